@@ -1,0 +1,53 @@
+"""The errors fxsummary raises: each names the thing, the place, what was tried and the remedy.
+
+Every one derives from `FxsummaryError`, and from the built-in exception a reader
+would have expected, so that ``except TypeError`` keeps working.
+"""
+
+from __future__ import annotations
+
+
+class FxsummaryError(Exception):
+    """Base class of all errors raised by fxsummary."""
+
+
+class ModelError(FxsummaryError, TypeError):
+    """What was given is not something that can be analysed."""
+
+
+class InputError(FxsummaryError, ValueError):
+    """The example inputs do not fit the model: their number, shape or dtype."""
+
+
+class ForwardError(FxsummaryError, RuntimeError):
+    """The model's own forward raised; its exception is the ``__cause__``.
+
+    Attributes:
+        module: path of the module whose forward was running, "" for the model itself.
+        source: ``file:line`` in the user's code, or "" where it is not known.
+    """
+
+    def __init__(self, message: str, *, module: str = "", source: str = "") -> None:
+        super().__init__(message)
+        self.module = module
+        self.source = source
+
+
+class UnknownNameError(FxsummaryError, LookupError, ValueError):
+    """A name (a file suffix, a view, a column) that is not known; the known ones are listed."""
+
+
+class DuplicateNameError(FxsummaryError, ValueError):
+    """A name that is registered already."""
+
+
+class OutputError(FxsummaryError, OSError):
+    """The result could not be written; nothing half-written remains."""
+
+
+class ModelImportError(FxsummaryError, ImportError):
+    """The MODEL of the command line could not be imported or built."""
+
+
+class MissingDependencyError(FxsummaryError, ImportError):
+    """An optional package is needed for this form of output and is not installed."""

@@ -1,0 +1,121 @@
+"""Numbers, shapes and sizes as text: small pure functions, tested by their examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+UNKNOWN = "?"
+
+
+def shape(dims: Iterable[int]) -> str:
+    """A shape with multiplication signs.
+
+    >>> shape((1, 3, 28, 28)), shape(())
+    ('1×3×28×28', 'scalar')
+    """
+    return "×".join(map(str, dims)) or "scalar"
+
+
+def count(number: int | None) -> str:
+    """A count in full, ``?`` where unknown.
+
+    >>> count(25557032), count(0), count(None)
+    ('25,557,032', '0', '?')
+    """
+    return UNKNOWN if number is None else f"{number:,}"
+
+
+_SUFFIXES = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+
+def short(number: int | None) -> str:
+    """A count in three significant digits with an SI suffix.
+
+    >>> [short(n) for n in (0, 448, 20778, 999_999, 2_515_072, 8_178_368_512, None)]
+    ['0', '448', '20.8 k', '1 M', '2.52 M', '8.18 G', '?']
+    """
+    if number is None:
+        return UNKNOWN
+    if abs(number) < 1000:
+        return str(number)
+    digits = 10 ** (math.floor(math.log10(abs(number))) - 2)
+    rounded = round(number / digits) * digits
+    for unit, suffix in _SUFFIXES:
+        if abs(rounded) >= unit:
+            return f"{rounded / unit:.4g} {suffix}"
+    return str(number)
+
+
+def flops(number: int | None, *, lower_bound: bool = False) -> str:
+    """FLOPs with their unit; ``≥`` where operations of unknown cost are left out.
+
+    >>> flops(8_178_368_512), flops(35_100_000_000, lower_bound=True), flops(12), flops(None)
+    ('8.18 GFLOPs', '≥ 35.1 GFLOPs', '12 FLOPs', '? FLOPs')
+    """
+    text = short(number)
+    unit = "FLOPs" if text[-1].isdigit() or text == UNKNOWN else ""
+    joined = f"{text} {unit}" if unit else f"{text}FLOPs"
+    return f"≥ {joined}" if lower_bound else joined
+
+
+_BINARY = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+
+def size(nbytes: int | None) -> str:
+    """Bytes with binary units.
+
+    >>> size(83112), size(512), size(102_228_128), size(None)
+    ('81.2 KiB', '512 B', '97.5 MiB', '?')
+    """
+    if nbytes is None:
+        return UNKNOWN
+    for unit, suffix in _BINARY:
+        if nbytes >= unit:
+            return f"{nbytes / unit:.3g} {suffix}" if nbytes < 999.5 * unit else f"{nbytes / unit:.0f} {suffix}"
+    return f"{nbytes} B"
+
+
+def share(part: int | None, whole: int | None) -> str:
+    """Percentage of a whole, empty where there is none.
+
+    >>> share(1, 3), share(0, 3), share(3, 3), share(1, 10_000), share(None, 3), share(1, 0)
+    ('33.3 %', '', '100 %', '< 0.1 %', '?', '')
+    """
+    if part is None:
+        return UNKNOWN
+    if not whole or not part:
+        return ""
+    percent = 100 * part / whole
+    if percent < 0.05:
+        return "< 0.1 %"
+    return "100 %" if percent >= 99.95 else f"{percent:.1f} %"
+
+
+_CONTROL = {code: None for code in range(0x20)} | {code: None for code in range(0x7F, 0xA0)}
+_BIDI = {code: None for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_SURROGATES = {code: "\ufffd" for code in (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)}
+_CLEAN = {**_CONTROL, **_BIDI, **_SURROGATES, 0x0A: " ", 0x0D: " ", 0x09: " "}
+
+
+def clean(text: str) -> str:
+    """Text on one line, without control characters or direction marks; quoting is the format's own.
+
+    >>> clean("a\\nb\\x00c\\u202ed")
+    'a bcd'
+    """
+    return text.translate(_CLEAN)
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut in the middle so that both ends of a path stay readable.
+
+    >>> shorten("encoder.layers.encoder_layer_0", 16), shorten("fc", 16), shorten("abc", 1)
+    ('encoder…_layer_0', 'fc', '…')
+    """
+    if len(text) <= width:
+        return text
+    if width <= 1:
+        return "…"[:width]
+    tail = width // 2
+    return text[: width - 1 - tail] + "…" + text[len(text) - tail :]

@@ -1,0 +1,86 @@
+"""What is known of a tensor without its data: `TensorSpec`, and structures of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+
+@cache
+def itemsize(dtype: str) -> int:
+    """Bytes of one element of a dtype, given by its name in torch.
+
+    >>> itemsize("float32"), itemsize("bool")
+    (4, 1)
+    """
+    import torch
+
+    size: int = getattr(torch, dtype).itemsize
+    return size
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Shape, dtype, stride and device of a tensor; no data.
+
+    Attributes:
+        shape: sizes of the dimensions, () for a scalar.
+        dtype: name in torch without the prefix, such as ``"float32"``.
+        stride: elements to step per dimension; None for a layout without strides.
+        device: the device the user's tensor is on, such as ``"cpu"`` or ``"cuda:0"``.
+
+    >>> TensorSpec((1, 3, 28, 28), "float32").nbytes
+    9408
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    stride: tuple[int, ...] | None = None
+    device: str = "cpu"
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the elements take, views and padding aside."""
+        return self.numel * itemsize(self.dtype)
+
+    def __str__(self) -> str:
+        return f"{'×'.join(map(str, self.shape)) or 'scalar'} {self.dtype}"
+
+
+def leaves(structure: Any) -> Iterator[TensorSpec]:
+    """The specs in nested tuples, lists and dicts, in order."""
+    if isinstance(structure, TensorSpec):
+        yield structure
+    elif isinstance(structure, (tuple, list)):
+        for item in structure:
+            yield from leaves(item)
+    elif isinstance(structure, dict):
+        for item in structure.values():
+            yield from leaves(item)
+
+
+def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Apply ``function`` to everything that is not a tuple, list, dict or slice; the nesting stays.
+
+    Named tuples keep their class where it can be rebuilt from its fields.
+    """
+    kind = type(structure)
+    if kind is tuple or kind is list:
+        return kind([map_structure(function, item) for item in structure])
+    if kind is slice:
+        return slice(*(map_structure(function, part) for part in (structure.start, structure.stop, structure.step)))
+    if isinstance(structure, dict):
+        return {key: map_structure(function, item) for key, item in structure.items()}
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return kind(*(map_structure(function, item) for item in structure))
+    if isinstance(structure, list):
+        return [map_structure(function, item) for item in structure]
+    return function(structure)

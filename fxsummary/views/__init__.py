@@ -1,0 +1,1 @@
+"""Views: each turns one graph into another, or into blocks, and changes nothing."""

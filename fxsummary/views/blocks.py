@@ -1,0 +1,109 @@
+"""The operations of a graph as nested blocks, one per module call, in execution order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fxsummary.modelgraph import ModelGraph, ModuleCall
+
+
+@dataclass(slots=True)
+class Block:
+    """A module call with the operations and blocks that ran in it.
+
+    Attributes:
+        call: the module call; None for the model itself and for a repeated pattern of several blocks.
+        items: node keys and blocks in execution order.
+        repeat: how many identical copies it stands for (see `fxsummary.views.fold`).
+        last: path of the last copy where `repeat` > 1, "" otherwise.
+    """
+
+    call: ModuleCall | None
+    items: list[str | Block] = field(default_factory=list)
+    repeat: int = 1
+    last: str = ""
+
+    @property
+    def path(self) -> str:
+        """Module path; of the first block for a pattern; "" for the model itself."""
+        if self.call is not None:
+            return self.call.path
+        first = self.items[0] if self.items else ""
+        return first.path if isinstance(first, Block) and self.repeat > 1 else ""
+
+    @property
+    def type(self) -> str:
+        """Class name of the module; of all blocks for a pattern, joined by " · "."""
+        if self.call is not None:
+            return self.call.type
+        return " · ".join(item.type for item in self.items if isinstance(item, Block)) if self.repeat > 1 else ""
+
+    def operations(self) -> Iterator[str]:
+        """Keys of all nodes inside, in execution order."""
+        for item in self.items:
+            if isinstance(item, Block):
+                yield from item.operations()
+            else:
+                yield item
+
+    def blocks(self) -> Iterator[Block]:
+        """The direct sub-blocks."""
+        return (item for item in self.items if isinstance(item, Block))
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A folded run of sibling blocks; kept in ``graph.graph["repeats"]`` under the first block's call.
+
+    Attributes:
+        count: number of copies.
+        period: number of consecutive sibling blocks that make one copy.
+        last: path of the first block of the last copy.
+    """
+
+    count: int
+    period: int
+    last: str
+
+
+def block_tree(graph: ModelGraph) -> Block:
+    """Nest the operations of ``graph`` by their module stacks.
+
+    A call_module operation is an item of its parent's block, not a block of its own. Folded repeats
+    (``graph.graph["repeats"]``) carry their count; where one copy is several blocks, these are put
+    into one more block whose `call` is None.
+    """
+    root = Block(None)
+    opened: dict[ModuleCall, Block] = {}
+    for key, data in graph.nodes(data=True):
+        stack = data["module_stack"]
+        if data["op"] == "call_module" and stack and stack[-1].path == data["module"]:
+            stack = stack[:-1]
+        parent = root
+        for call in stack:
+            block = opened.get(call)
+            if block is None:
+                block = opened[call] = Block(call)
+                parent.items.append(block)
+            parent = block
+        parent.items.append(key)
+    repeats = graph.graph.get("repeats")
+    if repeats:
+        for block in [root, *opened.values()]:
+            _mark_repeats(block, repeats)
+    return root
+
+
+def _mark_repeats(parent: Block, repeats: dict[ModuleCall, Repeat]) -> None:
+    index = 0
+    while index < len(parent.items):
+        item = parent.items[index]
+        repeat = repeats.get(item.call) if isinstance(item, Block) and item.call is not None else None
+        if repeat is not None and isinstance(item, Block):
+            if repeat.period > 1:
+                pattern = Block(None, list(parent.items[index : index + repeat.period]))
+                parent.items[index : index + repeat.period] = [pattern]
+                item = pattern
+            item.repeat, item.last = repeat.count, repeat.last
+        index += 1
