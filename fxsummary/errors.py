@@ -15,12 +15,8 @@ class ModelError(FxsummaryError, TypeError):
     """What was given is not something that can be analysed."""
 
 
-class InputError(FxsummaryError, ValueError):
-    """The example inputs do not fit the model: their number, shape or dtype."""
-
-
-class ForwardError(FxsummaryError, RuntimeError):
-    """The model's own forward raised; its exception is the ``__cause__``.
+class _PlacedError(FxsummaryError):
+    """An error at a place in the model.
 
     Attributes:
         module: path of the module whose forward was running, "" for the model itself.
@@ -31,6 +27,17 @@ class ForwardError(FxsummaryError, RuntimeError):
         super().__init__(message)
         self.module = module
         self.source = source
+
+
+class InputError(_PlacedError, ValueError):
+    """The example inputs do not fit the model: their number, shape or dtype.
+
+    Where an operation refuses them, torch's exception is the ``__cause__``.
+    """
+
+
+class ForwardError(_PlacedError, RuntimeError):
+    """The model's own forward raised; its exception is the ``__cause__``."""
 
 
 class UnknownNameError(FxsummaryError, LookupError, ValueError):

@@ -145,7 +145,10 @@ class ModelGraph(nx.DiGraph):
             values that are not tensors their literal.
         shape, dtype: of the first tensor of `outputs`; None where there is none.
         parameters, trainable_parameters: elements of the parameters first read here; None if unknown.
-        parameter_names: names of those parameters; parameter_bytes, buffer_bytes: their bytes.
+        parameter_names: names of those parameters; parameter_bytes: their bytes.
+        parameter_dtypes: their elements by dtype, as pairs of dtype name and number.
+        buffers, buffer_bytes: number and bytes of the buffers first read here.
+        reads: names of all parameters and buffers that the operation reads, first read here or not.
         flops: FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown.
         output_bytes: bytes of the tensors in `outputs`; None if unknown.
         source: ``file:line`` of the call in the user's code, "" where it is not known.

@@ -83,4 +83,6 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
         return kind(*(map_structure(function, item) for item in structure))
     if isinstance(structure, list):
         return [map_structure(function, item) for item in structure]
+    if isinstance(structure, tuple) and kind.__module__ == "torch.return_types":
+        return kind([map_structure(function, item) for item in structure])
     return function(structure)

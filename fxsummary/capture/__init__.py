@@ -1,0 +1,203 @@
+"""Capture: from a model (and example inputs) to a ``torch.fx.Graph`` with specs and FLOPs.
+
+`capture` picks the way. A partial answer beats an exception; an exception is for input that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Any
+
+from torch import fx, nn
+
+from fxsummary.capture import exported, forward, inference, propagate, symbolic
+from fxsummary.capture.inputs import Inputs, bind, describe, from_shapes, model_device
+from fxsummary.capture.symbolic import Leaf, Trace, TraceStopped
+from fxsummary.errors import InputError
+
+_lock = RLock()
+"""Tracing patches ``nn.Module.__call__`` for its duration, as torch.fx does: one capture at a time."""
+
+
+@dataclass
+class Capture:
+    """What was learnt by looking at the model once.
+
+    Attributes:
+        model: the model, or the meta twin in which lazy modules were materialized.
+        captured_by: "symbolic", "exported" or "modules".
+        trace: the FX graph; None for "modules".
+        propagation: specs and FLOPs by node; None where no input is known.
+        device: the device that the model's tensors are on.
+        inputs_inferred: whether the inputs were guessed.
+        notes: what a reader must know.
+    """
+
+    model: nn.Module
+    captured_by: str
+    trace: Trace | None = None
+    propagation: propagate.Propagation | None = None
+    device: str = "cpu"
+    inputs_inferred: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def capture(
+    model: nn.Module,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    input_shape: Any = None,
+    input_dtype: Any = None,
+    trace: str = "auto",
+    leaf: Leaf | None = None,
+) -> Capture:
+    """Capture a model; the arguments are those of `fxsummary.graph`.
+
+    Raises:
+        InputError: the inputs do not fit forward, or an operation refuses them.
+        ForwardError: forward raised.
+    """
+    with _lock:
+        return _Capturing(model, trace, leaf).run(_given_inputs(model, args, kwargs, input_shape), input_shape, input_dtype)
+
+
+def _given_inputs(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None, input_shape: Any
+) -> Inputs | None:
+    if not args and kwargs is None:
+        return None
+    if input_shape is not None:
+        raise InputError("both example inputs and input_shape= are given; pass one of them.")
+    return bind(model, args, kwargs or {})
+
+
+class _Capturing:
+    def __init__(self, model: nn.Module, trace: str, leaf: Leaf | None) -> None:
+        self._forced = trace == "symbolic"
+        self._leaf = leaf
+        self._result = Capture(model, "symbolic", device=model_device(model))
+
+    def run(self, inputs: Inputs | None, shapes: Any, dtypes: Any) -> Capture:
+        result = self._result
+        if inputs is None and shapes is not None:
+            inputs = from_shapes(result.model, shapes, dtypes, self._guessed_dtypes() if dtypes is None else ())
+        if forward.has_lazy(result.model):
+            if inputs is None:
+                return self._modules(
+                    f"{type(result.model).__name__} has uninitialized lazy modules, whose shapes follow from the "
+                    "first input: pass example inputs or input_shape="
+                )
+            self._materialize(inputs)
+        try:
+            self._trace(inputs)
+        except TraceStopped as stopped:
+            return self._stopped(stopped, inputs)
+        self._propagate(inputs)
+        return result
+
+    def _trace(self, inputs: Inputs | None) -> None:
+        model = self._result.model
+        if isinstance(model, fx.GraphModule):
+            self._result.captured_by = "exported"
+            self._result.trace = exported.from_graph_module(model, inputs)
+            return
+        self._result.trace = symbolic.trace(model, inputs, self._leaf)
+        skipped = self._result.trace.skipped_hooks
+        if skipped:
+            self._result.notes.append(
+                f"forward hooks were not run, so what they change is not shown: on {_some(skipped)}"
+            )
+
+    def _propagate(self, inputs: Inputs | None) -> None:
+        result = self._result
+        assert result.trace is not None
+        if inputs is None and any(node.op == "placeholder" for node in result.trace.graph.nodes):
+            found = inference.infer(result.model, result.trace)
+            if found is not None:
+                inputs, result.propagation = found
+                result.inputs_inferred = True
+                result.notes.append(f"input inferred: {describe(inputs)}")
+                self._note_stopped()
+                return
+            result.notes.append(
+                "the input could not be inferred, so shapes and FLOPs are not known: "
+                "pass example inputs or input_shape="
+            )
+        try:
+            result.propagation = propagate.propagate(result.model, result.trace, result.device)
+        except propagate.OperationError as error:
+            raise self._refused(error, inputs) from error.__cause__
+        if inputs is not None:
+            self._note_stopped()
+
+    def _note_stopped(self) -> None:
+        propagation = self._result.propagation
+        for node, reason in propagation.stopped[:1] if propagation else ():
+            more = len(propagation.stopped) - 1 if propagation else 0
+            self._result.notes.append(
+                f"shapes are not known after {node.name}{_at(node)}: {reason}"
+                + (f" ({more} more such operation{'s' * (more > 1)})" if more else "")
+            )
+
+    def _refused(self, error: propagate.OperationError, inputs: Inputs | None) -> InputError:
+        node, model = error.node, self._result.model
+        stack = node.meta.get(symbolic.STACK) or {}
+        path, kind = next(reversed(stack.values())) if stack else ("", type(model))
+        what = f"{path!r} ({model.get_submodule(path)})" if node.op == "call_module" else f"{node.name}"
+        shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
+        return InputError(
+            f"the inputs do not fit {type(model).__name__}: {what} refuses {shapes or 'its arguments'}: "
+            f"{str(error.__cause__).strip()}\n"
+            f"  in {path or 'the model itself'}{_at(node)}, with inputs {describe(inputs) if inputs else 'none'}.\n"
+            "  Pass inputs whose number, shape and dtype the model accepts.",
+            module=path,
+            source=node.meta.get(symbolic.SOURCE, ""),
+        )
+
+    def _stopped(self, stopped: TraceStopped, inputs: Inputs | None) -> Capture:
+        model = self._result.model
+        if inputs is not None:
+            try:
+                forward.run(model, inputs)
+            except forward.NoTwinError:
+                pass
+        where = f" at {stopped.source}" if stopped.source else ""
+        return self._modules(f"symbolic tracing stopped{where}: {stopped.reason}")
+
+    def _modules(self, reason: str) -> Capture:
+        remedy = "this is the module tree, with parameters but without dataflow, shapes and FLOPs"
+        self._result.notes.append(f"{reason}; {remedy}")
+        self._result.captured_by = "modules"
+        self._result.trace = None
+        return self._result
+
+    def _materialize(self, inputs: Inputs) -> None:
+        try:
+            self._result.model, _ = forward.run(self._result.model, inputs)
+        except forward.NoTwinError as error:
+            self._result.notes.append(f"lazy modules could not be materialized: {error}")
+
+    def _guessed_dtypes(self) -> list[str]:
+        """The dtype of each input by its first reader, as far as tracing gets without inputs."""
+        model = self._result.model
+        try:
+            traced = symbolic.trace(model, None, self._leaf)
+        except TraceStopped:
+            return []
+        return [inference.dtype_for(need, model) for need in inference.input_needs(model, traced)]
+
+
+def _at(node: fx.Node) -> str:
+    source = node.meta.get(symbolic.SOURCE, "")
+    return f" at {source}" if source else ""
+
+
+def _some(names: Sequence[str], limit: int = 5) -> str:
+    shown = ", ".join(name or "the model itself" for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+__all__ = ["Capture", "Inputs", "Leaf", "capture"]

@@ -1,0 +1,23 @@
+"""Passes: each annotates the graph; one file each. `PASSES` reads like a table of contents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.passes import flops, kind, memory, parameters
+
+PASSES: tuple[tuple[str, Callable[[ModelGraph], None]], ...] = (
+    ("kind", kind.annotate),
+    ("parameters", parameters.annotate),
+    ("flops", flops.annotate),  # needs kind
+    ("memory", memory.annotate),
+)
+"""Every pass by name, each after those that it needs."""
+
+
+def annotate(graph: ModelGraph) -> ModelGraph:
+    """Run all passes on a graph, in order; returns the graph."""
+    for _, run in PASSES:
+        run(graph)
+    return graph

@@ -1,0 +1,36 @@
+"""See a PyTorch model's architecture and what it costs.
+
+>>> import torch, fxsummary
+>>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU())
+>>> fxsummary.graph(model).totals.parameters
+36
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fxsummary.api import graph
+    from fxsummary.modelgraph import ModelGraph
+    from fxsummary.spec import TensorSpec
+
+__version__ = "0.1.0.dev0"
+__all__ = ["graph", "ModelGraph", "TensorSpec", "__version__"]
+
+_HOME = {"graph": "fxsummary.api", "ModelGraph": "fxsummary.modelgraph", "TensorSpec": "fxsummary.spec"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names on first use, so that ``import fxsummary`` costs next to nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'fxsummary' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

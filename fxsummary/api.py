@@ -1,0 +1,81 @@
+"""`graph`: the one way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from fxsummary import passes
+from fxsummary.capture import capture
+from fxsummary.convert import convert
+from fxsummary.errors import InputError, ModelError
+from fxsummary.modelgraph import ModelGraph
+
+_WAYS = ("auto", "symbolic")
+
+
+def graph(
+    model: nn.Module,
+    /,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    input_shape: Sequence[int] | Sequence[Sequence[int]] | None = None,
+    input_dtype: Any = None,
+    trace: str = "auto",
+    leaf: type[nn.Module] | str | Sequence[type[nn.Module] | str] | None = None,
+) -> ModelGraph:
+    """The graph of a model: its operations with shapes, parameters and FLOPs.
+
+    Nothing of the model is run on real data, no weight is read, nothing of the model changes. Without
+    inputs they are inferred where that is possible, and ``graph.notes`` says what was inferred.
+
+    Args:
+        model: a module, or a `torch.fx.GraphModule`, on any device, ``meta`` included.
+        args: positional inputs of forward; only shape, dtype and device of tensors are looked at.
+        kwargs: inputs of forward by name.
+        input_shape: shape of the input, or a list of shapes, instead of inputs.
+        input_dtype: dtype for `input_shape`, or one for each shape; by default that of the parameters,
+            or int64 where an embedding reads the input.
+        trace: how to capture: "auto", or "symbolic" for symbolic tracing.
+        leaf: module types or names (of classes, or paths) that are shown as one operation.
+
+    Raises:
+        ModelError: ``model`` is not a module.
+        InputError: the inputs do not fit the model.
+        ForwardError: forward raised; the exception is its ``__cause__``.
+
+    >>> import torch
+    >>> g = graph(torch.nn.Conv2d(3, 16, 3, padding=1), torch.empty(1, 3, 28, 28))
+    >>> g.totals.parameters, g.totals.flops
+    (448, 677376)
+    """
+    _check_model(model)
+    if trace not in _WAYS:
+        raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
+    captured = capture(
+        model, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, trace=trace, leaf=_leaf_test(leaf)
+    )
+    return passes.annotate(convert(captured))
+
+
+def _check_model(model: object) -> None:
+    if isinstance(model, nn.Module):
+        return
+    if isinstance(model, type) and issubclass(model, nn.Module):
+        raise ModelError(f"{model.__name__} is a class: pass an instance, such as graph({model.__name__}(...)).")
+    raise ModelError(
+        f"expected a torch.nn.Module or a torch.fx.GraphModule, got {type(model).__name__}: {str(model)[:80]!r}"
+    )
+
+
+def _leaf_test(leaf: Any) -> Any:
+    if leaf is None:
+        return None
+    named = [leaf] if isinstance(leaf, (type, str)) else list(leaf)
+    types = tuple(item for item in named if isinstance(item, type))
+    names = {item for item in named if isinstance(item, str)}
+    if len(types) + len(names) < len(set(named)):
+        raise InputError(f"leaf={leaf!r} holds something that is neither a module type nor a name.")
+    return lambda module, path: isinstance(module, types) or path in names or type(module).__name__ in names

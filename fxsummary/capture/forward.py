@@ -1,0 +1,74 @@
+"""One forward of a meta twin, where tracing does not tell: does it raise, what do lazy modules become."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin
+
+from fxsummary.capture import source
+from fxsummary.capture.inputs import Inputs, describe, forward_signature
+from fxsummary.capture.propagate import is_limit_of_meta
+from fxsummary.capture.state import preserved_globals
+from fxsummary.capture.twins import META, NoTwinError, Twins
+from fxsummary.errors import ForwardError
+
+
+def has_lazy(model: nn.Module) -> bool:
+    """Whether any parameter or buffer waits for a first input to get its shape."""
+    tensors = (*model.parameters(), *model.buffers())
+    return any(isinstance(tensor, UninitializedTensorMixin) for tensor in tensors)
+
+
+def run(model: nn.Module, inputs: Inputs) -> tuple[nn.Module, bool]:
+    """Run forward on a meta twin of the model; the model itself is left as it is.
+
+    Returns:
+        The twin (its lazy modules are materialized), and whether forward ended: it does not
+        where it needs values of tensors, which meta has not.
+
+    Raises:
+        ForwardError: forward raised.
+        NoTwinError: no twin can be made.
+    """
+    twin = Twins().module(model)
+    try:
+        with preserved_globals(), torch.no_grad(), torch.device(META):
+            inputs.on_meta(twin, forward_signature(twin))
+    except Exception as error:  # forward is the user's code
+        if is_limit_of_meta(error):
+            return twin, False
+        raise forward_error(twin, inputs, error) from error
+    return twin, True
+
+
+def forward_error(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
+    """The error to raise for an exception that left the forward of ``model``."""
+    path, kind = _innermost_module(model, error.__traceback__)
+    where, _ = source.of_traceback(error.__traceback__)
+    place = f"in {path!r} ({kind})" if path else f"in {type(model).__name__} itself"
+    return ForwardError(
+        f"forward of {type(model).__name__} raised {type(error).__name__}: {error}\n"
+        f"  {place}{f', at {where}' if where else ''}, with inputs {describe(inputs) or 'none'}.\n"
+        "  The same call of the model would fail; pass inputs that it accepts.",
+        module=path,
+        source=where,
+    )
+
+
+def _innermost_module(model: nn.Module, traceback: TracebackType | None) -> tuple[str, str]:
+    paths: dict[int, str] = {id(module): path for path, module in model.named_modules()}
+    found = ("", type(model).__name__)
+    while traceback is not None:
+        owner: Any = traceback.tb_frame.f_locals.get("self")
+        path = paths.get(id(owner))
+        if path is not None:
+            found = (path, type(owner).__name__)
+        traceback = traceback.tb_next
+    return found
+
+
+__all__ = ["NoTwinError", "forward_error", "has_lazy", "run"]

@@ -1,0 +1,156 @@
+"""The example inputs as specs: only shape, dtype and device of a tensor are looked at."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from fxsummary.capture.twins import dtype_name, materialize, spec_of
+from fxsummary.errors import InputError
+from fxsummary.spec import TensorSpec, leaves, map_structure
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The arguments of one forward call, with `TensorSpec` for each tensor.
+
+    Attributes:
+        arguments: parameter name of forward -> value; a ``*args`` parameter has a tuple, ``**kwargs`` a dict.
+        inferred: whether they were guessed.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    inferred: bool = False
+
+    def call(self, function: Any, signature: inspect.Signature, leaf: Any) -> Any:
+        """Call ``function`` with these arguments, each spec replaced by ``leaf(spec)``."""
+        bound = inspect.BoundArguments(signature, dict(self.arguments))  # type: ignore[arg-type]
+        arguments = {name: map_structure(leaf, value) for name, value in self.arguments.items()}
+        bound.arguments.update(arguments)
+        return function(*bound.args, **bound.kwargs)
+
+    def on_meta(self, function: Any, signature: inspect.Signature) -> Any:
+        """Call ``function`` with meta tensors."""
+        return self.call(function, signature, lambda v: materialize(v) if isinstance(v, TensorSpec) else v)
+
+
+def forward_signature(model: nn.Module) -> inspect.Signature:
+    """Signature of the model's forward, without ``self``."""
+    return inspect.signature(model.forward)
+
+
+def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Inputs:
+    """Bind example inputs to forward's parameters.
+
+    Raises:
+        InputError: forward does not take them.
+    """
+    signature = forward_signature(model)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        given = [f"{len(args)} positional"] if args else []
+        given += [f"{name}=" for name in kwargs]
+        raise InputError(
+            f"forward of {type(model).__name__} takes {_describe(signature)}, but the inputs given are "
+            f"{', '.join(given)}: {error}. Pass the inputs of forward after the model, those by name in kwargs=."
+        ) from error
+    return Inputs({name: map_structure(_to_spec, value) for name, value in bound.arguments.items()})
+
+
+def from_shapes(model: nn.Module, shapes: Any, dtypes: Any, guess_dtypes: Sequence[str]) -> Inputs:
+    """Inputs of the given shapes, in the order of forward's parameters.
+
+    Args:
+        shapes: one shape, or a sequence of shapes.
+        dtypes: one dtype for all, or one for each shape, or None for those in ``guess_dtypes``.
+
+    Raises:
+        InputError: not shapes, or as many dtypes as shapes are wanted.
+    """
+    all_shapes = [shapes] if _is_shape(shapes) else list(shapes)
+    if not all_shapes or not all(_is_shape(shape) for shape in all_shapes):
+        raise InputError(
+            f"input_shape={shapes!r} is neither a shape such as (1, 3, 224, 224) nor a list of shapes; "
+            "sizes are integers of 0 or more."
+        )
+    if dtypes is None:
+        names = [guess_dtypes[i] if i < len(guess_dtypes) else "float32" for i in range(len(all_shapes))]
+    else:
+        given = list(dtypes) if isinstance(dtypes, (list, tuple)) else [dtypes] * len(all_shapes)
+        if len(given) != len(all_shapes):
+            raise InputError(f"input_dtype has {len(given)} dtypes for {len(all_shapes)} shapes; give one for each.")
+        names = [_dtype_name(dtype) for dtype in given]
+    device = model_device(model)
+    specs = [_contiguous(tuple(shape), name, device) for shape, name in zip(all_shapes, names, strict=True)]
+    return bind(model, specs, {})
+
+
+def required(model: nn.Module) -> list[str]:
+    """Names of forward's parameters without a default."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = forward_signature(model).parameters.values()
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
+
+
+def model_device(model: nn.Module) -> str:
+    """Device of the first parameter or buffer, "cpu" where there is none."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        return str(tensor.device)
+    return "cpu"
+
+
+def placeholder_names(inputs: Inputs) -> Iterator[tuple[str, TensorSpec]]:
+    """A name for each tensor, as a parameter name and its place inside, and its spec."""
+    for name, value in inputs.arguments.items():
+        yield from _named_leaves(name, value)
+
+
+def _named_leaves(name: str, value: Any) -> Iterator[tuple[str, TensorSpec]]:
+    if isinstance(value, TensorSpec):
+        yield name, value
+    elif isinstance(value, (tuple, list)):
+        for index, item in enumerate(value):
+            yield from _named_leaves(f"{name}_{index}", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _named_leaves(f"{name}_{key}", item)
+
+
+def has_tensor(inputs: Inputs) -> bool:
+    """Whether any tensor is among the inputs."""
+    return any(True for value in inputs.arguments.values() for _ in leaves(value))
+
+
+def describe(inputs: Inputs) -> str:
+    """The inputs in short, such as ``x 1×3×28×28``."""
+    return ", ".join(f"{name} {'×'.join(map(str, spec.shape))}" for name, spec in placeholder_names(inputs))
+
+
+def _to_spec(value: Any) -> Any:
+    return spec_of(value) if isinstance(value, torch.Tensor) else value
+
+
+def _contiguous(shape: tuple[int, ...], dtype: str, device: str) -> TensorSpec:
+    return spec_of(torch.empty(shape, dtype=getattr(torch, dtype), device="meta"), device)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(type(size) is int and size >= 0 for size in value)
+
+
+def _dtype_name(dtype: Any) -> str:
+    if isinstance(dtype, torch.dtype):
+        return dtype_name(dtype)
+    if isinstance(dtype, str) and isinstance(getattr(torch, dtype.removeprefix("torch."), None), torch.dtype):
+        return dtype_name(getattr(torch, dtype.removeprefix("torch.")))
+    raise InputError(f"input_dtype={dtype!r} is not a dtype; pass one such as torch.int64 or 'int64'.")
+
+
+def _describe(signature: inspect.Signature) -> str:
+    return "(" + ", ".join(str(p) for p in signature.parameters.values()) + ")"

@@ -1,0 +1,97 @@
+"""Put everything back that tracing a forward may have touched: modules, random state, torch's globals."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+_CONTAINERS = (dict, OrderedDict, list, set, deque)
+
+
+@contextmanager
+def preserved(model: nn.Module) -> Iterator[None]:
+    """Restore, on the way out, the attributes of every module, and what `preserved_globals` restores.
+
+    Attributes that forward assigns (and the lists and dicts that it fills) are put back; the values of
+    tensors are not the matter of this function: `fxsummary.capture.symbolic` refuses to change them.
+    """
+    modules = [(module, _snapshot(module)) for module in model.modules()]
+    try:
+        with preserved_globals():
+            yield
+    finally:
+        for module, snapshot in modules:
+            _restore(module, snapshot)
+
+
+@contextmanager
+def preserved_globals() -> Iterator[None]:
+    """Restore the random states, and switch off the fused attention path that hides its operations."""
+    random_state = _random_state()
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+        _restore_random(random_state)
+
+
+def _snapshot(module: nn.Module) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
+    attributes = dict(module.__dict__)
+    containers = [(value, value.copy()) for value in attributes.values() if type(value) in _CONTAINERS and value]
+    empties = [(value, None) for value in attributes.values() if type(value) in _CONTAINERS and not value]
+    return attributes, containers + empties
+
+
+def _restore(module: nn.Module, snapshot: tuple[dict[str, Any], list[tuple[Any, Any]]]) -> None:
+    attributes, containers = snapshot
+    now = module.__dict__
+    if len(now) != len(attributes) or any(now.get(name, now) is not value for name, value in attributes.items()):
+        now.clear()
+        now.update(attributes)
+    for container, copy in containers:
+        if copy is None:
+            if container:
+                container.clear()
+        elif not _same_items(container, copy):
+            container.clear()
+            if isinstance(container, (dict, set)):
+                container.update(copy)
+            else:
+                container.extend(copy)
+
+
+def _same_items(container: Any, copy: Any) -> bool:
+    if len(container) != len(copy):
+        return False
+    if isinstance(copy, dict):
+        return all(a is b and container[a] is copy[b] for a, b in zip(container, copy, strict=True))
+    return isinstance(copy, set) or all(a is b for a, b in zip(container, copy, strict=True))
+
+
+def _random_state() -> tuple[Any, ...]:
+    numpy = sys.modules.get("numpy")
+    return (
+        torch.get_rng_state(),
+        torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None,
+        random.getstate(),
+        numpy.random.get_state() if numpy is not None and hasattr(numpy, "random") else None,
+    )
+
+
+def _restore_random(state: tuple[Any, ...]) -> None:
+    cpu, cuda, python, numpy_state = state
+    torch.set_rng_state(cpu)
+    if cuda is not None:
+        torch.cuda.set_rng_state_all(cuda)
+    random.setstate(python)
+    if numpy_state is not None:
+        sys.modules["numpy"].random.set_state(numpy_state)

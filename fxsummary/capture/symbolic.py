@@ -1,0 +1,264 @@
+"""Symbolic capture: a `torch.fx.Tracer` that keeps what it passes, and builds no GraphModule."""
+
+from __future__ import annotations
+
+import collections
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.fx.proxy import Proxy
+from torch.nn.utils.parametrize import type_before_parametrizations
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from fxsummary.capture import source
+from fxsummary.capture.inputs import Inputs, forward_signature, required
+from fxsummary.capture.state import preserved
+from fxsummary.capture.twins import is_own_hook
+from fxsummary.spec import TensorSpec
+
+STACK, SOURCE, SPEC = "nn_module_stack", "fxsummary_source", "fxsummary_spec"
+"""Keys in ``node.meta``: module stack, ``file:line``, and the spec of a placeholder."""
+
+Leaf = Callable[[nn.Module, str], bool]
+
+
+@dataclass
+class Trace:
+    """A traced FX graph with what is needed to read it.
+
+    Attributes:
+        graph: the FX graph; its nodes carry `STACK` and `SOURCE` in their meta.
+        constants: tensors that are no parameter or buffer, by the get_attr target that refers to them.
+        skipped_hooks: paths of modules with hooks that were not run.
+    """
+
+    graph: fx.Graph
+    constants: dict[str, torch.Tensor] = field(default_factory=dict)
+    skipped_hooks: list[str] = field(default_factory=list)
+
+
+class TraceStopped(Exception):
+    """Symbolic tracing cannot go on; ``__cause__`` is why."""
+
+    def __init__(self, reason: str, source: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.source = source
+
+
+def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> Trace:
+    """Trace forward symbolically. Parameters of forward that have no input keep their default.
+
+    Args:
+        inputs: which arguments are tensors; None: every parameter without a default is one.
+        leaf: further modules not to enter.
+
+    Raises:
+        TraceStopped: forward does something that cannot be done with symbolic values.
+    """
+    try:
+        return _trace(model, inputs, leaf, buffer_proxies=True)
+    except TraceStopped as first:
+        try:
+            return _trace(model, inputs, leaf, buffer_proxies=False)
+        except TraceStopped:
+            raise first from first.__cause__
+
+
+def _trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, *, buffer_proxies: bool) -> Trace:
+    tracer = SymbolicTracer(inputs, leaf, buffer_proxies=buffer_proxies)
+    with preserved(model):
+        try:
+            with torch.no_grad(), _WriteGuard(model):
+                graph = tracer.trace(model)
+        except Exception as error:  # whatever forward does with a Proxy
+            where, function = source.of_traceback(error.__traceback__)
+            raise TraceStopped(_reason(error, function), where) from error
+        constants = {name: tensor for tensor, name in tracer.tensor_attrs.items() if isinstance(tensor, torch.Tensor)}
+    return Trace(graph, constants, tracer.skipped_hooks)
+
+
+def default_leaf(module: nn.Module) -> bool:
+    """Modules of ``torch.nn`` other than Sequential are leaves; a parametrized one is what it was before."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return True
+    kind = type_before_parametrizations(module)
+    return kind.__module__.startswith(("torch.nn.", "torch.ao.nn.")) and not isinstance(module, nn.Sequential)
+
+
+class SymbolicTracer(fx.Tracer):
+    """`torch.fx.Tracer` with source lines, shared module stacks and lookups in constant time.
+
+    The graph is node for node that of `torch.fx.Tracer`, except: one placeholder per input tensor, also
+    inside lists and dicts; arguments that are not tensors stay what they are; hooks are not run.
+    """
+
+    def __init__(self, inputs: Inputs | None, leaf: Leaf | None, *, buffer_proxies: bool) -> None:
+        super().__init__()
+        self.proxy_buffer_attributes = buffer_proxies
+        self.skipped_hooks: list[str] = []
+        self._inputs = inputs
+        self._leaf = leaf
+        self._stack_now: collections.OrderedDict[str, Any] | None = None
+        self._names: dict[int, str] | None = None
+
+    def create_args_for_root(
+        self, root_fn: Any, is_module: bool, concrete_args: Any = None
+    ) -> tuple[Callable[[], Any], list[Any]]:
+        """One placeholder per input tensor."""
+        model = self.root
+        assert isinstance(model, nn.Module)
+        signature = forward_signature(model)
+        inputs = self._inputs
+        if inputs is None:
+            inputs = Inputs({name: _ANY_TENSOR for name in required(model)})
+        arguments = {name: self._placeholders(name, value) for name, value in inputs.arguments.items()}
+        bound = inspect.BoundArguments(signature, collections.OrderedDict(arguments))
+        return lambda: model.forward(*bound.args, **bound.kwargs), []
+
+    def _placeholders(self, name: str, value: Any) -> Any:
+        if isinstance(value, TensorSpec) or value is _ANY_TENSOR:
+            proxy = self.create_proxy("placeholder", name, (), {})
+            proxy.node.meta[SPEC] = None if value is _ANY_TENSOR else value
+            return proxy
+        if type(value) in (tuple, list):
+            return type(value)([self._placeholders(f"{name}_{index}", item) for index, item in enumerate(value)])
+        if isinstance(value, dict):
+            return {key: self._placeholders(f"{name}_{key}", item) for key, item in value.items()}
+        return value
+
+    def create_node(
+        self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
+    ) -> fx.Node:
+        """As torch.fx, with module stack and source line in the node's meta."""
+        node = self.graph.create_node(kind, target, args, kwargs, name, type_expr)
+        if self._stack_now is None:
+            self._stack_now = collections.OrderedDict(self.module_stack)
+        node.meta[STACK] = self._stack_now
+        node.meta[SOURCE] = source.caller()
+        return node
+
+    def create_arg(self, a: Any) -> Any:
+        """As torch.fx, with parameters and buffers found in constant time."""
+        kind = type(a)
+        if kind is Proxy:
+            return a.node
+        if kind in _LITERALS:
+            return a
+        if kind is tuple or kind is list:
+            return kind([self.create_arg(item) for item in a])
+        if isinstance(a, torch.Tensor):
+            name = self._name_of(a)
+            if name is not None:
+                return self.create_node("get_attr", name, (), {})
+        return super().create_arg(a)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """As torch.fx: a parameter (or buffer) read by forward becomes one get_attr node."""
+        wanted = torch.Tensor if self.proxy_buffer_attributes else nn.Parameter
+        if isinstance(attr_val, wanted):
+            name = self._name_of(attr_val)
+            if name is not None:
+                proxy = parameter_proxy_cache.get(name)
+                if proxy is None:
+                    proxy = parameter_proxy_cache[name] = self.create_proxy("get_attr", name, (), {})
+                return proxy
+        return attr_val
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """torch.nn modules except Sequential, and those that the user named."""
+        return default_leaf(m) or (self._leaf is not None and self._leaf(m, module_qualified_name))
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """As torch.fx, but without running hooks: they belong to the user."""
+        path = self.path_of_module(m)
+        calls = self.num_calls.get(path, 0)
+        self.num_calls[path] = calls + 1
+        key = f"{path}@{calls}" if calls else path
+        self.module_stack[key] = (path, type(m))
+        outer, self._stack_now = self._stack_now, None
+        self._note_hooks(m, path)
+        try:
+            if self.is_leaf_module(m, path):
+                return self.create_proxy("call_module", path, args, kwargs)
+            return m.forward(*args, **kwargs)
+        finally:
+            self.module_stack.pop(key, None)
+            self._stack_now = outer
+
+    def _note_hooks(self, module: nn.Module, path: str) -> None:
+        hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+        if hooks and not all(is_own_hook(hook) for hook in hooks) and path not in self.skipped_hooks:
+            self.skipped_hooks.append(path)
+
+    def _name_of(self, tensor: torch.Tensor) -> str | None:
+        if self._names is None:
+            model = self.root
+            assert isinstance(model, nn.Module)
+            self._names = {id(t): name for name, t in model.named_buffers()}
+            self._names.update({id(t): name for name, t in model.named_parameters()})
+        return self._names.get(id(tensor))
+
+
+_ANY_TENSOR = object()
+_LITERALS = frozenset({int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis)})
+
+
+class _WriteGuard(TorchDispatchMode):
+    """Refuses in-place writes to the model's own tensors: tracing runs what does not meet a Proxy for real."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._model = model
+        self._storages: set[int] | None = None
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func._schema.is_mutable:
+            for argument, value in zip(func._schema.arguments, args):  # noqa: B905 (defaults are left out)
+                if argument.alias_info is not None and argument.alias_info.is_write and self._owns(value):
+                    raise RuntimeError(f"forward writes into a tensor of the model ({func})")
+        return func(*args, **(kwargs or {}))
+
+    def _owns(self, value: Any) -> bool:
+        if self._storages is None:
+            self._storages = {
+                _storage(tensor)
+                for module in self._model.modules()
+                for values in (module._parameters, module._buffers, vars(module))
+                for tensor in values.values()
+                if isinstance(tensor, torch.Tensor)
+            }
+        return isinstance(value, torch.Tensor) and _storage(value) in self._storages
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError):
+        return id(tensor)
+
+
+def _reason(error: BaseException, function: str) -> str:
+    text = str(error).strip().splitlines()
+    first = text[0] if text else type(error).__name__
+    for pattern, plain in _PLAIN_REASONS:
+        if pattern in first:
+            first = plain
+            break
+    return f"{first} (in {function})" if function else first
+
+
+_PLAIN_REASONS = (
+    ("symbolically traced variables cannot be used as inputs to control flow", "control flow depends on a tensor"),
+    ("Proxy object cannot be iterated", "a tensor is iterated or unpacked"),
+    ("'len' is not supported in symbolic tracing", "len() of a tensor is taken"),
+    ("'Proxy' object does not support item assignment", "elements of a tensor are assigned"),
+)

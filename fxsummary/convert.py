@@ -1,0 +1,386 @@
+"""From a capture to a `ModelGraph`: live objects end here, plain values go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.fx.node import _get_qualified_name
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+
+from fxsummary.capture import Capture, config
+from fxsummary.capture.propagate import UNKNOWN, Outcome
+from fxsummary.capture.symbolic import SOURCE, STACK, Trace, default_leaf
+from fxsummary.capture.twins import NoTwinError, Twins, spec_of
+from fxsummary.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
+from fxsummary.spec import TensorSpec, leaves
+
+
+def convert(capture: Capture) -> ModelGraph:
+    """The graph of a capture, with everything but what the passes compute."""
+    graph = ModelGraph()
+    tensors = _tensor_names(capture.model)
+    modules = dict(capture.model.named_modules(remove_duplicate=False))
+    if capture.trace is None:
+        _add_modules(graph, capture, tensors)
+        called = set(modules)
+    else:
+        called = _add_operations(graph, capture, capture.trace, modules, tensors)
+    graph.graph.update(
+        name=_class_name(capture.model),
+        captured_by=capture.captured_by,
+        notes=tuple(capture.notes),
+        inputs_inferred=capture.inputs_inferred,
+        output_spec=_output_spec(capture),
+        modules=_module_tree(modules, tensors, capture, called),
+        operations=len(graph),
+    )
+    return graph
+
+
+def _add_operations(
+    graph: ModelGraph, capture: Capture, trace: Trace, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]
+) -> set[str]:
+    outcomes = capture.propagation.outcomes if capture.propagation else {}
+    unknown = Outcome(UNKNOWN, None)
+    stacks: dict[int, tuple[ModuleCall, ...]] = {}
+    called = {""}
+    values = {node: outcome.value for node, outcome in outcomes.items()}
+    for node in trace.graph.nodes:
+        raw_stack = node.meta[STACK]
+        stack = stacks.get(id(raw_stack))
+        if stack is None:
+            stack = stacks[id(raw_stack)] = _module_stack(raw_stack)
+            called.update(call.path for call in stack)
+        outcome = outcomes.get(node, unknown)
+        outputs = None if outcome.value is UNKNOWN else plain(outcome.value)
+        first = next(leaves(outputs), None)
+        template, inputs = _arguments(node)
+        module = modules[str(node.target)] if node.op == "call_module" else None
+        graph.add_node(
+            node.name,
+            op=node.op,
+            target=_target(node),
+            module=stack[-1].path if stack else "",
+            module_type=stack[-1].type if stack else _class_name(capture.model),
+            module_stack=stack,
+            label=_label(node, module),
+            config=config.of_module(module) if module is not None else _call_config(node, values),
+            arguments=template,
+            outputs=outputs,
+            shape=first.shape if first else None,
+            dtype=first.dtype if first else None,
+            reads=_reads(node, module, capture, tensors),
+            flops=None if outcome.unknown else outcome.flops,
+            unknown_operators=outcome.unknown,
+            packed=module is not None and _is_packed(module),
+            source=_relative(node.meta[SOURCE]),
+            multiplicity=1,
+        )
+        for slot, source in enumerate(inputs):
+            _add_edge(graph, source.name, node.name, slot)
+    return called
+
+
+def _add_edge(graph: ModelGraph, source: str, target: str, slot: int) -> None:
+    if graph.has_edge(source, target):
+        graph.edges[source, target]["slots"] += (slot,)
+        return
+    outputs = graph.nodes[source]["outputs"]
+    first = next(leaves(outputs), None)
+    nbytes = sum(spec.nbytes for spec in leaves(outputs)) if outputs is not None else None
+    graph.add_edge(
+        source,
+        target,
+        slots=(slot,),
+        shape=first.shape if first else None,
+        dtype=first.dtype if first else None,
+        bytes=nbytes,
+    )
+
+
+def _add_modules(graph: ModelGraph, capture: Capture, tensors: Mapping[int, str]) -> None:
+    """Nodes without dataflow: one per leaf module, and one per parameter or buffer held by other modules."""
+    names = fx.graph._Namespace()
+    seen: set[int] = set()
+
+    def walk(module: nn.Module, path: str, stack: tuple[ModuleCall, ...]) -> None:
+        if id(module) in seen:
+            return
+        seen.add(id(module))
+        children = [(name, child) for name, child in module._modules.items() if child is not None]
+        if path and (default_leaf(module) or not children):
+            reads = _reads_of_module(module, tensors)
+            _add_static(graph, names.create_name(path.replace(".", "_"), None), path, stack, reads, module)
+            return
+        prefix = f"{path}." if path else ""
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None:
+                key = names.create_name((prefix + name).replace(".", "_"), None)
+                _add_static(graph, key, prefix + name, stack, (tensors[id(tensor)],), tensor)
+        for name, child in children:
+            walk(child, prefix + name, (*stack, ModuleCall(prefix + name, _class_name(child))))
+
+    walk(capture.model, "", ())
+
+
+def _add_static(
+    graph: ModelGraph,
+    key: str,
+    target: str,
+    stack: tuple[ModuleCall, ...],
+    reads: tuple[str, ...],
+    value: nn.Module | torch.Tensor,
+) -> None:
+    module = value if isinstance(value, nn.Module) else None
+    spec = _spec(value) if isinstance(value, torch.Tensor) else None
+    graph.add_node(
+        key,
+        op="call_module" if module is not None else "get_attr",
+        target=target,
+        module=stack[-1].path if stack else "",
+        module_type=stack[-1].type if stack else graph.name,
+        module_stack=stack,
+        label=_class_name(module) if module is not None else target.rpartition(".")[2],
+        config="" if module is None else config.of_module(module),
+        arguments="",
+        outputs=spec,
+        shape=spec.shape if spec else None,
+        dtype=spec.dtype if spec else None,
+        reads=reads,
+        flops=None if module is not None else 0,
+        unknown_operators=(),
+        packed=module is not None and _is_packed(module),
+        source="",
+        multiplicity=1,
+    )
+
+
+def _module_stack(stack: Mapping[str, tuple[str, Any]]) -> tuple[ModuleCall, ...]:
+    calls = []
+    for key, (path, kind) in stack.items():
+        if path:
+            call = key[len(path) + 1 :] if key.startswith(f"{path}@") else ""
+            name = kind.rpartition(".")[2] if isinstance(kind, str) else kind.__name__
+            calls.append(ModuleCall(path, name, int(call) if call.isdigit() else 0))
+    return tuple(calls)
+
+
+def _arguments(node: fx.Node) -> tuple[str, list[fx.Node]]:
+    """The arguments as text with ``%`` for values of other nodes, and those nodes in order."""
+    inputs: list[fx.Node] = []
+
+    def text(value: Any) -> str:
+        if isinstance(value, fx.Node):
+            inputs.append(value)
+            return "%"
+        if isinstance(value, (tuple, list)):
+            inner = ", ".join(map(text, value))
+            return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{key!r}: {text(item)}" for key, item in value.items()) + "}"
+        if isinstance(value, slice):
+            return f"slice({text(value.start)}, {text(value.stop)}, {text(value.step)})"
+        return _repr(value)
+
+    parts = [text(arg) for arg in node.args]
+    parts += [f"{key}={text(value)}" for key, value in node.kwargs.items()]
+    return ", ".join(parts), inputs
+
+
+def _repr(value: Any) -> str:
+    """repr without addresses, so that the same model gives the same text."""
+    if isinstance(value, str):
+        return repr(value).replace("%", "%%")
+    plain_value = isinstance(value, (bool, int, float, complex, type(None), torch.dtype, torch.device, type(Ellipsis)))
+    if plain_value or isinstance(value, (torch.layout, torch.memory_format, torch.Size)):
+        return repr(value)
+    return getattr(value, "__qualname__", f"<{type(value).__name__}>")
+
+
+def _target(node: fx.Node) -> str:
+    if isinstance(node.target, str):
+        return node.target
+    try:
+        return _get_qualified_name(node.target).removeprefix("_").replace("torch._C._nn.", "torch.nn.functional.")
+    except Exception:  # a callable without a module or a name
+        return getattr(node.target, "__qualname__", type(node.target).__name__)
+
+
+def _label(node: fx.Node, module: nn.Module | None) -> str:
+    if module is not None:
+        return _class_name(module)
+    if node.op == "get_attr":
+        return str(node.target).rpartition(".")[2]
+    if node.op in ("call_method", "placeholder", "output"):
+        return str(node.target)
+    return getattr(node.target, "__name__", type(node.target).__name__)
+
+
+def _class_name(module: nn.Module) -> str:
+    return type_before_parametrizations(module).__name__ if is_parametrized(module) else type(module).__name__
+
+
+def _call_config(node: fx.Node, values: Mapping[fx.Node, Any]) -> str:
+    if node.op not in ("call_function", "call_method"):
+        return ""
+    args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: _Value(values.get(n)))
+    return config.of_call(node, *_specs_only((args, kwargs)))
+
+
+class _Value:
+    """Keeps map_arg from looking into a node's value."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _specs_only(structure: Any) -> Any:
+    if isinstance(structure, _Value):
+        return structure.value if isinstance(structure.value, TensorSpec) else None
+    if isinstance(structure, (tuple, list)):
+        return tuple(_specs_only(item) for item in structure)
+    if isinstance(structure, dict):
+        return {key: _specs_only(item) for key, item in structure.items()}
+    return structure
+
+
+def _reads(
+    node: fx.Node, module: nn.Module | None, capture: Capture, tensors: Mapping[int, str]
+) -> tuple[str, ...]:
+    if module is not None:
+        return _reads_of_module(module, tensors)
+    if node.op == "get_attr":
+        value: Any = capture.model
+        for name in str(node.target).split("."):
+            value = getattr(value, name, None)
+        found = tensors.get(id(value))
+        return () if found is None else (found,)
+    return ()
+
+
+def _reads_of_module(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
+    return tuple([tensors[id(tensor)] for tensor in (*module.parameters(), *module.buffers())])
+
+
+def _tensor_names(model: nn.Module) -> dict[int, str]:
+    """The first name of each parameter and buffer, by identity."""
+    names: dict[int, str] = {}
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        names.setdefault(id(tensor), name)
+    return names
+
+
+def _module_tree(
+    modules: Mapping[str, nn.Module], tensors: Mapping[int, str], capture: Capture, called: set[str]
+) -> dict[str, ModuleInfo]:
+    first: dict[int, str] = {}
+    seen: set[int] = set()
+    whole: set[str] = set()  # leaf modules that are called, and all that is in them
+    tree: dict[str, ModuleInfo] = {}
+    for path, module in modules.items():
+        prefix = f"{path}." if path else ""
+        known = first.setdefault(id(module), path)
+        if _parent(path) in whole or (path in called and default_leaf(module)):
+            whole.add(path)
+        tree[path] = ModuleInfo(
+            path=path,
+            type=_class_name(module),
+            config=config.of_module(module),
+            children=tuple(f"{prefix}{name}" for name, child in module._modules.items() if child is not None),
+            parameters=() if known != path else tuple(_own_tensors(module, prefix, tensors, capture, seen)),
+            shared_with=known if known != path else None,
+            called=known in called or _parent(path) in whole,
+            training=module.training,
+        )
+    return tree
+
+
+def _parent(path: str) -> str | None:
+    return path.rpartition(".")[0] if path else None
+
+
+def _own_tensors(
+    module: nn.Module, prefix: str, tensors: Mapping[int, str], capture: Capture, seen: set[int]
+) -> Iterator[ParameterInfo]:
+    for values, buffer in ((module._parameters, False), (module._buffers, True)):
+        for name, tensor in values.items():
+            if tensor is not None:
+                first = tensors[id(tensor)]
+                yield ParameterInfo(
+                    name=prefix + name,
+                    spec=_spec(tensor, capture.device),
+                    trainable=bool(tensor.requires_grad) and not buffer,
+                    buffer=buffer,
+                    tied_to=first if id(tensor) in seen else None,
+                )
+                seen.add(id(tensor))
+    if _is_packed(module):
+        yield ParameterInfo(name=f"{prefix}packed weights", spec=None)
+
+
+def _spec(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:
+    try:
+        return spec_of(Twins().tensor(tensor), device)
+    except (NoTwinError, RuntimeError, ValueError):
+        return None
+
+
+def _is_packed(module: nn.Module) -> bool:
+    """Whether a module holds weights in a form whose size is not known, as quantized modules do."""
+    return any(
+        isinstance(value, torch.ScriptObject)
+        for each in module.modules()
+        if not isinstance(each, torch.jit.ScriptModule)
+        for value in vars(each).values()
+    )
+
+
+def plain(value: Any) -> Any:
+    """A value as tuples, lists, dicts, specs, numbers and strings only."""
+    if value is None or isinstance(value, (bool, int, float, str, TensorSpec)):
+        return value
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, slice):
+        return f"slice({value.start}, {value.stop}, {value.step})"
+    return str(value) if isinstance(value, (torch.dtype, torch.device)) else f"<{type(value).__name__}>"
+
+
+def _output_spec(capture: Capture) -> Any:
+    if capture.propagation is None:
+        return None
+    return _known(capture.propagation.output)
+
+
+def _known(value: Any) -> Any:
+    if value is UNKNOWN:
+        return None
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_known(item) for item in value)
+    return plain(value)
+
+
+@cache
+def _relative_file(filename: str) -> str:
+    roots = [root for root in sys.path if root and filename.startswith(root + "/")]
+    return filename[len(max(roots, key=len)) + 1 :] if roots else filename
+
+
+def _relative(source: str) -> str:
+    """``file:line`` relative to the place on ``sys.path`` that the file was imported from."""
+    filename, _, line = source.rpartition(":")
+    return f"{_relative_file(filename)}:{line}" if filename else ""

@@ -1,0 +1,212 @@
+"""FLOPs of one ATen call: 2 per multiply-accumulate, batch included, matrix-product family only.
+
+The convention is that of `torch.utils.flop_counter`, whose formulas are used as they are, those that a
+user added with ``register_flop_formula`` too. `FORMULAS` holds what that registry lacks. Elementwise work
+(norms, activations, softmax, bias, arithmetic) is not counted. Formulas see shapes, never values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry, shape_wrapper
+
+aten = torch.ops.aten
+Shape = Sequence[int]
+
+
+def mv_flops(matrix: Shape, vector: Shape, **_: Any) -> int:
+    """(m, k) @ (k): every element of the matrix is one multiply-accumulate.
+
+    >>> mv_flops((3, 4), (4,))
+    24
+    """
+    return 2 * math.prod(matrix)
+
+
+def addmv_flops(bias: Shape, matrix: Shape, vector: Shape, **_: Any) -> int:
+    """bias + (m, k) @ (k): as `mv_flops`, the addition is not counted."""
+    return mv_flops(matrix, vector)
+
+
+def dot_flops(a: Shape, b: Shape, **_: Any) -> int:
+    """(k) . (k): k multiply-accumulates."""
+    return 2 * math.prod(a)
+
+
+def ger_flops(a: Shape, b: Shape, **_: Any) -> int:
+    """(m) outer (n): m·n products, a matrix product with inner dimension 1."""
+    return 2 * math.prod(a) * math.prod(b)
+
+
+def addbmm_flops(bias: Shape, a: Shape, b: Shape, **_: Any) -> int:
+    """bias + sum over the batch of (b, m, k) @ (b, k, n).
+
+    >>> addbmm_flops((3, 5), (2, 3, 4), (2, 4, 5))
+    240
+    """
+    return 2 * math.prod(a) * b[-1]
+
+
+def grouped_mm_flops(a: Shape, b: Shape, *_: Any, **__: Any) -> int:
+    """Grouped matmul: each row of ``a`` (…, k) meets the one (k, n) matrix of its group, wherever the groups lie.
+
+    Where both are 2-D, (m, k) @ (k, n) with the groups along k, every group gives an (m, n) result
+    and the inner lengths of the groups add up to k.
+
+    >>> grouped_mm_flops((10, 4), (3, 4, 5))
+    400
+    """
+    return 2 * math.prod(a) * b[-1]
+
+
+def sdpa_flops(query: Shape, key: Shape, value: Shape, *_: Any, **__: Any) -> int:
+    """q @ kᵀ, then scores @ v, for query (…, L, E), key (…, S, E), value (…, S, Ev); masks save nothing.
+
+    2·B·L·S·E + 2·B·L·S·Ev, B over all leading dimensions of the query: with grouped-query attention
+    the key's heads are repeated to those of the query.
+
+    >>> sdpa_flops((1, 12, 197, 64), (1, 12, 197, 64), (1, 12, 197, 64)) == 4 * 12 * 197**2 * 64
+    True
+    """
+    return 2 * math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+
+def recurrent_flops(input: Shape, hidden: Any, weights: Any, *_: Any, **__: Any) -> int:
+    """LSTM, GRU and plain RNN over input (T, B, I) or (B, T, I): each weight matrix meets each step once.
+
+    T·B·2·(sum of the elements of all weight matrices), over layers, directions and projections;
+    the gates' elementwise products are not of the family.
+
+    >>> recurrent_flops((5, 1, 3), None, [(16, 3), (16, 4), (16,), (16,)])
+    1120
+    """
+    return _recurrent(math.prod(input[:-1]), weights)
+
+
+def packed_recurrent_flops(data: Shape, batch_sizes: Shape, hidden: Any, weights: Any, *_: Any, **__: Any) -> int:
+    """As `recurrent_flops` for a packed sequence, whose data (N, I) holds all steps that exist."""
+    return _recurrent(data[0], weights)
+
+
+def recurrent_cell_flops(input: Shape, hidden: Any, *weights: Any, **_: Any) -> int:
+    """One step of a cell over input (B, I): each weight matrix meets each row once."""
+    return _recurrent(math.prod(input[:-1]), list(weights))
+
+
+def _recurrent(steps: int, weights: Sequence[Any]) -> int:
+    matrices = (w for w in weights if isinstance(w, (tuple, list)) and len(w) == 2)
+    return 2 * steps * sum(math.prod(matrix) for matrix in matrices)
+
+
+def _recurrent_any(input: Shape, second: Any, third: Any, *rest: Any, **_: Any) -> int:
+    packed = bool(rest) and isinstance(rest[0], (list, tuple))
+    return packed_recurrent_flops(input, second, third, rest[0]) if packed else recurrent_flops(input, second, third)
+
+
+_EXTRA: dict[str, Callable[..., int]] = {
+    "mv": mv_flops,
+    "addmv": addmv_flops,
+    "dot": dot_flops,
+    "vdot": dot_flops,
+    "ger": ger_flops,
+    "addbmm": addbmm_flops,
+    "_grouped_mm": grouped_mm_flops,
+    "scaled_dot_product_attention": sdpa_flops,
+    "_scaled_dot_product_flash_attention_for_cpu": sdpa_flops,
+    "_scaled_dot_product_fused_attention_overrideable": sdpa_flops,
+    "lstm": _recurrent_any,
+    "gru": _recurrent_any,
+    "rnn_tanh": _recurrent_any,
+    "rnn_relu": _recurrent_any,
+    "lstm_cell": recurrent_cell_flops,
+    "gru_cell": recurrent_cell_flops,
+    "rnn_tanh_cell": recurrent_cell_flops,
+    "rnn_relu_cell": recurrent_cell_flops,
+}
+
+FORMULAS: dict[Any, Callable[..., int]] = {
+    getattr(aten, name): shape_wrapper(formula) for name, formula in _EXTRA.items() if hasattr(aten, name)
+}
+"""Formulas that torch's registry lacks, by ATen operator, in its calling convention."""
+
+_NO_FORMULA = (
+    "linalg_", "_linalg_", "cholesky", "triangular_solve", "lu_", "lstsq", "inverse", "ormqr", "geqrf", "qr",
+    "svd", "_trilinear", "_cdist_forward", "_euclidean_dist", "_native_multi_head_attention",
+    "_transformer_encoder_layer_fwd", "mkldnn_rnn_layer", "mkldnn_linear", "mkldnn_convolution", "miopen_",
+    "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "sspaddmm", "_scaled_grouped_mm", "quantized_",
+    "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
+)  # fmt: skip
+_KNOWN_FREE = frozenset({"aten", "prim", "prims", "profiler", "debugprims", "inductor"})
+
+_SAME_DTYPE = {aten.mm: (0, 1), aten.bmm: (0, 1), aten.addmm: (1, 2), aten.baddbmm: (1, 2), aten.mv: (0, 1)}
+
+
+def formula(packet: Any) -> Callable[..., int] | None:
+    """The formula of an ATen (or custom) operator, from torch's registry or from `FORMULAS`."""
+    found: Callable[..., int] | None = flop_registry.get(packet) or FORMULAS.get(packet)
+    return found
+
+
+class FlopCount(TorchDispatchMode):
+    """Counts the FLOPs of the ATen calls made while it is active.
+
+    Attributes:
+        flops: the sum so far.
+        unknown: names of the operators called that have a cost of unknown size: of the matrix family
+            without a formula, or from outside ATen without a formula.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0
+        self.unknown: list[str] = []
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        packet = getattr(func, "_overloadpacket", func)
+        count = formula(packet)
+        if count is None and _is_composite(func):
+            with self:
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        if packet in _SAME_DTYPE:
+            _check_same_dtype(*(args[position] for position in _SAME_DTYPE[packet]))
+        result = func(*args, **kwargs)
+        if count is not None:
+            self.flops += count(*args, **kwargs, out_val=result)
+        elif not _is_free(func):
+            self.unknown.append(str(packet))
+        return result
+
+
+def _is_composite(func: Any) -> bool:
+    if not isinstance(func, torch._ops.OpOverload):
+        return False
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))
+
+
+def _is_free(func: Any) -> bool:
+    """Whether an operator without a formula is known not to be of the matrix family."""
+    if not isinstance(func, torch._ops.OpOverload):
+        return False
+    if func.namespace in _KNOWN_FREE:
+        return not func._schema.name.partition("::")[2].startswith(_NO_FORMULA)
+    return bool(func.is_view)
+
+
+def _check_same_dtype(a: torch.Tensor, b: torch.Tensor) -> None:
+    """The real kernels refuse mixed dtypes, those on meta do not."""
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"expected both matrices to have the same dtype, but got: {a.dtype} != {b.dtype}")

@@ -1,0 +1,189 @@
+"""The x of the nodes: straight chains first, then as close to the spine and to their neighbours as there is room.
+
+Segments are made straight greedily by priority, as long as no two of them cross; what hangs together
+by straight segments is a block and moves as one. All blocks are packed to the left, then moved towards
+the median of their neighbours within the room they have; the spine's block stays where it is.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+
+from fxsummary.layout.boxes import Spacing
+from fxsummary.layout.level import Level, Segment
+
+SWEEPS = 6
+
+
+@dataclass(slots=True)
+class _Blocks:
+    """Nodes joined by straight segments.
+
+    Attributes:
+        of: the block of each node; offset: x of a node from its block's x.
+        x: x of each block; order: blocks from left to right, each after those that limit it.
+        left, right: for each block the neighbours and the least distance to them.
+        pulls: for each block the (own offset, other block, other offset) that a segment would make equal.
+    """
+
+    of: list[int]
+    offset: list[float]
+    x: list[float] = field(default_factory=list)
+    order: list[int] = field(default_factory=list)
+    left: list[dict[int, float]] = field(default_factory=list)
+    right: list[dict[int, float]] = field(default_factory=list)
+    pulls: list[list[tuple[float, int, float]]] = field(default_factory=list)
+
+
+def assign_x(level: Level, spacing: Spacing) -> None:
+    """Set ``level.x``, the left border of each node, and mark the straight segments."""
+    where = {node: place for layer in level.layers for place, node in enumerate(layer)}
+    _align(level, where)
+    blocks = _build_blocks(level)
+    _separate(level, blocks, spacing)
+    _pack_left(blocks)
+    _collect_pulls(level, blocks)
+    fixed = _spine_block(level, blocks)
+    for _ in range(SWEEPS):
+        if not _relax(blocks, fixed):
+            break
+    level.x = [blocks.x[blocks.of[node]] + blocks.offset[node] for node in range(len(level.nodes))]
+    least = min(level.x, default=0.0)
+    level.x = [x - least for x in level.x]
+
+
+def _align(level: Level, where: dict[int, int]) -> None:
+    """Mark the segments that become straight: at most one above and one below a node, none crossing."""
+    for gap in level.gaps:
+        taken: list[tuple[int, int]] = []
+        lowers: set[int] = set()
+        uppers: set[int] = set()
+        middles = _middles(gap, where)
+        for segment in sorted(gap, key=lambda s: (-s.priority, middles[id(s)], where[s.upper], where[s.lower])):
+            if segment.upper in uppers or segment.lower in lowers:
+                continue
+            ends = where[segment.upper], where[segment.lower]
+            at = bisect_left(taken, ends)
+            if at > 0 and taken[at - 1][1] > ends[1] or at < len(taken) and taken[at][1] < ends[1]:
+                continue
+            insort(taken, ends)
+            uppers.add(segment.upper)
+            lowers.add(segment.lower)
+            segment.aligned = True
+
+
+def _middles(gap: list[Segment], where: dict[int, int]) -> dict[int, float]:
+    """For each segment how far it is from the middle one of its upper and of its lower node."""
+    fans: dict[tuple[str, int], list[Segment]] = {}
+    for segment in gap:
+        fans.setdefault(("upper", segment.upper), []).append(segment)
+        fans.setdefault(("lower", segment.lower), []).append(segment)
+    distance = {id(segment): 0.0 for segment in gap}
+    for (end, _), fan in fans.items():
+        fan.sort(key=lambda s: where[s.lower if end == "upper" else s.upper])
+        for place, segment in enumerate(fan):
+            distance[id(segment)] += abs(place - (len(fan) - 1) / 2)
+    return distance
+
+
+def _build_blocks(level: Level) -> _Blocks:
+    blocks = _Blocks(of=[-1] * len(level.nodes), offset=[0.0] * len(level.nodes))
+    straight = {s.lower: s for gap in level.gaps for s in gap if s.aligned}
+    for layer in level.layers:
+        for node in layer:
+            segment = straight.get(node)
+            if segment is None:
+                blocks.of[node] = len(blocks.x)
+                blocks.x.append(0.0)
+                continue
+            blocks.of[node] = blocks.of[segment.upper]
+            pin = blocks.offset[segment.upper] + level.leave(segment.upper, segment.value)
+            blocks.offset[node] = pin - level.enter(node, segment.value)
+    return blocks
+
+
+def _separate(level: Level, blocks: _Blocks, spacing: Spacing) -> None:
+    """Least distances between blocks, and the blocks from left to right."""
+    count = len(blocks.x)
+    blocks.left = [{} for _ in range(count)]
+    blocks.right = [{} for _ in range(count)]
+    for layer in level.layers:
+        for a, b in zip(layer, layer[1:], strict=False):
+            distance = blocks.offset[a] + level.nodes[a].width + _gap(level, a, b, spacing) - blocks.offset[b]
+            left, right = blocks.of[a], blocks.of[b]
+            distance = max(distance, blocks.right[left].get(right, distance))
+            blocks.right[left][right] = blocks.left[right][left] = distance
+    waiting = [len(items) for items in blocks.left]
+    blocks.order = [block for block in range(count) if not waiting[block]]
+    for block in blocks.order:
+        for right in blocks.right[block]:
+            waiting[right] -= 1
+            if not waiting[right]:
+                blocks.order.append(right)
+
+
+def _gap(level: Level, a: int, b: int, spacing: Spacing) -> float:
+    solid = level.nodes[a].solid + level.nodes[b].solid
+    if level.sides.get(a) == b or level.sides.get(b) == a:
+        return spacing.horizontal
+    return (spacing.track, spacing.horizontal * 0.75, spacing.horizontal)[solid]
+
+
+def _pack_left(blocks: _Blocks) -> None:
+    for block in blocks.order:
+        blocks.x[block] = max((blocks.x[left] + d for left, d in blocks.left[block].items()), default=0.0)
+
+
+def _collect_pulls(level: Level, blocks: _Blocks) -> None:
+    blocks.pulls = [[] for _ in blocks.x]
+    for gap in level.gaps:
+        for segment in gap:
+            upper, lower = blocks.of[segment.upper], blocks.of[segment.lower]
+            if upper == lower:
+                continue
+            leave = blocks.offset[segment.upper] + level.leave(segment.upper, segment.value)
+            enter = blocks.offset[segment.lower] + level.enter(segment.lower, segment.value)
+            blocks.pulls[upper].append((leave, lower, enter))
+            blocks.pulls[lower].append((enter, upper, leave))
+    for lane, target in level.sides.items():
+        beside, block = blocks.of[lane], blocks.of[target]
+        if beside != block:
+            blocks.pulls[beside].append((blocks.offset[lane], block, blocks.offset[target]))
+
+
+def _spine_block(level: Level, blocks: _Blocks) -> int:
+    """The block with the heaviest part of the spine."""
+    weights: dict[int, float] = {}
+    for i in sorted(level.spine):
+        block = blocks.of[level.links[i].head]
+        weights[block] = weights.get(block, 0.0) + level.nodes[level.links[i].head].weight
+    return max(weights, key=weights.__getitem__) if weights else -1
+
+
+def _relax(blocks: _Blocks, fixed: int) -> bool:
+    """Move each block towards the median of its neighbours, first those that go right; whether any moved."""
+    moved = False
+    for block in reversed(blocks.order):
+        wish = _wish(blocks, block) if block != fixed else 0.0
+        room = min((blocks.x[r] - d for r, d in blocks.right[block].items()), default=float("inf")) - blocks.x[block]
+        if min(wish, room) > 0.01:
+            blocks.x[block] += min(wish, room)
+            moved = True
+    for block in blocks.order:
+        wish = _wish(blocks, block) if block != fixed else 0.0
+        room = max((blocks.x[n] + d for n, d in blocks.left[block].items()), default=float("-inf")) - blocks.x[block]
+        if max(wish, room) < -0.01:
+            blocks.x[block] += max(wish, room)
+            moved = True
+    return moved
+
+
+def _wish(blocks: _Blocks, block: int) -> float:
+    """How far a block would move to be straight with the middle one of its neighbours."""
+    shifts = sorted(blocks.x[other] + theirs - own for own, other, theirs in blocks.pulls[block])
+    if not shifts:
+        return 0.0
+    middle = len(shifts) // 2
+    median = shifts[middle] if len(shifts) % 2 else (shifts[middle - 1] + shifts[middle]) / 2
+    return median - blocks.x[block]

@@ -1,0 +1,135 @@
+"""Layers of a level: cycles broken, longest paths, sources pulled down, the spine, lanes for long links."""
+
+from __future__ import annotations
+
+import heapq
+
+from fxsummary.layout.level import Level, Link, Node, Segment
+
+
+def layered(nodes: list[Node], links: list[Link]) -> Level:
+    """Put nodes into layers and give every link a chain of segments between neighbouring layers."""
+    level = Level(nodes, links)
+    order, level.upwards = _topological(nodes, links)
+    forward = [i for i in range(len(links)) if i not in level.upwards]
+    level.spine = _spine(nodes, links, order, forward)
+    level.layer = _ranks(level, order, forward)
+    level.layers = [[] for _ in range(max(level.layer, default=0) + 1)]
+    for node, layer in enumerate(level.layer):
+        level.layers[layer].append(node)
+    level.gaps = [[] for _ in range(len(level.layers) + 1)]
+    _add_chains(level, forward)
+    return level
+
+
+def _neighbours(count: int, links: list[Link], chosen: list[int]) -> tuple[list[list[int]], list[list[int]]]:
+    """Predecessors and successors of each node over the chosen links."""
+    before: list[list[int]] = [[] for _ in range(count)]
+    after: list[list[int]] = [[] for _ in range(count)]
+    for i in chosen:
+        before[links[i].head].append(links[i].tail)
+        after[links[i].tail].append(links[i].head)
+    return before, after
+
+
+def _topological(nodes: list[Node], links: list[Link]) -> tuple[list[int], set[int]]:
+    """Nodes in topological order, earliest given first, and the links that go against it in cycles."""
+    count = len(nodes)
+    before, after = _neighbours(count, links, list(range(len(links))))
+    waiting = [len(items) for items in before]
+    ready = [node for node in range(count) if not waiting[node]]
+    rest = iter(range(count))
+    done = [False] * count
+    order: list[int] = []
+    while len(order) < count:
+        node = heapq.heappop(ready) if ready else next(n for n in rest if not done[n])
+        if done[node]:
+            continue
+        done[node] = True
+        order.append(node)
+        for head in after[node]:
+            waiting[head] -= 1
+            if not waiting[head] and not done[head]:
+                heapq.heappush(ready, head)
+    place = {node: i for i, node in enumerate(order)}
+    return order, {i for i, link in enumerate(links) if place[link.tail] > place[link.head]}
+
+
+def _spine(nodes: list[Node], links: list[Link], order: list[int], forward: list[int]) -> set[int]:
+    """Links of the heaviest chain; of equally heavy ones the middle."""
+    _, after = _neighbours(len(nodes), links, forward)
+    below = [0.0] * len(nodes)
+    for node in reversed(order):
+        below[node] = nodes[node].weight + max((below[head] for head in after[node]), default=0.0)
+    if not order:
+        return set()
+    chain = {}
+    node = max(order, key=lambda n: below[n])
+    while after[node]:
+        best = max(below[head] for head in after[node])
+        ties = sorted({head for head in after[node] if below[head] == best})
+        chain[node] = node = ties[(len(ties) - 1) // 2]
+    on: set[int] = set()
+    used: set[int] = set()
+    for i in forward:
+        if chain.get(links[i].tail) == links[i].head and links[i].tail not in used:
+            used.add(links[i].tail)
+            on.add(i)
+    return on
+
+
+def _ranks(level: Level, order: list[int], forward: list[int]) -> list[int]:
+    """Longest-path layers; what does not hang on the spine's first node or on a port is pulled down."""
+    nodes = level.nodes
+    before, after = _neighbours(len(nodes), level.links, forward)
+    rank = [0] * len(nodes)
+    tops = any(node.end < 0 for node in nodes)
+    for node in order:
+        rank[node] = max((rank[tail] + 1 for tail in before[node]), default=int(tops and nodes[node].end >= 0))
+    heads = {level.links[i].head for i in level.spine}
+    first = {level.links[i].tail for i in level.spine} - heads
+    free = [False] * len(nodes)
+    for node in order:
+        free[node] = nodes[node].end == 0 and node not in first and all(free[tail] for tail in before[node])
+    for node in reversed(order):
+        if free[node] and after[node]:
+            rank[node] = min(rank[head] for head in after[node]) - 1
+    last = max((r for n, r in enumerate(rank) if nodes[n].end <= 0), default=-1) + 1
+    return [last if nodes[n].end > 0 else r for n, r in enumerate(rank)]
+
+
+def _add_chains(level: Level, forward: list[int]) -> None:
+    """Lanes and segments for all links; links of one node and value share a trunk."""
+    level.chains = [[] for _ in level.links]
+    trunks: dict[tuple[int, str], int] = {}
+    lanes: dict[tuple[int, int], int] = {}
+    joined: dict[tuple[int, int, str], Segment] = {}
+    for i in sorted(forward, key=lambda i: (level.layer[level.links[i].head], i)):
+        link = level.links[i]
+        trunk = trunks.setdefault((link.tail, link.value), len(trunks))
+        chain = [link.tail]
+        for layer in range(level.layer[link.tail] + 1, level.layer[link.head]):
+            if (trunk, layer) not in lanes:
+                lanes[trunk, layer] = level.add_lane(layer)
+            chain.append(lanes[trunk, layer])
+        chain.append(link.head)
+        level.chains[i] = chain
+        for upper, lower in zip(chain, chain[1:], strict=False):
+            segment = joined.get((upper, lower, link.value))
+            if segment is None:
+                segment = joined[upper, lower, link.value] = Segment(upper, lower, link.value, trunk)
+                level.gaps[level.layer[lower]].append(segment)
+            both = level.nodes[upper].lane and level.nodes[lower].lane
+            segment.priority = max(segment.priority, 3 if i in level.spine else 2 if both else 1)
+    for number, i in enumerate(sorted(level.upwards)):
+        _add_upward(level, i, len(trunks) + number)
+
+
+def _add_upward(level: Level, i: int, trunk: int) -> None:
+    """A link against the layers: out of the tail's bottom, up in a lane beside it, into the head's top."""
+    link = level.links[i]
+    top, bottom = level.layer[link.head], level.layer[link.tail]
+    lanes = [level.add_lane(layer) for layer in range(top, bottom + 1)]
+    for upper, lower in zip(lanes, lanes[1:], strict=False):
+        level.gaps[level.layer[lower]].append(Segment(upper, lower, link.value, trunk, priority=2))
+    level.chains[i] = [link.tail, *reversed(lanes), link.head]

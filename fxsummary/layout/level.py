@@ -1,0 +1,111 @@
+"""One level of a layout while it is worked on: nodes in layers, joined by segments between neighbouring layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Node:
+    """A box, a port of the enclosing group, or a lane: a place that a wire keeps in a layer it passes.
+
+    Attributes:
+        width, height: size, the overhang included.
+        body_height: height without the overhang; wires leave below it.
+        anchor: x of the middle wire from the left border.
+        enter, leave: x of the ports of a group, by value, from the left border.
+        end: -1 for a port in the top border of the enclosing group, 1 in the bottom border, 0 otherwise.
+        lane: True for a place that a wire keeps.
+    """
+
+    width: float = 0.0
+    height: float = 0.0
+    body_height: float = 0.0
+    anchor: float = 0.0
+    weight: float = 0.1
+    enter: dict[str, float] = field(default_factory=dict)
+    leave: dict[str, float] = field(default_factory=dict)
+    side_entry: bool = False
+    pin_gap: float = 26.0
+    end: int = 0
+    lane: bool = False
+
+    @property
+    def solid(self) -> bool:
+        """Whether there is a box to see."""
+        return not self.lane and self.end == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A value that goes from one node of the level to another."""
+
+    tail: int
+    head: int
+    value: str
+
+
+@dataclass(slots=True)
+class Segment:
+    """A step of a wire from a layer to the next.
+
+    Attributes:
+        upper, lower: the nodes it joins.
+        value: what it carries.
+        trunk: number of the trunk it belongs to; segments of one trunk and gap share a track.
+        priority: 3 on the spine, 2 between lanes, 1 otherwise; the higher, the sooner it is straight.
+        aligned: whether it was made straight.
+    """
+
+    upper: int
+    lower: int
+    value: str
+    trunk: int
+    priority: int = 1
+    aligned: bool = False
+
+
+@dataclass(slots=True)
+class Level:
+    """A layered level.
+
+    Attributes:
+        nodes: those given first, then the lanes.
+        links: what is to be joined.
+        layer: layer of each node.
+        layers: nodes of each layer, from left to right.
+        gaps: segments between layer i - 1 and layer i at index i; the first is empty.
+        chains: for each link its nodes from tail to head, lanes included.
+        upwards: indices of the links that go up, because the level has a cycle.
+        sides: lane beside a node -> the node it enters from the side.
+        spine: indices of the links on the heaviest chain.
+        x: left border of each node.
+    """
+
+    nodes: list[Node]
+    links: list[Link]
+    layer: list[int] = field(default_factory=list)
+    layers: list[list[int]] = field(default_factory=list)
+    gaps: list[list[Segment]] = field(default_factory=list)
+    chains: list[list[int]] = field(default_factory=list)
+    upwards: set[int] = field(default_factory=set)
+    sides: dict[int, int] = field(default_factory=dict)
+    spine: set[int] = field(default_factory=set)
+    x: list[float] = field(default_factory=list)
+
+    def leave(self, node: int, value: str) -> float:
+        """x at which ``value`` leaves a node, from its left border."""
+        return self.nodes[node].leave.get(value, self.nodes[node].anchor)
+
+    def enter(self, node: int, value: str) -> float:
+        """x at which ``value`` enters a node from above if it is alone, from the node's left border."""
+        return self.nodes[node].enter.get(value, self.nodes[node].anchor)
+
+    def add_lane(self, layer: int, at: int | None = None) -> int:
+        """A new lane in a layer, at the right end or at a position; returns its number."""
+        number = len(self.nodes)
+        self.nodes.append(Node(lane=True))
+        self.layer.append(layer)
+        order = self.layers[layer]
+        order.insert(len(order) if at is None else at, number)
+        return number

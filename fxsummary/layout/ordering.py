@@ -1,0 +1,139 @@
+"""The order of the nodes in each layer: few crossings, above all few of the spine."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from fxsummary.layout.level import Level, Segment
+
+SWEEPS = 12
+SPINE_WEIGHT = 4
+# Transposing two nodes compares all pairs of their segments; beyond this many pairs the barycentre must do.
+MOST_PAIRS = 400
+
+
+def order_layers(level: Level) -> None:
+    """Sort ``level.layers``; the best order of some sweeps down and up is kept."""
+    above, below = _adjacency(level)
+    where = _positions(level)
+    best, kept = _crossings(level, where), [list(layer) for layer in level.layers]
+    for sweep in range(SWEEPS):
+        if best == 0:
+            break
+        _barycentre(level, where, above if sweep % 2 == 0 else below, upwards=sweep % 2 == 1)
+        _transpose(level, where, above, below)
+        crossings = _crossings(level, where)
+        if crossings < best:
+            best, kept = crossings, [list(layer) for layer in level.layers]
+    level.layers = kept
+
+
+def _adjacency(level: Level) -> tuple[list[list[Segment]], list[list[Segment]]]:
+    above: list[list[Segment]] = [[] for _ in level.nodes]
+    below: list[list[Segment]] = [[] for _ in level.nodes]
+    for gap in level.gaps:
+        for segment in gap:
+            below[segment.upper].append(segment)
+            above[segment.lower].append(segment)
+    return above, below
+
+
+def _positions(level: Level) -> list[float]:
+    where = [0.0] * len(level.nodes)
+    for layer in level.layers:
+        for place, node in enumerate(layer):
+            where[node] = float(place)
+    return where
+
+
+def _upper_pin(level: Level, where: list[float], segment: Segment) -> float:
+    """Place of a segment's upper end: the node's, plus the port's share of its width."""
+    node = segment.upper
+    return where[node] + level.leave(node, segment.value) / (level.nodes[node].width + 1)
+
+
+def _lower_pin(level: Level, where: list[float], segment: Segment) -> float:
+    node = segment.lower
+    return where[node] + level.enter(node, segment.value) / (level.nodes[node].width + 1)
+
+
+def _crossings(level: Level, where: list[float]) -> int:
+    """Crossings of all gaps; those of the spine count `SPINE_WEIGHT` times."""
+    return sum(_gap_crossings(level, where, gap) for gap in level.gaps if len(gap) > 1)
+
+
+def _gap_crossings(level: Level, where: list[float], gap: list[Segment]) -> int:
+    ends = sorted((_upper_pin(level, where, s), _lower_pin(level, where, s), s.priority == 3) for s in gap)
+    total = _inversions([lower for _, lower, _ in ends])
+    for upper, lower, spine in ends:
+        if spine:
+            total += (SPINE_WEIGHT - 1) * sum((u - upper) * (low - lower) < 0 for u, low, _ in ends)
+    return total
+
+
+def _inversions(values: list[float]) -> int:
+    """Number of pairs in falling order, in n log n steps (a Fenwick tree).
+
+    >>> _inversions([1.0, 3.0, 2.0, 2.0]), _inversions([3.0, 2.0, 1.0])
+    (2, 3)
+    """
+    ranks = sorted(set(values))
+    tree = [0] * (len(ranks) + 1)
+    total = 0
+    for seen, value in enumerate(values):
+        place = bisect_left(ranks, value) + 1
+        not_larger, i = 0, place
+        while i:
+            not_larger += tree[i]
+            i &= i - 1
+        total += seen - not_larger
+        while place < len(tree):
+            tree[place] += 1
+            place += place & -place
+    return total
+
+
+def _barycentre(level: Level, where: list[float], adjacent: list[list[Segment]], *, upwards: bool) -> None:
+    """Sort each layer by the mean place of the neighbours in the layer before."""
+    for layer in reversed(level.layers) if upwards else level.layers:
+        if len(layer) < 2:
+            continue
+        wish = {}
+        for node in layer:
+            pins = [(_lower_pin if upwards else _upper_pin)(level, where, s) for s in adjacent[node]]
+            wish[node] = sum(pins) / len(pins) if pins else where[node]
+        layer.sort(key=wish.__getitem__)
+        for place, node in enumerate(layer):
+            where[node] = float(place)
+
+
+def _transpose(level: Level, where: list[float], above: list[list[Segment]], below: list[list[Segment]]) -> None:
+    """Swap neighbours as long as that takes crossings away, in at most four rounds."""
+    for _ in range(4):
+        swapped = False
+        for layer in level.layers:
+            for place in range(len(layer) - 1):
+                left, right = layer[place], layer[place + 1]
+                if _gain(level, where, left, right, above, below) > 0:
+                    layer[place], layer[place + 1] = right, left
+                    where[left], where[right] = where[right], where[left]
+                    swapped = True
+        if not swapped:
+            return
+
+
+def _gain(
+    level: Level, where: list[float], left: int, right: int, above: list[list[Segment]], below: list[list[Segment]]
+) -> int:
+    """Crossings fewer after swapping two neighbours."""
+    gain = 0
+    for adjacent, pin in ((above, _upper_pin), (below, _lower_pin)):
+        if len(adjacent[left]) * len(adjacent[right]) > MOST_PAIRS:
+            continue
+        rights = [(pin(level, where, s), s.priority == 3) for s in adjacent[right]]
+        for segment in adjacent[left]:
+            at, spine = pin(level, where, segment), segment.priority == 3
+            for other, other_spine in rights:
+                weight = SPINE_WEIGHT if spine or other_spine else 1
+                gain += weight * ((at > other) - (at < other))
+    return gain

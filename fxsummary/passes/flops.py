@@ -1,0 +1,35 @@
+"""FLOPs: what was counted while capturing, or unknown; never 0 for want of knowing.
+
+2 per multiply-accumulate, batch included, for the matrix-product family only; see `fxsummary.formulas`.
+"""
+
+from __future__ import annotations
+
+from fxsummary.format import short
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.registry import ATTRIBUTES, Attribute
+
+ATTRIBUTES.register("flops", Attribute("flops", "FLOPs", lambda n: short(int(str(n))), total="sum", default=True))
+
+_FREE = frozenset(
+    {"norm", "activation", "pool", "embedding", "arithmetic", "reshape", "input", "output", "parameter"}
+)
+"""Kinds outside the matrix-product family: they cost nothing by the convention, whatever their shape."""
+
+
+def annotate(graph: ModelGraph) -> None:
+    """Set `flops` on every node: 0 where the kind is outside the family, None where it is not known."""
+    unknown: dict[str, None] = {}
+    for key, data in graph.nodes(data=True):
+        if data["flops"] is None and data["kind"] in _FREE and not data["unknown_operators"]:
+            data["flops"] = 0
+        if data["flops"] is None:
+            unknown.update(dict.fromkeys(data["unknown_operators"] or (f"{data['label']} ({key})",)))
+    counted = any(data["flops"] for _, data in graph.nodes(data=True))
+    if unknown and counted:
+        names = ", ".join(list(unknown)[:4]) + (f" and {len(unknown) - 4} more" if len(unknown) > 4 else "")
+        graph.graph["notes"] = (
+            *graph.notes,
+            f"FLOPs are a lower bound: not known for {names}; "
+            "torch.utils.flop_counter.register_flop_formula adds the formula of an operator",
+        )

@@ -1,0 +1,82 @@
+"""Parameters and buffers: each tensor is counted once, at the operation that reads it first.
+
+Tied and shared tensors are therefore never counted twice, and those that no operation reads stay in the
+module tree, where `Totals` finds them. Packed weights, whose size is not known, make the count unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fxsummary.format import count
+from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
+from fxsummary.registry import ATTRIBUTES, Attribute
+
+ATTRIBUTES.register(
+    "parameters", Attribute("parameters", "Parameters", lambda n: count(int(str(n))), total="sum", default=True)
+)
+
+
+def annotate(graph: ModelGraph) -> None:
+    """Set the parameter and buffer attributes of every node, mark what is read, and add notes."""
+    tensors = {p.name: p for module in graph.modules.values() for p in module.parameters if p.tied_to is None}
+    read: set[str] = set()
+    for _, data in graph.nodes(data=True):
+        fresh = [tensors[name] for name in dict.fromkeys(data["reads"]) if name not in read and name in tensors]
+        read.update(tensor.name for tensor in fresh)
+        data.update(_counts(fresh, unknown=data["packed"]))
+    read.update(f"{data['target']}" for _, data in graph.nodes(data=True) if data["packed"])
+    modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
+    graph.graph["modules"] = modules
+    graph.graph["notes"] = (*graph.notes, *_notes(modules, dataflow=graph.captured_by != "modules"))
+
+
+def _counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, object]:
+    parameters = [t for t in tensors if not t.buffer]
+    buffers = [t for t in tensors if t.buffer]
+    sizes = [t.numel for t in parameters]
+    known = not unknown and None not in sizes
+    dtypes: dict[str, int] = {}
+    for tensor in parameters:
+        if tensor.spec is not None:
+            dtypes[tensor.spec.dtype] = dtypes.get(tensor.spec.dtype, 0) + tensor.spec.numel
+    return {
+        "parameters": sum(t.numel or 0 for t in parameters) if known else None,
+        "trainable_parameters": sum(t.numel or 0 for t in parameters if t.trainable) if known else None,
+        "parameter_names": tuple(t.name for t in parameters),
+        "parameter_bytes": sum(t.nbytes or 0 for t in parameters) if known else None,
+        "parameter_dtypes": tuple(dtypes.items()),
+        "buffers": len(buffers),
+        "buffer_bytes": sum(t.nbytes or 0 for t in buffers),
+    }
+
+
+def _mark_read(module: ModuleInfo, read: set[str]) -> ModuleInfo:
+    if all(_is_read(parameter, module, read) for parameter in module.parameters):
+        return module
+    marked = tuple(replace(p, read=_is_read(p, module, read)) for p in module.parameters)
+    return replace(module, parameters=marked)
+
+
+def _is_read(parameter: ParameterInfo, module: ModuleInfo, read: set[str]) -> bool:
+    if parameter.spec is None and parameter.name.endswith("packed weights"):
+        return module.called
+    return (parameter.tied_to or parameter.name) in read
+
+
+def _notes(modules: dict[str, ModuleInfo], *, dataflow: bool) -> list[str]:
+    notes = []
+    everything = [p for module in modules.values() for p in module.parameters]
+    unread = [p for p in everything if not p.read and not p.buffer and p.tied_to is None]
+    if unread and dataflow:
+        total = sum(p.numel or 0 for p in unread)
+        notes.append(f"{count(total)} parameters are never read: {_some([p.name for p in unread])}")
+    tied = [p for p in everything if p.tied_to is not None and not p.buffer]
+    if tied:
+        notes.append("tied parameters, counted once: " + _some([f"{p.name} = {p.tied_to}" for p in tied]))
+    return notes
+
+
+def _some(names: list[str], limit: int = 4) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
