@@ -42,6 +42,9 @@ class Padding(NamedTuple):
     left: float = 0.0
 
 
+NO_PADDING = Padding()
+
+
 @dataclass(slots=True)
 class Box:
     """A thing to place: a leaf of fixed size, or a group of boxes that is as large as its contents.
@@ -62,7 +65,7 @@ class Box:
     width: float = 0.0
     height: float = 0.0
     children: list[Box] | None = None
-    padding: Padding = Padding()
+    padding: Padding = NO_PADDING
     weight: float = 1.0
     anchor: float | None = None
     overhang: float = 0.0

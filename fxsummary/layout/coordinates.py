@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.level import Level, Segment
@@ -65,7 +66,7 @@ def _align(level: Level, where: dict[int, int]) -> None:
                 continue
             ends = where[segment.upper], where[segment.lower]
             at = bisect_left(taken, ends)
-            if at > 0 and taken[at - 1][1] > ends[1] or at < len(taken) and taken[at][1] < ends[1]:
+            if (at > 0 and taken[at - 1][1] > ends[1]) or (at < len(taken) and taken[at][1] < ends[1]):
                 continue
             insort(taken, ends)
             uppers.add(segment.upper)
@@ -109,7 +110,7 @@ def _separate(level: Level, blocks: _Blocks, spacing: Spacing) -> None:
     blocks.left = [{} for _ in range(count)]
     blocks.right = [{} for _ in range(count)]
     for layer in level.layers:
-        for a, b in zip(layer, layer[1:], strict=False):
+        for a, b in pairwise(layer):
             distance = blocks.offset[a] + level.nodes[a].width + _gap(level, a, b, spacing) - blocks.offset[b]
             left, right = blocks.of[a], blocks.of[b]
             distance = max(distance, blocks.right[left].get(right, distance))

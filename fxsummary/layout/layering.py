@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from itertools import pairwise
 
 from fxsummary.layout.level import Level, Link, Node, Segment
 
@@ -114,7 +115,7 @@ def _add_chains(level: Level, forward: list[int]) -> None:
             chain.append(lanes[trunk, layer])
         chain.append(link.head)
         level.chains[i] = chain
-        for upper, lower in zip(chain, chain[1:], strict=False):
+        for upper, lower in pairwise(chain):
             segment = joined.get((upper, lower, link.value))
             if segment is None:
                 segment = joined[upper, lower, link.value] = Segment(upper, lower, link.value, trunk)
@@ -130,6 +131,6 @@ def _add_upward(level: Level, i: int, trunk: int) -> None:
     link = level.links[i]
     top, bottom = level.layer[link.head], level.layer[link.tail]
     lanes = [level.add_lane(layer) for layer in range(top, bottom + 1)]
-    for upper, lower in zip(lanes, lanes[1:], strict=False):
+    for upper, lower in pairwise(lanes):
         level.gaps[level.layer[lower]].append(Segment(upper, lower, link.value, trunk, priority=2))
     level.chains[i] = [link.tail, *reversed(lanes), link.head]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fxsummary.layout.boxes import Point, Spacing
 from fxsummary.layout.level import Level, Segment
@@ -123,7 +124,7 @@ class Router:
         tail, head = chain[0], chain[-1]
         bottom = self.result.y[tail] + level.nodes[tail].body_height
         corners: list[Corner] = [(level.layer[tail], Point(level.x[tail] + level.leave(tail, value), bottom))]
-        for upper, lower in zip(chain[:stop], chain[1 : stop + 1], strict=True):
+        for upper, lower in pairwise(chain[: stop + 1]):
             self._step(corners, self._segment(upper, lower, value))
         if not beside:
             enter = self.pins[head, chain[-2], value]
@@ -143,7 +144,7 @@ class Router:
         bottom = self.result.y[tail] + level.nodes[tail].body_height
         corners: list[Corner] = [(level.layer[tail], Point(leave, bottom))]
         corners += [(bottom_gap - 0.5, Point(x, y)) for x in (leave, level.x[chain[1]])]
-        for lower, upper in zip(chain[1:-2], chain[2:-1], strict=True):
+        for lower, upper in pairwise(chain[1:-1]):
             step: list[Corner] = []
             self._step(step, self._segment(upper, lower, value))
             corners += reversed(step)

@@ -1,0 +1,215 @@
+"""`layout`: boxes in boxes. Each group is laid out alone, then placed as one box in its parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from fxsummary.layout.boxes import Box, Edge, Layout, Point, Rect, Spacing, Wire, walk
+from fxsummary.layout.columns import fold_columns
+from fxsummary.layout.coordinates import assign_x
+from fxsummary.layout.layering import layered
+from fxsummary.layout.level import Level, Link, Node
+from fxsummary.layout.ordering import order_layers
+from fxsummary.layout.routing import Routed, Router
+from fxsummary.layout.sides import add_side_lanes
+
+
+@dataclass(slots=True)
+class _Group:
+    """A group while it is laid out: its level, and where its contents lie in it."""
+
+    box: Box
+    keys: list[str] = field(default_factory=list)
+    numbers: dict[tuple[int, str], int] = field(default_factory=dict)
+    links: dict[tuple[int, int, str], int] = field(default_factory=dict)
+    level: Level = field(default_factory=lambda: Level([], []))
+    routed: Routed = field(default_factory=Routed)
+    width: float = 0.0
+    height: float = 0.0
+    indent: float = 0.0
+
+    def number(self, end: int, key: str) -> int:
+        """Number of a child (end 0), or of the port of a value in the top (-1) or bottom (1) border."""
+        if (end, key) not in self.numbers:
+            self.numbers[end, key] = len(self.keys)
+            self.keys.append(key)
+        return self.numbers[end, key]
+
+    def link(self, tail: int, head: int, value: str) -> int:
+        """Number of a link, made on first use."""
+        return self.links.setdefault((tail, head, value), len(self.links))
+
+
+def layout(
+    root: Box,
+    edges: list[Edge],
+    spacing: Spacing | None = None,
+    *,
+    ratio: float = 1.5,
+    tallest: float = 1400.0,
+) -> Layout:
+    """Positions of all boxes in ``root`` and routes of all edges between its leaves.
+
+    Every segment of a route is horizontal or vertical; none runs through a box other than the groups
+    around its ends. Cycles between groups are allowed: some wires then go up. Parallel edges count once.
+
+    Args:
+        root: a group; its padding is kept, its key names the outermost level.
+        edges: between leaves; an edge from a leaf to itself is refused.
+        spacing: distances in pixels.
+        ratio: wanted width to height of the top level; it is cut into columns if higher than ``tallest`` px.
+
+    Raises:
+        ValueError: a key is used twice, or an edge names something that is not a leaf.
+    """
+    spacing = spacing or Spacing()
+    groups, parents = _groups(root)
+    paths = {edge: _thread(edge, groups, parents) for edge in edges}
+    for key in reversed(groups):
+        _lay_out(groups[key], groups, spacing)
+    top = groups[root.key]
+    top.routed = fold_columns(top.level, top.routed, spacing, ratio=ratio, tallest=tallest)
+    _set_size(top)
+    return _assemble(root, groups, paths)
+
+
+def _groups(root: Box) -> tuple[dict[str, _Group], dict[str, str | None]]:
+    """Groups by key, parents first, and the parent of every box."""
+    groups = {root.key: _Group(root)}
+    parents: dict[str, str | None] = {root.key: None}
+    for parent, child in walk(root):
+        if child.key in parents:
+            raise ValueError(f"two boxes have the key {child.key!r}")
+        parents[child.key] = parent.key
+        groups[parent.key].number(0, child.key)
+        if child.children is not None:
+            groups[child.key] = _Group(child)
+    return groups, parents
+
+
+def _thread(edge: Edge, groups: dict[str, _Group], parents: dict[str, str | None]) -> list[tuple[str, int]]:
+    """Lead an edge through the groups around its ends; returns its links as (group, number)."""
+    for key in edge:
+        if key not in parents or key in groups:
+            raise ValueError(f"{edge} joins {key!r}, which is not a leaf")
+    if edge.source == edge.target:
+        raise ValueError(f"{edge} joins a box to itself")
+    value = edge.source
+    rising, falling = _ancestors(edge.source, parents), _ancestors(edge.target, parents)
+    while rising[-2:-1] == falling[-2:-1] and len(rising) > 1:
+        rising.pop()
+        falling.pop()
+    links = []
+    for child, parent in pairwise(rising[:-1]):
+        group = groups[parent]
+        links.append((parent, group.link(group.number(0, child), group.number(1, value), value)))
+    shared = groups[rising[-1]]
+    links.append((rising[-1], shared.link(shared.number(0, rising[-2]), shared.number(0, falling[-2]), value)))
+    for child, parent in reversed(list(pairwise(falling[:-1]))):
+        group = groups[parent]
+        links.append((parent, group.link(group.number(-1, value), group.number(0, child), value)))
+    return links
+
+
+def _ancestors(key: str, parents: dict[str, str | None]) -> list[str]:
+    """A box, its group, that group's group and so on up to the root."""
+    chain = [key]
+    while (parent := parents[chain[-1]]) is not None:
+        chain.append(parent)
+    return chain
+
+
+def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing) -> None:
+    boxes = {child.key: child for child in group.box.children or []}
+    nodes = [Node(end=end) for end, _ in group.numbers]
+    for (end, key), number in group.numbers.items():
+        if end == 0:
+            nodes[number] = _node(boxes[key], groups.get(key))
+    level = layered(nodes, [Link(*ends) for ends in group.links])
+    order_layers(level)
+    add_side_lanes(level)
+    assign_x(level, spacing)
+    group.level, group.routed = level, Router(level, spacing).run()
+    _set_size(group)
+
+
+def _node(box: Box, group: _Group | None) -> Node:
+    width, height = (box.width, box.height) if group is None else (group.width, group.height)
+    node = Node(
+        width=width + box.overhang,
+        height=height + box.overhang,
+        body_height=height,
+        anchor=width / 2 if box.anchor is None else box.anchor,
+        weight=box.weight,
+        side_entry=box.side_entry,
+        pin_gap=box.pin_gap,
+    )
+    if group is not None:
+        left = group.box.padding.left + group.indent
+        for (end, value), number in group.numbers.items():
+            if end:
+                (node.enter if end < 0 else node.leave)[value] = left + group.routed.x[number]
+    return node
+
+
+def _set_size(group: _Group) -> None:
+    padding = group.box.padding
+    inner = group.routed.width + padding.left + padding.right
+    group.width = max(inner, group.box.width)
+    group.indent = (group.width - inner) / 2
+    group.height = max(group.routed.height + padding.top + padding.bottom, group.box.height)
+
+
+def _assemble(root: Box, groups: dict[str, _Group], paths: dict[Edge, list[tuple[str, int]]]) -> Layout:
+    """Absolute positions: parents first, so that a group's corner is known before its contents."""
+    top = groups[root.key]
+    result = Layout(top.width, top.height)
+    corners = {root.key: Point(0.0, 0.0)}
+    numbers: dict[tuple[str, int], int] = {}
+    for key, group in groups.items():
+        corner = corners[key]
+        origin = Point(corner.x + group.box.padding.left + group.indent, corner.y + group.box.padding.top)
+        for child in group.box.children or []:
+            number = group.numbers[0, child.key]
+            place = Point(origin.x + group.routed.x[number], origin.y + group.routed.y[number])
+            size = (child.width, child.height)
+            if child.children is not None:
+                corners[child.key] = place
+                size = groups[child.key].width, groups[child.key].height
+            result.boxes[child.key] = Rect(*place, *size)
+        for number in range(len(group.level.links)):
+            numbers[key, number] = len(result.wires)
+            result.wires.append(_wire(group, number, origin, corner))
+    result.paths = {edge: tuple(numbers[link] for link in links) for edge, links in paths.items()}
+    return result
+
+
+def _wire(group: _Group, number: int, origin: Point, corner: Point) -> Wire:
+    """A link as a wire; from and to ports it is drawn up to the border of the group."""
+    link, nodes = group.level.links[number], group.level.nodes
+    points = [Point(origin.x + p.x, origin.y + p.y) for _, p in group.routed.corners[number]]
+    if nodes[link.tail].end < 0:
+        points.insert(0, Point(points[0].x, corner.y))
+    if nodes[link.head].end > 0:
+        points.append(Point(points[-1].x, corner.y + group.height))
+    tail = group.keys[link.tail] if nodes[link.tail].end == 0 else group.box.key
+    head = group.keys[link.head] if nodes[link.head].end == 0 else group.box.key
+    layers = group.level.layer[link.head] - group.level.layer[link.tail]
+    return Wire(link.value, group.box.key, tail, head, _simplified(points), layers)
+
+
+def _simplified(points: list[Point]) -> tuple[Point, ...]:
+    """Without repeated corners and without those in the middle of a straight line."""
+    kept: list[Point] = []
+    for point in points:
+        if kept and abs(point.x - kept[-1].x) < 0.01 and abs(point.y - kept[-1].y) < 0.01:
+            continue
+        if len(kept) > 1 and _straight(kept[-2], kept[-1], point):
+            kept.pop()
+        kept.append(point)
+    return tuple(kept)
+
+
+def _straight(a: Point, b: Point, c: Point) -> bool:
+    return max(abs(a.x - b.x), abs(b.x - c.x)) < 0.01 or max(abs(a.y - b.y), abs(b.y - c.y)) < 0.01

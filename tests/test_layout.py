@@ -1,0 +1,185 @@
+"""Laws of the layout over random nested graphs: nothing overlaps, every wire ends where it should."""
+
+from __future__ import annotations
+
+import time
+from itertools import combinations, pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fxsummary.layout import Box, Edge, Layout, Padding, Point, Rect, layout, walk
+
+EPS = 0.05
+
+
+@st.composite
+def nested_graphs(draw: st.DrawFn) -> tuple[Box, list[Edge]]:
+    """A random tree of boxes and random edges from earlier to later leaves.
+
+    Leaves are numbered in random order over the tree, so the groups may form cycles.
+    """
+    leaves = draw(st.integers(2, 24))
+    root = Box("root", children=[], padding=Padding(4, 4, 4, 4))
+    groups = [root]
+    for number in range(draw(st.integers(0, 6))):
+        parent = groups[draw(st.integers(0, len(groups) - 1))]
+        padding = Padding(26, 14, 8, 14)
+        overhang = draw(st.sampled_from([0.0, 8.0]))
+        width = draw(st.sampled_from([0.0, 400.0]))
+        group = Box(f"g{number}", width=width, children=[], padding=padding, overhang=overhang)
+        assert parent.children is not None
+        parent.children.append(group)
+        groups.append(group)
+    for number in range(leaves):
+        side = draw(st.booleans())
+        width = draw(st.sampled_from([24.0, 60.0, 333.3]))
+        leaf = Box(f"n{number}", width, draw(st.sampled_from([22.0, 110.0])), weight=draw(st.integers(1, 5)))
+        leaf.side_entry, leaf.pin_gap = side, 0.0 if side else 26.0
+        children = groups[draw(st.integers(0, len(groups) - 1))].children
+        assert children is not None
+        children.append(leaf)
+    pairs = draw(st.lists(st.tuples(st.integers(0, leaves - 1), st.integers(0, leaves - 1)), max_size=3 * leaves))
+    edges = {Edge(f"n{min(a, b)}", f"n{max(a, b)}") for a, b in pairs if a != b}
+    return root, sorted(edges)
+
+
+def parents_of(root: Box) -> dict[str, str]:
+    return {child.key: parent.key for parent, child in walk(root)}
+
+
+def ancestors(key: str, parents: dict[str, str]) -> set[str]:
+    found = set()
+    while key in parents:
+        key = parents[key]
+        found.add(key)
+    return found
+
+
+def overlap(a: Rect, b: Rect) -> bool:
+    return a.x < b.right - EPS and b.x < a.right - EPS and a.y < b.bottom - EPS and b.y < a.bottom - EPS
+
+
+def inside(inner: Rect, outer: Rect) -> bool:
+    return (
+        inner.x >= outer.x - EPS
+        and inner.y >= outer.y - EPS
+        and inner.right <= outer.right + EPS
+        and inner.bottom <= outer.bottom + EPS
+    )
+
+
+def runs_through(a: Point, b: Point, box: Rect) -> bool:
+    low, high = Point(min(a.x, b.x), min(a.y, b.y)), Point(max(a.x, b.x), max(a.y, b.y))
+    return low.x < box.right - EPS and high.x > box.x + EPS and low.y < box.bottom - EPS and high.y > box.y + EPS
+
+
+def on_border(point: Point, box: Rect) -> bool:
+    across = box.x - EPS <= point.x <= box.right + EPS
+    along = box.y - EPS <= point.y <= box.bottom + EPS
+    at_side = min(abs(point.x - box.x), abs(point.x - box.right)) < EPS
+    at_end = min(abs(point.y - box.y), abs(point.y - box.bottom)) < EPS
+    return across and along and (at_side or at_end)
+
+
+def check_boxes(root: Box, placed: Layout) -> None:
+    whole = Rect(0, 0, placed.width, placed.height)
+    siblings: dict[str, list[str]] = {}
+    for parent, child in walk(root):
+        outer = whole if parent is root else placed.boxes[parent.key]
+        assert inside(placed.boxes[child.key], outer), (child.key, parent.key)
+        siblings.setdefault(parent.key, []).append(child.key)
+    for keys in siblings.values():
+        for a, b in combinations(keys, 2):
+            assert not overlap(placed.boxes[a], placed.boxes[b]), (a, b)
+
+
+def check_edges(root: Box, edges: list[Edge], placed: Layout) -> None:
+    parents = parents_of(root)
+    for edge in edges:
+        route = placed.route(edge)
+        assert on_border(route[0], placed.boxes[edge.source]), edge
+        assert on_border(route[-1], placed.boxes[edge.target]), edge
+        around = ancestors(edge.source, parents) | ancestors(edge.target, parents)
+        for a, b in pairwise(route):
+            assert abs(a.x - b.x) < EPS or abs(a.y - b.y) < EPS, (edge, a, b)
+            assert inside(Rect(a.x, a.y, 0, 0), Rect(0, 0, placed.width, placed.height)), edge
+            for key, box in placed.boxes.items():
+                assert key in around or not runs_through(a, b, box), (edge, key)
+
+
+@settings(max_examples=250, deadline=None)
+@given(nested_graphs())
+def test_laws(graph: tuple[Box, list[Edge]]) -> None:
+    root, edges = graph
+    placed = layout(root, edges)
+    check_boxes(root, placed)
+    check_edges(root, edges, placed)
+    assert layout(root, edges) == placed
+
+
+@settings(max_examples=60, deadline=None)
+@given(nested_graphs())
+def test_laws_hold_in_columns(graph: tuple[Box, list[Edge]]) -> None:
+    root, edges = graph
+    chain = [Box(f"c{i}", 60, 40) for i in range(12)]
+    whole = Box("whole", children=[*chain[:6], root, *chain[6:]])
+    edges = [*edges, *(Edge(a.key, b.key) for part in (chain[:6], chain[6:]) for a, b in pairwise(part))]
+    placed = layout(whole, edges, tallest=100.0)
+    check_boxes(whole, placed)
+    check_edges(whole, edges, placed)
+
+
+def test_columns_are_cut() -> None:
+    chain = [Box(f"c{i}", 100, 40) for i in range(60)]
+    edges = [Edge(a.key, b.key) for a, b in pairwise(chain)]
+    root = Box("root", children=chain)
+    placed = layout(root, edges)
+    check_boxes(root, placed)
+    check_edges(root, edges, placed)
+    assert 0.8 < placed.width / placed.height < 2.5
+
+
+def test_the_heaviest_chain_is_straight() -> None:
+    keys = ["in", "a", "b", "c", "+", "out"]
+    root = Box("root", children=[Box(key, 60 + 20 * i, 30) for i, key in enumerate(keys)])
+    edges = [Edge(a, b) for a, b in pairwise(keys)] + [Edge("in", "+")]
+    placed = layout(root, edges)
+    assert all(len(placed.route(Edge(a, b))) == 2 for a, b in pairwise(keys))
+
+
+def test_a_skip_enters_from_the_side() -> None:
+    boxes = [Box("in", 60, 30), Box("a", 200, 30), Box("b", 200, 30), Box("+", 24, 24, side_entry=True, pin_gap=0)]
+    edges = [Edge("in", "a"), Edge("a", "b"), Edge("b", "+"), Edge("in", "+")]
+    placed = layout(Box("root", children=boxes), edges)
+    end = placed.route(Edge("in", "+"))[-1]
+    plus = placed.boxes["+"]
+    assert end.y == pytest.approx(plus.y + 12)
+    assert min(abs(end.x - plus.x), abs(end.x - plus.right)) < EPS
+    assert len(placed.route(Edge("in", "+"))) == 5
+
+
+@pytest.mark.parametrize("depth", [1, 400])
+def test_long_chains_and_deep_nesting(depth: int) -> None:
+    root = group = Box("root", children=[])
+    for level in range(depth):
+        inner = Box(f"g{level}", children=[], padding=Padding(2, 2, 2, 2))
+        assert group.children is not None
+        group.children.append(inner)
+        group = inner
+    group.children = [Box(f"n{i}", 50, 20) for i in range(3000)]
+    edges = [Edge(f"n{i}", f"n{i + 1}") for i in range(2999)] + [Edge(f"n{i}", f"n{i + 3}") for i in range(0, 2990, 3)]
+    start = time.perf_counter()
+    placed = layout(root, edges)
+    assert len(placed.boxes) == 3000 + depth
+    assert time.perf_counter() - start < 20
+
+
+def test_wrong_edges_are_refused() -> None:
+    root = Box("root", children=[Box("a", 10, 10), Box("g", children=[Box("b", 10, 10)])])
+    for edge in (Edge("a", "a"), Edge("a", "g"), Edge("a", "nothing")):
+        with pytest.raises(ValueError, match="joins"):
+            layout(root, [edge])
+    with pytest.raises(ValueError, match="two boxes"):
+        layout(Box("root", children=[Box("a"), Box("a")]), [])
