@@ -229,30 +229,19 @@ def _class_name(module: nn.Module) -> str:
 def _call_config(node: fx.Node, values: Mapping[fx.Node, Any]) -> str:
     if node.op not in ("call_function", "call_method"):
         return ""
-    args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: _Value(values.get(n)))
-    return config.of_call(node, *_specs_only((args, kwargs)))
+
+    def known(argument: Any) -> Any:
+        if isinstance(argument, fx.Node):
+            value = values.get(argument)
+            return value if isinstance(value, TensorSpec) else None
+        if isinstance(argument, (tuple, list)):
+            return tuple([known(item) for item in argument])
+        return argument
+
+    return config.of_call(node, known(node.args), {key: known(value) for key, value in node.kwargs.items()})
 
 
-class _Value:
-    """Keeps map_arg from looking into a node's value."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-def _specs_only(structure: Any) -> Any:
-    if isinstance(structure, _Value):
-        return structure.value if isinstance(structure.value, TensorSpec) else None
-    if isinstance(structure, (tuple, list)):
-        return tuple(_specs_only(item) for item in structure)
-    if isinstance(structure, dict):
-        return {key: _specs_only(item) for key, item in structure.items()}
-    return structure
-
-
-def _reads(
-    node: fx.Node, module: nn.Module | None, capture: Capture, tensors: Mapping[int, str]
-) -> tuple[str, ...]:
+def _reads(node: fx.Node, module: nn.Module | None, capture: Capture, tensors: Mapping[int, str]) -> tuple[str, ...]:
     if module is not None:
         return _reads_of_module(module, tensors)
     if node.op == "get_attr":

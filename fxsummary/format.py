@@ -92,9 +92,9 @@ def share(part: int | None, whole: int | None) -> str:
     return "100 %" if percent >= 99.95 else f"{percent:.1f} %"
 
 
-_CONTROL = {code: None for code in range(0x20)} | {code: None for code in range(0x7F, 0xA0)}
-_BIDI = {code: None for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
-_SURROGATES = {code: "\ufffd" for code in (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)}
+_CONTROL = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)))
+_BIDI = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_SURROGATES = dict.fromkeys((*range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\ufffd")
 _CLEAN = {**_CONTROL, **_BIDI, **_SURROGATES, 0x0A: " ", 0x0D: " ", 0x09: " "}
 
 
@@ -119,3 +119,26 @@ def shorten(text: str, width: int) -> str:
         return "…"[:width]
     tail = width // 2
     return text[: width - 1 - tail] + "…" + text[len(text) - tail :]
+
+
+def relative_path(path: str, parent: str) -> str:
+    """A module path without that of the module it lies in.
+
+    >>> relative_path("layer1.0.conv1", "layer1.0"), relative_path("fc", ""), relative_path("ab", "a")
+    ('conv1', 'fc', 'ab')
+    """
+    return path[len(parent) + 1 :] if parent and path.startswith(f"{parent}.") else path
+
+
+def run_name(first: str, last: str) -> str:
+    """Name of a run of blocks: the last one without what it has in common with the first.
+
+    >>> run_name("encoder_layer_0", "encoder_layer_11"), run_name("1", "5"), run_name("a", "a")
+    ('encoder_layer_0…11', '1…5', 'a')
+    """
+    if first == last:
+        return first
+    common = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    while common and first[common - 1].isdigit():
+        common -= 1
+    return f"{first}…{last[common:]}"

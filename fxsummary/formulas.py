@@ -162,7 +162,7 @@ class FlopCount(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
         self.unknown: list[str] = []
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import networkx as nx
 
+from fxsummary import files
+from fxsummary.registry import EXPORTERS, exporter_for
 from fxsummary.spec import TensorSpec, itemsize
 
 if TYPE_CHECKING:
@@ -212,27 +214,22 @@ class ModelGraph(nx.DiGraph):
 
     def to_text(self, **options: Any) -> str:
         """The summary as text; see `fxsummary.exporters.text.to_text` for the options."""
-        from fxsummary.exporters.text import to_text
-
-        return to_text(self, **options)
+        text: str = EXPORTERS["text"](self, **options)
+        return text
 
     def to_dot(self, **options: Any) -> str:
         """The graph in the DOT language; see `fxsummary.exporters.dot.to_graphviz` for the options."""
-        from fxsummary.exporters.dot import to_dot
-
-        return to_dot(self, **options)
+        source: str = EXPORTERS["dot"](self, **options)
+        return source
 
     def to_graphviz(self, **options: Any) -> graphviz.Digraph:
         """The graph as a `graphviz.Digraph`, to be changed or rendered further."""
-        from fxsummary.exporters.dot import to_graphviz
-
-        return to_graphviz(self, **options)
+        return EXPORTERS["graphviz"](self, **options)
 
     def to_svg(self, **options: Any) -> str:
         """The picture as SVG; see `fxsummary.exporters.svg.to_svg` for the options."""
-        from fxsummary.exporters.svg import to_svg
-
-        return to_svg(self, **options)
+        svg: str = EXPORTERS["svg"](self, **options)
+        return svg
 
     def render(self, path: str | Path, **options: Any) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.
@@ -241,9 +238,10 @@ class ModelGraph(nx.DiGraph):
             UnknownNameError: the suffix is not known; the message lists those that are.
             OutputError: the file cannot be written; what was there before is left as it was.
         """
-        from fxsummary.exporters import render
-
-        return render(self, path, **options)
+        target = Path(path)
+        result = exporter_for(target.suffix.lower())(self, **options)
+        files.write(target, result if isinstance(result, bytes) else result.encode("utf-8"))
+        return target
 
     def __str__(self) -> str:
         return self.to_text()

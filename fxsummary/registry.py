@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Generic, Literal, TypeVar
+from importlib import import_module
+from typing import Any, Generic, Literal, TypeVar
 
 from fxsummary.errors import DuplicateNameError, UnknownNameError
 
@@ -13,7 +14,7 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """A mapping that is filled once per name.
+    """A mapping that is filled once per name, on first look by the module ``filled_by``.
 
     >>> colours: Registry[str] = Registry("colour")
     >>> colours.register("red", "#f00")
@@ -24,9 +25,17 @@ class Registry(Mapping[str, T], Generic[T]):
     fxsummary.errors.UnknownNameError: unknown colour 'rde': did you mean 'red'? Known: red
     """
 
-    def __init__(self, noun: str) -> None:
+    def __init__(self, noun: str, filled_by: str = "") -> None:
         self._noun = noun
+        self._filled_by = filled_by
         self._items: dict[str, T] = {}
+
+    def _filled(self) -> dict[str, T]:
+        """The items, after the module that fills the registry was imported."""
+        if self._filled_by:
+            name, self._filled_by = self._filled_by, ""
+            import_module(name)
+        return self._items
 
     def register(self, name: str, value: T) -> T:
         """Add ``value`` under ``name``; raises DuplicateNameError if the name is taken."""
@@ -38,20 +47,20 @@ class Registry(Mapping[str, T], Generic[T]):
     def get_or_raise(self, name: str) -> T:
         """The value of ``name``; raises UnknownNameError that lists the known names."""
         try:
-            return self._items[name]
+            return self._filled()[name]
         except KeyError:
             close = get_close_matches(name, self._items, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise UnknownNameError(f"unknown {self._noun} {name!r}: {hint}Known: {', '.join(self._items)}") from None
 
     def __getitem__(self, name: str) -> T:
-        return self._items[name]
+        return self._filled()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
+        return iter(self._filled())
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._filled())
 
 
 @dataclass(frozen=True)
@@ -75,3 +84,36 @@ class Attribute:
 
 ATTRIBUTES: Registry[Attribute] = Registry("attribute")
 """Every attribute that a pass computes and an exporter may show."""
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A form that a graph can be turned into.
+
+    Attributes:
+        name: such as "text".
+        function: ``module:function``, imported when it is called; it takes a graph and options.
+        suffix: of the files of this form, such as ".txt"; "" if it is not written to files.
+    """
+
+    name: str
+    function: str
+    suffix: str = ""
+
+    def __call__(self, graph: Any, **options: Any) -> Any:
+        """The graph in this form."""
+        module, _, name = self.function.partition(":")
+        return getattr(import_module(module), name)(graph, **options)
+
+
+EXPORTERS: Registry[Exporter] = Registry("exporter", filled_by="fxsummary.exporters")
+"""Every exporter by name."""
+
+
+def exporter_for(suffix: str) -> Exporter:
+    """The exporter for files of a suffix; raises UnknownNameError that lists the known ones."""
+    known = {exporter.suffix: exporter for exporter in EXPORTERS.values() if exporter.suffix}
+    if suffix not in known:
+        wanted = f"unknown suffix {suffix!r}" if suffix else "the path has no suffix to tell the form by"
+        raise UnknownNameError(f"{wanted}: known are {', '.join(known)}")
+    return known[suffix]

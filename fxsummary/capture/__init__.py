@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
@@ -14,7 +15,7 @@ from torch import fx, nn
 
 from fxsummary.capture import exported, forward, inference, propagate, symbolic
 from fxsummary.capture.inputs import Inputs, bind, describe, from_shapes, model_device
-from fxsummary.capture.symbolic import Leaf, Trace, TraceStopped
+from fxsummary.capture.symbolic import Leaf, Trace, TraceStoppedError
 from fxsummary.errors import InputError
 
 _lock = RLock()
@@ -61,7 +62,9 @@ def capture(
         ForwardError: forward raised.
     """
     with _lock:
-        return _Capturing(model, trace, leaf).run(_given_inputs(model, args, kwargs, input_shape), input_shape, input_dtype)
+        return _Capturing(model, trace, leaf).run(
+            _given_inputs(model, args, kwargs, input_shape), input_shape, input_dtype
+        )
 
 
 def _given_inputs(
@@ -93,7 +96,7 @@ class _Capturing:
             self._materialize(inputs)
         try:
             self._trace(inputs)
-        except TraceStopped as stopped:
+        except TraceStoppedError as stopped:
             return self._stopped(stopped, inputs)
         self._propagate(inputs)
         return result
@@ -145,7 +148,7 @@ class _Capturing:
     def _refused(self, error: propagate.OperationError, inputs: Inputs | None) -> InputError:
         node, model = error.node, self._result.model
         stack = node.meta.get(symbolic.STACK) or {}
-        path, kind = next(reversed(stack.values())) if stack else ("", type(model))
+        path, _ = next(reversed(stack.values())) if stack else ("", type(model))
         what = f"{path!r} ({model.get_submodule(path)})" if node.op == "call_module" else f"{node.name}"
         shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
         return InputError(
@@ -157,13 +160,11 @@ class _Capturing:
             source=node.meta.get(symbolic.SOURCE, ""),
         )
 
-    def _stopped(self, stopped: TraceStopped, inputs: Inputs | None) -> Capture:
+    def _stopped(self, stopped: TraceStoppedError, inputs: Inputs | None) -> Capture:
         model = self._result.model
         if inputs is not None:
-            try:
+            with suppress(forward.NoTwinError):
                 forward.run(model, inputs)
-            except forward.NoTwinError:
-                pass
         where = f" at {stopped.source}" if stopped.source else ""
         return self._modules(f"symbolic tracing stopped{where}: {stopped.reason}")
 
@@ -185,7 +186,7 @@ class _Capturing:
         model = self._result.model
         try:
             traced = symbolic.trace(model, None, self._leaf)
-        except TraceStopped:
+        except TraceStoppedError:
             return []
         return [inference.dtype_for(need, model) for need in inference.input_needs(model, traced)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
@@ -20,7 +20,7 @@ from fxsummary.errors import ForwardError
 def has_lazy(model: nn.Module) -> bool:
     """Whether any parameter or buffer waits for a first input to get its shape."""
     tensors = (*model.parameters(), *model.buffers())
-    return any(isinstance(tensor, UninitializedTensorMixin) for tensor in tensors)
+    return any(isinstance(tensor, (UninitializedParameter, UninitializedBuffer)) for tensor in tensors)
 
 
 def run(model: nn.Module, inputs: Inputs) -> tuple[nn.Module, bool]:

@@ -74,10 +74,7 @@ def dtype_for(need: Need | None, model: nn.Module) -> str:
 
 def _first_need(node: fx.Node, modules: dict[str, nn.Module], model: nn.Module, depth: int = 0) -> Need | None:
     for user in node.users:
-        if user.op == "call_module":
-            need = _module_need(modules[str(user.target)])
-        else:
-            need = _function_need(user, model)
+        need = _module_need(modules[str(user.target)]) if user.op == "call_module" else _function_need(user, model)
         if need is None and depth < MAX_DEPTH and not _reads_only_the_shape(user):
             need = _first_need(user, modules, model, depth + 1)
         if need is not None:
@@ -205,9 +202,7 @@ class _Attempts:
 
     def _attempt(self, shapes: list[tuple[int, ...]]) -> tuple[tuple[dict[str, TensorSpec], Propagation] | None, int]:
         """What follows from these shapes, or None and whether the features are too many (1) or too few (-1)."""
-        specs = {
-            name: self._spec(shape, need) for (name, need), shape in zip(self._needs.items(), shapes, strict=True)
-        }
+        specs = {name: self._spec(shape, need) for (name, need), shape in zip(self._needs.items(), shapes, strict=True)}
         try:
             propagation = propagate(self._model, self._trace, self._device, specs)
         except OperationError as error:

@@ -29,7 +29,7 @@ class Inputs:
 
     def call(self, function: Any, signature: inspect.Signature, leaf: Any) -> Any:
         """Call ``function`` with these arguments, each spec replaced by ``leaf(spec)``."""
-        bound = inspect.BoundArguments(signature, dict(self.arguments))  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(signature, dict(self.arguments))
         arguments = {name: map_structure(leaf, value) for name, value in self.arguments.items()}
         bound.arguments.update(arguments)
         return function(*bound.args, **bound.kwargs)

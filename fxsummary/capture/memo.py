@@ -86,7 +86,8 @@ _IRRELEVANT = frozenset(
 
 def module_signature(module: nn.Module) -> Hashable:
     """All of a module that its forward on meta may depend on; raises NoKeyError where that is not known."""
-    parts: list[Hashable] = [type(module)]
+    kind: Any = type(module)
+    parts: list[Hashable] = [kind]
     for name, value in vars(module).items():
         if name in _IRRELEVANT:
             continue

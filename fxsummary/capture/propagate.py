@@ -73,7 +73,9 @@ class OperationError(Exception):
         self.arguments = arguments
 
 
-def propagate(model: nn.Module, trace: Trace, device: str, inputs: Mapping[str, TensorSpec] | None = None) -> Propagation:
+def propagate(
+    model: nn.Module, trace: Trace, device: str, inputs: Mapping[str, TensorSpec] | None = None
+) -> Propagation:
     """Run the graph on specs.
 
     Args:

@@ -41,7 +41,7 @@ class Trace:
     skipped_hooks: list[str] = field(default_factory=list)
 
 
-class TraceStopped(Exception):
+class TraceStoppedError(Exception):
     """Symbolic tracing cannot go on; ``__cause__`` is why."""
 
     def __init__(self, reason: str, source: str) -> None:
@@ -58,14 +58,14 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
         leaf: further modules not to enter.
 
     Raises:
-        TraceStopped: forward does something that cannot be done with symbolic values.
+        TraceStoppedError: forward does something that cannot be done with symbolic values.
     """
     try:
         return _trace(model, inputs, leaf, buffer_proxies=True)
-    except TraceStopped as first:
+    except TraceStoppedError as first:
         try:
             return _trace(model, inputs, leaf, buffer_proxies=False)
-        except TraceStopped:
+        except TraceStoppedError:
             raise first from first.__cause__
 
 
@@ -77,7 +77,7 @@ def _trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, *, buffer
                 graph = tracer.trace(model)
         except Exception as error:  # whatever forward does with a Proxy
             where, function = source.of_traceback(error.__traceback__)
-            raise TraceStopped(_reason(error, function), where) from error
+            raise TraceStoppedError(_reason(error, function), where) from error
         constants = {name: tensor for tensor, name in tracer.tensor_attrs.items() if isinstance(tensor, torch.Tensor)}
     return Trace(graph, constants, tracer.skipped_hooks)
 
@@ -115,7 +115,7 @@ class SymbolicTracer(fx.Tracer):
         signature = forward_signature(model)
         inputs = self._inputs
         if inputs is None:
-            inputs = Inputs({name: _ANY_TENSOR for name in required(model)})
+            inputs = Inputs(dict.fromkeys(required(model), _ANY_TENSOR))
         arguments = {name: self._placeholders(name, value) for name, value in inputs.arguments.items()}
         bound = inspect.BoundArguments(signature, collections.OrderedDict(arguments))
         return lambda: model.forward(*bound.args, **bound.kwargs), []
@@ -212,7 +212,7 @@ class _WriteGuard(TorchDispatchMode):
     """Refuses in-place writes to the model's own tensors: tracing runs what does not meet a Proxy for real."""
 
     def __init__(self, model: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._model = model
         self._storages: set[int] | None = None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedParameter, UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.spec import TensorSpec
@@ -139,9 +139,9 @@ def own_hooks(hooks: dict[int, Any]) -> dict[int, Any]:
 
 
 def _meta_tensor(tensor: torch.Tensor) -> torch.Tensor:
-    if isinstance(tensor, UninitializedTensorMixin):
-        return type(tensor)(requires_grad=tensor.requires_grad, device=META, dtype=tensor.dtype) \
-            if isinstance(tensor, UninitializedParameter) else type(tensor)(device=META, dtype=tensor.dtype)  # fmt: skip
+    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
+        options: dict[str, Any] = {"requires_grad": tensor.requires_grad, "device": META, "dtype": tensor.dtype}
+        return type(tensor)(**options)
     try:
         if tensor.layout is torch.strided:
             twin = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device=META)

@@ -11,9 +11,7 @@ from fxsummary.registry import ATTRIBUTES, Attribute
 
 ATTRIBUTES.register("flops", Attribute("flops", "FLOPs", lambda n: short(int(str(n))), total="sum", default=True))
 
-_FREE = frozenset(
-    {"norm", "activation", "pool", "embedding", "arithmetic", "reshape", "input", "output", "parameter"}
-)
+_FREE = frozenset({"norm", "activation", "pool", "embedding", "arithmetic", "reshape", "input", "output", "parameter"})
 """Kinds outside the matrix-product family: they cost nothing by the convention, whatever their shape."""
 
 

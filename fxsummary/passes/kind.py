@@ -23,8 +23,8 @@ _PATTERNS = (
              r"(lazy|sync)?(batch|layer|group|instance)norm.*|.*norm(act)?\d?d?|normalize|crossmaplrn2d"),
     ("attention", r".*attention.*|sdpa|transformer.*(layer|encoder|decoder)|transformer|flex_attention"),
     ("convolution", r"(lazy)?conv.*|.*conv(transpose)?[123]d.*|deform_conv.*|unfold|fold"),
-    ("linear", r"(lazy)?linear.*|.*linear|bilinear|matmul|bmm|mm|mv|dot|vdot|inner|outer|ger|addmm|addbmm|baddbmm|addmv|"
-               r"einsum|tensordot|chain_matmul|multi_dot|kron|cdist|__r?matmul__"),
+    ("linear", r"(lazy)?linear.*|.*linear|bilinear|matmul|bmm|mm|mv|dot|vdot|inner|outer|ger|addmm|addbmm|baddbmm|"
+               r"addmv|einsum|tensordot|chain_matmul|multi_dot|kron|cdist|__r?matmul__"),
     ("recurrent", r"(lstm|gru|rnn)(cell|_cell|base)?(_tanh|_relu)?|rnn_(tanh|relu)(_cell)?"),
     ("pool", r".*pool(ing)?\d?d?.*|upsampl(e|ing).*|interpolate|grid_sample|pixel_?(un)?shuffle"),
     ("embedding", r".*embedding(bag|_bag)?|one_hot"),
@@ -38,8 +38,8 @@ _PATTERNS = (
                 r"view_as_complex|as_strided|unfold|pad|.*pad[123]d|channelshuffle|identity|detach|clone|cpu|cuda|"
                 r"dropout[123]?d?|alpha_?dropout|feature_?(alpha_)?dropout|stochastic_depth|getattr|size|shape|dim|"
                 r"numel|setitem)_?"),
-    ("arithmetic", r"_{0,2}i?r?(add|sub|mul|div|truediv|floordiv|mod|pow|neg|abs|and|or|xor|invert|lshift|rshift)_{0,2}|"
-                   r"(cat|concat|concatenate|stack|hstack|vstack|sum|mean|prod|std|var|max|min|amax|amin|argmax|argmin|"
+    ("arithmetic", r"_{0,2}i?r?(add|sub|mul|div|truediv|floordiv|mod|pow|neg|abs|and|or|xor|invert|lshift|rshift)"
+                   r"_{0,2}|(cat|concat|concatenate|stack|hstack|vstack|sum|mean|prod|std|var|max|min|amax|amin|argmax|argmin|"
                    r"rsqrt|sqrt|square|exp|expm1|log|log2|log10|log1p|sin|cos|tan|atan2?|where|masked_fill|clamp|clip|"
                    r"clamp_(min|max)|cumsum|cumprod|topk|sort|argsort|tril|triu|lerp|addcmul|addcdiv|reciprocal|sign|"
                    r"floor|ceil|round|erf|eq|ne|lt|le|gt|ge|logical_(and|or|not|xor)|maximum|minimum|norm|logsumexp|"

@@ -16,7 +16,7 @@ class Block:
         call: the module call; None for the model itself and for a repeated pattern of several blocks.
         items: node keys and blocks in execution order.
         repeat: how many identical copies it stands for (see `fxsummary.views.fold`).
-        last: path of the last copy where `repeat` > 1, "" otherwise.
+        last: path of the last block of the last copy where `repeat` > 1, "" otherwise.
     """
 
     call: ModuleCall | None
@@ -59,7 +59,7 @@ class Repeat:
     Attributes:
         count: number of copies.
         period: number of consecutive sibling blocks that make one copy.
-        last: path of the first block of the last copy.
+        last: path of the last block of the last copy.
     """
 
     count: int

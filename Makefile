@@ -1,0 +1,50 @@
+# make demo    set up, print the summary of a small CNN, render it to cnn.svg
+# make test    set up, run all tests
+# make lint    ruff, mypy --strict, import-linter
+# make bench   compare speed with the peers, print ratios, write JSON
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+# timm and torchvision are installed without their dependencies: they would pull another torch.
+MODELS := --no-deps timm torchvision
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/core
+	$(BIN)/python docs/examples/cnn.py
+
+test: .venv/test
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/bench
+	$(BIN)/python benchmarks/peers.py
+
+clean:
+	rm -rf .venv cnn.svg
+
+.venv/core: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) torch
+	$(PIP) -e .
+	touch $@
+
+.venv/test: .venv/core
+	$(PIP) -e '.[test,models,png]'
+	$(PIP) $(MODELS)
+	touch $@
+
+.venv/lint: .venv/core
+	$(PIP) -e '.[lint]'
+	touch $@
+
+.venv/bench: .venv/core
+	$(PIP) -e '.[bench,models]'
+	$(PIP) $(MODELS)
+	touch $@

@@ -1,0 +1,11 @@
+"""Exporters: each turns a graph into a form of its own; one file each, imported when it is used."""
+
+from fxsummary.registry import EXPORTERS, Exporter
+
+for _exporter in (
+    Exporter("text", "fxsummary.exporters.text:to_text", ".txt"),
+    Exporter("svg", "fxsummary.exporters.svg:to_svg", ".svg"),
+    Exporter("dot", "fxsummary.exporters.dot:to_dot", ".dot"),
+    Exporter("graphviz", "fxsummary.exporters.dot:to_graphviz"),
+):
+    EXPORTERS.register(_exporter.name, _exporter)

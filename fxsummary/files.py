@@ -1,0 +1,37 @@
+"""Write a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from fxsummary.errors import OutputError
+
+
+def write(target: Path, data: bytes) -> None:
+    """Write into a neighbour first, which then takes the file's name.
+
+    Raises:
+        OutputError: it cannot be written; what was there before is left as it was.
+    """
+    neighbour: str | None = None
+    try:
+        handle, neighbour = tempfile.mkstemp(dir=target.parent, prefix=".fxsummary-", suffix=".part")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.chmod(neighbour, 0o666 & ~_umask())
+        os.replace(neighbour, target)
+    except OSError as error:
+        if neighbour is not None and os.path.exists(neighbour):
+            os.unlink(neighbour)
+        raise OutputError(
+            f"cannot write {target}: {error.strerror or error}. Nothing was written; "
+            "pass a path in a folder that exists and may be written to."
+        ) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
