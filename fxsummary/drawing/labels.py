@@ -1,0 +1,197 @@
+"""The texts of a picture: shapes, paths, costs, tooltips, headers. Raw text; escaping comes when it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
+
+from fxsummary import format as fmt
+from fxsummary.drawing.parts import Part
+from fxsummary.modelgraph import ModelGraph, Totals
+from fxsummary.spec import leaves
+
+LONGEST_PATH = 22
+LONGEST_LABEL = 40
+LONGEST_CONFIG = 48
+LONGEST_SHAPE = 40
+LONGEST_TIP = 600
+
+CHIPS = {
+    "BatchNorm1d": "BN", "BatchNorm2d": "BN", "BatchNorm3d": "BN", "SyncBatchNorm": "BN", "batch_norm": "BN",
+    "BatchNormAct2d": "BN·Act", "InstanceNorm1d": "IN", "InstanceNorm2d": "IN", "InstanceNorm3d": "IN",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Subject:
+    """A graph to draw, with the graph it was made of.
+
+    Attributes:
+        graph: what is drawn; whole: as captured, for the tooltips.
+        totals: of the whole.
+        tags: source of each tag.
+    """
+
+    graph: ModelGraph
+    whole: ModelGraph
+    totals: Totals
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def node(self, key: str) -> dict[str, Any]:
+        """Attributes of an operation."""
+        attributes: dict[str, Any] = self.graph.nodes[key]
+        return attributes
+
+    def share(self, keys: Iterable[str]) -> float | None:
+        """Their part of the model's FLOPs, all copies counted, from 0 to 1; None if not known."""
+        total = 0
+        for key in keys:
+            data = self.node(key)
+            if data["flops"] is None:
+                return None
+            total += data["flops"] * data["multiplicity"]
+        return total / self.totals.flops if self.totals.flops else 0.0
+
+
+def short(text: str, width: int) -> str:
+    """Clean text, cut in the middle."""
+    return fmt.shorten(fmt.clean(text[: 4 * LONGEST_TIP]) if len(text) <= 4 * LONGEST_TIP else _ends(text), width)
+
+
+def _ends(text: str) -> str:
+    return fmt.clean(text[: 2 * LONGEST_TIP] + text[-2 * LONGEST_TIP :])
+
+
+def shape_text(outputs: Any) -> str:
+    """Shapes of the tensors in a result, "" if there is none or it is not known.
+
+    >>> from fxsummary.spec import TensorSpec
+    >>> half = TensorSpec((1, 8, 64, 32), "float32")
+    >>> shape_text(half), shape_text((half, half)), shape_text(None)
+    ('1×8×64×32', '2 × (1×8×64×32)', '')
+    """
+    shapes = [fmt.shape(spec.shape) for spec in leaves(outputs)]
+    if not shapes:
+        return ""
+    if len(shapes) == 1:
+        return short(shapes[0], LONGEST_SHAPE)
+    if len(set(shapes)) == 1:
+        return short(f"{len(shapes)} × ({shapes[0]})", LONGEST_SHAPE)
+    text = ", ".join(shapes)
+    return text if len(text) <= LONGEST_SHAPE else f"{short(shapes[0], LONGEST_SHAPE)}, + {len(shapes) - 1} more"
+
+
+def relative(path: str, base: str) -> str:
+    """A path without the part that the frame around it says already.
+
+    >>> relative("layer1.0.conv1", "layer1.0"), relative("fc", ""), relative("a", "a")
+    ('conv1', 'fc', 'a')
+    """
+    return path[len(base) + 1 :] if base and path.startswith(base + ".") else path
+
+
+def span(first: str, last: str) -> str:
+    """First and last path of a run.
+
+    >>> span("layers.0", "layers.31"), span("h.10", "h.12"), span("enc.layer_0", "enc.layer_11"), span("a", "")
+    ('layers.0 … 31', 'h.10 … 12', 'enc.layer_0 … 11', 'a')
+    """
+    if not last or first == last:
+        return first
+    same = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    return f"{first} … {last[len(same.rstrip('0123456789')) :]}"
+
+
+def path_of(data: dict[str, Any]) -> str:
+    """The dotted name that an operation has itself: of its module or its parameter, "" for a function."""
+    return str(data["target"]) if data["op"] in ("call_module", "get_attr") else ""
+
+
+def parameters_text(numbers: Iterable[int | None], unit: str = "") -> str:
+    """Sum of parameter counts in short, "" for none.
+
+    >>> parameters_text([9408, 128]), parameters_text([0]), parameters_text([None, 3], " params")
+    ('9.54 k', '', '≥ 3 params')
+    """
+    numbers = list(numbers)
+    known = sum(number or 0 for number in numbers)
+    if None in numbers:
+        return f"≥ {fmt.short(known)}{unit}" if known else f"{fmt.UNKNOWN}{unit}"
+    return fmt.short(known) + unit if known else ""
+
+
+def chip_text(data: dict[str, Any]) -> str:
+    """Short name of a norm or activation on the row of its convolution."""
+    return CHIPS.get(data["label"], short(data["label"], 16))
+
+
+def facts_of(subject: Subject, part: Part, times: int) -> str:
+    """Header text on the right; ``times`` is how many copies the frames around it stand for."""
+    data = [subject.node(key) for key in part.operations() if key not in subject.tags]
+    copies = times * part.repeat
+    numbers = [d["parameters"] if d["parameters"] is None else d["parameters"] * d["multiplicity"] for d in data]
+    one = parameters_text(None if n is None else n // copies for n in numbers)
+    texts = []
+    if one and part.repeat > 1:
+        whole = parameters_text(None if n is None else n // times for n in numbers)
+        texts.append(f"{one} × {part.repeat} = {whole} params")
+    elif one:
+        texts.append(f"{one} params")
+    share = subject.share(key for key in part.operations() if key not in subject.tags)
+    if share is None:
+        texts.append("? FLOPs")
+    elif share >= 0.005:
+        texts.append(f"{100 * share:.0f} % FLOPs")
+    return " · ".join(texts)
+
+
+def tips_of(subject: Subject, key: str) -> list[str]:
+    """Lines of an operation's tooltip: the call, path, shapes, costs of one copy and of all, source."""
+    data = subject.node(key)
+    lines = [_call(subject, absorbed) for absorbed in data.get("absorbed", ())]
+    lines.append(_call(subject, key))
+    if data.get("closed"):
+        lines.append(f"closed: {data['closed']} operations inside")
+    if path := path_of(data) or data["module"]:
+        lines.append(f"path: {path}")
+    lines += [f"input: {text}" for text in _input_shapes(subject, key)]
+    if outputs := [str(spec) for spec in leaves(data["outputs"])]:
+        lines.append(f"output: {', '.join(outputs[:8])}{' …' if len(outputs) > 8 else ''}")
+    times = data["multiplicity"]
+    if data["parameters"] != 0:
+        lines.append(f"parameters: {_times(data['parameters'], times)}")
+    if data["flops"] != 0:
+        share = subject.share([key])
+        percent = f" ({100 * share:.1f} %)" if share else ""
+        lines.append(f"FLOPs: {_times(data['flops'], times)}{percent}")
+    if data["source"]:
+        lines.append(f"source: {data['source']}")
+    return [fmt.shorten(fmt.clean(line[: 2 * LONGEST_TIP]), LONGEST_TIP) for line in lines]
+
+
+def _times(number: int | None, times: int) -> str:
+    one = fmt.count(number)
+    return one if times == 1 or number is None else f"{one} × {times} = {fmt.count(number * times)}"
+
+
+def _call(subject: Subject, key: str) -> str:
+    """``Conv2d(%relu) 64→128, 3×3`` with the names of the inputs, taken from the graph as captured."""
+    known = key in subject.whole
+    graph = subject.whole if known else subject.graph
+    data = graph.nodes[key]
+    if data["op"] in ("placeholder", "get_attr"):
+        return f"{data['op']} {data['target']}"
+    names = {slot: source for source, _, slots in graph.in_edges(key, data="slots") for slot in slots}
+    pieces = data["arguments"].split("%")
+    filled = pieces[0]
+    for slot, piece in enumerate(pieces[1:]):
+        filled += f"%{names[slot]}{piece}" if slot in names else f"%{piece}"
+    config = f"  {data['config']}" if data["op"] == "call_module" and data["config"] else ""
+    return f"{data['label']}({filled}){config}"
+
+
+def _input_shapes(subject: Subject, key: str) -> list[str]:
+    edges = list(subject.graph.in_edges(key, data=True))[:4]
+    return [f"{source} {fmt.shape(edge['shape'])}" for source, _, edge in edges if edge.get("shape") is not None]

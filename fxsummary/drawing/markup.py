@@ -1,0 +1,111 @@
+"""SVG elements as text. All text and all attribute values pass through `escape`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import hypot
+
+from fxsummary.format import clean
+from fxsummary.layout import Point
+
+RADIUS = 8.0
+ARROW_LENGTH, ARROW_HALF_WIDTH = 6.5, 3.4
+
+_XML = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("'"): "&#39;"}
+
+
+def escape(text: str) -> str:
+    """Text for XML content and attributes: one line, no control characters, no markup.
+
+    >>> escape('a<b> & "c" ]]>\\n\\x00d')
+    'a&lt;b&gt; &amp; &quot;c&quot; ]]&gt; d'
+    """
+    return clean(text).translate(_XML)
+
+
+def number(value: float) -> str:
+    """A coordinate with at most one decimal.
+
+    >>> number(3.0), number(2.25), number(-0.01)
+    ('3', '2.2', '0')
+    """
+    text = f"{value:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+def element(name: str, content: str = "", /, **attributes: str | float | None) -> str:
+    """An element around ready-made content; underscores in attribute names become hyphens, None is left out.
+
+    >>> element("rect", x=1, rx=2.5, class_="a", stroke_width=None)
+    '<rect x="1" rx="2.5" class="a"/>'
+    """
+    parts = [name]
+    for key, value in attributes.items():
+        if value is not None:
+            text = escape(value) if isinstance(value, str) else number(value)
+            parts.append(f'{key.rstrip("_").replace("_", "-")}="{text}"')
+    start = " ".join(parts)
+    return f"<{start}>{content}</{name}>" if content else f"<{start}/>"
+
+
+def text(
+    x: float, y: float, content: str, size: float, style: str = "t", *, bold: bool = False, anchor: str | None = None
+) -> str:
+    """A text with its baseline at ``y``; ``style`` holds its CSS classes."""
+    weight = "600" if bold else None
+    body = escape(content)
+    if not body:
+        return ""
+    return element("text", body, x=x, y=y, class_=style, font_size=size, font_weight=weight, text_anchor=anchor)
+
+
+def rect(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    style: str,
+    *,
+    radius: float | None = None,
+    stroke_width: float | None = None,
+    dashes: str | None = None,
+) -> str:
+    """A rectangle with its CSS classes."""
+    size = {"x": x, "y": y, "width": width, "height": height, "rx": radius}
+    return element("rect", "", **size, class_=style, stroke_width=stroke_width, stroke_dasharray=dashes)
+
+
+def tooltip(lines: Sequence[str]) -> str:
+    """A ``<title>`` with one line each."""
+    return f"<title>{chr(10).join(escape(line) for line in lines)}</title>"
+
+
+def rounded(points: Sequence[Point]) -> str:
+    """Path data of a line with rounded corners."""
+    first = points[0]
+    parts = [f"M{number(first.x)} {number(first.y)}"]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        into, out = hypot(corner.x - before.x, corner.y - before.y), hypot(after.x - corner.x, after.y - corner.y)
+        radius = min(RADIUS, into / 2, out / 2)
+        a = _towards(corner, before, radius / into)
+        b = _towards(corner, after, radius / out)
+        parts.append(f"L{_pair(a)}Q{_pair(corner)} {_pair(b)}")
+    return "".join(parts) + f"L{_pair(points[-1])}"
+
+
+def arrowhead(before: Point, tip: Point) -> str:
+    """Path data of an arrowhead at the end of a segment."""
+    length = hypot(tip.x - before.x, tip.y - before.y)
+    ux, uy = (tip.x - before.x) / length, (tip.y - before.y) / length
+    base = Point(tip.x - ux * ARROW_LENGTH, tip.y - uy * ARROW_LENGTH)
+    left = Point(base.x - uy * ARROW_HALF_WIDTH, base.y + ux * ARROW_HALF_WIDTH)
+    right = Point(base.x + uy * ARROW_HALF_WIDTH, base.y - ux * ARROW_HALF_WIDTH)
+    return f"M{_pair(tip)}L{_pair(left)}L{_pair(right)}Z"
+
+
+def _towards(start: Point, end: Point, share: float) -> Point:
+    return Point(start.x + (end.x - start.x) * share, start.y + (end.y - start.y) * share)
+
+
+def _pair(point: Point) -> str:
+    return f"{number(point.x)} {number(point.y)}"

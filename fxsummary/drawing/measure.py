@@ -1,0 +1,183 @@
+"""Sizes: from a scene to boxes for the layout, and the columns of each table. Lengths in px."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fxsummary.drawing.fonts import text_width
+from fxsummary.drawing.scene import Group, Item, Row, Scene
+from fxsummary.layout import Box, Padding, Spacing
+
+ROW_HEIGHT = 22.0
+STRIPE = 4.0
+CARD_WIDTH, CARD_HEIGHT, LOW_CARD_HEIGHT = 210.0, 44.0, 30.0
+TERMINAL_HEIGHT, CONCAT_HEIGHT, PARAMETER_HEIGHT, SIGN = 26.0, 24.0, 22.0, 24.0
+HEADER, SIDE, BOTTOM = 26.0, 14.0, 8.0
+SHEETS = 8.0
+BAR = 30.0
+LEAST_SHARE = 0.005
+
+STACK_SPACING = Spacing()
+CARD_SPACING = Spacing(vertical=32.0)
+
+
+@dataclass(slots=True)
+class Columns:
+    """x of the columns of a table, from its left border; columns that are empty are missing.
+
+    Attributes:
+        path, name, shape, bar: left ends; parameters: right end.
+        width: of the table.
+    """
+
+    name: float
+    width: float = 0.0
+    path: float | None = None
+    shape: float | None = None
+    parameters: float | None = None
+    bar: float | None = None
+
+
+@dataclass(slots=True)
+class Measured:
+    """Boxes for the layout and the columns of each table by item key."""
+
+    root: Box
+    columns: dict[str, Columns] = field(default_factory=dict)
+
+
+def chip_width(text: str) -> float:
+    """Width of a chip."""
+    return text_width(text, 9.5, bold=True) + 10
+
+
+def badge_width(repeat: int) -> float:
+    """Width of an ×N badge."""
+    return text_width(f"×{repeat}", 11, bold=True) + 14
+
+
+def shape_shown(row: Row) -> str:
+    """The output shape, where it is not that of the input."""
+    return "" if row.same_shape else row.shape
+
+
+def bar_shown(row: Row) -> bool:
+    """Whether a row has a FLOPs bar, or a question mark in its place."""
+    return row.share is None or row.share >= LEAST_SHARE
+
+
+def name_width(row: Row) -> float:
+    """Width of the operation's name with configuration and chips."""
+    width = text_width(row.label, 12, bold=True)
+    if row.config:
+        width += 6 + text_width(row.config, 11)
+    if row.chips:
+        width += 2 + sum(4 + chip_width(text) for text, _ in row.chips)
+    return width
+
+
+def table_columns(rows: list[Row]) -> Columns:
+    """Columns that fit all rows."""
+    x = STRIPE + 8
+    path = max(text_width(row.path, 10, mono=True) for row in rows)
+    columns = Columns(x)
+    if path:
+        columns.path = x
+        x += path + 10
+    columns.name = x
+    x += max(name_width(row) for row in rows)
+    if shapes := max(text_width(shape_shown(row), 10, mono=True) for row in rows):
+        columns.shape = x + 14
+        x += 14 + shapes
+    if parameters := max(text_width(row.parameters, 10.5) for row in rows):
+        columns.parameters = x = x + 12 + parameters
+    if any(bar_shown(row) for row in rows):
+        columns.bar = x + 8
+        x += 8 + BAR
+    if rows[0].repeat > 1:
+        x += 8 + badge_width(rows[0].repeat)
+    columns.width = max(64.0, x + 9)
+    return columns
+
+
+def header_width(group: Group) -> float:
+    """Least width of a group for its header."""
+    width = 24 + text_width(group.title, 11, bold=True) + 7 + text_width(group.type, 11)
+    if group.facts:
+        width += 16 + text_width(group.facts, 10.5)
+    return width + (badge_width(group.repeat) + 6 if group.repeat > 1 else 0)
+
+
+def measure(scene: Scene) -> Measured:
+    """Boxes of all groups and items."""
+    root = Box(scene.root.key, children=[])
+    measured = Measured(root)
+    boxes = {scene.root.key: root}
+    pending: list[Group] = [scene.root]
+    while pending:
+        group = pending.pop()
+        children = boxes[group.key].children
+        assert children is not None
+        for child in group.children:
+            box = _group_box(child) if isinstance(child, Group) else _item_box(child, measured)
+            boxes[child.key] = box
+            children.append(box)
+            if isinstance(child, Group):
+                pending.append(child)
+    return measured
+
+
+def _group_box(group: Group) -> Box:
+    operations = sum(len(item.keys) for item in group.walk() if isinstance(item, Item))
+    return Box(
+        group.key,
+        width=header_width(group),
+        height=HEADER + BOTTOM,
+        children=[],
+        padding=Padding(HEADER, SIDE, BOTTOM, SIDE),
+        weight=2.0 + operations,
+        overhang=SHEETS if group.repeat > 1 else 0.0,
+    )
+
+
+def _item_box(item: Item, measured: Measured) -> Box:
+    row = item.rows[0]
+    if item.form == "stack":
+        columns = measured.columns[item.key] = table_columns(item.rows)
+        overhang = SHEETS if row.repeat > 1 else 0.0
+        height = ROW_HEIGHT * len(item.rows)
+        return Box(item.key, columns.width, height, weight=1.0 + len(item.keys), overhang=overhang)
+    if item.form == "card":
+        return Box(item.key, _card_width(row), card_height(row))
+    if item.form == "sign":
+        chips = sum(chip_width(text) + 8 for text, _ in row.chips)
+        return Box(item.key, SIGN + chips, SIGN, anchor=SIGN / 2, side_entry=True, pin_gap=0.0)
+    return _pill_box(item, row)
+
+
+def _pill_box(item: Item, row: Row) -> Box:
+    shape = text_width(row.shape, 10, mono=True)
+    between = 8 if row.shape else 0
+    if item.form == "terminal":
+        return Box(item.key, text_width(row.label, 12, bold=True) + between + shape + 24, TERMINAL_HEIGHT)
+    if item.form == "concat":
+        width = text_width(row.label, 11.5, bold=True) + between + shape + 22
+        return Box(item.key, width, CONCAT_HEIGHT, side_entry=True)
+    width = text_width(row.label, 11) + between + shape + 20
+    return Box(item.key, width, PARAMETER_HEIGHT, weight=0.01)
+
+
+def card_height(row: Row) -> float:
+    """Height of a card: lower without a second line."""
+    return CARD_HEIGHT if row.config or row.parameters else LOW_CARD_HEIGHT
+
+
+def _card_width(row: Row) -> float:
+    first = text_width(row.label, 13, bold=True) + text_width(row.path, 10, mono=True)
+    second = text_width(row.config, 11) + text_width(card_parameters(row), 10.5)
+    return max(CARD_WIDTH, first + 46, second + 46)
+
+
+def card_parameters(row: Row) -> str:
+    """Parameters with their unit."""
+    return f"{row.parameters} params" if row.parameters else ""

@@ -1,0 +1,101 @@
+"""The whole SVG: title, facts, legend, and the picture below them."""
+
+from __future__ import annotations
+
+from fxsummary.drawing.fonts import text_width
+from fxsummary.drawing.markup import element, escape, number, rect, text
+from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, bar_shown, measure
+from fxsummary.drawing.painter import Painter
+from fxsummary.drawing.scene import Scene
+from fxsummary.drawing.style import LEGEND, stylesheet
+from fxsummary.layout import layout
+
+MARGIN = 28.0
+SHEET_ROOM = 12.0
+LEAST_WIDTH, LEGEND_WIDTH = 300.0, 760.0
+
+
+def draw(scene: Scene, theme: str = "auto") -> str:
+    """The scene as a complete SVG document; equal scenes give equal bytes."""
+    style = stylesheet(theme)
+    measured = measure(scene)
+    cards = any(item.form == "card" for item in scene.items())
+    placed = layout(measured.root, scene.edges, CARD_SPACING if cards else STACK_SPACING)
+    entries = _legend_entries(scene)
+    facts = _wrapped(scene.facts, max(LEGEND_WIDTH, placed.width))
+    legend_width = min(sum(width for _, width, _ in entries), LEGEND_WIDTH)
+    texts = [text_width(scene.title, 20, bold=True), *(text_width(line, 11) for line in facts), legend_width]
+    width = max(LEAST_WIDTH, placed.width + SHEET_ROOM, *texts) + 2 * MARGIN
+    head = [text(MARGIN, 36, scene.title, 20, bold=True)]
+    head += [text(MARGIN, 56 + 16 * i, line, 11, "mu") for i, line in enumerate(facts)]
+    legend, bottom = _legend(entries, 62 + 16 * len(facts), width)
+    top = bottom + 26
+    painter = Painter(scene, placed, measured, (width - placed.width) / 2, top)
+    height = top + placed.height + MARGIN
+    body = [rect(0, 0, width, height, "page"), *head, *legend, *painter.paint()]
+    return _document(scene, style, width, height, body)
+
+
+def _document(scene: Scene, style: str, width: float, height: float, body: list[str]) -> str:
+    w, h = number(width), number(height)
+    start = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img"'
+        f' aria-label="{escape(scene.title)} architecture">'
+    )
+    lines = [start, f"<title>{escape(scene.title)}</title>", f"<desc>{escape(scene.description)}</desc>"]
+    lines += [f"<style>{style}</style>", *(part for part in body if part), "</svg>"]
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(facts: str, width: float) -> list[str]:
+    """The muted line, broken at its separators where it is too long."""
+    lines = [""]
+    for part in facts.split(" · "):
+        longer = f"{lines[-1]} · {part}" if lines[-1] else part
+        if lines[-1] and text_width(longer, 11) > width:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _legend_entries(scene: Scene) -> list[tuple[str, float, str]]:
+    """(kind, width, name) of what is in the picture."""
+    kinds = {row.kind for item in scene.items() for row in item.rows}
+    kinds |= {kind for item in scene.items() for row in item.rows for _, kind in row.chips}
+    entries = [(kind, text_width(name, 10.5) + 27, name) for kind, name in LEGEND.items() if kind in kinds]
+    rows = [row for item in scene.items() for row in item.rows]
+    if any(row.share is not None and bar_shown(row) for row in rows):
+        name = "FLOPs, against the largest"
+        entries.append(("bar", text_width(name, 10.5) + 37, name))
+    if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
+        entries.append(
+            ("number", text_width("1.2 M", 10.5, bold=True) + text_width("parameters", 10.5) + 18, "parameters")
+        )
+    return entries
+
+
+def _legend(entries: list[tuple[str, float, str]], top: float, width: float) -> tuple[list[str], float]:
+    """Elements of the legend and its lower end."""
+    x, y = MARGIN, top
+    parts: list[str] = []
+    for kind, length, name in entries:
+        if x > MARGIN and x + length > width - MARGIN + 12:
+            x, y = MARGIN, y + 18
+        parts.append(_entry(kind, name, x, y))
+        x += length
+    return parts, y + 6 if entries else top - 18
+
+
+def _entry(kind: str, name: str, x: float, y: float) -> str:
+    if kind == "number":
+        number_width = text_width("1.2 M", 10.5, bold=True)
+        return text(x, y + 1, "1.2 M", 10.5, "mu", bold=True) + text(x + number_width + 5, y + 1, name, 10.5, "mu")
+    if kind == "bar":
+        bar = rect(x, y - 5.5, 20, 5, "bt", radius=2.5) + rect(x, y - 5.5, 12, 5, "bar", radius=2.5)
+        return bar + text(x + 26, y + 1, name, 10.5, "mu")
+    dashes = "3 2" if kind == "parameter" else None
+    swatch = rect(x + 0.5, y - 8.5, 11, 11, f"f-{kind} o-{kind}", radius=3, dashes=dashes)
+    if kind not in ("terminal", "parameter"):
+        swatch += element("path", d=f"M{x + 3.5:.1f} {y - 8:.1f}h-1q-2 0 -2 2v7q0 2 2 2h1z", class_=f"s-{kind}")
+    return swatch + text(x + 17, y + 1, name, 10.5, "mu")

@@ -1,0 +1,108 @@
+"""What is to be drawn, before it has a place: groups of items, items of rows, all texts ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fxsummary.layout import Edge
+
+Form = Literal["stack", "card", "sign", "concat", "terminal", "parameter"]
+
+
+@dataclass(slots=True)
+class Row:
+    """An operation with those that share its row.
+
+    Attributes:
+        keys: its operations; the first gives the row its name, the others are chips.
+        kind: colour of the row.
+        label, config, path, shape, parameters: texts, "" for nothing.
+        share: of the whole model's FLOPs, all copies counted; None where not known.
+        chips: text and kind of each chip.
+        repeat: copies of the row itself.
+        same_shape: whether the result has the shape of the input.
+        tips: lines of the tooltip.
+    """
+
+    keys: list[str]
+    kind: str = "other"
+    label: str = ""
+    config: str = ""
+    path: str = ""
+    shape: str = ""
+    parameters: str = ""
+    share: float | None = 0.0
+    chips: list[tuple[str, str]] = field(default_factory=list)
+    repeat: int = 1
+    same_shape: bool = False
+    tips: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Item:
+    """A thing that wires join: a table of rows, a card, a sign, a pill."""
+
+    key: str
+    form: Form
+    rows: list[Row]
+
+    @property
+    def keys(self) -> list[str]:
+        """All operations in it, in order."""
+        return [key for row in self.rows for key in row.keys]
+
+
+@dataclass(slots=True)
+class Group:
+    """A frame around items and groups.
+
+    Attributes:
+        title, type, facts: bold name, class, and the text on the right of the header.
+        repeat: how many copies it stands for.
+        level: nesting depth, 0 for the page.
+    """
+
+    key: str
+    title: str = ""
+    type: str = ""
+    facts: str = ""
+    repeat: int = 1
+    level: int = 0
+    tips: list[str] = field(default_factory=list)
+    children: list[Group | Item] = field(default_factory=list)
+
+    def walk(self) -> Iterator[Group | Item]:
+        """Everything inside, parents first, in reading order."""
+        pending: list[Group | Item] = list(reversed(self.children))
+        while pending:
+            child = pending.pop()
+            yield child
+            if isinstance(child, Group):
+                pending.extend(reversed(child.children))
+
+
+@dataclass(slots=True)
+class Scene:
+    """A picture's contents.
+
+    Attributes:
+        root: the page.
+        edges: between items.
+        dataflow: False where the edges only keep the order and are not to be seen.
+        largest: greatest share of FLOPs of a row.
+        title, facts, description: the texts of the page.
+    """
+
+    root: Group
+    edges: list[Edge]
+    dataflow: bool = True
+    largest: float = 0.0
+    title: str = ""
+    facts: str = ""
+    description: str = ""
+
+    def items(self) -> Iterator[Item]:
+        """All items in reading order."""
+        return (child for child in self.root.walk() if isinstance(child, Item))

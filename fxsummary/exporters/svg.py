@@ -1,0 +1,146 @@
+"""SVG: the picture. Simplified, repeats folded, small modules closed, laid out and painted by fxsummary itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fxsummary import format as fmt
+from fxsummary.drawing import MOST_CARDS, Composer, Part, Scene, Subject, cut_broadcasts, dissolve, draw
+from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
+from fxsummary.modelgraph import ModelGraph, Totals
+from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.depth import close_norms, limit_depth
+from fxsummary.views.fold import fold_repeats
+from fxsummary.views.simplify import simplify
+
+MOST_ROWS = 100
+MANY_ROWS = 250
+DEEPEST = 12
+MOST_INPUTS = 4
+
+
+def to_svg(graph: ModelGraph, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
+    """The graph as a picture.
+
+    Runs of identical blocks are drawn once with ×N; what is hidden or folded is listed in ``<desc>``, and
+    each operation's tooltip says everything known of it.
+
+    Args:
+        graph: what to draw; it is not changed.
+        title: heading; the model's class name if None.
+        depth: levels of modules to open; None for the most that give at most 100 rows.
+        theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
+    """
+    folded = close_norms(fold_repeats(simplify(graph)))
+    picture = _fitting(graph, folded) if depth is None else _compose(graph, limit_depth(folded, depth))
+    scene = picture.scene
+    scene.title = short(title if title is not None else graph.name, 80) or "model"
+    scene.facts = " · ".join(_facts(graph, picture))
+    scene.description = _description(graph, picture)
+    return draw(scene, theme)
+
+
+@dataclass(slots=True)
+class _Picture:
+    """A scene with the graph that it shows, and the number of values shown by name only."""
+
+    scene: Scene
+    graph: ModelGraph
+    tags: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, signs and pills."""
+        return sum(len(item.rows) for item in self.scene.items())
+
+
+def _fitting(graph: ModelGraph, folded: ModelGraph) -> _Picture:
+    """The deepest picture of at most `MOST_ROWS` rows, or the shallowest."""
+    low, high = 0, _nesting(folded)
+    picture = _compose(graph, folded)
+    while picture.rows > MOST_ROWS and high > low:
+        high -= 1
+        picture = _compose(graph, limit_depth(folded, high))
+    return picture
+
+
+def _nesting(graph: ModelGraph) -> int:
+    deepest = max((len(stack) for _, stack in graph.nodes(data="module_stack")), default=0)
+    return min(deepest, DEEPEST)
+
+
+def _compose(whole: ModelGraph, graph: ModelGraph) -> _Picture:
+    subject = Subject(graph, whole, whole.totals)
+    root = _part(block_tree(graph))
+    dataflow = graph.captured_by != "modules"
+    edges: list[tuple[str, str]] = list(graph.edges)
+    dissolve(root, Composer(subject, edges, cards=False, dataflow=dataflow).is_one_row)
+    edges, tags = cut_broadcasts(root, edges)
+    subject.tags = {tag.key: tag.source for tag in tags}
+    operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
+    cards = dataflow and not root.parts() and operations <= MOST_CARDS
+    scene = Composer(subject, edges, cards=cards, dataflow=dataflow).scene(root)
+    return _Picture(scene, graph, len(tags))
+
+
+def _part(root: Block) -> Part:
+    """A block with all inner ones as parts."""
+    top = Part("")
+    pending = [(root, top)]
+    while pending:
+        block, part = pending.pop()
+        for item in block.items:
+            if isinstance(item, str):
+                part.items.append(item)
+                continue
+            pattern = item.call is None
+            inner = Part(item.path, item.type, part.base if pattern else item.path, [], item.repeat, item.last)
+            part.items.append(inner)
+            pending.append((item, inner))
+    return top
+
+
+def _facts(graph: ModelGraph, picture: _Picture) -> list[str]:
+    """The muted line: totals, inputs, how much is drawn."""
+    totals = graph.totals
+    facts = [_parameters(totals)]
+    flops = fmt.flops(totals.flops, lower_bound=bool(totals.unknown_flops) and totals.flops is not None)
+    if graph.captured_by == "modules":
+        facts += ["module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
+    else:
+        facts += [flops, *_inputs(graph), f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
+    if picture.rows > MANY_ROWS:
+        facts.append(f"{picture.rows:,} rows: a smaller depth shows less")
+    return facts
+
+
+def _parameters(totals: Totals) -> str:
+    bound = "≥ " if totals.unknown_parameters else ""
+    return f"{bound}{fmt.short(totals.parameters)} parameters"
+
+
+def _inputs(graph: ModelGraph) -> list[str]:
+    names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
+    if not names:
+        return []
+    more = f" and {len(names) - MOST_INPUTS} more" if len(names) > MOST_INPUTS else ""
+    inferred = " (inferred)" if graph.inputs_inferred else ""
+    return [", ".join(names[:MOST_INPUTS]) + more + inferred]
+
+
+def _description(graph: ModelGraph, picture: _Picture) -> str:
+    """What the picture shows and what it hides, by kind."""
+    hidden = [f"{count} {short(kind, LONGEST_LABEL)}" for kind, count in picture.graph.graph.get("hidden", {}).items()]
+    copies = sum(data["multiplicity"] for _, data in picture.graph.nodes(data=True)) - len(picture.graph)
+    if copies:
+        hidden.append(f"{copies} operations in folded copies")
+    closed = sum(data.get("closed", 0) for _, data in picture.graph.nodes(data=True))
+    if closed:
+        hidden.append(f"{closed} operations in closed modules")
+    if picture.tags:
+        hidden.append(f"{picture.tags} edges drawn as names")
+    texts = [picture.scene.facts.replace(" · ", "; ")]
+    if hidden:
+        texts.append("Hidden: " + ", ".join(hidden))
+    texts += graph.notes[:8]
+    return ". ".join(text.rstrip(".") for text in texts) + "."

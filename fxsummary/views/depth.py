@@ -1,0 +1,118 @@
+"""Close blocks: a closed block is one operation with the costs of everything inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.scalars import add_slots
+from fxsummary.views.simplify import carry_costs
+
+MOST_IN_A_NORM = 10
+_HEAVY = frozenset({"convolution", "linear", "attention", "recurrent", "embedding"})
+
+
+def limit_depth(graph: ModelGraph, depth: int) -> ModelGraph:
+    """The graph with blocks nested deeper than ``depth`` closed; 0 closes every block.
+
+    A closed block is a node of op call_module whose costs, times its multiplicity, are those of the
+    operations inside, so the totals stay the same. A small norm module counts as a norm.
+    """
+    return close_blocks(graph, lambda block, level: level > depth)
+
+
+def close_norms(graph: ModelGraph) -> ModelGraph:
+    """The graph with every small norm module, such as a handwritten RMSNorm, closed."""
+    return close_blocks(graph, lambda block, level: is_small_norm(graph, block))
+
+
+def is_small_norm(graph: ModelGraph, block: Block) -> bool:
+    """Whether a block is a module named ``*Norm`` of at most ten operations, none of them heavy."""
+    if "Norm" not in block.type or block.call is None:
+        return False
+    keys = list(block.operations())
+    return len(keys) <= MOST_IN_A_NORM and not any(graph.nodes[key]["kind"] in _HEAVY for key in keys)
+
+
+def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> ModelGraph:
+    """The graph with one node in place of each outermost block for which ``closes(block, level)`` holds.
+
+    Levels count from 1, the blocks directly in the model. A repeated pattern of several blocks is no
+    level of its own and is never closed as a whole.
+    """
+    closed = _chosen(block_tree(graph), closes)
+    if not closed:
+        return graph
+    node_of = {key: _node_name(graph, block) for block in closed for key in block.operations()}
+    block_of = {node_of[next(block.operations())]: block for block in closed}
+    result = graph.__class__()
+    result.graph.update(graph.graph)
+    for key, data in graph.nodes(data=True):
+        name = node_of.get(key, key)
+        if name == key:
+            result.add_node(key, **data)
+        elif name not in result:
+            result.add_node(name, **_closed(graph, block_of[name]))
+    for source, target, data in graph.edges(data=True):
+        start, end = node_of.get(source, source), node_of.get(target, target)
+        if start != end:
+            slots = data["slots"] if end == target else (len(result.pred[end]),)
+            if end == target or not result.has_edge(start, end):
+                add_slots(result, start, end, {**data, "slots": slots})
+    return result
+
+
+def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
+    chosen: list[Block] = []
+    pending = [(root, 0)]
+    while pending:
+        block, level = pending.pop()
+        if block.call is not None and closes(block, level):
+            chosen.append(block)
+            continue
+        below = level + (block.call is not None or level == 0)
+        pending.extend((inner, max(1, below)) for inner in block.blocks())
+    return chosen
+
+
+def _node_name(graph: ModelGraph, block: Block) -> str:
+    """A node key made like torch.fx makes them, not taken by an operation."""
+    assert block.call is not None
+    name = block.path.replace(".", "_") + (f"_{block.call.call}" if block.call.call else "")
+    while name in graph:
+        name += "_"
+    return name
+
+
+def _closed(graph: ModelGraph, block: Block) -> dict[str, object]:
+    """Attributes of the node that stands for a block."""
+    assert block.call is not None
+    keys = list(block.operations())
+    last = graph.nodes[keys[-1]]
+    times = min(graph.nodes[key]["multiplicity"] for key in keys)
+    stack = last["module_stack"]
+    depth = next(i for i, call in enumerate(stack) if call == block.call)
+    info = graph.modules.get(block.path)
+    norm = is_small_norm(graph, block)
+    node: dict[str, object] = {
+        "op": "call_module",
+        "target": block.path,
+        "kind": "norm" if norm else "other",
+        "module": block.path,
+        "module_type": block.type,
+        "module_stack": stack[: depth + 1],
+        "label": block.type,
+        "config": info.config if info else "",
+        "arguments": "",
+        "packed": any(graph.nodes[key].get("packed") for key in keys),
+        "source": graph.nodes[keys[0]]["source"],
+        "multiplicity": times,
+        "closed": 0 if norm else len(keys),
+    }
+    node |= {name: last[name] for name in ("outputs", "shape", "dtype", "output_bytes")}
+    node |= dict.fromkeys(("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes"), 0)
+    node |= {"flops": 0, "parameter_names": (), "parameter_dtypes": (), "reads": (), "unknown_operators": ()}
+    for key in keys:
+        carry_costs(graph.nodes[key], node, graph.nodes[key]["multiplicity"] // times)
+    return node

@@ -1,0 +1,217 @@
+"""The graph as a picture shows it: identities, dead ends and the plumbing of shapes are merged away.
+
+Whatever has a cost stays or joins the operation that it feeds, so that the totals stay exactly equal.
+What was hidden is counted by kind in ``graph.graph["hidden"]`` of the result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.scalars import add_slots, hide_scalars
+
+__all__ = ["hide_scalars", "simplify"]
+
+_DROPS = frozenset({
+    "dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "alpha_dropout", "featurealphadropout",
+    "feature_alpha_dropout", "droppath", "drop_path", "stochasticdepth", "stochastic_depth",
+})  # fmt: skip
+_ALWAYS_SAME = frozenset({"identity", "contiguous", "detach", "clone", "alias", "checkpoint_name"})
+_SAME_IF_EQUAL = frozenset({
+    "to", "type", "type_as", "float", "half", "bfloat16", "double", "expand", "expand_as", "view", "reshape",
+    "view_as", "reshape_as", "flatten", "squeeze", "unflatten",
+})  # fmt: skip
+_VIEWS = frozenset({
+    "view", "reshape", "transpose", "permute", "flatten", "unflatten", "unsqueeze", "squeeze", "expand", "t", "T", "mT",
+    "swapaxes", "swapdims", "movedim", "view_as", "reshape_as", "expand_as", "Flatten", "Unflatten", "Permute",
+})  # fmt: skip
+_EXPANSIONS = frozenset({"expand", "unsqueeze", "repeat", "view", "reshape", "expand_as"})
+_CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
+
+_SUMMED = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
+_JOINED = ("parameter_names", "parameter_dtypes", "reads", "unknown_operators")
+
+
+def simplify(graph: ModelGraph) -> ModelGraph:
+    """A smaller graph with the same totals for the operations; ``graph`` itself is not changed.
+
+    Hidden are values that are not tensors, operations that nothing reads, identities (dropout in
+    evaluation mode, casts that change nothing) and ``getitem`` on tuples. A run of views becomes one
+    operation, a parameter joins the functional operation that alone reads it, and ``cat(a, b, c)`` after
+    ``cat(a, b)`` reads that. A graph without dataflow is returned as it is.
+    """
+    hidden: Counter[str] = Counter(graph.graph.get("hidden", {}))
+    if graph.captured_by == "modules":
+        return graph
+    work = _copy(hide_scalars(graph))
+    for key, data in graph.nodes(data=True):
+        if key not in work:
+            hidden["getitem" if data["shape"] is not None else "values that are not tensors"] += 1
+    for step in (_pass_over, _drop_dead, _expand_parameters, _absorb_parameters, _chain_concatenations, _merge_views):
+        step(work, hidden)
+    for data in (data for _, data in work.nodes(data=True) if data["label"] == "getitem"):
+        data["label"] = "index"
+    work.graph["hidden"] = dict(sorted(hidden.items()))
+    return work
+
+
+def _copy(graph: ModelGraph) -> ModelGraph:
+    work = graph.__class__()
+    work.graph.update(graph.graph)
+    work.add_nodes_from((key, dict(data)) for key, data in graph.nodes(data=True))
+    work.add_edges_from((source, target, dict(data)) for source, target, data in graph.edges(data=True))
+    return work
+
+
+def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) -> None:
+    """Add the costs of a node's attributes, ``times`` over, to those of another; unknown stays unknown."""
+    for name in _SUMMED:
+        known = source.get(name), target.get(name)
+        target[name] = None if None in known else target[name] + times * source[name]
+    for name in _JOINED:
+        target[name] = (*target.get(name, ()), *source.get(name, ()))
+    if times > 1:
+        extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
+        target["parameter_dtypes"] += extra
+
+
+def _weightless(data: dict[str, Any]) -> bool:
+    return all(data.get(name) == 0 for name in _SUMMED)
+
+
+def _is_call(data: dict[str, Any]) -> bool:
+    return bool(data["op"] in ("call_function", "call_method", "call_module"))
+
+
+def _bypass(graph: ModelGraph, key: str) -> None:
+    """Take out an operation with one input; its readers read that."""
+    (source,) = graph.pred[key]
+    for target, data in list(graph.succ[key].items()):
+        add_slots(graph, source, target, dict(data))
+    graph.remove_node(key)
+
+
+def _pass_over(graph: ModelGraph, hidden: Counter[str]) -> None:
+    """Operations that return their input."""
+    for key, data in list(graph.nodes(data=True)):
+        if _is_call(data) and len(graph.pred[key]) == 1 and _weightless(data):
+            (source,) = graph.pred[key]
+            if _is_identity(graph, data, graph.nodes[source]):
+                hidden[data["label"]] += 1
+                _bypass(graph, key)
+
+
+def _is_identity(graph: ModelGraph, data: dict[str, Any], source: dict[str, Any]) -> bool:
+    label = data["label"].lower().rstrip("_")
+    known = data["shape"] is not None and source["shape"] is not None
+    same = known and (data["shape"], data["dtype"]) == (source["shape"], source["dtype"])
+    if known and not same:
+        return False
+    if label in _DROPS:
+        return _drops_nothing(graph, data)
+    return label in _ALWAYS_SAME or (same and label in _SAME_IF_EQUAL)
+
+
+def _drops_nothing(graph: ModelGraph, data: dict[str, Any]) -> bool:
+    """Whether a dropout is in evaluation mode or has the rate 0."""
+    if data["op"] == "call_module":
+        module = graph.modules.get(data["target"])
+        return (module is not None and not module.training) or data["config"] in ("p=0", "p=0.0")
+    arguments = data["arguments"]
+    if "True" in arguments:
+        return False
+    return "False" in arguments or re.search(r", (p=)?0(\.0)?(,|$)", arguments) is not None
+
+
+def _drop_dead(graph: ModelGraph, hidden: Counter[str]) -> None:
+    """Operations without cost that nothing reads; only where the graph says what its output is."""
+    if not any(op == "output" for _, op in graph.nodes(data="op")):
+        return
+    for key in reversed(list(graph)):
+        data = graph.nodes[key]
+        if not graph.succ[key] and data["op"] not in ("output", "placeholder") and _weightless(data):
+            hidden["operations that nothing reads"] += 1
+            graph.remove_node(key)
+
+
+def _expand_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
+    """The expand of a parameter is part of the parameter."""
+    for key, data in list(graph.nodes(data=True)):
+        if data["label"] not in _EXPANSIONS or len(graph.pred[key]) != 1 or not _weightless(data):
+            continue
+        (source,) = graph.pred[key]
+        if graph.nodes[source]["op"] == "get_attr" and len(graph.succ[source]) == 1:
+            for name in ("outputs", "shape", "dtype", "output_bytes"):
+                graph.nodes[source][name] = data[name]
+            hidden["views of parameters"] += 1
+            _bypass(graph, key)
+
+
+def _absorb_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
+    """A parameter that one operation reads belongs to it, unless it is an operand of arithmetic."""
+    for key, data in list(graph.nodes(data=True)):
+        if data["op"] != "get_attr" or len(graph.succ[key]) != 1:
+            continue
+        (reader,) = graph.succ[key]
+        target = graph.nodes[reader]
+        if not _is_call(target) or target["kind"] == "arithmetic" or target["multiplicity"] != data["multiplicity"]:
+            continue
+        carry_costs(data, target)
+        target["absorbed"] = (*target.get("absorbed", ()), *data.get("absorbed", ()), key)
+        hidden["parameters shown in their operation"] += 1
+        graph.remove_node(key)
+
+
+def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
+    """A concatenation that starts with what an earlier one has joined reads that one (DenseNet)."""
+    known: dict[tuple[str, ...], str] = {}
+    for key, data in list(graph.nodes(data=True)):
+        if data["label"] not in _CONCATENATIONS:
+            continue
+        parts = sorted(graph.pred[key], key=lambda source: graph.edges[source, key]["slots"])
+        for length in range(len(parts) - 1, 1, -1):
+            first = known.get((data["config"], *parts[:length]))
+            if first is not None:
+                _read_instead(graph, key, parts[:length], first)
+                hidden["edges into repeated concatenations"] += length - 1
+                break
+        known.setdefault((data["config"], *parts), key)
+
+
+def _read_instead(graph: ModelGraph, key: str, parts: list[str], first: str) -> None:
+    slots = tuple(sorted(slot for part in parts for slot in graph.edges[part, key]["slots"]))
+    graph.remove_edges_from([(part, key) for part in parts])
+    spec = graph.nodes[first]
+    graph.add_edge(first, key, slots=slots, shape=spec["shape"], dtype=spec["dtype"], bytes=spec["output_bytes"])
+
+
+def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:
+    """A view that reads a view, as its only reader and in the same block, becomes one operation with it."""
+    for key, data in list(graph.nodes(data=True)):
+        if data["label"] not in _VIEWS or not _is_call(data) or len(graph.pred[key]) != 1:
+            continue
+        (source,) = graph.pred[key]
+        first = graph.nodes[source]
+        if not (first.get("run") or first["label"] in _VIEWS) or not _is_call(first) or len(graph.succ[source]) != 1:
+            continue
+        if first["module_stack"] != data["module_stack"] or len(graph.pred[source]) != 1:
+            continue
+        _join_run(graph, source, key)
+        hidden["views shown in one row"] += 1
+
+
+def _join_run(graph: ModelGraph, source: str, key: str) -> None:
+    first, data = graph.nodes[source], graph.nodes[key]
+    run = (*first.get("run", (first["label"],)), data["label"])
+    data["run"] = run
+    data["label"] = " · ".join(run if len(run) < 4 else (run[0], "…", run[-1]))
+    data["arguments"] = f"{first['arguments']}; {data['arguments']}"
+    data["config"] = ""
+    data["absorbed"] = (*first.get("absorbed", ()), source, *data.get("absorbed", ()))
+    carry_costs(first, data)
+    for before, edge in list(graph.pred[source].items()):
+        add_slots(graph, before, key, dict(edge))
+    graph.remove_node(source)
