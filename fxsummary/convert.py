@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.fx.node import _get_qualified_name
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from fxsummary.capture import Capture, config
 from fxsummary.capture.propagate import UNKNOWN, Outcome
 from fxsummary.capture.symbolic import SOURCE, STACK, Trace, default_leaf
-from fxsummary.capture.twins import NoTwinError, Twins, spec_of
+from fxsummary.capture.twins import spec_of
 from fxsummary.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
 from fxsummary.spec import TensorSpec, leaves
 
@@ -78,7 +79,7 @@ def _add_operations(
             reads=_reads(node, module, capture, tensors),
             flops=None if outcome.unknown else outcome.flops,
             unknown_operators=outcome.unknown,
-            packed=module is not None and _is_packed(module),
+            packed=module is not None and any(map(_is_packed, module.modules())),
             source=_relative(node.meta[SOURCE]),
             multiplicity=1,
         )
@@ -155,7 +156,7 @@ def _add_static(
         reads=reads,
         flops=None if module is not None else 0,
         unknown_operators=(),
-        packed=module is not None and _is_packed(module),
+        packed=module is not None and any(map(_is_packed, module.modules())),
         source="",
         multiplicity=1,
     )
@@ -314,20 +315,17 @@ def _own_tensors(
 
 
 def _spec(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:
-    try:
-        return spec_of(Twins().tensor(tensor), device)
-    except (NoTwinError, RuntimeError, ValueError):
+    """The spec of a parameter or buffer; None for one that has no shape yet."""
+    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
         return None
+    return spec_of(tensor, device)
 
 
 def _is_packed(module: nn.Module) -> bool:
-    """Whether a module holds weights in a form whose size is not known, as quantized modules do."""
-    return any(
-        isinstance(value, torch.ScriptObject)
-        for each in module.modules()
-        if not isinstance(each, torch.jit.ScriptModule)
-        for value in vars(each).values()
-    )
+    """Whether a module itself holds weights in a form whose size is not known, as quantized modules do."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return False
+    return any([isinstance(value, torch.ScriptObject) for value in vars(module).values()])
 
 
 def plain(value: Any) -> Any:

@@ -80,7 +80,7 @@ def share(part: int | None, whole: int | None) -> str:
     """Percentage of a whole, empty where there is none.
 
     >>> share(1, 3), share(0, 3), share(3, 3), share(1, 10_000), share(None, 3), share(1, 0)
-    ('33.3 %', '', '100 %', '< 0.1 %', '?', '')
+    ('33.3 %', '', '100 %', '<0.1 %', '?', '')
     """
     if part is None:
         return UNKNOWN
@@ -88,7 +88,7 @@ def share(part: int | None, whole: int | None) -> str:
         return ""
     percent = 100 * part / whole
     if percent < 0.05:
-        return "< 0.1 %"
+        return "<0.1 %"
     return "100 %" if percent >= 99.95 else f"{percent:.1f} %"
 
 

@@ -185,8 +185,8 @@ class ModelGraph(nx.DiGraph):
 
     @property
     def inputs(self) -> Mapping[str, TensorSpec | None]:
-        """Spec of each input by the name of its placeholder; None where not known."""
-        return {key: data["outputs"] for key, data in self.nodes(data=True) if data.get("op") == "placeholder"}
+        """Spec of each input by its name in forward; None where not known."""
+        return {data["target"]: data["outputs"] for _, data in self.nodes(data=True) if data.get("op") == "placeholder"}
 
     @property
     def inputs_inferred(self) -> bool:

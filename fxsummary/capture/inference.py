@@ -95,6 +95,8 @@ def _module_need(module: nn.Module) -> Need | None:
         return Need("ids", module.num_embeddings)
     if isinstance(module, nn.RNNBase):
         return Need("sequence", module.input_size)
+    if isinstance(module, nn.modules.rnn.RNNCellBase):
+        return Need("features", module.input_size)
     if isinstance(module, nn.MultiheadAttention):
         return Need("sequence", module.embed_dim)
     if isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):

@@ -15,6 +15,7 @@ from torch import fx, nn
 from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture import memo
+from fxsummary.capture.rules import by_rule
 from fxsummary.capture.state import preserved_globals
 from fxsummary.capture.symbolic import SPEC, Trace
 from fxsummary.capture.twins import META, NoTwinError, Twins, materialize, spec_of
@@ -183,6 +184,9 @@ class _Run:
         return key
 
     def _compute(self, node: fx.Node, args: Any, kwargs: Any) -> Outcome:
+        known = by_rule(self._modules[str(node.target)] if node.op == "call_module" else node.target, args, kwargs)
+        if known is not None:
+            return Outcome(known)
         try:
             function = self._function(node)
         except NoTwinError as error:

@@ -60,6 +60,8 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
     Raises:
         TraceStoppedError: forward does something that cannot be done with symbolic values.
     """
+    if default_leaf(model) or (leaf is not None and leaf(model, "")):
+        return _one_operation(model, inputs)
     try:
         return _trace(model, inputs, leaf, buffer_proxies=True)
     except TraceStoppedError as first:
@@ -82,12 +84,29 @@ def _trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, *, buffer
     return Trace(graph, constants, tracer.skipped_hooks)
 
 
+def _one_operation(model: nn.Module, inputs: Inputs | None) -> Trace:
+    """The graph of a model that is itself a leaf, such as an ``nn.LSTM``."""
+    tracer = SymbolicTracer(inputs, None, buffer_proxies=True)
+    tracer.root = model
+    tracer.graph = fx.Graph()
+    args, kwargs = tracer.placeholders()
+    name = type_before_parametrizations(model).__name__.lower()
+    call = tracer.create_node("call_module", "", tracer.create_arg(args), tracer.create_arg(kwargs), name)
+    tracer.create_node("output", "output", (call,), {})
+    return Trace(tracer.graph)
+
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
+
+
 def default_leaf(module: nn.Module) -> bool:
-    """Modules of ``torch.nn`` other than Sequential are leaves; a parametrized one is what it was before."""
+    """Modules of ``torch.nn`` that are no containers are leaves; a parametrized one is what it was before."""
     if isinstance(module, torch.jit.ScriptModule):
         return True
     kind = type_before_parametrizations(module)
-    return kind.__module__.startswith(("torch.nn.", "torch.ao.nn.")) and not isinstance(module, nn.Sequential)
+    return kind.__module__.startswith(("torch.nn.", "torch.ao.nn.")) and (
+        kind is not nn.Module and not issubclass(kind, _CONTAINERS)
+    )
 
 
 class SymbolicTracer(fx.Tracer):
@@ -112,13 +131,17 @@ class SymbolicTracer(fx.Tracer):
         """One placeholder per input tensor."""
         model = self.root
         assert isinstance(model, nn.Module)
-        signature = forward_signature(model)
-        inputs = self._inputs
-        if inputs is None:
-            inputs = Inputs(dict.fromkeys(required(model), _ANY_TENSOR))
+        args, kwargs = self.placeholders()
+        return lambda: model.forward(*args, **kwargs), []
+
+    def placeholders(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Forward's arguments, with a placeholder for each tensor among them."""
+        model = self.root
+        assert isinstance(model, nn.Module)
+        inputs = self._inputs or Inputs(dict.fromkeys(required(model), _ANY_TENSOR))
         arguments = {name: self._placeholders(name, value) for name, value in inputs.arguments.items()}
-        bound = inspect.BoundArguments(signature, collections.OrderedDict(arguments))
-        return lambda: model.forward(*bound.args, **bound.kwargs), []
+        bound = inspect.BoundArguments(forward_signature(model), collections.OrderedDict(arguments))
+        return bound.args, bound.kwargs
 
     def _placeholders(self, name: str, value: Any) -> Any:
         if isinstance(value, TensorSpec) or value is _ANY_TENSOR:

@@ -79,7 +79,7 @@ def quoted(text: str, limit: int = MAX_LABEL) -> str:
 
     The `graphviz` package quotes the rest; what begins and ends with angle brackets it would take for HTML.
 
-    >>> quoted("a\\\\nb"), quoted("<b>"), quoted("x" * 100)[28:32]
+    >>> quoted("a\\\\nb"), quoted("<b>"), quoted("x" * 100)[29:33]
     ('a\\\\\\\\nb', ' <b>', 'xx…x')
     """
     import graphviz

@@ -245,7 +245,9 @@ def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
         data = graph.nodes[key]
         times = f" ×{data['multiplicity']}" if data["multiplicity"] > 1 else ""
         if number:
-            lines.append(f"{count(number)} ({share(number, totals.parameters)}) {data['target']}{times}")
+            lines.append(
+                f"{count(number)} ({share(number, totals.parameters)}) {data['target'] or data['label']}{times}"
+            )
     return lines
 
 
