@@ -15,7 +15,9 @@ from fxsummary.spec import leaves
 LONGEST_PATH = 22
 LONGEST_LABEL = 40
 LONGEST_CONFIG = 48
+LONGEST_LITERALS = 28
 LONGEST_SHAPE = 40
+LONGEST_SHAPES = 24
 LONGEST_TIP = 600
 
 CHIPS = {
@@ -80,7 +82,7 @@ def shape_text(outputs: Any) -> str:
     if len(set(shapes)) == 1:
         return short(f"{len(shapes)} × ({shapes[0]})", LONGEST_SHAPE)
     text = ", ".join(shapes)
-    return text if len(text) <= LONGEST_SHAPE else f"{short(shapes[0], LONGEST_SHAPE)}, + {len(shapes) - 1} more"
+    return text if len(text) <= LONGEST_SHAPES else f"{short(shapes[0], LONGEST_SHAPE)}, + {len(shapes) - 1} more"
 
 
 def relative(path: str, base: str) -> str:

@@ -124,7 +124,15 @@ def measure(scene: Scene) -> Measured:
             children.append(box)
             if isinstance(child, Group):
                 pending.append(child)
+    _widen_cards(scene, boxes)
     return measured
+
+
+def _widen_cards(scene: Scene, boxes: dict[str, Box]) -> None:
+    """All cards are as wide as the widest."""
+    cards = [boxes[item.key] for item in scene.items() if item.form == "card"]
+    for box in cards:
+        box.width = max(card.width for card in cards)
 
 
 def _group_box(group: Group) -> Box:

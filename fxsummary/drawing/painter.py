@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import arrowhead, element, rect, rounded, text, tooltip
@@ -103,12 +104,22 @@ class Painter:
     def _edge_shapes(self) -> None:
         """Output shapes of cards, right of the wire that leaves them."""
         shapes = {item.key: item.rows[-1].shape for item in self.scene.items() if item.form == "card"}
-        for wire in self.layout.wires:
-            shape = shapes.pop(wire.tail, "")
-            if shape and len(wire.points) > 1:
-                start, end = wire.points[0], wire.points[1]
-                y = (start.y + min(end.y, start.y + 32)) / 2 + 3.5 if len(wire.points) == 2 else start.y + 13
-                self.items.append(text(start.x + self.dx + 8, y + self.dy, shape, 10, "mu m"))
+        obstacles = [
+            *self.layout.boxes.values(),
+            *(_around(a, b) for w in self.layout.wires for a, b in pairwise(w.points)),
+        ]
+        for wire in sorted(self.layout.wires, key=lambda wire: len(wire.points)):
+            shape = shapes.get(wire.tail, "")
+            width = text_width(shape, 10, mono=True)
+            for a, b in pairwise(wire.points):
+                if not shape or a.x != b.x or b.y - a.y < 16:
+                    continue
+                place = Rect(a.x + 8, max(a.y + 3, (a.y + min(b.y, a.y + 32)) / 2 - 6), width, 11)
+                if place.right < self.layout.width + self.dx and not any(_touches(place, o) for o in obstacles):
+                    shapes.pop(wire.tail)
+                    self.items.append(text(place.x + self.dx, place.y + 9.5 + self.dy, shape, 10, "mu m"))
+                    obstacles.append(place)
+                    break
 
     def _item(self, item: Item, box: Rect) -> None:
         if item.form == "stack":
@@ -213,6 +224,15 @@ class Painter:
 
 def _is_skip(wire: Wire, forms: Mapping[str, str]) -> bool:
     return wire.layers > 1 and forms.get(wire.head) in ("sign", "concat") and len(wire.points) > 2
+
+
+def _around(a: Point, b: Point) -> Rect:
+    """The box around a segment."""
+    return Rect(min(a.x, b.x), min(a.y, b.y), abs(a.x - b.x), abs(a.y - b.y))
+
+
+def _touches(a: Rect, b: Rect) -> bool:
+    return a.x <= b.right and b.x <= a.right and a.y <= b.bottom and b.y <= a.bottom
 
 
 def _outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:

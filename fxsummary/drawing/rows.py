@@ -8,6 +8,7 @@ from itertools import pairwise
 from fxsummary.drawing.labels import (
     LONGEST_CONFIG,
     LONGEST_LABEL,
+    LONGEST_LITERALS,
     LONGEST_PATH,
     Subject,
     chip_text,
@@ -27,7 +28,7 @@ from fxsummary.layout import Edge
 
 MOST_CARDS = 16
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "truediv": "÷"}
-_CONCATENATIONS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
+_JOINS = dict.fromkeys(("cat", "concat", "concatenate"), "concat") | {n: n for n in ("stack", "hstack", "vstack")}
 
 
 class Composer:
@@ -66,7 +67,8 @@ class Composer:
         """Whether all of a part fits in one row of a table."""
         if part.parts():
             return False
-        items = list(self._items(part, 1))
+        times = min((self.subject.node(key)["multiplicity"] for key in part.operations()), default=1)
+        items = list(self._items(part, times))
         return len(items) == 1 and items[0].form == "stack" and len(items[0].rows) == 1
 
     def _insert_groups(self, part: Part, group: Group, times: int, pending: list[tuple[Part, Group, int]]) -> None:
@@ -83,7 +85,7 @@ class Composer:
         group.children = children
 
     def _group(self, part: Part, parent: Part, times: int, key: str, level: int) -> Group:
-        title = span(relative(part.path, parent.base), part.last)
+        title = span(relative(part.path, parent.base), relative(part.last, parent.base))
         return Group(
             key,
             short(title, LONGEST_LABEL),
@@ -133,7 +135,7 @@ class Composer:
         slots = sum(len(edge["slots"]) for _, _, edge in self.subject.graph.in_edges(key, data=True))
         if _sign(data["label"]) and slots == 2 and data["op"] != "call_module":
             return "sign"
-        if data["label"] in _CONCATENATIONS and slots >= 2:
+        if data["label"] in _JOINS and slots >= 2:
             return "concat"
         return "card" if self.cards else "stack"
 
@@ -177,11 +179,14 @@ class Composer:
         path = short(relative(path_of(data), part.base), LONGEST_PATH)
         label = path if data["op"] == "get_attr" else data["target"] if data["op"] == "placeholder" else data["label"]
         config = f"{data['closed']} ops" if data.get("closed") else data["config"]
+        longest = LONGEST_CONFIG if data["op"] == "call_module" else LONGEST_LITERALS
+        if data["label"] in _JOINS:
+            label, config = _JOINS[data["label"]], ""
         return Row(
             [key],
             colour_of("parameter" if data["op"] == "get_attr" else data["kind"]),
             short(str(label), LONGEST_LABEL),
-            short(config, LONGEST_CONFIG),
+            short(config, longest),
             path,
             shape_text(data["outputs"]),
             repeat=max(1, data["multiplicity"] // times),

@@ -94,7 +94,8 @@ def _part(root: Block) -> Part:
                 part.items.append(item)
                 continue
             pattern = item.call is None
-            inner = Part(item.path, item.type, part.base if pattern else item.path, [], item.repeat, item.last)
+            names = " · ".join(dict.fromkeys(item.type.split(" · ")))
+            inner = Part(item.path, names, part.base if pattern else item.path, [], item.repeat, item.last)
             part.items.append(inner)
             pending.append((item, inner))
     return top

@@ -10,6 +10,8 @@ from fxsummary.layout.level import Level
 from fxsummary.layout.routing import Corner, Routed
 
 MOST_COLUMNS = 12
+LEAST_FILLED = 0.6
+"""Share of the columns' height that must be in use."""
 LOOP = 16.0
 """How far the connector runs below the column that it leaves and above the one that it enters."""
 
@@ -26,7 +28,8 @@ def fold_columns(level: Level, routed: Routed, spacing: Spacing, *, ratio: float
     for count in range(2, min(MOST_COLUMNS, len(cuts) + 1) + 1):
         candidate = _Columns(level, routed, spacing, _partition(routed, cuts, count)).fold()
         distance = abs(log(candidate.width / candidate.height / ratio))
-        if distance < miss - 1e-9:
+        filled = routed.height / (count * candidate.height)
+        if distance < miss - 1e-9 and filled > LEAST_FILLED:
             best, miss = candidate, distance
     return best
 

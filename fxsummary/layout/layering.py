@@ -7,6 +7,9 @@ from itertools import pairwise
 
 from fxsummary.layout.level import Level, Link, Node, Segment
 
+THROUGH = 1e6
+"""Weight of a port: a chain from port to port outweighs all others."""
+
 
 def layered(nodes: list[Node], links: list[Link]) -> Level:
     """Put nodes into layers and give every link a chain of segments between neighbouring layers."""
@@ -57,11 +60,12 @@ def _topological(nodes: list[Node], links: list[Link]) -> tuple[list[int], set[i
 
 
 def _spine(nodes: list[Node], links: list[Link], order: list[int], forward: list[int]) -> set[int]:
-    """Links of the heaviest chain; of equally heavy ones the middle."""
+    """Links of the heaviest chain, from port to port where there are ports; of equally heavy ones the middle."""
     _, after = _neighbours(len(nodes), links, forward)
     below = [0.0] * len(nodes)
     for node in reversed(order):
-        below[node] = nodes[node].weight + max((below[head] for head in after[node]), default=0.0)
+        port = THROUGH if nodes[node].end else 0.0
+        below[node] = port + nodes[node].weight + max((below[head] for head in after[node]), default=0.0)
     if not order:
         return set()
     chain = {}
