@@ -300,7 +300,7 @@ def _totals(graph: ModelGraph) -> Totals:
         buffers=buffers,
         buffer_bytes=buffer_bytes,
         bytes_by_dtype=dict(sorted(by_dtype.items())),
-        flops=None if unknown_flops and not known_flops else flops,
+        flops=None if graph.captured_by == "modules" or (unknown_flops and not known_flops) else flops,
         unknown_flops=tuple(unknown_flops),
         unknown_parameters=tuple(unknown_parameters),
     )
