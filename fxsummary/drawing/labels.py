@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -40,6 +40,12 @@ class Subject:
     whole: ModelGraph
     totals: Totals
     tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def repeats(self) -> Mapping[Any, Any]:
+        """Folded runs, by the call of their first block."""
+        repeats: Mapping[Any, Any] = self.graph.graph.get("repeats", {})
+        return repeats
 
     def node(self, key: str) -> dict[str, Any]:
         """Attributes of an operation."""

@@ -177,6 +177,9 @@ class Composer:
             return Row([key], "parameter", short(name, LONGEST_PATH), shape=shape, tips=["the value of", name])
         data = self.subject.node(key)
         path = short(relative(path_of(data), part.base), LONGEST_PATH)
+        repeat = self.subject.repeats.get(data["module_stack"][-1]) if data.get("closed") else None
+        if repeat is not None and repeat.period == 1:
+            path = short(span(relative(path_of(data), part.base), relative(repeat.last, part.base)), LONGEST_PATH)
         label = path if data["op"] == "get_attr" else data["target"] if data["op"] == "placeholder" else data["label"]
         config = f"{data['closed']} ops" if data.get("closed") else data["config"]
         longest = LONGEST_CONFIG if data["op"] == "call_module" else LONGEST_LITERALS

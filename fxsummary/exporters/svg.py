@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from fxsummary import format as fmt
 from fxsummary.drawing import MOST_CARDS, Composer, Part, Scene, Subject, cut_broadcasts, dissolve, draw
 from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.depth import close_norms, limit_depth
+from fxsummary.views.depth import close_blocks, close_norms
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.simplify import simplify
 
@@ -17,6 +18,8 @@ MOST_ROWS = 100
 MANY_ROWS = 250
 DEEPEST = 12
 MOST_INPUTS = 4
+MOST_IN_A_ROW = 3
+"""A convolution, its norm and its activation."""
 
 
 def to_svg(graph: ModelGraph, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
@@ -32,7 +35,7 @@ def to_svg(graph: ModelGraph, *, title: str | None = None, depth: int | None = N
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
     """
     folded = close_norms(fold_repeats(simplify(graph)))
-    picture = _fitting(graph, folded) if depth is None else _compose(graph, limit_depth(folded, depth))
+    picture = _fitting(graph, folded) if depth is None else _compose(graph, _limited(folded, depth))
     scene = picture.scene
     scene.title = short(title if title is not None else graph.name, 80) or "model"
     scene.facts = " · ".join(_facts(graph, picture))
@@ -60,8 +63,21 @@ def _fitting(graph: ModelGraph, folded: ModelGraph) -> _Picture:
     picture = _compose(graph, folded)
     while picture.rows > MOST_ROWS and high > low:
         high -= 1
-        picture = _compose(graph, limit_depth(folded, high))
+        picture = _compose(graph, _limited(folded, high))
     return picture
+
+
+def _limited(graph: ModelGraph, depth: int) -> ModelGraph:
+    """Blocks deeper than ``depth`` closed, but for those that take one row anyway."""
+    composer = Composer(Subject(graph, graph, graph.totals), graph.edges, cards=False, dataflow=True)
+
+    def closes(block: Block, level: int) -> bool:
+        if level <= depth:
+            return False
+        keys = list(islice(block.operations(), MOST_IN_A_ROW + 1))
+        return len(keys) > MOST_IN_A_ROW or not composer.is_one_row(Part(block.path, items=[*keys]))
+
+    return close_blocks(graph, closes)
 
 
 def _nesting(graph: ModelGraph) -> int:

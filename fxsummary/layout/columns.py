@@ -10,8 +10,8 @@ from fxsummary.layout.level import Level
 from fxsummary.layout.routing import Corner, Routed
 
 MOST_COLUMNS = 12
-LEAST_FILLED = 0.6
-"""Share of the columns' height that must be in use."""
+LEAST_FILLED, LOWEST_COLUMN = 0.6, 0.25
+"""Shares of the highest column: of all columns on average, and of the lowest."""
 LOOP = 16.0
 """How far the connector runs below the column that it leaves and above the one that it enters."""
 
@@ -26,10 +26,10 @@ def fold_columns(level: Level, routed: Routed, spacing: Spacing, *, ratio: float
     cuts = _cuts(level)
     best, miss = routed, abs(log(routed.width / routed.height / ratio))
     for count in range(2, min(MOST_COLUMNS, len(cuts) + 1) + 1):
-        candidate = _Columns(level, routed, spacing, _partition(routed, cuts, count)).fold()
+        columns = _Columns(level, routed, spacing, _partition(routed, cuts, count))
+        candidate = columns.fold()
         distance = abs(log(candidate.width / candidate.height / ratio))
-        filled = routed.height / (count * candidate.height)
-        if distance < miss - 1e-9 and filled > LEAST_FILLED:
+        if distance < miss - 1e-9 and columns.balanced:
             best, miss = candidate, distance
     return best
 
@@ -119,16 +119,23 @@ class _Columns:
         ends = [*self.cuts, len(self.routed.tops)]
         top = 2 * LOOP if self.cuts else 0.0
         x = 0.0
-        heights = [0.0]
+        self.heights: list[float] = []
         self.shifts: list[tuple[float, float]] = []
         self.gutters: list[float] = []
         for (low, high), start, end in zip(spans, starts, ends, strict=True):
             self.shifts.append((x - low, top - self.routed.tops[start]))
             self.gutters.append(x - self.spacing.column / 2)
-            heights.append(self.routed.bottoms[end - 1] - self.routed.tops[start])
+            self.heights.append(self.routed.bottoms[end - 1] - self.routed.tops[start])
             x += high - low + self.spacing.column
         self.width = x - self.spacing.column
-        self.height = top + max(heights) + (LOOP + 4 if self.cuts else 0.0)
+        self.height = top + max(self.heights) + (LOOP + 4 if self.cuts else 0.0)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the columns are about equally high."""
+        highest = max(self.heights)
+        mean = sum(self.heights) / len(self.heights)
+        return min(self.heights) >= LOWEST_COLUMN * highest and mean >= LEAST_FILLED * highest
 
     def _chain(self, corners: list[Corner]) -> list[Corner]:
         """Corners moved with their columns, with a connector where the chain passes a cut."""

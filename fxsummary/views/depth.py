@@ -71,8 +71,8 @@ def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
         if block.call is not None and closes(block, level):
             chosen.append(block)
             continue
-        below = level + (block.call is not None or level == 0)
-        pending.extend((inner, max(1, below)) for inner in block.blocks())
+        below = level + (block.call is not None or block is root)
+        pending.extend((inner, below) for inner in block.blocks())
     return chosen
 
 
