@@ -1,0 +1,552 @@
+"""The laws: what must hold of every model of the zoo."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import networkx as nx
+import pygraphviz
+import pytest
+import torch
+import untouched
+from graphs import (
+    contents,
+    display_width,
+    graph_of,
+    graph_with,
+    meta_inputs,
+    meta_model,
+    run_on_meta,
+    shapes_of,
+    unprintable,
+)
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from zoo import OWN, REAL, ZOO, Entry
+
+import fxsummary
+from fxsummary import ModelGraph
+from fxsummary.registry import EXPORTERS
+from fxsummary.views.blocks import block_tree
+from fxsummary.views.depth import close_norms, limit_depth
+from fxsummary.views.fold import fold_repeats
+from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.simplify import simplify
+
+every_model = pytest.mark.parametrize("name", ZOO)
+every_own_model = pytest.mark.parametrize("name", OWN)
+
+VIEWS: dict[str, Callable[[ModelGraph], Any]] = {
+    "block_tree": block_tree,
+    "close_norms": close_norms,
+    "fold_repeats": fold_repeats,
+    "hide_scalars": hide_scalars,
+    "limit_depth_0": lambda graph: limit_depth(graph, 0),
+    "limit_depth_1": lambda graph: limit_depth(graph, 1),
+    "limit_depth_3": lambda graph: limit_depth(graph, 3),
+    "simplify": simplify,
+    "all": lambda graph: limit_depth(fold_repeats(simplify(graph)), 1),
+}
+TEXT_VIEWS = ("summary", "modules", "parameters", "operations")
+
+
+SUFFIXES = [exporter.suffix for exporter in EXPORTERS.values() if exporter.suffix]
+
+
+# --- 1. parameters -----------------------------------------------------------------------------
+
+
+def reference(entry: Entry) -> nn.Module:
+    """The model to count in: with its lazy modules materialized."""
+    model = entry.model()
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+        example = entry.inputs()
+        model(*example.args, **example.kwargs)
+    return model
+
+
+@every_model
+def test_parameters_are_those_of_distinct_tensors(name: str) -> None:
+    graph, model, entry = graph_of(name), reference(ZOO[name]), ZOO[name]
+    totals = graph.totals
+    if entry.packed:
+        assert totals.unknown_parameters
+        return
+    distinct = {id(p): p for p in model.parameters()}.values()
+    assert totals.parameters == sum(p.numel() for p in distinct)
+    assert totals.trainable_parameters == sum(p.numel() for p in distinct if p.requires_grad)
+    assert totals.frozen_parameters == sum(p.numel() for p in distinct if not p.requires_grad)
+    assert totals.parameter_bytes == sum(p.nbytes for p in distinct) == sum(totals.bytes_by_dtype.values())
+    assert totals.unknown_parameters == ()
+
+
+@every_model
+def test_buffers_are_those_of_distinct_tensors(name: str) -> None:
+    totals = graph_of(name).totals
+    distinct = {id(b): b for b in reference(ZOO[name]).buffers()}.values()
+    assert totals.buffers == len(distinct)
+    assert totals.buffer_bytes == sum(b.nbytes for b in distinct)
+
+
+@every_model
+def test_nodes_and_unread_parameters_add_up_to_the_totals(name: str) -> None:
+    graph = graph_of(name)
+    data = [data for _, data in graph.nodes(data=True)]
+    tensors = [p for module in graph.modules.values() for p in module.parameters if not p.read and p.tied_to is None]
+    unread = [p for p in tensors if not p.buffer and p.spec is not None]
+    assert sum(d["parameters"] or 0 for d in data) + sum(p.spec.numel for p in unread) == graph.totals.parameters
+    assert sum(d["parameter_bytes"] or 0 for d in data) + sum(p.spec.nbytes for p in unread) == graph.totals.parameter_bytes
+    unread_buffers = [p for p in tensors if p.buffer]
+    assert sum(d["buffers"] for d in data) + len(unread_buffers) == graph.totals.buffers
+    assert sum(d["buffer_bytes"] for d in data) + sum(p.spec.nbytes for p in unread_buffers) == graph.totals.buffer_bytes
+    assert graph.totals.unread_parameters == sum(p.spec.numel for p in unread)
+
+
+@every_own_model
+def test_unread_parameters(name: str) -> None:
+    assert graph_of(name).totals.unread_parameters == ZOO[name].unread
+
+
+@every_model
+def test_each_tensor_belongs_to_one_node(name: str) -> None:
+    names = [each for _, data in graph_of(name).nodes(data=True) for each in data["parameter_names"]]
+    assert len(names) == len(set(names))
+
+
+@every_model
+def test_module_tree_is_that_of_the_model(name: str) -> None:
+    graph, model = graph_of(name), reference(ZOO[name])
+    assert list(graph.modules) == [path for path, _ in model.named_modules(remove_duplicate=False)]
+    if not ZOO[name].packed:
+        listed = [p.name for module in graph.modules.values() for p in module.parameters if not p.buffer]
+        every = [
+            f"{path}.{key}" if path else key
+            for path, module in model.named_modules()
+            for key, value in module._parameters.items()
+            if value is not None
+        ]
+        assert sorted(listed) == sorted(every)
+
+
+# --- 2. FLOPs ----------------------------------------------------------------------------------
+
+
+def counted_on_meta(entry: Entry) -> int:
+    """FLOPs by torch's own counter: right on meta, see the holes in `Entry.flops`."""
+    model, example = meta_model(entry), meta_inputs(entry)
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with FlopCounterMode(display=False) as counter, torch.device("meta"):
+            model(*example.args, **example.kwargs)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+    return counter.get_total_flops()
+
+
+@every_model
+def test_flops_are_true(name: str) -> None:
+    entry, totals = ZOO[name], graph_of(name).totals
+    if entry.flops == "unknown":
+        assert totals.flops is None
+        assert totals.macs is None
+        return
+    truth = counted_on_meta(entry) if entry.flops == "counter" else entry.flops
+    assert totals.flops == truth
+    assert bool(totals.unknown_flops) == entry.lower_bound
+    assert totals.macs == truth // 2
+
+
+@every_model
+def test_flops_of_nodes_add_up_to_the_total(name: str) -> None:
+    graph = graph_of(name)
+    flops = [data["flops"] for _, data in graph.nodes(data=True)]
+    assert sum(number or 0 for number in flops) == (graph.totals.flops or 0)
+    assert len(graph.totals.unknown_flops) == flops.count(None)
+
+
+# --- 3. output specs ---------------------------------------------------------------------------
+
+
+@every_model
+def test_output_spec_is_what_forward_returns(name: str) -> None:
+    entry, spec = ZOO[name], graph_of(name).output_spec
+    if not entry.has_dataflow or entry.packed or name == "script_module_child":
+        assert spec is None
+        return
+    if entry.real:
+        result = run_on_meta(entry)
+    else:
+        example = entry.inputs()
+        result = entry.model()(*example.args, **example.kwargs)
+    assert shapes_of(spec) == shapes_of(result)
+
+
+@every_model
+def test_shapes_of_operations_are_their_outputs(name: str) -> None:
+    """`shape`, `dtype` and `output_bytes` follow from `outputs`; an edge carries what its source yields."""
+    graph = graph_of(name)
+    for key, data in graph.nodes(data=True):
+        specs = list(fxsummary.spec.leaves(data["outputs"]))
+        assert data["shape"] == (specs[0].shape if specs else None), key
+        assert data["dtype"] == (specs[0].dtype if specs else None), key
+    for source, target, data in graph.edges(data=True):
+        assert data["slots"], (source, target)
+        assert data["shape"] == graph.nodes[source]["shape"], (source, target)
+        if graph.nodes[source]["op"] != "output":
+            assert data["bytes"] == graph.nodes[source]["output_bytes"], (source, target)
+
+
+# --- capture and its notes ---------------------------------------------------------------------
+
+
+@every_model
+def test_captured_by(name: str) -> None:
+    assert graph_of(name).captured_by == ZOO[name].captured_by
+
+
+@every_model
+def test_notes_say_what_they_should(name: str) -> None:
+    notes = graph_of(name).notes
+    for pattern in ZOO[name].notes:
+        assert any(re.search(pattern, note) for note in notes), notes
+    if not ZOO[name].notes and not ZOO[name].real:
+        assert notes == ()
+
+
+@every_model
+def test_every_slot_of_the_arguments_has_its_edge(name: str) -> None:
+    graph = graph_of(name)
+    for key, data in graph.nodes(data=True):
+        slots = sorted(slot for _, _, slots in graph.in_edges(key, data="slots") for slot in slots)
+        assert slots == list(range(len(slots))), key
+        if ZOO[name].has_dataflow and "percent" not in name:
+            assert data["arguments"].count("%") == len(slots), key
+
+
+def leaf_calls(entry: Entry, targets: set[str]) -> list[str]:
+    """The order in which a real forward calls modules."""
+    model, example, calls = meta_model(entry), meta_inputs(entry), []
+    for path, module in model.named_modules():
+        if path in targets:
+            module.register_forward_pre_hook(lambda module, args, path=path: calls.append(path))
+    with torch.device("meta"):
+        model(*example.args, **example.kwargs)
+    return calls
+
+
+@pytest.mark.parametrize("name", [n for n, e in ZOO.items() if e.has_dataflow and not e.packed and n != "script_module_child"])
+def test_nodes_are_in_execution_order(name: str) -> None:
+    graph = graph_of(name)
+    position = {key: index for index, key in enumerate(graph)}
+    assert all(position[source] < position[target] for source, target in graph.edges)
+    assert nx.is_directed_acyclic_graph(graph)
+    called = [data["target"] for _, data in graph.nodes(data=True) if data["op"] == "call_module"]
+    assert called == leaf_calls(ZOO[name], set(called))
+
+
+# --- 5. nothing is changed ---------------------------------------------------------------------
+
+
+def assert_untouched(model: nn.Module, look: Callable[[], Any]) -> None:
+    """Looking at a model changes neither it nor the process."""
+    model_before, process_before = untouched.of_model(model), untouched.of_process()
+    look()
+    assert untouched.differences(model_before, untouched.of_model(model)) == []
+    assert untouched.differences(process_before, untouched.of_process()) == []
+
+
+def with_grads(model: nn.Module) -> nn.Module:
+    for parameter in model.parameters():
+        if parameter.requires_grad and not isinstance(parameter, nn.parameter.UninitializedParameter):
+            parameter.grad = torch.ones_like(parameter)
+    return model
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
+@every_own_model
+def test_own_models_are_untouched(name: str, training: bool) -> None:
+    model, example = with_grads(ZOO[name].model()).train(training), ZOO[name].inputs()
+    assert_untouched(model, lambda: str(graph_with(model, example)))
+    assert_untouched(model, lambda: str(fxsummary.graph(model)))
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_models_are_untouched(name: str) -> None:
+    model, example = ZOO[name].model(), ZOO[name].inputs()
+    assert_untouched(model, lambda: graph_with(model, example))
+
+
+@every_own_model
+def test_inputs_are_untouched(name: str) -> None:
+    model, example = ZOO[name].model(), ZOO[name].inputs()
+    before = untouched._value((example.args, dict(example.kwargs)))[1]
+    graph_with(model, example)
+    assert untouched._value((example.args, dict(example.kwargs)))[1] == before
+
+
+class RaisesInTheMiddle(nn.Module):
+    """Does everything a forward should not do, then raises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 4)
+        self.norm = nn.BatchNorm1d(4)
+        self.history: list[Any] = []
+        self.register_buffer("steps", torch.tensor(0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.history.append(self.norm(self.fc(x)))
+        self.last = torch.randn(3)
+        self.steps += 1
+        self.eval()
+        del self.fc
+        raise RuntimeError("in the middle")
+
+
+class RaisesAfterABranch(RaisesInTheMiddle):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.sum().isnan() or x.shape[0] > 1:
+            return super().forward(x)
+        return x
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
+@pytest.mark.parametrize("kind", [RaisesInTheMiddle, RaisesAfterABranch])
+def test_a_model_that_raises_is_untouched(kind: type[nn.Module], training: bool) -> None:
+    model = with_grads(kind()).train(training)
+
+    def look() -> None:
+        try:
+            fxsummary.graph(model, torch.randn(2, 8))
+        except fxsummary.errors.ForwardError as error:
+            assert "in the middle" in str(error)
+
+    assert_untouched(model, look)
+    assert_untouched(model, lambda: fxsummary.graph(model))
+
+
+@pytest.mark.parametrize("name", ["CNN", "batch_norm_in_training", "transformer_encoder", "weight_norm_by_hook", "Lazy"])
+def test_a_model_with_wrong_inputs_is_untouched(name: str) -> None:
+    model = ZOO[name].model().train()
+
+    def look() -> None:
+        with pytest.raises((fxsummary.errors.InputError, fxsummary.errors.ForwardError)):
+            fxsummary.graph(model, torch.randn(1, 7, 9, 5, 3, 2))
+
+    assert_untouched(model, look)
+
+
+def test_the_model_still_works_afterwards() -> None:
+    for entry in (OWN["RecurrentHead"], OWN["weight_norm_by_hook"], OWN["spectral_norm"], OWN["AssignsInForward"]):
+        looked_at, alone = entry.model(), entry.model()
+        fxsummary.graph(looked_at)
+        graph_with(looked_at, entry.inputs())
+        torch.manual_seed(1)
+        example = entry.inputs()
+        assert torch.equal(looked_at(*example.args), alone(*example.args))
+
+
+# --- 6. the same bytes -------------------------------------------------------------------------
+
+_DIGESTS = """
+import hashlib, json, sys
+sys.path.insert(0, sys.argv[1])
+from graphs import graph_of
+from zoo import ZOO
+
+def digest(text):
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+names = [name for name, entry in ZOO.items() if not entry.real or name in sys.argv[2:]]
+forms = {name: [digest(getattr(graph_of(name), form)()) for form in ("to_text", "to_dot", "to_svg")] for name in names}
+print(json.dumps(forms))
+"""
+
+
+def _digests(seed: str) -> dict[str, Any]:
+    result = subprocess.run(
+        [sys.executable, "-c", _DIGESTS, str(Path(__file__).parent), "timm.swin_tiny_patch4_window7_224", "torchvision.vit_b_16"],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_same_model_same_bytes_in_another_process() -> None:
+    first, second = _digests("1"), _digests("2")
+    assert len(first) > len(OWN)
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+@every_own_model
+def test_same_model_same_graph_again(name: str) -> None:
+    """What was kept of an operation that was seen before tells the same as looking."""
+    fxsummary.capture.memo.clear()
+    cold = graph_with(ZOO[name].model(), ZOO[name].inputs())
+    warm = graph_with(ZOO[name].model(), ZOO[name].inputs())
+    assert contents(warm) == contents(cold)
+
+
+# --- 7. views and exporters change nothing -----------------------------------------------------
+
+
+@every_model
+def test_views_change_nothing(name: str) -> None:
+    graph = graph_of(name)
+    before = contents(graph)
+    for view, look in VIEWS.items():
+        look(graph)
+        assert contents(graph) == before, view
+
+
+@every_model
+def test_exporters_change_nothing(name: str) -> None:
+    graph = graph_of(name)
+    before = contents(graph)
+    for form, export in EXPORTERS.items():
+        export(graph)
+        assert contents(graph) == before, form
+    for view in TEXT_VIEWS:
+        graph.to_text(view=view, depth=2)
+    assert repr(graph).startswith("<ModelGraph")
+    assert contents(graph) == before
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if view != "block_tree"])
+@every_model
+def test_views_keep_the_totals(name: str, view: str) -> None:
+    def numbers(graph: ModelGraph) -> tuple[Any, ...]:
+        t = graph.totals
+        return (
+            t.parameters, t.trainable_parameters, t.unread_parameters, t.parameter_bytes, t.buffers, t.buffer_bytes,
+            dict(t.bytes_by_dtype), t.flops, bool(t.unknown_flops), bool(t.unknown_parameters),
+        )  # fmt: skip
+
+    assert numbers(VIEWS[view](graph_of(name))) == numbers(graph_of(name))
+
+
+@every_model
+def test_views_keep_the_order(name: str) -> None:
+    for view in ("fold_repeats", "hide_scalars", "simplify", "limit_depth_1", "all"):
+        result = VIEWS[view](graph_of(name))
+        position = {key: index for index, key in enumerate(result)}
+        assert isinstance(result, ModelGraph)
+        assert nx.is_directed_acyclic_graph(result) or view in ("limit_depth_1", "all"), view
+        assert all(source in position and target in position for source, target in result.edges)
+
+
+# --- 8. every exporter takes every model -------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("view", TEXT_VIEWS)
+@every_model
+def test_text_keeps_its_width(name: str, view: str, width: int) -> None:
+    text = graph_of(name).to_text(view=view, width=width)
+    lines = text.split("\n")
+    assert max(map(display_width, lines)) <= width, max(lines, key=display_width)
+    assert list(unprintable(text)) == []
+    assert not any(line != line.rstrip() for line in lines)
+
+
+@every_model
+def test_svg_is_well_formed(name: str) -> None:
+    svg = graph_of(name).to_svg()
+    root = ElementTree.fromstring(svg.encode("utf-8"))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert not tags & {"script", "foreignObject", "image", "iframe", "use"}
+    attributes = {key for element in root.iter() for key in element.attrib}
+    assert not [key for key in attributes if key.startswith("on")]
+    assert list(unprintable("".join(root.itertext()).replace("\t", ""))) == []
+
+
+def layout(source: str) -> pygraphviz.AGraph:
+    drawing = pygraphviz.AGraph(string=source)
+    drawing.layout("dot")
+    return drawing
+
+
+@every_model
+def test_dot_can_be_laid_out(name: str) -> None:
+    graph = graph_of(name)
+    shown = fold_repeats(hide_scalars(graph))
+    drawing = layout(graph.to_dot())
+    own = [node for node in drawing.nodes() if node.startswith("n")]
+    assert len(own) == len(shown)
+    assert all(node.attr["pos"] for node in drawing.nodes())
+    assert len(drawing.edges()) == shown.number_of_edges()
+
+
+@every_model
+def test_every_exporter_writes_a_file(name: str, tmp_path: Path) -> None:
+    for suffix in SUFFIXES:
+        path = graph_of(name).render(tmp_path / f"model{suffix}")
+        data = path.read_bytes()
+        assert data, suffix
+        data.decode("utf-8")
+
+
+# --- the graph as a value ----------------------------------------------------------------------
+
+
+class _Recording(pickle.Unpickler):
+    """Notes which modules' names a pickle refers to."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+        self.modules: set[str] = set()
+
+    def find_class(self, module: str, name: str) -> Any:
+        self.modules.add(module.partition(".")[0])
+        return super().find_class(module, name)
+
+
+@every_model
+def test_pickle_holds_plain_values(name: str) -> None:
+    graph = graph_of(name)
+    reader = _Recording(pickle.dumps(graph))
+    again = reader.load()
+    assert reader.modules <= {"fxsummary", "networkx", "builtins", "collections"}
+    assert contents(again) == contents(graph)
+    assert again.to_text() == graph.to_text()
+    assert again.totals == graph.totals
+
+
+@every_model
+def test_networkx_works_on_it(name: str) -> None:
+    graph = graph_of(name)
+    copy = graph.copy()
+    assert type(copy) is ModelGraph
+    assert contents(copy) == contents(graph)
+    turned = graph.reverse()
+    assert type(turned) is ModelGraph
+    assert set(turned.edges) == {(target, source) for source, target in graph.edges}
+    half = graph.subgraph(list(graph)[: len(graph) // 2 + 1])
+    assert half.totals.parameters <= graph.totals.parameters
+    assert half.to_text()
+    if graph.totals.flops is not None and not graph.totals.unknown_flops:
+        assert nx.dag_longest_path(graph, weight="bytes", default_weight=0) is not None
+
+
+@every_model
+def test_attributes_are_those_documented(name: str) -> None:
+    documented = set(re.findall(r"(\w+)(?=[,:;] |:$)", ModelGraph.__doc__ or ""))
+    for key, data in graph_of(name).nodes(data=True):
+        assert data["kind"] in fxsummary.passes.kind.KINDS, key
+        missing = {name for name in data if name not in documented} - {"unknown_operators", "packed"}
+        assert not missing, (key, missing)
