@@ -290,9 +290,9 @@ def test_real_models_are_untouched(name: str) -> None:
 @every_own_model
 def test_inputs_are_untouched(name: str) -> None:
     model, example = ZOO[name].model(), ZOO[name].inputs()
-    before = untouched._value((example.args, dict(example.kwargs)))[1]
+    before = [untouched.of_value(value) for value in (example.args, example.kwargs)]
     graph_with(model, example)
-    assert untouched._value((example.args, dict(example.kwargs)))[1] == before
+    assert [untouched.of_value(value) for value in (example.args, example.kwargs)] == before
 
 
 class RaisesInTheMiddle(nn.Module):
@@ -324,11 +324,11 @@ class RaisesAfterABranch(RaisesInTheMiddle):
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
 @pytest.mark.parametrize("kind", [RaisesInTheMiddle, RaisesAfterABranch])
 def test_a_model_that_raises_is_untouched(kind: type[nn.Module], training: bool) -> None:
-    model = with_grads(kind()).train(training)
+    model, x = with_grads(kind()).train(training), torch.randn(2, 8)
 
     def look() -> None:
         try:
-            fxsummary.graph(model, torch.randn(2, 8))
+            fxsummary.graph(model, x)
         except fxsummary.errors.ForwardError as error:
             assert "in the middle" in str(error)
 
@@ -338,11 +338,11 @@ def test_a_model_that_raises_is_untouched(kind: type[nn.Module], training: bool)
 
 @pytest.mark.parametrize("name", ["CNN", "batch_norm_in_training", "transformer_encoder", "weight_norm_by_hook", "Lazy"])
 def test_a_model_with_wrong_inputs_is_untouched(name: str) -> None:
-    model = ZOO[name].model().train()
+    model, x = ZOO[name].model().train(), torch.randn(1, 7, 9, 5, 3, 2)
 
     def look() -> None:
         with pytest.raises((fxsummary.errors.InputError, fxsummary.errors.ForwardError)):
-            fxsummary.graph(model, torch.randn(1, 7, 9, 5, 3, 2))
+            fxsummary.graph(model, x)
 
     assert_untouched(model, look)
 

@@ -24,24 +24,24 @@ def of_model(model: nn.Module) -> dict[str, Any]:
         state[f"{path}: class"] = type(module)
         state[f"{path}: training"] = module.training
         for name, value in _attributes(module):
-            state[f"{path}: {name}"] = _value(value)
+            state[f"{path}: {name}"] = of_value(value)
     return state
 
 
 def _attributes(module: nn.Module) -> list[tuple[str, Any]]:
     if isinstance(module, torch.jit.ScriptModule):
         return [*module.named_parameters(), *module.named_buffers()]
-    return [("attributes", list(vars(module))), *vars(module).items()]
+    return [("attributes", repr(list(vars(module)))), *vars(module).items()]
 
 
-def _value(value: Any) -> Any:
+def of_value(value: Any) -> Any:
     """Identity of a value, and of what is in it; bytes of a tensor."""
     if isinstance(value, torch.Tensor):
         return id(value), _tensor(value)
     if isinstance(value, dict):
-        return id(value), [(key, _value(item)) for key, item in value.items()]
+        return id(value), [(key, of_value(item)) for key, item in value.items()]
     if isinstance(value, (list, tuple, deque)):
-        return id(value), [_value(item) for item in value]
+        return id(value), [of_value(item) for item in value]
     if isinstance(value, (set, frozenset)):
         return id(value), sorted(map(repr, value))
     if isinstance(value, (bool, int, float, str, type(None))):
@@ -90,19 +90,33 @@ def of_process() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "dispatch modes": torch._C._len_torch_dispatch_stack(),
         "function modes": torch._C._len_torch_function_stack(),
-        "module hooks": [len(hooks) for name, hooks in vars(nn.modules.module).items() if name.startswith("_global_")],
+        "module hooks": [repr(hooks) for name, hooks in vars(nn.modules.module).items() if name.startswith("_global_")],
         "fx is tracing": fx._symbolic_trace.is_fx_tracing(),
         "formulas": list(flop_registry),
-        "warning filters": list(warnings.filters),
+        "warning filters": frozenset(map(repr, warnings.filters)),
         "recursion limit": sys.getrecursionlimit(),
         "path": list(sys.path),
     }
     for space in _NAMESPACES:
-        known = {name: id(value) for name, value in vars(space).items() if name not in ("__warningregistry__", "_")}
+        known = frozenset((name, id(value)) for name, value in vars(space).items() if name != "__warningregistry__")
         state[f"functions of {space.__name__}"] = known
     return state
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """The names under which two states differ."""
-    return [name for name in {**before, **after} if before.get(name, "absent") != after.get(name, "absent")]
+    """Where two states differ; a set may grow, as when torch imports a part of itself on first use."""
+    return [
+        f"{name}: {_lost(before.get(name), after.get(name))}"
+        for name in {**before, **after}
+        if not _is_same(before.get(name, "absent"), after.get(name, "absent"))
+    ]
+
+
+def _is_same(before: Any, after: Any) -> bool:
+    return before <= after if isinstance(before, frozenset) and isinstance(after, frozenset) else before == after
+
+
+def _lost(before: Any, after: Any) -> str:
+    if isinstance(before, frozenset) and isinstance(after, frozenset):
+        return f"lost or replaced {sorted(map(str, before - after))[:5]}"
+    return f"{str(before)[:80]} became {str(after)[:80]}"

@@ -352,6 +352,22 @@ class Unused(nn.Module):
         return self.fc(x)
 
 
+class _HalfUsed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.spare = nn.Linear(8, 2)
+        self.register_buffer("spare_mean", torch.zeros(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x).relu()
+
+
+@zoo(randn(2, 8), unread=2 * 18, notes=("36 parameters are never read",))
+def unused_in_blocks() -> nn.Module:
+    return nn.Sequential(_HalfUsed(), _HalfUsed())
+
+
 @zoo(randn(2, 8))
 def nested_sequential() -> nn.Module:
     return nn.Sequential(
@@ -510,7 +526,8 @@ def weight_norm_by_hook() -> nn.Module:
         return nn.Sequential(torch.nn.utils.weight_norm(nn.Conv2d(3, 4, 3)), nn.ReLU())
 
 
-@zoo(randn(2, 8))
+# The layer itself, and sigma = u · (W v) on the way to its weight: a matrix-vector product and a dot product.
+@zoo(randn(2, 8), flops=2 * 2 * 8 * 4 + 2 * 8 * 4 + 2 * 4)
 def spectral_norm() -> nn.Module:
     return nn.Sequential(parametrizations.spectral_norm(nn.Linear(8, 4)), nn.ReLU())
 

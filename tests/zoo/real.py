@@ -43,7 +43,8 @@ def torchvision_model(name: str, **options: Any) -> nn.Module:
         with torch.device("meta"):
             return torchvision.models.get_model(name, weights=None, **options)
     except NotImplementedError:  # regnet computes its widths with tensors
-        return torchvision.models.get_model(name, weights=None, **options).to("meta")
+        with torch.device("cpu"):
+            return torchvision.models.get_model(name, weights=None, **options).to("meta")
 
 
 def image(size: int) -> Callable[[], Example]:
