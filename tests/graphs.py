@@ -39,7 +39,8 @@ def meta_inputs(entry: Entry) -> Example:
     """The example inputs on the meta device."""
     example = entry.inputs()
     args, kwargs = tree_map(
-        lambda value: value.to("meta") if isinstance(value, torch.Tensor) else value, (example.args, dict(example.kwargs))
+        lambda value: value.to("meta") if isinstance(value, torch.Tensor) else value,
+        (example.args, dict(example.kwargs)),
     )
     return Example(args, kwargs)
 

@@ -105,10 +105,15 @@ def test_nodes_and_unread_parameters_add_up_to_the_totals(name: str) -> None:
     tensors = [p for module in graph.modules.values() for p in module.parameters if not p.read and p.tied_to is None]
     unread = [p for p in tensors if not p.buffer and p.spec is not None]
     assert sum(d["parameters"] or 0 for d in data) + sum(p.spec.numel for p in unread) == graph.totals.parameters
-    assert sum(d["parameter_bytes"] or 0 for d in data) + sum(p.spec.nbytes for p in unread) == graph.totals.parameter_bytes
+    assert (
+        sum(d["parameter_bytes"] or 0 for d in data) + sum(p.spec.nbytes for p in unread)
+        == graph.totals.parameter_bytes
+    )
     unread_buffers = [p for p in tensors if p.buffer]
     assert sum(d["buffers"] for d in data) + len(unread_buffers) == graph.totals.buffers
-    assert sum(d["buffer_bytes"] for d in data) + sum(p.spec.nbytes for p in unread_buffers) == graph.totals.buffer_bytes
+    assert (
+        sum(d["buffer_bytes"] for d in data) + sum(p.spec.nbytes for p in unread_buffers) == graph.totals.buffer_bytes
+    )
     assert graph.totals.unread_parameters == sum(p.spec.numel for p in unread)
 
 
@@ -245,7 +250,9 @@ def leaf_calls(entry: Entry, targets: set[str]) -> list[str]:
     return calls
 
 
-@pytest.mark.parametrize("name", [n for n, e in ZOO.items() if e.has_dataflow and not e.packed and n != "script_module_child"])
+@pytest.mark.parametrize(
+    "name", [n for n, e in ZOO.items() if e.has_dataflow and not e.packed and n != "script_module_child"]
+)
 def test_nodes_are_in_execution_order(name: str) -> None:
     graph = graph_of(name)
     position = {key: index for index, key in enumerate(graph)}
@@ -336,7 +343,9 @@ def test_a_model_that_raises_is_untouched(kind: type[nn.Module], training: bool)
     assert_untouched(model, lambda: fxsummary.graph(model))
 
 
-@pytest.mark.parametrize("name", ["CNN", "batch_norm_in_training", "transformer_encoder", "weight_norm_by_hook", "Lazy"])
+@pytest.mark.parametrize(
+    "name", ["CNN", "batch_norm_in_training", "transformer_encoder", "weight_norm_by_hook", "Lazy"]
+)
 def test_a_model_with_wrong_inputs_is_untouched(name: str) -> None:
     model, x = ZOO[name].model().train(), torch.randn(1, 7, 9, 5, 3, 2)
 
@@ -376,7 +385,14 @@ print(json.dumps(forms))
 
 def _digests(seed: str) -> dict[str, Any]:
     result = subprocess.run(
-        [sys.executable, "-c", _DIGESTS, str(Path(__file__).parent), "timm.swin_tiny_patch4_window7_224", "torchvision.vit_b_16"],
+        [
+            sys.executable,
+            "-c",
+            _DIGESTS,
+            str(Path(__file__).parent),
+            "timm.swin_tiny_patch4_window7_224",
+            "torchvision.vit_b_16",
+        ],
         env={**os.environ, "PYTHONHASHSEED": seed},
         capture_output=True,
         text=True,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy
 import torch
+import torch._dynamo  # torch imports it on first use of some operations, and then replaces functions of its own
 from torch import fx, nn
 from torch.utils.flop_counter import flop_registry
 
@@ -71,7 +72,18 @@ def _bytes(tensor: torch.Tensor) -> bytes:
     return b"" if tensor.is_meta else tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
 
 
-_NAMESPACES = (torch, torch.Tensor, torch.nn.functional, nn.Module, fx.Tracer, fx.Proxy, builtins, math, operator, random)
+_NAMESPACES = (
+    torch,
+    torch.Tensor,
+    torch.nn.functional,
+    nn.Module,
+    fx.Tracer,
+    fx.Proxy,
+    builtins,
+    math,
+    operator,
+    random,
+)
 
 
 def of_process() -> dict[str, Any]:

@@ -447,9 +447,7 @@ _recurrent(
     5 * 2 * 2 * 2 * 4 * 4 * ((6 + 4) + (8 + 4)),
 )
 # With a projection to P, the hidden state has P features, and each step costs P·H more.
-_recurrent(
-    "ProjectedLSTM", lambda: nn.LSTM(6, 4, proj_size=3), randn(5, 2, 6), 5 * 2 * 2 * (4 * 4 * (6 + 3) + 3 * 4)
-)
+_recurrent("ProjectedLSTM", lambda: nn.LSTM(6, 4, proj_size=3), randn(5, 2, 6), 5 * 2 * 2 * (4 * 4 * (6 + 3) + 3 * 4))
 
 
 class _RecurrentHead(nn.Module):
