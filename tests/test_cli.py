@@ -1,0 +1,314 @@
+"""The command line: results on stdout, everything else on stderr, exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import torch
+from graphs import graph_of
+from zoo.real import define_torchvision_operators
+
+import fxsummary
+from fxsummary.cli import main
+
+ROOT = Path(__file__).parents[1]
+CNN = f"{ROOT / 'docs' / 'examples' / 'cnn.py'}:CNN"
+
+MODELS = '''
+import torch
+from torch import nn
+
+class Bert(nn.Module):
+    def __init__(self, layers=1, *, width: int = 8, activation="relu"):
+        super().__init__()
+        self.embedding = nn.Embedding(10, width)
+        self.layers = nn.Sequential(*[nn.Linear(width, width) for _ in range(layers)])
+        assert activation in ("relu", "gelu"), activation
+
+    def forward(self, input_ids, attention_mask=None):
+        x = self.embedding(input_ids)
+        if attention_mask is not None:
+            x = x * attention_mask.unsqueeze(-1)
+        return self.layers(x)
+
+class NeedsWeights(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.size = int(torch.tensor([4.0]).sum().item())
+        self.fc = nn.Linear(self.size, 2)
+
+    def forward(self, x):
+        return self.fc(x)
+
+class Branches(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+class Space:
+    Inner = NeedsWeights
+
+ready = nn.Linear(4, 2)
+number = 3
+def makes_a_string():
+    return "model"
+def raises():
+    raise ValueError("no weights here")
+'''
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> str:
+    path = tmp_path / "zoo_models.py"
+    path.write_text(MODELS)
+    return str(path)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    path = list(sys.path)
+    try:
+        code = main(arguments)
+    except SystemExit as left:
+        code = int(left.code or 0)
+    finally:
+        sys.path[:] = path
+        for name in [name for name in sys.modules if name.startswith("zoo_models")]:
+            del sys.modules[name]
+    output = capsys.readouterr()
+    return code, output.out, output.err
+
+
+def test_show_prints_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "show", CNN, "--input", "1x3x28x28")
+    assert code == 0
+    assert out == str(graph_of("CNN")) + "\n"
+    assert err.splitlines() == [f"fxsummary: building {CNN}", "fxsummary: analysing"]
+
+
+def test_show_infers_the_input(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "show", CNN, "--quiet")
+    assert (code, err) == (0, "")
+    assert "input inferred: x 1×3×28×28" in out
+
+
+def test_show_from_a_module(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["show", "torch.nn:Linear", "--arg", "in_features=4", "--arg", "out_features=3", "--input", "2x4"]
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "Parameters 15:" in out
+
+
+def test_input_by_name_with_dtype(capsys: pytest.CaptureFixture[str], models: str) -> None:
+    inputs = ["--input", "input_ids=1x5:int64", "--input", "attention_mask=1x5"]
+    code, out, _ = run(capsys, "show", f"{models}:Bert", *inputs)
+    assert code == 0
+    assert "input_ids 1×5, attention_mask 1×5" in out
+
+
+def test_arguments_of_the_factory(capsys: pytest.CaptureFixture[str], models: str) -> None:
+    arguments = ["--arg", "layers=3", "--arg", "width=4", "--arg", "activation=gelu"]
+    code, out, _ = run(capsys, "show", f"{models}:Bert", *arguments)
+    assert code == 0
+    assert f"Parameters {10 * 4 + 3 * 20}:" in out
+
+
+def test_depth(capsys: pytest.CaptureFixture[str], models: str) -> None:
+    deep, shallow = (run(capsys, "show", f"{models}:Bert", *depth)[1] for depth in ([], ["--depth", "1"]))
+    assert "0 Linear" in deep
+    assert "0 Linear" not in shallow
+    assert "layers Sequential" in shallow
+
+
+@pytest.mark.parametrize("view", ["modules", "parameters", "operations"])
+def test_view(capsys: pytest.CaptureFixture[str], view: str) -> None:
+    code, out, _ = run(capsys, "show", CNN, "--view", view, "--input", "1x3x28x28")
+    assert (code, out) == (0, graph_of("CNN").to_text(view=view) + "\n")
+
+
+def test_width(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "show", CNN, "--width", "60", "--input", "1x3x28x28")
+    assert (code, out) == (0, graph_of("CNN").to_text(width=60) + "\n")
+
+
+def test_no_fold(capsys: pytest.CaptureFixture[str]) -> None:
+    define_torchvision_operators()
+    code, out, _ = run(capsys, "show", "torchvision.models:vit_b_16", "--no-fold")
+    assert code == 0
+    assert out.count("EncoderBlock") == 12
+
+
+def test_show_into_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "cnn.txt"
+    code, out, _ = run(capsys, "show", CNN, "--input", "1x3x28x28", "-o", str(path))
+    assert (code, out) == (0, "")
+    assert path.read_text("utf-8") == str(graph_of("CNN")) + "\n"
+
+
+def test_models_that_need_real_tensors(capsys: pytest.CaptureFixture[str], models: str) -> None:
+    code, out, err = run(capsys, "show", f"{models}:NeedsWeights")
+    assert code == 0
+    assert "not on the meta device" in err
+    assert "Parameters 10:" in out
+
+
+def test_an_instance_and_a_nested_name(capsys: pytest.CaptureFixture[str], models: str) -> None:
+    assert run(capsys, "show", f"{models}:ready")[0] == 0
+    assert run(capsys, "show", f"{models}:Space.Inner")[0] == 0
+
+
+def test_a_partial_answer_is_an_answer(capsys: pytest.CaptureFixture[str], models: str) -> None:
+    code, out, _ = run(capsys, "show", f"{models}:Branches")
+    assert code == 0
+    assert "symbolic tracing stopped" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".dot", ".txt"])
+@pytest.mark.parametrize("depth", [[], ["--depth", "1"]], ids=["whole", "depth"])
+def test_render(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str, depth: list[str]) -> None:
+    path = tmp_path / f"cnn{suffix}"
+    code, out, err = run(capsys, "render", CNN, "-o", str(path), *depth)
+    assert code == 0
+    assert out == f"{path}\n"
+    assert "analysing" in err
+    text = path.read_text("utf-8")
+    if suffix == ".svg":
+        ElementTree.fromstring(text)
+    else:
+        assert text.startswith({".dot": "digraph", ".txt": "CNN"}[suffix])
+
+
+BAD: dict[str, tuple[list[str], str]] = {
+    "no separator": (["show", "models"], "is not package.module:factory or path/file.py:factory"),
+    "no factory": (["show", "models.py:"], "is not package.module:factory"),
+    "no such module": (["show", "no_such_package.models:CNN"], "cannot import 'no_such_package.models'"),
+    "no such file": (["show", "no_such_file.py:CNN"], "no such file"),
+    "no such name": (["show", f"{CNN}N"], "has no 'CNNN'; it has"),
+    "not a model": (["show", "{models}:number"], "is a int; it must make or be a torch.nn.Module"),
+    "makes no model": (["show", "{models}:makes_a_string"], "made a str, not a torch.nn.Module"),
+    "factory raises": (["show", "{models}:raises"], "raised ValueError: no weights here"),
+    "factory needs arguments": (["show", "torch.nn:Linear"], "Pass what it needs with --arg name=value"),
+    "argument without a value": (["show", CNN, "--arg", "classes"], "is not name=value"),
+    "not an input": (["show", CNN, "--input", "1x3xbig"], "is not [NAME=]SHAPE[:DTYPE]"),
+    "not a dtype": (["show", CNN, "--input", "1x3x28x28:int65"], "is not [NAME=]SHAPE[:DTYPE]"),
+    "empty name": (["show", CNN, "--input", "=1x3"], "is not [NAME=]SHAPE[:DTYPE]"),
+    "wrong input": (["show", CNN, "--input", "1x1x28x28"], "'conv1'"),
+    "too many inputs": (["show", CNN, "--input", "1x3x28x28", "--input", "1"], "2 positional"),
+    "unknown input": (["show", CNN, "--input", "image=1x3x28x28"], "image="),
+    "unknown view": (["show", CNN, "--view", "tree"], "unknown view 'tree'"),
+    "unknown suffix": (["render", CNN, "-o", "cnn.jpeg"], "unknown suffix '.jpeg'"),
+    "unwritable": (["render", CNN, "-o", "no_such_folder/cnn.txt"], "Nothing was written"),
+    "show unwritable": (["show", CNN, "-o", "no_such_folder/cnn.txt"], "Nothing was written"),
+    "no command": ([], "required: COMMAND"),
+    "no model": (["show"], "required: MODEL"),
+    "no output": (["render", CNN], "-o/--output"),
+    "depth of 0": (["show", CNN, "--depth", "0"], "depth is 1 or more"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_done(
+    name: str, capsys: pytest.CaptureFixture[str], models: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, said = BAD[name]
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    code, out, err = run(capsys, *[argument.replace("{models}", models) for argument in arguments])
+    assert code == 2
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+    assert list(folder.iterdir()) == []
+
+
+def test_unknown_suffix_is_told_before_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "render", "no_such_package:CNN", "-o", "cnn.jpeg")
+    assert code == 2
+    assert "suffix" in err and "no_such_package" not in err
+
+
+def test_the_factory_that_raises_is_the_cause() -> None:
+    from fxsummary.cli import build
+    from fxsummary.errors import ModelImportError
+
+    with pytest.raises(ModelImportError) as caught:
+        build("torch.nn:Linear", {})
+    assert isinstance(caught.value.__cause__, TypeError)
+    with pytest.raises(ModelImportError) as caught:
+        build("no_such_package:CNN", {})
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+def test_built_on_meta_and_in_eval_mode() -> None:
+    from fxsummary.cli import build
+
+    model = build(CNN, {})
+    assert {p.device.type for p in model.parameters()} == {"meta"}
+    assert torch.get_default_device().type == "cpu"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--version") == (0, f"fxsummary {fxsummary.__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["show", "--help"], ["render", "--help"]])
+def test_help_says_what_model_is_and_the_exit_codes(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (0, "")
+    assert "package.module:factory" in out
+    assert "exit codes: 0 done, 2 could not be done" in out
+
+
+# --- in a process of its own -------------------------------------------------------------------
+
+_HELP = """
+import sys
+from fxsummary.cli import main
+try:
+    main(["--help"])
+except SystemExit as left:
+    heavy = {"torch", "networkx", "graphviz", "numpy", "pandas"} & set(sys.modules)
+    sys.exit(f"imported {heavy}" if heavy or left.code else 0)
+"""
+
+_IMPORT = """
+import sys, fxsummary
+sys.exit(f"imported {heavy}" if (heavy := {"torch", "networkx", "graphviz", "numpy"} & set(sys.modules)) else 0)
+"""
+
+
+@pytest.mark.parametrize("code", [_HELP, _IMPORT], ids=["help", "import"])
+def test_nothing_heavy_is_imported(code: str) -> None:
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_python_m_fxsummary(tmp_path: Path) -> None:
+    path = tmp_path / "cnn.dot"
+    command = [sys.executable, "-m", "fxsummary", "render", CNN, "-o", str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, f"{path}\n")
+    assert path.exists()
+    result = subprocess.run([*command[:3], "show", "nothing"], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].startswith("fxsummary: error: ")
+
+
+def test_a_reader_that_goes_away_is_no_error(models: str) -> None:
+    command = f"{sys.executable} -m fxsummary show {CNN} --quiet | true; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+
+
+def test_ascii_terminals_get_what_they_can_show() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "fxsummary", "show", CNN, "--quiet"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert "20,778" in result.stdout

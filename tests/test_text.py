@@ -1,0 +1,267 @@
+"""The summary as text: golden outputs, and the columns added up again."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+from graphs import graph_of
+from torch import nn
+from zoo import ZOO
+
+import fxsummary
+from fxsummary import ModelGraph
+
+GOLDEN = Path(__file__).parent / "golden"
+
+GOLDEN_MODELS = (
+    "CNN",
+    "Residual",
+    "PlusItself",
+    "SharedBlock",
+    "TiedWeights",
+    "BareParameter",
+    "Unused",
+    "KeywordInput",
+    "RecurrentHead",
+    "SelfAttention",
+    "twelve_blocks",
+    "alternating_blocks",
+    "frozen_part",
+    "CustomOperatorWithoutFormula",
+)
+
+
+def compare(name: str, text: str) -> None:
+    """Against the file of this name; with UPDATE_GOLDEN=1 in the environment the file is written instead."""
+    path = GOLDEN / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
+    assert text + "\n" == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", GOLDEN_MODELS)
+def test_golden_summary(name: str) -> None:
+    compare(f"{name}.txt", str(graph_of(name)))
+
+
+@pytest.mark.parametrize("view", ["modules", "parameters", "operations"])
+@pytest.mark.parametrize("name", ["CNN", "SharedBlock", "TiedWeights"])
+def test_golden_view(name: str, view: str) -> None:
+    compare(f"{name}.{view}.txt", graph_of(name).to_text(view=view))
+
+
+# --- the columns, added up again ---------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    """A line of the table: its numbers, and the rows inside."""
+
+    head: str
+    level: int
+    parameters: int
+    flops: float
+    share: float
+    inside: list[Row] = field(default_factory=list)
+
+    @property
+    def repeat(self) -> int:
+        found = re.search(r" ×(\d+)$", self.head)
+        return int(found.group(1)) if found and self.inside else 1
+
+    def walk(self) -> Iterator[Row]:
+        yield self
+        for row in self.inside:
+            yield from row.walk()
+
+
+def parse(text: str) -> Row:
+    """The table of a summary (or of the view "modules") as nested rows."""
+    lines = text.split("\n")
+    heading = next(index for index, line in enumerate(lines) if line.startswith("Module "))
+    titles = lines[heading]
+    ends = {title: titles.index(title) + len(title) for title in ("Parameters", "FLOPs", "%") if title in titles}
+    width = titles.index("Output shape") if "Output shape" in titles else None
+    root: Row | None = None
+    path: list[Row] = []
+    for line in lines[heading + 2 :]:
+        if not line or line.startswith("─"):
+            break
+        branch = line[: len(line) - len(line.lstrip(" │├└"))]
+        head = line[:width].rstrip() if width else branch + re.split(r"\s{2,}", line[len(branch) :])[0]
+        level = len(branch) // 2
+        cells = {title: cell(line, end) for title, end in ends.items()}
+        row = Row(head, level, int(cells["Parameters"] or 0), number(cells.get("FLOPs", "")), number(cells["%"]))
+        del path[level:]
+        if path:
+            path[-1].inside.append(row)
+        path.append(row)
+        root = root or row
+    assert root is not None
+    return root
+
+
+def cell(line: str, end: int) -> str:
+    """The cell that ends at this column."""
+    text = line[:end]
+    return re.split(r"\s{2,}", text)[-1].replace(",", "") if len(text) == end and text[-1] != " " else ""
+
+
+def number(text: str) -> float:
+    """A count in three digits with its suffix; a share."""
+    if text in ("", "?", "<0.1"):
+        return 0.0
+    digits, _, unit = text.partition(" ")
+    return float(digits) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[unit]
+
+
+def assert_adds_up(graph: ModelGraph, root: Row) -> None:
+    totals = graph.totals
+    assert root.parameters == totals.parameters
+    assert root.flops == pytest.approx(totals.flops or 0, rel=0.005)
+    assert sum(row.parameters for row in root.inside) == totals.parameters - totals.unread_parameters
+    for row in root.walk():
+        if row.inside:
+            flops = sum(inner.flops for inner in row.inside)
+            share = sum(inner.share for inner in row.inside)
+            assert row.flops == pytest.approx(row.repeat * flops, rel=0.012, abs=1), row.head
+            assert row.share == pytest.approx(share, abs=0.06 * (len(row.inside) + 1)), row.head
+            if row is not root:
+                assert row.parameters == row.repeat * sum(inner.parameters for inner in row.inside), row.head
+
+
+ADDABLE = [
+    name
+    for name, entry in ZOO.items()
+    if entry.has_dataflow and not entry.packed and not entry.lower_bound and not name.startswith("hostile")
+]
+
+
+@pytest.mark.parametrize("fold", [True, False], ids=["folded", "unfolded"])
+@pytest.mark.parametrize("name", ADDABLE)
+def test_blocks_are_the_sum_of_what_is_in_them(name: str, fold: bool) -> None:
+    graph = graph_of(name)
+    assert_adds_up(graph, parse(graph.to_text(width=400, fold=fold)))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("name", ["CNN", "twelve_blocks", "nested_repeats", "SharedBlock", "torchvision.vit_b_16"])
+def test_depth_closes_blocks_and_keeps_the_sums(name: str, depth: int) -> None:
+    graph = graph_of(name)
+    root = parse(graph.to_text(width=400, depth=depth))
+    assert_adds_up(graph, root)
+    assert max(row.level for row in root.walk()) <= depth
+
+
+@pytest.mark.parametrize("name", ADDABLE)
+def test_modules_view_adds_up(name: str) -> None:
+    graph = graph_of(name)
+    root = parse(graph.to_text(view="modules", width=400))
+    assert root.parameters == graph.totals.parameters
+    for (path, module), row in zip(graph.modules.items(), unfolded(graph, root), strict=True):
+        own = sum(p.numel or 0 for p in module.parameters if not p.buffer and p.tied_to is None)
+        assert row.parameters == own + sum(inner.parameters for inner in row.inside), path
+
+
+def unfolded(graph: ModelGraph, root: Row) -> list[Row]:
+    """The rows in the order of the module tree, which is that of the view."""
+    rows = list(root.walk())
+    assert len(rows) == len(graph.modules)
+    return rows
+
+
+@pytest.mark.parametrize("name", ADDABLE)
+def test_parameters_view_adds_up(name: str) -> None:
+    graph = graph_of(name)
+    lines = graph.to_text(view="parameters", width=400).split("\n")
+    end = lines[0].index("Count") + len("Count")
+    counts = [int(cell(line, end) or 0) for line in lines[2:]]
+    assert sum(counts) == graph.totals.parameters
+    assert len(counts) == sum(not p.buffer for module in graph.modules.values() for p in module.parameters)
+
+
+@pytest.mark.parametrize("name", ADDABLE)
+def test_operations_view_adds_up(name: str) -> None:
+    graph = graph_of(name)
+    lines = graph.to_text(view="operations", width=400).split("\n")
+    end = lines[0].index("Parameters") + len("Parameters")
+    assert len(lines) == 2 + len(graph)
+    assert sum(int(cell(line, end) or 0) for line in lines[2:]) == graph.totals.parameters - graph.totals.unread_parameters
+
+
+# --- what is shown -----------------------------------------------------------------------------
+
+
+def test_blocks_are_folded_with_their_number() -> None:
+    assert "1…12 _Block ×12" in str(graph_of("twelve_blocks"))
+    assert " ×12" not in graph_of("twelve_blocks").to_text(fold=False)
+    assert "_Block · Sequential ×6" in str(graph_of("alternating_blocks"))
+    text = graph_of("torchvision.vit_b_16").to_text(width=120)
+    assert "encoder_layer_0…11 EncoderBlock ×12" in text
+
+
+def test_repeats_inside_repeats() -> None:
+    text = str(graph_of("nested_repeats"))
+    assert "Sequential ×4" in text
+    assert "_Block ×3" in text
+
+
+def test_totals_below_the_table() -> None:
+    text = str(graph_of("frozen_part"))
+    assert "Parameters 82: 28 trainable, 54 frozen; 328 B float32" in text
+    assert "Buffers    3, 60 B" in str(graph_of("Buffers"))
+    assert "FLOPs      2,515,072 = 2 × 1,257,536 MACs" in str(graph_of("CNN"))
+    assert "tied parameters, counted once: head.weight = embedding.weight" in str(graph_of("TiedWeights"))
+    assert "never read" in str(graph_of("Unused"))
+
+
+def test_largest_contributors_are_the_five_largest() -> None:
+    graph = graph_of("torchvision.alexnet")
+    lines = graph.to_text().split("\n")
+    first = next(index for index, line in enumerate(lines) if line.startswith("Largest"))
+    shown = [int(re.match(r"(?:Largest)?\s+([\d,]+)", line).group(1).replace(",", "")) for line in lines[first : first + 5]]  # type: ignore[union-attr]
+    assert shown == sorted((data["parameters"] for _, data in graph.nodes(data=True)), reverse=True)[:5]
+
+
+def test_settings_are_shown_in_short() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 16, 3, stride=2, padding=1, groups=1), nn.MaxPool2d(2))
+    text = fxsummary.graph(model, torch.empty(1, 3, 8, 8)).to_text(width=120)
+    assert "0 Conv2d 3→16, 3×3, s2, p1" in text
+
+
+def test_functions_are_shown_where_they_happen() -> None:
+    rows = [row.head.strip(" │├└") for row in parse(graph_of("Residual").to_text()).walk()]
+    assert rows == ["Residual", "norm LayerNorm 8", "fc Linear 8→8", "add"]
+
+
+def test_unknown_is_a_question_mark_and_a_bound() -> None:
+    text = str(graph_of("CustomOperatorWithoutFormula"))
+    assert re.search(r"uncounted_mm .*\?", text)
+    assert "≥ 64 = 2 × 32 MACs" in text
+    assert re.search(r"Linear 16→8 .*\?", str(graph_of("quantized")))
+    assert "Parameters ≥ 0" in str(graph_of("quantized"))
+
+
+def test_unused_module_is_marked() -> None:
+    text = graph_of("Unused").to_text(view="modules")
+    assert re.search(r"spare Linear 7→5 \(never called\)", text)
+    assert text.count("never called") == 1
+
+
+def test_shared_module_is_shown_under_each_name() -> None:
+    text = graph_of("SharedBlock").to_text(view="modules")
+    assert "again _Pair = first" in text
+
+
+def test_more_width_shows_more_and_never_cuts_short_names() -> None:
+    graph = graph_of("torchvision.resnet50")
+    assert "…" in graph.to_text(width=60)
+    widths = [max(map(len, graph.to_text(width=width).split("\n"))) for width in (60, 80, 100, 140)]
+    assert widths == sorted(widths)
