@@ -19,7 +19,7 @@ from fxsummary.cli import main
 ROOT = Path(__file__).parents[1]
 CNN = f"{ROOT / 'docs' / 'examples' / 'cnn.py'}:CNN"
 
-MODELS = '''
+MODELS = """
 import torch
 from torch import nn
 
@@ -58,7 +58,7 @@ def makes_a_string():
     return "model"
 def raises():
     raise ValueError("no weights here")
-'''
+"""
 
 
 @pytest.fixture

@@ -143,34 +143,34 @@ def test_matrix_products(name: str) -> None:
     assert flops_of(function, *shapes) == flops
 
 
-T, B, I, H = 5, 2, 6, 4  # steps, batch, inputs, hidden
+T, B, N, H = 5, 2, 6, 4  # steps, batch, inputs, hidden
 
 RECURRENT: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
-    # one step of one gate: W_ih (H×I) and W_hh (H×H)
-    "RNN": (lambda: nn.RNN(I, H), (T, B, I), 2 * T * B * 1 * H * (I + H)),
-    "RNN relu": (lambda: nn.RNN(I, H, nonlinearity="relu"), (T, B, I), 2 * T * B * 1 * H * (I + H)),
-    "GRU": (lambda: nn.GRU(I, H), (T, B, I), 2 * T * B * 3 * H * (I + H)),
-    "LSTM": (lambda: nn.LSTM(I, H), (T, B, I), 2 * T * B * 4 * H * (I + H)),
-    "batch first": (lambda: nn.LSTM(I, H, batch_first=True), (B, T, I), 2 * T * B * 4 * H * (I + H)),
-    "unbatched": (lambda: nn.LSTM(I, H), (T, I), 2 * T * 4 * H * (I + H)),
-    "two layers": (lambda: nn.LSTM(I, H, 2), (T, B, I), 2 * T * B * 4 * H * ((I + H) + (H + H))),
-    "bidirectional": (lambda: nn.LSTM(I, H, bidirectional=True), (T, B, I), 2 * 2 * T * B * 4 * H * (I + H)),
+    # one step of one gate: W_ih (H×N) and W_hh (H×H)
+    "RNN": (lambda: nn.RNN(N, H), (T, B, N), 2 * T * B * 1 * H * (N + H)),
+    "RNN relu": (lambda: nn.RNN(N, H, nonlinearity="relu"), (T, B, N), 2 * T * B * 1 * H * (N + H)),
+    "GRU": (lambda: nn.GRU(N, H), (T, B, N), 2 * T * B * 3 * H * (N + H)),
+    "LSTM": (lambda: nn.LSTM(N, H), (T, B, N), 2 * T * B * 4 * H * (N + H)),
+    "batch first": (lambda: nn.LSTM(N, H, batch_first=True), (B, T, N), 2 * T * B * 4 * H * (N + H)),
+    "unbatched": (lambda: nn.LSTM(N, H), (T, N), 2 * T * 4 * H * (N + H)),
+    "two layers": (lambda: nn.LSTM(N, H, 2), (T, B, N), 2 * T * B * 4 * H * ((N + H) + (H + H))),
+    "bidirectional": (lambda: nn.LSTM(N, H, bidirectional=True), (T, B, N), 2 * 2 * T * B * 4 * H * (N + H)),
     # the second layer reads both directions of the first
     "bidirectional GRU, two layers": (
-        lambda: nn.GRU(I, H, 2, bidirectional=True),
-        (T, B, I),
-        2 * 2 * T * B * 3 * H * ((I + H) + (2 * H + H)),
+        lambda: nn.GRU(N, H, 2, bidirectional=True),
+        (T, B, N),
+        2 * 2 * T * B * 3 * H * ((N + H) + (2 * H + H)),
     ),
     # with a projection to P = 3, W_hh is 4H×P, and W_hr (P×H) is added
-    "projection": (lambda: nn.LSTM(I, H, proj_size=3), (T, B, I), 2 * T * B * (4 * H * (I + 3) + 3 * H)),
+    "projection": (lambda: nn.LSTM(N, H, proj_size=3), (T, B, N), 2 * T * B * (4 * H * (N + 3) + 3 * H)),
     "bidirectional projection, two layers": (
-        lambda: nn.LSTM(I, H, 2, bidirectional=True, proj_size=3),
-        (T, B, I),
-        2 * 2 * T * B * ((4 * H * (I + 3) + 3 * H) + (4 * H * (2 * 3 + 3) + 3 * H)),
+        lambda: nn.LSTM(N, H, 2, bidirectional=True, proj_size=3),
+        (T, B, N),
+        2 * 2 * T * B * ((4 * H * (N + 3) + 3 * H) + (4 * H * (2 * 3 + 3) + 3 * H)),
     ),
-    "LSTMCell": (lambda: nn.LSTMCell(I, H), (B, I), 2 * B * 4 * H * (I + H)),
-    "GRUCell": (lambda: nn.GRUCell(I, H), (B, I), 2 * B * 3 * H * (I + H)),
-    "RNNCell": (lambda: nn.RNNCell(I, H), (B, I), 2 * B * 1 * H * (I + H)),
+    "LSTMCell": (lambda: nn.LSTMCell(N, H), (B, N), 2 * B * 4 * H * (N + H)),
+    "GRUCell": (lambda: nn.GRUCell(N, H), (B, N), 2 * B * 3 * H * (N + H)),
+    "RNNCell": (lambda: nn.RNNCell(N, H), (B, N), 2 * B * 1 * H * (N + H)),
 }
 
 

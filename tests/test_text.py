@@ -193,7 +193,9 @@ def test_operations_view_adds_up(name: str) -> None:
     lines = graph.to_text(view="operations", width=400).split("\n")
     end = lines[0].index("Parameters") + len("Parameters")
     assert len(lines) == 2 + len(graph)
-    assert sum(int(cell(line, end) or 0) for line in lines[2:]) == graph.totals.parameters - graph.totals.unread_parameters
+    assert (
+        sum(int(cell(line, end) or 0) for line in lines[2:]) == graph.totals.parameters - graph.totals.unread_parameters
+    )
 
 
 # --- what is shown -----------------------------------------------------------------------------
@@ -226,7 +228,9 @@ def test_largest_contributors_are_the_five_largest() -> None:
     graph = graph_of("torchvision.alexnet")
     lines = graph.to_text().split("\n")
     first = next(index for index, line in enumerate(lines) if line.startswith("Largest"))
-    shown = [int(re.match(r"(?:Largest)?\s+([\d,]+)", line).group(1).replace(",", "")) for line in lines[first : first + 5]]  # type: ignore[union-attr]
+    shown = [
+        int(re.match(r"(?:Largest)?\s+([\d,]+)", line).group(1).replace(",", "")) for line in lines[first : first + 5]
+    ]  # type: ignore[union-attr]
     assert shown == sorted((data["parameters"] for _, data in graph.nodes(data=True)), reverse=True)[:5]
 
 
