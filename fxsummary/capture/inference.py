@@ -8,7 +8,7 @@ meta until every operation accepts it, the usual sizes first.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -175,6 +175,7 @@ class _Attempts:
         self._needs = needs
         self._device = model_device(model)
         self._too_large_or_small = False
+        self._channels: tuple[int, int] | None = None
         self.fallback: tuple[dict[str, TensorSpec], Propagation] | None = None
 
     def usual(self) -> tuple[dict[str, TensorSpec], Propagation] | None:
@@ -186,6 +187,17 @@ class _Attempts:
             found, _ = self._attempt(shapes)
             if found is not None:
                 return found
+            if self._channels is not None:
+                return self._with_channels(*self._channels)
+        return None
+
+    def _with_channels(self, wanted: int, got: int) -> tuple[dict[str, TensorSpec], Propagation] | None:
+        """Once more for a model that folds space into channels before its first convolution."""
+        self._channels = None
+        for name, need in self._needs.items():
+            if need.kind == "image" and need.size * wanted % got == 0 and need.size * wanted >= got:
+                self._needs[name] = replace(need, size=need.size * wanted // got)
+                return self.usual()
         return None
 
     def bisected(self) -> tuple[dict[str, TensorSpec], Propagation] | None:
@@ -208,6 +220,7 @@ class _Attempts:
         try:
             propagation = propagate(self._model, self._trace, self._device, specs)
         except OperationError as error:
+            self._channels = _compare_channels(error, self._model)
             comparison = _compare_features(error, self._model)
             self._too_large_or_small |= comparison is not None
             return None, -1 if comparison is None else comparison
@@ -260,6 +273,17 @@ def _compare_features(error: OperationError, model: nn.Module) -> int | None:
         sizes = [size for size in _flat(arguments[1:]) if type(size) is int and size > 1]
         if sizes and spec.numel != sizes[-1]:
             return 1 if spec.numel > sizes[-1] else -1
+    return None
+
+
+def _compare_channels(error: OperationError, model: nn.Module) -> tuple[int, int] | None:
+    """Channels that a convolution takes and those that it got, if that is what it refuses."""
+    node, spec = error.node, error.arguments[0] if error.arguments else None
+    if node.op != "call_module" or not isinstance(spec, TensorSpec) or len(spec.shape) < 2:
+        return None
+    module = model.get_submodule(str(node.target))
+    if isinstance(module, nn.modules.conv._ConvNd) and spec.shape[1] != module.in_channels:
+        return module.in_channels, spec.shape[1]
     return None
 
 

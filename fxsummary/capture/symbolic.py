@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, forward_signature, required
 from fxsummary.capture.state import preserved
 from fxsummary.capture.twins import is_own_hook
-from fxsummary.spec import TensorSpec
+from fxsummary.spec import TensorSpec, map_structure
 
 STACK, SOURCE, SPEC = "nn_module_stack", "fxsummary_source", "fxsummary_spec"
 """Keys in ``node.meta``: module stack, ``file:line``, and the spec of a placeholder."""
@@ -62,17 +62,9 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
     """
     if default_leaf(model) or (leaf is not None and leaf(model, "")):
         return _one_operation(model, inputs)
-    try:
-        return _trace(model, inputs, leaf, buffer_proxies=True)
-    except TraceStoppedError as first:
-        try:
-            return _trace(model, inputs, leaf, buffer_proxies=False)
-        except TraceStoppedError:
-            raise first from first.__cause__
-
-
-def _trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, *, buffer_proxies: bool) -> Trace:
-    tracer = SymbolicTracer(inputs, leaf, buffer_proxies=buffer_proxies)
+    if inputs is not None:
+        _check_arguments(inputs)
+    tracer = SymbolicTracer(inputs, leaf)
     with preserved(model):
         try:
             with torch.no_grad(), _WriteGuard(model):
@@ -86,7 +78,7 @@ def _trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, *, buffer
 
 def _one_operation(model: nn.Module, inputs: Inputs | None) -> Trace:
     """The graph of a model that is itself a leaf, such as an ``nn.LSTM``."""
-    tracer = SymbolicTracer(inputs, None, buffer_proxies=True)
+    tracer = SymbolicTracer(inputs, None)
     tracer.root = model
     tracer.graph = fx.Graph()
     args, kwargs = tracer.placeholders()
@@ -94,6 +86,18 @@ def _one_operation(model: nn.Module, inputs: Inputs | None) -> Trace:
     call = tracer.create_node("call_module", "", tracer.create_arg(args), tracer.create_arg(kwargs), name)
     tracer.create_node("output", "output", (call,), {})
     return Trace(tracer.graph)
+
+
+def _check_arguments(inputs: Inputs) -> None:
+    """Tensors inside objects would meet tracing as they are, and run for real."""
+
+    def check(value: Any) -> Any:
+        held = value.values() if isinstance(value, Mapping) else getattr(value, "__dict__", {}).values()
+        if any(isinstance(item, torch.Tensor) for item in held):
+            raise TraceStoppedError(f"an input is a {type(value).__name__}, and tracing cannot see its tensors", "")
+        return value
+
+    map_structure(check, dict(inputs.arguments))
 
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
@@ -113,12 +117,12 @@ class SymbolicTracer(fx.Tracer):
     """`torch.fx.Tracer` with source lines, shared module stacks and lookups in constant time.
 
     The graph is node for node that of `torch.fx.Tracer`, except: one placeholder per input tensor, also
-    inside lists and dicts; arguments that are not tensors stay what they are; hooks are not run.
+    inside lists and dicts; arguments that are not tensors stay what they are; buffers are not computed with
+    but become nodes, as parameters do; hooks are not run.
     """
 
-    def __init__(self, inputs: Inputs | None, leaf: Leaf | None, *, buffer_proxies: bool) -> None:
+    def __init__(self, inputs: Inputs | None, leaf: Leaf | None) -> None:
         super().__init__()
-        self.proxy_buffer_attributes = buffer_proxies
         self.skipped_hooks: list[str] = []
         self._inputs = inputs
         self._leaf = leaf
@@ -181,9 +185,8 @@ class SymbolicTracer(fx.Tracer):
         return super().create_arg(a)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
-        """As torch.fx: a parameter (or buffer) read by forward becomes one get_attr node."""
-        wanted = torch.Tensor if self.proxy_buffer_attributes else nn.Parameter
-        if isinstance(attr_val, wanted):
+        """A parameter or buffer read by forward becomes one get_attr node; torch.fx leaves buffers as they are."""
+        if isinstance(attr_val, torch.Tensor):
             name = self._name_of(attr_val)
             if name is not None:
                 proxy = parameter_proxy_cache.get(name)

@@ -91,10 +91,11 @@ def quoted(text: str, limit: int = MAX_LABEL) -> str:
 
 @dataclass
 class _Cluster:
-    """A block as it is written: its own nodes, and clusters inside."""
+    """A block as it is written: its number, its own nodes, and clusters inside."""
 
     block: Block
     parent: str
+    number: int
     nodes: list[tuple[str, str]] = field(default_factory=list)
     inner: list[_Cluster] = field(default_factory=list)
 
@@ -121,7 +122,7 @@ class _Writer:
             self._place_edges(source)
 
     def _place(self, block: Block, parent: str, chain: tuple[int, ...]) -> _Cluster:
-        cluster = _Cluster(block, parent)
+        cluster = _Cluster(block, parent, len(self._clusters))
         chain = (*chain, len(self._clusters))
         self._clusters.append(cluster)
         for item in block.items:
@@ -158,8 +159,7 @@ class _Writer:
         for identity, key in cluster.nodes:
             drawing.node(identity, **_node_attributes(self._graph, key, clone=identity.startswith("c")))
         for inner in cluster.inner:
-            number = self._clusters.index(inner)
-            with drawing.subgraph(name=f"cluster_{number}") as part:
+            with drawing.subgraph(name=f"cluster_{inner.number}") as part:
                 part.attr(label=quoted(_block_label(inner)), style="rounded", color="#94a3b8", fontsize="11")
                 self.write(part, inner)
 
