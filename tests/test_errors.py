@@ -137,7 +137,7 @@ def test_too_many_shapes() -> None:
 
 @pytest.mark.parametrize("dtype", ["float33", "nn", 5, object()])
 def test_not_a_dtype(dtype: Any) -> None:
-    with pytest.raises(InputError, match="is not a dtype; pass one such as torch.int64"):
+    with pytest.raises(InputError, match=r"is not a dtype; pass one such as torch\.int64"):
         fxsummary.graph(CNN(), input_shape=(1, 3, 28, 28), input_dtype=dtype)
 
 
@@ -328,5 +328,5 @@ def _umask() -> int:
 
 
 def test_unknown_view() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'modules'.*summary, modules, parameters, operations"):
+    with pytest.raises(UnknownNameError, match=r"did you mean 'modules'.*summary, modules, parameters, operations"):
         graph_of("CNN").to_text(view="module")

@@ -209,6 +209,18 @@ def test_an_operator_of_the_family_without_a_formula_is_unknown() -> None:
     assert totals.flops == 2 * 27
 
 
+def test_a_sparse_product_is_counted_or_unknown() -> None:
+    """It costs something, and without its values nobody knows how much: never 0."""
+    totals = fxsummary.graph(Calls(torch.sparse.mm), torch.empty(2, 4).to_sparse(), torch.empty(4, 3)).totals
+    assert totals.flops or totals.unknown_flops
+
+
+def test_what_is_outside_the_family_costs_nothing_even_without_a_shape() -> None:
+    """Reading a value ends what is known of shapes, but leaves out no product."""
+    totals = fxsummary.graph(Calls(lambda a, b: (a @ b).mean().item()), torch.empty(3, 4), torch.empty(4, 5)).totals
+    assert (totals.flops, totals.unknown_flops) == (2 * 3 * 4 * 5, ())
+
+
 def test_grouped_matmul_formula() -> None:
     """10 rows of 4, each against the one 4×5 matrix of its group."""
     assert formulas.grouped_mm_flops((10, 4), (3, 4, 5)) == 2 * 10 * 4 * 5

@@ -476,7 +476,6 @@ def test_text_keeps_its_width(name: str, view: str, width: int) -> None:
     lines = text.split("\n")
     assert max(map(display_width, lines)) <= width, max(lines, key=display_width)
     assert list(unprintable(text)) == []
-    assert not any(line != line.rstrip() for line in lines)
 
 
 @every_model

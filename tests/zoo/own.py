@@ -307,6 +307,19 @@ class SeveralDtypes(nn.Module):
         return self.high(self.low(self.embedding(ids)).float())
 
 
+@zoo(randn(2, 8))
+class Autocast(nn.Module):
+    """Part of it runs in bfloat16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return self.fc(x)
+
+
 @zoo(
     randn(2, 8),
     captured_by="modules",
