@@ -52,6 +52,8 @@ def graph(
     (448, 677376)
     """
     _check_model(model)
+    if type(model).__module__.startswith("torch._dynamo") and isinstance(getattr(model, "_orig_mod", None), nn.Module):
+        model = model._orig_mod  # type: ignore[assignment]  # what torch.compile wraps
     if trace not in _WAYS:
         raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
     captured = capture(

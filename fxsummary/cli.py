@@ -85,7 +85,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from fxsummary import __version__
 
-        parser.exit(message=f"fxsummary {__version__}\n")
+        sys.stdout.write(f"fxsummary {__version__}\n")
+        parser.exit()
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 import torch
@@ -39,7 +37,6 @@ def convert(capture: Capture) -> ModelGraph:
         inputs_inferred=capture.inputs_inferred,
         output_spec=_output_spec(capture),
         modules=_module_tree(modules, tensors, capture, called),
-        operations=len(graph),
     )
     return graph
 
@@ -80,7 +77,7 @@ def _add_operations(
             flops=None if outcome.unknown else outcome.flops,
             unknown_operators=outcome.unknown,
             packed=module is not None and any(map(_is_packed, module.modules())),
-            source=_relative(node.meta[SOURCE]),
+            source=node.meta[SOURCE],
             multiplicity=1,
         )
         for slot, source in enumerate(inputs):
@@ -325,7 +322,7 @@ def _is_packed(module: nn.Module) -> bool:
     """Whether a module itself holds weights in a form whose size is not known, as quantized modules do."""
     if isinstance(module, torch.jit.ScriptModule):
         return False
-    return any([isinstance(value, torch.ScriptObject) for value in vars(module).values()])
+    return any(isinstance(value, torch.ScriptObject) for value in vars(module).values())
 
 
 def plain(value: Any) -> Any:
@@ -359,15 +356,3 @@ def _known(value: Any) -> Any:
     if type(value) in (tuple, list):
         return type(value)(_known(item) for item in value)
     return plain(value)
-
-
-@cache
-def _relative_file(filename: str) -> str:
-    roots = [root for root in sys.path if root and filename.startswith(root + "/")]
-    return filename[len(max(roots, key=len)) + 1 :] if roots else filename
-
-
-def _relative(source: str) -> str:
-    """``file:line`` relative to the place on ``sys.path`` that the file was imported from."""
-    filename, _, line = source.rpartition(":")
-    return f"{_relative_file(filename)}:{line}" if filename else ""

@@ -141,7 +141,9 @@ _NO_FORMULA = (
     "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "sspaddmm", "_scaled_grouped_mm", "quantized_",
     "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
 )  # fmt: skip
-_FREE_LINALG = frozenset({"linalg_vector_norm", "linalg_cross", "linalg_diagonal", "linalg_vander"})
+_FREE_LINALG = frozenset(
+    {"linalg_vector_norm", "linalg_cross", "linalg_diagonal", "linalg_vander", "_linalg_check_errors"}
+)
 _KNOWN_FREE = frozenset({"aten", "prim", "prims", "profiler", "debugprims", "inductor"})
 
 _SAME_DTYPE = {aten.mm: (0, 1), aten.bmm: (0, 1), aten.addmm: (1, 2), aten.baddbmm: (1, 2), aten.mv: (0, 1)}

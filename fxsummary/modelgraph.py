@@ -206,10 +206,7 @@ class ModelGraph(nx.DiGraph):
 
     @property
     def totals(self) -> Totals:
-        """Sums over the operations present, times their multiplicity.
-
-        The parameters that no operation reads are added, as long as no operation was taken out.
-        """
+        """Sums over the operations present, times their multiplicity, and the parameters that none reads."""
         return _totals(self)
 
     def to_text(self, **options: Any) -> str:
@@ -257,7 +254,6 @@ def _totals(graph: ModelGraph) -> Totals:
         if module.shared_with is None
         for parameter in module.parameters
     }
-    whole = graph.graph.get("operations") == sum(m for _, m in graph.nodes(data="multiplicity", default=1))
     parameters = trainable = unread = buffers = flops = 0
     by_dtype: dict[str, int] = {}
     buffer_bytes = 0
@@ -279,19 +275,18 @@ def _totals(graph: ModelGraph) -> Totals:
         else:
             flops += times * data["flops"]
             known_flops = known_flops or data["flops"] > 0
-    if whole:
-        for parameter in _unread(info.values()):
-            if parameter.spec is None:
-                unknown_parameters.append(parameter.name)
-                continue
-            if parameter.buffer:
-                buffers += 1
-                buffer_bytes += parameter.spec.nbytes
-                continue
-            unread += parameter.spec.numel
-            parameters += parameter.spec.numel
-            trainable += parameter.spec.numel if parameter.trainable else 0
-            by_dtype[parameter.spec.dtype] = by_dtype.get(parameter.spec.dtype, 0) + parameter.spec.nbytes
+    for parameter in _unread(info.values()):
+        if parameter.spec is None:
+            unknown_parameters.append(parameter.name)
+            continue
+        if parameter.buffer:
+            buffers += 1
+            buffer_bytes += parameter.spec.nbytes
+            continue
+        unread += parameter.spec.numel
+        parameters += parameter.spec.numel
+        trainable += parameter.spec.numel if parameter.trainable else 0
+        by_dtype[parameter.spec.dtype] = by_dtype.get(parameter.spec.dtype, 0) + parameter.spec.nbytes
     return Totals(
         parameters=parameters,
         trainable_parameters=trainable,

@@ -9,7 +9,7 @@ from typing import Any
 from torch import fx, nn
 
 from fxsummary.capture.inputs import Inputs, placeholder_names
-from fxsummary.capture.source import is_user_file
+from fxsummary.capture.source import is_user_file, relative
 from fxsummary.capture.symbolic import SOURCE, SPEC, STACK, Trace
 from fxsummary.errors import InputError
 
@@ -65,4 +65,4 @@ def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str,
 
 def _source(node: fx.Node) -> str:
     frames = [match for match in _FRAME.findall(node.stack_trace or "") if is_user_file(match[0])]
-    return ":".join(frames[-1]) if frames else ""
+    return f"{relative(frames[-1][0])}:{frames[-1][1]}" if frames else ""

@@ -125,14 +125,14 @@ def _function_need(node: fx.Node, model: nn.Module) -> Need | None:
         weight = getattr(weight, part, None)
     if not isinstance(weight, torch.Tensor):
         return None
-    if name in ("conv1d", "conv2d", "conv3d"):
+    if name in ("conv1d", "conv2d", "conv3d") and weight.dim() == int(name[4]) + 2:
         groups = node.kwargs.get("groups", node.args[6] if len(node.args) > 6 else 1)
         return Need("image", weight.shape[1] * (groups if isinstance(groups, int) else 1), weight.dim() - 2)
-    if name == "linear":
+    if name == "linear" and weight.dim() == 2:
         return Need("features", weight.shape[1])
     if name == "matmul" and node.args[0] not in weights:
         return Need("features", weight.shape[-2] if weight.dim() > 1 else weight.shape[0])
-    if name == "embedding":
+    if name == "embedding" and weight.dim() == 2:
         return Need("ids", weight.shape[0])
     return None
 

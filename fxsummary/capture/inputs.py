@@ -73,7 +73,7 @@ def from_shapes(model: nn.Module, shapes: Any, dtypes: Any, guess_dtypes: Sequen
     Raises:
         InputError: not shapes, or as many dtypes as shapes are wanted.
     """
-    all_shapes = [shapes] if _is_shape(shapes) else list(shapes)
+    all_shapes = [shapes] if _is_shape(shapes) or not isinstance(shapes, (list, tuple)) else list(shapes)
     if not all_shapes or not all(_is_shape(shape) for shape in all_shapes):
         raise InputError(
             f"input_shape={shapes!r} is neither a shape such as (1, 3, 224, 224) nor a list of shapes; "

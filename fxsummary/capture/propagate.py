@@ -6,18 +6,21 @@ operation is met for the first time in the process.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.utils.flop_counter import flop_registry
 
-from fxsummary.capture import memo
+from fxsummary.capture import autocast, memo, source
 from fxsummary.capture.rules import by_rule
 from fxsummary.capture.state import preserved_globals
-from fxsummary.capture.symbolic import SPEC, Trace
+from fxsummary.capture.symbolic import AUTOCAST, SPEC, Trace
 from fxsummary.capture.twins import META, NoTwinError, Twins, materialize, spec_of
 from fxsummary.formulas import FlopCount
 from fxsummary.spec import TensorSpec, map_structure
@@ -122,10 +125,28 @@ class _Run:
         kwargs = self._load(node.kwargs)
         if _has_unknown(args) or _has_unknown(kwargs):
             return Outcome(UNKNOWN, None)
+        if _has_spec((args, kwargs), _is_sparse):
+            return self._give_up(node, "sparse tensors have no counterpart on meta")
         if node.op != "call_module":
             args, kwargs = _on_meta(node.target, args, kwargs)
         if not _has_spec(args) and not _has_spec(kwargs) and node.op != "call_module":
             return self._compute(node, args, kwargs)
+        casting = node.meta.get(AUTOCAST)
+        if casting is not None:
+            return self._under_autocast(node, args, kwargs, casting)
+        return self._known(node, args, kwargs)
+
+    def _under_autocast(self, node: fx.Node, args: Any, kwargs: Any, dtype: str) -> Outcome:
+        if autocast.is_cast(self._target(node)):
+            outcome = self._known(node, autocast.cast(args, "float32"), autocast.cast(kwargs, "float32"))
+            return replace(outcome, value=autocast.cast(outcome.value, dtype))
+        try:
+            return self._known(node, args, kwargs)
+        except OperationError:
+            return self._known(node, autocast.cast(args, "float32"), autocast.cast(kwargs, "float32"))
+
+    def _known(self, node: fx.Node, args: Any, kwargs: Any) -> Outcome:
+        """The outcome from the memo, or computed."""
         try:
             key = self._target_key(node), self._device, len(flop_registry), memo.key_of(args), memo.key_of(kwargs)
         except (memo.NoKeyError, TypeError):
@@ -184,7 +205,7 @@ class _Run:
         return key
 
     def _compute(self, node: fx.Node, args: Any, kwargs: Any) -> Outcome:
-        known = by_rule(self._modules[str(node.target)] if node.op == "call_module" else node.target, args, kwargs)
+        known = by_rule(self._target(node), args, kwargs)
         if known is not None:
             return Outcome(known)
         try:
@@ -193,14 +214,17 @@ class _Run:
             return self._give_up(node, str(error))
         count = FlopCount()
         try:
-            meta_args, meta_kwargs = map_structure(_to_meta, args), map_structure(_to_meta, kwargs)
+            meta_args, meta_kwargs = _map(_to_meta, args), _map(_to_meta, kwargs)
             with count:
                 value = function(*meta_args, **meta_kwargs)
         except Exception as error:  # torch's kernels raise of every kind
             if is_limit_of_meta(error):
                 return self._give_up(node, str(error).strip().partition("\n")[0])
             raise OperationError(node, args) from error
-        return Outcome(map_structure(self._to_spec, value), count.flops, tuple(dict.fromkeys(count.unknown)))
+        return Outcome(_map(self._to_spec, value), count.flops, tuple(dict.fromkeys(count.unknown)))
+
+    def _target(self, node: fx.Node) -> Any:
+        return self._modules[str(node.target)] if node.op == "call_module" else node.target
 
     def _function(self, node: fx.Node) -> Callable[..., Any]:
         if node.op == "call_function":
@@ -227,6 +251,20 @@ def _method(name: str) -> Callable[..., Any]:
     return call
 
 
+def _map(function: Callable[[Any], Any], structure: Any) -> Any:
+    """`map_structure` that enters dataclasses too."""
+
+    def enter(value: Any) -> Any:
+        if not dataclasses.is_dataclass(value) or isinstance(value, (type, TensorSpec)):
+            return function(value)
+        mapped = copy.copy(value)
+        for each in dataclasses.fields(value):
+            object.__setattr__(mapped, each.name, _map(function, getattr(value, each.name)))
+        return mapped
+
+    return map_structure(enter, structure)
+
+
 def _to_meta(value: Any) -> Any:
     return materialize(value) if type(value) is TensorSpec else value
 
@@ -241,12 +279,16 @@ def _has_unknown(value: Any) -> bool:
     return value is UNKNOWN
 
 
-def _has_spec(value: Any) -> bool:
+def _has_spec(value: Any, wanted: Callable[[TensorSpec], bool] = lambda spec: True) -> bool:
     if isinstance(value, (tuple, list)):
-        return any(_has_spec(item) for item in value)
+        return any(_has_spec(item, wanted) for item in value)
     if isinstance(value, dict):
-        return any(_has_spec(item) for item in value.values())
-    return type(value) is TensorSpec
+        return any(_has_spec(item, wanted) for item in value.values())
+    return type(value) is TensorSpec and wanted(value)
+
+
+def _is_sparse(spec: TensorSpec) -> bool:
+    return spec.stride is None
 
 
 _CHANGES_SHAPE = frozenset({"unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "resize_"})
@@ -268,11 +310,13 @@ def _is_device(value: Any) -> bool:
     return isinstance(value, (torch.device, str))
 
 
-_LIMITS = ("meta tensor", "Meta tensor", "'Meta' backend", "device meta", "on meta", "data-dependent", "no data")
+_LIMITS = re.compile(
+    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|Could not run 'aten::", re.IGNORECASE
+)
 
 
 def is_limit_of_meta(error: BaseException) -> bool:
     """Whether an operation failed because its tensors hold no data, and not because of what they are."""
-    if isinstance(error, NotImplementedError):
+    if _LIMITS.search(str(error)) or isinstance(error, RecursionError):
         return True
-    return any(text in str(error) for text in _LIMITS)
+    return isinstance(error, NotImplementedError) and not source.raised_by_user(error)

@@ -1,32 +1,41 @@
-"""Where in the user's code a call was made: ``file:line`` at the price of a few frame steps."""
+"""Where in the user's code a call was made: ``file:line`` at the price of a few frame steps.
+
+Files are named relative to the place on ``sys.path`` that they were imported from, so that the same
+model gives the same graph on another machine.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from types import FrameType, TracebackType
 
 import torch
 
 _SKIPPED = (os.path.dirname(torch.__file__) + os.sep, os.path.dirname(os.path.dirname(__file__)) + os.sep)
-_is_user_file: dict[str, bool] = {}
 
 
+@cache
 def is_user_file(filename: str) -> bool:
     """Whether a file is neither torch's nor ours."""
-    known = _is_user_file.get(filename)
-    if known is None:
-        known = _is_user_file[filename] = not filename.startswith(_SKIPPED) and not filename.startswith("<")
-    return known
+    return not filename.startswith(_SKIPPED) and not filename.startswith("<")
 
 
-def caller() -> str:
-    """``file:line`` of the nearest frame in the user's code, "" if there is none."""
+@cache
+def relative(filename: str) -> str:
+    """A file's name relative to the entry of ``sys.path`` that holds it; as it is if none does."""
+    roots = [root for root in sys.path if root and filename.startswith(root.rstrip(os.sep) + os.sep)]
+    return os.path.relpath(filename, max(roots, key=len)).replace(os.sep, "/") if roots else filename
+
+
+def caller(outermost: FrameType | None) -> str:
+    """``file:line`` of the nearest frame in the user's code, "" if there is none inside ``outermost``."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    while frame is not None and frame is not outermost:
         filename = frame.f_code.co_filename
         if is_user_file(filename):
-            return f"{filename}:{frame.f_lineno}"
+            return f"{relative(filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
 
@@ -37,6 +46,15 @@ def of_traceback(traceback: TracebackType | None) -> tuple[str, str]:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if is_user_file(code.co_filename):
-            found = (f"{code.co_filename}:{traceback.tb_lineno}", code.co_name)
+            found = (f"{relative(code.co_filename)}:{traceback.tb_lineno}", code.co_name)
         traceback = traceback.tb_next
     return found
+
+
+def raised_by_user(error: BaseException) -> bool:
+    """Whether the innermost frame of an exception's traceback is in the user's code."""
+    traceback, filename = error.__traceback__, ""
+    while traceback is not None:
+        filename = traceback.tb_frame.f_code.co_filename
+        traceback = traceback.tb_next
+    return bool(filename) and is_user_file(filename)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import inspect
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +16,14 @@ from torch.fx.proxy import Proxy
 from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fxsummary.capture import source
+from fxsummary.capture import autocast, source
 from fxsummary.capture.inputs import Inputs, forward_signature, required
 from fxsummary.capture.state import preserved
 from fxsummary.capture.twins import is_own_hook
 from fxsummary.spec import TensorSpec, map_structure
 
-STACK, SOURCE, SPEC = "nn_module_stack", "fxsummary_source", "fxsummary_spec"
-"""Keys in ``node.meta``: module stack, ``file:line``, and the spec of a placeholder."""
+STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummary_spec", "fxsummary_autocast"
+"""Keys in ``node.meta``: module stack, ``file:line``, the spec of a placeholder, and the autocast dtype."""
 
 Leaf = Callable[[nn.Module, str], bool]
 
@@ -128,6 +130,8 @@ class SymbolicTracer(fx.Tracer):
         self._leaf = leaf
         self._stack_now: collections.OrderedDict[str, Any] | None = None
         self._names: dict[int, str] | None = None
+        self._outermost = sys._getframe(1)
+        self._thread = threading.get_ident()
 
     def create_args_for_root(
         self, root_fn: Any, is_module: bool, concrete_args: Any = None
@@ -166,7 +170,8 @@ class SymbolicTracer(fx.Tracer):
         if self._stack_now is None:
             self._stack_now = collections.OrderedDict(self.module_stack)
         node.meta[STACK] = self._stack_now
-        node.meta[SOURCE] = source.caller()
+        node.meta[SOURCE] = source.caller(self._outermost)
+        node.meta[AUTOCAST] = autocast.active()
         return node
 
     def create_arg(self, a: Any) -> Any:
@@ -186,7 +191,7 @@ class SymbolicTracer(fx.Tracer):
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         """A parameter or buffer read by forward becomes one get_attr node; torch.fx leaves buffers as they are."""
-        if isinstance(attr_val, torch.Tensor):
+        if isinstance(attr_val, torch.Tensor) and threading.get_ident() == self._thread:
             name = self._name_of(attr_val)
             if name is not None:
                 proxy = parameter_proxy_cache.get(name)
@@ -200,7 +205,12 @@ class SymbolicTracer(fx.Tracer):
         return default_leaf(m) or (self._leaf is not None and self._leaf(m, module_qualified_name))
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """As torch.fx, but without running hooks: they belong to the user."""
+        """As torch.fx, but without running hooks: they belong to the user. Other threads are left alone."""
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        compiled = getattr(m, "_orig_mod", None)  # torch.compile wraps a module; what it wraps is the model
+        if isinstance(compiled, nn.Module) and type(m).__module__.startswith("torch._dynamo"):
+            return compiled(*args, **kwargs)
         path = self.path_of_module(m)
         calls = self.num_calls.get(path, 0)
         self.num_calls[path] = calls + 1

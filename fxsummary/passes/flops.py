@@ -14,12 +14,16 @@ ATTRIBUTES.register("flops", Attribute("flops", "FLOPs", lambda n: short(int(str
 _FREE = frozenset({"norm", "activation", "pool", "embedding", "arithmetic", "reshape", "input", "output", "parameter"})
 """Kinds outside the matrix-product family: they cost nothing by the convention, whatever their shape."""
 
+_READS_VALUES = frozenset({"item", "tolist", "nonzero", "unique", "bincount", "multinomial", "numpy"})
+"""Calls that end what is known of shapes, because they depend on values; they are no matrix products either."""
+
 
 def annotate(graph: ModelGraph) -> None:
     """Set `flops` on every node: 0 where the kind is outside the family, None where it is not known."""
     unknown: dict[str, None] = {}
     for key, data in graph.nodes(data=True):
-        if data["flops"] is None and data["kind"] in _FREE and not data["unknown_operators"]:
+        free = data["kind"] in _FREE or data["label"] in _READS_VALUES
+        if data["flops"] is None and free and not data["unknown_operators"]:
             data["flops"] = 0
         if data["flops"] is None:
             unknown.update(dict.fromkeys(data["unknown_operators"] or (f"{data['label']} ({key})",)))

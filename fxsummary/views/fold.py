@@ -46,7 +46,9 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
             folded.add_node(key, **{**data, "multiplicity": times})
     order = {key: index for index, key in enumerate(graph)}
     for source, target, data in graph.edges(data=True):
-        start = folding.stand_in.get(source, source)
+        start = source
+        while start in folding.stand_in:  # what stands in may be folded itself, in a run further in
+            start = folding.stand_in[start]
         if target not in folding.stand_in and order[start] < order[target]:
             add_slots(folded, start, target, data)
     return folded
