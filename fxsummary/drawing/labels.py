@@ -53,7 +53,12 @@ class Subject:
         return attributes
 
     def share(self, keys: Iterable[str]) -> float | None:
-        """Their part of the model's FLOPs, all copies counted, from 0 to 1; None if not known."""
+        """Their part of the model's FLOPs, all copies counted, from 0 to 1; None if not known.
+
+        Where nothing is known of the whole model it is 0: the page says so once.
+        """
+        if self.totals.flops is None:
+            return 0.0
         total = 0
         for key in keys:
             data = self.node(key)
@@ -115,6 +120,11 @@ def span(first: str, last: str) -> str:
 def path_of(data: dict[str, Any]) -> str:
     """The dotted name that an operation has itself: of its module or its parameter, "" for a function."""
     return str(data["target"]) if data["op"] in ("call_module", "get_attr") else ""
+
+
+def closed_inside(data: dict[str, Any]) -> int:
+    """How many operations a closed module says that it holds; 0 for others, and for norms, which are one thing."""
+    return 0 if data["kind"] == "norm" else int(data.get("closed", 0))
 
 
 def parameters_text(numbers: Iterable[int | None], unit: str = "") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 from fxsummary.drawing.labels import (
     LONGEST_CONFIG,
@@ -12,6 +13,7 @@ from fxsummary.drawing.labels import (
     LONGEST_PATH,
     Subject,
     chip_text,
+    closed_inside,
     facts_of,
     parameters_text,
     path_of,
@@ -157,7 +159,7 @@ class Composer:
         data, main = self.subject.node(key), self.subject.node(host.keys[0])
         kinds = [self.subject.node(k)["kind"] for k in host.keys]
         if above.form != "sign":
-            if main["kind"] not in ("convolution", "linear") or data["outputs"] is None or data.get("closed"):
+            if main["kind"] not in ("convolution", "linear") or data["outputs"] is None or closed_inside(data):
                 return False
             if data["shape"] != main["shape"] or data["kind"] in kinds or "activation" in kinds:
                 return False
@@ -176,12 +178,9 @@ class Composer:
             shape = shape_text(source["outputs"])
             return Row([key], "parameter", short(name, LONGEST_PATH), shape=shape, tips=["the value of", name])
         data = self.subject.node(key)
-        path = short(relative(path_of(data), part.base), LONGEST_PATH)
-        repeat = self.subject.repeats.get(data["module_stack"][-1]) if data.get("closed") else None
-        if repeat is not None and repeat.period == 1:
-            path = short(span(relative(path_of(data), part.base), relative(repeat.last, part.base)), LONGEST_PATH)
+        path = self._path(data, part)
         label = path if data["op"] == "get_attr" else data["target"] if data["op"] == "placeholder" else data["label"]
-        config = f"{data['closed']} ops" if data.get("closed") else data["config"]
+        config = f"{inside} ops" if (inside := closed_inside(data)) else data["config"]
         longest = LONGEST_CONFIG if data["op"] == "call_module" else LONGEST_LITERALS
         if data["label"] in _JOINS:
             label, config = _JOINS[data["label"]], ""
@@ -194,6 +193,14 @@ class Composer:
             shape_text(data["outputs"]),
             repeat=max(1, data["multiplicity"] // times),
         )
+
+    def _path(self, data: dict[str, Any], part: Part) -> str:
+        """Path from the frame around it; first and last for a closed run."""
+        path = relative(path_of(data), part.base)
+        repeat = self.subject.repeats.get(data["module_stack"][-1]) if data.get("closed") else None
+        if repeat is not None and repeat.period == 1:
+            path = span(path, relative(repeat.last, part.base))
+        return short(path, LONGEST_PATH)
 
     def _finish(self, row: Row) -> None:
         if row.keys[0] in self.subject.tags:

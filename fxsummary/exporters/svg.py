@@ -35,7 +35,7 @@ def to_svg(graph: ModelGraph, *, title: str | None = None, depth: int | None = N
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
     """
     folded = close_norms(fold_repeats(simplify(graph)))
-    picture = _fitting(graph, folded) if depth is None else _compose(graph, _limited(folded, depth))
+    picture = _fitting(graph, folded) if depth is None else _compose(graph, _limited(graph, folded, depth))
     scene = picture.scene
     scene.title = short(title if title is not None else graph.name, 80) or "model"
     scene.facts = " · ".join(_facts(graph, picture))
@@ -63,13 +63,13 @@ def _fitting(graph: ModelGraph, folded: ModelGraph) -> _Picture:
     picture = _compose(graph, folded)
     while picture.rows > MOST_ROWS and high > low:
         high -= 1
-        picture = _compose(graph, _limited(folded, high))
+        picture = _compose(graph, _limited(graph, folded, high))
     return picture
 
 
-def _limited(graph: ModelGraph, depth: int) -> ModelGraph:
+def _limited(whole: ModelGraph, graph: ModelGraph, depth: int) -> ModelGraph:
     """Blocks deeper than ``depth`` closed, but for those that take one row anyway."""
-    composer = Composer(Subject(graph, graph, graph.totals), graph.edges, cards=False, dataflow=True)
+    composer = Composer(Subject(graph, whole, whole.totals), graph.edges, cards=False, dataflow=True)
 
     def closes(block: Block, level: int) -> bool:
         if level <= depth:
@@ -123,7 +123,7 @@ def _facts(graph: ModelGraph, picture: _Picture) -> list[str]:
     facts = [_parameters(totals)]
     flops = fmt.flops(totals.flops, lower_bound=bool(totals.unknown_flops) and totals.flops is not None)
     if graph.captured_by == "modules":
-        facts += ["module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
+        facts += [flops, "module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
     else:
         facts += [flops, *_inputs(graph), f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
     if picture.rows > MANY_ROWS:
@@ -148,12 +148,11 @@ def _inputs(graph: ModelGraph) -> list[str]:
 def _description(graph: ModelGraph, picture: _Picture) -> str:
     """What the picture shows and what it hides, by kind."""
     hidden = [f"{count} {short(kind, LONGEST_LABEL)}" for kind, count in picture.graph.graph.get("hidden", {}).items()]
-    copies = sum(data["multiplicity"] for _, data in picture.graph.nodes(data=True)) - len(picture.graph)
-    if copies:
+    nodes = [data for _, data in picture.graph.nodes(data=True)]
+    if copies := sum((data["multiplicity"] - 1) * data.get("closed", 1) for data in nodes):
         hidden.append(f"{copies} operations in folded copies")
-    closed = sum(data.get("closed", 0) for _, data in picture.graph.nodes(data=True))
-    if closed:
-        hidden.append(f"{closed} operations in closed modules")
+    if closed := [data["closed"] for data in nodes if "closed" in data]:
+        hidden.append(f"{sum(closed)} operations in {len(closed)} closed modules")
     if picture.tags:
         hidden.append(f"{picture.tags} edges drawn as names")
     texts = [picture.scene.facts.replace(" · ", "; ")]

@@ -17,7 +17,7 @@ def limit_depth(graph: ModelGraph, depth: int) -> ModelGraph:
     """The graph with blocks nested deeper than ``depth`` closed; 0 closes every block.
 
     A closed block is a node of op call_module whose costs, times its multiplicity, are those of the
-    operations inside, so the totals stay the same. A small norm module counts as a norm.
+    operations inside, so the totals stay the same; `closed` is their number. A small norm module counts as a norm.
     """
     return close_blocks(graph, lambda block, level: level > depth)
 
@@ -108,7 +108,7 @@ def _closed(graph: ModelGraph, block: Block) -> dict[str, object]:
         "packed": any(graph.nodes[key].get("packed") for key in keys),
         "source": graph.nodes[keys[0]]["source"],
         "multiplicity": times,
-        "closed": 0 if norm else len(keys),
+        "closed": sum(graph.nodes[key].get("closed", 1) * graph.nodes[key]["multiplicity"] // times for key in keys),
     }
     node |= {name: last[name] for name in ("outputs", "shape", "dtype", "output_bytes")}
     node |= dict.fromkeys(("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes"), 0)

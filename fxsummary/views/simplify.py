@@ -24,6 +24,7 @@ _SAME_IF_EQUAL = frozenset({
     "to", "type", "type_as", "float", "half", "bfloat16", "double", "expand", "expand_as", "view", "reshape",
     "view_as", "reshape_as", "flatten", "squeeze", "unflatten",
 })  # fmt: skip
+_LIKE_ANOTHER = frozenset({"type_as", "expand_as", "view_as", "reshape_as"})
 _VIEWS = frozenset({
     "view", "reshape", "transpose", "permute", "flatten", "unflatten", "unsqueeze", "squeeze", "expand", "t", "T", "mT",
     "swapaxes", "swapdims", "movedim", "view_as", "reshape_as", "expand_as", "Flatten", "Unflatten", "Permute",
@@ -97,11 +98,21 @@ def _bypass(graph: ModelGraph, key: str) -> None:
 def _pass_over(graph: ModelGraph, hidden: Counter[str]) -> None:
     """Operations that return their input."""
     for key, data in list(graph.nodes(data=True)):
-        if _is_call(data) and len(graph.pred[key]) == 1 and _weightless(data):
-            (source,) = graph.pred[key]
-            if _is_identity(graph, data, graph.nodes[source]):
-                hidden[data["label"]] += 1
-                _bypass(graph, key)
+        source = _value_read(graph, key, data) if _is_call(data) and _weightless(data) else None
+        if source is not None and _is_identity(graph, data, graph.nodes[source]):
+            hidden[data["label"]] += 1
+            graph.remove_edges_from([(other, key) for other in list(graph.pred[key]) if other != source])
+            _bypass(graph, key)
+
+
+def _value_read(graph: ModelGraph, key: str, data: dict[str, Any]) -> str | None:
+    """The only input; of ``x.type_as(y)`` and its like it is ``x``."""
+    if len(graph.pred[key]) == 1:
+        (source,) = graph.pred[key]
+        return str(source)
+    if data["label"] in _LIKE_ANOTHER:
+        return next((str(source) for source, edge in graph.pred[key].items() if 0 in edge["slots"]), None)
+    return None
 
 
 def _is_identity(graph: ModelGraph, data: dict[str, Any], source: dict[str, Any]) -> bool:
