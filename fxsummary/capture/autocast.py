@@ -19,7 +19,8 @@ from fxsummary.spec import TensorSpec, map_structure
 _FUNCTIONS = frozenset(
     {
         "linear", "matmul", "__matmul__", "bmm", "mm", "addmm", "addbmm", "baddbmm", "einsum",
-        "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "scaled_dot_product_attention",
+        "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+        "scaled_dot_product_attention",
     }
 )  # fmt: skip
 _MODULES = (nn.modules.conv._ConvNd, nn.Linear, nn.MultiheadAttention)
