@@ -31,7 +31,7 @@ clean:
 
 .venv/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) torch
+	$(PIP) torch numpy
 	$(PIP) -e .
 	touch $@
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -32,8 +33,15 @@ SVG = "{http://www.w3.org/2000/svg}"
 every_model = pytest.mark.parametrize("name", ZOO)
 
 
-def picture_of(graph: ModelGraph) -> Any:
+@cache
+def picture_of(name: str) -> Any:
+    graph = graph_of(name)
     return exporter._fitting(graph, close_norms(fold_repeats(simplify(graph))))
+
+
+@cache
+def svg_of(name: str) -> str:
+    return to_svg(graph_of(name))
 
 
 def parsed(svg: str) -> ElementTree.Element:
@@ -55,14 +63,14 @@ def description(svg: str) -> str:
 
 @every_model
 def test_every_operation_is_drawn_once_or_counted_as_hidden(name: str) -> None:
-    graph, picture = graph_of(name), picture_of(graph_of(name))
+    graph, picture = graph_of(name), picture_of(name)
     drawn = [key for item in picture.scene.items() for key in item.keys if key in picture.graph]
     assert sorted(drawn) == sorted(picture.graph)
     data = [data for _, data in picture.graph.nodes(data=True)]
     hidden = picture.graph.graph.get("hidden", {})
     operations = sum(count for kind, count in hidden.items() if not kind.startswith("edges"))
     assert sum(d["multiplicity"] * d.get("closed", 1) for d in data) + operations == len(graph)
-    svg = to_svg(graph)
+    svg = svg_of(name)
     for kind, count in hidden.items():
         assert f"{count} {kind}" in description(svg)
     assert f"{len(picture.graph):,} drawn" in description(svg)
@@ -70,7 +78,7 @@ def test_every_operation_is_drawn_once_or_counted_as_hidden(name: str) -> None:
 
 @every_model
 def test_every_edge_is_drawn_or_a_neighbourhood_in_a_table(name: str) -> None:
-    picture = picture_of(graph_of(name))
+    picture = picture_of(name)
     if not picture.scene.dataflow:
         return
     place: dict[str, tuple[Item, int]] = {}
@@ -87,7 +95,7 @@ def test_every_edge_is_drawn_or_a_neighbourhood_in_a_table(name: str) -> None:
 
 @every_model
 def test_costs_of_what_is_drawn_are_the_totals(name: str) -> None:
-    graph, picture = graph_of(name), picture_of(graph_of(name))
+    graph, picture = graph_of(name), picture_of(name)
     data = [data for _, data in picture.graph.nodes(data=True)]
     totals = graph.totals
     assert sum(d["multiplicity"] * (d["parameters"] or 0) for d in data) == totals.parameters - totals.unread_parameters
@@ -97,7 +105,7 @@ def test_costs_of_what_is_drawn_are_the_totals(name: str) -> None:
 
 @every_model
 def test_nothing_overlaps(name: str) -> None:
-    scene = picture_of(graph_of(name)).scene
+    scene = picture_of(name).scene
     root = measure(scene).root
     placed = layout(root, scene.edges)
     check_boxes(root, placed)
@@ -107,7 +115,7 @@ def test_nothing_overlaps(name: str) -> None:
 
 @every_model
 def test_the_page_holds_all_text(name: str) -> None:
-    root = parsed(to_svg(graph_of(name)))
+    root = parsed(svg_of(name))
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
     for element in root.iter(f"{SVG}text"):
         mono, bold = " m" in element.attrib["class"], "font-weight" in element.attrib
