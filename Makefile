@@ -1,6 +1,7 @@
 # make demo    set up, print the summary of a small CNN, render it to cnn.svg
 # make test    set up, run all tests
 # make lint    ruff, mypy --strict, import-linter
+# make pictures  render the pictures that README.md and docs/ show
 # make bench   compare speed with the peers, print ratios, write JSON
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 # timm and torchvision are installed without their dependencies: they would pull another torch.
 MODELS := --no-deps timm torchvision
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench pictures clean
 
 demo: .venv/core
 	$(BIN)/python docs/examples/cnn.py
@@ -25,6 +26,10 @@ lint: .venv/lint
 
 bench: .venv/bench
 	$(BIN)/python benchmarks/peers.py
+
+pictures: .venv/core
+	mkdir -p docs/pictures
+	$(BIN)/fxsummary render docs/examples/cnn.py:CNN --input 1x3x28x28 -o docs/pictures/cnn.svg
 
 clean:
 	rm -rf .venv cnn.svg

@@ -56,9 +56,7 @@ def graph(
         model = model._orig_mod  # type: ignore[assignment]  # what torch.compile wraps
     if trace not in _WAYS:
         raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
-    captured = capture(
-        model, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, trace=trace, leaf=_leaf_test(leaf)
-    )
+    captured = capture(model, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, leaf=_leaf_test(leaf))
     return passes.annotate(convert(captured))
 
 

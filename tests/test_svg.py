@@ -374,8 +374,11 @@ def test_broadcast_values_are_named_in_their_readers() -> None:
             last = key
         edges.append(("mask", f"a{i}"))
     nodes["out"] = node("output", "output")
-    svg = to_svg(graph_from([*edges, (last, "out")], **nodes))
+    graph = graph_from([*edges, (last, "out")], **nodes)
+    svg = to_svg(graph)
     assert texts(svg).count("mask") == 6
+    sources = [edge.source for edge in exporter._compose(graph, graph).scene.edges]
+    assert "mask" not in sources and sum(source.endswith(": mask") for source in sources) == 5
     assert "5 edges drawn as names" in description(svg)
 
 

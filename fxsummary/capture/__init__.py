@@ -52,7 +52,6 @@ def capture(
     *,
     input_shape: Any = None,
     input_dtype: Any = None,
-    trace: str = "auto",
     leaf: Leaf | None = None,
 ) -> Capture:
     """Capture a model; the arguments are those of `fxsummary.graph`.
@@ -62,14 +61,16 @@ def capture(
         ForwardError: forward raised.
     """
     with _lock:
-        return _Capturing(model, trace, leaf).run(
-            _given_inputs(model, args, kwargs, input_shape), input_shape, input_dtype
+        return _Capturing(model, leaf).run(
+            _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
         )
 
 
 def _given_inputs(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None, input_shape: Any
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None, input_shape: Any, input_dtype: Any
 ) -> Inputs | None:
+    if input_dtype is not None and input_shape is None:
+        raise InputError("input_dtype= goes with input_shape=, which is not given.")
     if not args and kwargs is None:
         return None
     if input_shape is not None:
@@ -78,8 +79,7 @@ def _given_inputs(
 
 
 class _Capturing:
-    def __init__(self, model: nn.Module, trace: str, leaf: Leaf | None) -> None:
-        self._forced = trace == "symbolic"
+    def __init__(self, model: nn.Module, leaf: Leaf | None) -> None:
         self._leaf = leaf
         self._result = Capture(model, "symbolic", device=model_device(model))
 

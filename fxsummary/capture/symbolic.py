@@ -147,8 +147,14 @@ class SymbolicTracer(fx.Tracer):
         model = self.root
         assert isinstance(model, nn.Module)
         inputs = self._inputs or Inputs(dict.fromkeys(required(model), _ANY_TENSOR))
-        arguments = {name: self._placeholders(name, value) for name, value in inputs.arguments.items()}
-        bound = inspect.BoundArguments(forward_signature(model), collections.OrderedDict(arguments))
+        signature = forward_signature(model)
+        arguments: dict[str, Any] = {}
+        for name, value in inputs.arguments.items():
+            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                arguments[name] = {key: self._placeholders(key, item) for key, item in value.items()}
+            else:
+                arguments[name] = self._placeholders(name, value)
+        bound = inspect.BoundArguments(signature, collections.OrderedDict(arguments))
         return bound.args, bound.kwargs
 
     def _placeholders(self, name: str, value: Any) -> Any:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
 
-from fxsummary.exporters.table import Column, display_width, fit, render_table, wrap
-from fxsummary.format import clean, count, relative_path, run_name, shape, share, short, size
+from fxsummary.exporters import listings
+from fxsummary.exporters.listings import COLUMNS, Costs, shape_cell
+from fxsummary.exporters.table import display_width, fit, render_table, wrap
+from fxsummary.format import clean, count, relative_path, run_name, shape, share, size
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.registry import Registry
-from fxsummary.spec import leaves
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
@@ -41,57 +40,12 @@ def to_text(
     return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class _Sum:
-    """Costs of an operation or a block: sums over its copies, None where nothing is known."""
-
-    parameters: int | None
-    flops: int | None
-    partial: tuple[bool, bool] = (False, False)
-
-    @classmethod
-    def over(cls, graph: ModelGraph, keys: Iterable[str], per: int) -> _Sum:
-        parameters = cost = 0
-        missing = [False, False]
-        for key in keys:
-            data = graph.nodes[key]
-            times = data["multiplicity"] // per
-            parameters += (data["parameters"] or 0) * times
-            cost += (data["flops"] or 0) * times
-            missing[0] |= data["parameters"] is None
-            missing[1] |= data["flops"] is None
-        return cls(
-            None if missing[0] and not parameters else parameters,
-            None if missing[1] and not cost else cost,
-            (missing[0], missing[1]),
-        )
-
-    def cells(self, total_flops: int | None, times: int) -> tuple[str, str, str]:
-        parameters = count(self.parameters) if self.parameters or self.parameters is None else ""
-        cost = short(self.flops) if self.flops or self.flops is None else ""
-        portion = share(self.flops * times, total_flops) if self.flops else ""
-        return (
-            f"≥ {parameters}" if self.partial[0] and self.parameters else parameters,
-            f"≥ {cost}" if self.partial[1] and self.flops else cost,
-            portion.removesuffix(" %"),
-        )
-
-
-_COLUMNS = (
-    Column("Module", shrinks=20),
-    Column("Output shape", shrinks=12),
-    Column("Parameters", right=True),
-    Column("FLOPs", right=True),
-    Column("%", right=True),
-)
-
-
 def _summary(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
     shown = hide_scalars(graph)
     shown = fold_repeats(shown) if fold else shown
     rows = _Rows(shown, graph.totals, depth)
     rows.add_model()
-    table = render_table(_COLUMNS, rows.fitted(width), width)
+    table = render_table(COLUMNS, rows.fitted(width), width)
     folded = "inside ×N the counts are of one copy, % of all copies" if rows.has_repeats else ""
     return [*_heading(graph, width), "", *table, "─" * display_width(table[1]), *_totals(graph, shown, width, folded)]
 
@@ -109,12 +63,12 @@ class _Rows:
 
     def add_model(self) -> None:
         totals = self._totals
-        whole = _Sum(
+        whole = Costs(
             totals.parameters if totals.parameters or not totals.unknown_parameters else None,
             totals.flops,
             (bool(totals.unknown_parameters), bool(totals.unknown_flops)),
         )
-        self._add(self._graph.name, "", _shape(self._graph.output_spec), whole.cells(totals.flops, 1))
+        self._add(self._graph.name, "", shape_cell(self._graph.output_spec), whole.cells(totals.flops, 1))
         self._add_items(block_tree(self._graph), "", "", 0, 1)
 
     def _add_items(self, parent: Block, path: str, indent: str, level: int, times: int) -> None:
@@ -132,7 +86,9 @@ class _Rows:
                 self._add_operation(item, path, lead, times)
 
     def _is_shown(self, key: str) -> bool:
-        return self._graph.nodes[key]["op"] not in ("placeholder", "output")
+        data = self._graph.nodes[key]
+        in_tree = self._graph.captured_by == "modules" and data["op"] == "get_attr"
+        return data["op"] not in ("placeholder", "output") and not (in_tree and not data["parameter_names"])
 
     def _add_block(self, block: Block, path: str, lead: str, times: int) -> None:
         keys = list(block.operations())
@@ -143,8 +99,8 @@ class _Rows:
         again = f" (call {block.call.call + 1})" if block.call is not None and block.call.call else ""
         folded = f" ×{block.repeat}" if block.repeat > 1 else ""
         outputs = self._graph.nodes[keys[-1]]["outputs"]
-        costs = _Sum.over(self._graph, keys, times).cells(self._totals.flops, times)
-        self._add(f"{lead}{name} {block.type}{again}{folded}", "", _shape(outputs), costs)
+        costs = Costs.over(self._graph, keys, times).cells(self._totals.flops, times)
+        self._add(f"{lead}{name} {block.type}{again}{folded}", "", shape_cell(outputs), costs)
 
     def _add_operation(self, key: str, path: str, lead: str, times: int) -> None:
         data = self._graph.nodes[key]
@@ -158,8 +114,8 @@ class _Rows:
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
         head = f"{name} {label}" if name else label
-        costs = _Sum.over(self._graph, [key], times).cells(self._totals.flops, times)
-        self._add(f"{lead}{head}", data["config"], _shape(data["outputs"]), costs)
+        costs = Costs.over(self._graph, [key], times).cells(self._totals.flops, times)
+        self._add(f"{lead}{head}", data["config"], shape_cell(data["outputs"]), costs)
 
     def _add(self, head: str, settings: str, output: str, costs: tuple[str, str, str]) -> None:
         self.cells.append((clean(head), output, *costs))
@@ -169,9 +125,9 @@ class _Rows:
         """The rows with as many settings in the first cell as its width allows."""
         room = width - sum(
             2 + max([display_width(column.title), *(display_width(row[index]) for row in self.cells)])
-            for index, column in enumerate(_COLUMNS[1:], start=1)
+            for index, column in enumerate(COLUMNS[1:], start=1)
         )
-        room = max(room, _COLUMNS[0].shrinks or 0)
+        room = max(room, COLUMNS[0].shrinks or 0)
         return [
             (_with_settings(head, settings, room), *rest)
             for (head, *rest), settings in zip(self.cells, self._settings, strict=True)
@@ -186,14 +142,6 @@ def _with_settings(head: str, settings: str, room: int) -> str:
         if display_width(text) <= room:
             return text
     return fit(head, room)
-
-
-def _shape(outputs: Any) -> str:
-    specs = list(leaves(outputs))
-    if not specs:
-        return "?" if outputs is None else ""
-    more = f" +{len(specs) - 1}" if len(specs) > 1 else ""
-    return shape(specs[0].shape) + more
 
 
 def _heading(graph: ModelGraph, width: int) -> list[str]:
@@ -251,75 +199,7 @@ def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     return lines
 
 
-def _modules(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
-    """Containment only: what holds what, and how many parameters."""
-    own = {
-        path: sum(p.numel or 0 for p in module.parameters if not p.buffer and p.tied_to is None)
-        for path, module in graph.modules.items()
-    }
-    held = dict(own)
-    for path in sorted(own, key=lambda path: -path.count(".") if path else 1):
-        if path:
-            held[path.rpartition(".")[0]] += held[path]
-    total = held.get("", 0)
-    rows: list[tuple[str, ...]] = []
-
-    def add(path: str, indent: str, lead: str, level: int) -> None:
-        module = graph.modules[path]
-        remark = f" = {module.shared_with}" if module.shared_with is not None else ""
-        remark += "" if module.called or graph.captured_by == "modules" else " (never called)"
-        name = path.rpartition(".")[2]
-        text = " ".join(filter(None, (name, module.type, module.config))) + remark
-        number = held[path]
-        rows.append((lead + text, count(number) if number else "", share(number, total).removesuffix(" %")))
-        if depth is not None and level >= depth:
-            return
-        for child in module.children:
-            last = child == module.children[-1]
-            add(child, indent + ("  " if last else "│ "), indent + ("└ " if last else "├ "), level + 1)
-
-    add("", "", "", 0)
-    columns = (Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True))
-    return render_table(columns, rows, width)
-
-
-def _parameters(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
-    """Each named parameter; a tied one says what it is tied to, and counts once."""
-    total = graph.totals.parameters
-    rows = []
-    for module in graph.modules.values():
-        for p in module.parameters:
-            if not p.buffer:
-                remark = f" = {p.tied_to}" if p.tied_to else "" if p.read else " (never read)"
-                number = None if p.spec is None else 0 if p.tied_to else p.spec.numel
-                portion = share(number, total).removesuffix(" %")
-                dims = shape(p.spec.shape) if p.spec else "?"
-                dtype = p.spec.dtype if p.spec else "?"
-                trained = "yes" if p.trainable else "no"
-                rows.append((p.name + remark, dims, dtype, "" if p.tied_to else count(number), portion, trained))
-    columns = (
-        Column("Parameter", shrinks=20),
-        Column("Shape", shrinks=9),
-        Column("dtype"),
-        Column("Count", right=True),
-        Column("%", right=True),
-        Column("Trainable", right=True),
-    )
-    return render_table(columns, rows, width)
-
-
-def _operations(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
-    """Every operation in execution order."""
-    total = graph.totals.flops
-    rows = []
-    for key, data in graph.nodes(data=True):
-        costs = _Sum.over(graph, [key], 1).cells(total, 1)
-        rows.append((key, data["label"], _shape(data["outputs"]), *costs))
-    columns = (Column("Operation", shrinks=14), Column("Type", shrinks=10), *_COLUMNS[1:])
-    return render_table(columns, rows, width)
-
-
 VIEWS.register("summary", _summary)
-VIEWS.register("modules", _modules)
-VIEWS.register("parameters", _parameters)
-VIEWS.register("operations", _operations)
+VIEWS.register("modules", listings.modules)
+VIEWS.register("parameters", listings.parameters)
+VIEWS.register("operations", listings.operations)

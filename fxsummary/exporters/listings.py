@@ -1,0 +1,136 @@
+"""Parts of the text tables: costs as cells, and the views that list modules, parameters or operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from fxsummary.exporters.table import Column, render_table
+from fxsummary.format import count, shape, share, short
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.spec import leaves
+
+COLUMNS = (
+    Column("Module", shrinks=20),
+    Column("Output shape", shrinks=12),
+    Column("Parameters", right=True),
+    Column("FLOPs", right=True),
+    Column("%", right=True),
+)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of an operation or a block: sums over its copies, None where nothing is known."""
+
+    parameters: int | None
+    flops: int | None
+    partial: tuple[bool, bool] = (False, False)
+
+    @classmethod
+    def over(cls, graph: ModelGraph, keys: Iterable[str], per: int) -> Costs:
+        """The costs of some operations, in one of the ``per`` copies of what they lie in."""
+        parameters = cost = 0
+        missing = [False, False]
+        for key in keys:
+            data = graph.nodes[key]
+            times = data["multiplicity"] // per
+            parameters += (data["parameters"] or 0) * times
+            cost += (data["flops"] or 0) * times
+            missing[0] |= data["parameters"] is None
+            missing[1] |= data["flops"] is None
+        return cls(
+            None if missing[0] and not parameters else parameters,
+            None if missing[1] and not cost else cost,
+            (missing[0], missing[1]),
+        )
+
+    def cells(self, total_flops: int | None, times: int) -> tuple[str, str, str]:
+        """Parameters, FLOPs, and the share that ``times`` of them have of the model's FLOPs; "" for nothing."""
+        parameters = count(self.parameters) if self.parameters or self.parameters is None else ""
+        cost = short(self.flops) if self.flops or self.flops is None else ""
+        portion = share(self.flops * times, total_flops) if self.flops else ""
+        return (
+            f"≥ {parameters}" if self.partial[0] and self.parameters else parameters,
+            f"≥ {cost}" if self.partial[1] and self.flops else cost,
+            portion.removesuffix(" %"),
+        )
+
+
+def shape_cell(outputs: Any) -> str:
+    """The shape of the first tensor, and how many there are beside it; ``?`` where it is not known."""
+    specs = list(leaves(outputs))
+    if not specs:
+        return "?" if outputs is None else ""
+    more = f" +{len(specs) - 1}" if len(specs) > 1 else ""
+    return shape(specs[0].shape) + more
+
+
+def modules(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
+    """Containment only: what holds what, and how many parameters."""
+    own = {
+        path: sum(p.numel or 0 for p in module.parameters if not p.buffer and p.tied_to is None)
+        for path, module in graph.modules.items()
+    }
+    held = dict(own)
+    for path in sorted(own, key=lambda path: -path.count(".") if path else 1):
+        if path:
+            held[path.rpartition(".")[0]] += held[path]
+    total = held.get("", 0)
+    rows: list[tuple[str, ...]] = []
+
+    def add(path: str, indent: str, lead: str, level: int) -> None:
+        module = graph.modules[path]
+        remark = f" = {module.shared_with}" if module.shared_with is not None else ""
+        remark += "" if module.called or graph.captured_by == "modules" else " (never called)"
+        name = path.rpartition(".")[2]
+        text = " ".join(filter(None, (name, module.type, module.config))) + remark
+        number = held[path]
+        rows.append((lead + text, count(number) if number else "", share(number, total).removesuffix(" %")))
+        if depth is not None and level >= depth:
+            return
+        for child in module.children:
+            last = child == module.children[-1]
+            add(child, indent + ("  " if last else "│ "), indent + ("└ " if last else "├ "), level + 1)
+
+    add("", "", "", 0)
+    columns = (Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True))
+    return render_table(columns, rows, width)
+
+
+def parameters(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
+    """Each named parameter; a tied one says what it is tied to, and counts once."""
+    total = graph.totals.parameters
+    rows = []
+    for module in graph.modules.values():
+        for p in module.parameters:
+            if not p.buffer:
+                remark = f" = {p.tied_to}" if p.tied_to else "" if p.read else " (never read)"
+                number = None if p.spec is None else 0 if p.tied_to else p.spec.numel
+                portion = share(number, total).removesuffix(" %")
+                dims = shape(p.spec.shape) if p.spec else "?"
+                dtype = p.spec.dtype if p.spec else "?"
+                trained = "yes" if p.trainable else "no"
+                rows.append((p.name + remark, dims, dtype, "" if p.tied_to else count(number), portion, trained))
+    columns = (
+        Column("Parameter", shrinks=20),
+        Column("Shape", shrinks=9),
+        Column("dtype"),
+        Column("Count", right=True),
+        Column("%", right=True),
+        Column("Trainable", right=True),
+    )
+    return render_table(columns, rows, width)
+
+
+def operations(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
+    """Every operation in execution order."""
+    total = graph.totals.flops
+    rows = []
+    for key, data in graph.nodes(data=True):
+        costs = Costs.over(graph, [key], 1).cells(total, 1)
+        label = data["label"] if data["op"].startswith("call_") else data["op"]
+        rows.append((key, label, shape_cell(data["outputs"]), *costs))
+    columns = (Column("Operation", shrinks=14), Column("Type", shrinks=10), *COLUMNS[1:])
+    return render_table(columns, rows, width)
