@@ -51,7 +51,7 @@ def text_width(text: str, size: float, *, bold: bool = False, mono: bool = False
     """Width in px of a text at a font size in px.
 
     >>> round(text_width("Conv2d", 12, bold=True), 1), round(text_width("1×3", 10, mono=True), 1)
-    (44.0, 18.1)
+    (45.3, 18.1)
     >>> text_width("層", 10) > text_width("M", 10)
     True
     """
