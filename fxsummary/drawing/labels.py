@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import count, takewhile
 from typing import Any
 
 from fxsummary import format as fmt
@@ -194,6 +195,10 @@ def _times(number: int | None, times: int) -> str:
     return one if times == 1 or number is None else f"{one} × {times} = {fmt.count(number * times)}"
 
 
+_SLOT = re.compile("%%|%")
+"""In `arguments`: a literal percent sign, or a place where a value goes in."""
+
+
 def _call(subject: Subject, key: str) -> str:
     """``Conv2d(%relu) 64→128, 3×3`` with the names of the inputs, taken from the graph as captured."""
     known = key in subject.whole
@@ -202,10 +207,8 @@ def _call(subject: Subject, key: str) -> str:
     if data["op"] in ("placeholder", "get_attr"):
         return f"{data['op']} {data['target']}"
     names = {slot: source for source, _, slots in graph.in_edges(key, data="slots") for slot in slots}
-    pieces = data["arguments"].split("%")
-    filled = pieces[0]
-    for slot, piece in enumerate(pieces[1:]):
-        filled += f"%{names[slot]}{piece}" if slot in names else f"%{piece}"
+    slots = count()
+    filled = _SLOT.sub(lambda m: "%" if m[0] == "%%" else f"%{names.get(next(slots), '')}", data["arguments"])
     config = f"  {data['config']}" if data["op"] == "call_module" and data["config"] else ""
     return f"{data['label']}({filled}){config}"
 
