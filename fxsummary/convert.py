@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.fx.node import _get_qualified_name
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
-from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from fxsummary.capture import Capture, config
-from fxsummary.capture.propagate import UNKNOWN, Outcome
+from fxsummary.capture.propagate import Outcome
 from fxsummary.capture.symbolic import SOURCE, STACK, Trace, default_leaf
-from fxsummary.capture.twins import spec_of
-from fxsummary.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
+from fxsummary.capture.values import UNKNOWN
+from fxsummary.modelgraph import ModelGraph, ModuleCall
+from fxsummary.moduletree import class_name, is_packed, module_tree, spec_or_none, tensor_names, tensors_read
 from fxsummary.spec import TensorSpec, leaves
 
 
 def convert(capture: Capture) -> ModelGraph:
     """The graph of a capture, with everything but what the passes compute."""
     graph = ModelGraph()
-    tensors = _tensor_names(capture.model)
+    tensors = tensor_names(capture.model)
     modules = dict(capture.model.named_modules(remove_duplicate=False))
     if capture.trace is None:
         _add_modules(graph, capture, tensors)
@@ -31,12 +30,12 @@ def convert(capture: Capture) -> ModelGraph:
     else:
         called = _add_operations(graph, capture, capture.trace, modules, tensors)
     graph.graph.update(
-        name=_class_name(capture.model),
+        name=class_name(capture.model),
         captured_by=capture.captured_by,
         notes=tuple(capture.notes),
         inputs_inferred=capture.inputs_inferred,
         output_spec=_output_spec(capture),
-        modules=_module_tree(modules, tensors, capture, called),
+        modules=module_tree(modules, tensors, capture, called),
     )
     return graph
 
@@ -65,7 +64,7 @@ def _add_operations(
             op=node.op,
             target=_target(node),
             module=stack[-1].path if stack else "",
-            module_type=stack[-1].type if stack else _class_name(capture.model),
+            module_type=stack[-1].type if stack else class_name(capture.model),
             module_stack=stack,
             label=_label(node, module),
             config=config.of_module(module) if module is not None else _call_config(node, values),
@@ -76,7 +75,7 @@ def _add_operations(
             reads=_reads(node, module, capture, tensors),
             flops=None if outcome.unknown else outcome.flops,
             unknown_operators=outcome.unknown,
-            packed=module is not None and any(map(_is_packed, module.modules())),
+            packed=module is not None and any(map(is_packed, module.modules())),
             source=node.meta[SOURCE],
             multiplicity=1,
         )
@@ -113,7 +112,7 @@ def _add_modules(graph: ModelGraph, capture: Capture, tensors: Mapping[int, str]
         seen.add(id(module))
         children = [(name, child) for name, child in module._modules.items() if child is not None]
         if path and (default_leaf(module) or not children):
-            reads = _reads_of_module(module, tensors)
+            reads = tensors_read(module, tensors)
             _add_static(graph, names.create_name(path.replace(".", "_"), None), path, stack, reads, module)
             return
         prefix = f"{path}." if path else ""
@@ -122,7 +121,7 @@ def _add_modules(graph: ModelGraph, capture: Capture, tensors: Mapping[int, str]
                 key = names.create_name((prefix + name).replace(".", "_"), None)
                 _add_static(graph, key, prefix + name, stack, (tensors[id(tensor)],), tensor)
         for name, child in children:
-            walk(child, prefix + name, (*stack, ModuleCall(prefix + name, _class_name(child))))
+            walk(child, prefix + name, (*stack, ModuleCall(prefix + name, class_name(child))))
 
     walk(capture.model, "", ())
 
@@ -136,7 +135,7 @@ def _add_static(
     value: nn.Module | torch.Tensor,
 ) -> None:
     module = value if isinstance(value, nn.Module) else None
-    spec = _spec(value) if isinstance(value, torch.Tensor) else None
+    spec = spec_or_none(value) if isinstance(value, torch.Tensor) else None
     graph.add_node(
         key,
         op="call_module" if module is not None else "get_attr",
@@ -144,7 +143,7 @@ def _add_static(
         module=stack[-1].path if stack else "",
         module_type=stack[-1].type if stack else graph.name,
         module_stack=stack,
-        label=_class_name(module) if module is not None else target.rpartition(".")[2],
+        label=class_name(module) if module is not None else target.rpartition(".")[2],
         config="" if module is None else config.of_module(module),
         arguments="",
         outputs=spec,
@@ -153,7 +152,7 @@ def _add_static(
         reads=reads,
         flops=None if module is not None else 0,
         unknown_operators=(),
-        packed=module is not None and any(map(_is_packed, module.modules())),
+        packed=module is not None and any(map(is_packed, module.modules())),
         source="",
         multiplicity=1,
     )
@@ -212,16 +211,12 @@ def _target(node: fx.Node) -> str:
 
 def _label(node: fx.Node, module: nn.Module | None) -> str:
     if module is not None:
-        return _class_name(module)
+        return class_name(module)
     if node.op == "get_attr":
         return str(node.target).rpartition(".")[2]
     if node.op in ("call_method", "placeholder", "output"):
         return str(node.target)
     return getattr(node.target, "__name__", type(node.target).__name__)
-
-
-def _class_name(module: nn.Module) -> str:
-    return type_before_parametrizations(module).__name__ if is_parametrized(module) else type(module).__name__
 
 
 def _call_config(node: fx.Node, values: Mapping[fx.Node, Any]) -> str:
@@ -241,7 +236,7 @@ def _call_config(node: fx.Node, values: Mapping[fx.Node, Any]) -> str:
 
 def _reads(node: fx.Node, module: nn.Module | None, capture: Capture, tensors: Mapping[int, str]) -> tuple[str, ...]:
     if module is not None:
-        return _reads_of_module(module, tensors)
+        return tensors_read(module, tensors)
     if node.op == "get_attr":
         value: Any = capture.model
         for name in str(node.target).split("."):
@@ -249,80 +244,6 @@ def _reads(node: fx.Node, module: nn.Module | None, capture: Capture, tensors: M
         found = tensors.get(id(value))
         return () if found is None else (found,)
     return ()
-
-
-def _reads_of_module(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
-    return tuple([tensors[id(tensor)] for tensor in (*module.parameters(), *module.buffers())])
-
-
-def _tensor_names(model: nn.Module) -> dict[int, str]:
-    """The first name of each parameter and buffer, by identity."""
-    names: dict[int, str] = {}
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        names.setdefault(id(tensor), name)
-    return names
-
-
-def _module_tree(
-    modules: Mapping[str, nn.Module], tensors: Mapping[int, str], capture: Capture, called: set[str]
-) -> dict[str, ModuleInfo]:
-    first: dict[int, str] = {}
-    seen: set[int] = set()
-    whole: set[str] = set()  # leaf modules that are called, and all that is in them
-    tree: dict[str, ModuleInfo] = {}
-    for path, module in modules.items():
-        prefix = f"{path}." if path else ""
-        known = first.setdefault(id(module), path)
-        if _parent(path) in whole or (path in called and default_leaf(module)):
-            whole.add(path)
-        tree[path] = ModuleInfo(
-            path=path,
-            type=_class_name(module),
-            config=config.of_module(module),
-            children=tuple(f"{prefix}{name}" for name, child in module._modules.items() if child is not None),
-            parameters=() if known != path else tuple(_own_tensors(module, prefix, tensors, capture, seen)),
-            shared_with=known if known != path else None,
-            called=known in called or _parent(path) in whole,
-            training=module.training,
-        )
-    return tree
-
-
-def _parent(path: str) -> str | None:
-    return path.rpartition(".")[0] if path else None
-
-
-def _own_tensors(
-    module: nn.Module, prefix: str, tensors: Mapping[int, str], capture: Capture, seen: set[int]
-) -> Iterator[ParameterInfo]:
-    for values, buffer in ((module._parameters, False), (module._buffers, True)):
-        for name, tensor in values.items():
-            if tensor is not None:
-                first = tensors[id(tensor)]
-                yield ParameterInfo(
-                    name=prefix + name,
-                    spec=_spec(tensor, capture.device),
-                    trainable=bool(tensor.requires_grad) and not buffer,
-                    buffer=buffer,
-                    tied_to=first if id(tensor) in seen else None,
-                )
-                seen.add(id(tensor))
-    if _is_packed(module):
-        yield ParameterInfo(name=f"{prefix}packed weights", spec=None)
-
-
-def _spec(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:
-    """The spec of a parameter or buffer; None for one that has no shape yet."""
-    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
-        return None
-    return spec_of(tensor, device)
-
-
-def _is_packed(module: nn.Module) -> bool:
-    """Whether a module itself holds weights in a form whose size is not known, as quantized modules do."""
-    if isinstance(module, torch.jit.ScriptModule):
-        return False
-    return any(isinstance(value, torch.ScriptObject) for value in vars(module).values())
 
 
 def plain(value: Any) -> Any:

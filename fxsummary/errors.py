@@ -54,7 +54,3 @@ class OutputError(FxsummaryError, OSError):
 
 class ModelImportError(FxsummaryError, ImportError):
     """The MODEL of the command line could not be imported or built."""
-
-
-class MissingDependencyError(FxsummaryError, ImportError):
-    """An optional package is needed for this form of output and is not installed."""

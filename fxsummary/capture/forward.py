@@ -11,9 +11,9 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
-from fxsummary.capture.propagate import is_limit_of_meta
 from fxsummary.capture.state import preserved_globals
 from fxsummary.capture.twins import META, NoTwinError, Twins
+from fxsummary.capture.values import is_limit_of_meta
 from fxsummary.errors import ForwardError
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from fxsummary.capture.twins import dtype_name, materialize, spec_of
 from fxsummary.errors import InputError
-from fxsummary.spec import TensorSpec, leaves, map_structure
+from fxsummary.spec import TensorSpec, map_structure
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,6 @@ def _named_leaves(name: str, value: Any) -> Iterator[tuple[str, TensorSpec]]:
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _named_leaves(f"{name}_{key}", item)
-
-
-def has_tensor(inputs: Inputs) -> bool:
-    """Whether any tensor is among the inputs."""
-    return any(True for value in inputs.arguments.values() for _ in leaves(value))
 
 
 def describe(inputs: Inputs) -> str:

@@ -6,9 +6,6 @@ operation is met for the first time in the process.
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,22 +14,24 @@ import torch
 from torch import fx, nn
 from torch.utils.flop_counter import flop_registry
 
-from fxsummary.capture import autocast, memo, source
+from fxsummary.capture import autocast, memo
 from fxsummary.capture.rules import by_rule
 from fxsummary.capture.state import preserved_globals
 from fxsummary.capture.symbolic import AUTOCAST, SPEC, Trace
-from fxsummary.capture.twins import META, NoTwinError, Twins, materialize, spec_of
+from fxsummary.capture.twins import META, NoTwinError, Twins, spec_of
+from fxsummary.capture.values import (
+    TO_DEVICE,
+    UNKNOWN,
+    has_spec,
+    has_unknown,
+    is_limit_of_meta,
+    is_sparse,
+    map_values,
+    on_meta,
+    to_meta,
+)
 from fxsummary.formulas import FlopCount
-from fxsummary.spec import TensorSpec, map_structure
-
-
-class _Unknown:
-    def __repr__(self) -> str:
-        return "?"
-
-
-UNKNOWN = _Unknown()
-"""The value of a node that could not be computed."""
+from fxsummary.spec import TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +122,13 @@ class _Run:
             return Outcome(self._load(node.args[0]))
         args = self._load(node.args)
         kwargs = self._load(node.kwargs)
-        if _has_unknown(args) or _has_unknown(kwargs):
+        if has_unknown(args) or has_unknown(kwargs):
             return Outcome(UNKNOWN, None)
-        if _has_spec((args, kwargs), _is_sparse):
+        if has_spec((args, kwargs), is_sparse):
             return self._give_up(node, "sparse tensors have no counterpart on meta")
         if node.op != "call_module":
-            args, kwargs = _on_meta(node.target, args, kwargs)
-        if not _has_spec(args) and not _has_spec(kwargs) and node.op != "call_module":
+            args, kwargs = on_meta(node.target, args, kwargs)
+        if not has_spec(args) and not has_spec(kwargs) and node.op != "call_module":
             return self._compute(node, args, kwargs)
         casting = node.meta.get(AUTOCAST)
         if casting is not None:
@@ -214,14 +213,14 @@ class _Run:
             return self._give_up(node, str(error))
         count = FlopCount()
         try:
-            meta_args, meta_kwargs = _map(_to_meta, args), _map(_to_meta, kwargs)
+            meta_args, meta_kwargs = map_values(to_meta, args), map_values(to_meta, kwargs)
             with count:
                 value = function(*meta_args, **meta_kwargs)
         except Exception as error:  # torch's kernels raise of every kind
             if is_limit_of_meta(error):
                 return self._give_up(node, str(error).strip().partition("\n")[0])
             raise OperationError(node, args) from error
-        return Outcome(_map(self._to_spec, value), count.flops, tuple(dict.fromkeys(count.unknown)))
+        return Outcome(map_values(self._to_spec, value), count.flops, tuple(dict.fromkeys(count.unknown)))
 
     def _target(self, node: fx.Node) -> Any:
         return self._modules[str(node.target)] if node.op == "call_module" else node.target
@@ -242,7 +241,7 @@ class _Run:
 
 
 def _method(name: str) -> Callable[..., Any]:
-    if name in _TO_DEVICE:
+    if name in TO_DEVICE:
         return torch.Tensor.detach
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -251,72 +250,4 @@ def _method(name: str) -> Callable[..., Any]:
     return call
 
 
-def _map(function: Callable[[Any], Any], structure: Any) -> Any:
-    """`map_structure` that enters dataclasses too."""
-
-    def enter(value: Any) -> Any:
-        if not dataclasses.is_dataclass(value) or isinstance(value, (type, TensorSpec)):
-            return function(value)
-        mapped = copy.copy(value)
-        for each in dataclasses.fields(value):
-            object.__setattr__(mapped, each.name, _map(function, getattr(value, each.name)))
-        return mapped
-
-    return map_structure(enter, structure)
-
-
-def _to_meta(value: Any) -> Any:
-    return materialize(value) if type(value) is TensorSpec else value
-
-
-def _has_unknown(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any(_has_unknown(item) for item in value)
-    if isinstance(value, dict):
-        return any(_has_unknown(item) for item in value.values())
-    if type(value) is slice:
-        return _has_unknown((value.start, value.stop, value.step))
-    return value is UNKNOWN
-
-
-def _has_spec(value: Any, wanted: Callable[[TensorSpec], bool] = lambda spec: True) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any(_has_spec(item, wanted) for item in value)
-    if isinstance(value, dict):
-        return any(_has_spec(item, wanted) for item in value.values())
-    return type(value) is TensorSpec and wanted(value)
-
-
-def _is_sparse(spec: TensorSpec) -> bool:
-    return spec.stride is None
-
-
 _CHANGES_SHAPE = frozenset({"unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "resize_"})
-_TO_DEVICE = frozenset({"cpu", "cuda"})
-
-
-def _on_meta(target: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """Whatever device a call asks for, it gets meta."""
-    if kwargs.get("device") is not None:
-        kwargs = {**kwargs, "device": META}
-    if target == "to":
-        args = tuple([META if index and _is_device(arg) else arg for index, arg in enumerate(args)])
-    elif isinstance(target, str) and target in _TO_DEVICE:
-        args, kwargs = args[:1], {}
-    return args, kwargs
-
-
-def _is_device(value: Any) -> bool:
-    return isinstance(value, (torch.device, str))
-
-
-_LIMITS = re.compile(
-    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|Could not run 'aten::", re.IGNORECASE
-)
-
-
-def is_limit_of_meta(error: BaseException) -> bool:
-    """Whether an operation failed because its tensors hold no data, and not because of what they are."""
-    if _LIMITS.search(str(error)) or isinstance(error, RecursionError):
-        return True
-    return isinstance(error, NotImplementedError) and not source.raised_by_user(error)

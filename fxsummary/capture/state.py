@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 _CONTAINERS = (dict, OrderedDict, list, set, deque)
 
@@ -20,7 +21,7 @@ def preserved(model: nn.Module) -> Iterator[None]:
     """Restore, on the way out, the attributes of every module, and what `preserved_globals` restores.
 
     Attributes that forward assigns (and the lists and dicts that it fills) are put back; the values of
-    tensors are not the matter of this function: `fxsummary.capture.symbolic` refuses to change them.
+    tensors are not the matter of this function: `WriteGuard` refuses to change them.
     """
     modules = [(module, _snapshot(module)) for module in model.modules()]
     try:
@@ -95,3 +96,41 @@ def _restore_random(state: tuple[Any, ...]) -> None:
     random.setstate(python)
     if numpy_state is not None:
         sys.modules["numpy"].random.set_state(numpy_state)
+
+
+class WriteGuard(TorchDispatchMode):
+    """Refuses in-place writes to the model's own tensors: tracing runs what does not meet a Proxy for real."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._model = model
+        self._storages: set[int] | None = None
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func._schema.is_mutable:
+            for argument, value in zip(func._schema.arguments, args):  # noqa: B905 (defaults are left out)
+                if argument.alias_info is not None and argument.alias_info.is_write and self._owns(value):
+                    raise RuntimeError(f"forward writes into a tensor of the model ({func})")
+        return func(*args, **(kwargs or {}))
+
+    def _owns(self, value: Any) -> bool:
+        if self._storages is None:
+            self._storages = {
+                _storage(tensor)
+                for module in self._model.modules()
+                for values in (module._parameters, module._buffers, vars(module))
+                for tensor in values.values()
+                if isinstance(tensor, torch.Tensor)
+            }
+        return isinstance(value, torch.Tensor) and _storage(value) in self._storages
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError):
+        return id(tensor)

@@ -14,11 +14,10 @@ import torch
 from torch import fx, nn
 from torch.fx.proxy import Proxy
 from torch.nn.utils.parametrize import type_before_parametrizations
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from fxsummary.capture import autocast, source
 from fxsummary.capture.inputs import Inputs, forward_signature, required
-from fxsummary.capture.state import preserved
+from fxsummary.capture.state import WriteGuard, preserved
 from fxsummary.capture.twins import is_own_hook
 from fxsummary.spec import TensorSpec, map_structure
 
@@ -69,7 +68,7 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
     tracer = SymbolicTracer(inputs, leaf)
     with preserved(model):
         try:
-            with torch.no_grad(), _WriteGuard(model):
+            with torch.no_grad(), WriteGuard(model):
                 graph = tracer.trace(model)
         except Exception as error:  # whatever forward does with a Proxy
             where, function = source.of_traceback(error.__traceback__)
@@ -248,44 +247,6 @@ class SymbolicTracer(fx.Tracer):
 
 _ANY_TENSOR = object()
 _LITERALS = frozenset({int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis)})
-
-
-class _WriteGuard(TorchDispatchMode):
-    """Refuses in-place writes to the model's own tensors: tracing runs what does not meet a Proxy for real."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._model = model
-        self._storages: set[int] | None = None
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func._schema.is_mutable:
-            for argument, value in zip(func._schema.arguments, args):  # noqa: B905 (defaults are left out)
-                if argument.alias_info is not None and argument.alias_info.is_write and self._owns(value):
-                    raise RuntimeError(f"forward writes into a tensor of the model ({func})")
-        return func(*args, **(kwargs or {}))
-
-    def _owns(self, value: Any) -> bool:
-        if self._storages is None:
-            self._storages = {
-                _storage(tensor)
-                for module in self._model.modules()
-                for values in (module._parameters, module._buffers, vars(module))
-                for tensor in values.values()
-                if isinstance(tensor, torch.Tensor)
-            }
-        return isinstance(value, torch.Tensor) and _storage(value) in self._storages
-
-
-def _storage(tensor: torch.Tensor) -> int:
-    try:
-        return int(tensor.untyped_storage()._cdata)
-    except (RuntimeError, NotImplementedError):
-        return id(tensor)
 
 
 def _reason(error: BaseException, function: str) -> str:

@@ -1,0 +1,94 @@
+"""Values on their way through a graph: specs for tensors, literals, and what is not known."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from fxsummary.capture import source
+from fxsummary.capture.twins import META, materialize
+from fxsummary.spec import TensorSpec, map_structure
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "?"
+
+
+UNKNOWN = _Unknown()
+"""The value of a node that could not be computed."""
+
+
+def map_values(function: Callable[[Any], Any], structure: Any) -> Any:
+    """`map_structure` that enters dataclasses too."""
+
+    def enter(value: Any) -> Any:
+        if not dataclasses.is_dataclass(value) or isinstance(value, (type, TensorSpec)):
+            return function(value)
+        mapped = copy.copy(value)
+        for each in dataclasses.fields(value):
+            object.__setattr__(mapped, each.name, map_values(function, getattr(value, each.name)))
+        return mapped
+
+    return map_structure(enter, structure)
+
+
+def to_meta(value: Any) -> Any:
+    return materialize(value) if type(value) is TensorSpec else value
+
+
+def has_unknown(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return any(has_unknown(item) for item in value)
+    if isinstance(value, dict):
+        return any(has_unknown(item) for item in value.values())
+    if type(value) is slice:
+        return has_unknown((value.start, value.stop, value.step))
+    return value is UNKNOWN
+
+
+def has_spec(value: Any, wanted: Callable[[TensorSpec], bool] = lambda spec: True) -> bool:
+    if isinstance(value, (tuple, list)):
+        return any(has_spec(item, wanted) for item in value)
+    if isinstance(value, dict):
+        return any(has_spec(item, wanted) for item in value.values())
+    return type(value) is TensorSpec and wanted(value)
+
+
+def is_sparse(spec: TensorSpec) -> bool:
+    return spec.stride is None
+
+
+TO_DEVICE = frozenset({"cpu", "cuda"})
+
+
+def on_meta(target: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Whatever device a call asks for, it gets meta."""
+    if kwargs.get("device") is not None:
+        kwargs = {**kwargs, "device": META}
+    if target == "to":
+        args = tuple([META if index and _is_device(arg) else arg for index, arg in enumerate(args)])
+    elif isinstance(target, str) and target in TO_DEVICE:
+        args, kwargs = args[:1], {}
+    return args, kwargs
+
+
+def _is_device(value: Any) -> bool:
+    return isinstance(value, (torch.device, str))
+
+
+_LIMITS = re.compile(
+    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|Could not run 'aten::", re.IGNORECASE
+)
+
+
+def is_limit_of_meta(error: BaseException) -> bool:
+    """Whether an operation failed because its tensors hold no data, and not because of what they are."""
+    if _LIMITS.search(str(error)) or isinstance(error, RecursionError):
+        return True
+    return isinstance(error, NotImplementedError) and not source.raised_by_user(error)

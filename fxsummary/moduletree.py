@@ -1,0 +1,103 @@
+"""The module tree: every submodule with its own parameters and buffers, called or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+
+from fxsummary.capture import Capture, config
+from fxsummary.capture.symbolic import default_leaf
+from fxsummary.capture.twins import spec_of
+from fxsummary.modelgraph import ModuleInfo, ParameterInfo
+from fxsummary.spec import TensorSpec
+
+
+def class_name(module: nn.Module) -> str:
+    """The class name; of a parametrized module that which it had before."""
+    return type_before_parametrizations(module).__name__ if is_parametrized(module) else type(module).__name__
+
+
+def tensors_read(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
+    """First names of all parameters and buffers in a module."""
+    return tuple([tensors[id(tensor)] for tensor in (*module.parameters(), *module.buffers())])
+
+
+def tensor_names(model: nn.Module) -> dict[int, str]:
+    """The first name of each parameter and buffer, by identity."""
+    names: dict[int, str] = {}
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        names.setdefault(id(tensor), name)
+    return names
+
+
+def module_tree(
+    modules: Mapping[str, nn.Module], tensors: Mapping[int, str], capture: Capture, called: set[str]
+) -> dict[str, ModuleInfo]:
+    """The tree by path; a tensor with several names is held by the first, a later name is tied to it.
+
+    Args:
+        modules: every module by path, shared ones under each of theirs.
+        tensors: first name of each parameter and buffer by identity.
+        called: paths of the modules that the captured forward calls.
+    """
+    first: dict[int, str] = {}
+    seen: set[int] = set()
+    whole: set[str] = set()  # leaf modules that are called, and all that is in them
+    tree: dict[str, ModuleInfo] = {}
+    for path, module in modules.items():
+        prefix = f"{path}." if path else ""
+        known = first.setdefault(id(module), path)
+        if _parent(path) in whole or (path in called and default_leaf(module)):
+            whole.add(path)
+        tree[path] = ModuleInfo(
+            path=path,
+            type=class_name(module),
+            config=config.of_module(module),
+            children=tuple(f"{prefix}{name}" for name, child in module._modules.items() if child is not None),
+            parameters=() if known != path else tuple(_own_tensors(module, prefix, tensors, capture, seen)),
+            shared_with=known if known != path else None,
+            called=known in called or _parent(path) in whole,
+            training=module.training,
+        )
+    return tree
+
+
+def _parent(path: str) -> str | None:
+    return path.rpartition(".")[0] if path else None
+
+
+def _own_tensors(
+    module: nn.Module, prefix: str, tensors: Mapping[int, str], capture: Capture, seen: set[int]
+) -> Iterator[ParameterInfo]:
+    for values, buffer in ((module._parameters, False), (module._buffers, True)):
+        for name, tensor in values.items():
+            if tensor is not None:
+                first = tensors[id(tensor)]
+                yield ParameterInfo(
+                    name=prefix + name,
+                    spec=spec_or_none(tensor, capture.device),
+                    trainable=bool(tensor.requires_grad) and not buffer,
+                    buffer=buffer,
+                    tied_to=first if id(tensor) in seen else None,
+                )
+                seen.add(id(tensor))
+    if is_packed(module):
+        yield ParameterInfo(name=f"{prefix}packed weights", spec=None)
+
+
+def spec_or_none(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:
+    """The spec of a parameter or buffer; None for one that has no shape yet."""
+    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
+        return None
+    return spec_of(tensor, device)
+
+
+def is_packed(module: nn.Module) -> bool:
+    """Whether a module itself holds weights in a form whose size is not known, as quantized modules do."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return False
+    return any(isinstance(value, torch.ScriptObject) for value in vars(module).values())
