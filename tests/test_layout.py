@@ -131,6 +131,21 @@ def test_laws_hold_in_columns(graph: tuple[Box, list[Edge]]) -> None:
     check_edges(whole, edges, placed)
 
 
+def test_a_link_against_the_order_that_goes_down_after_all() -> None:
+    """g1 and n8 form a cycle; g0, given first, is not in it and ends up below g1."""
+    padding = Padding(26, 14, 8, 14)
+    leaves = {name: Box(name, 24, 22) for name in ("n0", "n7", "n8", "n9", "n11")}
+    groups = [
+        Box("g0", children=[leaves["n11"]], padding=padding),
+        Box("g1", children=[leaves["n7"], leaves["n9"]], padding=padding),
+    ]
+    root = Box("root", children=[*groups, leaves["n0"], leaves["n8"]])
+    edges = [Edge("n0", "n11"), Edge("n7", "n11"), Edge("n7", "n8"), Edge("n8", "n9")]
+    placed = layout(root, edges)
+    check_boxes(root, placed)
+    check_edges(root, edges, placed)
+
+
 def test_columns_are_cut() -> None:
     chain = [Box(f"c{i}", 100, 40) for i in range(60)]
     edges = [Edge(a.key, b.key) for a, b in pairwise(chain)]

@@ -18,6 +18,9 @@ def layered(nodes: list[Node], links: list[Link]) -> Level:
     forward = [i for i in range(len(links)) if i not in level.upwards]
     level.spine = _spine(nodes, links, order, forward)
     level.layer = _ranks(level, order, forward)
+    # A link against the order may still go down, once what is free was pulled down.
+    level.upwards = {i for i in level.upwards if level.layer[links[i].head] <= level.layer[links[i].tail]}
+    forward = [i for i in range(len(links)) if i not in level.upwards]
     level.layers = [[] for _ in range(max(level.layer, default=0) + 1)]
     for node, layer in enumerate(level.layer):
         level.layers[layer].append(node)

@@ -30,7 +30,7 @@ _PATTERNS = (
     ("embedding", r".*embedding(bag|_bag)?|one_hot"),
     ("activation", r"(relu6?|gelu|silu|swish|sigmoid|tanh|softmax[12]?d?|log_softmax|log_?sigmoid|log_?softmax|softmin|"
                    r"leaky_?relu|prelu|rrelu|elu|selu|celu|glu|mish|hard(swish|sigmoid|tanh|shrink)|soft(plus|shrink|sign)|"
-                   r"tanhshrink|threshold|gumbel_softmax)_?"),
+                   r"tanhshrink|threshold|gumbel_softmax|.*activation)_?"),
     ("reshape", r"(view|view_as|reshape|reshape_as|transpose|permute|flatten|unflatten|unsqueeze|squeeze|expand|"
                 r"expand_as|contiguous|split|split_with_sizes|tensor_split|chunk|getitem|to|type|type_as|float|half|"
                 r"bfloat16|double|long|int|bool|unbind|repeat|repeat_interleave|tile|t|swapaxes|swapdims|movedim|moveaxis|"

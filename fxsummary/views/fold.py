@@ -62,6 +62,7 @@ class _Folding:
         self.times: dict[str, int] = {}
         self.repeats: dict[Hashable, Repeat] = {}
         self._graph = graph
+        self._dataflow = graph.captured_by != "modules"
         self._operations: dict[int, tuple[str, ...]] = {}
         self._signatures: dict[int, int] = {}
         self._interned: dict[Hashable, int] = {}
@@ -134,7 +135,10 @@ class _Folding:
         """Where each outside value of a copy comes from: a place in the copy before it, or one node for all.
 
         None if the copy reads nothing of the one before, or reads outside values in another way than it.
+        Without dataflow there is nothing to compare: there, identical siblings are a run.
         """
+        if not self._dataflow:
+            return ()
         places = {key: place for place, key in enumerate(previous)}
         links: list[Hashable] = []
         for value, before in zip(self._read_outside(current), self._read_outside(previous), strict=False):
