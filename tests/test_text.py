@@ -16,6 +16,7 @@ from zoo import ZOO
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.views.fold import fold_repeats
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -269,3 +270,25 @@ def test_more_width_shows_more_and_never_cuts_short_names() -> None:
     assert "…" in graph.to_text(width=60)
     widths = [max(map(len, graph.to_text(width=width).split("\n"))) for width in (60, 80, 100, 140)]
     assert widths == sorted(widths)
+
+
+class _Untraceable(nn.Module):
+    """Three identical layers behind a branch on data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.ModuleDict({"fc": nn.Linear(4, 4), "act": nn.ReLU()}) for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = layer["act"](layer["fc"](x)) if x.sum() > 0 else x
+        return x
+
+
+def test_identical_siblings_of_a_module_tree_fold() -> None:
+    graph = fxsummary.graph(_Untraceable())
+    assert graph.captured_by == "modules"
+    rows = graph.to_text().splitlines()
+    assert sum("0…2 ModuleDict ×3 " in row for row in rows) == 1
+    assert sum("fc Linear 4→4" in row for row in rows) == 1
+    assert fold_repeats(graph).totals == graph.totals
