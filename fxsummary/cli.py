@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 DONE, FAILED = 0, 2
 
 _EPILOG = """\
-MODEL is package.module:factory or path/file.py:factory; the factory is a class or function that makes
-the model (with --arg name=value for its arguments), or a module. It is built on the meta device where
-that works, so that no weights are allocated, and put into eval mode.
+MODEL is package.module:factory or path/file.py:factory; the factory is a class
+or function that makes the model (with --arg name=value for its arguments), or a
+module. It is built on the meta device where that works, so that no weights are
+allocated, and put into eval mode.
 
 examples:
   fxsummary show timm:create_model --arg model_name=resnet50

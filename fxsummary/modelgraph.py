@@ -5,7 +5,7 @@ Everything in it is a plain frozen value: no tensor, no module, no weight. It pi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -152,6 +152,8 @@ class ModelGraph(nx.DiGraph):
         buffers, buffer_bytes: number and bytes of the buffers first read here.
         reads: names of all parameters and buffers that the operation reads, first read here or not.
         flops: FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown.
+        unknown_operators: names of the operators called whose FLOPs are not known.
+        packed: whether the module holds weights in a form whose size is not known.
         output_bytes: bytes of the tensors in `outputs`; None if unknown.
         source: ``file:line`` of the call in the user's code, "" where it is not known.
         multiplicity: how many identical operations this one stands for (1 unless repeats are folded).
@@ -248,58 +250,62 @@ class ModelGraph(nx.DiGraph):
 
 
 def _totals(graph: ModelGraph) -> Totals:
-    info = {
-        parameter.name: parameter
-        for module in graph.modules.values()
-        if module.shared_with is None
-        for parameter in module.parameters
-    }
-    parameters = trainable = unread = buffers = flops = 0
-    by_dtype: dict[str, int] = {}
-    buffer_bytes = 0
-    unknown_flops: list[str] = []
-    unknown_parameters: list[str] = []
-    known_flops = False
+    sums = _Sums()
     for key, data in graph.nodes(data=True):
-        times = data.get("multiplicity", 1)
-        if data["parameters"] is None:
-            unknown_parameters.append(data["target"])
-        parameters += times * (data["parameters"] or 0)
-        trainable += times * (data["trainable_parameters"] or 0)
-        buffers += times * data["buffers"]
-        buffer_bytes += times * data["buffer_bytes"]
-        for dtype, numel in data["parameter_dtypes"]:
-            by_dtype[dtype] = by_dtype.get(dtype, 0) + times * numel * itemsize(dtype)
-        if data["flops"] is None:
-            unknown_flops.append(key)
-        else:
-            flops += times * data["flops"]
-            known_flops = known_flops or data["flops"] > 0
-    for parameter in _unread(info.values()):
-        if parameter.spec is None:
-            unknown_parameters.append(parameter.name)
-            continue
-        if parameter.buffer:
-            buffers += 1
-            buffer_bytes += parameter.spec.nbytes
-            continue
-        unread += parameter.spec.numel
-        parameters += parameter.spec.numel
-        trainable += parameter.spec.numel if parameter.trainable else 0
-        by_dtype[parameter.spec.dtype] = by_dtype.get(parameter.spec.dtype, 0) + parameter.spec.nbytes
+        sums.add_operation(key, data)
+    for module in graph.modules.values():
+        for parameter in module.parameters:
+            if parameter.tied_to is None and not parameter.read:
+                sums.add_unread(parameter)
+    nothing_known = graph.captured_by == "modules" or (sums.unknown_flops and not sums.flops)
     return Totals(
-        parameters=parameters,
-        trainable_parameters=trainable,
-        unread_parameters=unread,
-        parameter_bytes=sum(by_dtype.values()),
-        buffers=buffers,
-        buffer_bytes=buffer_bytes,
-        bytes_by_dtype=dict(sorted(by_dtype.items())),
-        flops=None if graph.captured_by == "modules" or (unknown_flops and not known_flops) else flops,
-        unknown_flops=tuple(unknown_flops),
-        unknown_parameters=tuple(unknown_parameters),
+        parameters=sums.parameters,
+        trainable_parameters=sums.trainable,
+        unread_parameters=sums.unread,
+        parameter_bytes=sum(sums.bytes_by_dtype.values()),
+        buffers=sums.buffers,
+        buffer_bytes=sums.buffer_bytes,
+        bytes_by_dtype=dict(sorted(sums.bytes_by_dtype.items())),
+        flops=None if nothing_known else sums.flops,
+        unknown_flops=tuple(sums.unknown_flops),
+        unknown_parameters=tuple(sums.unknown_parameters),
     )
 
 
-def _unread(parameters: Iterable[ParameterInfo]) -> Iterable[ParameterInfo]:
-    return (p for p in parameters if p.tied_to is None and not p.read)
+class _Sums:
+    """`Totals` while they are added up."""
+
+    def __init__(self) -> None:
+        self.parameters = self.trainable = self.unread = self.buffers = self.buffer_bytes = self.flops = 0
+        self.bytes_by_dtype: dict[str, int] = {}
+        self.unknown_flops: list[str] = []
+        self.unknown_parameters: list[str] = []
+
+    def add_operation(self, key: str, data: Mapping[str, Any]) -> None:
+        times = data["multiplicity"]
+        if data["parameters"] is None:
+            self.unknown_parameters.append(data["target"])
+        if data["flops"] is None:
+            self.unknown_flops.append(key)
+        self.parameters += times * (data["parameters"] or 0)
+        self.trainable += times * (data["trainable_parameters"] or 0)
+        self.buffers += times * data["buffers"]
+        self.buffer_bytes += times * data["buffer_bytes"]
+        self.flops += times * (data["flops"] or 0)
+        for dtype, numel in data["parameter_dtypes"]:
+            self._add_bytes(dtype, times * numel * itemsize(dtype))
+
+    def add_unread(self, tensor: ParameterInfo) -> None:
+        if tensor.spec is None:
+            self.unknown_parameters.append(tensor.name)
+        elif tensor.buffer:
+            self.buffers += 1
+            self.buffer_bytes += tensor.spec.nbytes
+        else:
+            self.unread += tensor.spec.numel
+            self.parameters += tensor.spec.numel
+            self.trainable += tensor.spec.numel if tensor.trainable else 0
+            self._add_bytes(tensor.spec.dtype, tensor.spec.nbytes)
+
+    def _add_bytes(self, dtype: str, nbytes: int) -> None:
+        self.bytes_by_dtype[dtype] = self.bytes_by_dtype.get(dtype, 0) + nbytes
