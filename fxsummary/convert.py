@@ -55,7 +55,7 @@ def _add_operations(
             stack = stacks[id(raw_stack)] = _module_stack(raw_stack)
             called.update(call.path for call in stack)
         outcome = outcomes.get(node, unknown)
-        outputs = None if outcome.value is UNKNOWN else plain(outcome.value)
+        outputs = plain(outcome.value)
         first = next(leaves(outputs), None)
         template, inputs = _arguments(node)
         module = modules[str(node.target)] if node.op == "call_module" else None
@@ -180,7 +180,7 @@ def _arguments(node: fx.Node) -> tuple[str, list[fx.Node]]:
             inner = ", ".join(map(text, value))
             return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
         if isinstance(value, dict):
-            return "{" + ", ".join(f"{key!r}: {text(item)}" for key, item in value.items()) + "}"
+            return "{" + ", ".join(f"{_repr(key)}: {text(item)}" for key, item in value.items()) + "}"
         if isinstance(value, slice):
             return f"slice({text(value.start)}, {text(value.stop)}, {text(value.step)})"
         return _repr(value)
@@ -247,7 +247,9 @@ def _reads(node: fx.Node, module: nn.Module | None, capture: Capture, tensors: M
 
 
 def plain(value: Any) -> Any:
-    """A value as tuples, lists, dicts, specs, numbers and strings only."""
+    """A value as tuples, lists, dicts, specs, numbers and strings only; None for what is not known."""
+    if value is UNKNOWN:
+        return None
     if value is None or isinstance(value, (bool, int, float, str, TensorSpec)):
         return value
     if isinstance(value, list):
@@ -264,16 +266,4 @@ def plain(value: Any) -> Any:
 
 
 def _output_spec(capture: Capture) -> Any:
-    if capture.propagation is None:
-        return None
-    return _known(capture.propagation.output)
-
-
-def _known(value: Any) -> Any:
-    if value is UNKNOWN:
-        return None
-    if isinstance(value, dict):
-        return {key: _known(item) for key, item in value.items()}
-    if type(value) in (tuple, list):
-        return type(value)(_known(item) for item in value)
-    return plain(value)
+    return None if capture.propagation is None else plain(capture.propagation.output)

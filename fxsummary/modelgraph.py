@@ -6,123 +6,20 @@ Everything in it is a plain frozen value: no tensor, no module, no weight. It pi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
 from fxsummary import files
+from fxsummary.records import ModuleCall, ModuleInfo, ParameterInfo, Totals, add_up
 from fxsummary.registry import EXPORTERS, exporter_for
-from fxsummary.spec import TensorSpec, itemsize
+from fxsummary.spec import TensorSpec
 
 if TYPE_CHECKING:
     import graphviz
 
-
-class ModuleCall(NamedTuple):
-    """One entry of a module stack: the module that was running, and which call of it."""
-
-    path: str
-    """Dotted name as in ``named_modules()``."""
-    type: str
-    """Class name."""
-    call: int = 0
-    """0 for the first call of this module, 1 for the second, ..."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterInfo:
-    """A parameter or buffer as it is registered under one name.
-
-    Attributes:
-        name: dotted name as in ``named_parameters()`` or ``named_buffers()``.
-        spec: shape, dtype, stride, device; None where its size is not known (packed weights).
-        trainable: ``requires_grad``; False for buffers.
-        buffer: True for a buffer.
-        tied_to: the first name of the same tensor, if this is a later one.
-        read: whether the captured forward reads it, under whatever name.
-    """
-
-    name: str
-    spec: TensorSpec | None
-    trainable: bool = False
-    buffer: bool = False
-    tied_to: str | None = None
-    read: bool = True
-
-    @property
-    def numel(self) -> int | None:
-        """Number of elements; None where not known."""
-        return None if self.spec is None else self.spec.numel
-
-    @property
-    def nbytes(self) -> int | None:
-        """Bytes of the elements; None where not known."""
-        return None if self.spec is None else self.spec.nbytes
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleInfo:
-    """A module of the model, called or not.
-
-    Attributes:
-        path: dotted name, "" for the model itself.
-        type: class name.
-        config: its settings in short, such as ``3→16, 3×3, s1, p1``.
-        children: paths of the direct submodules, in order; a shared one appears under each parent.
-        parameters: own parameters and buffers, not those of submodules.
-        shared_with: the first path of the same module object, if this is a later one.
-        called: whether the captured forward calls it.
-        training: its training flag.
-    """
-
-    path: str
-    type: str
-    config: str = ""
-    children: tuple[str, ...] = ()
-    parameters: tuple[ParameterInfo, ...] = ()
-    shared_with: str | None = None
-    called: bool = True
-    training: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over a model. Counts that cannot be stood behind are listed, and make the sum a lower bound.
-
-    Attributes:
-        parameters: elements of all distinct parameters: tied and shared ones once, read or not.
-        trainable_parameters: those with ``requires_grad``; `frozen_parameters` are the rest.
-        unread_parameters: those that the captured forward never reads.
-        parameter_bytes, buffer_bytes: bytes of distinct parameters and buffers.
-        bytes_by_dtype: parameter bytes by dtype name.
-        flops: floating-point operations of the matrix-product family, 2 per multiply-accumulate;
-            None where nothing is known, as without inputs.
-        unknown_flops: names of the operations whose FLOPs are not known; if any, `flops` is a lower bound.
-        unknown_parameters: names of the weights whose size is not known; if any, `parameters` is a lower bound.
-    """
-
-    parameters: int = 0
-    trainable_parameters: int = 0
-    unread_parameters: int = 0
-    parameter_bytes: int = 0
-    buffers: int = 0
-    buffer_bytes: int = 0
-    bytes_by_dtype: Mapping[str, int] = field(default_factory=dict)
-    flops: int | None = 0
-    unknown_flops: tuple[str, ...] = ()
-    unknown_parameters: tuple[str, ...] = ()
-
-    @property
-    def frozen_parameters(self) -> int:
-        """Parameters that are not trained."""
-        return self.parameters - self.trainable_parameters
-
-    @property
-    def macs(self) -> int | None:
-        """Multiply-accumulates: half of the FLOPs."""
-        return None if self.flops is None else self.flops // 2
+__all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Totals"]
 
 
 class ModelGraph(nx.DiGraph):
@@ -209,7 +106,7 @@ class ModelGraph(nx.DiGraph):
     @property
     def totals(self) -> Totals:
         """Sums over the operations present, times their multiplicity, and the parameters that none reads."""
-        return _totals(self)
+        return add_up(self)
 
     def to_text(self, **options: Any) -> str:
         """The summary as text; see `fxsummary.exporters.text.to_text` for the options."""
@@ -247,65 +144,3 @@ class ModelGraph(nx.DiGraph):
 
     def __repr__(self) -> str:
         return f"<ModelGraph {self.name}: {len(self)} operations, captured by {self.captured_by!r}>"
-
-
-def _totals(graph: ModelGraph) -> Totals:
-    sums = _Sums()
-    for key, data in graph.nodes(data=True):
-        sums.add_operation(key, data)
-    for module in graph.modules.values():
-        for parameter in module.parameters:
-            if parameter.tied_to is None and not parameter.read:
-                sums.add_unread(parameter)
-    nothing_known = graph.captured_by == "modules" or (sums.unknown_flops and not sums.flops)
-    return Totals(
-        parameters=sums.parameters,
-        trainable_parameters=sums.trainable,
-        unread_parameters=sums.unread,
-        parameter_bytes=sum(sums.bytes_by_dtype.values()),
-        buffers=sums.buffers,
-        buffer_bytes=sums.buffer_bytes,
-        bytes_by_dtype=dict(sorted(sums.bytes_by_dtype.items())),
-        flops=None if nothing_known else sums.flops,
-        unknown_flops=tuple(sums.unknown_flops),
-        unknown_parameters=tuple(sums.unknown_parameters),
-    )
-
-
-class _Sums:
-    """`Totals` while they are added up."""
-
-    def __init__(self) -> None:
-        self.parameters = self.trainable = self.unread = self.buffers = self.buffer_bytes = self.flops = 0
-        self.bytes_by_dtype: dict[str, int] = {}
-        self.unknown_flops: list[str] = []
-        self.unknown_parameters: list[str] = []
-
-    def add_operation(self, key: str, data: Mapping[str, Any]) -> None:
-        times = data["multiplicity"]
-        if data["parameters"] is None:
-            self.unknown_parameters.append(data["target"])
-        if data["flops"] is None:
-            self.unknown_flops.append(key)
-        self.parameters += times * (data["parameters"] or 0)
-        self.trainable += times * (data["trainable_parameters"] or 0)
-        self.buffers += times * data["buffers"]
-        self.buffer_bytes += times * data["buffer_bytes"]
-        self.flops += times * (data["flops"] or 0)
-        for dtype, numel in data["parameter_dtypes"]:
-            self._add_bytes(dtype, times * numel * itemsize(dtype))
-
-    def add_unread(self, tensor: ParameterInfo) -> None:
-        if tensor.spec is None:
-            self.unknown_parameters.append(tensor.name)
-        elif tensor.buffer:
-            self.buffers += 1
-            self.buffer_bytes += tensor.spec.nbytes
-        else:
-            self.unread += tensor.spec.numel
-            self.parameters += tensor.spec.numel
-            self.trainable += tensor.spec.numel if tensor.trainable else 0
-            self._add_bytes(tensor.spec.dtype, tensor.spec.nbytes)
-
-    def _add_bytes(self, dtype: str, nbytes: int) -> None:
-        self.bytes_by_dtype[dtype] = self.bytes_by_dtype.get(dtype, 0) + nbytes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fxsummary.errors import DuplicateNameError, UnknownNameError
 
@@ -61,29 +61,6 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __len__(self) -> int:
         return len(self._filled())
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """A node attribute as exporters show it.
-
-    Attributes:
-        name: the key in the node's attribute dict.
-        title: column heading.
-        format: turns a value into text; None (unknown) never reaches it, it is shown as ``?``.
-        total: ``"sum"`` if the values of operations add up to the value of their module.
-        default: shown in the text table without being asked for.
-    """
-
-    name: str
-    title: str
-    format: Callable[[object], str]
-    total: Literal["sum", "none"] = "none"
-    default: bool = False
-
-
-ATTRIBUTES: Registry[Attribute] = Registry("attribute")
-"""Every attribute that a pass computes and an exporter may show."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from torch import fx, nn
 from fxsummary.capture import exported, forward, inference, propagate, symbolic
 from fxsummary.capture.inputs import Inputs, bind, describe, from_shapes, model_device
 from fxsummary.capture.symbolic import Leaf, Trace, TraceStoppedError
+from fxsummary.capture.twins import NoTwinError
 from fxsummary.errors import InputError
 
 _lock = RLock()
@@ -163,7 +164,7 @@ class _Capturing:
     def _stopped(self, stopped: TraceStoppedError, inputs: Inputs | None) -> Capture:
         model = self._result.model
         if inputs is not None:
-            with suppress(forward.NoTwinError):
+            with suppress(NoTwinError):
                 forward.run(model, inputs)
         where = f" at {stopped.source}" if stopped.source else ""
         return self._modules(f"symbolic tracing stopped{where}: {stopped.reason}")
@@ -177,8 +178,8 @@ class _Capturing:
 
     def _materialize(self, inputs: Inputs) -> None:
         try:
-            self._result.model, _ = forward.run(self._result.model, inputs)
-        except forward.NoTwinError as error:
+            self._result.model = forward.run(self._result.model, inputs)
+        except NoTwinError as error:
             self._result.notes.append(f"lazy modules could not be materialized: {error}")
 
     def _guessed_dtypes(self) -> list[str]:

@@ -12,7 +12,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
 from fxsummary.capture.state import preserved_globals
-from fxsummary.capture.twins import META, NoTwinError, Twins
+from fxsummary.capture.twins import META, Twins
 from fxsummary.capture.values import is_limit_of_meta
 from fxsummary.errors import ForwardError
 
@@ -23,12 +23,13 @@ def has_lazy(model: nn.Module) -> bool:
     return any(isinstance(tensor, (UninitializedParameter, UninitializedBuffer)) for tensor in tensors)
 
 
-def run(model: nn.Module, inputs: Inputs) -> tuple[nn.Module, bool]:
-    """Run forward on a meta twin of the model; the model itself is left as it is.
+def run(model: nn.Module, inputs: Inputs) -> nn.Module:
+    """Run forward on a meta twin of the model, as far as it gets without values of tensors.
+
+    The model itself is left as it is.
 
     Returns:
-        The twin (its lazy modules are materialized), and whether forward ended: it does not
-        where it needs values of tensors, which meta has not.
+        The twin; the lazy modules that ran are materialized in it.
 
     Raises:
         ForwardError: forward raised.
@@ -39,13 +40,12 @@ def run(model: nn.Module, inputs: Inputs) -> tuple[nn.Module, bool]:
         with preserved_globals(), torch.no_grad(), torch.device(META):
             inputs.on_meta(twin, forward_signature(twin))
     except Exception as error:  # forward is the user's code
-        if is_limit_of_meta(error):
-            return twin, False
-        raise forward_error(twin, inputs, error) from error
-    return twin, True
+        if not is_limit_of_meta(error):
+            raise _forward_error(twin, inputs, error) from error
+    return twin
 
 
-def forward_error(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
+def _forward_error(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
     """The error to raise for an exception that left the forward of ``model``."""
     path, kind = _innermost_module(model, error.__traceback__)
     where, _ = source.of_traceback(error.__traceback__)
@@ -69,6 +69,3 @@ def _innermost_module(model: nn.Module, traceback: TracebackType | None) -> tupl
             found = (path, type(owner).__name__)
         traceback = traceback.tb_next
     return found
-
-
-__all__ = ["NoTwinError", "forward_error", "has_lazy", "run"]

@@ -110,6 +110,8 @@ class _Run:
     def step(self, node: fx.Node) -> None:
         outcome = self._outcome(node)
         self._values[node] = outcome.value
+        if node.op == "call_method" and node.target in _CHANGES_SHAPE and isinstance(node.args[0], fx.Node):
+            self._values[node.args[0]] = outcome.value
         self.result.outcomes[node] = outcome
 
     def _outcome(self, node: fx.Node) -> Outcome:
@@ -155,8 +157,6 @@ class _Run:
             outcome = self._compute(node, args, kwargs)
             if outcome.value is not UNKNOWN:
                 memo.put(key, outcome)
-        if node.op == "call_method" and node.target in _CHANGES_SHAPE and isinstance(node.args[0], fx.Node):
-            self._values[node.args[0]] = outcome.value
         return outcome  # type: ignore[no-any-return]
 
     def _load(self, argument: Any) -> Any:

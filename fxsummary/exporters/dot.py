@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fxsummary.drawing.style import LIGHT
 from fxsummary.format import clean, count, relative_path, run_name, short, shorten
 from fxsummary.format import shape as shape_text
 from fxsummary.modelgraph import ModelGraph
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 MAX_LABEL = 60
 MANY = 4
 """A value read by this many sibling blocks is drawn in each of them."""
-
-FILL = {
-    "convolution": "#e8f1fd", "linear": "#ecebfd", "attention": "#fdeaf4", "norm": "#fdf3dc",
-    "activation": "#e7f6ec", "pool": "#e0f5f7", "embedding": "#f3e9fb", "recurrent": "#fdeaf4",
-    "arithmetic": "#eef1f5", "reshape": "#f5f6f8", "input": "#26313f", "output": "#26313f",
-    "parameter": "#ffffff", "other": "#f1efec",
-}  # fmt: skip
 
 
 def to_dot(graph: ModelGraph, **options: Any) -> str:
@@ -53,9 +47,9 @@ def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") 
         name=quoted(graph.name or "model"),
         graph_attr={"rankdir": direction, "fontname": "Helvetica", "label": quoted(title(graph), 200), "labelloc": "t"},
         node_attr={
-            "shape": "box", "style": "rounded,filled", "fontname": "Helvetica", "fontsize": "11", "color": "#cbd5e1",
+            "shape": "box", "style": "rounded,filled", "fontname": "Helvetica", "fontsize": "11", "color": LIGHT.border,
         },
-        edge_attr={"color": "#5a6b80", "arrowsize": "0.7"},
+        edge_attr={"color": LIGHT.edge, "arrowsize": "0.7"},
     )  # fmt: skip
     writer = _Writer(shown)
     writer.place(block_tree(shown))
@@ -183,10 +177,10 @@ def _node_attributes(graph: ModelGraph, key: str, *, clone: bool) -> dict[str, s
     costs = [f"{count(data['parameters'])} params"] if data["parameters"] or data["parameters"] is None else []
     costs += [f"{short(data['flops'])} FLOPs"] if data["flops"] or data["flops"] is None else []
     lines += [" · ".join(costs)] if costs else []
-    dark = data["kind"] in ("input", "output")
+    terminal = data["kind"] in ("input", "output")
     return {
         "label": "\\n".join(quoted(line) for line in lines),
-        "fillcolor": FILL[data["kind"]],
-        "fontcolor": "#ffffff" if dark else "#16202c",
+        "fillcolor": LIGHT.kinds["terminal" if terminal else data["kind"]][0],
+        "fontcolor": LIGHT.terminal_text if terminal else LIGHT.text,
         "tooltip": quoted(f"{key} {data['source']}"),
     }

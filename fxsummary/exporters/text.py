@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from fxsummary.exporters import listings
 from fxsummary.exporters.listings import COLUMNS, Costs, shape_cell
@@ -169,12 +169,11 @@ def _totals(graph: ModelGraph, shown: ModelGraph, width: int, folded: str) -> li
         *(("Note", note) for note in graph.notes if not note.startswith("input inferred")),
         *([("×N", folded)] if folded else []),
     ]
-    lines = [(name, wrap(text, width - 11, "")) for name, text in entries]
-    return [f"{name if first else '':<11}{line}" for name, wrapped in lines for first, line in _marked(wrapped)]
-
-
-def _marked(lines: list[str]) -> Iterable[tuple[bool, str]]:
-    return ((index == 0, line) for index, line in enumerate(lines))
+    return [
+        f"{name if number == 0 else '':<11}{line}"
+        for name, text in entries
+        for number, line in enumerate(wrap(text, width - 11, ""))
+    ]
 
 
 def _flops_line(totals: Totals) -> str:

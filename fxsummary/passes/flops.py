@@ -5,11 +5,7 @@
 
 from __future__ import annotations
 
-from fxsummary.format import short
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.registry import ATTRIBUTES, Attribute
-
-ATTRIBUTES.register("flops", Attribute("flops", "FLOPs", lambda n: short(int(str(n))), total="sum", default=True))
 
 _FREE = frozenset({"norm", "activation", "pool", "embedding", "arithmetic", "reshape", "input", "output", "parameter"})
 """Kinds outside the matrix-product family: they cost nothing by the convention, whatever their shape."""

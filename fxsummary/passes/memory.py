@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from fxsummary.format import size
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.registry import ATTRIBUTES, Attribute
 from fxsummary.spec import leaves
-
-ATTRIBUTES.register("output_bytes", Attribute("output_bytes", "Output bytes", lambda n: size(int(str(n))), total="sum"))
 
 
 def annotate(graph: ModelGraph) -> None:

@@ -10,11 +10,6 @@ from dataclasses import replace
 
 from fxsummary.format import count
 from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
-from fxsummary.registry import ATTRIBUTES, Attribute
-
-ATTRIBUTES.register(
-    "parameters", Attribute("parameters", "Parameters", lambda n: count(int(str(n))), total="sum", default=True)
-)
 
 
 def annotate(graph: ModelGraph) -> None:
@@ -25,7 +20,6 @@ def annotate(graph: ModelGraph) -> None:
         fresh = [tensors[name] for name in dict.fromkeys(data["reads"]) if name not in read and name in tensors]
         read.update(tensor.name for tensor in fresh)
         data.update(_counts(fresh, unknown=data["packed"]))
-    read.update(f"{data['target']}" for _, data in graph.nodes(data=True) if data["packed"])
     modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
     graph.graph["modules"] = modules
     graph.graph["notes"] = (*graph.notes, *_notes(modules, dataflow=graph.captured_by != "modules"))
