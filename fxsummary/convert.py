@@ -11,7 +11,7 @@ from torch import fx, nn
 from torch.fx.node import _get_qualified_name
 
 from fxsummary.capture import Capture, config
-from fxsummary.capture.propagate import Outcome
+from fxsummary.capture.operations import Outcome
 from fxsummary.capture.symbolic import SOURCE, STACK, Trace, default_leaf
 from fxsummary.capture.values import UNKNOWN
 from fxsummary.modelgraph import ModelGraph, ModuleCall

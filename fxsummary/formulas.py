@@ -195,7 +195,7 @@ class FlopCount(TorchDispatchMode):
 
 
 def _is_composite(func: Any) -> bool:
-    if not isinstance(func, torch._ops.OpOverload):
+    if not isinstance(func, torch._ops.OpOverload) or func.namespace == "prim":
         return False
     return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))
 

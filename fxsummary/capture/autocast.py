@@ -1,51 +1,48 @@
-"""Dtypes inside ``torch.autocast``: kernels on meta do not know of it, so its effect is applied to specs.
+"""Dtypes inside ``torch.autocast``: kernels on meta do not know of it, so operations run on fake tensors there.
 
-Matrix products and convolutions run in the autocast dtype; other operations follow the dtype of their
-inputs, and where they refuse a mixture, run in float32. The lists that autocast keeps beyond that (such as
-softmax in float32 on CUDA) are not followed.
+A fake tensor claims to be on the real device, so that torch's own lists of what to cast apply to it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
-from torch import nn
 
-from fxsummary.capture.twins import dtype_name
-from fxsummary.spec import TensorSpec, map_structure
+from fxsummary.capture.twins import META, dtype_name
 
-_FUNCTIONS = frozenset(
-    {
-        "linear", "matmul", "__matmul__", "bmm", "mm", "addmm", "addbmm", "baddbmm", "einsum",
-        "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-        "scaled_dot_product_attention",
-    }
-)  # fmt: skip
-_MODULES = (nn.modules.conv._ConvNd, nn.Linear, nn.MultiheadAttention)
+Casting = tuple[str, str]
+"""The device type and dtype that autocast is using."""
 
 
-def active() -> str | None:
-    """Name of the dtype that autocast is using now; None where it is off."""
-    for device in ("cpu", "cuda"):
-        if torch.is_autocast_enabled(device):
-            return dtype_name(torch.get_autocast_dtype(device))
+def active(device: str) -> Casting | None:
+    """What autocast does now to tensors on this device; None where it is off.
+
+    On ``meta``, which may stand for any device, the first for which autocast is on counts.
+    """
+    kind = torch.device(device).type
+    for each in ("cpu", "cuda") if kind == "meta" else (kind,):
+        if torch.is_autocast_enabled(each):
+            return each, dtype_name(torch.get_autocast_dtype(each))
     return None
 
 
-def is_cast(target: Any) -> bool:
-    """Whether a leaf module, function or method runs in the autocast dtype."""
-    if isinstance(target, nn.Module):
-        return isinstance(target, _MODULES)
-    return (target if isinstance(target, str) else getattr(target, "__name__", "")) in _FUNCTIONS
+def enter(casting: Casting | None) -> AbstractContextManager[object]:
+    """The state of autocast as it was when an operation was met."""
+    if casting is None:
+        return nullcontext()
+    device, dtype = casting
+    return torch.autocast(device, dtype=getattr(torch, dtype), cache_enabled=False)
 
 
-def cast(structure: Any, dtype: str) -> Any:
-    """The structure with floating-point specs of this dtype."""
+@contextmanager
+def fake_tensors(casting: Casting | None) -> Iterator[torch.device]:
+    """The device to make tensors on; inside autocast they are fake tensors on its device, else on meta."""
+    if casting is None:
+        yield META
+        return
+    from torch._subclasses.fake_tensor import FakeTensorMode
 
-    def convert(value: Any) -> Any:
-        is_float = type(value) is TensorSpec and getattr(torch, value.dtype).is_floating_point
-        return replace(value, dtype=dtype) if is_float else value
-
-    return map_structure(convert, structure)
+    with FakeTensorMode():
+        yield torch.device(casting[0])

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from threading import Lock
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType
 from typing import Any
 
 import torch
@@ -49,7 +49,10 @@ def clear() -> None:
 
 
 _PLAIN = (str, type(None), torch.dtype, torch.device, torch.memory_format, torch.layout, type(Ellipsis))
-_BY_IDENTITY = (type, FunctionType, BuiltinFunctionType)
+_BY_IDENTITY = (
+    type, FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType,
+    torch._ops.OpOverload, torch._ops.OpOverloadPacket,
+)  # fmt: skip
 _NUMBERS = (bool, int, float, complex)
 
 

@@ -1,52 +1,20 @@
-"""Specs and FLOPs of every node of an FX graph: a ShapeProp on meta twins, with a memo.
-
-Values on the way are specs and literals, never tensors; a tensor (on meta) is made only where an
-operation is met for the first time in the process.
-"""
+"""Specs and FLOPs of every node of an FX graph: a ShapeProp on specs, with a memo."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.utils.flop_counter import flop_registry
 
-from fxsummary.capture import autocast, memo
-from fxsummary.capture.rules import by_rule
+from fxsummary.capture.operations import NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.state import preserved_globals
 from fxsummary.capture.symbolic import AUTOCAST, SPEC, Trace
-from fxsummary.capture.twins import META, NoTwinError, Twins, spec_of
-from fxsummary.capture.values import (
-    TO_DEVICE,
-    UNKNOWN,
-    has_spec,
-    has_unknown,
-    is_limit_of_meta,
-    is_sparse,
-    map_values,
-    on_meta,
-    to_meta,
-)
-from fxsummary.formulas import FlopCount
+from fxsummary.capture.twins import META, NoTwinError, spec_of
+from fxsummary.capture.values import UNKNOWN, has_unknown
 from fxsummary.spec import TensorSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one operation yields.
-
-    Attributes:
-        value: its result, `TensorSpec` for tensors; `UNKNOWN` where it could not be computed.
-        flops: FLOPs of the matrix-product family; None where they could not be counted.
-        unknown: operators called whose FLOPs are not known.
-    """
-
-    value: Any
-    flops: int | None = 0
-    unknown: tuple[str, ...] = ()
 
 
 @dataclass
@@ -89,7 +57,7 @@ def propagate(
         OperationError: an operation refuses its inputs.
     """
     run = _Run(model, trace, device, inputs or {})
-    with preserved_globals(), torch.inference_mode(), torch.device(META):
+    with preserved_globals(), torch.no_grad(), torch.device(META):
         for node in trace.graph.nodes:
             run.step(node)
     return run.result
@@ -100,12 +68,10 @@ class _Run:
         self.result = Propagation()
         self._model = model
         self._constants = trace.constants
-        self._device = device
         self._inputs = inputs
         self._values: dict[fx.Node, Any] = {}
         self._modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
-        self._signatures: dict[str, Any] = {}
-        self._twins = Twins()
+        self._operations = Operations(device)
 
     def step(self, node: fx.Node) -> None:
         outcome = self._outcome(node)
@@ -126,38 +92,14 @@ class _Run:
         kwargs = self._load(node.kwargs)
         if has_unknown(args) or has_unknown(kwargs):
             return Outcome(UNKNOWN, None)
-        if has_spec((args, kwargs), is_sparse):
-            return self._give_up(node, "sparse tensors have no counterpart on meta")
-        if node.op != "call_module":
-            args, kwargs = on_meta(node.target, args, kwargs)
-        if not has_spec(args) and not has_spec(kwargs) and node.op != "call_module":
-            return self._compute(node, args, kwargs)
-        casting = node.meta.get(AUTOCAST)
-        if casting is not None:
-            return self._under_autocast(node, args, kwargs, casting)
-        return self._known(node, args, kwargs)
-
-    def _under_autocast(self, node: fx.Node, args: Any, kwargs: Any, dtype: str) -> Outcome:
-        if autocast.is_cast(self._target(node)):
-            outcome = self._known(node, autocast.cast(args, "float32"), autocast.cast(kwargs, "float32"))
-            return replace(outcome, value=autocast.cast(outcome.value, dtype))
+        target = self._modules[str(node.target)] if node.op == "call_module" else node.target
         try:
-            return self._known(node, args, kwargs)
-        except OperationError:
-            return self._known(node, autocast.cast(args, "float32"), autocast.cast(kwargs, "float32"))
-
-    def _known(self, node: fx.Node, args: Any, kwargs: Any) -> Outcome:
-        """The outcome from the memo, or computed."""
-        try:
-            key = self._target_key(node), self._device, len(flop_registry), memo.key_of(args), memo.key_of(kwargs)
-        except (memo.NoKeyError, TypeError):
-            return self._compute(node, args, kwargs)
-        outcome = memo.get(key)
-        if outcome is None:
-            outcome = self._compute(node, args, kwargs)
-            if outcome.value is not UNKNOWN:
-                memo.put(key, outcome)
-        return outcome  # type: ignore[no-any-return]
+            return self._operations.run(target, args, kwargs, node.meta.get(AUTOCAST))
+        except NoDataError as error:
+            self.result.stopped.append((node, str(error)))
+            return Outcome(UNKNOWN, None)
+        except RefusedError as error:
+            raise OperationError(node, args) from error.__cause__
 
     def _load(self, argument: Any) -> Any:
         kind = type(argument)
@@ -182,72 +124,9 @@ class _Run:
         if not isinstance(value, torch.Tensor):
             return value
         try:
-            return spec_of(self._twins.tensor(value), self._device)
+            return spec_of(self._operations.twins.tensor(value), self._operations.device)
         except NoTwinError:
             return UNKNOWN
-
-    def _target_key(self, node: fx.Node) -> Any:
-        if node.op == "call_method":
-            return "method", node.target
-        if node.op == "call_function":
-            return memo.key_of(node.target)
-        target = str(node.target)
-        key = self._signatures.get(target)
-        if key is None:
-            try:
-                key = memo.module_signature(self._modules[target])
-            except memo.NoKeyError as error:
-                key = error
-            self._signatures[target] = key
-        if isinstance(key, memo.NoKeyError):
-            raise key
-        return key
-
-    def _compute(self, node: fx.Node, args: Any, kwargs: Any) -> Outcome:
-        known = by_rule(self._target(node), args, kwargs)
-        if known is not None:
-            return Outcome(known)
-        try:
-            function = self._function(node)
-        except NoTwinError as error:
-            return self._give_up(node, str(error))
-        count = FlopCount()
-        try:
-            meta_args, meta_kwargs = map_values(to_meta, args), map_values(to_meta, kwargs)
-            with count:
-                value = function(*meta_args, **meta_kwargs)
-        except Exception as error:  # torch's kernels raise of every kind
-            if is_limit_of_meta(error):
-                return self._give_up(node, str(error).strip().partition("\n")[0])
-            raise OperationError(node, args) from error
-        return Outcome(map_values(self._to_spec, value), count.flops, tuple(dict.fromkeys(count.unknown)))
-
-    def _target(self, node: fx.Node) -> Any:
-        return self._modules[str(node.target)] if node.op == "call_module" else node.target
-
-    def _function(self, node: fx.Node) -> Callable[..., Any]:
-        if node.op == "call_function":
-            return node.target  # type: ignore[return-value]
-        if node.op == "call_method":
-            return _method(str(node.target))
-        return self._twins.module(self._modules[str(node.target)])
-
-    def _give_up(self, node: fx.Node, reason: str) -> Outcome:
-        self.result.stopped.append((node, reason))
-        return Outcome(UNKNOWN, None)
-
-    def _to_spec(self, value: Any) -> Any:
-        return spec_of(value, self._device) if isinstance(value, torch.Tensor) else value
-
-
-def _method(name: str) -> Callable[..., Any]:
-    if name in TO_DEVICE:
-        return torch.Tensor.detach
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self, name)(*args, **kwargs)
-
-    return call
 
 
 _CHANGES_SHAPE = frozenset({"unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "resize_"})

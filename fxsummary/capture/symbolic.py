@@ -16,13 +16,13 @@ from torch.fx.proxy import Proxy
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import autocast, source
-from fxsummary.capture.inputs import Inputs, forward_signature, required
+from fxsummary.capture.inputs import Inputs, forward_signature, model_device, required
 from fxsummary.capture.state import WriteGuard, preserved
 from fxsummary.capture.twins import is_own_hook
 from fxsummary.spec import TensorSpec, map_structure
 
 STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummary_spec", "fxsummary_autocast"
-"""Keys in ``node.meta``: module stack, ``file:line``, the spec of a placeholder, and the autocast dtype."""
+"""Keys in ``node.meta``: module stack, ``file:line``, the spec of a placeholder, and the state of autocast."""
 
 Leaf = Callable[[nn.Module, str], bool]
 
@@ -65,7 +65,7 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
         return _one_operation(model, inputs)
     if inputs is not None:
         _check_arguments(inputs)
-    tracer = SymbolicTracer(inputs, leaf)
+    tracer = SymbolicTracer(inputs, leaf, model_device(model))
     with preserved(model):
         try:
             with torch.no_grad(), WriteGuard(model):
@@ -79,7 +79,7 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
 
 def _one_operation(model: nn.Module, inputs: Inputs | None) -> Trace:
     """The graph of a model that is itself a leaf, such as an ``nn.LSTM``."""
-    tracer = SymbolicTracer(inputs, None)
+    tracer = SymbolicTracer(inputs, None, model_device(model))
     tracer.root = model
     tracer.graph = fx.Graph()
     args, kwargs = tracer.placeholders()
@@ -122,13 +122,14 @@ class SymbolicTracer(fx.Tracer):
     but become nodes, as parameters do; hooks are not run.
     """
 
-    def __init__(self, inputs: Inputs | None, leaf: Leaf | None) -> None:
+    def __init__(self, inputs: Inputs | None, leaf: Leaf | None, device: str) -> None:
         super().__init__()
         self.skipped_hooks: list[str] = []
         self._inputs = inputs
         self._leaf = leaf
         self._stack_now: collections.OrderedDict[str, Any] | None = None
         self._names: dict[int, str] | None = None
+        self._device = device
         self._outermost = sys._getframe(1)
         self._thread = threading.get_ident()
 
@@ -176,7 +177,7 @@ class SymbolicTracer(fx.Tracer):
             self._stack_now = collections.OrderedDict(self.module_stack)
         node.meta[STACK] = self._stack_now
         node.meta[SOURCE] = source.caller(self._outermost)
-        node.meta[AUTOCAST] = autocast.active()
+        node.meta[AUTOCAST] = autocast.active(self._device)
         return node
 
     def create_arg(self, a: Any) -> Any:

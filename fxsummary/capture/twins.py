@@ -34,18 +34,23 @@ def spec_of(tensor: torch.Tensor, device: str | None = None) -> TensorSpec:
     return TensorSpec(tuple(tensor.shape), dtype_name(tensor.dtype), stride, device or str(tensor.device))
 
 
-def materialize(spec: TensorSpec) -> torch.Tensor:
-    """A meta tensor of this spec."""
+def materialize(spec: TensorSpec, device: torch.device = META) -> torch.Tensor:
+    """A tensor of this spec, on meta."""
     dtype = getattr(torch, spec.dtype)
     if spec.stride is None:
-        return torch.empty(spec.shape, dtype=dtype, device=META)
-    return torch.empty_strided(spec.shape, spec.stride, dtype=dtype, device=META)
+        return torch.empty(spec.shape, dtype=dtype, device=device)
+    return torch.empty_strided(spec.shape, spec.stride, dtype=dtype, device=device)
 
 
 class Twins:
-    """Makes twins on the ``meta`` device; one twin per tensor and per module, so that ties stay ties."""
+    """Makes twins on the ``meta`` device; one twin per tensor and per module, so that ties stay ties.
 
-    def __init__(self) -> None:
+    Args:
+        device: another device than ``meta``, for fake tensors.
+    """
+
+    def __init__(self, device: torch.device = META) -> None:
+        self.device = device
         self._twins: dict[int, Any] = {}
         self._originals: list[Any] = []
 
@@ -53,9 +58,16 @@ class Twins:
         """The meta twin of a tensor, parameter or buffer: same shape, stride, dtype, ``requires_grad``."""
         twin = self._twins.get(id(tensor))
         if twin is None:
-            twin = self._remember(tensor, _meta_tensor(tensor))
+            twin = self._remember(tensor, self._new_tensor(tensor))
         assert isinstance(twin, torch.Tensor)
         return twin
+
+    def of_spec(self, spec: TensorSpec) -> torch.Tensor:
+        """A new tensor of this spec."""
+        return materialize(spec, self.device)
+
+    def _new_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
+        return _empty_like(tensor, self.device)
 
     def module(self, module: nn.Module) -> nn.Module:
         """A copy of a module tree on meta; whatever its forward does to it stays in the copy.
@@ -138,15 +150,15 @@ def own_hooks(hooks: dict[int, Any]) -> dict[int, Any]:
     return kept
 
 
-def _meta_tensor(tensor: torch.Tensor) -> torch.Tensor:
+def _empty_like(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
-        options: dict[str, Any] = {"requires_grad": tensor.requires_grad, "device": META, "dtype": tensor.dtype}
+        options: dict[str, Any] = {"requires_grad": tensor.requires_grad, "device": device, "dtype": tensor.dtype}
         return type(tensor)(**options)
     try:
         if tensor.layout is torch.strided:
-            twin = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device=META)
+            twin = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device=device)
         else:
-            twin = torch.empty(tensor.size(), dtype=tensor.dtype, device=META)
+            twin = torch.empty(tensor.size(), dtype=tensor.dtype, device=device)
     except (RuntimeError, NotImplementedError) as error:
         raise NoTwinError(f"a {tensor.layout} tensor of {tensor.dtype} has no counterpart on meta") from error
     if isinstance(tensor, nn.Parameter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -42,6 +42,41 @@ def to_meta(value: Any) -> Any:
     return materialize(value) if type(value) is TensorSpec else value
 
 
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors in nested tuples, lists, dicts, slices and dataclasses, in order."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif type(value) is slice:
+        yield from tensors_in((value.start, value.stop, value.step))
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for each in dataclasses.fields(value):
+            yield from tensors_in(getattr(value, each.name, None))
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a result is made of tensors, literals, tuples, lists and dicts only, so that specs can stand for it."""
+    kind = type(value)
+    if isinstance(value, torch.Tensor):
+        return True
+    if isinstance(value, tuple):
+        is_known = kind is tuple or hasattr(value, "_fields") or kind.__module__ == "torch.return_types"
+        return kind is torch.Size or (is_known and all(map(is_plain, value)))
+    if kind is list:
+        return all(map(is_plain, value))
+    if kind is dict:
+        return all(map(is_plain, value.values()))
+    return isinstance(value, _LITERALS)
+
+
+_LITERALS = (bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
+
+
 def has_unknown(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return any(has_unknown(item) for item in value)
@@ -67,12 +102,14 @@ def is_sparse(spec: TensorSpec) -> bool:
 TO_DEVICE = frozenset({"cpu", "cuda"})
 
 
-def on_meta(target: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """Whatever device a call asks for, it gets meta."""
+def on_meta(target: Any, args: Any, kwargs: Any, device: torch.device = META) -> tuple[Any, Any]:
+    """Whatever device a call asks for, it gets meta (or ``device``), and what needs another is left out."""
     if kwargs.get("device") is not None:
-        kwargs = {**kwargs, "device": META}
+        kwargs = {**kwargs, "device": device}
+    if "generator" in kwargs or "pin_memory" in kwargs:
+        kwargs = {name: value for name, value in kwargs.items() if name not in ("generator", "pin_memory")}
     if target == "to":
-        args = tuple([META if index and _is_device(arg) else arg for index, arg in enumerate(args)])
+        args = tuple([device if index and _is_device(arg) else arg for index, arg in enumerate(args)])
     elif isinstance(target, str) and target in TO_DEVICE:
         args, kwargs = args[:1], {}
     return args, kwargs
