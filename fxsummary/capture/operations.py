@@ -1,0 +1,297 @@
+"""The outcome of one operation on specs: from the memo, by a rule, or by running it once on meta.
+
+Symbolic propagation and recording ask here. Arguments are specs and literals, never tensors; a tensor (on
+meta) is made only where an operation is met for the first time in the process.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from fxsummary.capture import autocast, memo
+from fxsummary.capture.rules import by_rule
+from fxsummary.capture.twins import META, NoTwinError, Twins, spec_of
+from fxsummary.capture.values import (
+    TO_DEVICE,
+    has_spec,
+    is_limit_of_meta,
+    is_plain,
+    is_sparse,
+    map_values,
+    on_meta,
+    tensors_in,
+)
+from fxsummary.formulas import FlopCount
+from fxsummary.spec import TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An output that shares memory with an input.
+
+    Attributes:
+        index: position of that input among the tensors of the arguments.
+        offset: elements between the two; None where the output is the input itself.
+    """
+
+    index: int
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one operation yields.
+
+    Attributes:
+        value: its result, `TensorSpec` for tensors; `UNKNOWN` where it could not be computed.
+        flops: FLOPs of the matrix-product family; None where they could not be counted.
+        unknown: operators called whose FLOPs are not known.
+        aliases: for each tensor of `value` the input whose memory it shares; () if none does.
+        writes: positions, among the tensors of the arguments, of those written in place.
+        assumed: whether it rests on values that were assumed.
+    """
+
+    value: Any
+    flops: int | None = 0
+    unknown: tuple[str, ...] = ()
+    aliases: tuple[Alias | None, ...] = ()
+    writes: tuple[int, ...] = ()
+    assumed: bool = False
+
+
+class RefusedError(Exception):
+    """An operation refuses its arguments; ``__cause__`` is torch's exception."""
+
+
+class NoDataError(Exception):
+    """An operation cannot tell its outcome without the values of its tensors."""
+
+
+class Operations:
+    """Runs operations for one model.
+
+    Args:
+        device: the device that tensors claim to be on.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.twins = Twins()
+        self._signatures: dict[int, Any] = {}
+
+    def run(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None) -> Outcome:
+        """The outcome of calling ``target``: a leaf module, a function, or a method by name.
+
+        Args:
+            args, kwargs: specs for tensors, and literals.
+            casting: the state of autocast, see `autocast.active`.
+
+        Raises:
+            RefusedError: the arguments do not fit.
+            NoDataError: it depends on values.
+        """
+        return self.run_raw(target, args, kwargs, casting)[0]
+
+    def run_raw(
+        self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None
+    ) -> tuple[Outcome, Any]:
+        """As `run`, with the result itself where it is of a kind that specs cannot stand for, else None."""
+        if has_spec((args, kwargs), is_sparse):
+            raise NoDataError("sparse tensors have no counterpart on meta")
+        try:
+            key = (
+                self._target_key(target), self.device, casting, len(flop_registry),
+                memo.key_of(args), memo.key_of(kwargs),
+            )  # fmt: skip
+        except (memo.NoKeyError, TypeError):
+            return self._compute(target, args, kwargs, casting)
+        outcome = memo.get(key)
+        if outcome is not None:
+            return outcome, None
+        outcome, raw = self._compute(target, args, kwargs, casting)
+        if raw is None:
+            memo.put(key, outcome)
+        return outcome, raw
+
+    def _target_key(self, target: Any) -> Any:
+        if isinstance(target, str):
+            return "method", target
+        if not isinstance(target, nn.Module):
+            return memo.key_of(target)
+        state = id(target), target.training
+        key = self._signatures.get(state)  # type: ignore[call-overload]
+        if key is None:
+            try:
+                key = memo.module_signature(target)
+            except memo.NoKeyError as error:
+                key = error
+            self._signatures[state] = key  # type: ignore[index]
+        if isinstance(key, memo.NoKeyError):
+            raise key
+        return key
+
+    def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any) -> tuple[Outcome, Any]:
+        known = None if casting else by_rule(target, args, kwargs)
+        if known is not None:
+            return _of_rule(target, known), None
+        with autocast.fake_tensors(casting) as device:
+            twins = Twins(device) if casting else self.twins
+            return self._observe(target, args, kwargs, twins, casting, device)
+
+    def _observe(
+        self, target: Any, args: Any, kwargs: Any, twins: Twins, casting: Any, device: torch.device
+    ) -> tuple[Outcome, Any]:
+        tensors: list[torch.Tensor] = []
+
+        def make(value: Any) -> Any:
+            if type(value) is not TensorSpec:
+                return value
+            tensors.append(twins.of_spec(value))
+            return tensors[-1]
+
+        try:
+            with torch.no_grad(), torch.device(device), autocast.enter(casting):
+                function, mode = _function(target, twins)
+                args, kwargs = map_values(make, args), map_values(make, kwargs)
+                args, kwargs = on_meta(target, args, kwargs, device)
+                count = _Observed(tensors)
+                with mode, count:
+                    value = function(*args, **kwargs)
+        except NoTwinError as error:
+            raise NoDataError(str(error)) from error
+        except Exception as error:  # torch's kernels raise of every kind
+            if is_limit_of_meta(error):
+                raise NoDataError(str(error).strip().partition("\n")[0]) from error
+            raise RefusedError(str(error)) from error
+        outcome = Outcome(
+            map_values(self._to_spec, value),
+            count.flops,
+            tuple(dict.fromkeys(count.unknown)),
+            _aliases(value, tensors),
+            tuple(sorted(count.written)),
+        )
+        return outcome, None if is_plain(value) else value
+
+    def _to_spec(self, value: Any) -> Any:
+        return spec_of(value, self.device) if isinstance(value, torch.Tensor) else value
+
+
+def _of_rule(target: Any, spec: TensorSpec) -> Outcome:
+    if target is operator.iadd or getattr(target, "inplace", False) is True:
+        return Outcome(spec, aliases=(Alias(0),), writes=(0,))
+    if isinstance(target, nn.Identity) or (isinstance(target, nn.Dropout) and not target.training):
+        return Outcome(spec, aliases=(Alias(0),))
+    return Outcome(spec)
+
+
+def _function(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
+    """What to call, and the mode to call it under."""
+    if isinstance(target, str):
+        return _method(target), nullcontext()
+    if isinstance(target, torch.jit.ScriptModule):
+        return target, OnMeta(twins)
+    if isinstance(target, nn.Module):
+        return twins.module(target), nullcontext()
+    return target, nullcontext()
+
+
+def _method(name: str) -> Callable[..., Any]:
+    if name in TO_DEVICE:
+        return torch.Tensor.detach
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self, name)(*args, **kwargs)
+
+    return call
+
+
+def _aliases(value: Any, tensors: list[torch.Tensor]) -> tuple[Alias | None, ...]:
+    found = tuple(_alias(output, tensors) for output in tensors_in(value))
+    return found if any(found) else ()
+
+
+def _alias(output: torch.Tensor, tensors: list[torch.Tensor]) -> Alias | None:
+    for index, tensor in enumerate(tensors):
+        if output is tensor:
+            return Alias(index)
+    storage = storage_of(output)
+    for index, tensor in enumerate(tensors):
+        if storage == storage_of(tensor) and output.dtype == tensor.dtype:
+            return Alias(index, int(output.storage_offset()) - int(tensor.storage_offset()))
+    return None
+
+
+def storage_of(tensor: torch.Tensor) -> int:
+    """A number that tensors share if they share memory."""
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError):
+        return id(tensor)
+
+
+class _Observed(FlopCount):
+    """`FlopCount` that also sees which of the arguments are written in place."""
+
+    def __init__(self, tensors: list[torch.Tensor]) -> None:
+        super().__init__()
+        self.written: set[int] = set()
+        self._tensors = tensors
+        self._storages: list[int] | None = None
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        schema = getattr(func, "_schema", None)
+        if schema is not None and getattr(schema, "is_mutable", False):
+            for argument, value in zip(schema.arguments, args):  # noqa: B905 (defaults are left out)
+                if argument.alias_info is not None and argument.alias_info.is_write:
+                    self._note(value)
+            for name, value in (kwargs or {}).items():
+                if name == "out":
+                    self._note(value)
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def _note(self, value: Any) -> None:
+        if self._storages is None:
+            self._storages = [storage_of(tensor) for tensor in self._tensors]
+        for tensor in tensors_in(value):
+            storage = storage_of(tensor)
+            self.written.update(index for index, other in enumerate(self._storages) if other == storage)
+
+
+class OnMeta(TorchDispatchMode):
+    """Lets code that holds real tensors, such as a ScriptModule, run on meta: they become their twins.
+
+    Attributes:
+        replaced: the real tensors met, in order.
+    """
+
+    def __init__(self, twins: Twins) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.replaced: list[torch.Tensor] = []
+        self._twins = twins
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        args, kwargs = map_values(self._twin, (args, kwargs or {}))
+        if "device" in kwargs or any(argument.name == "device" for argument in func._schema.arguments):
+            kwargs["device"] = META
+        return func(*args, **kwargs)
+
+    def _twin(self, value: Any) -> Any:
+        if isinstance(value, torch.device):
+            return META
+        if not isinstance(value, torch.Tensor) or value.is_meta:
+            return value
+        self.replaced.append(value)
+        return self._twins.tensor(value)
