@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from fxsummary.capture import exported, forward, inference, propagate, symbolic
+from fxsummary.capture import forward, graphmodule, inference, propagate, symbolic
 from fxsummary.capture.inputs import Inputs, bind, describe, from_shapes, model_device
 from fxsummary.capture.symbolic import Leaf, Trace, TraceStoppedError
 from fxsummary.capture.twins import NoTwinError
@@ -106,7 +106,7 @@ class _Capturing:
         model = self._result.model
         if isinstance(model, fx.GraphModule):
             self._result.captured_by = "exported"
-            self._result.trace = exported.from_graph_module(model, inputs)
+            self._result.trace = graphmodule.from_graph_module(model, inputs)
             return
         self._result.trace = symbolic.trace(model, inputs, self._leaf)
         skipped = self._result.trace.skipped_hooks
