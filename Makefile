@@ -3,14 +3,16 @@
 # make lint    ruff, mypy --strict, import-linter
 # make pictures  render the pictures that README.md and docs/ show
 # make bench   compare speed with the peers, print ratios, write JSON
+# make zoo     compare with the truth on real models of many libraries, print what holds, write JSON
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 # timm and torchvision are installed without their dependencies: they would pull another torch.
 MODELS := --no-deps timm torchvision
+ZOO := $(MODELS) segmentation_models_pytorch
 
-.PHONY: demo test lint bench pictures clean
+.PHONY: demo test lint bench zoo pictures clean
 
 demo: .venv/core
 	$(BIN)/python docs/examples/cnn.py
@@ -26,6 +28,9 @@ lint: .venv/lint
 
 bench: .venv/bench
 	$(BIN)/python benchmarks/peers.py
+
+zoo: .venv/zoo
+	$(BIN)/python -m benchmarks.zoo --no-inputs
 
 pictures: .venv/core
 	mkdir -p docs/pictures
@@ -52,4 +57,9 @@ clean:
 .venv/bench: .venv/core
 	$(PIP) -e '.[bench,models]'
 	$(PIP) $(MODELS)
+	touch $@
+
+.venv/zoo: .venv/core
+	$(PIP) -e '.[models,zoo]'
+	$(PIP) $(ZOO)
 	touch $@

@@ -1,0 +1,88 @@
+"""Worker processes that may crash or hang without taking anything else down."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+SECONDS = 120.0
+"""How long one task may take."""
+
+Task = tuple[str, tuple[Any, ...]]
+"""A name to report under, and the arguments of the function."""
+
+
+def run(
+    function: Callable[..., Any], tasks: Sequence[Task], jobs: int, seconds: float = SECONDS
+) -> Iterator[tuple[str, Any, str]]:
+    """Call a module-level function in worker processes; yields name, result and error ("" if none) as they come."""
+    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[str, Any, str]] = queue.SimpleQueue()
+    for task in tasks:
+        waiting.put(task)
+    for _ in range(min(jobs, len(tasks))):
+        threading.Thread(target=_feed, args=(function, waiting, done, seconds), daemon=True).start()
+    for _ in tasks:
+        yield done.get()
+
+
+def _feed(function: Callable[..., Any], waiting: Any, done: Any, seconds: float) -> None:
+    worker = _Worker(function)
+    while True:
+        try:
+            name, arguments = waiting.get_nowait()
+        except queue.Empty:
+            break
+        result, error, alive = worker.call(arguments, seconds)
+        done.put((name, result, error))
+        if not alive:
+            worker = _Worker(function)
+    worker.stop()
+
+
+class _Worker:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, there = context.Pipe()
+        self._process = context.Process(target=_work, args=(function, there), daemon=True)
+        self._process.start()
+        there.close()
+
+    def call(self, arguments: tuple[Any, ...], seconds: float) -> tuple[Any, str, bool]:
+        """Result, error, and whether the process can go on."""
+        try:
+            self._pipe.send(arguments)
+            if not self._pipe.poll(seconds):
+                self.stop()
+                return None, f"no answer within {seconds:.0f} s", False
+            return *self._pipe.recv(), True
+        except (EOFError, OSError):
+            self._process.join(10)
+            return None, f"the process died, exit code {self._process.exitcode}", False
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.join()
+
+
+def _work(function: Callable[..., Any], pipe: Connection) -> None:
+    while True:
+        arguments = pipe.recv()
+        try:
+            answer = function(*arguments), ""
+        except Exception as error:
+            answer = None, summary(error)
+        pipe.send(answer)
+
+
+def summary(error: BaseException) -> str:
+    """An exception in one line, with the place that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {'/'.join(frames[-1].filename.split('/')[-3:])}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}{where}"

@@ -1,0 +1,70 @@
+"""Replay: the captured torch.fx graph, run on real data, must give what forward gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.utils import _pytree as pytree
+
+from benchmarks.zoo.entry import Example
+from benchmarks.zoo.outputs import tensors
+
+
+class _Interpreter(fx.Interpreter):
+    """Runs a graph on a model, with constants that the model does not have."""
+
+    def __init__(self, model: nn.Module, graph: fx.Graph, constants: Mapping[str, torch.Tensor]) -> None:
+        super().__init__(model, graph=graph)
+        self._constants = constants
+
+    def fetch_attr(self, target: str) -> Any:
+        return self._constants[target] if target in self._constants else super().fetch_attr(target)
+
+
+def replay(model: nn.Module, trace: Any, example: Example) -> Any:
+    """Run the graph of a trace with the model's own weights; placeholders are the flattened input tensors."""
+    leaves = pytree.tree_leaves((example.args, dict(example.kwargs)))
+    inputs = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    wanted = sum(node.op == "placeholder" for node in trace.graph.nodes)
+    if wanted != len(inputs):
+        raise ValueError(f"{wanted} placeholders for {len(inputs)} input tensors")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return _Interpreter(model, trace.graph, getattr(trace, "constants", {})).run(*inputs)
+
+
+def forward(model: nn.Module, example: Example) -> Any:
+    """The real forward, with the same seed."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return model(*example.args, **example.kwargs)
+
+
+def difference(replayed: Any, real: Any) -> str:
+    """Where two outputs differ, "" where all tensors are close; those inside objects may be left out."""
+    mine = [tensor for tensor, _ in tensors(replayed)]
+    everything = [tensor for tensor, _ in tensors(real)]
+    outside = [tensor for tensor, inside in tensors(real) if not inside]
+    expected = everything if len(mine) == len(everything) else outside
+    if len(mine) != len(expected):
+        return f"{len(mine)} output tensors, not {len(expected)}"
+    for position, (found, wanted) in enumerate(zip(mine, expected, strict=True)):
+        reason = _difference(found, wanted)
+        if reason:
+            return f"output {position} {reason}"
+    return ""
+
+
+def _difference(found: torch.Tensor, wanted: torch.Tensor) -> str:
+    if found.shape != wanted.shape or found.dtype != wanted.dtype:
+        return f"is {tuple(found.shape)} {found.dtype}, not {tuple(wanted.shape)} {wanted.dtype}"
+    if found.is_sparse or wanted.is_sparse:
+        found, wanted = found.to_dense(), wanted.to_dense()
+    if found.is_meta:
+        return "is on meta"
+    if torch.allclose(found, wanted, rtol=1e-3, atol=1e-5, equal_nan=True):
+        return ""
+    return f"differs by {(found.double() - wanted.double()).abs().max().item():.3g}" if found.numel() else ""
