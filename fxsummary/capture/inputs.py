@@ -22,10 +22,12 @@ class Inputs:
     Attributes:
         arguments: parameter name of forward -> value; a ``*args`` parameter has a tuple, ``**kwargs`` a dict.
         inferred: whether they were guessed.
+        values: data of some of the tensors, by their name in `placeholder_names`, where forward goes by values.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     inferred: bool = False
+    values: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     def call(self, function: Any, signature: inspect.Signature, leaf: Any) -> Any:
         """Call ``function`` with these arguments, each spec replaced by ``leaf(spec)``."""
