@@ -23,11 +23,13 @@ class Inputs:
         arguments: parameter name of forward -> value; a ``*args`` parameter has a tuple, ``**kwargs`` a dict.
         inferred: whether they were guessed.
         values: data of some of the tensors, by their name in `placeholder_names`, where forward goes by values.
+        given: the arguments with the tensors themselves, where they were given.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     inferred: bool = False
     values: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    given: Mapping[str, Any] | None = None
 
     def call(self, function: Any, signature: inspect.Signature, leaf: Any) -> Any:
         """Call ``function`` with these arguments, each spec replaced by ``leaf(spec)``."""
@@ -62,7 +64,8 @@ def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> In
             f"forward of {type(model).__name__} takes {_describe(signature)}, but the inputs given are "
             f"{', '.join(given)}: {error}. Pass the inputs of forward after the model, those by name in kwargs=."
         ) from error
-    return Inputs({name: map_structure(_to_spec, value) for name, value in bound.arguments.items()})
+    specs = {name: map_structure(_to_spec, value) for name, value in bound.arguments.items()}
+    return Inputs(specs, given=dict(bound.arguments))
 
 
 def from_shapes(model: nn.Module, shapes: Any, dtypes: Any, guess_dtypes: Sequence[str]) -> Inputs:

@@ -185,6 +185,33 @@ class Operations:
         return spec_of(value, self.device) if isinstance(value, torch.Tensor) else value
 
 
+def observe_real(
+    function: Callable[..., Any], args: Any, kwargs: Any, tensors: list[torch.Tensor], device: str
+) -> tuple[Outcome, Any]:
+    """Run a function on real tensors: its outcome, and its result.
+
+    Args:
+        tensors: those among the arguments, in order.
+        device: the device that they claim to be on.
+    """
+    call = _method(function) if isinstance(function, str) else function
+    count = _Observed(tensors)
+    with torch.no_grad(), count:
+        result = call(*args, **kwargs)
+
+    def to_spec(value: Any) -> Any:
+        return spec_of(value, device) if isinstance(value, torch.Tensor) else value
+
+    outcome = Outcome(
+        map_values(to_spec, result),
+        count.flops,
+        tuple(dict.fromkeys(count.unknown)),
+        _aliases(result, tensors),
+        tuple(sorted(count.written)),
+    )
+    return outcome, result
+
+
 def _of_rule(target: Any, spec: TensorSpec) -> Outcome:
     if target is operator.iadd or getattr(target, "inplace", False) is True:
         return Outcome(spec, aliases=(Alias(0),), writes=(0,))

@@ -24,6 +24,9 @@ from fxsummary.spec import TensorSpec, map_structure
 STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummary_spec", "fxsummary_autocast"
 """Keys in ``node.meta``: module stack, ``file:line``, the spec of a placeholder, and the state of autocast."""
 
+AFTER = "fxsummary_after"
+"""Key in ``node.meta``: nodes that wrote in place, through an alias, what this one reads."""
+
 Leaf = Callable[[nn.Module, str], bool]
 
 

@@ -74,6 +74,30 @@ def is_plain(value: Any) -> bool:
     return isinstance(value, _LITERALS)
 
 
+MAX_DEPTH = 8
+
+
+def structure_of(result: Any, depth: int = 0) -> Any:
+    """What forward returned as tuples, lists, dicts, tensors and literals; of other objects what holds tensors."""
+    if result is None or isinstance(result, (torch.Tensor, *_LITERALS)):
+        return result
+    if depth > MAX_DEPTH:
+        return f"<{type(result).__name__}>"
+    if isinstance(result, Mapping):
+        return {str(key): structure_of(item, depth + 1) for key, item in result.items()}
+    if isinstance(result, list):
+        return [structure_of(item, depth + 1) for item in result]
+    if isinstance(result, tuple):
+        return tuple([structure_of(item, depth + 1) for item in result])
+    if dataclasses.is_dataclass(result) and not isinstance(result, type):
+        named = {each.name: getattr(result, each.name, None) for each in dataclasses.fields(result)}
+        return {name: structure_of(item, depth + 1) for name, item in named.items()}
+    if hasattr(result, "__dict__") and not isinstance(result, (type, torch.nn.Module)) and not callable(result):
+        items = {name: structure_of(item, depth + 1) for name, item in vars(result).items()}
+        return {name: item for name, item in items.items() if any(True for _ in tensors_in(item))}
+    return f"<{type(result).__name__}>"
+
+
 _LITERALS = (bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 

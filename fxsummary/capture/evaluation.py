@@ -1,0 +1,267 @@
+"""Values on demand: the part of a recorded graph that yields a value, run for real.
+
+Values come from the example inputs where they have data and from the model's own weights; where they have
+none (on meta), or where the part costs more than `MAX_FLOPS`, values are assumed, and whatever rests on
+them is marked so.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from fxsummary.capture.operations import Outcome
+from fxsummary.capture.twins import Twins
+from fxsummary.spec import TensorSpec, leaves
+
+MAX_FLOPS = 500 * 10**9
+"""A part of the graph that costs more than this is not computed."""
+
+MAX_BYTES = 4 * 2**30
+"""Nor is one whose tensors take more than this."""
+
+
+class NoValueError(Exception):
+    """A value cannot be had."""
+
+
+@dataclass
+class Writes:
+    """Who reads and writes which memory, in the order of the graph."""
+
+    writers: dict[int, list[fx.Node]] = field(default_factory=dict)
+    storages: dict[fx.Node, set[int]] = field(default_factory=dict)
+    order: dict[fx.Node, int] = field(default_factory=dict)
+
+
+class Evaluator:
+    """Computes values of nodes, each at most once.
+
+    Args:
+        outcomes: specs and FLOPs of the nodes so far; grows with the recording.
+        given: the input tensors by placeholder node; those without data may be missing.
+        constants: tensors by get_attr target.
+        writes: who writes what; grows with the recording.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        outcomes: Mapping[fx.Node, Outcome],
+        given: Mapping[fx.Node, torch.Tensor],
+        constants: Mapping[str, torch.Tensor],
+        writes: Writes,
+    ) -> None:
+        self._model = model
+        self._outcomes = outcomes
+        self._given = given
+        self._constants = constants
+        self._writes = writes
+        self._copies = _Copies()
+        self._values: dict[fx.Node, Any] = {}
+        self._assumed: set[fx.Node] = set()
+        self._generator = torch.Generator().manual_seed(0)
+
+    def value(self, node: fx.Node) -> Any:
+        """The value of a node.
+
+        Raises:
+            NoValueError: it cannot be computed.
+        """
+        if node not in self._values or self._written_since(node):
+            self._run(self._needed(node))
+        return self._values[node]
+
+    def is_assumed(self, node: fx.Node) -> bool:
+        """Whether its value rests on values that were assumed."""
+        return node in self._assumed
+
+    def put(self, node: fx.Node, value: Any, assumed: bool) -> None:
+        """The value of a node that was computed elsewhere."""
+        self._values[node] = value
+        if assumed:
+            self._assumed.add(node)
+
+    def load(self, argument: Any) -> Any:
+        """An argument with the values of its nodes."""
+        for node in _nodes_in(argument):
+            self.value(node)
+        return fx.map_arg(argument, self._values.__getitem__)
+
+    def module(self, module: nn.Module) -> nn.Module:
+        """A module to run for real: with the real parameters, and copies of what running it may change."""
+        if isinstance(module, torch.jit.ScriptModule):
+            return copy.deepcopy(module)
+        return self._copies.module(module)
+
+    def _written_since(self, node: fx.Node) -> bool:
+        return any(
+            writer not in self._values
+            for storage in self._writes.storages.get(node, ())
+            for writer in self._writes.writers.get(storage, ())
+        )
+
+    def _needed(self, node: fx.Node) -> list[fx.Node]:
+        """The nodes to run, in order; what costs too much is left out and will be assumed."""
+        needed = self._closure(node, cut=False)
+        flops = sum(self._outcomes[each].flops or 0 for each in needed if each in self._outcomes)
+        if flops > MAX_FLOPS or any(self._lacks_data(each) for each in needed):
+            needed = self._closure(node, cut=True)
+        nbytes = sum(spec.nbytes for each in needed for spec in self._specs(each))
+        if nbytes > MAX_BYTES:
+            raise NoValueError(f"the value of {node.name} takes {nbytes / 2**30:.0f} GiB to compute")
+        return sorted(needed, key=self._writes.order.__getitem__)
+
+    def _closure(self, node: fx.Node, *, cut: bool) -> set[fx.Node]:
+        needed: set[fx.Node] = set()
+        todo = [(node, len(self._writes.order))]
+        while todo:
+            current, before = todo.pop()
+            if current not in needed and current not in self._values:
+                needed.add(current)
+                if not (cut and self._is_costly(current)):
+                    todo.extend((each, self._writes.order[current]) for each in current.all_input_nodes)
+            todo.extend((each, self._writes.order[each]) for each in self._writers_of(current, before, needed))
+        return needed
+
+    def _writers_of(self, node: fx.Node, before: int, needed: set[fx.Node]) -> Iterable[fx.Node]:
+        """In-place writes that `node` must see when read at position `before`, and what reads before them."""
+        order = self._writes.order
+        for storage in self._writes.storages.get(node, ()):
+            for writer in self._writes.writers.get(storage, ()):
+                if order[writer] < before and writer not in needed and writer not in self._values:
+                    yield writer
+                    for reader in self._readers(storage, order[writer]):
+                        if reader not in needed and reader not in self._values:
+                            yield reader
+
+    def _readers(self, storage: int, before: int) -> list[fx.Node]:
+        return [
+            user
+            for node, storages in list(self._writes.storages.items())
+            if storage in storages
+            for user in node.users
+            if self._writes.order[user] < before
+        ]
+
+    def _is_costly(self, node: fx.Node) -> bool:
+        outcome = self._outcomes.get(node)
+        return outcome is not None and node.op.startswith("call") and outcome.flops != 0
+
+    def _lacks_data(self, node: fx.Node) -> bool:
+        return node.op == "get_attr" and self._attribute(node).is_meta
+
+    def _specs(self, node: fx.Node) -> list[TensorSpec]:
+        outcome = self._outcomes.get(node)
+        return [] if outcome is None else list(leaves(outcome.value))
+
+    def _run(self, nodes: list[fx.Node]) -> None:
+        with torch.no_grad():
+            for node in nodes:
+                try:
+                    self._step(node)
+                except NoValueError:
+                    raise
+                except Exception as error:  # torch's kernels raise of every kind
+                    raise NoValueError(f"{node.name} cannot be computed: {error}") from error
+
+    def _step(self, node: fx.Node) -> None:
+        missing = [each for each in node.all_input_nodes if each not in self._values]
+        if node.op == "placeholder":
+            self._values[node] = self._input(node)
+        elif node.op == "get_attr":
+            self._values[node] = self._constant(node)
+        elif missing:
+            self._values[node] = self._assume_result(node)
+        else:
+            if any(each in self._assumed for each in node.all_input_nodes):
+                self._assumed.add(node)
+            self._values[node] = self._call(node)
+
+    def _call(self, node: fx.Node) -> Any:
+        args, kwargs = fx.map_arg((node.args, node.kwargs), self._values.__getitem__)
+        args, kwargs = _off_meta(args), _off_meta(kwargs)
+        if node.op == "call_module":
+            return self.module(self._model.get_submodule(str(node.target)))(*args, **kwargs)
+        if node.op == "call_method":
+            return getattr(args[0], str(node.target))(*args[1:], **kwargs)
+        return node.target(*args, **kwargs)  # type: ignore[operator]
+
+    def _input(self, node: fx.Node) -> torch.Tensor:
+        tensor = self._given.get(node)
+        if tensor is None or tensor.is_meta:
+            self._assumed.add(node)
+            return self._assume(self._outcomes[node].value, str(node.target))
+        return self._own(node, tensor)
+
+    def _constant(self, node: fx.Node) -> torch.Tensor:
+        tensor = self._attribute(node)
+        if tensor.is_meta:
+            self._assumed.add(node)
+            return self._assume(self._outcomes[node].value, "", 0.02)
+        return self._own(node, tensor)
+
+    def _own(self, node: fx.Node, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor itself, or a copy if the graph writes it."""
+        is_written = any(self._writes.writers.get(each) for each in self._writes.storages.get(node, ()))
+        return tensor.detach().clone() if is_written else tensor.detach()
+
+    def _attribute(self, node: fx.Node) -> torch.Tensor:
+        value: Any = self._constants.get(str(node.target))
+        if value is None:
+            value = self._model
+            for name in str(node.target).split("."):
+                value = getattr(value, name)
+        return value  # type: ignore[no-any-return]
+
+    def _assume_result(self, node: fx.Node) -> Any:
+        from fxsummary.spec import map_structure
+
+        self._assumed.add(node)
+        return map_structure(
+            lambda value: self._assume(value, "") if isinstance(value, TensorSpec) else value,
+            self._outcomes[node].value,
+        )
+
+    def _assume(self, spec: TensorSpec, name: str, deviation: float = 1.0) -> torch.Tensor:
+        """Normally distributed numbers; zeros for integers, which may be indices; ones for masks."""
+        dtype = getattr(torch, spec.dtype)
+        if spec.nbytes > MAX_BYTES:
+            raise NoValueError(f"a tensor of {spec} is too large to assume values for")
+        if dtype is torch.bool or ("mask" in name and not dtype.is_floating_point):
+            return torch.ones(spec.shape, dtype=dtype)
+        if not dtype.is_floating_point:
+            return torch.zeros(spec.shape, dtype=dtype)
+        values = torch.randn(spec.shape, generator=self._generator) * deviation
+        return values.to(dtype)
+
+
+class _Copies(Twins):
+    """Modules with their real parameters, and copies of their buffers."""
+
+    def _new_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.is_meta:
+            values = torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)) * 0.02
+            return nn.Parameter(values.to(tensor.dtype), requires_grad=False)
+        return tensor if isinstance(tensor, nn.Parameter) else tensor.detach().clone()
+
+
+def _nodes_in(argument: Any) -> list[fx.Node]:
+    nodes: list[fx.Node] = []
+    fx.map_arg(argument, lambda node: nodes.append(node) or node)  # type: ignore[func-returns-value]
+    return nodes
+
+
+def _off_meta(structure: Any) -> Any:
+    """The same with the CPU where meta is asked for."""
+    from fxsummary.spec import map_structure
+
+    def real(value: Any) -> Any:
+        return torch.device("cpu") if isinstance(value, torch.device) and value.type == "meta" else value
+
+    return map_structure(real, structure)

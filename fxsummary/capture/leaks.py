@@ -1,0 +1,63 @@
+"""Tensors of a recording that live on after it, in an ``lru_cache`` or a global: they get their values.
+
+Otherwise the next real forward would find a tensor without data in its cache.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from fxsummary.capture.evaluation import Evaluator, NoValueError
+from fxsummary.capture.tracked import Tensors, get_item
+
+
+@dataclass
+class _Watched:
+    reference: weakref.ref[torch.Tensor]
+    node: fx.Node
+    place: tuple[Any, ...]
+
+
+def heal(tensors: Tensors, evaluator: Evaluator) -> list[str]:
+    """Give the tensors that somebody else holds their values; returns notes on those that have none.
+
+    Args:
+        tensors: all of the recording; they are let go of here.
+    """
+    watched = [
+        _Watched(weakref.ref(tracked.tensor), *tracked.origin)
+        for tracked in tensors
+        if tracked.is_ours and tracked.origin is not None
+    ]
+    tensors.clear()
+    if not _survivors(watched):
+        return []
+    gc.collect()
+    survivors = _survivors(watched)
+    watched.clear()
+    return [note for tensor, node, place in survivors if (note := _heal(tensor, node, place, evaluator))]
+
+
+def _survivors(watched: list[_Watched]) -> list[tuple[torch.Tensor, fx.Node, tuple[Any, ...]]]:
+    alive = [(each.reference(), each.node, each.place) for each in watched]
+    return [(tensor, node, place) for tensor, node, place in alive if tensor is not None]
+
+
+def _heal(tensor: torch.Tensor, node: fx.Node, place: tuple[Any, ...], evaluator: Evaluator) -> str:
+    note = f"a tensor of {node.name} is kept somewhere outside of the model, and is left there without a value"
+    try:
+        value = evaluator.value(node)
+        for key in place:
+            value = get_item(value, key)
+        if evaluator.is_assumed(node):
+            return f"{note}: it rests on values that were assumed"
+        torch.utils.swap_tensors(tensor, value.detach().clone())
+    except (NoValueError, RuntimeError) as error:
+        return f"{note}: {error}"
+    return ""

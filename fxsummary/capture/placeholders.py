@@ -1,0 +1,78 @@
+"""The arguments that a recorded forward gets: meta tensors in place of tensors, copies of what could be changed."""
+
+from __future__ import annotations
+
+import collections
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from fxsummary.capture.inputs import Inputs, forward_signature
+from fxsummary.spec import TensorSpec
+
+AddPlaceholder = Callable[[str, "torch.Tensor | TensorSpec"], torch.Tensor]
+"""Makes the placeholder of an input, and returns the meta tensor that stands for it."""
+
+
+class Placeholders:
+    """Builds the arguments of forward."""
+
+    def __init__(self, add: AddPlaceholder) -> None:
+        self._add = add
+        self._data: Mapping[str, torch.Tensor] = {}
+
+    def arguments(self, model: nn.Module, inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional and named arguments, one placeholder for each tensor in them."""
+        signature = forward_signature(model)
+        arguments: dict[str, Any] = {}
+        self._data = inputs.values
+        for name, value in (inputs.arguments if inputs.given is None else inputs.given).items():
+            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                arguments[name] = {key: self._place(key, item) for key, item in value.items()}
+            else:
+                arguments[name] = self._place(name, value)
+        bound = inspect.BoundArguments(signature, collections.OrderedDict(arguments))
+        return bound.args, bound.kwargs
+
+    def _place(self, name: str, value: Any) -> Any:
+        if isinstance(value, (torch.Tensor, TensorSpec)):
+            return self._add(name, self._data.get(name, value))
+        if type(value) in (tuple, list):
+            return type(value)([self._place(f"{name}_{index}", item) for index, item in enumerate(value)])
+        if type(value) is dict:
+            return {key: self._place(f"{name}_{key}", item) for key, item in value.items()}
+        if value is None or isinstance(value, (bool, int, float, str, type, nn.Module)) or callable(value):
+            return value
+        return self._copy(name, value)
+
+    def _copy(self, name: str, value: Any) -> Any:
+        """A deep copy of an object, such as a cache, with its tensors replaced; the user's stays as it is."""
+        with _Copying(name, self._add):
+            try:
+                return copy.deepcopy(value)
+            except Exception:  # the object's own code
+                return value
+
+
+class _Copying(TorchFunctionMode):
+    """While active, the deep copy of a tensor is a placeholder."""
+
+    def __init__(self, name: str, add: AddPlaceholder) -> None:
+        super().__init__()
+        self._name = name
+        self._add = add
+        self._count = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not torch.Tensor.__deepcopy__:
+            return func(*args, **(kwargs or {}))
+        tensor, memo = args
+        if id(tensor) not in memo:
+            memo[id(tensor)] = self._add(f"{self._name}_{self._count}", tensor)
+            self._count += 1
+        return memo[id(tensor)]
