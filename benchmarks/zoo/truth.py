@@ -66,7 +66,7 @@ class Truth:
 
 def measure(entry: Entry) -> Truth:
     """Run a model and write down what is true of it."""
-    model = entry.model()
+    model = entry.model().requires_grad_(False)  # the counter hangs hooks on gradients where there may be any
     parameters = sum(parameter.numel() for parameter in {id(p): p for p in model.parameters()}.values())
     on_cpu = _Run(model, entry, "cpu")
     if on_cpu.error is not None:
