@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from fxsummary.capture import forward, graphmodule, inference, propagate, symbolic
+from fxsummary.capture import exported, forward, graphmodule, inference, propagate, recorder, symbolic
 from fxsummary.capture.inputs import Inputs, bind, describe, from_shapes, model_device
 from fxsummary.capture.symbolic import Leaf, Trace, TraceStoppedError
 from fxsummary.capture.twins import NoTwinError
@@ -29,11 +29,12 @@ class Capture:
 
     Attributes:
         model: the model, or the meta twin in which lazy modules were materialized.
-        captured_by: "symbolic", "exported" or "modules".
+        captured_by: "symbolic", "recorded", "exported" or "modules".
         trace: the FX graph; None for "modules".
         propagation: specs and FLOPs by node; None where no input is known.
         device: the device that the model's tensors are on.
         inputs_inferred: whether the inputs were guessed.
+        is_partial: whether the graph ends before forward does.
         notes: what a reader must know.
     """
 
@@ -43,6 +44,7 @@ class Capture:
     propagation: propagate.Propagation | None = None
     device: str = "cpu"
     inputs_inferred: bool = False
+    is_partial: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -53,6 +55,7 @@ def capture(
     *,
     input_shape: Any = None,
     input_dtype: Any = None,
+    trace: str = "auto",
     leaf: Leaf | None = None,
 ) -> Capture:
     """Capture a model; the arguments are those of `fxsummary.graph`.
@@ -62,9 +65,17 @@ def capture(
         ForwardError: forward raised.
     """
     with _lock:
-        return _Capturing(model, leaf).run(
+        return _Capturing(model, leaf, trace).run(
             _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
         )
+
+
+def capture_exported(program: Any, leaf: Leaf | None = None) -> Capture:
+    """Capture a `torch.export.ExportedProgram`."""
+    with _lock:
+        found = exported.read(program, leaf)
+    device = model_device(found.model)
+    return Capture(found.model, "exported", found.trace, found.propagation, device, notes=found.notes)
 
 
 def _given_inputs(
@@ -80,8 +91,9 @@ def _given_inputs(
 
 
 class _Capturing:
-    def __init__(self, model: nn.Module, leaf: Leaf | None) -> None:
+    def __init__(self, model: nn.Module, leaf: Leaf | None, way: str) -> None:
         self._leaf = leaf
+        self._way = way
         self._result = Capture(model, "symbolic", device=model_device(model))
 
     def run(self, inputs: Inputs | None, shapes: Any, dtypes: Any) -> Capture:
@@ -95,12 +107,13 @@ class _Capturing:
                     "first input: pass example inputs or input_shape="
                 )
             self._materialize(inputs)
+        if self._way == "record" and inputs is not None:
+            return self._record(inputs)
         try:
             self._trace(inputs)
         except TraceStoppedError as stopped:
             return self._stopped(stopped, inputs)
-        self._propagate(inputs)
-        return result
+        return self._propagate(inputs)
 
     def _trace(self, inputs: Inputs | None) -> None:
         model = self._result.model
@@ -115,27 +128,86 @@ class _Capturing:
                 f"forward hooks were not run, so what they change is not shown: on {_some(skipped)}"
             )
 
-    def _propagate(self, inputs: Inputs | None) -> None:
+    def _propagate(self, inputs: Inputs | None) -> Capture:
         result = self._result
         assert result.trace is not None
         if inputs is None and any(node.op == "placeholder" for node in result.trace.graph.nodes):
             found = inference.infer(result.model, result.trace)
-            if found is not None:
-                inputs, result.propagation = found
-                result.inputs_inferred = True
-                result.notes.append(f"input inferred: {describe(inputs)}")
-                self._note_stopped()
-                return
-            result.notes.append(
-                "the input could not be inferred, so shapes and FLOPs are not known: "
-                "pass example inputs or input_shape="
-            )
+            if found is None:
+                return self._by_trying(None) or self._without_inputs()
+            inputs, result.propagation = found
+            self._note_inferred(inputs)
+        else:
+            self._run_graph(inputs)
+        if inputs is not None and (self._way == "record" or self._goes_further(inputs)):
+            return self._record(inputs)
+        self._note_stopped()
+        return result
+
+    def _without_inputs(self) -> Capture:
+        self._result.notes.append(
+            "the input could not be inferred, so shapes and FLOPs are not known: pass example inputs or input_shape="
+        )
+        self._run_graph(None)
+        return self._result
+
+    def _run_graph(self, inputs: Inputs | None) -> None:
+        result = self._result
+        assert result.trace is not None
         try:
             result.propagation = propagate.propagate(result.model, result.trace, result.device)
         except propagate.OperationError as error:
             raise self._refused(error, inputs) from error.__cause__
-        if inputs is not None:
-            self._note_stopped()
+
+    def _note_inferred(self, inputs: Inputs) -> None:
+        self._result.inputs_inferred = True
+        self._result.notes.append(f"input inferred: {describe(inputs)}")
+
+    def _goes_further(self, inputs: Inputs) -> bool:
+        """Whether recording would tell more: it has values where symbolic tracing has none."""
+        propagation = self._result.propagation
+        return (
+            self._way == "auto"
+            and self._result.captured_by == "symbolic"
+            and propagation is not None
+            and any("packed" not in reason for _, reason in propagation.stopped)
+        )
+
+    def _record(self, inputs: Inputs) -> Capture:
+        """The recorded graph of a forward with these inputs."""
+        self._take(self._recording(inputs))
+        return self._result
+
+    def _recording(self, inputs: Inputs) -> recorder.Recording:
+        result = self._result
+        try:
+            return recorder.record(result.model, inputs, result.device, self._leaf)
+        except Exception as error:  # forward is the user's code
+            raise forward.error_of(result.model, inputs, error) from error
+
+    def _take(self, recording: recorder.Recording) -> None:
+        result = self._result
+        result.captured_by, result.trace, result.propagation = "recorded", recording.trace, recording.propagation
+        result.notes += recording.notes
+        if recording.stopped:
+            where = f" at {recording.source}" if recording.source else ""
+            result.is_partial = True
+            result.notes.append(
+                f"recording stopped{where}: {recording.stopped}; what follows is not shown. Pass inputs whose values "
+                "decide what is asked there, or name the module in leaf= to show it as one operation"
+            )
+
+    def _by_trying(self, stopped: TraceStoppedError | None) -> Capture | None:
+        """The recorded graph with the first inputs that forward accepts; None if none are found."""
+        if self._way == "symbolic":
+            return None
+        found = inference.infer_by_trying(self._result.model, self._recording, None)
+        if found is None:
+            return None
+        inputs, recording = found
+        self._note_inferred(inputs)
+        self._take(recording)
+        return self._result
 
     def _note_stopped(self) -> None:
         propagation = self._result.propagation
@@ -162,12 +234,18 @@ class _Capturing:
         )
 
     def _stopped(self, stopped: TraceStoppedError, inputs: Inputs | None) -> Capture:
-        model = self._result.model
-        if inputs is not None:
+        if self._way != "symbolic":
+            captured = self._by_trying(stopped) if inputs is None else self._record(inputs)
+            if captured is not None:
+                return captured
+        elif inputs is not None:
             with suppress(NoTwinError):
-                forward.run(model, inputs)
+                forward.run(self._result.model, inputs)
         where = f" at {stopped.source}" if stopped.source else ""
-        return self._modules(f"symbolic tracing stopped{where}: {stopped.reason}")
+        reason = f"symbolic tracing stopped{where}: {stopped.reason}"
+        if self._way != "symbolic":
+            reason += "; the input could not be inferred: pass example inputs or input_shape="
+        return self._modules(reason)
 
     def _modules(self, reason: str) -> Capture:
         remedy = "this is the module tree, with parameters but without dataflow, shapes and FLOPs"

@@ -41,11 +41,11 @@ def run(model: nn.Module, inputs: Inputs) -> nn.Module:
             inputs.on_meta(twin, forward_signature(twin))
     except Exception as error:  # forward is the user's code
         if not is_limit_of_meta(error):
-            raise _forward_error(twin, inputs, error) from error
+            raise error_of(twin, inputs, error) from error
     return twin
 
 
-def _forward_error(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
+def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
     """The error to raise for an exception that left the forward of ``model``."""
     path, kind = _innermost_module(model, error.__traceback__)
     where, _ = source.of_traceback(error.__traceback__)
