@@ -46,12 +46,13 @@ class Trace:
 
 
 class TraceStoppedError(Exception):
-    """Symbolic tracing cannot go on; ``__cause__`` is why."""
+    """Symbolic tracing cannot go on; ``__cause__`` is why, `partial` how far it got."""
 
-    def __init__(self, reason: str, source: str) -> None:
+    def __init__(self, reason: str, source: str, partial: Trace | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.source = source
+        self.partial = partial
 
 
 def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> Trace:
@@ -75,7 +76,7 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
                 graph = tracer.trace(model)
         except Exception as error:  # whatever forward does with a Proxy
             where, function = source.of_traceback(error.__traceback__)
-            raise TraceStoppedError(_reason(error, function), where) from error
+            raise TraceStoppedError(_reason(error, function), where, Trace(tracer.graph)) from error
         constants = {name: tensor for tensor, name in tracer.tensor_attrs.items() if isinstance(tensor, torch.Tensor)}
     return Trace(graph, constants, tracer.skipped_hooks)
 
