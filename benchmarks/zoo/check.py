@@ -182,7 +182,7 @@ def _replay(model: nn.Module, entry: Entry, truth: Truth, result: Result) -> str
         return trace
     if isinstance(real, str):
         return MISSING
-    replayed = _attempt(lambda: replay.replay(model, trace, entry.example()))
+    replayed = _attempt(lambda: replay.replay(model, trace))
     return replayed if isinstance(replayed, str) else replay.difference(replayed, real)
 
 
@@ -206,4 +206,5 @@ def _attempt(function: Callable[[], Any]) -> Any:
 
 
 def _first(notes: Any) -> str:
-    return str(notes[0])[:300] if notes else "no note says why"
+    """The first note without its remedy."""
+    return str(notes[0]).partition("; this is the module tree")[0][:300] if notes else "no note says why"

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.utils import _pytree as pytree
 
 from benchmarks.zoo.entry import Example
 from benchmarks.zoo.outputs import tensors
@@ -24,13 +23,9 @@ class _Interpreter(fx.Interpreter):
         return self._constants[target] if target in self._constants else super().fetch_attr(target)
 
 
-def replay(model: nn.Module, trace: Any, example: Example) -> Any:
-    """Run the graph of a trace with the model's own weights; placeholders are the flattened input tensors."""
-    leaves = pytree.tree_leaves((example.args, dict(example.kwargs)))
-    inputs = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-    wanted = sum(node.op == "placeholder" for node in trace.graph.nodes)
-    if wanted != len(inputs):
-        raise ValueError(f"{wanted} placeholders for {len(inputs)} input tensors")
+def replay(model: nn.Module, trace: Any) -> Any:
+    """Run the graph of a trace on the input tensors that it was recorded with, with the model's own weights."""
+    inputs = [trace.given[node].clone() for node in trace.graph.nodes if node.op == "placeholder"]
     torch.manual_seed(0)
     with torch.no_grad():
         return _Interpreter(model, trace.graph, getattr(trace, "constants", {})).run(*inputs)
