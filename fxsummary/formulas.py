@@ -186,12 +186,26 @@ class FlopCount(TorchDispatchMode):
                 return result
         if packet in _SAME_DTYPE:
             _check_same_dtype(*(args[position] for position in _SAME_DTYPE[packet]))
-        result = func(*args, **kwargs)
+        result = self.call(func, args, kwargs)
         if count is not None:
             self.flops += count(*args, **kwargs, out_val=result)
         elif not _is_free(func):
             self.unknown.append(str(packet))
         return result
+
+
+def costs_nothing(func: Any) -> bool:
+    """Whether an operator is known to be outside the matrix family, whatever its arguments.
+
+    >>> costs_nothing(aten.relu.default), costs_nothing(aten.mm.default), costs_nothing(aten.linear.default)
+    (True, False, False)
+    """
+    return formula(getattr(func, "_overloadpacket", func)) is None and not _is_composite(func) and _is_free(func)
+
+
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator."""
+        return func(*args, **kwargs)
 
 
 def _is_composite(func: Any) -> bool:

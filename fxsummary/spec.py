@@ -80,7 +80,7 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     if isinstance(structure, dict):
         return {key: map_structure(function, item) for key, item in structure.items()}
     if isinstance(structure, tuple) and hasattr(structure, "_fields"):
-        return kind(*(map_structure(function, item) for item in structure))
+        return tuple.__new__(kind, [map_structure(function, item) for item in structure])
     if isinstance(structure, list):
         return [map_structure(function, item) for item in structure]
     if isinstance(structure, tuple) and kind.__module__ == "torch.return_types":

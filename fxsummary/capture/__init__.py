@@ -17,7 +17,7 @@ from fxsummary.capture import exported, forward, graphmodule, inference, propaga
 from fxsummary.capture.inputs import Inputs, bind, describe, from_shapes, model_device
 from fxsummary.capture.symbolic import Leaf, Trace, TraceStoppedError
 from fxsummary.capture.twins import NoTwinError
-from fxsummary.errors import InputError
+from fxsummary.errors import ForwardError, InputError
 
 _lock = RLock()
 """Tracing patches ``nn.Module.__call__`` for its duration, as torch.fx does: one capture at a time."""
@@ -138,11 +138,23 @@ class _Capturing:
             inputs, result.propagation = found
             self._note_inferred(inputs)
         else:
-            self._run_graph(inputs)
-        if inputs is not None and (self._way == "record" or self._goes_further(inputs)):
+            try:
+                self._run_graph(inputs)
+            except InputError as refused:
+                return self._record_or(refused, inputs)
+        if inputs is not None and (self._way == "record" or self._goes_further()):
             return self._record(inputs)
         self._note_stopped()
         return result
+
+    def _record_or(self, refused: InputError, inputs: Inputs | None) -> Capture:
+        """A traced operation refuses its inputs: recording tells whether forward really does."""
+        if inputs is None or self._way != "auto" or self._result.captured_by == "exported":
+            raise refused
+        try:
+            return self._record(inputs)
+        except ForwardError:
+            raise refused from refused.__cause__
 
     def _without_inputs(self) -> Capture:
         self._result.notes.append(
@@ -163,7 +175,7 @@ class _Capturing:
         self._result.inputs_inferred = True
         self._result.notes.append(f"input inferred: {describe(inputs)}")
 
-    def _goes_further(self, inputs: Inputs) -> bool:
+    def _goes_further(self) -> bool:
         """Whether recording would tell more: it has values where symbolic tracing has none."""
         propagation = self._result.propagation
         return (

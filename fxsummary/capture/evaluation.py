@@ -17,7 +17,8 @@ from torch import fx, nn
 
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.twins import Twins
-from fxsummary.spec import TensorSpec, leaves
+from fxsummary.capture.values import load
+from fxsummary.spec import TensorSpec, leaves, map_structure
 
 MAX_FLOPS = 500 * 10**9
 """A part of the graph that costs more than this is not computed."""
@@ -91,7 +92,7 @@ class Evaluator:
         """An argument with the values of its nodes."""
         for node in _nodes_in(argument):
             self.value(node)
-        return fx.map_arg(argument, self._values.__getitem__)
+        return load(argument, self._values)
 
     def module(self, module: nn.Module) -> nn.Module:
         """A module to run for real: with the real parameters, and copies of what running it may change."""
@@ -184,8 +185,7 @@ class Evaluator:
             self._values[node] = self._call(node)
 
     def _call(self, node: fx.Node) -> Any:
-        args, kwargs = fx.map_arg((node.args, node.kwargs), self._values.__getitem__)
-        args, kwargs = _off_meta(args), _off_meta(kwargs)
+        args, kwargs = _off_meta(load((node.args, node.kwargs), self._values))
         if node.op == "call_module":
             return self.module(self._model.get_submodule(str(node.target)))(*args, **kwargs)
         if node.op == "call_method":
@@ -220,8 +220,6 @@ class Evaluator:
         return value  # type: ignore[no-any-return]
 
     def _assume_result(self, node: fx.Node) -> Any:
-        from fxsummary.spec import map_structure
-
         self._assumed.add(node)
         return map_structure(
             lambda value: self._assume(value, "") if isinstance(value, TensorSpec) else value,
@@ -259,7 +257,6 @@ def _nodes_in(argument: Any) -> list[fx.Node]:
 
 def _off_meta(structure: Any) -> Any:
     """The same with the CPU where meta is asked for."""
-    from fxsummary.spec import map_structure
 
     def real(value: Any) -> Any:
         return torch.device("cpu") if isinstance(value, torch.device) and value.type == "meta" else value

@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from fxsummary.capture import autocast, memo
+from fxsummary.capture import autocast, kernels, memo
 from fxsummary.capture.rules import by_rule
 from fxsummary.capture.twins import META, NoTwinError, Twins, spec_of
 from fxsummary.capture.values import (
@@ -284,6 +284,13 @@ class _Observed(FlopCount):
                 if name == "out":
                     self._note(value)
         return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator: on meta by a kernel of ours where torch's own is too strict."""
+        kernel = kernels.META.get(getattr(func, "_overloadpacket", None))
+        if kernel is not None and self._tensors and self._tensors[0].is_meta:
+            return kernel(*args, **kwargs)
+        return func(*args, **kwargs)
 
     def _note(self, value: Any) -> None:
         if self._storages is None:

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fxsummary.capture.values import map_values
+
 
 def _methods(names: Iterable[str]) -> set[Any]:
     return {getattr(Tensor, name) for name in names if hasattr(Tensor, name)}
@@ -247,6 +249,22 @@ def set_data(tensor: Tensor, value: Tensor) -> Tensor:
     """``tensor.data = value``, as a function that returns the tensor."""
     tensor.data = value
     return tensor
+
+
+class Assemble:
+    """Puts tensors back into an object that a call takes, such as a ``PackedSequence``; called with the tensors."""
+
+    def __init__(self, value: Any) -> None:
+        self.__name__ = self.__qualname__ = type(value).__name__
+        self.__module__ = type(value).__module__
+        self._value = map_values(lambda item: _SLOT if isinstance(item, Tensor) else item, value)
+
+    def __call__(self, *tensors: Tensor) -> Any:
+        rest = iter(tensors)
+        return map_values(lambda item: next(rest) if item is _SLOT else item, self._value)
+
+
+_SLOT = object()
 
 
 set_item.__name__ = "setitem"

@@ -140,7 +140,7 @@ class Recorder:
         stopped = self._stopped
         if stopped is not None:
             stopped.__traceback__ = None  # its frames hold tensors
-        trace = Trace(self.graph, self._tensors.constants)
+        trace = Trace(self.graph, self._tensors.constants, given=self._inputs)
         self._notes.update(dict.fromkeys(leaks.heal(self._tensors, self._evaluator)))
         return Recording(
             trace, self.propagation, stopped.reason if stopped else "", stopped.source if stopped else "",
@@ -250,9 +250,10 @@ class Recorder:
 
     def transform_call(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A transform of torch.func."""
+        captured = transform.take_captured()
         if self._in_transform:
-            return transform(tuple(transform.captured), *args, **kwargs)
-        return self.operation("call_function", transform, transform, (tuple(transform.captured), *args), kwargs)
+            return transform(captured, *args, **kwargs)
+        return self.operation("call_function", transform, transform, (captured, *args), kwargs)
 
     def _higher_order_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``cond`` and ``while_loop`` go the way that the values tell; others are one operation."""
@@ -437,10 +438,9 @@ class Recorder:
         specs = map_values(spec_and_node, value)
         if not nodes:
             return specs, value
-        rebuilt = iter(nodes)
-        if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return specs, map_structure(lambda item: next(rebuilt) if isinstance(item, torch.Tensor) else item, value)
-        return specs, tuple(nodes)
+        node = self._new_node("call_function", overrides.Assemble(value), tuple(nodes), {})
+        self.propagation.outcomes[node] = Outcome(specs)
+        return specs, node
 
     def _new_node(self, op: str, target: Any, args: Any, kwargs: Any) -> fx.Node:
         node = self.graph.create_node(op, target, args, kwargs)
@@ -510,8 +510,10 @@ class Recorder:
         try:
             _, nodes = self._argument((tensor, data), given)
             changed, new = given
-            if not changed.is_ours:
-                self._stop("the data of a tensor of the model is replaced")
+            if not changed.is_ours:  # the user's tensor stays as it is; from here on it stands for the new data
+                changed.spec = new.spec
+                changed.set_node(nodes[1])
+                return
             outcome = Outcome(new.spec, writes=(0,), aliases=(Alias(0),))
             node = self._write_node("call_function", overrides.set_data, nodes, {}, outcome, given)
             changed.tensor.data = self._tensors.twin(new)

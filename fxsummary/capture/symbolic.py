@@ -38,11 +38,13 @@ class Trace:
         graph: the FX graph; its nodes carry `STACK` and `SOURCE` in their meta.
         constants: tensors that are no parameter or buffer, by the get_attr target that refers to them.
         skipped_hooks: paths of modules with hooks that were not run.
+        given: the input tensors by placeholder, where a recording was given them.
     """
 
     graph: fx.Graph
     constants: dict[str, torch.Tensor] = field(default_factory=dict)
     skipped_hooks: list[str] = field(default_factory=list)
+    given: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
 
 
 class TraceStoppedError(Exception):

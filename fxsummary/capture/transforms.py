@@ -9,9 +9,12 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from fxsummary.spec import map_structure
 
 MAX_DEPTH = 8
 
@@ -23,38 +26,43 @@ class Transform:
         name: how the operation is called.
         implementation: takes the function, then the arguments of the call.
         function: what is transformed.
+
+    Attributes:
+        captured: the tensors in the closures, in order, until they are taken with `take_captured`.
     """
 
     def __init__(self, name: str, implementation: Callable[..., Any], function: Callable[..., Any]) -> None:
         self.__name__ = self.__qualname__ = name
         self.__module__ = "torch.func"
         self._implementation = implementation
-        self._function = function
-        self.captured = list(_captured(function, 0))
+        self.captured: list[torch.Tensor] = []
+        self._function = _walk(function, self._to_slot, 0)
+
+    def take_captured(self) -> tuple[torch.Tensor, ...]:
+        """The captured tensors, which are no longer held."""
+        captured, self.captured = self.captured, []
+        return tuple(captured)
 
     def __call__(self, captured: tuple[torch.Tensor, ...], /, *args: Any, **kwargs: Any) -> Any:
-        by_identity = {id(old): new for old, new in zip(self.captured, captured)}  # noqa: B905 (reads follow)
-        return self._implementation(_rebuilt(self._function, by_identity, 0), *args, **kwargs)
+        function = _walk(self._function, lambda item: captured[item.index] if type(item) is _Slot else item, 0)
+        args, kwargs = map_structure(lambda value: value, (args, kwargs))  # plain lists and dicts, not those of fx
+        return self._implementation(function, *args, **kwargs)
+
+    def _to_slot(self, value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        for index, tensor in enumerate(self.captured):
+            if tensor is value:
+                return _Slot(index)
+        self.captured.append(value)
+        return _Slot(len(self.captured) - 1)
 
 
-def _captured(function: Any, depth: int) -> list[torch.Tensor]:
-    """The tensors in the closures of a function, and of the functions there."""
-    found: dict[int, torch.Tensor] = {}
+@dataclass(frozen=True)
+class _Slot:
+    """Where a captured tensor goes in."""
 
-    def visit(value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            found[id(value)] = value
-        return value
-
-    _walk(function, visit, depth)
-    return list(found.values())
-
-
-def _rebuilt(function: Any, replacements: dict[int, torch.Tensor], depth: int) -> Any:
-    """The function with other tensors in its closures."""
-    if not replacements or all(id(new) == old for old, new in replacements.items()):
-        return function
-    return _walk(function, lambda value: replacements.get(id(value), value), depth)
+    index: int
 
 
 def _walk(value: Any, visit: Callable[[Any], Any], depth: int) -> Any:

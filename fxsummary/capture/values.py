@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
+from torch import fx
 
 from fxsummary.capture import source
 from fxsummary.capture.twins import META, materialize
@@ -72,6 +73,11 @@ def is_plain(value: Any) -> bool:
     if kind is dict:
         return all(map(is_plain, value.values()))
     return isinstance(value, _LITERALS)
+
+
+def load(argument: Any, values: Mapping[fx.Node, Any]) -> Any:
+    """An argument of a node with the values of other nodes in it, its collections as plain ones."""
+    return map_structure(lambda item: values[item] if isinstance(item, fx.Node) else item, argument)
 
 
 MAX_DEPTH = 8
