@@ -29,7 +29,7 @@ from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome
 from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.state import preserved
-from fxsummary.capture.symbolic import AFTER, SOURCE, STACK, Leaf, Trace, default_leaf
+from fxsummary.capture.symbolic import AFTER, AUTOCAST, SOURCE, STACK, Leaf, Trace, default_leaf
 from fxsummary.capture.tracked import Tensors, Tracked
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import is_own_hook, spec_of
@@ -379,6 +379,7 @@ class Recorder:
         self, op: str, target: Any, args: Any, kwargs: Any, outcome: Outcome, given: list[Tracked]
     ) -> fx.Node:
         node = self._new_node(op, target, args, kwargs)
+        node.meta[AUTOCAST] = autocast.active(self._operations.device)
         self.propagation.outcomes[node] = outcome
         if self._versions:
             self._note_order(node, given)

@@ -1,0 +1,490 @@
+"""The recorder against what forward does for real: one hazard for each model."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+import torch.utils.checkpoint
+import untouched
+from graphs import shapes_of
+from torch import fx, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+import fxsummary
+from fxsummary.capture import autocast, capture
+from fxsummary.capture.symbolic import AUTOCAST
+
+X = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+
+
+class TwoLinears(nn.Module):
+    """The modules that the hazards use; forward is the hazard."""
+
+    def __init__(self, forward: Callable[..., Any]) -> None:
+        super().__init__()
+        self.l = nn.Linear(8, 8)
+        self.m = nn.Linear(8, 8)
+        self.hazard = forward
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.hazard(self, x)
+
+
+HAZARDS: dict[str, Callable[[Any, torch.Tensor], Any]] = {}
+
+
+def hazard(function: Callable[[Any, torch.Tensor], Any]) -> Callable[[Any, torch.Tensor], Any]:
+    HAZARDS[function.__name__] = function
+    return function
+
+
+@hazard
+def under_autocast(self: Any, x: torch.Tensor) -> Any:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = self.l(x)
+        return y, F.softmax(y, -1), y @ y.t(), F.layer_norm(y, (8,)), torch.cat([y, self.m(x)])
+
+
+@hazard
+def under_nested_autocast(self: Any, x: torch.Tensor) -> Any:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = self.l(x)
+        with torch.autocast("cpu", enabled=False):
+            z = self.m(y.float())
+    return y, z
+
+
+@hazard
+def grad_modes(self: Any, x: torch.Tensor) -> Any:
+    with torch.no_grad():
+        y = self.l(x)
+    with torch.enable_grad():
+        y = y + self.m(x)
+    with torch.inference_mode():
+        return self.l(y)
+
+
+@hazard
+def checkpointed(self: Any, x: torch.Tensor) -> Any:
+    return torch.utils.checkpoint.checkpoint(lambda y: torch.relu(self.l(y)), x, use_reentrant=False)
+
+
+@hazard
+def checkpointed_reentrant(self: Any, x: torch.Tensor) -> Any:
+    return torch.utils.checkpoint.checkpoint(lambda y: torch.relu(self.l(y)), x, use_reentrant=True)
+
+
+class Exponential(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, a: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(a)
+        return torch.mm(a, w.t()).exp()
+
+    @staticmethod
+    def backward(ctx: Any, g: torch.Tensor) -> Any:
+        return g, g
+
+
+@hazard
+def autograd_function(self: Any, x: torch.Tensor) -> Any:
+    return Exponential.apply(x, self.l.weight)
+
+
+@hazard
+def vmapped(self: Any, x: torch.Tensor) -> Any:
+    y = self.m(x)
+    return torch.vmap(lambda row: row * 2 + self.l.bias + y.sum())(x)
+
+
+@hazard
+def vmapped_mask(self: Any, x: torch.Tensor) -> Any:
+    keep = x.sum(-1) > -1e9
+
+    def rule(i: Any, j: Any) -> Any:
+        return (i >= j) & keep[j]
+
+    mask = torch.vmap(torch.vmap(rule, (None, 0)), (0, None))(torch.arange(2), torch.arange(2))
+    return self.l(x) if mask.any() else x
+
+
+@hazard
+def gradient(self: Any, x: torch.Tensor) -> Any:
+    return torch.func.grad(lambda w: (F.linear(x, w) ** 2).sum())(self.l.weight)
+
+
+@hazard
+def functional_call(self: Any, x: torch.Tensor) -> Any:
+    return torch.func.functional_call(self.l, {"weight": self.m.weight * 2, "bias": self.m.bias}, (x,))
+
+
+@torch.jit.script
+def scripted_function(a, b):  # type: ignore[no-untyped-def]
+    return torch.relu(a @ b)
+
+
+@hazard
+def script_function(self: Any, x: torch.Tensor) -> Any:
+    return self.l(scripted_function(x, self.m.weight)) + 1
+
+
+@hazard
+def branch_on_value(self: Any, x: torch.Tensor) -> Any:
+    return self.m(x) if self.l(x).sum() > 0 else x
+
+
+@hazard
+def loop_on_item(self: Any, x: torch.Tensor) -> Any:
+    for _ in range(int(x.abs().max().clamp(1, 3).item())):
+        x = self.l(x)
+    return x
+
+
+@hazard
+def boolean_mask(self: Any, x: torch.Tensor) -> Any:
+    return self.l(x[x[:, 0] > -100])
+
+
+@hazard
+def where_indices(self: Any, x: torch.Tensor) -> Any:
+    i, j = torch.where(x > 0)
+    return x[i, j].sum()
+
+
+@hazard
+def masked_assignment(self: Any, x: torch.Tensor) -> Any:
+    y = self.l(x)
+    y[y > 0] = 0
+    return y, y.nonzero()
+
+
+@hazard
+def write_through_view(self: Any, x: torch.Tensor) -> Any:
+    y = torch.zeros(2, 8)
+    y[:, :4] = self.l(x)[:, :4]
+    y[:, 4:].add_(1)
+    return y + 1 if y.sum() > -1e9 and y[0, 5] == 1 else y
+
+
+@hazard
+def write_then_read_earlier_view(self: Any, x: torch.Tensor) -> Any:
+    y = self.l(x).clone()
+    first = y[0]
+    y.mul_(0)
+    return self.m(x) if first.abs().sum() == 0 else x
+
+
+@hazard
+def shape_in_place(self: Any, x: torch.Tensor) -> Any:
+    y = self.l(x).unsqueeze_(0)
+    y.squeeze_(0)
+    y.t_()
+    return y
+
+
+@hazard
+def out_argument(self: Any, x: torch.Tensor) -> Any:
+    y = torch.empty(2, 8)
+    torch.add(self.l(x), 1, out=y)
+    return y
+
+
+@hazard
+def through_numpy(self: Any, x: torch.Tensor) -> Any:
+    return self.l(torch.from_numpy(x.detach().numpy() * 2))
+
+
+@hazard
+def legacy_constructors(self: Any, x: torch.Tensor) -> Any:
+    return self.l(torch.Tensor([1.0] * 8).expand(2, 8) + torch.FloatTensor(2, 8).zero_())
+
+
+@hazard
+def devices(self: Any, x: torch.Tensor) -> Any:
+    device = next(self.parameters()).device
+    assert x.device == device and not x.is_meta and x.device.type == "cpu" and x.is_cpu and x.get_device() == -1
+    return self.l(x.to(device)) + torch.zeros(8, device=x.device) + torch.arange(8, device="cpu") + torch.ones(8)
+
+
+@hazard
+def sets_attributes(self: Any, x: torch.Tensor) -> Any:
+    self.last = self.l(x)
+    self.count = getattr(self, "count", 0) + 1
+    self.history = [*getattr(self, "history", []), self.last]
+    return self.last
+
+
+@hazard
+def random_numbers(self: Any, x: torch.Tensor) -> Any:
+    noise = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+    return self.l(x + torch.randn_like(x) + noise) + F.dropout(x, 0.5, True)
+
+
+@hazard
+def as_text(self: Any, x: torch.Tensor) -> Any:
+    assert "nan" not in f"{x.sum()}"
+    assert str(x) and repr(self.l(x)) and f"{x.shape}"
+    return self.l(x)
+
+
+@hazard
+def iterated(self: Any, x: torch.Tensor) -> Any:
+    a, b = x
+    assert len(x) == 2
+    return torch.stack([self.l(row) for row in x]) + self.l(a) + self.m(b)
+
+
+@hazard
+def data_attribute(self: Any, x: torch.Tensor) -> Any:
+    y = self.l(x).data
+    y.data = y.data * 2
+    return y
+
+
+@hazard
+def einsum(self: Any, x: torch.Tensor) -> Any:
+    return torch.einsum("bi,oi->bo", x, self.l.weight)
+
+
+@hazard
+def fourier(self: Any, x: torch.Tensor) -> Any:
+    return torch.fft.ifft(torch.fft.fft(x)).real
+
+
+@hazard
+def complex_views(self: Any, x: torch.Tensor) -> Any:
+    return torch.view_as_real(torch.view_as_complex(self.l(x).view(2, 4, 2)) * 1j)
+
+
+@hazard
+def nested_output(self: Any, x: torch.Tensor) -> Any:
+    return {"a": self.l(x), "b": [self.m(x), None, 3], "c": (x, {"d": x.sum()})}
+
+
+class Pair(NamedTuple):
+    first: torch.Tensor
+    second: torch.Tensor | None
+
+
+@hazard
+def named_tuple_output(self: Any, x: torch.Tensor) -> Any:
+    return Pair(self.l(x), None)
+
+
+@dataclasses.dataclass
+class Result:
+    value: torch.Tensor
+    extra: Any = None
+
+
+@hazard
+def dataclass_output(self: Any, x: torch.Tensor) -> Any:
+    return Result(self.l(x), extra=[x])
+
+
+@hazard
+def module_in_forward(self: Any, x: torch.Tensor) -> Any:
+    return nn.Linear(8, 4)(self.l(x))
+
+
+@hazard
+def subclass_of_tensor(self: Any, x: torch.Tensor) -> Any:
+    return self.l(x).as_subclass(torch.Tensor) + nn.Parameter(self.m(x), requires_grad=False)
+
+
+@hazard
+def deep_copy(self: Any, x: torch.Tensor) -> Any:
+    return self.l(copy.deepcopy(x))
+
+
+@hazard
+def sorted_values(self: Any, x: torch.Tensor) -> Any:
+    values, indices = self.l(x).cumsum(0).sort(-1)
+    return values.gather(-1, indices), torch.topk(values, 3)
+
+
+@hazard
+def conditional(self: Any, x: torch.Tensor) -> Any:
+    return torch.cond(x.sum() > 0, lambda y: self.l(y), lambda y: self.m(self.l(y)), (x,))
+
+
+@hazard
+def loop_operator(self: Any, x: torch.Tensor) -> Any:
+    from torch._higher_order_ops.while_loop import while_loop
+
+    return while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, self.l(y)), (torch.tensor(0), x))
+
+
+@hazard
+def state_dict_access(self: Any, x: torch.Tensor) -> Any:
+    return F.linear(x, self.state_dict()["l.weight"])
+
+
+@hazard
+def all_parameters(self: Any, x: torch.Tensor) -> Any:
+    return x @ torch.stack([p for p in self.parameters() if p.dim() == 2]).sum(0)
+
+
+@hazard
+def writes_parameter(self: Any, x: torch.Tensor) -> Any:
+    with torch.no_grad():
+        self.l.weight.mul_(1.0)
+        self.l.weight.requires_grad_(False)
+    return self.l(x)
+
+
+@hazard
+def unique_values(self: Any, x: torch.Tensor) -> Any:
+    return torch.unique((x * 3).long())
+
+
+@hazard
+def sparse_product(self: Any, x: torch.Tensor) -> Any:
+    return torch.sparse.mm(torch.eye(2).to_sparse(), self.l(x))
+
+
+@hazard
+def reflected_operators(self: Any, x: torch.Tensor) -> Any:
+    y = self.l(x)
+    return 1 - y, 2 / y, 2 ** y, -y, ~(y > 0), y // 2, 3 * y, y % 2, 1 + y, torch.float32
+
+
+@hazard
+def properties(self: Any, x: torch.Tensor) -> Any:
+    y = self.l(x)
+    return y.T, y.mT, y.real, y.shape[0] * y, y.new_zeros(3), y.type(torch.float64), y.type_as(x), y.numel()
+
+
+@hazard
+def raises_and_catches(self: Any, x: torch.Tensor) -> Any:
+    try:
+        return self.l(torch.cat([x, x], -1))
+    except RuntimeError:
+        return self.m(x)
+
+
+@hazard
+def two_masks(self: Any, x: torch.Tensor) -> Any:
+    mask = torch.full((2, 2), -math.inf).triu(1)
+    return F.scaled_dot_product_attention(self.l(x)[None], x[None], x[None], attn_mask=mask)
+
+
+@hazard
+def chained_hooks(self: Any, x: torch.Tensor) -> Any:
+    seen = []
+    handle = self.l.register_forward_hook(lambda module, args, out: seen.append(out) or out * 2)
+    try:
+        return self.l(x) + seen[0]
+    finally:
+        handle.remove()
+
+
+@hazard
+def lists_of_modules(self: Any, x: torch.Tensor) -> Any:
+    for layer in [self.l, self.m, self.l]:
+        x = layer(x)
+    return x
+
+
+@hazard
+def returns_input(self: Any, x: torch.Tensor) -> Any:
+    return x, nn.Identity()(x), x.contiguous(), F.dropout(x, training=False)
+
+
+@hazard
+def meshgrid(self: Any, x: torch.Tensor) -> Any:
+    a, b = torch.meshgrid(torch.arange(3), torch.arange(2), indexing="ij")
+    return torch.stack((a, b)), self.l(x).split([3, 5], -1), self.l(x).chunk(2)
+
+
+def model_of(name: str, train: bool = False) -> TwoLinears:
+    torch.manual_seed(0)
+    return TwoLinears(HAZARDS[name]).train(train)
+
+
+def real(model: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, int]:
+    """Forward's result on a copy, and the FLOPs that torch counts in it; branches run as they are written."""
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+        with FlopCounterMode(display=False) as counter:
+            copy.deepcopy(model)(*args, **kwargs)
+        torch.manual_seed(0)
+        return copy.deepcopy(model)(*args, **kwargs), counter.get_total_flops()
+
+
+NO_COUNTER = {
+    "loop_operator": "torch's counter does not enter while_loop",
+    "sparse_product": "torch has no formula for the sparse product",
+    "two_masks": "torch counts no attention on the CPU: 2·2·8·2 for each of two products",
+    "gradient": "torch counts the backward pass that grad runs inside, as a number of its own",
+    "vmapped": "no matrix product",
+}
+
+
+@pytest.mark.parametrize("name", HAZARDS)
+def test_recorded_is_what_forward_does(name: str) -> None:
+    model = model_of(name)
+    before = untouched.of_model(model), untouched.of_process(), untouched.of_value(X)
+    graph = fxsummary.graph(model, X, trace="record")
+    after = untouched.of_model(model), untouched.of_process(), untouched.of_value(X)
+    assert [d for a, b in zip(before[:2], after[:2], strict=True) for d in untouched.differences(a, b)] == []
+    assert before[2] == after[2]
+    assert graph.captured_by == "recorded"
+    result, flops = real(model, X)
+    assert shapes_of(graph.output_spec) == shapes_of_plain(result)
+    assert not any("stopped" in note for note in graph.notes)
+    if name not in NO_COUNTER:
+        assert graph.totals.flops == flops
+        assert graph.totals.unknown_flops == ()
+
+
+def shapes_of_plain(result: Any) -> Any:
+    """`shapes_of` with other literals as the graph gives them."""
+    if isinstance(result, torch.dtype):
+        return str(result)
+    if isinstance(result, (tuple, list)) and not isinstance(result, torch.Size):
+        return [shapes_of_plain(item) for item in result]
+    return shapes_of(result)
+
+
+@pytest.mark.parametrize("name", HAZARDS)
+def test_recorded_graph_runs(name: str) -> None:
+    """The FX graph, run by torch's interpreter with the model's weights, returns what forward returns."""
+    if name == "module_in_forward":
+        pytest.skip("its weights are random in each run")
+    model = model_of(name)
+    trace = capture(model, (X,), trace="record").trace
+    assert trace is not None
+
+    class Interpreter(fx.Interpreter):
+        def fetch_attr(self, target: str) -> Any:
+            return trace.constants[target] if target in trace.constants else super().fetch_attr(target)
+
+        def run_node(self, node: fx.Node) -> Any:
+            with autocast.enter(node.meta.get(AUTOCAST)):
+                return super().run_node(node)
+
+    inputs = [trace.given[node].clone() for node in trace.graph.nodes if node.op == "placeholder"]
+    torch.manual_seed(0)
+    with torch.no_grad():
+        found = Interpreter(copy.deepcopy(model), graph=trace.graph).run(*inputs)
+    expected = real(model, X)[0]
+    for a, b in zip(tensors(found), tensors(expected), strict=True):
+        assert torch.allclose(a, b, equal_nan=True, rtol=1e-2 if a.dtype is torch.bfloat16 else 1e-5, atol=1e-5)
+
+
+def tensors(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if dataclasses.is_dataclass(value):
+        return tensors(list(vars(value).values()))
+    if isinstance(value, dict):
+        return tensors(list(value.values()))
+    if isinstance(value, (tuple, list)):
+        return [tensor for item in value for tensor in tensors(item)]
+    return []
