@@ -7,23 +7,28 @@ meta until every operation accepts it, the usual sizes first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 
+from fxsummary.capture import conventions, repairs
 from fxsummary.capture.inputs import Inputs, model_device
 from fxsummary.capture.needs import Need, dtype_for, image_shape, input_needs, shapes_for, size_hints
 from fxsummary.capture.propagate import OperationError, Propagation, propagate
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import spec_of
+from fxsummary.errors import ForwardError, InputError
 from fxsummary.spec import TensorSpec, leaves
 
-__all__ = ["dtype_for", "infer", "input_needs"]
+T = TypeVar("T")
+
+__all__ = ["dtype_for", "infer", "infer_by_trying", "input_needs"]
 
 MAX_SIZE = 1024
+MAX_TRIES = 40
 
 
 def infer(model: nn.Module, trace: Trace) -> tuple[Inputs, Propagation] | None:
@@ -38,6 +43,68 @@ def infer(model: nn.Module, trace: Trace) -> tuple[Inputs, Propagation] | None:
         return None
     specs, propagation = found
     return Inputs(specs, inferred=True), propagation
+
+
+def infer_by_trying(
+    model: nn.Module, attempt: Callable[[Inputs], T], partial: Trace | None = None
+) -> tuple[Inputs, T] | None:
+    """The first inputs that an attempt does not refuse, and what it returned; None if it refuses all.
+
+    Args:
+        attempt: raises `ForwardError` or `InputError` on inputs that do not fit.
+        partial: the trace of forward without inputs, as far as it got.
+    """
+    return _Trying(model, attempt).run(conventions.candidates(model, partial))
+
+
+class _Trying(Generic[T]):
+    """Tries candidates, and what errors suggest instead."""
+
+    def __init__(self, model: nn.Module, attempt: Callable[[Inputs], T]) -> None:
+        self._model = model
+        self._attempt = attempt
+        self._tried: set[str] = set()
+
+    def run(self, candidates: Iterator[Inputs]) -> tuple[Inputs, T] | None:
+        """Try them in turn."""
+        for candidate in candidates:
+            found = self._with_repairs(candidate)
+            if found is not None or len(self._tried) >= MAX_TRIES:
+                return found
+        return None
+
+    def _with_repairs(self, candidate: Inputs) -> tuple[Inputs, T] | None:
+        inputs: Inputs | None = candidate
+        while inputs is not None and repr(inputs) not in self._tried and len(self._tried) < MAX_TRIES:
+            found, error = self._try(inputs)
+            if error is None:
+                return found
+            if repairs.compare_features(error) is not None:
+                return self._bisected(inputs)
+            inputs = repairs.repaired(self._model, inputs, error)
+        return None
+
+    def _try(self, inputs: Inputs) -> tuple[tuple[Inputs, T] | None, BaseException | None]:
+        """What was found, or what forward raised."""
+        self._tried.add(repr(inputs))
+        try:
+            return (inputs, self._attempt(inputs)), None
+        except (ForwardError, InputError) as error:
+            return None, error.__cause__ or error
+
+    def _bisected(self, inputs: Inputs) -> tuple[Inputs, T] | None:
+        """The smallest image whose features fit the first linear layer: they grow with its size."""
+        if not any(repairs.is_image(spec) for spec in leaves(dict(inputs.arguments))):
+            return None
+        low, high = 1, MAX_SIZE
+        while low < high:
+            middle = (low + high) // 2
+            _, error = self._try(repairs.resized(inputs, (middle, middle)))
+            if error is None or repairs.compare_features(error) == 1:
+                high = middle
+            else:
+                low = middle + 1
+        return self._try(repairs.resized(inputs, (low, low)))[0]
 
 
 class _Attempts:

@@ -38,7 +38,15 @@ def input_needs(model: nn.Module, trace: Trace) -> list[Need | None]:
     """The need of each placeholder; that of the model's first layer where its readers do not tell."""
     modules = dict(model.named_modules(remove_duplicate=False))
     nodes = [node for node in trace.graph.nodes if node.op == "placeholder"]
-    return [_first_need(node, modules, model) or _first_layer(model) for node in nodes]
+    return [_first_need(node, modules, model) or first_layer(model) for node in nodes]
+
+
+def first_needs(model: nn.Module, trace: Trace) -> dict[str, Need]:
+    """The needs of the placeholders whose readers tell, by name."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    nodes = [node for node in trace.graph.nodes if node.op == "placeholder"]
+    needs = {str(node.target): _first_need(node, modules, model) for node in nodes}
+    return {name: need for name, need in needs.items() if need is not None}
 
 
 def dtype_for(need: Need | None, model: nn.Module) -> str:
@@ -114,7 +122,8 @@ def _function_need(node: fx.Node, model: nn.Module) -> Need | None:
     return None
 
 
-def _first_layer(model: nn.Module) -> Need | None:
+def first_layer(model: nn.Module) -> Need | None:
+    """What the first layer of a model takes that tells by itself."""
     for module in model.modules():
         need = _module_need(module)
         if need is not None and not isinstance(module, nn.LayerNorm):

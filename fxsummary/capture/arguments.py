@@ -1,0 +1,140 @@
+"""What the field calls the arguments of forward, and what it passes for them.
+
+A table of names; never of models or of the libraries they come from. Shapes are in the words of
+`fxsummary.capture.sizes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from fxsummary.capture.sizes import WORDS, Sizes, grid
+
+ALWAYS = ("",)
+"""Pass an argument whenever the part of the input that it belongs to is passed."""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What the name of an argument stands for.
+
+    Attributes:
+        shapes: in words, the likeliest first; in brackets for a list of one tensor.
+        kind: "float" (the dtype of the model), "int" or "bool".
+        part: part of the input that it belongs to; one that has several can do without some of them.
+        when: settings of which one must be set, else the argument keeps its default; () for never. An
+            argument without a default is always passed.
+        values: the values, where those matter: a tensor, or what is not a tensor.
+        beside: shapes that come first where forward takes a certain other argument too.
+    """
+
+    shapes: tuple[str, ...] = ()
+    kind: str = "float"
+    part: str = ""
+    when: tuple[str, ...] = ()
+    values: Callable[[Sizes], Any] | None = None
+    beside: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def among(self, names: Collection[str]) -> Convention:
+        """The convention for an argument of a forward that takes arguments of these names."""
+        first = [shape for name, shapes in self.beside if name in names for shape in shapes]
+        return replace(self, shapes=tuple(dict.fromkeys([*first, *self.shapes])))
+
+
+def _main(part: str, *shapes: str, kind: str = "float", beside: Any = ()) -> Convention:
+    return Convention(shapes, kind, part, ALWAYS, beside=beside)
+
+
+def _ids(*shapes: str, part: str = "", when: tuple[str, ...] = ()) -> Convention:
+    return Convention(shapes or ("1 text",), "int", part, when)
+
+
+def _floats(*shapes: str, part: str = "", when: tuple[str, ...] = ()) -> Convention:
+    return Convention(shapes, "float", part, when)
+
+
+def _values(values: Callable[[Sizes], Any], part: str = "", when: tuple[str, ...] = ALWAYS) -> Convention:
+    return Convention(part=part, when=when, values=values)
+
+
+def _grid(sizes: Sizes) -> torch.Tensor:
+    return torch.tensor([grid(sizes)])
+
+
+_IMAGES = (
+    "1 channels image",
+    "1 frames channels image",
+    "1 1 channels image",
+    "1 channels frames image",
+)
+_FLAT, _FLAT_BATCH = ("patches patch_features",), ("1 patches patch_features",)
+_IMAGES_BESIDE = (
+    ("image_grid_thw", _FLAT),
+    ("grid_thw", _FLAT),
+    ("spatial_shapes", _FLAT_BATCH),
+    ("pixel_position_ids", _FLAT_BATCH),
+    ("image_sizes", ("1 1 channels image",)),
+)
+_LATENTS = ("1 latents latent", "1 patches latents", "1 latents frames latent", "1 frames latents latent")
+
+CONVENTIONS: dict[str, Convention] = {
+    # text
+    "input_ids": _main("text", "1 text", kind="int"),
+    "decoder_input_ids": _main("decoder", "1 text", kind="int"),
+    "bbox": _ids("1 text 4", part="text", when=ALWAYS),
+    "attention_mask": _ids(),
+    "encoder_attention_mask": _ids(),
+    "token_type_ids": _ids(),
+    "position_ids": _ids(),
+    "qformer_input_ids": _ids(part="text", when=ALWAYS),
+    # images and video
+    "pixel_values": _main("image", *_IMAGES, beside=_IMAGES_BESIDE),
+    "image": _main("image", *_IMAGES, beside=_IMAGES_BESIDE),
+    "images": _main("image", *_IMAGES, "[channels image]"),
+    "img": _main("image", *_IMAGES, beside=_IMAGES_BESIDE),
+    "pixel_values_videos": _main(
+        "video", "1 frames channels image", "1 channels frames image", beside=(("video_grid_thw", _FLAT),)
+    ),
+    "pixel_mask": _ids("1 image"),
+    "image_grid_thw": _values(_grid, part="image"),
+    "video_grid_thw": _values(_grid, part="video"),
+    "grid_thw": _values(_grid, part="image"),
+    # sound
+    "input_features": _main("audio", "1 mels audio_frames", "1 audio_frames mels", "1 1 audio_frames mels"),
+    "input_values": _main("audio", "1 samples", "1 audio_channels samples", "1 audio_frames mels"),
+    # diffusion
+    "sample": _main("latent", *_LATENTS, "1 latents samples"),
+    "hidden_states": _main("latent", *_LATENTS, "1 text hidden", beside=(("grid_thw", _FLAT),)),
+    "timestep": _floats("1", when=ALWAYS),
+    "encoder_hidden_states": _floats("1 text cross", "1 text hidden", when=WORDS["cross"].names),
+    "pooled_projections": _floats("1 pooled", when=ALWAYS),
+    "class_labels": _ids("1", when=("num_embeds_ada_norm", "num_class_embeds")),
+    "guidance": _floats("1", when=("guidance_embeds",)),
+    "img_ids": _floats("patches 3", when=ALWAYS),
+    "txt_ids": _floats("text 3", when=ALWAYS),
+    # graphs
+    "edge_index": _ids("2 64"),
+}
+"""What the name of an argument stands for."""
+
+
+def convention_for(name: str) -> Convention | None:
+    """What a name stands for, by its ending where the whole is not known; None if nothing tells."""
+    if name in CONVENTIONS:
+        return CONVENTIONS[name]
+    return next((convention for ending, convention in _ENDINGS.items() if name.endswith(ending)), None)
+
+
+_ENDINGS = {
+    "mask": _ids("1 text"),
+    "ids": _ids("1 text"),
+    "tokens": _ids("1 text"),
+    "labels": _ids("1"),
+    "timesteps": _floats("1"),
+    "timestep": _floats("1"),
+    "hidden_states": _floats("1 text hidden"),
+}
