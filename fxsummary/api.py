@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from fxsummary import passes
-from fxsummary.capture import capture
+from fxsummary.capture import capture, capture_exported
+from fxsummary.capture.exported import is_exported
+from fxsummary.capture.exported.file import SUFFIX, load
 from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
 from fxsummary.modelgraph import ModelGraph
 
-_WAYS = ("auto", "symbolic")
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+_WAYS = ("auto", "symbolic", "record")
 
 
 def graph(
-    model: nn.Module,
+    model: nn.Module | ExportedProgram | str | os.PathLike[str],
     /,
     *args: Any,
     kwargs: Mapping[str, Any] | None = None,
@@ -32,17 +39,21 @@ def graph(
     inputs they are inferred where that is possible, and ``graph.notes`` says what was inferred.
 
     Args:
-        model: a module, or a `torch.fx.GraphModule`, on any device, ``meta`` included.
+        model: a module, or a `torch.fx.GraphModule`, on any device, ``meta`` included; or a
+            `torch.export.ExportedProgram`, or the path of one saved as ``.pt2`` (read by `torch.export.load`,
+            which unpickles: only open files that you trust), which bring their inputs with them.
         args: positional inputs of forward; only shape, dtype and device of tensors are looked at.
         kwargs: inputs of forward by name.
         input_shape: shape of the input, or a list of shapes, instead of inputs.
         input_dtype: dtype for `input_shape`, or one for each shape; by default that of the parameters,
             or int64 where an embedding reads the input.
-        trace: how to capture: "auto", or "symbolic" for symbolic tracing.
+        trace: how to capture: "symbolic", by symbolic tracing alone; "record", by recording one forward on
+            tensors without data; "auto", symbolic where that goes, else recorded.
         leaf: module types or names (of classes, or paths) that are shown as one operation.
 
     Raises:
         ModelError: ``model`` is not a module.
+        ModelFileError: the ``.pt2`` file cannot be read.
         InputError: the inputs do not fit the model.
         ForwardError: forward raised; the exception is its ``__cause__``.
 
@@ -51,12 +62,21 @@ def graph(
     >>> g.totals.parameters, g.totals.flops
     (448, 677376)
     """
-    _check_model(model)
-    if type(model).__module__.startswith("torch._dynamo") and isinstance(getattr(model, "_orig_mod", None), nn.Module):
-        model = model._orig_mod  # type: ignore[assignment]  # what torch.compile wraps
     if trace not in _WAYS:
         raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
-    captured = capture(model, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, leaf=_leaf_test(leaf))
+    if isinstance(model, (str, os.PathLike)) and Path(model).suffix == SUFFIX:
+        model = load(model)
+    if is_exported(model):
+        if args or kwargs is not None or input_shape is not None or input_dtype is not None or trace != "auto":
+            raise InputError("an exported program has its graph and its inputs: pass it alone, or with leaf=.")
+        return passes.annotate(convert(capture_exported(model, _leaf_test(leaf))))
+    _check_model(model)
+    assert isinstance(model, nn.Module)
+    if type(model).__module__.startswith("torch._dynamo") and isinstance(getattr(model, "_orig_mod", None), nn.Module):
+        model = model._orig_mod  # type: ignore[assignment]  # what torch.compile wraps
+    captured = capture(
+        model, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, trace=trace, leaf=_leaf_test(leaf)
+    )
     return passes.annotate(convert(captured))
 
 
@@ -66,7 +86,8 @@ def _check_model(model: object) -> None:
     if isinstance(model, type) and issubclass(model, nn.Module):
         raise ModelError(f"{model.__name__} is a class: pass an instance, such as graph({model.__name__}(...)).")
     raise ModelError(
-        f"expected a torch.nn.Module or a torch.fx.GraphModule, got {type(model).__name__}: {str(model)[:80]!r}"
+        "expected a torch.nn.Module, a torch.fx.GraphModule, a torch.export.ExportedProgram or the path of a "
+        f"{SUFFIX} file, got {type(model).__name__}: {str(model)[:80]!r}"
     )
 
 
@@ -78,4 +99,14 @@ def _leaf_test(leaf: Any) -> Any:
     names = {item for item in named if isinstance(item, str)}
     if len(types) + len(names) < len(set(named)):
         raise InputError(f"leaf={leaf!r} holds something that is neither a module type nor a name.")
-    return lambda module, path: isinstance(module, types) or path in names or type(module).__name__ in names
+    qualified = set(map(_qualified_name, types))  # the modules of an exported program have only names
+
+    def is_leaf(module: nn.Module, path: str) -> bool:
+        kind = type(module)
+        return isinstance(module, types) or bool({path, kind.__name__} & names) or _qualified_name(kind) in qualified
+
+    return is_leaf
+
+
+def _qualified_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -30,12 +30,15 @@ _EPILOG = """\
 MODEL is package.module:factory or path/file.py:factory; the factory is a class
 or function that makes the model (with --arg name=value for its arguments), or a
 module. It is built on the meta device where that works, so that no weights are
-allocated, and put into eval mode.
+allocated, and put into eval mode. Or MODEL is an exported program, a file.pt2
+written by torch.export.save, which brings its inputs with it; it is read by
+torch.export.load, which unpickles: only open files that you trust.
 
 examples:
   fxsummary show timm:create_model --arg model_name=resnet50
   fxsummary render models.py:CNN -o cnn.svg
   fxsummary show models.py:Bert --input input_ids=1x128:int64 --depth 3
+  fxsummary show model.pt2
 
 exit codes: 0 done, 2 could not be done (stderr says why)
 """
@@ -91,7 +94,7 @@ class _Version(argparse.Action):
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="package.module:factory or path/file.py:factory")
+    parser.add_argument("model", metavar="MODEL", help="package.module:factory, path/file.py:factory or file.pt2")
     parser.add_argument(
         "--input",
         action="append",
@@ -142,6 +145,8 @@ def _render(options: argparse.Namespace) -> int:
 
 
 def _graph(options: argparse.Namespace) -> ModelGraph:
+    if options.model.endswith(".pt2"):
+        return _graph_of_file(options)
     arguments = dict(_argument(text) for text in options.arg)
     inputs = [_input(text) for text in options.input]
     progress = (lambda text: None) if options.quiet else _say
@@ -155,6 +160,17 @@ def _graph(options: argparse.Namespace) -> ModelGraph:
     positional = [tensor for name, tensor in inputs if name is None]
     named = {name: tensor for name, tensor in inputs if name is not None}
     return graph(model, *positional, kwargs=named or None)
+
+
+def _graph_of_file(options: argparse.Namespace) -> ModelGraph:
+    for name, given in (("--arg", options.arg), ("--input", options.input), ("--train", options.train)):
+        if given:
+            raise InputError(f"{name} does not go with {options.model!r}: an exported program is as it was exported.")
+    if not options.quiet:
+        _say(f"reading {options.model}")
+    from fxsummary.api import graph
+
+    return graph(options.model)
 
 
 def build(model: str, arguments: dict[str, Any], progress: Any = lambda text: None) -> nn.Module:
@@ -190,7 +206,7 @@ def build(model: str, arguments: dict[str, Any], progress: Any = lambda text: No
 def _load(model: str) -> Any:
     place, separator, name = model.rpartition(":")
     if not separator or not place or not name:
-        raise ModelImportError(f"MODEL {model!r} is not package.module:factory or path/file.py:factory.")
+        raise ModelImportError(f"MODEL {model!r} is not package.module:factory or path/file.py:factory, nor a .pt2 file.")
     try:
         value: Any = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
     except Exception as error:  # importing runs the user's code

@@ -11,6 +11,7 @@ from torch import fx, nn
 from torch.fx.node import _get_qualified_name
 
 from fxsummary.capture import Capture, config
+from fxsummary.capture.aten import function_name
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.symbolic import SOURCE, STACK, Trace, default_leaf
 from fxsummary.capture.values import UNKNOWN
@@ -216,7 +217,7 @@ def _label(node: fx.Node, module: nn.Module | None) -> str:
         return str(node.target).rpartition(".")[2]
     if node.op in ("call_method", "placeholder", "output"):
         return str(node.target)
-    return getattr(node.target, "__name__", type(node.target).__name__)
+    return function_name(node.target)
 
 
 def _call_config(node: fx.Node, values: Mapping[fx.Node, Any]) -> str:

@@ -52,5 +52,9 @@ class OutputError(FxsummaryError, OSError):
     """The result could not be written; nothing half-written remains."""
 
 
+class ModelFileError(FxsummaryError, OSError, ValueError):
+    """A file of a model cannot be read, or holds something else; torch's exception is the ``__cause__``."""
+
+
 class ModelImportError(FxsummaryError, ImportError):
     """The MODEL of the command line could not be imported or built."""

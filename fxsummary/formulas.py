@@ -193,6 +193,10 @@ class FlopCount(TorchDispatchMode):
             self.unknown.append(str(packet))
         return result
 
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator."""
+        return func(*args, **kwargs)
+
 
 def costs_nothing(func: Any) -> bool:
     """Whether an operator is known to be outside the matrix family, whatever its arguments.
@@ -201,11 +205,6 @@ def costs_nothing(func: Any) -> bool:
     (True, False, False)
     """
     return formula(getattr(func, "_overloadpacket", func)) is None and not _is_composite(func) and _is_free(func)
-
-
-    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator."""
-        return func(*args, **kwargs)
 
 
 def _is_composite(func: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.aten import function_name, index_text
 from fxsummary.spec import TensorSpec
 
 
@@ -76,7 +77,7 @@ def of_call(node: fx.Node, args: Any, kwargs: Any) -> str:
     Args:
         args, kwargs: those of the node, with specs or None for values of other nodes.
     """
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    name = node.target if isinstance(node.target, str) else function_name(node.target)
     weight = args[1] if len(args) > 1 else kwargs.get("weight")
     if name == "linear" and isinstance(weight, TensorSpec) and len(weight.shape) == 2:
         return f"{weight.shape[1]}→{weight.shape[0]}"
@@ -89,6 +90,9 @@ def of_call(node: fx.Node, args: Any, kwargs: Any) -> str:
         return _convolution(
             weight.shape[1] * groups, weight.shape[0], weight.shape[2:], stride, padding, dilation, groups
         )
+    index = index_text(name, args)
+    if index is not None:
+        return index
     if name == "getitem" and len(args) > 1:
         return f"[{_index(args[1])}]"
     if name in ("view", "reshape", "expand", "repeat", "getattr"):

@@ -1,0 +1,122 @@
+"""An ExportedProgram as input: nothing is run or traced, everything is read from what export has noted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import fx, nn
+
+from fxsummary.capture import aten
+from fxsummary.capture.exported import grouping, settings
+from fxsummary.capture.exported.costs import BRANCH, Cost, Costs
+from fxsummary.capture.exported.flatten import Flat
+from fxsummary.capture.exported.hints import dynamic_dimensions
+from fxsummary.capture.exported.skeleton import Skeleton
+from fxsummary.capture.inputs import model_device
+from fxsummary.capture.propagate import Propagation
+from fxsummary.capture.state import preserved_globals
+from fxsummary.capture.symbolic import AUTOCAST, Leaf, Trace, default_leaf
+from fxsummary.spec import map_structure
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+
+@dataclass
+class Exported:
+    """What an exported program tells.
+
+    Attributes:
+        model: its module tree, see `fxsummary.capture.exported.skeleton`.
+        trace: its graph, with a call_module node for each call of a leaf module.
+        propagation: specs and FLOPs by node.
+        notes: what a reader must know.
+    """
+
+    model: nn.Module
+    trace: Trace
+    propagation: Propagation
+    notes: list[str] = field(default_factory=list)
+
+
+def is_exported(value: object) -> bool:
+    """Whether a value is a `torch.export.ExportedProgram`; told without importing torch.export."""
+    return any(
+        kind.__name__ == "ExportedProgram" and kind.__module__.startswith("torch.") for kind in type(value).__mro__
+    )
+
+
+def read(program: ExportedProgram, leaf: Leaf | None = None) -> Exported:
+    """The graph of an exported program at the granularity of the other ways to capture.
+
+    Args:
+        leaf: further modules not to enter.
+    """
+    skeleton = Skeleton(program)
+    flat = Flat(program, skeleton)
+    costs = _costs(flat, skeleton)
+    calls = grouping.leaf_calls(flat, _leaf_test(skeleton, leaf))
+    _fill_settings(flat, skeleton, calls)
+    grouped = grouping.group(flat, skeleton, calls, costs)
+    notes = [dynamic_dimensions(flat.inputs, program.range_constraints), *_branch_notes(flat, costs)]
+    return Exported(
+        skeleton.root, Trace(grouped.graph), Propagation(grouped.outcomes), [note for note in notes if note is not None]
+    )
+
+
+def _costs(flat: Flat, skeleton: Skeleton) -> dict[fx.Node, Cost]:
+    costs = Costs(model_device(skeleton.root))
+
+    def load(value: Any) -> Any:
+        return flat.values[value] if isinstance(value, fx.Node) else value
+
+    with preserved_globals(), torch.no_grad():
+        return {
+            node: costs.of(
+                node.target, map_structure(load, node.args), map_structure(load, node.kwargs), node.meta[AUTOCAST]
+            )
+            for node in flat.graph.nodes
+            if node.op == "call_function"
+        }
+
+
+def _leaf_test(skeleton: Skeleton, leaf: Leaf | None) -> Any:
+    known: dict[str, bool] = {}
+
+    def is_leaf(path: str) -> bool:
+        if path not in known:
+            module = skeleton.modules[path]
+            known[path] = default_leaf(module) or (leaf is not None and leaf(module, path))
+        return known[path]
+
+    return is_leaf
+
+
+def _fill_settings(flat: Flat, skeleton: Skeleton, calls: dict[grouping.Call, list[fx.Node]]) -> None:
+    """Set what the first call of each leaf module shows of it, and which modules were in training mode."""
+    first: dict[str, list[settings.Called]] = {}
+    for (path, _), members in calls.items():
+        if path not in first:
+            first[path] = [_called(flat, node) for node in members]
+    training = {path: settings.is_training(called) for path, called in first.items()}
+    is_any_training = any(training.values())
+    for path, module in skeleton.modules.items():
+        told = training.get(path)
+        module.training = is_any_training if told is None else told
+        if type(module).__module__.startswith("torch."):
+            settings.fill(module, first.get(path, ()))
+
+
+def _called(flat: Flat, node: fx.Node) -> settings.Called:
+    args = map_structure(lambda value: flat.values[value] if isinstance(value, fx.Node) else value, node.args)
+    return settings.Called(aten.function_name(node.target), args, flat.values[node], node.target)
+
+
+def _branch_notes(flat: Flat, costs: dict[fx.Node, Cost]) -> list[str]:
+    branching = [node for node in flat.graph.nodes if aten.function_name(node.target) == BRANCH and costs[node].flops]
+    if not branching:
+        return []
+    names = ", ".join(node.name for node in branching[:4]) + (" and more" if len(branching) > 4 else "")
+    return [f"one of the branches of torch.cond runs; the FLOPs of {names} are those of the branch with the most"]

@@ -1,0 +1,110 @@
+"""FLOPs of the operations of an exported program, from specs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import torch
+from torch import fx
+
+from fxsummary.capture.exported.hints import value_of
+from fxsummary.capture.operations import NoDataError, Operations, RefusedError
+from fxsummary.capture.twins import META
+from fxsummary.capture.values import UNKNOWN, has_unknown
+from fxsummary.formulas import costs_nothing
+from fxsummary.spec import map_structure
+
+RUN_ONCE = frozenset(
+    {
+        "wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", "wrap_activation_checkpoint",
+        "wrap", "strict_mode", "invoke_subgraph", "hints_wrapper",
+    }
+)  # fmt: skip
+"""Higher-order operations that run their graph once, as if it stood there itself."""
+BRANCH = "cond"
+_LOOPS = frozenset({"while_loop", "scan", "associative_scan", "map_impl", "map"})
+
+
+class Cost(NamedTuple):
+    """FLOPs, None where not known, and the operators whose FLOPs are not known."""
+
+    flops: int | None
+    unknown: tuple[str, ...] = ()
+
+
+FREE = Cost(0)
+
+
+def add_up(costs: Iterable[Cost]) -> Cost:
+    """The sum; not known where a part is not.
+
+    >>> add_up([Cost(2), Cost(3)]), add_up([Cost(2), Cost(None, ("zoo.op",))])
+    (Cost(flops=5, unknown=()), Cost(flops=None, unknown=('zoo.op',)))
+    """
+    flops, unknown = 0, dict[str, None]()
+    known = True
+    for cost in costs:
+        unknown.update(dict.fromkeys(cost.unknown))
+        known = known and cost.flops is not None
+        flops += cost.flops or 0
+    return Cost(flops if known else None, tuple(unknown))
+
+
+def _on_meta(value: Any) -> Any:
+    return META if isinstance(value, torch.device) else value
+
+
+class Costs:
+    """Counts for one program.
+
+    Args:
+        device: the device that its tensors are on.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._operations = Operations(device)
+
+    def of(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None) -> Cost:
+        """The cost of one call.
+
+        Args:
+            target: an ATen operator, a higher-order operation, or a function on numbers.
+            args, kwargs: specs for tensors, graph modules, and literals.
+            casting: the state of autocast.
+        """
+        if isinstance(target, torch._ops.HigherOrderOperator):
+            return self._of_higher_order(target.__name__, [arg for arg in args if isinstance(arg, fx.GraphModule)])
+        if not isinstance(target, torch._ops.OpOverload) or costs_nothing(target):
+            return FREE
+        if has_unknown(args) or has_unknown(kwargs):
+            return Cost(None)
+        if casting is None:
+            args, kwargs = map_structure(_on_meta, args), map_structure(_on_meta, kwargs)
+        try:
+            outcome = self._operations.run(target, args, kwargs, casting)
+        except (RefusedError, NoDataError):
+            return Cost(None, (str(target._overloadpacket),))
+        return Cost(None if outcome.unknown else outcome.flops, outcome.unknown)
+
+    def _of_higher_order(self, name: str, bodies: list[fx.GraphModule]) -> Cost:
+        costs = [self._of_graph(body) for body in bodies]
+        if name in RUN_ONCE:
+            return add_up(costs)
+        if name == BRANCH and all(cost.flops is not None for cost in costs):
+            return max(costs, key=lambda cost: cost.flops or 0)
+        is_free = name in _LOOPS and all(cost == FREE for cost in costs)
+        return FREE if is_free else Cost(None, (name,))
+
+    def _of_graph(self, body: fx.GraphModule) -> Cost:
+        """The cost of running a graph inside the graph once."""
+
+        def load(node: Any) -> Any:
+            if not isinstance(node, fx.Node):
+                return node
+            if node.op == "get_attr" and isinstance(getattr(body, str(node.target), None), fx.GraphModule):
+                return getattr(body, str(node.target))
+            return value_of(node.meta.get("val", UNKNOWN))
+
+        calls = [node for node in body.graph.nodes if node.op == "call_function"]
+        return add_up(self.of(n.target, map_structure(load, n.args), map_structure(load, n.kwargs)) for n in calls)

@@ -1,0 +1,98 @@
+"""Files of exported programs (``.pt2``), read by `torch.export.load`.
+
+`torch.export.load` unpickles parts of a file (some weights, constants and example inputs), so a file is as
+trustworthy as where it comes from. Files that hold no exported program are refused before that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fxsummary.errors import ModelFileError
+
+SUFFIX = ".pt2"
+_REMEDY = "Write it with torch.export.save(torch.export.export(model, inputs), path)"
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """The `torch.export.ExportedProgram` in a file.
+
+    Raises:
+        ModelFileError: it cannot be read, or holds something else.
+    """
+    _check(Path(path))
+    with _warnings_of_torch() as warnings:
+        try:
+            return torch.export.load(os.fspath(path))
+        except Exception as error:  # torch raises of every kind
+            cause = warnings[-1] if warnings else error
+            raise ModelFileError(
+                f"torch.export.load (torch {torch.__version__}) cannot read {os.fspath(path)!r}: "
+                f"{type(cause).__name__}: {_first_line(cause)}\n"
+                f"  {_REMEDY}, with a version of torch no newer than this one; "
+                "import the package that defines its custom operators or classes before."
+            ) from cause
+
+
+def _check(path: Path) -> None:
+    if not path.is_file():
+        raise ModelFileError(f"{os.fspath(path)!r} is {'a folder' if path.is_dir() else 'no file'}. {_REMEDY}.")
+    if not zipfile.is_zipfile(path):
+        raise ModelFileError(
+            f"{os.fspath(path)!r} is no exported program: it is not a zip archive, or only part of one. {_REMEDY}."
+        )
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if not any(_is_program(name) for name in names):
+        raise ModelFileError(f"{os.fspath(path)!r} holds no exported program: {_what_it_is(names)}. {_REMEDY}.")
+
+
+def _is_program(name: str) -> bool:
+    return name.endswith("serialized_exported_program.json") or ("models/" in name and name.endswith(".json"))
+
+
+def _what_it_is(names: Sequence[str]) -> str:
+    if any("/code/" in name for name in names):
+        return "it is a TorchScript file"
+    if any("data/aotinductor/" in name for name in names):
+        return "it is a package compiled by AOTInductor"
+    if any(name.endswith("data.pkl") for name in names):
+        return "it was written by torch.save"
+    return "it is some other zip archive"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else ""
+
+
+class _Catch(logging.Filter):
+    """Keeps the exceptions that are logged, and lets no record through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[BaseException] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1] is not None:
+            self.errors.append(record.exc_info[1])
+        return False
+
+
+@contextmanager
+def _warnings_of_torch() -> Iterator[list[BaseException]]:
+    """torch.export.load logs the reason of a failure and then raises another exception: here is the reason."""
+    catch, logger = _Catch(), logging.getLogger("torch.export")
+    logger.addFilter(catch)
+    try:
+        yield catch.errors
+    finally:
+        logger.removeFilter(catch)

@@ -1,0 +1,275 @@
+"""From the graph of an exported program to one as a tracer would have written it.
+
+Parameters, buffers and constants, which export lifts to inputs, become get_attr nodes again; graphs that are
+run once where they stand (``torch.no_grad``, autocast, checkpointing) are written out there; what export adds
+for itself (checks, copies of constants, writing buffers back, buffers among the outputs) is left out; the
+output has the structure of forward's return value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import fx
+
+from fxsummary.capture import aten
+from fxsummary.capture.exported import stacks
+from fxsummary.capture.exported.costs import RUN_ONCE
+from fxsummary.capture.exported.hints import value_of
+from fxsummary.capture.exported.skeleton import Skeleton
+from fxsummary.capture.symbolic import AUTOCAST, SOURCE, STACK
+from fxsummary.capture.twins import dtype_name
+from fxsummary.capture.values import UNKNOWN
+from fxsummary.spec import map_structure
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+Env = dict[fx.Node, Any]
+
+_LIFTED = frozenset({"PARAMETER", "BUFFER", "CONSTANT_TENSOR", "CUSTOM_OBJ"})
+_OUTPUTS = frozenset({"USER_OUTPUT", "LOSS_OUTPUT"})
+_COPIES_OF_CONSTANTS = frozenset({"lift_fresh", "lift_fresh_copy", "detach", "detach_", "alias"})
+
+
+class _Attribute:
+    """A lifted input: a parameter, buffer or constant by name."""
+
+    def __init__(self, target: str, value: Any) -> None:
+        self.target = target
+        self.value = value
+
+
+class Flat:
+    """The flat graph.
+
+    Attributes:
+        graph: an FX graph; the meta of its nodes holds `STACK`, `SOURCE` and `AUTOCAST`.
+        entries: module stack of each node.
+        values: specs and literals by node.
+        inputs: name in forward, and value as exported, of each input.
+    """
+
+    def __init__(self, program: ExportedProgram, skeleton: Skeleton) -> None:
+        self.graph = fx.Graph()
+        self.entries: dict[fx.Node, list[stacks.Entry]] = {}
+        self.values: dict[fx.Node, Any] = {}
+        self.inputs: list[tuple[str, Any]] = []
+        self._program = program
+        self._skeleton = skeleton
+        self._sources = stacks.Sources(stacks.all_nodes(program.graph_module))
+        self._attributes: dict[str, fx.Node] = {}
+        self._place: tuple[list[stacks.Entry], str] = ([], "")
+        self._casting: Any = None
+        self._run()
+
+    def _run(self) -> None:
+        env: Env = {}
+        nodes = list(self._program.graph.nodes)
+        names = _input_names(self._program)
+        specs = {spec.arg.name: spec for spec in self._program.graph_signature.input_specs if hasattr(spec.arg, "name")}
+        for node in nodes:
+            if node.op == "placeholder":
+                self._input(node, specs.get(node.name), names, env)
+        self._steps(self._program.graph_module, env)
+        self._output(nodes[-1], env)
+        self._drop_unused_numbers()
+
+    def _input(self, node: fx.Node, spec: Any, names: Iterator[str], env: Env) -> None:
+        kind, value = "USER_INPUT" if spec is None else spec.kind.name, node.meta.get("val")
+        if kind in _LIFTED:
+            env[node] = _Attribute(self._skeleton.first_name(spec.target), value)
+            return
+        env[node] = None
+        if kind != "USER_INPUT":
+            return
+        name = next(names, node.name)
+        if isinstance(value, (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool)):
+            self.inputs.append((name, value))
+            env[node] = self._create("placeholder", name, (), {}, name, value_of(value))
+        else:
+            env[node] = value  # a literal that export has built into the graph
+
+    def _steps(self, module: fx.GraphModule, env: Env) -> None:
+        for node in module.graph.nodes:
+            if node.op == "get_attr":
+                env[node] = self._held(module, node)
+            elif node.op == "call_function":
+                self._place = self._place_of(node)
+                env[node] = self._call(node, env)
+
+    def _held(self, module: fx.GraphModule, node: fx.Node) -> Any:
+        value: Any = module
+        for name in str(node.target).split("."):
+            value = getattr(value, name)
+        return value if isinstance(value, fx.GraphModule) else _Attribute(str(node.target), value)
+
+    def _place_of(self, node: fx.Node) -> tuple[list[stacks.Entry], str]:
+        entries = [entry for entry in stacks.entries(node) if entry.path in self._skeleton.modules]
+        return entries or self._place[0], self._sources.line(node) or self._place[1]
+
+    def _call(self, node: fx.Node, env: Env) -> Any:
+        if aten.is_assertion(node.target):
+            return None
+        name, args, kwargs = aten.function_name(node.target), self._load(node.args, env), self._load(node.kwargs, env)
+        if aten.is_item(node.target) and isinstance(args[0], (tuple, list)):
+            return args[0][args[1]]
+        if name in _COPIES_OF_CONSTANTS and self._is_constant(args[0]):
+            return args[0]
+        if name == "copy_" and _writes_back(args):
+            return args[0]
+        if isinstance(node.target, torch._ops.HigherOrderOperator) and name in RUN_ONCE:
+            found = self._written_out(name, args, env)
+            if found is not None:
+                return found
+        value = node.meta.get("val", UNKNOWN)
+        return self._create("call_function", node.target, args, kwargs, node.name, value_of(value))
+
+    def _written_out(self, name: str, args: tuple[Any, ...], env: Env) -> Any:
+        """The results of a graph that is run once, its operations written here; None where it cannot be read."""
+        index = next((i for i, arg in enumerate(args) if isinstance(arg, fx.GraphModule)), None)
+        if index is None:
+            return None
+        body, operands = args[index], [arg for arg in args[index + 1 :] if not isinstance(arg, str)]
+        if len(operands) >= 1 and isinstance(operands[0], (tuple, list)):
+            operands = list(operands[0])
+        inputs = [node for node in body.graph.nodes if node.op == "placeholder"]
+        if len(inputs) != len(operands):
+            return None
+        place, casting = self._place, self._casting
+        if name == "wrap_with_autocast":
+            device, dtype, enabled = args[:3]
+            dtype = dtype or torch.get_autocast_dtype(device)
+            self._casting = (device, dtype_name(dtype)) if enabled else None
+        inner: Env = dict(zip(inputs, operands, strict=True))
+        self._steps(body, inner)
+        self._place, self._casting = place, casting
+        return self._load(next(reversed(body.graph.nodes)).args[0], inner)
+
+    def _load(self, argument: Any, env: Env) -> Any:
+        def load(value: Any) -> Any:
+            if not isinstance(value, fx.Node):
+                return value
+            found = env[value]
+            return self._attribute(found) if isinstance(found, _Attribute) else found
+
+        return map_structure(load, argument)
+
+    def _attribute(self, attribute: _Attribute) -> fx.Node:
+        """The node that reads a parameter, buffer or constant, made where it is first read."""
+        node = self._attributes.get(attribute.target)
+        if node is None:
+            name = attribute.target.replace(".", "_")
+            value = value_of(attribute.value)
+            node = self._create("get_attr", attribute.target, (), {}, name, value)
+            self._attributes[attribute.target] = node
+        return node
+
+    def _is_constant(self, node: Any) -> bool:
+        is_read = isinstance(node, fx.Node) and node.op == "get_attr"
+        return is_read and str(node.target) not in self._program.state_dict
+
+    def _create(self, op: str, target: Any, args: Any, kwargs: Any, name: str, value: Any) -> fx.Node:
+        node = self.graph.create_node(op, target, args, kwargs, name)
+        self.entries[node], source = self._place
+        node.meta[STACK] = stacks.as_module_stack(self.entries[node])
+        node.meta[SOURCE] = source
+        node.meta[AUTOCAST] = self._casting
+        self.values[node] = value
+        return node
+
+    def _output(self, node: fx.Node, env: Env) -> None:
+        specs = self._program.graph_signature.output_specs
+        given: Any = node.args[0]
+        results = [arg for arg, spec in zip(given, specs, strict=True) if spec.kind.name in _OUTPUTS]
+        self._place = ([], "")
+        structure = _unflatten(self._program.call_spec.out_spec, iter(self._load(results, env)))
+        value = map_structure(lambda item: self.values[item] if isinstance(item, fx.Node) else item, structure)
+        self._create("output", "output", (structure,), {}, "output", value)
+
+    def _drop_unused_numbers(self) -> None:
+        """Sizes that only checks have read."""
+        for node in reversed(list(self.graph.nodes)):
+            is_number = isinstance(self.values[node], (bool, int, float)) or self.values[node] is UNKNOWN
+            if node.op == "call_function" and is_number and not node.users and not _is_operator_on_tensors(node):
+                self.graph.erase_node(node)
+
+
+def _is_operator_on_tensors(node: fx.Node) -> bool:
+    """Whether a call yields tensors, as far as its schema tells."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and any("Tensor" in str(result.type) for result in schema.returns)
+
+
+def _writes_back(args: tuple[Any, ...]) -> bool:
+    """Whether a copy puts into a buffer what an in-place operation has put there already."""
+    target, value = args[0], args[1]
+    if not isinstance(value, fx.Node) or not isinstance(target, fx.Node) or target.op != "get_attr":
+        return False
+    name = aten.function_name(value.target)
+    return name.endswith("_") and bool(value.args) and value.args[0] is target
+
+
+def _input_names(program: ExportedProgram) -> Iterator[str]:
+    """Names of the inputs as in forward: parameter, then place inside it."""
+    signature = program.module_call_graph[0].signature if program.module_call_graph else None
+    names = getattr(signature, "forward_arg_names", None)
+    spec = program.call_spec.in_spec
+    if not names or spec is None:
+        return
+    arguments = [child for part in _children(spec) for child in _children(part)]
+    if len(arguments) == len(names):
+        for name, argument in zip(names, arguments, strict=True):
+            yield from _leaf_names(name, argument)
+
+
+def _leaf_names(name: str, spec: Any) -> Iterator[str]:
+    if spec.is_leaf():
+        yield name
+        return
+    keys = _keys(spec) or range(len(_children(spec)))
+    for key, child in zip(keys, _children(spec), strict=True):
+        yield from _leaf_names(f"{name}_{key}", child)
+
+
+def _children(spec: Any) -> list[Any]:
+    return list(spec.children() if callable(getattr(spec, "children", None)) else spec.children_specs)
+
+
+def _keys(spec: Any) -> list[Any] | None:
+    """The keys of a dict, or the names of the fields of an object."""
+    context = spec.context
+    if isinstance(context, (tuple, list)) and len(context) == 2 and isinstance(context[1], (tuple, list)):
+        context = context[0] if isinstance(context[0], (tuple, list)) else context[1]  # dataclass; defaultdict
+    if isinstance(context, (tuple, list)) and len(context) == len(_children(spec)):
+        return list(context)
+    return None
+
+
+def _empty_fields(spec: Any) -> list[Any]:
+    """Names of the fields of a dataclass that are None."""
+    context = spec.context if isinstance(spec.context, (tuple, list)) else ()
+    is_of_dataclass = len(context) == 2 and all(isinstance(part, (tuple, list)) for part in context)
+    return list(context[1]) if is_of_dataclass else []
+
+
+def _unflatten(spec: Any, results: Iterator[Any]) -> Any:
+    """The results in the structure of a pytree; objects other than tuples and lists as dicts.
+
+    No class of the user's is called.
+    """
+    if spec is None:
+        return tuple(results)
+    if spec.is_leaf():
+        return next(results)
+    items = [_unflatten(child, results) for child in _children(spec)]
+    if spec.type is list:
+        return items
+    is_tuple = isinstance(spec.type, type) and issubclass(spec.type, tuple)
+    keys = None if is_tuple else _keys(spec)
+    if keys is None:
+        return tuple(items)
+    named = {str(key): item for key, item in zip(keys, items, strict=True)}
+    return {**named, **dict.fromkeys(_empty_fields(spec))}

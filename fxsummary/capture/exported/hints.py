@@ -1,0 +1,90 @@
+"""Values of exported nodes as specs, with the example's size where a dimension is symbolic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from fxsummary.capture.twins import dtype_name
+from fxsummary.capture.values import UNKNOWN
+from fxsummary.spec import TensorSpec
+
+_SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
+_MANY = 2**31
+
+
+def value_of(value: Any) -> Any:
+    """A value as specs and literals; `UNKNOWN` for one whose size depends on data."""
+    if isinstance(value, torch.Tensor):
+        return _spec(value)
+    if isinstance(value, _SYMBOLIC):
+        hint = _hint(value)
+        return UNKNOWN if hint is None else hint
+    if isinstance(value, (tuple, list)):
+        items = [value_of(item) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, Mapping):
+        return {key: value_of(item) for key, item in value.items()}
+    return value
+
+
+def _spec(tensor: torch.Tensor) -> Any:
+    shape = [_hint(size) for size in tensor.shape]
+    stride = [_hint(step) for step in tensor.stride()] if tensor.layout is torch.strided else None
+    if None in shape or (stride is not None and None in stride):
+        return UNKNOWN
+    steps = None if stride is None else tuple(stride)
+    return TensorSpec(tuple(shape), dtype_name(tensor.dtype), steps, str(tensor.device))
+
+
+def _hint(value: Any) -> Any:
+    if not isinstance(value, _SYMBOLIC):
+        return value
+    return value.node.hint if value.node.has_hint() else None
+
+
+def dynamic_dimensions(inputs: Sequence[tuple[str, Any]], ranges: Mapping[Any, Any]) -> str | None:
+    """A sentence that names the dimensions of the inputs that are symbolic; None where there are none.
+
+    Args:
+        inputs: name and value of each input.
+        ranges: what sizes are allowed, by symbol.
+    """
+    places: dict[str, list[str]] = {}
+    sizes: dict[str, Any] = {}
+    for name, value in inputs:
+        for place, size in _symbolic_sizes(name, value):
+            key = str(size)
+            places.setdefault(key, []).append(place)
+            sizes[key] = size
+    if not places:
+        return None
+    parts = [f"{', '.join(places[key])} ({_size_text(size, ranges)})" for key, size in sizes.items()]
+    return f"dynamic dimensions are shown with the size of the example: {'; '.join(parts)}"
+
+
+def _symbolic_sizes(name: str, value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, torch.SymInt):
+        return [(name, value)]
+    if not isinstance(value, torch.Tensor):
+        return []
+    return [(f"dimension {i} of {name}", size) for i, size in enumerate(value.shape) if isinstance(size, torch.SymInt)]
+
+
+def _size_text(size: Any, ranges: Mapping[Any, Any]) -> str:
+    hint, allowed = _hint(size), ranges.get(size.node.expr)
+    text = "?" if hint is None else str(hint)
+    low, high = _bound(getattr(allowed, "lower", None)), _bound(getattr(allowed, "upper", None))
+    if high is not None:
+        return f"{text}; {low or 0} to {high} allowed"
+    return f"{text}; {low} or more allowed" if low else text
+
+
+def _bound(value: Any) -> int | None:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError, AttributeError):  # none, or infinity in one of its forms
+        return None
+    return number if number < _MANY else None

@@ -1,0 +1,143 @@
+"""The module tree of an exported program, as modules that have names, classes and tensors but no code.
+
+A module of ``torch.nn`` is an instance of its own class, made without ``__init__``, so that whoever asks
+for its class or its settings needs no special case; any other is an instance of an empty class that bears
+the name. Nothing is imported for it. A class is known only of modules that were called.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from fxsummary.capture.exported import stacks
+from fxsummary.capture.operations import storage_of
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+
+class Skeleton:
+    """The modules of an exported program.
+
+    Attributes:
+        root: the model; its ``named_modules`` are those of the exported one.
+        modules: every module by path.
+    """
+
+    def __init__(self, program: ExportedProgram) -> None:
+        self._types = _types(program)
+        self._first: dict[Any, tuple[str, torch.Tensor]] = {}
+        self._names: dict[str, str] = {}
+        self.root = _make(self._types.get("", "ExportedProgram"))
+        self.modules: dict[str, nn.Module] = {"": self.root}
+        for path in _paths(program):
+            self._add(path)
+        for name, tensor, is_buffer in _tensors(program):
+            self._register(name, tensor, is_buffer)
+        self._name_uncalled()
+
+    def first_name(self, name: str) -> str:
+        """The first name of the tensor that has this name."""
+        return self._names.get(name, name)
+
+    def tensor_names(self, path: str) -> frozenset[str]:
+        """First names of all tensors in a module."""
+        prefix = f"{path}." if path else ""
+        inside = [name for name, _ in (*self._named(path, buffers=False), *self._named(path, buffers=True))]
+        return frozenset(self.first_name(prefix + name) for name in inside)
+
+    def _named(self, path: str, *, buffers: bool) -> Iterator[tuple[str, torch.Tensor]]:
+        module = self.modules[path]
+        return module.named_buffers() if buffers else module.named_parameters()
+
+    def _add(self, path: str) -> nn.Module:
+        module = self.modules.get(path)
+        if module is None:
+            parent, _, name = path.rpartition(".")
+            module = self.modules[path] = _make(self._types.get(path, ""))
+            self._add(parent)._modules[name] = module
+        return module
+
+    def _register(self, name: str, tensor: torch.Tensor, is_buffer: bool) -> None:
+        path, _, own = name.rpartition(".")
+        first, same = self._first.setdefault(_identity(tensor), (name, tensor))
+        self._names[name] = first
+        module = self._add(path)
+        held: dict[str, Any] = module._buffers if is_buffer else module._parameters
+        held[own] = same
+
+    def _name_uncalled(self) -> None:
+        """Classes that can be told without a call: a module that numbers its children is a ModuleList."""
+        for path, module in self.modules.items():
+            if isinstance(module, nn.MultiheadAttention) and "out_proj" in module._modules:
+                module.out_proj.__class__ = nn.modules.linear.NonDynamicallyQuantizableLinear
+            elif path not in self._types and not module._buffers:
+                if module._modules and not module._parameters and all(map(str.isdigit, module._modules)):
+                    module.__class__ = nn.ModuleList
+                elif module._parameters and not module._modules and all(map(str.isdigit, module._parameters)):
+                    module.__class__ = nn.ParameterList
+
+
+def forget_class(module: nn.Module) -> None:
+    """Keep no more of the class than its name: its settings are not known."""
+    kind = type(module)
+    module.__class__ = _empty_class(f"{kind.__module__}.{kind.__name__}")
+
+
+def _make(kind: str) -> nn.Module:
+    module_name, _, name = kind.rpartition(".")
+    found = getattr(sys.modules.get(module_name), name, None) if module_name.startswith("torch.") else None
+    known = isinstance(found, type) and issubclass(found, nn.Module) and not issubclass(found, torch.jit.ScriptModule)
+    module: nn.Module = object.__new__(found if known else _empty_class(kind or "Module"))  # type: ignore[arg-type]
+    nn.Module.__init__(module)
+    return module.train(False)
+
+
+def _empty_class(kind: str) -> type[nn.Module]:
+    module_name, _, name = kind.rpartition(".")
+    return type(name, (nn.Module,), {"__module__": module_name})
+
+
+def _types(program: ExportedProgram) -> dict[str, str]:
+    types: dict[str, str] = {}
+    for node in stacks.all_nodes(program.graph_module):
+        for entry in stacks.entries(node):
+            types.setdefault(entry.path, entry.type)
+    return types
+
+
+def _paths(program: ExportedProgram) -> Iterable[str]:
+    """Paths of the modules, in order; where the program does not list them, of those called."""
+    listed = [call.fqn.partition("@")[0] for call in program.module_call_graph if call.fqn]
+    return listed or [path for path in _types(program) if path]
+
+
+def _tensors(program: ExportedProgram) -> Iterator[tuple[str, torch.Tensor, bool]]:
+    """Name, tensor and whether it is a buffer, of every parameter and buffer, read or not."""
+    signature, state = program.graph_signature, program.state_dict
+    buffers, lifted = set(signature.buffers), {}
+    for spec in signature.input_specs:
+        if spec.kind.name in ("PARAMETER", "BUFFER") and spec.target is not None:
+            lifted[spec.target] = spec.arg.name
+    for name, tensor in state.items():
+        if isinstance(tensor, torch.Tensor):
+            is_buffer = name in buffers or (name not in lifted and not isinstance(tensor, nn.Parameter))
+            yield name, tensor, is_buffer
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    for name, placeholder in lifted.items():
+        if name not in state:
+            tensor = program.constants.get(name, values.get(placeholder))
+            if isinstance(tensor, torch.Tensor):
+                yield name, tensor, name in buffers
+
+
+def _identity(tensor: torch.Tensor) -> Any:
+    """What two tensors share if they are one: in a loaded program tied tensors are two views of one storage."""
+    if tensor.layout is not torch.strided:
+        return id(tensor)
+    return storage_of(tensor), tensor.storage_offset(), tensor.dtype, tuple(tensor.shape), tensor.stride()

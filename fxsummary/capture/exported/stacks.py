@@ -1,0 +1,105 @@
+"""What exported nodes tell of where they come from: ``nn_module_stack`` and ``stack_trace``, put in order.
+
+The keys of a module stack hold memory addresses (strict export) or flattened names, and paths may begin with
+the wrapper that export puts around the model; here they are plain paths. Source lines are named from the
+text of the trace alone, so that a program loaded from a file reads the same on every machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from torch import fx, nn
+
+from fxsummary.capture.source import is_user_file
+
+_WRAPPER = re.compile(r"^_export_root(\.|$)")
+_PARAMETRIZED = "torch.nn.utils.parametrize.Parametrized"
+
+
+class Entry(NamedTuple):
+    """One module of a stack: path, qualified name of its class, and which call of it."""
+
+    path: str
+    type: str
+    call: int
+
+
+def entries(node: fx.Node) -> list[Entry]:
+    """The module stack of an exported node, outermost first, the model itself included."""
+    found = []
+    for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
+        if not key.startswith("_empty_nn_module_stack"):
+            _, _, call = key.rpartition("@")
+            number = int(call) if call.isdigit() and call != key else 0
+            found.append(Entry(_WRAPPER.sub("", path), _type_name(kind), number))
+    return found
+
+
+def as_module_stack(stack: Iterable[Entry]) -> OrderedDict[str, tuple[str, str]]:
+    """The entries in the form of torch.fx."""
+    return OrderedDict((f"{e.path}@{e.call}" if e.call else e.path, (e.path, e.type)) for e in stack)
+
+
+def _type_name(kind: Any) -> str:
+    name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    if not name.startswith(_PARAMETRIZED):
+        return name
+    plain = name.removeprefix(_PARAMETRIZED)  # what it was before
+    found = getattr(nn, plain, None)
+    return f"{found.__module__}.{plain}" if isinstance(found, type) else plain
+
+
+def all_nodes(module: fx.GraphModule) -> Iterator[fx.Node]:
+    """The nodes of a graph and of the graphs inside it (branches of ``torch.cond`` and the like)."""
+    for inner in module.modules():
+        if isinstance(inner, fx.GraphModule):
+            yield from inner.graph.nodes
+
+
+_FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
+_PACKAGE = re.compile(r"/(?:site|dist)-packages/(.+)$")
+_STANDARD = re.compile(r"/lib/python3[.\d]*/")
+
+
+class Sources:
+    """Source lines of the nodes of a program: ``file:line`` of the innermost frame in the user's code.
+
+    Files of installed packages are named from their package on, others relative to the folder that holds
+    all of the program's other files.
+    """
+
+    def __init__(self, nodes: Iterable[fx.Node]) -> None:
+        texts = {node.stack_trace for node in nodes if node.stack_trace}
+        folders = {os.path.dirname(name) for text in texts for name, _ in _frames(text) if not _PACKAGE.search(name)}
+        self._folder = _common(folders)
+
+    def line(self, node: fx.Node) -> str:
+        """``file:line`` of a node; "" where it is not known."""
+        frames = _frames(node.stack_trace or "")
+        if not frames:
+            return ""
+        name, number = frames[-1]
+        package = _PACKAGE.search(name)
+        return f"{package[1] if package else name.removeprefix(self._folder).lstrip('/')}:{number}"
+
+
+def _frames(text: str) -> list[tuple[str, str]]:
+    frames = [(name.replace("\\", "/"), number) for name, number in _FRAME.findall(text) if is_user_file(name)]
+    return [frame for frame in frames if not _is_library(frame[0])]
+
+
+def _is_library(name: str) -> bool:
+    package = _PACKAGE.search(name)
+    return package[1].startswith("torch/") if package else bool(_STANDARD.search(name))
+
+
+def _common(folders: set[str]) -> str:
+    try:
+        return os.path.commonpath(folders) if folders else ""
+    except ValueError:  # relative and absolute names
+        return ""
