@@ -206,7 +206,9 @@ def build(model: str, arguments: dict[str, Any], progress: Any = lambda text: No
 def _load(model: str) -> Any:
     place, separator, name = model.rpartition(":")
     if not separator or not place or not name:
-        raise ModelImportError(f"MODEL {model!r} is not package.module:factory or path/file.py:factory, nor a .pt2 file.")
+        raise ModelImportError(
+            f"MODEL {model!r} is not package.module:factory or path/file.py:factory, nor a .pt2 file."
+        )
     try:
         value: Any = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
     except Exception as error:  # importing runs the user's code
