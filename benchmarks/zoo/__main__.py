@@ -86,6 +86,9 @@ def _print(results: Sequence[Result], truths: Truths, known: Sequence[Entry]) ->
         print(report.table(results))
     for line in report.failures(results):
         print(line)
+    for result in results:
+        if result.assumed:
+            print(f"{result.name}: assumed: {next(note for note in result.notes if 'assum' in note)}")
     for entry in known:
         for doubt in truths[entry].doubts:
             print(f"{entry.name}: truth in doubt: {doubt}")

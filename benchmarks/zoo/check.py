@@ -44,6 +44,7 @@ class Result:
     operations: int | None = None
     unknown_flops: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    assumed: bool = False
     inferred_inputs: dict[str, str] = field(default_factory=dict)
     truth: dict[str, Any] = field(default_factory=dict)
 
@@ -88,6 +89,7 @@ def _timed(result: Result, model: nn.Module, example: Example) -> fxsummary.Mode
         return None
     result.seconds = time.perf_counter() - start
     result.captured_by, result.operations, result.notes = graph.captured_by, len(graph), list(graph.notes)
+    result.assumed = any("assum" in note for note in graph.notes)
     return graph
 
 
@@ -109,11 +111,15 @@ def _flops(graph: fxsummary.ModelGraph, truth: Truth) -> str:
     totals = graph.totals
     if totals.flops is None:
         return NO_DATAFLOW if graph.captured_by == "modules" else "unknown"
-    reason = "" if totals.flops == truth.flops else f"{totals.flops:,}, not {truth.flops:,}"
-    unknown = [str(graph.nodes[key]["unknown_operators"] or key) for key in totals.unknown_flops]
-    more = f"; unknown: {', '.join(dict.fromkeys(unknown))[:100]}" if unknown else ""
-    doubts = f"; the truth is in doubt: {'; '.join(truth.doubts)}" if truth.doubts else ""
-    return reason + more + doubts if reason else more.removeprefix("; ")
+    reasons = []
+    if totals.flops != truth.flops:
+        reasons.append(f"{totals.flops:,}, not {truth.flops:,}")
+        reasons += [f"the truth is in doubt: {doubt}" for doubt in truth.doubts]
+    if bool(totals.unknown_flops) != bool(truth.unknown):
+        operators = [str(graph.nodes[key]["unknown_operators"] or key) for key in totals.unknown_flops]
+        unknown = ", ".join(dict.fromkeys(operators))[:100]
+        reasons.append(f"unknown: {unknown or 'nothing'}, in the truth: {', '.join(truth.unknown) or 'nothing'}")
+    return "; ".join(reasons)
 
 
 def _graph(model: nn.Module, example: Example, way: str) -> fxsummary.ModelGraph | str:
@@ -137,14 +143,16 @@ def _recorded(graph: fxsummary.ModelGraph | str, truth: Truth) -> str:
 
 
 def _agree(symbolic: fxsummary.ModelGraph | str, recorded: fxsummary.ModelGraph | str) -> str:
-    """Whether both ways count the same; "-" unless both give dataflow."""
+    """Whether both ways count the same; "-" unless both give dataflow. What one does not know is no contradiction."""
     if isinstance(symbolic, str) or isinstance(recorded, str):
         return MISSING
     if "modules" in (symbolic.captured_by, recorded.captured_by):
         return MISSING
     a, b = symbolic.totals, recorded.totals
     pairs = {"FLOPs": (a.flops, b.flops), "parameters": (a.parameters, b.parameters)}
-    return "; ".join(f"{what} {x} symbolic, {y} recorded" for what, (x, y) in pairs.items() if x != y)
+    return "; ".join(
+        f"{what} {x} symbolic, {y} recorded" for what, (x, y) in pairs.items() if x != y and None not in (x, y)
+    )
 
 
 def _untouched(before: tuple[Any, Any, Any], model: nn.Module, example: Example | None) -> str:

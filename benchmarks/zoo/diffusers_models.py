@@ -89,7 +89,7 @@ _TABLE: dict[str, tuple[Mapping[str, Any], Callable[[], Example]]] = {
             "in_channels": 4,
             "out_channels": 4,
             "sample_size": 64,
-            "extra_in_channels": 16,
+            "extra_in_channels": 64,
             "down_block_types": ("DownBlock1DNoSkip", "DownBlock1D"),
             "up_block_types": ("UpBlock1D", "UpBlock1DNoSkip"),
         },

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import queue
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 SECONDS = 120.0
@@ -49,36 +53,50 @@ class _Worker:
     def __init__(self, function: Callable[..., Any]) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, there = context.Pipe()
-        self._process = context.Process(target=_work, args=(function, there), daemon=True)
+        self._stack = Path(tempfile.mkstemp(prefix="zoo_worker_")[1])
+        self._process = context.Process(target=_work, args=(function, there, self._stack), daemon=True)
         self._process.start()
         there.close()
 
     def call(self, arguments: tuple[Any, ...], seconds: float) -> tuple[Any, str, bool]:
         """Result, error, and whether the process can go on."""
         try:
-            self._pipe.send(arguments)
+            self._pipe.send((arguments, seconds))
             if not self._pipe.poll(seconds):
-                self.stop()
-                return None, f"no answer within {seconds:.0f} s", False
+                where = self._where()
+                self.stop(0)
+                return None, f"no answer within {seconds:.0f} s{where}", False
             return *self._pipe.recv(), True
         except (EOFError, OSError):
             self._process.join(10)
             return None, f"the process died, exit code {self._process.exitcode}", False
 
-    def stop(self) -> None:
+    def _where(self) -> str:
+        """The innermost frames of a process that hangs."""
+        frames = [line.strip() for line in self._stack.read_text().splitlines() if line.startswith("  File")]
+        return f"; it was in {', '.join(frames[:4])}" if frames else ""
+
+    def stop(self, patience: float = 5) -> None:
         """End the process."""
+        with suppress(OSError):
+            self._pipe.send(None)
+        self._process.join(patience)
         self._process.kill()
         self._process.join()
+        self._stack.unlink(missing_ok=True)
 
 
-def _work(function: Callable[..., Any], pipe: Connection) -> None:
-    while True:
-        arguments = pipe.recv()
-        try:
-            answer = function(*arguments), ""
-        except Exception as error:
-            answer = None, summary(error)
-        pipe.send(answer)
+def _work(function: Callable[..., Any], pipe: Connection, stack: Path) -> None:
+    with stack.open("w") as file:
+        while (task := pipe.recv()) is not None:
+            arguments, seconds = task
+            faulthandler.dump_traceback_later(seconds * 0.9, file=file)
+            try:
+                answer = function(*arguments), ""
+            except Exception as error:
+                answer = None, summary(error)
+            faulthandler.cancel_dump_traceback_later()
+            pipe.send(answer)
 
 
 def summary(error: BaseException) -> str:

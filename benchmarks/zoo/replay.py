@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -23,18 +24,27 @@ class _Interpreter(fx.Interpreter):
         return self._constants[target] if target in self._constants else super().fetch_attr(target)
 
 
+@contextmanager
+def _same_start(model: nn.Module) -> Iterator[None]:
+    """The same seed each time, and buffers that are put back."""
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    torch.manual_seed(0)
+    with torch.no_grad():
+        yield
+        for buffer, before in buffers:
+            buffer.copy_(before)
+
+
 def replay(model: nn.Module, trace: Any) -> Any:
     """Run the graph of a trace on the input tensors that it was recorded with, with the model's own weights."""
     inputs = [trace.given[node].clone() for node in trace.graph.nodes if node.op == "placeholder"]
-    torch.manual_seed(0)
-    with torch.no_grad():
+    with _same_start(model):
         return _Interpreter(model, trace.graph, getattr(trace, "constants", {})).run(*inputs)
 
 
 def forward(model: nn.Module, example: Example) -> Any:
     """The real forward, with the same seed."""
-    torch.manual_seed(0)
-    with torch.no_grad():
+    with _same_start(model):
         return model(*example.args, **example.kwargs)
 
 

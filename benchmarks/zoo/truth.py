@@ -4,7 +4,8 @@ Parameters are those of the distinct parameter tensors, output shapes and dtypes
 the CPU. FLOPs are counted by `torch.utils.flop_counter`, twice: on the CPU run, with the formulas below for
 what that counter lacks, and on a copy on the meta device, where most of those operators decompose into ones
 that it knows. The meta count is the truth where that run succeeds, the CPU count elsewhere; where both are
-there and differ, or an operator of the matrix family had no formula, the truth is in doubt and says so.
+there and differ, the truth is in doubt and says so. Where an operator of the matrix family has no formula
+(a triangular solve), the count is a lower bound, and an answer must say that it is one.
 
 Convention: 2 FLOPs per multiply-accumulate of the matrix-product family.
 """
@@ -39,6 +40,7 @@ class Truth:
         outputs: shape and dtype of each tensor that forward returns.
         flops: FLOPs of the matrix-product family.
         source: the run that `flops` is from, "meta" or "cpu".
+        unknown: operators of the matrix family without a formula; if any, `flops` is a lower bound.
         doubts: why `flops` may be wrong.
     """
 
@@ -46,6 +48,7 @@ class Truth:
     outputs: list[Leaf]
     flops: int
     source: str
+    unknown: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -73,10 +76,10 @@ def measure(entry: Entry) -> Truth:
         raise on_cpu.error
     on_meta = _Run(model.to("meta"), entry, "meta")
     best = on_cpu if on_meta.error else on_meta
-    doubts = [f"no formula for {', '.join(best.unknown)}"] if best.unknown else []
+    doubts = []
     if not on_meta.error and on_meta.flops != on_cpu.flops:
         doubts.append(f"on meta {on_meta.flops:,}, on the CPU {on_cpu.flops:,}")
-    return Truth(parameters, on_cpu.outputs, best.flops, "cpu" if on_meta.error else "meta", doubts)
+    return Truth(parameters, on_cpu.outputs, best.flops, "cpu" if on_meta.error else "meta", best.unknown, doubts)
 
 
 class _Run:
