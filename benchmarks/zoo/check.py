@@ -148,11 +148,18 @@ def _agree(symbolic: fxsummary.ModelGraph | str, recorded: fxsummary.ModelGraph 
         return MISSING
     if "modules" in (symbolic.captured_by, recorded.captured_by):
         return MISSING
-    a, b = symbolic.totals, recorded.totals
-    pairs = {"FLOPs": (a.flops, b.flops), "parameters": (a.parameters, b.parameters)}
+    pairs = {
+        "FLOPs": (_known_flops(symbolic), _known_flops(recorded)),
+        "parameters": (symbolic.totals.parameters, recorded.totals.parameters),
+    }
     return "; ".join(
         f"{what} {x} symbolic, {y} recorded" for what, (x, y) in pairs.items() if x != y and None not in (x, y)
     )
+
+
+def _known_flops(graph: fxsummary.ModelGraph) -> int | None:
+    """The FLOPs where they are no lower bound."""
+    return None if graph.totals.unknown_flops else graph.totals.flops
 
 
 def _untouched(before: tuple[Any, Any, Any], model: nn.Module, example: Example | None) -> str:

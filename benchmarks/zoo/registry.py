@@ -10,11 +10,22 @@ from benchmarks.zoo import (
     own_models,
     segmentation_models,
     timm_models,
-    transformers_models,
+    transformers_multimodal,
+    transformers_text,
+    transformers_vision,
 )
 from benchmarks.zoo.entry import Entry
 
-_FAMILIES = (own_models, timm_models, transformers_models, diffusers_models, segmentation_models, monai_models)
+_FAMILIES = (
+    own_models,
+    timm_models,
+    transformers_text,
+    transformers_vision,
+    transformers_multimodal,
+    diffusers_models,
+    segmentation_models,
+    monai_models,
+)
 
 
 @cache
