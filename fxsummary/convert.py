@@ -13,7 +13,7 @@ from torch.fx.node import _get_qualified_name
 from fxsummary.capture import Capture, config
 from fxsummary.capture.aten import function_name
 from fxsummary.capture.operations import Outcome
-from fxsummary.capture.symbolic import SOURCE, STACK, Trace, default_leaf
+from fxsummary.capture.symbolic import AFTER, SOURCE, STACK, Trace, default_leaf
 from fxsummary.capture.values import UNKNOWN
 from fxsummary.modelgraph import ModelGraph, ModuleCall
 from fxsummary.moduletree import class_name, is_packed, module_tree, spec_or_none, tensor_names, tensors_read
@@ -35,6 +35,7 @@ def convert(capture: Capture) -> ModelGraph:
         captured_by=capture.captured_by,
         notes=tuple(capture.notes),
         inputs_inferred=capture.inputs_inferred,
+        is_partial=capture.is_partial,
         output_spec=_output_spec(capture),
         modules=module_tree(modules, tensors, capture, called),
     )
@@ -76,18 +77,21 @@ def _add_operations(
             reads=_reads(node, module, capture, tensors),
             flops=None if outcome.unknown else outcome.flops,
             unknown_operators=outcome.unknown,
+            assumed=outcome.assumed,
             packed=module is not None and any(map(is_packed, module.modules())),
             source=node.meta[SOURCE],
             multiplicity=1,
         )
         for slot, source in enumerate(inputs):
-            _add_edge(graph, source.name, node.name, slot)
+            _add_edge(graph, source.name, node.name, (slot,))
+        for source in node.meta.get(AFTER, ()):
+            _add_edge(graph, source.name, node.name, ())
     return called
 
 
-def _add_edge(graph: ModelGraph, source: str, target: str, slot: int) -> None:
+def _add_edge(graph: ModelGraph, source: str, target: str, slots: tuple[int, ...]) -> None:
     if graph.has_edge(source, target):
-        graph.edges[source, target]["slots"] += (slot,)
+        graph.edges[source, target]["slots"] += slots
         return
     outputs = graph.nodes[source]["outputs"]
     first = next(leaves(outputs), None)
@@ -95,7 +99,7 @@ def _add_edge(graph: ModelGraph, source: str, target: str, slot: int) -> None:
     graph.add_edge(
         source,
         target,
-        slots=(slot,),
+        slots=slots,
         shape=first.shape if first else None,
         dtype=first.dtype if first else None,
         bytes=nbytes,
@@ -153,6 +157,7 @@ def _add_static(
         reads=reads,
         flops=None if module is not None else 0,
         unknown_operators=(),
+        assumed=False,
         packed=module is not None and any(map(is_packed, module.modules())),
         source="",
         multiplicity=1,
@@ -267,4 +272,4 @@ def plain(value: Any) -> Any:
 
 
 def _output_spec(capture: Capture) -> Any:
-    return None if capture.propagation is None else plain(capture.propagation.output)
+    return None if capture.propagation is None or capture.is_partial else plain(capture.propagation.output)

@@ -50,13 +50,16 @@ class ModelGraph(nx.DiGraph):
         reads: names of all parameters and buffers that the operation reads, first read here or not.
         flops: FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown.
         unknown_operators: names of the operators called whose FLOPs are not known.
+        assumed: whether its shapes rest on values that were assumed, such as a routing decision.
+        trust: of the FLOPs: "exact", "assumed" (they rest on such values) or "unknown".
         packed: whether the module holds weights in a form whose size is not known.
         output_bytes: bytes of the tensors in `outputs`; None if unknown.
         source: ``file:line`` of the call in the user's code, "" where it is not known.
         multiplicity: how many identical operations this one stands for (1 unless repeats are folded).
 
     Edge attributes:
-        slots: argument positions that the value goes to (``x + x`` is one edge with two slots).
+        slots: argument positions that the value goes to (``x + x`` is one edge with two slots); () where
+            the value is read because it was written in place, through another name.
         shape, dtype, bytes: of the value; of its first tensor where there are several.
     """
 
@@ -91,6 +94,11 @@ class ModelGraph(nx.DiGraph):
     def inputs_inferred(self) -> bool:
         """Whether the inputs were guessed because none were given."""
         return bool(self.graph.get("inputs_inferred", False))
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the graph ends before forward does; a note says why."""
+        return bool(self.graph.get("is_partial", False))
 
     @property
     def output_spec(self) -> Any:

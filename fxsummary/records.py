@@ -89,6 +89,7 @@ class Totals:
         flops: floating-point operations of the matrix-product family, 2 per multiply-accumulate;
             None where nothing is known, as without inputs.
         unknown_flops: names of the operations whose FLOPs are not known; if any, `flops` is a lower bound.
+        assumed_flops: names of the operations whose FLOPs rest on values that were assumed.
         unknown_parameters: names of the weights whose size is not known; if any, `parameters` is a lower bound.
     """
 
@@ -101,6 +102,7 @@ class Totals:
     bytes_by_dtype: Mapping[str, int] = field(default_factory=dict)
     flops: int | None = 0
     unknown_flops: tuple[str, ...] = ()
+    assumed_flops: tuple[str, ...] = ()
     unknown_parameters: tuple[str, ...] = ()
 
     @property
@@ -123,6 +125,8 @@ def add_up(graph: Any) -> Totals:
         for parameter in module.parameters:
             if parameter.tied_to is None and not parameter.read:
                 sums.add_unread(parameter)
+    if graph.is_partial:
+        sums.unknown_flops.append("the rest of forward")
     nothing_known = graph.captured_by == "modules" or (sums.unknown_flops and not sums.flops)
     return Totals(
         parameters=sums.parameters,
@@ -134,6 +138,7 @@ def add_up(graph: Any) -> Totals:
         bytes_by_dtype=dict(sorted(sums.bytes_by_dtype.items())),
         flops=None if nothing_known else sums.flops,
         unknown_flops=tuple(sums.unknown_flops),
+        assumed_flops=tuple(sums.assumed_flops),
         unknown_parameters=tuple(sums.unknown_parameters),
     )
 
@@ -145,6 +150,7 @@ class _Sums:
         self.parameters = self.trainable = self.unread = self.buffers = self.buffer_bytes = self.flops = 0
         self.bytes_by_dtype: dict[str, int] = {}
         self.unknown_flops: list[str] = []
+        self.assumed_flops: list[str] = []
         self.unknown_parameters: list[str] = []
 
     def add_operation(self, key: str, data: Mapping[str, Any]) -> None:
@@ -153,6 +159,8 @@ class _Sums:
             self.unknown_parameters.append(data["target"])
         if data["flops"] is None:
             self.unknown_flops.append(key)
+        if data["trust"] == "assumed":
+            self.assumed_flops.append(key)
         self.parameters += times * (data["parameters"] or 0)
         self.trainable += times * (data["trainable_parameters"] or 0)
         self.buffers += times * data["buffers"]

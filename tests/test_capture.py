@@ -257,7 +257,7 @@ def test_without_inputs_there_is_always_an_answer(name: str) -> None:
 
 
 def test_the_module_tree_instead_and_why() -> None:
-    graph = graph_of("ControlFlowOnValues")
+    graph = graph_with(OWN["ControlFlowOnValues"].model(), OWN["ControlFlowOnValues"].inputs(), trace="symbolic")
     assert graph.captured_by == "modules"
     assert graph.number_of_edges() == 0
     assert [data["target"] for _, data in graph.nodes(data=True)] == ["scale", "offset", "fc"]

@@ -286,7 +286,7 @@ class _Untraceable(nn.Module):
 
 
 def test_identical_siblings_of_a_module_tree_fold() -> None:
-    graph = fxsummary.graph(_Untraceable())
+    graph = fxsummary.graph(_Untraceable(), trace="symbolic")
     assert graph.captured_by == "modules"
     rows = graph.to_text().splitlines()
     assert sum("0…2 ModuleDict ×3 " in row for row in rows) == 1

@@ -209,11 +209,11 @@ class _Capturing:
                 "decide what is asked there, or name the module in leaf= to show it as one operation"
             )
 
-    def _by_trying(self, stopped: TraceStoppedError | None) -> Capture | None:
+    def _by_trying(self, partial: Trace | None) -> Capture | None:
         """The recorded graph with the first inputs that forward accepts; None if none are found."""
         if self._way == "symbolic":
             return None
-        found = inference.infer_by_trying(self._result.model, self._recording, None)
+        found = inference.infer_by_trying(self._result.model, self._recording, partial)
         if found is None:
             return None
         inputs, recording = found
@@ -246,17 +246,17 @@ class _Capturing:
         )
 
     def _stopped(self, stopped: TraceStoppedError, inputs: Inputs | None) -> Capture:
-        if self._way != "symbolic":
-            captured = self._by_trying(stopped) if inputs is None else self._record(inputs)
-            if captured is not None:
-                return captured
-        elif inputs is not None:
-            with suppress(NoTwinError):
-                forward.run(self._result.model, inputs)
         where = f" at {stopped.source}" if stopped.source else ""
         reason = f"symbolic tracing stopped{where}: {stopped.reason}"
         if self._way != "symbolic":
+            captured = self._by_trying(stopped.partial) if inputs is None else self._record(inputs)
+            if captured is not None:
+                captured.notes.append(f"recorded, because {reason}")
+                return captured
             reason += "; the input could not be inferred: pass example inputs or input_shape="
+        elif inputs is not None:
+            with suppress(NoTwinError):
+                forward.run(self._result.model, inputs)
         return self._modules(reason)
 
     def _modules(self, reason: str) -> Capture:

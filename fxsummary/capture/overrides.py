@@ -135,7 +135,7 @@ _OTHER_DEVICES = ["is_meta", "is_xpu", "is_mps", "is_hpu", "is_mtia", "is_xla", 
 
 DEVICE_QUESTIONS: dict[Any, Callable[[torch.device], Any]] = {
     **dict.fromkeys(_getters(_OTHER_DEVICES), lambda device: False),
-    Tensor.device.__get__: lambda device: device,  # type: ignore[attr-defined]
+    Tensor.device.__get__: lambda device: device,
     Tensor.is_cpu.__get__: lambda device: device.type == "cpu",  # type: ignore[attr-defined]
     Tensor.is_cuda.__get__: lambda device: device.type == "cuda",  # type: ignore[attr-defined]
     Tensor.get_device: lambda device: -1 if device.type == "cpu" else device.index or 0,

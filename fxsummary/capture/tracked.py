@@ -72,7 +72,7 @@ class Tracked:
                 get = getattr if isinstance(key, AttributeName) else operator.getitem
                 item = items[current, key] = new_node("call_function", get, (current, key), {})
             current = item
-        return current
+        return current  # type: ignore[no-any-return]
 
     def set_node(self, node: fx.Node) -> None:
         """A later node wrote it."""

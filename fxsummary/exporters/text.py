@@ -180,7 +180,13 @@ def _flops_line(totals: Totals) -> str:
     if totals.flops is None:
         return "? (shapes are not known)"
     at_least = "≥ " if totals.unknown_flops else ""
-    return f"{at_least}{count(totals.flops)} = 2 × {count(totals.macs)} MACs (matrix products)"
+    marks = [
+        f"{len(names)} operation{'s' * (len(names) > 1)} {mark}"
+        for mark, names in (("unknown", totals.unknown_flops), ("assumed", totals.assumed_flops))
+        if names
+    ]
+    told = f": {', '.join(marks)}" if marks else ""
+    return f"{at_least}{count(totals.flops)} = 2 × {count(totals.macs)} MACs (matrix products){told}"
 
 
 def _largest(graph: ModelGraph, totals: Totals) -> list[str]:

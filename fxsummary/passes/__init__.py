@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.passes import flops, kind, memory, parameters
+from fxsummary.passes import flops, kind, memory, modules, parameters
 
 PASSES: tuple[tuple[str, Callable[[ModelGraph], None]], ...] = (
     ("kind", kind.annotate),
     ("parameters", parameters.annotate),
     ("flops", flops.annotate),  # needs kind
     ("memory", memory.annotate),
+    ("modules", modules.annotate),  # needs parameters
 )
 """Every pass by name, each after those that it needs."""
 

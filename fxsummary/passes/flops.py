@@ -15,12 +15,15 @@ _READS_VALUES = frozenset({"item", "tolist", "nonzero", "unique", "bincount", "m
 
 
 def annotate(graph: ModelGraph) -> None:
-    """Set `flops` on every node: 0 where the kind is outside the family, None where it is not known."""
+    """Set `flops` and `trust` on every node: 0 where the kind is outside the family, None where it is not known."""
     unknown: dict[str, None] = {}
     for key, data in graph.nodes(data=True):
         free = data["kind"] in _FREE or data["label"] in _READS_VALUES
         if data["flops"] is None and free and not data["unknown_operators"]:
             data["flops"] = 0
+        data["trust"] = "unknown" if data["flops"] is None else "exact"
+        if data["flops"] and data["assumed"]:
+            data["trust"] = "assumed"
         if data["flops"] is None:
             unknown.update(dict.fromkeys(data["unknown_operators"] or (f"{data['label']} ({key})",)))
     counted = any(data["flops"] for _, data in graph.nodes(data=True))

@@ -22,7 +22,10 @@ def annotate(graph: ModelGraph) -> None:
         data.update(_counts(fresh, unknown=data["packed"]))
     modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
     graph.graph["modules"] = modules
-    graph.graph["notes"] = (*graph.notes, *_notes(modules, dataflow=graph.captured_by != "modules"))
+    graph.graph["notes"] = (
+        *graph.notes,
+        *_notes(modules, dataflow=graph.captured_by != "modules" and not graph.is_partial),
+    )
 
 
 def _counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, object]:

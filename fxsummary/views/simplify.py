@@ -182,7 +182,8 @@ def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
     for key, data in list(graph.nodes(data=True)):
         if data["label"] not in _CONCATENATIONS:
             continue
-        parts = sorted(graph.pred[key], key=lambda source: graph.edges[source, key]["slots"])
+        arguments = [source for source in graph.pred[key] if graph.edges[source, key]["slots"]]
+        parts = sorted(arguments, key=lambda source: graph.edges[source, key]["slots"])
         for length in range(len(parts) - 1, 1, -1):
             first = known.get((data["config"], *parts[:length]))
             if first is not None:

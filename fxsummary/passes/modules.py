@@ -1,0 +1,74 @@
+"""Notes on the module tree: what is never called, and dropout that is active."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fxsummary.modelgraph import ModelGraph, ModuleInfo
+
+_DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "featurealphadropout"})
+_NEVER_CALLED_ANYWAY = frozenset({"ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
+
+
+def annotate(graph: ModelGraph) -> None:
+    """Add the notes; nothing else is changed."""
+    if graph.captured_by == "modules":
+        return
+    notes = list(graph.notes)
+    unused = [] if graph.is_partial else [_named(module) for module in _never_called(graph)]
+    if unused:
+        notes.append(f"never called: {_some(unused)}")
+    active = list(_active_dropout(graph))
+    if active:
+        notes.append(f"dropout is active, for the model is in train mode: {_some(active)}")
+    graph.graph["notes"] = tuple(notes)
+
+
+def _never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
+    """The outermost modules of which nothing is called and no parameter is read."""
+    todo = [""]
+    while todo:
+        module = graph.modules[todo.pop()]
+        for path in reversed(module.children):
+            child = graph.modules[path]
+            if child.shared_with is None and not _is_used(graph, child):
+                if _has_work(graph, child):
+                    yield child
+            elif child.shared_with is None:
+                todo.append(path)
+
+
+def _is_used(graph: ModelGraph, module: ModuleInfo) -> bool:
+    if module.called or any(parameter.read for parameter in module.parameters):
+        return True
+    return any(_is_used(graph, graph.modules[path]) for path in module.children)
+
+
+def _has_work(graph: ModelGraph, module: ModuleInfo) -> bool:
+    """Whether it is more than an empty container or an identity."""
+    if module.type == "Identity":
+        return False
+    if module.type in _NEVER_CALLED_ANYWAY or (module.type == "Sequential" and not module.children):
+        return any(_has_work(graph, graph.modules[path]) for path in module.children)
+    return True
+
+
+def _active_dropout(graph: ModelGraph) -> Iterator[str]:
+    for key, data in graph.nodes(data=True):
+        label = data["label"].lower().replace("_", "")
+        if label not in _DROPOUTS or data["config"] == "p=0":
+            continue
+        if data["op"] == "call_module":
+            if graph.modules[data["target"]].training:
+                yield data["target"]
+        elif "training=True" in data["arguments"]:
+            yield key
+
+
+def _named(module: ModuleInfo) -> str:
+    return f"{module.path} ({module.type})"
+
+
+def _some(names: list[str], limit: int = 4) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
