@@ -9,6 +9,10 @@ from typing import Any, NamedTuple
 from fxsummary.spec import TensorSpec, itemsize
 
 
+TRUST = ("exact", "assumed", "unknown")
+"""How far the FLOPs of an operation can be trusted, best first."""
+
+
 class ModuleCall(NamedTuple):
     """One entry of a module stack: the module that was running, and which call of it."""
 

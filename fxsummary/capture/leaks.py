@@ -14,7 +14,7 @@ import torch
 from torch import fx
 
 from fxsummary.capture.evaluation import Evaluator, NoValueError
-from fxsummary.capture.tracked import Tensors, get_item
+from fxsummary.capture.tracked import Tensors, element
 
 
 @dataclass
@@ -54,7 +54,7 @@ def _heal(tensor: torch.Tensor, node: fx.Node, place: tuple[Any, ...], evaluator
     try:
         value = evaluator.value(node)
         for key in place:
-            value = get_item(value, key)
+            value = element(value, key)
         if evaluator.is_assumed(node):
             return f"{note}: it rests on values that were assumed"
         torch.utils.swap_tensors(tensor, value.detach().clone())

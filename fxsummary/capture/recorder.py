@@ -8,6 +8,7 @@ model's own tensors are never handed to a kernel: operations run on specs (`fxsu
 from __future__ import annotations
 
 import collections
+import operator
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.state import preserved
 from fxsummary.capture.symbolic import AFTER, AUTOCAST, SOURCE, STACK, Leaf, Trace, default_leaf
-from fxsummary.capture.tracked import Tensors, Tracked
+from fxsummary.capture.tracked import Tensors, Tracked, element
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import is_own_hook, spec_of
 from fxsummary.capture.values import UNKNOWN, is_limit_of_meta, is_plain, map_values, structure_of, tensors_in
@@ -224,9 +225,9 @@ class Recorder:
         if function is torch.Tensor.__setitem__:
             self.operation("call_function", overrides.set_item, overrides.set_item, args, kwargs)
             return None
-        operator = overrides.OPERATORS.get(function)
-        if operator is not None and not kwargs:
-            return self.operation("call_function", operator, operator, args, kwargs)
+        infix = overrides.OPERATORS.get(function)
+        if infix is not None and not kwargs:
+            return self.operation("call_function", infix, infix, args, kwargs)
         reflected = overrides.REFLECTED.get(function)
         if reflected is not None and len(args) == 2:
             return self.operation("call_function", reflected, reflected, args[::-1], kwargs)
@@ -450,6 +451,10 @@ class Recorder:
         node.meta[STACK] = self._stack_now
         node.meta[SOURCE] = source.caller(self._outermost)
         self._writes.order[node] = len(self._writes.order)
+        if target in (operator.getitem, getattr) and isinstance(args[0], fx.Node):
+            whole = self.propagation.outcomes[args[0]].value
+            if type(whole) is not TensorSpec:  # an element of a result of several
+                self.propagation.outcomes[node] = Outcome(element(whole, args[1]))
         return node
 
     def _node_of(self, tracked: Tracked) -> fx.Node:

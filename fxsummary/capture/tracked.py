@@ -87,7 +87,7 @@ class AttributeName(str):
     __slots__ = ()
 
 
-def get_item(value: Any, key: Any) -> Any:
+def element(value: Any, key: Any) -> Any:
     """One step into a result."""
     return getattr(value, key) if isinstance(key, AttributeName) else value[key]
 

@@ -112,6 +112,7 @@ def _closed(graph: ModelGraph, block: Block) -> dict[str, object]:
     }
     node |= {name: last[name] for name in ("outputs", "shape", "dtype", "output_bytes")}
     node |= dict.fromkeys(("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes"), 0)
+    node |= {"assumed": False, "trust": "exact"}
     node |= {"flops": 0, "parameter_names": (), "parameter_dtypes": (), "reads": (), "unknown_operators": ()}
     for key in keys:
         carry_costs(graph.nodes[key], node, graph.nodes[key]["multiplicity"] // times)

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 from fxsummary.modelgraph import ModelGraph
+from fxsummary.records import TRUST
 from fxsummary.views.scalars import add_slots, hide_scalars
 
 __all__ = ["hide_scalars", "simplify"]
@@ -74,6 +75,8 @@ def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) 
         target[name] = None if None in known else target[name] + times * source[name]
     for name in _JOINED:
         target[name] = (*target.get(name, ()), *source.get(name, ()))
+    target["assumed"] = target["assumed"] or source["assumed"]
+    target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
     if times > 1:
         extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
         target["parameter_dtypes"] += extra

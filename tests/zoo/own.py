@@ -322,8 +322,8 @@ class Autocast(nn.Module):
 
 @zoo(
     randn(2, 8),
-    captured_by="modules",
-    flops="unknown",
+    captured_by="recorded",
+    flops=2 * 2 * 8 * 4,
     notes=(r"symbolic tracing stopped at \S*own\.py:\d+: control flow depends on a tensor \(in forward\)",),
 )
 class ControlFlowOnValues(nn.Module):
@@ -493,8 +493,8 @@ _recurrent("RecurrentCells", _Cells, randn(2, 6), 2 * 2 * (4 + 3) * 4 * (6 + 4))
 
 @zoo(
     lambda: given(torch.randn(2, 5, 6), torch.tensor([5, 3])),
-    captured_by="modules",
-    flops="unknown",
+    captured_by="recorded",
+    flops=(5 + 3) * 2 * 16 * (6 + 4),
     notes=("symbolic tracing stopped",),
 )
 class PackedLSTM(nn.Module):
@@ -561,7 +561,7 @@ class _WithScript(nn.Module):
         return self.scripted(self.fc(x))
 
 
-@zoo(randn(2, 8), flops=2 * 2 * 8 * 8, lower_bound=True, notes=("shapes are not known after scripted",))
+@zoo(randn(2, 8), flops=2 * 2 * 8 * 8 + 2 * 2 * 8 * 4)
 def script_module_child() -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -92,8 +92,8 @@ TIMM = {
 }
 """Image size by name, of those that torch.fx can trace."""
 
-TIMM_BY_MODULES = {"vgg11": 224, "mobilevit_xxs": 256, "crossvit_tiny_240": 240, "convit_tiny": 224, "nest_tiny": 224}
-"""Those that it cannot: their control flow depends on shapes."""
+TIMM_RECORDED = {"vgg11": 224, "mobilevit_xxs": 256, "crossvit_tiny_240": 240, "convit_tiny": 224, "nest_tiny": 224}
+"""Those that it cannot, and that are recorded: their control flow depends on shapes."""
 
 TORCHVISION = {
     "resnet50": 224,
@@ -126,13 +126,12 @@ REAL: dict[str, Entry] = {}
 
 for _name, _size in TIMM.items():
     REAL[f"timm.{_name}"] = Entry(f"timm.{_name}", partial(timm_model, _name), image(_size), real=True)
-for _name, _size in TIMM_BY_MODULES.items():
+for _name, _size in TIMM_RECORDED.items():
     REAL[f"timm.{_name}"] = Entry(
         f"timm.{_name}",
         partial(timm_model, _name),
         image(_size),
-        captured_by="modules",
-        flops="unknown",
+        captured_by="recorded",
         notes=(r"symbolic tracing stopped at \S*timm/\S+\.py:\d+: ",),
         real=True,
     )
