@@ -48,7 +48,7 @@ def _add_operations(
     outcomes = capture.propagation.outcomes if capture.propagation else {}
     unknown = Outcome(UNKNOWN, None)
     stacks: dict[int, tuple[ModuleCall, ...]] = {}
-    called = {""}
+    called = {"", *capture.untold}
     values = {node: outcome.value for node, outcome in outcomes.items()}
     for node in trace.graph.nodes:
         raw_stack = node.meta[STACK]

@@ -35,6 +35,7 @@ class Capture:
         device: the device that the model's tensors are on.
         inputs_inferred: whether the inputs were guessed.
         is_partial: whether the graph ends before forward does.
+        untold: paths of modules of which it cannot be told whether they are called; they count as called.
         notes: what a reader must know.
     """
 
@@ -45,6 +46,7 @@ class Capture:
     device: str = "cpu"
     inputs_inferred: bool = False
     is_partial: bool = False
+    untold: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
 
@@ -74,8 +76,15 @@ def capture_exported(program: Any, leaf: Leaf | None = None) -> Capture:
     """Capture a `torch.export.ExportedProgram`."""
     with _lock:
         found = exported.read(program, leaf)
-    device = model_device(found.model)
-    return Capture(found.model, "exported", found.trace, found.propagation, device, notes=found.notes)
+    return Capture(
+        found.model,
+        "exported",
+        found.trace,
+        found.propagation,
+        model_device(found.model),
+        untold=found.untold,
+        notes=found.notes,
+    )
 
 
 def _given_inputs(

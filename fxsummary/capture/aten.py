@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import cache
 from typing import Any
 
 import torch
@@ -40,7 +41,18 @@ def function_name(target: Any) -> str:
     """
     if not isinstance(target, torch._ops.OpOverload):
         return getattr(target, "__name__", type(target).__name__)
-    name = target._schema.name.rpartition("::")[2]
+    return _field_name(target)
+
+
+@cache
+def _schema_name(overload: Any) -> str:
+    name: str = overload._schema.name
+    return name.rpartition("::")[2]
+
+
+@cache
+def _field_name(overload: Any) -> str:
+    name = _schema_name(overload)
     if name.startswith("__") and name.endswith("__"):
         return f"{name.strip('_')}_"  # as in the operator module: and_, or_
     for prefix, family in _FAMILIES:
@@ -51,7 +63,7 @@ def function_name(target: Any) -> str:
 
 def is_assertion(target: Any) -> bool:
     """Whether an operator only checks what export assumed."""
-    name = target._schema.name.rpartition("::")[2] if isinstance(target, torch._ops.OpOverload) else ""
+    name = _schema_name(target) if isinstance(target, torch._ops.OpOverload) else ""
     return name.startswith(("_assert", "sym_constrain_range", "_functional_assert", "_functional_sym_constrain_range"))
 
 

@@ -17,7 +17,8 @@ from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.inputs import model_device
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.state import preserved_globals
-from fxsummary.capture.symbolic import AUTOCAST, Leaf, Trace, default_leaf
+from fxsummary.capture.symbolic import AUTOCAST, SOURCE, Leaf, Trace, default_leaf
+from fxsummary.capture.values import has_unknown
 from fxsummary.spec import map_structure
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ class Exported:
         model: its module tree, see `fxsummary.capture.exported.skeleton`.
         trace: its graph, with a call_module node for each call of a leaf module.
         propagation: specs and FLOPs by node.
+        untold: paths of modules of which it cannot be told whether they were called.
         notes: what a reader must know.
     """
 
     model: nn.Module
     trace: Trace
     propagation: Propagation
+    untold: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
 
@@ -58,11 +61,19 @@ def read(program: ExportedProgram, leaf: Leaf | None = None) -> Exported:
     flat = Flat(program, skeleton)
     costs = _costs(flat, skeleton)
     calls = grouping.leaf_calls(flat, _leaf_test(skeleton, leaf))
-    _fill_settings(flat, skeleton, calls)
+    _fill_settings(flat, skeleton)
     grouped = grouping.group(flat, skeleton, calls, costs)
-    notes = [dynamic_dimensions(flat.inputs, program.range_constraints), *_branch_notes(flat, costs)]
+    notes = [
+        dynamic_dimensions(flat.inputs, program.range_constraints),
+        _unknown_note(grouped),
+        _branch_note(flat, costs),
+    ]
     return Exported(
-        skeleton.root, Trace(grouped.graph), Propagation(grouped.outcomes), [note for note in notes if note is not None]
+        skeleton.root,
+        Trace(grouped.graph),
+        Propagation(grouped.outcomes),
+        skeleton.untold(),
+        [note for note in notes if note],
     )
 
 
@@ -94,12 +105,9 @@ def _leaf_test(skeleton: Skeleton, leaf: Leaf | None) -> Any:
     return is_leaf
 
 
-def _fill_settings(flat: Flat, skeleton: Skeleton, calls: dict[grouping.Call, list[fx.Node]]) -> None:
-    """Set what the first call of each leaf module shows of it, and which modules were in training mode."""
-    first: dict[str, list[settings.Called]] = {}
-    for (path, _), members in calls.items():
-        if path not in first:
-            first[path] = [_called(flat, node) for node in members]
+def _fill_settings(flat: Flat, skeleton: Skeleton) -> None:
+    """Set what the first call of each module of torch.nn shows of it, and which modules were in training mode."""
+    first = _first_calls(flat, skeleton)
     training = {path: settings.is_training(called) for path, called in first.items()}
     is_any_training = any(training.values())
     for path, module in skeleton.modules.items():
@@ -109,14 +117,33 @@ def _fill_settings(flat: Flat, skeleton: Skeleton, calls: dict[grouping.Call, li
             settings.fill(module, first.get(path, ()))
 
 
+def _first_calls(flat: Flat, skeleton: Skeleton) -> dict[str, list[settings.Called]]:
+    """The operations in the first call of each module that has settings, by its path."""
+    described = {path for path, module in skeleton.modules.items() if settings.has_settings(module)}
+    first: dict[str, tuple[int, list[settings.Called]]] = {}
+    for node in flat.graph.nodes:
+        for path, _, number in flat.entries[node]:
+            if path in described and node.op == "call_function" and first.setdefault(path, (number, []))[0] == number:
+                first[path][1].append(_called(flat, node))
+    return {path: called for path, (_, called) in first.items()}
+
+
 def _called(flat: Flat, node: fx.Node) -> settings.Called:
     args = map_structure(lambda value: flat.values[value] if isinstance(value, fx.Node) else value, node.args)
     return settings.Called(aten.function_name(node.target), args, flat.values[node], node.target)
 
 
-def _branch_notes(flat: Flat, costs: dict[fx.Node, Cost]) -> list[str]:
+def _unknown_note(grouped: grouping.Grouped) -> str:
+    unknown = [node for node, outcome in grouped.outcomes.items() if has_unknown(outcome.value) and node.op != "output"]
+    if not unknown:
+        return ""
+    where = f" at {unknown[0].meta[SOURCE]}" if unknown[0].meta[SOURCE] else ""
+    return f"shapes are not known after {unknown[0].name}{where}: its size depends on the values of tensors"
+
+
+def _branch_note(flat: Flat, costs: dict[fx.Node, Cost]) -> str:
     branching = [node for node in flat.graph.nodes if aten.function_name(node.target) == BRANCH and costs[node].flops]
     if not branching:
-        return []
+        return ""
     names = ", ".join(node.name for node in branching[:4]) + (" and more" if len(branching) > 4 else "")
-    return [f"one of the branches of torch.cond runs; the FLOPs of {names} are those of the branch with the most"]
+    return f"one of the branches of torch.cond runs; the FLOPs of {names} are those of the branch with the most"

@@ -31,6 +31,7 @@ Env = dict[fx.Node, Any]
 
 _LIFTED = frozenset({"PARAMETER", "BUFFER", "CONSTANT_TENSOR", "CUSTOM_OBJ"})
 _OUTPUTS = frozenset({"USER_OUTPUT", "LOSS_OUTPUT"})
+_NUMBERS = (bool, int, float)
 _COPIES_OF_CONSTANTS = frozenset({"lift_fresh", "lift_fresh_copy", "detach", "detach_", "alias"})
 
 
@@ -86,11 +87,11 @@ class Flat:
         if kind != "USER_INPUT":
             return
         name = next(names, node.name)
-        if isinstance(value, (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool)):
-            self.inputs.append((name, value))
+        self.inputs.append((name, value))
+        if isinstance(value, torch.Tensor):
             env[node] = self._create("placeholder", name, (), {}, name, value_of(value))
         else:
-            env[node] = value  # a literal that export has built into the graph
+            env[node] = value_of(value)  # a number stays what it is, as in the other ways to capture
 
     def _steps(self, module: fx.GraphModule, env: Env) -> None:
         for node in module.graph.nodes:
@@ -124,8 +125,10 @@ class Flat:
             found = self._written_out(name, args, env)
             if found is not None:
                 return found
-        value = node.meta.get("val", UNKNOWN)
-        return self._create("call_function", node.target, args, kwargs, node.name, value_of(value))
+        value = value_of(node.meta.get("val", UNKNOWN))
+        if isinstance(value, _NUMBERS) and not _nodes_in(args):
+            return value
+        return self._create("call_function", node.target, args, kwargs, node.name, value)
 
     def _written_out(self, name: str, args: tuple[Any, ...], env: Env) -> Any:
         """The results of a graph that is run once, its operations written here; None where it cannot be read."""
@@ -192,7 +195,7 @@ class Flat:
     def _drop_unused_numbers(self) -> None:
         """Sizes that only checks have read."""
         for node in reversed(list(self.graph.nodes)):
-            is_number = isinstance(self.values[node], (bool, int, float)) or self.values[node] is UNKNOWN
+            is_number = isinstance(self.values[node], _NUMBERS) or self.values[node] is UNKNOWN
             if node.op == "call_function" and is_number and not node.users and not _is_operator_on_tensors(node):
                 self.graph.erase_node(node)
 
@@ -201,6 +204,12 @@ def _is_operator_on_tensors(node: fx.Node) -> bool:
     """Whether a call yields tensors, as far as its schema tells."""
     schema = getattr(node.target, "_schema", None)
     return schema is not None and any("Tensor" in str(result.type) for result in schema.returns)
+
+
+def _nodes_in(args: tuple[Any, ...]) -> list[fx.Node]:
+    found: list[fx.Node] = []
+    fx.map_arg(args, found.append)
+    return found
 
 
 def _writes_back(args: tuple[Any, ...]) -> bool:

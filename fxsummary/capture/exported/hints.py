@@ -45,8 +45,8 @@ def _hint(value: Any) -> Any:
     return value.node.hint if value.node.has_hint() else None
 
 
-def dynamic_dimensions(inputs: Sequence[tuple[str, Any]], ranges: Mapping[Any, Any]) -> str | None:
-    """A sentence that names the dimensions of the inputs that are symbolic; None where there are none.
+def dynamic_dimensions(inputs: Sequence[tuple[str, Any]], ranges: Mapping[Any, Any]) -> str:
+    """A sentence that names the dimensions of the inputs that are symbolic; "" where there are none.
 
     Args:
         inputs: name and value of each input.
@@ -60,7 +60,7 @@ def dynamic_dimensions(inputs: Sequence[tuple[str, Any]], ranges: Mapping[Any, A
             places.setdefault(key, []).append(place)
             sizes[key] = size
     if not places:
-        return None
+        return ""
     parts = [f"{', '.join(places[key])} ({_size_text(size, ranges)})" for key, size in sizes.items()]
     return f"dynamic dimensions are shown with the size of the example: {'; '.join(parts)}"
 

@@ -44,6 +44,11 @@ class Called:
 Settings = Mapping[str, Any]
 
 
+def has_settings(module: nn.Module) -> bool:
+    """Whether a module is one of those whose settings can be found in its call."""
+    return isinstance(module, _DESCRIBED)
+
+
 def fill(module: nn.Module, calls: Sequence[Called]) -> None:
     """Set what is known of a module of ``torch.nn``; one of which too little is known keeps only its name."""
     calls = [call for call in calls if isinstance(call.operator, torch._ops.OpOverload)]
@@ -231,3 +236,4 @@ _FINDERS: tuple[tuple[Any, Callable[[nn.Module, Sequence[Called]], Settings]], .
     (_ADAPTIVE, _adaptive),
     (nn.Upsample, _upsample),
 )
+_DESCRIBED = tuple(kind for kinds, _ in _FINDERS for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))

@@ -55,6 +55,15 @@ class Skeleton:
         module = self.modules[path]
         return module.named_buffers() if buffers else module.named_parameters()
 
+    def untold(self) -> frozenset[str]:
+        """Paths of modules that hold no tensors and have left no operation, as an Identity does."""
+        uncalled = {path: module for path, module in self.modules.items() if path not in self._types}
+        return frozenset(
+            path
+            for path, module in uncalled.items()
+            if next(module.parameters(), None) is None and next(module.buffers(), None) is None
+        )
+
     def _add(self, path: str) -> nn.Module:
         module = self.modules.get(path)
         if module is None:
@@ -137,7 +146,10 @@ def _tensors(program: ExportedProgram) -> Iterator[tuple[str, torch.Tensor, bool
 
 
 def _identity(tensor: torch.Tensor) -> Any:
-    """What two tensors share if they are one: in a loaded program tied tensors are two views of one storage."""
-    if tensor.layout is not torch.strided:
+    """What two tensors share if they are one: in a loaded program tied tensors are two views of one storage.
+
+    On ``meta`` only the object tells: torch.export.save writes all meta tensors of one shape as one.
+    """
+    if tensor.layout is not torch.strided or tensor.is_meta:
         return id(tensor)
     return storage_of(tensor), tensor.storage_offset(), tensor.dtype, tuple(tensor.shape), tensor.stride()
