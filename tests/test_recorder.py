@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import math
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import fxsummary
 from fxsummary.capture import autocast, capture
 from fxsummary.capture.symbolic import AUTOCAST
+from fxsummary.errors import ForwardError, InputError
 
 X = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
 
@@ -352,7 +355,7 @@ def sparse_product(self: Any, x: torch.Tensor) -> Any:
 @hazard
 def reflected_operators(self: Any, x: torch.Tensor) -> Any:
     y = self.l(x)
-    return 1 - y, 2 / y, 2 ** y, -y, ~(y > 0), y // 2, 3 * y, y % 2, 1 + y, torch.float32
+    return 1 - y, 2 / y, 2**y, -y, ~(y > 0), y // 2, 3 * y, y % 2, 1 + y, torch.float32
 
 
 @hazard
@@ -488,3 +491,263 @@ def tensors(value: Any) -> list[torch.Tensor]:
     if isinstance(value, (tuple, list)):
         return [tensor for item in value for tensor in tensors(item)]
     return []
+
+
+# --- what else a recording must leave alone ----------------------------------------------------
+
+
+class Listener:
+    """A user's hooks, in every form, that fill what is theirs."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        self.count = 0
+
+    def method(self, module: nn.Module, args: Any, result: torch.Tensor) -> torch.Tensor:
+        self.seen.append(result)
+        self.count += 1
+        return result * 2
+
+    def before(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
+        self.seen.append(args)
+        return (args[0] + 1, *args[1:]), kwargs
+
+
+collected: list[Any] = []
+
+
+def test_hooks_run_and_keep_nothing() -> None:
+    model, listener, activations = model_of("lists_of_modules"), Listener(), {}
+    model.l.register_forward_hook(listener.method)
+    model.l.register_forward_pre_hook(listener.before, with_kwargs=True)
+    model.m.register_forward_hook(lambda module, args, result: activations.update(m=result))
+    model.m.register_forward_hook(functools.partial(lambda kept, *rest: kept.append(rest), collected))
+    model.register_forward_hook(lambda module, args, result: collected.append(result))
+    before = untouched.of_model(model)
+    graph = fxsummary.graph(model, X, trace="record")
+    assert untouched.differences(before, untouched.of_model(model)) == []
+    assert (listener.seen, listener.count, activations, collected) == ([], 0, {}, [])
+    labels = [data["label"] for _, data in graph.nodes(data=True)]
+    assert labels == ["x", "add", "Linear", "mul", "Linear", "add", "Linear", "mul", "output"]
+
+
+TABLE: dict[str, torch.Tensor] = {}
+
+
+@functools.lru_cache
+def positions(length: int) -> torch.Tensor:
+    return torch.arange(length).float().cos()
+
+
+class Caching(nn.Module):
+    """Keeps tensors outside of itself: in a global, an lru_cache, and an object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.store = Listener()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if "table" not in TABLE:
+            TABLE["table"] = torch.arange(8.0) * 2
+        self.store.seen.append(torch.ones(8).chunk(2)[0])
+        return self.fc(x) + TABLE["table"] + positions(8)
+
+
+def test_tensors_kept_elsewhere_get_their_values() -> None:
+    TABLE.clear()
+    positions.cache_clear()
+    model = Caching()
+    graph = fxsummary.graph(model, X, trace="record")
+    assert torch.equal(TABLE["table"], torch.arange(8.0) * 2)
+    assert torch.equal(positions(8), torch.arange(8).float().cos())
+    assert torch.equal(model.store.seen[0], torch.ones(4))
+    assert graph.notes == ()
+    assert model(X).isfinite().all()
+
+
+class Cache:
+    """A container as generation uses it: forward grows it."""
+
+    def __init__(self) -> None:
+        self.keys = [torch.zeros(2, 3, 8)]
+        self.length = 3
+
+    def update(self, new: torch.Tensor) -> torch.Tensor:
+        self.keys[0] = torch.cat([self.keys[0], new], 1)
+        self.length += new.shape[1]
+        return self.keys[0]
+
+
+class Decoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor, cache: Cache, extra: dict[str, Any] | None = None) -> Any:
+        if extra is not None:
+            extra["used"] = True
+            extra["items"].append(x)
+        return self.fc(cache.update(x[:, None])), cache
+
+
+def test_containers_of_the_user_are_not_changed() -> None:
+    cache, extra = Cache(), {"items": [], "used": False}
+    graph = fxsummary.graph(Decoder(), X, cache, extra)
+    assert (cache.length, tuple(cache.keys[0].shape), extra) == (3, (2, 3, 8), {"items": [], "used": False})
+    assert graph.captured_by == "recorded"
+    assert graph.inputs["cache_0"].shape == (2, 3, 8)
+    assert graph.output_spec[0].shape == (2, 4, 8)
+    assert graph.output_spec[1]["keys"][0].shape == (2, 4, 8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_train_mode_with_frozen_parts(dtype: torch.dtype, device: str) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.ReLU(inplace=True))
+    model = model.to(dtype).to(device).train()
+    model[0].requires_grad_(False)
+    before = untouched.of_model(model), untouched.of_process()
+    graph = fxsummary.graph(model, torch.ones(2, 3, 8, 8, dtype=dtype, device=device), trace="record")
+    after = untouched.of_model(model), untouched.of_process()
+    assert [d for a, b in zip(before, after, strict=True) for d in untouched.differences(a, b)] == []
+    assert graph.output_spec.shape == (2, 4, 6, 6)
+    assert graph.output_spec.dtype == str(dtype).removeprefix("torch.")
+    assert graph.totals.trainable_parameters == 8
+    assert any(note.startswith("dropout is active") for note in graph.notes)
+
+
+def test_a_forward_that_raises_leaves_everything_as_it_was() -> None:
+    @functools.wraps(raising)
+    def forward(self: Any, x: torch.Tensor) -> Any:
+        return raising(self, x)
+
+    model = TwoLinears(forward).train()
+    before = untouched.of_model(model), untouched.of_process()
+    with pytest.raises(ForwardError, match="KeyError"):
+        fxsummary.graph(model, X, trace="record")
+    after = untouched.of_model(model), untouched.of_process()
+    assert [d for a, b in zip(before, after, strict=True) for d in untouched.differences(a, b)] == []
+
+
+def raising(self: Any, x: torch.Tensor) -> Any:
+    self.last = self.l(x)
+    self.register_buffer("made", torch.zeros(3))
+    self.l.register_forward_hook(lambda *args: None)
+    self.l.eval()
+    torch.manual_seed(7)
+    torch.rand(3)
+    return {}["missing"]
+
+
+def test_threads_do_not_mix() -> None:
+    """Captures wait for each other, and a real forward in another thread is not recorded."""
+    models = [model_of(name) for name in ("iterated", "nested_output", "through_numpy", "loop_on_item")]
+    expected = [repr(list(fxsummary.graph(model, X, trace="record").nodes(data=True))) for model in models]
+    running = model_of("checkpointed")
+    reference = running(X)
+    results: dict[int, list[str]] = {index: [] for index in range(len(models))}
+    wrong: list[str] = []
+
+    def capture_one(index: int) -> None:
+        for _ in range(5):
+            results[index].append(repr(list(fxsummary.graph(models[index], X, trace="record").nodes(data=True))))
+
+    def run_for_real() -> None:
+        for _ in range(50):
+            result = running(X)
+            if result.is_meta or not torch.equal(result, reference):
+                wrong.append("a real forward was disturbed")
+
+    threads = [threading.Thread(target=capture_one, args=(index,)) for index in results]
+    threads.append(threading.Thread(target=run_for_real))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert results == {index: [text] * 5 for index, text in enumerate(expected)}
+
+
+# --- how far it goes, and what it says ---------------------------------------------------------
+
+
+def wrapped(x: torch.Tensor) -> torch.Tensor:
+    return torch.relu(x) * 2
+
+
+fx.wrap("wrapped")
+
+
+def test_wrapped_functions_stay_whole() -> None:
+    model = TwoLinears(lambda self, x: wrapped(self.l(x)))
+    graph = fxsummary.graph(model, X, trace="record")
+    assert [data["label"] for _, data in graph.nodes(data=True)] == ["x", "Linear", "wrapped", "output"]
+
+
+class Stops(nn.Module):
+    """Asks a foreign library for the value of something far too large to compute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.after = nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.fc(x)
+        if x.expand(2**20, 2**10, 8).sum(-1).contiguous()[0, 0].item() > 0:
+            return x
+        return self.after(x)
+
+
+def test_what_cannot_go_on_stops_softly() -> None:
+    graph = fxsummary.graph(Stops(), torch.ones(1, 8), trace="record")
+    assert graph.is_partial
+    assert graph.output_spec is None
+    assert graph.nodes["fc"]["flops"] == 128
+    assert graph.totals.flops == 128
+    assert graph.totals.unknown_flops
+    assert graph.totals.parameters == 144
+    (note,) = [note for note in graph.notes if "stopped" in note]
+    assert "test_recorder.py:" in note and "GiB" in note and "leaf=" in note
+    assert not any("never" in note for note in graph.notes)
+    assert "≥ 128" in str(graph)
+
+
+def test_values_that_are_assumed_are_marked() -> None:
+    model = model_of("boolean_mask").to("meta")
+    graph = fxsummary.graph(model, torch.empty(2, 8, device="meta"), trace="record")
+    (linear,) = [data for _, data in graph.nodes(data=True) if data["label"] == "Linear"]
+    assert linear["trust"] == "assumed"
+    assert graph.totals.assumed_flops
+    assert "1 operation assumed" in str(graph)
+    assert any("assumed" in note and "test_recorder.py:" in note for note in graph.notes)
+    known = fxsummary.graph(model_of("boolean_mask"), X, trace="record")
+    assert known.totals.assumed_flops == ()
+
+
+def test_the_same_bytes_twice() -> None:
+    model = model_of("write_through_view")
+    first, second = (fxsummary.graph(model, X, trace="record") for _ in range(2))
+    assert repr(list(first.nodes(data=True))) == repr(list(second.nodes(data=True)))
+    assert list(first.edges(data=True)) == list(second.edges(data=True))
+
+
+def test_a_write_through_a_view_is_an_edge() -> None:
+    graph = fxsummary.graph(model_of("write_then_read_earlier_view"), X, trace="record")
+    (reader,) = [key for key, data in graph.nodes(data=True) if data["label"] == "abs"]
+    (writer,) = [key for key, data in graph.nodes(data=True) if data["label"] == "mul_"]
+    assert graph.edges[writer, reader]["slots"] == ()
+
+
+def test_source_lines_and_stacks() -> None:
+    graph = fxsummary.graph(model_of("lists_of_modules"), X, trace="record")
+    calls = [data for _, data in graph.nodes(data=True) if data["op"] == "call_module"]
+    assert [data["target"] for data in calls] == ["l", "m", "l"]
+    assert [data["module_stack"][-1].call for data in calls] == [0, 0, 1]
+    assert all(data["source"].startswith("test_recorder.py:") for data in calls)
+
+
+def test_way_must_be_known() -> None:
+    with pytest.raises(InputError, match="known: auto, symbolic, record"):
+        fxsummary.graph(nn.Linear(2, 2), torch.ones(1, 2), trace="scripted")

@@ -14,7 +14,7 @@ from typing import Any
 from torch import fx, nn
 
 from fxsummary.capture import exported, forward, graphmodule, inference, propagate, recorder, symbolic
-from fxsummary.capture.inputs import Inputs, bind, describe, from_shapes, model_device
+from fxsummary.capture.inputs import Inputs, bind, describe, forward_signature, from_shapes, model_device
 from fxsummary.capture.symbolic import Leaf, Trace, TraceStoppedError
 from fxsummary.capture.twins import NoTwinError
 from fxsummary.errors import ForwardError, InputError
@@ -116,6 +116,8 @@ class _Capturing:
                     "first input: pass example inputs or input_shape="
                 )
             self._materialize(inputs)
+        if self._way == "record" and inputs is None and not forward_signature(result.model).parameters:
+            inputs = Inputs()
         if self._way == "record" and inputs is not None:
             return self._record(inputs)
         try:

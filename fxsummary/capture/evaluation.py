@@ -248,6 +248,9 @@ class _Copies(Twins):
             return nn.Parameter(values.to(tensor.dtype), requires_grad=False)
         return tensor if isinstance(tensor, nn.Parameter) else tensor.detach().clone()
 
+    def _value(self, value: Any) -> Any:
+        return value if isinstance(value, torch.ScriptObject) else super()._value(value)
+
 
 def _nodes_in(argument: Any) -> list[fx.Node]:
     nodes: list[fx.Node] = []

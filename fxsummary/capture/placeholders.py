@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import copy
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,33 +47,37 @@ class Placeholders:
             return type(value)([self._place(f"{name}_{index}", item) for index, item in enumerate(value)])
         if type(value) is dict:
             return {key: self._place(f"{name}_{key}", item) for key, item in value.items()}
-        if value is None or isinstance(value, (bool, int, float, str, type, nn.Module)) or callable(value):
+        if is_shared(value):
             return value
-        return self._copy(name, value)
+        count = itertools.count()
+        try:
+            return copy_object(value, lambda tensor: self._add(f"{name}_{next(count)}", tensor))
+        except Exception:  # the object's own code
+            return value
 
-    def _copy(self, name: str, value: Any) -> Any:
-        """A deep copy of an object, such as a cache, with its tensors replaced; the user's stays as it is."""
-        with _Copying(name, self._add):
-            try:
-                return copy.deepcopy(value)
-            except Exception:  # the object's own code
-                return value
+
+def is_shared(value: Any) -> bool:
+    """Whether an argument is used as it is: nothing that a forward changes."""
+    return value is None or isinstance(value, (bool, int, float, str, type, nn.Module)) or callable(value)
+
+
+def copy_object(value: Any, replace: Callable[[torch.Tensor], Any]) -> Any:
+    """A deep copy of an object, such as a cache, with its tensors replaced; the user's stays as it is."""
+    with _Copying(replace):
+        return copy.deepcopy(value)
 
 
 class _Copying(TorchFunctionMode):
-    """While active, the deep copy of a tensor is a placeholder."""
+    """While active, the deep copy of a tensor is what ``replace`` makes of it."""
 
-    def __init__(self, name: str, add: AddPlaceholder) -> None:
+    def __init__(self, replace: Callable[[torch.Tensor], Any]) -> None:
         super().__init__()
-        self._name = name
-        self._add = add
-        self._count = 0
+        self._replace = replace
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is not torch.Tensor.__deepcopy__:
             return func(*args, **(kwargs or {}))
         tensor, memo = args
         if id(tensor) not in memo:
-            memo[id(tensor)] = self._add(f"{self._name}_{self._count}", tensor)
-            self._count += 1
+            memo[id(tensor)] = self._replace(tensor)
         return memo[id(tensor)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -23,13 +25,14 @@ def preserved(model: nn.Module) -> Iterator[None]:
     Attributes that forward assigns (and the lists and dicts that it fills) are put back; the values of
     tensors are not the matter of this function: `WriteGuard` refuses to change them.
     """
-    modules = [(module, _snapshot(module)) for module in model.modules()]
+    modules = [(module.__dict__, _snapshot(module.__dict__)) for module in model.modules()]
+    hooks = [(owned, _snapshot(owned)) for owned in _held_by_hooks(model)]
     try:
         with preserved_globals():
             yield
     finally:
-        for module, snapshot in modules:
-            _restore(module, snapshot)
+        for attributes, snapshot in modules + hooks:
+            _restore(attributes, snapshot)
 
 
 @contextmanager
@@ -45,16 +48,48 @@ def preserved_globals() -> Iterator[None]:
         _restore_random(random_state)
 
 
-def _snapshot(module: nn.Module) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
-    attributes = dict(module.__dict__)
+def _held_by_hooks(model: nn.Module) -> Iterator[dict[str, Any]]:
+    """What the user's forward hooks may fill: attributes of their objects, their closures and globals."""
+    for module in model.modules():
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values()):
+            yield from _held_by(hook)
+
+
+def _held_by(hook: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(hook, functools.partial):
+        yield from _held_by(hook.func)
+        yield {str(index): value for index, value in enumerate((*hook.args, *hook.keywords.values()))}
+        return
+    owner = getattr(hook, "__self__", hook)
+    if hasattr(owner, "__dict__") and not isinstance(owner, (nn.Module, FunctionType)):
+        yield vars(owner)
+    function = getattr(hook, "__func__", hook)
+    if isinstance(function, FunctionType):
+        code, namespace = function.__code__, function.__globals__
+        cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
+        yield {
+            **{name: namespace[name] for name in code.co_names if name in namespace},
+            **{name: cell.cell_contents for name, cell in cells if _is_filled(cell)},
+        }
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 (it raises where there is nothing)
+    except ValueError:
+        return False
+    return True
+
+
+def _snapshot(now: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
+    attributes = dict(now)
     containers = [(value, value.copy()) for value in attributes.values() if type(value) in _CONTAINERS and value]
     empties = [(value, None) for value in attributes.values() if type(value) in _CONTAINERS and not value]
     return attributes, containers + empties
 
 
-def _restore(module: nn.Module, snapshot: tuple[dict[str, Any], list[tuple[Any, Any]]]) -> None:
+def _restore(now: dict[str, Any], snapshot: tuple[dict[str, Any], list[tuple[Any, Any]]]) -> None:
     attributes, containers = snapshot
-    now = module.__dict__
     if len(now) != len(attributes) or any(now.get(name, now) is not value for name, value in attributes.items()):
         now.clear()
         now.update(attributes)

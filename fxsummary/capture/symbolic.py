@@ -6,8 +6,8 @@ import collections
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import autocast, source
 from fxsummary.capture.inputs import Inputs, forward_signature, model_device, required
+from fxsummary.capture.placeholders import copy_object, is_shared
 from fxsummary.capture.state import WriteGuard, preserved
 from fxsummary.capture.twins import is_own_hook
 from fxsummary.spec import TensorSpec, map_structure
@@ -70,7 +71,7 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
     if default_leaf(model) or (leaf is not None and leaf(model, "")):
         return _one_operation(model, inputs)
     if inputs is not None:
-        _check_arguments(inputs)
+        inputs = replace(inputs, arguments=map_structure(_copied, dict(inputs.arguments)))
     tracer = SymbolicTracer(inputs, leaf, model_device(model))
     with preserved(model):
         try:
@@ -95,16 +96,20 @@ def _one_operation(model: nn.Module, inputs: Inputs | None) -> Trace:
     return Trace(tracer.graph)
 
 
-def _check_arguments(inputs: Inputs) -> None:
-    """Tensors inside objects would meet tracing as they are, and run for real."""
+def _copied(argument: Any) -> Any:
+    """A copy of an object that forward may change; its tensors would meet tracing as they are, and run for real."""
+    if isinstance(argument, TensorSpec) or is_shared(argument):
+        return argument
 
-    def check(value: Any) -> Any:
-        held = value.values() if isinstance(value, Mapping) else getattr(value, "__dict__", {}).values()
-        if any(isinstance(item, torch.Tensor) for item in held):
-            raise TraceStoppedError(f"an input is a {type(value).__name__}, and tracing cannot see its tensors", "")
-        return value
+    def refuse(tensor: torch.Tensor) -> Any:
+        raise TraceStoppedError(f"an input is a {type(argument).__name__}, and tracing cannot see its tensors", "")
 
-    map_structure(check, dict(inputs.arguments))
+    try:
+        return copy_object(argument, refuse)
+    except TraceStoppedError:
+        raise
+    except Exception as error:  # the object's own code
+        raise TraceStoppedError(f"an input is a {type(argument).__name__}, which cannot be copied", "") from error
 
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
