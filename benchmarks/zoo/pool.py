@@ -72,8 +72,9 @@ class _Worker:
             return None, f"the process died, exit code {self._process.exitcode}", False
 
     def _where(self) -> str:
-        """The innermost frames of a process that hangs."""
-        frames = [line.strip() for line in self._stack.read_text().splitlines() if line.startswith("  File")]
+        """The innermost frames of a process that hangs; its main thread is the last in the dump."""
+        main = self._stack.read_text().rpartition("hread 0x")[2]
+        frames = [line.strip() for line in main.splitlines() if line.startswith("  File")]
         return f"; it was in {', '.join(frames[:4])}" if frames else ""
 
     def stop(self, patience: float = 5) -> None:

@@ -28,7 +28,11 @@ _NAMES = """
     ese_vovnet19b_slim_dw legacy_xception xception41p xcit_nano_12_p8_224 efficientnet_b0 resnet50d
     eca_resnet33ts gc_efficientnetv2_rw_t
 """
-_OPTIONS: dict[str, dict[str, Any]] = {}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "deepseek_vit_412m": {"depth": 2},
+    "gemma4_vit_167m": {"depth": 2},
+    "qwen3_vit_88m": {"depth": 2},
+}
 """Fewer layers for those that are large."""
 
 
