@@ -36,11 +36,11 @@ _PATTERNS = (
                 r"bfloat16|double|long|int|bool|unbind|repeat|repeat_interleave|tile|t|swapaxes|swapdims|movedim|moveaxis|"
                 r"roll|flip|narrow|select|index_select|gather|take_along_dim|ravel|squeeze|rot90|view_as_real|"
                 r"view_as_complex|as_strided|unfold|pad|.*pad[123]d|channelshuffle|identity|detach|clone|cpu|cuda|"
-                r"dropout[123]?d?|alpha_?dropout|feature_?(alpha_)?dropout|stochastic_depth|getattr|size|shape|dim|"
+                r"slice|index|alias|dropout[123]?d?|alpha_?dropout|feature_?(alpha_)?dropout|stochastic_depth|getattr|size|shape|dim|"
                 r"numel|setitem)_?"),
     ("arithmetic", r"_{0,2}i?r?(add|sub|mul|div|truediv|floordiv|mod|pow|neg|abs|and|or|xor|invert|lshift|rshift)"
                    r"_{0,2}|(cat|concat|concatenate|stack|hstack|vstack|sum|mean|prod|std|var|max|min|amax|amin|argmax|argmin|"
-                   r"rsqrt|sqrt|square|exp|expm1|log|log2|log10|log1p|sin|cos|tan|atan2?|where|masked_fill|clamp|clip|"
+                   r"rsqrt|sqrt|square|exp|expm1|log|log2|log10|log1p|sin|cos|tan|atan2?|where|any|all|diff|bitwise_(and|or|xor|not)|masked_fill|clamp|clip|"
                    r"clamp_(min|max)|cumsum|cumprod|topk|sort|argsort|tril|triu|lerp|addcmul|addcdiv|reciprocal|sign|"
                    r"floor|ceil|round|erf|eq|ne|lt|le|gt|ge|logical_(and|or|not|xor)|maximum|minimum|norm|logsumexp|"
                    r"scatter|scatter_add|index_add|index_put|masked_select|masked_scatter|isnan|nan_to_num|outer|float_power|remainder|fmod|floor_divide|true_divide|multiply|subtract|divide|negative|absolute|rsub)_?"),

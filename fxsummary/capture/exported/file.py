@@ -33,7 +33,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         try:
             return torch.export.load(os.fspath(path))
         except Exception as error:  # torch raises of every kind
-            cause = warnings[-1] if warnings else error
+            cause = _root(warnings[-1] if warnings else error)
             raise ModelFileError(
                 f"torch.export.load (torch {torch.__version__}) cannot read {os.fspath(path)!r}: "
                 f"{type(cause).__name__}: {_first_line(cause)}\n"
@@ -67,6 +67,13 @@ def _what_it_is(names: Sequence[str]) -> str:
     if any(name.endswith("data.pkl") for name in names):
         return "it was written by torch.save"
     return "it is some other zip archive"
+
+
+def _root(error: BaseException) -> BaseException:
+    """The exception that the others came from."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _first_line(error: BaseException) -> str:

@@ -93,8 +93,8 @@ def _sorted(units: list[Unit]) -> tuple[list[Unit], set[Call]]:
         return ordered, set()
     graph = nx.DiGraph((source, index) for index, sources in enumerate(needs) for source in sources)
     knots = [knot for knot in nx.strongly_connected_components(graph) if len(knot) > 1]
-    calls = {units[index].call for knot in knots for index in knot}
-    return ordered, {call for call in calls if call is not None}
+    tied = [units[index] for knot in knots for index in knot if len(units[index].members) > 1]
+    return ordered, {unit.call for unit in tied if unit.call is not None}
 
 
 @dataclass

@@ -23,8 +23,7 @@ def value_of(value: Any) -> Any:
         hint = _hint(value)
         return UNKNOWN if hint is None else hint
     if isinstance(value, (tuple, list)):
-        items = [value_of(item) for item in value]
-        return items if isinstance(value, list) else tuple(items)
+        return tuple([value_of(item) for item in value])  # a list in memory may be a tuple in a file
     if isinstance(value, Mapping):
         return {key: value_of(item) for key, item in value.items()}
     return value

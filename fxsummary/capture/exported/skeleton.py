@@ -122,8 +122,9 @@ def _types(program: ExportedProgram) -> dict[str, str]:
 
 def _paths(program: ExportedProgram) -> Iterable[str]:
     """Paths of the modules, in order; where the program does not list them, of those called."""
-    listed = [call.fqn.partition("@")[0] for call in program.module_call_graph if call.fqn]
-    return listed or [path for path in _types(program) if path]
+    listed = dict.fromkeys(call.fqn for call in program.module_call_graph if call.fqn)
+    paths = [path for path in listed if path.rpartition("@")[0] not in listed]  # a further call is no module
+    return paths or [path for path in _types(program) if path]
 
 
 def _tensors(program: ExportedProgram) -> Iterator[tuple[str, torch.Tensor, bool]]:

@@ -34,10 +34,20 @@ def entries(node: fx.Node) -> list[Entry]:
     found = []
     for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
         if not key.startswith("_empty_nn_module_stack"):
-            _, _, call = key.rpartition("@")
-            number = int(call) if call.isdigit() and call != key else 0
-            found.append(Entry(_WRAPPER.sub("", path), _type_name(kind), number))
+            found.append(Entry(_WRAPPER.sub("", path), _type_name(kind), _call_number(key, path)))
     return found
+
+
+def _call_number(key: str, path: str) -> int:
+    """The number behind the last ``@``, unless that is part of the path.
+
+    >>> _call_number("L__self__fc@1", "fc"), _call_number("L__self__fc@1", "fc@1"), _call_number("1397@1", "1")
+    (1, 0, 1)
+    """
+    if path and key.endswith(path) and not key.removesuffix(path).endswith("@"):
+        return 0
+    _, separator, call = key.rpartition("@")
+    return int(call) if separator and call.isdigit() else 0
 
 
 def as_module_stack(stack: Iterable[Entry]) -> OrderedDict[str, tuple[str, str]]:
