@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -89,6 +90,12 @@ def _print(results: Sequence[Result], truths: Truths, known: Sequence[Entry]) ->
     for result in results:
         if result.assumed:
             print(f"{result.name}: assumed: {next(note for note in result.notes if 'assum' in note)}")
+    inferred = [result for result in results if result.inferred == ""]
+    if inferred:
+        same = sum(result.inferred_flops == result.truth["flops"] for result in inferred)
+        print(f"without inputs: the FLOPs of the zoo's own inputs on {same} of {len(inferred)}")
+    sources = Counter(truths[entry].source for entry in known)
+    print(f"truths: {', '.join(f'{number} from the run on {source}' for source, number in sources.items())}")
     for entry in known:
         for doubt in truths[entry].doubts:
             print(f"{entry.name}: truth in doubt: {doubt}")

@@ -46,6 +46,7 @@ class Result:
     notes: list[str] = field(default_factory=list)
     assumed: bool = False
     inferred_inputs: dict[str, str] = field(default_factory=dict)
+    inferred_flops: int | None = None
     truth: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -182,6 +183,7 @@ def _without_inputs(result: Result, model: nn.Module) -> None:
         result.inferred = f"raised {summary(error)}"
         return
     result.inferred_inputs = {name: str(spec) for name, spec in graph.inputs.items()}
+    result.inferred_flops = graph.totals.flops
     known = graph.captured_by != "modules" and graph.totals.flops is not None
     result.inferred = "" if known else _first(graph.notes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from typing import Any
 
@@ -41,7 +42,8 @@ def of_tensor(tensor: torch.Tensor) -> Any:
     if tensor.is_meta or tensor.layout != torch.strided:
         return facts
     content = tensor.detach().contiguous().flatten().view(torch.uint8).numpy()
-    return (*facts, tensor.stride(), tensor.data_ptr(), hashlib.blake2b(content, digest_size=8).hexdigest())
+    gradient = id(tensor.grad) if tensor.is_leaf and tensor.grad is not None else None
+    return (*facts, gradient, tensor.stride(), tensor.data_ptr(), hashlib.blake2b(content, digest_size=8).hexdigest())
 
 
 def of_process() -> dict[str, Any]:
@@ -68,7 +70,13 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     ['a: 1 became 2', 'b: absent became 3']
     """
     return [
-        f"{name}: {str(before.get(name, 'absent'))[:60]} became {str(after.get(name, 'absent'))[:60]}"
+        f"{name}: {_change(str(before.get(name, 'absent')), str(after.get(name, 'absent')))}"
         for name in {**before, **after}
         if before.get(name, "absent") != after.get(name, "absent")
     ]
+
+
+def _change(before: str, after: str) -> str:
+    """Two texts from shortly before they part."""
+    start = max(len(os.path.commonprefix([before, after])) - 30, 0)
+    return f"{before[start : start + 70]} became {after[start : start + 70]}"
