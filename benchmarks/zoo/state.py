@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 from typing import Any
 
@@ -78,5 +77,6 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 def _change(before: str, after: str) -> str:
     """Two texts from shortly before they part."""
-    start = max(len(os.path.commonprefix([before, after])) - 30, 0)
+    same = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
+    start = max(same - 30, 0)
     return f"{before[start : start + 70]} became {after[start : start + 70]}"
