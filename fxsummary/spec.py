@@ -51,6 +51,11 @@ class TensorSpec:
         """Bytes that the elements take, views and padding aside."""
         return self.numel * itemsize(self.dtype)
 
+    @property
+    def is_index(self) -> bool:
+        """Whether it holds integers or truth values, as indices and masks do."""
+        return self.dtype == "bool" or self.dtype.startswith(("int", "uint"))
+
     def __str__(self) -> str:
         return f"{'×'.join(map(str, self.shape)) or 'scalar'} {self.dtype}"
 

@@ -66,6 +66,7 @@ class Evaluator:
         self._copies = _Copies()
         self._values: dict[fx.Node, Any] = {}
         self._assumed: set[fx.Node] = set()
+        self._bytes = 0
         self._generator = torch.Generator().manual_seed(0)
 
     def value(self, node: fx.Node) -> Any:
@@ -155,6 +156,12 @@ class Evaluator:
         return outcome is not None and node.op.startswith("call") and outcome.flops != 0
 
     def _lacks_data(self, node: fx.Node) -> bool:
+        if node.op == "placeholder":
+            tensor = self._given.get(node)
+            return tensor is None or tensor.is_meta
+        if node.op == "call_module":
+            module = self._model.get_submodule(str(node.target))
+            return any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
         return node.op == "get_attr" and self._attribute(node).is_meta
 
     def _specs(self, node: fx.Node) -> list[TensorSpec]:
@@ -180,7 +187,7 @@ class Evaluator:
         elif missing:
             self._values[node] = self._assume_result(node)
         else:
-            if any(each in self._assumed for each in node.all_input_nodes):
+            if any(each in self._assumed for each in node.all_input_nodes) or self._lacks_data(node):
                 self._assumed.add(node)
             self._values[node] = self._call(node)
 
@@ -193,11 +200,10 @@ class Evaluator:
         return node.target(*args, **kwargs)  # type: ignore[operator]
 
     def _input(self, node: fx.Node) -> torch.Tensor:
-        tensor = self._given.get(node)
-        if tensor is None or tensor.is_meta:
+        if self._lacks_data(node):
             self._assumed.add(node)
             return self._assume(self._outcomes[node].value, str(node.target))
-        return self._own(node, tensor)
+        return self._own(node, self._given[node])
 
     def _constant(self, node: fx.Node) -> torch.Tensor:
         tensor = self._attribute(node)
@@ -229,8 +235,9 @@ class Evaluator:
     def _assume(self, spec: TensorSpec, name: str, deviation: float = 1.0) -> torch.Tensor:
         """Normally distributed numbers; zeros for integers, which may be indices; ones for masks."""
         dtype = getattr(torch, spec.dtype)
-        if spec.nbytes > MAX_BYTES:
-            raise NoValueError(f"a tensor of {spec} is too large to assume values for")
+        self._bytes += spec.nbytes
+        if self._bytes > MAX_BYTES:
+            raise NoValueError(f"its tensors ({spec} and others) are too large to assume values for")
         if dtype is torch.bool or ("mask" in name and not dtype.is_floating_point):
             return torch.ones(spec.shape, dtype=dtype)
         if not dtype.is_floating_point:

@@ -11,7 +11,7 @@ import collections
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,7 +34,7 @@ from fxsummary.capture.symbolic import AFTER, AUTOCAST, SOURCE, STACK, Leaf, Tra
 from fxsummary.capture.tracked import Tensors, Tracked, element
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import is_own_hook, spec_of
-from fxsummary.capture.values import UNKNOWN, is_limit_of_meta, is_plain, map_values, structure_of, tensors_in
+from fxsummary.capture.values import UNKNOWN, is_limit_of_meta, is_plain, load, map_values, structure_of, tensors_in
 from fxsummary.spec import TensorSpec, map_structure
 
 
@@ -105,7 +105,7 @@ class Recorder:
             model, self.propagation.outcomes, self._inputs, self._tensors.constants, self._writes
         )
         self._assuming = False
-        self._notes: dict[str, None] = {}
+        self._assumed_at: dict[str, None] = {}
         self._stopped: StopRecording | None = None
         self._outermost = sys._getframe(1)
 
@@ -142,11 +142,20 @@ class Recorder:
         if stopped is not None:
             stopped.__traceback__ = None  # its frames hold tensors
         trace = Trace(self.graph, self._tensors.constants, given=self._inputs)
-        self._notes.update(dict.fromkeys(leaks.heal(self._tensors, self._evaluator)))
+        notes = [*self._assumed_note(), *dict.fromkeys(leaks.heal(self._tensors, self._evaluator))]
         return Recording(
-            trace, self.propagation, stopped.reason if stopped else "", stopped.source if stopped else "",
-            list(self._notes),
-        )  # fmt: skip
+            trace, self.propagation, stopped.reason if stopped else "", stopped.source if stopped else "", notes
+        )
+
+    def _assumed_note(self) -> Iterator[str]:
+        places = list(filter(None, self._assumed_at))
+        if self._assumed_at:
+            more = f" and {len(places) - 3} more places" if len(places) > 3 else ""
+            where = f" at {', '.join(places[:3])}{more}" if places else ""
+            yield (
+                f"values were assumed where forward goes by them{where}, for inputs or weights have no data; "
+                "what follows from them is marked as assumed"
+            )
 
     def add_placeholder(self, name: str, given: torch.Tensor | TensorSpec) -> torch.Tensor:
         """The meta tensor that forward gets for an input."""
@@ -557,7 +566,7 @@ class Recorder:
             result = self._evaluated(node)
             if self._evaluator.is_assumed(node):
                 self._assuming = True
-                self._note_assumed(node)
+                self._note_assumed()
             return result
 
         return map_structure(value, structure)
@@ -568,36 +577,58 @@ class Recorder:
         except NoValueError as error:
             self._stop(f"the value of {node.name} is needed, and {error}")
 
-    def _note_assumed(self, node: fx.Node) -> None:
-        where = source.caller(self._outermost)
-        place = f" at {where}" if where else ""
-        self._notes[f"values are assumed where they decide{place}: pass inputs and weights with data"] = None
+    def _note_assumed(self) -> None:
+        self._assumed_at.setdefault(source.caller(self._outermost), None)
 
     def _by_values(
         self, op: str, target: Any, callee: Any, args: Any, kwargs: Any, given: list[Tracked], error: NoDataError
     ) -> Any:
-        """An operation that only real values can tell the result of."""
-        nodes = [self._node_of(each) for each in given]
-        values = [self._evaluated(node) for node in nodes]
-        assumed = any(self._evaluator.is_assumed(node) for node in nodes)
-        real = self._evaluator.module(callee) if isinstance(callee, nn.Module) else callee
-        try:
-            real_args, real_kwargs = self._evaluator.load((args, kwargs))
-            outcome, result = observe_real(real, real_args, real_kwargs, values, self._operations.device)
-        except Exception as reason:  # torch's kernels raise of every kind
-            if not is_limit_of_meta(reason) and not assumed:
-                raise
-            self._opaque(op, target, args, kwargs, given)
-            self._stop(f"{error}")
+        """An operation whose result only values can tell: those of its indices and masks first, then all."""
+        indices = [each.spec.is_index for each in given]
+        choices = [indices, [True] * len(given)] if any(indices) and not all(indices) else [[True] * len(given)]
+        for chosen in choices:
+            nodes = [self._node_of(each) for each, wanted in zip(given, chosen, strict=True) if wanted]
+            for node in nodes:
+                self._evaluated(node)
+            assumed = any(self._evaluator.is_assumed(node) for node in nodes)
+            try:
+                outcome, result = self._run_on_values(callee, args, kwargs, given, chosen)
+                break
+            except Exception as reason:  # torch's kernels raise of every kind
+                if chosen is not choices[-1]:
+                    continue
+                if not is_limit_of_meta(reason) and not assumed:
+                    raise
+                self._opaque(op, target, args, kwargs, given)
+                self._stop(f"{error}")
         if not outcome.writes and not _has_tensor(outcome.value):
             return result
         if assumed:
-            self._note_assumed(nodes[0])
+            self._note_assumed()
         if assumed or self._assuming or any(each.assumed for each in given):
             outcome = _assumed(outcome)
         node = self._write_node(op, target, args, kwargs, outcome, given)
-        self._evaluator.put(node, result, assumed)
+        if not any(tensor.is_meta for tensor in tensors_in(result)):
+            self._evaluator.put(node, result, assumed)
         return self._bind(node, outcome, given, None)
+
+    def _run_on_values(
+        self, callee: Any, args: Any, kwargs: Any, given: list[Tracked], chosen: list[bool]
+    ) -> tuple[Outcome, Any]:
+        """Run an operation with real values for the chosen tensors, and the others on meta."""
+        tensors: dict[fx.Node, Any] = {}
+        for each, wanted in zip(given, chosen, strict=True):
+            node = self._node_of(each)
+            if node not in tensors:
+                tensors[node] = self._evaluator.value(node) if wanted else self._operations.twins.of_spec(each.spec)
+        if isinstance(callee, nn.Module):
+            is_real = all(chosen)
+            callee = self._evaluator.module(callee) if is_real else self._operations.twins.module(callee)
+        values = _Loaded(tensors, self._evaluator)
+        real_args, real_kwargs = load((args, kwargs), values)
+        return observe_real(
+            callee, real_args, real_kwargs, [tensors[self._node_of(each)] for each in given], self._operations.device
+        )
 
     def _opaque(self, op: str, target: Any, args: Any, kwargs: Any, given: list[Tracked]) -> None:
         self._write_node(op, target, args, kwargs, Outcome(UNKNOWN, None), given)
@@ -630,6 +661,19 @@ class _DispatchMode(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return self._recorder.aten_call(func, args, kwargs or {})
+
+
+class _Loaded(dict[fx.Node, Any]):
+    """Values by node; what is not among the tensors, such as an object assembled of them, is computed."""
+
+    def __init__(self, tensors: Mapping[fx.Node, Any], evaluator: Evaluator) -> None:
+        super().__init__(tensors)
+        self._evaluator = evaluator
+
+    def __missing__(self, node: fx.Node) -> Any:
+        if isinstance(node.target, overrides.Assemble):
+            return node.target(*[self[each] for each in node.args])  # type: ignore[index]
+        return self._evaluator.value(node)
 
 
 _ATOMS = frozenset(

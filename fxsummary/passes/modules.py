@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from fxsummary.modelgraph import ModelGraph, ModuleInfo
 
 _DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "featurealphadropout"})
-_NEVER_CALLED_ANYWAY = frozenset({"ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
 
 
 def annotate(graph: ModelGraph) -> None:
@@ -25,14 +24,14 @@ def annotate(graph: ModelGraph) -> None:
 
 
 def _never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
-    """The outermost modules of which nothing is called and no parameter is read."""
+    """The outermost modules with parameters or buffers of which nothing is called and nothing is read."""
     todo = [""]
     while todo:
         module = graph.modules[todo.pop()]
         for path in reversed(module.children):
             child = graph.modules[path]
             if child.shared_with is None and not _is_used(graph, child):
-                if _has_work(graph, child):
+                if _holds_tensors(graph, child):
                     yield child
             elif child.shared_with is None:
                 todo.append(path)
@@ -44,13 +43,9 @@ def _is_used(graph: ModelGraph, module: ModuleInfo) -> bool:
     return any(_is_used(graph, graph.modules[path]) for path in module.children)
 
 
-def _has_work(graph: ModelGraph, module: ModuleInfo) -> bool:
-    """Whether it is more than an empty container or an identity."""
-    if module.type == "Identity":
-        return False
-    if module.type in _NEVER_CALLED_ANYWAY or (module.type == "Sequential" and not module.children):
-        return any(_has_work(graph, graph.modules[path]) for path in module.children)
-    return True
+def _holds_tensors(graph: ModelGraph, module: ModuleInfo) -> bool:
+    """Whether it has parameters or buffers; dropout and the like often serve as settings only."""
+    return bool(module.parameters) or any(_holds_tensors(graph, graph.modules[path]) for path in module.children)
 
 
 def _active_dropout(graph: ModelGraph) -> Iterator[str]:
