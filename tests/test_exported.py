@@ -619,12 +619,26 @@ def test_cond_is_one_operation(strict: bool) -> None:
         graph = fxsummary.graph(each)
         (cond,) = [data for _, data in graph.nodes(data=True) if data["label"] == "cond"]
         assert cond["flops"] == 2 * 3 * (4 * 8 + 8 * 4 + 4 * 4)
+        assert (cond["trust"], graph.totals.assumed_flops) == ("assumed", ("cond",))
         assert graph.totals.flops == cond["flops"] + 2 * 3 * 4 * 4
         assert graph.totals.parameters == 4 * 8 + 8 + 8 * 4 + 4 + 16
         assert graph.totals.unread_parameters == 0
         assert list(graph.modules) == ["", "big", "big.0", "big.1", "big.2"]
         assert [note for note in graph.notes if note.startswith("one of the branches of torch.cond runs; the FLOPs of")]
         assert_is_well_formed(graph)
+
+
+def test_branches_that_cost_the_same_are_exact() -> None:
+    class Same(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(4, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cond(x.sum() > 0, lambda x: x @ self.weight, lambda x: x.cos() @ self.weight, (x,))
+
+    graph = exported(Same(), torch.ones(3, 4))
+    assert (graph.totals.flops, graph.totals.assumed_flops, graph.notes) == (2 * 3 * 4 * 4, (), ())
 
 
 def test_loops_have_unknown_flops() -> None:
@@ -933,9 +947,9 @@ def spoil(path: Path) -> None:
             archive.writestr(name, data.replace(b'"graph_module"', b'"graph_modules"'))
 
 
-def write_other_zip(path: Path) -> None:
+def write_zip(path: Path, name: str) -> None:
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("notes/a.txt", "hello")
+        archive.writestr(name, "hello")
 
 
 BAD_FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
@@ -946,7 +960,11 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "cut": (cut, "it is not a zip archive, or only part of one"),
     "weights": (lambda path: torch.save({"a": torch.ones(2)}, path), "it was written by torch.save"),
     "script": (lambda path: torch.jit.script(nn.Linear(2, 2)).save(path), "it is a TorchScript file"),
-    "zip": (write_other_zip, "it is some other zip archive"),
+    "zip": (lambda path: write_zip(path, "notes/a.txt"), "it is some other zip archive"),
+    "compiled": (
+        lambda path: write_zip(path, "m/data/aotinductor/model/m.so"),
+        "it is a package compiled by AOTInductor",
+    ),
     "spoilt": (spoil, f"torch.export.load (torch {torch.__version__}) cannot read"),
 }
 

@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from fxsummary.capture import aten
 from fxsummary.capture.exported import grouping, settings
-from fxsummary.capture.exported.costs import BRANCH, Cost, Costs
+from fxsummary.capture.exported.costs import Cost, Costs
 from fxsummary.capture.exported.flatten import Flat
 from fxsummary.capture.exported.hints import dynamic_dimensions
 from fxsummary.capture.exported.skeleton import Skeleton
@@ -142,7 +142,7 @@ def _unknown_note(grouped: grouping.Grouped) -> str:
 
 
 def _branch_note(flat: Flat, costs: dict[fx.Node, Cost]) -> str:
-    branching = [node for node in flat.graph.nodes if aten.function_name(node.target) == BRANCH and costs[node].flops]
+    branching = [node for node in flat.graph.nodes if node in costs and costs[node].assumed]
     if not branching:
         return ""
     names = ", ".join(node.name for node in branching[:4]) + (" and more" if len(branching) > 4 else "")

@@ -22,15 +22,16 @@ RUN_ONCE = frozenset(
     }
 )  # fmt: skip
 """Higher-order operations that run their graph once, as if it stood there itself."""
-BRANCH = "cond"
+_BRANCH = "cond"
 _LOOPS = frozenset({"while_loop", "scan", "associative_scan", "map_impl", "map"})
 
 
 class Cost(NamedTuple):
-    """FLOPs, None where not known, and the operators whose FLOPs are not known."""
+    """FLOPs, None where not known; the operators whose FLOPs are not known; whether a branch was assumed."""
 
     flops: int | None
     unknown: tuple[str, ...] = ()
+    assumed: bool = False
 
 
 FREE = Cost(0)
@@ -39,16 +40,16 @@ FREE = Cost(0)
 def add_up(costs: Iterable[Cost]) -> Cost:
     """The sum; not known where a part is not.
 
-    >>> add_up([Cost(2), Cost(3)]), add_up([Cost(2), Cost(None, ("zoo.op",))])
-    (Cost(flops=5, unknown=()), Cost(flops=None, unknown=('zoo.op',)))
+    >>> add_up([Cost(2), Cost(3, assumed=True)])
+    Cost(flops=5, unknown=(), assumed=True)
+    >>> add_up([Cost(2), Cost(None, ("zoo.op",))])
+    Cost(flops=None, unknown=('zoo.op',), assumed=False)
     """
-    flops, unknown = 0, dict[str, None]()
-    known = True
-    for cost in costs:
-        unknown.update(dict.fromkeys(cost.unknown))
-        known = known and cost.flops is not None
-        flops += cost.flops or 0
-    return Cost(flops if known else None, tuple(unknown))
+    parts = list(costs)
+    unknown = dict.fromkeys(name for cost in parts for name in cost.unknown)
+    is_known = all(cost.flops is not None for cost in parts)
+    flops = sum(cost.flops or 0 for cost in parts) if is_known else None
+    return Cost(flops, tuple(unknown), any(cost.assumed for cost in parts))
 
 
 def _on_meta(value: Any) -> Any:
@@ -91,8 +92,9 @@ class Costs:
         costs = [self._of_graph(body) for body in bodies]
         if name in RUN_ONCE:
             return add_up(costs)
-        if name == BRANCH and all(cost.flops is not None for cost in costs):
-            return max(costs, key=lambda cost: cost.flops or 0)
+        if name == _BRANCH and all(cost.flops is not None for cost in costs):
+            most = max(costs, key=lambda cost: cost.flops or 0)
+            return most._replace(assumed=len({cost.flops for cost in costs}) > 1 or most.assumed)
         is_free = name in _LOOPS and all(cost == FREE for cost in costs)
         return FREE if is_free else Cost(None, (name,))
 

@@ -184,7 +184,7 @@ class _Writer:
             stack = stack[: end + 1]
         node.meta[STACK] = stacks.as_module_stack(stack)
         node.meta[SOURCE] = origin.meta[SOURCE]
-        self.result.outcomes[node] = Outcome(value, cost.flops, cost.unknown)
+        self.result.outcomes[node] = Outcome(value, cost.flops, cost.unknown, assumed=cost.assumed)
         return node
 
     def drop_unused_numbers(self) -> None:

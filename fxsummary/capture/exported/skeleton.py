@@ -47,13 +47,9 @@ class Skeleton:
 
     def tensor_names(self, path: str) -> frozenset[str]:
         """First names of all tensors in a module."""
-        prefix = f"{path}." if path else ""
-        inside = [name for name, _ in (*self._named(path, buffers=False), *self._named(path, buffers=True))]
-        return frozenset(self.first_name(prefix + name) for name in inside)
-
-    def _named(self, path: str, *, buffers: bool) -> Iterator[tuple[str, torch.Tensor]]:
-        module = self.modules[path]
-        return module.named_buffers() if buffers else module.named_parameters()
+        prefix, module = f"{path}." if path else "", self.modules[path]
+        inside = (*module.named_parameters(), *module.named_buffers())
+        return frozenset(self.first_name(prefix + name) for name, _ in inside)
 
     def untold(self) -> frozenset[str]:
         """Paths of modules that hold no tensors and have left no operation, as an Identity does."""
