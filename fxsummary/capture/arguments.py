@@ -6,13 +6,13 @@ A table of names; never of models or of the libraries they come from. Shapes are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from fxsummary.capture.sizes import WORDS, Sizes, grid
+from fxsummary.capture.sizes import MERGE, WORDS, Sizes, grid
 
 ALWAYS = ("",)
 """Pass an argument whenever the part of the input that it belongs to is passed."""
@@ -26,10 +26,10 @@ class Convention:
         shapes: in words, the likeliest first; in brackets for a list of one tensor.
         kind: "float" (the dtype of the model), "int" or "bool".
         part: part of the input that it belongs to; one that has several can do without some of them.
-        when: settings of which one must be set, else the argument keeps its default; () for never. An
-            argument without a default is always passed.
+        when: settings of which one must be set, or arguments of which forward must take one, else the argument
+            keeps its default; () for never. An argument without a default is always passed.
         values: the values, where those matter: a tensor, or what is not a tensor.
-        beside: shapes that come first where forward takes a certain other argument too.
+        beside: shapes that come first where a setting is set or forward takes an argument of that name.
     """
 
     shapes: tuple[str, ...] = ()
@@ -39,9 +39,9 @@ class Convention:
     values: Callable[[Sizes], Any] | None = None
     beside: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    def among(self, names: Collection[str]) -> Convention:
-        """The convention for an argument of a forward that takes arguments of these names."""
-        first = [shape for name, shapes in self.beside if name in names for shape in shapes]
+    def given(self, is_there: Callable[[str], bool]) -> Convention:
+        """The convention for a model of which is known what settings it has and what arguments it takes."""
+        first = [shape for name, shapes in self.beside if is_there(name) for shape in shapes]
         return replace(self, shapes=tuple(dict.fromkeys([*first, *self.shapes])))
 
 
@@ -65,25 +65,37 @@ def _grid(sizes: Sizes) -> torch.Tensor:
     return torch.tensor([grid(sizes)])
 
 
+def _image_sizes(sizes: Sizes) -> torch.Tensor:
+    return torch.tensor([sizes["image"]])
+
+
+def _merge_sizes(sizes: Sizes) -> torch.Tensor:
+    return torch.tensor([sizes.setting(*MERGE, part="image")])
+
+
 _IMAGES = (
     "1 channels image",
-    "1 frames channels image",
     "1 1 channels image",
+    "1 frames channels image",
     "1 channels frames image",
+    "1 patches patch_features",
 )
 _FLAT, _FLAT_BATCH = ("patches patch_features",), ("1 patches patch_features",)
 _IMAGES_BESIDE = (
+    ("num_frames", ("1 frames channels image",)),
     ("image_grid_thw", _FLAT),
     ("grid_thw", _FLAT),
     ("spatial_shapes", _FLAT_BATCH),
     ("pixel_position_ids", _FLAT_BATCH),
-    ("image_sizes", ("1 1 channels image",)),
+    ("image_position_ids", _FLAT_BATCH),
+    ("aspect_ratio_ids", ("1 1 tiles channels image",)),
+    ("image_sizes", ("1 channels image", "1 5 channels image")),
 )
 _LATENTS = ("1 latents latent", "1 patches latents", "1 latents frames latent", "1 frames latents latent")
 
 CONVENTIONS: dict[str, Convention] = {
     # text
-    "input_ids": _main("text", "1 text", kind="int"),
+    "input_ids": _main("text", "1 text", "1 2 text", kind="int"),
     "decoder_input_ids": _main("decoder", "1 text", kind="int"),
     "bbox": _ids("1 text 4", part="text", when=ALWAYS),
     "attention_mask": _ids(),
@@ -100,12 +112,24 @@ CONVENTIONS: dict[str, Convention] = {
         "video", "1 frames channels image", "1 channels frames image", beside=(("video_grid_thw", _FLAT),)
     ),
     "pixel_mask": _ids("1 image"),
+    "pixel_attention_mask": _ids("1 patches", part="image", when=("spatial_shapes",)),
+    "spatial_shapes": _values(lambda sizes: torch.tensor([grid(sizes)[1:]]), part="image"),
+    "image_sizes": _values(_image_sizes, part="image"),
+    "aspect_ratio_ids": _ids("1 1", part="image", when=ALWAYS),
+    "aspect_ratio_mask": _ids("1 1 tiles", part="image", when=ALWAYS),
+    "cross_attention_mask": _ids("1 text 1 tiles", part="image", when=("max_num_tiles",)),
+    "merge_sizes": _values(_merge_sizes, part="image"),
+    "prompt_pixel_values": _main("image", "1 channels image"),
+    "prompt_masks": _main("image", "1 channels image"),
+    "bool_masked_pos": Convention(("1 patches",), "bool"),
     "image_grid_thw": _values(_grid, part="image"),
     "video_grid_thw": _values(_grid, part="video"),
     "grid_thw": _values(_grid, part="image"),
     # sound
     "input_features": _main("audio", "1 mels audio_frames", "1 audio_frames mels", "1 1 audio_frames mels"),
     "input_values": _main("audio", "1 samples", "1 audio_channels samples", "1 audio_frames mels"),
+    "input_features_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
+    "feature_attention_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     # diffusion
     "sample": _main("latent", *_LATENTS, "1 latents samples"),
     "hidden_states": _main("latent", *_LATENTS, "1 text hidden", beside=(("grid_thw", _FLAT),)),
@@ -137,4 +161,6 @@ _ENDINGS = {
     "timesteps": _floats("1"),
     "timestep": _floats("1"),
     "hidden_states": _floats("1 text hidden"),
+    "lengths": _values(lambda sizes: torch.tensor(sizes["text"])),
+    "lens": _values(lambda sizes: torch.tensor(sizes["text"])),
 }

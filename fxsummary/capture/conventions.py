@@ -49,6 +49,21 @@ def candidates(model: nn.Module, partial: Trace | None = None) -> Iterator[Input
             yield inputs
 
 
+def added(model: nn.Module, inputs: Inputs, name: str) -> Inputs | None:
+    """The same inputs with one more argument of forward; None if its name tells nothing."""
+    convention = convention_for(name)
+    if convention is None:
+        return None
+    ids = inputs.arguments.get("input_ids")
+    choices = {"text": ids.shape[-1:]} if isinstance(ids, TensorSpec) else {}
+    settings = Settings(model)
+    argument = _Argument(name, convention, required=True)
+    one = _Maker(model, settings).inputs([argument], [*convention.shapes[:1], ""][:1], Sizes(settings, choices))
+    if one is None:
+        return None
+    return replace(inputs, arguments={**inputs.arguments, **one.arguments}, values={**inputs.values, **one.values})
+
+
 def _dummy_inputs(model: nn.Module) -> Iterator[Inputs]:
     """The model's own ``dummy_inputs``, as far as forward takes them."""
     try:
@@ -91,22 +106,22 @@ def _arguments(model: nn.Module, settings: Settings, partial: Trace | None) -> l
     needs = first_needs(model, partial) if partial is not None else {}
     found = []
     parameters = forward_signature(model).parameters
+
+    def is_there(name: str) -> bool:
+        return name in parameters or any(settings.all((name,)))
+
     for parameter in parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         required = parameter.default is parameter.empty
         convention = convention_for(parameter.name)
         if convention is not None:
-            convention = convention.among(parameters)
+            convention = convention.given(is_there)
         if required:
             convention = _with_need(convention, needs.get(parameter.name), model, Sizes(settings))
-        if convention is not None and (required or _is_passed(convention, settings)):
+        if convention is not None and (required or convention.when == ALWAYS or any(map(is_there, convention.when))):
             found.append(_Argument(parameter.name, convention, required))
     return found
-
-
-def _is_passed(convention: Convention, settings: Settings) -> bool:
-    return convention.when == ALWAYS or any(settings.all(convention.when))
 
 
 def _with_need(convention: Convention | None, need: Need | None, model: nn.Module, sizes: Sizes) -> Convention:
@@ -188,11 +203,12 @@ class _Maker:
             at = dict(zip(words, places, strict=False))
             if all(word in used for word, place in at.items() if place):
                 choices = {word: each[at[word]] for word, each in zip(words, sizes, strict=True) if each}
-                inputs = self._inputs(arguments, chosen, Sizes(self._settings, choices))
+                inputs = self.inputs(arguments, chosen, Sizes(self._settings, choices))
                 if inputs is not None:
                     yield cost, inputs
 
-    def _inputs(self, arguments: Sequence[_Argument], shapes: Sequence[str], sizes: Sizes) -> Inputs | None:
+    def inputs(self, arguments: Sequence[_Argument], shapes: Sequence[str], sizes: Sizes) -> Inputs | None:
+        """These arguments in these shapes; None if a size is not known."""
         made: dict[str, Any] = {}
         for argument, shape in zip(arguments, shapes, strict=True):
             try:

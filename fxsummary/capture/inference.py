@@ -64,6 +64,7 @@ class _Trying(Generic[T]):
         self._model = model
         self._attempt = attempt
         self._tried: set[str] = set()
+        self._has_bisected = False
 
     def run(self, candidates: Iterator[Inputs]) -> tuple[Inputs, T] | None:
         """Try them in turn."""
@@ -94,8 +95,9 @@ class _Trying(Generic[T]):
 
     def _bisected(self, inputs: Inputs) -> tuple[Inputs, T] | None:
         """The smallest image whose features fit the first linear layer: they grow with its size."""
-        if not any(repairs.is_image(spec) for spec in leaves(dict(inputs.arguments))):
+        if self._has_bisected or not any(repairs.is_image(spec) for spec in leaves(dict(inputs.arguments))):
             return None
+        self._has_bisected = True
         low, high = 1, MAX_SIZE
         while low < high:
             middle = (low + high) // 2

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import linecache
 import re
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import nn
 
-from fxsummary.capture.inputs import Inputs
+from fxsummary.capture import conventions
+from fxsummary.capture.arguments import CONVENTIONS
+from fxsummary.capture.inputs import Inputs, forward_signature
 from fxsummary.capture.sizes import Settings
 from fxsummary.spec import TensorSpec, map_structure
 
@@ -20,11 +23,30 @@ def repaired(model: nn.Module, inputs: Inputs, error: BaseException) -> Inputs |
     message = str(error)
     for pattern, repair in _REPAIRS:
         found = re.search(pattern, message, re.IGNORECASE | re.DOTALL)
-        if found is not None:
-            better = repair(model, inputs, found)
-            if better is not None:
-                return better
+        better = repair(model, inputs, found) if found is not None else None
+        if better is not None:
+            return better
+    for name in _missing(model, inputs, error):
+        better = conventions.added(model, inputs, name)
+        if better is not None:
+            return better
     return None
+
+
+def _missing(model: nn.Module, inputs: Inputs, error: BaseException) -> Iterator[str]:
+    """Arguments of forward that were not passed and that an error names, or that are None where it was raised."""
+    names = [name for name in forward_signature(model).parameters if name not in inputs.arguments]
+    yield from (name for name in names if name in CONVENTIONS and re.search(rf"\b{name}\b", str(error)))
+    frames = list(traceback.walk_tb(error.__traceback__)) if "NoneType" in str(error) else []
+    for frame, line in reversed(frames[-_INNERMOST:]):
+        text = linecache.getline(frame.f_code.co_filename, line)
+        for name in names:
+            if frame.f_locals.get(name, inputs) is None and re.search(rf"\b{name}\b", text):
+                yield name
+
+
+_INNERMOST = 4
+"""Frames to look at for what is None."""
 
 
 def compare_features(error: BaseException) -> int | None:
@@ -76,7 +98,7 @@ def _with_tokens(model: nn.Module, inputs: Inputs, found: re.Match[str]) -> Inpu
     length = ids.shape[-1]
     given = inputs.values.get("input_ids", torch.zeros(ids.shape, dtype=torch.int64))
     tokens = torch.full((*ids.shape[:-1], want - have), token)
-    values: Mapping[str, Any] = {**inputs.values, "input_ids": torch.cat([given[..., :1], tokens, given[..., 1:]], -1)}
+    values = {**inputs.values, "input_ids": _inserted(given, tokens)}
     longer = _map(
         inputs,
         lambda spec: (
@@ -85,7 +107,31 @@ def _with_tokens(model: nn.Module, inputs: Inputs, found: re.Match[str]) -> Inpu
             else spec
         ),
     )
+    if "mm_token_type_ids" in forward_signature(model).parameters:
+        types = longer.values.get("mm_token_type_ids", torch.zeros(ids.shape, dtype=torch.int64))
+        kind = _KINDS.get((found.groupdict().get("kind") or "image").lower(), 1)
+        values["mm_token_type_ids"] = _inserted(types, torch.full_like(tokens, kind))
+        arguments = {**longer.arguments, "mm_token_type_ids": longer.arguments["input_ids"]}
+        longer = replace(longer, arguments=arguments)
     return replace(longer, values=values)
+
+
+_KINDS = {"image": 1, "video": 2, "audio": 3}
+"""What stands in ``mm_token_type_ids`` for tokens of images, video and sound."""
+
+
+def _inserted(ids: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    return torch.cat([ids[..., :1], tokens, ids[..., 1:]], -1)
+
+
+def _with_end(model: nn.Module, inputs: Inputs, found: re.Match[str]) -> Inputs | None:
+    """One token at the end that says so."""
+    ids, token = inputs.arguments.get("input_ids"), Settings(model).first(("eos_token_id",), "text")
+    if not isinstance(ids, TensorSpec) or type(token) is not int or "input_ids" in inputs.values:
+        return None
+    values = torch.zeros(ids.shape, dtype=torch.int64)
+    values[..., -1] = token
+    return replace(inputs, values={**inputs.values, "input_ids": values})
 
 
 _HIDDEN = ("hidden_size", "d_model", "n_embd")
@@ -125,6 +171,11 @@ _REPAIRS: tuple[tuple[str, Callable[[nn.Module, Inputs, re.Match[str]], Inputs |
         _with_tokens,
     ),
     (r"(?P<kind>\w+) features.*tokens.*tokens:? (?P<tokens>\d+),? *features:? (?P<features>\d+)", _with_tokens),
+    (
+        r"number of (?P<kind>\w+) tokens is (tensor\(\[)?(?P<tokens>\d+).*given to the model is (?P<features>\d+)",
+        _with_tokens,
+    ),
+    (r"<eos>", _with_end),
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", _with_size),
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", _with_channels),
     (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", _with_channels),

@@ -104,7 +104,8 @@ class Word:
 
     def sizes(self, settings: Settings) -> list[Size]:
         """Sizes to try, the likeliest first."""
-        limit = min((v for v in settings.all(self.limits, self.part) if type(v) is int and v > 0), default=None)
+        limits = [settings.first((name,), self.part) for name in self.limits]
+        limit = min((each for each in limits if type(each) is int and each > 0), default=None)
         found = [_size(value, self.dims) for value in settings.all(self.names, self.part)]
         hints = settings.image_hints if "image_size" in self.names else ()
         usual = [(min(size, limit or size),) * self.dims for size in (*hints, *self.usual)]
@@ -133,15 +134,24 @@ _CHANNELS = (
     "n_channels",
     "channels",
 )
-_POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len")
+_POSITIONS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_sequence_length",
+    "max_seq_len",
+    "max_target_positions",
+    "max_encoder_position_embeddings",
+    "max_decoder_position_embeddings",
+)
 _HIDDEN = ("hidden_size", "d_model", "dim", "n_embd", "embed_dim", "width")
 
 WORDS: dict[str, Word] = {
-    "text": Word(usual=(128, 16, 512), part="text", limits=_POSITIONS),
+    "text": Word(("segment_means_seq_len",), (128, 16, 512), part="text", limits=_POSITIONS),
     "image": Word(_IMAGE, SIZES, part="image", dims=2),
     "latent": Word(("sample_size",), (64, 32, 128), dims=2),
     "channels": Word(_CHANNELS, (3, 1), part="image"),
     "frames": Word(("num_frames", "n_frames", "frames_per_clip", "sample_frames"), (8, 16), part="image"),
+    "tiles": Word(("max_num_tiles",), (4,), part="image"),
     "latents": Word(("in_channels", "num_channels", "latent_channels", "in_channels_latents", "in_dim"), (4, 16)),
     "hidden": Word(_HIDDEN, (), part="text"),
     "mels": Word(
@@ -218,13 +228,17 @@ class Sizes:
         return default
 
 
+MERGE = ("spatial_merge_size", "merge_size", "merge_kernel_size")
+"""Settings that tell how many patches are merged, in each direction."""
+
+
 def _patch(sizes: Sizes) -> int:
     return sizes.setting("patch_size", "spatial_patch_size", part="image", default=14)
 
 
 def grid(sizes: Sizes) -> Size:
     """Patches of an image: time, height, width; whole groups of those that are merged."""
-    merge = sizes.setting("spatial_merge_size", "merge_size", "merge_kernel_size", part="image")
+    merge = sizes.setting(*MERGE, part="image")
     height, width = (max(size // _patch(sizes) // merge, 1) * merge for size in sizes["image"])
     return 1, height, width
 
