@@ -83,6 +83,10 @@ class Evaluator:
         """Whether its value rests on values that were assumed."""
         return node in self._assumed
 
+    def rests_on_assumed(self, node: fx.Node) -> bool:
+        """Whether a call has assumed values among its arguments."""
+        return any(each in self._assumed for each in node.all_input_nodes)
+
     def put(self, node: fx.Node, value: Any, assumed: bool) -> None:
         """The value of a node that was computed elsewhere."""
         self._values[node] = value
@@ -148,7 +152,7 @@ class Evaluator:
             for node, storages in list(self._writes.storages.items())
             if storage in storages
             for user in node.users
-            if self._writes.order[user] < before
+            if self._writes.order.get(user, before) < before
         ]
 
     def _is_costly(self, node: fx.Node) -> bool:
@@ -187,7 +191,7 @@ class Evaluator:
         elif missing:
             self._values[node] = self._assume_result(node)
         else:
-            if any(each in self._assumed for each in node.all_input_nodes) or self._lacks_data(node):
+            if self.rests_on_assumed(node) or self._lacks_data(node):
                 self._assumed.add(node)
             self._values[node] = self._call(node)
 

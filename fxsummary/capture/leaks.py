@@ -14,6 +14,7 @@ import torch
 from torch import fx
 
 from fxsummary.capture.evaluation import Evaluator, NoValueError
+from fxsummary.capture.state import preserved_globals
 from fxsummary.capture.tracked import Tensors, element
 
 
@@ -41,7 +42,8 @@ def heal(tensors: Tensors, evaluator: Evaluator) -> list[str]:
     gc.collect()
     survivors = _survivors(watched)
     watched.clear()
-    return [note for tensor, node, place in survivors if (note := _heal(tensor, node, place, evaluator))]
+    with preserved_globals():
+        return [note for tensor, node, place in survivors if (note := _heal(tensor, node, place, evaluator))]
 
 
 def _survivors(watched: list[_Watched]) -> list[tuple[torch.Tensor, fx.Node, tuple[Any, ...]]]:

@@ -8,34 +8,32 @@ model's own tensors are never handed to a kernel: operations run on specs (`fxsu
 from __future__ import annotations
 
 import collections
-import operator
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import autocast, leaks, overrides, patches, source
-from fxsummary.capture.evaluation import Evaluator, NoValueError, Writes
+from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.inputs import Inputs
-from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome, RefusedError, observe_real
+from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.state import preserved
-from fxsummary.capture.symbolic import AFTER, AUTOCAST, SOURCE, STACK, Leaf, Trace, default_leaf
-from fxsummary.capture.tracked import Tensors, Tracked, element
+from fxsummary.capture.symbolic import Leaf, Trace, default_leaf
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import is_own_hook, spec_of
-from fxsummary.capture.values import UNKNOWN, is_limit_of_meta, is_plain, load, map_values, structure_of, tensors_in
-from fxsummary.spec import TensorSpec, map_structure
+from fxsummary.capture.values import is_limit_of_meta, tensors_in
+from fxsummary.capture.writer import Call, Writer, has_tensor
 
 
 @dataclass
@@ -57,15 +55,6 @@ class Recording:
     notes: list[str] = field(default_factory=list)
 
 
-class StopRecording(BaseException):
-    """Recording cannot go on; the graph so far is kept."""
-
-    def __init__(self, reason: str, source: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.source = source
-
-
 def record(model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = None) -> Recording:
     """Record one forward.
 
@@ -82,47 +71,37 @@ def record(model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = No
 
 
 class Recorder:
-    """Writes the FX graph of a forward while it runs."""
+    """Sees what a forward calls, and has it written down."""
 
     def __init__(self, model: nn.Module, device: str, leaf: Leaf | None) -> None:
-        self.graph = fx.Graph()
-        self.propagation = Propagation()
         self._model = model
         self._leaf = leaf
         self._claim = torch.device("cpu" if device == "meta" else device)
-        self._tensors = Tensors(model, device)
         self._operations = Operations(device)
+        self._writer = Writer(model, device)
+        self._demand = Demand(model, self._writer, self._operations)
         self._paths = {id(module): path for path, module in model.named_modules()}
-        self._calls: dict[str, int] = {}
-        self._stack: collections.OrderedDict[str, Any] = collections.OrderedDict()
-        self._stack_now: collections.OrderedDict[str, Any] | None = None
         self._quiet = 0
         self._functions = _FunctionMode(self)
-        self._inputs: dict[fx.Node, torch.Tensor] = {}
-        self._writes = Writes()
-        self._versions: dict[int, int] = {}
-        self._evaluator = Evaluator(
-            model, self.propagation.outcomes, self._inputs, self._tensors.constants, self._writes
-        )
-        self._assuming = False
-        self._assumed_at: dict[str, None] = {}
         self._stopped: StopRecording | None = None
-        self._outermost = sys._getframe(1)
 
     # --- the forward ---------------------------------------------------------------------------
 
     def run(self, inputs: Inputs) -> None:
         """Run forward and write its graph."""
+        self._writer.start(sys._getframe(1))  # one that holds no tensors
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             stack.enter_context(preserved(self._model))
-            args, kwargs = Placeholders(self.add_placeholder).arguments(self._model, inputs)
+            args, kwargs = Placeholders(self._writer.placeholder).arguments(self._model, inputs)
             stack.enter_context(patches.installed(self))
             stack.enter_context(_DispatchMode(self))
             stack.enter_context(self._functions)
             try:
-                self._output(self._forward(args, kwargs))
+                result = self._forward(args, kwargs)
+                self._quiet += 1
+                self._writer.output(result)
             except StopRecording as stopped:
                 self._stopped = stopped
             except Exception as error:
@@ -138,52 +117,13 @@ class Recorder:
 
     def finish(self) -> Recording:
         """What was recorded; tensors that live on in caches get their values."""
-        stopped = self._stopped
+        writer, stopped = self._writer, self._stopped
         if stopped is not None:
             stopped.__traceback__ = None  # its frames hold tensors
-        trace = Trace(self.graph, self._tensors.constants, given=self._inputs)
-        notes = [*self._assumed_note(), *dict.fromkeys(leaks.heal(self._tensors, self._evaluator))]
-        return Recording(
-            trace, self.propagation, stopped.reason if stopped else "", stopped.source if stopped else "", notes
-        )
-
-    def _assumed_note(self) -> Iterator[str]:
-        places = list(filter(None, self._assumed_at))
-        if self._assumed_at:
-            more = f" and {len(places) - 3} more places" if len(places) > 3 else ""
-            where = f" at {', '.join(places[:3])}{more}" if places else ""
-            yield (
-                f"values were assumed where forward goes by them{where}, for inputs or weights have no data; "
-                "what follows from them is marked as assumed"
-            )
-
-    def add_placeholder(self, name: str, given: torch.Tensor | TensorSpec) -> torch.Tensor:
-        """The meta tensor that forward gets for an input."""
-        node = self._new_node("placeholder", name, (), {})
-        if isinstance(given, torch.Tensor):
-            self._inputs[node] = given
-            twin = self._operations.twins.tensor(given).detach()
-        else:
-            twin = self._operations.twins.of_spec(given)
-        tracked = self._tensors.add(twin, (node, ()))
-        self._note_storage(node, tracked)
-        self.propagation.outcomes[node] = Outcome(tracked.spec)
-        return twin
-
-    def _output(self, result: Any) -> None:
-        self._quiet += 1
-        nodes = map_structure(self._node_for, structure_of(result))
-        specs = map_structure(self._spec_for, structure_of(result))
-        node = self.graph.create_node("output", "output", (nodes,), {})
-        node.meta[STACK], node.meta[SOURCE] = collections.OrderedDict(), ""
-        self.propagation.outcomes[node] = Outcome(specs)
-        self._quiet -= 1
-
-    def _node_for(self, value: Any) -> Any:
-        return self._node_of(self._tensors.of(value)) if isinstance(value, torch.Tensor) else value
-
-    def _spec_for(self, value: Any) -> Any:
-        return self._tensors.of(value).spec if isinstance(value, torch.Tensor) else value
+        trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs)
+        notes = [*self._demand.notes(), *dict.fromkeys(leaks.heal(writer.tensors, self._demand.evaluator))]
+        reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
+        return Recording(trace, writer.propagation, reason, where, notes)
 
     # --- calls seen ----------------------------------------------------------------------------
 
@@ -251,11 +191,9 @@ class Recorder:
         """A function that is to stay one operation; it is entered where it needs values."""
         if self._in_transform or not any(True for _ in tensors_in((args, kwargs))):
             return function(*args, **kwargs)
-        nodes = len(self.graph.nodes)
         try:
             return self.operation("call_function", function, function, args, kwargs, by_values=False)
         except (NoDataError, RefusedError):
-            assert len(self.graph.nodes) >= nodes
             return function(*args, **kwargs)
 
     def transform_call(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -284,7 +222,7 @@ class Recorder:
     def _mark(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``requires_grad_`` and the like: done to tensors of the recording, never to the user's."""
         tensor = args[0]
-        if self._tensors.is_ours(tensor):
+        if self._writer.tensors.is_ours(tensor):
             try:
                 return function(*args, **kwargs)
             except RuntimeError:  # hooks want a gradient, and nothing has one here
@@ -304,25 +242,20 @@ class Recorder:
         path = self._paths.get(id(module))
         if path is None:
             return module._call_impl(*args, **kwargs)
-        calls = self._calls.get(path, 0)
-        self._calls[path] = calls + 1
-        key = f"{path}@{calls}" if calls else path
-        self._stack[key] = (path, type(module))
-        outer, self._stack_now = self._stack_now, None
+        entered = self._writer.enter(path, type(module))
         try:
             if self._is_leaf(module, path) and not self._holds_results(module):
                 return self._leaf_call(module, path, args, kwargs)
             return module._call_impl(*args, **kwargs)
         finally:
-            self._stack.pop(key, None)
-            self._stack_now = outer
+            self._writer.leave(entered)
 
     def _is_leaf(self, module: nn.Module, path: str) -> bool:
         return default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
 
     def _holds_results(self, module: nn.Module) -> bool:
         """Whether parameters were replaced by results of operations, as ``functional_call`` does."""
-        return any(self._tensors.is_ours(tensor) for tensor in module.parameters())
+        return any(self._writer.tensors.is_ours(tensor) for tensor in module.parameters())
 
     def _leaf_call(self, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not module._forward_hooks and not module._forward_pre_hooks:
@@ -358,283 +291,79 @@ class Recorder:
             callee: what runs: a module, a function, or a method by name.
             by_values: whether to compute it for real where meta tensors do not tell the result.
         """
-        given: list[Tracked] = []
         self._quiet += 1
         try:
-            spec_args, node_args = self._argument(tuple(args), given)
-            spec_kwargs, node_kwargs = self._argument(dict(kwargs), given)
+            call = self._writer.call(op, target, callee, args, kwargs)
             try:
-                outcome, raw = self._operations.run_raw(
-                    callee, spec_args, spec_kwargs, autocast.active(self._operations.device)
-                )
+                outcome, raw = self._operations.run_raw(callee, *call.specs, autocast.active(self._operations.device))
             except NoDataError as error:
                 if not by_values:
                     raise
-                return self._by_values(op, target, callee, node_args, node_kwargs, given, error)
+                return self._by_values(call, error)
             except RefusedError as error:
                 if not by_values:
                     raise
                 raise error.__cause__ from None  # type: ignore[misc]
             value = outcome.value if raw is None else raw
-            if not outcome.writes and not _has_tensor(value):
+            if not outcome.writes and not has_tensor(value):
                 return value
-            if any(each.assumed for each in given) or self._assuming:
-                outcome = _assumed(outcome)
-            node = self._write_node(op, target, node_args, node_kwargs, outcome, given)
-            return self._bind(node, outcome, given, raw)
+            return self._writer.result(self._writer.write(call, self._demand.marked(outcome, call)), call, raw)
         finally:
             self._quiet -= 1
 
-    def _write_node(
-        self, op: str, target: Any, args: Any, kwargs: Any, outcome: Outcome, given: list[Tracked]
-    ) -> fx.Node:
-        node = self._new_node(op, target, args, kwargs)
-        node.meta[AUTOCAST] = autocast.active(self._operations.device)
-        self.propagation.outcomes[node] = outcome
-        if self._versions:
-            self._note_order(node, given)
-        return node
-
-    def _bind(self, node: fx.Node, outcome: Outcome, given: list[Tracked], raw: Any) -> Any:
-        with torch._C._DisableTorchDispatch():
-            if raw is None:
-                value = self._tensors.rebuild(outcome, node, given)
-            else:
-                value = raw
-                self._tensors.track_raw(raw, outcome, node)
-        for tensor in tensors_in(value):
-            tracked = self._tensors.of(tensor)
-            tracked.assumed = outcome.assumed
-            self._note_storage(node, tracked)
-            tracked.version = self._versions.get(tracked.storage, 0)
-        for index in outcome.writes:
-            self._note_write(node, given[index], value)
-        return value
-
-    def _argument(self, value: Any, given: list[Tracked]) -> tuple[Any, Any]:
-        """An argument with specs and with nodes for its tensors, which are added to ``given``."""
-        kind = type(value)
-        if kind in _ATOMS:
-            return value, value
-        if isinstance(value, torch.Tensor):
-            tracked = self._tensors.of(value)
-            node = self._node_of(tracked)
-            given.append(tracked)
-            return tracked.spec, node
-        if kind is tuple or kind is list:
-            pairs = [self._argument(item, given) for item in value]
-            return kind([spec for spec, _ in pairs]), kind([node for _, node in pairs])
-        if kind is dict:
-            pairs = [self._argument(item, given) for item in value.values()]
-            return (
-                dict(zip(value, [spec for spec, _ in pairs], strict=True)),
-                dict(zip(value, [node for _, node in pairs], strict=True)),
-            )
-        if kind is slice:
-            pairs = [self._argument(item, given) for item in (value.start, value.stop, value.step)]
-            return slice(*[spec for spec, _ in pairs]), slice(*[node for _, node in pairs])
-        return self._object_argument(value, given)
-
-    def _object_argument(self, value: Any, given: list[Tracked]) -> tuple[Any, Any]:
-        nodes: list[Any] = []
-        if isinstance(value, (type, nn.Module)) or callable(value):
-            return value, value
-
-        def spec_and_node(item: Any) -> Any:
-            spec, node = self._argument(item, given) if isinstance(item, torch.Tensor) else (item, None)
-            if node is not None:
-                nodes.append(node)
-            return spec
-
-        specs = map_values(spec_and_node, value)
-        if not nodes:
-            return specs, value
-        node = self._new_node("call_function", overrides.Assemble(value), tuple(nodes), {})
-        self.propagation.outcomes[node] = Outcome(specs)
-        return specs, node
-
-    def _new_node(self, op: str, target: Any, args: Any, kwargs: Any) -> fx.Node:
-        node = self.graph.create_node(op, target, args, kwargs)
-        if self._stack_now is None:
-            self._stack_now = collections.OrderedDict(self._stack)
-        node.meta[STACK] = self._stack_now
-        node.meta[SOURCE] = source.caller(self._outermost)
-        self._writes.order[node] = len(self._writes.order)
-        if target in (operator.getitem, getattr) and isinstance(args[0], fx.Node):
-            whole = self.propagation.outcomes[args[0]].value
-            if type(whole) is not TensorSpec:  # an element of a result of several
-                self.propagation.outcomes[node] = Outcome(element(whole, args[1]))
-        return node
-
-    def _node_of(self, tracked: Tracked) -> fx.Node:
-        if tracked.is_made:
-            return self._tensors.node(tracked, self._new_node)
-        node = self._tensors.node(tracked, self._new_node)
-        if node not in self.propagation.outcomes:
-            self.propagation.outcomes[node] = Outcome(tracked.spec)
-        self._note_storage(node, tracked)
-        return node
-
-    # --- writes in place -----------------------------------------------------------------------
-
-    def _note_storage(self, node: fx.Node, tracked: Tracked) -> None:
-        self._writes.storages.setdefault(node, set()).add(tracked.storage)
-
-    def _note_write(self, node: fx.Node, written: Tracked, value: Any) -> None:
-        storage = written.storage
-        self._writes.writers.setdefault(storage, []).append(node)
-        self._writes.storages.setdefault(node, set()).add(storage)
-        self._versions[storage] = self._versions.get(storage, 0) + 1
-        if value is not None and isinstance(value, torch.Tensor) and self._tensors.of(value) is written:
-            written.version = self._versions[storage]
-
-    def _note_order(self, node: fx.Node, given: list[Tracked]) -> None:
-        """Writes through an alias that this node sees, though no argument comes from them."""
-        after = [
-            self._writes.writers[each.storage][-1]
-            for each in given
-            if each.version < self._versions.get(each.storage, 0)
-        ]
-        if after:
-            node.meta[AFTER] = tuple(dict.fromkeys(each for each in after if each not in node.all_input_nodes))
+    def _by_values(self, call: Call, error: NoDataError) -> Any:
+        """Record a call whose result only values can tell."""
+        outcome, result = self._demand.outcome(call, error)
+        if not outcome.writes and not has_tensor(outcome.value):
+            return result
+        node = self._writer.write(call, outcome)
+        self._demand.keep(node, result)
+        return self._writer.result(node, call)
 
     def _change_metadata(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An in-place change of shape: done to the meta tensor itself."""
-        given: list[Tracked] = []
         self._quiet += 1
         try:
-            _, node_args = self._argument(tuple(args), given)
-            _, node_kwargs = self._argument(dict(kwargs), given)
-            changed = given[0]
-            if not changed.is_ours:
-                self._stop(f"{name} changes the shape of a tensor of the model")
-            getattr(changed.tensor, name)(*args[1:], **kwargs)
-            changed.spec = spec_of(changed.tensor, changed.spec.device)
-            outcome = Outcome(changed.spec, writes=(0,), aliases=(Alias(0),))
-            node = self._write_node("call_method", name, node_args, node_kwargs, outcome, given)
-            changed.set_node(node)
-            self._note_write(node, changed, changed.tensor)
-            return changed.tensor
+            call = self._writer.call("call_method", name, name, args, kwargs)
+            tensor = call.given[0].tensor
+            if not call.given[0].is_ours:
+                self._demand.stop(f"{name} changes the shape of a tensor of the model")
+            getattr(tensor, name)(*args[1:], **kwargs)
+            spec = spec_of(tensor, self._operations.device)
+            self._writer.changed(call, self._writer.write(call, Outcome(spec, writes=(0,), aliases=(Alias(0),))), spec)
+            return tensor
         finally:
             self._quiet -= 1
 
     def _replace_data(self, tensor: torch.Tensor, data: torch.Tensor) -> None:
         """``tensor.data = data``."""
-        given: list[Tracked] = []
         self._quiet += 1
         try:
-            _, nodes = self._argument((tensor, data), given)
-            changed, new = given
+            call = self._writer.call("call_function", overrides.set_data, overrides.set_data, (tensor, data), {})
+            changed, new = call.given
             if not changed.is_ours:  # the user's tensor stays as it is; from here on it stands for the new data
                 changed.spec = new.spec
-                changed.set_node(nodes[1])
+                changed.set_node(self._writer.node_of(new))
                 return
-            outcome = Outcome(new.spec, writes=(0,), aliases=(Alias(0),))
-            node = self._write_node("call_function", overrides.set_data, nodes, {}, outcome, given)
-            changed.tensor.data = self._tensors.twin(new)
-            changed.spec = new.spec
-            changed.set_node(node)
-            self._note_write(node, changed, changed.tensor)
+            node = self._writer.write(call, Outcome(new.spec, writes=(0,), aliases=(Alias(0),)))
+            changed.tensor.data = self._writer.tensors.twin(new)
+            self._writer.changed(call, node, new.spec)
         finally:
             self._quiet -= 1
-
-    # --- values on demand ----------------------------------------------------------------------
 
     def _value_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Hand the value of a tensor to Python."""
         self._quiet += 1
         try:
-            values = [self._real(args), self._real(kwargs)]
             with torch.no_grad():
-                return function(*values[0], **values[1])
+                return function(*self._demand.values(args), **self._demand.values(kwargs))
         finally:
             self._quiet -= 1
 
     def _text(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         if args[0].numel() <= 1:
             return str(self._value_call(function, args, kwargs))
-        spec = self._tensors.of(args[0]).spec
-        return f"tensor(..., size={tuple(spec.shape)}, dtype=torch.{spec.dtype})"
-
-    def _real(self, structure: Any) -> Any:
-        """The structure with the real values of its tensors; what follows from assumed ones is marked."""
-
-        def value(item: Any) -> Any:
-            if not isinstance(item, torch.Tensor):
-                return item
-            node = self._node_of(self._tensors.of(item))
-            result = self._evaluated(node)
-            if self._evaluator.is_assumed(node):
-                self._assuming = True
-                self._note_assumed()
-            return result
-
-        return map_structure(value, structure)
-
-    def _evaluated(self, node: fx.Node) -> Any:
-        try:
-            return self._evaluator.value(node)
-        except NoValueError as error:
-            self._stop(f"the value of {node.name} is needed, and {error}")
-
-    def _note_assumed(self) -> None:
-        self._assumed_at.setdefault(source.caller(self._outermost), None)
-
-    def _by_values(
-        self, op: str, target: Any, callee: Any, args: Any, kwargs: Any, given: list[Tracked], error: NoDataError
-    ) -> Any:
-        """An operation whose result only values can tell: those of its indices and masks first, then all."""
-        indices = [each.spec.is_index for each in given]
-        choices = [indices, [True] * len(given)] if any(indices) and not all(indices) else [[True] * len(given)]
-        for chosen in choices:
-            nodes = [self._node_of(each) for each, wanted in zip(given, chosen, strict=True) if wanted]
-            for node in nodes:
-                self._evaluated(node)
-            assumed = any(self._evaluator.is_assumed(node) for node in nodes)
-            try:
-                outcome, result = self._run_on_values(callee, args, kwargs, given, chosen)
-                break
-            except Exception as reason:  # torch's kernels raise of every kind
-                if chosen is not choices[-1]:
-                    continue
-                if not is_limit_of_meta(reason) and not assumed:
-                    raise
-                self._opaque(op, target, args, kwargs, given)
-                self._stop(f"{error}")
-        if not outcome.writes and not _has_tensor(outcome.value):
-            return result
-        if assumed:
-            self._note_assumed()
-        if assumed or self._assuming or any(each.assumed for each in given):
-            outcome = _assumed(outcome)
-        node = self._write_node(op, target, args, kwargs, outcome, given)
-        if not any(tensor.is_meta for tensor in tensors_in(result)):
-            self._evaluator.put(node, result, assumed)
-        return self._bind(node, outcome, given, None)
-
-    def _run_on_values(
-        self, callee: Any, args: Any, kwargs: Any, given: list[Tracked], chosen: list[bool]
-    ) -> tuple[Outcome, Any]:
-        """Run an operation with real values for the chosen tensors, and the others on meta."""
-        tensors: dict[fx.Node, Any] = {}
-        for each, wanted in zip(given, chosen, strict=True):
-            node = self._node_of(each)
-            if node not in tensors:
-                tensors[node] = self._evaluator.value(node) if wanted else self._operations.twins.of_spec(each.spec)
-        if isinstance(callee, nn.Module):
-            is_real = all(chosen)
-            callee = self._evaluator.module(callee) if is_real else self._operations.twins.module(callee)
-        values = _Loaded(tensors, self._evaluator)
-        real_args, real_kwargs = load((args, kwargs), values)
-        return observe_real(
-            callee, real_args, real_kwargs, [tensors[self._node_of(each)] for each in given], self._operations.device
-        )
-
-    def _opaque(self, op: str, target: Any, args: Any, kwargs: Any, given: list[Tracked]) -> None:
-        self._write_node(op, target, args, kwargs, Outcome(UNKNOWN, None), given)
-
-    def _stop(self, reason: str) -> Any:
-        raise StopRecording(reason, source.caller(self._outermost))
+        return f"tensor(..., size={tuple(args[0].shape)}, dtype={args[0].dtype})"
 
 
 class _FunctionMode(TorchFunctionMode):
@@ -663,39 +392,7 @@ class _DispatchMode(TorchDispatchMode):
         return self._recorder.aten_call(func, args, kwargs or {})
 
 
-class _Loaded(dict[fx.Node, Any]):
-    """Values by node; what is not among the tensors, such as an object assembled of them, is computed."""
-
-    def __init__(self, tensors: Mapping[fx.Node, Any], evaluator: Evaluator) -> None:
-        super().__init__(tensors)
-        self._evaluator = evaluator
-
-    def __missing__(self, node: fx.Node) -> Any:
-        if isinstance(node.target, overrides.Assemble):
-            return node.target(*[self[each] for each in node.args])  # type: ignore[index]
-        return self._evaluator.value(node)
-
-
-_ATOMS = frozenset(
-    {int, float, str, bool, type(None), complex, torch.dtype, torch.device, torch.layout, torch.memory_format,
-     type(Ellipsis), torch.Size}
-)  # fmt: skip
-
 _NO_OPERATION = frozenset({"aten::detach", "aten::alias", "aten::lift_fresh", "aten::lift"})
-
-
-def _has_tensor(value: Any) -> bool:
-    if isinstance(value, (torch.Tensor, TensorSpec)):
-        return True
-    if isinstance(value, (tuple, list)):
-        return any(map(_has_tensor, value))
-    if isinstance(value, Mapping):
-        return any(map(_has_tensor, value.values()))
-    return not is_plain(value) and hasattr(value, "__dict__") and any(map(_has_tensor, vars(value).values()))
-
-
-def _assumed(outcome: Outcome) -> Outcome:
-    return replace(outcome, assumed=True)
 
 
 def _users(hooks: Mapping[int, Any]) -> collections.OrderedDict[int, Any]:

@@ -212,9 +212,9 @@ class Tensors:
         offset = int(original.storage_offset()) + alias.offset
         return original.detach().as_strided(spec.shape, spec.stride, offset)
 
-    def track_raw(self, value: Any, outcome: Outcome, node: fx.Node) -> None:
+    def track(self, value: Any, node: fx.Node) -> None:
         """Track the tensors of a result of a kind that specs cannot stand for."""
-        self._track(value, outcome, node, [])
+        self._track_items(value, node, ())
 
     def _track(self, value: Any, outcome: Outcome, node: fx.Node, given: list[Tracked]) -> None:
         for index in outcome.writes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import operator
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import FrameType
@@ -70,9 +69,9 @@ class Writer:
 
     # --- places --------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Source lines are looked for in the frames inside of the caller's."""
-        self._outermost = sys._getframe(1)
+    def start(self, outermost: FrameType) -> None:
+        """Source lines are looked for in the frames inside of this one."""
+        self._outermost = outermost
 
     def source(self) -> str:
         """``file:line`` of what the model's code is doing now."""
