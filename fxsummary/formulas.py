@@ -53,15 +53,18 @@ def addbmm_flops(bias: Shape, a: Shape, b: Shape, **_: Any) -> int:
 
 
 def grouped_mm_flops(a: Shape, b: Shape, *_: Any, **__: Any) -> int:
-    """Grouped matmul: each row of ``a`` (…, k) meets the one (k, n) matrix of its group, wherever the groups lie.
+    """Grouped matmul: each row (or column) meets the one matrix of its group, wherever the groups lie.
 
-    Where both are 2-D, (m, k) @ (k, n) with the groups along k, every group gives an (m, n) result
-    and the inner lengths of the groups add up to k.
+    (m, k) @ (g, k, n): 2·m·k·n, rows grouped. (g, m, k) @ (k, n): the same, columns grouped. (m, k) @ (k, n):
+    the same too, as the inner lengths of the groups add up to k. (g, m, k) @ (g, k, n): g such products.
 
-    >>> grouped_mm_flops((10, 4), (3, 4, 5))
-    400
+    >>> grouped_mm_flops((10, 4), (3, 4, 5)), grouped_mm_flops((3, 10, 4), (4, 5))
+    (400, 400)
+    >>> grouped_mm_flops((3, 10, 4), (3, 4, 5))
+    1200
     """
-    return 2 * math.prod(a) * b[-1]
+    batch = a[0] if len(a) == len(b) == 3 else 1
+    return 2 * batch * a[-2] * a[-1] * b[-1]
 
 
 def sdpa_flops(query: Shape, key: Shape, value: Shape, *_: Any, **__: Any) -> int:

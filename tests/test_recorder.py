@@ -751,3 +751,26 @@ def test_source_lines_and_stacks() -> None:
 def test_way_must_be_known() -> None:
     with pytest.raises(InputError, match="known: auto, symbolic, record"):
         fxsummary.graph(nn.Linear(2, 2), torch.ones(1, 2), trace="scripted")
+
+
+class Renaming(nn.Module):
+    """Its forward is wrapped by what looks at the names of the arguments, as deprecations do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.l = nn.Linear(8, 8)
+
+    def _forward(self, x: torch.Tensor, old: Any = None, new: Any = None) -> torch.Tensor:
+        return x if new is None else self.l(x + new)
+
+    @functools.wraps(_forward)
+    def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if "old" in kwargs:
+            kwargs["new"] = kwargs.pop("old")
+        return self._forward(*args, **kwargs)
+
+
+@pytest.mark.parametrize("way", ["symbolic", "record"])
+def test_what_is_passed_by_name_arrives_by_name(way: str) -> None:
+    graph = fxsummary.graph(Renaming(), X, kwargs={"old": X}, trace=way)
+    assert graph.totals.flops == 2 * 2 * 8 * 8

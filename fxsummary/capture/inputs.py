@@ -24,19 +24,45 @@ class Inputs:
         inferred: whether they were guessed.
         values: data of some of the tensors, by their name in `placeholder_names`, where forward goes by values.
         given: the arguments with the tensors themselves, where they were given.
+        keywords: names of those passed by name, which a wrapper of forward may tell apart.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     inferred: bool = False
     values: Mapping[str, torch.Tensor] = field(default_factory=dict)
     given: Mapping[str, Any] | None = None
+    keywords: frozenset[str] = frozenset()
+
+    def split(
+        self, signature: inspect.Signature, arguments: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments by name as positional ones and those passed by name, as they were given.
+
+        Args:
+            arguments: as in `arguments`, whatever the values.
+        """
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for name, parameter in signature.parameters.items():
+            if name not in arguments:
+                continue
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                args.extend(arguments[name])
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                kwargs.update(arguments[name])
+            elif parameter.kind is parameter.POSITIONAL_ONLY or not (
+                kwargs or name in self.keywords or parameter.kind is parameter.KEYWORD_ONLY
+            ):
+                args.append(arguments[name])
+            else:
+                kwargs[name] = arguments[name]
+        return tuple(args), kwargs
 
     def call(self, function: Any, signature: inspect.Signature, leaf: Any) -> Any:
         """Call ``function`` with these arguments, each spec replaced by ``leaf(spec)``."""
-        bound = inspect.BoundArguments(signature, dict(self.arguments))
         arguments = {name: map_structure(leaf, value) for name, value in self.arguments.items()}
-        bound.arguments.update(arguments)
-        return function(*bound.args, **bound.kwargs)
+        args, kwargs = self.split(signature, arguments)
+        return function(*args, **kwargs)
 
     def on_meta(self, function: Any, signature: inspect.Signature) -> Any:
         """Call ``function`` with meta tensors."""
@@ -65,7 +91,7 @@ def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> In
             f"{', '.join(given)}: {error}. Pass the inputs of forward after the model, those by name in kwargs=."
         ) from error
     specs = {name: map_structure(_to_spec, value) for name, value in bound.arguments.items()}
-    return Inputs(specs, given=dict(bound.arguments))
+    return Inputs(specs, given=dict(bound.arguments), keywords=frozenset(kwargs))
 
 
 def from_shapes(model: nn.Module, shapes: Any, dtypes: Any, guess_dtypes: Sequence[str]) -> Inputs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import copy
 import inspect
 import itertools
@@ -37,8 +36,7 @@ class Placeholders:
                 arguments[name] = {key: self._place(key, item) for key, item in value.items()}
             else:
                 arguments[name] = self._place(name, value)
-        bound = inspect.BoundArguments(signature, collections.OrderedDict(arguments))
-        return bound.args, bound.kwargs
+        return inputs.split(signature, arguments)
 
     def _place(self, name: str, value: Any) -> Any:
         if isinstance(value, (torch.Tensor, TensorSpec)):

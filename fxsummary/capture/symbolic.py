@@ -165,8 +165,7 @@ class SymbolicTracer(fx.Tracer):
                 arguments[name] = {key: self._placeholders(key, item) for key, item in value.items()}
             else:
                 arguments[name] = self._placeholders(name, value)
-        bound = inspect.BoundArguments(signature, collections.OrderedDict(arguments))
-        return bound.args, bound.kwargs
+        return inputs.split(signature, arguments)
 
     def _placeholders(self, name: str, value: Any) -> Any:
         if isinstance(value, TensorSpec) or value is _ANY_TENSOR:
