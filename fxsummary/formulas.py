@@ -141,7 +141,7 @@ _NO_FORMULA = (
     "linalg_", "_linalg_", "cholesky", "triangular_solve", "lu_", "lstsq", "inverse", "ormqr", "geqrf", "qr",
     "svd", "_trilinear", "_cdist_forward", "_euclidean_dist", "_native_multi_head_attention",
     "_transformer_encoder_layer_fwd", "mkldnn_rnn_layer", "mkldnn_linear", "mkldnn_convolution", "miopen_",
-    "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "sspaddmm", "_scaled_grouped_mm", "quantized_",
+    "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm", "_scaled_grouped_mm", "quantized_",
     "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
 )  # fmt: skip
 _FREE_LINALG = frozenset(
@@ -190,7 +190,9 @@ class FlopCount(TorchDispatchMode):
         if packet in _SAME_DTYPE:
             _check_same_dtype(*(args[position] for position in _SAME_DTYPE[packet]))
         result = self.call(func, args, kwargs)
-        if count is not None:
+        if count is not None and any(map(_is_sparse, args)):
+            self.unknown.append(str(packet))  # the formulas are those of dense products
+        elif count is not None:
             self.flops += count(*args, **kwargs, out_val=result)
         elif not _is_free(func):
             self.unknown.append(str(packet))
@@ -224,6 +226,10 @@ def _is_free(func: Any) -> bool:
         name = func._schema.name.partition("::")[2]
         return name in _FREE_LINALG or not name.startswith(_NO_FORMULA)
     return bool(func.is_view)
+
+
+def _is_sparse(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.layout is not torch.strided
 
 
 def _check_same_dtype(a: torch.Tensor, b: torch.Tensor) -> None:
