@@ -141,8 +141,8 @@ _NO_FORMULA = (
     "linalg_", "_linalg_", "cholesky", "triangular_solve", "lu_", "lstsq", "inverse", "ormqr", "geqrf", "qr",
     "svd", "_trilinear", "_cdist_forward", "_euclidean_dist", "_native_multi_head_attention",
     "_transformer_encoder_layer_fwd", "mkldnn_rnn_layer", "mkldnn_linear", "mkldnn_convolution", "miopen_",
-    "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm", "_scaled_grouped_mm", "quantized_",
-    "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
+    "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm", "_scaled_grouped_mm",
+    "quantized_", "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
 )  # fmt: skip
 _FREE_LINALG = frozenset(
     {"linalg_vector_norm", "linalg_cross", "linalg_diagonal", "linalg_vander", "_linalg_check_errors"}

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from fxsummary.spec import TensorSpec, itemsize
 
-
 TRUST = ("exact", "assumed", "unknown")
 """How far the FLOPs of an operation can be trusted, best first."""
 

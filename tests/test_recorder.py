@@ -774,3 +774,11 @@ class Renaming(nn.Module):
 def test_what_is_passed_by_name_arrives_by_name(way: str) -> None:
     graph = fxsummary.graph(Renaming(), X, kwargs={"old": X}, trace=way)
     assert graph.totals.flops == 2 * 2 * 8 * 8
+
+
+def test_a_default_device_around_all() -> None:
+    with torch.device("meta"):
+        model = TwoLinears(lambda self, x: self.l(x)[torch.arange(2).nonzero()] if torch.ones(1).item() else x)
+        graph = fxsummary.graph(model, torch.empty(2, 8), trace="record")
+    assert graph.output_spec.shape == (1, 1, 8)
+    assert graph.totals.assumed_flops == ()

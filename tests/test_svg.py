@@ -301,7 +301,7 @@ def node(op: str, label: str, **more: Any) -> dict[str, Any]:
         "outputs": spec, "shape": spec.shape, "dtype": spec.dtype, "output_bytes": 32,
         "parameters": 0, "trainable_parameters": 0, "parameter_names": (), "parameter_bytes": 0,
         "parameter_dtypes": (), "buffers": 0, "buffer_bytes": 0,
-        "reads": (), "unknown_operators": (), "packed": False,
+        "reads": (), "unknown_operators": (), "packed": False, "assumed": False, "trust": "exact",
     }  # fmt: skip
     return values | more
 

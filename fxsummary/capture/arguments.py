@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from fxsummary.capture.sizes import MERGE, WORDS, Sizes, grid
+from fxsummary.capture.sizes import LATENT_GRID, MERGE, WORDS, Size, Sizes, grid
 
 ALWAYS = ("",)
 """Pass an argument whenever the part of the input that it belongs to is passed."""
@@ -29,6 +29,7 @@ class Convention:
         when: settings of which one must be set, or arguments of which forward must take one, else the argument
             keeps its default; () for never. An argument without a default is always passed.
         values: the values, where those matter: a tensor, or what is not a tensor.
+        fields: shapes by key, for a dict of tensors.
         beside: shapes that come first where a setting is set or forward takes an argument of that name.
     """
 
@@ -37,6 +38,7 @@ class Convention:
     part: str = ""
     when: tuple[str, ...] = ()
     values: Callable[[Sizes], Any] | None = None
+    fields: tuple[tuple[str, str], ...] = ()
     beside: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def given(self, is_there: Callable[[str], bool]) -> Convention:
@@ -59,6 +61,10 @@ def _floats(*shapes: str, part: str = "", when: tuple[str, ...] = ()) -> Convent
 
 def _values(values: Callable[[Sizes], Any], part: str = "", when: tuple[str, ...] = ALWAYS) -> Convention:
     return Convention(part=part, when=when, values=values)
+
+
+def _fields(**shapes: str) -> Convention:
+    return Convention(fields=tuple(shapes.items()))
 
 
 def _grid(sizes: Sizes) -> torch.Tensor:
@@ -91,7 +97,19 @@ _IMAGES_BESIDE = (
     ("aspect_ratio_ids", ("1 1 tiles channels image",)),
     ("image_sizes", ("1 channels image", "1 5 channels image")),
 )
-_LATENTS = ("1 latents latent", "1 patches latents", "1 latents frames latent", "1 frames latents latent")
+_LATENTS = (
+    "1 latents latent",
+    "1 latent_patches latents",
+    "1 latents latent_frames latent",
+    "1 latent_frames latents latent",
+    "1 latents length",
+)
+_CONDITIONS = ("1 conditions pixels", *_LATENTS, "1 conditions latent_frames pixels")
+
+
+def _latent_grids(sizes: Sizes) -> list[list[Size]]:
+    return [[LATENT_GRID]]
+
 
 CONVENTIONS: dict[str, Convention] = {
     # text
@@ -133,13 +151,27 @@ CONVENTIONS: dict[str, Convention] = {
     # diffusion
     "sample": _main("latent", *_LATENTS, "1 latents samples"),
     "hidden_states": _main("latent", *_LATENTS, "1 text hidden", beside=(("grid_thw", _FLAT),)),
+    "latents": _main("latent", *_LATENTS),
     "timestep": _floats("1", when=ALWAYS),
+    "t": _floats("1"),
+    "fps": _ids("1"),
     "encoder_hidden_states": _floats("1 text cross", "1 text hidden", when=WORDS["cross"].names),
     "pooled_projections": _floats("1 pooled", when=ALWAYS),
     "class_labels": _ids("1", when=("num_embeds_ada_norm", "num_class_embeds")),
     "guidance": _floats("1", when=("guidance_embeds",)),
-    "img_ids": _floats("patches 3", when=ALWAYS),
-    "txt_ids": _floats("text 3", when=ALWAYS),
+    "img_ids": _floats("latent_patches axes", when=ALWAYS),
+    "txt_ids": _floats("text axes", when=ALWAYS),
+    "img_shapes": _values(_latent_grids),
+    "num_frames": _values(lambda sizes: LATENT_GRID[0], when=()),
+    "height": _values(lambda sizes: LATENT_GRID[1], when=()),
+    "width": _values(lambda sizes: LATENT_GRID[2], when=()),
+    "controlnet_cond": _floats(*_CONDITIONS, when=ALWAYS),
+    "image_latents": _floats(*_LATENTS),
+    "original_size": _floats("1 2"),
+    "target_size": _floats("1 2"),
+    "crop_coords": _floats("1 2"),
+    "added_time_ids": _floats("1 3"),
+    "added_cond_kwargs": _fields(text_embeds="1 1280", time_ids="1 6", resolution="1 2", aspect_ratio="1 1"),
     # graphs
     "edge_index": _ids("2 64"),
 }
@@ -160,6 +192,9 @@ _ENDINGS = {
     "labels": _ids("1"),
     "timesteps": _floats("1"),
     "timestep": _floats("1"),
+    "timestep_r": _floats("1"),
+    "timestep_ratio": _floats("1"),
+    "sigma": _floats("1"),
     "hidden_states": _floats("1 text hidden"),
     "lengths": _values(lambda sizes: torch.tensor(sizes["text"])),
     "lens": _values(lambda sizes: torch.tensor(sizes["text"])),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,11 +18,12 @@ import torch
 from torch import nn
 
 from fxsummary.capture.arguments import ALWAYS, Convention, convention_for
-from fxsummary.capture.inputs import Inputs, forward_signature, model_device
+from fxsummary.capture.inputs import Inputs, bind, forward_signature, model_device
 from fxsummary.capture.needs import Need, dtype_for, first_layer, first_needs
 from fxsummary.capture.sizes import WORDS, Settings, Size, Sizes, words_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import spec_of
+from fxsummary.errors import InputError
 from fxsummary.spec import TensorSpec
 
 MAX_GUESSES = 60
@@ -29,6 +31,9 @@ MAX_GUESSES = 60
 
 OTHER_PARTS = 2
 """How much farther a guess is if it passes other parts of the input than the first."""
+
+OTHER_SIZE = 3
+"""How much farther it is if it has another size, where another shape is one step."""
 
 BEFORE_DUMMIES = 6
 """Guesses to make before what the model itself offers, which is made to run and tells little of its use."""
@@ -40,28 +45,112 @@ def candidates(model: nn.Module, partial: Trace | None = None) -> Iterator[Input
     Args:
         partial: the trace of forward without inputs, as far as it got.
     """
-    guesses = _guesses(model, partial)
-    seen = set()
-    for inputs in itertools.chain(itertools.islice(guesses, BEFORE_DUMMIES), _dummy_inputs(model), guesses):
-        key = repr(inputs)
-        if key not in seen:
-            seen.add(key)
+    return Guesses(model, partial).candidates()
+
+
+class Guesses:
+    """What the inputs of a model may be, from names, settings and first readers.
+
+    Attributes:
+        settings: what the model and its config name.
+        parameters: names of what forward takes.
+
+    Args:
+        partial: the trace of forward without inputs, as far as it got.
+    """
+
+    def __init__(self, model: nn.Module, partial: Trace | None = None) -> None:
+        self._model = model
+        self.settings = Settings(model)
+        self.parameters = tuple(forward_signature(model).parameters)
+        self._maker = _Maker(model, self.settings)
+        self._needs = first_needs(model, partial) if partial is not None else {}
+
+    def candidates(self) -> Iterator[Inputs]:
+        """Inputs to try, the likeliest first."""
+        guesses = self._in_order()
+        seen = set()
+        own = _dummy_inputs(self._model)
+        for inputs in itertools.chain(
+            _example_inputs(self._model), itertools.islice(guesses, BEFORE_DUMMIES), own, guesses
+        ):
+            key = repr(inputs)
+            if key not in seen:
+                seen.add(key)
+                yield inputs
+
+    def alternatives(self, inputs: Inputs, name: str) -> Iterator[Inputs]:
+        """The same inputs with another value, or one at all, for an argument of forward."""
+        convention = self._convention(name, required=True)
+        if convention is None:
+            return
+        argument = _Argument(name, convention, required=True)
+        sizes = Sizes(self.settings, _sizes_in(inputs))
+        for shape in convention.shapes or ("",):
+            one = self._maker.inputs([argument], [shape], sizes)
+            if one is not None:
+                values = {key: value for key, value in inputs.values.items() if key != name}
+                arguments = {**inputs.arguments, **one.arguments}
+                yield replace(inputs, arguments=arguments, values={**values, **one.values})
+
+    def _in_order(self) -> Iterator[Inputs]:
+        arguments = self._arguments()
+        guesses = [
+            (cost + OTHER_PARTS * index, index, count, inputs)
+            for index, parts in enumerate(_part_sets(arguments))
+            for count, (cost, inputs) in enumerate(
+                itertools.islice(self._maker.guesses(_chosen(arguments, parts)), MAX_GUESSES)
+            )
+        ]
+        for _, _, _, inputs in sorted(guesses, key=lambda guess: guess[:3]):
             yield inputs
 
+    def _arguments(self) -> list[_Argument]:
+        """Those that forward requires, and those that are passed by convention."""
+        found = []
+        for parameter in forward_signature(self._model).parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            required = parameter.default is parameter.empty
+            convention = self._convention(parameter.name, required)
+            if convention is not None and (required or self._is_passed(convention)):
+                found.append(_Argument(parameter.name, convention, required))
+        return found
 
-def added(model: nn.Module, inputs: Inputs, name: str) -> Inputs | None:
-    """The same inputs with one more argument of forward; None if its name tells nothing."""
-    convention = convention_for(name)
-    if convention is None:
-        return None
-    ids = inputs.arguments.get("input_ids")
-    choices = {"text": ids.shape[-1:]} if isinstance(ids, TensorSpec) else {}
-    settings = Settings(model)
-    argument = _Argument(name, convention, required=True)
-    one = _Maker(model, settings).inputs([argument], [*convention.shapes[:1], ""][:1], Sizes(settings, choices))
-    if one is None:
-        return None
-    return replace(inputs, arguments={**inputs.arguments, **one.arguments}, values={**inputs.values, **one.values})
+    def _convention(self, name: str, required: bool) -> Convention | None:
+        convention = convention_for(name)
+        if convention is not None:
+            convention = convention.given(self._is_there)
+        if not required:
+            return convention
+        return _with_need(convention, self._needs.get(name), self._model, Sizes(self.settings))
+
+    def _is_passed(self, convention: Convention) -> bool:
+        return convention.when == ALWAYS or any(map(self._is_there, convention.when))
+
+    def _is_there(self, name: str) -> bool:
+        return name in self.parameters or any(self.settings.all((name,)))
+
+
+def _sizes_in(inputs: Inputs) -> dict[str, Size]:
+    """The sizes that some words stand for in these inputs."""
+    found: dict[str, Size] = {}
+    for name, value in inputs.arguments.items():
+        if isinstance(value, TensorSpec) and name.endswith("input_ids"):
+            found.setdefault("text", value.shape[-1:])
+        elif isinstance(value, TensorSpec) and name.startswith("pixel_values") and len(value.shape) > 3:
+            found.setdefault("image", value.shape[-2:])
+    return found
+
+
+def _example_inputs(model: nn.Module) -> Iterator[Inputs]:
+    """What the model's author set as an example, by the convention of Lightning."""
+    example = vars(model).get("example_input_array")
+    with suppress(InputError):
+        if isinstance(example, Mapping):
+            yield replace(bind(model, (), example), inferred=True)
+        elif isinstance(example, (torch.Tensor, tuple, list)):
+            yield replace(bind(model, example if isinstance(example, (tuple, list)) else (example,), {}), inferred=True)
 
 
 def _dummy_inputs(model: nn.Module) -> Iterator[Inputs]:
@@ -78,20 +167,6 @@ def _dummy_inputs(model: nn.Module) -> Iterator[Inputs]:
         yield Inputs(specs, inferred=True, values=tensors)
 
 
-def _guesses(model: nn.Module, partial: Trace | None) -> Iterator[Inputs]:
-    """Guesses from names, settings and first readers, all parts of the input first."""
-    settings = Settings(model)
-    arguments = _arguments(model, settings, partial)
-    maker = _Maker(model, settings)
-    guesses = [
-        (cost + OTHER_PARTS * index, index, count, inputs)
-        for index, parts in enumerate(_part_sets(arguments))
-        for count, (cost, inputs) in enumerate(itertools.islice(maker.guesses(_chosen(arguments, parts)), MAX_GUESSES))
-    ]
-    for _, _, _, inputs in sorted(guesses, key=lambda guess: guess[:3]):
-        yield inputs
-
-
 @dataclass(frozen=True)
 class _Argument:
     """An argument to pass, and what for; one without a default is required."""
@@ -99,29 +174,6 @@ class _Argument:
     name: str
     convention: Convention
     required: bool
-
-
-def _arguments(model: nn.Module, settings: Settings, partial: Trace | None) -> list[_Argument]:
-    """Those that forward requires, and those that are passed by convention."""
-    needs = first_needs(model, partial) if partial is not None else {}
-    found = []
-    parameters = forward_signature(model).parameters
-
-    def is_there(name: str) -> bool:
-        return name in parameters or any(settings.all((name,)))
-
-    for parameter in parameters.values():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        required = parameter.default is parameter.empty
-        convention = convention_for(parameter.name)
-        if convention is not None:
-            convention = convention.given(is_there)
-        if required:
-            convention = _with_need(convention, needs.get(parameter.name), model, Sizes(settings))
-        if convention is not None and (required or convention.when == ALWAYS or any(map(is_there, convention.when))):
-            found.append(_Argument(parameter.name, convention, required))
-    return found
 
 
 def _with_need(convention: Convention | None, need: Need | None, model: nn.Module, sizes: Sizes) -> Convention:
@@ -134,7 +186,11 @@ def _with_need(convention: Convention | None, need: Need | None, model: nn.Modul
     if need.kind == "ids":
         return replace(convention, kind="int", shapes=convention.shapes or _OWN_SHAPES["ids"])
     size = str(need.size)
-    shapes = [_with_channels(shape, size) if _suits(shape, need, sizes) else shape for shape in convention.shapes]
+    if need.kind == "image":
+        shapes = [_with_channels(shape, size) if _suits(shape, need, sizes) else shape for shape in convention.shapes]
+    else:
+        fitting = [_with_features(shape, size) for shape in convention.shapes]
+        shapes = [*filter(None, fitting), *convention.shapes]
     shapes.sort(key=lambda shape: not _suits(shape, need, sizes))
     own = [shape.replace("size", size) for shape in _OWN_SHAPES[need.kind + str(need.dims or "")]]
     return replace(convention, shapes=tuple(dict.fromkeys([*shapes, *own])))
@@ -143,9 +199,9 @@ def _with_need(convention: Convention | None, need: Need | None, model: nn.Modul
 _OWN_SHAPES = {
     "ids": ("1 text", "text"),
     "sequence": ("1 16 size", "16 1 size", "1 size"),
-    "features": ("1 size", "1 16 size", "1 16 16 size"),
+    "features": ("1 pictured", "1 size", "1 16 size", "1 16 16 size"),
     "image1": ("1 size length",),
-    "image2": ("1 size image",),
+    "image2": ("1 pictured", "1 size image"),
     "image3": ("1 size volume",),
 }
 """Shapes by what the first reader needs, where a name does not tell."""
@@ -161,8 +217,19 @@ def _suits(shape: str, need: Need, sizes: Sizes) -> bool:
         return False
 
 
+def _with_features(shape: str, size: str) -> str:
+    """The shape with its last dimension of this size; "" if that is one of space."""
+    *words, last = shape.split()
+    is_space = last in WORDS and WORDS[last].dims > 1
+    return "" if is_space or not words else " ".join([*words, size])
+
+
 def _with_channels(shape: str, size: str) -> str:
-    return " ".join(size if word in ("channels", "latents", "audio_channels") else word for word in shape.split())
+    return " ".join(size if word in _CHANNELS else word for word in shape.split())
+
+
+_CHANNELS = ("channels", "latents", "audio_channels", "conditions")
+"""Words that stand for channels."""
 
 
 _PARTS = ("text", "decoder", "image", "audio", "latent", "video")
@@ -197,7 +264,8 @@ class _Maker:
         shapes = [argument.convention.shapes or ("",) for argument in arguments]
         words = sorted({word for options in shapes for shape in options for word in words_of(shape)})
         sizes = [WORDS[word].sizes(self._settings) for word in words]
-        for cost, places in _nearest_first([max(len(options), 1) for options in (*sizes, *shapes)]):
+        steps = [OTHER_SIZE] * len(sizes) + [1] * len(shapes)
+        for cost, places in _nearest_first([max(len(options), 1) for options in (*sizes, *shapes)], steps):
             chosen = [options[place] for options, place in zip(shapes, places[len(words) :], strict=True)]
             used = {word for shape in chosen for word in words_of(shape)}
             at = dict(zip(words, places, strict=False))
@@ -223,6 +291,8 @@ class _Maker:
     def _value(self, convention: Convention, shape: str, sizes: Sizes) -> Any:
         if convention.values is not None:
             return convention.values(sizes)
+        if convention.fields:
+            return {key: self._spec(sizes.shape(words), self._dtypes["float"]) for key, words in convention.fields}
         spec = self._spec(sizes.shape(shape.strip("[]")), self._dtypes[convention.kind])
         return [spec] if shape.startswith("[") else spec
 
@@ -230,11 +300,11 @@ class _Maker:
         return spec_of(torch.empty(shape, dtype=getattr(torch, dtype), device="meta"), self._device)
 
 
-def _nearest_first(lengths: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """All places in lists of these lengths, with the sum of the places, the smallest first.
+def _nearest_first(lengths: Sequence[int], steps: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """All places in lists of these lengths, with their distance from the start, the nearest first.
 
-    >>> [places for _, places in _nearest_first([2, 2])]
-    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    >>> list(_nearest_first([2, 2], [3, 1]))
+    [(0, (0, 0)), (1, (0, 1)), (3, (1, 0)), (4, (1, 1))]
     """
     start = (0,) * len(lengths)
     heap, seen = [(0, start)], {start}
@@ -245,4 +315,4 @@ def _nearest_first(lengths: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...
             following = (*places[:i], places[i] + 1, *places[i + 1 :])
             if following[i] < length and following not in seen:
                 seen.add(following)
-                heapq.heappush(heap, (cost + 1, following))
+                heapq.heappush(heap, (cost + steps[i], following))

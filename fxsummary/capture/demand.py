@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, NoReturn
 
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.evaluation import Evaluator, NoValueError
+from fxsummary.capture.evaluation import Evaluator, NoValueError, off_meta
 from fxsummary.capture.operations import NoDataError, Operations, Outcome, observe_real
 from fxsummary.capture.overrides import Assemble
 from fxsummary.capture.values import UNKNOWN, is_limit_of_meta, load, tensors_in
@@ -130,7 +131,8 @@ class Demand:
             callee = self.evaluator.module(callee) if all(chosen) else self._operations.twins.module(callee)
         args, kwargs = load(call.nodes, _Loaded(tensors, self.evaluator))
         given = [tensors[self._writer.node_of(each)] for each in call.given]
-        return observe_real(callee, args, kwargs, given, self._operations.device)
+        with off_meta() if all(chosen) else nullcontext():
+            return observe_real(callee, args, kwargs, given, self._operations.device)
 
 
 class _Loaded(dict[fx.Node, Any]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,7 +174,7 @@ class Evaluator:
         return [] if outcome is None else list(leaves(outcome.value))
 
     def _run(self, nodes: list[fx.Node]) -> None:
-        with torch.no_grad():
+        with torch.no_grad(), off_meta():
             for node in nodes:
                 try:
                     self._step(node)
@@ -261,6 +262,11 @@ class _Copies(Twins):
 
     def _value(self, value: Any) -> Any:
         return value if isinstance(value, torch.ScriptObject) else super()._value(value)
+
+
+def off_meta() -> AbstractContextManager[object]:
+    """What a ``with torch.device("meta")`` around all would make without data is made on the CPU."""
+    return torch.device("cpu") if torch.get_default_device().type == "meta" else nullcontext()
 
 
 def _nodes_in(argument: Any) -> list[fx.Node]:

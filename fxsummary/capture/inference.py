@@ -7,6 +7,7 @@ meta until every operation accepts it, the usual sizes first.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
@@ -30,6 +31,12 @@ __all__ = ["dtype_for", "infer", "infer_by_trying", "input_needs"]
 MAX_SIZE = 1024
 MAX_TRIES = 40
 
+MAX_REPAIRS = 5
+"""How often in a row an error may tell what to change."""
+
+TRIES_FOR_MORE = 8
+"""Further tries where one was accepted that is not all there is to have."""
+
 
 def infer(model: nn.Module, trace: Trace) -> tuple[Inputs, Propagation] | None:
     """Inputs that every operation of the traced forward accepts, and the specs that follow; None if none fit."""
@@ -46,52 +53,70 @@ def infer(model: nn.Module, trace: Trace) -> tuple[Inputs, Propagation] | None:
 
 
 def infer_by_trying(
-    model: nn.Module, attempt: Callable[[Inputs], T], partial: Trace | None = None
+    model: nn.Module,
+    attempt: Callable[[Inputs], T],
+    partial: Trace | None = None,
+    is_whole: Callable[[T], bool] = lambda found: True,
 ) -> tuple[Inputs, T] | None:
     """The first inputs that an attempt does not refuse, and what it returned; None if it refuses all.
 
     Args:
         attempt: raises `ForwardError` or `InputError` on inputs that do not fit.
         partial: the trace of forward without inputs, as far as it got.
+        is_whole: whether what an attempt returned is all there is to have; the first that is not is returned if
+            nothing better comes soon.
     """
-    return _Trying(model, attempt).run(conventions.candidates(model, partial))
+    return _Trying(conventions.Guesses(model, partial), attempt, is_whole).run()
 
 
 class _Trying(Generic[T]):
     """Tries candidates, and what errors suggest instead."""
 
-    def __init__(self, model: nn.Module, attempt: Callable[[Inputs], T]) -> None:
-        self._model = model
+    def __init__(self, guesses: conventions.Guesses, attempt: Callable[[Inputs], T], is_whole: Any) -> None:
+        self._guesses = guesses
         self._attempt = attempt
+        self._is_whole = is_whole
         self._tried: set[str] = set()
+        self._tries = MAX_TRIES
         self._has_bisected = False
+        self._fallback: tuple[Inputs, T] | None = None
 
-    def run(self, candidates: Iterator[Inputs]) -> tuple[Inputs, T] | None:
-        """Try them in turn."""
-        for candidate in candidates:
-            found = self._with_repairs(candidate)
-            if found is not None or len(self._tried) >= MAX_TRIES:
+    def run(self) -> tuple[Inputs, T] | None:
+        """Try the candidates in turn."""
+        for candidate in self._guesses.candidates():
+            found = self._with_repairs(candidate, MAX_REPAIRS)
+            if found is not None:
                 return found
-        return None
+            if self._tries <= 0:
+                break
+        return self._fallback
 
-    def _with_repairs(self, candidate: Inputs) -> tuple[Inputs, T] | None:
-        inputs: Inputs | None = candidate
-        while inputs is not None and repr(inputs) not in self._tried and len(self._tried) < MAX_TRIES:
-            found, error = self._try(inputs)
-            if error is None:
+    def _with_repairs(self, inputs: Inputs, depth: int) -> tuple[Inputs, T] | None:
+        if repr(inputs) in self._tried or self._tries <= 0:
+            return None
+        found, error = self._try(inputs)
+        if error is None:
+            return found
+        for better in itertools.islice(repairs.repaired(self._guesses, inputs, error), depth):
+            found = self._with_repairs(better, depth - 1)
+            if found is not None:
                 return found
-            if repairs.compare_features(error) is not None:
-                return self._bisected(inputs)
-            inputs = repairs.repaired(self._model, inputs, error)
-        return None
+        return self._bisected(inputs) if repairs.compare_features(error) is not None else None
 
     def _try(self, inputs: Inputs) -> tuple[tuple[Inputs, T] | None, BaseException | None]:
         """What was found, or what forward raised."""
         self._tried.add(repr(inputs))
+        self._tries -= 1
         try:
-            return (inputs, self._attempt(inputs)), None
+            found = inputs, self._attempt(inputs)
         except (ForwardError, InputError) as error:
             return None, error.__cause__ or error
+        if self._is_whole(found[1]):
+            return found, None
+        if self._fallback is None:
+            self._fallback = found
+            self._tries = min(self._tries, TRIES_FOR_MORE)
+        return None, None
 
     def _bisected(self, inputs: Inputs) -> tuple[Inputs, T] | None:
         """The smallest image whose features fit the first linear layer: they grow with its size."""

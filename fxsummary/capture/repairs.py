@@ -7,46 +7,27 @@ import re
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import FrameType
+from typing import Any
 
 import torch
 from torch import nn
 
-from fxsummary.capture import conventions
 from fxsummary.capture.arguments import CONVENTIONS
-from fxsummary.capture.inputs import Inputs, forward_signature
-from fxsummary.capture.sizes import Settings
+from fxsummary.capture.conventions import Guesses
+from fxsummary.capture.inputs import Inputs
 from fxsummary.spec import TensorSpec, map_structure
 
 
-def repaired(model: nn.Module, inputs: Inputs, error: BaseException) -> Inputs | None:
-    """Other inputs, if the error tells what is wrong with these."""
+def repaired(guesses: Guesses, inputs: Inputs, error: BaseException) -> Iterator[Inputs]:
+    """Other inputs, if the error tells what is wrong with these; the likeliest first."""
     message = str(error)
     for pattern, repair in _REPAIRS:
         found = re.search(pattern, message, re.IGNORECASE | re.DOTALL)
-        better = repair(model, inputs, found) if found is not None else None
-        if better is not None:
-            return better
-    for name in _missing(model, inputs, error):
-        better = conventions.added(model, inputs, name)
-        if better is not None:
-            return better
-    return None
-
-
-def _missing(model: nn.Module, inputs: Inputs, error: BaseException) -> Iterator[str]:
-    """Arguments of forward that were not passed and that an error names, or that are None where it was raised."""
-    names = [name for name in forward_signature(model).parameters if name not in inputs.arguments]
-    yield from (name for name in names if name in CONVENTIONS and re.search(rf"\b{name}\b", str(error)))
-    frames = list(traceback.walk_tb(error.__traceback__)) if "NoneType" in str(error) else []
-    for frame, line in reversed(frames[-_INNERMOST:]):
-        text = linecache.getline(frame.f_code.co_filename, line)
-        for name in names:
-            if frame.f_locals.get(name, inputs) is None and re.search(rf"\b{name}\b", text):
-                yield name
-
-
-_INNERMOST = 4
-"""Frames to look at for what is None."""
+        if found is not None:
+            yield from repair(guesses, inputs, error, found)
+    for name in _missing(guesses, inputs, error):
+        yield from guesses.alternatives(inputs, name)
 
 
 def compare_features(error: BaseException) -> int | None:
@@ -54,14 +35,14 @@ def compare_features(error: BaseException) -> int | None:
     for pattern in _FEATURES:
         found = re.search(pattern, str(error))
         if found is not None:
-            got, wanted = (int(number) for number in found.groups())
+            got, wanted = int(found["got"]), int(found["wanted"])
             return (got > wanted) - (got < wanted)
     return None
 
 
 _FEATURES = (
-    r"mat1 and mat2 shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)",
-    r"same reduction dim, but got \[\d+, (\d+)\] X \[(\d+), \d+\]",
+    r"mat1 and mat2 shapes cannot be multiplied \(\d+x(?P<got>\d+) and (?P<wanted>\d+)x\d+\)",
+    r"same reduction dim, but got \[\d+, (?P<got>\d+)\] X \[(?P<wanted>\d+), \d+\]",
 )
 
 
@@ -72,7 +53,11 @@ def resized(inputs: Inputs, size: tuple[int, int]) -> Inputs:
 
 def is_image(spec: TensorSpec) -> bool:
     """Whether a tensor may be an image or several."""
-    return len(spec.shape) > 3 and spec.dtype.startswith(("float", "bfloat"))
+    return len(spec.shape) > 3 and _is_float(spec)
+
+
+def _is_float(spec: TensorSpec) -> bool:
+    return "float" in spec.dtype
 
 
 def _map(inputs: Inputs, change: Callable[[TensorSpec], TensorSpec]) -> Inputs:
@@ -85,99 +70,202 @@ def _contiguous(spec: TensorSpec, shape: tuple[int, ...]) -> TensorSpec:
     return replace(spec, shape=shape, stride=stride)
 
 
-def _with_tokens(model: nn.Module, inputs: Inputs, found: re.Match[str]) -> Inputs | None:
+# --- where the error was raised --------------------------------------------------------------------
+
+
+def _missing(guesses: Guesses, inputs: Inputs, error: BaseException) -> Iterator[str]:
+    """Arguments of forward that were not passed and that an error names, or that are None where it was raised."""
+    names = [name for name in guesses.parameters if name not in inputs.arguments]
+    yield from (name for name in names if name in CONVENTIONS and _holds(str(error), name))
+    for frame, text in _user_frames(error) if "NoneType" in str(error) else ():
+        yield from (name for name in names if frame.f_locals.get(name, inputs) is None and _holds(text, name))
+
+
+def _blamed(inputs: Inputs, error: BaseException) -> Iterator[str]:
+    """Arguments that were passed, those first that the lines name where it was raised."""
+    names = list(inputs.arguments)
+    lines = [text for _, text in _user_frames(error)]
+    named = [name for text in lines for name in names if _holds(text, name)]
+    yield from dict.fromkeys([*named, *names])
+
+
+def _user_frames(error: BaseException) -> Iterator[tuple[FrameType, str]]:
+    """Frames of the model's own code with the line that they are at, the innermost first."""
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if not str(frame.f_globals.get("__name__", "")).startswith(("torch.", "fxsummary.")):
+            yield frame, linecache.getline(frame.f_code.co_filename, line)
+
+
+def _holds(text: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", text) is not None
+
+
+# --- what to do about it -----------------------------------------------------------------------------
+
+
+def _with_tokens(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
     """As many tokens that stand for an image (or sound, ...) as it has features."""
-    have, want = int(found["tokens"]), int(found["features"])
-    hidden = Settings(model).first(_HIDDEN, "text")
-    if type(hidden) is int and hidden > 0 and want % hidden == 0 and have != want // hidden:
-        want //= hidden  # some count the elements of all features
+    have, features = int(found["tokens"]), int(found["features"])
+    hidden = guesses.settings.first(_HIDDEN, "text")
+    counts = [features]
+    if type(hidden) is int and hidden > 0 and features % hidden == 0:
+        counts.insert(0, features // hidden)  # some count the elements of all features
+    kind = (found.groupdict().get("kind") or "image").lower()
+    token = int(found["id"]) if found.groupdict().get("id") else _token_id(guesses, kind)
     ids = inputs.arguments.get("input_ids")
-    token = _token_id(model, found)
-    if not isinstance(ids, TensorSpec) or token is None or have >= want:
-        return None
+    if isinstance(ids, TensorSpec) and token is not None:
+        for count in counts:
+            if count > have:
+                yield _with_more_tokens(guesses, inputs, ids, count - have, token, kind)
+
+
+_HIDDEN = ("hidden_size", "d_model", "n_embd")
+
+
+def _token_id(guesses: Guesses, kind: str) -> int | None:
+    names = [f"{each}_token_{form}" for each in (kind, "image") for form in ("id", "index")]
+    value = guesses.settings.first(tuple(names))
+    return value if type(value) is int else None
+
+
+def _with_more_tokens(guesses: Guesses, inputs: Inputs, ids: TensorSpec, count: int, token: int, kind: str) -> Inputs:
+    """One block of tokens after the first; what is as long as the text grows with it."""
     length = ids.shape[-1]
-    given = inputs.values.get("input_ids", torch.zeros(ids.shape, dtype=torch.int64))
-    tokens = torch.full((*ids.shape[:-1], want - have), token)
-    values = {**inputs.values, "input_ids": _inserted(given, tokens)}
-    longer = _map(
-        inputs,
-        lambda spec: (
-            _contiguous(spec, (*spec.shape[:1], length + want - have, *spec.shape[2:]))
-            if spec.dtype == "int64" and spec.shape[1:2] == (length,)
-            else spec
-        ),
-    )
-    if "mm_token_type_ids" in forward_signature(model).parameters:
-        types = longer.values.get("mm_token_type_ids", torch.zeros(ids.shape, dtype=torch.int64))
-        kind = _KINDS.get((found.groupdict().get("kind") or "image").lower(), 1)
-        values["mm_token_type_ids"] = _inserted(types, torch.full_like(tokens, kind))
-        arguments = {**longer.arguments, "mm_token_type_ids": longer.arguments["input_ids"]}
-        longer = replace(longer, arguments=arguments)
-    return replace(longer, values=values)
+
+    def longer(spec: TensorSpec) -> TensorSpec:
+        if spec.dtype != "int64" or spec.shape[1:2] != (length,):
+            return spec
+        return _contiguous(spec, (*spec.shape[:1], length + count, *spec.shape[2:]))
+
+    better = _map(inputs, longer)
+    arguments, values = dict(better.arguments), dict(better.values)
+    nothing = torch.zeros(ids.shape, dtype=torch.int64)
+    block = torch.full((*ids.shape[:-1], count), token)
+    values["input_ids"] = _inserted(values.get("input_ids", nothing), block)
+    if "mm_token_type_ids" in guesses.parameters:
+        block = torch.full_like(block, _KINDS.get(kind, 1))
+        values["mm_token_type_ids"] = _inserted(values.get("mm_token_type_ids", nothing), block)
+        arguments["mm_token_type_ids"] = arguments["input_ids"]
+    return replace(better, arguments=arguments, values=values)
 
 
 _KINDS = {"image": 1, "video": 2, "audio": 3}
 """What stands in ``mm_token_type_ids`` for tokens of images, video and sound."""
 
 
-def _inserted(ids: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    return torch.cat([ids[..., :1], tokens, ids[..., 1:]], -1)
+def _inserted(ids: torch.Tensor, block: torch.Tensor) -> torch.Tensor:
+    return torch.cat([ids[..., :1], block, ids[..., 1:]], -1)
 
 
-def _with_end(model: nn.Module, inputs: Inputs, found: re.Match[str]) -> Inputs | None:
+def _with_end(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
     """One token at the end that says so."""
-    ids, token = inputs.arguments.get("input_ids"), Settings(model).first(("eos_token_id",), "text")
-    if not isinstance(ids, TensorSpec) or type(token) is not int or "input_ids" in inputs.values:
-        return None
-    values = torch.zeros(ids.shape, dtype=torch.int64)
-    values[..., -1] = token
-    return replace(inputs, values={**inputs.values, "input_ids": values})
+    ids, token = inputs.arguments.get("input_ids"), guesses.settings.first(("eos_token_id",), "text")
+    if isinstance(ids, TensorSpec) and type(token) is int and "input_ids" not in inputs.values:
+        values = torch.zeros(ids.shape, dtype=torch.int64)
+        values[..., -1] = token
+        yield replace(inputs, values={**inputs.values, "input_ids": values})
 
 
-_HIDDEN = ("hidden_size", "d_model", "n_embd")
+def _with_size(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+    yield resized(inputs, (int(found["height"]), int(found["width"])))
 
 
-def _token_id(model: nn.Module, found: re.Match[str]) -> int | None:
-    if found.groupdict().get("id"):
-        return int(found["id"])
-    settings = Settings(model)
-    names = [f"{kind}_token_{form}" for kind in (found["kind"].lower(), "image") for form in ("id", "index")]
-    value = settings.first(tuple(names))
-    return value if type(value) is int else None
+def _with_dimensions(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+    """Another shape with as many dimensions as the code wants."""
+    wanted = max(int(number) for number in found.groups() if number) + ("too many indices" in found.group())
+    for name in _blamed(inputs, error):
+        if _dimensions(inputs.arguments[name]) == wanted:
+            continue
+        others = [each for each in guesses.alternatives(inputs, name) if _dimensions(each.arguments[name]) == wanted]
+        yield from others
+        if others:
+            return
 
 
-def _with_size(model: nn.Module, inputs: Inputs, found: re.Match[str]) -> Inputs | None:
-    height, width = int(found["height"]), int(found["width"])
-    better = resized(inputs, (height, width))
-    return None if better == inputs else better
+def _dimensions(value: Any) -> int:
+    return len(value.shape) if isinstance(value, TensorSpec) else -1
 
 
-def _with_channels(model: nn.Module, inputs: Inputs, found: re.Match[str]) -> Inputs | None:
+def _with_features(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+    """Another shape, or size of the last dimension, that a linear layer takes."""
     got, wanted = int(found["got"]), int(found["wanted"])
+    for name in _blamed(inputs, error):
+        spec = inputs.arguments[name]
+        if not isinstance(spec, TensorSpec) or not _is_float(spec) or spec.shape[-1:] != (got,):
+            continue
+        for other in guesses.alternatives(inputs, name):
+            value = other.arguments[name]
+            if isinstance(value, TensorSpec) and value.shape[-1:] == (wanted,):
+                yield other
+        if not is_image(spec):
+            changed = _contiguous(spec, (*spec.shape[:-1], wanted))
+            yield replace(inputs, arguments={**inputs.arguments, name: changed})
 
-    def change(spec: TensorSpec) -> TensorSpec:
-        if not is_image(spec) or got not in spec.shape[1:-2]:
-            return spec
-        place = spec.shape.index(got, 1)
-        return _contiguous(spec, (*spec.shape[:place], wanted, *spec.shape[place + 1 :]))
 
-    better = _map(inputs, change)
-    return None if better == inputs else better
+def _with_channels(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+    """Other channels, in proportion where space was folded into them."""
+    numbers = found.groupdict()
+    pair = (int(numbers["got"]), int(numbers["wanted"])) if numbers else _channels_at(error)
+    if pair is None:
+        return
+    got, wanted = pair
+    for name in _blamed(inputs, error):
+        spec = inputs.arguments[name]
+        if not isinstance(spec, TensorSpec) or not _is_float(spec) or len(spec.shape) < 3:
+            continue
+        for place in range(1, max(len(spec.shape) - 2, 2)):
+            size = spec.shape[place] * wanted
+            if spec.shape[place] <= got and size % got == 0 and size != spec.shape[place] * got:
+                changed = _contiguous(spec, (*spec.shape[:place], size // got, *spec.shape[place + 1 :]))
+                yield replace(inputs, arguments={**inputs.arguments, name: changed})
 
 
-_REPAIRS: tuple[tuple[str, Callable[[nn.Module, Inputs, re.Match[str]], Inputs | None]], ...] = (
+def _channels_at(error: BaseException) -> tuple[int, int] | None:
+    """Channels that the innermost convolution got, and those that it takes."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        held = list(frame.f_locals.values())
+        layers = [value for value in held if isinstance(value, nn.modules.conv._ConvNd)]
+        items = [item for value in held for item in (value if isinstance(value, tuple) else (value,))]
+        for layer in layers[:1]:
+            for item in items:
+                shape = tuple(item.shape) if isinstance(item, (torch.Tensor, TensorSpec)) else ()
+                if len(shape) == len(layer.kernel_size) + 2 and shape[1] != layer.in_channels:
+                    return shape[1], layer.in_channels
+    return None
+
+
+def _with_bool_masks(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+    arguments = {
+        name: replace(value, dtype="bool") if isinstance(value, TensorSpec) and name.endswith("mask") else value
+        for name, value in inputs.arguments.items()
+    }
+    yield replace(inputs, arguments=arguments)
+
+
+_Repair = Callable[[Guesses, Inputs, BaseException, "re.Match[str]"], Iterator[Inputs]]
+
+_REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (
         r"tokens \((?P<tokens>\d+)\) and features \((?P<features>\d+)\) do not match for token id (?P<id>\d+)",
         _with_tokens,
     ),
     (r"(?P<kind>\w+) features.*tokens.*tokens:? (?P<tokens>\d+),? *features:? (?P<features>\d+)", _with_tokens),
     (
-        r"number of (?P<kind>\w+) tokens is (tensor\(\[)?(?P<tokens>\d+).*given to the model is (?P<features>\d+)",
+        r"number of (?P<kind>\w+) tokens is (?:tensor\(\[)?(?P<tokens>\d+).*given to the model is (?P<features>\d+)",
         _with_tokens,
     ),
     (r"<eos>", _with_end),
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", _with_size),
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", _with_channels),
     (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", _with_channels),
+    (r"Invalid channel dimensions", _with_channels),
+    (r"values to unpack \(expected (\d)", _with_dimensions),
+    (r"input.dim\(\) = \d is not equal to len\(dims\) = (\d)", _with_dimensions),
+    (r"Expected \dD \(unbatched\) or (\d)D \(batched\)", _with_dimensions),
+    (r"too many indices for tensor of dimension (\d)", _with_dimensions),
+    (r"\b(\d)-?D (?:input )?tensor|ndim == (\d)", _with_dimensions),
+    (r"tensors must match\. +Expected \d-D tensors, but got (\d)-D|got \d and (\d)$", _with_dimensions),
+    (r"predicate to be bool", _with_bool_masks),
+    *[(pattern, _with_features) for pattern in _FEATURES],
 )
 """What errors say, and what to do about it."""

@@ -30,9 +30,9 @@ class Settings:
         """What is set under these names, in the configs of this part of the model first."""
         for _, holder in sorted(self._holders, key=lambda held: _rank(held[0], part)):
             for name in names:
-                value = _attribute(holder, name)
-                if value is not None:
-                    yield value
+                values = [_attribute(holder, each) for each in name.split()]
+                if None not in values:
+                    yield values[0] if len(values) == 1 else values
 
     def first(self, names: tuple[str, ...], part: str = "", default: Any = None) -> Any:
         """The first that is set."""
@@ -89,7 +89,7 @@ class Word:
     """Where the size that a word stands for is found.
 
     Attributes:
-        names: attributes that name it.
+        names: attributes that name it; two in one string for height and width.
         usual: sizes to try after those.
         part: the part of the model whose config is asked first.
         limits: attributes that bound the usual sizes.
@@ -148,11 +148,13 @@ _HIDDEN = ("hidden_size", "d_model", "dim", "n_embd", "embed_dim", "width")
 WORDS: dict[str, Word] = {
     "text": Word(("segment_means_seq_len",), (128, 16, 512), part="text", limits=_POSITIONS),
     "image": Word(_IMAGE, SIZES, part="image", dims=2),
-    "latent": Word(("sample_size",), (64, 32, 128), dims=2),
+    "latent": Word(("sample_size", "sample_height sample_width"), (64, 32, 128), dims=2),
+    "latent_frames": Word((), (9, 8, 13, 1)),
     "channels": Word(_CHANNELS, (3, 1), part="image"),
     "frames": Word(("num_frames", "n_frames", "frames_per_clip", "sample_frames"), (8, 16), part="image"),
     "tiles": Word(("max_num_tiles",), (4,), part="image"),
-    "latents": Word(("in_channels", "num_channels", "latent_channels", "in_channels_latents", "in_dim"), (4, 16)),
+    "latents": Word((*_CHANNELS, "in_dim", "latent_channels"), (4, 16, 3)),
+    "conditions": Word(("conditioning_channels",), (3,)),
     "hidden": Word(_HIDDEN, (), part="text"),
     "mels": Word(
         ("num_mel_bins", "feature_size", "input_feat_per_channel", "n_mels", "mel_bins", "input_dim"),
@@ -172,6 +174,9 @@ WORDS: dict[str, Word] = {
             "text_dim",
             "text_embed_dim",
             "encoder_hid_dim",
+            "in_text_dim",
+            "context_in_dim",
+            "cap_feat_dim",
         )
     ),
     "pooled": Word(("pooled_projection_dim", "projection_dim", "pooled_dim")),
@@ -248,12 +253,35 @@ def _patch_features(sizes: Sizes) -> Size:
     return (sizes.one("channels") * temporal * _patch(sizes) ** 2,)
 
 
+LATENT_GRID = (1, 32, 32)
+"""Patches of a latent image: time, height, width."""
+
+
+def _pictured(sizes: Sizes) -> Size:
+    """Channels, height and width in one setting."""
+    for value in sizes.settings.all(("input_size", "input_shape")):
+        if isinstance(value, (tuple, list)) and len(value) == 3:
+            size = _size(value, 3)
+            if size is not None:
+                return size
+    raise KeyError("pictured")
+
+
+def _axes(sizes: Sizes) -> Size:
+    axes = sizes.settings.first(("axes_dims_rope", "axes_dim", "axes_dims"))
+    return (len(axes) if isinstance(axes, (tuple, list)) else 3,)
+
+
 def _audio_frames(sizes: Sizes) -> Size:
     positions = sizes.setting("max_source_positions", part="audio", default=0)
     return (2 * positions or sizes.setting("max_length", "spec_size", part="audio", default=1000),)
 
 
 DERIVED: dict[str, Callable[[Sizes], Size]] = {
+    "pictured": _pictured,
+    "pixels": lambda sizes: tuple([8 * size for size in sizes["latent"]]),
+    "latent_patches": lambda sizes: (math.prod(LATENT_GRID),),
+    "axes": _axes,
     "patches": lambda sizes: (math.prod(grid(sizes)),),
     "patch_features": _patch_features,
     "audio_frames": _audio_frames,
@@ -270,4 +298,4 @@ def words_of(shapes: str) -> Iterator[str]:
             yield word
 
 
-_BEHIND = {"patches": ("image",), "patch_features": ("channels",)}
+_BEHIND = {"patches": ("image",), "patch_features": ("channels",), "pixels": ("latent",)}

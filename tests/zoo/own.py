@@ -676,7 +676,7 @@ def conv_subclass() -> nn.Module:
 # --- state -------------------------------------------------------------------------------------
 
 
-@zoo(randn(4, 3, 8, 8), train=True)
+@zoo(randn(4, 3, 8, 8), train=True, notes=("dropout is active.*: 3",))
 def batch_norm_in_training() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5))
 
