@@ -43,15 +43,17 @@ class Inputs:
         """
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
+        is_left_out = False  # after one that is, none can be positional
         for name, parameter in signature.parameters.items():
             if name not in arguments:
+                is_left_out |= parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
                 continue
             if parameter.kind is parameter.VAR_POSITIONAL:
                 args.extend(arguments[name])
             elif parameter.kind is parameter.VAR_KEYWORD:
                 kwargs.update(arguments[name])
             elif parameter.kind is parameter.POSITIONAL_ONLY or not (
-                kwargs or name in self.keywords or parameter.kind is parameter.KEYWORD_ONLY
+                is_left_out or kwargs or name in self.keywords or parameter.kind is parameter.KEYWORD_ONLY
             ):
                 args.append(arguments[name])
             else:
