@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,9 +22,20 @@ _libraries: list[torch.library.Library] = []
 """A Library must stay alive for its operators to stay defined."""
 
 
+def _compiled_part_loads() -> bool:
+    spec = importlib.util.find_spec("torchvision")
+    libraries = [] if spec is None or spec.origin is None else list(Path(spec.origin).parent.glob("_C*.so"))
+    try:
+        for library in libraries:
+            torch.ops.load_library(library)
+    except OSError:
+        return False
+    return bool(libraries)
+
+
 def define_torchvision_operators() -> None:
     """Define the two operators that torchvision wants at import, for wheels whose compiled part does not load."""
-    if _libraries or hasattr(torch.ops.torchvision, "nms"):
+    if _libraries or _compiled_part_loads() or hasattr(torch.ops.torchvision, "nms"):
         return
     library = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
