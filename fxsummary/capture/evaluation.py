@@ -266,7 +266,7 @@ class _Copies(Twins):
 
 def off_meta() -> AbstractContextManager[object]:
     """What a ``with torch.device("meta")`` around all would make without data is made on the CPU."""
-    return torch.device("cpu") if torch.get_default_device().type == "meta" else nullcontext()
+    return torch.device("cpu") if torch.empty(0).is_meta else nullcontext()
 
 
 def _nodes_in(argument: Any) -> list[fx.Node]:
