@@ -189,6 +189,8 @@ class FlopCount(TorchDispatchMode):
                 return result
         if packet in _SAME_DTYPE:
             _check_same_dtype(*(args[position] for position in _SAME_DTYPE[packet]))
+        if packet is aten.embedding and args[1].dtype not in (torch.int64, torch.int32):
+            raise RuntimeError(f"expected indices of an embedding to be int64 or int32, but got: {args[1].dtype}")
         result = self.call(func, args, kwargs)
         if count is not None and any(map(_is_sparse, args)):
             self.unknown.append(str(packet))  # the formulas are those of dense products

@@ -240,8 +240,9 @@ def test_only_shape_dtype_and_device_of_inputs_are_looked_at() -> None:
 
 def test_strides_of_the_input_are_kept() -> None:
     x = torch.empty(1, 3, 28, 28).to(memory_format=torch.channels_last)
-    graph = fxsummary.graph(CNN(), x)
-    assert graph.inputs["x"].stride == x.stride()
+    graph = fxsummary.graph(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), x)
+    assert graph.inputs["input"].stride == x.stride()
+    assert graph.output_spec.stride == (4 * 26 * 26, 1, 4 * 26, 4)
 
 
 @pytest.mark.parametrize("name", OWN)
