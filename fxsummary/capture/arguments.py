@@ -75,6 +75,13 @@ def _image_sizes(sizes: Sizes) -> torch.Tensor:
     return torch.tensor([sizes["image"]])
 
 
+def _image_places(sizes: Sizes) -> torch.Tensor:
+    """True where an image stands in a text: after the first token."""
+    places = torch.zeros(1, sizes.one("text"), dtype=torch.bool)
+    places[:, 1 : 1 + sizes.setting("latent_query_num", "num_image_tokens", default=1)] = True
+    return places
+
+
 def _merge_sizes(sizes: Sizes) -> torch.Tensor:
     return torch.tensor([sizes.setting(*MERGE, part="image")])
 
@@ -84,9 +91,10 @@ _IMAGES = (
     "1 1 channels image",
     "1 frames channels image",
     "1 channels frames image",
+    "1 2 channels image",
     "1 patches patch_features",
 )
-_FLAT, _FLAT_BATCH = ("patches patch_features",), ("1 patches patch_features",)
+_FLAT, _FLAT_BATCH = ("patches patch_features", "patches channels patch patch"), ("1 patches patch_features",)
 _IMAGES_BESIDE = (
     ("num_frames", ("1 frames channels image",)),
     ("image_grid_thw", _FLAT),
@@ -132,6 +140,17 @@ CONVENTIONS: dict[str, Convention] = {
     "pixel_mask": _ids("1 image"),
     "pixel_attention_mask": _ids("1 patches", part="image", when=("spatial_shapes",)),
     "spatial_shapes": _values(lambda sizes: torch.tensor([grid(sizes)[1:]]), part="image"),
+    "target_sizes": _values(lambda sizes: torch.tensor([grid(sizes)[1:]]), part="image"),
+    "pixel_position_ids": _ids("1 patches 2", part="image", when=ALWAYS),
+    "image_position_ids": _ids("1 patches 2", part="image", when=ALWAYS),
+    "flattened_patches": _main("image", "1 patches flat_patch"),
+    "visual_embeds": _floats("1 36 regions", part="image", when=ALWAYS),
+    "visual_feats": _floats("1 36 regions", part="image", when=ALWAYS),
+    "visual_pos": _floats("1 36 region_places", part="image", when=ALWAYS),
+    "image_attention_mask": _ids("1 text 1"),
+    "image_embeds_position_mask": _values(_image_places, part="image"),
+    "classes_structure": _values(lambda sizes: torch.tensor([1]), when=()),
+    "task_inputs": _floats("1 tasks"),
     "image_sizes": _values(_image_sizes, part="image"),
     "aspect_ratio_ids": _ids("1 1", part="image", when=ALWAYS),
     "aspect_ratio_mask": _ids("1 1 tiles", part="image", when=ALWAYS),
@@ -146,6 +165,9 @@ CONVENTIONS: dict[str, Convention] = {
     # sound
     "input_features": _main("audio", "1 mels audio_frames", "1 audio_frames mels", "1 1 audio_frames mels"),
     "input_values": _main("audio", "1 samples", "1 audio_channels samples", "1 audio_frames mels"),
+    "decoder_input_values": _main("decoder", "1 text mels"),
+    "audio_mel": _main("audio", "1 audio_frames mels"),
+    "audio_mel_mask": Convention(("1 audio_frames",), "bool", "audio"),
     "input_features_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     "feature_attention_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     # diffusion
@@ -172,6 +194,15 @@ CONVENTIONS: dict[str, Convention] = {
     "crop_coords": _floats("1 2"),
     "added_time_ids": _floats("1 3"),
     "added_cond_kwargs": _fields(text_embeds="1 1280", time_ids="1 6", resolution="1 2", aspect_ratio="1 1"),
+    # time series and decisions
+    "past_values": _main("series", "1 context series", "1 context", beside=(("freq", ("1 context",)),)),
+    "past_values_padding": _ids("1 context"),
+    "freq": _ids("1 1"),
+    "states": _main("series", "1 text states"),
+    "actions": _main("series", "1 text actions"),
+    "rewards": _floats("1 text 1", part="series", when=("act_dim",)),
+    "returns_to_go": _floats("1 text 1", part="series", when=("act_dim",)),
+    "timesteps": _ids("1 text", part="series", when=("act_dim",)),
     # graphs
     "edge_index": _ids("2 64"),
 }

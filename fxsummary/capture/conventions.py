@@ -121,6 +121,7 @@ class Guesses:
         convention = convention_for(name)
         if convention is not None:
             convention = convention.given(self._is_there)
+            convention = _with_known_sizes(convention, Sizes(self.settings))
         if not required:
             return convention
         return _with_need(convention, self._needs.get(name), self._model, Sizes(self.settings))
@@ -174,6 +175,14 @@ class _Argument:
     name: str
     convention: Convention
     required: bool
+
+
+def _with_known_sizes(convention: Convention, sizes: Sizes) -> Convention | None:
+    """The convention with those of its shapes whose sizes are known; None if it has none."""
+    if not convention.shapes:
+        return convention
+    known = tuple([shape for shape in convention.shapes if sizes.is_known(shape)])
+    return replace(convention, shapes=known) if known else None
 
 
 def _with_need(convention: Convention | None, need: Need | None, model: nn.Module, sizes: Sizes) -> Convention:
@@ -232,7 +241,7 @@ _CHANNELS = ("channels", "latents", "audio_channels", "conditions")
 """Words that stand for channels."""
 
 
-_PARTS = ("text", "decoder", "image", "audio", "latent", "video")
+_PARTS = ("text", "decoder", "image", "audio", "latent", "series", "video")
 """Parts of an input, those first that are passed where not all can be."""
 
 

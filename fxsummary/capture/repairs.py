@@ -170,6 +170,34 @@ def _with_size(guesses: Guesses, inputs: Inputs, error: BaseException, found: re
     yield resized(inputs, (int(found["height"]), int(found["width"])))
 
 
+def _larger(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+    """Images or sound of twice the size."""
+
+    def twice(spec: TensorSpec) -> TensorSpec:
+        space = 2 if is_image(spec) else 1 if _is_long(spec) else 0
+        sizes = spec.shape[len(spec.shape) - space :]
+        return _contiguous(spec, (*spec.shape[: len(spec.shape) - space], *[2 * size for size in sizes]))
+
+    yield _map(inputs, twice)
+
+
+def _rounded(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+    """Images or sound whose size is a multiple of what is wanted."""
+    step = int(found["step"])
+
+    def up(spec: TensorSpec) -> TensorSpec:
+        space = 2 if is_image(spec) else 1 if _is_long(spec) else 0
+        sizes = [-(-size // step) * step for size in spec.shape[len(spec.shape) - space :]]
+        return _contiguous(spec, (*spec.shape[: len(spec.shape) - space], *sizes))
+
+    yield _map(inputs, up)
+
+
+def _is_long(spec: TensorSpec) -> bool:
+    """Whether a tensor may be sound."""
+    return _is_float(spec) and spec.shape[-1:] > (4096,)
+
+
 def _with_dimensions(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
     """Another shape with as many dimensions as the code wants."""
     wanted = max(int(number) for number in found.groups() if number) + ("too many indices" in found.group())
@@ -256,6 +284,8 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     ),
     (r"<eos>", _with_end),
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", _with_size),
+    (r"too small|greater than actual input size", _larger),
+    (r"multiple of (?P<step>\d+)", _rounded),
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", _with_channels),
     (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", _with_channels),
     (r"Invalid channel dimensions", _with_channels),
@@ -267,5 +297,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"tensors must match\. +Expected \d-D tensors, but got (\d)-D|got \d and (\d)$", _with_dimensions),
     (r"predicate to be bool", _with_bool_masks),
     *[(pattern, _with_features) for pattern in _FEATURES],
+    (r": (?P<got>\d+) doesn't correspond to [\w.]+: (?P<wanted>\d+)", _with_features),
+    (r"normalized_shape=\[(?P<wanted>\d+)\].*got input of size\D*\[.*?(?P<got>\d+)\]", _with_features),
 )
 """What errors say, and what to do about it."""

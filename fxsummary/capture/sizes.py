@@ -157,7 +157,15 @@ WORDS: dict[str, Word] = {
     "conditions": Word(("conditioning_channels",), (3,)),
     "hidden": Word(_HIDDEN, (), part="text"),
     "mels": Word(
-        ("num_mel_bins", "feature_size", "input_feat_per_channel", "n_mels", "mel_bins", "input_dim"),
+        (
+            "num_mel_bins",
+            "feature_size",
+            "input_feat_per_channel",
+            "n_mels",
+            "mel_bins",
+            "input_dim",
+            "input_feat_size",
+        ),
         (80, 128),
         part="audio",
     ),
@@ -179,6 +187,13 @@ WORDS: dict[str, Word] = {
             "cap_feat_dim",
         )
     ),
+    "regions": Word(("visual_feat_dim", "visual_embedding_dim")),
+    "region_places": Word(("visual_pos_dim",)),
+    "tasks": Word(("task_seq_len",)),
+    "context": Word(("context_length",)),
+    "series": Word(("num_input_channels",), (1,)),
+    "states": Word(("state_dim",)),
+    "actions": Word(("act_dim",)),
     "pooled": Word(("pooled_projection_dim", "projection_dim", "pooled_dim")),
 }
 """Words for sizes that are looked up."""
@@ -223,6 +238,14 @@ class Sizes:
             KeyError: nothing tells what a word stands for.
         """
         return tuple([size for word in words.split() for size in self[word]])
+
+    def is_known(self, words: str) -> bool:
+        """Whether something tells what each word stands for."""
+        try:
+            self.shape(words.strip("[]"))
+        except KeyError:
+            return False
+        return True
 
     def setting(self, *names: str, part: str = "", default: int = 1) -> int:
         """A setting that is a number, or the last of several."""
@@ -283,7 +306,9 @@ DERIVED: dict[str, Callable[[Sizes], Size]] = {
     "latent_patches": lambda sizes: (math.prod(LATENT_GRID),),
     "axes": _axes,
     "patches": lambda sizes: (math.prod(grid(sizes)),),
+    "patch": lambda sizes: (_patch(sizes),),
     "patch_features": _patch_features,
+    "flat_patch": lambda sizes: (2 + sizes.one("patch_features"),),
     "audio_frames": _audio_frames,
 }
 """Words for sizes that follow from others."""
