@@ -579,6 +579,13 @@ def test_tensors_kept_elsewhere_get_their_values() -> None:
     assert model(X).isfinite().all()
 
 
+def test_tensors_kept_elsewhere_by_a_forward_that_raises() -> None:
+    positions.cache_clear()
+    with pytest.raises(ForwardError):
+        fxsummary.graph(TwoLinears(lambda self, x: self.l(x) + positions(8) + {}["missing"]), X, trace="record")
+    assert torch.equal(positions(8), torch.arange(8).float().cos())
+
+
 class Cache:
     """A container as generation uses it: forward grows it."""
 

@@ -202,11 +202,7 @@ class _Capturing:
         return self._result
 
     def _recording(self, inputs: Inputs) -> recorder.Recording:
-        result = self._result
-        try:
-            return recorder.record(result.model, inputs, result.device, self._leaf)
-        except Exception as error:  # forward is the user's code
-            raise forward.error_of(result.model, inputs, error) from error
+        return recorder.record(self._result.model, inputs, self._result.device, self._leaf)
 
     def _take(self, recording: recorder.Recording) -> None:
         result = self._result

@@ -29,7 +29,7 @@ class Convention:
         when: settings of which one must be set, or arguments of which forward must take one, else the argument
             keeps its default; () for never. An argument without a default is always passed.
         values: the values, where those matter: a tensor, or what is not a tensor.
-        fields: shapes by key, for a dict of tensors.
+        fields: what stands for each key, for a dict of tensors.
         beside: shapes that come first where a setting is set or forward takes an argument of that name.
     """
 
@@ -38,7 +38,7 @@ class Convention:
     part: str = ""
     when: tuple[str, ...] = ()
     values: Callable[[Sizes], Any] | None = None
-    fields: tuple[tuple[str, str], ...] = ()
+    fields: tuple[tuple[str, Convention], ...] = ()
     beside: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def given(self, is_there: Callable[[str], bool]) -> Convention:
@@ -64,7 +64,7 @@ def _values(values: Callable[[Sizes], Any], part: str = "", when: tuple[str, ...
 
 
 def _fields(**shapes: str) -> Convention:
-    return Convention(fields=tuple(shapes.items()))
+    return Convention(fields=tuple([(key, _floats(words)) for key, words in shapes.items()]))
 
 
 def _grid(sizes: Sizes) -> torch.Tensor:
@@ -114,6 +114,8 @@ _LATENTS = (
 )
 _CONDITIONS = ("1 conditions pixels", *_LATENTS, "1 conditions latent_frames pixels")
 
+_PAST_BESIDE = (("freq", ("1 context",)), ("past_time_features", ("1 history", "1 history series")))
+
 
 def _latent_grids(sizes: Sizes) -> list[list[Size]]:
     return [[LATENT_GRID]]
@@ -121,13 +123,17 @@ def _latent_grids(sizes: Sizes) -> list[list[Size]]:
 
 CONVENTIONS: dict[str, Convention] = {
     # text
-    "input_ids": _main("text", "1 text", "1 2 text", kind="int"),
-    "decoder_input_ids": _main("decoder", "1 text", kind="int"),
+    "input_ids": _main("text", "1 text", "1 2 text", "1 text codebooks", kind="int"),
+    "decoder_input_ids": _main("decoder", "1 text", "codebooks text", kind="int"),
     "bbox": _ids("1 text 4", part="text", when=ALWAYS),
     "attention_mask": _ids(),
     "encoder_attention_mask": _ids(),
     "token_type_ids": _ids(),
     "position_ids": _ids(),
+    "entity_ids": _ids("1 2"),
+    "entity_attention_mask": _ids("1 2"),
+    "entity_token_type_ids": _ids("1 2"),
+    "entity_position_ids": _ids("1 2 mentions"),
     "qformer_input_ids": _ids(part="text", when=ALWAYS),
     # images and video
     "pixel_values": _main("image", *_IMAGES, beside=_IMAGES_BESIDE),
@@ -151,7 +157,7 @@ CONVENTIONS: dict[str, Convention] = {
     "image_embeds_position_mask": _values(_image_places, part="image"),
     "classes_structure": _values(lambda sizes: torch.tensor([1]), when=()),
     "task_inputs": _floats("1 tasks"),
-    "image_sizes": _values(_image_sizes, part="image"),
+    "image_sizes": _values(_image_sizes, part="image", when=()),
     "aspect_ratio_ids": _ids("1 1", part="image", when=ALWAYS),
     "aspect_ratio_mask": _ids("1 1 tiles", part="image", when=ALWAYS),
     "cross_attention_mask": _ids("1 text 1 tiles", part="image", when=("max_num_tiles",)),
@@ -165,6 +171,7 @@ CONVENTIONS: dict[str, Convention] = {
     # sound
     "input_features": _main("audio", "1 mels audio_frames", "1 audio_frames mels", "1 1 audio_frames mels"),
     "input_values": _main("audio", "1 samples", "1 audio_channels samples", "1 audio_frames mels"),
+    "spectrogram": _main("audio", "1 audio_frames mels"),
     "decoder_input_values": _main("decoder", "1 text mels"),
     "audio_mel": _main("audio", "1 audio_frames mels"),
     "audio_mel_mask": Convention(("1 audio_frames",), "bool", "audio"),
@@ -195,7 +202,11 @@ CONVENTIONS: dict[str, Convention] = {
     "added_time_ids": _floats("1 3"),
     "added_cond_kwargs": _fields(text_embeds="1 1280", time_ids="1 6", resolution="1 2", aspect_ratio="1 1"),
     # time series and decisions
-    "past_values": _main("series", "1 context series", "1 context", beside=(("freq", ("1 context",)),)),
+    "past_values": _main("series", "1 context series", "1 context", beside=_PAST_BESIDE),
+    "past_time_features": _floats("1 history time_features"),
+    "past_observed_mask": _floats("1 history", "1 history series"),
+    "future_values": _floats("1 prediction", "1 prediction series"),
+    "future_time_features": _floats("1 prediction time_features"),
     "past_values_padding": _ids("1 context"),
     "freq": _ids("1 1"),
     "states": _main("series", "1 text states"),

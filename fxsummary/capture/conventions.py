@@ -19,7 +19,7 @@ from torch import nn
 
 from fxsummary.capture.arguments import ALWAYS, Convention, convention_for
 from fxsummary.capture.inputs import Inputs, bind, forward_signature, model_device
-from fxsummary.capture.needs import Need, dtype_for, first_layer, first_needs
+from fxsummary.capture.needs import Need, dtype_for, field_needs, first_layer, first_needs
 from fxsummary.capture.sizes import WORDS, Settings, Size, Sizes, words_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import spec_of
@@ -29,13 +29,13 @@ from fxsummary.spec import TensorSpec
 MAX_GUESSES = 60
 """Guesses to make with the same parts of the input."""
 
-OTHER_PARTS = 2
+OTHER_PARTS = 4
 """How much farther a guess is if it passes other parts of the input than the first."""
 
 OTHER_SIZE = 3
 """How much farther it is if it has another size, where another shape is one step."""
 
-BEFORE_DUMMIES = 6
+BEFORE_DUMMIES = 12
 """Guesses to make before what the model itself offers, which is made to run and tells little of its use."""
 
 
@@ -54,6 +54,7 @@ class Guesses:
     Attributes:
         settings: what the model and its config name.
         parameters: names of what forward takes.
+        main: the argument that the model itself names as its main one, or "".
 
     Args:
         partial: the trace of forward without inputs, as far as it got.
@@ -63,8 +64,11 @@ class Guesses:
         self._model = model
         self.settings = Settings(model)
         self.parameters = tuple(forward_signature(model).parameters)
+        main = getattr(model, "main_input_name", "")
+        self.main = main if isinstance(main, str) else ""
         self._maker = _Maker(model, self.settings)
         self._needs = first_needs(model, partial) if partial is not None else {}
+        self._fields = field_needs(model, partial) if partial is not None else {}
 
     def candidates(self) -> Iterator[Inputs]:
         """Inputs to try, the likeliest first."""
@@ -97,7 +101,7 @@ class Guesses:
         arguments = self._arguments()
         guesses = [
             (cost + OTHER_PARTS * index, index, count, inputs)
-            for index, parts in enumerate(_part_sets(arguments))
+            for index, parts in enumerate(_part_sets(arguments, self._main_part()))
             for count, (cost, inputs) in enumerate(
                 itertools.islice(self._maker.guesses(_chosen(arguments, parts)), MAX_GUESSES)
             )
@@ -124,7 +128,22 @@ class Guesses:
             convention = _with_known_sizes(convention, Sizes(self.settings))
         if not required:
             return convention
+        if name in self._fields:
+            return self._of_fields(self._fields[name])
         return _with_need(convention, self._needs.get(name), self._model, Sizes(self.settings))
+
+    def _of_fields(self, needs: Mapping[str, Need]) -> Convention:
+        """For a dict: each key by its own name and first reader."""
+        sizes = Sizes(self.settings)
+        return Convention(
+            fields=tuple(
+                [(key, _with_need(convention_for(key), need, self._model, sizes)) for key, need in needs.items()]
+            )
+        )
+
+    def _main_part(self) -> str:
+        convention = convention_for(self.main)
+        return convention.part if convention is not None else ""
 
     def _is_passed(self, convention: Convention) -> bool:
         return convention.when == ALWAYS or any(map(self._is_there, convention.when))
@@ -245,14 +264,14 @@ _PARTS = ("text", "decoder", "image", "audio", "latent", "series", "video")
 """Parts of an input, those first that are passed where not all can be."""
 
 
-def _part_sets(arguments: Sequence[_Argument]) -> list[frozenset[str]]:
-    """Which parts of the input to pass: all but the video of a model that takes images, then fewer."""
+def _part_sets(arguments: Sequence[_Argument], main: str) -> list[frozenset[str]]:
+    """Which parts of the input to pass: all but the video of a model that takes images, then fewer; the main one."""
     wanted = {argument.convention.part for argument in arguments}
     needed = {argument.convention.part for argument in arguments if argument.required}
     parts = [part for part in _PARTS if part in wanted]
     counts = range(len(parts), 0, -1)
     sets = [needed.union(chosen) for count in counts for chosen in itertools.combinations(parts, count)]
-    sets.sort(key=lambda chosen: {"image", "video"} <= chosen)
+    sets.sort(key=lambda chosen: ({"image", "video"} <= chosen, -len(chosen), main not in chosen))
     return list(dict.fromkeys(map(frozenset, sets))) or [frozenset()]
 
 
@@ -301,7 +320,7 @@ class _Maker:
         if convention.values is not None:
             return convention.values(sizes)
         if convention.fields:
-            return {key: self._spec(sizes.shape(words), self._dtypes["float"]) for key, words in convention.fields}
+            return {key: self._value(each, next(iter(each.shapes), ""), sizes) for key, each in convention.fields}
         spec = self._spec(sizes.shape(shape.strip("[]")), self._dtypes[convention.kind])
         return [spec] if shape.startswith("[") else spec
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,24 @@ def first_needs(model: nn.Module, trace: Trace) -> dict[str, Need]:
     nodes = [node for node in trace.graph.nodes if node.op == "placeholder"]
     needs = {str(node.target): _first_need(node, modules, model) for node in nodes}
     return {name: need for name, need in needs.items() if need is not None}
+
+
+def field_needs(model: nn.Module, trace: Trace) -> dict[str, dict[str, Need]]:
+    """The needs of the fields of those placeholders that are read as dicts, by name and key."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    found: dict[str, dict[str, Need]] = {}
+    for node in trace.graph.nodes:
+        if node.op != "placeholder" or not node.users or not all(map(_reads_a_field, node.users)):
+            continue
+        for user in node.users:
+            need = _first_need(user, modules, model)
+            if need is not None:
+                found.setdefault(str(node.target), {})[user.args[1]] = need
+    return found
+
+
+def _reads_a_field(node: fx.Node) -> bool:
+    return node.target is operator.getitem and isinstance(node.args[1], str)
 
 
 def dtype_for(need: Need | None, model: nn.Module) -> str:

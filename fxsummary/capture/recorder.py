@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -22,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
-from fxsummary.capture import autocast, leaks, overrides, patches, source
+from fxsummary.capture import autocast, forward, leaks, overrides, patches, source
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.inputs import Inputs
 from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome, RefusedError
@@ -63,11 +64,24 @@ def record(model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = No
         leaf: further modules not to enter.
 
     Raises:
-        Exception: whatever forward raises of its own.
+        ForwardError: forward raised.
     """
     recorder = Recorder(model, device, leaf)
-    recorder.run(inputs)
+    try:
+        recorder.run(inputs)
+    except Exception as error:  # forward is the user's code
+        failed = forward.error_of(model, inputs, error)
+        _let_go(error)
+        recorder.finish()
+        raise failed from error
     return recorder.finish()
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Clear the frames of an exception, which hold tensors of the recording."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 class Recorder:

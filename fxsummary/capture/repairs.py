@@ -90,10 +90,14 @@ def _blamed(inputs: Inputs, error: BaseException) -> Iterator[str]:
 
 
 def _user_frames(error: BaseException) -> Iterator[tuple[FrameType, str]]:
-    """Frames of the model's own code with the line that they are at, the innermost first."""
-    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+    """Frames of the model's own code with the lines of what they were doing, the innermost first."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    places = traceback.extract_tb(error.__traceback__)
+    for frame, place in reversed(list(zip(frames, places, strict=True))):
         if not str(frame.f_globals.get("__name__", "")).startswith(("torch.", "fxsummary.")):
-            yield frame, linecache.getline(frame.f_code.co_filename, line)
+            first = place.lineno or 0
+            last = getattr(place, "end_lineno", None) or first  # from Python 3.11 on
+            yield frame, "".join(linecache.getline(place.filename, line) for line in range(first, last + 1))
 
 
 def _holds(text: str, name: str) -> bool:
@@ -166,6 +170,15 @@ def _with_end(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.
         yield replace(inputs, values={**inputs.values, "input_ids": values})
 
 
+def _without_one(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+    """One of two arguments less, the main one last."""
+    names = [name for name in found.groups() if name in inputs.arguments]
+    for name in sorted(names, key=lambda name: name == guesses.main):
+        arguments = {key: value for key, value in inputs.arguments.items() if key != name}
+        if arguments:
+            yield replace(inputs, arguments=arguments)
+
+
 def _with_size(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
     yield resized(inputs, (int(found["height"]), int(found["width"])))
 
@@ -219,15 +232,22 @@ def _with_features(guesses: Guesses, inputs: Inputs, error: BaseException, found
     got, wanted = int(found["got"]), int(found["wanted"])
     for name in _blamed(inputs, error):
         spec = inputs.arguments[name]
-        if not isinstance(spec, TensorSpec) or not _is_float(spec) or spec.shape[-1:] != (got,):
+        if not isinstance(spec, TensorSpec) or not _is_float(spec) or not spec.shape:
+            continue
+        more = spec.shape[-1] - got
+        if not 0 <= more <= _NO_FEATURES:
             continue
         for other in guesses.alternatives(inputs, name):
             value = other.arguments[name]
-            if isinstance(value, TensorSpec) and value.shape[-1:] == (wanted,):
+            if isinstance(value, TensorSpec) and value.shape[-1:] == (wanted + more,):
                 yield other
         if not is_image(spec):
-            changed = _contiguous(spec, (*spec.shape[:-1], wanted))
+            changed = _contiguous(spec, (*spec.shape[:-1], wanted + more))
             yield replace(inputs, arguments={**inputs.arguments, name: changed})
+
+
+_NO_FEATURES = 2
+"""So many elements before the features may be something else, such as a place."""
 
 
 def _with_channels(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
@@ -283,6 +303,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
         _with_tokens,
     ),
     (r"<eos>", _with_end),
+    (r"cannot specify both `?(\w+)`? and `?(\w+)`?", _without_one),
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", _with_size),
     (r"too small|greater than actual input size", _larger),
     (r"multiple of (?P<step>\d+)", _rounded),

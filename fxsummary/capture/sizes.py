@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from fxsummary.capture.needs import LENGTHS, SIZES, size_hints
+from fxsummary.capture.needs import LENGTHS, SIZES, VOLUMES, size_hints
 
 Size = tuple[int, ...]
 
@@ -97,7 +97,7 @@ class Word:
     """
 
     names: tuple[str, ...] = ()
-    usual: tuple[int, ...] = ()
+    usual: tuple[int | Size, ...] = ()
     part: str = ""
     limits: tuple[str, ...] = ()
     dims: int = 1
@@ -108,7 +108,10 @@ class Word:
         limit = min((each for each in limits if type(each) is int and each > 0), default=None)
         found = [_size(value, self.dims) for value in settings.all(self.names, self.part)]
         hints = settings.image_hints if "image_size" in self.names else ()
-        usual = [(min(size, limit or size),) * self.dims for size in (*hints, *self.usual)]
+        usual = [
+            size if isinstance(size, tuple) else (min(size, limit or size),) * self.dims
+            for size in (*hints, *self.usual)
+        ]
         return list(dict.fromkeys([size for size in (*found, *usual) if size is not None]))
 
 
@@ -158,6 +161,7 @@ WORDS: dict[str, Word] = {
     "hidden": Word(_HIDDEN, (), part="text"),
     "mels": Word(
         (
+            "input_size",
             "num_mel_bins",
             "feature_size",
             "input_feat_per_channel",
@@ -165,13 +169,14 @@ WORDS: dict[str, Word] = {
             "mel_bins",
             "input_dim",
             "input_feat_size",
+            "model_in_dim",
         ),
         (80, 128),
         part="audio",
     ),
     "audio_channels": Word(("audio_channels", "num_audio_channels", "in_channels"), (1, 2), part="audio"),
     "length": Word((), LENGTHS),
-    "volume": Word((), (), dims=3),
+    "volume": Word((), VOLUMES, dims=3),
     "samples": Word((), (16000, 64000, 32000), part="audio"),
     "cross": Word(
         (
@@ -189,9 +194,13 @@ WORDS: dict[str, Word] = {
     ),
     "regions": Word(("visual_feat_dim", "visual_embedding_dim")),
     "region_places": Word(("visual_pos_dim",)),
+    "codebooks": Word(("num_codebooks",)),
+    "mentions": Word(("max_mention_length",)),
+    "prediction": Word(("prediction_length",)),
+    "time_features": Word(("num_time_features",), (1,)),
     "tasks": Word(("task_seq_len",)),
     "context": Word(("context_length",)),
-    "series": Word(("num_input_channels",), (1,)),
+    "series": Word(("num_input_channels", "input_size"), (1,)),
     "states": Word(("state_dim",)),
     "actions": Word(("act_dim",)),
     "pooled": Word(("pooled_projection_dim", "projection_dim", "pooled_dim")),
@@ -280,6 +289,17 @@ LATENT_GRID = (1, 32, 32)
 """Patches of a latent image: time, height, width."""
 
 
+def _pixels(sizes: Sizes) -> Size:
+    """An image that conditions a latent one: each block but the last halves it."""
+    blocks = sizes.settings.first(("conditioning_embedding_out_channels",), default=(1, 2, 3, 4))
+    return tuple([2 ** (len(blocks) - 1) * size for size in sizes["latent"]])
+
+
+def _history(sizes: Sizes) -> Size:
+    lags = sizes.settings.first(("lags_sequence",), default=(0,))
+    return (sizes.one("context") + max(lags),)
+
+
 def _pictured(sizes: Sizes) -> Size:
     """Channels, height and width in one setting."""
     for value in sizes.settings.all(("input_size", "input_shape")):
@@ -302,7 +322,8 @@ def _audio_frames(sizes: Sizes) -> Size:
 
 DERIVED: dict[str, Callable[[Sizes], Size]] = {
     "pictured": _pictured,
-    "pixels": lambda sizes: tuple([8 * size for size in sizes["latent"]]),
+    "pixels": _pixels,
+    "history": _history,
     "latent_patches": lambda sizes: (math.prod(LATENT_GRID),),
     "axes": _axes,
     "patches": lambda sizes: (math.prod(grid(sizes)),),
@@ -323,4 +344,4 @@ def words_of(shapes: str) -> Iterator[str]:
             yield word
 
 
-_BEHIND = {"patches": ("image",), "patch_features": ("channels",), "pixels": ("latent",)}
+_BEHIND = {"patches": ("image",), "patch_features": ("channels",), "pixels": ("latent",), "history": ("context",)}
