@@ -169,7 +169,9 @@ CONVENTIONS: dict[str, Convention] = {
     "video_grid_thw": _values(_grid, part="video"),
     "grid_thw": _values(_grid, part="image"),
     # sound
-    "input_features": _main("audio", "1 mels audio_frames", "1 audio_frames mels", "1 1 audio_frames mels"),
+    "input_features": _main(
+        "audio", "1 mels audio_frames", "1 audio_frames mels", "1 1 audio_frames mels", "1 audio_frames hidden"
+    ),
     "input_values": _main("audio", "1 samples", "1 audio_channels samples", "1 audio_frames mels"),
     "spectrogram": _main("audio", "1 audio_frames mels"),
     "decoder_input_values": _main("decoder", "1 text mels"),

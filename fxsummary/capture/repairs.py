@@ -78,7 +78,10 @@ def _missing(guesses: Guesses, inputs: Inputs, error: BaseException) -> Iterator
     names = [name for name in guesses.parameters if name not in inputs.arguments]
     yield from (name for name in names if name in CONVENTIONS and _holds(str(error), name))
     for frame, text in _user_frames(error) if "NoneType" in str(error) else ():
-        yield from (name for name in names if frame.f_locals.get(name, inputs) is None and _holds(text, name))
+        absent = [name for name in names if frame.f_locals.get(name, inputs) is None and _holds(text, name)]
+        if absent:
+            yield from absent
+            return
 
 
 def _blamed(inputs: Inputs, error: BaseException) -> Iterator[str]:
