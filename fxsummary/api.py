@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from fxsummary import passes
@@ -19,6 +20,9 @@ from fxsummary.modelgraph import ModelGraph
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
+
+EXPORT_NEEDS = (2, 13)
+"""Version of torch from which on exported programs are read; earlier ones note less in them."""
 
 _WAYS = ("auto", "symbolic", "record")
 
@@ -65,8 +69,10 @@ def graph(
     if trace not in _WAYS:
         raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
     if isinstance(model, (str, os.PathLike)) and Path(model).suffix == SUFFIX:
+        _check_torch()
         model = load(model)
     if is_exported(model):
+        _check_torch()
         if args or kwargs is not None or input_shape is not None or input_dtype is not None or trace != "auto":
             raise InputError("an exported program has its graph and its inputs: pass it alone, or with leaf=.")
         return passes.annotate(convert(capture_exported(model, _leaf_test(leaf))))
@@ -78,6 +84,15 @@ def graph(
         model, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, trace=trace, leaf=_leaf_test(leaf)
     )
     return passes.annotate(convert(captured))
+
+
+def _check_torch() -> None:
+    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
+    if (major, minor) < EXPORT_NEEDS:
+        raise ModelError(
+            f"reading an exported program needs torch {'.'.join(map(str, EXPORT_NEEDS))} or later, and this is "
+            f"{torch.__version__}: update torch, or pass the module that was exported."
+        )
 
 
 def _check_model(model: object) -> None:

@@ -330,3 +330,9 @@ def _umask() -> int:
 def test_unknown_view() -> None:
     with pytest.raises(UnknownNameError, match=r"did you mean 'modules'.*summary, modules, parameters, operations"):
         graph_of("CNN").to_text(view="module")
+
+
+def test_exported_programs_need_a_torch_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "__version__", "2.8.0+cpu")
+    with pytest.raises(ModelError, match=r"needs torch 2\.13 or later, and this is 2\.8\.0"):
+        fxsummary.graph("model.pt2")

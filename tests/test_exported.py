@@ -30,11 +30,17 @@ from zoo.own import CNN
 from zoo.real import define_torchvision_operators
 
 import fxsummary
-from fxsummary import ModelGraph
+from fxsummary import ModelGraph, api
 from fxsummary.capture.exported.grouping import Unit, in_order
 from fxsummary.errors import FxsummaryError, InputError, ModelError, ModelFileError
 from fxsummary.registry import EXPORTERS
 from fxsummary.views.simplify import simplify
+
+VERSION = tuple(int(part) for part in torch.__version__.split(".")[:2])
+
+pytestmark = pytest.mark.skipif(
+    VERSION < api.EXPORT_NEEDS, reason="fxsummary reads exported programs with torch 2.13 on"
+)
 
 # --- models ------------------------------------------------------------------------------------
 

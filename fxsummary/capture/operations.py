@@ -6,6 +6,8 @@ meta) is made only where an operation is met for the first time in the process.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import operator
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -150,6 +152,7 @@ class Operations:
     def _observe(
         self, target: Any, args: Any, kwargs: Any, twins: Twins, casting: Any, device: torch.device
     ) -> tuple[Outcome, Any]:
+        _import_compiler()
         tensors: list[torch.Tensor] = []
 
         def make(value: Any) -> Any:
@@ -183,6 +186,14 @@ class Operations:
 
     def _to_spec(self, value: Any) -> Any:
         return spec_of(value, self.device) if isinstance(value, torch.Tensor) else value
+
+
+@functools.cache
+def _import_compiler() -> None:
+    """Import torch's compiler where it matters when: meta kernels do, and before 2.13 that fails on a meta device."""
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 13):
+        with torch.device("cpu"):
+            importlib.import_module("torch._dynamo")
 
 
 def observe_real(

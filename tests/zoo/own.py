@@ -724,7 +724,15 @@ class WritesItsBuffer(nn.Module):
         return y - self.mean
 
 
-@zoo(randn(2, 8))
+_PROXY_AS_BUFFER = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 13)
+"""Older ones refuse to assign the buffer while tracing symbolically, and the model is recorded."""
+
+
+@zoo(
+    randn(2, 8),
+    captured_by="symbolic" if _PROXY_AS_BUFFER else "recorded",
+    notes=() if _PROXY_AS_BUFFER else ("symbolic tracing stopped",),
+)
 class CountsInItsBuffer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
