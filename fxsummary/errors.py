@@ -37,7 +37,13 @@ class InputError(_PlacedError, ValueError):
 
 
 class ForwardError(_PlacedError, RuntimeError):
-    """The model's own forward raised; its exception is the ``__cause__``."""
+    """The model's own forward raised; its exception is the ``__cause__``.
+
+    Attributes:
+        scene: what the model's code was doing, for `fxsummary.capture.repairs`.
+    """
+
+    scene: object = None
 
 
 class UnknownNameError(FxsummaryError, LookupError, ValueError):

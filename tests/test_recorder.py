@@ -586,6 +586,11 @@ def test_tensors_kept_elsewhere_by_a_forward_that_raises() -> None:
     assert torch.equal(positions(8), torch.arange(8).float().cos())
 
 
+def test_an_operation_that_refuses_its_inputs() -> None:
+    with pytest.raises(ForwardError, match="shapes cannot be multiplied"):
+        fxsummary.graph(model_of("lists_of_modules"), torch.ones(2, 9), trace="record")
+
+
 class Cache:
     """A container as generation uses it: forward grows it."""
 

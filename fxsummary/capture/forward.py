@@ -11,6 +11,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
+from fxsummary.capture.scene import scene_of
 from fxsummary.capture.state import preserved_globals
 from fxsummary.capture.twins import META, Twins
 from fxsummary.capture.values import is_limit_of_meta
@@ -50,13 +51,15 @@ def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError
     path, kind = _innermost_module(model, error.__traceback__)
     where, _ = source.of_traceback(error.__traceback__)
     place = f"in {path!r} ({kind})" if path else f"in {type(model).__name__} itself"
-    return ForwardError(
+    failed = ForwardError(
         f"forward of {type(model).__name__} raised {type(error).__name__}: {error}\n"
         f"  {place}{f', at {where}' if where else ''}, with inputs {describe(inputs) or 'none'}.\n"
         "  The same call of the model would fail; pass inputs that it accepts.",
         module=path,
         source=where,
     )
+    failed.scene = scene_of(error)
+    return failed
 
 
 def _innermost_module(model: nn.Module, traceback: TracebackType | None) -> tuple[str, str]:

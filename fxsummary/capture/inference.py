@@ -94,23 +94,23 @@ class _Trying(Generic[T]):
     def _with_repairs(self, inputs: Inputs, depth: int) -> tuple[Inputs, T] | None:
         if repr(inputs) in self._tried or self._tries <= 0:
             return None
-        found, error = self._try(inputs)
-        if error is None:
+        found, refusal = self._try(inputs)
+        if refusal is None:
             return found
-        for better in itertools.islice(repairs.repaired(self._guesses, inputs, error), depth):
+        for better in itertools.islice(repairs.repaired(self._guesses, inputs, refusal), depth):
             found = self._with_repairs(better, depth - 1)
             if found is not None:
                 return found
-        return self._bisected(inputs) if repairs.compare_features(error) is not None else None
+        return self._bisected(inputs) if repairs.compare_features(refusal) is not None else None
 
-    def _try(self, inputs: Inputs) -> tuple[tuple[Inputs, T] | None, BaseException | None]:
-        """What was found, or what forward raised."""
+    def _try(self, inputs: Inputs) -> tuple[tuple[Inputs, T] | None, repairs.Refusal | None]:
+        """What was found, or why it was refused."""
         self._tried.add(repr(inputs))
         self._tries -= 1
         try:
             found = inputs, self._attempt(inputs)
         except (ForwardError, InputError) as error:
-            return None, error.__cause__ or error
+            return None, repairs.refusal_of(error)
         if self._is_whole(found[1]):
             return found, None
         if self._fallback is None:
@@ -126,8 +126,8 @@ class _Trying(Generic[T]):
         low, high = 1, MAX_SIZE
         while low < high:
             middle = (low + high) // 2
-            _, error = self._try(repairs.resized(inputs, (middle, middle)))
-            if error is None or repairs.compare_features(error) == 1:
+            _, refusal = self._try(repairs.resized(inputs, (middle, middle)))
+            if refusal is None or repairs.compare_features(refusal) == 1:
                 high = middle
             else:
                 low = middle + 1

@@ -77,11 +77,16 @@ def record(model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = No
     return recorder.finish()
 
 
-def _let_go(error: BaseException | None) -> None:
-    """Clear the frames of an exception, which hold tensors of the recording."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
+def _let_go(error: BaseException) -> None:
+    """Clear the frames of an exception and of those behind it, which hold tensors of the recording."""
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()  # one that is raised again is behind itself
+    while todo:
+        each = todo.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            todo += [each.__cause__, each.__context__]
 
 
 class Recorder:

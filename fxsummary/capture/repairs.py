@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-import linecache
 import re
-import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from types import FrameType
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
 
 from fxsummary.capture.arguments import CONVENTIONS
 from fxsummary.capture.conventions import Guesses
 from fxsummary.capture.inputs import Inputs
+from fxsummary.capture.scene import Scene, scene_of
 from fxsummary.spec import TensorSpec, map_structure
 
 
-def repaired(guesses: Guesses, inputs: Inputs, error: BaseException) -> Iterator[Inputs]:
-    """Other inputs, if the error tells what is wrong with these; the likeliest first."""
-    message = str(error)
+@dataclass(frozen=True)
+class Refusal:
+    """What forward said, and what its code was doing."""
+
+    message: str
+    scene: Scene
+
+
+def refusal_of(error: BaseException) -> Refusal:
+    """The refusal that an error of an attempt is."""
+    cause = error.__cause__ or error
+    scene = getattr(error, "scene", None)
+    return Refusal(str(cause), scene if isinstance(scene, Scene) else scene_of(cause))
+
+
+def repaired(guesses: Guesses, inputs: Inputs, refusal: Refusal) -> Iterator[Inputs]:
+    """Other inputs, if the refusal tells what is wrong with these; the likeliest first."""
     for pattern, repair in _REPAIRS:
-        found = re.search(pattern, message, re.IGNORECASE | re.DOTALL)
+        found = re.search(pattern, refusal.message, re.IGNORECASE | re.DOTALL)
         if found is not None:
-            yield from repair(guesses, inputs, error, found)
-    for name in _missing(guesses, inputs, error):
+            yield from repair(guesses, inputs, refusal, found)
+    for name in _missing(guesses, inputs, refusal):
         yield from guesses.alternatives(inputs, name)
 
 
-def compare_features(error: BaseException) -> int | None:
+def compare_features(refusal: Refusal) -> int | None:
     """1 if a linear layer got more features than it takes, -1 if fewer, None if that is not what is wrong."""
     for pattern in _FEATURES:
-        found = re.search(pattern, str(error))
+        found = re.search(pattern, refusal.message)
         if found is not None:
             got, wanted = int(found["got"]), int(found["wanted"])
             return (got > wanted) - (got < wanted)
@@ -73,34 +84,22 @@ def _contiguous(spec: TensorSpec, shape: tuple[int, ...]) -> TensorSpec:
 # --- where the error was raised --------------------------------------------------------------------
 
 
-def _missing(guesses: Guesses, inputs: Inputs, error: BaseException) -> Iterator[str]:
+def _missing(guesses: Guesses, inputs: Inputs, refusal: Refusal) -> Iterator[str]:
     """Arguments of forward that were not passed and that an error names, or that are None where it was raised."""
     names = [name for name in guesses.parameters if name not in inputs.arguments]
-    yield from (name for name in names if name in CONVENTIONS and _holds(str(error), name))
-    for frame, text in _user_frames(error) if "NoneType" in str(error) else ():
-        absent = [name for name in names if frame.f_locals.get(name, inputs) is None and _holds(text, name)]
+    yield from (name for name in names if name in CONVENTIONS and _holds(refusal.message, name))
+    for step in refusal.scene.steps if "NoneType" in refusal.message else ():
+        absent = [name for name in names if name in step.absent and _holds(step.text, name)]
         if absent:
             yield from absent
             return
 
 
-def _blamed(inputs: Inputs, error: BaseException) -> Iterator[str]:
+def _blamed(inputs: Inputs, refusal: Refusal) -> Iterator[str]:
     """Arguments that were passed, those first that the lines name where it was raised."""
     names = list(inputs.arguments)
-    lines = [text for _, text in _user_frames(error)]
-    named = [name for text in lines for name in names if _holds(text, name)]
+    named = [name for step in refusal.scene.steps for name in names if _holds(step.text, name)]
     yield from dict.fromkeys([*named, *names])
-
-
-def _user_frames(error: BaseException) -> Iterator[tuple[FrameType, str]]:
-    """Frames of the model's own code with the lines of what they were doing, the innermost first."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    places = traceback.extract_tb(error.__traceback__)
-    for frame, place in reversed(list(zip(frames, places, strict=True))):
-        if not str(frame.f_globals.get("__name__", "")).startswith(("torch.", "fxsummary.")):
-            first = place.lineno or 0
-            last = getattr(place, "end_lineno", None) or first  # from Python 3.11 on
-            yield frame, "".join(linecache.getline(place.filename, line) for line in range(first, last + 1))
 
 
 def _holds(text: str, name: str) -> bool:
@@ -110,7 +109,7 @@ def _holds(text: str, name: str) -> bool:
 # --- what to do about it -----------------------------------------------------------------------------
 
 
-def _with_tokens(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _with_tokens(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     """As many tokens that stand for an image (or sound, ...) as it has features."""
     have, features = int(found["tokens"]), int(found["features"])
     hidden = guesses.settings.first(_HIDDEN, "text")
@@ -164,7 +163,7 @@ def _inserted(ids: torch.Tensor, block: torch.Tensor) -> torch.Tensor:
     return torch.cat([ids[..., :1], block, ids[..., 1:]], -1)
 
 
-def _with_end(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _with_end(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     """One token at the end that says so."""
     ids, token = inputs.arguments.get("input_ids"), guesses.settings.first(("eos_token_id",), "text")
     if isinstance(ids, TensorSpec) and type(token) is int and "input_ids" not in inputs.values:
@@ -173,7 +172,7 @@ def _with_end(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.
         yield replace(inputs, values={**inputs.values, "input_ids": values})
 
 
-def _without_one(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _without_one(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     """One of two arguments less, the main one last."""
     names = [name for name in found.groups() if name in inputs.arguments]
     for name in sorted(names, key=lambda name: name == guesses.main):
@@ -182,11 +181,11 @@ def _without_one(guesses: Guesses, inputs: Inputs, error: BaseException, found: 
             yield replace(inputs, arguments=arguments)
 
 
-def _with_size(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _with_size(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     yield resized(inputs, (int(found["height"]), int(found["width"])))
 
 
-def _larger(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _larger(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     """Images or sound of twice the size."""
 
     def twice(spec: TensorSpec) -> TensorSpec:
@@ -197,7 +196,7 @@ def _larger(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Ma
     yield _map(inputs, twice)
 
 
-def _rounded(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _rounded(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     """Images or sound whose size is a multiple of what is wanted."""
     step = int(found["step"])
 
@@ -214,10 +213,10 @@ def _is_long(spec: TensorSpec) -> bool:
     return _is_float(spec) and spec.shape[-1:] > (4096,)
 
 
-def _with_dimensions(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _with_dimensions(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     """Another shape with as many dimensions as the code wants."""
     wanted = max(int(number) for number in found.groups() if number) + ("too many indices" in found.group())
-    for name in _blamed(inputs, error):
+    for name in _blamed(inputs, refusal):
         if _dimensions(inputs.arguments[name]) == wanted:
             continue
         others = [each for each in guesses.alternatives(inputs, name) if _dimensions(each.arguments[name]) == wanted]
@@ -230,10 +229,10 @@ def _dimensions(value: Any) -> int:
     return len(value.shape) if isinstance(value, TensorSpec) else -1
 
 
-def _with_features(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _with_features(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     """Another shape, or size of the last dimension, that a linear layer takes."""
     got, wanted = int(found["got"]), int(found["wanted"])
-    for name in _blamed(inputs, error):
+    for name in _blamed(inputs, refusal):
         spec = inputs.arguments[name]
         if not isinstance(spec, TensorSpec) or not _is_float(spec) or not spec.shape:
             continue
@@ -253,14 +252,14 @@ _NO_FEATURES = 2
 """So many elements before the features may be something else, such as a place."""
 
 
-def _with_channels(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _with_channels(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     """Other channels, in proportion where space was folded into them."""
     numbers = found.groupdict()
-    pair = (int(numbers["got"]), int(numbers["wanted"])) if numbers else _channels_at(error)
+    pair = (int(numbers["got"]), int(numbers["wanted"])) if numbers else refusal.scene.channels
     if pair is None:
         return
     got, wanted = pair
-    for name in _blamed(inputs, error):
+    for name in _blamed(inputs, refusal):
         spec = inputs.arguments[name]
         if not isinstance(spec, TensorSpec) or not _is_float(spec) or len(spec.shape) < 3:
             continue
@@ -271,21 +270,7 @@ def _with_channels(guesses: Guesses, inputs: Inputs, error: BaseException, found
                 yield replace(inputs, arguments={**inputs.arguments, name: changed})
 
 
-def _channels_at(error: BaseException) -> tuple[int, int] | None:
-    """Channels that the innermost convolution got, and those that it takes."""
-    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        held = list(frame.f_locals.values())
-        layers = [value for value in held if isinstance(value, nn.modules.conv._ConvNd)]
-        items = [item for value in held for item in (value if isinstance(value, tuple) else (value,))]
-        for layer in layers[:1]:
-            for item in items:
-                shape = tuple(item.shape) if isinstance(item, (torch.Tensor, TensorSpec)) else ()
-                if len(shape) == len(layer.kernel_size) + 2 and shape[1] != layer.in_channels:
-                    return shape[1], layer.in_channels
-    return None
-
-
-def _with_bool_masks(guesses: Guesses, inputs: Inputs, error: BaseException, found: re.Match[str]) -> Iterator[Inputs]:
+def _with_bool_masks(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
     arguments = {
         name: replace(value, dtype="bool") if isinstance(value, TensorSpec) and name.endswith("mask") else value
         for name, value in inputs.arguments.items()
@@ -293,7 +278,7 @@ def _with_bool_masks(guesses: Guesses, inputs: Inputs, error: BaseException, fou
     yield replace(inputs, arguments=arguments)
 
 
-_Repair = Callable[[Guesses, Inputs, BaseException, "re.Match[str]"], Iterator[Inputs]]
+_Repair = Callable[[Guesses, Inputs, Refusal, "re.Match[str]"], Iterator[Inputs]]
 
 _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (
