@@ -145,7 +145,7 @@ class _Capturing:
         if inputs is None and any(node.op == "placeholder" for node in result.trace.graph.nodes):
             found = inference.infer(result.model, result.trace)
             if found is None:
-                return self._by_trying(None) or self._without_inputs()
+                return self._by_trying(result.trace) or self._without_inputs()
             inputs, result.propagation = found
             self._note_inferred(inputs)
         else:
@@ -220,7 +220,9 @@ class _Capturing:
         """The recorded graph with the first inputs that forward accepts; None if none are found."""
         if self._way == "symbolic":
             return None
-        found = inference.infer_by_trying(self._result.model, self._recording, partial)
+        found = inference.infer_by_trying(
+            self._result.model, self._recording, partial, lambda recording: not recording.stopped
+        )
         if found is None:
             return None
         inputs, recording = found
