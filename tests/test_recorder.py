@@ -587,7 +587,7 @@ def test_tensors_kept_elsewhere_by_a_forward_that_raises() -> None:
 
 
 def test_an_operation_that_refuses_its_inputs() -> None:
-    with pytest.raises(ForwardError, match="reduction dim|cannot be multiplied"):
+    with pytest.raises(ForwardError, match=r"reduction dim|cannot be multiplied"):
         fxsummary.graph(model_of("lists_of_modules"), torch.ones(2, 9), trace="record")
 
 
