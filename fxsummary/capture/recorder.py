@@ -86,6 +86,8 @@ def _let_go(error: BaseException) -> None:
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             traceback.clear_frames(each.__traceback__)
+            for frame, _ in traceback.walk_tb(each.__traceback__):
+                frame.f_locals  # noqa: B018  # before Python 3.13 a copy of the variables that only now is emptied
             todo += [each.__cause__, each.__context__]
 
 
