@@ -29,7 +29,7 @@ from fxsummary.spec import TensorSpec
 MAX_GUESSES = 60
 """Guesses to make with the same parts of the input."""
 
-OTHER_PARTS = 4
+OTHER_PARTS = 3
 """How much farther a guess is if it passes other parts of the input than the first."""
 
 OTHER_SIZE = 3
