@@ -35,7 +35,7 @@ OTHER_PARTS = 3
 OTHER_SIZE = 3
 """How much farther it is if it has another size, where another shape is one step."""
 
-BEFORE_DUMMIES = 12
+BEFORE_DUMMIES = 30
 """Guesses to make before what the model itself offers, which is made to run and tells little of its use."""
 
 
@@ -265,13 +265,14 @@ _PARTS = ("text", "decoder", "image", "audio", "latent", "series", "video")
 
 
 def _part_sets(arguments: Sequence[_Argument], main: str) -> list[frozenset[str]]:
-    """Which parts of the input to pass: all but the video of a model that takes images, then fewer; the main one."""
+    """Which parts of the input to pass, all first; a model that takes images gets video only if nothing else fits."""
     wanted = {argument.convention.part for argument in arguments}
     needed = {argument.convention.part for argument in arguments if argument.required}
     parts = [part for part in _PARTS if part in wanted]
     counts = range(len(parts), 0, -1)
     sets = [needed.union(chosen) for count in counts for chosen in itertools.combinations(parts, count)]
-    sets.sort(key=lambda chosen: ({"image", "video"} <= chosen, -len(chosen), main not in chosen))
+    has_image = "image" in parts
+    sets.sort(key=lambda chosen: (has_image and "video" in chosen, -len(chosen), main not in chosen))
     return list(dict.fromkeys(map(frozenset, sets))) or [frozenset()]
 
 
