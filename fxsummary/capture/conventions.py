@@ -98,16 +98,20 @@ class Guesses:
                 yield replace(inputs, arguments=arguments, values={**values, **one.values})
 
     def _in_order(self) -> Iterator[Inputs]:
+        """All guesses, the nearest to the first of them first."""
         arguments = self._arguments()
-        guesses = [
-            (cost + OTHER_PARTS * index, index, count, inputs)
+        streams = [
+            self._with_parts(arguments, parts, index)
             for index, parts in enumerate(_part_sets(arguments, self._main_part()))
-            for count, (cost, inputs) in enumerate(
-                itertools.islice(self._maker.guesses(_chosen(arguments, parts)), MAX_GUESSES)
-            )
         ]
-        for _, _, _, inputs in sorted(guesses, key=lambda guess: guess[:3]):
+        for _, _, inputs in heapq.merge(*streams, key=lambda guess: guess[:2]):
             yield inputs
+
+    def _with_parts(
+        self, arguments: Sequence[_Argument], parts: frozenset[str], index: int
+    ) -> Iterator[tuple[int, int, Inputs]]:
+        for cost, inputs in itertools.islice(self._maker.guesses(_chosen(arguments, parts)), MAX_GUESSES):
+            yield cost + OTHER_PARTS * index, index, inputs
 
     def _arguments(self) -> list[_Argument]:
         """Those that forward requires, and those that are passed by convention."""

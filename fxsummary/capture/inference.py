@@ -8,6 +8,7 @@ meta until every operation accepts it, the usual sizes first.
 from __future__ import annotations
 
 import itertools
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
@@ -33,6 +34,9 @@ MAX_TRIES = 40
 
 MAX_REPAIRS = 5
 """How often in a row an error may tell what to change."""
+
+MAX_SAME = 3
+"""How often the same arguments may be refused for reasons that were given before."""
 
 TRIES_FOR_MORE = 8
 """Further tries where one was accepted that is not all there is to have."""
@@ -79,17 +83,25 @@ class _Trying(Generic[T]):
         self._tried: set[str] = set()
         self._tries = MAX_TRIES
         self._has_bisected = False
+        self._reasons: defaultdict[frozenset[str], Counter[str]] = defaultdict(Counter)
         self._fallback: tuple[Inputs, T] | None = None
 
     def run(self) -> tuple[Inputs, T] | None:
         """Try the candidates in turn."""
         for candidate in self._guesses.candidates():
+            if self._is_stuck(candidate):
+                continue
             found = self._with_repairs(candidate, MAX_REPAIRS)
             if found is not None:
                 return found
             if self._tries <= 0:
                 break
         return self._fallback
+
+    def _is_stuck(self, candidate: Inputs) -> bool:
+        """Whether other shapes of the same arguments were refused for the same reason again and again."""
+        reasons = self._reasons[frozenset(candidate.arguments)]
+        return sum(reasons.values()) - len(reasons) >= MAX_SAME
 
     def _with_repairs(self, inputs: Inputs, depth: int) -> tuple[Inputs, T] | None:
         if repr(inputs) in self._tried or self._tries <= 0:
@@ -110,7 +122,9 @@ class _Trying(Generic[T]):
         try:
             found = inputs, self._attempt(inputs)
         except (ForwardError, InputError) as error:
-            return None, repairs.refusal_of(error)
+            refusal = repairs.refusal_of(error)
+            self._reasons[frozenset(inputs.arguments)][refusal.message] += 1
+            return None, refusal
         if self._is_whole(found[1]):
             return found, None
         if self._fallback is None:

@@ -81,6 +81,10 @@ def _contiguous(spec: TensorSpec, shape: tuple[int, ...]) -> TensorSpec:
     return replace(spec, shape=shape, stride=stride)
 
 
+MAX_TOKENS = 100_000
+"""A text is not made longer than this."""
+
+
 # --- where the error was raised --------------------------------------------------------------------
 
 
@@ -121,7 +125,7 @@ def _with_tokens(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.M
     ids = inputs.arguments.get("input_ids")
     if isinstance(ids, TensorSpec) and token is not None:
         for count in counts:
-            if count > have:
+            if have < count < MAX_TOKENS:
                 yield _with_more_tokens(guesses, inputs, ids, count - have, token, kind)
 
 

@@ -1,0 +1,588 @@
+"""Inputs that are found by the names of arguments, by settings, and by what errors say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fxsummary.capture import conventions, inference, symbolic
+from fxsummary.capture.arguments import CONVENTIONS, convention_for
+from fxsummary.capture.inputs import Inputs, describe, forward_signature
+from fxsummary.capture.scene import scene_of
+from fxsummary.capture.sizes import DERIVED, WORDS, Settings, Sizes
+from fxsummary.errors import ForwardError
+from fxsummary.spec import TensorSpec, map_structure
+
+
+class Config(SimpleNamespace):
+    """A config, as libraries make them."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return vars(self)
+
+
+def really(model: nn.Module) -> Callable[[Inputs], Any]:
+    """An attempt that runs forward on the CPU, on zeros, ones for masks, and given values."""
+
+    def attempt(inputs: Inputs) -> Any:
+        arguments = {}
+        for name, value in inputs.arguments.items():
+            make = torch.ones if "mask" in name else torch.zeros
+            arguments[name] = inputs.values.get(name)
+            if arguments[name] is None:
+                arguments[name] = map_structure(
+                    lambda v, make=make: (
+                        make(v.shape, dtype=getattr(torch, v.dtype)) if isinstance(v, TensorSpec) else v
+                    ),
+                    value,
+                )
+        try:
+            args, kwargs = inputs.split(forward_signature(model), arguments)
+            return model(*args, **kwargs)
+        except Exception as error:
+            raise ForwardError(str(error)) from error
+
+    return attempt
+
+
+def partial_of(model: nn.Module) -> symbolic.Trace | None:
+    try:
+        return symbolic.trace(model, None)
+    except symbolic.TraceStoppedError as stopped:
+        return stopped.partial
+
+
+def found(model: nn.Module) -> str:
+    """What is inferred, in short."""
+    result = inference.infer_by_trying(model, really(model), partial_of(model))
+    return describe(result[0]) if result is not None else "nothing"
+
+
+def first(model: nn.Module) -> str:
+    return describe(next(conventions.candidates(model, partial_of(model))))
+
+
+def branch(x: Tensor) -> Tensor:
+    """What symbolic tracing cannot follow."""
+    return x if bool((x == x).all()) else -x
+
+
+# --- models ------------------------------------------------------------------------------------------
+
+
+class Text(nn.Module):
+    def __init__(self, positions: int = 512) -> None:
+        super().__init__()
+        self.config = Config(max_position_embeddings=positions)
+        self.embedding = nn.Embedding(10, 4)
+
+    def forward(
+        self, input_ids: Tensor | None = None, attention_mask: Tensor | None = None, labels: Any = None
+    ) -> Tensor:
+        assert input_ids is not None
+        return branch(self.embedding(input_ids))
+
+
+class EncoderDecoder(Text):
+    def forward(self, input_ids: Any = None, decoder_input_ids: Any = None) -> Tensor:  # type: ignore[override]
+        return branch(self.embedding(input_ids) + self.embedding(decoder_input_ids))
+
+
+class Vision(nn.Module):
+    def __init__(self, size: Any = 48, channels: int = 5) -> None:
+        super().__init__()
+        self.config = Config(vision_config=Config(image_size=size, num_channels=channels), image_size=7)
+        self.conv = nn.Conv2d(channels, 4, 8, 8)
+
+    def forward(self, pixel_values: Tensor | None = None) -> Tensor:
+        assert pixel_values is not None
+        return branch(self.conv(pixel_values))
+
+
+class Video(Vision):
+    def __init__(self) -> None:
+        super().__init__(16, 3)
+        self.config.num_frames = 6
+
+    def forward(self, pixel_values: Tensor | None = None) -> Tensor:
+        assert pixel_values is not None
+        batch, frames, *_ = pixel_values.shape
+        return branch(self.conv(pixel_values.flatten(0, 1)).unflatten(0, (batch, frames)))
+
+
+class Speech(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(num_mel_bins=20, max_source_positions=30)
+        self.conv = nn.Conv1d(20, 8, 3, padding=1, stride=2)
+        self.positions = nn.Parameter(torch.zeros(8, 30))
+
+    def forward(self, input_features: Tensor | None = None) -> Tensor:
+        assert input_features is not None
+        return branch(self.conv(input_features) + self.positions)
+
+
+class Multimodal(nn.Module):
+    """An image stands where a certain token does; there must be as many of those as it has patches."""
+
+    def __init__(self, counts_elements: bool = False) -> None:
+        super().__init__()
+        self.config = Config(
+            image_token_id=9, text_config=Config(hidden_size=4), vision_config=Config(image_size=16, patch_size=4)
+        )
+        self.embedding = nn.Embedding(10, 4)
+        self.conv = nn.Conv2d(3, 4, 4, 4)
+        self.counts_elements = counts_elements
+
+    def forward(self, input_ids: Any = None, pixel_values: Any = None, mm_token_type_ids: Any = None) -> Tensor:
+        hidden = self.embedding(input_ids)
+        if pixel_values is not None:
+            image = self.conv(pixel_values).flatten(2).transpose(1, 2)
+            tokens = input_ids == 9
+            features = image.numel() if self.counts_elements else image.shape[1]
+            if int(tokens.sum()) != image.shape[1]:
+                raise ValueError(
+                    f"Image features and image tokens do not match, tokens: {int(tokens.sum())}, features: {features}"
+                )
+            assert int(mm_token_type_ids.sum()) == image.shape[1]
+            hidden = hidden.masked_scatter(tokens[..., None], image)
+        return hidden
+
+
+class Patches(nn.Module):
+    """Patches in a row, with the grid that they come from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(image_size=32, patch_size=8, num_channels=3, temporal_patch_size=2, spatial_merge_size=2)
+        self.fc = nn.Linear(3 * 2 * 8 * 8, 4)
+
+    def forward(self, pixel_values: Tensor, image_grid_thw: Tensor) -> Tensor:
+        assert image_grid_thw.prod(-1).sum() == pixel_values.shape[0]
+        return self.fc(pixel_values)
+
+
+class Denoiser(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = {"in_channels": 4, "sample_size": 16, "cross_attention_dim": 6}
+        self.conv = nn.Conv2d(4, 4, 1)
+        self.time = nn.Linear(1, 4)
+        self.context = nn.Linear(6, 4)
+
+    def forward(self, sample: Tensor, timestep: Any, encoder_hidden_states: Tensor, class_labels: Any = None) -> Tensor:
+        emb = self.time(timestep[:, None].float()) + self.context(encoder_hidden_states).mean(1)
+        return branch(self.conv(sample) + emb[..., None, None])
+
+
+class Fields(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = nn.Conv2d(3, 4, 3)
+        self.words = nn.Embedding(10, 4)
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        image, words = self.image(batch["image"]), self.words(batch["words"])
+        return branch(image.mean((2, 3)) + words.mean(1))
+
+
+class Packed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 4)
+        self.rnn = nn.LSTM(4, 4, batch_first=True)
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        packed = nn.utils.rnn.pack_padded_sequence(self.embedding(tokens), lengths, batch_first=True)
+        return self.rnn(packed)[0].data
+
+
+class Detector(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, images: list[Tensor], targets: Any = None) -> list[Tensor]:
+        assert isinstance(images, list)
+        return [self.conv(image) for image in images]
+
+
+@dataclass
+class Case:
+    """A model and the inputs that are to be found for it."""
+
+    model: Callable[[], nn.Module]
+    inputs: str
+    first: str = field(default="")
+
+
+CASES = {
+    "text": Case(Text, "input_ids 1×128", "input_ids 1×128"),
+    "short text": Case(lambda: Text(40), "input_ids 1×40", "input_ids 1×40"),
+    "encoder and decoder": Case(EncoderDecoder, "input_ids 1×128, decoder_input_ids 1×128"),
+    "vision": Case(Vision, "pixel_values 1×5×48×48", "pixel_values 1×5×48×48"),
+    "oblong": Case(lambda: Vision((32, 64)), "pixel_values 1×5×32×64"),
+    "size in a dict": Case(lambda: Vision({"height": 40, "width": 24}), "pixel_values 1×5×40×24"),
+    "video": Case(Video, "pixel_values 1×6×3×16×16", "pixel_values 1×6×3×16×16"),
+    "speech": Case(Speech, "input_features 1×20×60"),
+    "image among text": Case(
+        Multimodal, "input_ids 1×144, pixel_values 1×3×16×16, mm_token_type_ids 1×144", "input_ids 1×128, "
+    ),
+    "elements counted": Case(
+        lambda: Multimodal(True), "input_ids 1×144, pixel_values 1×3×16×16, mm_token_type_ids 1×144"
+    ),
+    "patches": Case(Patches, "pixel_values 16×384, image_grid_thw 1×3", "pixel_values 16×384, image_grid_thw 1×3"),
+    "denoiser": Case(Denoiser, "sample 1×4×16×16, timestep 1, encoder_hidden_states 1×128×6"),
+    "fields of a dict": Case(Fields, "batch_image 1×3×224×224, batch_words 1×128"),
+    "packed": Case(Packed, "tokens 1×128, lengths 1"),
+    "list of images": Case(Detector, "images_0 3×224×224"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_inputs_are_found(name: str) -> None:
+    case = CASES[name]
+    assert found(case.model()) == case.inputs
+    assert first(case.model()).startswith(case.first)
+
+
+# --- what errors tell --------------------------------------------------------------------------------
+
+
+class FixedSize(nn.Module):
+    """One size of image fits, and no setting names it."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 3)
+        self.fc = nn.Linear(2 * 75 * 75, 4)
+        self.message = message
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.message and x.shape[-1] != 77:
+            raise ValueError(self.message.format(x.shape[-2], x.shape[-1]))
+        return self.fc(branch(self.conv(x)).flatten(1))
+
+
+class Folded(nn.Module):
+    """Space is folded into channels before the first convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(48, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(branch(nn.functional.pixel_unshuffle(x, 4)))
+
+
+class Asks(nn.Module):
+    """An argument with a default that is needed all the same."""
+
+    def __init__(self, says_so: bool) -> None:
+        super().__init__()
+        self.config = Config(image_size=32, num_channels=3)
+        self.says_so = says_so
+
+    def forward(self, pixel_values: Tensor, image_sizes: Tensor | None = None) -> Any:
+        if self.says_so and image_sizes is None:
+            raise ValueError("You have to specify `image_sizes`")
+        return [
+            size + pixel_values.mean()
+            for size in image_sizes  # type: ignore[union-attr]
+        ]
+
+
+class Excludes(nn.Module):
+    main_input_name = "input_features"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(num_mel_bins=8)
+
+    def forward(self, input_ids: Any = None, input_features: Any = None) -> Tensor:
+        if input_ids is not None and input_features is not None:
+            raise ValueError("You cannot specify both input_ids and input_features at the same time")
+        return input_ids if input_features is None else input_features
+
+
+class Layout(nn.Module):
+    """Its code tells how many dimensions it wants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(in_channels=3)
+
+    def forward(self, sample: Tensor) -> Tensor:
+        batch, channels, frames, height, width = sample.shape
+        return sample.view(batch, channels, frames * height * width)
+
+
+class Wide(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(hidden_size=4, joint_attention_dim=6)
+        self.fc = nn.Linear(12, 4)
+
+    def forward(self, encoder_hidden_states: Tensor) -> Tensor:
+        return self.fc(branch(encoder_hidden_states))
+
+
+class Ends(Text):
+    def __init__(self) -> None:
+        super().__init__()
+        self.config.eos_token_id = 3
+
+    def forward(self, input_ids: Any = None) -> Tensor:  # type: ignore[override]
+        if not (input_ids == 3).any(1).all():
+            raise ValueError("Each example must contain at least one <eos> token.")
+        return self.embedding(input_ids)
+
+
+class Rounded(nn.Module):
+    def forward(self, input_values: Tensor) -> Tensor:
+        if input_values.shape[-1] % 1920:
+            raise ValueError("the length of input_values is not a multiple of 1920")
+        return input_values
+
+
+REPAIRED = {
+    "features of one size of image": (FixedSize, "x 1×3×77×77"),
+    "size that is named": (lambda: FixedSize("Input image size ({}*{}) doesn't match model (77*77)."), "x 1×3×77×77"),
+    "folded space": (Folded, "x 1×3×224×224"),
+    "argument that an error names": (lambda: Asks(True), "pixel_values 1×3×32×32, image_sizes 1×2"),
+    "argument that is None": (lambda: Asks(False), "pixel_values 1×3×32×32, image_sizes 1×2"),
+    "arguments that exclude each other": (Excludes, "input_features 1×8×1000"),
+    "dimensions": (Layout, "sample 1×3×9×64×64"),
+    "features": (Wide, "encoder_hidden_states 1×128×12"),
+    "end of text": (Ends, "input_ids 1×128"),
+    "multiple": (Rounded, "input_values 1×17280"),
+}
+
+
+@pytest.mark.parametrize("name", REPAIRED)
+def test_errors_lead_to_inputs(name: str) -> None:
+    factory, expected = REPAIRED[name]
+    assert found(factory()) == expected
+
+
+def test_errors_of_meta_kernels_lead_to_inputs_too() -> None:
+    """They name no numbers; the convolution is found in the frames."""
+    conv = nn.Conv2d(48, 4, 1, device="meta")
+    with pytest.raises(RuntimeError) as raised:
+        conv(torch.empty(1, 768, 56, 56, device="meta"))
+    assert scene_of(raised.value).channels == (768, 48)
+
+
+def test_a_scene_holds_text_and_no_tensors() -> None:
+    def fails(pixel_values: Any, image_sizes: Any = None) -> None:
+        for _ in image_sizes:
+            pass
+
+    with pytest.raises(TypeError) as raised:
+        fails(torch.zeros(2))
+    step = scene_of(raised.value).steps[0]
+    assert "for _ in image_sizes" in step.text
+    assert step.absent == {"image_sizes"}
+
+
+# --- the order of candidates -------------------------------------------------------------------------
+
+
+class Hub(Text):
+    """It offers inputs of its own, as models of Hugging Face do."""
+
+    @property
+    def dummy_inputs(self) -> dict[str, Tensor]:
+        return {"input_ids": torch.ones(3, 5, dtype=torch.int64), "unknown": torch.ones(1)}
+
+
+class OnlyDummies(nn.Module):
+    @property
+    def dummy_inputs(self) -> dict[str, Tensor]:
+        return {"strange": torch.full((3, 5), 2)}
+
+    def forward(self, strange: Tensor | None = None) -> Tensor:
+        assert strange is not None and (strange == 2).all()
+        return strange
+
+
+class Example(nn.Module):
+    """It says what it wants, as modules of Lightning do."""
+
+    def __init__(self, example: Any) -> None:
+        super().__init__()
+        self.example_input_array = example
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(branch(x))
+
+
+def test_conventions_come_before_dummies_which_are_made_only_to_run() -> None:
+    tried = [describe(inputs) for inputs in conventions.candidates(Hub())]
+    assert tried[0] == "input_ids 1×128"
+    assert "input_ids 3×5" in tried
+    (dummy,) = [inputs for inputs in conventions.candidates(Hub()) if inputs.arguments["input_ids"].shape == (3, 5)]
+    assert dummy.inferred
+    assert (dummy.values["input_ids"] == 1).all()
+
+
+def test_dummies_are_used_where_names_tell_nothing() -> None:
+    assert found(OnlyDummies()) == "strange 3×5"
+
+
+@pytest.mark.parametrize("example", [torch.zeros(2, 8), (torch.zeros(2, 8),), {"x": torch.zeros(2, 8)}])
+def test_the_example_of_the_author_comes_first(example: Any) -> None:
+    assert first(Example(example)) == "x 2×8"
+    assert found(Example(example)) == "x 2×8"
+
+
+def test_text_alone_and_an_image_alone_are_offered() -> None:
+    tried = {frozenset(inputs.arguments) for inputs in conventions.candidates(Multimodal())}
+    assert {frozenset({"input_ids", "pixel_values"}), frozenset({"input_ids"}), frozenset({"pixel_values"})} <= tried
+
+
+def test_no_candidate_comes_twice() -> None:
+    tried = [repr(inputs) for inputs in conventions.candidates(Multimodal())]
+    assert len(tried) == len(set(tried)) > 10
+
+
+def test_candidates_are_on_the_device_and_in_the_dtype_of_the_model() -> None:
+    inputs = next(conventions.candidates(Denoiser().to("meta", torch.bfloat16)))
+    assert inputs.arguments["sample"].device == "meta"
+    assert inputs.arguments["sample"].dtype == "bfloat16"
+    assert all(type(spec) is TensorSpec for spec in inputs.arguments.values())
+
+
+def test_nothing_is_made_up_for_forwards_without_arguments() -> None:
+    class Constant(nn.Module):
+        def forward(self, *args: Any, **kwargs: Any) -> int:
+            return 1
+
+    assert list(conventions.candidates(Constant())) == []
+    assert found(Constant()) == "nothing"
+
+
+def test_a_property_that_raises_is_passed_over() -> None:
+    class Broken(Text):
+        @property
+        def dummy_inputs(self) -> Any:
+            raise KeyError("no")
+
+    assert first(Broken()) == "input_ids 1×128"
+
+
+# --- the driver --------------------------------------------------------------------------------------
+
+
+def refuse(messages: Iterator[str], tried: list[Inputs]) -> Callable[[Inputs], Any]:
+    def attempt(inputs: Inputs) -> Any:
+        tried.append(inputs)
+        raise ForwardError(next(messages))
+
+    return attempt
+
+
+def test_tries_are_limited() -> None:
+    tried: list[Inputs] = []
+    numbers = (f"reason {number}" for number in range(1000))
+    assert inference.infer_by_trying(Vision(), refuse(numbers, tried)) is None
+    assert len(tried) == inference.MAX_TRIES
+
+
+def test_what_is_refused_for_the_same_reason_is_given_up() -> None:
+    tried: list[Inputs] = []
+    same = ("no" for _ in range(1000))
+    assert inference.infer_by_trying(Vision(), refuse(same, tried)) is None
+    assert len(tried) == inference.MAX_SAME + 1
+
+
+def test_other_errors_are_not_hidden() -> None:
+    def attempt(inputs: Inputs) -> Any:
+        raise ZeroDivisionError("a defect of ours")
+
+    with pytest.raises(ZeroDivisionError):
+        inference.infer_by_trying(Vision(), attempt)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [((1, 16), ("input_ids 1×16", "whole")), ((0, 0), ("input_ids 1×128", "part"))]
+)
+def test_what_is_whole_is_preferred_and_a_part_is_better_than_nothing(wanted: Any, expected: Any) -> None:
+    def attempt(inputs: Inputs) -> str:
+        return "whole" if inputs.arguments["input_ids"].shape == wanted else "part"
+
+    result = inference.infer_by_trying(Text(), attempt, None, lambda made: made == "whole")
+    assert result is not None
+    assert (describe(result[0]), result[1]) == expected
+
+
+def test_the_model_is_left_alone() -> None:
+    model = Multimodal()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    attributes = dict(vars(model))
+    list(conventions.candidates(model))
+    assert vars(model) == attributes
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+# --- names and sizes ---------------------------------------------------------------------------------
+
+
+def test_every_word_of_a_shape_is_known() -> None:
+    named = [*CONVENTIONS.values(), *[convention_for(f"some_{ending}") for ending in ("ids", "mask", "tokens")]]
+    shapes = [
+        shape
+        for convention in named
+        if convention is not None
+        for shape in (*convention.shapes, *[shape for _, beside in convention.beside for shape in beside])
+    ]
+    assert shapes
+    words = {word for shape in shapes for word in shape.strip("[]").split() if not word.isdigit()}
+    assert words <= {*WORDS, *DERIVED}
+
+
+def test_settings_are_looked_up_in_the_config_of_the_part_first() -> None:
+    model = nn.Module()
+    model.config = Config(  # type: ignore[assignment]
+        hidden_size=1, text_config=Config(hidden_size=2), vision_config=Config(hidden_size=3), audio_config={"width": 9}
+    )
+    settings = Settings(model)
+    assert [settings.first(("hidden_size",), part) for part in ("", "text", "image")] == [1, 2, 3]
+    assert settings.first(("nothing",), default=5) == 5
+
+
+def test_sizes_that_follow_from_others() -> None:
+    sizes = Sizes(Settings(Patches()))
+    assert sizes.shape("patches patch_features") == (16, 384)
+    assert sizes.shape("1 channels image") == (1, 3, 32, 32)
+    assert sizes.is_known("1 patches") and not sizes.is_known("1 context")
+
+
+def test_endings_tell_where_the_whole_name_does_not() -> None:
+    convention = convention_for("entity_ids_of_mine")
+    assert convention is None
+    convention = convention_for("my_token_ids")
+    assert convention is not None and convention.kind == "int"
+    assert convention_for("x") is None
+
+
+def test_a_dict_is_told_by_how_it_is_read() -> None:
+    guesses = conventions.Guesses(Fields(), partial_of(Fields()))
+    inputs = next(guesses.candidates())
+    assert set(inputs.arguments["batch"]) == {"image", "words"}
+    assert inputs.arguments["batch"]["words"].dtype == "int64"
+
+
+def test_alternatives_replace_one_argument() -> None:
+    guesses = conventions.Guesses(Multimodal())
+    inputs = next(guesses.candidates())
+    others = list(guesses.alternatives(inputs, "pixel_values"))
+    assert len({other.arguments["pixel_values"].shape for other in others}) > 2
+    assert all(replace(other, arguments=inputs.arguments) == inputs for other in others)
