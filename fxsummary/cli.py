@@ -10,6 +10,7 @@ import argparse
 import ast
 import importlib
 import importlib.util
+import inspect
 import os
 import shutil
 import sys
@@ -29,8 +30,9 @@ DONE, FAILED = 0, 2
 _EPILOG = """\
 MODEL is package.module:factory or path/file.py:factory; the factory is a class
 or function that makes the model (with --arg name=value for its arguments), or a
-module. It is built on the meta device where that works, so that no weights are
-allocated, and put into eval mode. Or MODEL is an exported program, a file.pt2
+module. A factory that takes a config gets what --config makes. It is built on
+the meta device where that works, so that no weights are allocated, and put into
+eval mode. Or MODEL is an exported program, a file.pt2
 written by torch.export.save, which brings its inputs with it; it is read by
 torch.export.load, which unpickles: only open files that you trust.
 
@@ -38,6 +40,7 @@ examples:
   fxsummary show timm:create_model --arg model_name=resnet50
   fxsummary render models.py:CNN -o cnn.svg
   fxsummary show models.py:Bert --input input_ids=1x128:int64 --depth 3
+  fxsummary show transformers:BertModel --config transformers:BertConfig
   fxsummary show model.pt2
 
 exit codes: 0 done, 2 could not be done (stderr says why)
@@ -105,6 +108,10 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of the factory, a Python literal"
     )
+    parser.add_argument("--config", metavar="CONFIG", help="package.module:Config, the factory's first argument")
+    parser.add_argument(
+        "--config-arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of CONFIG, as with --arg"
+    )
     parser.add_argument("--depth", type=_depth, help="levels of modules to show (default: all that fit)")
     parser.add_argument("--train", action="store_true", help="leave the model in train mode")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -148,23 +155,27 @@ def _graph(options: argparse.Namespace) -> ModelGraph:
     if options.model.endswith(".pt2"):
         return _graph_of_file(options)
     arguments = dict(_argument(text) for text in options.arg)
+    config_arguments = dict(_argument(text, "--config-arg") for text in options.config_arg)
+    if config_arguments and options.config is None:
+        raise InputError("--config-arg goes with --config, which is not given.")
     inputs = [_input(text) for text in options.input]
     progress = (lambda text: None) if options.quiet else _say
     progress(f"building {options.model}")
-    model = build(options.model, arguments, progress)
+    positional = () if options.config is None else (build_config(options.config, config_arguments),)
+    model = build(options.model, arguments, progress, positional)
     if not options.train:
         model.eval()
     progress("analysing")
     from fxsummary.api import graph
 
-    positional = [tensor for name, tensor in inputs if name is None]
+    unnamed = [tensor for name, tensor in inputs if name is None]
     named = {name: tensor for name, tensor in inputs if name is not None}
-    return graph(model, *positional, kwargs=named or None)
+    return graph(model, *unnamed, kwargs=named or None)
 
 
 def _graph_of_file(options: argparse.Namespace) -> ModelGraph:
-    for name, given in (("--arg", options.arg), ("--input", options.input), ("--train", options.train)):
-        if given:
+    for name in ("--arg", "--config", "--config-arg", "--input", "--train"):
+        if getattr(options, name.strip("-").replace("-", "_")):
             raise InputError(f"{name} does not go with {options.model!r}: an exported program is as it was exported.")
     if not options.quiet:
         _say(f"reading {options.model}")
@@ -173,8 +184,34 @@ def _graph_of_file(options: argparse.Namespace) -> ModelGraph:
     return graph(options.model)
 
 
-def build(model: str, arguments: dict[str, Any], progress: Any = lambda text: None) -> nn.Module:
+def build_config(config: str, arguments: dict[str, Any]) -> Any:
+    """Import CONFIG and make it.
+
+    Raises:
+        ModelImportError: it cannot be imported, or it raises.
+    """
+    factory = _load(config, "CONFIG")
+    if not callable(factory):
+        if arguments:
+            raise ModelImportError(f"{config} is a {type(factory).__name__}, which takes no --config-arg.")
+        return factory
+    try:
+        return factory(**arguments)
+    except Exception as error:  # the user's code
+        raise ModelImportError(
+            f"{config} raised {type(error).__name__}: {error}. Pass what it needs with --config-arg name=value."
+        ) from error
+
+
+def build(
+    model: str, arguments: dict[str, Any], progress: Any = lambda text: None, positional: Sequence[Any] = ()
+) -> nn.Module:
     """Import MODEL and make it, on the meta device where that works.
+
+    Args:
+        arguments: arguments of the factory by name.
+        progress: told what happens.
+        positional: arguments that come before those by name, such as a config.
 
     Raises:
         ModelImportError: it cannot be imported, or the factory raises.
@@ -187,13 +224,15 @@ def build(model: str, arguments: dict[str, Any], progress: Any = lambda text: No
         return factory
     if not callable(factory):
         raise ModelImportError(f"{model} is a {type(factory).__name__}; it must make or be a torch.nn.Module.")
+    if not positional and _lacks_config(factory, arguments):
+        raise ModelImportError(f"{model} is made from a config: pass --config {_config_of(factory, model)}.")
     try:
         try:
             with torch.device("meta"):
-                made = factory(**arguments)
+                made = factory(*positional, **arguments)
         except Exception as error:  # any factory may need real tensors
             progress(f"not on the meta device ({type(error).__name__}); building with weights")
-            made = factory(**arguments)
+            made = factory(*positional, **arguments)
     except Exception as error:  # the user's code
         raise ModelImportError(
             f"{model} raised {type(error).__name__}: {error}. Pass what it needs with --arg name=value."
@@ -203,21 +242,44 @@ def build(model: str, arguments: dict[str, Any], progress: Any = lambda text: No
     return made
 
 
-def _load(model: str) -> Any:
+def _lacks_config(factory: Any, arguments: dict[str, Any]) -> bool:
+    """Whether a factory requires an argument named config that is not given."""
+    try:
+        parameter = inspect.signature(factory).parameters.get("config")
+    except (TypeError, ValueError):  # it has no signature
+        return False
+    return parameter is not None and parameter.default is parameter.empty and "config" not in arguments
+
+
+def _config_of(factory: Any, model: str) -> str:
+    """Where the config of a model class is, by its attribute ``config_class``."""
+    kind = getattr(factory, "config_class", None)
+    if not isinstance(kind, type):
+        return "package:ConfigClass"
+    place = model.rpartition(":")[0]
+    is_beside = getattr(sys.modules.get(place), kind.__name__, None) is kind
+    return f"{place if is_beside else kind.__module__}:{kind.__qualname__}"
+
+
+def _load(model: str, what: str = "MODEL") -> Any:
     place, separator, name = model.rpartition(":")
     if not separator or not place or not name:
-        raise ModelImportError(
-            f"MODEL {model!r} is not package.module:factory or path/file.py:factory, nor a .pt2 file."
-        )
+        or_file = ", nor a .pt2 file" if what == "MODEL" else ""
+        raise ModelImportError(f"{what} {model!r} is not package.module:factory or path/file.py:factory{or_file}.")
     try:
         value: Any = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
     except Exception as error:  # importing runs the user's code
         raise ModelImportError(f"cannot import {place!r}: {type(error).__name__}: {error}") from error
     for part in name.split("."):
-        if not hasattr(value, part):
+        try:
+            value = getattr(value, part)
+        except AttributeError as error:
             known = [each for each in vars(value) if not each.startswith("_")] if hasattr(value, "__dict__") else []
-            raise ModelImportError(f"{place!r} has no {name!r}; it has {', '.join(known[:20]) or 'nothing public'}.")
-        value = getattr(value, part)
+            raise ModelImportError(
+                f"{place!r} has no {name!r}; it has {', '.join(known[:20]) or 'nothing public'}."
+            ) from error
+        except Exception as error:  # some modules import their parts when asked for them
+            raise ModelImportError(f"cannot import {model!r}: {type(error).__name__}: {error}") from error
     return value
 
 
@@ -241,10 +303,10 @@ def _load_file(path: Path) -> Any:
     return module
 
 
-def _argument(text: str) -> tuple[str, Any]:
+def _argument(text: str, option: str = "--arg") -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator or not name.isidentifier():
-        raise InputError(f"--arg {text!r} is not name=value.")
+        raise InputError(f"{option} {text!r} is not name=value.")
     try:
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError):

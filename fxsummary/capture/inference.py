@@ -123,7 +123,8 @@ class _Trying(Generic[T]):
             found = inputs, self._attempt(inputs)
         except (ForwardError, InputError) as error:
             refusal = repairs.refusal_of(error)
-            self._reasons[frozenset(inputs.arguments)][refusal.message] += 1
+            if refusal.message:
+                self._reasons[frozenset(inputs.arguments)][refusal.message] += 1
             return None, refusal
         if self._is_whole(found[1]):
             return found, None
