@@ -312,3 +312,86 @@ def test_ascii_terminals_get_what_they_can_show() -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stderr
     assert "20,778" in result.stdout
+
+
+CONFIGURED = """
+from torch import nn
+
+class Settings:
+    def __init__(self, width=4, *, layers=1, kind="plain"):
+        if width < 1:
+            raise ValueError("no width")
+        self.width, self.layers, self.kind = width, layers, kind
+
+class Configured(nn.Module):
+    config_class = Settings
+
+    def __init__(self, config, bias=True):
+        super().__init__()
+        assert config.kind != "other", config.kind
+        width = config.width
+        self.layers = nn.Sequential(*[nn.Linear(width, width, bias=bias) for _ in range(config.layers)])
+
+    def forward(self, x):
+        return self.layers(x)
+
+def make(config):
+    return Configured(config)
+
+ready = Settings(2, layers=2)
+"""
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> str:
+    path = tmp_path / "zoo_models_of_configs.py"
+    path.write_text(CONFIGURED)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters"),
+    [
+        (["--config", "Settings"], 20),
+        (["--config", "Settings", "--config-arg", "width=3", "--config-arg", "layers=2"], 24),
+        (["--config", "Settings", "--config-arg", "kind=plain", "--arg", "bias=False"], 16),
+        (["--config", "ready"], 12),
+    ],
+)
+def test_config(capsys: pytest.CaptureFixture[str], configured: str, options: list[str], parameters: int) -> None:
+    options[1] = f"{configured}:{options[1]}"
+    code, out, _ = run(capsys, "show", f"{configured}:Configured", *options)
+    assert code == 0
+    assert f"Parameters {parameters}:" in out
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        ("Configured", [], "Configured is made from a config: pass --config {path}:Settings"),
+        ("make", [], "make is made from a config: pass --config package:ConfigClass"),
+        ("Configured", ["--config-arg", "width=3"], "--config-arg goes with --config"),
+        ("Configured", ["--config", "{path}:Settings", "--config-arg", "width"], "--config-arg 'width' is not name="),
+        ("Configured", ["--config", "{path}:Settings", "--config-arg", "width=0"], "no width. Pass what it needs with"),
+        ("Configured", ["--config", "{path}:ready", "--config-arg", "width=3"], "which takes no --config-arg"),
+        ("Configured", ["--config", "Settings"], "CONFIG 'Settings' is not package.module:factory"),
+        ("Configured", ["--config", "{path}:Setting"], "has no 'Setting'"),
+        ("Configured", ["--config", "{path}:Settings", "--config-arg", "kind=other"], "raised AssertionError"),
+    ],
+)
+def test_config_that_is_missing_or_wrong(
+    capsys: pytest.CaptureFixture[str], configured: str, model: str, options: list[str], said: str
+) -> None:
+    code, out, err = run(
+        capsys, "show", f"{configured}:{model}", *[option.format(path=configured) for option in options]
+    )
+    assert (code, out) == (2, "")
+    assert said.format(path=configured) in err
+
+
+def test_part_of_a_module_that_fails_to_import(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "zoo_models_lazy.py"
+    path.write_text("def __getattr__(name):\n    raise ModuleNotFoundError(f'{name} wants more')\n")
+    code, _, err = run(capsys, "show", f"{path}:Model")
+    assert code == 2
+    assert "cannot import" in err and "Model wants more" in err

@@ -138,7 +138,7 @@ CONVENTIONS: dict[str, Convention] = {
     # images and video
     "pixel_values": _main("image", *_IMAGES, beside=_IMAGES_BESIDE),
     "image": _main("image", *_IMAGES, beside=_IMAGES_BESIDE),
-    "images": _main("image", *_IMAGES, "[channels image]"),
+    "images": _main("image", "1 channels image", "[channels image]", *_IMAGES),
     "img": _main("image", *_IMAGES, beside=_IMAGES_BESIDE),
     "pixel_values_videos": _main(
         "video", "1 frames channels image", "1 channels frames image", beside=(("video_grid_thw", _FLAT),)
