@@ -257,7 +257,7 @@ def _config_of(factory: Any, model: str) -> str:
     if not isinstance(kind, type):
         return "package:ConfigClass"
     place = model.rpartition(":")[0]
-    is_beside = getattr(sys.modules.get(place), kind.__name__, None) is kind
+    is_beside = kind.__module__ == factory.__module__ or getattr(sys.modules.get(place), kind.__name__, None) is kind
     return f"{place if is_beside else kind.__module__}:{kind.__qualname__}"
 
 
