@@ -240,6 +240,7 @@ _ENDINGS = {
     "timestep_ratio": _floats("1"),
     "sigma": _floats("1"),
     "hidden_states": _floats("1 text hidden"),
+    "idx": _values(lambda sizes: 1),
     "lengths": _values(lambda sizes: torch.tensor(sizes["text"])),
     "lens": _values(lambda sizes: torch.tensor(sizes["text"])),
 }

@@ -268,10 +268,17 @@ def _with_channels(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re
         if not isinstance(spec, TensorSpec) or not _is_float(spec) or len(spec.shape) < 3:
             continue
         for place in range(1, max(len(spec.shape) - 2, 2)):
-            size = spec.shape[place] * wanted
-            if spec.shape[place] <= got and size % got == 0 and size != spec.shape[place] * got:
-                changed = _contiguous(spec, (*spec.shape[:place], size // got, *spec.shape[place + 1 :]))
+            for size in _other_channels(spec.shape[place], got, wanted):
+                changed = _contiguous(spec, (*spec.shape[:place], size, *spec.shape[place + 1 :]))
                 yield replace(inputs, arguments={**inputs.arguments, name: changed})
+
+
+def _other_channels(now: int, got: int, wanted: int) -> Iterator[int]:
+    """Channels of an input after which a convolution gets as many as it takes."""
+    if now <= got and now * wanted % got == 0:
+        yield now * wanted // got  # space was folded into them
+    if now < got and now + wanted - got > 0:
+        yield now + wanted - got  # something was put beside them
 
 
 def _with_bool_masks(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:

@@ -194,7 +194,7 @@ WORDS: dict[str, Word] = {
     ),
     "regions": Word(("visual_feat_dim", "visual_embedding_dim")),
     "region_places": Word(("visual_pos_dim",)),
-    "codebooks": Word(("num_codebooks",)),
+    "codebooks": Word(("num_codebooks", "n_codes_total")),
     "mentions": Word(("max_mention_length",)),
     "prediction": Word(("prediction_length",)),
     "time_features": Word(("num_time_features",), (1,)),
