@@ -35,9 +35,6 @@ OTHER_PARTS = 3
 OTHER_SIZE = 3
 """How much farther it is if it has another size, where another shape is one step."""
 
-BEFORE_DUMMIES = 30
-"""Guesses to make before what the model itself offers, which is made to run and tells little of its use."""
-
 
 def candidates(model: nn.Module, partial: Trace | None = None) -> Iterator[Inputs]:
     """Inputs to try, the likeliest first.
@@ -45,7 +42,8 @@ def candidates(model: nn.Module, partial: Trace | None = None) -> Iterator[Input
     Args:
         partial: the trace of forward without inputs, as far as it got.
     """
-    return Guesses(model, partial).candidates()
+    guesses = Guesses(model, partial)
+    return itertools.chain(guesses.candidates(), guesses.dummies())
 
 
 class Guesses:
@@ -72,16 +70,16 @@ class Guesses:
 
     def candidates(self) -> Iterator[Inputs]:
         """Inputs to try, the likeliest first."""
-        guesses = self._in_order()
         seen = set()
-        own = _dummy_inputs(self._model)
-        for inputs in itertools.chain(
-            _example_inputs(self._model), itertools.islice(guesses, BEFORE_DUMMIES), own, guesses
-        ):
+        for inputs in itertools.chain(_example_inputs(self._model), self._in_order()):
             key = repr(inputs)
             if key not in seen:
                 seen.add(key)
                 yield inputs
+
+    def dummies(self) -> Iterator[Inputs]:
+        """What the model itself offers: it is made to run, and tells little of how the model is used."""
+        return _dummy_inputs(self._model)
 
     def alternatives(self, inputs: Inputs, name: str) -> Iterator[Inputs]:
         """The same inputs with another value, or one at all, for an argument of forward."""

@@ -87,30 +87,34 @@ class _Trying(Generic[T]):
         self._fallback: tuple[Inputs, T] | None = None
 
     def run(self) -> tuple[Inputs, T] | None:
-        """Try the candidates in turn."""
+        """Try the candidates in turn, and what the model itself offers where none fits."""
         for candidate in self._guesses.candidates():
-            if self._is_stuck(candidate):
-                continue
-            found = self._with_repairs(candidate, MAX_REPAIRS)
+            found = None if self._is_stuck(candidate) else self._with_repairs(candidate, MAX_REPAIRS)
             if found is not None:
                 return found
             if self._tries <= 0:
                 break
-        return self._fallback
+        if self._fallback is not None:
+            return self._fallback
+        self._tries = MAX_TRIES
+        dummies = (self._with_repairs(dummy, MAX_REPAIRS) for dummy in self._guesses.dummies())
+        return next(filter(None, dummies), self._fallback)
 
     def _is_stuck(self, candidate: Inputs) -> bool:
         """Whether other shapes of the same arguments were refused for the same reason again and again."""
         reasons = self._reasons[frozenset(candidate.arguments)]
         return sum(reasons.values()) - len(reasons) >= MAX_SAME
 
-    def _with_repairs(self, inputs: Inputs, depth: int) -> tuple[Inputs, T] | None:
+    def _with_repairs(self, inputs: Inputs, depth: int, before: str = "") -> tuple[Inputs, T] | None:
         if repr(inputs) in self._tried or self._tries <= 0:
             return None
         found, refusal = self._try(inputs)
         if refusal is None:
             return found
+        if refusal.message and refusal.message == before:
+            return None  # the repair before did not help
         for better in itertools.islice(repairs.repaired(self._guesses, inputs, refusal), depth):
-            found = self._with_repairs(better, depth - 1)
+            found = self._with_repairs(better, depth - 1, refusal.message)
             if found is not None:
                 return found
         return self._bisected(inputs) if repairs.compare_features(refusal) is not None else None

@@ -92,7 +92,7 @@ def _missing(guesses: Guesses, inputs: Inputs, refusal: Refusal) -> Iterator[str
     """Arguments of forward that were not passed and that an error names, or that are None where it was raised."""
     names = [name for name in guesses.parameters if name not in inputs.arguments]
     yield from (name for name in names if name in CONVENTIONS and _holds(refusal.message, name))
-    for step in refusal.scene.steps if "NoneType" in refusal.message else ():
+    for step in refusal.scene.steps if re.search("NoneType(?!.* not callable)", refusal.message) else ():
         absent = [name for name in names if name in step.absent and _holds(step.text, name)]
         if absent:
             yield from absent
