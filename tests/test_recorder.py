@@ -807,3 +807,22 @@ def test_a_default_device_around_all() -> None:
         graph = fxsummary.graph(model, torch.empty(2, 8), trace="record")
     assert graph.output_spec.shape == (1, 1, 8)
     assert graph.totals.assumed_flops == ()
+
+
+class Optional(nn.Module):
+    """Every tensor has a default, and forward does not run on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, pixel_values: Any = None) -> torch.Tensor:
+        return self.conv(pixel_values)
+
+
+@pytest.mark.parametrize("way", ["auto", "symbolic"])
+def test_defaults_that_do_not_run_are_no_error(way: str) -> None:
+    graph = fxsummary.graph(Optional(), trace=way)
+    assert graph.totals.parameters == 112
+    assert graph.captured_by == ("modules" if way == "symbolic" else "recorded")
+    assert any("infer" in note for note in graph.notes)

@@ -152,15 +152,19 @@ class _Capturing:
             try:
                 self._run_graph(inputs)
             except InputError as refused:
+                if inputs is None:  # forward with its defaults alone, which may be None for every tensor
+                    return self._by_trying(None) or self._modules(
+                        "the input could not be inferred, and forward does not run on its defaults: pass example inputs"
+                    )
                 return self._record_or(refused, inputs)
         if inputs is not None and (self._way == "record" or self._goes_further()):
             return self._record(inputs)
         self._note_stopped()
         return result
 
-    def _record_or(self, refused: InputError, inputs: Inputs | None) -> Capture:
+    def _record_or(self, refused: InputError, inputs: Inputs) -> Capture:
         """A traced operation refuses its inputs: recording tells whether forward really does."""
-        if inputs is None or self._way != "auto" or self._result.captured_by == "exported":
+        if self._way != "auto" or self._result.captured_by == "exported":
             raise refused
         try:
             return self._record(inputs)
