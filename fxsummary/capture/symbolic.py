@@ -28,6 +28,9 @@ STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummar
 AFTER = "fxsummary_after"
 """Key in ``node.meta``: nodes that wrote in place, through an alias, what this one reads."""
 
+LIKE = "fxsummary_like"
+"""Key in ``node.meta``: the node that this one is a copy of, in another call of an identical module."""
+
 Leaf = Callable[[nn.Module, str], bool]
 
 
