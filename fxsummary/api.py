@@ -36,6 +36,7 @@ def graph(
     input_dtype: Any = None,
     trace: str = "auto",
     leaf: type[nn.Module] | str | Sequence[type[nn.Module] | str] | None = None,
+    replay: bool = True,
 ) -> ModelGraph:
     """The graph of a model: its operations with shapes, parameters and FLOPs.
 
@@ -54,6 +55,9 @@ def graph(
         trace: how to capture: "symbolic", by symbolic tracing alone; "record", by recording one forward on
             tensors without data; "auto", symbolic where that goes, else recorded.
         leaf: module types or names (of classes, or paths) that are shown as one operation.
+        replay: whether, in a recording, modules that are like others are copied from these instead of run
+            again. The graph is the same; pass False to see a module run that tells itself from its siblings
+            in a way that is not seen (a global counter, say).
 
     Raises:
         ModelError: ``model`` is not a module.
@@ -81,7 +85,14 @@ def graph(
     if type(model).__module__.startswith("torch._dynamo") and isinstance(getattr(model, "_orig_mod", None), nn.Module):
         model = model._orig_mod  # type: ignore[assignment]  # what torch.compile wraps
     captured = capture(
-        model, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, trace=trace, leaf=_leaf_test(leaf)
+        model,
+        args,
+        kwargs,
+        input_shape=input_shape,
+        input_dtype=input_dtype,
+        trace=trace,
+        leaf=_leaf_test(leaf),
+        replay=replay,
     )
     return passes.annotate(convert(captured))
 

@@ -59,6 +59,7 @@ def capture(
     input_dtype: Any = None,
     trace: str = "auto",
     leaf: Leaf | None = None,
+    replay: bool = True,
 ) -> Capture:
     """Capture a model; the arguments are those of `fxsummary.graph`.
 
@@ -67,7 +68,7 @@ def capture(
         ForwardError: forward raised.
     """
     with _lock:
-        return _Capturing(model, leaf, trace).run(
+        return _Capturing(model, leaf, trace, replay).run(
             _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
         )
 
@@ -100,8 +101,9 @@ def _given_inputs(
 
 
 class _Capturing:
-    def __init__(self, model: nn.Module, leaf: Leaf | None, way: str) -> None:
+    def __init__(self, model: nn.Module, leaf: Leaf | None, way: str, replay: bool) -> None:
         self._leaf = leaf
+        self._replay = replay
         self._way = way
         self._result = Capture(model, "symbolic", device=model_device(model))
 
@@ -206,7 +208,7 @@ class _Capturing:
         return self._result
 
     def _recording(self, inputs: Inputs) -> recorder.Recording:
-        return recorder.record(self._result.model, inputs, self._result.device, self._leaf)
+        return recorder.record(self._result.model, inputs, self._result.device, self._leaf, replay=self._replay)
 
     def _take(self, recording: recorder.Recording) -> None:
         result = self._result

@@ -32,10 +32,12 @@ class Demand:
 
     Attributes:
         assuming: whether Python has gone by values that were assumed; all that follows rests on them.
+        asked: how often values were needed.
     """
 
     def __init__(self, model: nn.Module, writer: Writer, operations: Operations) -> None:
         self.assuming = False
+        self.asked = 0
         self.evaluator = Evaluator(
             model, writer.propagation.outcomes, writer.inputs, writer.tensors.constants, writer.writes
         )
@@ -45,6 +47,7 @@ class Demand:
 
     def values(self, structure: Any) -> Any:
         """The structure with the real values of its tensors, for Python to go by."""
+        self.asked += 1
 
         def value(item: Any) -> Any:
             if not isinstance(item, torch.Tensor):
@@ -63,6 +66,7 @@ class Demand:
 
         The values of its indices and masks are tried first, then those of all its tensors.
         """
+        self.asked += 1
         everything = [True] * len(call.given)
         indices = [each.spec.is_index for each in call.given]
         for chosen in [indices, everything] if any(indices) and not all(indices) else [everything]:

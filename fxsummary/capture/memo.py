@@ -77,7 +77,7 @@ def key_of(value: Any) -> Hashable:
     raise NoKeyError(kind.__name__)
 
 
-_IRRELEVANT = frozenset(
+IRRELEVANT = frozenset(
     {
         "_backward_pre_hooks", "_backward_hooks", "_is_full_backward_hook", "_forward_hooks_with_kwargs",
         "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
@@ -92,7 +92,7 @@ def module_signature(module: nn.Module) -> Hashable:
     kind: Any = type(module)
     parts: list[Hashable] = [kind]
     for name, value in vars(module).items():
-        if name in _IRRELEVANT:
+        if name in IRRELEVANT:
             continue
         if name == "_parameters" or name == "_buffers":
             parts.extend([(key, _tensor_key(tensor)) for key, tensor in value.items()])

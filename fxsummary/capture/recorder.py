@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch._ops import HigherOrderOperator
+from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
@@ -29,6 +30,7 @@ from fxsummary.capture.inputs import Inputs
 from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
+from fxsummary.capture.replay import MismatchError, Replay
 from fxsummary.capture.state import preserved
 from fxsummary.capture.symbolic import Leaf, Trace, default_leaf
 from fxsummary.capture.transforms import Transform
@@ -56,19 +58,26 @@ class Recording:
     notes: list[str] = field(default_factory=list)
 
 
-def record(model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = None) -> Recording:
+def record(
+    model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = None, *, replay: bool = True
+) -> Recording:
     """Record one forward.
 
     Args:
         device: the device that tensors claim to be on; on ``meta``, questions are answered for the CPU.
         leaf: further modules not to enter.
+        replay: whether modules that are like recorded ones are copied from these.
 
     Raises:
         ForwardError: forward raised.
     """
-    recorder = Recorder(model, device, leaf)
+    recorder = Recorder(model, device, leaf, replay)
     try:
         recorder.run(inputs)
+    except MismatchError as mismatch:
+        _let_go(mismatch)
+        recorder.finish()
+        return record(model, inputs, device, leaf, replay=False)
     except Exception as error:  # forward is the user's code
         failed = forward.error_of(model, inputs, error)
         _let_go(error)
@@ -94,7 +103,7 @@ def _let_go(error: BaseException) -> None:
 class Recorder:
     """Sees what a forward calls, and has it written down."""
 
-    def __init__(self, model: nn.Module, device: str, leaf: Leaf | None) -> None:
+    def __init__(self, model: nn.Module, device: str, leaf: Leaf | None, replay: bool) -> None:
         self._model = model
         self._leaf = leaf
         self._claim = torch.device("cpu" if device == "meta" else device)
@@ -102,6 +111,9 @@ class Recorder:
         self._writer = Writer(model, device)
         self._demand = Demand(model, self._writer, self._operations)
         self._paths = {id(module): path for path, module in model.named_modules()}
+        self._replay = None
+        if replay and not (_global_forward_hooks or _global_forward_pre_hooks):
+            self._replay = Replay(model, self._is_leaf, self._writer, self._demand, device)
         self._quiet = 0
         self._functions = _FunctionMode(self)
         self._stopped: StopRecording | None = None
@@ -267,9 +279,29 @@ class Recorder:
         try:
             if self._is_leaf(module, path) and not self._holds_results(module):
                 return self._leaf_call(module, path, args, kwargs)
-            return module._call_impl(*args, **kwargs)
+            if self._replay is None or self._in_transform:
+                return module._call_impl(*args, **kwargs)
+            return self._replayed(self._replay, module, path, args, kwargs)
         finally:
             self._writer.leave(entered)
+
+    def _replayed(
+        self, replay: Replay, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """The call of a module that may be copied from another."""
+
+        def run() -> Any:
+            self._quiet -= 1
+            try:
+                return module._call_impl(*args, **kwargs)
+            finally:
+                self._quiet += 1
+
+        self._quiet += 1
+        try:
+            return replay.call(module, path, args, kwargs, run)
+        finally:
+            self._quiet -= 1
 
     def _is_leaf(self, module: nn.Module, path: str) -> bool:
         return default_leaf(module) or (self._leaf is not None and self._leaf(module, path))

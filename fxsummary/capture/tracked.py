@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -74,6 +75,15 @@ class Tracked:
             current = item
         return current  # type: ignore[no-any-return]
 
+    @property
+    def node_if_made(self) -> fx.Node | None:
+        """Its node, if it exists."""
+        return self._node
+
+    def place_at(self, node: fx.Node) -> None:
+        """Its node, made elsewhere."""
+        self._node = node
+
     def set_node(self, node: fx.Node) -> None:
         """A later node wrote it."""
         self._node = node
@@ -105,12 +115,20 @@ class Tensors:
         self._by_storage: dict[int, Tracked] = {}
         self._storages: dict[int, int] = {}
         self._items: dict[tuple[fx.Node, Any], fx.Node] = {}
+        self._unseen = 0
         self._scanned = False
         for name, tensor in (*model.named_parameters(), *model.named_buffers()):
             self._attributes.setdefault(id(tensor), name)
 
     def __iter__(self) -> Iterator[Tracked]:
         return iter(self._known.values())
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def since(self, count: int) -> Iterator[Tracked]:
+        """Those met after the first ``count``."""
+        return islice(self._known.values(), count, None)
 
     def get(self, tensor: torch.Tensor) -> Tracked | None:
         """What is known of a tensor, if it was met."""
@@ -143,6 +161,34 @@ class Tensors:
         self._known[id(tensor)] = tracked
         self._by_storage[tracked.storage] = tracked
         return tracked
+
+    def add_copy(
+        self, spec: TensorSpec, origin: tuple[fx.Node, tuple[Any, ...]], node: fx.Node | None, storage: int
+    ) -> Tracked:
+        """A new tensor that a copy of a module's call yields.
+
+        Args:
+            origin: the node that yields it, and the place in its result.
+            node: its own node, if there is one.
+            storage: the number of its memory.
+        """
+        tensor = materialize(spec)
+        tracked = Tracked(tensor, spec, storage, origin)
+        if node is not None:
+            tracked.place_at(node)
+        self._known[id(tensor)] = tracked
+        self._by_storage[storage] = tracked
+        self._storages[storage_of(tensor)] = storage
+        return tracked
+
+    def new_storage(self) -> int:
+        """A number for memory that no tensor has."""
+        self._unseen -= 1
+        return self._unseen
+
+    def note_item(self, node: fx.Node) -> None:
+        """A node for an element of a result, by which others find it."""
+        self._items.setdefault((node.args[0], node.args[1]), node)  # type: ignore[arg-type]
 
     def twin(self, tracked: Tracked) -> torch.Tensor:
         """A meta tensor that stands for a tracked one: itself, unless it is the user's."""

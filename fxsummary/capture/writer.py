@@ -16,7 +16,7 @@ from fxsummary.capture import autocast, overrides, source
 from fxsummary.capture.evaluation import Writes
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.propagate import Propagation
-from fxsummary.capture.symbolic import AFTER, AUTOCAST, SOURCE, STACK
+from fxsummary.capture.symbolic import AFTER, AUTOCAST, LIKE, SOURCE, STACK
 from fxsummary.capture.tracked import Tensors, Tracked, element
 from fxsummary.capture.twins import Twins
 from fxsummary.capture.values import is_plain, map_values, structure_of, tensors_in
@@ -52,6 +52,10 @@ class Writer:
     Attributes:
         propagation: specs and FLOPs by node.
         inputs: the input tensors by placeholder, where they were given.
+        nodes: all nodes in order, but the output.
+        calls: how often each module was called, by path.
+        stack: the calls of modules that are running.
+        versions: how often each memory was written in place.
     """
 
     def __init__(self, model: nn.Module, device: str) -> None:
@@ -60,10 +64,11 @@ class Writer:
         self.inputs: dict[fx.Node, torch.Tensor] = {}
         self.tensors = Tensors(model, device)
         self.writes = Writes()
+        self.nodes: list[fx.Node] = []
         self._device = device
-        self._versions: dict[int, int] = {}
-        self._calls: dict[str, int] = {}
-        self._stack: collections.OrderedDict[str, Any] = collections.OrderedDict()
+        self.versions: dict[int, int] = {}
+        self.calls: dict[str, int] = {}
+        self.stack: collections.OrderedDict[str, Any] = collections.OrderedDict()
         self._stack_now: collections.OrderedDict[str, Any] | None = None
         self._outermost: FrameType | None = None
 
@@ -79,17 +84,17 @@ class Writer:
 
     def enter(self, path: str, kind: type[nn.Module]) -> tuple[str, Any]:
         """A module is called; what is returned goes to `leave`."""
-        calls = self._calls.get(path, 0)
-        self._calls[path] = calls + 1
+        calls = self.calls.get(path, 0)
+        self.calls[path] = calls + 1
         key = f"{path}@{calls}" if calls else path
-        self._stack[key] = (path, kind)
+        self.stack[key] = (path, kind)
         outer, self._stack_now = self._stack_now, None
         return key, outer
 
     def leave(self, entered: tuple[str, Any]) -> None:
         """The module's call ends."""
         key, self._stack_now = entered
-        self._stack.pop(key, None)
+        self.stack.pop(key, None)
 
     # --- nodes ---------------------------------------------------------------------------------
 
@@ -142,7 +147,7 @@ class Writer:
         node = self._new_node(call.op, call.target, *call.nodes)
         node.meta[AUTOCAST] = autocast.active(self._device)
         self.propagation.outcomes[node] = outcome
-        if self._versions:
+        if self.versions:
             self._note_order(node, call.given)
         return node
 
@@ -161,7 +166,7 @@ class Writer:
             tracked = self.tensors.of(tensor)
             tracked.assumed = outcome.assumed
             self._note_storage(node, tracked)
-            tracked.version = self._versions.get(tracked.storage, 0)
+            tracked.version = self.versions.get(tracked.storage, 0)
         for index in outcome.writes:
             self._note_write(node, call.given[index], value)
         return value
@@ -176,14 +181,40 @@ class Writer:
     def _new_node(self, op: str, target: Any, args: Any, kwargs: Any) -> fx.Node:
         node = self.graph.create_node(op, target, args, kwargs)
         if self._stack_now is None:
-            self._stack_now = collections.OrderedDict(self._stack)
+            self._stack_now = collections.OrderedDict(self.stack)
         node.meta[STACK] = self._stack_now
         node.meta[SOURCE] = self.source()
         self.writes.order[node] = len(self.writes.order)
+        self.nodes.append(node)
         if target in (operator.getitem, getattr) and isinstance(args[0], fx.Node):
             whole = self.propagation.outcomes[args[0]].value
             if type(whole) is not TensorSpec:  # an element of a result of several
                 self.propagation.outcomes[node] = Outcome(element(whole, args[1]))
+        return node
+
+    # --- copies --------------------------------------------------------------------------------
+
+    def copy(self, prototype: fx.Node, target: Any, args: Any, kwargs: Any, stack: Any, outcome: Outcome) -> fx.Node:
+        """Write a node that is like another one, in another call of a module."""
+        node = self.graph.create_node(prototype.op, target)
+        node.args = args
+        if kwargs:
+            node.kwargs = kwargs
+        like, meta = prototype.meta, node.meta
+        meta[STACK], meta[SOURCE], meta[AUTOCAST], meta[LIKE] = stack, like[SOURCE], like.get(AUTOCAST), prototype
+        self.writes.order[node] = len(self.writes.order)
+        self.nodes.append(node)
+        self.propagation.outcomes[node] = outcome
+        if target in (operator.getitem, getattr) and type(self.propagation.outcomes[args[0]].value) is not TensorSpec:
+            self.tensors.note_item(node)
+        return node
+
+    def node_like(self, prototype: fx.Node, tracked: Tracked, stack: Any) -> fx.Node:
+        """The node of an attribute or an element of a result, made where a copy needs it."""
+        outer, self._stack_now = self._stack_now, stack
+        node = self.node_of(tracked)
+        self._stack_now = outer
+        node.meta[SOURCE], node.meta[LIKE] = prototype.meta[SOURCE], prototype
         return node
 
     # --- arguments -----------------------------------------------------------------------------
@@ -241,16 +272,14 @@ class Writer:
         storage = written.storage
         self.writes.writers.setdefault(storage, []).append(node)
         self.writes.storages.setdefault(node, set()).add(storage)
-        self._versions[storage] = self._versions.get(storage, 0) + 1
+        self.versions[storage] = self.versions.get(storage, 0) + 1
         if isinstance(value, torch.Tensor) and self.tensors.of(value) is written:
-            written.version = self._versions[storage]
+            written.version = self.versions[storage]
 
     def _note_order(self, node: fx.Node, given: list[Tracked]) -> None:
         """Writes through an alias that this node sees, though no argument comes from them."""
         after = [
-            self.writes.writers[each.storage][-1]
-            for each in given
-            if each.version < self._versions.get(each.storage, 0)
+            self.writes.writers[each.storage][-1] for each in given if each.version < self.versions.get(each.storage, 0)
         ]
         if after:
             node.meta[AFTER] = tuple(dict.fromkeys(each for each in after if each not in node.all_input_nodes))
