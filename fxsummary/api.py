@@ -16,6 +16,7 @@ from fxsummary.capture.exported import is_exported
 from fxsummary.capture.exported.file import SUFFIX, load
 from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
+from fxsummary.garbage import collector_paused
 from fxsummary.modelgraph import ModelGraph
 
 if TYPE_CHECKING:
@@ -84,17 +85,18 @@ def graph(
     assert isinstance(model, nn.Module)
     if type(model).__module__.startswith("torch._dynamo") and isinstance(getattr(model, "_orig_mod", None), nn.Module):
         model = model._orig_mod  # type: ignore[assignment]  # what torch.compile wraps
-    captured = capture(
-        model,
-        args,
-        kwargs,
-        input_shape=input_shape,
-        input_dtype=input_dtype,
-        trace=trace,
-        leaf=_leaf_test(leaf),
-        replay=replay,
-    )
-    return passes.annotate(convert(captured))
+    with collector_paused():
+        captured = capture(
+            model,
+            args,
+            kwargs,
+            input_shape=input_shape,
+            input_dtype=input_dtype,
+            trace=trace,
+            leaf=_leaf_test(leaf),
+            replay=replay,
+        )
+        return passes.annotate(convert(captured))
 
 
 def _check_torch() -> None:
