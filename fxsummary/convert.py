@@ -16,7 +16,15 @@ from fxsummary.capture.operations import Outcome
 from fxsummary.capture.symbolic import AFTER, LIKE, SOURCE, STACK, Trace, default_leaf
 from fxsummary.capture.values import UNKNOWN
 from fxsummary.modelgraph import ModelGraph, ModuleCall
-from fxsummary.moduletree import class_name, is_packed, module_tree, modules_by_path, spec_or_none, tensor_names, tensors_read
+from fxsummary.moduletree import (
+    class_name,
+    is_packed,
+    module_tree,
+    modules_by_path,
+    spec_or_none,
+    tensor_names,
+    tensors_read,
+)
 from fxsummary.spec import TensorSpec, leaves, nbytes
 
 

@@ -78,8 +78,10 @@ def nbytes(structure: Any) -> int | None:
     >>> nbytes((TensorSpec((2, 3), "float32"), [TensorSpec((), "bool")])), nbytes(None), nbytes(3)
     (25, None, 0)
     """
-    if structure is None or isinstance(structure, TensorSpec):
-        return structure and structure.nbytes
+    if isinstance(structure, TensorSpec):
+        return structure.nbytes
+    if structure is None:
+        return None
     return sum([spec.nbytes for spec in leaves(structure)])
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
 from fxsummary.capture.scene import scene_of
-from fxsummary.capture.state import preserved_globals
+from fxsummary.capture.state import modules_of, preserved_globals
 from fxsummary.capture.twins import META, Twins
 from fxsummary.capture.values import is_limit_of_meta
 from fxsummary.errors import ForwardError
@@ -20,8 +20,11 @@ from fxsummary.errors import ForwardError
 
 def has_lazy(model: nn.Module) -> bool:
     """Whether any parameter or buffer waits for a first input to get its shape."""
-    tensors = (*model.parameters(), *model.buffers())
-    return any(isinstance(tensor, (UninitializedParameter, UninitializedBuffer)) for tensor in tensors)
+    return any(
+        isinstance(tensor, UninitializedTensorMixin)
+        for module in modules_of(model)
+        for tensor in (*module._parameters.values(), *module._buffers.values())
+    )
 
 
 def run(model: nn.Module, inputs: Inputs) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import torch
@@ -133,7 +134,7 @@ def required(model: nn.Module) -> list[str]:
 
 def model_device(model: nn.Module) -> str:
     """Device of the first parameter or buffer, "cpu" where there is none."""
-    for tensor in (*model.parameters(), *model.buffers()):
+    for tensor in chain(model.parameters(), model.buffers()):
         return str(tensor.device)
     return "cpu"
 

@@ -18,6 +18,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 _CONTAINERS = (dict, OrderedDict, list, set, deque)
 
 
+def modules_of(model: nn.Module) -> list[nn.Module]:
+    """``model.modules()``, of deep trees too, in their order."""
+    found: dict[int, nn.Module] = {}
+    todo: list[nn.Module] = [model]
+    while todo:
+        module = todo.pop()
+        if id(module) not in found:
+            found[id(module)] = module
+            todo.extend([child for child in reversed(list(module._modules.values())) if child is not None])
+    return list(found.values())
+
+
 @contextmanager
 def preserved(model: nn.Module) -> Iterator[None]:
     """Restore, on the way out, the attributes of every module, and what `preserved_globals` restores.
@@ -25,14 +37,14 @@ def preserved(model: nn.Module) -> Iterator[None]:
     Attributes that forward assigns (and the lists and dicts that it fills) are put back; the values of
     tensors are not the matter of this function: `WriteGuard` refuses to change them.
     """
-    modules = [(module.__dict__, _snapshot(module.__dict__)) for module in model.modules()]
-    hooks = [(owned, _snapshot(owned)) for owned in _held_by_hooks(model)]
+    held = [_Snapshot(module.__dict__) for module in modules_of(model)]
+    held += [_Snapshot(owned) for owned in _held_by_hooks(model)]
     try:
         with preserved_globals():
             yield
     finally:
-        for attributes, snapshot in modules + hooks:
-            _restore(attributes, snapshot)
+        for snapshot in held:
+            snapshot.restore()
 
 
 @contextmanager
@@ -50,7 +62,7 @@ def preserved_globals() -> Iterator[None]:
 
 def _held_by_hooks(model: nn.Module) -> Iterator[dict[str, Any]]:
     """What the user's forward hooks may fill: attributes of their objects, their closures and globals."""
-    for module in model.modules():
+    for module in modules_of(model):
         for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values()):
             yield from _held_by(hook)
 
@@ -81,28 +93,33 @@ def _is_filled(cell: Any) -> bool:
     return True
 
 
-def _snapshot(now: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
-    attributes = dict(now)
-    containers = [(value, value.copy()) for value in attributes.values() if type(value) in _CONTAINERS and value]
-    empties = [(value, None) for value in attributes.values() if type(value) in _CONTAINERS and not value]
-    return attributes, containers + empties
+class _Snapshot:
+    """The attributes of an object, and what the containers among them hold."""
 
+    def __init__(self, now: dict[str, Any]) -> None:
+        self._now = now
+        self._before = dict(now)
+        self._identities = list(map(id, self._before.values()))
+        containers = [value for value in self._before.values() if type(value) in _CONTAINERS]
+        self._empty = [value for value in containers if not value]
+        self._filled = [(value, value.copy()) for value in containers if value]
 
-def _restore(now: dict[str, Any], snapshot: tuple[dict[str, Any], list[tuple[Any, Any]]]) -> None:
-    attributes, containers = snapshot
-    if len(now) != len(attributes) or any(now.get(name, now) is not value for name, value in attributes.items()):
-        now.clear()
-        now.update(attributes)
-    for container, copy in containers:
-        if copy is None:
-            if container:
+    def restore(self) -> None:
+        """Put all back, in the order that it had."""
+        now, before = self._now, self._before
+        if list(map(id, now.values())) != self._identities or list(now) != list(before):
+            now.clear()
+            now.update(before)
+        if any(self._empty):
+            for container in self._empty:
                 container.clear()
-        elif not _same_items(container, copy):
-            container.clear()
-            if isinstance(container, (dict, set)):
-                container.update(copy)
-            else:
-                container.extend(copy)
+        for container, copy in self._filled:
+            if not _same_items(container, copy):
+                container.clear()
+                if isinstance(container, (dict, set)):
+                    container.update(copy)
+                else:
+                    container.extend(copy)
 
 
 def _same_items(container: Any, copy: Any) -> bool:

@@ -105,7 +105,7 @@ class Replay:
         block = Block(self._writer, path, given)
         before = self._demand.asked, _random_state()
         with self._signatures.watched(module) as numbers_read:
-            result = run()
+            result = [run()]
         try:
             if numbers_read or before != (self._demand.asked, _random_state()):
                 raise NotRepeatableError("values, or the number of a block")
@@ -117,7 +117,7 @@ class Replay:
             self._learn(key, block.template(result))
         except (NotRepeatableError, _NoKeyError):
             self._refuse(key)
-        return result
+        return result[0]
 
     def _learn(self, key: Hashable, template: Template) -> None:
         known = self._templates.setdefault(key, [])

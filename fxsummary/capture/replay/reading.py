@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -44,11 +45,11 @@ class Block:
         self._stacks: dict[tuple[Entry, ...], int] = {}
         self._own_storages: set[int] = set()
 
-    def template(self, result: Any) -> Template:
+    def template(self, result: list[Any]) -> Template:
         """What it wrote.
 
         Args:
-            result: what it returned.
+            result: what it returned, in a list that alone holds it.
 
         Raises:
             NotRepeatableError: it did more than that.
@@ -74,7 +75,7 @@ class Block:
         memory, fixed = tuple(self._memory), len(self._storages)
         items = tuple([self._read(node, reads[node]) if node in reads else self._operation(node) for node in nodes])
         self._check_leaks(result)
-        returned = self._result(result, fixed)
+        returned = self._result(result[0], fixed)
         return Template(
             attributes,
             memory,
@@ -176,11 +177,11 @@ class Block:
             if path.startswith(self._prefix) and number != self._calls.get(path, 0):
                 yield path[len(self._prefix) :], number - self._calls.get(path, 0)
 
-    def _check_leaks(self, result: Any) -> None:
+    def _check_leaks(self, result: list[Any]) -> None:
         """Whether somebody else than the recording and the result holds one of its tensors."""
-        returned = {id(tensor) for tensor in _tensors(result)}
+        held = Counter([id(tensor) for tensor in _tensors(result)])
         for tracked in self._writer.tensors.since(self._tensors):
-            if tracked.is_ours and id(tracked.tensor) not in returned and sys.getrefcount(tracked.tensor) > 2:
+            if tracked.is_ours and sys.getrefcount(tracked.tensor) > _OWN_REFERENCES + held[id(tracked.tensor)]:
                 raise NotRepeatableError("a tensor is kept somewhere")
 
     def _result(self, value: Any, fixed: int) -> Any:
@@ -217,6 +218,10 @@ class Block:
             tracked.version,
             tracked.assumed,
         )
+
+
+_OWN_REFERENCES = 2
+"""To a tensor that only the recording has: that of its `Tracked`, and the argument of ``getrefcount``."""
 
 
 def _tensors(value: Any) -> Iterable[torch.Tensor]:

@@ -1,0 +1,266 @@
+"""Block replay: with it and without it the graph is the same; and where it must not be done, it is not."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from graphs import contents, graph_with, meta_inputs, meta_model
+from torch import nn
+from zoo import ZOO, given
+
+import fxsummary
+from fxsummary.capture.replay.writing import Copy
+
+
+class Counted:
+    """Counts the copies that are written."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.copies = 0
+        write = Copy.write
+
+        def counted(copy: Copy) -> Any:
+            self.copies += 1
+            return write(copy)
+
+        monkeypatch.setattr(Copy, "write", counted)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    return Counted(monkeypatch)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_the_graph_is_the_same_without_replay(name: str) -> None:
+    """Law: names, targets, arguments, module stacks, sources, specs, FLOPs and edges are identical."""
+    entry = ZOO[name]
+    model, example = (meta_model(entry), meta_inputs(entry)) if entry.real else (entry.model(), entry.inputs())
+    graphs = [graph_with(model, example, trace="record", replay=replay) for replay in (True, False)]
+    assert contents(graphs[0]) == contents(graphs[1])
+
+
+class Block(nn.Module):
+    """A residual block that is not one of torch.nn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(8)
+        self.weight = nn.Parameter(torch.zeros(8, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.relu(self.norm(x) @ self.weight)
+
+
+class Stack(nn.Module):
+    """Blocks one after the other."""
+
+    def __init__(self, *blocks: nn.Module) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+def both(model: nn.Module, *args: Any) -> fxsummary.ModelGraph:
+    """The recorded graph, which must be the same without replay."""
+    graph = graph_with(model, given(*args), trace="record")
+    assert contents(graph) == contents(graph_with(model, given(*args), trace="record", replay=False))
+    return graph
+
+
+def test_all_but_two_and_the_last_are_copied(counted: Counted) -> None:
+    graph = both(Stack(*[Block() for _ in range(12)]), torch.zeros(2, 8))
+    assert counted.copies == 9
+    assert len(graph) == 2 + 12 * 5
+    assert graph.totals.flops == 12 * 2 * 2 * 8 * 8
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_blocks_are_recorded(counted: Counted, count: int) -> None:
+    both(Stack(*[Block() for _ in range(count)]), torch.zeros(2, 8))
+    assert counted.copies == 0
+
+
+def test_replay_false_copies_nothing(counted: Counted) -> None:
+    graph_with(Stack(*[Block() for _ in range(12)]), given(torch.zeros(2, 8)), trace="record", replay=False)
+    assert counted.copies == 0
+
+
+class Numbered(Block):
+    """A block that knows its number."""
+
+    def __init__(self, layer_idx: int) -> None:
+        super().__init__()
+        self.layer_idx = layer_idx
+
+
+class ByNumber(Numbered):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) if self.layer_idx % 2 else x * 2
+
+
+class ByDict(Numbered):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) if self.__dict__.get("layer_idx", 0) % 2 else x * 2
+
+
+class ByValue(Block):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) if x.sum() > 0 else x * 2
+
+
+class Writing(Block):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.add_(super().forward(x))
+
+
+class Viewing(Block):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        super().forward(x)
+        return x.view(-1, 8)
+
+
+class Keeping(Block):
+    kept: list[torch.Tensor]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = super().forward(x)
+        self.kept.append(x)
+        return x
+
+
+class Counting(Block):
+    """A block that counts its calls in an attribute."""
+
+    calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return super().forward(x)
+
+
+class Random(Block):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        import random
+
+        return super().forward(x) if random.random() < 0.5 else x * 2
+
+
+@pytest.mark.parametrize("kind", [ByNumber, ByValue, Writing, Viewing, Keeping, Counting, Random])
+def test_what_a_copy_cannot_tell_is_recorded(counted: Counted, kind: type[Block]) -> None:
+    made = [kind(i) if issubclass(kind, Numbered) else kind() for i in range(8)]  # type: ignore[call-arg]
+    if kind is Keeping:
+        Keeping.kept = []
+    torch.manual_seed(0)
+    both(Stack(*made), torch.ones(2, 8))
+    assert counted.copies == 0
+
+
+def test_a_number_that_is_not_read_does_not_matter(counted: Counted) -> None:
+    model = Stack(*[Numbered(index) for index in range(8)])
+    both(model, torch.ones(2, 8))
+    assert counted.copies == 5
+    assert [block.layer_idx for block in model.blocks] == list(range(8))  # type: ignore[union-attr]
+    assert list(vars(model.blocks[0])) == list(vars(Numbered(0)))
+
+
+class ByGlobal(Block):
+    """A block that counts in a global, which nothing tells of: only the last call gives it away."""
+
+    calls: ClassVar = [0]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ByGlobal.calls[0] += 1
+        return super().forward(x) * 2 if ByGlobal.calls[0] > 3 else super().forward(x)
+
+
+def test_a_last_block_that_does_otherwise_has_all_recorded() -> None:
+    model = Stack(*[ByGlobal() for _ in range(4)])
+    ByGlobal.calls[0] = 1  # 2 and 3 do as said; the last is the third that runs, so it does otherwise
+    graph = graph_with(model, given(torch.ones(2, 8)), trace="record")
+    assert [data["label"] for _, data in graph.nodes(data=True)].count("mul") > 0
+
+
+class Shared(nn.Module):
+    """One block, called again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = Block()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(6):
+            x = self.block(x)
+        return x
+
+
+def test_a_module_called_again() -> None:
+    both(Shared(), torch.ones(2, 8))
+
+
+def test_blocks_with_hooks_are_recorded(counted: Counted) -> None:
+    model = Stack(*[Block() for _ in range(8)])
+    for block in model.blocks:
+        block.register_forward_hook(lambda *_: None)
+    both(model, torch.ones(2, 8))
+    assert counted.copies == 0
+
+
+def test_blocks_of_different_widths_or_settings(counted: Counted) -> None:
+    blocks = [Block() for _ in range(8)]
+    for index, block in enumerate(blocks):
+        block.norm.eps = 1e-5 * (index + 1)
+    both(Stack(*blocks), torch.ones(2, 8))
+    assert counted.copies == 0
+
+
+class Pairs(nn.Module):
+    """A block with several arguments and results, that calls other blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Block(), Block()
+
+    def forward(
+        self, pair: tuple[torch.Tensor, torch.Tensor], scale: float = 1.0, *, mask: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        a, b = torch.chunk(torch.cat([self.first(pair[0]) * scale, self.second(pair[1])], dim=-1), 2, dim=-1)
+        return a.clone(), (b if mask is None else b * mask).clone()
+
+
+class OfPairs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Pairs() for _ in range(9))
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> Any:
+        pair = (x, x)
+        for index, block in enumerate(self.blocks):
+            pair = block(pair, 2.0, mask=mask if index % 2 else None)
+        return pair
+
+
+def test_nested_blocks_with_several_arguments_and_results(counted: Counted) -> None:
+    both(OfPairs(), torch.ones(2, 8), torch.ones(2, 8))
+    assert counted.copies > 0
+
+
+class InPlace(Block):
+    """Writes into what it made itself."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = super().forward(x)
+        y[0].add_(1)
+        y += x
+        return y.relu_()
+
+
+def test_in_place_writes_of_its_own(counted: Counted) -> None:
+    both(Stack(*[InPlace() for _ in range(8)]), torch.ones(2, 8))
+    assert counted.copies == 5
