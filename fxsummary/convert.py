@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -13,18 +13,26 @@ from torch.fx.node import _get_qualified_name
 from fxsummary.capture import Capture, config
 from fxsummary.capture.aten import function_name
 from fxsummary.capture.operations import Outcome
-from fxsummary.capture.symbolic import AFTER, SOURCE, STACK, Trace, default_leaf
+from fxsummary.capture.symbolic import AFTER, LIKE, SOURCE, STACK, Trace, default_leaf
 from fxsummary.capture.values import UNKNOWN
 from fxsummary.modelgraph import ModelGraph, ModuleCall
-from fxsummary.moduletree import class_name, is_packed, module_tree, spec_or_none, tensor_names, tensors_read
-from fxsummary.spec import TensorSpec, leaves
+from fxsummary.moduletree import (
+    class_name,
+    is_packed,
+    module_tree,
+    modules_by_path,
+    spec_or_none,
+    tensor_names,
+    tensors_read,
+)
+from fxsummary.spec import TensorSpec, leaves, nbytes
 
 
 def convert(capture: Capture) -> ModelGraph:
     """The graph of a capture, with everything but what the passes compute."""
     graph = ModelGraph()
-    tensors = tensor_names(capture.model)
-    modules = dict(capture.model.named_modules(remove_duplicate=False))
+    modules = modules_by_path(capture.model)
+    tensors = tensor_names(modules)
     if capture.trace is None:
         _add_modules(graph, capture, tensors)
         called = set(modules)
@@ -45,65 +53,149 @@ def convert(capture: Capture) -> ModelGraph:
 def _add_operations(
     graph: ModelGraph, capture: Capture, trace: Trace, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]
 ) -> set[str]:
-    outcomes = capture.propagation.outcomes if capture.propagation else {}
-    unknown = Outcome(UNKNOWN, None)
-    stacks: dict[int, tuple[ModuleCall, ...]] = {}
-    called = {"", *capture.untold}
-    values = {node: outcome.value for node, outcome in outcomes.items()}
-    for node in trace.graph.nodes:
-        raw_stack = node.meta[STACK]
-        stack = stacks.get(id(raw_stack))
-        if stack is None:
-            stack = stacks[id(raw_stack)] = _module_stack(raw_stack)
-            called.update(call.path for call in stack)
-        outcome = outcomes.get(node, unknown)
-        outputs = plain(outcome.value)
-        first = next(leaves(outputs), None)
-        template, inputs = _arguments(node)
-        module = modules[str(node.target)] if node.op == "call_module" else None
-        graph.add_node(
-            node.name,
-            op=node.op,
-            target=_target(node),
-            module=stack[-1].path if stack else "",
-            module_type=stack[-1].type if stack else class_name(capture.model),
-            module_stack=stack,
-            label=_label(node, module),
-            config=config.of_module(module) if module is not None else _call_config(node, values),
-            arguments=template,
-            outputs=outputs,
-            shape=first.shape if first else None,
-            dtype=first.dtype if first else None,
-            reads=_reads(node, module, capture, tensors),
-            flops=None if outcome.unknown else outcome.flops,
-            unknown_operators=outcome.unknown,
-            assumed=outcome.assumed,
-            packed=module is not None and any(map(is_packed, module.modules())),
-            source=node.meta[SOURCE],
-            multiplicity=1,
-        )
-        for slot, source in enumerate(inputs):
-            _add_edge(graph, source.name, node.name, (slot,))
+    """Fill the graph from a trace; returns the paths of the modules that it calls.
+
+    A node that is a copy of another has all from that one but what lies in another place.
+    """
+    reader = _Reader(capture, modules, tensors)
+    graph.add_nodes_from([node.name for node in trace.graph.nodes])
+    attributes = dict(zip(trace.graph.nodes, [data for _, data in graph.nodes(data=True)], strict=True))
+    for node, data in attributes.items():
+        prototype = attributes.get(node.meta.get(LIKE))
+        if prototype:
+            data.update(prototype)
+            reader.move(node, data)
+        else:
+            data.update(reader.read(node))
+    graph.add_edges_from(_edges(attributes))
+    return {"", *capture.untold, *reader.called}
+
+
+def _edges(attributes: Mapping[fx.Node, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    values: dict[int, dict[str, Any]] = {}
+    for node in attributes:
+        slots: dict[fx.Node, list[int]] = {}
+        for slot, source in enumerate(_inputs(node)):
+            slots.setdefault(source, []).append(slot)
         for source in node.meta.get(AFTER, ()):
-            _add_edge(graph, source.name, node.name, ())
-    return called
+            slots.setdefault(source, [])
+        for source, positions in slots.items():
+            data = attributes[source]
+            value = values.get(id(data["outputs"]))
+            if value is None:
+                value = {"slots": (), "shape": data["shape"], "dtype": data["dtype"], "bytes": nbytes(data["outputs"])}
+                values[id(data["outputs"])] = value
+            yield source.name, node.name, {**value, "slots": tuple(positions)}
 
 
-def _add_edge(graph: ModelGraph, source: str, target: str, slots: tuple[int, ...]) -> None:
-    if graph.has_edge(source, target):
-        graph.edges[source, target]["slots"] += slots
-        return
-    outputs = graph.nodes[source]["outputs"]
-    first = next(leaves(outputs), None)
-    nbytes = sum(spec.nbytes for spec in leaves(outputs)) if outputs is not None else None
-    graph.add_edge(
-        source,
-        target,
-        slots=slots,
-        shape=first.shape if first else None,
-        dtype=first.dtype if first else None,
-        bytes=nbytes,
-    )
+def _inputs(node: fx.Node) -> list[fx.Node]:
+    """The nodes among the arguments, in order, as often as they stand there."""
+    found: list[fx.Node] = []
+    fx.map_arg((node.args, node.kwargs), found.append)
+    return found
+
+
+class _Reader:
+    """Reads the attributes of nodes; what many nodes have in common is made once.
+
+    Attributes:
+        called: paths of the modules met.
+    """
+
+    def __init__(self, capture: Capture, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]) -> None:
+        self.called: set[str] = set()
+        self._model = capture.model
+        self._modules = modules
+        self._tensors = tensors
+        self._outcomes = capture.propagation.outcomes if capture.propagation else {}
+        self._stacks: dict[int, tuple[ModuleCall, ...]] = {}
+        self._functions: dict[int, tuple[str, str]] = {}
+
+    def read(self, node: fx.Node) -> dict[str, Any]:
+        """All attributes of a node."""
+        outcome = self._outcomes.get(node, _NO_OUTCOME)
+        outputs = plain(outcome.value)
+        first = outputs if type(outputs) is TensorSpec else next(leaves(outputs), None)
+        stack = self._stack(node)
+        module = self._modules[str(node.target)] if node.op == "call_module" else None
+        target, label = self._names(node)
+        if module is not None:
+            settings = config.of_module(module)
+        else:
+            settings = self._call_config(node, label) if node.op.startswith("call_") else ""
+        return {
+            "op": node.op,
+            "target": target,
+            "module": stack[-1].path if stack else "",
+            "module_type": stack[-1].type if stack else class_name(self._model),
+            "module_stack": stack,
+            "label": label if module is None else class_name(module),
+            "config": settings,
+            "arguments": _arguments(node),
+            "outputs": outputs,
+            "shape": first.shape if first else None,
+            "dtype": first.dtype if first else None,
+            "reads": self._reads(node),
+            "flops": None if outcome.unknown else outcome.flops,
+            "unknown_operators": outcome.unknown,
+            "assumed": outcome.assumed,
+            "packed": module is not None and any(map(is_packed, module.modules())),
+            "source": node.meta[SOURCE],
+            "multiplicity": 1,
+        }
+
+    def move(self, node: fx.Node, data: dict[str, Any]) -> None:
+        """Turn the attributes of the node that ``node`` is a copy of into its own: the same in another place."""
+        stack = self._stack(node)
+        data["module"] = stack[-1].path if stack else ""
+        data["module_stack"] = stack
+        if node.op in ("call_module", "get_attr"):
+            data["target"], label = self._names(node)
+            data["label"] = label if node.op == "get_attr" else data["label"]
+            data["reads"] = self._reads(node)
+
+    def _stack(self, node: fx.Node) -> tuple[ModuleCall, ...]:
+        raw = node.meta[STACK]
+        stack = self._stacks.get(id(raw))
+        if stack is None:
+            stack = self._stacks[id(raw)] = _module_stack(raw)
+            self.called.update([call.path for call in stack])
+        return stack
+
+    def _names(self, node: fx.Node) -> tuple[str, str]:
+        """What is called, in full and in short."""
+        target = node.target
+        if isinstance(target, str):
+            return target, target.rpartition(".")[2] if node.op == "get_attr" else target
+        names = self._functions.get(id(target))
+        if names is None:
+            names = self._functions[id(target)] = _qualified_name(target), function_name(target)
+        return names
+
+    def _reads(self, node: fx.Node) -> tuple[str, ...]:
+        if node.op == "call_module":
+            return tensors_read(self._modules[str(node.target)], self._tensors)
+        if node.op != "get_attr":
+            return ()
+        value: Any = self._model
+        for name in str(node.target).split("."):
+            value = getattr(value, name, None)
+        found = self._tensors.get(id(value))
+        return () if found is None else (found,)
+
+    def _call_config(self, node: fx.Node, label: str) -> str:
+        def known(argument: Any) -> Any:
+            if isinstance(argument, fx.Node):
+                value = self._outcomes.get(argument, _NO_OUTCOME).value
+                return value if isinstance(value, TensorSpec) else None
+            if isinstance(argument, (tuple, list)):
+                return tuple([known(item) for item in argument])
+            return argument
+
+        return config.of_call(label, known(node.args), {key: known(value) for key, value in node.kwargs.items()})
+
+
+_NO_OUTCOME = Outcome(UNKNOWN, None)
 
 
 def _add_modules(graph: ModelGraph, capture: Capture, tensors: Mapping[int, str]) -> None:
@@ -174,82 +266,46 @@ def _module_stack(stack: Mapping[str, tuple[str, Any]]) -> tuple[ModuleCall, ...
     return tuple(calls)
 
 
-def _arguments(node: fx.Node) -> tuple[str, list[fx.Node]]:
-    """The arguments as text with ``%`` for values of other nodes, and those nodes in order."""
-    inputs: list[fx.Node] = []
+def _arguments(node: fx.Node) -> str:
+    """The arguments as text with ``%`` for values of other nodes."""
+    parts = [_text(arg) for arg in node.args]
+    parts += [f"{key}={_text(value)}" for key, value in node.kwargs.items()]
+    return ", ".join(parts)
 
-    def text(value: Any) -> str:
-        if isinstance(value, fx.Node):
-            inputs.append(value)
-            return "%"
-        if isinstance(value, (tuple, list)):
-            inner = ", ".join(map(text, value))
-            return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
-        if isinstance(value, dict):
-            return "{" + ", ".join(f"{_repr(key)}: {text(item)}" for key, item in value.items()) + "}"
-        if isinstance(value, slice):
-            return f"slice({text(value.start)}, {text(value.stop)}, {text(value.step)})"
-        return _repr(value)
 
-    parts = [text(arg) for arg in node.args]
-    parts += [f"{key}={text(value)}" for key, value in node.kwargs.items()]
-    return ", ".join(parts), inputs
+def _text(value: Any) -> str:
+    if isinstance(value, fx.Node):
+        return "%"
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join(map(_text, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_repr(key)}: {_text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, slice):
+        return f"slice({_text(value.start)}, {_text(value.stop)}, {_text(value.step)})"
+    return _repr(value)
 
 
 def _repr(value: Any) -> str:
     """repr without addresses, so that the same model gives the same text."""
     if isinstance(value, str):
         return repr(value).replace("%", "%%")
-    plain_value = isinstance(value, (bool, int, float, complex, type(None), torch.dtype, torch.device, type(Ellipsis)))
-    if plain_value or isinstance(value, (torch.layout, torch.memory_format, torch.Size)):
+    if isinstance(value, _WITH_REPR):
         return repr(value)
     return getattr(value, "__qualname__", f"<{type(value).__name__}>")
 
 
-def _target(node: fx.Node) -> str:
-    if isinstance(node.target, str):
-        return node.target
+_WITH_REPR = (
+    bool, int, float, complex, type(None), torch.dtype, torch.device, type(Ellipsis), torch.layout, torch.memory_format,
+    torch.Size,
+)  # fmt: skip
+
+
+def _qualified_name(target: Any) -> str:
     try:
-        return _get_qualified_name(node.target).removeprefix("_").replace("torch._C._nn.", "torch.nn.functional.")
+        return _get_qualified_name(target).removeprefix("_").replace("torch._C._nn.", "torch.nn.functional.")
     except Exception:  # a callable without a module or a name
-        return getattr(node.target, "__qualname__", type(node.target).__name__)
-
-
-def _label(node: fx.Node, module: nn.Module | None) -> str:
-    if module is not None:
-        return class_name(module)
-    if node.op == "get_attr":
-        return str(node.target).rpartition(".")[2]
-    if node.op in ("call_method", "placeholder", "output"):
-        return str(node.target)
-    return function_name(node.target)
-
-
-def _call_config(node: fx.Node, values: Mapping[fx.Node, Any]) -> str:
-    if node.op not in ("call_function", "call_method"):
-        return ""
-
-    def known(argument: Any) -> Any:
-        if isinstance(argument, fx.Node):
-            value = values.get(argument)
-            return value if isinstance(value, TensorSpec) else None
-        if isinstance(argument, (tuple, list)):
-            return tuple([known(item) for item in argument])
-        return argument
-
-    return config.of_call(node, known(node.args), {key: known(value) for key, value in node.kwargs.items()})
-
-
-def _reads(node: fx.Node, module: nn.Module | None, capture: Capture, tensors: Mapping[int, str]) -> tuple[str, ...]:
-    if module is not None:
-        return tensors_read(module, tensors)
-    if node.op == "get_attr":
-        value: Any = capture.model
-        for name in str(node.target).split("."):
-            value = getattr(value, name, None)
-        found = tensors.get(id(value))
-        return () if found is None else (found,)
-    return ()
+        return getattr(target, "__qualname__", type(target).__name__)
 
 
 def plain(value: Any) -> Any:

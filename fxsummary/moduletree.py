@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
-from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import Capture, config
 from fxsummary.capture.symbolic import default_leaf
@@ -18,20 +18,51 @@ from fxsummary.spec import TensorSpec
 
 def class_name(module: nn.Module) -> str:
     """The class name; of a parametrized module that which it had before."""
-    return type_before_parametrizations(module).__name__ if is_parametrized(module) else type(module).__name__
+    kind = type_before_parametrizations(module) if "parametrizations" in module._modules else type(module)
+    return kind.__name__
+
+
+def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
+    """Every module by path in the order of ``named_modules()``, shared ones under each of their paths.
+
+    A module that lies in itself is not entered again.
+    """
+    found: dict[str, nn.Module] = {}
+    seen: set[int] = set()
+    todo = [("", model)]
+    while todo:
+        path, module = todo.pop()
+        found[path] = module
+        if id(module) in seen and any(found[above] is module for above in _above(path)):
+            continue
+        seen.add(id(module))
+        prefix = f"{path}." if path else ""
+        children = [(prefix + name, child) for name, child in module._modules.items() if child is not None]
+        todo.extend(reversed(children))
+    return found
+
+
+def tensor_names(modules: Mapping[str, nn.Module]) -> dict[int, str]:
+    """The first name of each parameter and buffer, by identity; parameters first.
+
+    Args:
+        modules: every module by path.
+    """
+    names: dict[int, str] = {}
+    for held in ("_parameters", "_buffers"):
+        for path, module in modules.items():
+            for name, tensor in getattr(module, held).items():
+                if tensor is not None and id(tensor) not in names:
+                    names[id(tensor)] = f"{path}.{name}" if path else name
+    return names
 
 
 def tensors_read(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
     """First names of all parameters and buffers in a module."""
-    return tuple([tensors[id(tensor)] for tensor in (*module.parameters(), *module.buffers())])
-
-
-def tensor_names(model: nn.Module) -> dict[int, str]:
-    """The first name of each parameter and buffer, by identity."""
-    names: dict[int, str] = {}
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        names.setdefault(id(tensor), name)
-    return names
+    if module._modules:
+        return tuple([tensors[id(tensor)] for tensor in (*module.parameters(), *module.buffers())])
+    own = (*module._parameters.values(), *module._buffers.values())
+    return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in own if tensor is not None]))
 
 
 def module_tree(
@@ -57,7 +88,7 @@ def module_tree(
             path=path,
             type=class_name(module),
             config=config.of_module(module),
-            children=tuple(f"{prefix}{name}" for name, child in module._modules.items() if child is not None),
+            children=tuple([prefix + name for name, _ in module._modules.items() if prefix + name in modules]),
             parameters=() if known != path else tuple(_own_tensors(module, prefix, tensors, capture, seen)),
             shared_with=known if known != path else None,
             called=known in called or _parent(path) in whole,
@@ -68,6 +99,13 @@ def module_tree(
 
 def _parent(path: str) -> str | None:
     return path.rpartition(".")[0] if path else None
+
+
+def _above(path: str) -> Iterator[str]:
+    """The paths of the modules that one lies in, innermost first."""
+    while path:
+        path = path.rpartition(".")[0]
+        yield path
 
 
 def _own_tensors(

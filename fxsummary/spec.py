@@ -72,6 +72,15 @@ def leaves(structure: Any) -> Iterator[TensorSpec]:
             yield from leaves(item)
 
 
+def nbytes(structure: Any) -> int | None:
+    """Bytes of the specs in a structure; None for None, where nothing is known.
+
+    >>> nbytes((TensorSpec((2, 3), "float32"), [TensorSpec((), "bool")])), nbytes(None), nbytes(3)
+    (25, None, 0)
+    """
+    return None if structure is None else sum([spec.nbytes for spec in leaves(structure)])
+
+
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     """Apply ``function`` to everything that is not a tuple, list, dict or slice; the nesting stays.
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 
-from fxsummary.capture.aten import function_name, index_text
+from fxsummary.capture.aten import index_text
 from fxsummary.spec import TensorSpec
 
 
@@ -71,13 +71,13 @@ def _by_attributes(module: nn.Module) -> str:
 _NOT_BY_ATTRIBUTES = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-def of_call(node: fx.Node, args: Any, kwargs: Any) -> str:
+def of_call(name: str, args: Any, kwargs: Any) -> str:
     """Settings of a function or method call: its literals, or what the shape of the weight tells.
 
     Args:
+        name: of the function or method, in short.
         args, kwargs: those of the node, with specs or None for values of other nodes.
     """
-    name = node.target if isinstance(node.target, str) else function_name(node.target)
     weight = args[1] if len(args) > 1 else kwargs.get("weight")
     if name == "linear" and isinstance(weight, TensorSpec) and len(weight.shape) == 2:
         return f"{weight.shape[1]}→{weight.shape[0]}"
