@@ -78,6 +78,8 @@ def nbytes(structure: Any) -> int | None:
     >>> nbytes((TensorSpec((2, 3), "float32"), [TensorSpec((), "bool")])), nbytes(None), nbytes(3)
     (25, None, 0)
     """
+    if type(structure) is TensorSpec:
+        return structure.nbytes
     return None if structure is None else sum([spec.nbytes for spec in leaves(structure)])
 
 
