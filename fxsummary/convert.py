@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from fxsummary.capture.aten import function_name
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.symbolic import AFTER, LIKE, SOURCE, STACK, Trace, default_leaf
 from fxsummary.capture.values import UNKNOWN
+from fxsummary.collecting import paused
 from fxsummary.modelgraph import ModelGraph, ModuleCall
 from fxsummary.moduletree import (
     class_name,
@@ -28,6 +30,7 @@ from fxsummary.moduletree import (
 from fxsummary.spec import TensorSpec, leaves, nbytes
 
 
+@paused()
 def convert(capture: Capture) -> ModelGraph:
     """The graph of a capture, with everything but what the passes compute."""
     graph = ModelGraph()
@@ -58,21 +61,15 @@ def _add_operations(
     A node that is a copy of another has all from that one but what lies in another place.
     """
     reader = _Reader(capture, modules, tensors)
-    graph.add_nodes_from([node.name for node in trace.graph.nodes])
-    attributes = dict(zip(trace.graph.nodes, [data for _, data in graph.nodes(data=True)], strict=True))
-    for node, data in attributes.items():
+    attributes: dict[fx.Node, dict[str, Any]] = {}
+    for node in trace.graph.nodes:
         prototype = attributes.get(node.meta.get(LIKE))
-        if prototype:
-            data.update(prototype)
-            reader.move(node, data)
-        else:
-            data.update(reader.read(node))
-    graph.add_edges_from(_edges(attributes))
+        attributes[node] = reader.read(node) if prototype is None else reader.moved(node, prototype)
+    graph.fill(((node.name, data) for node, data in attributes.items()), _edges(attributes))
     return {"", *capture.untold, *reader.called}
 
 
 def _edges(attributes: Mapping[fx.Node, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    values: dict[int, dict[str, Any]] = {}
     for node in attributes:
         slots: dict[fx.Node, list[int]] = {}
         for slot, source in enumerate(_inputs(node)):
@@ -80,12 +77,17 @@ def _edges(attributes: Mapping[fx.Node, Mapping[str, Any]]) -> Iterator[tuple[st
         for source in node.meta.get(AFTER, ()):
             slots.setdefault(source, [])
         for source, positions in slots.items():
-            data = attributes[source]
-            value = values.get(id(data["outputs"]))
-            if value is None:
-                value = {"slots": (), "shape": data["shape"], "dtype": data["dtype"], "bytes": nbytes(data["outputs"])}
-                values[id(data["outputs"])] = value
-            yield source.name, node.name, {**value, "slots": tuple(positions)}
+            value = attributes[source]
+            yield (
+                source.name,
+                node.name,
+                {
+                    "slots": tuple(positions),
+                    "shape": value["shape"],
+                    "dtype": value["dtype"],
+                    "bytes": nbytes(value["outputs"]),
+                },
+            )
 
 
 def _inputs(node: fx.Node) -> list[fx.Node]:
@@ -109,6 +111,7 @@ class _Reader:
         self._tensors = tensors
         self._outcomes = capture.propagation.outcomes if capture.propagation else {}
         self._stacks: dict[int, tuple[ModuleCall, ...]] = {}
+        self._call = functools.cache(self._module_call)
         self._functions: dict[int, tuple[str, str]] = {}
 
     def read(self, node: fx.Node) -> dict[str, Any]:
@@ -144,23 +147,30 @@ class _Reader:
             "multiplicity": 1,
         }
 
-    def move(self, node: fx.Node, data: dict[str, Any]) -> None:
-        """Turn the attributes of the node that ``node`` is a copy of into its own: the same in another place."""
+    def moved(self, node: fx.Node, prototype: Mapping[str, Any]) -> dict[str, Any]:
+        """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
         stack = self._stack(node)
-        data["module"] = stack[-1].path if stack else ""
-        data["module_stack"] = stack
+        data = {**prototype, "module": stack[-1].path if stack else "", "module_stack": stack}
         if node.op in ("call_module", "get_attr"):
             data["target"], label = self._names(node)
             data["label"] = label if node.op == "get_attr" else data["label"]
             data["reads"] = self._reads(node)
+        return data
 
     def _stack(self, node: fx.Node) -> tuple[ModuleCall, ...]:
         raw = node.meta[STACK]
         stack = self._stacks.get(id(raw))
         if stack is None:
-            stack = self._stacks[id(raw)] = _module_stack(raw)
-            self.called.update([call.path for call in stack])
+            stack = self._stacks[id(raw)] = tuple([self._call(*item) for item in raw.items() if item[1][0]])
         return stack
+
+    def _module_call(self, key: str, module: tuple[str, Any]) -> ModuleCall:
+        """The record of an entry of the stack that torch.fx keeps; kept itself, so that a stack is cheap."""
+        path, kind = module
+        self.called.add(path)
+        call = key[len(path) + 1 :] if key.startswith(f"{path}@") else ""
+        name = kind.rpartition(".")[2] if isinstance(kind, str) else kind.__name__
+        return ModuleCall(path, name, int(call) if call.isdigit() else 0)
 
     def _names(self, node: fx.Node) -> tuple[str, str]:
         """What is called, in full and in short."""
@@ -177,10 +187,8 @@ class _Reader:
             return tensors_read(self._modules[str(node.target)], self._tensors)
         if node.op != "get_attr":
             return ()
-        value: Any = self._model
-        for name in str(node.target).split("."):
-            value = getattr(value, name, None)
-        found = self._tensors.get(id(value))
+        holder, _, name = str(node.target).rpartition(".")
+        found = self._tensors.get(id(getattr(self._modules.get(holder), name, None)))
         return () if found is None else (found,)
 
     def _call_config(self, node: fx.Node, label: str) -> str:
@@ -254,16 +262,6 @@ def _add_static(
         source="",
         multiplicity=1,
     )
-
-
-def _module_stack(stack: Mapping[str, tuple[str, Any]]) -> tuple[ModuleCall, ...]:
-    calls = []
-    for key, (path, kind) in stack.items():
-        if path:
-            call = key[len(path) + 1 :] if key.startswith(f"{path}@") else ""
-            name = kind.rpartition(".")[2] if isinstance(kind, str) else kind.__name__
-            calls.append(ModuleCall(path, name, int(call) if call.isdigit() else 0))
-    return tuple(calls)
 
 
 def _arguments(node: fx.Node) -> str:

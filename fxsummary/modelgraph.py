@@ -5,7 +5,7 @@ Everything in it is a plain frozen value: no tensor, no module, no weight. It pi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,20 @@ class ModelGraph(nx.DiGraph):
             the value is read because it was written in place, through another name.
         shape, dtype, bytes: of the value; of its first tensor where there are several.
     """
+
+    def fill(
+        self, nodes: Iterable[tuple[str, dict[str, Any]]], edges: Iterable[tuple[str, str, dict[str, Any]]]
+    ) -> None:
+        """Add nodes and edges that are new; the dicts become the graph's own.
+
+        The methods of networkx look up and copy each of them, which takes longer than all else in a big graph.
+        """
+        for key, data in nodes:
+            self._node[key] = data
+            self._succ[key] = {}
+            self._pred[key] = {}
+        for source, target, data in edges:
+            self._succ[source][target] = self._pred[target][source] = data
 
     @property
     def name(self) -> str:

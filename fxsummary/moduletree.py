@@ -138,4 +138,7 @@ def is_packed(module: nn.Module) -> bool:
     """Whether a module itself holds weights in a form whose size is not known, as quantized modules do."""
     if isinstance(module, torch.jit.ScriptModule):
         return False
-    return any(isinstance(value, torch.ScriptObject) for value in vars(module).values())
+    return not _PACKED.isdisjoint(map(type, vars(module).values()))
+
+
+_PACKED = frozenset({torch.ScriptObject, torch._C.ScriptModule})

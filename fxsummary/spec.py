@@ -78,11 +78,9 @@ def nbytes(structure: Any) -> int | None:
     >>> nbytes((TensorSpec((2, 3), "float32"), [TensorSpec((), "bool")])), nbytes(None), nbytes(3)
     (25, None, 0)
     """
-    if isinstance(structure, TensorSpec):
+    if type(structure) is TensorSpec:
         return structure.nbytes
-    if structure is None:
-        return None
-    return sum([spec.nbytes for spec in leaves(structure)])
+    return None if structure is None else sum([spec.nbytes for spec in leaves(structure)])
 
 
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:

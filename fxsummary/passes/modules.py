@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fxsummary.modelgraph import ModelGraph, ModuleInfo
 
@@ -25,33 +25,34 @@ def annotate(graph: ModelGraph) -> None:
 
 def _never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
     """The outermost modules with parameters or buffers of which nothing is called and nothing is read."""
+    used = _with(graph, lambda module: module.called or any(parameter.read for parameter in module.parameters))
+    holding = _with(graph, lambda module: bool(module.parameters))  # dropout and the like often serve as settings only
     todo = [""]
     while todo:
         module = graph.modules[todo.pop()]
         for path in reversed(module.children):
             child = graph.modules[path]
-            if child.shared_with is None and not _is_used(graph, child):
-                if _holds_tensors(graph, child):
+            if child.shared_with is None and path not in used:
+                if path in holding:
                     yield child
             elif child.shared_with is None:
                 todo.append(path)
 
 
-def _is_used(graph: ModelGraph, module: ModuleInfo) -> bool:
-    if module.called or any(parameter.read for parameter in module.parameters):
-        return True
-    return any(_is_used(graph, graph.modules[path]) for path in module.children)
-
-
-def _holds_tensors(graph: ModelGraph, module: ModuleInfo) -> bool:
-    """Whether it has parameters or buffers; dropout and the like often serve as settings only."""
-    return bool(module.parameters) or any(_holds_tensors(graph, graph.modules[path]) for path in module.children)
+def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
+    """Paths of the modules for which ``holds``, or in which there is one for which it does."""
+    found: set[str] = set()
+    for path, module in reversed(graph.modules.items()):
+        if holds(module) or not found.isdisjoint(module.children):
+            found.add(path)
+    return found
 
 
 def _active_dropout(graph: ModelGraph) -> Iterator[str]:
     for key, data in graph.nodes(data=True):
-        label = data["label"].lower().replace("_", "")
-        if label not in _DROPOUTS or data["config"] == "p=0":
+        if "drop" not in data["label"].lower() or data["config"] == "p=0":
+            continue
+        if data["label"].lower().replace("_", "") not in _DROPOUTS:
             continue
         if data["op"] == "call_module":
             if graph.modules[data["target"]].training:

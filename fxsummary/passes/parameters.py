@@ -16,9 +16,13 @@ def annotate(graph: ModelGraph) -> None:
     """Set the parameter and buffer attributes of every node, mark what is read, and add notes."""
     tensors = {p.name: p for module in graph.modules.values() for p in module.parameters if p.tied_to is None}
     read: set[str] = set()
+    nothing = _counts([], unknown=False)
     for _, data in graph.nodes(data=True):
+        if not data["reads"] and not data["packed"]:
+            data.update(nothing)
+            continue
         fresh = [tensors[name] for name in dict.fromkeys(data["reads"]) if name not in read and name in tensors]
-        read.update(tensor.name for tensor in fresh)
+        read.update([tensor.name for tensor in fresh])
         data.update(_counts(fresh, unknown=data["packed"]))
     modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
     graph.graph["modules"] = modules
