@@ -16,7 +16,7 @@ from fxsummary.capture.exported import is_exported
 from fxsummary.capture.exported.file import SUFFIX, load
 from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
-from fxsummary.garbage import collector_paused
+from fxsummary.collecting import paused
 from fxsummary.modelgraph import ModelGraph
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def graph(
     assert isinstance(model, nn.Module)
     if type(model).__module__.startswith("torch._dynamo") and isinstance(getattr(model, "_orig_mod", None), nn.Module):
         model = model._orig_mod  # type: ignore[assignment]  # what torch.compile wraps
-    with collector_paused():
+    with paused():
         captured = capture(
             model,
             args,
