@@ -11,9 +11,8 @@ import torch
 from torch import nn
 
 from fxsummary import passes
-from fxsummary.capture import capture, capture_exported
-from fxsummary.capture.exported import is_exported
-from fxsummary.capture.exported.file import SUFFIX, load
+from fxsummary.capture import capture, capture_exported, is_exported
+from fxsummary.capture.state import collector_at_rest
 from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
 from fxsummary.modelgraph import ModelGraph
@@ -24,9 +23,13 @@ if TYPE_CHECKING:
 EXPORT_NEEDS = (2, 13)
 """Version of torch from which on exported programs are read; earlier ones note less in them."""
 
+SUFFIX = ".pt2"
+"""Of files of exported programs."""
+
 _WAYS = ("auto", "symbolic", "record")
 
 
+@collector_at_rest()
 def graph(
     model: nn.Module | ExportedProgram | str | os.PathLike[str],
     /,
@@ -69,6 +72,8 @@ def graph(
     if trace not in _WAYS:
         raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
     if isinstance(model, (str, os.PathLike)) and Path(model).suffix == SUFFIX:
+        from fxsummary.capture.exported.file import load
+
         _check_torch()
         model = load(model)
     if is_exported(model):

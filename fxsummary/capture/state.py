@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import random
 import sys
 from collections import OrderedDict, deque
@@ -113,13 +114,25 @@ def _same_items(container: Any, copy: Any) -> bool:
     return isinstance(copy, set) or all(a is b for a, b in zip(container, copy, strict=True))
 
 
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Garbage collection waits: what a capture makes lives to its end, and one full collection takes 80 ms."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _random_state() -> tuple[Any, ...]:
-    numpy = sys.modules.get("numpy")
+    numpy_random = sys.modules.get("numpy.random")
     return (
         torch.get_rng_state(),
         torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None,
         random.getstate(),
-        numpy.random.get_state() if numpy is not None and hasattr(numpy, "random") else None,
+        None if numpy_random is None else numpy_random.get_state(),
     )
 
 
@@ -130,7 +143,7 @@ def _restore_random(state: tuple[Any, ...]) -> None:
         torch.cuda.set_rng_state_all(cuda)
     random.setstate(python)
     if numpy_state is not None:
-        sys.modules["numpy"].random.set_state(numpy_state)
+        sys.modules["numpy.random"].set_state(numpy_state)
 
 
 class WriteGuard(TorchDispatchMode):
