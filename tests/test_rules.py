@@ -296,6 +296,41 @@ def test_where(target: Any) -> None:
         check(target, *arguments)
 
 
+def test_joins_with_an_empty_tensor() -> None:
+    for first, dim in itertools.product(SPECS, (0, -1)):
+        check(torch.cat, [spec(0), first], dim)
+        check(torch.cat, [first, spec(0, dtype="int64")], dim)
+    assert check(torch.cat, [spec(0), spec(1, 2, 3)], dim=-2)
+
+
+def test_positions() -> None:
+    indices = [
+        spec(7, dtype="int64"), spec(2, 3, dtype="int32"), spec(2), spec(3, 2, dtype="int64", stride=(1, 3)),
+        spec(2, 3, 6, 8, dtype="int64"), spec(dtype="int64"),
+    ]  # fmt: skip
+    for first, index in itertools.product(SPECS, indices):
+        check(operator.getitem, first, index)
+        check(operator.getitem, first, (index,))
+        check(torch.gather, first, 1, index)
+        check("gather", first, 0, index)
+    assert check(operator.getitem, spec(5, 3), spec(2, 2, dtype="int64"))
+
+
+def test_numbers() -> None:
+    for target in (operator.add, operator.floordiv, operator.mod, operator.eq, operator.neg, operator.truediv):
+        check(target, *((7,) if target is operator.neg else (7, 2)))
+    assert rules.by_rule(operator.floordiv, (7, 0), {}, "cpu") is None
+
+
+def test_vectors() -> None:
+    for left, right in itertools.product(SPECS, PARTNERS):
+        check(torch.mv, left, right)
+        check(torch.dot, left, right)
+    for input in (spec(2, 3, 5), spec(5), spec(1, 3, 1), spec(4)):
+        check(torch.baddbmm, input, spec(2, 3, 4), spec(2, 4, 5))
+    assert check(torch.mv, spec(3, 4), spec(4)) and check(torch.dot, spec(4), spec(4))
+
+
 def attentions() -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
     plain, turned = spec(2, 4, 5, 8), spec(2, 4, 5, 8, stride=(160, 8, 32, 1))
     shorter, fewer = spec(2, 4, 7, 8), spec(2, 2, 5, 8)
@@ -331,8 +366,9 @@ MADE: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
     (torch.zeros, (2, 3), {}), (torch.ones, ((2, 3),), {"dtype": torch.bool}), (torch.empty, (), {}),
     (torch.zeros, ([2],), {"device": "cpu"}), (torch.full, ((2, 3), 1), {}), (torch.full, ((2,), 1.5), {}),
     (torch.full, ((2,), True), {}), (torch.full, ([2], 1), {"dtype": torch.float16}), (torch.arange, (3, 3), {}),
-    (torch.arange, (3, 1), {}), (torch.zeros, (2,), {"requires_grad": True}),
-    (torch.zeros, (2,), {"dtype": torch.cfloat}),
+    (torch.arange, (3, 1), {}), (torch.arange, (), {"start": 0, "end": 7}), (torch.arange, (), {"end": 3.0}),
+    (torch.randn, (2, 3), {}), (torch.rand, ((2, 3),), {"dtype": torch.float64}),
+    (torch.zeros, (2,), {"requires_grad": True}), (torch.zeros, (2,), {"dtype": torch.cfloat}),
 ]  # fmt: skip
 
 
@@ -412,7 +448,7 @@ REFUSED: list[tuple[Any, tuple[Any, ...]]] = [
     (F.relu, (spec(2, 3, dtype="complex64"),)), (F.relu, (spec(0, 3),)), (F.relu, (TensorSpec((2, 3), "float32"),)),
     (operator.add, (spec(2, 3), spec(4))), (operator.iadd, (spec(3), spec(2, 3))), ("mean", (spec(2, dtype="int64"),)),
     (torch.matmul, (spec(2, 3), spec(2, 3))), ("reshape", (spec(2, 3), 7)), ("relu", ()), ("relu", (1,)),
-    (operator.iadd, (spec(2, 3, dtype="int64"), 0.5)), (operator.getitem, (spec(2, 3), spec(2, dtype="int64"))),
+    (operator.iadd, (spec(2, 3, dtype="int64"), 0.5)), (operator.getitem, (spec(2, 3), spec(2, dtype="bool"))),
     (F.dropout, (spec(2, 3), 2.0)), ("unknown", (spec(2),)), ([], (spec(2),)), (torch.cat, ([spec(2), spec(2, 3)],)),
 ]  # fmt: skip
 

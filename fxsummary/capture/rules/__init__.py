@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from types import BuiltinFunctionType
 from typing import Any
 
 from torch import nn
@@ -23,7 +24,6 @@ from torch.utils.flop_counter import flop_registry
 from fxsummary.capture.outcome import Outcome
 from fxsummary.capture.rules import elementwise, images, makers, norms, products, recurrent, reductions, shapes
 from fxsummary.capture.rules.answers import NoRuleError
-from fxsummary.spec import TensorSpec
 
 Rule = Callable[..., Outcome]
 
@@ -45,16 +45,29 @@ def by_rule(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: 
         args, kwargs: specs and literals.
         device: the device that tensors claim to be on.
     """
+    if _is_operator(target) and _NUMBERS.issuperset(map(type, args)):
+        return _of_numbers(target, args)
     rule, first = _rule(target, device)
     if rule is None or not _counts_as_torch():
         return None
     try:
-        outcome = rule(*first, *args, **kwargs)
+        return rule(*first, *args, **kwargs)
     except (NoRuleError, TypeError, ValueError, AttributeError, LookupError):  # it does not know such arguments
         return None
-    if outcome.aliases and type(target) is str and type(args[0]) is not TensorSpec:
+
+
+_NUMBERS = {int, float, bool}
+
+
+def _is_operator(target: Any) -> bool:
+    return type(target) is BuiltinFunctionType and target.__module__ == "_operator"
+
+
+def _of_numbers(function: Any, numbers: tuple[Any, ...]) -> Outcome | None:
+    try:
+        return Outcome(function(*numbers))
+    except (TypeError, ArithmeticError):
         return None
-    return outcome
 
 
 def _rule(target: Any, device: str) -> tuple[Rule | None, tuple[Any, ...]]:

@@ -130,7 +130,7 @@ def _interpolate(
 def _pad(input: Any, pad: Any, mode: Any = "constant", value: Any = None) -> Outcome:
     spec, widths = tensor(input), integers(pad)
     sure(mode == "constant" and type(value) in (int, float, type(None)))
-    sure(len(widths) % 2 == 0 and len(widths) <= 2 * len(spec.shape) and any(widths) and min(widths) >= 0)
+    sure(len(widths) % 2 == 0 and len(widths) <= 2 * len(spec.shape) and min(widths) >= 0)
     sizes = list(spec.shape)
     for position in range(len(widths) // 2):
         sizes[-1 - position] += widths[2 * position] + widths[2 * position + 1]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from fxsummary.capture.outcome import Outcome
-from fxsummary.capture.rules.answers import default_dtype, dtype_of, fresh, integers, sure, tensor, unpacked
+from fxsummary.capture.rules.answers import FLOATS, default_dtype, dtype_of, fresh, integers, sure, tensor, unpacked
 from fxsummary.capture.rules.elementwise import combined
 from fxsummary.spec import TensorSpec
 
@@ -31,7 +31,12 @@ def _full(claimed: str, size: Any, fill_value: Any, *, dtype: Any = None, device
     return _made(claimed, integers(size), kinds[type(fill_value)] if dtype is None else dtype_of(dtype))
 
 
-def _arange(claimed: str, *bounds: Any, dtype: Any = None, device: Any = None) -> Outcome:
+def _arange(
+    claimed: str, *bounds: Any, start: Any = None, end: Any = None, dtype: Any = None, device: Any = None
+) -> Outcome:
+    if end is not None:
+        sure(not bounds)
+        bounds = (0 if start is None else start, end)
     sure(len(bounds) in (1, 2, 3) and all(type(bound) in (int, float) for bound in bounds))
     start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
     sure(step != 0 and math.isfinite((end - start) / step))
@@ -47,6 +52,18 @@ def _like(
     return Outcome(combined([spec], spec.dtype if dtype is None else dtype_of(dtype)))
 
 
+def _random(claimed: str, *size: Any, **options: Any) -> Outcome:
+    made = _sized(claimed, *size, **options)
+    sure(made.value.dtype in FLOATS)
+    return made
+
+
+def _random_like(claimed: str, input: Any, **options: Any) -> Outcome:
+    made = _like(claimed, input, **options)
+    sure(made.value.dtype in FLOATS)
+    return made
+
+
 def _full_like(claimed: str, input: Any, fill_value: Any, **options: Any) -> Outcome:
     sure(type(fill_value) in (bool, int, float))
     return _like(claimed, input, **options)
@@ -59,6 +76,8 @@ def _new(claimed: str, input: Any, *size: Any, dtype: Any = None, device: Any = 
 
 MAKERS: dict[Any, Callable[..., Outcome]] = {
     **dict.fromkeys((torch.zeros, torch.ones, torch.empty), _sized),
+    **dict.fromkeys((torch.rand, torch.randn), _random),
+    **dict.fromkeys((torch.rand_like, torch.randn_like), _random_like),
     torch.full: _full,
     torch.arange: _arange,
     **dict.fromkeys((torch.zeros_like, torch.ones_like, torch.empty_like), _like),

@@ -80,6 +80,23 @@ def _embedding(
     return fresh((*indices.shape, table.shape[1]), table)
 
 
+def _baddbmm(input: Any, batch1: Any, batch2: Any) -> Outcome:
+    result = _bmm(batch1, batch2)
+    spec = floats(input, batch1)
+    sure(broadcast(spec.shape, result.value.shape) == result.value.shape)
+    return result
+
+
+def _mv(input: Any, vec: Any) -> Outcome:
+    sure(len(tensor(input).shape) == 2 and len(tensor(vec).shape) == 1)
+    return _matmul(input, vec)
+
+
+def _dot(input: Any, tensor: Any) -> Outcome:
+    sure(len(floats(input, tensor).shape) == len(tensor.shape) == 1)
+    return _matmul(input, tensor)
+
+
 # --- attention -------------------------------------------------------------------------------------
 
 
@@ -249,6 +266,9 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     **dict.fromkeys((torch.mm, "mm"), _mm),
     **dict.fromkeys((torch.bmm, "bmm"), _bmm),
     **dict.fromkeys((torch.addmm, "addmm"), _addmm),
+    **dict.fromkeys((torch.baddbmm, "baddbmm"), _baddbmm),
+    **dict.fromkeys((torch.mv, "mv"), _mv),
+    **dict.fromkeys((torch.dot, "dot"), _dot),
     F.scaled_dot_product_attention: _attention,
     **{function: _convolution(rank) for rank, function in enumerate((F.conv1d, F.conv2d, F.conv3d), 1)},
     **{

@@ -11,6 +11,7 @@ from torch import nn
 
 from fxsummary.capture.outcome import Alias, Outcome
 from fxsummary.capture.rules.answers import (
+    INDICES,
     clear,
     dimension,
     dimensions,
@@ -19,6 +20,7 @@ from fxsummary.capture.rules.answers import (
     itself,
     new,
     numel,
+    plain,
     strides,
     sure,
     tensor,
@@ -158,6 +160,9 @@ def _getitem(input: Any, index: Any) -> Outcome:
     if type(input) is not TensorSpec:
         return _item(input, index)
     spec = tensor(input)
+    position = index[0] if type(index) is tuple and len(index) == 1 else index
+    if type(position) is TensorSpec:
+        return _taken(spec, tensor(position, INDICES))
     indices = list(index) if type(index) is tuple else [index]
     sure(all(each is None or each is Ellipsis or type(each) in (int, slice) for each in indices))
     taken = sum(type(each) in (int, slice) for each in indices)
@@ -167,6 +172,23 @@ def _getitem(input: Any, index: Any) -> Outcome:
     sure(taken <= len(spec.shape) and Ellipsis not in indices[place + 1 :])
     indices[place : place + 1] = [slice(None)] * (len(spec.shape) - taken)
     return _sliced(spec, indices)
+
+
+def _taken(spec: TensorSpec, index: TensorSpec) -> Outcome:
+    """Elements along the first dimension, by their positions."""
+    plain(spec)
+    plain(index)
+    sure(spec.shape and index.shape)
+    return fresh(index.shape + spec.shape[1:], spec)
+
+
+def _gather(input: Any, dim: Any, index: Any) -> Outcome:
+    spec, places = tensor(input), tensor(index, INDICES)
+    place = dimension(dim, len(spec.shape))
+    plain(spec)
+    sure(places.dtype == "int64" and len(places.shape) == len(spec.shape))
+    sure(all(places.shape[each] <= size for each, size in enumerate(spec.shape) if each != place))
+    return fresh(places.shape, spec)
 
 
 def _sliced(spec: TensorSpec, indices: list[Any]) -> Outcome:
@@ -258,8 +280,19 @@ def _joined(tensors: Any) -> list[TensorSpec]:
     return [tensor(each) for each in tensors]
 
 
+def _without_empty(tensors: Any) -> list[Any]:
+    """Without those of shape (0,), which may be put beside anything of their dtype."""
+    sure(type(tensors) in (tuple, list) and all(type(each) is TensorSpec for each in tensors))
+    filled = [each for each in tensors if each.shape != (0,)]
+    if len(filled) < len(tensors):
+        for each in filled:
+            plain(each)
+    sure(filled and all(each.dtype == filled[0].dtype for each in tensors if each.shape == (0,)))
+    return filled
+
+
 def _cat(tensors: Any, dim: Any = 0) -> Outcome:
-    specs = _joined(tensors)
+    specs = _joined(_without_empty(tensors))
     place = dimension(dim, len(specs[0].shape))
     rests = {spec.shape[:place] + spec.shape[place + 1 :] for spec in specs}
     sure(len(rests) == 1 and len({len(spec.shape) for spec in specs}) == 1)
@@ -352,6 +385,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
     "roll": _roll,
     **dict.fromkeys(("triu", "tril"), _triangle),
     "numel": _numel,
+    "gather": _gather,
 }
 """Rules by the name that a function of torch and a method share."""
 
