@@ -25,11 +25,23 @@ def __getattr__(name: str) -> Any:
     """Import the public names on first use, so that ``import fxsummary`` costs next to nothing."""
     if name not in _HOME:
         raise AttributeError(f"module 'fxsummary' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(_HOME[name]), name)
+    value = getattr(_imported(_HOME[name]), name)
     globals()[name] = value
     return value
+
+
+def _imported(name: str) -> Any:
+    """Import a module while garbage collection rests: imports make many objects and hardly any garbage."""
+    import gc
+    from importlib import import_module
+
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def __dir__() -> list[str]:

@@ -11,9 +11,7 @@ import torch
 from torch import nn
 
 from fxsummary import passes
-from fxsummary.capture import capture, capture_exported
-from fxsummary.capture.exported import is_exported
-from fxsummary.capture.exported.file import SUFFIX, load
+from fxsummary.capture import capture, capture_exported, is_exported
 from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
 from fxsummary.collecting import paused
@@ -25,9 +23,13 @@ if TYPE_CHECKING:
 EXPORT_NEEDS = (2, 13)
 """Version of torch from which on exported programs are read; earlier ones note less in them."""
 
+SUFFIX = ".pt2"
+"""Of files of exported programs."""
+
 _WAYS = ("auto", "symbolic", "record")
 
 
+@paused()
 def graph(
     model: nn.Module | ExportedProgram | str | os.PathLike[str],
     /,
@@ -74,6 +76,8 @@ def graph(
     if trace not in _WAYS:
         raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
     if isinstance(model, (str, os.PathLike)) and Path(model).suffix == SUFFIX:
+        from fxsummary.capture.exported.file import load
+
         _check_torch()
         model = load(model)
     if is_exported(model):
@@ -85,18 +89,17 @@ def graph(
     assert isinstance(model, nn.Module)
     if type(model).__module__.startswith("torch._dynamo") and isinstance(getattr(model, "_orig_mod", None), nn.Module):
         model = model._orig_mod  # type: ignore[assignment]  # what torch.compile wraps
-    with paused():
-        captured = capture(
-            model,
-            args,
-            kwargs,
-            input_shape=input_shape,
-            input_dtype=input_dtype,
-            trace=trace,
-            leaf=_leaf_test(leaf),
-            replay=replay,
-        )
-        return passes.annotate(convert(captured))
+    captured = capture(
+        model,
+        args,
+        kwargs,
+        input_shape=input_shape,
+        input_dtype=input_dtype,
+        trace=trace,
+        leaf=_leaf_test(leaf),
+        replay=replay,
+    )
+    return passes.annotate(convert(captured))
 
 
 def _check_torch() -> None:

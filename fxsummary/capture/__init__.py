@@ -1,6 +1,7 @@
 """Capture: from a model (and example inputs) to a ``torch.fx.Graph`` with specs and FLOPs.
 
-`capture` picks the way. A partial answer beats an exception; an exception is for input that is wrong.
+`capture` picks the way. A partial answer beats an exception; an exception is for input that is wrong. The
+modules of a way are imported when it is gone, so that a first call pays for one only.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import fx, nn
 
-from fxsummary.capture import exported, forward, graphmodule, inference, propagate, recorder, symbolic
+from fxsummary.capture import forward, propagate, symbolic
 from fxsummary.capture.inputs import Inputs, bind, describe, forward_signature, from_shapes, model_device
 from fxsummary.capture.symbolic import Leaf, Trace, TraceStoppedError
 from fxsummary.capture.twins import NoTwinError
 from fxsummary.errors import ForwardError, InputError
+
+if TYPE_CHECKING:
+    from fxsummary.capture.recorder import Recording
 
 _lock = RLock()
 """Tracing patches ``nn.Module.__call__`` for its duration, as torch.fx does: one capture at a time."""
@@ -75,6 +79,8 @@ def capture(
 
 def capture_exported(program: Any, leaf: Leaf | None = None) -> Capture:
     """Capture a `torch.export.ExportedProgram`."""
+    from fxsummary.capture import exported
+
     with _lock:
         found = exported.read(program, leaf)
     return Capture(
@@ -85,6 +91,13 @@ def capture_exported(program: Any, leaf: Leaf | None = None) -> Capture:
         model_device(found.model),
         untold=found.untold,
         notes=found.notes,
+    )
+
+
+def is_exported(value: object) -> bool:
+    """Whether a value is a `torch.export.ExportedProgram`; told without importing torch.export."""
+    return any(
+        kind.__name__ == "ExportedProgram" and kind.__module__.startswith("torch.") for kind in type(value).__mro__
     )
 
 
@@ -131,6 +144,8 @@ class _Capturing:
     def _trace(self, inputs: Inputs | None) -> None:
         model = self._result.model
         if isinstance(model, fx.GraphModule):
+            from fxsummary.capture import graphmodule
+
             self._result.captured_by = "exported"
             self._result.trace = graphmodule.from_graph_module(model, inputs)
             return
@@ -145,6 +160,8 @@ class _Capturing:
         result = self._result
         assert result.trace is not None
         if inputs is None and any(node.op == "placeholder" for node in result.trace.graph.nodes):
+            from fxsummary.capture import inference
+
             found = inference.infer(result.model, result.trace)
             if found is None:
                 return self._by_trying(result.trace) or self._without_inputs()
@@ -207,10 +224,12 @@ class _Capturing:
         self._take(self._recording(inputs))
         return self._result
 
-    def _recording(self, inputs: Inputs) -> recorder.Recording:
+    def _recording(self, inputs: Inputs) -> Recording:
+        from fxsummary.capture import recorder
+
         return recorder.record(self._result.model, inputs, self._result.device, self._leaf, replay=self._replay)
 
-    def _take(self, recording: recorder.Recording) -> None:
+    def _take(self, recording: Recording) -> None:
         result = self._result
         result.captured_by, result.trace, result.propagation = "recorded", recording.trace, recording.propagation
         result.notes += recording.notes
@@ -226,6 +245,8 @@ class _Capturing:
         """The recorded graph with the first inputs that forward accepts; None if none are found."""
         if self._way == "symbolic":
             return None
+        from fxsummary.capture import inference
+
         found = inference.infer_by_trying(
             self._result.model, self._recording, partial, lambda recording: not recording.stopped
         )
@@ -289,6 +310,8 @@ class _Capturing:
 
     def _guessed_dtypes(self) -> list[str]:
         """The dtype of each input by its first reader, as far as tracing gets without inputs."""
+        from fxsummary.capture import inference
+
         model = self._result.model
         try:
             traced = symbolic.trace(model, None, self._leaf)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-import operator
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture import autocast, kernels, memo
+from fxsummary.capture.outcome import Alias, Outcome
 from fxsummary.capture.rules import by_rule
 from fxsummary.capture.twins import META, NoTwinError, Twins, spec_of
 from fxsummary.capture.values import (
@@ -35,39 +34,9 @@ from fxsummary.capture.values import (
 from fxsummary.formulas import FlopCount
 from fxsummary.spec import TensorSpec
 
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """An output that shares memory with an input.
-
-    Attributes:
-        index: position of that input among the tensors of the arguments.
-        offset: elements between the two; None where the output is the input itself.
-    """
-
-    index: int
-    offset: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one operation yields.
-
-    Attributes:
-        value: its result, `TensorSpec` for tensors; `UNKNOWN` where it could not be computed.
-        flops: FLOPs of the matrix-product family; None where they could not be counted.
-        unknown: operators called whose FLOPs are not known.
-        aliases: for each tensor of `value` the input whose memory it shares; () if none does.
-        writes: positions, among the tensors of the arguments, of those written in place.
-        assumed: whether it rests on values that were assumed.
-    """
-
-    value: Any
-    flops: int | None = 0
-    unknown: tuple[str, ...] = ()
-    aliases: tuple[Alias | None, ...] = ()
-    writes: tuple[int, ...] = ()
-    assumed: bool = False
+__all__ = [
+    "Alias", "NoDataError", "OnMeta", "Operations", "Outcome", "RefusedError", "observe_real", "storage_of",
+]  # fmt: skip
 
 
 class RefusedError(Exception):
@@ -111,7 +80,7 @@ class Operations:
             raise NoDataError("sparse tensors have no counterpart on meta")
         try:
             key = (
-                self._target_key(target), self.device, casting, len(flop_registry),
+                self._target_key(target), self.device, casting, torch.get_default_dtype(), len(flop_registry),
                 memo.key_of(args), memo.key_of(kwargs),
             )  # fmt: skip
         except (memo.NoKeyError, TypeError):
@@ -142,9 +111,9 @@ class Operations:
         return key
 
     def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any) -> tuple[Outcome, Any]:
-        known = None if casting else by_rule(target, args, kwargs)
+        known = None if casting else by_rule(target, args, kwargs, self.device)
         if known is not None:
-            return _of_rule(target, known), None
+            return known, None
         with autocast.fake_tensors(casting) as device:
             twins = Twins(device) if casting else self.twins
             return self._observe(target, args, kwargs, twins, casting, device)
@@ -221,14 +190,6 @@ def observe_real(
         tuple(sorted(count.written)),
     )
     return outcome, result
-
-
-def _of_rule(target: Any, spec: TensorSpec) -> Outcome:
-    if target is operator.iadd or getattr(target, "inplace", False) is True:
-        return Outcome(spec, aliases=(Alias(0),), writes=(0,))
-    if isinstance(target, nn.Identity) or (isinstance(target, nn.Dropout) and not target.training):
-        return Outcome(spec, aliases=(Alias(0),))
-    return Outcome(spec)
 
 
 def _function(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:

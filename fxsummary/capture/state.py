@@ -131,12 +131,12 @@ def _same_items(container: Any, copy: Any) -> bool:
 
 
 def _random_state() -> tuple[Any, ...]:
-    numpy = sys.modules.get("numpy")
+    numpy_random = sys.modules.get("numpy.random")
     return (
         torch.get_rng_state(),
         torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None,
         random.getstate(),
-        numpy.random.get_state() if numpy is not None and hasattr(numpy, "random") else None,
+        None if numpy_random is None else numpy_random.get_state(),
     )
 
 
@@ -147,7 +147,7 @@ def _restore_random(state: tuple[Any, ...]) -> None:
         torch.cuda.set_rng_state_all(cuda)
     random.setstate(python)
     if numpy_state is not None:
-        sys.modules["numpy"].random.set_state(numpy_state)
+        sys.modules["numpy.random"].set_state(numpy_state)
 
 
 class WriteGuard(TorchDispatchMode):

@@ -44,13 +44,6 @@ class Exported:
     notes: list[str] = field(default_factory=list)
 
 
-def is_exported(value: object) -> bool:
-    """Whether a value is a `torch.export.ExportedProgram`; told without importing torch.export."""
-    return any(
-        kind.__name__ == "ExportedProgram" and kind.__module__.startswith("torch.") for kind in type(value).__mro__
-    )
-
-
 def read(program: ExportedProgram, leaf: Leaf | None = None) -> Exported:
     """The graph of an exported program at the granularity of the other ways to capture.
 

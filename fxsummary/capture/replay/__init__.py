@@ -180,6 +180,5 @@ _FUNCTIONS = (FunctionType, BuiltinFunctionType, type)
 
 
 def _random_state() -> Any:
-    numpy = sys.modules.get("numpy")
-    of_numpy = numpy.random.get_state()[1].tobytes() if numpy is not None and hasattr(numpy, "random") else None
-    return random.getstate(), of_numpy
+    numpy_random = sys.modules.get("numpy.random")
+    return random.getstate(), numpy_random and numpy_random.get_state()[1].tobytes()

@@ -1,0 +1,98 @@
+"""Closed-form outcomes of the common operations, whose meta kernels are slow Python.
+
+The first of those kernels imports a second's worth of ``torch._dynamo`` and ``sympy``. A rule takes the
+arguments of its operation, specs for tensors, and answers for the cases that it knows; all else, wrong
+arguments included, it leaves to the kernel, which stays the truth: the tests hold each rule against it.
+
+A rule is a function with the signature of its operation, in the module for its kind: `elementwise`,
+`products` (which have FLOPs), `norms`, `images` (pooling, resizing, padding), `reductions`, `shapes` (views,
+joins), `makers`, `recurrent`. The table at the end of that module names it for functions, for methods (by
+name) and for module classes; `answers` has what rules are made of, `layout` the arithmetic of strides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from types import BuiltinFunctionType
+from typing import Any
+
+from torch import nn
+from torch.utils import flop_counter
+from torch.utils.flop_counter import flop_registry
+
+from fxsummary.capture.outcome import Outcome
+from fxsummary.capture.rules import elementwise, images, makers, norms, products, recurrent, reductions, shapes
+from fxsummary.capture.rules.answers import NoRuleError
+
+Rule = Callable[..., Outcome]
+
+_KINDS = (elementwise, images, norms, products, recurrent, reductions, shapes)
+MODULES: dict[type[nn.Module], Rule] = {kind: rule for each in _KINDS for kind, rule in each.MODULES.items()}
+"""Rules for leaf modules of exactly these classes, called with the module and the arguments."""
+
+FUNCTIONS: dict[Any, Rule] = {target: rule for each in _KINDS for target, rule in each.FUNCTIONS.items()}
+"""Rules for functions, and for methods by name."""
+
+MAKERS: dict[Any, Rule] = makers.MAKERS
+
+
+def by_rule(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: str) -> Outcome | None:
+    """The outcome of an operation, if there is a rule that is sure of it.
+
+    Args:
+        target: a leaf module, a function or a method name.
+        args, kwargs: specs and literals.
+        device: the device that tensors claim to be on.
+    """
+    if _is_operator(target) and _NUMBERS.issuperset(map(type, args)):
+        return _of_numbers(target, args)
+    rule, first = _rule(target, device)
+    if rule is None or not _counts_as_torch():
+        return None
+    try:
+        return rule(*first, *args, **kwargs)
+    except (NoRuleError, TypeError, ValueError, AttributeError, LookupError):  # it does not know such arguments
+        return None
+
+
+_NUMBERS = {int, float, bool}
+
+
+def _is_operator(target: Any) -> bool:
+    return type(target) is BuiltinFunctionType and target.__module__ == "_operator"
+
+
+def _of_numbers(function: Any, numbers: tuple[Any, ...]) -> Outcome | None:
+    try:
+        return Outcome(function(*numbers))
+    except (TypeError, ArithmeticError):
+        return None
+
+
+def _rule(target: Any, device: str) -> tuple[Rule | None, tuple[Any, ...]]:
+    """The rule for a target, and what it is called with before the arguments."""
+    if isinstance(target, nn.Module):
+        rule = MODULES.get(type(target))
+        return (rule, (target,)) if rule is not None and _is_plain(target) else (None, ())
+    try:
+        if target in MAKERS:
+            return MAKERS[target], (device,)
+        return FUNCTIONS.get(target), ()
+    except TypeError:  # it has no hash
+        return None, ()
+
+
+def _is_plain(module: nn.Module) -> bool:
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return not any(hooks) and "forward" not in vars(module)
+
+
+def _counts_as_torch() -> bool:
+    """Whether the FLOPs of ATen operators are those that torch registers."""
+    return all(count.__module__ == flop_counter.__name__ for packet, count in flop_registry.items() if _is_aten(packet))
+
+
+@lru_cache(maxsize=512)
+def _is_aten(packet: Any) -> bool:
+    return str(packet).startswith("aten.")

@@ -1,0 +1,87 @@
+"""Tensors made from sizes and numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from fxsummary.capture.outcome import Outcome
+from fxsummary.capture.rules.answers import FLOATS, default_dtype, dtype_of, fresh, integers, sure, tensor, unpacked
+from fxsummary.capture.rules.elementwise import combined
+from fxsummary.spec import TensorSpec
+
+
+def _made(device: str, shape: tuple[int, ...], dtype: str) -> Outcome:
+    return fresh(shape, TensorSpec((), dtype, (), device))
+
+
+def _sized(
+    claimed: str, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False, layout: Any = None
+) -> Outcome:
+    sure(requires_grad is False and layout in (None, torch.strided))
+    return _made(claimed, unpacked(size), default_dtype() if dtype is None else dtype_of(dtype))
+
+
+def _full(claimed: str, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Outcome:
+    kinds = {bool: "bool", int: "int64", float: default_dtype()}
+    sure(type(fill_value) in kinds)
+    return _made(claimed, integers(size), kinds[type(fill_value)] if dtype is None else dtype_of(dtype))
+
+
+def _arange(
+    claimed: str, *bounds: Any, start: Any = None, end: Any = None, dtype: Any = None, device: Any = None
+) -> Outcome:
+    if end is not None:
+        sure(not bounds)
+        bounds = (0 if start is None else start, end)
+    sure(len(bounds) in (1, 2, 3) and all(type(bound) in (int, float) for bound in bounds))
+    start, end, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
+    sure(step != 0 and math.isfinite((end - start) / step))
+    name = ("int64" if {type(bound) for bound in bounds} == {int} else default_dtype()) if dtype is None else ""
+    return _made(claimed, (math.ceil((end - start) / step),), name or dtype_of(dtype))
+
+
+def _like(
+    claimed: str, input: Any, *, dtype: Any = None, device: Any = None, memory_format: Any = torch.preserve_format
+) -> Outcome:
+    spec = tensor(input)
+    sure(memory_format is torch.preserve_format)
+    return Outcome(combined([spec], spec.dtype if dtype is None else dtype_of(dtype)))
+
+
+def _random(claimed: str, *size: Any, **options: Any) -> Outcome:
+    made = _sized(claimed, *size, **options)
+    sure(made.value.dtype in FLOATS)
+    return made
+
+
+def _random_like(claimed: str, input: Any, **options: Any) -> Outcome:
+    made = _like(claimed, input, **options)
+    sure(made.value.dtype in FLOATS)
+    return made
+
+
+def _full_like(claimed: str, input: Any, fill_value: Any, **options: Any) -> Outcome:
+    sure(type(fill_value) in (bool, int, float))
+    return _like(claimed, input, **options)
+
+
+def _new(claimed: str, input: Any, *size: Any, dtype: Any = None, device: Any = None) -> Outcome:
+    spec = tensor(input)
+    return fresh(unpacked(size), spec, None if dtype is None else dtype_of(dtype))
+
+
+MAKERS: dict[Any, Callable[..., Outcome]] = {
+    **dict.fromkeys((torch.zeros, torch.ones, torch.empty), _sized),
+    **dict.fromkeys((torch.rand, torch.randn), _random),
+    **dict.fromkeys((torch.rand_like, torch.randn_like), _random_like),
+    torch.full: _full,
+    torch.arange: _arange,
+    **dict.fromkeys((torch.zeros_like, torch.ones_like, torch.empty_like), _like),
+    torch.full_like: _full_like,
+    **dict.fromkeys(("new_zeros", "new_ones", "new_empty"), _new),
+}
+"""Rules that get the device that tensors claim to be on before the arguments."""
