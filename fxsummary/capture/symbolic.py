@@ -128,6 +128,22 @@ def default_leaf(module: nn.Module) -> bool:
     )
 
 
+def new_node(
+    graph: fx.Graph, op: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
+) -> fx.Node:
+    """``graph.create_node``, without its walk over the arguments and the entries that assigning them makes anew."""
+    node = graph.create_node(op, target, None, None, name, type_expr)
+    if args:
+        _set_args(node, args)
+    if kwargs:
+        _set_kwargs(node, kwargs)
+    return node
+
+
+_set_args: Any = fx.Node.args.fset  # type: ignore[attr-defined]
+_set_kwargs: Any = fx.Node.kwargs.fset  # type: ignore[attr-defined]
+
+
 class SymbolicTracer(fx.Tracer):
     """`torch.fx.Tracer` with source lines, shared module stacks and lookups in constant time.
 
@@ -185,7 +201,7 @@ class SymbolicTracer(fx.Tracer):
         self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
     ) -> fx.Node:
         """As torch.fx, with module stack and source line in the node's meta."""
-        node = self.graph.create_node(kind, target, args, kwargs, name, type_expr)
+        node = new_node(self.graph, kind, target, args, kwargs, name, type_expr)
         if self._stack_now is None:
             self._stack_now = collections.OrderedDict(self.module_stack)
         node.meta[STACK] = self._stack_now

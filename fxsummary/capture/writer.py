@@ -16,7 +16,7 @@ from fxsummary.capture import autocast, overrides, source
 from fxsummary.capture.evaluation import Writes
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.propagate import Propagation
-from fxsummary.capture.symbolic import AFTER, AUTOCAST, LIKE, SOURCE, STACK
+from fxsummary.capture.symbolic import AFTER, AUTOCAST, LIKE, SOURCE, STACK, new_node
 from fxsummary.capture.tracked import Tensors, Tracked, element
 from fxsummary.capture.twins import Twins
 from fxsummary.capture.values import is_plain, map_values, structure_of, tensors_in
@@ -179,7 +179,7 @@ class Writer:
         self._note_write(node, tracked, tracked.tensor)
 
     def _new_node(self, op: str, target: Any, args: Any, kwargs: Any) -> fx.Node:
-        node = self.graph.create_node(op, target, args, kwargs)
+        node = new_node(self.graph, op, target, args, kwargs)
         if self._stack_now is None:
             self._stack_now = collections.OrderedDict(self.stack)
         node.meta[STACK] = self._stack_now
@@ -196,10 +196,8 @@ class Writer:
 
     def copy(self, prototype: fx.Node, target: Any, args: Any, kwargs: Any, stack: Any, outcome: Outcome) -> fx.Node:
         """Write a node that is like another one, in another call of a module."""
-        node = self.graph.create_node(prototype.op, target)
-        node.args = args
-        if kwargs:
-            node.kwargs = kwargs
+        name = None if prototype.op == "call_module" else prototype.name  # which gets the next number
+        node = new_node(self.graph, prototype.op, target, args, kwargs, name)
         like, meta = prototype.meta, node.meta
         meta[STACK], meta[SOURCE], meta[AUTOCAST], meta[LIKE] = stack, like[SOURCE], like.get(AUTOCAST), prototype
         self.writes.order[node] = len(self.writes.order)

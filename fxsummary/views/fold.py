@@ -9,7 +9,6 @@ it in the same places, and everything else that it reads is the same for all. On
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from operator import itemgetter
 
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, Repeat, block_tree
@@ -23,8 +22,6 @@ _COMPARED = (
 )  # fmt: skip
 
 _RATES = ("config", "arguments")
-_compared = itemgetter(*_COMPARED)
-_but_rates = itemgetter(*[name for name in _COMPARED if name not in _RATES])
 _DROPS = frozenset({"stochastic_depth", "StochasticDepth"})
 """Blocks that differ in nothing but drop rates are the same architecture."""
 
@@ -67,8 +64,6 @@ class _Folding:
         self._graph = graph
         self._dataflow = graph.captured_by != "modules"
         self._operations: dict[int, tuple[str, ...]] = {}
-        self._attributes = dict(graph.nodes(data=True))
-        self._numbers: dict[str, int] = {}
         self._signatures: dict[int, int] = {}
         self._interned: dict[Hashable, int] = {}
         self._outside: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -188,32 +183,20 @@ class _Folding:
             return known
         keys = self._keys(block)
         places = {key: place for place, key in enumerate(keys)}
-        predecessors = self._graph.pred
         outside: dict[str, int] = {}
         parts: list[Hashable] = [self._shape_of(block)]
         for key in keys:
+            data = self._graph.nodes[key]
             edges = []
-            for source, edge in predecessors[key].items():
+            for source, edge in self._graph.pred[key].items():
                 place = places.get(source)
                 if place is None:
                     place = -1 - outside.setdefault(source, len(outside))
                 edges.append((edge["slots"], place))
-            parts.append((self._settings(key), tuple(sorted(edges))))
+            ignored = _RATES if "drop" in data["label"].lower() or data["label"] in _DROPS else ()
+            settings = tuple(_hashable(data[name]) for name in _COMPARED if name not in ignored)
+            parts.append((settings, tuple(sorted(edges))))
         number = self._signatures[id(block)] = self._interned.setdefault(tuple(parts), len(self._interned))
-        return number
-
-    def _settings(self, key: str) -> int:
-        """A number that two operations share if they are the same but for their inputs."""
-        number = self._numbers.get(key)
-        if number is None:
-            data = self._attributes[key]
-            is_drop = "drop" in data["label"].lower() or data["label"] in _DROPS
-            settings: Hashable = (_but_rates if is_drop else _compared)(data)
-            try:
-                number = self._interned.setdefault(settings, len(self._interned))
-            except TypeError:  # there are lists in it
-                number = self._interned.setdefault(_hashable(settings), len(self._interned))
-            self._numbers[key] = number
         return number
 
     def _shape_of(self, block: Block) -> Hashable:
