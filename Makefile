@@ -27,7 +27,7 @@ lint: .venv/lint
 	$(BIN)/lint-imports
 
 bench: .venv/bench
-	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/speed.py
 
 zoo: .venv/zoo
 	$(BIN)/python -m benchmarks.zoo --no-inputs

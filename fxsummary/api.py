@@ -12,9 +12,9 @@ from torch import nn
 
 from fxsummary import passes
 from fxsummary.capture import capture, capture_exported, is_exported
+from fxsummary.collecting import paused
 from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
-from fxsummary.collecting import paused
 from fxsummary.modelgraph import ModelGraph
 
 if TYPE_CHECKING:
