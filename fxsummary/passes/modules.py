@@ -42,7 +42,8 @@ def _never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
 def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
     """Paths of the modules for which ``holds``, or in which there is one for which it does."""
     found: set[str] = set()
-    for path, module in reversed(graph.modules.items()):
+    for path in reversed(list(graph.modules)):
+        module = graph.modules[path]
         if holds(module) or not found.isdisjoint(module.children):
             found.add(path)
     return found
