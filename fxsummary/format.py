@@ -104,7 +104,7 @@ def clean(text: str) -> str:
     >>> clean("a\\nb\\x00c\\u202ed")
     'a bcd'
     """
-    return text.translate(_CLEAN)
+    return text if text.isprintable() else text.translate(_CLEAN)
 
 
 def shorten(text: str, width: int) -> str:

@@ -77,6 +77,11 @@ class ModelGraph(nx.DiGraph):
         for source, target, data in edges:
             self._succ[source][target] = self._pred[target][source] = data
 
+    def sources(self, key: str) -> Mapping[str, dict[str, Any]]:
+        """What a node reads: the attributes of its in-edges by the node they come from; ``pred[key]``, but quick."""
+        sources: Mapping[str, dict[str, Any]] = self._pred[key]
+        return sources
+
     @property
     def name(self) -> str:
         """Class name of the model."""

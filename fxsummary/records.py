@@ -157,6 +157,8 @@ class _Sums:
         self.unknown_parameters: list[str] = []
 
     def add_operation(self, key: str, data: Mapping[str, Any]) -> None:
+        if data["flops"] == 0 == data["parameters"] and not (data["parameter_dtypes"] or data["buffers"]):
+            return
         times = data["multiplicity"]
         if data["parameters"] is None:
             self.unknown_parameters.append(data["target"])

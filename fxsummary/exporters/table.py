@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from fxsummary.format import clean, shorten
 
@@ -34,9 +35,12 @@ def display_width(text: str) -> int:
     """
     if text.isascii():
         return len(text)
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    marks = sum(unicodedata.combining(char) != 0 for char in text)
-    return len(text) + wide - marks
+    return sum(map(_columns, text))
+
+
+@cache
+def _columns(char: str) -> int:
+    return 1 + (unicodedata.east_asian_width(char) in "WF") - (unicodedata.combining(char) != 0)
 
 
 def fit(text: str, width: int) -> str:
@@ -57,9 +61,9 @@ def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width
     Raises nothing: where the width is too small for what cannot shrink, lines are longer.
     """
     cells = [[clean(cell) for cell in row] for row in rows]
+    taken = [[display_width(cell) for cell in row] for row in cells]
     widths = [
-        max([display_width(column.title), *(display_width(row[index]) for row in cells)])
-        for index, column in enumerate(columns)
+        max([display_width(column.title), *(row[index] for row in taken)]) for index, column in enumerate(columns)
     ]
     excess = sum(widths) + GAP * (len(widths) - 1) - width
     for index in sorted(range(len(columns)), key=lambda i: -widths[i]):
@@ -68,17 +72,21 @@ def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width
             cut = min(excess, max(0, widths[index] - smallest))
             widths[index] -= cut
             excess -= cut
-    lines = [_line(columns, widths, [column.title for column in columns])]
+    titles = [column.title for column in columns]
+    lines = [_line(columns, widths, titles, [display_width(title) for title in titles])]
     lines.append("─" * (sum(widths) + GAP * (len(widths) - 1)))
-    lines.extend(_line(columns, widths, row) for row in cells)
+    lines.extend([_line(columns, widths, row, lengths) for row, lengths in zip(cells, taken, strict=True)])
     return lines
 
 
-def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:
+def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], lengths: Sequence[int]) -> str:
     padded = []
-    for column, width, cell in zip(columns, widths, row, strict=True):
-        text = fit(cell, width)
-        space = " " * (width - display_width(text))
+    for column, width, cell, length in zip(columns, widths, row, lengths, strict=True):
+        text = cell
+        if length > width or len(text) > width:
+            text = fit(cell, width)
+            length = display_width(text)
+        space = " " * (width - length)
         padded.append(space + text if column.right else text + space)
     return (" " * GAP).join(padded).rstrip()
 

@@ -43,11 +43,18 @@ def to_text(
 def _summary(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
     shown = hide_scalars(graph)
     shown = fold_repeats(shown) if fold else shown
-    rows = _Rows(shown, graph.totals, depth)
+    totals = graph.totals
+    rows = _Rows(shown, totals, depth)
     rows.add_model()
     table = render_table(COLUMNS, rows.fitted(width), width)
     folded = "inside ×N the counts are of one copy, % of all copies" if rows.has_repeats else ""
-    return [*_heading(graph, width), "", *table, "─" * display_width(table[1]), *_totals(graph, shown, width, folded)]
+    return [
+        *_heading(graph, width),
+        "",
+        *table,
+        "─" * display_width(table[1]),
+        *_totals(graph, shown, totals, width, folded),
+    ]
 
 
 class _Rows:
@@ -152,8 +159,7 @@ def _heading(graph: ModelGraph, width: int) -> list[str]:
     return wrap(f"{graph.name} · {said}{inputs or 'none'}", width, "  ")
 
 
-def _totals(graph: ModelGraph, shown: ModelGraph, width: int, folded: str) -> list[str]:
-    totals = graph.totals
+def _totals(graph: ModelGraph, shown: ModelGraph, totals: Totals, width: int, folded: str) -> list[str]:
     at_least = "≥ " if totals.unknown_parameters else ""
     dtypes = ", ".join(f"{size(nbytes)} {dtype}" for dtype, nbytes in totals.bytes_by_dtype.items())
     entries = [

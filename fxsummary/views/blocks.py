@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from fxsummary.modelgraph import ModelGraph, ModuleCall
 
@@ -41,11 +42,15 @@ class Block:
 
     def operations(self) -> Iterator[str]:
         """Keys of all nodes inside, in execution order."""
-        for item in self.items:
-            if isinstance(item, Block):
-                yield from item.operations()
-            else:
+        todo: list[Iterator[str | Block]] = [iter(self.items)]
+        while todo:
+            for item in todo[-1]:
+                if isinstance(item, Block):
+                    todo.append(iter(item.items))
+                    break
                 yield item
+            else:
+                todo.pop()
 
     def blocks(self) -> Iterator[Block]:
         """The direct sub-blocks."""
@@ -76,17 +81,14 @@ def block_tree(graph: ModelGraph) -> Block:
     """
     root = Block(None)
     opened: dict[ModuleCall, Block] = {}
+    innermost: dict[int, Block] = {}
     for key, data in graph.nodes(data=True):
         stack = data["module_stack"]
         if data["op"] == "call_module" and stack and stack[-1].path == data["module"]:
-            stack = stack[:-1]
-        parent = root
-        for call in stack:
-            block = opened.get(call)
-            if block is None:
-                block = opened[call] = Block(call)
-                parent.items.append(block)
-            parent = block
+            parent = _entered(root, opened, stack[:-1])
+        else:
+            parent = innermost.get(id(stack)) or _entered(root, opened, stack)
+            innermost[id(stack)] = parent
         parent.items.append(key)
     repeats = graph.graph.get("repeats")
     if repeats:
@@ -95,15 +97,26 @@ def block_tree(graph: ModelGraph) -> Block:
     return root
 
 
+def _entered(root: Block, opened: dict[ModuleCall, Block], stack: Sequence[ModuleCall]) -> Block:
+    """The block of the innermost call of a stack; those that are met for the first time are put in place."""
+    parent = root
+    for call in stack:
+        block = opened.get(call)
+        if block is None:
+            block = opened[call] = Block(call)
+            parent.items.append(block)
+        parent = block
+    return parent
+
+
 def _mark_repeats(parent: Block, repeats: dict[ModuleCall, Repeat]) -> None:
-    index = 0
-    while index < len(parent.items):
-        item = parent.items[index]
+    items: list[str | Block] = []
+    rest = iter(parent.items)
+    for item in rest:
         repeat = repeats.get(item.call) if isinstance(item, Block) and item.call is not None else None
         if repeat is not None and isinstance(item, Block):
             if repeat.period > 1:
-                pattern = Block(None, list(parent.items[index : index + repeat.period]))
-                parent.items[index : index + repeat.period] = [pattern]
-                item = pattern
+                item = Block(None, [item, *islice(rest, repeat.period - 1)])
             item.repeat, item.last = repeat.count, repeat.last
-        index += 1
+        items.append(item)
+    parent.items = items

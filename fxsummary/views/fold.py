@@ -9,6 +9,7 @@ it in the same places, and everything else that it reads is the same for all. On
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from operator import itemgetter
 
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, Repeat, block_tree
@@ -17,9 +18,11 @@ from fxsummary.views.scalars import add_slots
 MAX_PERIOD = 4
 
 _COMPARED = (
-    "op", "label", "config", "arguments", "outputs", "parameters", "trainable_parameters", "parameter_dtypes",
+    "op", "label", "config", "arguments", "parameters", "trainable_parameters", "parameter_dtypes",
     "buffers", "buffer_bytes", "flops", "packed", "multiplicity",
 )  # fmt: skip
+
+_settings = itemgetter(*_COMPARED)
 
 _RATES = ("config", "arguments")
 _DROPS = frozenset({"stochastic_depth", "StochasticDepth"})
@@ -40,16 +43,22 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
     folded = graph.__class__()
     folded.graph.update(graph.graph)
     folded.graph["repeats"] = folding.repeats
-    for key, data in graph.nodes(data=True):
-        if key not in folding.stand_in:
-            times = folding.times.get(key, 1) * data["multiplicity"]
-            folded.add_node(key, **{**data, "multiplicity": times})
+    folded.fill(
+        (
+            (key, {**data, "multiplicity": folding.times.get(key, 1) * data["multiplicity"]})
+            for key, data in graph.nodes(data=True)
+            if key not in folding.stand_in
+        ),
+        (),
+    )
     order = {key: index for index, key in enumerate(graph)}
     for source, target, data in graph.edges(data=True):
+        if target in folding.stand_in:
+            continue
         start = source
         while start in folding.stand_in:  # what stands in may be folded itself, in a run further in
             start = folding.stand_in[start]
-        if target not in folding.stand_in and order[start] < order[target]:
+        if order[start] < order[target]:
             add_slots(folded, start, target, data)
     return folded
 
@@ -62,14 +71,17 @@ class _Folding:
         self.times: dict[str, int] = {}
         self.repeats: dict[Hashable, Repeat] = {}
         self._graph = graph
+        self._nodes = dict(graph.nodes(data=True))
         self._dataflow = graph.captured_by != "modules"
+        self._sizes: dict[int, int] = {}
         self._operations: dict[int, tuple[str, ...]] = {}
         self._signatures: dict[int, int] = {}
         self._interned: dict[Hashable, int] = {}
-        self._outside: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._alike: dict[Hashable, int] = {}
 
     def fold(self, root: Block, times: int) -> None:
         """Fold inside ``root``, whose operations count ``times`` each; iterative, for deep trees."""
+        self._sizes = _sizes(root)
         work = [(root, times)]
         while work:
             parent, count = work.pop()
@@ -106,45 +118,59 @@ class _Folding:
         return best
 
     def _copies(self, items: Sequence[str | Block], start: int, period: int) -> int:
+        """How many identical copies of ``period`` blocks there are from ``start``, each reading the one before."""
         first = items[start : start + period]
-        if len(first) < period or not all(isinstance(item, Block) for item in first):
-            return 1
-        signature = [self._signature(item) for item in first if isinstance(item, Block)]
-        if period > 1 and len(set(signature)) == 1:
-            return 1
         copies = 1
-        previous = self._copy(first)
+        previous: tuple[str, ...] = ()
+        before: tuple[str, ...] = ()
         pattern: tuple[Hashable, ...] | None = None
-        while True:
-            following = items[start + copies * period : start + (copies + 1) * period]
-            if (
-                len(following) < period
-                or [self._signature(i) if isinstance(i, Block) else -1 for i in following] != signature
-            ):
-                return copies
+        while self._are_alike(first, following := items[start + copies * period : start + (copies + 1) * period]):
+            if copies == 1:
+                if period > 1 and self._are_alike(first[1:], first[:-1]):
+                    return 1
+                previous = self._copy(first)
+                before = self._read_outside(previous)
             current = self._copy(following)
-            links = self._links(previous, current)
+            outside = self._read_outside(current)
+            links = self._links(previous, before, outside)
             if links is None or (pattern is not None and links != pattern):
-                return copies
-            pattern, previous, copies = links, current, copies + 1
+                break
+            pattern, previous, before = links, current, outside
+            copies += 1
+        return copies
+
+    def _are_alike(self, first: Sequence[str | Block], second: Sequence[str | Block]) -> bool:
+        """Whether these are blocks, identical one by one; their sizes are compared first."""
+        if len(first) != len(second):
+            return False
+        pairs = [(a, b) for a, b in zip(first, second, strict=True) if isinstance(a, Block) and isinstance(b, Block)]
+        if len(pairs) < len(first) or any(self._sizes[id(a)] != self._sizes[id(b)] for a, b in pairs):
+            return False
+        return all(self._signature(a) == self._signature(b) for a, b in pairs)
 
     def _copy(self, items: Sequence[str | Block]) -> tuple[str, ...]:
         return tuple(key for item in items if isinstance(item, Block) for key in self._keys(item))
 
-    def _links(self, previous: tuple[str, ...], current: tuple[str, ...]) -> tuple[Hashable, ...] | None:
+    def _links(
+        self, previous: tuple[str, ...], before: tuple[str, ...], outside: tuple[str, ...]
+    ) -> tuple[Hashable, ...] | None:
         """Where each outside value of a copy comes from: a place in the copy before it, or one node for all.
 
         None if the copy reads nothing of the one before, or reads outside values in another way than it.
         Without dataflow there is nothing to compare: there, identical siblings are a run.
+
+        Args:
+            previous: the operations of the copy before it.
+            before, outside: what that copy and this one read from outside.
         """
         if not self._dataflow:
             return ()
         places = {key: place for place, key in enumerate(previous)}
         links: list[Hashable] = []
-        for value, before in zip(self._read_outside(current), self._read_outside(previous), strict=False):
+        for value, one in zip(outside, before, strict=False):
             if value in places:
                 links.append(places[value])
-            elif value == before:
+            elif value == one:
                 links.append(value)
             else:
                 return None
@@ -152,14 +178,8 @@ class _Folding:
 
     def _read_outside(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         """The values that a copy reads from outside, in the order in which it reads them first."""
-        known = self._outside.get(keys)
-        if known is None:
-            inside = set(keys)
-            found: dict[str, None] = {}
-            for key in keys:
-                found.update(dict.fromkeys(p for p in self._graph.pred[key] if p not in inside))
-            known = self._outside[keys] = tuple(found)
-        return known
+        inside = set(keys)
+        return tuple(dict.fromkeys([p for key in keys for p in self._graph.sources(key) if p not in inside]))
 
     def _fold_run(self, items: Sequence[str | Block], start: int, period: int, count: int) -> None:
         first = self._copy(items[start : start + period])
@@ -184,24 +204,46 @@ class _Folding:
         keys = self._keys(block)
         places = {key: place for place, key in enumerate(keys)}
         outside: dict[str, int] = {}
-        parts: list[Hashable] = [self._shape_of(block)]
-        for key in keys:
-            data = self._graph.nodes[key]
+        parts: list[Hashable] = []
+        todo: list[str | Block] = [block]
+        while todo:
+            item = todo.pop()
+            if isinstance(item, Block):
+                parts += [item.type, len(item.items)]
+                todo.extend(reversed(item.items))
+                continue
             edges = []
-            for source, edge in self._graph.pred[key].items():
+            for source, edge in self._graph.sources(item).items():
                 place = places.get(source)
                 if place is None:
                     place = -1 - outside.setdefault(source, len(outside))
                 edges.append((edge["slots"], place))
-            ignored = _RATES if "drop" in data["label"].lower() or data["label"] in _DROPS else ()
-            settings = tuple(_hashable(data[name]) for name in _COMPARED if name not in ignored)
-            parts.append((settings, tuple(sorted(edges))))
+            parts += [self._number(item), tuple(sorted(edges) if len(edges) > 1 else edges)]
         number = self._signatures[id(block)] = self._interned.setdefault(tuple(parts), len(self._interned))
         return number
 
-    def _shape_of(self, block: Block) -> Hashable:
-        """Classes of a block and its sub-blocks, and how many operations lie between them."""
-        return block.type, tuple(1 if isinstance(item, str) else self._shape_of(item) for item in block.items)
+    def _number(self, key: str) -> int:
+        """A number that two operations share if and only if they are alike, whatever they read."""
+        data = self._nodes[key]
+        outputs = data["outputs"]
+        found = id(outputs), *_settings(data)  # most of those alike have the very same outputs
+        number = self._alike.get(found)
+        if number is None:
+            ignored = _RATES if "drop" in data["label"].lower() or data["label"] in _DROPS else ()
+            alike = _hashable(outputs), *(data[name] for name in _COMPARED if name not in ignored)
+            number = self._alike[found] = self._interned.setdefault(alike, len(self._interned))
+        return number
+
+
+def _sizes(root: Block) -> dict[int, int]:
+    """How many operations are in each block, by its identity."""
+    blocks = [root]
+    for block in blocks:
+        blocks.extend(block.blocks())
+    sizes: dict[int, int] = {}
+    for block in reversed(blocks):
+        sizes[id(block)] = sum([sizes[id(item)] if isinstance(item, Block) else 1 for item in block.items])
+    return sizes
 
 
 def _hashable(value: object) -> Hashable:

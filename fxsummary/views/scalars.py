@@ -29,33 +29,35 @@ def hide_scalars(graph: ModelGraph) -> ModelGraph:
         return graph
     shown = graph.__class__()
     shown.graph.update(graph.graph)
-    shown.add_nodes_from((key, dict(data)) for key, data in graph.nodes(data=True) if key not in hidden)
+    shown.fill(((key, dict(data)) for key, data in graph.nodes(data=True) if key not in hidden), ())
     for source, target, data in graph.edges(data=True):
         start = source_of.get(source, source)
-        if start in shown and target in shown:
+        if start not in hidden and target not in hidden:
             add_slots(shown, start, target, data)
     return shown
 
 
 def add_slots(graph: ModelGraph, source: str, target: str, data: dict[str, Any]) -> None:
-    """Add an edge, or its slots to the edge that is there already."""
-    if graph.has_edge(source, target):
-        known = graph.edges[source, target]
-        known["slots"] = tuple(sorted({*known["slots"], *data["slots"]}))
+    """Add an edge between two nodes, or its slots to the edge that is there already."""
+    known = graph.sources(target).get(source)
+    if known is None:
+        graph.fill((), [(source, target, dict(data))])
     else:
-        graph.add_edge(source, target, **data)
+        known["slots"] = tuple(sorted({*known["slots"], *data["slots"]}))
 
 
 def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[str]) -> bool:
-    if data["op"] not in ("call_function", "call_method") or data["flops"]:
+    outputs = data["outputs"]
+    if type(outputs) is TensorSpec or data["op"] not in ("call_function", "call_method") or data["flops"]:
         return False
-    if data["outputs"] is not None:
-        return next(leaves(data["outputs"]), None) is None
+    if outputs is not None:
+        return next(leaves(outputs), None) is None
     if data["label"] in _SCALAR_LABELS:
         return True
     if data["label"] == "getattr":
         return not data["arguments"].endswith(("'T'", "'mT'", "'H'", "'data'", "'real'", "'imag'"))
-    return bool(graph.pred[key]) and all(source in hidden for source in graph.pred[key])
+    sources = graph.sources(key)
+    return bool(sources) and all(source in hidden for source in sources)
 
 
 def _takes_apart(graph: ModelGraph, key: str, data: dict[str, Any]) -> bool:
