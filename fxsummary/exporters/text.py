@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fxsummary.collecting import paused
 from fxsummary.exporters import listings
 from fxsummary.exporters.listings import COLUMNS, Costs, shape_cell
 from fxsummary.exporters.table import display_width, fit, render_table, wrap
@@ -21,6 +22,7 @@ View = Callable[[ModelGraph, int, "int | None", bool], list[str]]
 VIEWS: Registry[View] = Registry("view")
 
 
+@paused()
 def to_text(
     graph: ModelGraph, *, width: int = 80, depth: int | None = None, view: str = "summary", fold: bool = True
 ) -> str:
