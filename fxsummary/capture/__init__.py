@@ -16,6 +16,7 @@ from torch import fx, nn
 
 from fxsummary.capture import forward, propagate, symbolic
 from fxsummary.capture.inputs import Inputs, bind, describe, forward_signature, from_shapes, model_device
+from fxsummary.capture.state import state_kept
 from fxsummary.capture.symbolic import Leaf, Trace, TraceStoppedError
 from fxsummary.capture.twins import NoTwinError
 from fxsummary.errors import ForwardError, InputError
@@ -71,7 +72,7 @@ def capture(
         InputError: the inputs do not fit forward, or an operation refuses them.
         ForwardError: forward raised.
     """
-    with _lock:
+    with _lock, state_kept(model):
         return _Capturing(model, leaf, trace, replay).run(
             _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
         )

@@ -37,14 +37,36 @@ def preserved(model: nn.Module) -> Iterator[None]:
     Attributes that forward assigns (and the lists and dicts that it fills) are put back; the values of
     tensors are not the matter of this function: `WriteGuard` refuses to change them.
     """
-    held = [_Snapshot(module.__dict__) for module in modules_of(model)]
-    held += [_Snapshot(owned) for owned in _held_by_hooks(model)]
+    held = _kept.get(id(model)) or _snapshots(model)
+    if id(model) in _kept:
+        _kept[id(model)] = held
     try:
         with preserved_globals():
             yield
     finally:
         for snapshot in held:
             snapshot.restore()
+
+
+_kept: dict[int, list[_Snapshot]] = {}
+
+
+@contextmanager
+def state_kept(model: nn.Module) -> Iterator[None]:
+    """Within, `preserved` looks at the modules of this model once, however often it is entered."""
+    _kept[id(model)] = []
+    try:
+        yield
+    finally:
+        _kept.pop(id(model), None)
+
+
+def _snapshots(model: nn.Module) -> list[_Snapshot]:
+    modules = modules_of(model)
+    return [
+        *[_Snapshot(module.__dict__) for module in modules],
+        *[_Snapshot(owned) for module in modules for owned in _held_by_hooks(module)],
+    ]
 
 
 @contextmanager
@@ -60,10 +82,10 @@ def preserved_globals() -> Iterator[None]:
         _restore_random(random_state)
 
 
-def _held_by_hooks(model: nn.Module) -> Iterator[dict[str, Any]]:
+def _held_by_hooks(module: nn.Module) -> Iterator[dict[str, Any]]:
     """What the user's forward hooks may fill: attributes of their objects, their closures and globals."""
-    for module in modules_of(model):
-        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values()):
+    for hooks in (module._forward_hooks, module._forward_pre_hooks):
+        for hook in hooks.values():
             yield from _held_by(hook)
 
 

@@ -104,7 +104,7 @@ class Copy:
         target = self._prefix + item.target if item.is_relative else item.target
         node = self._writer.copy(item.node, target, args, kwargs, stack, item.outcome)
         if item.storages:
-            self._writer.writes.storages[node] = {self._storages[number] for number in item.storages}
+            self._writer.writes.storages[node] = set(map(self._storages.__getitem__, item.storages))
         if item.after:
             node.meta[AFTER] = tuple([_node(table, ref) for ref in item.after])
         return node
