@@ -123,7 +123,8 @@ def add_up(graph: Any) -> Totals:
     """The totals of a `ModelGraph`."""
     sums = _Sums()
     for key, data in graph.nodes(data=True):
-        sums.add_operation(key, data)
+        if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]:
+            sums.add_operation(key, data)
     for module in graph.modules.values():
         for parameter in module.parameters:
             if parameter.tied_to is None and not parameter.read:
@@ -157,8 +158,6 @@ class _Sums:
         self.unknown_parameters: list[str] = []
 
     def add_operation(self, key: str, data: Mapping[str, Any]) -> None:
-        if data["flops"] == 0 == data["parameters"] and not (data["parameter_dtypes"] or data["buffers"]):
-            return
         times = data["multiplicity"]
         if data["parameters"] is None:
             self.unknown_parameters.append(data["target"])

@@ -8,7 +8,9 @@ it in the same places, and everything else that it reads is the same for all. On
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from itertools import count
 from operator import itemgetter
 
 from fxsummary.modelgraph import ModelGraph
@@ -76,6 +78,7 @@ class _Folding:
         self._sizes: dict[int, int] = {}
         self._operations: dict[int, tuple[str, ...]] = {}
         self._signatures: dict[int, int] = {}
+        self._outside: dict[int, list[str]] = {}
         self._interned: dict[Hashable, int] = {}
         self._alike: dict[Hashable, int] = {}
 
@@ -84,11 +87,11 @@ class _Folding:
         self._sizes = _sizes(root)
         work = [(root, times)]
         while work:
-            parent, count = work.pop()
+            parent, times = work.pop()
             for key in parent.items:
                 if isinstance(key, str):
-                    self.times[key] = count
-            work.extend(self._fold_children(parent, count))
+                    self.times[key] = times
+            work.extend(self._fold_children(parent, times))
 
     def _fold_children(self, parent: Block, times: int) -> list[tuple[Block, int]]:
         stay: list[tuple[Block, int]] = []
@@ -99,13 +102,13 @@ class _Folding:
             if isinstance(item, str):
                 index += 1
                 continue
-            period, count = self._longest_run(items, index)
-            if count > 1:
-                self._fold_run(items, index, period, count)
+            period, copies = self._longest_run(items, index)
+            if copies > 1:
+                self._fold_run(items, index, period, copies)
             for block in items[index : index + period]:
                 assert isinstance(block, Block)
-                stay.append((block, times * count))
-            index += period * count
+                stay.append((block, times * copies))
+            index += period * copies
         return stay
 
     def _longest_run(self, items: Sequence[str | Block], start: int) -> tuple[int, int]:
@@ -129,9 +132,9 @@ class _Folding:
                 if period > 1 and self._are_alike(first[1:], first[:-1]):
                     return 1
                 previous = self._copy(first)
-                before = self._read_outside(previous)
+                before = self._read_outside(first, previous)
             current = self._copy(following)
-            outside = self._read_outside(current)
+            outside = self._read_outside(following, current)
             links = self._links(previous, before, outside)
             if links is None or (pattern is not None and links != pattern):
                 break
@@ -176,19 +179,20 @@ class _Folding:
                 return None
         return tuple(links) if any(isinstance(link, int) for link in links) else None
 
-    def _read_outside(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """The values that a copy reads from outside, in the order in which it reads them first."""
+    def _read_outside(self, items: Sequence[str | Block], keys: tuple[str, ...]) -> tuple[str, ...]:
+        """The values that the blocks of a copy read from outside, in the order in which they read them first."""
         inside = set(keys)
-        return tuple(dict.fromkeys([p for key in keys for p in self._graph.sources(key) if p not in inside]))
+        read = [key for item in items for key in self._outside[id(item)] if key not in inside]
+        return tuple(dict.fromkeys(read))
 
-    def _fold_run(self, items: Sequence[str | Block], start: int, period: int, count: int) -> None:
+    def _fold_run(self, items: Sequence[str | Block], start: int, period: int, copies: int) -> None:
         first = self._copy(items[start : start + period])
-        for copy in range(1, count):
+        for copy in range(1, copies):
             keys = self._copy(items[start + copy * period : start + (copy + 1) * period])
             self.stand_in.update(zip(keys, first, strict=True))
-        head, last = items[start], items[start + count * period - 1]
+        head, last = items[start], items[start + copies * period - 1]
         assert isinstance(head, Block) and isinstance(last, Block)
-        self.repeats[head.call] = Repeat(count, period, last.path)
+        self.repeats[head.call] = Repeat(copies, period, last.path)
 
     def _keys(self, block: Block) -> tuple[str, ...]:
         known = self._operations.get(id(block))
@@ -202,23 +206,13 @@ class _Folding:
         if known is not None:
             return known
         keys = self._keys(block)
-        places = {key: place for place, key in enumerate(keys)}
-        outside: dict[str, int] = {}
-        parts: list[Hashable] = []
-        todo: list[str | Block] = [block]
-        while todo:
-            item = todo.pop()
-            if isinstance(item, Block):
-                parts += [item.type, len(item.items)]
-                todo.extend(reversed(item.items))
-                continue
-            edges = []
-            for source, edge in self._graph.sources(item).items():
-                place = places.get(source)
-                if place is None:
-                    place = -1 - outside.setdefault(source, len(outside))
-                edges.append((edge["slots"], place))
-            parts += [self._number(item), tuple(sorted(edges) if len(edges) > 1 else edges)]
+        places = defaultdict(count(-1, -1).__next__, zip(keys, count()))  # of what lies outside as it is met
+        parts: list[Hashable] = [_nesting(block)]
+        for key in keys:
+            edges = [(edge["slots"], places[source]) for source, edge in self._graph.sources(key).items()]
+            parts.append(self._number(key))
+            parts.append(tuple(sorted(edges) if len(edges) > 1 else edges))
+        self._outside[id(block)] = list(places)[len(keys) :]
         number = self._signatures[id(block)] = self._interned.setdefault(tuple(parts), len(self._interned))
         return number
 
@@ -244,6 +238,20 @@ def _sizes(root: Block) -> dict[int, int]:
     for block in reversed(blocks):
         sizes[id(block)] = sum([sizes[id(item)] if isinstance(item, Block) else 1 for item in block.items])
     return sizes
+
+
+def _nesting(block: Block) -> tuple[Hashable, ...]:
+    """Classes of a block and its sub-blocks, and how many items each has, operations between them as None."""
+    nesting: list[Hashable] = []
+    todo: list[str | Block] = [block]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, Block):
+            nesting += [item.type, len(item.items)]
+            todo.extend(reversed(item.items))
+        else:
+            nesting.append(None)
+    return tuple(nesting)
 
 
 def _hashable(value: object) -> Hashable:
