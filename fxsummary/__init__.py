@@ -32,16 +32,12 @@ def __getattr__(name: str) -> Any:
 
 def _imported(name: str) -> Any:
     """Import a module while garbage collection rests: imports make many objects and hardly any garbage."""
-    import gc
     from importlib import import_module
 
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
+    from fxsummary.collecting import paused
+
+    with paused():
         return import_module(name)
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def __dir__() -> list[str]:
