@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
+from fxsummary.collecting import paused
 from fxsummary.errors import DuplicateNameError, UnknownNameError
 
 T = TypeVar("T")
@@ -80,7 +81,8 @@ class Exporter:
     def __call__(self, graph: Any, **options: Any) -> Any:
         """The graph in this form."""
         module, _, name = self.function.partition(":")
-        return getattr(import_module(module), name)(graph, **options)
+        with paused():
+            return getattr(import_module(module), name)(graph, **options)
 
 
 EXPORTERS: Registry[Exporter] = Registry("exporter", filled_by="fxsummary.exporters")

@@ -80,7 +80,9 @@ def modules(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> lis
     total = held.get("", 0)
     rows: list[tuple[str, ...]] = []
 
-    def add(path: str, indent: str, lead: str, level: int) -> None:
+    todo = [("", "", "", 0)]
+    while todo:
+        path, indent, lead, level = todo.pop()
         module = graph.modules[path]
         remark = f" = {module.shared_with}" if module.shared_with is not None else ""
         remark += "" if module.called or graph.captured_by == "modules" else " (never called)"
@@ -88,13 +90,10 @@ def modules(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> lis
         text = " ".join(filter(None, (name, module.type, module.config))) + remark
         number = held[path]
         rows.append((lead + text, count(number) if number else "", share(number, total).removesuffix(" %")))
-        if depth is not None and level >= depth:
-            return
-        for child in module.children:
-            last = child == module.children[-1]
-            add(child, indent + ("  " if last else "│ "), indent + ("└ " if last else "├ "), level + 1)
-
-    add("", "", "", 0)
+        if depth is None or level < depth:
+            below = [(child, f"{indent}│ ", f"{indent}├ ", level + 1) for child in module.children]
+            below[-1:] = [(child, f"{indent}  ", f"{indent}└ ", level + 1) for child in module.children[-1:]]
+            todo.extend(reversed(below))
     columns = (Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True))
     return render_table(columns, rows, width)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fxsummary.collecting import paused
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.passes import flops, kind, memory, modules, parameters
 
@@ -17,6 +18,7 @@ PASSES: tuple[tuple[str, Callable[[ModelGraph], None]], ...] = (
 """Every pass by name, each after those that it needs."""
 
 
+@paused()
 def annotate(graph: ModelGraph) -> ModelGraph:
     """Run all passes on a graph, in order; returns the graph."""
     for _, run in PASSES:

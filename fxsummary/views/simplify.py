@@ -63,8 +63,10 @@ def simplify(graph: ModelGraph) -> ModelGraph:
 def _copy(graph: ModelGraph) -> ModelGraph:
     work = graph.__class__()
     work.graph.update(graph.graph)
-    work.add_nodes_from((key, dict(data)) for key, data in graph.nodes(data=True))
-    work.add_edges_from((source, target, dict(data)) for source, target, data in graph.edges(data=True))
+    work.fill(
+        ((key, dict(data)) for key, data in graph.nodes(data=True)),
+        ((source, target, dict(data)) for source, target, data in graph.edges(data=True)),
+    )
     return work
 
 
@@ -205,28 +207,36 @@ def _read_instead(graph: ModelGraph, key: str, parts: list[str], first: str) -> 
 
 def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:
     """A view that reads a view, as its only reader and in the same block, becomes one operation with it."""
-    for key, data in list(graph.nodes(data=True)):
-        if data["label"] not in _VIEWS or not _is_call(data) or len(graph.pred[key]) != 1:
+    runs: dict[str, list[str]] = {}  # by their last operation
+    for key, data in graph.nodes(data=True):
+        if data["label"] not in _VIEWS or not _is_call(data) or len(graph.sources(key)) != 1:
             continue
-        (source,) = graph.pred[key]
+        (source,) = graph.sources(key)
         first = graph.nodes[source]
         if not (first.get("run") or first["label"] in _VIEWS) or not _is_call(first) or len(graph.succ[source]) != 1:
             continue
-        if first["module_stack"] != data["module_stack"] or len(graph.pred[source]) != 1:
-            continue
-        _join_run(graph, source, key)
-        hidden["views shown in one row"] += 1
+        if first["module_stack"] == data["module_stack"] and len(graph.sources(source)) == 1:
+            run = runs[key] = runs.pop(source, [source])
+            run.append(key)
+            hidden["views shown in one row"] += 1
+    for keys in runs.values():
+        _join_run(graph, keys)
 
 
-def _join_run(graph: ModelGraph, source: str, key: str) -> None:
-    first, data = graph.nodes[source], graph.nodes[key]
-    run = (*first.get("run", (first["label"],)), data["label"])
+def _join_run(graph: ModelGraph, keys: list[str]) -> None:
+    """Put all of a run into its last operation."""
+    *others, last = keys
+    members = [graph.nodes[key] for key in keys]
+    data = members[-1]
+    run = tuple([label for member in members for label in member.get("run", (member["label"],))])
     data["run"] = run
     data["label"] = " · ".join(run if len(run) < 4 else (run[0], "…", run[-1]))
-    data["arguments"] = f"{first['arguments']}; {data['arguments']}"
+    data["arguments"] = "; ".join([member["arguments"] for member in members])
     data["config"] = ""
-    data["absorbed"] = (*first.get("absorbed", ()), source, *data.get("absorbed", ()))
-    carry_costs(first, data)
-    for before, edge in list(graph.pred[source].items()):
-        add_slots(graph, before, key, dict(edge))
-    graph.remove_node(source)
+    absorbed = [name for key in others for name in (*graph.nodes[key].get("absorbed", ()), key)]
+    data["absorbed"] = (*absorbed, *data.get("absorbed", ()))
+    for member in reversed(members[:-1]):
+        carry_costs(member, data)
+    for before, edge in graph.sources(others[0]).items():
+        add_slots(graph, before, last, edge)
+    graph.remove_nodes_from(others)
