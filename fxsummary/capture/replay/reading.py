@@ -14,6 +14,7 @@ from torch import fx
 from fxsummary.capture.replay.template import ATOMS, Entry, Operation, Read, Ref, Result, Template
 from fxsummary.capture.symbolic import AFTER, LIKE, STACK
 from fxsummary.capture.tracked import Tracked
+from fxsummary.capture.values import tensors_in
 from fxsummary.capture.writer import Writer
 
 
@@ -179,7 +180,7 @@ class Block:
 
     def _check_leaks(self, result: list[Any]) -> None:
         """Whether somebody else than the recording and the result holds one of its tensors."""
-        held = Counter([id(tensor) for tensor in _tensors(result)])
+        held = Counter([id(tensor) for tensor in tensors_in(result)])
         for tracked in self._writer.tensors.since(self._tensors):
             if tracked.is_ours and sys.getrefcount(tracked.tensor) > _OWN_REFERENCES + held[id(tracked.tensor)]:
                 raise NotRepeatableError("a tensor is kept somewhere")
@@ -222,13 +223,3 @@ class Block:
 
 _OWN_REFERENCES = 2
 """To a tensor that only the recording has: that of its `Tracked`, and the argument of ``getrefcount``."""
-
-
-def _tensors(value: Any) -> Iterable[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
