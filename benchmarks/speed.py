@@ -20,7 +20,7 @@ import sys
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ def medians(functions: Candidates, rounds: int) -> dict[str, float | str]:
     failed: dict[str, str] = {}
     for number in range(rounds + 1):
         for name, function in functions.items():
-            if name in failed:
+            if name in failed or name in _without:
                 continue
             gc.collect()
             start = time.perf_counter()
@@ -172,7 +172,13 @@ def medians(functions: Candidates, rounds: int) -> dict[str, float | str]:
                 failed[name] = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:100]}"
             if number:
                 times[name].append(time.perf_counter() - start)
-    return {name: failed.get(name) or statistics.median(values) for name, values in times.items()}
+    return {
+        name: failed.get(name) or statistics.median(values) for name, values in times.items() if name not in _without
+    }
+
+
+_without: set[str] = set()
+"""Candidates that are not to be run."""
 
 
 def chains(rounds: int) -> dict[str, float | str]:
@@ -244,8 +250,15 @@ COMPARISONS: dict[str, Callable[[int], dict[str, float | str]]] = {
 
 
 def run_apart(name: str, rounds: int) -> dict[str, float | str]:
-    """A comparison in a process of its own."""
+    """A comparison in a process of its own; made anew without what failed, for that may leave patches behind."""
+    found = _in_process(name, rounds)
+    failed = {candidate: value for candidate, value in found.items() if isinstance(value, str)}
+    return {**_in_process(name, rounds, failed), **failed} if failed else found
+
+
+def _in_process(name: str, rounds: int, without: Iterable[str] = ()) -> dict[str, float | str]:
     command = [sys.executable, __file__, "--in-process", name, "--rounds", str(rounds)]
+    command += [part for candidate in without for part in ("--without", candidate)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found: dict[str, float | str] = json.loads(output.splitlines()[-1])
     return found
@@ -270,7 +283,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", action="append", choices=list(COMPARISONS), help="a comparison; may be repeated")
     parser.add_argument("--in-process", choices=list(COMPARISONS), help=argparse.SUPPRESS)
+    parser.add_argument("--without", action="append", default=[], help=argparse.SUPPRESS)
     options = parser.parse_args()
+    _without.update(options.without)
     warnings.filterwarnings("ignore")
     if options.in_process:
         print(json.dumps(COMPARISONS[options.in_process](options.rounds)))
