@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.fx.node import _get_qualified_name
 
 from fxsummary.capture import Capture, config
 from fxsummary.capture.aten import function_name
+from fxsummary.capture.members import modules_by_path, tensor_names
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.symbolic import AFTER, LIKE, SOURCE, STACK, Trace, default_leaf
 from fxsummary.capture.values import UNKNOWN
@@ -22,9 +24,7 @@ from fxsummary.moduletree import (
     class_name,
     is_packed,
     module_tree,
-    modules_by_path,
     spec_or_none,
-    tensor_names,
     tensors_read,
 )
 from fxsummary.spec import TensorSpec, leaves, nbytes
@@ -70,31 +70,32 @@ def _add_operations(
 
 
 def _edges(attributes: Mapping[fx.Node, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for node in attributes:
-        slots: dict[fx.Node, list[int]] = {}
-        for slot, source in enumerate(_inputs(node)):
-            slots.setdefault(source, []).append(slot)
-        for source in node.meta.get(AFTER, ()):
-            slots.setdefault(source, [])
-        for source, positions in slots.items():
-            value = attributes[source]
-            yield (
-                source.name,
-                node.name,
-                {
-                    "slots": tuple(positions),
-                    "shape": value["shape"],
-                    "dtype": value["dtype"],
-                    "bytes": nbytes(value["outputs"]),
-                },
-            )
+    values: dict[fx.Node, tuple[str, dict[str, Any]]] = {}
+    slots: dict[fx.Node, Sequence[tuple[int, ...]]] = {}
+    for node, data in attributes.items():
+        meta, name = node.meta, node.name
+        like = meta.get(LIKE)
+        sources = node.all_input_nodes
+        if AFTER in meta:
+            sources = list(dict.fromkeys([*sources, *meta[AFTER]]))
+        if like not in slots:
+            like = node
+            slots[node] = _slots(node, sources)
+            value = {"shape": data["shape"], "dtype": data["dtype"], "bytes": nbytes(data["outputs"])}
+        else:  # a copy yields the same, and has the same arguments in other nodes
+            _, value = values[like]
+        values[node] = name, value
+        for source, at in zip(sources, slots[like], strict=True):
+            start, flows = values[source]
+            yield start, name, {"slots": at, **flows}
 
 
-def _inputs(node: fx.Node) -> list[fx.Node]:
-    """The nodes among the arguments, in order, as often as they stand there."""
-    found: list[fx.Node] = []
-    fx.map_arg((node.args, node.kwargs), found.append)
-    return found
+def _slots(node: fx.Node, sources: Sequence[fx.Node]) -> list[tuple[int, ...]]:
+    """At which places of the arguments each of these nodes stands, counted over all nodes in them."""
+    slots: dict[fx.Node, list[int]] = {source: [] for source in sources}
+    place = count()
+    fx.map_arg((node.args, node.kwargs), lambda source: slots[source].append(next(place)))
+    return list(map(tuple, slots.values()))
 
 
 class _Reader:
@@ -151,7 +152,7 @@ class _Reader:
         """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
         stack = self._stack(node)
         data = {**prototype, "module": stack[-1].path if stack else "", "module_stack": stack}
-        if node.op in ("call_module", "get_attr"):
+        if data["op"] in _OF_MODULES:
             data["target"], label = self._names(node)
             data["label"] = label if node.op == "get_attr" else data["label"]
             data["reads"] = self._reads(node)
@@ -203,6 +204,7 @@ class _Reader:
         return config.of_call(label, known(node.args), {key: known(value) for key, value in node.kwargs.items()})
 
 
+_OF_MODULES = ("call_module", "get_attr")
 _NO_OUTCOME = Outcome(UNKNOWN, None)
 
 

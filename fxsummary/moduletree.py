@@ -22,41 +22,6 @@ def class_name(module: nn.Module) -> str:
     return kind.__name__
 
 
-def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
-    """Every module by path in the order of ``named_modules()``, shared ones under each of their paths.
-
-    A module that lies in itself is not entered again.
-    """
-    found: dict[str, nn.Module] = {}
-    seen: set[int] = set()
-    todo = [("", model)]
-    while todo:
-        path, module = todo.pop()
-        found[path] = module
-        if id(module) in seen and any(found[above] is module for above in _above(path)):
-            continue
-        seen.add(id(module))
-        prefix = f"{path}." if path else ""
-        children = [(prefix + name, child) for name, child in module._modules.items() if child is not None]
-        todo.extend(reversed(children))
-    return found
-
-
-def tensor_names(modules: Mapping[str, nn.Module]) -> dict[int, str]:
-    """The first name of each parameter and buffer, by identity; parameters first.
-
-    Args:
-        modules: every module by path.
-    """
-    names: dict[int, str] = {}
-    for held in ("_parameters", "_buffers"):
-        for path, module in modules.items():
-            for name, tensor in getattr(module, held).items():
-                if tensor is not None and id(tensor) not in names:
-                    names[id(tensor)] = f"{path}.{name}" if path else name
-    return names
-
-
 def tensors_read(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
     """First names of all parameters and buffers in a module."""
     if module._modules:
@@ -101,13 +66,6 @@ def _parent(path: str) -> str | None:
     return path.rpartition(".")[0] if path else None
 
 
-def _above(path: str) -> Iterator[str]:
-    """The paths of the modules that one lies in, innermost first."""
-    while path:
-        path = path.rpartition(".")[0]
-        yield path
-
-
 def _own_tensors(
     module: nn.Module, prefix: str, tensors: Mapping[int, str], capture: Capture, seen: set[int]
 ) -> Iterator[ParameterInfo]:
@@ -129,7 +87,7 @@ def _own_tensors(
 
 def spec_or_none(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:
     """The spec of a parameter or buffer; None for one that has no shape yet."""
-    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
+    if type(tensor) in (UninitializedParameter, UninitializedBuffer):
         return None
     return spec_of(tensor, device)
 

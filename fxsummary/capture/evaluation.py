@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch import fx, nn
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.twins import Twins
 from fxsummary.capture.values import load
+from fxsummary.capture.writes import Writes
 from fxsummary.spec import TensorSpec, leaves, map_structure
 
 MAX_FLOPS = 500 * 10**9
@@ -30,15 +30,6 @@ MAX_BYTES = 4 * 2**30
 
 class NoValueError(Exception):
     """A value cannot be had."""
-
-
-@dataclass
-class Writes:
-    """Who reads and writes which memory, in the order of the graph."""
-
-    writers: dict[int, list[fx.Node]] = field(default_factory=dict)
-    storages: dict[fx.Node, set[int]] = field(default_factory=dict)
-    order: dict[fx.Node, int] = field(default_factory=dict)
 
 
 class Evaluator:
@@ -109,7 +100,7 @@ class Evaluator:
     def _written_since(self, node: fx.Node) -> bool:
         return any(
             writer not in self._values
-            for storage in self._writes.storages.get(node, ())
+            for storage in self._writes.storages_of(node)
             for writer in self._writes.writers.get(storage, ())
         )
 
@@ -139,7 +130,7 @@ class Evaluator:
     def _writers_of(self, node: fx.Node, before: int, needed: set[fx.Node]) -> Iterable[fx.Node]:
         """In-place writes that `node` must see when read at position `before`, and what reads before them."""
         order = self._writes.order
-        for storage in self._writes.storages.get(node, ()):
+        for storage in self._writes.storages_of(node):
             for writer in self._writes.writers.get(storage, ()):
                 if order[writer] < before and writer not in needed and writer not in self._values:
                     yield writer
@@ -219,7 +210,7 @@ class Evaluator:
 
     def _own(self, node: fx.Node, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor itself, or a copy if the graph writes it."""
-        is_written = any(self._writes.writers.get(each) for each in self._writes.storages.get(node, ()))
+        is_written = any(self._writes.writers.get(each) for each in self._writes.storages_of(node))
         return tensor.detach().clone() if is_written else tensor.detach()
 
     def _attribute(self, node: fx.Node) -> torch.Tensor:

@@ -11,8 +11,9 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
+from fxsummary.capture.members import modules_of
 from fxsummary.capture.scene import scene_of
-from fxsummary.capture.state import modules_of, preserved_globals
+from fxsummary.capture.state import preserved_globals
 from fxsummary.capture.twins import META, Twins
 from fxsummary.capture.values import is_limit_of_meta
 from fxsummary.errors import ForwardError
@@ -20,11 +21,10 @@ from fxsummary.errors import ForwardError
 
 def has_lazy(model: nn.Module) -> bool:
     """Whether any parameter or buffer waits for a first input to get its shape."""
-    return any(
-        isinstance(tensor, UninitializedTensorMixin)
-        for module in modules_of(model)
-        for tensor in (*module._parameters.values(), *module._buffers.values())
-    )
+    kinds: set[type] = set()
+    for module in modules_of(model):
+        kinds.update(map(type, module._parameters.values()), map(type, module._buffers.values()))
+    return any(issubclass(kind, UninitializedTensorMixin) for kind in kinds)
 
 
 def run(model: nn.Module, inputs: Inputs) -> nn.Module:

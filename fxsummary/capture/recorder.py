@@ -27,6 +27,7 @@ from torch.utils.hooks import RemovableHandle
 from fxsummary.capture import autocast, forward, leaks, overrides, patches, source
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.inputs import Inputs
+from fxsummary.capture.members import first_paths, modules_by_path
 from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
@@ -110,7 +111,7 @@ class Recorder:
         self._operations = Operations(device)
         self._writer = Writer(model, device)
         self._demand = Demand(model, self._writer, self._operations)
-        self._paths = {id(module): path for path, module in model.named_modules()}
+        self._paths = first_paths(modules_by_path(model))
         self._replay = None
         if replay and not (_global_forward_hooks or _global_forward_pre_hooks):
             self._replay = Replay(model, self._is_leaf, self._writer, self._demand, device)

@@ -8,6 +8,7 @@ import sys
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import is_
 from types import FunctionType
 from typing import Any
 
@@ -15,19 +16,9 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from fxsummary.capture.members import modules_of
+
 _CONTAINERS = (dict, OrderedDict, list, set, deque)
-
-
-def modules_of(model: nn.Module) -> list[nn.Module]:
-    """``model.modules()``, of deep trees too, in their order."""
-    found: dict[int, nn.Module] = {}
-    todo: list[nn.Module] = [model]
-    while todo:
-        module = todo.pop()
-        if id(module) not in found:
-            found[id(module)] = module
-            todo.extend([child for child in reversed(list(module._modules.values())) if child is not None])
-    return list(found.values())
 
 
 @contextmanager
@@ -118,25 +109,26 @@ def _is_filled(cell: Any) -> bool:
 class _Snapshot:
     """The attributes of an object, and what the containers among them hold."""
 
+    __slots__ = ("_before", "_empty", "_filled", "_now")
+
     def __init__(self, now: dict[str, Any]) -> None:
         self._now = now
-        self._before = dict(now)
-        self._identities = list(map(id, self._before.values()))
-        containers = [value for value in self._before.values() if type(value) in _CONTAINERS]
+        self._before = now.copy()
+        containers = [value for value in now.values() if type(value) in _CONTAINERS]
         self._empty = [value for value in containers if not value]
         self._filled = [(value, value.copy()) for value in containers if value]
 
     def restore(self) -> None:
         """Put all back, in the order that it had."""
         now, before = self._now, self._before
-        if list(map(id, now.values())) != self._identities or list(now) != list(before):
+        if not _is_same(now, before):
             now.clear()
             now.update(before)
         if any(self._empty):
             for container in self._empty:
                 container.clear()
         for container, copy in self._filled:
-            if not _same_items(container, copy):
+            if not _is_same(container, copy):
                 container.clear()
                 if isinstance(container, (dict, set)):
                     container.update(copy)
@@ -144,12 +136,13 @@ class _Snapshot:
                     container.extend(copy)
 
 
-def _same_items(container: Any, copy: Any) -> bool:
+def _is_same(container: Any, copy: Any) -> bool:
+    """Whether a container holds the very objects that its copy holds, in the same order."""
     if len(container) != len(copy):
         return False
     if isinstance(copy, dict):
-        return all(a is b and container[a] is copy[b] for a, b in zip(container, copy, strict=True))
-    return isinstance(copy, set) or all(a is b for a, b in zip(container, copy, strict=True))
+        return all(map(is_, container.values(), copy.values())) and all(map(is_, container, copy))
+    return container == copy if isinstance(copy, set) else all(map(is_, container, copy))
 
 
 def _random_state() -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.members import modules_by_path, tensor_names
 from fxsummary.capture.operations import Alias, Outcome, storage_of
 from fxsummary.capture.twins import Twins, materialize, spec_of
 from fxsummary.capture.values import is_plain
@@ -111,14 +112,12 @@ class Tensors:
         self._device = device
         self._twins = Twins()
         self._known: dict[int, Tracked] = {}
-        self._attributes: dict[int, str] = {}
+        self._attributes = tensor_names(modules_by_path(model))
         self._by_storage: dict[int, Tracked] = {}
         self._storages: dict[int, int] = {}
         self._items: dict[tuple[fx.Node, Any], fx.Node] = {}
         self._unseen = 0
         self._scanned = False
-        for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-            self._attributes.setdefault(id(tensor), name)
 
     def __iter__(self) -> Iterator[Tracked]:
         return iter(self._known.values())

@@ -23,6 +23,7 @@ class NoTwinError(Exception):
     """A module or tensor of which no twin can be made, such as a ScriptModule."""
 
 
+@functools.cache
 def dtype_name(dtype: torch.dtype) -> str:
     """The dtype's name without the prefix ``torch.``."""
     return str(dtype).removeprefix("torch.")
@@ -30,8 +31,13 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 def spec_of(tensor: torch.Tensor, device: str | None = None) -> TensorSpec:
     """The spec of a tensor; ``device`` overrides the tensor's own."""
-    stride = tuple(tensor.stride()) if tensor.layout is torch.strided else None
-    return TensorSpec(tuple(tensor.shape), dtype_name(tensor.dtype), stride, device or str(tensor.device))
+    stride = tensor.stride() if tensor.layout is torch.strided else None
+    return _spec(tensor.shape, tensor.dtype, stride, device or str(tensor.device))
+
+
+@functools.lru_cache(maxsize=4096)
+def _spec(shape: torch.Size, dtype: torch.dtype, stride: tuple[int, ...] | None, device: str) -> TensorSpec:
+    return TensorSpec(tuple(shape), dtype_name(dtype), stride, device)
 
 
 def materialize(spec: TensorSpec, device: torch.device = META) -> torch.Tensor:

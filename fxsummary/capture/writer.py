@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,13 +12,13 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import autocast, overrides, source
-from fxsummary.capture.evaluation import Writes
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.symbolic import AFTER, AUTOCAST, LIKE, SOURCE, STACK, new_node
 from fxsummary.capture.tracked import Tensors, Tracked, element
 from fxsummary.capture.twins import Twins
 from fxsummary.capture.values import is_plain, map_values, structure_of, tensors_in
+from fxsummary.capture.writes import Writes
 from fxsummary.spec import TensorSpec, map_structure
 
 
@@ -52,7 +51,6 @@ class Writer:
     Attributes:
         propagation: specs and FLOPs by node.
         inputs: the input tensors by placeholder, where they were given.
-        nodes: all nodes in order, but the output.
         calls: how often each module was called, by path.
         stack: the calls of modules that are running.
         versions: how often each memory was written in place.
@@ -64,12 +62,11 @@ class Writer:
         self.inputs: dict[fx.Node, torch.Tensor] = {}
         self.tensors = Tensors(model, device)
         self.writes = Writes()
-        self.nodes: list[fx.Node] = []
         self._device = device
         self.versions: dict[int, int] = {}
         self.calls: dict[str, int] = {}
-        self.stack: collections.OrderedDict[str, Any] = collections.OrderedDict()
-        self._stack_now: collections.OrderedDict[str, Any] | None = None
+        self.stack: dict[str, Any] = {}
+        self._stack_now: dict[str, Any] | None = None
         self._outermost: FrameType | None = None
 
     # --- places --------------------------------------------------------------------------------
@@ -107,7 +104,7 @@ class Writer:
         else:
             twin = Twins().of_spec(given)
         tracked = self.tensors.add(twin, (node, ()))
-        self._note_storage(node, tracked)
+        self.writes.note(node, tracked.storage)
         self.propagation.outcomes[node] = Outcome(tracked.spec)
         return twin
 
@@ -117,7 +114,7 @@ class Writer:
         nodes = map_structure(lambda item: self._if_tensor(item, self.node_of), structure)
         specs = map_structure(lambda item: self._if_tensor(item, lambda tracked: tracked.spec), structure)
         node = self.graph.create_node("output", "output", (nodes,), {})
-        node.meta[STACK], node.meta[SOURCE] = collections.OrderedDict(), ""
+        node.meta[STACK], node.meta[SOURCE] = {}, ""
         self.propagation.outcomes[node] = Outcome(specs)
 
     def _if_tensor(self, value: Any, function: Any) -> Any:
@@ -130,7 +127,7 @@ class Writer:
         node = self.tensors.node(tracked, self._new_node)
         if node not in self.propagation.outcomes:
             self.propagation.outcomes[node] = Outcome(tracked.spec)
-        self._note_storage(node, tracked)
+        self.writes.note(node, tracked.storage)
         return node
 
     def call(self, op: str, target: Any, callee: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
@@ -158,14 +155,14 @@ class Writer:
             raw: the result itself, where it is of a kind that specs cannot stand for.
         """
         outcome = self.propagation.outcomes[node]
-        with torch._C._DisableTorchDispatch():
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
             value = self.tensors.rebuild(outcome, node, call.given) if raw is None else raw
             if raw is not None:
                 self.tensors.track(raw, node)
         for tensor in tensors_in(value):
             tracked = self.tensors.of(tensor)
             tracked.assumed = outcome.assumed
-            self._note_storage(node, tracked)
+            self.writes.note(node, tracked.storage)
             tracked.version = self.versions.get(tracked.storage, 0)
         for index in outcome.writes:
             self._note_write(node, call.given[index], value)
@@ -181,11 +178,10 @@ class Writer:
     def _new_node(self, op: str, target: Any, args: Any, kwargs: Any) -> fx.Node:
         node = new_node(self.graph, op, target, args, kwargs)
         if self._stack_now is None:
-            self._stack_now = collections.OrderedDict(self.stack)
+            self._stack_now = dict(self.stack)
         node.meta[STACK] = self._stack_now
         node.meta[SOURCE] = self.source()
-        self.writes.order[node] = len(self.writes.order)
-        self.nodes.append(node)
+        self.writes.nodes.append(node)
         if target in (operator.getitem, getattr) and isinstance(args[0], fx.Node):
             whole = self.propagation.outcomes[args[0]].value
             if type(whole) is not TensorSpec:  # an element of a result of several
@@ -194,17 +190,14 @@ class Writer:
 
     # --- copies --------------------------------------------------------------------------------
 
-    def copy(self, prototype: fx.Node, target: Any, args: Any, kwargs: Any, stack: Any, outcome: Outcome) -> fx.Node:
+    def copy(
+        self, op: str, target: Any, args: Any, kwargs: Any, name: str | None, meta: Mapping[str, Any], outcome: Outcome
+    ) -> fx.Node:
         """Write a node that is like another one, in another call of a module."""
-        name = None if prototype.op == "call_module" else prototype.name  # which gets the next number
-        node = new_node(self.graph, prototype.op, target, args, kwargs, name)
-        like, meta = prototype.meta, node.meta
-        meta[STACK], meta[SOURCE], meta[AUTOCAST], meta[LIKE] = stack, like[SOURCE], like.get(AUTOCAST), prototype
-        self.writes.order[node] = len(self.writes.order)
-        self.nodes.append(node)
+        node = new_node(self.graph, op, target, args, kwargs, name)
+        node.meta.update(meta)
+        self.writes.nodes.append(node)
         self.propagation.outcomes[node] = outcome
-        if target in (operator.getitem, getattr) and type(self.propagation.outcomes[args[0]].value) is not TensorSpec:
-            self.tensors.note_item(node)
         return node
 
     def node_like(self, prototype: fx.Node, tracked: Tracked, stack: Any) -> fx.Node:
@@ -263,13 +256,10 @@ class Writer:
 
     # --- writes in place -----------------------------------------------------------------------
 
-    def _note_storage(self, node: fx.Node, tracked: Tracked) -> None:
-        self.writes.storages.setdefault(node, set()).add(tracked.storage)
-
     def _note_write(self, node: fx.Node, written: Tracked, value: Any) -> None:
         storage = written.storage
         self.writes.writers.setdefault(storage, []).append(node)
-        self.writes.storages.setdefault(node, set()).add(storage)
+        self.writes.note(node, storage)
         self.versions[storage] = self.versions.get(storage, 0) + 1
         if isinstance(value, torch.Tensor) and self.tensors.of(value) is written:
             written.version = self.versions[storage]

@@ -54,14 +54,12 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
         (),
     )
     order = {key: index for index, key in enumerate(graph)}
-    for source, target, data in graph.edges(data=True):
-        if target in folding.stand_in:
-            continue
-        start = source
-        while start in folding.stand_in:  # what stands in may be folded itself, in a run further in
-            start = folding.stand_in[start]
-        if order[start] < order[target]:
-            add_slots(folded, start, target, data)
+    for target in folded:
+        for start, data in graph.sources(target).items():
+            while start in folding.stand_in:  # what stands in may be folded itself, in a run further in
+                start = folding.stand_in[start]
+            if order[start] < order[target]:
+                add_slots(folded, start, target, data)
     return folded
 
 
@@ -205,13 +203,13 @@ class _Folding:
         known = self._signatures.get(id(block))
         if known is not None:
             return known
-        keys = self._keys(block)
+        keys, sources_of = self._keys(block), self._graph.sources
         places = defaultdict(count(-1, -1).__next__, zip(keys, count()))  # of what lies outside as it is met
         parts: list[Hashable] = [_nesting(block)]
         for key in keys:
-            edges = [(edge["slots"], places[source]) for source, edge in self._graph.sources(key).items()]
+            edges = [(edge["slots"], places[source]) for source, edge in sources_of(key).items()]
             parts.append(self._number(key))
-            parts.append(tuple(sorted(edges) if len(edges) > 1 else edges))
+            parts += sorted(edges) if len(edges) > 1 else edges
         self._outside[id(block)] = list(places)[len(keys) :]
         number = self._signatures[id(block)] = self._interned.setdefault(tuple(parts), len(self._interned))
         return number

@@ -80,8 +80,9 @@ class Replay:
             return run()
         given: list[Tracked] = []
         try:
-            structure = self._structure((args, kwargs), given)
-            key = signature, structure, self._tensors(given), self._surroundings()
+            with torch._C.DisableTorchFunction():  # what is asked here is not part of forward
+                structure = self._structure((args, kwargs), given)
+                key = signature, structure, self._tensors(given), self._surroundings()
         except _NoKeyError:
             return run()
         if key in self._refused:
@@ -90,11 +91,12 @@ class Replay:
         known = self._templates.get(key, [])
         if len(known) >= RECORDINGS:
             if not is_last:
-                copy = Copy(self._writer, known[0], module, path, given)
-                if not copy.fits():
-                    return run()
-                self._copied.add(key)
-                return copy.write()
+                with torch._C.DisableTorchFunction():
+                    copy = Copy(self._writer, known[0], module, path, given)
+                    if copy.fits():
+                        self._copied.add(key)
+                        return copy.write()
+                return run()
             if key not in self._copied:
                 return run()
         if key not in self._templates:
@@ -110,11 +112,12 @@ class Replay:
             if numbers_read or before != (self._demand.asked, _random_state()):
                 raise NotRepeatableError("values, or the number of a block")
             after: list[Tracked] = []
-            if self._structure((args, kwargs), after) != structure or after != given:
-                raise NotRepeatableError("arguments were changed")
-            if not self._signatures.is_unchanged(module):
-                raise NotRepeatableError("attributes were changed")
-            self._learn(key, block.template(result))
+            with torch._C.DisableTorchFunction():
+                if self._structure((args, kwargs), after) != structure or after != given:
+                    raise NotRepeatableError("arguments were changed")
+                if not self._signatures.is_unchanged(module):
+                    raise NotRepeatableError("attributes were changed")
+                self._learn(key, block.template(result))
         except (NotRepeatableError, _NoKeyError):
             self._refuse(key)
         return result[0]

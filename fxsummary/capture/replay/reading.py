@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +13,11 @@ import torch
 from torch import fx
 
 from fxsummary.capture.replay.template import ATOMS, Entry, Operation, Read, Ref, Result, Template
-from fxsummary.capture.symbolic import AFTER, LIKE, STACK
+from fxsummary.capture.symbolic import AFTER, AUTOCAST, LIKE, SOURCE, STACK
 from fxsummary.capture.tracked import Tracked
 from fxsummary.capture.values import tensors_in
 from fxsummary.capture.writer import Writer
+from fxsummary.spec import TensorSpec
 
 
 class NotRepeatableError(Exception):
@@ -35,7 +37,7 @@ class Block:
         self._prefix = f"{path}."
         self._given = given
         self._nodes = [each.node_if_made for each in given]
-        self._start = len(writer.nodes)
+        self._start = len(writer.writes.nodes)
         self._tensors = len(writer.tensors)
         self._constants = len(writer.tensors.constants)
         self._depth = len(writer.stack)
@@ -58,7 +60,7 @@ class Block:
         writer = self._writer
         if len(writer.tensors.constants) > self._constants:
             raise NotRepeatableError("a constant")
-        nodes = writer.nodes[self._start :]
+        nodes = writer.writes.nodes[self._start :]
         for index, known in enumerate(self._nodes):
             self._number(self._given[index].storage)
             if known is not None:
@@ -75,6 +77,7 @@ class Block:
                 self._add_storages(node)
         memory, fixed = tuple(self._memory), len(self._storages)
         items = tuple([self._read(node, reads[node]) if node in reads else self._operation(node) for node in nodes])
+        places = tuple([() if node in reads else self._places(node) for node in nodes])
         self._check_leaks(result)
         returned = self._result(result[0], fixed)
         return Template(
@@ -82,6 +85,7 @@ class Block:
             memory,
             len(self._storages),
             items,
+            places,
             tuple(self._stacks),
             tuple(self._writes(fixed)),
             tuple(self._calls_since()),
@@ -109,7 +113,7 @@ class Block:
         return target[len(self._prefix) :]
 
     def _add_storages(self, node: fx.Node) -> None:
-        storages = self._writer.writes.storages.get(node, ())
+        storages = self._writer.writes.storages_of(node)
         if node.op != "get_attr" or len(storages) != 1:
             raise NotRepeatableError(f"{node.name} is no attribute")
         self._number(*storages)
@@ -119,10 +123,13 @@ class Block:
 
     def _operation(self, node: fx.Node) -> Operation:
         is_relative = node.op == "call_module"
-        storages = self._writer.writes.storages.get(node, ())
         args, kwargs = self._argument(node.args), self._argument(node.kwargs)
+        like, meta = node.meta.get(LIKE, node), node.meta
         return Operation(
-            node.meta.get(LIKE, node),
+            like,
+            node.op,
+            None if is_relative else like.name,
+            {SOURCE: meta[SOURCE], AUTOCAST: meta.get(AUTOCAST), LIKE: like},
             self._relative(node) if is_relative else node.target,
             is_relative,
             args,
@@ -130,9 +137,18 @@ class Block:
             not kwargs and all(type(arg) is Ref or type(arg) in ATOMS for arg in args),
             self._stack(node.meta[STACK]),
             tuple([self._ref(each) for each in node.meta.get(AFTER, ())]),
-            tuple(sorted([self._storages.setdefault(each, len(self._storages)) for each in storages])),
+            self._is_element(node),
             self._writer.propagation.outcomes[node],
         )
+
+    def _places(self, node: fx.Node) -> tuple[int, ...]:
+        storages = self._writer.writes.storages_of(node)
+        return tuple(sorted([self._storages.setdefault(each, len(self._storages)) for each in storages]))
+
+    def _is_element(self, node: fx.Node) -> bool:
+        if node.target not in (operator.getitem, getattr) or not isinstance(node.args[0], fx.Node):
+            return False
+        return type(self._writer.propagation.outcomes[node.args[0]].value) is not TensorSpec
 
     def _ref(self, node: fx.Node) -> Ref:
         ref = self._refs.get(node)

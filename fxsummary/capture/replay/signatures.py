@@ -12,7 +12,7 @@ import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from types import MethodType
 from typing import Any
 
@@ -109,7 +109,7 @@ class Signatures:
             is_known &= number is not None or child is None
             children.append((name, number))
         if not self._is_leaf(module, path) and type(module).__getattr__ is nn.Module.__getattr__:
-            numbers = tuple(name for name, value in vars(module).items() if type(value) is int and _is_number(name))
+            numbers = tuple([name for name, value in vars(module).items() if type(value) is int and _is_number(name)])
             if numbers:
                 self._numbers[id(module)] = numbers
         own = self._own[id(module)] = self._of_own(module)
@@ -129,13 +129,20 @@ class Signatures:
         numbers = self._numbers.get(id(module), ())
         kind: Any = type(module)
         parts: list[Hashable] = [kind]
-        for name, value in attributes.items():
-            if name in memo.IRRELEVANT or name in _APART or name in numbers:
-                continue
-            parts.append((name, _key(value, module)))
+        for name in _compared(tuple(attributes)):
+            if name not in numbers:
+                value = attributes[name]
+                of = type(value)
+                parts.append((name, (of, value) if of in _ATOMS else _key(value, module)))
         for tensors in (module._parameters, module._buffers):
             parts.append(tuple([(name, _key(tensor, module)) for name, tensor in tensors.items()]))
         return tuple(parts)
+
+
+@lru_cache(maxsize=1024)
+def _compared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a module's attributes that are compared."""
+    return tuple(name for name in names if name not in memo.IRRELEVANT and name not in _APART)
 
 
 _APART = frozenset({"_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"})

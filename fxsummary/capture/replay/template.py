@@ -58,15 +58,20 @@ class Operation:
 
     Attributes:
         node: that of the first call.
+        name: that of `node`, of which its copies get one with the next number; None where it comes from `target`.
+        meta: of each copy, but the module stack.
         is_relative: whether `target` is relative to the block's path.
         args, kwargs: with `Ref` for nodes.
         is_flat: whether no `Ref` is deeper inside.
         stack: index of its module stack.
         after: `Ref` of in-place writes that it must see.
-        storages: numbers of the memory that it yields or writes.
+        is_element: whether it takes an element out of a result of several.
     """
 
     node: fx.Node
+    op: str
+    name: str | None
+    meta: dict[str, Any]
     target: Any
     is_relative: bool
     args: tuple[Any, ...]
@@ -74,15 +79,15 @@ class Operation:
     is_flat: bool
     stack: int
     after: tuple[Ref, ...]
-    storages: tuple[int, ...]
+    is_element: bool
     outcome: Outcome
 
     def does_as(self, other: object) -> bool:
         """Whether two calls are the same."""
         return (
             type(other) is Operation
-            and (self.node.op, self.is_relative, self.stack, self.after, self.storages)
-            == (other.node.op, other.is_relative, other.stack, other.after, other.storages)
+            and (self.op, self.is_relative, self.stack, self.after)
+            == (other.op, other.is_relative, other.stack, other.after)
             and same(self.target, other.target)
             and same(self.args, other.args)
             and same(self.kwargs, other.kwargs)
@@ -122,6 +127,7 @@ class Template:
         memory: the number of the memory of each argument, of each of these, and of each attribute first read here.
         storages: how many memories there are in all.
         items: what was written, in order.
+        places: for each of them the numbers of the memory that it yields or writes.
         stacks: module stacks, relative to the block.
         writes: by number of a memory the operations that wrote it in place.
         calls: how often modules of the block were called.
@@ -132,6 +138,7 @@ class Template:
     memory: tuple[int, ...]
     storages: int
     items: tuple[Read | Operation, ...]
+    places: tuple[tuple[int, ...], ...]
     stacks: tuple[tuple[Entry, ...], ...]
     writes: tuple[tuple[int, tuple[int, ...]], ...]
     calls: tuple[tuple[str, int], ...]
@@ -140,8 +147,8 @@ class Template:
     def does_as(self, other: Template) -> bool:
         """Whether two calls of blocks did the same."""
         return (
-            (self.attributes, self.memory, self.storages, self.stacks, self.writes, self.calls)
-            == (other.attributes, other.memory, other.storages, other.stacks, other.writes, other.calls)
+            (self.attributes, self.memory, self.storages, self.places, self.stacks, self.writes, self.calls)
+            == (other.attributes, other.memory, other.storages, other.places, other.stacks, other.writes, other.calls)
             and same(self.result, other.result)
             and len(self.items) == len(other.items)
             and all(a.does_as(b) for a, b in zip(self.items, other.items, strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.replay.template import Entry, Operation, Read, Ref, Result, Template
-from fxsummary.capture.symbolic import AFTER
+from fxsummary.capture.symbolic import AFTER, STACK
 from fxsummary.capture.tracked import Tracked
 from fxsummary.capture.writer import Writer
 
@@ -53,9 +52,14 @@ class Copy:
 
     def _attribute(self, path: str) -> Tracked | None:
         """What is known of a parameter or buffer; None where it is no longer what it was."""
-        value: Any = self._module
-        for name in path.split("."):
-            value = getattr(value, name, None)
+        *names, last = path.split(".")
+        holder: Any = self._module
+        for name in names:
+            holder = holder._modules.get(name)
+            if holder is None:
+                return None
+        value = holder._parameters.get(last)
+        value = getattr(holder, last, None) if value is None else value
         if not isinstance(value, torch.Tensor):
             return None
         tracked = self._writer.tensors.of(value)
@@ -71,26 +75,28 @@ class Copy:
         stacks = [self._stack(entries) for entries in template.stacks]
         for path, number in template.calls:
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
+        written: list[fx.Node] = []
         for item in template.items:
-            stack = stacks[item.stack]
-            table.append(
-                self._operation(item, table, stack) if type(item) is Operation else self._read(item, stack)  # type: ignore[arg-type]
-            )
+            write: Any = self._operation if type(item) is Operation else self._read
+            node = write(item, table, stacks[item.stack])
+            written.append(node)
+            table.append(node)
+        writer.writes.note_all(written, template.places, self._storages)
         for number, writers in template.writes:
             storage = self._storages[number]
             writer.writes.writers[storage] = [_node(table, ref) for ref in writers]
             writer.versions[storage] = len(writers)
         return self._result(template.result, table)
 
-    def _stack(self, entries: Sequence[Entry]) -> collections.OrderedDict[str, Any]:
-        stack = collections.OrderedDict(self._writer.stack)
+    def _stack(self, entries: Sequence[Entry]) -> dict[str, Any]:
+        stack = dict(self._writer.stack)
         for relative, kind, offset in entries:
             path = self._prefix + relative
             call = self._writer.calls.get(path, 0) + offset
             stack[f"{path}@{call}" if call else path] = (path, kind)
         return stack
 
-    def _read(self, item: Read, stack: Any) -> fx.Node:
+    def _read(self, item: Read, table: Any, stack: Any) -> fx.Node:
         what = item.what
         tracked = self._attributes[what] if isinstance(what, str) else self._given[what]
         return self._writer.node_like(item.node, tracked, stack)
@@ -102,9 +108,10 @@ class Copy:
         else:
             args, kwargs = _with_nodes(item.args, table), _with_nodes(item.kwargs, table)
         target = self._prefix + item.target if item.is_relative else item.target
-        node = self._writer.copy(item.node, target, args, kwargs, stack, item.outcome)
-        if item.storages:
-            self._writer.writes.storages[node] = set(map(self._storages.__getitem__, item.storages))
+        node = self._writer.copy(item.op, target, args, kwargs, item.name, item.meta, item.outcome)
+        node.meta[STACK] = stack
+        if item.is_element:
+            self._writer.tensors.note_item(node)
         if item.after:
             node.meta[AFTER] = tuple([_node(table, ref) for ref in item.after])
         return node

@@ -1,0 +1,75 @@
+"""The modules of a model and its parameters and buffers, by path; torch's own walks are slow, and recurse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from torch import nn
+
+
+def modules_of(model: nn.Module) -> list[nn.Module]:
+    """``model.modules()``, of deep trees too, in their order."""
+    found: dict[int, nn.Module] = {}
+    todo: list[nn.Module] = [model]
+    while todo:
+        module = todo.pop()
+        if id(module) not in found:
+            found[id(module)] = module
+            if module._modules:
+                todo.extend([child for child in reversed(module._modules.values()) if child is not None])
+    return list(found.values())
+
+
+def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
+    """Every module by path in the order of ``named_modules()``, shared ones under each of their paths.
+
+    A module that lies in itself is not entered again.
+    """
+    found: dict[str, nn.Module] = {}
+    seen: set[int] = set()
+    todo = [("", model)]
+    while todo:
+        path, module = todo.pop()
+        found[path] = module
+        if not module._modules or (id(module) in seen and any(found[above] is module for above in _above(path))):
+            continue
+        seen.add(id(module))
+        prefix = f"{path}." if path else ""
+        children = [(prefix + name, child) for name, child in module._modules.items() if child is not None]
+        children.reverse()
+        todo.extend(children)
+    return found
+
+
+def _above(path: str) -> Iterator[str]:
+    """The paths of the modules that one lies in, innermost first."""
+    while path:
+        path = path.rpartition(".")[0]
+        yield path
+
+
+def first_paths(modules: Mapping[str, nn.Module]) -> dict[int, str]:
+    """The first path of each module, by identity.
+
+    Args:
+        modules: every module by path.
+    """
+    paths: dict[int, str] = {}
+    for path, module in modules.items():
+        paths.setdefault(id(module), path)
+    return paths
+
+
+def tensor_names(modules: Mapping[str, nn.Module]) -> dict[int, str]:
+    """The first name of each parameter and buffer, by identity; parameters first.
+
+    Args:
+        modules: every module by path.
+    """
+    names: dict[int, str] = {}
+    for held in ("_parameters", "_buffers"):
+        for path, module in modules.items():
+            for name, tensor in getattr(module, held).items():
+                if tensor is not None and id(tensor) not in names:
+                    names[id(tensor)] = f"{path}.{name}" if path else name
+    return names
