@@ -130,6 +130,8 @@ class Recorder:
             stack.enter_context(preserved(self._model))
             args, kwargs = Placeholders(self._writer.placeholder).arguments(self._model, inputs)
             stack.enter_context(patches.installed(self))
+            if self._replay is not None:
+                stack.callback(self._replay.close)
             stack.enter_context(_DispatchMode(self))
             stack.enter_context(self._functions)
             try:

@@ -40,6 +40,10 @@ _MAX_KEYS = 8
 """Arguments in more ways than this: the block is left alone."""
 
 
+_OFTEN = 3
+"""A block in one that is being learnt is learnt itself only if there are more of it than this for each of those."""
+
+
 class MismatchError(BaseException):
     """A block did otherwise than those like it; it passes through the user's ``except Exception``."""
 
@@ -66,6 +70,7 @@ class Replay:
         self._refused: set[Hashable] = set()
         self._copied: set[Hashable] = set()
         self._keys: Counter[int] = Counter()
+        self._outer = 0
 
     def call(
         self, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[[], Any]
@@ -99,6 +104,8 @@ class Replay:
                 return run()
             if key not in self._copied:
                 return run()
+        if self._outer and self._signatures.count(signature) <= _OFTEN * self._outer:
+            return run()
         if key not in self._templates:
             self._keys[signature] += 1
             if self._keys[signature] > _MAX_KEYS:
@@ -106,8 +113,12 @@ class Replay:
                 return run()
         block = Block(self._writer, path, given)
         before = self._demand.asked, _random_state()
-        with self._signatures.watched(module) as numbers_read:
-            result = [run()]
+        outer, self._outer = self._outer, self._signatures.count(signature)
+        try:
+            with self._signatures.watched(module) as numbers_read:
+                result = [run()]
+        finally:
+            self._outer = outer
         try:
             if numbers_read or before != (self._demand.asked, _random_state()):
                 raise NotRepeatableError("values, or the number of a block")
@@ -121,6 +132,10 @@ class Replay:
         except (NotRepeatableError, _NoKeyError):
             self._refuse(key)
         return result[0]
+
+    def close(self) -> None:
+        """The recording is done."""
+        self._signatures.close()
 
     def _learn(self, key: Hashable, template: Template) -> None:
         known = self._templates.setdefault(key, [])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from types import MethodType
 from typing import Any
@@ -42,6 +42,7 @@ class Signatures:
         self._counts: Counter[int] = Counter()
         self._reads: list[str] = []
         self._hidden: dict[int, dict[str, int]] = {}
+        self._getattr: Any = None
         self._add(model, "")
 
     def of(self, module: nn.Module) -> int | None:
@@ -69,16 +70,24 @@ class Signatures:
         numbered = [each for each in module.modules() if id(each) in self._numbers and id(each) not in self._hidden]
         start = len(self._reads)
         reads: list[str] = []
-        with _replaced(self._getattr) if numbered else nullcontext():
-            before = [dict(vars(each)) for each in numbered]
-            for each in numbered:
-                self._hidden[id(each)] = {name: vars(each).pop(name) for name in self._numbers[id(each)]}
-            try:
-                yield reads
-            finally:
-                for each, attributes in zip(numbered, before, strict=True):
-                    self._put_back(vars(each), self._hidden.pop(id(each)), attributes)
-                reads += self._reads[start:]
+        if numbered and self._getattr is None:
+            self._getattr = nn.Module.__getattr__
+            nn.Module.__getattr__ = self._watching(self._getattr)  # type: ignore[method-assign]
+        before = [dict(vars(each)) for each in numbered]
+        for each in numbered:
+            self._hidden[id(each)] = {name: vars(each).pop(name) for name in self._numbers[id(each)]}
+        try:
+            yield reads
+        finally:
+            for each, attributes in zip(numbered, before, strict=True):
+                self._put_back(vars(each), self._hidden.pop(id(each)), attributes)
+            reads += self._reads[start:]
+
+    def close(self) -> None:
+        """No more is watched: ``nn.Module.__getattr__`` is again what it was; to set it takes a while."""
+        if self._getattr is not None:
+            nn.Module.__getattr__ = self._getattr  # type: ignore[method-assign]
+            self._getattr = None
 
     def _put_back(self, now: dict[str, Any], hidden: dict[str, int], before: dict[str, Any]) -> None:
         """Attributes that were hidden, in the order that all had before; what was written meanwhile stays."""
@@ -88,7 +97,7 @@ class Signatures:
         now.clear()
         now.update(attributes)
 
-    def _getattr(self, original: Callable[[nn.Module, str], Any]) -> Callable[[nn.Module, str], Any]:
+    def _watching(self, original: Callable[[nn.Module, str], Any]) -> Callable[[nn.Module, str], Any]:
         def get(module: nn.Module, name: str) -> Any:
             hidden = self._hidden.get(id(module))
             if hidden is None or name not in hidden:
@@ -171,14 +180,3 @@ def _key(value: Any, module: nn.Module) -> Hashable:
     if kind is MethodType and value.__self__ is module:
         return kind, value.__func__
     return kind, id(value)
-
-
-@contextmanager
-def _replaced(make: Callable[[Callable[[nn.Module, str], Any]], Callable[[nn.Module, str], Any]]) -> Iterator[None]:
-    """Put another ``nn.Module.__getattr__`` in place."""
-    original: Any = nn.Module.__getattr__
-    nn.Module.__getattr__ = make(original)  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        nn.Module.__getattr__ = original  # type: ignore[method-assign]
