@@ -22,7 +22,7 @@ from fxsummary.collecting import paused
 from fxsummary.modelgraph import ModelGraph, ModuleCall
 from fxsummary.moduletree import (
     class_name,
-    is_packed,
+    holds_packed,
     module_tree,
     spec_or_none,
     tensors_read,
@@ -143,7 +143,7 @@ class _Reader:
             "flops": None if outcome.unknown else outcome.flops,
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
-            "packed": module is not None and any(map(is_packed, module.modules())),
+            "packed": module is not None and holds_packed(module),
             "source": node.meta[SOURCE],
             "multiplicity": 1,
         }
@@ -260,7 +260,7 @@ def _add_static(
         flops=None if module is not None else 0,
         unknown_operators=(),
         assumed=False,
-        packed=module is not None and any(map(is_packed, module.modules())),
+        packed=module is not None and holds_packed(module),
         source="",
         multiplicity=1,
     )

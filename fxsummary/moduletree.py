@@ -99,4 +99,9 @@ def is_packed(module: nn.Module) -> bool:
     return not _PACKED.isdisjoint(map(type, vars(module).values()))
 
 
+def holds_packed(module: nn.Module) -> bool:
+    """Whether it or a module in it does."""
+    return is_packed(module) or (bool(module._modules) and any(map(is_packed, module.modules())))
+
+
 _PACKED = frozenset({torch.ScriptObject, torch._C.ScriptModule})

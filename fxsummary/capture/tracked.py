@@ -153,10 +153,11 @@ class Tensors:
         """The node of a tracked tensor."""
         return tracked.node(new_node, self._items)
 
-    def add(self, tensor: torch.Tensor, source: Any) -> Tracked:
+    def add(self, tensor: torch.Tensor, source: Any, spec: TensorSpec | None = None) -> Tracked:
         """A new tensor: that of an attribute by name, or of a node at a place in its result."""
         storage = storage_of(tensor)
-        tracked = Tracked(tensor, spec_of(tensor, self._device), self._storages.get(storage, storage), source)
+        spec = spec or spec_of(tensor, self._device)
+        tracked = Tracked(tensor, spec, self._storages.get(storage, storage), source)
         self._known[id(tensor)] = tracked
         self._by_storage[tracked.storage] = tracked
         return tracked
@@ -237,6 +238,10 @@ class Tensors:
         Args:
             given: the tensors among its arguments, in order.
         """
+        if type(outcome.value) is TensorSpec and not outcome.aliases:
+            tensor = materialize(outcome.value)
+            self.add(tensor, (node, ()), outcome.value)
+            return tensor
         aliases = iter(outcome.aliases)
 
         def build(spec: Any) -> Any:

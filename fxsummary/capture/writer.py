@@ -159,7 +159,7 @@ class Writer:
             value = self.tensors.rebuild(outcome, node, call.given) if raw is None else raw
             if raw is not None:
                 self.tensors.track(raw, node)
-        for tensor in tensors_in(value):
+        for tensor in (value,) if type(value) is torch.Tensor else tensors_in(value):
             tracked = self.tensors.of(tensor)
             tracked.assumed = outcome.assumed
             self.writes.note(node, tracked.storage)
