@@ -11,7 +11,7 @@ import collections
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +20,9 @@ import torch
 from torch import nn
 from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
-from fxsummary.capture import autocast, forward, leaks, overrides, patches, source
+from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides, patches, source
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.inputs import Inputs
 from fxsummary.capture.members import first_paths, modules_by_path
@@ -35,7 +33,7 @@ from fxsummary.capture.replay import MismatchError, Replay
 from fxsummary.capture.state import preserved
 from fxsummary.capture.symbolic import Leaf, Trace, default_leaf
 from fxsummary.capture.transforms import Transform
-from fxsummary.capture.twins import is_own_hook, spec_of
+from fxsummary.capture.twins import spec_of
 from fxsummary.capture.values import is_limit_of_meta, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
 
@@ -116,7 +114,7 @@ class Recorder:
         if replay and not (_global_forward_hooks or _global_forward_pre_hooks):
             self._replay = Replay(model, self._is_leaf, self._writer, self._demand, device)
         self._quiet = 0
-        self._functions = _FunctionMode(self)
+        self._functions = modes.FunctionMode(self)
         self._stopped: StopRecording | None = None
 
     # --- the forward ---------------------------------------------------------------------------
@@ -132,7 +130,7 @@ class Recorder:
             stack.enter_context(patches.installed(self))
             if self._replay is not None:
                 stack.callback(self._replay.close)
-            stack.enter_context(_DispatchMode(self))
+            stack.enter_context(modes.DispatchMode(self))
             stack.enter_context(self._functions)
             try:
                 result = self._forward(args, kwargs)
@@ -193,7 +191,7 @@ class Recorder:
 
     def aten_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of ATen that no torch function made, such as one from a ScriptFunction."""
-        if self._quiet or self._in_transform or function._schema.name in _NO_OPERATION:
+        if self._quiet or self._in_transform or function._schema.name in modes.NO_OPERATION:
             return function(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             return self.operation("call_function", function, function, args, kwargs)
@@ -311,29 +309,16 @@ class Recorder:
 
     def _holds_results(self, module: nn.Module) -> bool:
         """Whether parameters were replaced by results of operations, as ``functional_call`` does."""
-        return any(self._writer.tensors.is_ours(tensor) for tensor in module.parameters())
+        parameters = module.parameters() if module._modules else module._parameters.values()
+        return any([self._writer.tensors.is_ours(tensor) for tensor in parameters if tensor is not None])
 
     def _leaf_call(self, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not module._forward_hooks and not module._forward_pre_hooks:
             return self.operation("call_module", path, module, args, kwargs)
-        attributes = vars(module)
-        saved = {name: attributes.get(name) for name in ("_forward_hooks", "_forward_pre_hooks", "forward")}
-        for name in ("_forward_hooks", "_forward_pre_hooks"):
-            attributes[name] = _users(attributes[name])
-
-        def forward(*values: Any, **named: Any) -> Any:
-            changed = {name: attributes[name] for name in saved}
-            _assign(attributes, saved)
-            try:
-                return self.operation("call_module", path, module, values, named)
-            finally:
-                _assign(attributes, changed)
-
-        attributes["forward"] = forward
-        try:
+        with hooks.left_to_run(
+            module, lambda *values, **named: self.operation("call_module", path, module, values, named)
+        ):
             return module._call_impl(*args, **kwargs)
-        finally:
-            _assign(attributes, saved)
 
     # --- operations ----------------------------------------------------------------------------
 
@@ -420,44 +405,3 @@ class Recorder:
         if args[0].numel() <= 1:
             return str(self._value_call(function, args, kwargs))
         return f"tensor(..., size={tuple(args[0].shape)}, dtype={args[0].dtype})"
-
-
-class _FunctionMode(TorchFunctionMode):
-    """Hands every torch call to the recorder."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self._recorder = recorder
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self._recorder.torch_call(func, args, kwargs or {})
-
-
-class _DispatchMode(TorchDispatchMode):
-    """Hands the recorder the ATen calls that come from elsewhere than a torch function."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._recorder = recorder
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self._recorder.aten_call(func, args, kwargs or {})
-
-
-_NO_OPERATION = frozenset({"aten::detach", "aten::alias", "aten::lift_fresh", "aten::lift"})
-
-
-def _users(hooks: Mapping[int, Any]) -> collections.OrderedDict[int, Any]:
-    return collections.OrderedDict((key, hook) for key, hook in hooks.items() if not is_own_hook(hook))
-
-
-def _assign(attributes: dict[str, Any], values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        if value is None:
-            attributes.pop(name, None)
-        else:
-            attributes[name] = value
