@@ -12,7 +12,7 @@ from torch import fx, nn
 from fxsummary.capture.operations import NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.state import preserved_globals
 from fxsummary.capture.symbolic import AUTOCAST, SPEC, Trace
-from fxsummary.capture.twins import META, NoTwinError, spec_of
+from fxsummary.capture.twins import NoTwinError, spec_of
 from fxsummary.capture.values import UNKNOWN, has_unknown
 from fxsummary.spec import TensorSpec
 
@@ -57,7 +57,7 @@ def propagate(
         OperationError: an operation refuses its inputs.
     """
     run = _Run(model, trace, device, inputs or {})
-    with preserved_globals(), torch.no_grad(), torch.device(META):
+    with preserved_globals(), torch.no_grad():
         for node in trace.graph.nodes:
             run.step(node)
     return run.result
