@@ -8,12 +8,13 @@ import torch
 from torch import nn
 from torch.fx import _symbolic_trace
 
-Modules = list[tuple[str, nn.Module]]
+Modules = dict[int, tuple[str, nn.Module]]
+"""Path and module, by the identity of the module."""
 
 
 def modules(model: nn.Module) -> Modules:
     """``model.named_modules()``."""
-    found: dict[int, tuple[str, nn.Module]] = {}
+    found: Modules = {}
     todo = [("", model)]
     while todo:
         path, module = todo.pop()
@@ -24,7 +25,7 @@ def modules(model: nn.Module) -> Modules:
         if children:
             prefix = f"{path}." if path else ""
             todo.extend([(prefix + name, child) for name, child in reversed(children.items()) if child is not None])
-    return list(found.values())
+    return found
 
 
 def tensors(modules: Modules, kind: str) -> dict[int, str]:
@@ -34,7 +35,7 @@ def tensors(modules: Modules, kind: str) -> dict[int, str]:
         kind: "_parameters" or "_buffers".
     """
     names: dict[int, str] = {}
-    for path, module in modules:
+    for path, module in modules.values():
         owned = getattr(module, kind)
         for name, tensor in owned.items() if owned else ():
             if tensor is not None:
@@ -42,14 +43,14 @@ def tensors(modules: Modules, kind: str) -> dict[int, str]:
     return names
 
 
-def constants(modules: Modules) -> dict[Any, str]:
+def constants(model: nn.Module, modules: Modules) -> dict[Any, str]:
     """The last name of each tensor that is a plain attribute of a module, as torch.fx finds it."""
     kinds: set[type] = set()
-    for _, module in modules:
+    for _, module in modules.values():
         kinds.update(map(type, vars(module).values()))
     names: dict[Any, str] = {}
     if any(issubclass(kind, _CONSTANTS) for kind in kinds):
-        _collect(modules[0][1], "", names)
+        _collect(model, "", names)
     return names
 
 

@@ -52,8 +52,7 @@ class SymbolicTracer(fx.Tracer):
         self._leaf = leaf
         self._device = device
         self._modules = names.modules(model)
-        self._paths = {id(module): path for path, module in self._modules}
-        self.tensor_attrs: Any = names.constants(self._modules)
+        self.tensor_attrs: Any = names.constants(model, self._modules)
         self._names: dict[int, str] | None = None
         self._attributes: dict[str, Proxy] = {}
         self._calls: dict[str, int] = {}
@@ -164,9 +163,9 @@ class SymbolicTracer(fx.Tracer):
             compiled = getattr(module, "_orig_mod", None)
             if isinstance(compiled, nn.Module):
                 return compiled(*args, **kwargs)
-        path = self._paths.get(id(module))
-        if path is None:
+        if id(module) not in self._modules:
             raise NameError("module is not installed as a submodule")
+        path, _ = self._modules[id(module)]
         calls = self._calls.get(path, 0)
         self._calls[path] = calls + 1
         key = f"{path}@{calls}" if calls else path
