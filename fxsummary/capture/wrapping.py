@@ -43,7 +43,12 @@ class Functions:
         """Replace them in a namespace."""
         for name, value in [item for item in namespace.items() if id(item[1]) in self._wanted]:
             if not name.startswith("_"):
-                self._patcher.patch(namespace, name, _symbolic_trace._create_wrapped_func(value))
+                self._patcher.patch(namespace, name, _whole(value))
+
+
+@functools.lru_cache(maxsize=256)
+def _whole(function: Any) -> Any:
+    return _symbolic_trace._create_wrapped_func(function)
 
 
 @contextmanager
