@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 
 import torch
 
@@ -21,11 +22,16 @@ def active(device: str) -> Casting | None:
 
     On ``meta``, which may stand for any device, the first for which autocast is on counts.
     """
-    kind = torch.device(device).type
-    for each in ("cpu", "cuda") if kind == "meta" else (kind,):
+    for each in _kinds(device):
         if torch.is_autocast_enabled(each):
             return each, dtype_name(torch.get_autocast_dtype(each))
     return None
+
+
+@cache
+def _kinds(device: str) -> tuple[str, ...]:
+    kind = torch.device(device).type
+    return ("cpu", "cuda") if kind == "meta" else (kind,)
 
 
 def enter(casting: Casting | None) -> AbstractContextManager[object]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from itertools import count
 from threading import Lock
 from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType
 from typing import Any
@@ -22,6 +23,8 @@ from fxsummary.spec import TensorSpec
 
 MAX_ENTRIES = 20_000
 _entries: OrderedDict[Hashable, Any] = OrderedDict()
+_numbers: OrderedDict[Hashable, int] = OrderedDict()
+_count = count()
 _lock = Lock()
 
 
@@ -42,18 +45,32 @@ def put(key: Hashable, value: Any) -> None:
             _entries.popitem(last=False)
 
 
+def number_of(signature: Hashable) -> int:
+    """A number for a signature, in place of which it stands in keys: to find a large tuple takes long."""
+    number = _numbers.get(signature)
+    if number is None:
+        with _lock:
+            number = _numbers[signature] = next(_count)
+            if len(_numbers) > MAX_ENTRIES:
+                _numbers.popitem(last=False)
+    return number
+
+
 def clear() -> None:
     """Forget everything."""
     with _lock:
         _entries.clear()
+        _numbers.clear()
 
 
-_PLAIN = (str, type(None), torch.dtype, torch.device, torch.memory_format, torch.layout, type(Ellipsis))
+_PLAIN = frozenset({str, type(None), torch.dtype, torch.device, torch.memory_format, torch.layout, type(Ellipsis)})
 _BY_IDENTITY = (
     type, FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType,
     torch._ops.OpOverload, torch._ops.OpOverloadPacket,
 )  # fmt: skip
-_NUMBERS = (bool, int, float, complex)
+_NUMBERS = frozenset({bool, int, float, complex})
+_FLAT = frozenset({TensorSpec, *_PLAIN, *_NUMBERS})
+_SEQUENCES = frozenset({tuple, list, torch.Size})
 
 
 def key_of(value: Any) -> Hashable:
@@ -66,7 +83,10 @@ def key_of(value: Any) -> Hashable:
         return value  # type: ignore[no-any-return]
     if kind in _NUMBERS:
         return kind, value
-    if kind in (tuple, list, torch.Size):
+    if kind in _SEQUENCES:
+        kinds = tuple(map(type, value))
+        if _FLAT.issuperset(kinds):
+            return kind, kinds, tuple(value)
         return kind, tuple([key_of(item) for item in value])
     if kind is slice:
         return kind, key_of(value.start), key_of(value.stop), key_of(value.step)
@@ -89,12 +109,14 @@ IRRELEVANT = frozenset(
 
 def module_signature(module: nn.Module) -> Hashable:
     """All of a module that its forward on meta may depend on; raises NoKeyError where that is not known."""
-    kind: Any = type(module)
-    parts: list[Hashable] = [kind]
+    parts: list[Any] = [type(module)]
     for name, value in vars(module).items():
         if name in IRRELEVANT:
             continue
-        if name == "_parameters" or name == "_buffers":
+        kind = type(value)
+        if kind in _FLAT:
+            parts.append((name, kind, value))
+        elif name == "_parameters" or name == "_buffers":
             parts.extend([(key, _tensor_key(tensor)) for key, tensor in value.items()])
         elif name == "_modules":
             parts.extend([(key, None if child is None else module_signature(child)) for key, child in value.items()])

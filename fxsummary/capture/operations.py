@@ -76,20 +76,21 @@ class Operations:
         self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None
     ) -> tuple[Outcome, Any]:
         """As `run`, with the result itself where it is of a kind that specs cannot stand for, else None."""
-        if has_spec((args, kwargs), is_sparse):
-            raise NoDataError("sparse tensors have no counterpart on meta")
+        key: Any
         try:
             key = (
                 self._target_key(target), self.device, casting, torch.get_default_dtype(), len(flop_registry),
                 memo.key_of(args), memo.key_of(kwargs),
             )  # fmt: skip
         except (memo.NoKeyError, TypeError):
-            return self._compute(target, args, kwargs, casting)
-        outcome = memo.get(key)
+            key = None
+        outcome = None if key is None else memo.get(key)
         if outcome is not None:
             return outcome, None
+        if has_spec((args, kwargs), is_sparse):
+            raise NoDataError("sparse tensors have no counterpart on meta")
         outcome, raw = self._compute(target, args, kwargs, casting)
-        if raw is None:
+        if key is not None and raw is None:
             memo.put(key, outcome)
         return outcome, raw
 
@@ -102,7 +103,7 @@ class Operations:
         key = self._signatures.get(state)  # type: ignore[call-overload]
         if key is None:
             try:
-                key = memo.module_signature(target)
+                key = memo.number_of(memo.module_signature(target))
             except memo.NoKeyError as error:
                 key = error
             self._signatures[state] = key  # type: ignore[index]

@@ -12,7 +12,7 @@ from torch import fx, nn
 from fxsummary.capture.operations import NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.state import preserved_globals
 from fxsummary.capture.symbolic import AUTOCAST, SPEC, Trace
-from fxsummary.capture.twins import META, NoTwinError, spec_of
+from fxsummary.capture.twins import NoTwinError, spec_of
 from fxsummary.capture.values import UNKNOWN, has_unknown
 from fxsummary.spec import TensorSpec
 
@@ -57,7 +57,7 @@ def propagate(
         OperationError: an operation refuses its inputs.
     """
     run = _Run(model, trace, device, inputs or {})
-    with preserved_globals(), torch.no_grad(), torch.device(META):
+    with preserved_globals(), torch.no_grad():
         for node in trace.graph.nodes:
             run.step(node)
     return run.result
@@ -70,7 +70,7 @@ class _Run:
         self._constants = trace.constants
         self._inputs = inputs
         self._values: dict[fx.Node, Any] = {}
-        self._modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
+        self._has_unknown = False
         self._operations = Operations(device)
 
     def step(self, node: fx.Node) -> None:
@@ -78,33 +78,44 @@ class _Run:
         self._values[node] = outcome.value
         if node.op == "call_method" and node.target in _CHANGES_SHAPE and isinstance(node.args[0], fx.Node):
             self._values[node.args[0]] = outcome.value
+        if outcome.value is UNKNOWN:
+            self._has_unknown = True
         self.result.outcomes[node] = outcome
 
     def _outcome(self, node: fx.Node) -> Outcome:
-        if node.op == "placeholder":
-            spec = self._inputs.get(node.target) or node.meta.get(SPEC)  # type: ignore[arg-type]
+        op, target = node.op, node.target
+        if op == "placeholder":
+            spec = self._inputs.get(target) or node.meta.get(SPEC)  # type: ignore[arg-type]
             return Outcome(UNKNOWN if spec is None else spec)
-        if node.op == "get_attr":
-            return Outcome(self._attribute(str(node.target)))
-        if node.op == "output":
+        if op == "get_attr":
+            return Outcome(self._attribute(str(target)))
+        if op == "output":
             return Outcome(self._load(node.args[0]))
         args = self._load(node.args)
         kwargs = self._load(node.kwargs)
-        if has_unknown(args) or has_unknown(kwargs):
+        if self._has_unknown and (has_unknown(args) or has_unknown(kwargs)):
             return Outcome(UNKNOWN, None)
-        target = self._modules[str(node.target)] if node.op == "call_module" else node.target
+        callee = self._module(str(target)) if op == "call_module" else target
         try:
-            return self._operations.run(target, args, kwargs, node.meta.get(AUTOCAST))
+            return self._operations.run(callee, args, kwargs, node.meta.get(AUTOCAST))
         except NoDataError as error:
             self.result.stopped.append((node, str(error)))
             return Outcome(UNKNOWN, None)
         except RefusedError as error:
             raise OperationError(node, args) from error.__cause__
 
+    def _module(self, path: str) -> nn.Module:
+        module = self._model
+        for name in path.split(".") if path else ():
+            module = module._modules[name]  # type: ignore[assignment]
+        return module
+
     def _load(self, argument: Any) -> Any:
         kind = type(argument)
         if kind is fx.Node:
             return self._values[argument]
+        if kind in _LITERALS:
+            return argument
         if isinstance(argument, tuple):
             return tuple([self._load(item) for item in argument])
         if isinstance(argument, list):
@@ -130,3 +141,4 @@ class _Run:
 
 
 _CHANGES_SHAPE = frozenset({"unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "resize_"})
+_LITERALS = frozenset({int, float, str, bool, type(None), torch.dtype, torch.device})

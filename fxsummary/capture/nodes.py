@@ -1,0 +1,47 @@
+"""The nodes of a captured graph: what they carry, and how one is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import fx
+
+STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummary_spec", "fxsummary_autocast"
+"""Keys in ``node.meta``: module stack, ``file:line``, the spec of a placeholder, and the state of autocast."""
+
+AFTER = "fxsummary_after"
+"""Key in ``node.meta``: nodes that wrote in place, through an alias, what this one reads."""
+
+LIKE = "fxsummary_like"
+"""Key in ``node.meta``: the node that this one is a copy of, in another call of an identical module."""
+
+
+def new_node(
+    graph: fx.Graph, op: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
+) -> fx.Node:
+    """``graph.create_node``, without its walk over the arguments."""
+    if not _IS_KNOWN:
+        return graph.create_node(op, target, args, kwargs, name, type_expr)
+    names = graph._graph_namespace
+    name = names.create_name(_candidate(graph, target) if name is None else name, None)
+    node = fx.Node(graph, name, op, target, args or (), kwargs or {}, type_expr)
+    names.associate_name_with_obj(name, node)
+    graph._insert(node)
+    graph._find_nodes_lookup_table.insert(node)
+    graph._len += 1
+    return node
+
+
+def _candidate(graph: fx.Graph, target: Any) -> str:
+    """What torch.fx makes the name of a node from; in short for a path in lower case."""
+    if type(target) is str:
+        plain = target.replace(".", "_")
+        if plain.isidentifier() and plain.isascii() and plain == plain.lower() and "__" not in plain:
+            return plain
+    return graph._target_to_str(target)
+
+
+_IS_KNOWN = all(
+    hasattr(fx.Graph(), name) for name in ("_graph_namespace", "_insert", "_find_nodes_lookup_table", "_len")
+)
+"""Whether a graph of this torch is made as `new_node` has it."""

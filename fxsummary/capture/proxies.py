@@ -1,0 +1,87 @@
+"""What stands for a tensor while forward is traced: the proxies of torch.fx, with their slow ways made short."""
+
+from __future__ import annotations
+
+import opcode
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx import proxy as torch_fx
+
+
+class _Short:
+    """The methods that torch.fx has slower: it disassembles a whole function to see what a proxy is unpacked into."""
+
+    tracer: Any
+
+    def __getattr__(self, name: str) -> Attribute:
+        return Attribute(self, name)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:
+        count = _targets(sys._getframe(1))
+        if count is None:
+            return self.tracer.iter(self)  # type: ignore[no-any-return]
+        return (self[index] for index in range(count))  # type: ignore[index]
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        tracer = _tracer(function, args, kwargs)
+        if isinstance(function, torch._C.ScriptMethod):
+            return tracer.create_proxy("call_method", function.name, (function.owner, *args), kwargs)
+        if torch.overrides.is_tensor_method_or_property(function):
+            return tracer.create_proxy("call_method", function.__name__, args, kwargs)
+        if isinstance(function, torch._ops.HigherOrderOperator):
+            return fx.Proxy.__torch_function__(function, types, args, kwargs)
+        name = tracer.graph._target_to_str(function.__name__)
+        return tracer.create_proxy("call_function", function, args, kwargs, name)
+
+
+class Proxy(_Short, fx.Proxy):  # type: ignore[misc]
+    """A value in a forward that is traced."""
+
+
+class Attribute(_Short, torch_fx.Attribute):  # type: ignore[misc]
+    """An attribute of such a value: a method, if it is called next."""
+
+
+def _tracer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    tracers: dict[Any, None] = {}
+    _collect(args, tracers)
+    _collect(kwargs, tracers)
+    if len(tracers) > 1:
+        raise RuntimeError(f"Found multiple different tracers while trying to trace operations {function}")
+    return next(iter(tracers))
+
+
+def _collect(value: Any, tracers: dict[Any, None]) -> None:
+    if isinstance(value, fx.Proxy):
+        tracers[value.tracer] = None
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            _collect(item, tracers)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _collect(item, tracers)
+
+
+_UNPACK, _EXTENDED = opcode.opmap["UNPACK_SEQUENCE"], opcode.opmap["EXTENDED_ARG"]
+
+
+def _targets(frame: FrameType) -> int | None:
+    """To how many names the frame assigns what it is iterating over now; None if it does something else."""
+    code, place = frame.f_code.co_code, frame.f_lasti
+    if code[place] != _UNPACK:
+        return None
+    count, shift = code[place + 1], 8
+    while place >= 2 and code[place - 2] == _EXTENDED:
+        place -= 2
+        count |= code[place + 1] << shift
+        shift += 8
+    return count
