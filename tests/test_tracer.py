@@ -14,7 +14,8 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from zoo import OWN, ZOO
 
-from fxsummary.capture import memo, names
+from fxsummary.capture import memo
+from fxsummary.capture.members import first_paths, modules_by_path, modules_of, tensor_names
 from fxsummary.capture.nodes import new_node
 from fxsummary.capture.proxies import Attribute, Proxy
 from fxsummary.capture.symbolic import STACK, TraceStoppedError, trace
@@ -214,19 +215,21 @@ def test_no_function_is_disassembled_and_no_tree_is_walked(monkeypatch: pytest.M
 @pytest.mark.parametrize("name", OWN)
 def test_names_are_those_of_torch(name: str) -> None:
     model = ZOO[name].model()
-    modules = names.modules(model)
+    modules = modules_by_path(model)
     if isinstance(model, torch.jit.ScriptModule):  # which makes objects for its children anew
         return
-    assert list(modules.values()) == list(model.named_modules())
-    assert names.tensors(modules, "_parameters") == {id(tensor): path for path, tensor in model.named_parameters()}
-    assert names.tensors(modules, "_buffers") == {id(tensor): path for path, tensor in model.named_buffers()}
+    assert list(modules.items()) == list(model.named_modules(remove_duplicate=False))
+    assert first_paths(modules) == {id(module): path for path, module in model.named_modules()}
+    assert modules_of(model) == list(model.modules())
+    parameters = {id(tensor): path for path, tensor in model.named_parameters()}
+    assert tensor_names(modules) == {**{id(tensor): path for path, tensor in model.named_buffers()}, **parameters}
 
 
 def test_names_of_deep_modules() -> None:
     model: nn.Module = nn.Linear(1, 1)
     for _ in range(5000):
         model = nn.Sequential(model)
-    assert len(names.modules(model)) == 5001
+    assert len(modules_by_path(model)) == 5001
 
 
 # --- keys --------------------------------------------------------------------------------------

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
+import torch
 from torch import nn
+from torch.fx import _symbolic_trace
 
 
 def modules_of(model: nn.Module) -> list[nn.Module]:
@@ -73,3 +76,29 @@ def tensor_names(modules: Mapping[str, nn.Module]) -> dict[int, str]:
                 if tensor is not None and id(tensor) not in names:
                     names[id(tensor)] = f"{path}.{name}" if path else name
     return names
+
+
+def constants(model: nn.Module, modules: Mapping[str, nn.Module]) -> dict[Any, str]:
+    """The last name of each tensor that is a plain attribute of a module, as torch.fx finds it.
+
+    Args:
+        modules: every module by path.
+    """
+    kinds: set[type] = set()
+    for module in modules.values():
+        kinds.update(map(type, vars(module).values()))
+    names: dict[Any, str] = {}
+    if any(issubclass(kind, _CONSTANTS) for kind in kinds):
+        _collect(model, "", names)
+    return names
+
+
+def _collect(module: nn.Module, prefix: str, names: dict[Any, str]) -> None:
+    for name, value in vars(module).items():
+        if isinstance(value, _CONSTANTS):
+            names[value] = prefix + name
+    for name, child in module.named_children():
+        _collect(child, f"{prefix}{name}.", names)
+
+
+_CONSTANTS: Any = getattr(_symbolic_trace, "_constant_attribute_types", (torch.Tensor, torch.ScriptObject))

@@ -310,7 +310,7 @@ class Recorder:
     def _holds_results(self, module: nn.Module) -> bool:
         """Whether parameters were replaced by results of operations, as ``functional_call`` does."""
         parameters = module.parameters() if module._modules else module._parameters.values()
-        return any([self._writer.tensors.is_ours(tensor) for tensor in parameters if tensor is not None])
+        return any(self._writer.tensors.is_ours(tensor) for tensor in parameters if tensor is not None)
 
     def _leaf_call(self, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not module._forward_hooks and not module._forward_pre_hooks:

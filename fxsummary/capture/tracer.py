@@ -12,8 +12,9 @@ import torch
 from torch import fx, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from fxsummary.capture import autocast, names, source
+from fxsummary.capture import autocast, source
 from fxsummary.capture.inputs import Inputs, forward_signature, required
+from fxsummary.capture.members import constants, first_paths, modules_by_path, tensor_names
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.proxies import Proxy
 from fxsummary.capture.twins import is_own_hook
@@ -51,8 +52,9 @@ class SymbolicTracer(fx.Tracer):
         self._inputs = inputs
         self._leaf = leaf
         self._device = device
-        self._modules = names.modules(model)
-        self.tensor_attrs: Any = names.constants(model, self._modules)
+        self._modules = modules_by_path(model)
+        self._paths = first_paths(self._modules)
+        self.tensor_attrs: Any = constants(model, self._modules)
         self._names: dict[int, str] | None = None
         self._attributes: dict[str, Proxy] = {}
         self._calls: dict[str, int] = {}
@@ -163,9 +165,9 @@ class SymbolicTracer(fx.Tracer):
             compiled = getattr(module, "_orig_mod", None)
             if isinstance(compiled, nn.Module):
                 return compiled(*args, **kwargs)
-        if id(module) not in self._modules:
+        path = self._paths.get(id(module))
+        if path is None:
             raise NameError("module is not installed as a submodule")
-        path, _ = self._modules[id(module)]
         calls = self._calls.get(path, 0)
         self._calls[path] = calls + 1
         key = f"{path}@{calls}" if calls else path
@@ -191,8 +193,7 @@ class SymbolicTracer(fx.Tracer):
 
     def _name_of(self, tensor: torch.Tensor) -> str | None:
         if self._names is None:
-            buffers, parameters = names.tensors(self._modules, "_buffers"), names.tensors(self._modules, "_parameters")
-            self._names = {**buffers, **parameters}
+            self._names = tensor_names(self._modules)
         return self._names.get(id(tensor))
 
 
