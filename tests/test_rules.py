@@ -19,6 +19,7 @@ from zoo import ZOO
 
 import fxsummary
 from fxsummary.capture import memo, rules
+from fxsummary.capture.composed import composed
 from fxsummary.capture.operations import Operations, RefusedError
 from fxsummary.capture.outcome import Outcome
 from fxsummary.capture.twins import META
@@ -55,7 +56,9 @@ def test_rules_over_the_zoo(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compute = Operations._compute
 
     def both(self: Operations, target: Any, args: Any, kwargs: Any, casting: Any) -> Any:
-        known = None if casting else rules.by_rule(target, args, kwargs, self.device)
+        known = None
+        if not casting:
+            known = rules.by_rule(target, args, kwargs, self.device) or composed(target, args, kwargs, self.device)
         if known is not None:
             assert known == self._observe(target, args, kwargs, self.twins, None, META)[0], (target, args, kwargs)
         return compute(self, target, args, kwargs, casting)
@@ -467,6 +470,31 @@ def test_formula_of_the_user_counts() -> None:
         assert Operations("cpu").run(F.relu, (spec(2, 3),), {}).flops == 7
     finally:
         flop_registry.pop(torch.ops.aten.relu)
+
+
+def test_formula_of_torch_for_another_operator_counts() -> None:
+    register_flop_formula(torch.ops.aten.relu, get_raw=True)(flop_registry[torch.ops.aten.mm])
+    try:
+        assert rules.by_rule(F.linear, (spec(2, 3), spec(4, 3)), {}, "cpu") is None
+    finally:
+        flop_registry.pop(torch.ops.aten.relu)
+    assert rules.by_rule(F.linear, (spec(2, 3), spec(4, 3)), {}, "cpu") is not None
+
+
+def test_without_a_formula_of_torch_the_kernel_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(flop_registry, torch.ops.aten.convolution)
+    assert rules.by_rule(nn.Conv2d(3, 4, 3), (spec(1, 3, 8, 8),), {}, "cpu") is None
+
+
+def test_formula_that_is_replaced_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was kept under the formula that was there before is not taken."""
+    call: tuple[Any, ...] = (torch.mm, (spec(2, 3), spec(3, 5)), {})
+    assert Operations("cpu").run(*call).flops == 60
+    for flops in (7, 8):
+        monkeypatch.setitem(flop_registry, torch.ops.aten.mm, lambda *_, flops=flops, **__: flops)
+        assert Operations("cpu").run(*call).flops == flops
+    monkeypatch.undo()
+    assert Operations("cpu").run(*call).flops == 60
 
 
 def test_autocast_is_left_to_the_kernel() -> None:

@@ -12,18 +12,18 @@ name) and for module classes; `answers` has what rules are made of, `layout` the
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from functools import lru_cache
 from types import BuiltinFunctionType
 from typing import Any
 
+import torch
 from torch import nn
-from torch.utils import flop_counter
-from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture.outcome import Outcome
 from fxsummary.capture.rules import elementwise, images, makers, norms, products, recurrent, reductions, shapes
 from fxsummary.capture.rules.answers import NoRuleError
+from fxsummary.formulas import aten_counts_as_torch
 
 Rule = Callable[..., Outcome]
 
@@ -48,7 +48,7 @@ def by_rule(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: 
     if _is_operator(target) and _NUMBERS.issuperset(map(type, args)):
         return _of_numbers(target, args)
     rule, first = _rule(target, device)
-    if rule is None or not _counts_as_torch():
+    if rule is None or not aten_counts_as_torch():
         return None
     try:
         return rule(*first, *args, **kwargs)
@@ -76,23 +76,19 @@ def _rule(target: Any, device: str) -> tuple[Rule | None, tuple[Any, ...]]:
         rule = MODULES.get(type(target))
         return (rule, (target,)) if rule is not None and _is_plain(target) else (None, ())
     try:
-        if target in MAKERS:
-            return MAKERS[target], (device,)
-        return FUNCTIONS.get(target), ()
+        name = target if target in MAKERS or target in FUNCTIONS else _method_name(target)
     except TypeError:  # it has no hash
         return None, ()
+    return (MAKERS[name], (device,)) if name in MAKERS else (FUNCTIONS.get(name), ())
+
+
+@functools.lru_cache(maxsize=1024)
+def _method_name(target: Any) -> str:
+    """The name of a method of tensors that is called as a function, as ``Tensor.unflatten`` is."""
+    name = getattr(target, "__name__", "")
+    return name if isinstance(name, str) and getattr(torch.Tensor, name, None) is target else ""
 
 
 def _is_plain(module: nn.Module) -> bool:
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
     return not any(hooks) and "forward" not in vars(module)
-
-
-def _counts_as_torch() -> bool:
-    """Whether the FLOPs of ATen operators are those that torch registers."""
-    return all(count.__module__ == flop_counter.__name__ for packet, count in flop_registry.items() if _is_aten(packet))
-
-
-@lru_cache(maxsize=512)
-def _is_aten(packet: Any) -> bool:
-    return str(packet).startswith("aten.")

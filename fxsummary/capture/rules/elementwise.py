@@ -14,6 +14,7 @@ from fxsummary.capture.outcome import Outcome
 from fxsummary.capture.rules.answers import (
     FLOATS,
     INTEGERS,
+    KNOWN,
     broadcast,
     default_dtype,
     dense,
@@ -56,11 +57,17 @@ def promoted(tensors: list[TensorSpec], numbers: list[type]) -> str:
 _LITERAL = {bool: "bool", int: "int64"}
 
 
+_PROMOTED = {
+    (first, second): dtype_name(torch.promote_types(getattr(torch, first), getattr(torch, second)))
+    for first in KNOWN
+    for second in KNOWN
+}
+
+
 def _together(dtypes: list[str]) -> str | None:
     result: str | None = None
     for dtype in dtypes:
-        same = result is None or result == dtype
-        result = dtype if same else dtype_name(torch.promote_types(getattr(torch, str(result)), getattr(torch, dtype)))
+        result = dtype if result is None else _PROMOTED[result, dtype]
     return result
 
 
