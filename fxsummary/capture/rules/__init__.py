@@ -4,10 +4,11 @@ The first of those kernels imports a second's worth of ``torch._dynamo`` and ``s
 arguments of its operation, specs for tensors, and answers for the cases that it knows; all else, wrong
 arguments included, it leaves to the kernel, which stays the truth: the tests hold each rule against it.
 
-A rule is a function with the signature of its operation, in the module for its kind: `elementwise`,
-`products` (which have FLOPs), `norms`, `images` (pooling, resizing, padding), `reductions`, `shapes` (views,
-joins), `makers`, `recurrent`. The table at the end of that module names it for functions, for methods (by
-name) and for module classes; `answers` has what rules are made of, `layout` the arithmetic of strides.
+A rule is a function with the signature of its operation, in the module for its kind: `elementwise`, `arithmetic`,
+`conversions`, `products` (which have FLOPs), `norms`, `images` (pooling, resizing, padding), `reductions`, `views`,
+`parts`, `joins`, `questions`, `makers`, `recurrent`. The tables at the end of that module name it for functions, for
+methods (by name) and for module classes; `answers` has what rules are made of, `layout` the arithmetic of strides,
+`promotion` that of dtypes.
 """
 
 from __future__ import annotations
@@ -21,13 +22,30 @@ import torch
 from torch import nn
 
 from fxsummary.capture.outcome import Outcome
-from fxsummary.capture.rules import elementwise, images, makers, norms, products, recurrent, reductions, shapes
+from fxsummary.capture.rules import (
+    arithmetic,
+    conversions,
+    elementwise,
+    images,
+    joins,
+    makers,
+    norms,
+    parts,
+    products,
+    questions,
+    recurrent,
+    reductions,
+    views,
+)
 from fxsummary.capture.rules.answers import NoRuleError
 from fxsummary.formulas import aten_counts_as_torch
 
 Rule = Callable[..., Outcome]
 
-_KINDS = (elementwise, images, norms, products, recurrent, reductions, shapes)
+_KINDS = (
+    arithmetic, conversions, elementwise, images, joins, norms, parts, products, questions, recurrent, reductions,
+    views,
+)  # fmt: skip
 MODULES: dict[type[nn.Module], Rule] = {kind: rule for each in _KINDS for kind, rule in each.MODULES.items()}
 """Rules for leaf modules of exactly these classes, called with the module and the arguments."""
 

@@ -10,7 +10,7 @@ import torch
 
 from fxsummary.capture.outcome import Outcome
 from fxsummary.capture.rules.answers import FLOATS, default_dtype, dtype_of, fresh, integers, sure, tensor, unpacked
-from fxsummary.capture.rules.elementwise import combined
+from fxsummary.capture.rules.promotion import combined
 from fxsummary.spec import TensorSpec
 
 

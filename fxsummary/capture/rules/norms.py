@@ -25,8 +25,8 @@ from fxsummary.capture.rules.answers import (
     tensor,
     weight,
 )
-from fxsummary.capture.rules.elementwise import combined
 from fxsummary.capture.rules.layout import image_stride, is_contiguous
+from fxsummary.capture.rules.promotion import combined
 
 
 def _batch_norm(
