@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
+from fxsummary.capture import rules
 from fxsummary.capture.composed import composed
 from fxsummary.capture.operations import NoDataError, Operations, RefusedError
 from fxsummary.capture.outcome import Alias, Outcome
@@ -62,6 +64,40 @@ ATTENTIONS: dict[str, tuple[nn.Module, tuple[Any, ...], dict[str, Any]]] = {
     "decoder layer": (nn.TransformerDecoderLayer(8, 2, 16).eval(), (X, X), {"tgt_mask": spec(2, 2)}),
     "transformer": (nn.Transformer(8, 2, 1, 2, 16, batch_first=True).eval(), (X, MEMORY), {}),
 }  # fmt: skip
+
+
+RECURRENT: dict[str, tuple[nn.Module, tuple[Any, ...]]] = {
+    "RNN": (nn.RNN(8, 4), (X,)),
+    "LSTM with states": (nn.LSTM(8, 4), (X, (spec(1, 5, 4), spec(1, 5, 4)))),
+    "LSTM with projections": (
+        nn.LSTM(8, 4, 2, proj_size=3, batch_first=True), (X, (spec(2, 2, 3), spec(2, 2, 4))),
+    ),
+    "GRU, unbatched": (nn.GRU(8, 4, bidirectional=True), (spec(5, 8),)),
+    "LSTM, unbatched": (nn.LSTM(8, 4, bias=False), (spec(5, 8),)),
+    "RNNCell": (nn.RNNCell(8, 4, nonlinearity="relu"), (spec(2, 8),)),
+    "LSTMCell": (nn.LSTMCell(8, 4), (spec(2, 8), (spec(2, 4), spec(2, 4)))),
+    "GRUCell": (nn.GRUCell(8, 4, bias=False), (spec(2, 8), spec(2, 4))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent(name: str) -> None:
+    module, args = RECURRENT[name]
+    assert check(module, *args) or rules.by_rule(module, args, {}, "cpu") == of_kernel(module, *args)
+
+
+COMPUTED: dict[str, Callable[[], nn.Module]] = {
+    "weight_norm": lambda: parametrizations.weight_norm(nn.Linear(8, 3)),
+    "weight_norm by hook": lambda: torch.nn.utils.weight_norm(nn.Linear(8, 3)),
+    "spectral_norm": lambda: parametrizations.spectral_norm(nn.Linear(8, 3)).eval(),
+    "two": lambda: parametrizations.weight_norm(parametrizations.weight_norm(nn.Linear(8, 3)), "bias"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", COMPUTED)
+def test_weights_that_are_computed(name: str) -> None:
+    assert check(COMPUTED[name](), X)
 
 
 @pytest.mark.parametrize("name", ATTENTIONS)

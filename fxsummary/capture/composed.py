@@ -26,12 +26,13 @@ from fxsummary.spec import TensorSpec, map_structure
 
 
 def composed(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: str) -> Outcome | None:
-    """The outcome of a leaf module or a Python function, if there are rules for all that it calls.
+    """The outcome of a leaf module or a function in Python, if there are rules for all that it calls.
 
     Args:
         args, kwargs: specs and literals.
         device: the device that tensors claim to be on.
     """
+    target = getattr(Tensor, target, None) if isinstance(target, str) else target
     if not isinstance(target, (nn.Module, FunctionType)) or isinstance(target, torch.jit.ScriptModule):
         return None
     calls = _Calls(device)

@@ -12,9 +12,9 @@ from torch import nn
 from fxsummary.capture.outcome import Outcome
 from fxsummary.capture.rules.answers import (
     FLOATS,
+    INTEGERS,
     broadcast,
     default_dtype,
-    floats,
     fresh,
     plain,
     sure,
@@ -41,13 +41,16 @@ def _multiply(input: Any, other: Any) -> Outcome:
     return _arithmetic(input, other)
 
 
-def _extreme(input: Any, other: Any) -> Outcome:
+def greater(input: Any, other: Any) -> Outcome:
+    """``maximum`` and ``minimum``."""
     sure(type(input) is type(other) is TensorSpec)
     return _arithmetic(input, other)
 
 
 def _divide(input: Any, other: Any, *, rounding_mode: Any = None) -> Outcome:
-    sure(rounding_mode is None)
+    if rounding_mode is not None:
+        sure(rounding_mode in ("floor", "trunc"))
+        return _floor_divide(input, other)
     tensors, numbers = operands(input, other)
     dtype = promoted(tensors, numbers)
     return Outcome(combined(tensors, dtype if dtype in FLOATS else default_dtype()))
@@ -59,6 +62,11 @@ def _floor_divide(input: Any, other: Any) -> Outcome:
             plain(value)
     sure(type(other) is TensorSpec or other != 0)
     return _arithmetic(input, other)
+
+
+def _remainder(input: Any, other: Any) -> Outcome:
+    sure(type(input) is TensorSpec)
+    return _floor_divide(input, other)
 
 
 def _power(input: Any, exponent: Any) -> Outcome:
@@ -107,8 +115,9 @@ def _where_method(input: Any, condition: Any, other: Any) -> Outcome:
 
 
 def _masked_fill(input: Any, mask: Any, value: Any) -> Outcome:
-    spec = floats(input)
-    sure(tensor(mask).dtype == "bool" and type(value) in (int, float))
+    spec = tensor(input)
+    kinds = (int, float) if spec.dtype in FLOATS else (int,) if spec.dtype in INTEGERS else (bool,)
+    sure(tensor(mask).dtype == "bool" and type(value) in (bool, *kinds))
     shape = broadcast(spec.shape, mask.shape)
     plain(spec)
     return fresh(shape, spec)
@@ -119,18 +128,33 @@ def _masked_fill_(input: Any, mask: Any, value: Any) -> Outcome:
     return written(input)
 
 
+def _copy_(input: Any, src: Any, non_blocking: Any = False) -> Outcome:
+    sure(type(non_blocking) is bool and broadcast(input.shape, tensor(src).shape) == input.shape)
+    return written(input)
+
+
+def _fill_(input: Any, value: Any) -> Outcome:
+    sure(type(value) in (bool, int, float))
+    return written(input)
+
+
+def _zero_(input: Any) -> Outcome:
+    return written(input)
+
+
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 _BY_NAME: dict[str, Callable[..., Outcome]] = {
     "add": _arithmetic,
-    "sub": _subtract,
+    **dict.fromkeys(("sub", "subtract"), _subtract),
     **dict.fromkeys(("mul", "multiply"), _multiply),
-    "div": _divide,
+    **dict.fromkeys(("div", "divide", "true_divide"), _divide),
+    **dict.fromkeys(("remainder", "fmod"), _remainder),
     "floor_divide": _floor_divide,
     "pow": _power,
-    **dict.fromkeys(("minimum", "maximum"), _extreme),
+    **dict.fromkeys(("minimum", "maximum"), greater),
     **dict.fromkeys(_COMPARISONS, _comparison),
     **dict.fromkeys(("logical_and", "logical_or"), _logical),
-    **dict.fromkeys(("bitwise_and", "bitwise_or"), _bitwise),
+    **dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor"), _bitwise),
     "masked_fill": _masked_fill,
 }
 """Rules by the name that a function of torch and a method share."""
@@ -155,6 +179,9 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     operator.imul: _in_place(_multiply),
     operator.itruediv: _in_place(_divide),
     **{getattr(operator, name): _comparison for name in _COMPARISONS},
-    operator.and_: _bitwise,
-    operator.or_: _bitwise,
+    operator.mod: _remainder,
+    **dict.fromkeys((operator.and_, operator.or_, operator.xor), _bitwise),
+    "copy_": _copy_,
+    "fill_": _fill_,
+    "zero_": _zero_,
 }

@@ -56,6 +56,19 @@ def _clamp(input: Any, min: Any = None, max: Any = None) -> Outcome:
     return _unary(input)
 
 
+def _clamp_min(input: Any, min: Any) -> Outcome:
+    return _clamp(input, min)
+
+
+def _clamp_max(input: Any, max: Any) -> Outcome:
+    return _clamp(input, max)
+
+
+def _is(input: Any) -> Outcome:
+    spec = floats(input)
+    return Outcome(combined([spec], "bool"))
+
+
 def _dropout(input: Any, p: Any = 0.5, training: Any = True, inplace: Any = False) -> Outcome:
     spec = floats(input)
     sure(type(p) in (int, float) and 0 <= p <= 1 and type(training) is bool and type(inplace) is bool)
@@ -97,15 +110,18 @@ MODULES: dict[type[nn.Module], Callable[..., Outcome]] = {
 
 _UNARY = (
     "exp", "log", "log2", "log1p", "expm1", "sqrt", "rsqrt", "sin", "cos", "tan", "tanh", "sigmoid", "erf", "square",
-    "reciprocal", "floor", "ceil", "round", "trunc",
+    "reciprocal", "sinh", "cosh", "asin", "acos", "atan", "erfc", "floor", "ceil", "round", "trunc", "frac",
 )  # fmt: skip
 _BY_NAME: dict[str, Callable[..., Outcome]] = {
     **dict.fromkeys(_UNARY, _unary),
-    **dict.fromkeys(("neg", "abs"), _sign),
+    **dict.fromkeys(("neg", "abs", "sign"), _sign),
     "relu": _activation,
     "logical_not": _logical_not,
     "bitwise_not": _invert,
     "clamp": _clamp,
+    "clamp_min": _clamp_min,
+    "clamp_max": _clamp_max,
+    "isnan": _is,
 }
 """Rules by the name that a function of torch and a method share."""
 
@@ -119,6 +135,8 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
         _activation,
     ),
     F.gelu: _gelu,
+    F.logsigmoid: _unary,
+    **dict.fromkeys((F.sigmoid, F.tanh), _unary),
     F.dropout: _dropout,
     torch.relu_: _unary_,
     operator.neg: _sign,

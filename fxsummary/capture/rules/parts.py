@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from fxsummary.capture import overrides
 from fxsummary.capture.outcome import Alias, Outcome
 from fxsummary.capture.rules.answers import (
     INDICES,
+    broadcast,
     dimension,
     fresh,
     integers,
@@ -22,7 +24,10 @@ from fxsummary.capture.rules.answers import (
     tensor,
     view,
     views,
+    written,
 )
+from fxsummary.capture.rules.answers import dimension as dim_of
+from fxsummary.capture.rules.layout import elementwise_stride
 from fxsummary.spec import TensorSpec, leaves
 
 
@@ -30,26 +35,62 @@ def _getitem(input: Any, index: Any) -> Outcome:
     if type(input) is not TensorSpec:
         return _item(input, index)
     spec = tensor(input)
-    position = index[0] if type(index) is tuple and len(index) == 1 else index
-    if type(position) is TensorSpec:
-        return _taken(spec, tensor(position, INDICES))
+    indices = _indices(spec, index)
+    if not any(type(each) is TensorSpec for each in indices):
+        return _sliced(spec, indices)
+    part = _sliced(spec, [slice(None) if type(each) is TensorSpec else each for each in indices]).value
+    return _taken(part, [each for each in indices if type(each) is not int])
+
+
+def _indices(spec: TensorSpec, index: Any) -> list[Any]:
+    """An index for each dimension, and None for each new one; tensors among them hold positions."""
     indices = list(index) if type(index) is tuple else [index]
-    sure(all(each is None or each is Ellipsis or type(each) in (int, slice) for each in indices))
-    taken = sum(type(each) in (int, slice) for each in indices)
+    for place, each in enumerate(indices):
+        if type(each) is TensorSpec:
+            sure(tensor(each, INDICES).shape)
+        elif type(each) is list:
+            sure(each and all(type(item) is int for item in each))
+            indices[place] = TensorSpec((len(each),), "int64", (1,))
+        else:
+            sure(each is None or each is Ellipsis or type(each) in (int, slice))
+    taken = sum(each is not None and each is not Ellipsis for each in indices)
     if not any(each is Ellipsis for each in indices):
         indices.append(Ellipsis)
-    place = indices.index(Ellipsis)
-    sure(taken <= len(spec.shape) and Ellipsis not in indices[place + 1 :])
+    place = next(place for place, each in enumerate(indices) if each is Ellipsis)
+    sure(taken <= len(spec.shape) and not any(each is Ellipsis for each in indices[place + 1 :]))
     indices[place : place + 1] = [slice(None)] * (len(spec.shape) - taken)
-    return _sliced(spec, indices)
+    return indices
 
 
-def _taken(spec: TensorSpec, index: TensorSpec) -> Outcome:
-    """Elements along the first dimension, by their positions."""
-    plain(spec)
-    plain(index)
-    sure(spec.shape and index.shape)
-    return fresh(index.shape + spec.shape[1:], spec)
+def _taken(spec: TensorSpec, indices: list[Any]) -> Outcome:
+    """Elements by their positions, given for each dimension by a tensor or, if all are taken, by something else."""
+    dims = [dim for dim, each in enumerate(indices) if type(each) is TensorSpec]
+    places = broadcast(*[indices[dim].shape for dim in dims])
+    first = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0  # apart, they come to the front
+    rest = [dim for dim in range(len(spec.shape)) if dim not in dims]
+    before, after = rest[:first], rest[first:]
+    shape = (*[spec.shape[dim] for dim in before], *places, *[spec.shape[dim] for dim in after])
+    steps = strides(spec)
+    laid = (*[steps[dim] for dim in before], *[0] * len(places), *[steps[dim] for dim in after])
+    return fresh(shape, spec, stride=elementwise_stride(shape, [laid]))
+
+
+def _set_item(input: Any, index: Any, value: Any) -> Outcome:
+    """``input[index] = value``."""
+    spec = tensor(input)
+    if type(index) is TensorSpec and index.dtype == "bool":
+        sure(type(value) in (bool, int, float) and index.shape == spec.shape[: len(index.shape)] and index.shape)
+        return written(spec)
+    target = _getitem(spec, index)
+    if type(value) is TensorSpec:
+        sure(target.aliases or value.dtype == spec.dtype)
+        shape = tensor(value).shape
+        while len(shape) > len(target.value.shape) and shape[0] == 1:
+            shape = shape[1:]
+        sure(broadcast(shape, target.value.shape) == target.value.shape)
+    else:
+        sure(type(value) in (bool, int, float))
+    return written(spec)
 
 
 def _gather(input: Any, dim: Any, index: Any) -> Outcome:
@@ -142,11 +183,38 @@ def _select(input: Any, dim: Any, index: Any) -> Outcome:
     return _getitem(input, (slice(None),) * dimension(dim, len(tensor(input).shape)) + (index,))
 
 
+def _narrow(input: Any, dim: Any, start: Any, length: Any) -> Outcome:
+    shape = tensor(input).shape
+    place = dimension(dim, len(shape))
+    sure(type(start) is type(length) is int and start >= 0 and length > 0 and start + length <= shape[place])
+    return _getitem(input, (slice(None),) * place + (slice(start, start + length),))
+
+
+def _windows(input: Any, dimension: Any, size: Any, step: Any) -> Outcome:
+    """Windows along a dimension, their elements in a new last one: ``Tensor.unfold``."""
+    spec = tensor(input)
+    place = dim_of(dimension, len(spec.shape))
+    sure(type(size) is type(step) is int and 0 < size <= spec.shape[place] and step > 0)
+    shape, stride = list(spec.shape), list(strides(spec))
+    shape[place] = (shape[place] - size) // step + 1
+    stride[place] *= step
+    return view(spec, (*shape, size), (*stride, strides(spec)[place]))
+
+
+def _index_select(input: Any, dim: Any, index: Any) -> Outcome:
+    spec, places = tensor(input), tensor(index, INDICES)
+    place = dimension(dim, len(spec.shape))
+    plain(spec)
+    sure(len(places.shape) == 1)
+    return fresh((*spec.shape[:place], *places.shape, *spec.shape[place + 1 :]), spec)
+
+
 _BY_NAME: dict[str, Callable[..., Outcome]] = {
     "chunk": _chunk,
     "unbind": _unbind,
     "select": _select,
     "gather": _gather,
+    "index_select": _index_select,
 }
 """Rules by the name that a function of torch and a method share."""
 
@@ -158,4 +226,9 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     "split": _split,
     torch.split: _function_split,
     operator.getitem: _getitem,
+    overrides.set_item: _set_item,
+    "narrow": _narrow,
+    torch.narrow: _narrow,
+    "unfold": _windows,
+    "split_with_sizes": _split,
 }

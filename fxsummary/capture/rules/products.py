@@ -268,7 +268,7 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     **dict.fromkeys((torch.addmm, "addmm"), _addmm),
     **dict.fromkeys((torch.baddbmm, "baddbmm"), _baddbmm),
     **dict.fromkeys((torch.mv, "mv"), _mv),
-    **dict.fromkeys((torch.dot, "dot"), _dot),
+    **dict.fromkeys((torch.dot, "dot", torch.vdot, "vdot"), _dot),
     F.scaled_dot_product_attention: _attention,
     **{function: _convolution(rank) for rank, function in enumerate((F.conv1d, F.conv2d, F.conv3d), 1)},
     **{

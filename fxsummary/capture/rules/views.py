@@ -139,6 +139,23 @@ def _expand_as(input: Any, other: Any) -> Outcome:
     return _expand(input, tensor(other).shape)
 
 
+def _move(input: Any, source: Any, destination: Any) -> Outcome:
+    rank = len(tensor(input).shape)
+    sure(type(source) is type(destination))
+    places = dict(zip(dimensions(destination, rank), dimensions(source, rank), strict=True))
+    rest = iter([dim for dim in range(rank) if dim not in places.values()])
+    return _permute(input, [places[place] if place in places else next(rest) for place in range(rank)])
+
+
+def _broadcast_to(input: Any, size: Any) -> Outcome:
+    return _expand(input, integers(size))
+
+
+def _detach(input: Any) -> Outcome:
+    spec = tensor(input)
+    return view(spec, spec.shape, strides(spec))
+
+
 def _flatten_module(module: nn.Flatten, input: Any) -> Outcome:
     return _flatten(input, module.start_dim, module.end_dim)
 
@@ -154,6 +171,9 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
     "t": _t,
     "unsqueeze": _unsqueeze,
     "squeeze": _squeeze,
+    **dict.fromkeys(("movedim", "moveaxis"), _move),
+    "broadcast_to": _broadcast_to,
+    "detach": _detach,
 }
 """Rules by the name that a function of torch and a method share."""
 
