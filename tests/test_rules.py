@@ -114,6 +114,7 @@ ALONE: list[Any] = [
     *[target for target in rules.FUNCTIONS if not isinstance(target, str) and target is not getattr],
     *[target for target in rules.MAKERS if target not in (torch.zeros, torch.ones, torch.empty, torch.arange)],
     *[kind() for kind in rules.MODULES if kind.__name__ in dir(nn.modules.activation) and kind is not nn.Softmax],
+    nn.Dropout2d().eval(), nn.Dropout3d(), nn.AlphaDropout().eval(),
     nn.Identity(), nn.Flatten(), nn.Flatten(0, 1), nn.Softmax(-1), nn.LogSoftmax(1),
     nn.ReLU(inplace=True), nn.SiLU(inplace=True), nn.GELU(approximate="tanh"),
     *[nn.Dropout(p, inplace=inplace).train(training)
@@ -241,14 +242,29 @@ ARGUMENTS: dict[Any, list[tuple[Any, ...]]] = {
         )
     },
     **{key: [(0,), (0.0, 1.0), (None, 2), (None, None)] for key in ("clamp", torch.clamp)},
+    **{
+        key: [
+            (0,), (0.0, 1.0), (None, 2), (spec(), spec()), (None, spec(8)), (spec(dtype="int64"),), (0, spec()),
+        ]
+        for key in ("clip", "clamp_", "clip_")
+    },
+    "type": [(torch.float16,), (torch.float32,), ("torch.FloatTensor",)],
+    "prod": [(0,), (1,), (-1, True), (7,), (None,), ((0, 1),)],
+    torch.histc: [(8, 0, 7), (4,), (0, 0, 1), (5, 1, 0)],
+    F.grid_sample: [(spec(2, 3, 5, 2),), (spec(2, 3, 5, 2), "nearest", "border", True), (spec(1, 3, 5, 2),),
+                    (spec(2, 3, 5, 7, 3),), (spec(2, 3, 5, 2), "bicubic"), (spec(2, 3, 5, 2, stride=(30, 1, 3, 15)),)],
+    F.dropout2d: [(0.5, False), (0.5, True), (2.0, False)],
+    F.alpha_dropout: [(0.5, False), (0.5, True)],
     "to": [(torch.float16,), (torch.float32,), ("cpu",), ("cpu", torch.float64), (torch.float32, False),
            (torch.int64,)],
     **{key: [(2, 3), ((2, 3),), ([4],), (0, 2)] for key in ("new_zeros", "new_empty")},
     torch.full_like: [(1.0,), (2,), (True,)],
     "masked_fill": [(spec(2, 4, 6, 8, dtype="bool"), 0.0), (spec(1, 1, 6, 8, dtype="bool"), -1), (spec(8), 1.0),
-                    (spec(3, 1, 1, 1, 1, dtype="bool"), 1.0), (spec(dtype="bool"), float("-inf"))],
+                    (spec(3, 1, 1, 1, 1, dtype="bool"), 1.0), (spec(dtype="bool"), float("-inf")),
+                    (spec(8, dtype="bool"), True), (spec(8, dtype="bool"), spec()), (spec(dtype="bool"), spec(1))],
     "masked_fill_": [(spec(2, 4, 6, 8, dtype="bool"), 0.0), (spec(6, 8, dtype="bool"), 0.0)],
-    F.pad: [((1, 1),), ((0, 0),), ((1, 2, 3, 0),), ((1, -1),), ((1, 1, 1, 1), "reflect"), ((1, 1), "constant", 2.0),
+    F.pad: [((1, 1),), ((0, 0),), ((0, 0, 0, 0),), ((1, 1, 0, 0, 0, 0),),
+            ((1, 2, 3, 0),), ((1, -1),), ((1, 1, 1, 1), "reflect"), ((1, 1), "constant", 2.0),
             ((0, 0, 1, 1, 0, 1),), ([0, 1],), ((1,),)],
     F.max_pool2d: [(2,), (3, 2, 1), ((2, 3), None, 0, 2), (2, 2, 0, 1, True), (2, 2, 0, 1, False, True)],
     F.avg_pool2d: [(2,), (3, 2, 1), (3, 2, 1, True, False), (2, 0)],
@@ -411,6 +427,75 @@ def test_layers_with_initial_states(layer: Any, gates: int) -> None:
     assert check(layer, spec(4, 2, 3), hidden, weights, False, 1, 0.0, False, False, False)
 
 
+def test_scatter() -> None:
+    indices = [spec(2, 3, 6, 8, dtype="int64"), spec(1, 4, dtype="int64"), spec(3, dtype="int64"), spec(2, 4, 6, 8)]
+    sources = [*SPECS[:5], spec(2, 4, 6, 8, dtype="int64"), spec(4, 6), 1, 0.5, True]
+    for first, dim, index, source in itertools.product(SPECS, (0, 1, -1, 7), indices, sources):
+        check("scatter_", first, dim, index, source)
+        check("scatter_add_", first, dim, index, source)
+    assert check("scatter_", spec(3, 4), 1, spec(3, 2, dtype="int64"), 1.0)
+
+
+def test_images_of_columns() -> None:
+    for columns, kernel in itertools.product(
+        (spec(2, 8, 12), spec(2, 8, 6), spec(2, 9, 12), spec(8, 12)), (2, (2, 4), 3)
+    ):
+        for step in (1, 2):
+            check(F.fold, columns, (4, 5), kernel, stride=step)
+            check(F.fold, columns, (6, 4), kernel, 1, 0, step)
+    assert check(F.fold, spec(1, 8, 12), (4, 5), 2)
+
+
+def test_grids() -> None:
+    vectors = [spec(3), spec(4), spec(5, stride=(2,)), spec(1), spec(4, dtype="int64"), spec(), spec(2, 3)]
+    for first, second in itertools.product(vectors, vectors):
+        for indexing in ("ij", "xy", None, "other"):
+            check(torch.meshgrid, first, second, indexing=indexing)
+            check(torch.meshgrid, [first, second, first], indexing=indexing)
+    assert check(torch.meshgrid, spec(3), spec(4), indexing="ij")
+
+
+def test_grouped_product() -> None:
+    if hasattr(torch, "_grouped_mm"):
+        offsets = spec(4, dtype="int32")
+        for left, right in itertools.product((spec(6, 3), spec(4, 6, 3), spec(6, 2)), (spec(4, 3, 5), spec(3, 5))):
+            check(torch._grouped_mm, left, right, offs=offsets, bias=None, out_dtype=None)
+            check(torch._grouped_mm, left, right)
+        assert check(torch._grouped_mm, spec(6, 3), spec(4, 3, 5), offs=offsets)
+
+
+EQUATIONS = [
+    "bij,bjk->bik", "bhid,bhjd->bhij", "bhij,bhjd->bhid", "i,j->ij", "bnd,de->bne", "bnd,de->nbe", "bid,bjd->ijb",
+    "ij,jk", "ij,ij->ij", "ij,ij->", "ij,ij", "bij, bjk -> bki", "ab,cd->abcd", "ijk,kl->ijl", "Zi,iA->ZA", "ii,ij->ij",
+    "ij,k->ij", "...i,ij->...j", "ij,jk->ii", "ijk->kj", "ij,jk->il", "ij;jk", "", "bi,bo->bo",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("equation", EQUATIONS)
+def test_einsum(equation: str) -> None:
+    letters = [part.strip() for part in equation.partition("->")[0].split(",")]
+    for narrow, dtype, turned in itertools.product(("", "b", "i", "j", "bh", "n"), ("float32", "int64"), (0, 1, 2)):
+        given = []
+        for place, each in enumerate(letters):
+            shape = [1 if letter in narrow else 2 + "bhijdnk".find(letter) for letter in each]
+            shape = [size if size > 0 else 3 for size in shape]
+            one = spec(*shape, dtype=dtype)
+            if turned & (place + 1) and shape:
+                one = TensorSpec(
+                    tuple(shape), dtype, tuple(torch.empty(shape[::-1], device="meta").stride())[::-1], "cpu"
+                )
+            given.append(one)
+        check(torch.einsum, equation, *given)
+        check(torch.einsum, equation, given)
+
+
+def test_einsum_of_common_forms_is_answered() -> None:
+    for batch in (1, 2):
+        assert check(torch.einsum, "bhid,bhjd->bhij", spec(batch, 3, 4, 5), spec(batch, 3, 6, 5))
+        assert check(torch.einsum, "bij,bjk->bik", spec(batch, 3, 4), spec(batch, 4, 5))
+    assert check(torch.einsum, "i,j->ij", spec(3), spec(4))
+
+
 def test_weight_norm() -> None:
     for first, dim in itertools.product(SPECS, (0, 1, -1, 5)):
         for lengths in (first.shape[:1] + (1,) * (len(first.shape) - 1), (), (1, 4, 1, 1), (7,)):
@@ -435,6 +520,8 @@ def test_numbers() -> None:
     for target in (operator.add, operator.floordiv, operator.mod, operator.eq, operator.neg, operator.truediv):
         check(target, *((7,) if target is operator.neg else (7, 2)))
     assert rules.by_rule(operator.floordiv, (7, 0), {}, "cpu") is None
+    assert check(operator.add, (2, 3), (4,)) and check(operator.getitem, (2, 3), 1)
+    assert rules.by_rule(operator.getitem, ((2, 3), 5), {}, "cpu") is None
 
 
 def test_vectors() -> None:

@@ -79,6 +79,8 @@ class _Met:
     offset: int | None = None
 
 
+_CONTAINERS = (tuple, list, dict, slice)
+
 _MEMORY = [
     getattr(Tensor, name)
     for name in ("storage_offset", "untyped_storage", "storage", "_typed_storage", "data_ptr", "_is_view")
@@ -136,8 +138,8 @@ class _Calls(TorchFunctionMode):
             self._give_up()
         target, operands = _as_captured(function, args)
         given: list[_Met] = []
-        specs = map_structure(lambda value: self._spec(value, given), operands)
-        named = map_structure(lambda value: self._spec(value, given), kwargs)
+        specs = tuple([self._specs(value, given) for value in operands])
+        named = {name: self._specs(value, given) for name, value in kwargs.items()}
         outcome = by_rule(target, specs, named, self._device)
         if outcome is None:
             return self._enter(function, args, kwargs)
@@ -162,6 +164,11 @@ class _Calls(TorchFunctionMode):
         self.failed = True
         raise _NoRuleError
 
+    def _specs(self, value: Any, given: list[_Met]) -> Any:
+        if isinstance(value, _CONTAINERS):
+            return map_structure(lambda item: self._spec(item, given), value)
+        return self._spec(value, given)
+
     def _spec(self, value: Any, given: list[_Met]) -> Any:
         if not isinstance(value, Tensor):
             return value
@@ -181,6 +188,8 @@ class _Calls(TorchFunctionMode):
         return met
 
     def _result(self, outcome: Outcome, given: list[_Met]) -> Any:
+        if type(outcome.value) is TensorSpec:
+            return self._build(outcome.value, outcome.aliases[0] if outcome.aliases else None, given)
         aliases = iter(outcome.aliases)
 
         def build(spec: Any) -> Any:

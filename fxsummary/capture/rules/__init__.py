@@ -5,10 +5,10 @@ arguments of its operation, specs for tensors, and answers for the cases that it
 arguments included, it leaves to the kernel, which stays the truth: the tests hold each rule against it.
 
 A rule is a function with the signature of its operation, in the module for its kind: `elementwise`, `arithmetic`,
-`conversions`, `products` (which have FLOPs), `norms`, `images` (pooling, resizing, padding), `reductions`, `views`,
-`parts`, `joins`, `questions`, `makers`, `recurrent`. The tables at the end of that module name it for functions, for
-methods (by name) and for module classes; `answers` has what rules are made of, `layout` the arithmetic of strides,
-`promotion` that of dtypes.
+`conversions`, `products` and `contractions` (which have FLOPs), `norms`, `images` (pooling, resizing, padding),
+`reductions`, `views`, `parts`, `joins`, `questions`, `makers`, `recurrent`. The tables at the end of that module name
+it for functions, for methods (by name) and for module classes; `answers` has what rules are made of, `layout` the
+arithmetic of strides, `promotion` that of dtypes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch import nn
 from fxsummary.capture.outcome import Outcome
 from fxsummary.capture.rules import (
     arithmetic,
+    contractions,
     conversions,
     elementwise,
     images,
@@ -43,8 +44,8 @@ from fxsummary.formulas import aten_counts_as_torch
 Rule = Callable[..., Outcome]
 
 _KINDS = (
-    arithmetic, conversions, elementwise, images, joins, norms, parts, products, questions, recurrent, reductions,
-    views,
+    arithmetic, contractions, conversions, elementwise, images, joins, norms, parts, products, questions, recurrent,
+    reductions, views,
 )  # fmt: skip
 MODULES: dict[type[nn.Module], Rule] = {kind: rule for each in _KINDS for kind, rule in each.MODULES.items()}
 """Rules for leaf modules of exactly these classes, called with the module and the arguments."""
@@ -63,8 +64,8 @@ def by_rule(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: 
         args, kwargs: specs and literals.
         device: the device that tensors claim to be on.
     """
-    if _is_operator(target) and _NUMBERS.issuperset(map(type, args)):
-        return _of_numbers(target, args)
+    if _is_operator(target) and all(map(_is_literal, args)):
+        return _of_literals(target, args)
     rule, first = _rule(target, device)
     if rule is None or not aten_counts_as_torch():
         return None
@@ -77,14 +78,18 @@ def by_rule(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: 
 _NUMBERS = {int, float, bool}
 
 
+def _is_literal(value: Any) -> bool:
+    return type(value) in _NUMBERS or (type(value) is tuple and all(type(item) is int for item in value))
+
+
 def _is_operator(target: Any) -> bool:
     return type(target) is BuiltinFunctionType and target.__module__ == "_operator"
 
 
-def _of_numbers(function: Any, numbers: tuple[Any, ...]) -> Outcome | None:
+def _of_literals(function: Any, literals: tuple[Any, ...]) -> Outcome | None:
     try:
-        return Outcome(function(*numbers))
-    except (TypeError, ArithmeticError):
+        return Outcome(function(*literals))
+    except (TypeError, ArithmeticError, LookupError):
         return None
 
 

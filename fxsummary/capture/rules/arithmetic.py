@@ -105,8 +105,11 @@ def _bitwise(input: Any, other: Any) -> Outcome:
 
 def _where(condition: Any, input: Any, other: Any) -> Outcome:
     sure(tensor(condition).dtype == "bool")
-    tensors, numbers = operands(input, other) if TensorSpec in (type(input), type(other)) else ([], [])
-    sure(tensors)
+    if TensorSpec not in (type(input), type(other)):
+        kinds = {type(input), type(other)}
+        sure(kinds in ({int}, {float}))
+        return Outcome(combined([condition], "int64" if kinds == {int} else default_dtype()))
+    tensors, numbers = operands(input, other)
     return Outcome(combined([condition, *tensors], promoted(tensors, numbers)))
 
 
@@ -117,7 +120,11 @@ def _where_method(input: Any, condition: Any, other: Any) -> Outcome:
 def _masked_fill(input: Any, mask: Any, value: Any) -> Outcome:
     spec = tensor(input)
     kinds = (int, float) if spec.dtype in FLOATS else (int,) if spec.dtype in INTEGERS else (bool,)
-    sure(tensor(mask).dtype == "bool" and type(value) in (bool, *kinds))
+    if type(value) is TensorSpec:
+        sure(value.shape == () and value.dtype == spec.dtype)
+    else:
+        sure(type(value) in (bool, *kinds))
+    sure(tensor(mask).dtype == "bool")
     shape = broadcast(spec.shape, mask.shape)
     plain(spec)
     return fresh(shape, spec)

@@ -33,6 +33,10 @@ def _type_as(input: Any, other: Any) -> Outcome:
     return _converted(tensor(input), tensor(other).dtype)
 
 
+def _type(input: Any, dtype: Any) -> Outcome:
+    return _converted(tensor(input), dtype_of(dtype))
+
+
 def _convert_to(dtype: str) -> Callable[..., Outcome]:
     return lambda input: _converted(tensor(input), dtype)
 
@@ -56,6 +60,7 @@ MODULES: dict[type[nn.Module], Callable[..., Outcome]] = {}
 FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     **dict.fromkeys(("clone", torch.clone), _clone),
     "to": _to,
+    "type": _type,
     "type_as": _type_as,
     "contiguous": _contiguous,
     "float": _convert_to("float32"),

@@ -11,8 +11,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
 from fxsummary.capture.outcome import Outcome
-from fxsummary.capture.rules.answers import FLOATS, INTEGERS, dense, floats, itself, sure, tensor, written
-from fxsummary.capture.rules.promotion import combined
+from fxsummary.capture.rules.answers import FLOATS, INTEGERS, clear, dense, floats, itself, sure, tensor, written
+from fxsummary.capture.rules.promotion import combined, operands, promoted
+from fxsummary.spec import TensorSpec
 
 
 def _activation(input: Any, *settings: Any, inplace: Any = False, **more: Any) -> Outcome:
@@ -51,9 +52,22 @@ def _gelu(input: Any, *, approximate: Any = "none") -> Outcome:
 
 
 def _clamp(input: Any, min: Any = None, max: Any = None) -> Outcome:
+    spec = tensor(input, FLOATS | INTEGERS)
     bounds = [value for value in (min, max) if value is not None]
-    sure(bounds and all(type(value) in (int, float) for value in bounds))
-    return _unary(input)
+    if any(type(value) is TensorSpec for value in bounds):
+        tensors, numbers = operands(input, *bounds)
+        dtype = promoted(tensors, numbers)
+        sure(dtype == spec.dtype and not numbers)
+        clear(spec)
+        return Outcome(combined(tensors, dtype))
+    kinds = (int, float) if spec.dtype in FLOATS else (int,)
+    sure(bounds and all(type(value) in kinds for value in bounds))
+    return Outcome(combined([spec], spec.dtype))
+
+
+def _clamp_(input: Any, min: Any = None, max: Any = None) -> Outcome:
+    sure(_clamp(input, min, max).value.shape == input.shape)
+    return written(input)
 
 
 def _clamp_min(input: Any, min: Any) -> Outcome:
@@ -78,6 +92,11 @@ def _dropout(input: Any, p: Any = 0.5, training: Any = True, inplace: Any = Fals
     return written(spec) if inplace else Outcome(combined([spec, dense(spec)], spec.dtype))
 
 
+def _inactive_dropout(input: Any, p: Any = 0.5, training: Any = True, inplace: Any = False) -> Outcome:
+    sure(training is False and type(p) in (int, float) and 0 <= p <= 1)
+    return itself(floats(input))
+
+
 # --- modules ---------------------------------------------------------------------------------------
 
 
@@ -93,6 +112,11 @@ def _dropout_module(module: nn.Dropout, input: Any) -> Outcome:
     return _dropout(input, module.p, module.training, module.inplace)
 
 
+def _inactive_dropout_module(module: Any, input: Any) -> Outcome:
+    sure(not module.training)
+    return itself(floats(input))
+
+
 def _identity(module: nn.Module, input: Any) -> Outcome:
     return itself(tensor(input))
 
@@ -105,6 +129,7 @@ MODULES: dict[type[nn.Module], Callable[..., Outcome]] = {
     ),
     nn.GELU: _gelu_module,
     nn.Dropout: _dropout_module,
+    **dict.fromkeys((nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout), _inactive_dropout_module),
     nn.Identity: _identity,
 }  # fmt: skip
 
@@ -118,7 +143,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
     "relu": _activation,
     "logical_not": _logical_not,
     "bitwise_not": _invert,
-    "clamp": _clamp,
+    **dict.fromkeys(("clamp", "clip"), _clamp),
     "clamp_min": _clamp_min,
     "clamp_max": _clamp_max,
     "isnan": _is,
@@ -128,13 +153,15 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
 FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     **_BY_NAME,
     **{getattr(torch, name): rule for name, rule in _BY_NAME.items()},
-    **{f"{name}_": _unary_ for name in (*_UNARY, "neg", "relu")},
+    **{f"{name}_": _unary_ for name in (*_UNARY, "neg", "abs", "relu")},
     **dict.fromkeys(
         (F.relu, F.relu6, F.silu, F.hardswish, F.hardsigmoid, F.leaky_relu, F.elu, F.mish, F.softplus, F.hardtanh,
          F.selu, F.celu),
         _activation,
     ),
+    **dict.fromkeys(("clamp_", "clip_"), _clamp_),
     F.gelu: _gelu,
+    **dict.fromkeys((F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout), _inactive_dropout),
     F.logsigmoid: _unary,
     **dict.fromkeys((F.sigmoid, F.tanh), _unary),
     F.dropout: _dropout,

@@ -10,7 +10,18 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
 from fxsummary.capture.outcome import Outcome
-from fxsummary.capture.rules.answers import dimension, each, floats, fresh, integers, plain, strides, sure, tensor
+from fxsummary.capture.rules.answers import (
+    dense,
+    dimension,
+    each,
+    floats,
+    fresh,
+    integers,
+    plain,
+    strides,
+    sure,
+    tensor,
+)
 from fxsummary.capture.rules.layout import Sizes, contiguous_stride, image_stride, suggests_channels_last
 from fxsummary.spec import TensorSpec
 
@@ -138,8 +149,36 @@ def _pad(input: Any, pad: Any, mode: Any = "constant", value: Any = None) -> Out
     sizes = list(spec.shape)
     for position in range(len(widths) // 2):
         sizes[-1 - position] += widths[2 * position] + widths[2 * position + 1]
+    if not any(widths):
+        return Outcome(dense(spec))
+    return fresh(sizes, spec, stride=image_stride(tuple(sizes), spec.shape, strides(spec)))
+
+
+def _grid_sample(
+    input: Any, grid: Any, mode: Any = "bilinear", padding_mode: Any = "zeros", align_corners: Any = None
+) -> Outcome:
+    spec = floats(input, grid)
+    rank = len(spec.shape) - 2
+    sure(rank in (2, 3) and len(grid.shape) == rank + 2 and grid.shape[-1] == rank and grid.shape[0] == spec.shape[0])
+    sure(mode in ("bilinear", "nearest") and padding_mode in ("zeros", "border", "reflection"))
+    sure(type(align_corners) in (bool, type(None)))
+    return fresh((*spec.shape[:2], *grid.shape[1:-1]), spec)
+
+
+def _from_columns(
+    input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Outcome:
+    """The image that columns of blocks are of: ``F.fold``."""
+    spec = floats(input)
+    sizes, widths, steps, pads, extents = (
+        each(value, 2) for value in (output_size, kernel_size, stride, padding, dilation)
+    )
+    sure(len(spec.shape) == 3 and min(sizes + widths + steps + extents) > 0 and min(pads) >= 0)
     plain(spec)
-    return fresh(sizes, spec)
+    settings = zip(sizes, widths, steps, pads, extents, strict=True)
+    sure(spec.shape[2] == math.prod([_pooled(*setting, False) for setting in settings]))
+    sure(spec.shape[1] % math.prod(widths) == 0)
+    return fresh((spec.shape[0], spec.shape[1] // math.prod(widths), *sizes), spec)
 
 
 def _glu(input: Any, dim: Any = -1) -> Outcome:
@@ -243,6 +282,8 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     F.glu: _glu,
     F.pixel_shuffle: _pixel_shuffle,
     F.pixel_unshuffle: _pixel_unshuffle,
+    F.grid_sample: _grid_sample,
     F.unfold: _columns,
+    F.fold: _from_columns,
     F.one_hot: _one_hot,
 }

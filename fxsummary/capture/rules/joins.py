@@ -23,6 +23,7 @@ from fxsummary.capture.rules.answers import (
 )
 from fxsummary.capture.rules.layout import contiguous_stride, image_stride, suggests_channels_last
 from fxsummary.capture.rules.promotion import promoted
+from fxsummary.capture.rules.views import unsqueeze
 from fxsummary.spec import TensorSpec
 
 
@@ -56,7 +57,10 @@ def _stack(tensors: Any, dim: Any = 0) -> Outcome:
     specs = _joined(tensors)
     shape = specs[0].shape
     place = dimension(dim, len(shape) + 1)
-    sure(all(spec.shape == shape and spec.stride == contiguous_stride(shape) for spec in specs))
+    sure(all(spec.shape == shape for spec in specs))
+    if not all(spec.stride == contiguous_stride(shape) for spec in specs):
+        sure(not any(suggests_channels_last(spec.shape, strides(spec)) for spec in specs))
+        return _cat([unsqueeze(spec, place).value for spec in specs], place)
     return fresh((*shape[:place], len(specs), *shape[place:]), specs[0], promoted(specs, []))
 
 

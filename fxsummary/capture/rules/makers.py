@@ -91,6 +91,10 @@ def _tensor(claimed: str, data: Any, *, dtype: Any = None, device: Any = None, r
     return Outcome(TensorSpec(shape, name, contiguous_stride(shape), claimed))
 
 
+def _as_tensor(claimed: str, data: Any, dtype: Any = None, device: Any = None) -> Outcome:
+    return _tensor(claimed, data, dtype=dtype)
+
+
 def _nested(data: Any) -> tuple[tuple[int, ...], set[type]]:
     """The shape of nested lists of numbers, and the types of these.
 
@@ -127,6 +131,7 @@ MAKERS: dict[Any, Callable[..., Outcome]] = {
     **dict.fromkeys((torch.zeros_like, torch.ones_like, torch.empty_like), _like),
     torch.full_like: _full_like,
     torch.tensor: _tensor,
+    torch.as_tensor: _as_tensor,
     torch.linspace: _linspace,
     torch.eye: _eye,
     "new_full": _new_full,

@@ -12,6 +12,7 @@ from torch import nn
 from fxsummary.capture import overrides
 from fxsummary.capture.outcome import Alias, Outcome
 from fxsummary.capture.rules.answers import (
+    FLOATS,
     INDICES,
     broadcast,
     dimension,
@@ -131,7 +132,7 @@ def _item(container: Any, key: Any) -> Outcome:
     """An element of a result that is a tuple or a list."""
     sure(isinstance(container, (tuple, list)) and type(key) is int and -len(container) <= key < len(container))
     value = container[key]
-    if type(value) in (int, float, bool, str):
+    if value is None or type(value) in (int, float, bool, str):
         return Outcome(value)
     before = sum(1 for item in container[: key % len(container)] for _ in leaves(item))
     sure(type(value) is TensorSpec)
@@ -209,6 +210,24 @@ def _index_select(input: Any, dim: Any, index: Any) -> Outcome:
     return fresh((*spec.shape[:place], *places.shape, *spec.shape[place + 1 :]), spec)
 
 
+def _scatter_(input: Any, dim: Any, index: Any, src: Any) -> Outcome:
+    spec, places = tensor(input), tensor(index, frozenset({"int64"}))
+    place = dimension(dim, len(spec.shape))
+    sure(len(places.shape) == len(spec.shape))
+    sure(all(size <= spec.shape[each] for each, size in enumerate(places.shape) if each != place))
+    if type(src) is TensorSpec:
+        sure(src.dtype == spec.dtype and len(tensor(src).shape) == len(spec.shape))
+        sure(all(size <= limit for size, limit in zip(places.shape, src.shape, strict=True)))
+    else:
+        sure(type(src) in ((int, float) if spec.dtype in FLOATS else (int,)))
+    return written(spec)
+
+
+def _scatter_add_(input: Any, dim: Any, index: Any, src: Any) -> Outcome:
+    sure(type(src) is TensorSpec)
+    return _scatter_(input, dim, index, src)
+
+
 _BY_NAME: dict[str, Callable[..., Outcome]] = {
     "chunk": _chunk,
     "unbind": _unbind,
@@ -231,4 +250,6 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     torch.narrow: _narrow,
     "unfold": _windows,
     "split_with_sizes": _split,
+    "scatter_": _scatter_,
+    "scatter_add_": _scatter_add_,
 }

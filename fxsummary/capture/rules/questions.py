@@ -1,4 +1,4 @@
-"""What a tensor is asked: its sizes, its dtype."""
+"""What a tensor is asked, such as its sizes and its dtype."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fxsummary.capture.outcome import Outcome
-from fxsummary.capture.rules.answers import dimension, sure, tensor
+from fxsummary.capture.rules.answers import dimension, strides, sure, tensor, view
 
 
 def _attribute(input: Any, name: Any) -> Outcome:
@@ -18,6 +18,8 @@ def _attribute(input: Any, name: Any) -> Outcome:
         return Outcome(torch.Size(spec.shape))
     if name == "dtype":
         return Outcome(getattr(torch, spec.dtype))
+    if name == "data":
+        return view(spec, spec.shape, strides(spec))
     sure(name == "ndim")
     return Outcome(len(spec.shape))
 
@@ -40,6 +42,11 @@ def _assert(condition: Any, message: Any = "") -> Outcome:
     return Outcome(None)
 
 
+def _set_grad_enabled(mode: Any) -> Outcome:
+    sure(type(mode) is bool)
+    return Outcome(None)
+
+
 MODULES: dict[type[nn.Module], Callable[..., Outcome]] = {}
 
 FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
@@ -47,5 +54,6 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     "size": _size,
     "dim": _dim,
     getattr: _attribute,
+    torch._C._set_grad_enabled: _set_grad_enabled,
     torch._assert: _assert,
 }

@@ -101,6 +101,27 @@ def _variance(
     return _over(spec, dim, keepdim, spec.dtype)
 
 
+def _product(input: Any, *given: Any, dtype: Any = None, **named: Any) -> Outcome:
+    if not given and not named:
+        return _sum(input, dtype=dtype)
+    return _product_over(input, *given, dtype=dtype, **named)
+
+
+def _product_over(input: Any, dim: Any, keepdim: Any = False, *, dtype: Any = None) -> Outcome:
+    sure(type(dim) is int)
+    return _sum(input, dim, keepdim, dtype=dtype)
+
+
+def _all_true(input: Any) -> Outcome:
+    return fresh((), tensor(input, frozenset({"bool"})))
+
+
+def _histogram(input: Any, bins: Any = 100, min: Any = 0, max: Any = 0) -> Outcome:
+    spec = tensor(input, frozenset({"float32", "float64"}))
+    sure(type(bins) is int and bins > 0 and type(min) in (int, float) and type(max) in (int, float) and min < max)
+    return fresh((bins,), spec)
+
+
 def _log_sum_exp(input: Any, dim: Any, keepdim: Any = False) -> Outcome:
     sure(type(dim) is int)
     return _mean(input, dim, keepdim)
@@ -152,6 +173,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
     **dict.fromkeys(("any", "all"), _whether),
     **dict.fromkeys(("cumsum", "cumprod"), _cumulative),
     **dict.fromkeys(("var", "std"), _variance),
+    "prod": _product,
     "logsumexp": _log_sum_exp,
     "max": _selected(_RESULTS.max),
     "min": _selected(_RESULTS.min),
@@ -167,4 +189,6 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     **_BY_NAME,
     **{getattr(torch, name): rule for name, rule in _BY_NAME.items()},
     torch.linalg.vector_norm: _norm,
+    **dict.fromkeys(("_is_all_true", torch._is_all_true), _all_true),
+    torch.histc: _histogram,
 }

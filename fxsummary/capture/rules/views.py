@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from fxsummary.capture.outcome import Outcome
+from fxsummary.capture.outcome import Alias, Outcome
 from fxsummary.capture.rules.answers import (
     dimension,
     dimensions,
     fresh,
     integers,
     itself,
+    new,
     numel,
     strides,
     sure,
@@ -107,7 +108,8 @@ def _t(input: Any) -> Outcome:
     return _transpose(input, 0, 1)
 
 
-def _unsqueeze(input: Any, dim: Any) -> Outcome:
+def unsqueeze(input: Any, dim: Any) -> Outcome:
+    """A new dimension of size 1."""
     spec = tensor(input)
     place = dimension(dim, len(spec.shape) + 1)
     shape, stride = list(spec.shape), list(strides(spec))
@@ -156,6 +158,24 @@ def _detach(input: Any) -> Outcome:
     return view(spec, spec.shape, strides(spec))
 
 
+def _grids(*tensors: Any, indexing: Any = None) -> Outcome:
+    """Each vector spread over a dimension of its own: ``meshgrid``."""
+    given = tensors[0] if len(tensors) == 1 and type(tensors[0]) in (tuple, list) else tensors
+    specs = [tensor(each) for each in given]
+    sure(indexing in ("ij", "xy") and all(len(spec.shape) == 1 < spec.shape[0] for spec in specs))
+    sure(all(spec.dtype == specs[0].dtype for spec in specs))
+    places = list(range(len(specs)))
+    if indexing == "xy" and len(specs) > 1:
+        places[:2] = [1, 0]
+    shape = tuple([specs[places.index(dim)].shape[0] for dim in range(len(specs))])
+    grids = []
+    for spec, place in zip(specs, places, strict=True):
+        grids.append(
+            new(shape, spec, stride=tuple([strides(spec)[0] if dim == place else 0 for dim in range(len(shape))]))
+        )
+    return Outcome(tuple(grids), aliases=tuple([Alias(index, 0) for index in range(len(grids))]))
+
+
 def _flatten_module(module: nn.Flatten, input: Any) -> Outcome:
     return _flatten(input, module.start_dim, module.end_dim)
 
@@ -169,7 +189,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
     "permute": _permute,
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _transpose),
     "t": _t,
-    "unsqueeze": _unsqueeze,
+    "unsqueeze": unsqueeze,
     "squeeze": _squeeze,
     **dict.fromkeys(("movedim", "moveaxis"), _move),
     "broadcast_to": _broadcast_to,
@@ -181,6 +201,7 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     **_BY_NAME,
     **{getattr(torch, name): rule for name, rule in _BY_NAME.items()},
     "view": _view,
+    torch.meshgrid: _grids,
     torch.reshape: _function_reshape,
     torch.permute: _function_permute,
     "view_as": _view_as,
