@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch.utils import flop_counter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, shape_wrapper
 
@@ -156,6 +157,51 @@ def formula(packet: Any) -> Callable[..., int] | None:
     """The formula of an ATen (or custom) operator, from torch's registry or from `FORMULAS`."""
     found: Callable[..., int] | None = flop_registry.get(packet) or FORMULAS.get(packet)
     return found
+
+
+def _is_torchs(packet: Any, count: Any) -> bool:
+    return str(packet).startswith("aten.") and getattr(count, "__module__", "") == flop_counter.__name__
+
+
+_TORCHS = {packet: count for packet, count in flop_registry.items() if _is_torchs(packet, count)}
+
+
+class _Registry:
+    """What torch's registry held when it was last looked at.
+
+    Attributes:
+        version: how often it has changed.
+        is_torchs: whether the formulas of ATen operators are those of torch.
+    """
+
+    def __init__(self) -> None:
+        self.version = -1
+        self.is_torchs = True
+        self._packets: tuple[Any, ...] = ()
+        self._counts: tuple[Any, ...] = ()
+
+    def look(self) -> _Registry:
+        """See what was registered, replaced or removed."""
+        packets, counts = tuple(flop_registry), tuple(flop_registry.values())
+        if self.version < 0 or counts != self._counts or packets != self._packets:
+            self.version += 1
+            self._packets, self._counts = packets, counts
+            aten_counts = {packet: flop_registry[packet] for packet in packets if str(packet).startswith("aten.")}
+            self.is_torchs = aten_counts == _TORCHS
+        return self
+
+
+_registry = _Registry()
+
+
+def registry_version() -> int:
+    """A number that grows when a formula is registered with torch, replaced or removed."""
+    return _registry.look().version
+
+
+def aten_counts_as_torch() -> bool:
+    """Whether all formulas of ATen operators in torch's registry are torch's, none is the user's or missing."""
+    return _registry.look().is_torchs
 
 
 class FlopCount(TorchDispatchMode):

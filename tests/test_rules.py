@@ -19,8 +19,10 @@ from zoo import ZOO
 
 import fxsummary
 from fxsummary.capture import memo, rules
-from fxsummary.capture.operations import Operations, RefusedError
+from fxsummary.capture.composed import composed
+from fxsummary.capture.operations import NoDataError, Operations, RefusedError
 from fxsummary.capture.outcome import Outcome
+from fxsummary.capture.overrides import set_item
 from fxsummary.capture.twins import META
 from fxsummary.spec import TensorSpec
 
@@ -33,7 +35,7 @@ def of_kernel(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Out
     operations = Operations("cpu")
     try:
         return operations._observe(target, args, kwargs, operations.twins, None, META)[0]
-    except RefusedError:
+    except (RefusedError, NoDataError):
         return None
 
 
@@ -42,7 +44,8 @@ def check(target: Any, *args: Any, **kwargs: Any) -> bool:
     answer = rules.by_rule(target, args, kwargs, "cpu")
     if answer is None:
         return False
-    assert answer == of_kernel(target, args, kwargs), (target, args, kwargs)
+    expected = of_kernel(target, args, kwargs)
+    assert answer == expected and repr(answer) == repr(expected), (target, args, kwargs)
     return True
 
 
@@ -55,7 +58,9 @@ def test_rules_over_the_zoo(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compute = Operations._compute
 
     def both(self: Operations, target: Any, args: Any, kwargs: Any, casting: Any) -> Any:
-        known = None if casting else rules.by_rule(target, args, kwargs, self.device)
+        known = None
+        if not casting:
+            known = rules.by_rule(target, args, kwargs, self.device) or composed(target, args, kwargs, self.device)
         if known is not None:
             assert known == self._observe(target, args, kwargs, self.twins, None, META)[0], (target, args, kwargs)
         return compute(self, target, args, kwargs, casting)
@@ -109,6 +114,7 @@ ALONE: list[Any] = [
     *[target for target in rules.FUNCTIONS if not isinstance(target, str) and target is not getattr],
     *[target for target in rules.MAKERS if target not in (torch.zeros, torch.ones, torch.empty, torch.arange)],
     *[kind() for kind in rules.MODULES if kind.__name__ in dir(nn.modules.activation) and kind is not nn.Softmax],
+    nn.Dropout2d().eval(), nn.Dropout3d(), nn.AlphaDropout().eval(),
     nn.Identity(), nn.Flatten(), nn.Flatten(0, 1), nn.Softmax(-1), nn.LogSoftmax(1),
     nn.ReLU(inplace=True), nn.SiLU(inplace=True), nn.GELU(approximate="tanh"),
     *[nn.Dropout(p, inplace=inplace).train(training)
@@ -194,7 +200,33 @@ ARGUMENTS: dict[Any, list[tuple[Any, ...]]] = {
             "sum", "mean", "amax", "amin", "argmax", "any", "all",
         )
     },
-    "cumsum": [(0,), (1,), (-1,), (5,)],
+    **{key: [(0,), (1,), (-1,), (5,)] for key in ("cumsum", "cumprod", "sort", "argsort", "logsumexp")},
+    **{
+        key: [
+            (0,), (1,), (-1,), (-1, True), (5,), (spec(8),), (2, False), (2.0,),
+        ]
+        for key in ("max", "min")
+    },
+    "topk": [(1,), (2,), (2, 0), (2, -2, False), (3, 1, True, False), (0,), (20,)],
+    "sort": [(1, True), (-1, False)],
+    **{key: [(0,), (1,), (-1,), ((2, 3), False), ((-1, -2), True, True), (None, False)] for key in ("var", "std")},
+    torch.linalg.vector_norm: [(2,), (2.0, 1), (1, (-1, -2), True), (float("inf"), -1), (2, None, True), (2, 9)],
+    "norm": [(), (2, 1), (2, -1, True), (1, (-1,)), ("fro",)],
+    "narrow": [(0, 0, 1), (1, 1, 2), (-1, 2, 9), (2, -1, 1)],
+    "unfold": [(0, 1, 1), (1, 2, 1), (-1, 3, 2), (2, 9, 1)],
+    **{key: [([1, 3], 1), ([2, 2], 0)] for key in ("split_with_sizes",)},
+    **{key: [(0, 1), (1, -1), ((0, 1), (1, 2)), (-1, 0), ((0, 0), (1, 2)), (0, (1,))] for key in ("movedim",)},
+    "broadcast_to": [((2, 4, 6, 8),), ((3, 2, 4, 6, 8),), ((5,),)],
+    "flip": [(0,), ((1, 2),), (-1,), (0, 0), (9,)],
+    "tile": [(2,), (2, 1), ((2, 1, 1, 1, 1),)],
+    "repeat_interleave": [(2,), (2, 0), (3, -1), (0, 1)],
+    F.glu: [(), (0,), (1,), (-1,), (7,)],
+    F.pixel_shuffle: [(1,), (2,), (3,)],
+    F.pixel_unshuffle: [(1,), (2,), (3,)],
+    F.unfold: [(2,), ((3, 2), 1, 1, 2), (3, 2, 1), (9,)],
+    F.one_hot: [(), (5,), (-1,)],
+    **{key: [(0,), (1.5,), (True,), (None,)] for key in ("clamp_min", "clamp_max", "fill_", "zero_")},
+    "new_full": [((2, 3), 1.0), ([4], 2), (5, 1)],
     **{key: [(), (1,), (-1,)] for key in ("triu", "tril")},
     "size": [(0,), (-1,), (7,)],
     getattr: [("shape",), ("dtype",), ("ndim",), ("device",), ("T",)],
@@ -206,17 +238,33 @@ ARGUMENTS: dict[Any, list[tuple[Any, ...]]] = {
             "add", "sub", "mul", "div", "pow", torch.add, operator.add, operator.iadd, operator.imul, "add_",
             "mul_", operator.truediv, operator.itruediv, operator.floordiv, operator.pow, operator.eq, "lt",
             operator.and_, "logical_or", "maximum",
+            "remainder", "fmod", operator.mod, operator.xor, "divide", "subtract",
         )
     },
     **{key: [(0,), (0.0, 1.0), (None, 2), (None, None)] for key in ("clamp", torch.clamp)},
+    **{
+        key: [
+            (0,), (0.0, 1.0), (None, 2), (spec(), spec()), (None, spec(8)), (spec(dtype="int64"),), (0, spec()),
+        ]
+        for key in ("clip", "clamp_", "clip_")
+    },
+    "type": [(torch.float16,), (torch.float32,), ("torch.FloatTensor",)],
+    "prod": [(0,), (1,), (-1, True), (7,), (None,), ((0, 1),)],
+    torch.histc: [(8, 0, 7), (4,), (0, 0, 1), (5, 1, 0)],
+    F.grid_sample: [(spec(2, 3, 5, 2),), (spec(2, 3, 5, 2), "nearest", "border", True), (spec(1, 3, 5, 2),),
+                    (spec(2, 3, 5, 7, 3),), (spec(2, 3, 5, 2), "bicubic"), (spec(2, 3, 5, 2, stride=(30, 1, 3, 15)),)],
+    F.dropout2d: [(0.5, False), (0.5, True), (2.0, False)],
+    F.alpha_dropout: [(0.5, False), (0.5, True)],
     "to": [(torch.float16,), (torch.float32,), ("cpu",), ("cpu", torch.float64), (torch.float32, False),
            (torch.int64,)],
     **{key: [(2, 3), ((2, 3),), ([4],), (0, 2)] for key in ("new_zeros", "new_empty")},
     torch.full_like: [(1.0,), (2,), (True,)],
     "masked_fill": [(spec(2, 4, 6, 8, dtype="bool"), 0.0), (spec(1, 1, 6, 8, dtype="bool"), -1), (spec(8), 1.0),
-                    (spec(3, 1, 1, 1, 1, dtype="bool"), 1.0), (spec(dtype="bool"), float("-inf"))],
+                    (spec(3, 1, 1, 1, 1, dtype="bool"), 1.0), (spec(dtype="bool"), float("-inf")),
+                    (spec(8, dtype="bool"), True), (spec(8, dtype="bool"), spec()), (spec(dtype="bool"), spec(1))],
     "masked_fill_": [(spec(2, 4, 6, 8, dtype="bool"), 0.0), (spec(6, 8, dtype="bool"), 0.0)],
-    F.pad: [((1, 1),), ((0, 0),), ((1, 2, 3, 0),), ((1, -1),), ((1, 1, 1, 1), "reflect"), ((1, 1), "constant", 2.0),
+    F.pad: [((1, 1),), ((0, 0),), ((0, 0, 0, 0),), ((1, 1, 0, 0, 0, 0),),
+            ((1, 2, 3, 0),), ((1, -1),), ((1, 1, 1, 1), "reflect"), ((1, 1), "constant", 2.0),
             ((0, 0, 1, 1, 0, 1),), ([0, 1],), ((1,),)],
     F.max_pool2d: [(2,), (3, 2, 1), ((2, 3), None, 0, 2), (2, 2, 0, 1, True), (2, 2, 0, 1, False, True)],
     F.avg_pool2d: [(2,), (3, 2, 1), (3, 2, 1, True, False), (2, 0)],
@@ -252,6 +300,7 @@ def test_further_arguments(target: Any) -> None:
 
 
 BINARY = [
+    operator.mod, operator.xor, "remainder", "fmod", "max", "min", "copy_", torch.vdot,
     operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.pow, operator.iadd,
     operator.imul, operator.eq, operator.lt, operator.and_, operator.or_, "add", "add_", "mul_", "div", "maximum",
     "minimum", "logical_and", "type_as", "expand_as", "view_as", "reshape_as", torch.matmul, operator.matmul, "bmm",
@@ -303,6 +352,157 @@ def test_joins_with_an_empty_tensor() -> None:
     assert check(torch.cat, [spec(0), spec(1, 2, 3)], dim=-2)
 
 
+def test_positions_along_several_dimensions() -> None:
+    row, grid = spec(3, dtype="int64"), spec(2, 3, dtype="int64")
+    every = slice(None)
+    indices = [
+        (every, row), (row, grid), (every, row, row), (row, every, grid), (Ellipsis, row), (0, row), (row, 0),
+        (every, None, row), (slice(1, None), row), (every, 0, row), (row, None, row), ([0, 1], every), [0, 1],
+        (row, row, row, row, row), (grid, Ellipsis, row), (every, spec(1, 1, dtype="int64"), row), (row, spec(4)),
+        (spec(3, dtype="bool"), row), (spec(3, 1, dtype="int64"), spec(3, dtype="int32")), (every, every, row, row),
+        (every, row, 1), (None, row, 0, every, row), (row, spec(2, dtype="int64")), [], (every, []),
+    ]  # fmt: skip
+    for first, index in itertools.product(SPECS, indices):
+        check(operator.getitem, first, index)
+    assert check(operator.getitem, spec(2, 3, 4), (slice(None), spec(5, dtype="int64")))
+    assert check(operator.getitem, spec(2, 3, 4), (spec(5, dtype="int64"), slice(None), spec(5, dtype="int64")))
+    for first, dim in itertools.product(SPECS, (0, 1, -1, 7)):
+        check("index_select", first, dim, row)
+        check(torch.index_select, first, dim, grid)
+
+
+def test_setting_items() -> None:
+    every, row = slice(None), spec(3, dtype="int64")
+    indices = [
+        0, (every, 1), (Ellipsis, slice(0, -3)), (slice(0, 1), None), row, (every, row), (row, row), 9, None, Ellipsis,
+        spec(2, dtype="bool"), spec(2, 4, 6, 8, dtype="bool"), spec(3, dtype="bool"), (0, row, every),
+    ]  # fmt: skip
+    values = [0, 1.5, True, spec(), spec(8), spec(8, dtype="int64"), spec(1, 1, 6, 1), spec(4, 6, 8), spec(5), "a",
+              spec(3, 4, 6, 8), spec(1, 1, 1, 1, 4, 6, 8), spec(3, 1, 1, 1)]  # fmt: skip
+    for first, index, value in itertools.product(SPECS, indices, values):
+        check(set_item, first, index, value)
+    assert check(set_item, spec(4, 4), (slice(0, -2), slice(1, None)), 3)
+
+
+CELLS = [(torch.lstm_cell, 4), (torch.gru_cell, 3), (torch.rnn_tanh_cell, 1), (torch.rnn_relu_cell, 1)]
+
+
+@pytest.mark.parametrize(("cell", "gates"), CELLS, ids=called)
+def test_cells(cell: Any, gates: int) -> None:
+    weights = [spec(gates * 5, 3), spec(gates * 5, 5), spec(gates * 5), spec(gates * 5)]
+    for rows, dtype in itertools.product((1, 2), ("float32", "bfloat16")):
+        hidden = spec(rows, 5, dtype=dtype)
+        for state in (hidden, spec(rows, 5, stride=(1, rows)), spec(3, 5), spec(rows, 6), spec(5)):
+            for input in (spec(rows, 3), spec(rows, 3, stride=(1, rows)), spec(rows, 4), spec(3)):
+                state = (state, state) if gates == 4 and type(state) is TensorSpec else state
+                check(cell, input, state, *weights)
+                check(cell, input, state, *weights[:2])
+                check(cell, input, state, *weights[:2], None, None)
+    states = (spec(2, 5), spec(2, 5)) if gates == 4 else spec(2, 5)
+    assert check(cell, spec(2, 3), states, *weights)
+
+
+LAYERS = [(torch.lstm, 4), (torch.gru, 3), (torch.rnn_tanh, 1), (torch.rnn_relu, 1)]
+
+
+@pytest.mark.parametrize(("layer", "gates"), LAYERS, ids=called)
+def test_layers_with_initial_states(layer: Any, gates: int) -> None:
+    for bias, layers, twice, batch_first, train in itertools.product(
+        (True, False), (1, 2), (False, True), (False, True), (False, True)
+    ):
+        directions = 2 if twice else 1
+        weights = []
+        for number in range(layers):
+            width = 3 if number == 0 else 5 * directions
+            one = [spec(gates * 5, width), spec(gates * 5, 5), *[spec(gates * 5)] * (2 * bias)]
+            weights += one * directions
+        for dropout, shape in itertools.product((0.0, 0.5), ((4, 2, 3), (1, 2, 3), (4, 1, 3), (4, 3), (4, 2, 7))):
+            batch = shape[0] if batch_first else shape[1]
+            state = spec(layers * directions, batch, 5)
+            hidden = (state, state) if gates == 4 else state
+            check(layer, spec(*shape), hidden, weights, bias, layers, dropout, train, twice, batch_first)
+    state = spec(1, 2, 5)
+    weights = [spec(gates * 5, 3), spec(gates * 5, 5)]
+    hidden = (state, state) if gates == 4 else state
+    assert check(layer, spec(4, 2, 3), hidden, weights, False, 1, 0.0, False, False, False)
+
+
+def test_scatter() -> None:
+    indices = [spec(2, 3, 6, 8, dtype="int64"), spec(1, 4, dtype="int64"), spec(3, dtype="int64"), spec(2, 4, 6, 8)]
+    sources = [*SPECS[:5], spec(2, 4, 6, 8, dtype="int64"), spec(4, 6), 1, 0.5, True]
+    for first, dim, index, source in itertools.product(SPECS, (0, 1, -1, 7), indices, sources):
+        check("scatter_", first, dim, index, source)
+        check("scatter_add_", first, dim, index, source)
+    assert check("scatter_", spec(3, 4), 1, spec(3, 2, dtype="int64"), 1.0)
+
+
+def test_images_of_columns() -> None:
+    for columns, kernel in itertools.product(
+        (spec(2, 8, 12), spec(2, 8, 6), spec(2, 9, 12), spec(8, 12)), (2, (2, 4), 3)
+    ):
+        for step in (1, 2):
+            check(F.fold, columns, (4, 5), kernel, stride=step)
+            check(F.fold, columns, (6, 4), kernel, 1, 0, step)
+    assert check(F.fold, spec(1, 8, 12), (4, 5), 2)
+
+
+def test_grids() -> None:
+    vectors = [spec(3), spec(4), spec(5, stride=(2,)), spec(1), spec(4, dtype="int64"), spec(), spec(2, 3)]
+    for first, second in itertools.product(vectors, vectors):
+        for indexing in ("ij", "xy", None, "other"):
+            check(torch.meshgrid, first, second, indexing=indexing)
+            check(torch.meshgrid, [first, second, first], indexing=indexing)
+    assert check(torch.meshgrid, spec(3), spec(4), indexing="ij")
+
+
+def test_grouped_product() -> None:
+    if hasattr(torch, "_grouped_mm"):
+        offsets = spec(4, dtype="int32")
+        for left, right in itertools.product((spec(6, 3), spec(4, 6, 3), spec(6, 2)), (spec(4, 3, 5), spec(3, 5))):
+            check(torch._grouped_mm, left, right, offs=offsets, bias=None, out_dtype=None)
+            check(torch._grouped_mm, left, right)
+        assert check(torch._grouped_mm, spec(6, 3), spec(4, 3, 5), offs=offsets)
+
+
+EQUATIONS = [
+    "bij,bjk->bik", "bhid,bhjd->bhij", "bhij,bhjd->bhid", "i,j->ij", "bnd,de->bne", "bnd,de->nbe", "bid,bjd->ijb",
+    "ij,jk", "ij,ij->ij", "ij,ij->", "ij,ij", "bij, bjk -> bki", "ab,cd->abcd", "ijk,kl->ijl", "Zi,iA->ZA", "ii,ij->ij",
+    "ij,k->ij", "...i,ij->...j", "ij,jk->ii", "ijk->kj", "ij,jk->il", "ij;jk", "", "bi,bo->bo",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("equation", EQUATIONS)
+def test_einsum(equation: str) -> None:
+    letters = [part.strip() for part in equation.partition("->")[0].split(",")]
+    for narrow, dtype, turned in itertools.product(("", "b", "i", "j", "bh", "n"), ("float32", "int64"), (0, 1, 2)):
+        given = []
+        for place, each in enumerate(letters):
+            shape = [1 if letter in narrow else 2 + "bhijdnk".find(letter) for letter in each]
+            shape = [size if size > 0 else 3 for size in shape]
+            one = spec(*shape, dtype=dtype)
+            if turned & (place + 1) and shape:
+                one = TensorSpec(
+                    tuple(shape), dtype, tuple(torch.empty(shape[::-1], device="meta").stride())[::-1], "cpu"
+                )
+            given.append(one)
+        check(torch.einsum, equation, *given)
+        check(torch.einsum, equation, given)
+
+
+def test_einsum_of_common_forms_is_answered() -> None:
+    for batch in (1, 2):
+        assert check(torch.einsum, "bhid,bhjd->bhij", spec(batch, 3, 4, 5), spec(batch, 3, 6, 5))
+        assert check(torch.einsum, "bij,bjk->bik", spec(batch, 3, 4), spec(batch, 4, 5))
+    assert check(torch.einsum, "i,j->ij", spec(3), spec(4))
+
+
+def test_weight_norm() -> None:
+    for first, dim in itertools.product(SPECS, (0, 1, -1, 5)):
+        for lengths in (first.shape[:1] + (1,) * (len(first.shape) - 1), (), (1, 4, 1, 1), (7,)):
+            check(torch._weight_norm, first, spec(*lengths), dim)
+    assert check(torch._weight_norm, spec(4, 3), spec(4, 1), 0)
+
+
 def test_positions() -> None:
     indices = [
         spec(7, dtype="int64"), spec(2, 3, dtype="int32"), spec(2), spec(3, 2, dtype="int64", stride=(1, 3)),
@@ -320,6 +520,8 @@ def test_numbers() -> None:
     for target in (operator.add, operator.floordiv, operator.mod, operator.eq, operator.neg, operator.truediv):
         check(target, *((7,) if target is operator.neg else (7, 2)))
     assert rules.by_rule(operator.floordiv, (7, 0), {}, "cpu") is None
+    assert check(operator.add, (2, 3), (4,)) and check(operator.getitem, (2, 3), 1)
+    assert rules.by_rule(operator.getitem, ((2, 3), 5), {}, "cpu") is None
 
 
 def test_vectors() -> None:
@@ -368,6 +570,12 @@ MADE: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
     (torch.full, ((2,), True), {}), (torch.full, ([2], 1), {"dtype": torch.float16}), (torch.arange, (3, 3), {}),
     (torch.arange, (3, 1), {}), (torch.arange, (), {"start": 0, "end": 7}), (torch.arange, (), {"end": 3.0}),
     (torch.randn, (2, 3), {}), (torch.rand, ((2, 3),), {"dtype": torch.float64}),
+    (torch.tensor, ([],), {}), (torch.tensor, (3,), {}), (torch.tensor, ([[1, 2.5], [True, 2]],), {}),
+    (torch.tensor, ([True],), {"dtype": torch.int32, "device": "cpu"}), (torch.tensor, ([1, 2],), {}),
+    (torch.tensor, ([[]],), {}), (torch.tensor, ([[1], [2, 3]],), {}), (torch.tensor, ([2 ** 70],), {}),
+    (torch.tensor, ((1.5, 2),), {"requires_grad": True}), (torch.tensor, ("a",), {}),
+    (torch.linspace, (0, 1, 5), {}), (torch.linspace, (0.0, 1, 5), {"dtype": torch.float16}), (torch.eye, (3,), {}),
+    (torch.linspace, (0, 1, 1), {"device": "cpu"}), (torch.eye, (3, 4), {"dtype": torch.int64}), (torch.eye, (-1,), {}),
     (torch.zeros, (2,), {"requires_grad": True}), (torch.zeros, (2,), {"dtype": torch.cfloat}),
 ]  # fmt: skip
 
@@ -467,6 +675,31 @@ def test_formula_of_the_user_counts() -> None:
         assert Operations("cpu").run(F.relu, (spec(2, 3),), {}).flops == 7
     finally:
         flop_registry.pop(torch.ops.aten.relu)
+
+
+def test_formula_of_torch_for_another_operator_counts() -> None:
+    register_flop_formula(torch.ops.aten.relu, get_raw=True)(flop_registry[torch.ops.aten.mm])
+    try:
+        assert rules.by_rule(F.linear, (spec(2, 3), spec(4, 3)), {}, "cpu") is None
+    finally:
+        flop_registry.pop(torch.ops.aten.relu)
+    assert rules.by_rule(F.linear, (spec(2, 3), spec(4, 3)), {}, "cpu") is not None
+
+
+def test_without_a_formula_of_torch_the_kernel_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(flop_registry, torch.ops.aten.convolution)
+    assert rules.by_rule(nn.Conv2d(3, 4, 3), (spec(1, 3, 8, 8),), {}, "cpu") is None
+
+
+def test_formula_that_is_replaced_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was kept under the formula that was there before is not taken."""
+    call: tuple[Any, ...] = (torch.mm, (spec(2, 3), spec(3, 5)), {})
+    assert Operations("cpu").run(*call).flops == 60
+    for flops in (7, 8):
+        monkeypatch.setitem(flop_registry, torch.ops.aten.mm, lambda *_, flops=flops, **__: flops)
+        assert Operations("cpu").run(*call).flops == flops
+    monkeypatch.undo()
+    assert Operations("cpu").run(*call).flops == 60
 
 
 def test_autocast_is_left_to_the_kernel() -> None:

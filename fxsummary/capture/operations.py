@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture import autocast, kernels, memo
+from fxsummary.capture.composed import composed
 from fxsummary.capture.outcome import Alias, Outcome
 from fxsummary.capture.rules import by_rule
 from fxsummary.capture.twins import META, NoTwinError, Twins, spec_of
@@ -31,7 +32,7 @@ from fxsummary.capture.values import (
     on_meta,
     tensors_in,
 )
-from fxsummary.formulas import FlopCount
+from fxsummary.formulas import FlopCount, registry_version
 from fxsummary.spec import TensorSpec
 
 __all__ = [
@@ -57,6 +58,7 @@ class Operations:
     def __init__(self, device: str) -> None:
         self.device = device
         self.twins = Twins()
+        self._formulas = registry_version()
         self._signatures: dict[int, Any] = {}
 
     def run(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None) -> Outcome:
@@ -79,8 +81,8 @@ class Operations:
         key: Any
         try:
             key = (
-                self._target_key(target), self.device, casting, torch.get_default_dtype(), len(flop_registry),
-                memo.key_of(args), memo.key_of(kwargs),
+                self._target_key(target), self.device, casting, torch.get_default_dtype(), self._formulas,
+                len(flop_registry), memo.key_of(args), memo.key_of(kwargs),
             )  # fmt: skip
         except (memo.NoKeyError, TypeError):
             key = None
@@ -112,9 +114,10 @@ class Operations:
         return key
 
     def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any) -> tuple[Outcome, Any]:
-        known = None if casting else by_rule(target, args, kwargs, self.device)
-        if known is not None:
-            return known, None
+        if not casting:
+            known = by_rule(target, args, kwargs, self.device) or composed(target, args, kwargs, self.device)
+            if known is not None:
+                return known, None
         with autocast.fake_tensors(casting) as device:
             twins = Twins(device) if casting else self.twins
             return self._observe(target, args, kwargs, twins, casting, device)

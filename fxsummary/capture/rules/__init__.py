@@ -4,30 +4,49 @@ The first of those kernels imports a second's worth of ``torch._dynamo`` and ``s
 arguments of its operation, specs for tensors, and answers for the cases that it knows; all else, wrong
 arguments included, it leaves to the kernel, which stays the truth: the tests hold each rule against it.
 
-A rule is a function with the signature of its operation, in the module for its kind: `elementwise`,
-`products` (which have FLOPs), `norms`, `images` (pooling, resizing, padding), `reductions`, `shapes` (views,
-joins), `makers`, `recurrent`. The table at the end of that module names it for functions, for methods (by
-name) and for module classes; `answers` has what rules are made of, `layout` the arithmetic of strides.
+A rule is a function with the signature of its operation, in the module for its kind: `elementwise`, `arithmetic`,
+`conversions`, `products` and `contractions` (which have FLOPs), `norms`, `images` (pooling, resizing, padding),
+`reductions`, `views`, `parts`, `joins`, `questions`, `makers`, `recurrent`. The tables at the end of that module name
+it for functions, for methods (by name) and for module classes; `answers` has what rules are made of, `layout` the
+arithmetic of strides, `promotion` that of dtypes.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from functools import lru_cache
 from types import BuiltinFunctionType
 from typing import Any
 
+import torch
 from torch import nn
-from torch.utils import flop_counter
-from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture.outcome import Outcome
-from fxsummary.capture.rules import elementwise, images, makers, norms, products, recurrent, reductions, shapes
+from fxsummary.capture.rules import (
+    arithmetic,
+    contractions,
+    conversions,
+    elementwise,
+    images,
+    joins,
+    makers,
+    norms,
+    parts,
+    products,
+    questions,
+    recurrent,
+    reductions,
+    views,
+)
 from fxsummary.capture.rules.answers import NoRuleError
+from fxsummary.formulas import aten_counts_as_torch
 
 Rule = Callable[..., Outcome]
 
-_KINDS = (elementwise, images, norms, products, recurrent, reductions, shapes)
+_KINDS = (
+    arithmetic, contractions, conversions, elementwise, images, joins, norms, parts, products, questions, recurrent,
+    reductions, views,
+)  # fmt: skip
 MODULES: dict[type[nn.Module], Rule] = {kind: rule for each in _KINDS for kind, rule in each.MODULES.items()}
 """Rules for leaf modules of exactly these classes, called with the module and the arguments."""
 
@@ -45,10 +64,10 @@ def by_rule(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: 
         args, kwargs: specs and literals.
         device: the device that tensors claim to be on.
     """
-    if _is_operator(target) and _NUMBERS.issuperset(map(type, args)):
-        return _of_numbers(target, args)
+    if _is_operator(target) and all(map(_is_literal, args)):
+        return _of_literals(target, args)
     rule, first = _rule(target, device)
-    if rule is None or not _counts_as_torch():
+    if rule is None or not aten_counts_as_torch():
         return None
     try:
         return rule(*first, *args, **kwargs)
@@ -59,14 +78,18 @@ def by_rule(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], device: 
 _NUMBERS = {int, float, bool}
 
 
+def _is_literal(value: Any) -> bool:
+    return type(value) in _NUMBERS or (type(value) is tuple and all(type(item) is int for item in value))
+
+
 def _is_operator(target: Any) -> bool:
     return type(target) is BuiltinFunctionType and target.__module__ == "_operator"
 
 
-def _of_numbers(function: Any, numbers: tuple[Any, ...]) -> Outcome | None:
+def _of_literals(function: Any, literals: tuple[Any, ...]) -> Outcome | None:
     try:
-        return Outcome(function(*numbers))
-    except (TypeError, ArithmeticError):
+        return Outcome(function(*literals))
+    except (TypeError, ArithmeticError, LookupError):
         return None
 
 
@@ -76,23 +99,19 @@ def _rule(target: Any, device: str) -> tuple[Rule | None, tuple[Any, ...]]:
         rule = MODULES.get(type(target))
         return (rule, (target,)) if rule is not None and _is_plain(target) else (None, ())
     try:
-        if target in MAKERS:
-            return MAKERS[target], (device,)
-        return FUNCTIONS.get(target), ()
+        name = target if target in MAKERS or target in FUNCTIONS else _method_name(target)
     except TypeError:  # it has no hash
         return None, ()
+    return (MAKERS[name], (device,)) if name in MAKERS else (FUNCTIONS.get(name), ())
+
+
+@functools.lru_cache(maxsize=1024)
+def _method_name(target: Any) -> str:
+    """The name of a method of tensors that is called as a function, as ``Tensor.unflatten`` is."""
+    name = getattr(target, "__name__", "")
+    return name if isinstance(name, str) and getattr(torch.Tensor, name, None) is target else ""
 
 
 def _is_plain(module: nn.Module) -> bool:
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
     return not any(hooks) and "forward" not in vars(module)
-
-
-def _counts_as_torch() -> bool:
-    """Whether the FLOPs of ATen operators are those that torch registers."""
-    return all(count.__module__ == flop_counter.__name__ for packet, count in flop_registry.items() if _is_aten(packet))
-
-
-@lru_cache(maxsize=512)
-def _is_aten(packet: Any) -> bool:
-    return str(packet).startswith("aten.")

@@ -10,8 +10,19 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
 from fxsummary.capture.outcome import Outcome
-from fxsummary.capture.rules.answers import each, floats, fresh, integers, plain, strides, sure, tensor
-from fxsummary.capture.rules.layout import Sizes, contiguous_stride, image_stride
+from fxsummary.capture.rules.answers import (
+    dense,
+    dimension,
+    each,
+    floats,
+    fresh,
+    integers,
+    plain,
+    strides,
+    sure,
+    tensor,
+)
+from fxsummary.capture.rules.layout import Sizes, contiguous_stride, image_stride, suggests_channels_last
 from fxsummary.spec import TensorSpec
 
 
@@ -99,8 +110,12 @@ def _adaptive_pool(rank: int, averages: bool) -> Callable[..., Outcome]:
 
 def _mean(spec: TensorSpec) -> Outcome:
     """The average over all positions, which has a kernel of its own."""
-    plain(spec)
-    return fresh((*spec.shape[:2], *[1] * (len(spec.shape) - 2)), spec)
+    if spec.stride != contiguous_stride(spec.shape):
+        sure(len(spec.shape) == 4 and suggests_channels_last(spec.shape, strides(spec)))
+    shape = (*spec.shape[:2], *[1] * (len(spec.shape) - 2))
+    if not suggests_channels_last(spec.shape, strides(spec)):
+        return fresh(shape, spec)
+    return fresh(shape, spec, stride=(shape[1], 1, *[shape[1]] * (len(shape) - 2)))
 
 
 def _interpolate(
@@ -134,8 +149,82 @@ def _pad(input: Any, pad: Any, mode: Any = "constant", value: Any = None) -> Out
     sizes = list(spec.shape)
     for position in range(len(widths) // 2):
         sizes[-1 - position] += widths[2 * position] + widths[2 * position + 1]
+    if not any(widths):
+        return Outcome(dense(spec))
+    return fresh(sizes, spec, stride=image_stride(tuple(sizes), spec.shape, strides(spec)))
+
+
+def _grid_sample(
+    input: Any, grid: Any, mode: Any = "bilinear", padding_mode: Any = "zeros", align_corners: Any = None
+) -> Outcome:
+    spec = floats(input, grid)
+    rank = len(spec.shape) - 2
+    sure(rank in (2, 3) and len(grid.shape) == rank + 2 and grid.shape[-1] == rank and grid.shape[0] == spec.shape[0])
+    sure(mode in ("bilinear", "nearest") and padding_mode in ("zeros", "border", "reflection"))
+    sure(type(align_corners) in (bool, type(None)))
+    return fresh((*spec.shape[:2], *grid.shape[1:-1]), spec)
+
+
+def _from_columns(
+    input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Outcome:
+    """The image that columns of blocks are of: ``F.fold``."""
+    spec = floats(input)
+    sizes, widths, steps, pads, extents = (
+        each(value, 2) for value in (output_size, kernel_size, stride, padding, dilation)
+    )
+    sure(len(spec.shape) == 3 and min(sizes + widths + steps + extents) > 0 and min(pads) >= 0)
     plain(spec)
-    return fresh(sizes, spec)
+    settings = zip(sizes, widths, steps, pads, extents, strict=True)
+    sure(spec.shape[2] == math.prod([_pooled(*setting, False) for setting in settings]))
+    sure(spec.shape[1] % math.prod(widths) == 0)
+    return fresh((spec.shape[0], spec.shape[1] // math.prod(widths), *sizes), spec)
+
+
+def _glu(input: Any, dim: Any = -1) -> Outcome:
+    spec = floats(input)
+    place = dimension(dim, len(spec.shape))
+    sure(spec.shape[place] % 2 == 0)
+    plain(spec)
+    return fresh((*spec.shape[:place], spec.shape[place] // 2, *spec.shape[place + 1 :]), spec)
+
+
+def _pixel_shuffle(input: Any, upscale_factor: Any) -> Outcome:
+    spec = tensor(input)
+    sure(len(spec.shape) >= 3 and type(upscale_factor) is int and upscale_factor > 0)
+    *batch, channels, height, width = spec.shape
+    sure(channels % upscale_factor**2 == 0)
+    plain(spec)
+    shape = (*batch, channels // upscale_factor**2, height * upscale_factor, width * upscale_factor)
+    return fresh(shape, spec)
+
+
+def _pixel_unshuffle(input: Any, downscale_factor: Any) -> Outcome:
+    spec = tensor(input)
+    sure(len(spec.shape) >= 3 and type(downscale_factor) is int and downscale_factor > 0)
+    *batch, channels, height, width = spec.shape
+    sure(height % downscale_factor == width % downscale_factor == 0)
+    plain(spec)
+    shape = (*batch, channels * downscale_factor**2, height // downscale_factor, width // downscale_factor)
+    return fresh(shape, spec)
+
+
+def _columns(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Outcome:
+    """Blocks of an image as columns: ``F.unfold``."""
+    spec = _image(input, 2)
+    widths, steps, pads, extents = (each(value, 2) for value in (kernel_size, stride, padding, dilation))
+    sure(min(widths + steps + extents) > 0 and min(pads) >= 0)
+    plain(spec)
+    settings = zip(spec.shape[2:], widths, steps, pads, extents, strict=True)
+    sizes = [_pooled(*setting, False) for setting in settings]
+    return fresh((spec.shape[0], spec.shape[1] * math.prod(widths), math.prod(sizes)), spec)
+
+
+def _one_hot(tensor_: Any, num_classes: Any = -1) -> Outcome:
+    spec = tensor(tensor_, frozenset({"int64"}))
+    sure(type(num_classes) is int and num_classes > 0)
+    plain(spec)
+    return fresh((*spec.shape, num_classes), spec)
 
 
 # --- modules ---------------------------------------------------------------------------------------
@@ -190,4 +279,11 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     **{getattr(F, f"adaptive_max_pool{rank}d"): _adaptive_pool(rank, False) for rank in _RANKS},
     F.interpolate: _interpolate,
     F.pad: _pad,
+    F.glu: _glu,
+    F.pixel_shuffle: _pixel_shuffle,
+    F.pixel_unshuffle: _pixel_unshuffle,
+    F.grid_sample: _grid_sample,
+    F.unfold: _columns,
+    F.fold: _from_columns,
+    F.one_hot: _one_hot,
 }

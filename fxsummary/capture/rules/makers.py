@@ -10,7 +10,8 @@ import torch
 
 from fxsummary.capture.outcome import Outcome
 from fxsummary.capture.rules.answers import FLOATS, default_dtype, dtype_of, fresh, integers, sure, tensor, unpacked
-from fxsummary.capture.rules.elementwise import combined
+from fxsummary.capture.rules.layout import contiguous_stride
+from fxsummary.capture.rules.promotion import combined
 from fxsummary.spec import TensorSpec
 
 
@@ -74,6 +75,53 @@ def _new(claimed: str, input: Any, *size: Any, dtype: Any = None, device: Any = 
     return fresh(unpacked(size), spec, None if dtype is None else dtype_of(dtype))
 
 
+def _new_full(
+    claimed: str, input: Any, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None
+) -> Outcome:
+    sure(type(fill_value) in (bool, int, float))
+    return _new(claimed, input, integers(size), dtype=dtype)
+
+
+def _tensor(claimed: str, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Outcome:
+    sure(requires_grad is False)
+    shape, kinds = _nested(data)
+    names = {float: default_dtype(), int: "int64", bool: "bool"}
+    kind = next((kind for kind in names if kind in kinds), float)
+    name = names[kind] if dtype is None else dtype_of(dtype)
+    return Outcome(TensorSpec(shape, name, contiguous_stride(shape), claimed))
+
+
+def _as_tensor(claimed: str, data: Any, dtype: Any = None, device: Any = None) -> Outcome:
+    return _tensor(claimed, data, dtype=dtype)
+
+
+def _nested(data: Any) -> tuple[tuple[int, ...], set[type]]:
+    """The shape of nested lists of numbers, and the types of these.
+
+    >>> _nested([[1, 2.0, 3]]) == ((1, 3), {int, float})
+    True
+    """
+    if type(data) in (bool, int, float):
+        sure(type(data) is not int or abs(data) < 2**63)
+        return (), {type(data)}
+    sure(type(data) in (list, tuple))
+    items = [_nested(item) for item in data]
+    shapes = {shape for shape, _ in items}
+    sure(len(shapes) < 2)
+    return (len(items), *(shapes.pop() if shapes else ())), {kind for _, kinds in items for kind in kinds}
+
+
+def _linspace(claimed: str, start: Any, end: Any, steps: Any, *, dtype: Any = None, device: Any = None) -> Outcome:
+    sure(type(start) in (int, float) and type(end) in (int, float) and type(steps) is int)
+    name = default_dtype() if dtype is None else dtype_of(dtype)
+    sure(name in FLOATS)
+    return _made(claimed, (steps,), name)
+
+
+def _eye(claimed: str, n: Any, m: Any = None, *, dtype: Any = None, device: Any = None) -> Outcome:
+    return _sized(claimed, n, n if m is None else m, dtype=dtype)
+
+
 MAKERS: dict[Any, Callable[..., Outcome]] = {
     **dict.fromkeys((torch.zeros, torch.ones, torch.empty), _sized),
     **dict.fromkeys((torch.rand, torch.randn), _random),
@@ -82,6 +130,11 @@ MAKERS: dict[Any, Callable[..., Outcome]] = {
     torch.arange: _arange,
     **dict.fromkeys((torch.zeros_like, torch.ones_like, torch.empty_like), _like),
     torch.full_like: _full_like,
+    torch.tensor: _tensor,
+    torch.as_tensor: _as_tensor,
+    torch.linspace: _linspace,
+    torch.eye: _eye,
+    "new_full": _new_full,
     **dict.fromkeys(("new_zeros", "new_ones", "new_empty"), _new),
 }
 """Rules that get the device that tensors claim to be on before the arguments."""

@@ -20,13 +20,14 @@ from fxsummary.capture.rules.answers import (
     gathered,
     integers,
     numel,
+    plain,
     strides,
     sure,
     tensor,
     weight,
 )
-from fxsummary.capture.rules.elementwise import combined
 from fxsummary.capture.rules.layout import image_stride, is_contiguous
+from fxsummary.capture.rules.promotion import combined
 
 
 def _batch_norm(
@@ -84,6 +85,17 @@ def _functional_softmax(input: Any, dim: Any = None, _stacklevel: Any = 3, dtype
     return _softmax(input, dim, dtype)
 
 
+def _weight_norm(v: Any, g: Any, dim: Any = 0) -> Outcome:
+    """A weight from its direction and its length."""
+    spec = floats(v, g)
+    sure(type(dim) is int and -1 <= dim < len(spec.shape))
+    lengths = () if dim == -1 else tuple([size if each == dim else 1 for each, size in enumerate(spec.shape)])
+    sure(g.shape == lengths)
+    plain(spec)
+    plain(g)
+    return fresh(spec.shape, spec)
+
+
 # --- modules ---------------------------------------------------------------------------------------
 
 
@@ -129,6 +141,7 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     F.layer_norm: _layer_norm,
     F.rms_norm: _rms_norm,
     F.group_norm: _group_norm,
+    torch._weight_norm: _weight_norm,
     **dict.fromkeys((torch.softmax, torch.log_softmax, "softmax", "log_softmax"), _softmax),
     **dict.fromkeys((F.softmax, F.log_softmax), _functional_softmax),
 }

@@ -24,7 +24,7 @@ from fxsummary.capture.rules.answers import (
     weight,
 )
 from fxsummary.capture.rules.layout import Sizes, is_contiguous
-from fxsummary.formulas import sdpa_flops
+from fxsummary.formulas import grouped_mm_flops, sdpa_flops
 from fxsummary.spec import TensorSpec
 
 # --- matrices --------------------------------------------------------------------------------------
@@ -95,6 +95,14 @@ def _mv(input: Any, vec: Any) -> Outcome:
 def _dot(input: Any, tensor: Any) -> Outcome:
     sure(len(floats(input, tensor).shape) == len(tensor.shape) == 1)
     return _matmul(input, tensor)
+
+
+def _grouped_mm(input: Any, mat2: Any, offs: Any = None, bias: Any = None, out_dtype: Any = None) -> Outcome:
+    """Rows in groups, each times the matrix of its group."""
+    spec = floats(input, mat2)
+    sure(len(spec.shape) == 2 and len(mat2.shape) == 3 and spec.shape[1] == mat2.shape[1])
+    sure(bias is None and out_dtype is None and tensor(offs, INDICES).shape == mat2.shape[:1])
+    return fresh((spec.shape[0], mat2.shape[2]), spec, flops=grouped_mm_flops(spec.shape, mat2.shape))
 
 
 # --- attention -------------------------------------------------------------------------------------
@@ -268,7 +276,8 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     **dict.fromkeys((torch.addmm, "addmm"), _addmm),
     **dict.fromkeys((torch.baddbmm, "baddbmm"), _baddbmm),
     **dict.fromkeys((torch.mv, "mv"), _mv),
-    **dict.fromkeys((torch.dot, "dot"), _dot),
+    **dict.fromkeys((torch.dot, "dot", torch.vdot, "vdot"), _dot),
+    **({torch._grouped_mm: _grouped_mm} if hasattr(torch, "_grouped_mm") else {}),
     F.scaled_dot_product_attention: _attention,
     **{function: _convolution(rank) for rank, function in enumerate((F.conv1d, F.conv2d, F.conv3d), 1)},
     **{
