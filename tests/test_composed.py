@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +124,28 @@ def test_module_stays_as_it_was() -> None:
     module = Counts()
     assert check(module, X)
     assert module.calls == 0
+
+
+WITHOUT_KERNELS = [
+    "RNN", "RecurrentCells", "weight_norm", "weight_norm_by_hook", "spectral_norm", "SelfAttention",
+    "transformer_encoder", "transformer", "MatrixProducts",
+]  # fmt: skip
+
+
+def test_compiler_and_sympy_are_not_imported() -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import fxsummary
+from zoo import OWN
+for name in {WITHOUT_KERNELS}:
+    entry = OWN[name]
+    example = entry.inputs()
+    fxsummary.graph(entry.model(), *example.args, kwargs=example.kwargs or None)
+    found = [each for each in ("torch._dynamo", "sympy") if each in sys.modules]
+    assert not found, (name, found)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
 
 
 # --- functions ---------------------------------------------------------------------------------

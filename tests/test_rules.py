@@ -256,7 +256,8 @@ ARGUMENTS: dict[Any, list[tuple[Any, ...]]] = {
     F.dropout2d: [(0.5, False), (0.5, True), (2.0, False)],
     F.alpha_dropout: [(0.5, False), (0.5, True)],
     "to": [(torch.float16,), (torch.float32,), ("cpu",), ("cpu", torch.float64), (torch.float32, False),
-           (torch.int64,)],
+           (torch.int64,), (None, torch.float32, False), ("cpu", torch.float32, False, True),
+           (torch.float32, True, True), (torch.float32, "cpu"), (True, torch.float32), (None,)],
     **{key: [(2, 3), ((2, 3),), ([4],), (0, 2)] for key in ("new_zeros", "new_empty")},
     torch.full_like: [(1.0,), (2,), (True,)],
     "masked_fill": [(spec(2, 4, 6, 8, dtype="bool"), 0.0), (spec(1, 1, 6, 8, dtype="bool"), -1), (spec(8), 1.0),
@@ -427,6 +428,21 @@ def test_layers_with_initial_states(layer: Any, gates: int) -> None:
     assert check(layer, spec(4, 2, 3), hidden, weights, False, 1, 0.0, False, False, False)
 
 
+def test_keywords() -> None:
+    for each in SPECS:
+        for dtype, copy in itertools.product((torch.float32, torch.float16), (False, True)):
+            for memory_format in (torch.contiguous_format, torch.preserve_format, torch.channels_last):
+                check("to", each, dtype, copy=copy, memory_format=memory_format)
+        for size in (None, each.numel, 2 * each.numel):
+            check(torch.repeat_interleave, each, 2, output_size=size)
+            check("repeat_interleave", each, 2, dim=0, output_size=size)
+        check(torch.cat, [each, each], axis=1)
+        check("flip", each, dims=(0,))
+        check("tile", each, dims=(2, 1))
+    assert check(torch.cat, [spec(2, 3), spec(2, 3)], axis=1)
+    assert check("to", spec(2, 3), torch.float16, memory_format=torch.contiguous_format)
+
+
 def test_scatter() -> None:
     indices = [spec(2, 3, 6, 8, dtype="int64"), spec(1, 4, dtype="int64"), spec(3, dtype="int64"), spec(2, 4, 6, 8)]
     sources = [*SPECS[:5], spec(2, 4, 6, 8, dtype="int64"), spec(4, 6), 1, 0.5, True]
@@ -576,6 +592,8 @@ MADE: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = [
     (torch.tensor, ((1.5, 2),), {"requires_grad": True}), (torch.tensor, ("a",), {}),
     (torch.linspace, (0, 1, 5), {}), (torch.linspace, (0.0, 1, 5), {"dtype": torch.float16}), (torch.eye, (3,), {}),
     (torch.linspace, (0, 1, 1), {"device": "cpu"}), (torch.eye, (3, 4), {"dtype": torch.int64}), (torch.eye, (-1,), {}),
+    (torch.ones, (), {"size": [1, 3], "dtype": torch.bool}), (torch.zeros, (2,), {"size": (2,)}),
+    (torch.as_tensor, ([(8, 8)],), {"dtype": torch.int64}), (torch.as_tensor, ([1.5],), {}),
     (torch.zeros, (2,), {"requires_grad": True}), (torch.zeros, (2,), {"dtype": torch.cfloat}),
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from fxsummary.capture.outcome import Outcome
 from fxsummary.capture.rules.answers import dense, dtype_of, fresh, itself, strides, sure, tensor
-from fxsummary.capture.rules.layout import is_contiguous
+from fxsummary.capture.rules.layout import is_contiguous, suggests_channels_last
 from fxsummary.spec import TensorSpec
 
 
@@ -20,13 +20,29 @@ def _converted(spec: TensorSpec, dtype: str, copy: Any = False) -> Outcome:
 
 
 def _to(
-    input: Any, *given: Any, dtype: Any = None, device: Any = None, non_blocking: Any = False, copy: Any = False
+    input: Any,
+    *given: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: Any = False,
+    copy: Any = False,
+    memory_format: Any = torch.preserve_format,
 ) -> Outcome:
     spec = tensor(input)
-    dtypes = [value for value in (*given, dtype) if value is not None and type(value) not in (torch.device, str)]
-    sure(len(given) <= 2 and len(dtypes) <= 1 and type(device) in (torch.device, str, type(None)))
-    target = spec.dtype if not dtypes else dtypes[0].dtype if type(dtypes[0]) is TensorSpec else dtype_of(dtypes[0])
-    return _converted(spec, target, copy)
+    flags = [value for value in given if type(value) is bool]
+    others = [value for value in (*given, dtype) if value is not None and type(value) not in (torch.device, str, bool)]
+    first = given[: len(given) - len(flags)]
+    sure(given[len(first) :] == tuple(flags) and len(flags) <= 2 and len(first) <= 2)
+    sure(len(first) < 2 or type(first[0]) in (torch.device, str, type(None)))
+    sure(len(others) <= 1 and type(device) in (torch.device, str, type(None)))
+    target = spec.dtype if not others else others[0].dtype if type(others[0]) is TensorSpec else dtype_of(others[0])
+    copy = flags[1] if len(flags) == 2 else copy
+    if memory_format is torch.preserve_format:
+        return _converted(spec, target, copy)
+    sure(memory_format is torch.contiguous_format and type(copy) is bool)
+    if spec.dtype == target and not copy and not suggests_channels_last(spec.shape, strides(spec)):
+        return itself(spec)
+    return fresh(spec.shape, spec, target)
 
 
 def _type_as(input: Any, other: Any) -> Outcome:

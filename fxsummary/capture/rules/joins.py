@@ -40,7 +40,8 @@ def _without_empty(tensors: Any) -> list[Any]:
     return filled
 
 
-def _cat(tensors: Any, dim: Any = 0) -> Outcome:
+def _cat(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Outcome:
+    dim = dim if axis is None else axis
     filled = _without_empty(tensors)
     specs = _joined(filled)
     place = dimension(dim, len(specs[0].shape))
@@ -80,7 +81,9 @@ def _repeat(input: Any, *repeats: Any) -> Outcome:
 
 def _repeat_interleave(input: Any, repeats: Any, dim: Any = None, *, output_size: Any = None) -> Outcome:
     spec = tensor(input)
-    sure(type(repeats) is int and repeats > 0 and output_size is None)
+    sure(type(repeats) is int and repeats > 0)
+    length = spec.numel if dim is None else spec.shape[dimension(dim, len(spec.shape))]
+    sure(output_size in (None, length * repeats))
     if dim is None:
         return fresh((spec.numel * repeats,), spec)
     place = dimension(dim, len(spec.shape))
@@ -131,6 +134,6 @@ FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
     "flip": _flip_method,
     torch.tile: _tile,
     "tile": _tile_method,
-    **dict.fromkeys((torch.cat, torch.concat), _cat),
+    **dict.fromkeys((torch.cat, torch.concat, torch.concatenate), _cat),
     torch.stack: _stack,
 }

@@ -20,10 +20,21 @@ def _made(device: str, shape: tuple[int, ...], dtype: str) -> Outcome:
 
 
 def _sized(
-    claimed: str, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False, layout: Any = None
+    claimed: str,
+    *given: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: Any = False,
+    layout: Any = None,
 ) -> Outcome:
+    sure(not given or size is None)
     sure(requires_grad is False and layout in (None, torch.strided))
-    return _made(claimed, unpacked(size), default_dtype() if dtype is None else dtype_of(dtype))
+    return _made(
+        claimed,
+        unpacked(given) if size is None else integers(size),
+        default_dtype() if dtype is None else dtype_of(dtype),
+    )
 
 
 def _full(claimed: str, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Outcome:
