@@ -1,0 +1,157 @@
+"""What a picture shows: the graph simplified, repeats folded, small modules closed, composed to a scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from fxsummary import format as fmt
+from fxsummary.drawing import MOST_CARDS, Composer, Part, Scene, Subject, cut_broadcasts, dissolve
+from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
+from fxsummary.modelgraph import ModelGraph, Totals
+from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.depth import close_blocks, close_norms
+from fxsummary.views.fold import fold_repeats
+from fxsummary.views.simplify import simplify
+
+MOST_ROWS = 100
+MANY_ROWS = 250
+DEEPEST = 12
+MOST_INPUTS = 4
+MOST_IN_A_ROW = 3
+"""A convolution, its norm and its activation."""
+
+
+def picture(graph: ModelGraph, *, title: str | None = None, depth: int | None = None) -> Picture:
+    """The scene of a graph, to be laid out and painted; the graph is not changed.
+
+    Args:
+        title: heading; the model's class name if None.
+        depth: levels of modules to open; None for the most that give at most `MOST_ROWS` rows.
+    """
+    folded = close_norms(fold_repeats(simplify(graph)))
+    found = _fitting(graph, folded) if depth is None else _compose(graph, _limited(graph, folded, depth))
+    scene = found.scene
+    scene.title = short(title if title is not None else graph.name, 80) or "model"
+    scene.facts = " · ".join(_facts(graph, found))
+    scene.description = _description(graph, found)
+    return found
+
+
+@dataclass(slots=True)
+class Picture:
+    """A scene with the graph that it shows, and the number of values shown by name only."""
+
+    scene: Scene
+    graph: ModelGraph
+    tags: int
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, signs and pills."""
+        return sum(len(item.rows) for item in self.scene.items())
+
+
+def _fitting(graph: ModelGraph, folded: ModelGraph) -> Picture:
+    """The deepest picture of at most `MOST_ROWS` rows, or the shallowest."""
+    low, high = 0, _nesting(folded)
+    picture = _compose(graph, folded)
+    while picture.rows > MOST_ROWS and high > low:
+        high -= 1
+        picture = _compose(graph, _limited(graph, folded, high))
+    return picture
+
+
+def _limited(whole: ModelGraph, graph: ModelGraph, depth: int) -> ModelGraph:
+    """Blocks deeper than ``depth`` closed, but for those that take one row anyway."""
+    composer = Composer(Subject(graph, whole, whole.totals), graph.edges, cards=False, dataflow=True)
+
+    def closes(block: Block, level: int) -> bool:
+        if level <= depth:
+            return False
+        keys = list(islice(block.operations(), MOST_IN_A_ROW + 1))
+        return len(keys) > MOST_IN_A_ROW or not composer.is_one_row(Part(block.path, items=[*keys]))
+
+    return close_blocks(graph, closes)
+
+
+def _nesting(graph: ModelGraph) -> int:
+    deepest = max((len(stack) for _, stack in graph.nodes(data="module_stack")), default=0)
+    return min(deepest, DEEPEST)
+
+
+def _compose(whole: ModelGraph, graph: ModelGraph) -> Picture:
+    subject = Subject(graph, whole, whole.totals)
+    root = _part(block_tree(graph))
+    dataflow = graph.captured_by != "modules"
+    edges: list[tuple[str, str]] = list(graph.edges)
+    dissolve(root, Composer(subject, edges, cards=False, dataflow=dataflow).is_one_row)
+    edges, tags = cut_broadcasts(root, edges)
+    subject.tags = {tag.key: tag.source for tag in tags}
+    operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
+    cards = dataflow and not root.parts() and operations <= MOST_CARDS
+    scene = Composer(subject, edges, cards=cards, dataflow=dataflow).scene(root)
+    return Picture(scene, graph, len(tags))
+
+
+def _part(root: Block) -> Part:
+    """A block with all inner ones as parts."""
+    top = Part("")
+    pending = [(root, top)]
+    while pending:
+        block, part = pending.pop()
+        for item in block.items:
+            if isinstance(item, str):
+                part.items.append(item)
+                continue
+            pattern = item.call is None
+            names = " · ".join(dict.fromkeys(item.type.split(" · ")))
+            inner = Part(item.path, names, part.base if pattern else item.path, [], item.repeat, item.last)
+            part.items.append(inner)
+            pending.append((item, inner))
+    return top
+
+
+def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
+    """The muted line: totals, inputs, how much is drawn."""
+    totals = graph.totals
+    facts = [_parameters(totals)]
+    flops = fmt.flops(totals.flops, lower_bound=bool(totals.unknown_flops) and totals.flops is not None)
+    if graph.captured_by == "modules":
+        facts += [flops, "module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
+    else:
+        facts += [flops, *_inputs(graph), f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
+    if picture.rows > MANY_ROWS:
+        facts.append(f"{picture.rows:,} rows: a smaller depth shows less")
+    return facts
+
+
+def _parameters(totals: Totals) -> str:
+    bound = "≥ " if totals.unknown_parameters else ""
+    return f"{bound}{fmt.short(totals.parameters)} parameters"
+
+
+def _inputs(graph: ModelGraph) -> list[str]:
+    names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
+    if not names:
+        return []
+    more = f" and {len(names) - MOST_INPUTS} more" if len(names) > MOST_INPUTS else ""
+    inferred = " (inferred)" if graph.inputs_inferred else ""
+    return [", ".join(names[:MOST_INPUTS]) + more + inferred]
+
+
+def _description(graph: ModelGraph, picture: Picture) -> str:
+    """What the picture shows and what it hides, by kind."""
+    hidden = [f"{count} {short(kind, LONGEST_LABEL)}" for kind, count in picture.graph.graph.get("hidden", {}).items()]
+    nodes = [data for _, data in picture.graph.nodes(data=True)]
+    if copies := sum((data["multiplicity"] - 1) * data.get("closed", 1) for data in nodes):
+        hidden.append(f"{copies} operations in folded copies")
+    if closed := [data["closed"] for data in nodes if "closed" in data]:
+        hidden.append(f"{sum(closed)} operations in {len(closed)} closed modules")
+    if picture.tags:
+        hidden.append(f"{picture.tags} edges drawn as names")
+    texts = [picture.scene.facts.replace(" · ", "; ")]
+    if hidden:
+        texts.append("Hidden: " + ", ".join(hidden))
+    texts += graph.notes[:8]
+    return ". ".join(text.rstrip(".") for text in texts) + "."
