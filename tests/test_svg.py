@@ -21,7 +21,7 @@ from fxsummary.drawing.measure import measure
 from fxsummary.drawing.scene import Item
 from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import UnknownNameError
-from fxsummary.exporters import svg as exporter
+from fxsummary.exporters import picture as composing
 from fxsummary.exporters.svg import to_svg
 from fxsummary.layout import Edge, layout
 from fxsummary.modelgraph import ModuleCall
@@ -36,7 +36,7 @@ every_model = pytest.mark.parametrize("name", ZOO)
 @cache
 def picture_of(name: str) -> Any:
     graph = graph_of(name)
-    return exporter._fitting(graph, close_norms(fold_repeats(simplify(graph))))
+    return composing._fitting(graph, close_norms(fold_repeats(simplify(graph))))
 
 
 @cache
@@ -377,7 +377,7 @@ def test_broadcast_values_are_named_in_their_readers() -> None:
     graph = graph_from([*edges, (last, "out")], **nodes)
     svg = to_svg(graph)
     assert texts(svg).count("mask") == 6
-    sources = [edge.source for edge in exporter._compose(graph, graph).scene.edges]
+    sources = [edge.source for edge in composing._compose(graph, graph).scene.edges]
     assert "mask" not in sources and sum(source.endswith(": mask") for source in sources) == 5
     assert "5 edges drawn as names" in description(svg)
 
