@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx, nn
@@ -15,8 +15,9 @@ from torch.fx.node import _get_qualified_name
 from fxsummary.capture import Capture, config
 from fxsummary.capture.aten import function_name
 from fxsummary.capture.members import modules_by_path, tensor_names
+from fxsummary.capture.nodes import AFTER, COPY, LIKE, SOURCE, STACK
 from fxsummary.capture.operations import Outcome
-from fxsummary.capture.symbolic import AFTER, LIKE, SOURCE, STACK, Trace, default_leaf
+from fxsummary.capture.symbolic import Trace, default_leaf
 from fxsummary.capture.values import UNKNOWN
 from fxsummary.collecting import paused
 from fxsummary.modelgraph import ModelGraph, ModuleCall
@@ -28,6 +29,11 @@ from fxsummary.moduletree import (
     tensors_read,
 )
 from fxsummary.spec import TensorSpec, leaves, nbytes
+
+if TYPE_CHECKING:
+    from fxsummary.capture.replay.copied import CopiedNode
+
+    AnyNode = fx.Node | CopiedNode
 
 
 @paused()
@@ -61,38 +67,53 @@ def _add_operations(
     A node that is a copy of another has all from that one but what lies in another place.
     """
     reader = _Reader(capture, modules, tensors)
-    attributes: dict[fx.Node, dict[str, Any]] = {}
-    for node in trace.graph.nodes:
-        prototype = attributes.get(node.meta.get(LIKE))
-        attributes[node] = reader.read(node) if prototype is None else reader.moved(node, prototype)
+    attributes: dict[AnyNode, dict[str, Any]] = {}
+    for node in trace.nodes:
+        like = _prototype(node)
+        if like is not None and like in attributes:
+            attributes[node] = reader.moved(node, attributes[like])
+        elif isinstance(node, fx.Node):
+            attributes[node] = reader.read(node)
     graph.fill(((node.name, data) for node, data in attributes.items()), _edges(attributes))
     return {"", *capture.untold, *reader.called}
 
 
-def _edges(attributes: Mapping[fx.Node, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    values: dict[fx.Node, tuple[str, dict[str, Any]]] = {}
-    slots: dict[fx.Node, Sequence[tuple[int, ...]]] = {}
+def _prototype(node: AnyNode) -> fx.Node | None:
+    return node.meta.get(LIKE) if isinstance(node, fx.Node) else node.item.node
+
+
+def _edges(attributes: Mapping[AnyNode, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    values: dict[AnyNode, tuple[str, dict[str, Any]]] = {}
+    slots: dict[AnyNode, Sequence[tuple[int, ...]]] = {}
     for node, data in attributes.items():
-        meta, name = node.meta, node.name
-        like = meta.get(LIKE)
-        sources = node.all_input_nodes
-        if AFTER in meta:
-            sources = list(dict.fromkeys([*sources, *meta[AFTER]]))
-        if like not in slots:
-            like = node
-            slots[node] = _slots(node, sources)
-            value = {"shape": data["shape"], "dtype": data["dtype"], "bytes": nbytes(data["outputs"])}
-        else:  # a copy yields the same, and has the same arguments in other nodes
+        name, sources, like = node.name, _sources(node), _prototype(node)
+        if like is not None and like in slots:  # a copy yields the same, and has the same arguments in other nodes
             _, value = values[like]
+            positions = slots[like]
+        else:
+            positions = slots[node] = _slots(node, sources)
+            value = {"shape": data["shape"], "dtype": data["dtype"], "bytes": nbytes(data["outputs"])}
         values[node] = name, value
-        for source, at in zip(sources, slots[like], strict=True):
+        for source, at in zip(sources, positions, strict=True):
             start, flows = values[source]
             yield start, name, {"slots": at, **flows}
 
 
-def _slots(node: fx.Node, sources: Sequence[fx.Node]) -> list[tuple[int, ...]]:
+def _sources(node: AnyNode) -> Sequence[AnyNode]:
+    """The nodes that it reads, those of its arguments first."""
+    copied = node.meta.get(COPY) if isinstance(node, fx.Node) else node
+    if copied is not None:
+        sources: Sequence[AnyNode] = copied.sources
+        return sources
+    assert isinstance(node, fx.Node)
+    meta = node.meta
+    return list(dict.fromkeys([*node.all_input_nodes, *meta[AFTER]])) if AFTER in meta else node.all_input_nodes
+
+
+def _slots(node: AnyNode, sources: Sequence[AnyNode]) -> list[tuple[int, ...]]:
     """At which places of the arguments each of these nodes stands, counted over all nodes in them."""
-    slots: dict[fx.Node, list[int]] = {source: [] for source in sources}
+    assert isinstance(node, fx.Node)
+    slots: dict[AnyNode, list[int]] = {source: [] for source in sources}
     place = count()
     fx.map_arg((node.args, node.kwargs), lambda source: slots[source].append(next(place)))
     return list(map(tuple, slots.values()))
@@ -148,7 +169,7 @@ class _Reader:
             "multiplicity": 1,
         }
 
-    def moved(self, node: fx.Node, prototype: Mapping[str, Any]) -> dict[str, Any]:
+    def moved(self, node: AnyNode, prototype: Mapping[str, Any]) -> dict[str, Any]:
         """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
         stack = self._stack(node)
         data = {**prototype, "module": stack[-1].path if stack else "", "module_stack": stack}
@@ -158,8 +179,8 @@ class _Reader:
             data["reads"] = self._reads(node)
         return data
 
-    def _stack(self, node: fx.Node) -> tuple[ModuleCall, ...]:
-        raw = node.meta[STACK]
+    def _stack(self, node: AnyNode) -> tuple[ModuleCall, ...]:
+        raw = node.meta[STACK] if isinstance(node, fx.Node) else node.call.stacks[node.item.stack]
         stack = self._stacks.get(id(raw))
         if stack is None:
             stack = self._stacks[id(raw)] = tuple([self._call(*item) for item in raw.items() if item[1][0]])
@@ -173,7 +194,7 @@ class _Reader:
         name = kind.rpartition(".")[2] if isinstance(kind, str) else kind.__name__
         return ModuleCall(path, name, int(call) if call.isdigit() else 0)
 
-    def _names(self, node: fx.Node) -> tuple[str, str]:
+    def _names(self, node: AnyNode) -> tuple[str, str]:
         """What is called, in full and in short."""
         target = node.target
         if isinstance(target, str):
@@ -183,7 +204,7 @@ class _Reader:
             names = self._functions[id(target)] = _qualified_name(target), function_name(target)
         return names
 
-    def _reads(self, node: fx.Node) -> tuple[str, ...]:
+    def _reads(self, node: AnyNode) -> tuple[str, ...]:
         if node.op == "call_module":
             return tensors_read(self._modules[str(node.target)], self._tensors)
         if node.op != "get_attr":

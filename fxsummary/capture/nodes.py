@@ -12,6 +12,9 @@ STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummar
 AFTER = "fxsummary_after"
 """Key in ``node.meta``: nodes that wrote in place, through an alias, what this one reads."""
 
+COPY = "fxsummary_copy"
+"""Key in ``node.meta``: the `CopiedNode` that this node stands for."""
+
 LIKE = "fxsummary_like"
 """Key in ``node.meta``: the node that this one is a copy of, in another call of an identical module."""
 
@@ -20,12 +23,23 @@ def new_node(
     graph: fx.Graph, op: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
 ) -> fx.Node:
     """``graph.create_node``, without its walk over the arguments."""
-    if not _IS_KNOWN:
+    if not IS_KNOWN:
         return graph.create_node(op, target, args, kwargs, name, type_expr)
-    names = graph._graph_namespace
-    name = names.create_name(_candidate(graph, target) if name is None else name, None)
-    node = fx.Node(graph, name, op, target, args or (), kwargs or {}, type_expr)
-    names.associate_name_with_obj(name, node)
+    return named_node(graph, new_name(graph, target, name), op, target, args or (), kwargs or {}, type_expr)
+
+
+def new_name(graph: fx.Graph, target: Any, name: str | None = None) -> str:
+    """A name that no node has: one like ``name``, or after what is called."""
+    candidate = _candidate(graph, target) if name is None else name
+    return graph._graph_namespace.create_name(candidate, None)
+
+
+def named_node(
+    graph: fx.Graph, name: str, op: str, target: Any, args: Any, kwargs: Any, type_expr: Any = None
+) -> fx.Node:
+    """A node with a name from `new_name`; only where the graph is one that `IS_KNOWN`."""
+    node = fx.Node(graph, name, op, target, args, kwargs, type_expr)
+    graph._graph_namespace.associate_name_with_obj(name, node)
     graph._insert(node)
     graph._find_nodes_lookup_table.insert(node)
     graph._len += 1
@@ -41,7 +55,7 @@ def _candidate(graph: fx.Graph, target: Any) -> str:
     return graph._target_to_str(target)
 
 
-_IS_KNOWN = all(
+IS_KNOWN = all(
     hasattr(fx.Graph(), name) for name in ("_graph_namespace", "_insert", "_find_nodes_lookup_table", "_len")
 )
 """Whether a graph of this torch is made as `new_node` has it."""

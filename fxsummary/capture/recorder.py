@@ -154,7 +154,7 @@ class Recorder:
         writer, stopped = self._writer, self._stopped
         if stopped is not None:
             stopped.__traceback__ = None  # its frames hold tensors
-        trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs)
+        trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes)
         notes = [*self._demand.notes(), *dict.fromkeys(leaks.heal(writer.tensors, self._demand.evaluator))]
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
         return Recording(trace, writer.propagation, reason, where, notes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx, nn
@@ -15,7 +16,11 @@ from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, SOURCE, SPEC, STACK, 
 from fxsummary.capture.placeholders import copy_object, is_shared
 from fxsummary.capture.state import WriteGuard, preserved
 from fxsummary.capture.tracer import Leaf, SymbolicTracer, default_leaf
+from fxsummary.capture.writes import Writes
 from fxsummary.spec import TensorSpec, map_structure
+
+if TYPE_CHECKING:
+    from fxsummary.capture.replay.copied import CopiedNode
 
 __all__ = [
     "AFTER", "AUTOCAST", "LIKE", "SOURCE", "SPEC", "STACK", "Leaf", "Trace", "TraceStoppedError", "default_leaf",
@@ -28,16 +33,29 @@ class Trace:
     """A traced FX graph with what is needed to read it.
 
     Attributes:
-        graph: the FX graph; its nodes carry `STACK` and `SOURCE` in their meta.
         constants: tensors that are no parameter or buffer, by the get_attr target that refers to them.
         skipped_hooks: paths of modules with hooks that were not run.
         given: the input tensors by placeholder, where a recording was given them.
+        written: the nodes of a recording, those included that are not in the graph yet.
     """
 
-    graph: fx.Graph
+    _graph: fx.Graph
     constants: dict[str, torch.Tensor] = field(default_factory=dict)
     skipped_hooks: list[str] = field(default_factory=list)
     given: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
+    written: Writes | None = None
+
+    @property
+    def graph(self) -> fx.Graph:
+        """The FX graph; its nodes carry `STACK` and `SOURCE` in their meta."""
+        if self.written is not None:
+            self.written.expand()
+        return self._graph
+
+    @property
+    def nodes(self) -> Iterable[fx.Node | CopiedNode]:
+        """Its nodes in order; those of copied calls as they are, in the graph or not yet."""
+        return self._graph.nodes if self.written is None else self.written.nodes
 
 
 class TraceStoppedError(Exception):

@@ -61,7 +61,7 @@ class Writer:
         self.propagation = Propagation()
         self.inputs: dict[fx.Node, torch.Tensor] = {}
         self.tensors = Tensors(model, device)
-        self.writes = Writes()
+        self.writes = Writes(self.graph, self.propagation.outcomes)
         self._device = device
         self.versions: dict[int, int] = {}
         self.calls: dict[str, int] = {}
@@ -115,6 +115,7 @@ class Writer:
         specs = map_structure(lambda item: self._if_tensor(item, lambda tracked: tracked.spec), structure)
         node = self.graph.create_node("output", "output", (nodes,), {})
         node.meta[STACK], node.meta[SOURCE] = {}, ""
+        self.writes.nodes.append(node)
         self.propagation.outcomes[node] = Outcome(specs)
 
     def _if_tensor(self, value: Any, function: Any) -> Any:
@@ -189,16 +190,6 @@ class Writer:
         return node
 
     # --- copies --------------------------------------------------------------------------------
-
-    def copy(
-        self, op: str, target: Any, args: Any, kwargs: Any, name: str | None, meta: Mapping[str, Any], outcome: Outcome
-    ) -> fx.Node:
-        """Write a node that is like another one, in another call of a module."""
-        node = new_node(self.graph, op, target, args, kwargs, name)
-        node.meta.update(meta)
-        self.writes.nodes.append(node)
-        self.propagation.outcomes[node] = outcome
-        return node
 
     def node_like(self, prototype: fx.Node, tracked: Tracked, stack: Any) -> fx.Node:
         """The node of an attribute or an element of a result, made where a copy needs it."""

@@ -47,6 +47,7 @@ class Block:
         self._memory: list[int] = []
         self._stacks: dict[tuple[Entry, ...], int] = {}
         self._own_storages: set[int] = set()
+        self._lasting: set[int] = set()
 
     def template(self, result: list[Any]) -> Template:
         """What it wrote.
@@ -58,6 +59,7 @@ class Block:
             NotRepeatableError: it did more than that.
         """
         writer = self._writer
+        writer.writes.expand(self._start)
         if len(writer.tensors.constants) > self._constants:
             raise NotRepeatableError("a constant")
         nodes = writer.writes.nodes[self._start :]
@@ -76,10 +78,12 @@ class Block:
             if node.op == "get_attr":
                 self._add_storages(node)
         memory, fixed = tuple(self._memory), len(self._storages)
-        items = tuple([self._read(node, reads[node]) if node in reads else self._operation(node) for node in nodes])
         places = tuple([() if node in reads else self._places(node) for node in nodes])
         self._check_leaks(result)
         returned = self._result(result[0], fixed)
+        writes = tuple(self._writes(fixed))
+        self._lasting.update([ref for _, refs in writes for ref in refs])
+        items = tuple([self._read(node, reads[node]) if node in reads else self._operation(node) for node in nodes])
         return Template(
             attributes,
             memory,
@@ -87,7 +91,7 @@ class Block:
             items,
             places,
             tuple(self._stacks),
-            tuple(self._writes(fixed)),
+            writes,
             tuple(self._calls_since()),
             returned,
         )
@@ -125,6 +129,7 @@ class Block:
         is_relative = node.op == "call_module"
         args, kwargs = self._argument(node.args), self._argument(node.kwargs)
         like, meta = node.meta.get(LIKE, node), node.meta
+        after = meta.get(AFTER, ())
         return Operation(
             like,
             node.op,
@@ -136,8 +141,10 @@ class Block:
             kwargs,
             not kwargs and all(type(arg) is Ref or type(arg) in ATOMS for arg in args),
             self._stack(node.meta[STACK]),
-            tuple([self._ref(each) for each in node.meta.get(AFTER, ())]),
+            tuple([self._ref(each) for each in dict.fromkeys((*node.all_input_nodes, *after))]),
+            tuple([self._ref(each) for each in after]),
             self._is_element(node),
+            self._refs[node] in self._lasting,
             self._writer.propagation.outcomes[node],
         )
 
@@ -226,10 +233,12 @@ class Block:
         self._own_storages.add(tracked.storage)
         node, place = tracked.origin
         made = tracked.node_if_made
+        refs = self._refs[node], None if made is None else self._ref(made)
+        self._lasting.update([ref for ref in refs if ref is not None])
         return Result(
-            self._refs[node],
+            refs[0],
             place,
-            None if made is None else self._ref(made),
+            refs[1],
             tracked.spec,
             number,
             tracked.version,

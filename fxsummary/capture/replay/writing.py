@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.nodes import COPY, new_name
+from fxsummary.capture.replay.copied import CopiedCall, CopiedNode
 from fxsummary.capture.replay.template import Entry, Operation, Read, Ref, Result, Template
-from fxsummary.capture.symbolic import AFTER, STACK
 from fxsummary.capture.tracked import Tracked
 from fxsummary.capture.writer import Writer
 
@@ -75,18 +77,30 @@ class Copy:
         stacks = [self._stack(entries) for entries in template.stacks]
         for path, number in template.calls:
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
-        written: list[fx.Node] = []
-        for item in template.items:
-            write: Any = self._operation if type(item) is Operation else self._read
-            node = write(item, table, stacks[item.stack])
-            written.append(node)
-            table.append(node)
-        writer.writes.note_all(written, template.places, self._storages)
+        self._write_items(CopiedCall(self._prefix, table, stacks))
         for number, writers in template.writes:
             storage = self._storages[number]
             writer.writes.writers[storage] = [_node(table, ref) for ref in writers]
             writer.versions[storage] = len(writers)
         return self._result(template.result, table)
+
+    def _write_items(self, call: CopiedCall) -> None:
+        writer, template = self._writer, self._template
+        graph, table, prefix = writer.graph, call.table, self._prefix
+        written: list[Any] = []
+        for item in template.items:
+            if type(item) is not Operation:
+                node: Any = self._read(item, call.stacks[item.stack])  # type: ignore[arg-type]
+            else:
+                name = new_name(graph, prefix + item.target if item.is_relative else item.target, item.name)
+                node = CopiedNode(name, call, item)
+                if item.is_lasting:
+                    node = self._lasting(node)
+                else:
+                    writer.writes.add_copy(node)
+            written.append(node)
+            table.append(node)
+        writer.writes.note_all(written, template.places, self._storages)
 
     def _stack(self, entries: Sequence[Entry]) -> dict[str, Any]:
         stack = dict(self._writer.stack)
@@ -96,24 +110,21 @@ class Copy:
             stack[f"{path}@{call}" if call else path] = (path, kind)
         return stack
 
-    def _read(self, item: Read, table: Any, stack: Any) -> fx.Node:
+    def _read(self, item: Read, stack: Any) -> fx.Node:
         what = item.what
         tracked = self._attributes[what] if isinstance(what, str) else self._given[what]
         return self._writer.node_like(item.node, tracked, stack)
 
-    def _operation(self, item: Operation, table: list[fx.Node | None], stack: Any) -> fx.Node:
-        if item.is_flat:
-            args: Any = tuple([table[arg] if type(arg) is Ref else arg for arg in item.args])
-            kwargs: Any = {}
-        else:
-            args, kwargs = _with_nodes(item.args, table), _with_nodes(item.kwargs, table)
-        target = self._prefix + item.target if item.is_relative else item.target
-        node = self._writer.copy(item.op, target, args, kwargs, item.name, item.meta, item.outcome)
-        node.meta[STACK] = stack
-        if item.is_element:
-            self._writer.tensors.note_item(node)
-        if item.after:
-            node.meta[AFTER] = tuple([_node(table, ref) for ref in item.after])
+    def _lasting(self, copied: CopiedNode) -> fx.Node:
+        """The node of one that others may refer to."""
+        writer = self._writer
+        node = copied.write(writer.graph)
+        node.meta[COPY] = copied
+        writer.writes.nodes.append(node)
+        writer.writes.add_reader(partial(copied.read, node))
+        writer.propagation.outcomes[node] = copied.outcome
+        if copied.item.is_element:
+            writer.tensors.note_item(node)
         return node
 
     def _result(self, value: Any, table: Sequence[fx.Node | None]) -> Any:
@@ -140,17 +151,3 @@ def _node(table: Sequence[fx.Node | None], ref: int) -> fx.Node:
     node = table[ref]
     assert node is not None
     return node
-
-
-def _with_nodes(value: Any, table: Sequence[fx.Node | None]) -> Any:
-    """An argument with nodes for each `Ref` in it."""
-    kind = type(value)
-    if kind is Ref:
-        return table[value]
-    if kind is tuple or kind is list:
-        return kind([_with_nodes(item, table) for item in value])
-    if kind is dict:
-        return {key: _with_nodes(item, table) for key, item in value.items()}
-    if kind is slice:
-        return slice(*[_with_nodes(item, table) for item in (value.start, value.stop, value.step)])
-    return value
