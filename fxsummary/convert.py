@@ -141,7 +141,7 @@ class _Reader:
         outcome = self._outcomes.get(node, _NO_OUTCOME)
         outputs = plain(outcome.value)
         first = outputs if type(outputs) is TensorSpec else next(leaves(outputs), None)
-        stack = self._stack(node)
+        stack = self._stack(node.meta[STACK])
         module = self._modules[str(node.target)] if node.op == "call_module" else None
         target, label = self._names(node)
         if module is not None:
@@ -171,7 +171,8 @@ class _Reader:
 
     def moved(self, node: AnyNode, prototype: Mapping[str, Any]) -> dict[str, Any]:
         """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
-        stack = self._stack(node)
+        raw = node.meta[STACK] if isinstance(node, fx.Node) else node.call.stacks[node.item.stack]
+        stack = self._stacks.get(id(raw)) or self._stack(raw)
         data = {**prototype, "module": stack[-1].path if stack else "", "module_stack": stack}
         if data["op"] in _OF_MODULES:
             data["target"], label = self._names(node)
@@ -179,8 +180,7 @@ class _Reader:
             data["reads"] = self._reads(node)
         return data
 
-    def _stack(self, node: AnyNode) -> tuple[ModuleCall, ...]:
-        raw = node.meta[STACK] if isinstance(node, fx.Node) else node.call.stacks[node.item.stack]
+    def _stack(self, raw: Mapping[str, Any]) -> tuple[ModuleCall, ...]:
         stack = self._stacks.get(id(raw))
         if stack is None:
             stack = self._stacks[id(raw)] = tuple([self._call(*item) for item in raw.items() if item[1][0]])

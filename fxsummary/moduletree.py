@@ -70,7 +70,7 @@ def _own_tensors(
     module: nn.Module, prefix: str, tensors: Mapping[int, str], capture: Capture, seen: set[int]
 ) -> Iterator[ParameterInfo]:
     for values, buffer in ((module._parameters, False), (module._buffers, True)):
-        for name, tensor in values.items():
+        for name, tensor in values.items() if values else ():
             if tensor is not None:
                 first = tensors[id(tensor)]
                 yield ParameterInfo(

@@ -50,8 +50,9 @@ def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
 
 
 def _active_dropout(graph: ModelGraph) -> Iterator[str]:
-    for key, data in graph.nodes(data=True):
-        if "drop" not in data["label"].lower() or data["config"] == "p=0":
+    labels = {label for _, label in graph.nodes(data="label") if "drop" in label.lower()}
+    for key, data in graph.nodes(data=True) if labels else ():
+        if data["label"] not in labels or data["config"] == "p=0":
             continue
         if data["label"].lower().replace("_", "") not in _DROPOUTS:
             continue

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from itertools import count
 from operator import itemgetter
+from typing import Any
 
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, Repeat, block_tree
@@ -203,27 +204,29 @@ class _Folding:
         known = self._signatures.get(id(block))
         if known is not None:
             return known
-        keys, sources_of = self._keys(block), self._graph.sources
+        keys, nodes, alike = self._keys(block), self._nodes, self._alike
         places = defaultdict(count(-1, -1).__next__, zip(keys, count()))  # of what lies outside as it is met
         parts: list[Hashable] = [_nesting(block)]
         for key in keys:
-            edges = [(edge["slots"], places[source]) for source, edge in sources_of(key).items()]
-            parts.append(self._number(key))
+            data = nodes[key]
+            found = id(data["outputs"]), *_settings(data)  # most of those alike have the very same outputs
+            number = alike.get(found)
+            parts.append(self._number(found, data) if number is None else number)
+            edges = [(edge["slots"], places[source]) for source, edge in self._graph.sources(key).items()]
             parts += sorted(edges) if len(edges) > 1 else edges
         self._outside[id(block)] = list(places)[len(keys) :]
         number = self._signatures[id(block)] = self._interned.setdefault(tuple(parts), len(self._interned))
         return number
 
-    def _number(self, key: str) -> int:
-        """A number that two operations share if and only if they are alike, whatever they read."""
-        data = self._nodes[key]
-        outputs = data["outputs"]
-        found = id(outputs), *_settings(data)  # most of those alike have the very same outputs
-        number = self._alike.get(found)
-        if number is None:
-            ignored = _RATES if "drop" in data["label"].lower() or data["label"] in _DROPS else ()
-            alike = _hashable(outputs), *(data[name] for name in _COMPARED if name not in ignored)
-            number = self._alike[found] = self._interned.setdefault(alike, len(self._interned))
+    def _number(self, found: Hashable, data: dict[str, Any]) -> int:
+        """A number that two operations share if and only if they are alike, whatever they read.
+
+        Args:
+            found: by what it is found again.
+        """
+        ignored = _RATES if "drop" in data["label"].lower() or data["label"] in _DROPS else ()
+        alike = _hashable(data["outputs"]), *(data[name] for name in _COMPARED if name not in ignored)
+        number = self._alike[found] = self._interned.setdefault(alike, len(self._interned))
         return number
 
 

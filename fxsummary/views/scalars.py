@@ -19,9 +19,9 @@ def hide_scalars(graph: ModelGraph) -> ModelGraph:
     hidden: set[str] = set()
     source_of: dict[str, str] = {}
     for key, data in graph.nodes(data=True):
-        if _is_scalar(graph, key, data, hidden):
+        if type(data["outputs"]) is not TensorSpec and _is_scalar(graph, key, data, hidden):
             hidden.add(key)
-        elif _takes_apart(graph, key, data):
+        elif data["label"] == "getitem" and _takes_apart(graph, key, data):
             hidden.add(key)
             (source,) = graph.pred[key]
             source_of[key] = source_of.get(source, source)
@@ -48,7 +48,7 @@ def add_slots(graph: ModelGraph, source: str, target: str, data: dict[str, Any])
 
 def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[str]) -> bool:
     outputs = data["outputs"]
-    if type(outputs) is TensorSpec or data["op"] not in ("call_function", "call_method") or data["flops"]:
+    if data["op"] not in ("call_function", "call_method") or data["flops"]:
         return False
     if outputs is not None:
         return next(leaves(outputs), None) is None
@@ -61,7 +61,7 @@ def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[st
 
 
 def _takes_apart(graph: ModelGraph, key: str, data: dict[str, Any]) -> bool:
-    if data["label"] != "getitem" or data["op"] != "call_function" or len(graph.pred[key]) != 1:
+    if data["op"] != "call_function" or len(graph.pred[key]) != 1:
         return False
     (source,) = graph.pred[key]
     outputs = graph.nodes[source]["outputs"]
