@@ -92,11 +92,13 @@ def _edges(attributes: Mapping[AnyNode, Mapping[str, Any]]) -> Iterator[tuple[st
             positions = slots[like]
         else:
             positions = slots[node] = _slots(node, sources)
-            value = {"shape": data["shape"], "dtype": data["dtype"], "bytes": nbytes(data["outputs"])}
+            value = {"slots": (), "shape": data["shape"], "dtype": data["dtype"], "bytes": nbytes(data["outputs"])}
         values[node] = name, value
         for source, at in zip(sources, positions, strict=True):
             start, flows = values[source]
-            yield start, name, {"slots": at, **flows}
+            edge = flows.copy()
+            edge["slots"] = at
+            yield start, name, edge
 
 
 def _sources(node: AnyNode) -> Sequence[AnyNode]:
@@ -173,7 +175,8 @@ class _Reader:
         """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
         raw = node.meta[STACK] if isinstance(node, fx.Node) else node.call.stacks[node.item.stack]
         stack = self._stacks.get(id(raw)) or self._stack(raw)
-        data = {**prototype, "module": stack[-1].path if stack else "", "module_stack": stack}
+        data = dict(prototype)
+        data["module"], data["module_stack"] = stack[-1].path if stack else "", stack
         if data["op"] in _OF_MODULES:
             data["target"], label = self._names(node)
             data["label"] = label if node.op == "get_attr" else data["label"]
