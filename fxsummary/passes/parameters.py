@@ -53,7 +53,7 @@ def _counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, object]
 
 
 def _mark_read(module: ModuleInfo, read: set[str]) -> ModuleInfo:
-    if all([_is_read(parameter, module, read) for parameter in module.parameters]):
+    if all(_is_read(parameter, module, read) for parameter in module.parameters):
         return module
     marked = tuple(replace(p, read=_is_read(p, module, read)) for p in module.parameters)
     return replace(module, parameters=marked)
