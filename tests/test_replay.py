@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from graphs import contents, graph_with, meta_inputs, meta_model
-from torch import nn
+from torch import fx, nn
 from zoo import ZOO, given
 
 import fxsummary
+from fxsummary.capture import Capture, capture
 from fxsummary.capture.replay.writing import Copy
 
 
@@ -264,3 +265,48 @@ class InPlace(Block):
 def test_in_place_writes_of_its_own(counted: Counted) -> None:
     both(Stack(*[InPlace() for _ in range(8)]), torch.ones(2, 8))
     assert counted.copies == 5
+
+
+# --- nodes that are put in the graph later -----------------------------------------------------
+
+
+def recorded(model: nn.Module, *args: torch.Tensor, replay: bool = True) -> Capture:
+    return capture(model.eval(), args, trace="record", replay=replay)
+
+
+def lines(graph: fx.Graph) -> list[str]:
+    return [node.format_node() or str(node.target) for node in graph.nodes]
+
+
+@pytest.mark.parametrize("kind", [Block, InPlace])
+def test_the_fx_graph_is_complete_where_it_is_asked_for(kind: type[Block]) -> None:
+    model = Stack(*[kind() for _ in range(9)])
+    traces = [recorded(model, torch.ones(2, 8), replay=replay).trace for replay in (True, False)]
+    assert traces[0] is not None and traces[1] is not None
+    waiting = [node for node in traces[0].nodes if not isinstance(node, fx.Node)]
+    assert len(waiting) > 10
+    assert lines(traces[0].graph) == lines(traces[1].graph)
+    traces[0].graph.lint()
+    assert list(traces[0].nodes) == list(traces[0].graph.nodes)
+
+
+class AskingAfter(nn.Module):
+    """Goes by a value that copied blocks yield, between other copied blocks."""
+
+    def __init__(self, kind: type[Block]) -> None:
+        super().__init__()
+        self.first, self.second = (Stack(*[kind() for _ in range(8)]) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.first(x)
+        return self.second(y * 2 if y.sum() > 0 else y - 1)
+
+
+@pytest.mark.parametrize("kind", [Block, InPlace])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_values_of_copies_are_computed(counted: Counted, kind: type[Block], sign: float) -> None:
+    model = AskingAfter(kind)
+    graph = both(model, torch.full((2, 8), sign))
+    assert counted.copies == 13
+    way = model.eval().first(torch.full((2, 8), sign)).sum() > 0
+    assert ("mul" in {label for _, label in graph.nodes(data="label")}) == bool(way)
