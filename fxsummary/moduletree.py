@@ -53,7 +53,7 @@ def module_tree(
             path=path,
             type=class_name(module),
             config=config.of_module(module),
-            children=tuple([each for name in module._modules if (each := prefix + name) in modules]),
+            children=tuple([each for name, _ in module._modules.items() if (each := prefix + name) in modules]),
             parameters=() if known != path else tuple(_own_tensors(module, prefix, tensors, capture, seen)),
             shared_with=known if known != path else None,
             called=known in called or _parent(path) in whole,

@@ -19,7 +19,9 @@ def modules_of(model: nn.Module) -> list[nn.Module]:
         if id(module) not in found:
             found[id(module)] = module
             if module._modules:
-                todo.extend([child for child in reversed(module._modules.values()) if child is not None])
+                children = [child for child in module._modules.values() if child is not None]
+                children.reverse()
+                todo.extend(children)
     return list(found.values())
 
 
