@@ -36,6 +36,7 @@ from zoo import OWN, REAL, ZOO, Entry
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.capture import memo
 from fxsummary.registry import EXPORTERS
 from fxsummary.views.blocks import block_tree
 from fxsummary.views.depth import close_norms, limit_depth
@@ -434,7 +435,7 @@ def test_same_model_same_bytes_in_another_process() -> None:
 @every_own_model
 def test_same_model_same_graph_again(name: str) -> None:
     """What was kept of an operation that was seen before tells the same as looking."""
-    fxsummary.capture.memo.clear()
+    memo.clear()
     cold = graph_with(ZOO[name].model(), ZOO[name].inputs())
     warm = graph_with(ZOO[name].model(), ZOO[name].inputs())
     assert contents(warm) == contents(cold)

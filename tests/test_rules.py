@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from kernels import of_kernel, spec
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
@@ -20,23 +21,10 @@ from zoo import ZOO
 import fxsummary
 from fxsummary.capture import memo, rules
 from fxsummary.capture.composed import composed
-from fxsummary.capture.operations import NoDataError, Operations, RefusedError
-from fxsummary.capture.outcome import Outcome
+from fxsummary.capture.operations import Operations
 from fxsummary.capture.overrides import set_item
 from fxsummary.capture.twins import META
 from fxsummary.spec import TensorSpec
-
-
-def spec(*shape: int, dtype: str = "float32", stride: tuple[int, ...] | None = None) -> TensorSpec:
-    return TensorSpec(shape, dtype, stride or tuple(torch.empty(shape, device="meta").stride()), "cpu")
-
-
-def of_kernel(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome | None:
-    operations = Operations("cpu")
-    try:
-        return operations._observe(target, args, kwargs, operations.twins, None, META)[0]
-    except (RefusedError, NoDataError):
-        return None
 
 
 def check(target: Any, *args: Any, **kwargs: Any) -> bool:

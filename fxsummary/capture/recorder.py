@@ -26,6 +26,7 @@ from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides,
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.inputs import Inputs
 from fxsummary.capture.members import first_paths, modules_by_path
+from fxsummary.capture.nodes import IS_KNOWN
 from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
@@ -111,7 +112,7 @@ class Recorder:
         self._demand = Demand(model, self._writer, self._operations)
         self._paths = first_paths(modules_by_path(model))
         self._replay = None
-        if replay and not (_global_forward_hooks or _global_forward_pre_hooks):
+        if replay and IS_KNOWN and not (_global_forward_hooks or _global_forward_pre_hooks):
             self._replay = Replay(model, self._is_leaf, self._writer, self._demand, device)
         self._quiet = 0
         self._functions = modes.FunctionMode(self)

@@ -39,7 +39,6 @@ RECORDINGS = 2
 _MAX_KEYS = 8
 """Arguments in more ways than this: the block is left alone."""
 
-
 _OFTEN = 3
 """A block in one that is being learnt is learnt itself only if there are more of it than this for each of those."""
 

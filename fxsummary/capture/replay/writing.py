@@ -60,8 +60,7 @@ class Copy:
             holder = holder._modules.get(name)
             if holder is None:
                 return None
-        value = holder._parameters.get(last)
-        value = getattr(holder, last, None) if value is None else value
+        value = getattr(holder, last, None)
         if not isinstance(value, torch.Tensor):
             return None
         tracked = self._writer.tensors.of(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,9 @@ FLOATS = frozenset({"float32", "float64", "float16", "bfloat16"})
 INTEGERS = frozenset({"int64", "int32", "int16", "int8", "uint8"})
 INDICES = frozenset({"int64", "int32"})
 KNOWN = FLOATS | INTEGERS | {"bool"}
+
+Rule = Callable[..., Outcome]
+"""From the arguments of a call, with specs for tensors, to its outcome."""
 
 
 class NoRuleError(Exception):
@@ -118,6 +121,11 @@ def views(parts: Sequence[tuple[TensorSpec, int]], single: bool = False) -> Outc
     """Views of the first argument, each with its offset in it."""
     specs = tuple(spec for spec, _ in parts)
     return Outcome(specs[0] if single else specs, aliases=tuple([Alias(0, offset) for _, offset in parts]))
+
+
+def named(rules: Mapping[str, Rule]) -> dict[Any, Rule]:
+    """Rules by the name that a function of torch and a method share: under the name and under the function."""
+    return {**rules, **{getattr(torch, name): rule for name, rule in rules.items()}}
 
 
 def each(value: Any, count: int) -> Sizes:

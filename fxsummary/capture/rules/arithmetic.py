@@ -16,6 +16,7 @@ from fxsummary.capture.rules.answers import (
     broadcast,
     default_dtype,
     fresh,
+    named,
     plain,
     sure,
     tensor,
@@ -169,8 +170,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
 MODULES: dict[type[nn.Module], Callable[..., Outcome]] = {}
 
 FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
-    **_BY_NAME,
-    **{getattr(torch, name): rule for name, rule in _BY_NAME.items()},
+    **named(_BY_NAME),
     **{f"{name}_": _in_place(rule) for name, rule in _BY_NAME.items() if name in ("add", "sub", "mul", "div")},
     torch.where: _where,
     "where": _where_method,

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
 from fxsummary.capture.outcome import Outcome
-from fxsummary.capture.rules.answers import FLOATS, INTEGERS, clear, dense, floats, itself, sure, tensor, written
+from fxsummary.capture.rules.answers import FLOATS, INTEGERS, clear, dense, floats, itself, named, sure, tensor, written
 from fxsummary.capture.rules.promotion import combined, operands, promoted
 from fxsummary.spec import TensorSpec
 
@@ -151,8 +151,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
 """Rules by the name that a function of torch and a method share."""
 
 FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
-    **_BY_NAME,
-    **{getattr(torch, name): rule for name, rule in _BY_NAME.items()},
+    **named(_BY_NAME),
     **{f"{name}_": _unary_ for name in (*_UNARY, "neg", "abs", "relu")},
     **dict.fromkeys(
         (F.relu, F.relu6, F.silu, F.hardswish, F.hardsigmoid, F.leaky_relu, F.elu, F.mish, F.softplus, F.hardtanh,

@@ -16,6 +16,7 @@ from fxsummary.capture.rules.answers import (
     dimensions,
     fresh,
     integers,
+    named,
     strides,
     sure,
     tensor,
@@ -127,8 +128,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
 MODULES: dict[type[nn.Module], Callable[..., Outcome]] = {}
 
 FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
-    **_BY_NAME,
-    **{getattr(torch, name): rule for name, rule in _BY_NAME.items()},
+    **named(_BY_NAME),
     "repeat": _repeat,
     torch.flip: _flip,
     "flip": _flip_method,

@@ -18,6 +18,7 @@ from fxsummary.capture.rules.answers import (
     dimension,
     fresh,
     integers,
+    named,
     new,
     plain,
     strides,
@@ -240,8 +241,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
 MODULES: dict[type[nn.Module], Callable[..., Outcome]] = {}
 
 FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
-    **_BY_NAME,
-    **{getattr(torch, name): rule for name, rule in _BY_NAME.items()},
+    **named(_BY_NAME),
     "split": _split,
     torch.split: _function_split,
     operator.getitem: _getitem,

@@ -18,6 +18,7 @@ from fxsummary.capture.rules.answers import (
     dimensions,
     dtype_of,
     fresh,
+    named,
     new,
     plain,
     strides,
@@ -186,8 +187,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
 MODULES: dict[type[nn.Module], Callable[..., Outcome]] = {}
 
 FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
-    **_BY_NAME,
-    **{getattr(torch, name): rule for name, rule in _BY_NAME.items()},
+    **named(_BY_NAME),
     torch.linalg.vector_norm: _norm,
     **dict.fromkeys(("_is_all_true", torch._is_all_true), _all_true),
     torch.histc: _histogram,

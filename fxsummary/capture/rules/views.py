@@ -15,6 +15,7 @@ from fxsummary.capture.rules.answers import (
     fresh,
     integers,
     itself,
+    named,
     new,
     numel,
     strides,
@@ -198,8 +199,7 @@ _BY_NAME: dict[str, Callable[..., Outcome]] = {
 """Rules by the name that a function of torch and a method share."""
 
 FUNCTIONS: dict[Any, Callable[..., Outcome]] = {
-    **_BY_NAME,
-    **{getattr(torch, name): rule for name, rule in _BY_NAME.items()},
+    **named(_BY_NAME),
     "view": _view,
     torch.meshgrid: _grids,
     torch.reshape: _function_reshape,

@@ -1,0 +1,135 @@
+"""The attributes of operations, read from their nodes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import fx, nn
+
+from fxsummary.capture import Capture, config
+from fxsummary.capture.aten import function_name
+from fxsummary.capture.nodes import SOURCE, STACK
+from fxsummary.capture.operations import Outcome
+from fxsummary.capture.values import UNKNOWN
+from fxsummary.convert.plain import arguments, plain, qualified_name
+from fxsummary.modelgraph import ModuleCall
+from fxsummary.moduletree import class_name, holds_packed, tensors_read
+from fxsummary.spec import TensorSpec, leaves
+
+if TYPE_CHECKING:
+    from fxsummary.capture.replay.copied import CopiedNode
+
+    AnyNode = fx.Node | CopiedNode
+
+
+class Reader:
+    """Reads the attributes of nodes; what many nodes have in common is made once.
+
+    Attributes:
+        called: paths of the modules met.
+    """
+
+    def __init__(self, capture: Capture, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]) -> None:
+        self.called: set[str] = set()
+        self._model = capture.model
+        self._modules = modules
+        self._tensors = tensors
+        self._outcomes = capture.propagation.outcomes if capture.propagation else {}
+        self._stacks: dict[int, tuple[ModuleCall, ...]] = {}
+        self._call = functools.cache(self._module_call)
+        self._functions: dict[int, tuple[str, str]] = {}
+
+    def read(self, node: fx.Node) -> dict[str, Any]:
+        """All attributes of a node."""
+        outcome = self._outcomes.get(node, _NO_OUTCOME)
+        outputs = plain(outcome.value)
+        first = outputs if type(outputs) is TensorSpec else next(leaves(outputs), None)
+        stack = self._stack(node.meta[STACK])
+        module = self._modules[str(node.target)] if node.op == "call_module" else None
+        target, label = self._names(node)
+        if module is not None:
+            settings = config.of_module(module)
+        else:
+            settings = self._call_config(node, label) if node.op.startswith("call_") else ""
+        return {
+            "op": node.op,
+            "target": target,
+            "module": stack[-1].path if stack else "",
+            "module_type": stack[-1].type if stack else class_name(self._model),
+            "module_stack": stack,
+            "label": label if module is None else class_name(module),
+            "config": settings,
+            "arguments": arguments(node),
+            "outputs": outputs,
+            "shape": first.shape if first else None,
+            "dtype": first.dtype if first else None,
+            "reads": self._reads(node),
+            "flops": None if outcome.unknown else outcome.flops,
+            "unknown_operators": outcome.unknown,
+            "assumed": outcome.assumed,
+            "packed": module is not None and holds_packed(module),
+            "source": node.meta[SOURCE],
+            "multiplicity": 1,
+        }
+
+    def moved(self, node: AnyNode, prototype: Mapping[str, Any]) -> dict[str, Any]:
+        """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
+        raw = node.meta[STACK] if isinstance(node, fx.Node) else node.call.stacks[node.item.stack]
+        stack = self._stacks.get(id(raw)) or self._stack(raw)
+        data = dict(prototype)
+        data["module"], data["module_stack"] = stack[-1].path if stack else "", stack
+        if data["op"] in _OF_MODULES:
+            data["target"], label = self._names(node)
+            data["label"] = label if node.op == "get_attr" else data["label"]
+            data["reads"] = self._reads(node)
+        return data
+
+    def _stack(self, raw: Mapping[str, Any]) -> tuple[ModuleCall, ...]:
+        stack = self._stacks.get(id(raw))
+        if stack is None:
+            stack = self._stacks[id(raw)] = tuple([self._call(*item) for item in raw.items() if item[1][0]])
+        return stack
+
+    def _module_call(self, key: str, module: tuple[str, Any]) -> ModuleCall:
+        """The record of an entry of the stack that torch.fx keeps; kept itself, so that a stack is cheap."""
+        path, kind = module
+        self.called.add(path)
+        call = key[len(path) + 1 :] if key.startswith(f"{path}@") else ""
+        name = kind.rpartition(".")[2] if isinstance(kind, str) else kind.__name__
+        return ModuleCall(path, name, int(call) if call.isdigit() else 0)
+
+    def _names(self, node: AnyNode) -> tuple[str, str]:
+        """What is called, in full and in short."""
+        target = node.target
+        if isinstance(target, str):
+            return target, target.rpartition(".")[2] if node.op == "get_attr" else target
+        names = self._functions.get(id(target))
+        if names is None:
+            names = self._functions[id(target)] = qualified_name(target), function_name(target)
+        return names
+
+    def _reads(self, node: AnyNode) -> tuple[str, ...]:
+        if node.op == "call_module":
+            return tensors_read(self._modules[str(node.target)], self._tensors)
+        if node.op != "get_attr":
+            return ()
+        holder, _, name = str(node.target).rpartition(".")
+        found = self._tensors.get(id(getattr(self._modules.get(holder), name, None)))
+        return () if found is None else (found,)
+
+    def _call_config(self, node: fx.Node, label: str) -> str:
+        def known(argument: Any) -> Any:
+            if isinstance(argument, fx.Node):
+                value = self._outcomes.get(argument, _NO_OUTCOME).value
+                return value if isinstance(value, TensorSpec) else None
+            if isinstance(argument, (tuple, list)):
+                return tuple([known(item) for item in argument])
+            return argument
+
+        return config.of_call(label, known(node.args), {key: known(value) for key, value in node.kwargs.items()})
+
+
+_OF_MODULES = ("call_module", "get_attr")
+_NO_OUTCOME = Outcome(UNKNOWN, None)

@@ -1,0 +1,75 @@
+"""Live values as plain ones: text, tuples, lists, dicts and specs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx.node import _get_qualified_name
+
+from fxsummary.capture.values import UNKNOWN
+from fxsummary.spec import TensorSpec
+
+
+def arguments(node: fx.Node) -> str:
+    """The arguments as text with ``%`` for values of other nodes."""
+    parts = [_text(arg) for arg in node.args]
+    parts += [f"{key}={_text(value)}" for key, value in node.kwargs.items()]
+    return ", ".join(parts)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, fx.Node):
+        return "%"
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join(map(_text, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_repr(key)}: {_text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, slice):
+        return f"slice({_text(value.start)}, {_text(value.stop)}, {_text(value.step)})"
+    return _repr(value)
+
+
+def _repr(value: Any) -> str:
+    """repr without addresses, so that the same model gives the same text."""
+    if isinstance(value, str):
+        return repr(value).replace("%", "%%")
+    if isinstance(value, _WITH_REPR):
+        return repr(value)
+    return getattr(value, "__qualname__", f"<{type(value).__name__}>")
+
+
+_WITH_REPR = (
+    bool, int, float, complex, type(None), torch.dtype, torch.device, type(Ellipsis), torch.layout, torch.memory_format,
+    torch.Size,
+)  # fmt: skip
+
+
+def qualified_name(target: Any) -> str:
+    try:
+        return _get_qualified_name(target).removeprefix("_").replace("torch._C._nn.", "torch.nn.functional.")
+    except Exception:  # a callable without a module or a name
+        return getattr(target, "__qualname__", type(target).__name__)
+
+
+def plain(value: Any) -> Any:
+    """A value as tuples, lists, dicts, specs, numbers and strings only; None for what is not known."""
+    if value is UNKNOWN:
+        return None
+    if value is None or isinstance(value, (bool, int, float, str, TensorSpec)):
+        return value
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, slice):
+        return f"slice({value.start}, {value.stop}, {value.step})"
+    return str(value) if isinstance(value, (torch.dtype, torch.device)) else f"<{type(value).__name__}>"
