@@ -10,7 +10,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import Capture, config
-from fxsummary.capture.symbolic import default_leaf
+from fxsummary.capture.tracer import default_leaf
 from fxsummary.capture.twins import spec_of
 from fxsummary.modelgraph import ModuleInfo, ParameterInfo
 from fxsummary.spec import TensorSpec

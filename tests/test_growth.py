@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import fxsummary
 from fxsummary import ModelGraph, passes
 from fxsummary.capture import Capture, capture
-from fxsummary.capture.symbolic import LIKE, STACK
+from fxsummary.capture.nodes import LIKE, STACK
 from fxsummary.collecting import paused
 from fxsummary.convert import convert
 from fxsummary.format import _CLEAN

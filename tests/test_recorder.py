@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import fxsummary
 from fxsummary.capture import autocast, capture
-from fxsummary.capture.symbolic import AUTOCAST
+from fxsummary.capture.nodes import AUTOCAST
 from fxsummary.errors import ForwardError, InputError
 
 X = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))

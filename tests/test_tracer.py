@@ -16,9 +16,9 @@ from zoo import OWN, ZOO
 
 from fxsummary.capture import memo
 from fxsummary.capture.members import first_paths, modules_by_path, modules_of, tensor_names
-from fxsummary.capture.nodes import new_node
+from fxsummary.capture.nodes import STACK, new_node
 from fxsummary.capture.proxies import Attribute, Proxy
-from fxsummary.capture.symbolic import STACK, TraceStoppedError, trace
+from fxsummary.capture.symbolic import TraceStoppedError, trace
 from fxsummary.capture.tracer import SymbolicTracer
 
 Pair = namedtuple("Pair", "first second")

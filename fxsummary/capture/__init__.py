@@ -16,8 +16,10 @@ from torch import fx, nn
 
 from fxsummary.capture import forward, propagate, symbolic
 from fxsummary.capture.inputs import Inputs, bind, describe, forward_signature, from_shapes, model_device
+from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.state import state_kept
-from fxsummary.capture.symbolic import Leaf, Trace, TraceStoppedError
+from fxsummary.capture.symbolic import Trace, TraceStoppedError
+from fxsummary.capture.tracer import Leaf
 from fxsummary.capture.twins import NoTwinError
 from fxsummary.errors import ForwardError, InputError
 
@@ -269,7 +271,7 @@ class _Capturing:
 
     def _refused(self, error: propagate.OperationError, inputs: Inputs | None) -> InputError:
         node, model = error.node, self._result.model
-        stack = node.meta.get(symbolic.STACK) or {}
+        stack = node.meta.get(STACK) or {}
         path, _ = next(reversed(stack.values())) if stack else ("", type(model))
         what = f"{path!r} ({model.get_submodule(path)})" if node.op == "call_module" else f"{node.name}"
         shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
@@ -279,7 +281,7 @@ class _Capturing:
             f"  in {path or 'the model itself'}{_at(node)}, with inputs {describe(inputs) if inputs else 'none'}.\n"
             "  Pass inputs whose number, shape and dtype the model accepts.",
             module=path,
-            source=node.meta.get(symbolic.SOURCE, ""),
+            source=node.meta.get(SOURCE, ""),
         )
 
     def _stopped(self, stopped: TraceStoppedError, inputs: Inputs | None) -> Capture:
@@ -322,7 +324,7 @@ class _Capturing:
 
 
 def _at(node: fx.Node) -> str:
-    source = node.meta.get(symbolic.SOURCE, "")
+    source = node.meta.get(SOURCE, "")
     return f" at {source}" if source else ""
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from torch import fx, nn
 
 from fxsummary.capture.inputs import Inputs, placeholder_names
+from fxsummary.capture.nodes import SOURCE, SPEC, STACK
 from fxsummary.capture.source import is_user_file, relative
-from fxsummary.capture.symbolic import SOURCE, SPEC, STACK, Trace
+from fxsummary.capture.symbolic import Trace
 from fxsummary.errors import InputError
 
 _FRAME = re.compile(r'File "(.+)", line (\d+)')

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.nodes import AUTOCAST, SPEC
 from fxsummary.capture.operations import NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.state import preserved_globals
-from fxsummary.capture.symbolic import AUTOCAST, SPEC, Trace
+from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import NoTwinError, spec_of
 from fxsummary.capture.values import UNKNOWN, has_unknown
 from fxsummary.spec import TensorSpec

@@ -32,7 +32,8 @@ from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.replay import MismatchError, Replay
 from fxsummary.capture.state import preserved
-from fxsummary.capture.symbolic import Leaf, Trace, default_leaf
+from fxsummary.capture.symbolic import Trace
+from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import spec_of
 from fxsummary.capture.values import is_limit_of_meta, tensors_in

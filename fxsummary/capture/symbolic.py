@@ -12,7 +12,6 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, model_device
-from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.placeholders import copy_object, is_shared
 from fxsummary.capture.state import WriteGuard, preserved
 from fxsummary.capture.tracer import Leaf, SymbolicTracer, default_leaf
@@ -21,11 +20,6 @@ from fxsummary.spec import TensorSpec, map_structure
 
 if TYPE_CHECKING:
     from fxsummary.capture.replay.copied import CopiedNode
-
-__all__ = [
-    "AFTER", "AUTOCAST", "LIKE", "SOURCE", "SPEC", "STACK", "Leaf", "Trace", "TraceStoppedError", "default_leaf",
-    "new_node", "trace",
-]  # fmt: skip
 
 
 @dataclass

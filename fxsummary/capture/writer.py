@@ -12,9 +12,9 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import autocast, overrides, source
+from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, SOURCE, STACK, new_node
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.propagate import Propagation
-from fxsummary.capture.symbolic import AFTER, AUTOCAST, LIKE, SOURCE, STACK, new_node
 from fxsummary.capture.tracked import Tensors, Tracked, element
 from fxsummary.capture.twins import Twins
 from fxsummary.capture.values import is_plain, map_values, structure_of, tensors_in

@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import Capture, config
-from fxsummary.capture.symbolic import default_leaf
+from fxsummary.capture.tracer import default_leaf
 from fxsummary.modelgraph import ModelGraph, ModuleCall
 from fxsummary.moduletree import class_name, holds_packed, spec_or_none, tensors_read
 

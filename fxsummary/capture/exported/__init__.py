@@ -15,9 +15,11 @@ from fxsummary.capture.exported.flatten import Flat
 from fxsummary.capture.exported.hints import dynamic_dimensions
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.inputs import model_device
+from fxsummary.capture.nodes import AUTOCAST, SOURCE
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.state import preserved_globals
-from fxsummary.capture.symbolic import AUTOCAST, SOURCE, Leaf, Trace, default_leaf
+from fxsummary.capture.symbolic import Trace
+from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.values import has_unknown
 from fxsummary.spec import map_structure
 

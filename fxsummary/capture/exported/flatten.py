@@ -19,7 +19,7 @@ from fxsummary.capture.exported import stacks
 from fxsummary.capture.exported.costs import RUN_ONCE
 from fxsummary.capture.exported.hints import value_of
 from fxsummary.capture.exported.skeleton import Skeleton
-from fxsummary.capture.symbolic import AUTOCAST, SOURCE, STACK
+from fxsummary.capture.nodes import AUTOCAST, SOURCE, STACK
 from fxsummary.capture.twins import dtype_name
 from fxsummary.capture.values import UNKNOWN
 from fxsummary.spec import map_structure

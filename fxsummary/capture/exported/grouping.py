@@ -21,8 +21,8 @@ from fxsummary.capture.exported import stacks
 from fxsummary.capture.exported.costs import Cost, add_up
 from fxsummary.capture.exported.flatten import Flat
 from fxsummary.capture.exported.skeleton import Skeleton
+from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations import Outcome
-from fxsummary.capture.symbolic import SOURCE, STACK
 from fxsummary.spec import map_structure
 
 Call = tuple[str, int]

@@ -59,11 +59,6 @@ class CopiedNode:
         return self.call.prefix + item.target if item.is_relative else item.target
 
     @property
-    def prototype(self) -> fx.Node:
-        """The node that it is like."""
-        return self.item.node
-
-    @property
     def stack(self) -> dict[str, Any]:
         """The module stack."""
         return self.call.stacks[self.item.stack]

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import fx
 
+from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, SOURCE, STACK
 from fxsummary.capture.replay.template import ATOMS, Entry, Operation, Read, Ref, Result, Template
-from fxsummary.capture.symbolic import AFTER, AUTOCAST, LIKE, SOURCE, STACK
 from fxsummary.capture.tracked import Tracked
 from fxsummary.capture.values import tensors_in
 from fxsummary.capture.writer import Writer

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import fx
 
+from fxsummary.capture.nodes import AUTOCAST, SOURCE
 from fxsummary.capture.operations import Outcome
-from fxsummary.capture.symbolic import AUTOCAST, SOURCE
 from fxsummary.spec import TensorSpec
 
 ATOMS = frozenset(
