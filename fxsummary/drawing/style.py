@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fxsummary.errors import UnknownNameError
+from fxsummary.drawing.options import THEMES, check_name
 
 Theme = Literal["auto", "light", "dark"]
 
@@ -40,7 +40,7 @@ def colour_of(kind: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """One colour scheme: fill and stroke by kind, and the rest of the page."""
+    """One colour scheme: fill and stroke by kind, the heat scale, and the rest of the page."""
 
     kinds: dict[str, tuple[str, str]]
     terminal_text: str
@@ -54,6 +54,9 @@ class Palette:
     bar: str
     track: str
     badge: str
+    heat: tuple[str, str, str, str, str]
+    heat_unknown: str
+    heat_muted: str
 
 
 LIGHT = Palette(
@@ -83,6 +86,9 @@ LIGHT = Palette(
     bar="#e2853b",
     track="#dde4ec",
     badge="#c2257f",
+    heat=("#ffffff", "#fff3e2", "#ffe3c2", "#ffd09b", "#ffb86b"),
+    heat_unknown="#e3e7ec",
+    heat_muted="#2b3847",
 )
 DARK = Palette(
     kinds={
@@ -111,29 +117,35 @@ DARK = Palette(
     bar="#f0a15e",
     track="#2a3441",
     badge="#ff7fc4",
+    heat=("#12181f", "#2a1f14", "#432a10", "#5e370b", "#7c4606"),
+    heat_unknown="#2b3440",
+    heat_muted="#d3dce6",
 )
 
-_FONTS = (
-    'text{font-family:Helvetica,Arial,"Liberation Sans",sans-serif}'
-    '.m{font-family:Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace}'
-    ".e{stroke-width:1.4;fill:none}.sk{stroke-width:1.8;fill:none}.line{fill:none}"
-)
+SANS = 'Helvetica,Arial,"Liberation Sans",sans-serif'
+MONO = 'Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace'
+_LINES = ".e{stroke-width:1.4;fill:none}.sk{stroke-width:1.8;fill:none}.line{fill:none}"
 
 
-def stylesheet(theme: str) -> str:
-    """The CSS of a theme; "auto" is light with the dark scheme in one media query.
+def stylesheet(theme: str, *, heat: bool = False) -> str:
+    """The CSS of a theme, with the heat scale or without; "auto" is light with the dark scheme in one media query.
 
     Raises:
         UnknownNameError: the theme is none of auto, light, dark.
     """
+    check_name("theme", theme, THEMES)
+    base = font_rules(SANS, MONO) + _LINES
     if theme == "auto":
-        return f"{_FONTS}{_rules(LIGHT)}@media (prefers-color-scheme:dark){{{_rules(DARK)}}}"
-    if theme not in ("light", "dark"):
-        raise UnknownNameError(f"unknown theme {theme!r}. Known: auto, light, dark")
-    return _FONTS + _rules(LIGHT if theme == "light" else DARK)
+        return f"{base}{_rules(LIGHT, heat)}@media (prefers-color-scheme:dark){{{_rules(DARK, heat)}}}"
+    return base + _rules(LIGHT if theme == "light" else DARK, heat)
 
 
-def _rules(p: Palette) -> str:
+def font_rules(sans: str, mono: str) -> str:
+    """The CSS of the two families of fonts, for text and for what stands in columns."""
+    return f"text{{font-family:{sans}}}.m{{font-family:{mono}}}"
+
+
+def _rules(p: Palette, heat: bool) -> str:
     fills = {
         "page": p.page, "t": p.text, "mu": p.muted, "iot": p.terminal_text, "ah": p.edge, "ahs": p.skip,
         "h0": p.groups[0], "h1": p.groups[1], "bar": p.bar, "bt": p.track, "badge": p.badge, "bgt": p.page,
@@ -144,4 +156,7 @@ def _rules(p: Palette) -> str:
     rules += [f".g{i}{{fill:{fill};stroke:{p.border}}}" for i, fill in enumerate(p.groups)]
     for kind, (fill, stroke) in p.kinds.items():
         rules.append(f".f-{kind}{{fill:{fill}}}.s-{kind}{{fill:{stroke}}}.o-{kind}{{stroke:{stroke}}}")
+    if heat:
+        rules += [f".f-heat{step}{{fill:{fill}}}" for step, fill in enumerate(p.heat)]
+        rules.append(f".f-heat-unknown{{fill:{p.heat_unknown}}}.hm{{fill:{p.heat_muted}}}")
     return "".join(rules)
