@@ -58,6 +58,10 @@ class OutputError(FxsummaryError, OSError):
     """The result could not be written; nothing half-written remains."""
 
 
+class MissingPackageError(FxsummaryError, ImportError):
+    """A package that only this form needs is not installed; the message has the line that installs it."""
+
+
 class ModelFileError(FxsummaryError, OSError, ValueError):
     """A file of a model cannot be read, or holds something else; torch's exception is the ``__cause__``."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.heat import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.markup import element, escape, number, rect, text, tooltip
@@ -22,22 +24,23 @@ SWATCH = 14.0
 
 def draw(scene: Scene, theme: str = "auto") -> str:
     """The scene as a complete SVG document; equal scenes give equal bytes."""
-    style = stylesheet(theme, heat=scene.heat is not None)
+    scope = f"fx-{theme}"
+    style = stylesheet(theme, heat=scene.heat is not None, scope=f".{scope}")
     measured = measure(scene)
     placed = place(scene, measured)
     entries = _legend_entries(scene)
     facts = _wrapped(scene.facts, max(LEGEND_WIDTH, placed.width))
     legend_width = min(sum(width for _, width, _ in entries), LEGEND_WIDTH)
     texts = [text_width(scene.title, 20, bold=True), *(text_width(line, 11) for line in facts), legend_width]
-    width = max(LEAST_WIDTH, placed.width + SHEET_ROOM, *texts) + 2 * MARGIN
+    width = float(ceil(max(LEAST_WIDTH, placed.width + SHEET_ROOM, *texts) + 2 * MARGIN))
     head = [text(MARGIN, 36, scene.title, 20, bold=True)]
     head += [text(MARGIN, 56 + 16 * i, line, 11, "mu") for i, line in enumerate(facts)]
     legend, bottom = _legend(entries, 62 + 16 * len(facts), width, heated=scene.heat is not None)
     top = bottom + 26
     painter = Painter(scene, placed, measured, (width - placed.width) / 2, top)
-    height = top + placed.height + MARGIN
+    height = float(ceil(top + placed.height + MARGIN))
     body = [rect(0, 0, width, height, "page"), *head, *legend, *painter.paint()]
-    return _document(scene, style, width, height, body)
+    return _document(scene, style, scope, width, height, body)
 
 
 def place(scene: Scene, measured: Measured) -> Layout:
@@ -49,11 +52,11 @@ def place(scene: Scene, measured: Measured) -> Layout:
     return layout(measured.root, scene.edges, CARD_SPACING if cards else STACK_SPACING)
 
 
-def _document(scene: Scene, style: str, width: float, height: float, body: list[str]) -> str:
+def _document(scene: Scene, style: str, scope: str, width: float, height: float, body: list[str]) -> str:
     w, h = number(width), number(height)
     start = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img"'
-        f' aria-label="{escape(scene.title)} architecture">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}"'
+        f' class="{scope}" role="img" aria-label="{escape(scene.title)} architecture">'
     )
     lines = [start, f"<title>{escape(scene.title)}</title>", f"<desc>{escape(scene.description)}</desc>"]
     lines += [f"<style>{style}</style>", *(part for part in body if part), "</svg>"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -122,27 +123,30 @@ DARK = Palette(
     heat_muted="#d3dce6",
 )
 
-SANS = 'Helvetica,Arial,"Liberation Sans",sans-serif'
-MONO = 'Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace'
-_LINES = ".e{stroke-width:1.4;fill:none}.sk{stroke-width:1.8;fill:none}.line{fill:none}"
+SANS = 'Helvetica,Arial,"Liberation Sans","DejaVu Sans Condensed",sans-serif'
+MONO = 'Consolas,Menlo,"Liberation Mono","DejaVu Sans Mono",monospace'
+"""Consolas is first because viewers that take the first family only get a monospaced one for it on Linux."""
+_BASE = (
+    f"text{{font-family:{SANS}}}.m{{font-family:{MONO}}}"
+    ".e{stroke-width:1.4;fill:none}.sk{stroke-width:1.8;fill:none}.line{fill:none}"
+)
+_SELECTOR = re.compile(r"(?:^|(?<=[{}]))(?=[^{}@]+\{)")
 
 
-def stylesheet(theme: str, *, heat: bool = False) -> str:
+def stylesheet(theme: str, *, heat: bool = False, scope: str = "") -> str:
     """The CSS of a theme, with the heat scale or without; "auto" is light with the dark scheme in one media query.
+
+    With a ``scope``, a selector of the element around, the rules hold only inside of that, so that a picture
+    that is part of a page leaves the rest of the page, and other pictures, as they are.
 
     Raises:
         UnknownNameError: the theme is none of auto, light, dark.
     """
     check_name("theme", theme, THEMES)
-    base = font_rules(SANS, MONO) + _LINES
+    rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat)
     if theme == "auto":
-        return f"{base}{_rules(LIGHT, heat)}@media (prefers-color-scheme:dark){{{_rules(DARK, heat)}}}"
-    return base + _rules(LIGHT if theme == "light" else DARK, heat)
-
-
-def font_rules(sans: str, mono: str) -> str:
-    """The CSS of the two families of fonts, for text and for what stands in columns."""
-    return f"text{{font-family:{sans}}}.m{{font-family:{mono}}}"
+        rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat)}}}"
+    return _SELECTOR.sub(rf"\g<0>{scope} ", rules) if scope else rules
 
 
 def _rules(p: Palette, heat: bool) -> str:
