@@ -17,6 +17,7 @@ from zoo import HOSTILE
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.style import DARK, LIGHT
 from fxsummary.errors import FxsummaryError, InputError, MissingPackageError, OutputError
 from fxsummary.exporters import fontfiles, pdf, png
@@ -217,6 +218,21 @@ def test_what_is_no_font_has_no_family(content: bytes, tmp_path: Path) -> None:
     assert fontfiles.family_name(path) == ""
     assert choose(fontfiles.font_files([tmp_path])) is None
     assert fontfiles.family_name(tmp_path / "missing.ttf") == ""
+
+
+@needs_fonts
+def test_texts_are_no_wider_than_thought(cnn: ModelGraph) -> None:
+    fonts, faces = find_fonts(), pytest.importorskip("PIL.ImageFont")
+    assert fonts is not None
+    for style, weight, text in re.findall(
+        r'class="([^"]*)" font-size="[^"]*"( font-weight)?[^>]*>(.*?)</text>', cnn.to_svg()
+    ):
+        mono, bold = "m" in style.split(), bool(weight)
+        path = fonts.monospaced if mono else fonts.bold if bold else fonts.regular
+        size = 1.0 if mono else fonts.size
+        drawn = faces.truetype(str(path), 1000).getlength(text) / 1000 * size
+        thought = text_width(text, 1, bold=bold, mono=mono)
+        assert drawn <= thought * (1.001 if size == 1 else 1.1), text
 
 
 # --- notebooks -------------------------------------------------------------------------------------
