@@ -160,7 +160,7 @@ def _render(options: argparse.Namespace) -> int:
     from fxsummary.registry import exporter_for
 
     suffix = Path(options.output).suffix.lower()
-    exporter_for(suffix)  # before the work, not after
+    exporter_for(suffix).check_packages()  # before the work, not after
     chosen = _render_options(options, suffix)
     path = _graph(options).render(options.output, **chosen)
     sys.stdout.write(f"{path}\n")

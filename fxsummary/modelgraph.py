@@ -169,6 +169,7 @@ class ModelGraph(nx.DiGraph):
 
         Raises:
             UnknownNameError: the suffix is not known; the message lists those that are.
+            MissingPackageError: the form needs packages that are not installed; the message has the line.
             OutputError: the file cannot be written; what was there before is left as it was.
         """
         target = Path(path)

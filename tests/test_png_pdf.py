@@ -19,7 +19,7 @@ import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.style import DARK, LIGHT
-from fxsummary.errors import FxsummaryError, InputError, MissingPackageError, OutputError
+from fxsummary.errors import FxsummaryError, InputError, MissingPackageError, OutputError, TooLargeError
 from fxsummary.exporters import fontfiles, pdf, png
 from fxsummary.exporters.fontfiles import Fonts, choose, find_fonts
 from fxsummary.exporters.png import size_of
@@ -116,9 +116,9 @@ def test_scales_that_are_none(cnn: ModelGraph, scale: Any) -> None:
 
 def test_png_too_large_for_viewers(cnn: ModelGraph, tmp_path: Path) -> None:
     pytest.importorskip("resvg_py")
-    with pytest.raises(OutputError, match=r"32,767 px a side: pass a smaller depth= or scale="):
+    with pytest.raises(TooLargeError, match=r"32,767 px a side: pass a smaller depth= or scale="):
         cnn.render(tmp_path / "cnn.png", scale=200)
-    with pytest.raises(OutputError, match=r"400,000,000 pixels: pass a smaller depth= or scale="):
+    with pytest.raises(TooLargeError, match=r"400,000,000 pixels: pass a smaller depth= or scale="):
         cnn.to_png(scale=33)
     assert not list(tmp_path.iterdir())
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from fxsummary.drawing.markup import escape
 from fxsummary.drawing.style import MONO, SANS
-from fxsummary.errors import MissingPackageError
 from fxsummary.exporters.fontfiles import Fonts, find_fonts
 from fxsummary.exporters.svg import to_svg
 from fxsummary.modelgraph import ModelGraph
@@ -31,24 +30,16 @@ def to_pdf(graph: ModelGraph, *, theme: str = "light", **options: Any) -> bytes:
         graph: what to draw; it is not changed.
         theme: "light" or "dark"; "auto" is light, because a PDF has one scheme.
         options: title, depth, fold, color, show, direction, source_url; see there.
-
-    Raises:
-        MissingPackageError: ``svglib`` or ``reportlab`` is not installed.
     """
     return pdf_of(to_svg(graph, theme="light" if theme == "auto" else theme, **options))
 
 
 def pdf_of(svg: str) -> bytes:
     """An SVG of ours as PDF; the same SVG gives the same bytes on the same machine."""
-    try:
-        from reportlab.graphics import renderPDF
-        from reportlab.pdfgen.canvas import Canvas
-        from svglib.svglib import svg2rlg
-    except ImportError as error:
-        raise MissingPackageError(
-            "PDF is made by svglib and reportlab, which are not installed: "
-            "pip install 'fxsummary[pdf]' (or: pip install svglib)."
-        ) from error
+    from reportlab.graphics import renderPDF
+    from reportlab.pdfgen.canvas import Canvas
+    from svglib.svglib import svg2rlg
+
     title = _TITLE.search(svg)
     fonts = find_fonts()
     sans, mono, missing = _families(fonts)

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from fxsummary.errors import InputError, MissingPackageError, OutputError
+from fxsummary.errors import InputError, OutputError, TooLargeError
 from fxsummary.exporters.fontfiles import find_fonts
 from fxsummary.exporters.svg import to_svg
 from fxsummary.modelgraph import ModelGraph
@@ -26,9 +26,9 @@ def to_png(graph: ModelGraph, *, scale: float = 1.0, theme: str = "light", **opt
         options: title, depth, fold, color, show, direction, source_url; see there.
 
     Raises:
-        MissingPackageError: ``resvg_py`` is not installed.
         InputError: the scale is not a positive number.
-        OutputError: the picture would be too large, or there are no fonts on this machine.
+        TooLargeError: the picture would be larger than viewers take.
+        OutputError: there are no fonts on this machine.
     """
     check_scale(scale)
     svg = to_svg(graph, theme="light" if theme == "auto" else theme, **options)
@@ -37,12 +37,8 @@ def to_png(graph: ModelGraph, *, scale: float = 1.0, theme: str = "light", **opt
 
 def png_of(svg: str, scale: float) -> bytes:
     """An SVG of ours as PNG."""
-    try:
-        import resvg_py
-    except ImportError as error:
-        raise MissingPackageError(
-            "PNG is drawn by resvg_py, which is not installed: pip install 'fxsummary[png]' (or: pip install resvg_py)."
-        ) from error
+    import resvg_py
+
     _check_size(svg, scale)
     fonts = find_fonts()
     if fonts is None:
@@ -86,7 +82,7 @@ def _check_size(svg: str, scale: float) -> None:
     if max(width, height) <= LONGEST_SIDE and width * height <= MOST_PIXELS:
         return
     limit = f"{LONGEST_SIDE:,} px a side" if max(width, height) > LONGEST_SIDE else f"{MOST_PIXELS:,} pixels"
-    raise OutputError(
+    raise TooLargeError(
         f"the PNG would have {width:,} × {height:,} px, and viewers take up to {limit}: "
         "pass a smaller depth= or scale=, or render to .svg, which has no limit."
     )
