@@ -35,6 +35,8 @@ zoo: .venv/zoo
 pictures: .venv/core
 	mkdir -p docs/pictures
 	$(BIN)/fxsummary render docs/examples/cnn.py:CNN --input 1x3x28x28 -o docs/pictures/cnn.svg
+	$(BIN)/fxsummary render docs/examples/cnn.py:CNN --input 1x3x28x28 -o docs/pictures/cnn_flops.svg \
+		--color flops --direction LR
 
 clean:
 	rm -rf .venv cnn.svg
@@ -46,7 +48,7 @@ clean:
 	touch $@
 
 .venv/test: .venv/core
-	$(PIP) -e '.[test,models,png]'
+	$(PIP) -e '.[test,models,png,pdf]'
 	$(PIP) $(MODELS)
 	touch $@
 

@@ -1,6 +1,8 @@
 """The style sheet, text measuring and the painter: from a graph with its blocks to SVG text."""
 
+from fxsummary.drawing.finishing import finish
 from fxsummary.drawing.labels import Subject
+from fxsummary.drawing.options import Look, look
 from fxsummary.drawing.page import draw
 from fxsummary.drawing.parts import Part, cut_broadcasts, dissolve
 from fxsummary.drawing.rows import MOST_CARDS, Composer
@@ -12,6 +14,7 @@ __all__ = [
     "Composer",
     "Group",
     "Item",
+    "Look",
     "Part",
     "Row",
     "Scene",
@@ -20,4 +23,6 @@ __all__ = [
     "cut_broadcasts",
     "dissolve",
     "draw",
+    "finish",
+    "look",
 ]

@@ -9,6 +9,7 @@ from itertools import count, takewhile
 from typing import Any
 
 from fxsummary import format as fmt
+from fxsummary.drawing.options import FACTS
 from fxsummary.drawing.parts import Part
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.spec import leaves
@@ -35,12 +36,14 @@ class Subject:
         graph: what is drawn; whole: as captured, for the tooltips.
         totals: of the whole.
         tags: source of each tag.
+        show: the facts to be shown.
     """
 
     graph: ModelGraph
     whole: ModelGraph
     totals: Totals
     tags: dict[str, str] = field(default_factory=dict)
+    show: frozenset[str] = frozenset(FACTS)
 
     @property
     def repeats(self) -> Mapping[Any, Any]:
@@ -151,6 +154,8 @@ def facts_of(subject: Subject, part: Part, times: int) -> str:
     data = [subject.node(key) for key in part.operations() if key not in subject.tags]
     copies = times * part.repeat
     numbers = [d["parameters"] if d["parameters"] is None else d["parameters"] * d["multiplicity"] for d in data]
+    if "parameters" not in subject.show:
+        numbers = []
     one = parameters_text(None if n is None else n // copies for n in numbers)
     texts = []
     if one and part.repeat > 1:
@@ -159,6 +164,8 @@ def facts_of(subject: Subject, part: Part, times: int) -> str:
     elif one:
         texts.append(f"{one} params")
     share = subject.share(key for key in part.operations() if key not in subject.tags)
+    if "flops" not in subject.show:
+        share = 0.0
     if share is None:
         texts.append("? FLOPs")
     elif share >= 0.005:

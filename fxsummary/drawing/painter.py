@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from fxsummary.drawing.fonts import text_width
-from fxsummary.drawing.markup import arrowhead, element, rect, rounded, text, tooltip
+from fxsummary.drawing.markup import arrowhead, element, linked, rect, rounded, text, tooltip
 from fxsummary.drawing.measure import (
     BAR,
     LEAST_SHARE,
@@ -18,12 +18,12 @@ from fxsummary.drawing.measure import (
     Measured,
     badge_width,
     bar_shown,
-    card_parameters,
     chip_width,
     shape_shown,
 )
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
+from fxsummary.drawing.tiles import card_texts, chips_at, muted_style, tile_texts
 from fxsummary.layout import Layout, Point, Rect, Wire
 
 
@@ -82,7 +82,7 @@ class Painter:
         if group.facts:
             width = text_width(group.facts, 10.5)
             masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, ground))
-        self.headers += [*masks, *parts]
+        self.headers += [linked(group.link, "".join([*masks, *parts]))] if group.link else [*masks, *parts]
 
     def _wires(self) -> None:
         forms = {item.key: item.form for item in self.scene.items()}
@@ -99,7 +99,8 @@ class Painter:
                 heads["ahs" if skip else "ah"][arrowhead(points[-2], points[-1])] = None
         self.wires += [element("path", d=path, class_=style) for path, style in drawn.items()]
         self.wires += [element("path", d="".join(paths), class_=style) for style, paths in heads.items() if paths]
-        self._edge_shapes()
+        if self.scene.direction == "TB":
+            self._edge_shapes()
 
     def _edge_shapes(self) -> None:
         """Output shapes of cards, right of the wire that leaves them."""
@@ -130,32 +131,32 @@ class Painter:
             "card": self._card, "sign": self._sign, "concat": self._concat,
             "terminal": self._terminal, "parameter": self._parameter,
         }[item.form]  # fmt: skip
-        self.items.append(element("g", tooltip(row.tips) + paint(row, box)))
+        self.items.append(linked(row.link, element("g", tooltip(row.tips) + paint(row, box))))
 
     def _stack(self, item: Item, box: Rect) -> None:
         columns = self.measured.columns[item.key]
         repeat = item.rows[0].repeat
         for shift in (8.0, 4.0) if repeat > 1 else ():
-            self.items.append(_outline(box, f"f-{item.rows[0].kind} line", 6, shift))
+            self.items.append(_outline(box, f"f-{item.rows[0].ground} line", 6, shift))
         for number, row in enumerate(item.rows):
             y = box.y + ROW_HEIGHT * number
             first, last = number == 0, number == len(item.rows) - 1
-            body = tooltip(row.tips) + _ground(row.kind, box.x, y, box.width, ROW_HEIGHT, 6, STRIPE, first, last)
+            body = tooltip(row.tips) + _ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, STRIPE, first, last)
             if not first:
                 body += element("path", d=_line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
-            self.items.append(element("g", body + self._cells(row, columns, box.x, y)))
+            self.items.append(linked(row.link, element("g", body + self._cells(row, columns, box.x, y))))
         self.items.append(_outline(box, "line", 6))
         if repeat > 1:
             self.items.append(_badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
 
     def _cells(self, row: Row, columns: Columns, left: float, top: float) -> str:
-        base = top + ROW_HEIGHT / 2 + 4.1
-        parts = [text(left + columns.path, base - 0.3, row.path, 10, "mu m")] if columns.path is not None else []
+        base, muted = top + ROW_HEIGHT / 2 + 4.1, muted_style(row)
+        parts = [text(left + columns.path, base - 0.3, row.path, 10, f"{muted} m")] if columns.path is not None else []
         x = left + columns.name
         parts.append(text(x, base, row.label, 12, bold=True))
         x += text_width(row.label, 12, bold=True) + 6
         if row.config:
-            parts.append(text(x, base, row.config, 11, "mu"))
+            parts.append(text(x, base, row.config, 11, muted))
             x += text_width(row.config, 11) + 6
         for chip, kind in row.chips:
             parts.append(_chip(x, top + ROW_HEIGHT / 2 - 7.5, chip, kind))
@@ -163,28 +164,36 @@ class Painter:
         if columns.shape is not None:
             parts.append(text(left + columns.shape, base - 0.3, shape_shown(row), 10, "t m"))
         if columns.parameters is not None:
-            parts.append(text(left + columns.parameters, base, row.parameters, 10.5, "mu", anchor="end"))
+            parts.append(text(left + columns.parameters, base, row.parameters, 10.5, muted, anchor="end"))
         if columns.bar is not None and bar_shown(row):
             parts.append(self._bar(row, left + columns.bar, top + ROW_HEIGHT / 2))
         return "".join(parts)
 
     def _bar(self, row: Row, x: float, middle: float) -> str:
         if row.share is None:
-            return text(x, middle + 4.1, "?", 10.5, "mu")
+            return text(x, middle + 4.1, "?", 10.5, muted_style(row))
         length = max(2.5, BAR * row.share / self.scene.largest)
         track = rect(x, middle - 2.5, BAR, 5, "bt", radius=2.5)
         return track + rect(x, middle - 2.5, length, 5, "bar", radius=2.5)
 
     def _card(self, row: Row, box: Rect) -> str:
-        parts = [_ground(row.kind, box.x, box.y, box.width, box.height, 8, 5, True, True)]
+        sheets = [_outline(box, f"f-{row.ground} line", 8, shift) for shift in ((8.0, 4.0) if row.repeat > 1 else ())]
+        parts = [*sheets, _ground(row, box, 8, 5, True, True)]
         if row.share is not None and row.share >= LEAST_SHARE:
             length = (box.width - 16) * row.share / self.scene.largest
             parts.append(rect(box.x + 8, box.bottom - 3, length, 3, "bar", radius=1.5))
-        parts.append(text(box.x + 16, box.y + 19.5, row.label, 13, bold=True))
-        parts.append(text(box.right - 12, box.y + 19, row.path, 10, "mu m", anchor="end"))
-        parts.append(text(box.x + 16, box.y + 35.5, row.config, 11, "mu"))
-        parts.append(text(box.right - 12, box.y + 35.5, card_parameters(row), 10.5, "mu", anchor="end"))
+        parts.append(self._tile(row, box) if self.scene.direction == "LR" else card_texts(row, box.x, box.y, box.right))
         return "".join(parts) + _outline(box, "line", 8)
+
+    def _tile(self, row: Row, box: Rect) -> str:
+        parts = [tile_texts(row, box.x, box.y, box.right)]
+        x = box.x + chips_at(row)
+        for chip, kind in row.chips:
+            parts.append(_chip(x, box.y + 7.5, chip, kind))
+            x += chip_width(chip) + 4
+        if row.repeat > 1:
+            parts.append(_badge(box.right - 8 - badge_width(row.repeat), box.y + 6, row.repeat))
+        return "".join(parts)
 
     def _sign(self, row: Row, box: Rect) -> str:
         parts: list[str] = []
@@ -192,7 +201,7 @@ class Painter:
             parts.append(_pill(box, "f-parameter o-arithmetic", 12, 1.2))
         middle = box.x + SIGN / 2
         circle = element(
-            "circle", cx=middle, cy=box.y + 12, r=11.2, class_="f-arithmetic o-arithmetic", stroke_width=1.5
+            "circle", cx=middle, cy=box.y + 12, r=11.2, class_=f"f-{row.ground} o-arithmetic", stroke_width=1.5
         )
         parts += [circle, text(middle, box.y + 17.6, sign_of(row.label), 17, bold=True, anchor="middle")]
         x = box.x + SIGN + 3
@@ -203,9 +212,9 @@ class Painter:
 
     def _concat(self, row: Row, box: Rect) -> str:
         return (
-            _pill(box, "f-arithmetic o-arithmetic", 12, 1.5)
+            _pill(box, f"f-{row.ground} o-arithmetic", 12, 1.5)
             + text(box.x + 11, box.y + 16.2, row.label, 11.5, bold=True)
-            + text(box.right - 11, box.y + 16, row.shape, 10, "mu m", anchor="end")
+            + text(box.right - 11, box.y + 16, row.shape, 10, f"{muted_style(row)} m", anchor="end")
         )
 
     def _terminal(self, row: Row, box: Rect) -> str:
@@ -217,9 +226,9 @@ class Painter:
 
     def _parameter(self, row: Row, box: Rect) -> str:
         x, y, width, height = box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1
-        frame = rect(x, y, width, height, "f-parameter o-parameter", radius=5, dashes="3 2.5")
+        frame = rect(x, y, width, height, f"f-{row.ground} o-parameter", radius=5, dashes="3 2.5")
         name = text(box.x + 9, box.y + 15, row.label, 11)
-        return frame + name + text(box.right - 9, box.y + 15, row.shape, 10, "mu m", anchor="end")
+        return frame + name + text(box.right - 9, box.y + 15, row.shape, 10, f"{muted_style(row)} m", anchor="end")
 
 
 def _is_skip(wire: Wire, forms: Mapping[str, str]) -> bool:
@@ -246,17 +255,16 @@ def _pill(box: Rect, style: str, radius: float, stroke: float) -> str:
     return rect(box.x + half, box.y + half, width, height, style, radius=radius - half, stroke_width=stroke)
 
 
-def _ground(
-    kind: str, x: float, y: float, width: float, height: float, radius: float, stripe: float, first: bool, last: bool
-) -> str:
+def _ground(row: Row, box: Rect, radius: float, stripe: float, first: bool, last: bool) -> str:
     """The coloured ground of a row or card with its stripe, round where it is at an end of its box."""
+    x, y, width, height = box
     top, bottom = radius if first else 0.0, radius if last else 0.0
-    ground = element("path", d=_rounded_box(x, y, x + width, y + height, top, bottom), class_=f"f-{kind}")
+    ground = element("path", d=_rounded_box(x, y, x + width, y + height, top, bottom), class_=f"f-{row.ground}")
     right, foot = x + stripe, y + height
     band = f"M{right:.1f} {y:.1f}V{foot:.1f}H{x + bottom:.1f}"
     band += f"Q{x:.1f} {foot:.1f} {x:.1f} {foot - bottom:.1f}" if last else ""
     band += f"V{y + top:.1f}" + (f"Q{x:.1f} {y:.1f} {x + top:.1f} {y:.1f}" if first else "") + "Z"
-    return ground + element("path", d=band, class_=f"s-{kind}")
+    return ground + element("path", d=band, class_=f"s-{row.kind}")
 
 
 def _rounded_box(x: float, y: float, right: float, foot: float, top: float, bottom: float) -> str:

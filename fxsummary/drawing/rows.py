@@ -36,9 +36,18 @@ _JOINS = dict.fromkeys(("cat", "concat", "concatenate"), "concat") | {n: n for n
 class Composer:
     """Makes the scene of a subject: rows, then groups, then the edges between items."""
 
-    def __init__(self, subject: Subject, edges: Iterable[tuple[str, str]], *, cards: bool, dataflow: bool) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        edges: Iterable[tuple[str, str]],
+        *,
+        cards: bool,
+        dataflow: bool,
+        chips: bool | None = None,
+    ) -> None:
         self.subject = subject
         self.cards = cards
+        self.chips = not cards if chips is None else chips
         self.dataflow = dataflow
         self.edges = list(edges)
         self.before: dict[str, list[str]] = {}
@@ -117,6 +126,8 @@ class Composer:
                 if not self._fuses(above, key, row):
                     above.rows.append(row)
                 item = above
+            elif above is not None and self._is_chip_of(above, form, row, key):
+                item = above
             else:
                 item = Item(key, form, [row])
                 items.append(item)
@@ -150,8 +161,13 @@ class Composer:
         """Whether an operation goes into the item of the one that it reads."""
         if above.form == "sign":
             chip = row.kind == "activation" and form in ("stack", "card") and row.repeat == 1
-            return chip and len(above.rows[0].keys) == 1 and not self.cards
+            return chip and len(above.rows[0].keys) == 1 and self.chips
         return above.form == form == "stack" and row.repeat == 1 and above.rows[0].repeat == 1
+
+    def _is_chip_of(self, above: Item, form: Form, row: Row, key: str) -> bool:
+        """Make a norm or activation a chip of the card above it, where cards have chips."""
+        single = row.repeat == 1 and above.rows[0].repeat == 1
+        return self.chips and above.form == form == "card" and single and self._fuses(above, key, row)
 
     def _fuses(self, above: Item, key: str, row: Row) -> bool:
         """Make a norm or activation a chip of the row above it, if that is its convolution or sum."""

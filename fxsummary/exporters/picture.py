@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from fxsummary import format as fmt
-from fxsummary.drawing import MOST_CARDS, Composer, Part, Scene, Subject, cut_broadcasts, dissolve
+from fxsummary.drawing import MOST_CARDS, Composer, Look, Part, Scene, Subject, cut_broadcasts, dissolve, finish
 from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
@@ -18,20 +18,28 @@ MOST_ROWS = 100
 MANY_ROWS = 250
 DEEPEST = 12
 MOST_INPUTS = 4
+PLAIN = Look()
 MOST_IN_A_ROW = 3
 """A convolution, its norm and its activation."""
 
 
-def picture(graph: ModelGraph, *, title: str | None = None, depth: int | None = None) -> Picture:
+def picture(
+    graph: ModelGraph, *, title: str | None = None, depth: int | None = None, fold: bool = True, look: Look = PLAIN
+) -> Picture:
     """The scene of a graph, to be laid out and painted; the graph is not changed.
 
     Args:
         title: heading; the model's class name if None.
         depth: levels of modules to open; None for the most that give at most `MOST_ROWS` rows.
+        fold: whether runs of identical blocks are drawn once.
+        look: colours, direction, facts and links.
     """
-    folded = close_norms(fold_repeats(simplify(graph)))
-    found = _fitting(graph, folded) if depth is None else _compose(graph, _limited(graph, folded, depth))
+    simple = simplify(graph)
+    folded = close_norms(fold_repeats(simple) if fold else simple)
+    limited = folded if depth is None else _limited(graph, folded, depth)
+    found = _fitting(graph, folded, look) if depth is None else _compose(graph, limited, look)
     scene = found.scene
+    finish(scene, found.subject, look)
     scene.title = short(title if title is not None else graph.name, 80) or "model"
     scene.facts = " · ".join(_facts(graph, found))
     scene.description = _description(graph, found)
@@ -43,8 +51,13 @@ class Picture:
     """A scene with the graph that it shows, and the number of values shown by name only."""
 
     scene: Scene
-    graph: ModelGraph
+    subject: Subject
     tags: int
+
+    @property
+    def graph(self) -> ModelGraph:
+        """What is drawn."""
+        return self.subject.graph
 
     @property
     def rows(self) -> int:
@@ -52,13 +65,13 @@ class Picture:
         return sum(len(item.rows) for item in self.scene.items())
 
 
-def _fitting(graph: ModelGraph, folded: ModelGraph) -> Picture:
+def _fitting(graph: ModelGraph, folded: ModelGraph, look: Look = PLAIN) -> Picture:
     """The deepest picture of at most `MOST_ROWS` rows, or the shallowest."""
     low, high = 0, _nesting(folded)
-    picture = _compose(graph, folded)
+    picture = _compose(graph, folded, look)
     while picture.rows > MOST_ROWS and high > low:
         high -= 1
-        picture = _compose(graph, _limited(graph, folded, high))
+        picture = _compose(graph, _limited(graph, folded, high), look)
     return picture
 
 
@@ -80,8 +93,8 @@ def _nesting(graph: ModelGraph) -> int:
     return min(deepest, DEEPEST)
 
 
-def _compose(whole: ModelGraph, graph: ModelGraph) -> Picture:
-    subject = Subject(graph, whole, whole.totals)
+def _compose(whole: ModelGraph, graph: ModelGraph, look: Look = PLAIN) -> Picture:
+    subject = Subject(graph, whole, whole.totals, show=look.show)
     root = _part(block_tree(graph))
     dataflow = graph.captured_by != "modules"
     edges: list[tuple[str, str]] = list(graph.edges)
@@ -89,9 +102,10 @@ def _compose(whole: ModelGraph, graph: ModelGraph) -> Picture:
     edges, tags = cut_broadcasts(root, edges)
     subject.tags = {tag.key: tag.source for tag in tags}
     operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
-    cards = dataflow and not root.parts() and operations <= MOST_CARDS
-    scene = Composer(subject, edges, cards=cards, dataflow=dataflow).scene(root)
-    return Picture(scene, graph, len(tags))
+    few = dataflow and not root.parts() and operations <= MOST_CARDS
+    cards = few or look.direction == "LR"
+    scene = Composer(subject, edges, cards=cards, dataflow=dataflow, chips=not few).scene(root)
+    return Picture(scene, subject, len(tags))
 
 
 def _part(root: Block) -> Part:
