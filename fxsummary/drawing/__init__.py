@@ -1,5 +1,6 @@
 """The style sheet, text measuring and the painter: from a graph with its blocks to SVG text."""
 
+from fxsummary.drawing.fragment import Fragment, draw_fragment
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.page import draw
 from fxsummary.drawing.parts import Part, cut_broadcasts, dissolve
@@ -10,6 +11,7 @@ from fxsummary.drawing.style import Theme
 __all__ = [
     "MOST_CARDS",
     "Composer",
+    "Fragment",
     "Group",
     "Item",
     "Part",
@@ -20,4 +22,5 @@ __all__ = [
     "cut_broadcasts",
     "dissolve",
     "draw",
+    "draw_fragment",
 ]

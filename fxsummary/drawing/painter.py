@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from fxsummary.drawing.fonts import text_width
+from fxsummary.drawing.marks import Marks
 from fxsummary.drawing.markup import arrowhead, element, rect, rounded, text, tooltip
 from fxsummary.drawing.measure import (
     BAR,
@@ -33,6 +34,7 @@ class Painter:
 
     Attributes:
         frames, wires, heads, headers, items: elements by layer, from back to front.
+        marks: numbers the elements, for a page that finds them by these; they then have no tooltips.
     """
 
     scene: Scene
@@ -44,6 +46,7 @@ class Painter:
     wires: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
+    marks: Marks | None = None
 
     def paint(self) -> list[str]:
         """All elements in drawing order."""
@@ -64,7 +67,8 @@ class Painter:
         style = f"g{(group.level + 1) % 2}"
         for shift in (8.0, 4.0) if group.repeat > 1 else ():
             self.frames.append(_outline(box, style, 10, shift))
-        self.frames.append(element("g", tooltip(group.tips) + _outline(box, style, 10)))
+        mark = {} if self.marks is None else self.marks.frame(group)
+        self.frames.append(element("g", self._tooltip(group.tips) + _outline(box, style, 10), **mark))
         right = box.right - 12
         parts: list[str] = []
         if group.repeat > 1:
@@ -82,7 +86,18 @@ class Painter:
         if group.facts:
             width = text_width(group.facts, 10.5)
             masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, ground))
-        self.headers += [*masks, *parts]
+        self.headers += [*masks, *parts] if self.marks is None else [element("g", "".join([*masks, *parts]), **mark)]
+
+    def _tooltip(self, lines: list[str]) -> str:
+        return tooltip(lines) if self.marks is None else ""
+
+    def _row(self, item: Item, row: Row, content: str) -> str:
+        mark = {} if self.marks is None else self.marks.row(item.key, row.keys[0])
+        return element("g", self._tooltip(row.tips) + content, **mark)
+
+    def _chip(self, row: Row, number: int, x: float, y: float) -> str:
+        chip = _chip(x, y, *row.chips[number])
+        return chip if self.marks is None else element("g", chip, **self.marks.chip(row, number))
 
     def _wires(self) -> None:
         forms = {item.key: item.form for item in self.scene.items()}
@@ -94,9 +109,13 @@ class Painter:
             if len(points) < 2:
                 continue
             skip = skips[id(wire)]
+            head = arrowhead(points[-2], points[-1]) if wire.head in forms else ""
+            if self.marks is not None:
+                self.wires += self.marks.wire(self.layout, wire, rounded(points), head, skip)
+                continue
             drawn.setdefault(rounded(points), "sk" if skip else "e")
-            if wire.head in forms:
-                heads["ahs" if skip else "ah"][arrowhead(points[-2], points[-1])] = None
+            if head:
+                heads["ahs" if skip else "ah"][head] = None
         self.wires += [element("path", d=path, class_=style) for path, style in drawn.items()]
         self.wires += [element("path", d="".join(paths), class_=style) for style, paths in heads.items() if paths]
         self._edge_shapes()
@@ -130,7 +149,7 @@ class Painter:
             "card": self._card, "sign": self._sign, "concat": self._concat,
             "terminal": self._terminal, "parameter": self._parameter,
         }[item.form]  # fmt: skip
-        self.items.append(element("g", tooltip(row.tips) + paint(row, box)))
+        self.items.append(self._row(item, row, paint(row, box)))
 
     def _stack(self, item: Item, box: Rect) -> None:
         columns = self.measured.columns[item.key]
@@ -140,10 +159,10 @@ class Painter:
         for number, row in enumerate(item.rows):
             y = box.y + ROW_HEIGHT * number
             first, last = number == 0, number == len(item.rows) - 1
-            body = tooltip(row.tips) + _ground(row.kind, box.x, y, box.width, ROW_HEIGHT, 6, STRIPE, first, last)
+            body = _ground(row.kind, box.x, y, box.width, ROW_HEIGHT, 6, STRIPE, first, last)
             if not first:
                 body += element("path", d=_line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
-            self.items.append(element("g", body + self._cells(row, columns, box.x, y)))
+            self.items.append(self._row(item, row, body + self._cells(row, columns, box.x, y)))
         self.items.append(_outline(box, "line", 6))
         if repeat > 1:
             self.items.append(_badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
@@ -157,8 +176,8 @@ class Painter:
         if row.config:
             parts.append(text(x, base, row.config, 11, "mu"))
             x += text_width(row.config, 11) + 6
-        for chip, kind in row.chips:
-            parts.append(_chip(x, top + ROW_HEIGHT / 2 - 7.5, chip, kind))
+        for number, (chip, _) in enumerate(row.chips):
+            parts.append(self._chip(row, number, x, top + ROW_HEIGHT / 2 - 7.5))
             x += chip_width(chip) + 4
         if columns.shape is not None:
             parts.append(text(left + columns.shape, base - 0.3, shape_shown(row), 10, "t m"))
@@ -196,8 +215,8 @@ class Painter:
         )
         parts += [circle, text(middle, box.y + 17.6, sign_of(row.label), 17, bold=True, anchor="middle")]
         x = box.x + SIGN + 3
-        for chip, kind in row.chips:
-            parts.append(_chip(x, box.y + 4.5, chip, kind))
+        for number, (chip, _) in enumerate(row.chips):
+            parts.append(self._chip(row, number, x, box.y + 4.5))
             x += chip_width(chip) + 8
         return "".join(parts)
 

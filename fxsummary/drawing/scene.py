@@ -62,6 +62,7 @@ class Group:
         title, type, facts: bold name, class, and the text on the right of the header.
         repeat: how many copies it stands for.
         level: nesting depth, 0 for the page.
+        path: of the module; "" for the page and for a pattern of several modules.
     """
 
     key: str
@@ -71,6 +72,7 @@ class Group:
     repeat: int = 1
     level: int = 0
     tips: list[str] = field(default_factory=list)
+    path: str = ""
     children: list[Group | Item] = field(default_factory=list)
 
     def walk(self) -> Iterator[Group | Item]:

@@ -133,6 +133,11 @@ def stylesheet(theme: str) -> str:
     return _FONTS + _rules(LIGHT if theme == "light" else DARK)
 
 
+def rules_of(palette: Palette) -> str:
+    """Fonts and the rules of one colour scheme, whose colours may be any CSS value."""
+    return _FONTS + _rules(palette)
+
+
 def _rules(p: Palette) -> str:
     fills = {
         "page": p.page, "t": p.text, "mu": p.muted, "iot": p.terminal_text, "ah": p.edge, "ahs": p.skip,

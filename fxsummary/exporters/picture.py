@@ -80,9 +80,10 @@ def _nesting(graph: ModelGraph) -> int:
     return min(deepest, DEEPEST)
 
 
-def _compose(whole: ModelGraph, graph: ModelGraph) -> Picture:
-    subject = Subject(graph, whole, whole.totals)
-    root = _part(block_tree(graph))
+def _compose(whole: ModelGraph, graph: ModelGraph, base: str = "", totals: Totals | None = None) -> Picture:
+    """The picture of a graph, with paths relative to ``base`` and shares of the totals."""
+    subject = Subject(graph, whole, totals or whole.totals)
+    root = _part(block_tree(graph), base)
     dataflow = graph.captured_by != "modules"
     edges: list[tuple[str, str]] = list(graph.edges)
     dissolve(root, Composer(subject, edges, cards=False, dataflow=dataflow).is_one_row)
@@ -94,9 +95,9 @@ def _compose(whole: ModelGraph, graph: ModelGraph) -> Picture:
     return Picture(scene, graph, len(tags))
 
 
-def _part(root: Block) -> Part:
+def _part(root: Block, base: str = "") -> Part:
     """A block with all inner ones as parts."""
-    top = Part("")
+    top = Part("", base=base)
     pending = [(root, top)]
     while pending:
         block, part = pending.pop()
