@@ -154,6 +154,11 @@ class ModelGraph(nx.DiGraph):
         svg: str = EXPORTERS["svg"](self, **options)
         return svg
 
+    def to_html(self, **options: Any) -> str:
+        """A page to explore the graph in; see `fxsummary.exporters.html.to_html` for the options."""
+        page: str = EXPORTERS["html"](self, **options)
+        return page
+
     def render(self, path: str | Path, **options: Any) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.
 

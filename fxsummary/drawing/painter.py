@@ -202,6 +202,10 @@ class Painter:
         parts.append(text(box.x + 16, box.y + 19.5, row.label, 13, bold=True))
         parts.append(text(box.right - 12, box.y + 19, row.path, 10, "mu m", anchor="end"))
         parts.append(text(box.x + 16, box.y + 35.5, row.config, 11, "mu"))
+        x = box.x + 16 + (text_width(row.config, 11) + 6 if row.config else 0)
+        for number, (chip, _) in enumerate(row.chips):
+            parts.append(self._chip(row, number, x, box.y + 24.5))
+            x += chip_width(chip) + 4
         parts.append(text(box.right - 12, box.y + 35.5, card_parameters(row), 10.5, "mu", anchor="end"))
         return "".join(parts) + _outline(box, "line", 8)
 

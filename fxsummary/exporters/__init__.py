@@ -5,6 +5,7 @@ from fxsummary.registry import EXPORTERS, Exporter
 for _exporter in (
     Exporter("text", "fxsummary.exporters.text:to_text", ".txt"),
     Exporter("svg", "fxsummary.exporters.svg:to_svg", ".svg"),
+    Exporter("html", "fxsummary.exporters.html:to_html", ".html"),
     Exporter("dot", "fxsummary.exporters.dot:to_dot", ".dot"),
     Exporter("graphviz", "fxsummary.exporters.dot:to_graphviz"),
 ):

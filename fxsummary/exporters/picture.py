@@ -31,11 +31,16 @@ def picture(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
     """
     folded = close_norms(fold_repeats(simplify(graph)))
     found = _fitting(graph, folded) if depth is None else _compose(graph, _limited(graph, folded, depth))
-    scene = found.scene
-    scene.title = short(title if title is not None else graph.name, 80) or "model"
-    scene.facts = " · ".join(_facts(graph, found))
-    scene.description = _description(graph, found)
+    set_texts(graph, found, title)
     return found
+
+
+def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
+    """Set the heading, the muted line and the description of a picture."""
+    scene = picture.scene
+    scene.title = short(title if title is not None else graph.name, 80) or "model"
+    scene.facts = " · ".join(_facts(graph, picture))
+    scene.description = _description(graph, picture)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,266 @@
+/* What is shown and selected, the address of it, and the keys. */
+
+const state = { path: null, level: 0, thing: null };
+
+/** Show the picture of a module; `thing` is selected in it. */
+function show(path, level, thing) {
+  const view = views.get(path);
+  const at = level ?? view.start;
+  if (state.path !== path || state.level !== at) {
+    state.path = path;
+    state.level = at;
+    showPicture(view.levels[at]);
+    showPath(path);
+    fit(true);
+  }
+  const levels = view.levels.length;
+  byId("collapse").disabled = at === 0;
+  byId("expand").disabled = at === levels - 1;
+  byId("level").textContent = levels > 1 ? `${at + 1} / ${levels}` : "";
+  select(thing ?? null);
+}
+
+/** Select something in the picture, or nothing; the panel shows it. */
+function select(thing) {
+  state.thing = thing;
+  const row = thing && rowOf(thing);
+  highlight(row);
+  const shown = thing || ofModule(modules.get(state.path));
+  showPanel(shown);
+  showInTree(state.path, thing);
+  byId("status").textContent = describe(shown).join(", ");
+  if (row) bringIntoView(row);
+}
+
+function bringIntoView(row) {
+  const box = row.getBoundingClientRect();
+  const corner = stage.getBoundingClientRect();
+  const margin = 24;
+  const beyond = (low, high, from, to) => (low < from + margin ? low - from - margin : high > to - margin ? Math.min(high - to + margin, low - from - margin) : 0);
+  const right = panel.hidden ? Infinity : panel.getBoundingClientRect().left;
+  stage.scrollLeft += beyond(box.left, box.right, corner.left, Math.min(right, corner.left + stage.clientWidth));
+  stage.scrollTop += beyond(box.top, box.bottom, corner.top, corner.top + stage.clientHeight);
+}
+
+function showPath(path) {
+  const crumbs = [];
+  let base = path;
+  for (let at = path; ; at = parentOf(at)) {
+    if (at === path || views.has(at)) crumbs.unshift(at);
+    if (at === "") break;
+  }
+  base = "";
+  const parts = crumbs.flatMap((each, number) => {
+    const module = modules.get(each);
+    const text = nameOf(module, base);
+    base = each;
+    const crumb = element("button", { type: "button", "aria-current": each === path ? "page" : undefined, click: () => open(each) }, text, each === path && module.type !== text ? element("i", {}, module.type) : "");
+    return number ? [element("s", { "aria-hidden": "true" }, "›"), crumb] : [crumb];
+  });
+  byId("path").replaceChildren(...parts);
+}
+
+/* --- addresses ---------------------------------------------------------------------------------- */
+
+const addressOf = (path, thing) => `#${encodeURIComponent(path)}${thing?.operation ? `:${encodeURIComponent(thing.operation.key)}` : ""}`;
+
+function remember(kind) {
+  const address = addressOf(state.path, state.thing);
+  if (address !== location.hash && (address !== "#" || location.hash)) history[kind](null, "", address);
+}
+
+/** Open a module's picture. */
+function open(path, thing = null, level = undefined) {
+  if (!views.has(path)) return;
+  const kind = path === state.path ? "replaceState" : "pushState";
+  show(path, level, thing);
+  remember(kind);
+}
+
+/** Go to a module or an operation: its picture, or the row of it in that of an ancestor. */
+function goTo(thing, focus = false) {
+  if (thing.module && views.has(thing.module.path)) open(thing.module.path);
+  else {
+    const call = thing.module && callOf(thing.module);
+    const wanted = call ? ofOperation(call) : thing;
+    const inSight = rowOf(wanted) && state.path !== null;
+    const place = inSight ? { path: state.path, level: state.level } : placeOf(wanted);
+    if (place) open(place.path, wanted, place.level);
+    else open(nearestView(thing.module ? thing.module.path : thing.operation.module), thing);
+  }
+  if (focus) (state.thing && rowOf(state.thing) ? rowOf(state.thing) : stage).focus({ preventScroll: true });
+}
+
+function nearestView(path) {
+  while (path && !views.has(path)) path = parentOf(path);
+  return path;
+}
+
+/** Show what the address says; an unknown one is the model itself. */
+function followAddress() {
+  const [path, key] = location.hash.slice(1).split(":").map((part) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      return "";
+    }
+  });
+  const operation = ofOperation(operations.get(key));
+  const target = resolved(path);
+  if (views.has(target)) {
+    const view = views.get(target);
+    const number = operation && data.operations.indexOf(operation.operation);
+    const level = operation && !view.levels[view.start].rows.includes(number) ? view.levels.findIndex((each) => each.rows.includes(number)) : -1;
+    show(target, level < 0 ? view.start : level, operation);
+  } else {
+    const thing = ofModule(modules.get(target)) || ofOperation(operations.get(path));
+    show("", undefined, null);
+    if (thing) goTo(thing);
+  }
+}
+
+/* --- what a reader does ------------------------------------------------------------------------- */
+
+function up() {
+  const last = state.path;
+  if (last === "") return select(null);
+  const module = modules.get(last);
+  const path = nearestView(parentOf(last));
+  open(path, rowInView(path, ofModule(module)) ? ofModule(module) : null);
+  rowOf(ofModule(module))?.focus({ preventScroll: true });
+}
+
+const rowInView = (path, thing) => {
+  const level = views.get(path).levels[views.get(path).start];
+  const number = data.modules.indexOf(thing.module);
+  return level.rows.includes(-1 - number) || level.frames.includes(number);
+};
+
+function step(by) {
+  const level = state.level + by;
+  if (level < 0 || level >= views.get(state.path).levels.length) return;
+  show(state.path, level, state.thing);
+}
+
+function openThing(thing) {
+  if (thing?.module && thing.module.path !== state.path && views.has(thing.module.path)) open(thing.module.path);
+}
+
+const thingAt = (target) => picture.things.get(target.closest?.("[data-n], [data-m]"));
+
+stage.addEventListener("click", (event) => {
+  const thing = event.target.closest(".open") ? thingAt(event.target.closest(".open").parentNode) : thingAt(event.target);
+  if (event.target.closest(".open")) openThing(thing);
+  else if (thing && !same(thing, state.thing)) pick(thing);
+  else if (!thing && state.thing) pick(null);
+});
+stage.addEventListener("dblclick", (event) => openThing(thingAt(event.target)));
+stage.addEventListener("focusin", (event) => {
+  const thing = thingAt(event.target);
+  if (thing && event.target.matches(":focus-visible") && !same(thing, state.thing)) pick(thing);
+});
+
+function pick(thing) {
+  if (thing) setPanel(true);
+  select(thing);
+  remember("replaceState");
+}
+
+/** Move to the nearest row in a direction. */
+function move([dx, dy]) {
+  const rows = [...picture.svg.querySelectorAll("[data-i], g[data-m]")].filter((row) => picture.things.has(row));
+  const current = state.thing && rowOf(state.thing);
+  if (!current) return rows.find((row) => row.dataset.i !== undefined)?.focus();
+  const middle = (row) => {
+    const box = row.getBoundingClientRect();
+    return [box.left + (row.dataset.m === undefined ? box.width / 2 : 40), row.dataset.m === undefined ? box.top + box.height / 2 : box.top + 8];
+  };
+  const [x, y] = middle(current);
+  let best = null;
+  for (const row of rows) {
+    const [otherX, otherY] = middle(row);
+    const along = (otherX - x) * dx + (otherY - y) * dy;
+    const aside = Math.abs((otherX - x) * dy) + Math.abs((otherY - y) * dx);
+    if (row !== current && along > 4 && aside < along * 3 + 40 && (!best || along + 2 * aside < best.far)) best = { row, far: along + 2 * aside };
+  }
+  best?.row.focus();
+}
+
+const ARROWS = { ArrowDown: [0, 1], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] };
+const KEYS = {
+  Enter: () => openThing(state.thing),
+  Escape: up,
+  Backspace: up,
+  "+": () => step(1),
+  "=": () => step(1),
+  "-": () => step(-1),
+  0: () => fit(),
+  "/": () => box.focus(),
+  "?": () => byId("keys").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open || event.target.matches("input")) return;
+  const inPicture = stage.contains(event.target) || event.target === document.body;
+  if (event.target.matches("button") && !["Escape", "/", "?"].includes(event.key)) return;
+  if (ARROWS[event.key] ? !inPicture : !KEYS[event.key]) return;
+  event.preventDefault();
+  if (ARROWS[event.key]) move(ARROWS[event.key]);
+  else KEYS[event.key]();
+});
+
+function setPanel(on) {
+  panel.hidden = !on;
+  byId("toggle-panel").setAttribute("aria-pressed", String(on));
+}
+
+function setTree(on) {
+  byId("modules").hidden = !on;
+  byId("toggle-tree").setAttribute("aria-pressed", String(on));
+}
+
+function setMeasure(measure) {
+  picture.measure = measure;
+  for (const button of byId("heat").children) {
+    const chosen = button.dataset.measure === measure;
+    button.setAttribute("aria-checked", String(chosen));
+    button.setAttribute("tabindex", chosen ? "0" : "-1");
+  }
+  if (picture.svg) paintHeat();
+}
+
+function start() {
+  document.documentElement.classList.add("scripted");
+  byId("heat").append(...Object.entries(MEASURES).map(([measure, text]) => element("button", { type: "button", role: "radio", "data-measure": measure, click: () => setMeasure(measure) }, text)));
+  byId("heat").addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const buttons = [...byId("heat").children];
+    const next = buttons[(buttons.indexOf(event.target) + by + buttons.length) % buttons.length];
+    setMeasure(next.dataset.measure);
+    next.focus();
+  });
+  const keys = { "← ↑ → ↓": "to the next row in this direction", Tab: "to the next row in order", Enter: "open the module", "Esc  ⌫": "up to the module around it", "+  −": "open more modules, close them", "/": "search", 0: "fit to the window", "Ctrl + wheel": "zoom; drag the background to pan", "?": "this list" };
+  byId("keys").append(element("h2", {}, "Keys"), element("dl", {}, Object.entries(keys).flatMap(([key, text]) => [element("dt", {}, element("kbd", {}, key)), element("dd", {}, text)])), element("form", { method: "dialog" }, element("button", {}, "Close")));
+  const clicks = {
+    expand: () => step(1), collapse: () => step(-1), fit: () => fit(), "zoom-in": () => zoomTo(picture.zoom * 1.25),
+    "zoom-out": () => zoomTo(picture.zoom / 1.25), "zoom-full": () => zoomTo(1), help: () => byId("keys").showModal(),
+    "toggle-panel": () => setPanel(panel.hidden), "toggle-tree": () => setTree(byId("modules").hidden),
+    theme: () => {
+      const { dataset } = document.documentElement;
+      const dark = dataset.theme === "dark" || (dataset.theme === "auto" && matchMedia("(prefers-color-scheme:dark)").matches);
+      dataset.theme = dark ? "light" : "dark";
+    },
+  };
+  for (const [id, action] of Object.entries(clicks)) byId(id).addEventListener("click", action);
+  setMeasure("kind");
+  setPanel(innerWidth >= 1600);
+  setTree(innerWidth > 860);
+  plantTree();
+  followAddress();
+  addEventListener("popstate", followAddress);
+  addEventListener("hashchange", followAddress);
+}
+
+start();
