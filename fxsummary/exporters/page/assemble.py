@@ -29,7 +29,14 @@ _UNSAFE = re.compile("[<>&\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\
 
 
 def assemble(
-    *, title: str, facts: str, description: str, theme: str, pictures: Sequence[str], first: int, data: Mapping[str, Any]
+    *,
+    title: str,
+    facts: str,
+    description: str,
+    theme: str,
+    pictures: Sequence[str],
+    first: int,
+    data: Mapping[str, Any],
 ) -> str:
     """The page; equal arguments give equal bytes."""
     style = f"{_variables()}{rules_of(_with_variables(LIGHT))}\n{_asset('page.css')}"

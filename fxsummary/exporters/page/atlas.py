@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from fxsummary.drawing import draw_fragment
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.exporters.picture import MANY_ROWS, MOST_ROWS, Picture, _compose, _limited, _nesting
-from fxsummary.format import relative_path
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
 from fxsummary.views.depth import close_norms
@@ -55,40 +55,54 @@ class Atlas:
         return self.pictures.setdefault(svg, len(self.pictures))
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The levels of a module as pictures not yet painted, with their depths, and which is shown first."""
+
+    levels: list[tuple[int, Picture]]
+    start: int
+
+
 def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
     """Pictures of the model and of each module in it that has more than one row.
 
     Args:
         depth: levels of modules to open in the first picture; None for the most that fit.
     """
-    chosen: dict[str, tuple[list[tuple[int, Picture]], int]] = {}
-    for path, block in outline.blocks.items():
-        levels = list(_levels(outline, path, block))
-        if path and levels[-1][1].rows <= 1 + _ends(levels[-1][1]):
-            continue
-        fitting = [at for at, (_, picture) in enumerate(levels) if picture.rows <= MOST_ROWS]
-        start = fitting[-1] if fitting else 0
-        if depth is not None and not path:
-            start = max((at for at, (level, _) in enumerate(levels) if level <= depth), default=0)
-        chosen[path] = levels, start
-    levels, start = chosen[""]
-    atlas = Atlas(levels[start][1])
-    for path, (levels, start) in chosen.items():
-        atlas.views[path] = View([_drawn(atlas, outline, path, chosen, *levels[start])])
-    _add_further_levels(atlas, outline, chosen)
+    choices = {path: _choice(outline, path, block) for path, block in outline.blocks.items()}
+    choices = {path: choice for path, choice in choices.items() if not path or _has_rows(choice.levels[-1][1])}
+    root = choices[""]
+    if depth is not None:
+        start = max((at for at, (level, _) in enumerate(root.levels) if level <= depth), default=0)
+        root = choices[""] = replace(root, start=start)
+    atlas = Atlas(root.levels[root.start][1])
+    for path, choice in choices.items():
+        atlas.views[path] = View([_drawn(atlas, outline, choices, *choice.levels[choice.start])])
+    _add_further_levels(atlas, outline, choices)
     return atlas
 
 
-def _add_further_levels(atlas: Atlas, outline: Outline, chosen: dict[str, tuple[list[tuple[int, Picture]], int]]) -> None:
+def _choice(outline: Outline, path: str, block: Block) -> _Choice:
+    levels = list(_levels(outline, path, block))
+    fitting = [at for at, (_, picture) in enumerate(levels) if picture.rows <= MOST_ROWS]
+    return _Choice(levels, fitting[-1] if fitting else 0)
+
+
+def _has_rows(picture: Picture) -> bool:
+    """Whether there is more to see than one row between input and output."""
+    return picture.rows > 1 + sum(item.form == "terminal" for item in picture.scene.items())
+
+
+def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _Choice]) -> None:
     """Levels beside the first one, of outer modules first, as long as there is room."""
-    shown = sum(map(len, atlas.pictures))
-    for path, (levels, start) in chosen.items():
+    room = MOST_BYTES + sum(map(len, atlas.pictures))
+    for path, choice in choices.items():
         view = atlas.views[path]
-        for at, (level, picture) in enumerate(levels):
-            if at != start and sum(map(len, atlas.pictures)) - shown <= MOST_BYTES:
-                view.levels.append(_drawn(atlas, outline, path, chosen, level, picture))
         first = view.levels[0]
-        view.levels.sort(key=lambda each: each.depth)
+        for at, level in enumerate(choice.levels):
+            if at != choice.start and sum(map(len, atlas.pictures)) <= room:
+                view.levels.append(_drawn(atlas, outline, choices, *level))
+        view.levels.sort(key=lambda level: level.depth)
         view.start = view.levels.index(first)
 
 
@@ -140,13 +154,21 @@ def focused(folded: ModelGraph, block: Block) -> tuple[ModelGraph, int]:
 def _terminal(folded: ModelGraph, key: str, path: str) -> dict[str, object]:
     """An input of a block: the value of an operation outside."""
     data = folded.nodes[key]
-    name = str(data["target"] if data["op"] in ("call_module", "placeholder", "get_attr") else data["label"])
+    name = str(data["target"])
+    if data["op"] not in ("call_module", "placeholder", "get_attr"):
+        name = data["label"] if f"{path}.".startswith(f"{data['module']}.") or not data["module"] else data["module"]
     weightless = dict.fromkeys(("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes"), 0)
     empty = dict.fromkeys(("parameter_names", "parameter_dtypes", "reads", "unknown_operators", "absorbed"), ())
     return {
         **data, **weightless, **empty, "op": "placeholder", "kind": "input", "module_stack": (), "multiplicity": 1,
-        "target": relative_path(name, path.rpartition(".")[0]), "flops": 0, "trust": "exact",
+        "target": _seen_from(path, name), "flops": 0, "trust": "exact",
     }  # fmt: skip
+
+
+def _seen_from(path: str, name: str) -> str:
+    """A dotted name without what it has in common with a path; its last part stays."""
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(path.split("."), name.split(".")[:-1], strict=False))
+    return ".".join(name.split(".")[len(list(shared)) :])
 
 
 def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) -> None:
@@ -166,23 +188,12 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
         graph.add_edge(key, name, slots=(slot,), shape=node["shape"], dtype=node["dtype"], bytes=node["output_bytes"])
 
 
-def _ends(picture: Picture) -> int:
-    return sum(item.form == "terminal" for item in picture.scene.items())
-
-
-def _drawn(
-    atlas: Atlas,
-    outline: Outline,
-    path: str,
-    chosen: dict[str, tuple[list[tuple[int, Picture]], int]],
-    depth: int,
-    picture: Picture,
-) -> Level:
+def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
     """A picture, painted and put into the atlas."""
     nodes = picture.graph.nodes
     for row in (row for item in picture.scene.items() for row in item.rows):
         data = nodes.get(row.keys[0], {})
-        if data.get("closed") and data["kind"] != "norm" and data["module"] in chosen:
+        if data.get("closed") and data["kind"] != "norm" and data["module"] in views:
             row.chips.append(("open", "parameter"))
     fragment = draw_fragment(picture.scene)
     operations = tuple(_meant(outline, picture, key) for key in fragment.marks.operations)

@@ -37,7 +37,7 @@ def contents(outline: Outline, atlas: Atlas) -> Record:
         "parameters": totals.parameters,
         "kinds": LEGEND,
         "modules": [_module(outline, path, number, costs[path], held[path]) for path in modules],
-        "operations": [_operation(outline, key, keys) for key in outline.folded],
+        "operations": [_operation(outline, key, keys, number) for key in outline.folded],
         "tensors": _tensors(graph, outline),
         "copies": outline.copy_of,
         "views": {path: _view(view.levels, view.start, keys, number) for path, view in atlas.views.items()},
@@ -78,7 +78,7 @@ def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, 
         "copies": outline.stands_for(path) if outline.stands_for(path) > 1 else 0,
         "last": outline.last.get(path, ""),
         "parameters": sum(tensor.numel or 0 for tensor in parameters),
-        "trainable": sum(tensor.numel or 0 for tensor in parameters if tensor.trainable),
+        "frozen": sum(tensor.numel or 0 for tensor in parameters if not tensor.trainable),
         "bytes": sum(tensor.nbytes or 0 for tensor in parameters),
         "buffers": sum(tensor.nbytes or 0 for tensor in tensors if tensor.buffer),
         "unknown": any(tensor.numel is None for tensor in tensors),
@@ -102,10 +102,9 @@ def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
         times = data["multiplicity"]
         stack = data["module_stack"]
         if id(stack) not in owners:
-            paths = [path for call in stack for path in _ancestors(call.path)]
-            called = {"", *(call.path for call in stack)}
-            known = graph.modules
-            owners[id(stack)] = [p for p in dict.fromkeys(("", *paths)) if p in called or (p in known and not known[p].called)]
+            called = dict.fromkeys(("", *(call.path for call in stack)))
+            around = dict.fromkeys(path for call in stack for path in _ancestors(call.path) if path in graph.modules)
+            owners[id(stack)] = [*called, *(p for p in around if p not in called and not graph.modules[p].called)]
         for path in owners[id(stack)]:
             cost = costs[path]
             cost["memory"] += times * (data["output_bytes"] or 0)
@@ -132,7 +131,7 @@ def _ancestors(path: str) -> Iterator[str]:
         yield path
 
 
-def _operation(outline: Outline, key: str, numbers: dict[str, int]) -> Record:
+def _operation(outline: Outline, key: str, numbers: dict[str, int], modules: dict[str, int]) -> Record:
     folded = outline.folded
     data = folded.nodes[key]
     subject = Subject(folded, outline.graph, outline.graph.totals)
@@ -149,12 +148,12 @@ def _operation(outline: Outline, key: str, numbers: dict[str, int]) -> Record:
         "kind": colour_of("parameter" if data["op"] == "get_attr" else data["kind"]),
         "call": _text(_call(subject, key)),
         "joined": [_text(_call(subject, other)) for other in data.get("absorbed", ())],
-        "stack": [[call.path, _text(call.type), call.call] for call in data["module_stack"]],
+        "stack": [[modules[call.path], call.call] for call in data["module_stack"] if call.path in modules],
         "module": data["module"],
         "inputs": inputs if outline.graph.captured_by != "modules" else [],
         "outputs": _specs(data["outputs"]),
         "parameters": data["parameters"],
-        "trainable": data["trainable_parameters"],
+        "frozen": (data["parameters"] or 0) - (data["trainable_parameters"] or 0),
         "bytes": data["parameter_bytes"],
         "buffers": data["buffer_bytes"],
         "tensors": list(dict.fromkeys((*data["parameter_names"], *data["reads"]))),

@@ -75,6 +75,8 @@ function nameOf(module, base = parentOf(module.path)) {
   return module.last ? `${name} … ${module.last.slice(module.last.lastIndexOf(".") + 1)}` : name;
 }
 
+const operationName = (operation) => (operation.op === "call_module" ? operation.target : operation.key);
+
 const count = (number) => (number === null ? "?" : number.toLocaleString("en-US"));
 
 /** Three significant digits with an SI suffix. */

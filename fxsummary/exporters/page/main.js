@@ -16,6 +16,7 @@ function show(path, level, thing) {
   const levels = view.levels.length;
   byId("collapse").disabled = at === 0;
   byId("expand").disabled = at === levels - 1;
+  for (const id of ["collapse", "expand"]) byId(id).hidden = levels === 1;
   byId("level").textContent = levels > 1 ? `${at + 1} / ${levels}` : "";
   select(thing ?? null);
 }
@@ -88,6 +89,7 @@ function goTo(thing, focus = false) {
     if (place) open(place.path, wanted, place.level);
     else open(nearestView(thing.module ? thing.module.path : thing.operation.module), thing);
   }
+  if (focus) setPanel(true);
   if (focus) (state.thing && rowOf(state.thing) ? rowOf(state.thing) : stage).focus({ preventScroll: true });
 }
 
@@ -200,7 +202,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open || event.target.matches("input")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open || event.target.matches("input[type=text]")) return;
   const inPicture = stage.contains(event.target) || event.target === document.body;
   if (event.target.matches("button") && !["Escape", "/", "?"].includes(event.key)) return;
   if (ARROWS[event.key] ? !inPicture : !KEYS[event.key]) return;
@@ -219,30 +221,12 @@ function setTree(on) {
   byId("toggle-tree").setAttribute("aria-pressed", String(on));
 }
 
-function setMeasure(measure) {
-  picture.measure = measure;
-  for (const button of byId("heat").children) {
-    const chosen = button.dataset.measure === measure;
-    button.setAttribute("aria-checked", String(chosen));
-    button.setAttribute("tabindex", chosen ? "0" : "-1");
-  }
-  if (picture.svg) paintHeat();
-}
-
 function start() {
   document.documentElement.classList.add("scripted");
-  byId("heat").append(...Object.entries(MEASURES).map(([measure, text]) => element("button", { type: "button", role: "radio", "data-measure": measure, click: () => setMeasure(measure) }, text)));
-  byId("heat").addEventListener("keydown", (event) => {
-    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    const buttons = [...byId("heat").children];
-    const next = buttons[(buttons.indexOf(event.target) + by + buttons.length) % buttons.length];
-    setMeasure(next.dataset.measure);
-    next.focus();
+  byId("heat").addEventListener("change", (event) => {
+    picture.measure = event.target.value;
+    paintHeat();
   });
-  const keys = { "← ↑ → ↓": "to the next row in this direction", Tab: "to the next row in order", Enter: "open the module", "Esc  ⌫": "up to the module around it", "+  −": "open more modules, close them", "/": "search", 0: "fit to the window", "Ctrl + wheel": "zoom; drag the background to pan", "?": "this list" };
-  byId("keys").append(element("h2", {}, "Keys"), element("dl", {}, Object.entries(keys).flatMap(([key, text]) => [element("dt", {}, element("kbd", {}, key)), element("dd", {}, text)])), element("form", { method: "dialog" }, element("button", {}, "Close")));
   const clicks = {
     expand: () => step(1), collapse: () => step(-1), fit: () => fit(), "zoom-in": () => zoomTo(picture.zoom * 1.25),
     "zoom-out": () => zoomTo(picture.zoom / 1.25), "zoom-full": () => zoomTo(1), help: () => byId("keys").showModal(),
@@ -254,7 +238,6 @@ function start() {
     },
   };
   for (const [id, action] of Object.entries(clicks)) byId(id).addEventListener("click", action);
-  setMeasure("kind");
   setPanel(innerWidth >= 1600);
   setTree(innerWidth > 860);
   plantTree();

@@ -38,7 +38,7 @@ function operationPanel(operation) {
   const flops = operation.flops === undefined ? 0 : operation.flops;
   const inputs = (operation.inputs || []).map(([source, slots, spec]) => {
     const from = data.operations[source];
-    return [element("span", {}, element("span", { class: "marker" }, "in"), link(from.key, ofOperation(from))), element("small", {}, spec)];
+    return [element("span", {}, element("span", { class: "marker" }, "in"), link(operationName(from), ofOperation(from)), element("div", { class: "hint" }, spec))];
   });
   const readers = data.operations.filter((other) => (other.inputs || []).some(([source]) => data.operations[source] === operation));
   const module = modules.get(operation.module);
@@ -56,18 +56,21 @@ function operationPanel(operation) {
         ["Trust", flops === 0 && !operation.trust ? "" : operation.trust || "exact"],
         ["Not counted", (operation.unknown || []).join(", ")],
         ["Parameters", operation.parameters === undefined ? "" : copiesText(operation.parameters, times)],
-        ["Trainable", operation.trainable !== operation.parameters ? count(operation.trainable || 0) : ""],
+        ["Frozen", operation.frozen ? count(operation.frozen * times) : ""],
         ["Memory", operation.bytes ? bytes(operation.bytes * times) : ""],
         ["Buffers", operation.buffers ? bytes(operation.buffers * times) : ""],
         ["Result", operation.memory ? bytes(operation.memory * times) : ""],
       )),
     ...section("Inputs", list(inputs)),
     ...section("Outputs", list((operation.outputs || []).map((spec) => [code(spec)])),
-      list(readers.map((reader) => [element("span", {}, element("span", { class: "marker out" }, "out"), link(reader.key, ofOperation(reader)))]))),
+      list(readers.map((reader) => [element("span", {}, element("span", { class: "marker out" }, "out"), link(operationName(reader), ofOperation(reader)))]))),
     ...section("Parameters", tensorList(operation.tensors)),
     ...section("Place", facts(
       ["Module", module ? link(module.path || data.name, ofModule(module)) : operation.module],
-      ["Stack", (operation.stack || []).map(([path, type, call]) => element("div", {}, modules.has(resolved(path)) ? link(path, ofModule(modules.get(resolved(path)))) : path, ` ${type}${call ? ` (call ${call + 1})` : ""}`))],
+      ["Stack", (operation.stack || []).map(([number, call]) => {
+        const { path, type } = data.modules[number];
+        return element("div", {}, link(path, ofModule(data.modules[number])), ` ${type}${call ? ` (call ${call + 1})` : ""}`);
+      })],
       ["Target", code(operation.target)],
       ["Opcode", code(operation.op)],
       ["Multiplicity", times > 1 ? `×${times}` : ""],
@@ -100,7 +103,7 @@ function modulePanel(module) {
       facts(
         ["Parameters", parameters || module.unknown ? `${module.unknown ? "≥ " : ""}${copiesText(parameters, times)}` : ""],
         ["Share", percent(parameters * times, data.parameters)],
-        ["Trainable", parameters !== (module.trainable || 0) ? count(module.trainable || 0) : ""],
+        ["Frozen", module.frozen ? count(module.frozen * times) : ""],
         ["Memory", module.bytes ? bytes(module.bytes * times) : ""],
         ["Buffers", module.buffers ? bytes(module.buffers * times) : ""],
         ["Results", module.memory ? bytes(module.memory) : ""],

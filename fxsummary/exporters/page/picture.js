@@ -106,12 +106,11 @@ function outline(row, side) {
 
 /* --- heat -------------------------------------------------------------------------------------- */
 
-const MEASURES = { kind: "Kind", flops: "FLOPs", parameters: "Parameters", memory: "Memory" };
 const STEPS = [2, 15, 40, 75];
 
 function paintHeat() {
   const heated = picture.measure !== "kind";
-  const rows = [...picture.svg.querySelectorAll("[data-i]")].filter((row) => picture.things.has(row));
+  const rows = [...picture.svg.querySelectorAll("[data-i]:not(:has(> .f-terminal, > .f-parameter:first-child))")];
   picture.svg.classList.toggle("heated", heated);
   if (heated) {
     const totals = rows.map((row) => {
@@ -132,7 +131,7 @@ function paintLegend(rows, heated) {
     byId("legend").replaceChildren(element("span", {}, `${what} of the row, all copies, against the largest shown:`), ...names.map((text, at) => element("span", {}, swatch({ "data-h": at }), text)));
     return;
   }
-  const kinds = Object.entries(data.kinds).filter(([kind]) => picture.svg.querySelector(`.f-${kind}`));
+  const kinds = Object.entries(data.kinds).filter(([kind]) => picture.svg.querySelector(kind === "parameter" ? "rect.f-parameter[stroke-dasharray]" : `.f-${kind}`));
   const gauge = picture.svg.querySelector(".bar") ? [element("span", {}, element("i", { class: "gauge" }), "FLOPs, against the largest")] : [];
   byId("legend").replaceChildren(...kinds.map(([kind, text]) => element("span", {}, kindSwatch(kind), text)), ...gauge);
 }
@@ -166,8 +165,9 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
 /** As large as fits; where that is too small to read and `readable` is wanted, less of the picture is seen. */
 function fit(readable = false) {
   const [width, height] = sizeOf(picture.svg);
-  const whole = Math.min((stage.clientWidth - 8) / width, (stage.clientHeight - 8) / height, 1.25);
-  zoomTo(readable ? Math.max(whole, Math.min(0.8, Math.max(0.62, (stage.clientWidth - 8) / width))) : whole);
+  const ratios = [(stage.clientWidth - 48) / width, (stage.clientHeight - 8) / height];
+  const whole = Math.min(...ratios, 1.25);
+  zoomTo(readable && whole < 0.62 ? Math.min(0.9, Math.max(0.62, ...ratios)) : whole);
   stage.scrollTop = 0;
   stage.scrollLeft = (stage.scrollWidth - stage.clientWidth) / 2;
   if (readable) showStart();

@@ -11,14 +11,23 @@ function entries() {
   for (const operation of data.operations) {
     const isCall = operation.op === "call_module";
     if (isCall) calls.add(operation.module);
-    const name = isCall ? operation.target : operation.key;
-    list.push({ name, type: operation.label, more: operation.config || operation.module || "", shape: (operation.outputs || [])[0] || "", kind: operation.kind, thing: ofOperation(operation) });
+    const more = [operation.label, operation.config].filter(Boolean).join(" ");
+    list.push({ name: operationName(operation), more, inside: isCall ? parentOf(operation.module) : operation.module, shape: (operation.outputs || [])[0] || "", kind: operation.kind, thing: ofOperation(operation) });
   }
   for (const module of data.modules) {
     if (calls.has(module.path)) continue;
-    list.push({ name: module.path ? nameOf(module, "") : data.name, type: module.type, more: "module", shape: (module.outputs || [])[0] || "", kind: "", thing: ofModule(module) });
+    const more = [module.type, module.config].filter(Boolean).join(" ");
+    list.push({ name: module.path ? nameOf(module, "") : data.name, more, inside: parentOf(module.path), shape: (module.outputs || [])[0] || "", kind: "", thing: ofModule(module) });
   }
-  return list.map((entry) => ({ ...entry, text: `${entry.name} ${entry.type} ${entry.more} ${entry.shape}`.toLowerCase() }));
+  return list.map((entry) => ({ ...entry, text: `${entry.name} ${entry.more} ${entry.inside} ${entry.shape}`.toLowerCase() }));
+}
+
+/** The end of a path: as many parts as there is room for. */
+function lastOf(path) {
+  const parts = path.split(".");
+  let text = parts.pop();
+  while (parts.length && text.length + parts.at(-1).length < 34) text = `${parts.pop()}.${text}`;
+  return parts.length ? `… ${text}` : text;
 }
 
 /** How well an entry fits: 0 best, null not at all. */
@@ -28,7 +37,7 @@ function rank(entry, words) {
   const last = name.slice(name.lastIndexOf(".") + 1);
   const [first] = words;
   if (name === first || last === first) return 0;
-  if (entry.type.toLowerCase() === first) return 1;
+  if (entry.more.toLowerCase().split(" ")[0] === first) return 1;
   return last.startsWith(first) ? 2 : name.includes(first) ? 3 : 4;
 }
 
@@ -40,10 +49,10 @@ function search() {
   const fits = words.length ? found.entries.map((entry) => [rank(entry, words), entry]).filter(([score]) => score !== null) : [];
   fits.sort((a, b) => a[0] - b[0]);
   found.shown = fits.slice(0, MOST).map(([, entry]) => entry);
-  if (copy && copy.path !== box.value.trim() && query) found.shown.unshift({ name: copy.path, type: copy.type, more: `drawn for ${box.value.trim()}`, shape: "", kind: "", thing: ofModule(copy) });
+  if (copy && copy.path !== box.value.trim() && query) found.shown.unshift({ name: copy.path, more: `${copy.type}, drawn for ${box.value.trim()}`, inside: parentOf(copy.path), shape: "", kind: "", thing: ofModule(copy) });
   found.at = 0;
   const items = found.shown.map((entry, at) => element("li", { role: "option", id: `result-${at}`, click: () => choose(at), pointermove: () => mark(at) },
-    entry.kind ? kindSwatch(entry.kind) : element("i", { class: "swatch" }), element("b", {}, entry.name), element("span", { class: "shape" }, entry.shape), element("small", {}, `${entry.type} ${entry.more}`)));
+    entry.kind ? kindSwatch(entry.kind) : element("i", { class: "swatch" }), element("b", { title: entry.name }, lastOf(entry.name)), element("span", { class: "shape" }, entry.shape), element("small", {}, [entry.more, entry.inside].filter(Boolean).join(" · "))));
   if (!items.length && query) items.push(element("li", { class: "empty" }, "Nothing has this name, class or shape."));
   if (fits.length > MOST) items.push(element("li", { class: "empty" }, `and ${fits.length - MOST} more`));
   results.replaceChildren(...items);

@@ -12,8 +12,8 @@ function branch(module, depth) {
     element("span", { class: "number" }, module.parameters ? short(module.parameters * (module.copies || 1)) : ""),
     element("span", { class: "number" }, percent(module.flops, data.flops)),
   );
-  row.querySelector(".twist").style.marginLeft = `${12 * depth}px`;
-  row.style.gridTemplateColumns = `${16 + 12 * depth}px minmax(0,1fr) 58px 54px`;
+  row.querySelector(".twist").style.marginLeft = `${10 * depth}px`;
+  row.style.gridTemplateColumns = `${16 + 10 * depth}px minmax(0,1fr) 58px 54px`;
   const made = element("li", { role: "treeitem", tabindex: "-1", class: children.length ? undefined : "leaf", "aria-expanded": children.length ? "false" : undefined, "aria-level": depth + 1 }, row);
   row.addEventListener("click", (event) => {
     if (event.target.className === "twist" && children.length) unfold(made, made.getAttribute("aria-expanded") !== "true");
