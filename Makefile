@@ -37,7 +37,7 @@ pictures: .venv/core
 	$(BIN)/fxsummary render docs/examples/cnn.py:CNN --input 1x3x28x28 -o docs/pictures/cnn.svg
 
 clean:
-	rm -rf .venv cnn.svg
+	rm -rf .venv cnn.svg model.html
 
 .venv/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -53,14 +53,23 @@ function meant(number) {
   return number < 0 ? ofModule(data.modules[-1 - number]) : ofOperation(data.operations[number]);
 }
 
+/** The level of a view in which something has a row, that which is shown first of all; -1 if none. */
+function levelWith(view, wanted) {
+  const has = (level) => level.rows.includes(wanted);
+  const first = shownLevel(view);
+  return has(view.levels[first]) ? first : view.levels.findIndex(has);
+}
+
+/** The level at which a reader left a view. */
+const shownLevel = (view) => view.shown ?? view.start;
+
 /** The path and level of the view that shows something best: the innermost that has a row of it. */
 function placeOf(thing) {
   const wanted = thing.module ? -1 - data.modules.indexOf(thing.module) : data.operations.indexOf(thing.operation);
   for (let path = thing.module ? parentOf(thing.module.path) : thing.operation.module; ; path = parentOf(path)) {
     const view = views.get(path);
-    const levels = view ? view.levels.map((level, at) => [level, at]).sort((a) => (a[1] === view.start ? -1 : 1)) : [];
-    const found = levels.find(([level]) => level.rows.includes(wanted));
-    if (found) return { path, level: found[1] };
+    const level = view ? levelWith(view, wanted) : -1;
+    if (level >= 0) return { path, level };
     if (path === "") return null;
   }
 }

@@ -5,10 +5,10 @@ const state = { path: null, level: 0, thing: null };
 /** Show the picture of a module; `thing` is selected in it. */
 function show(path, level, thing) {
   const view = views.get(path);
-  const at = level ?? view.start;
+  const at = level ?? shownLevel(view);
   if (state.path !== path || state.level !== at) {
     state.path = path;
-    state.level = at;
+    state.level = view.shown = at;
     showPicture(view.levels[at]);
     showPath(path);
     fit(true);
@@ -63,7 +63,8 @@ function showPath(path) {
 
 /* --- addresses ---------------------------------------------------------------------------------- */
 
-const addressOf = (path, thing) => `#${encodeURIComponent(path)}${thing?.operation ? `:${encodeURIComponent(thing.operation.key)}` : ""}`;
+const encoded = (text) => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"));
+const addressOf = (path, thing) => `#${encoded(path)}${thing?.operation ? `:${encoded(thing.operation.key)}` : ""}`;
 
 function remember(kind) {
   const address = addressOf(state.path, state.thing);
@@ -110,10 +111,8 @@ function followAddress() {
   const operation = ofOperation(operations.get(key));
   const target = resolved(path);
   if (views.has(target)) {
-    const view = views.get(target);
-    const number = operation && data.operations.indexOf(operation.operation);
-    const level = operation && !view.levels[view.start].rows.includes(number) ? view.levels.findIndex((each) => each.rows.includes(number)) : -1;
-    show(target, level < 0 ? view.start : level, operation);
+    const level = operation ? levelWith(views.get(target), data.operations.indexOf(operation.operation)) : -1;
+    show(target, level < 0 ? undefined : level, operation);
   } else {
     const thing = ofModule(modules.get(target)) || ofOperation(operations.get(path));
     show("", undefined, null);
@@ -133,7 +132,7 @@ function up() {
 }
 
 const rowInView = (path, thing) => {
-  const level = views.get(path).levels[views.get(path).start];
+  const level = views.get(path).levels[shownLevel(views.get(path))];
   const number = data.modules.indexOf(thing.module);
   return level.rows.includes(-1 - number) || level.frames.includes(number);
 };
