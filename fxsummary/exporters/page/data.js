@@ -15,15 +15,19 @@ function clean(text) {
   return String(text).replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, "");
 }
 
-/** An element with attributes and children; texts are never read as markup. */
-function element(name, attributes = {}, ...children) {
+/** An element, as in h("span.marker", { title }, "in"); texts are never read as markup, empty ones are left out. */
+function h(kind, ...children) {
+  const [name, ...classes] = kind.split(".");
   const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
+  made.classList.add(...classes);
+  const has = children.length && Object.getPrototypeOf(children[0] ?? "") === Object.prototype;
+  for (const [key, value] of Object.entries(has ? children.shift() : {})) {
     if (typeof value === "function") made.addEventListener(key, value);
     else if (value !== undefined && value !== false) made.setAttribute(key, clean(value));
   }
-  for (const child of children.flat()) {
-    if (child !== undefined && child !== "") made.append(typeof child === "object" ? child : clean(child));
+  for (const child of children.flat(2)) {
+    if (child instanceof Node) made.append(child);
+    else if (child !== undefined && child !== null && child !== "") made.append(clean(child));
   }
   return made;
 }
@@ -117,9 +121,11 @@ function percent(part, whole) {
   return share < 0.05 ? "<0.1 %" : `${share >= 99.95 ? 100 : share.toFixed(1)} %`;
 }
 
+/** Parameters of all copies of a module. */
+const allOf = (module) => (module.parameters || 0) * (module.copies || 1);
+
 /** FLOPs, parameters or memory of a row, all copies together. */
-function cost(thing, measure) {
-  const { module, operation } = thing;
-  if (measure === "parameters") return module ? (module.parameters || 0) * (module.copies || 1) : (operation.parameters || 0) * (operation.times || 1);
-  return module ? module[measure] || 0 : (operation[measure] || 0) * (operation.times || 1);
+function cost({ module, operation }, measure) {
+  if (operation) return (operation[measure] || 0) * (operation.times || 1);
+  return measure === "parameters" ? allOf(module) : module[measure] || 0;
 }

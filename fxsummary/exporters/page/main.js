@@ -33,38 +33,47 @@ function select(thing) {
   if (row) bringIntoView(row);
 }
 
+/** Scroll so that a row is in sight, and not below the panel. */
 function bringIntoView(row) {
   const box = row.getBoundingClientRect();
   const corner = stage.getBoundingClientRect();
-  const margin = 24;
-  const beyond = (low, high, from, to) => (low < from + margin ? low - from - margin : high > to - margin ? Math.min(high - to + margin, low - from - margin) : 0);
-  const right = panel.hidden ? Infinity : panel.getBoundingClientRect().left;
-  stage.scrollLeft += beyond(box.left, box.right, corner.left, Math.min(right, corner.left + stage.clientWidth));
-  stage.scrollTop += beyond(box.top, box.bottom, corner.top, corner.top + stage.clientHeight);
+  const right = Math.min(corner.left + stage.clientWidth, panel.hidden ? Infinity : panel.getBoundingClientRect().left);
+  const missing = (low, high, from, to) =>
+    Math.min(low - from - 24, 0) || Math.max(Math.min(high - to + 24, low - from - 24), 0);
+  stage.scrollLeft += missing(box.left, box.right, corner.left, right);
+  stage.scrollTop += missing(box.top, box.bottom, corner.top, corner.top + stage.clientHeight);
 }
 
+/** The modules around a module that have pictures, outermost first, and itself. */
 function showPath(path) {
-  const crumbs = [];
-  let base = path;
-  for (let at = path; ; at = parentOf(at)) {
-    if (at === path || views.has(at)) crumbs.unshift(at);
-    if (at === "") break;
+  const around = [path];
+  for (let at = path; at !== "";) {
+    at = parentOf(at);
+    if (views.has(at)) around.unshift(at);
   }
-  base = "";
-  const parts = crumbs.flatMap((each, number) => {
+  const crumb = (each, number) => {
     const module = modules.get(each);
-    const text = nameOf(module, base);
-    base = each;
-    const crumb = element("button", { type: "button", "aria-current": each === path ? "page" : undefined, click: () => open(each) }, text, each === path && module.type !== text ? element("i", {}, module.type) : "");
-    return number ? [element("s", { "aria-hidden": "true" }, "›"), crumb] : [crumb];
-  });
-  byId("path").replaceChildren(...parts);
+    const name = nameOf(module, around[number - 1]);
+    const current = each === path;
+    const type = current && module.type !== name ? h("i", module.type) : "";
+    const made = h("button", { "aria-current": current && "page", click: () => open(each) }, name, type);
+    return number ? [h("s", { "aria-hidden": "true" }, "›"), made] : [made];
+  };
+  byId("path").replaceChildren(...around.flatMap(crumb));
 }
 
 /* --- addresses ---------------------------------------------------------------------------------- */
 
 const encoded = (text) => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"));
 const addressOf = (path, thing) => `#${encoded(path)}${thing?.operation ? `:${encoded(thing.operation.key)}` : ""}`;
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return ""; // not an address of this page
+  }
+}
 
 function remember(kind) {
   const address = addressOf(state.path, state.thing);
@@ -85,13 +94,14 @@ function goTo(thing, focus = false) {
   else {
     const call = thing.module && callOf(thing.module);
     const wanted = call ? ofOperation(call) : thing;
-    const inSight = rowOf(wanted) && state.path !== null;
+    const inSight = state.path !== null && rowOf(wanted);
     const place = inSight ? { path: state.path, level: state.level } : placeOf(wanted);
     if (place) open(place.path, wanted, place.level);
     else open(nearestView(thing.module ? thing.module.path : thing.operation.module), thing);
   }
-  if (focus) setPanel(true);
-  if (focus) (state.thing && rowOf(state.thing) ? rowOf(state.thing) : stage).focus({ preventScroll: true });
+  if (!focus) return;
+  setPanel(true);
+  ((state.thing && rowOf(state.thing)) || stage).focus({ preventScroll: true });
 }
 
 function nearestView(path) {
@@ -101,13 +111,7 @@ function nearestView(path) {
 
 /** Show what the address says; an unknown one is the model itself. */
 function followAddress() {
-  const [path, key] = location.hash.slice(1).split(":").map((part) => {
-    try {
-      return decodeURIComponent(part);
-    } catch {
-      return "";
-    }
-  });
+  const [path, key] = location.hash.slice(1).split(":").map(decoded);
   const operation = ofOperation(operations.get(key));
   const target = resolved(path);
   if (views.has(target)) {
@@ -122,21 +126,16 @@ function followAddress() {
 
 /* --- what a reader does ------------------------------------------------------------------------- */
 
+/** To the module around the one shown, which is then selected. */
 function up() {
   const last = state.path;
-  if (last === "") return select(null);
-  const module = modules.get(last);
-  const path = nearestView(parentOf(last));
-  open(path, rowInView(path, ofModule(module)) ? ofModule(module) : null);
-  rowOf(ofModule(module))?.focus({ preventScroll: true });
+  if (last === "") return pick(null);
+  const module = ofModule(modules.get(last));
+  open(nearestView(parentOf(last)), module);
+  rowOf(module)?.focus({ preventScroll: true });
 }
 
-const rowInView = (path, thing) => {
-  const level = views.get(path).levels[shownLevel(views.get(path))];
-  const number = data.modules.indexOf(thing.module);
-  return level.rows.includes(-1 - number) || level.frames.includes(number);
-};
-
+/** Open or close modules in the picture. */
 function step(by) {
   const level = state.level + by;
   if (level < 0 || level >= views.get(state.path).levels.length) return;
@@ -150,10 +149,10 @@ function openThing(thing) {
 const thingAt = (target) => picture.things.get(target.closest?.("[data-n], [data-m]"));
 
 stage.addEventListener("click", (event) => {
-  const thing = event.target.closest(".open") ? thingAt(event.target.closest(".open").parentNode) : thingAt(event.target);
+  const thing = thingAt(event.target);
   if (event.target.closest(".open")) openThing(thing);
   else if (thing && !same(thing, state.thing)) pick(thing);
-  else if (!thing && state.thing) pick(null);
+  else if (!thing && state.thing && !picture.panned) pick(null);
 });
 stage.addEventListener("dblclick", (event) => openThing(thingAt(event.target)));
 stage.addEventListener("focusin", (event) => {
@@ -173,8 +172,8 @@ function move([dx, dy]) {
   const current = state.thing && rowOf(state.thing);
   if (!current) return rows.find((row) => row.dataset.i !== undefined)?.focus();
   const middle = (row) => {
-    const box = row.getBoundingClientRect();
-    return [box.left + (row.dataset.m === undefined ? box.width / 2 : 40), row.dataset.m === undefined ? box.top + box.height / 2 : box.top + 8];
+    const { left, top, width, height } = row.getBoundingClientRect();
+    return row.dataset.m === undefined ? [left + width / 2, top + height / 2] : [left + 40, top + 8];
   };
   const [x, y] = middle(current);
   let best = null;
@@ -182,7 +181,8 @@ function move([dx, dy]) {
     const [otherX, otherY] = middle(row);
     const along = (otherX - x) * dx + (otherY - y) * dy;
     const aside = Math.abs((otherX - x) * dy) + Math.abs((otherY - y) * dx);
-    if (row !== current && along > 4 && aside < along * 3 + 40 && (!best || along + 2 * aside < best.far)) best = { row, far: along + 2 * aside };
+    if (row !== current && along > 4 && aside < along * 3 + 40 && (!best || along + 2 * aside < best.far))
+      best = { row, far: along + 2 * aside };
   }
   best?.row.focus();
 }
@@ -201,7 +201,8 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open || event.target.matches("input[type=text]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open || event.target.matches("input[type=text]"))
+    return;
   const inPicture = stage.contains(event.target) || event.target === document.body;
   if (event.target.matches("button") && !["Escape", "/", "?"].includes(event.key)) return;
   if (ARROWS[event.key] ? !inPicture : !KEYS[event.key]) return;
@@ -227,12 +228,19 @@ function start() {
     paintHeat();
   });
   const clicks = {
-    expand: () => step(1), collapse: () => step(-1), fit: () => fit(), "zoom-in": () => zoomTo(picture.zoom * 1.25),
-    "zoom-out": () => zoomTo(picture.zoom / 1.25), "zoom-full": () => zoomTo(1), help: () => byId("keys").showModal(),
-    "toggle-panel": () => setPanel(panel.hidden), "toggle-tree": () => setTree(byId("modules").hidden),
+    expand: () => step(1),
+    collapse: () => step(-1),
+    fit: () => fit(),
+    "zoom-in": () => zoomTo(picture.zoom * 1.25),
+    "zoom-out": () => zoomTo(picture.zoom / 1.25),
+    "zoom-full": () => zoomTo(1),
+    help: () => byId("keys").showModal(),
+    "toggle-panel": () => setPanel(panel.hidden),
+    "toggle-tree": () => setTree(byId("modules").hidden),
     theme: () => {
       const { dataset } = document.documentElement;
-      const dark = dataset.theme === "dark" || (dataset.theme === "auto" && matchMedia("(prefers-color-scheme:dark)").matches);
+      const dark =
+        dataset.theme === "dark" || (dataset.theme === "auto" && matchMedia("(prefers-color-scheme:dark)").matches);
       dataset.theme = dark ? "light" : "dark";
     },
   };

@@ -3,7 +3,7 @@
 const stage = byId("stage");
 const SVG = "http://www.w3.org/2000/svg";
 const pictures = new Map([[Number(stage.dataset.picture), stage.querySelector("svg")]]);
-const picture = { svg: null, rows: new Map(), things: new Map(), zoom: 1, measure: "kind" };
+const picture = { svg: null, rows: new Map(), things: new Map(), zoom: 1, measure: "kind", panned: false };
 
 function pictureOf(number) {
   if (!pictures.has(number)) pictures.set(number, byId(`picture-${number}`).content.firstElementChild);
@@ -20,12 +20,14 @@ function showPicture(level) {
     const thing = meant(level.rows[row.dataset.n]);
     if (thing) name(row, thing, row.dataset.i === undefined ? "-1" : "0");
   }
-  for (const frame of svg.querySelectorAll("[data-m]")) name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1");
+  for (const frame of svg.querySelectorAll("[data-m]"))
+    name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1");
   picture.svg = svg;
   stage.replaceChildren(svg);
   paintHeat();
 }
 
+/** Make a row or a frame something with a name that can be focused. */
 function name(row, thing, tabindex) {
   const key = thing.module || thing.operation;
   picture.things.set(row, thing);
@@ -39,16 +41,12 @@ function name(row, thing, tabindex) {
   row.append(title);
 }
 
+/** Name, result and costs in a few words. */
 function describe({ module, operation }) {
-  if (module) {
-    const costs = module.parameters ? `${short(module.parameters)} parameters` : "";
-    return [`${nameOf(module, "")} ${module.type}`, ...(module.outputs || []).slice(0, 2), costs].filter(Boolean).map(clean);
-  }
-  const name = operation.op === "call_module" ? `${operation.target} ` : "";
-  const lines = [`${name}${operation.label} ${operation.config || ""}`.trim(), ...(operation.outputs || []).slice(0, 2)];
-  if (operation.parameters) lines.push(`${short(operation.parameters)} parameters`);
-  if (operation.flops) lines.push(`${short(operation.flops)} FLOPs`);
-  return lines.map(clean);
+  const { label, type = label, config = "", outputs = [], parameters, flops } = module || operation;
+  const path = module ? nameOf(module, "") : operation.op === "call_module" ? operation.target : "";
+  const costs = [parameters && `${short(parameters)} parameters`, operation && flops && `${short(flops)} FLOPs`];
+  return [`${path} ${type} ${config}`.trim(), ...outputs.slice(0, 2), ...costs].filter(Boolean).map(clean);
 }
 
 const rowOf = (thing) => picture.rows.get(thing.module || thing.operation);
@@ -81,9 +79,10 @@ function neighbours(row) {
 function highlight(row) {
   picture.svg.querySelectorAll(".ring, .tag").forEach((each) => each.remove());
   picture.svg.querySelectorAll("path.in, path.out").forEach((each) => each.classList.remove("in", "out"));
-  picture.svg.classList.toggle("chosen", Boolean(row));
+  picture.svg.classList.remove("chosen");
   if (!row) return;
   const found = neighbours(row.dataset.i === undefined && row.dataset.n !== undefined ? row.parentNode : row);
+  picture.svg.classList.toggle("chosen", found.wires.length > 0);
   found.wires.forEach(([wire, side]) => wire.classList.add(side));
   for (const side of ["in", "out"]) found[side].filter(Boolean).forEach((each) => outline(each, side));
   outline(row, "");
@@ -96,12 +95,25 @@ function outline(row, side) {
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     return parent.appendChild(made);
   };
-  add(picture.svg, "rect", { class: `ring ${side}`, x: box.x - 2, y: box.y - 2, width: box.width + 4, height: box.height + 4, rx: 6 });
+  add(picture.svg, "rect", {
+    class: `ring ${side}`,
+    x: box.x - 2,
+    y: box.y - 2,
+    width: box.width + 4,
+    height: box.height + 4,
+    rx: 6,
+  });
   if (!side) return;
   const tag = add(picture.svg, "g", { class: `tag ${side}` });
   const width = side === "in" ? 16 : 22;
   add(tag, "rect", { x: box.x - width - 4, y: box.y + box.height / 2 - 7, width, height: 14, rx: 4 });
-  add(tag, "text", { x: box.x - width / 2 - 4, y: box.y + box.height / 2 + 3.5, "text-anchor": "middle", "font-size": 9.5, "font-weight": 600 }).textContent = side;
+  add(tag, "text", {
+    x: box.x - width / 2 - 4,
+    y: box.y + box.height / 2 + 3.5,
+    "text-anchor": "middle",
+    "font-size": 9.5,
+    "font-weight": 600,
+  }).textContent = side;
 }
 
 /* --- heat -------------------------------------------------------------------------------------- */
@@ -120,24 +132,26 @@ function paintHeat() {
     const largest = Math.max(...totals, 1);
     rows.forEach((row, at) => (row.dataset.h = STEPS.filter((step) => (100 * totals[at]) / largest >= step).length));
   }
-  paintLegend(rows, heated);
+  paintLegend(heated);
 }
 
-function paintLegend(rows, heated) {
-  const swatch = (attributes) => element("i", { class: "swatch", ...attributes });
-  if (heated) {
-    const names = ["< 2 %", "2 – 15 %", "15 – 40 %", "40 – 75 %", "≥ 75 %"];
-    const what = { flops: "FLOPs", parameters: "Parameters", memory: "Bytes of the result" }[picture.measure];
-    byId("legend").replaceChildren(element("span", {}, `${what} of the row, all copies, against the largest shown:`), ...names.map((text, at) => element("span", {}, swatch({ "data-h": at }), text)));
-    return;
-  }
-  const kinds = Object.entries(data.kinds).filter(([kind]) => picture.svg.querySelector(kind === "parameter" ? "rect.f-parameter[stroke-dasharray]" : `.f-${kind}`));
-  const gauge = picture.svg.querySelector(".bar") ? [element("span", {}, element("i", { class: "gauge" }), "FLOPs, against the largest")] : [];
-  byId("legend").replaceChildren(...kinds.map(([kind, text]) => element("span", {}, kindSwatch(kind), text)), ...gauge);
+const HEATS = { flops: "FLOPs", parameters: "Parameters", memory: "Bytes of the result" };
+const RANGES = ["< 2 %", "2 – 15 %", "15 – 40 %", "40 – 75 %", "≥ 75 %"];
+
+function paintLegend(heated) {
+  const isDrawn = (kind) =>
+    picture.svg.querySelector(kind === "parameter" ? "rect.f-parameter[stroke-dasharray]" : `.f-${kind}`);
+  const kinds = Object.entries(data.kinds).filter(([kind]) => isDrawn(kind));
+  const gauge = picture.svg.querySelector(".bar") && h("span", h("i.gauge"), "FLOPs, against the largest");
+  const steps = RANGES.map((text, at) => h("span", h("i.swatch", { "data-h": at }), text));
+  const entries = heated
+    ? [h("span", `${HEATS[picture.measure]} of the row, all copies, against the largest shown:`), ...steps]
+    : [...kinds.map(([kind, text]) => h("span", kindSwatch(kind), text)), gauge || ""];
+  byId("legend").replaceChildren(...entries);
 }
 
 function kindSwatch(kind) {
-  const made = element("i", { class: "swatch", "aria-hidden": "true" });
+  const made = h("i.swatch", { "aria-hidden": "true" });
   made.style.background = `var(--fill-${kind})`;
   made.style.borderColor = `var(--stroke-${kind})`;
   return made;
@@ -165,9 +179,11 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
 /** As large as fits; where that is too small to read and `readable` is wanted, less of the picture is seen. */
 function fit(readable = false) {
   const [width, height] = sizeOf(picture.svg);
-  const ratios = [(stage.clientWidth - 48) / width, (stage.clientHeight - 8) / height];
-  const whole = Math.min(...ratios, 1.25);
-  zoomTo(readable && whole < 0.62 ? Math.min(0.9, Math.max(0.62, ...ratios)) : whole);
+  const across = (stage.clientWidth - 48) / width;
+  const down = (stage.clientHeight - 8) / height;
+  const whole = Math.min(across, down, 1.25);
+  const legible = Math.min(0.9, Math.max(0.62, across, down > 0.9 ? 0 : down));
+  zoomTo(readable && whole < 0.62 ? legible : whole);
   stage.scrollTop = 0;
   stage.scrollLeft = (stage.scrollWidth - stage.clientWidth) / 2;
   if (readable) showStart();
@@ -182,18 +198,28 @@ function showStart() {
   stage.scrollLeft += box.left + box.width / 2 - corner.left - stage.clientWidth / 2;
 }
 
-stage.addEventListener("wheel", (event) => {
-  if (!event.ctrlKey && !event.metaKey) return;
-  event.preventDefault();
-  const corner = stage.getBoundingClientRect();
-  zoomTo(picture.zoom * Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.004)), event.clientX - corner.left, event.clientY - corner.top);
-}, { passive: false });
+stage.addEventListener(
+  "wheel",
+  (event) => {
+    if (!event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    const corner = stage.getBoundingClientRect();
+    zoomTo(
+      picture.zoom * Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.004)),
+      event.clientX - corner.left,
+      event.clientY - corner.top,
+    );
+  },
+  { passive: false },
+);
 
 stage.addEventListener("pointerdown", (event) => {
   if (event.pointerType !== "mouse" || event.button !== 0 || event.target.closest("[data-n]")) return;
   const start = [event.clientX + stage.scrollLeft, event.clientY + stage.scrollTop];
+  picture.panned = false;
   const move = (moved) => {
     if (!moved.buttons) return stop();
+    picture.panned = true;
     stage.classList.add("panning");
     stage.scrollLeft = start[0] - moved.clientX;
     stage.scrollTop = start[1] - moved.clientY;

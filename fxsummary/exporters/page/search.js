@@ -6,20 +6,19 @@ const MOST = 60;
 const found = { entries: null, shown: [], at: 0 };
 
 function entries() {
-  const calls = new Set();
-  const list = [];
-  for (const operation of data.operations) {
-    const isCall = operation.op === "call_module";
-    if (isCall) calls.add(operation.module);
-    const more = [operation.label, operation.config].filter(Boolean).join(" ");
-    list.push({ name: operationName(operation), more, inside: isCall ? parentOf(operation.module) : operation.module, shape: (operation.outputs || [])[0] || "", kind: operation.kind, thing: ofOperation(operation) });
-  }
-  for (const module of data.modules) {
-    if (calls.has(module.path)) continue;
-    const more = [module.type, module.config].filter(Boolean).join(" ");
-    list.push({ name: module.path ? nameOf(module, "") : data.name, more, inside: parentOf(module.path), shape: (module.outputs || [])[0] || "", kind: "", thing: ofModule(module) });
-  }
-  return list.map((entry) => ({ ...entry, text: `${entry.name} ${entry.more} ${entry.inside} ${entry.shape}`.toLowerCase() }));
+  const calls = new Set(data.operations.filter(({ op }) => op === "call_module").map(({ module }) => module));
+  const ofOne = (thing, name, inside, { type, label, config, outputs = [], kind }) => {
+    const more = [type ?? label, config].filter(Boolean).join(" ");
+    const shape = outputs[0] || "";
+    return { thing, name, more, inside, shape, kind, text: `${name} ${more} ${inside} ${shape}`.toLowerCase() };
+  };
+  const insideOf = ({ op, module }) => (op === "call_module" ? parentOf(module) : module);
+  return [
+    ...data.operations.map((each) => ofOne(ofOperation(each), operationName(each), insideOf(each), each)),
+    ...data.modules
+      .filter(({ path }) => !calls.has(path))
+      .map((each) => ofOne(ofModule(each), nameOf(each, ""), parentOf(each.path), each)),
+  ];
 }
 
 /** The end of a path: as many parts as there is room for. */
@@ -32,7 +31,7 @@ function lastOf(path) {
 
 /** How well an entry fits: 0 best, null not at all. */
 function rank(entry, words) {
-  if (!words.every((word) => entry.text.includes(word))) return null;
+  if (!words.length || !words.every((word) => entry.text.includes(word))) return null;
   const name = entry.name.toLowerCase();
   const last = name.slice(name.lastIndexOf(".") + 1);
   const [first] = words;
@@ -41,42 +40,61 @@ function rank(entry, words) {
   return last.startsWith(first) ? 2 : name.includes(first) ? 3 : 4;
 }
 
+/** The module that is drawn in the place of a folded copy of the name searched. */
+function drawnFor(name) {
+  const module = modules.get(resolved(name));
+  if (!module || module.path === name) return [];
+  const more = `${module.type}, drawn for ${name}`;
+  return [{ thing: ofModule(module), name: module.path, more, inside: parentOf(module.path), shape: "" }];
+}
+
 function search() {
   found.entries ??= entries();
-  const query = box.value.trim().toLowerCase();
-  const words = query.replace(/(\d)\s*[x*,]\s*(?=\d)/g, "$1×").split(/\s+/).filter(Boolean);
-  const copy = modules.get(resolved(box.value.trim()));
-  const fits = words.length ? found.entries.map((entry) => [rank(entry, words), entry]).filter(([score]) => score !== null) : [];
+  const query = box.value.trim();
+  const words = query
+    .toLowerCase()
+    .replace(/(\d)\s*[x*,]\s*(?=\d)/g, "$1×")
+    .split(/\s+/)
+    .filter(Boolean);
+  const fits = found.entries.map((entry) => [rank(entry, words), entry]).filter(([score]) => score !== null);
   fits.sort((a, b) => a[0] - b[0]);
-  found.shown = fits.slice(0, MOST).map(([, entry]) => entry);
-  if (copy && copy.path !== box.value.trim() && query) found.shown.unshift({ name: copy.path, more: `${copy.type}, drawn for ${box.value.trim()}`, inside: parentOf(copy.path), shape: "", kind: "", thing: ofModule(copy) });
-  found.at = 0;
-  const items = found.shown.map((entry, at) => element("li", { role: "option", id: `result-${at}`, click: () => choose(at), pointermove: () => mark(at) },
-    entry.kind ? kindSwatch(entry.kind) : element("i", { class: "swatch" }), element("b", { title: entry.name }, lastOf(entry.name)), element("span", { class: "shape" }, entry.shape), element("small", {}, [entry.more, entry.inside].filter(Boolean).join(" · "))));
-  if (!items.length && query) items.push(element("li", { class: "empty" }, "Nothing has this name, class or shape."));
-  if (fits.length > MOST) items.push(element("li", { class: "empty" }, `and ${fits.length - MOST} more`));
+  found.shown = query ? [...drawnFor(query), ...fits.slice(0, MOST).map(([, entry]) => entry)] : [];
+  const items = found.shown.map(option);
+  if (!items.length) items.push(h("li.empty", "Nothing has this name, class or shape."));
+  else if (fits.length > MOST) items.push(h("li.empty", `and ${fits.length - MOST} more`));
   results.replaceChildren(...items);
-  results.hidden = !query;
-  box.setAttribute("aria-expanded", String(!results.hidden));
+  showResults(Boolean(query));
   mark(0);
+}
+
+function option(entry, at) {
+  return h(
+    "li",
+    { role: "option", id: `result-${at}`, click: () => choose(at), pointermove: () => mark(at) },
+    entry.kind ? kindSwatch(entry.kind) : h("i.swatch"),
+    h("b", { title: entry.name }, lastOf(entry.name)),
+    h("span.shape", entry.shape),
+    h("small", [entry.more, entry.inside].filter(Boolean).join(" · ")),
+  );
 }
 
 function mark(at) {
   found.at = at;
-  [...results.children].forEach((item, index) => item.setAttribute("aria-selected", String(index === at && index < found.shown.length)));
+  [...results.children].forEach((item, index) =>
+    item.setAttribute("aria-selected", String(index === at && index < found.shown.length)),
+  );
   if (found.shown.length) box.setAttribute("aria-activedescendant", `result-${at}`);
 }
 
 function choose(at) {
-  const entry = found.shown[at];
-  if (!entry) return;
-  closeSearch();
-  goTo(entry.thing, true);
+  if (!found.shown[at]) return;
+  showResults(false);
+  goTo(found.shown[at].thing, true);
 }
 
-function closeSearch() {
-  results.hidden = true;
-  box.setAttribute("aria-expanded", "false");
+function showResults(on) {
+  results.hidden = !on;
+  box.setAttribute("aria-expanded", String(on));
 }
 
 box.addEventListener("input", search);
@@ -93,9 +111,9 @@ box.addEventListener("keydown", (event) => {
   } else if (event.key === "Escape") {
     event.stopPropagation();
     if (results.hidden) box.value = "";
-    closeSearch();
+    showResults(false);
     if (!box.value) stage.focus();
     box.select();
   }
 });
-document.addEventListener("pointerdown", (event) => event.target.closest(".search") || closeSearch());
+document.addEventListener("pointerdown", (event) => event.target.closest(".search") || showResults(false));

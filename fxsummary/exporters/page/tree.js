@@ -6,23 +6,34 @@ const branches = new Map();
 function branch(module, depth) {
   const children = (module.children || []).map((at) => data.modules[at]);
   const times = (module.copies || 1) / (modules.get(parentOf(module.path))?.copies || 1);
-  const row = element("div", { class: `row${module.never ? " never" : ""}` },
-    element("span", { class: "twist" }),
-    element("span", { class: "name", title: `${module.path} ${module.type}` }, element("b", {}, nameOf(module)), times > 1 ? element("span", { class: "times" }, `×${times}`) : "", module.path || module.type !== data.name ? element("i", {}, module.type) : ""),
-    element("span", { class: "number" }, module.parameters ? short(module.parameters * (module.copies || 1)) : ""),
-    element("span", { class: "number" }, percent(module.flops, data.flops)),
+  const type = module.path || module.type !== data.name ? module.type : "";
+  const row = h(
+    module.never ? "div.row.never" : "div.row",
+    h("span.twist"),
+    h(
+      "span.name",
+      { title: `${module.path} ${module.type}` },
+      h("b", nameOf(module)),
+      badge(times) || "",
+      h("i", type),
+    ),
+    h("span.number", module.parameters ? short(allOf(module)) : ""),
+    h("span.number", percent(module.flops, data.flops)),
   );
-  row.querySelector(".twist").style.marginLeft = `${10 * depth}px`;
-  row.style.gridTemplateColumns = `${16 + 10 * depth}px minmax(0,1fr) 58px 54px`;
-  const made = element("li", { role: "treeitem", tabindex: "-1", class: children.length ? undefined : "leaf", "aria-expanded": children.length ? "false" : undefined, "aria-level": depth + 1 }, row);
+  row.style.setProperty("--depth", depth);
+  const item = h("li", { role: "treeitem", tabindex: -1, "aria-level": depth + 1 }, row);
+  if (children.length) item.setAttribute("aria-expanded", "false");
   row.addEventListener("click", (event) => {
-    if (event.target.className === "twist" && children.length) unfold(made, made.getAttribute("aria-expanded") !== "true");
+    if (children.length && event.target.matches(".twist")) unfold(item, !isOpen(item));
     else goTo(ofModule(module));
-    focusBranch(made);
+    focusBranch(item);
   });
-  branches.set(made, { module, children, depth });
-  return made;
+  branches.set(item, { module, children, depth });
+  return item;
 }
+
+const isOpen = (item) => item.getAttribute("aria-expanded") === "true";
+const inside = (item) => [...item.querySelectorAll(":scope > ul > li")];
 
 function unfold(item, open) {
   const { children, depth } = branches.get(item);
@@ -30,7 +41,14 @@ function unfold(item, open) {
   item.setAttribute("aria-expanded", String(open));
   const group = item.querySelector(":scope > ul");
   if (group) group.hidden = !open;
-  else if (open) item.append(element("ul", { role: "group" }, children.map((child) => branch(child, depth + 1))));
+  else if (open)
+    item.append(
+      h(
+        "ul",
+        { role: "group" },
+        children.map((child) => branch(child, depth + 1)),
+      ),
+    );
 }
 
 /** Open the tree down to a module and mark it. */
@@ -39,23 +57,22 @@ function showInTree(path, thing) {
     item.removeAttribute("aria-current");
     item.removeAttribute("aria-selected");
   }
-  reveal(path)?.setAttribute("aria-current", "true");
-  const item = reveal(thing?.module ? thing.module.path : thing?.operation ? thing.operation.module : path);
-  item?.setAttribute("aria-selected", "true");
-  item?.querySelector(".row").scrollIntoView({ block: "nearest" });
+  reveal(path).setAttribute("aria-current", "true");
+  const item = reveal(thing?.module?.path ?? thing?.operation?.module ?? path);
+  item.setAttribute("aria-selected", "true");
+  item.firstElementChild.scrollIntoView({ block: "nearest" });
 }
 
+/** The item of a module, or of the innermost around it, with all around it open. */
 function reveal(path) {
   let item = tree.firstElementChild;
-  for (let next = item; next && branches.get(next).module.path !== path; item = next) {
-    unfold(next, true);
-    next = [...next.querySelectorAll(":scope > ul > li")].find((each) => {
-      const inner = branches.get(each).module.path;
-      return path === inner || path.startsWith(inner + ".");
-    });
-    if (!next) return item;
+  while (branches.get(item).module.path !== path) {
+    unfold(item, true);
+    const next = inside(item).find((each) => `${path}.`.startsWith(`${branches.get(each).module.path}.`));
+    if (!next) break;
+    item = next;
   }
-  return item && branches.get(item).module.path !== path ? [...item.querySelectorAll(":scope > ul > li")].find((each) => branches.get(each).module.path === path) : item;
+  return item;
 }
 
 function focusBranch(item) {
@@ -68,16 +85,15 @@ tree.addEventListener("keydown", (event) => {
   const items = [...tree.querySelectorAll("li")].filter((item) => !item.parentNode.closest('[aria-expanded="false"]'));
   const item = event.target.closest("li");
   const at = items.indexOf(item);
-  const isOpen = item.getAttribute("aria-expanded") === "true";
   const moves = {
     ArrowDown: () => focusBranch(items[Math.min(at + 1, items.length - 1)]),
     ArrowUp: () => focusBranch(items[Math.max(at - 1, 0)]),
     Home: () => focusBranch(items[0]),
     End: () => focusBranch(items.at(-1)),
-    ArrowRight: () => (isOpen ? focusBranch(items[at + 1]) : unfold(item, true)),
-    ArrowLeft: () => (isOpen ? unfold(item, false) : focusBranch(item.parentNode.closest("li") || item)),
-    Enter: () => goTo(ofModule(branches.get(item).module)),
-    " ": () => goTo(ofModule(branches.get(item).module)),
+    ArrowRight: () => (isOpen(item) ? focusBranch(inside(item)[0]) : unfold(item, true)),
+    ArrowLeft: () => (isOpen(item) ? unfold(item, false) : focusBranch(item.parentNode.closest("li") || item)),
+    Enter: () => item.firstElementChild.click(),
+    " ": () => item.firstElementChild.click(),
   };
   if (!moves[event.key]) return;
   event.preventDefault();
@@ -86,8 +102,8 @@ tree.addEventListener("keydown", (event) => {
 });
 
 function plantTree() {
-  const root = modules.get("");
-  tree.append(branch(root, 0));
-  tree.firstElementChild.setAttribute("tabindex", "0");
-  unfold(tree.firstElementChild, true);
+  const root = branch(modules.get(""), 0);
+  root.setAttribute("tabindex", "0");
+  tree.append(root);
+  unfold(root, true);
 }
