@@ -164,6 +164,11 @@ class ModelGraph(nx.DiGraph):
         pdf: bytes = EXPORTERS["pdf"](self, **options)
         return pdf
 
+    def to_html(self, **options: Any) -> str:
+        """A page to explore the graph in; see `fxsummary.exporters.html.to_html` for the options."""
+        page: str = EXPORTERS["html"](self, **options)
+        return page
+
     def render(self, path: str | Path, **options: Any) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.
 

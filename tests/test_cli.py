@@ -167,7 +167,7 @@ def test_a_partial_answer_is_an_answer(capsys: pytest.CaptureFixture[str], model
     assert "symbolic tracing stopped" in " ".join(out.split())
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".dot", ".txt"])
+@pytest.mark.parametrize("suffix", [".svg", ".html", ".dot", ".txt"])
 @pytest.mark.parametrize("depth", [[], ["--depth", "1"]], ids=["whole", "depth"])
 def test_render(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str, depth: list[str]) -> None:
     path = tmp_path / f"cnn{suffix}"
@@ -179,7 +179,7 @@ def test_render(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str,
     if suffix == ".svg":
         ElementTree.fromstring(text)
     else:
-        assert text.startswith({".dot": "digraph", ".txt": "CNN"}[suffix])
+        assert text.startswith({".html": "<!doctype html>", ".dot": "digraph", ".txt": "CNN"}[suffix])
 
 
 @pytest.mark.parametrize(

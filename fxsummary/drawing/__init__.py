@@ -1,6 +1,7 @@
 """The style sheet, text measuring and the painter: from a graph with its blocks to SVG text."""
 
 from fxsummary.drawing.finishing import finish
+from fxsummary.drawing.fragment import Fragment, draw_fragment
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.options import Look, look
 from fxsummary.drawing.page import draw
@@ -12,6 +13,7 @@ from fxsummary.drawing.style import Theme
 __all__ = [
     "MOST_CARDS",
     "Composer",
+    "Fragment",
     "Group",
     "Item",
     "Look",
@@ -23,6 +25,7 @@ __all__ = [
     "cut_broadcasts",
     "dissolve",
     "draw",
+    "draw_fragment",
     "finish",
     "look",
 ]

@@ -183,6 +183,7 @@ def card_height(row: Row) -> float:
 def _card_width(row: Row) -> float:
     first = text_width(row.label, 13, bold=True) + text_width(row.path, 10, mono=True)
     second = text_width(row.config, 11) + text_width(card_parameters(row), 10.5)
+    second += sum(chip_width(text) + 10 for text, _ in row.chips)
     return max(CARD_WIDTH, first + 46, second + 46)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from fxsummary.drawing.fonts import text_width
+from fxsummary.drawing.marks import Marks
 from fxsummary.drawing.markup import arrowhead, element, linked, rect, rounded, text, tooltip
 from fxsummary.drawing.measure import (
     BAR,
@@ -23,7 +24,7 @@ from fxsummary.drawing.measure import (
 )
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
-from fxsummary.drawing.tiles import card_texts, chips_at, muted_style, tile_texts
+from fxsummary.drawing.tiles import card_texts, chips_at, config_ends, muted_style, tile_texts
 from fxsummary.layout import Layout, Point, Rect, Wire
 
 
@@ -33,6 +34,7 @@ class Painter:
 
     Attributes:
         frames, wires, heads, headers, items: elements by layer, from back to front.
+        marks: numbers the elements, for a page that finds them by these; they then have no tooltips.
     """
 
     scene: Scene
@@ -44,6 +46,7 @@ class Painter:
     wires: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
+    marks: Marks | None = None
 
     def paint(self) -> list[str]:
         """All elements in drawing order."""
@@ -64,7 +67,8 @@ class Painter:
         style = f"g{(group.level + 1) % 2}"
         for shift in (8.0, 4.0) if group.repeat > 1 else ():
             self.frames.append(_outline(box, style, 10, shift))
-        self.frames.append(element("g", tooltip(group.tips) + _outline(box, style, 10)))
+        mark = {} if self.marks is None else self.marks.frame(group)
+        self.frames.append(element("g", self._tooltip(group.tips) + _outline(box, style, 10), **mark))
         right = box.right - 12
         parts: list[str] = []
         if group.repeat > 1:
@@ -82,7 +86,21 @@ class Painter:
         if group.facts:
             width = text_width(group.facts, 10.5)
             masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, ground))
-        self.headers += [linked(group.link, "".join([*masks, *parts]))] if group.link else [*masks, *parts]
+        header = [*masks, *parts] if self.marks is None else [element("g", "".join([*masks, *parts]), **mark)]
+        self.headers += [linked(group.link, "".join(header))] if group.link else header
+
+    def _tooltip(self, lines: list[str]) -> str:
+        return tooltip(lines) if self.marks is None else ""
+
+    def _row(self, item: Item, row: Row, content: str) -> str:
+        mark = {} if self.marks is None else self.marks.row(item.key, row.keys[0])
+        return linked(row.link, element("g", self._tooltip(row.tips) + content, **mark))
+
+    def _chips(self, row: Row, x: float, y: float, gap: float = 4.0) -> Iterator[str]:
+        for number, (chip, kind) in enumerate(row.chips):
+            drawn = _chip(x, y, chip, kind)
+            yield drawn if self.marks is None else element("g", drawn, **self.marks.chip(row, number))
+            x += chip_width(chip) + gap
 
     def _wires(self) -> None:
         forms = {item.key: item.form for item in self.scene.items()}
@@ -94,9 +112,13 @@ class Painter:
             if len(points) < 2:
                 continue
             skip = skips[id(wire)]
+            head = arrowhead(points[-2], points[-1]) if wire.head in forms else ""
+            if self.marks is not None:
+                self.wires += self.marks.wire(self.layout, wire, rounded(points), head, skip)
+                continue
             drawn.setdefault(rounded(points), "sk" if skip else "e")
-            if wire.head in forms:
-                heads["ahs" if skip else "ah"][arrowhead(points[-2], points[-1])] = None
+            if head:
+                heads["ahs" if skip else "ah"][head] = None
         self.wires += [element("path", d=path, class_=style) for path, style in drawn.items()]
         self.wires += [element("path", d="".join(paths), class_=style) for style, paths in heads.items() if paths]
         if self.scene.direction == "TB":
@@ -131,7 +153,7 @@ class Painter:
             "card": self._card, "sign": self._sign, "concat": self._concat,
             "terminal": self._terminal, "parameter": self._parameter,
         }[item.form]  # fmt: skip
-        self.items.append(linked(row.link, element("g", tooltip(row.tips) + paint(row, box))))
+        self.items.append(self._row(item, row, paint(row, box)))
 
     def _stack(self, item: Item, box: Rect) -> None:
         columns = self.measured.columns[item.key]
@@ -141,10 +163,10 @@ class Painter:
         for number, row in enumerate(item.rows):
             y = box.y + ROW_HEIGHT * number
             first, last = number == 0, number == len(item.rows) - 1
-            body = tooltip(row.tips) + _ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, STRIPE, first, last)
+            body = _ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, STRIPE, first, last)
             if not first:
                 body += element("path", d=_line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
-            self.items.append(linked(row.link, element("g", body + self._cells(row, columns, box.x, y))))
+            self.items.append(self._row(item, row, body + self._cells(row, columns, box.x, y)))
         self.items.append(_outline(box, "line", 6))
         if repeat > 1:
             self.items.append(_badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
@@ -158,9 +180,7 @@ class Painter:
         if row.config:
             parts.append(text(x, base, row.config, 11, muted))
             x += text_width(row.config, 11) + 6
-        for chip, kind in row.chips:
-            parts.append(_chip(x, top + ROW_HEIGHT / 2 - 7.5, chip, kind))
-            x += chip_width(chip) + 4
+        parts += self._chips(row, x, top + ROW_HEIGHT / 2 - 7.5)
         if columns.shape is not None:
             parts.append(text(left + columns.shape, base - 0.3, shape_shown(row), 10, "t m"))
         if columns.parameters is not None:
@@ -182,15 +202,16 @@ class Painter:
         if row.share is not None and row.share >= LEAST_SHARE:
             length = (box.width - 16) * row.share / self.scene.largest
             parts.append(rect(box.x + 8, box.bottom - 3, length, 3, "bar", radius=1.5))
-        parts.append(self._tile(row, box) if self.scene.direction == "LR" else card_texts(row, box.x, box.y, box.right))
+        if self.scene.direction == "LR":
+            parts.append(self._tile(row, box))
+        else:
+            parts.append(card_texts(row, box.x, box.y, box.right))
+            parts += self._chips(row, box.x + config_ends(row), box.y + 24.5)
         return "".join(parts) + _outline(box, "line", 8)
 
     def _tile(self, row: Row, box: Rect) -> str:
         parts = [tile_texts(row, box.x, box.y, box.right)]
-        x = box.x + chips_at(row)
-        for chip, kind in row.chips:
-            parts.append(_chip(x, box.y + 7.5, chip, kind))
-            x += chip_width(chip) + 4
+        parts += self._chips(row, box.x + chips_at(row), box.y + 7.5)
         if row.repeat > 1:
             parts.append(_badge(box.right - 8 - badge_width(row.repeat), box.y + 6, row.repeat))
         return "".join(parts)
@@ -204,10 +225,7 @@ class Painter:
             "circle", cx=middle, cy=box.y + 12, r=11.2, class_=f"f-{row.ground} o-arithmetic", stroke_width=1.5
         )
         parts += [circle, text(middle, box.y + 17.6, sign_of(row.label), 17, bold=True, anchor="middle")]
-        x = box.x + SIGN + 3
-        for chip, kind in row.chips:
-            parts.append(_chip(x, box.y + 4.5, chip, kind))
-            x += chip_width(chip) + 8
+        parts += self._chips(row, box.x + SIGN + 3, box.y + 4.5, gap=8)
         return "".join(parts)
 
     def _concat(self, row: Row, box: Rect) -> str:

@@ -105,6 +105,7 @@ class Composer:
             part.repeat,
             level,
             [span(part.path, part.last), part.type],
+            part.path if part.base == part.path else "",
         )
 
     def _items(self, part: Part, times: int) -> Iterable[Item]:

@@ -72,6 +72,7 @@ class Group:
         repeat: how many copies it stands for.
         level: nesting depth, 0 for the page.
         link: address of its first source line, "" for none.
+        path: of the module; "" for the page and for a pattern of several modules.
     """
 
     key: str
@@ -81,6 +82,7 @@ class Group:
     repeat: int = 1
     level: int = 0
     tips: list[str] = field(default_factory=list)
+    path: str = ""
     children: list[Group | Item] = field(default_factory=list)
     link: str = ""
 

@@ -149,6 +149,11 @@ def stylesheet(theme: str, *, heat: bool = False, scope: str = "") -> str:
     return _SELECTOR.sub(rf"\g<0>{scope} ", rules) if scope else rules
 
 
+def rules_of(palette: Palette) -> str:
+    """Fonts and the rules of one colour scheme, whose colours may be any CSS value."""
+    return _BASE + _rules(palette, heat=False)
+
+
 def _rules(p: Palette, heat: bool) -> str:
     fills = {
         "page": p.page, "t": p.text, "mu": p.muted, "iot": p.terminal_text, "ah": p.edge, "ahs": p.skip,

@@ -73,6 +73,11 @@ def chips_at(row: Row) -> float:
     return LEFT + text_width(row.label, 13, bold=True) + 7
 
 
+def config_ends(row: Row) -> float:
+    """x behind the configuration on a card, from its left border."""
+    return LEFT + (text_width(row.config, 11) + 6 if row.config else 0.0)
+
+
 def _name_width(row: Row) -> float:
     chips = sum(4 + chip_width(chip) for chip, _ in row.chips)
     return text_width(row.label, 13, bold=True) + (3 + chips if chips else 0.0)

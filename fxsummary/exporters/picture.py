@@ -38,12 +38,17 @@ def picture(
     folded = close_norms(fold_repeats(simple) if fold else simple)
     limited = folded if depth is None else _limited(graph, folded, depth)
     found = _fitting(graph, folded, look) if depth is None else _compose(graph, limited, look)
-    scene = found.scene
-    finish(scene, found.subject, look)
-    scene.title = short(title if title is not None else graph.name, 80) or "model"
-    scene.facts = " · ".join(_facts(graph, found))
-    scene.description = _description(graph, found)
+    finish(found.scene, found.subject, look)
+    set_texts(graph, found, title)
     return found
+
+
+def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
+    """Set the heading, the muted line and the description of a picture."""
+    scene = picture.scene
+    scene.title = short(title if title is not None else graph.name, 80) or "model"
+    scene.facts = " · ".join(_facts(graph, picture))
+    scene.description = _description(graph, picture)
 
 
 @dataclass(slots=True)
@@ -93,9 +98,12 @@ def _nesting(graph: ModelGraph) -> int:
     return min(deepest, DEEPEST)
 
 
-def _compose(whole: ModelGraph, graph: ModelGraph, look: Look = PLAIN) -> Picture:
-    subject = Subject(graph, whole, whole.totals, show=look.show)
-    root = _part(block_tree(graph))
+def _compose(
+    whole: ModelGraph, graph: ModelGraph, look: Look = PLAIN, base: str = "", totals: Totals | None = None
+) -> Picture:
+    """The picture of a graph, with paths relative to ``base`` and shares of the totals."""
+    subject = Subject(graph, whole, totals or whole.totals, show=look.show)
+    root = _part(block_tree(graph), base)
     dataflow = graph.captured_by != "modules"
     edges: list[tuple[str, str]] = list(graph.edges)
     dissolve(root, Composer(subject, edges, cards=False, dataflow=dataflow).is_one_row)
@@ -108,9 +116,9 @@ def _compose(whole: ModelGraph, graph: ModelGraph, look: Look = PLAIN) -> Pictur
     return Picture(scene, subject, len(tags))
 
 
-def _part(root: Block) -> Part:
+def _part(root: Block, base: str = "") -> Part:
     """A block with all inner ones as parts."""
-    top = Part("")
+    top = Part("", base=base)
     pending = [(root, top)]
     while pending:
         block, part = pending.pop()
