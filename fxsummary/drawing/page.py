@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import element, escape, number, rect, text
-from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, bar_shown, measure
+from fxsummary.drawing.measure import bar_shown
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Scene
 from fxsummary.drawing.style import LEGEND, stylesheet
-from fxsummary.layout import layout
 
 MARGIN = 28.0
 SHEET_ROOM = 12.0
@@ -18,9 +18,8 @@ LEAST_WIDTH, LEGEND_WIDTH = 300.0, 760.0
 def draw(scene: Scene, theme: str = "auto") -> str:
     """The scene as a complete SVG document; equal scenes give equal bytes."""
     style = stylesheet(theme)
-    measured = measure(scene)
-    cards = any(item.form == "card" for item in scene.items())
-    placed = layout(measured.root, scene.edges, CARD_SPACING if cards else STACK_SPACING)
+    arranged = arrange(scene)
+    measured, placed = arranged.measured, arranged.layout
     entries = _legend_entries(scene)
     facts = _wrapped(scene.facts, max(LEGEND_WIDTH, placed.width))
     legend_width = min(sum(width for _, width, _ in entries), LEGEND_WIDTH)

@@ -83,6 +83,12 @@ class Group:
                 pending.extend(reversed(child.children))
 
 
+class Arranged:
+    """Where everything in a scene lies; see `fxsummary.drawing.arrangement`."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class Scene:
     """A picture's contents.
@@ -93,6 +99,7 @@ class Scene:
         dataflow: False where the edges only keep the order and are not to be seen.
         largest: greatest share of FLOPs of a row.
         title, facts, description: the texts of the page.
+        arranged: its layout, once it was asked for.
     """
 
     root: Group
@@ -102,6 +109,7 @@ class Scene:
     title: str = ""
     facts: str = ""
     description: str = ""
+    arranged: Arranged | None = None
 
     def items(self) -> Iterator[Item]:
         """All items in reading order."""

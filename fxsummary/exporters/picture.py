@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 from fxsummary import format as fmt
-from fxsummary.drawing import MOST_CARDS, Composer, Part, Scene, Subject, cut_broadcasts, dissolve
+from fxsummary.drawing import MOST_CARDS, Composer, Part, Subject, cut_broadcasts, cut_outputs, dissolve
 from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
+from fxsummary.exporters.fitting import Fitting, Picture
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.depth import close_blocks, close_norms
+from fxsummary.views.depth import close_small
 from fxsummary.views.fold import fold_repeats
+from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
 
-MOST_ROWS = 100
 MANY_ROWS = 250
-DEEPEST = 12
 MOST_INPUTS = 4
-MOST_IN_A_ROW = 3
-"""A convolution, its norm and its activation."""
 
 
 def picture(graph: ModelGraph, *, title: str | None = None, depth: int | None = None) -> Picture:
@@ -27,10 +24,10 @@ def picture(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
 
     Args:
         title: heading; the model's class name if None.
-        depth: levels of modules to open; None for the most that give at most `MOST_ROWS` rows.
+        depth: levels of modules to open; None for as much as fits a page.
     """
-    folded = close_norms(fold_repeats(simplify(graph)))
-    found = _fitting(graph, folded) if depth is None else _compose(graph, _limited(graph, folded, depth))
+    fitting = Fitting(graph, shown(graph), partial(compose, graph))
+    found = fitting.best() if depth is None else compose(graph, fitting.closed(depth))
     scene = found.scene
     scene.title = short(title if title is not None else graph.name, 80) or "model"
     scene.facts = " · ".join(_facts(graph, found))
@@ -38,60 +35,29 @@ def picture(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
     return found
 
 
-@dataclass(slots=True)
-class Picture:
-    """A scene with the graph that it shows, and the number of values shown by name only."""
-
-    scene: Scene
-    graph: ModelGraph
-    tags: int
-
-    @property
-    def rows(self) -> int:
-        """Number of rows, signs and pills."""
-        return sum(len(item.rows) for item in self.scene.items())
+def shown(graph: ModelGraph) -> ModelGraph:
+    """What a picture with everything open shows."""
+    return merge_idioms(close_small(fold_repeats(simplify(graph))))
 
 
-def _fitting(graph: ModelGraph, folded: ModelGraph) -> Picture:
-    """The deepest picture of at most `MOST_ROWS` rows, or the shallowest."""
-    low, high = 0, _nesting(folded)
-    picture = _compose(graph, folded)
-    while picture.rows > MOST_ROWS and high > low:
-        high -= 1
-        picture = _compose(graph, _limited(graph, folded, high))
-    return picture
-
-
-def _limited(whole: ModelGraph, graph: ModelGraph, depth: int) -> ModelGraph:
-    """Blocks deeper than ``depth`` closed, but for those that take one row anyway."""
-    composer = Composer(Subject(graph, whole, whole.totals), graph.edges, cards=False, dataflow=True)
-
-    def closes(block: Block, level: int) -> bool:
-        if level <= depth:
-            return False
-        keys = list(islice(block.operations(), MOST_IN_A_ROW + 1))
-        return len(keys) > MOST_IN_A_ROW or not composer.is_one_row(Part(block.path, items=[*keys]))
-
-    return close_blocks(graph, closes)
-
-
-def _nesting(graph: ModelGraph) -> int:
-    deepest = max((len(stack) for _, stack in graph.nodes(data="module_stack")), default=0)
-    return min(deepest, DEEPEST)
-
-
-def _compose(whole: ModelGraph, graph: ModelGraph) -> Picture:
+def compose(whole: ModelGraph, graph: ModelGraph, *, tips: bool = True, tight: bool = False) -> Picture:
+    """The picture of a graph that was made of ``whole`` by views; with fewer frames if ``tight``."""
     subject = Subject(graph, whole, whole.totals)
     root = _part(block_tree(graph))
     dataflow = graph.captured_by != "modules"
     edges: list[tuple[str, str]] = list(graph.edges)
-    dissolve(root, Composer(subject, edges, cards=False, dataflow=dataflow).is_one_row)
+    composer = Composer(subject, edges, dataflow=dataflow)
+    dissolve(root, composer.table_rows, tight=tight)
     edges, tags = cut_broadcasts(root, edges)
     subject.tags = {tag.key: tag.source for tag in tags}
+    outputs = [key for key, op in graph.nodes(data="op") if op == "output"]
+    edges, subject.returned = cut_outputs(
+        root, edges, outputs, can_tell=lambda key: composer.form(key) in ("stack", "sign")
+    )
     operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
     cards = dataflow and not root.parts() and operations <= MOST_CARDS
-    scene = Composer(subject, edges, cards=cards, dataflow=dataflow).scene(root)
-    return Picture(scene, graph, len(tags))
+    scene = Composer(subject, edges, cards=cards, dataflow=dataflow, tips=tips).scene(root)
+    return Picture(scene, graph, len(tags) + len(subject.returned), tight)
 
 
 def _part(root: Block) -> Part:

@@ -16,7 +16,7 @@ def to_svg(graph: ModelGraph, *, title: str | None = None, depth: int | None = N
     Args:
         graph: what to draw; it is not changed.
         title: heading; the model's class name if None.
-        depth: levels of modules to open; None for the most that give at most 100 rows.
+        depth: levels of modules to open; None for as much as fits a page.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
     """
     return draw(picture(graph, title=title, depth=depth).scene, theme)
