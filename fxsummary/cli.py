@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import importlib
-import importlib.util
-import inspect
 import os
 import shutil
 import sys
@@ -18,14 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fxsummary.errors import FxsummaryError, InputError, ModelImportError
+from fxsummary.building import build, build_config
+from fxsummary.errors import FxsummaryError, InputError
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from fxsummary.modelgraph import ModelGraph
 
 DONE, FAILED = 0, 2
+_PICTURES = (".svg", ".png", ".pdf")
+_PICTURE_OPTIONS = ("title", "theme", "color", "direction", "show", "source_url", "scale")
 
 _EPILOG = """\
 MODEL is package.module:factory or path/file.py:factory; the factory is a class
@@ -39,6 +37,7 @@ torch.export.load, which unpickles: only open files that you trust.
 examples:
   fxsummary show timm:create_model --arg model_name=resnet50
   fxsummary render models.py:CNN -o cnn.svg
+  fxsummary render models.py:CNN -o cnn.png --color flops --direction LR
   fxsummary show models.py:Bert --input input_ids=1x128:int64 --depth 3
   fxsummary show transformers:BertModel --config transformers:BertConfig
   fxsummary show model.pt2
@@ -81,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_model_arguments(render)
     render.add_argument("-o", "--output", required=True, help="file to write; its suffix names the form")
+    _add_picture_arguments(render)
     render.set_defaults(run=_render)
     return parser
 
@@ -117,6 +117,22 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
+def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-fold", action="store_true", help="draw each of several identical blocks")
+    group = parser.add_argument_group("options of pictures (.svg, .png, .pdf)")
+    group.add_argument("--title", help="heading (default: the model's class name)")
+    group.add_argument("--theme", help="auto, light or dark (default: auto; light in .png and .pdf)")
+    group.add_argument("--color", help="what colours stand for: kind (default), flops, parameters or memory")
+    group.add_argument("--direction", help="TB, from top to bottom (default), or LR, from left to right")
+    group.add_argument(
+        "--show", metavar="FACTS", help="path,config,shape,parameters,flops, or some of them (default: all)"
+    )
+    group.add_argument(
+        "--source-url", metavar="URL", help="link to the source, such as https://host/blob/main/{file}#L{line}"
+    )
+    group.add_argument("--scale", type=float, help="pixels for each pixel of the picture, in .png (default: 1)")
+
+
 def _depth(text: str) -> int:
     depth = int(text)
     if depth < 1:
@@ -144,11 +160,30 @@ def _render(options: argparse.Namespace) -> int:
     from fxsummary.registry import exporter_for
 
     suffix = Path(options.output).suffix.lower()
-    exporter_for(suffix)  # before the work, not after
-    depth = {} if options.depth is None or suffix == ".dot" else {"depth": options.depth}
-    path = _graph(options).render(options.output, **depth)
+    exporter_for(suffix).check_packages()  # before the work, not after
+    chosen = _render_options(options, suffix)
+    path = _graph(options).render(options.output, **chosen)
     sys.stdout.write(f"{path}\n")
     return DONE
+
+
+def _render_options(options: argparse.Namespace, suffix: str) -> dict[str, Any]:
+    """The options given, for an exporter; those that its form has not are refused, but for the depth of DOT."""
+    given = {name: value for name in _PICTURE_OPTIONS if (value := getattr(options, name)) is not None}
+    for name in given:
+        if suffix not in _PICTURES or (name == "scale" and suffix != ".png"):
+            raise InputError(f"--{name.replace('_', '-')} does not go with {suffix} files.")
+    if suffix in _PICTURES:
+        from fxsummary.drawing import look
+
+        look(options.color or "kind", options.direction or "TB", options.show, options.source_url)
+    if options.no_fold:
+        if suffix not in (*_PICTURES, ".txt"):
+            raise InputError(f"--no-fold does not go with {suffix} files.")
+        given["fold"] = False
+    if options.depth is not None and suffix != ".dot":
+        given["depth"] = options.depth
+    return given
 
 
 def _graph(options: argparse.Namespace) -> ModelGraph:
@@ -182,125 +217,6 @@ def _graph_of_file(options: argparse.Namespace) -> ModelGraph:
     from fxsummary.api import graph
 
     return graph(options.model)
-
-
-def build_config(config: str, arguments: dict[str, Any]) -> Any:
-    """Import CONFIG and make it.
-
-    Raises:
-        ModelImportError: it cannot be imported, or it raises.
-    """
-    factory = _load(config, "CONFIG")
-    if not callable(factory):
-        if arguments:
-            raise ModelImportError(f"{config} is a {type(factory).__name__}, which takes no --config-arg.")
-        return factory
-    try:
-        return factory(**arguments)
-    except Exception as error:  # the user's code
-        raise ModelImportError(
-            f"{config} raised {type(error).__name__}: {error}. Pass what it needs with --config-arg name=value."
-        ) from error
-
-
-def build(
-    model: str, arguments: dict[str, Any], progress: Any = lambda text: None, positional: Sequence[Any] = ()
-) -> nn.Module:
-    """Import MODEL and make it, on the meta device where that works.
-
-    Args:
-        arguments: arguments of the factory by name.
-        progress: told what happens.
-        positional: arguments that come before those by name, such as a config.
-
-    Raises:
-        ModelImportError: it cannot be imported, or the factory raises.
-    """
-    import torch
-    from torch import nn
-
-    factory = _load(model)
-    if isinstance(factory, nn.Module):
-        return factory
-    if not callable(factory):
-        raise ModelImportError(f"{model} is a {type(factory).__name__}; it must make or be a torch.nn.Module.")
-    if not positional and _lacks_config(factory, arguments):
-        raise ModelImportError(f"{model} is made from a config: pass --config {_config_of(factory, model)}.")
-    try:
-        try:
-            with torch.device("meta"):
-                made = factory(*positional, **arguments)
-        except Exception as error:  # any factory may need real tensors
-            progress(f"not on the meta device ({type(error).__name__}); building with weights")
-            made = factory(*positional, **arguments)
-    except Exception as error:  # the user's code
-        raise ModelImportError(
-            f"{model} raised {type(error).__name__}: {error}. Pass what it needs with --arg name=value."
-        ) from error
-    if not isinstance(made, nn.Module):
-        raise ModelImportError(f"{model} made a {type(made).__name__}, not a torch.nn.Module.")
-    return made
-
-
-def _lacks_config(factory: Any, arguments: dict[str, Any]) -> bool:
-    """Whether a factory requires an argument named config that is not given."""
-    try:
-        parameter = inspect.signature(factory).parameters.get("config")
-    except (TypeError, ValueError):  # it has no signature
-        return False
-    return parameter is not None and parameter.default is parameter.empty and "config" not in arguments
-
-
-def _config_of(factory: Any, model: str) -> str:
-    """Where the config of a model class is, by its attribute ``config_class``."""
-    kind = getattr(factory, "config_class", None)
-    if not isinstance(kind, type):
-        return "package:ConfigClass"
-    place = model.rpartition(":")[0]
-    is_beside = kind.__module__ == factory.__module__ or getattr(sys.modules.get(place), kind.__name__, None) is kind
-    return f"{place if is_beside else kind.__module__}:{kind.__qualname__}"
-
-
-def _load(model: str, what: str = "MODEL") -> Any:
-    place, separator, name = model.rpartition(":")
-    if not separator or not place or not name:
-        or_file = ", nor a .pt2 file" if what == "MODEL" else ""
-        raise ModelImportError(f"{what} {model!r} is not package.module:factory or path/file.py:factory{or_file}.")
-    try:
-        value: Any = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
-    except Exception as error:  # importing runs the user's code
-        raise ModelImportError(f"cannot import {place!r}: {type(error).__name__}: {error}") from error
-    for part in name.split("."):
-        try:
-            value = getattr(value, part)
-        except AttributeError as error:
-            known = [each for each in vars(value) if not each.startswith("_")] if hasattr(value, "__dict__") else []
-            raise ModelImportError(
-                f"{place!r} has no {name!r}; it has {', '.join(known[:20]) or 'nothing public'}."
-            ) from error
-        except Exception as error:  # some modules import their parts when asked for them
-            raise ModelImportError(f"cannot import {model!r}: {type(error).__name__}: {error}") from error
-    return value
-
-
-def _load_module(name: str) -> Any:
-    sys.path.insert(0, os.getcwd())
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(os.getcwd())
-
-
-def _load_file(path: Path) -> Any:
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
-    sys.path.insert(0, str(path.resolve().parent))
-    spec.loader.exec_module(module)
-    return module
 
 
 def _argument(text: str, option: str = "--arg") -> tuple[str, Any]:

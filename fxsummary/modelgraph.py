@@ -5,7 +5,7 @@ Everything in it is a plain frozen value: no tensor, no module, no weight. It pi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,17 +154,43 @@ class ModelGraph(nx.DiGraph):
         svg: str = EXPORTERS["svg"](self, **options)
         return svg
 
+    def to_png(self, **options: Any) -> bytes:
+        """The picture as PNG; see `fxsummary.exporters.png.to_png` for the options, such as ``scale=2``."""
+        png: bytes = EXPORTERS["png"](self, **options)
+        return png
+
+    def to_pdf(self, **options: Any) -> bytes:
+        """The picture as PDF of one page; see `fxsummary.exporters.pdf.to_pdf` for the options."""
+        pdf: bytes = EXPORTERS["pdf"](self, **options)
+        return pdf
+
+    def to_html(self, **options: Any) -> str:
+        """A page to explore the graph in; see `fxsummary.exporters.html.to_html` for the options."""
+        page: str = EXPORTERS["html"](self, **options)
+        return page
+
     def render(self, path: str | Path, **options: Any) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.
 
         Raises:
             UnknownNameError: the suffix is not known; the message lists those that are.
+            MissingPackageError: the form needs packages that are not installed; the message has the line.
             OutputError: the file cannot be written; what was there before is left as it was.
         """
         target = Path(path)
         result = exporter_for(target.suffix.lower())(self, **options)
         files.write(target, result if isinstance(result, bytes) else result.encode("utf-8"))
         return target
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What Jupyter shows: the picture, and the summary as text where pictures are not shown."""
+        forms: dict[str, Callable[[], str]] = {"image/svg+xml": self._picture_in_a_page, "text/plain": self.to_text}
+        wanted = [form for form in forms if (not include or form in include) and form not in (exclude or ())]
+        return {form: forms[form]() for form in wanted}
+
+    def _picture_in_a_page(self) -> str:
+        """The picture, no wider than the place that it is shown in."""
+        return self.to_svg().replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
 
     def __str__(self) -> str:
         return self.to_text()

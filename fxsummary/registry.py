@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Generic, TypeVar
 
 from fxsummary.collecting import paused
-from fxsummary.errors import DuplicateNameError, UnknownNameError
+from fxsummary.errors import DuplicateNameError, MissingPackageError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -72,17 +73,32 @@ class Exporter:
         name: such as "text".
         function: ``module:function``, imported when it is called; it takes a graph and options.
         suffix: of the files of this form, such as ".txt"; "" if it is not written to files.
+        needs: packages that only this form needs; the extra of its name installs them.
     """
 
     name: str
     function: str
     suffix: str = ""
+    needs: tuple[str, ...] = ()
 
     def __call__(self, graph: Any, **options: Any) -> Any:
         """The graph in this form."""
+        self.check_packages()
         module, _, name = self.function.partition(":")
         with paused():
             return getattr(import_module(module), name)(graph, **options)
+
+    def check_packages(self) -> None:
+        """Raise MissingPackageError, with the line that installs them, if packages are not there."""
+        if missing := self.missing():
+            raise MissingPackageError(
+                f"{self.name.upper()} needs {' and '.join(missing)}, not installed here: "
+                f"pip install 'fxsummary[{self.name}]' (or: pip install {' '.join(missing)})."
+            )
+
+    def missing(self) -> list[str]:
+        """The packages it needs that are not installed."""
+        return [package for package in self.needs if find_spec(package) is None]
 
 
 EXPORTERS: Registry[Exporter] = Registry("exporter", filled_by="fxsummary.exporters")

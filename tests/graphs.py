@@ -15,6 +15,12 @@ from zoo import ZOO, Entry, Example
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
+from fxsummary.registry import EXPORTERS
+
+AVAILABLE = {name: exporter for name, exporter in EXPORTERS.items() if not exporter.missing()}
+"""The exporters whose packages are installed."""
+MAGIC = {".png": b"\x89PNG", ".pdf": b"%PDF-"}
+"""First bytes of the forms that are not text."""
 
 
 @cache

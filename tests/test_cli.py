@@ -167,7 +167,7 @@ def test_a_partial_answer_is_an_answer(capsys: pytest.CaptureFixture[str], model
     assert "symbolic tracing stopped" in " ".join(out.split())
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".dot", ".txt"])
+@pytest.mark.parametrize("suffix", [".svg", ".html", ".dot", ".txt"])
 @pytest.mark.parametrize("depth", [[], ["--depth", "1"]], ids=["whole", "depth"])
 def test_render(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str, depth: list[str]) -> None:
     path = tmp_path / f"cnn{suffix}"
@@ -179,7 +179,39 @@ def test_render(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str,
     if suffix == ".svg":
         ElementTree.fromstring(text)
     else:
-        assert text.startswith({".dot": "digraph", ".txt": "CNN"}[suffix])
+        assert text.startswith({".html": "<!doctype html>", ".dot": "digraph", ".txt": "CNN"}[suffix])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--color", "flops"], "FLOPs of a row, up to 1.81 M of 2.52 M"),
+        (["--theme", "dark"], 'class="fx-dark"'),
+        (["--title", "Small <net>"], "Small &lt;net&gt;"),
+        (["--source-url", "https://host/{file}#L{line}"], 'href="https://host/'),
+        (
+            ["--direction", "LR", "--show", "path,shape", "--depth", "2", "--no-fold"],
+            'class="t m" font-size="10">1×16×28×28<',
+        ),
+    ],
+)
+def test_options_of_the_picture(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: list[str], said: str
+) -> None:
+    path = tmp_path / "cnn.svg"
+    code, _, err = run(capsys, "render", CNN, "--input", "1x3x28x28", "-o", str(path), *options)
+    assert code == 0, err
+    text = path.read_text("utf-8")
+    ElementTree.fromstring(text)
+    assert said in text and said not in graph_of("CNN").to_svg()
+
+
+def test_no_fold_in_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    define_torchvision_operators()
+    path = tmp_path / "vit.txt"
+    code, _, err = run(capsys, "render", "torchvision.models:vit_b_16", "-o", str(path), "--no-fold")
+    assert code == 0, err
+    assert path.read_text("utf-8").count("EncoderBlock") == 12
 
 
 BAD: dict[str, tuple[list[str], str]] = {
@@ -203,6 +235,16 @@ BAD: dict[str, tuple[list[str], str]] = {
     "unknown suffix": (["render", CNN, "-o", "cnn.jpeg"], "unknown suffix '.jpeg'"),
     "unwritable": (["render", CNN, "-o", "no_such_folder/cnn.txt"], "Nothing was written"),
     "show unwritable": (["show", CNN, "-o", "no_such_folder/cnn.txt"], "Nothing was written"),
+    "unknown color": (["render", "no:CNN", "-o", "a.svg", "--color", "heat"], "Known: kind, flops, parameters, memory"),
+    "unknown direction": (["render", "no:CNN", "-o", "a.svg", "--direction", "up"], "Known: TB, LR"),
+    "unknown fact": (["render", "no:CNN", "-o", "a.svg", "--show", "name"], "Known: path, config, shape"),
+    "unknown theme": (["render", CNN, "-o", "a.svg", "--theme", "sepia"], "Known: auto, light, dark"),
+    "no web address": (["render", "no:CNN", "-o", "a.svg", "--source-url", "file:{file}"], "http or https or relative"),
+    "colour of text": (["render", "no:CNN", "-o", "a.txt", "--color", "flops"], "--color does not go with .txt files"),
+    "links in DOT": (["render", "no:CNN", "-o", "a.dot", "--source-url", "a"], "--source-url does not go with .dot"),
+    "DOT unfolded": (["render", "no:CNN", "-o", "a.dot", "--no-fold"], "--no-fold does not go with .dot files"),
+    "scale of SVG": (["render", "no:CNN", "-o", "a.svg", "--scale", "2"], "--scale does not go with .svg files"),
+    "scale of 0": (["render", CNN, "-o", "a.png", "--scale", "0"], "is not a positive number"),
     "no command": ([], "required: COMMAND"),
     "no model": (["show"], "required: MODEL"),
     "no output": (["render", CNN], "-o/--output"),
@@ -233,7 +275,7 @@ def test_unknown_suffix_is_told_before_the_work(capsys: pytest.CaptureFixture[st
 
 
 def test_the_factory_that_raises_is_the_cause() -> None:
-    from fxsummary.cli import build
+    from fxsummary.building import build
     from fxsummary.errors import ModelImportError
 
     with pytest.raises(ModelImportError) as caught:
@@ -245,7 +287,7 @@ def test_the_factory_that_raises_is_the_cause() -> None:
 
 
 def test_built_on_meta_and_in_eval_mode() -> None:
-    from fxsummary.cli import build
+    from fxsummary.building import build
 
     model = build(CNN, {})
     assert {p.device.type for p in model.parameters()} == {"meta"}

@@ -52,7 +52,7 @@ def text(
     x: float, y: float, content: str, size: float, style: str = "t", *, bold: bool = False, anchor: str | None = None
 ) -> str:
     """A text with its baseline at ``y``; ``style`` holds its CSS classes."""
-    weight = "600" if bold else None
+    weight = "bold" if bold else None
     body = escape(content)
     if not body:
         return ""
@@ -73,6 +73,11 @@ def rect(
     """A rectangle with its CSS classes."""
     size = {"x": x, "y": y, "width": width, "height": height, "rx": radius}
     return element("rect", "", **size, class_=style, stroke_width=stroke_width, stroke_dasharray=dashes)
+
+
+def linked(address: str, content: str) -> str:
+    """Content that leads to an address, out of any frame that the picture is in; as it is if there is none."""
+    return element("a", content, href=address, target="_top") if address else content
 
 
 def tooltip(lines: Sequence[str]) -> str:

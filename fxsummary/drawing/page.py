@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
+from math import ceil
+
+from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.fonts import text_width
-from fxsummary.drawing.markup import element, escape, number, rect, text
-from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, bar_shown, measure
+from fxsummary.drawing.heat import HEAT_STEPS, STEPS, UNKNOWN
+from fxsummary.drawing.markup import element, escape, number, rect, text, tooltip
+from fxsummary.drawing.measure import bar_shown
 from fxsummary.drawing.painter import Painter
-from fxsummary.drawing.scene import Scene
+from fxsummary.drawing.scene import HeatScale, Scene
 from fxsummary.drawing.style import LEGEND, stylesheet
-from fxsummary.layout import layout
 
 MARGIN = 28.0
 SHEET_ROOM = 12.0
 LEAST_WIDTH, LEGEND_WIDTH = 300.0, 760.0
+SWATCH = 14.0
+"""Width of a colour of the heat scale in the legend."""
 
 
 def draw(scene: Scene, theme: str = "auto") -> str:
     """The scene as a complete SVG document; equal scenes give equal bytes."""
-    style = stylesheet(theme)
-    measured = measure(scene)
-    cards = any(item.form == "card" for item in scene.items())
-    placed = layout(measured.root, scene.edges, CARD_SPACING if cards else STACK_SPACING)
+    scope = f"fx-{theme}"
+    style = stylesheet(theme, heat=scene.heat is not None, scope=f".{scope}")
+    arranged = arrange(scene)
+    measured, placed = arranged.measured, arranged.layout
     entries = _legend_entries(scene)
     facts = _wrapped(scene.facts, max(LEGEND_WIDTH, placed.width))
     legend_width = min(sum(width for _, width, _ in entries), LEGEND_WIDTH)
     texts = [text_width(scene.title, 20, bold=True), *(text_width(line, 11) for line in facts), legend_width]
-    width = max(LEAST_WIDTH, placed.width + SHEET_ROOM, *texts) + 2 * MARGIN
+    width = float(ceil(max(LEAST_WIDTH, placed.width + SHEET_ROOM, *texts) + 2 * MARGIN))
     head = [text(MARGIN, 36, scene.title, 20, bold=True)]
     head += [text(MARGIN, 56 + 16 * i, line, 11, "mu") for i, line in enumerate(facts)]
-    legend, bottom = _legend(entries, 62 + 16 * len(facts), width)
+    legend, bottom = _legend(entries, 62 + 16 * len(facts), width, heated=scene.heat is not None)
     top = bottom + 26
     painter = Painter(scene, placed, measured, (width - placed.width) / 2, top)
-    height = top + placed.height + MARGIN
+    height = float(ceil(top + placed.height + MARGIN))
     body = [rect(0, 0, width, height, "page"), *head, *legend, *painter.paint()]
-    return _document(scene, style, width, height, body)
+    return _document(scene, style, scope, width, height, body)
 
 
-def _document(scene: Scene, style: str, width: float, height: float, body: list[str]) -> str:
+def _document(scene: Scene, style: str, scope: str, width: float, height: float, body: list[str]) -> str:
     w, h = number(width), number(height)
     start = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img"'
-        f' aria-label="{escape(scene.title)} architecture">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}"'
+        f' class="{scope}" role="img" aria-label="{escape(scene.title)} architecture">'
     )
     lines = [start, f"<title>{escape(scene.title)}</title>", f"<desc>{escape(scene.description)}</desc>"]
     lines += [f"<style>{style}</style>", *(part for part in body if part), "</svg>"]
@@ -72,22 +77,36 @@ def _legend_entries(scene: Scene) -> list[tuple[str, float, str]]:
         entries.append(
             ("number", text_width("1.2 M", 10.5, bold=True) + text_width("parameters", 10.5) + 18, "parameters")
         )
+    return entries + (_heat_entries(scene.heat) if scene.heat else [])
+
+
+def _heat_entries(scale: HeatScale) -> list[tuple[str, float, str]]:
+    """The scale of colours with the value of its end, and what is not known."""
+    name = f"{scale.name} of a row, up to {scale.largest} of {scale.whole}"
+    entries = [("heat", text_width(name, 10.5) + 16 + SWATCH * HEAT_STEPS + 6, name)]
+    if scale.unknown:
+        name = f"{scale.name} not known"
+        entries.append((UNKNOWN, text_width(name, 10.5) + 27, name))
     return entries
 
 
-def _legend(entries: list[tuple[str, float, str]], top: float, width: float) -> tuple[list[str], float]:
+def _legend(
+    entries: list[tuple[str, float, str]], top: float, width: float, *, heated: bool
+) -> tuple[list[str], float]:
     """Elements of the legend and its lower end."""
     x, y = MARGIN, top
     parts: list[str] = []
     for kind, length, name in entries:
         if x > MARGIN and x + length > width - MARGIN + 12:
             x, y = MARGIN, y + 18
-        parts.append(_entry(kind, name, x, y))
+        parts.append(_entry(kind, name, x, y, heated=heated))
         x += length
     return parts, y + 6 if entries else top - 18
 
 
-def _entry(kind: str, name: str, x: float, y: float) -> str:
+def _entry(kind: str, name: str, x: float, y: float, *, heated: bool) -> str:
+    if kind == "heat":
+        return _heat_entry(name, x, y)
     if kind == "number":
         number_width = text_width("1.2 M", 10.5, bold=True)
         return text(x, y + 1, "1.2 M", 10.5, "mu", bold=True) + text(x + number_width + 5, y + 1, name, 10.5, "mu")
@@ -95,7 +114,20 @@ def _entry(kind: str, name: str, x: float, y: float) -> str:
         bar = rect(x, y - 5.5, 20, 5, "bt", radius=2.5) + rect(x, y - 5.5, 12, 5, "bar", radius=2.5)
         return bar + text(x + 26, y + 1, name, 10.5, "mu")
     dashes = "3 2" if kind == "parameter" else None
-    swatch = rect(x + 0.5, y - 8.5, 11, 11, f"f-{kind} o-{kind}", radius=3, dashes=dashes)
-    if kind not in ("terminal", "parameter"):
+    fill = "heat0" if heated and kind not in ("terminal", UNKNOWN) else kind
+    stroke = "other" if kind == UNKNOWN else kind
+    swatch = rect(x + 0.5, y - 8.5, 11, 11, f"f-{fill} o-{stroke}", radius=3, dashes=dashes)
+    if kind not in ("terminal", "parameter", UNKNOWN):
         swatch += element("path", d=f"M{x + 3.5:.1f} {y - 8:.1f}h-1q-2 0 -2 2v7q0 2 2 2h1z", class_=f"s-{kind}")
     return swatch + text(x + 17, y + 1, name, 10.5, "mu")
+
+
+def _heat_entry(name: str, x: float, y: float) -> str:
+    """The colours beside each other, from the least to the most."""
+    ends = [0.0, *STEPS, 1.0]
+    parts = []
+    for step in range(HEAT_STEPS):
+        tip = f"{100 * ends[step]:.0f} to {100 * ends[step + 1]:.0f} % of the largest row"
+        swatch = rect(x + 0.5 + SWATCH * step, y - 8.5, SWATCH, 11, f"f-heat{step} line", stroke_width=1)
+        parts.append(element("g", tooltip([tip]) + swatch))
+    return "".join(parts) + text(x + SWATCH * HEAT_STEPS + 7, y + 1, name, 10.5, "mu")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from fxsummary.drawing import shapes
 from fxsummary.drawing.fonts import text_width
-from fxsummary.drawing.markup import arrowhead, element, rect, rounded, text, tooltip
+from fxsummary.drawing.marks import Marks
+from fxsummary.drawing.markup import arrowhead, element, linked, rect, rounded, text, tooltip
 from fxsummary.drawing.measure import (
     BAR,
     LEAST_SHARE,
@@ -18,12 +20,12 @@ from fxsummary.drawing.measure import (
     Measured,
     badge_width,
     bar_shown,
-    card_parameters,
     chip_width,
     shape_shown,
 )
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
+from fxsummary.drawing.tiles import card_texts, chips_at, config_ends, muted_style, tile_texts
 from fxsummary.layout import Layout, Point, Rect, Wire
 
 
@@ -33,6 +35,7 @@ class Painter:
 
     Attributes:
         frames, wires, heads, headers, items: elements by layer, from back to front.
+        marks: numbers the elements, for a page that finds them by these; they then have no tooltips.
     """
 
     scene: Scene
@@ -44,6 +47,7 @@ class Painter:
     wires: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
+    marks: Marks | None = None
 
     def paint(self) -> list[str]:
         """All elements in drawing order."""
@@ -63,13 +67,14 @@ class Painter:
     def _group(self, group: Group, box: Rect) -> None:
         style = f"g{(group.level + 1) % 2}"
         for shift in (8.0, 4.0) if group.repeat > 1 else ():
-            self.frames.append(_outline(box, style, 10, shift))
-        self.frames.append(element("g", tooltip(group.tips) + _outline(box, style, 10)))
+            self.frames.append(shapes.outline(box, style, 10, shift))
+        mark = {} if self.marks is None else self.marks.frame(group)
+        self.frames.append(element("g", self._tooltip(group.tips) + shapes.outline(box, style, 10), **mark))
         right = box.right - 12
         parts: list[str] = []
         if group.repeat > 1:
             width = badge_width(group.repeat)
-            parts.append(_badge(right - width + 4, box.y + 4, group.repeat))
+            parts.append(shapes.badge(right - width + 4, box.y + 4, group.repeat))
             right -= width + 6
         left = box.x + 12
         title = text_width(group.title, 11, bold=True)
@@ -82,7 +87,21 @@ class Painter:
         if group.facts:
             width = text_width(group.facts, 10.5)
             masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, ground))
-        self.headers += [*masks, *parts]
+        header = [*masks, *parts] if self.marks is None else [element("g", "".join([*masks, *parts]), **mark)]
+        self.headers += [linked(group.link, "".join(header))] if group.link else header
+
+    def _tooltip(self, lines: list[str]) -> str:
+        return tooltip(lines) if self.marks is None else ""
+
+    def _row(self, item: Item, row: Row, content: str) -> str:
+        mark = {} if self.marks is None else self.marks.row(item.key, row.keys[0])
+        return linked(row.link, element("g", self._tooltip(row.tips) + content, **mark))
+
+    def _chips(self, row: Row, x: float, y: float, gap: float = 4.0) -> Iterator[str]:
+        for number, (chip, kind) in enumerate(row.chips):
+            drawn = shapes.chip(x, y, chip, kind)
+            yield drawn if self.marks is None else element("g", drawn, **self.marks.chip(row, number))
+            x += chip_width(chip) + gap
 
     def _wires(self) -> None:
         forms = {item.key: item.form for item in self.scene.items()}
@@ -94,12 +113,17 @@ class Painter:
             if len(points) < 2:
                 continue
             skip = skips[id(wire)]
+            head = arrowhead(points[-2], points[-1]) if wire.head in forms else ""
+            if self.marks is not None:
+                self.wires += self.marks.wire(self.layout, wire, rounded(points), head, skip)
+                continue
             drawn.setdefault(rounded(points), "sk" if skip else "e")
-            if wire.head in forms:
-                heads["ahs" if skip else "ah"][arrowhead(points[-2], points[-1])] = None
+            if head:
+                heads["ahs" if skip else "ah"][head] = None
         self.wires += [element("path", d=path, class_=style) for path, style in drawn.items()]
         self.wires += [element("path", d="".join(paths), class_=style) for style, paths in heads.items() if paths]
-        self._edge_shapes()
+        if self.scene.direction == "TB":
+            self._edge_shapes()
 
     def _edge_shapes(self) -> None:
         """Output shapes of cards, right of the wire that leaves them."""
@@ -130,82 +154,88 @@ class Painter:
             "card": self._card, "sign": self._sign, "concat": self._concat,
             "terminal": self._terminal, "parameter": self._parameter,
         }[item.form]  # fmt: skip
-        self.items.append(element("g", tooltip(row.tips) + paint(row, box)))
+        self.items.append(self._row(item, row, paint(row, box)))
 
     def _stack(self, item: Item, box: Rect) -> None:
         columns = self.measured.columns[item.key]
         repeat = item.rows[0].repeat
         for shift in (8.0, 4.0) if repeat > 1 else ():
-            self.items.append(_outline(box, f"f-{item.rows[0].kind} line", 6, shift))
+            self.items.append(shapes.outline(box, f"f-{item.rows[0].ground} line", 6, shift))
         for number, row in enumerate(item.rows):
             y = box.y + ROW_HEIGHT * number
             first, last = number == 0, number == len(item.rows) - 1
-            body = tooltip(row.tips) + _ground(row.kind, box.x, y, box.width, ROW_HEIGHT, 6, STRIPE, first, last)
+            body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, STRIPE, first, last)
             if not first:
-                body += element("path", d=_line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
-            self.items.append(element("g", body + self._cells(row, columns, box.x, y)))
-        self.items.append(_outline(box, "line", 6))
+                body += element("path", d=shapes.line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
+            self.items.append(self._row(item, row, body + self._cells(row, columns, box.x, y)))
+        self.items.append(shapes.outline(box, "line", 6))
         if repeat > 1:
-            self.items.append(_badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
+            self.items.append(shapes.badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
 
     def _cells(self, row: Row, columns: Columns, left: float, top: float) -> str:
-        base = top + ROW_HEIGHT / 2 + 4.1
-        parts = [text(left + columns.path, base - 0.3, row.path, 10, "mu m")] if columns.path is not None else []
+        base, muted = top + ROW_HEIGHT / 2 + 4.1, muted_style(row)
+        parts = [text(left + columns.path, base - 0.3, row.path, 10, f"{muted} m")] if columns.path is not None else []
         x = left + columns.name
         parts.append(text(x, base, row.label, 12, bold=True))
         x += text_width(row.label, 12, bold=True) + 6
         if row.config:
-            parts.append(text(x, base, row.config, 11, "mu"))
+            parts.append(text(x, base, row.config, 11, muted))
             x += text_width(row.config, 11) + 6
-        for chip, kind in row.chips:
-            parts.append(_chip(x, top + ROW_HEIGHT / 2 - 7.5, chip, kind))
-            x += chip_width(chip) + 4
+        parts += self._chips(row, x, top + ROW_HEIGHT / 2 - 7.5)
         if columns.shape is not None:
             parts.append(text(left + columns.shape, base - 0.3, shape_shown(row), 10, "t m"))
         if columns.parameters is not None:
-            parts.append(text(left + columns.parameters, base, row.parameters, 10.5, "mu", anchor="end"))
+            parts.append(text(left + columns.parameters, base, row.parameters, 10.5, muted, anchor="end"))
         if columns.bar is not None and bar_shown(row):
             parts.append(self._bar(row, left + columns.bar, top + ROW_HEIGHT / 2))
         return "".join(parts)
 
     def _bar(self, row: Row, x: float, middle: float) -> str:
         if row.share is None:
-            return text(x, middle + 4.1, "?", 10.5, "mu")
+            return text(x, middle + 4.1, "?", 10.5, muted_style(row))
         length = max(2.5, BAR * row.share / self.scene.largest)
         track = rect(x, middle - 2.5, BAR, 5, "bt", radius=2.5)
         return track + rect(x, middle - 2.5, length, 5, "bar", radius=2.5)
 
     def _card(self, row: Row, box: Rect) -> str:
-        parts = [_ground(row.kind, box.x, box.y, box.width, box.height, 8, 5, True, True)]
+        sheets = [
+            shapes.outline(box, f"f-{row.ground} line", 8, shift) for shift in ((8.0, 4.0) if row.repeat > 1 else ())
+        ]
+        parts = [*sheets, shapes.ground(row, box, 8, 5, True, True)]
         if row.share is not None and row.share >= LEAST_SHARE:
             length = (box.width - 16) * row.share / self.scene.largest
             parts.append(rect(box.x + 8, box.bottom - 3, length, 3, "bar", radius=1.5))
-        parts.append(text(box.x + 16, box.y + 19.5, row.label, 13, bold=True))
-        parts.append(text(box.right - 12, box.y + 19, row.path, 10, "mu m", anchor="end"))
-        parts.append(text(box.x + 16, box.y + 35.5, row.config, 11, "mu"))
-        parts.append(text(box.right - 12, box.y + 35.5, card_parameters(row), 10.5, "mu", anchor="end"))
-        return "".join(parts) + _outline(box, "line", 8)
+        if self.scene.direction == "LR":
+            parts.append(self._tile(row, box))
+        else:
+            parts.append(card_texts(row, box.x, box.y, box.right))
+            parts += self._chips(row, box.x + config_ends(row), box.y + 24.5)
+        return "".join(parts) + shapes.outline(box, "line", 8)
+
+    def _tile(self, row: Row, box: Rect) -> str:
+        parts = [tile_texts(row, box.x, box.y, box.right)]
+        parts += self._chips(row, box.x + chips_at(row), box.y + 7.5)
+        if row.repeat > 1:
+            parts.append(shapes.badge(box.right - 8 - badge_width(row.repeat), box.y + 6, row.repeat))
+        return "".join(parts)
 
     def _sign(self, row: Row, box: Rect) -> str:
         parts: list[str] = []
         if row.chips:
-            parts.append(_pill(box, "f-parameter o-arithmetic", 12, 1.2))
+            parts.append(shapes.pill(box, "f-parameter o-arithmetic", 12, 1.2))
         middle = box.x + SIGN / 2
         circle = element(
-            "circle", cx=middle, cy=box.y + 12, r=11.2, class_="f-arithmetic o-arithmetic", stroke_width=1.5
+            "circle", cx=middle, cy=box.y + 12, r=11.2, class_=f"f-{row.ground} o-arithmetic", stroke_width=1.5
         )
         parts += [circle, text(middle, box.y + 17.6, sign_of(row.label), 17, bold=True, anchor="middle")]
-        x = box.x + SIGN + 3
-        for chip, kind in row.chips:
-            parts.append(_chip(x, box.y + 4.5, chip, kind))
-            x += chip_width(chip) + 8
+        parts += self._chips(row, box.x + SIGN + 3, box.y + 4.5, gap=8)
         return "".join(parts)
 
     def _concat(self, row: Row, box: Rect) -> str:
         return (
-            _pill(box, "f-arithmetic o-arithmetic", 12, 1.5)
+            shapes.pill(box, f"f-{row.ground} o-arithmetic", 12, 1.5)
             + text(box.x + 11, box.y + 16.2, row.label, 11.5, bold=True)
-            + text(box.right - 11, box.y + 16, row.shape, 10, "mu m", anchor="end")
+            + text(box.right - 11, box.y + 16, row.shape, 10, f"{muted_style(row)} m", anchor="end")
         )
 
     def _terminal(self, row: Row, box: Rect) -> str:
@@ -217,9 +247,9 @@ class Painter:
 
     def _parameter(self, row: Row, box: Rect) -> str:
         x, y, width, height = box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1
-        frame = rect(x, y, width, height, "f-parameter o-parameter", radius=5, dashes="3 2.5")
+        frame = rect(x, y, width, height, f"f-{row.ground} o-parameter", radius=5, dashes="3 2.5")
         name = text(box.x + 9, box.y + 15, row.label, 11)
-        return frame + name + text(box.right - 9, box.y + 15, row.shape, 10, "mu m", anchor="end")
+        return frame + name + text(box.right - 9, box.y + 15, row.shape, 10, f"{muted_style(row)} m", anchor="end")
 
 
 def _is_skip(wire: Wire, forms: Mapping[str, str]) -> bool:
@@ -233,50 +263,3 @@ def _around(a: Point, b: Point) -> Rect:
 
 def _touches(a: Rect, b: Rect) -> bool:
     return a.x <= b.right and b.x <= a.right and a.y <= b.bottom and b.y <= a.bottom
-
-
-def _outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:
-    x, y = box.x + shift + 0.5, box.y + shift + 0.5
-    return rect(x, y, box.width - 1, box.height - 1, style, radius=radius - 0.5)
-
-
-def _pill(box: Rect, style: str, radius: float, stroke: float) -> str:
-    half = stroke / 2
-    width, height = box.width - stroke, box.height - stroke
-    return rect(box.x + half, box.y + half, width, height, style, radius=radius - half, stroke_width=stroke)
-
-
-def _ground(
-    kind: str, x: float, y: float, width: float, height: float, radius: float, stripe: float, first: bool, last: bool
-) -> str:
-    """The coloured ground of a row or card with its stripe, round where it is at an end of its box."""
-    top, bottom = radius if first else 0.0, radius if last else 0.0
-    ground = element("path", d=_rounded_box(x, y, x + width, y + height, top, bottom), class_=f"f-{kind}")
-    right, foot = x + stripe, y + height
-    band = f"M{right:.1f} {y:.1f}V{foot:.1f}H{x + bottom:.1f}"
-    band += f"Q{x:.1f} {foot:.1f} {x:.1f} {foot - bottom:.1f}" if last else ""
-    band += f"V{y + top:.1f}" + (f"Q{x:.1f} {y:.1f} {x + top:.1f} {y:.1f}" if first else "") + "Z"
-    return ground + element("path", d=band, class_=f"s-{kind}")
-
-
-def _rounded_box(x: float, y: float, right: float, foot: float, top: float, bottom: float) -> str:
-    path = f"M{x + top:.1f} {y:.1f}H{right - top:.1f}Q{right:.1f} {y:.1f} {right:.1f} {y + top:.1f}"
-    path += f"V{foot - bottom:.1f}Q{right:.1f} {foot:.1f} {right - bottom:.1f} {foot:.1f}"
-    path += f"H{x + bottom:.1f}Q{x:.1f} {foot:.1f} {x:.1f} {foot - bottom:.1f}"
-    return path + f"V{y + top:.1f}Q{x:.1f} {y:.1f} {x + top:.1f} {y:.1f}Z"
-
-
-def _line(left: float, y: float, right: float) -> str:
-    return f"M{left:.1f} {y:.1f}H{right:.1f}"
-
-
-def _chip(x: float, y: float, content: str, kind: str) -> str:
-    width = chip_width(content)
-    frame = rect(x, y, width, 15, f"f-{kind} o-{kind}", radius=4, stroke_width=0.8)
-    return frame + text(x + width / 2, y + 10.9, content, 9.5, f"s-{kind}", bold=True, anchor="middle")
-
-
-def _badge(x: float, y: float, repeat: int) -> str:
-    width = badge_width(repeat)
-    label = text(x + width / 2, y + 13, f"×{repeat}", 11, "bgt", bold=True, anchor="middle")
-    return rect(x, y, width, 18, "badge", radius=9) + label

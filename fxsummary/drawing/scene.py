@@ -24,6 +24,8 @@ class Row:
         repeat: copies of the row itself.
         same_shape: whether the result has the shape of the input.
         tips: lines of the tooltip.
+        heat: step of the heat scale, "" where the colour is that of the kind.
+        link: address of its source line, "" for none.
     """
 
     keys: list[str]
@@ -38,6 +40,13 @@ class Row:
     repeat: int = 1
     same_shape: bool = False
     tips: list[str] = field(default_factory=list)
+    heat: str = ""
+    link: str = ""
+
+    @property
+    def ground(self) -> str:
+        """The colour of its ground: that of its heat or its kind."""
+        return self.heat or self.kind
 
 
 @dataclass(slots=True)
@@ -62,6 +71,8 @@ class Group:
         title, type, facts: bold name, class, and the text on the right of the header.
         repeat: how many copies it stands for.
         level: nesting depth, 0 for the page.
+        link: address of its first source line, "" for none.
+        path: of the module; "" for the page and for a pattern of several modules.
     """
 
     key: str
@@ -71,7 +82,9 @@ class Group:
     repeat: int = 1
     level: int = 0
     tips: list[str] = field(default_factory=list)
+    path: str = ""
     children: list[Group | Item] = field(default_factory=list)
+    link: str = ""
 
     def walk(self) -> Iterator[Group | Item]:
         """Everything inside, parents first, in reading order."""
@@ -81,6 +94,27 @@ class Group:
             yield child
             if isinstance(child, Group):
                 pending.extend(reversed(child.children))
+
+
+@dataclass(frozen=True, slots=True)
+class HeatScale:
+    """What the colours of a heat scale mean.
+
+    Attributes:
+        name: of the cost; largest, whole: its greatest value in a row and its sum, as texts.
+        unknown: whether there are rows whose cost is not known.
+    """
+
+    name: str
+    largest: str
+    whole: str
+    unknown: bool = False
+
+
+class Arranged:
+    """Where everything in a scene lies; see `fxsummary.drawing.arrangement`."""
+
+    __slots__ = ()
 
 
 @dataclass(slots=True)
@@ -93,6 +127,9 @@ class Scene:
         dataflow: False where the edges only keep the order and are not to be seen.
         largest: greatest share of FLOPs of a row.
         title, facts, description: the texts of the page.
+        direction: TB or LR.
+        heat: the scale, if colours stand for a cost.
+        arranged: its layout, once it was asked for.
     """
 
     root: Group
@@ -102,6 +139,9 @@ class Scene:
     title: str = ""
     facts: str = ""
     description: str = ""
+    direction: str = "TB"
+    heat: HeatScale | None = None
+    arranged: Arranged | None = None
 
     def items(self) -> Iterator[Item]:
         """All items in reading order."""

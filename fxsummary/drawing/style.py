@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-from fxsummary.errors import UnknownNameError
+from fxsummary.drawing.options import THEMES, check_name
 
 Theme = Literal["auto", "light", "dark"]
 
@@ -40,7 +41,7 @@ def colour_of(kind: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """One colour scheme: fill and stroke by kind, and the rest of the page."""
+    """One colour scheme: fill and stroke by kind, the heat scale, and the rest of the page."""
 
     kinds: dict[str, tuple[str, str]]
     terminal_text: str
@@ -54,6 +55,9 @@ class Palette:
     bar: str
     track: str
     badge: str
+    heat: tuple[str, str, str, str, str]
+    heat_unknown: str
+    heat_muted: str
 
 
 LIGHT = Palette(
@@ -83,6 +87,9 @@ LIGHT = Palette(
     bar="#e2853b",
     track="#dde4ec",
     badge="#c2257f",
+    heat=("#ffffff", "#fff3e2", "#ffe3c2", "#ffd09b", "#ffb86b"),
+    heat_unknown="#e3e7ec",
+    heat_muted="#2b3847",
 )
 DARK = Palette(
     kinds={
@@ -111,29 +118,43 @@ DARK = Palette(
     bar="#f0a15e",
     track="#2a3441",
     badge="#ff7fc4",
+    heat=("#12181f", "#2a1f14", "#432a10", "#5e370b", "#7c4606"),
+    heat_unknown="#2b3440",
+    heat_muted="#d3dce6",
 )
 
-_FONTS = (
-    'text{font-family:Helvetica,Arial,"Liberation Sans",sans-serif}'
-    '.m{font-family:Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace}'
+SANS = 'Helvetica,Arial,"Liberation Sans","DejaVu Sans Condensed",sans-serif'
+MONO = 'Consolas,Menlo,"Liberation Mono","DejaVu Sans Mono",monospace'
+"""Consolas is first because viewers that take the first family only get a monospaced one for it on Linux."""
+_BASE = (
+    f"text{{font-family:{SANS}}}.m{{font-family:{MONO}}}"
     ".e{stroke-width:1.4;fill:none}.sk{stroke-width:1.8;fill:none}.line{fill:none}"
 )
+_SELECTOR = re.compile(r"(?:^|(?<=[{}]))(?=[^{}@]+\{)")
 
 
-def stylesheet(theme: str) -> str:
-    """The CSS of a theme; "auto" is light with the dark scheme in one media query.
+def stylesheet(theme: str, *, heat: bool = False, scope: str = "") -> str:
+    """The CSS of a theme, with the heat scale or without; "auto" is light with the dark scheme in one media query.
+
+    With a ``scope``, a selector of the element around, the rules hold only inside of that, so that a picture
+    that is part of a page leaves the rest of the page, and other pictures, as they are.
 
     Raises:
         UnknownNameError: the theme is none of auto, light, dark.
     """
+    check_name("theme", theme, THEMES)
+    rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat)
     if theme == "auto":
-        return f"{_FONTS}{_rules(LIGHT)}@media (prefers-color-scheme:dark){{{_rules(DARK)}}}"
-    if theme not in ("light", "dark"):
-        raise UnknownNameError(f"unknown theme {theme!r}. Known: auto, light, dark")
-    return _FONTS + _rules(LIGHT if theme == "light" else DARK)
+        rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat)}}}"
+    return _SELECTOR.sub(rf"\g<0>{scope} ", rules) if scope else rules
 
 
-def _rules(p: Palette) -> str:
+def rules_of(palette: Palette) -> str:
+    """Fonts and the rules of one colour scheme, whose colours may be any CSS value."""
+    return _BASE + _rules(palette, heat=False)
+
+
+def _rules(p: Palette, heat: bool) -> str:
     fills = {
         "page": p.page, "t": p.text, "mu": p.muted, "iot": p.terminal_text, "ah": p.edge, "ahs": p.skip,
         "h0": p.groups[0], "h1": p.groups[1], "bar": p.bar, "bt": p.track, "badge": p.badge, "bgt": p.page,
@@ -144,4 +165,7 @@ def _rules(p: Palette) -> str:
     rules += [f".g{i}{{fill:{fill};stroke:{p.border}}}" for i, fill in enumerate(p.groups)]
     for kind, (fill, stroke) in p.kinds.items():
         rules.append(f".f-{kind}{{fill:{fill}}}.s-{kind}{{fill:{stroke}}}.o-{kind}{{stroke:{stroke}}}")
+    if heat:
+        rules += [f".f-heat{step}{{fill:{fill}}}" for step, fill in enumerate(p.heat)]
+        rules.append(f".f-heat-unknown{{fill:{p.heat_unknown}}}.hm{{fill:{p.heat_muted}}}")
     return "".join(rules)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from fxsummary.drawing import draw
+from collections.abc import Iterable
+
+from fxsummary.drawing import draw, look
 from fxsummary.exporters.picture import picture
 from fxsummary.modelgraph import ModelGraph
 
 
-def to_svg(graph: ModelGraph, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
+def to_svg(
+    graph: ModelGraph,
+    *,
+    title: str | None = None,
+    depth: int | None = None,
+    fold: bool = True,
+    theme: str = "auto",
+    color: str = "kind",
+    show: Iterable[str] | None = None,
+    direction: str = "TB",
+    source_url: str | None = None,
+) -> str:
     """The graph as a picture.
 
     Runs of identical blocks are drawn once with ×N; what is hidden or folded is listed in ``<desc>``, and
@@ -16,7 +29,20 @@ def to_svg(graph: ModelGraph, *, title: str | None = None, depth: int | None = N
     Args:
         graph: what to draw; it is not changed.
         title: heading; the model's class name if None.
-        depth: levels of modules to open; None for the most that give at most 100 rows.
+        depth: levels of modules to open; None for as much as fits a page.
+        fold: whether runs of identical blocks are drawn once; False draws each of them.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
+        color: what the ground of a row stands for: "kind", or its part of the largest row's "flops",
+            "parameters" or "memory" (bytes that the operations put out), copies counted.
+        show: the facts beside the name of an operation, of "path", "config", "shape", "parameters" and
+            "flops"; all if None.
+        direction: "TB", from top to bottom, or "LR", from left to right.
+        source_url: address of a source line, such as ``https://github.com/me/repo/blob/main/{file}#L{line}``;
+            rows and groups become links to theirs. Files are named as from the folder they were imported from.
+
+    Raises:
+        UnknownNameError: a name is not known; the message lists those that are.
+        InputError: ``source_url`` is not an http, https or relative address with a place for the file.
     """
-    return draw(picture(graph, title=title, depth=depth).scene, theme)
+    wished = look(color, direction, show, source_url)
+    return draw(picture(graph, title=title, depth=depth, fold=fold, look=wished).scene, theme)

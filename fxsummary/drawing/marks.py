@@ -1,0 +1,66 @@
+"""Numbers on rows, frames and wires of a picture, for a page that finds them by these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fxsummary.drawing.markup import element
+from fxsummary.drawing.scene import Group, Row
+from fxsummary.layout import Layout, Wire
+
+OPEN = ("open", "parameter")
+"""The chip of a closed module that can be opened."""
+
+
+@dataclass(slots=True)
+class Marks:
+    """What the numbers in a marked picture stand for; equal pictures have equal numbers.
+
+    Attributes:
+        operations: keys by the number in ``data-n`` of rows and chips.
+        frames: module paths by the number in ``data-m`` of frames and their headers.
+        items: the number in ``data-i`` of each item; wires say with ``data-v`` the item that they come
+            from, and with ``data-t`` those that they lead to.
+    """
+
+    operations: list[str] = field(default_factory=list)
+    frames: list[str] = field(default_factory=list)
+    items: dict[str, int] = field(default_factory=dict)
+    _targets: dict[int, list[str]] = field(default_factory=dict)
+
+    def frame(self, group: Group) -> dict[str, str]:
+        """Attributes of a frame and of its header, which follows it; none without a module of its own."""
+        if not group.path:
+            return {}
+        self.frames.append(group.path)
+        return {"data_m": str(len(self.frames) - 1)}
+
+    def row(self, item: str, key: str) -> dict[str, str]:
+        """Attributes of a row."""
+        return {"data_n": self._number(key), "data_i": self._item(item)}
+
+    def chip(self, row: Row, number: int) -> dict[str, str]:
+        """Attributes of a chip: its operation, or that it opens a closed module; none if it only tells."""
+        if number + 1 < len(row.keys):
+            return {"data_n": self._number(row.keys[number + 1])}
+        return {"class_": "open"} if row.chips[number] == OPEN else {}
+
+    def wire(self, layout: Layout, wire: Wire, path: str, head: str, skip: bool) -> list[str]:
+        """A wire and its arrowhead, with the items at the ends of the edges that run through it."""
+        ends = {"data_v": self._item(wire.value), "data_t": " ".join(self._ends(layout, wire))}
+        elements = [element("path", d=path, class_="sk" if skip else "e", **ends)]
+        return [*elements, element("path", d=head, class_="ahs" if skip else "ah", **ends)] if head else elements
+
+    def _ends(self, layout: Layout, wire: Wire) -> list[str]:
+        if not self._targets:
+            for edge, numbers in layout.paths.items():
+                for number in numbers:
+                    self._targets.setdefault(id(layout.wires[number]), []).append(self._item(edge.target))
+        return self._targets[id(wire)]
+
+    def _item(self, key: str) -> str:
+        return str(self.items.setdefault(key, len(self.items)))
+
+    def _number(self, key: str) -> str:
+        self.operations.append(key)
+        return str(len(self.operations) - 1)

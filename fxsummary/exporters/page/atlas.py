@@ -1,0 +1,219 @@
+"""The pictures of a page: one of each module, at several levels, each distinct one once."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import takewhile
+
+from fxsummary.drawing import draw_fragment
+from fxsummary.drawing.labels import closed_inside
+from fxsummary.drawing.marks import OPEN
+from fxsummary.exporters.fitting import DEEPEST, MOST_ROWS, Fitting, Picture
+from fxsummary.exporters.page.outline import Outline
+from fxsummary.exporters.picture import MANY_ROWS, compose
+from fxsummary.layout import Memo
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.blocks import Block
+from fxsummary.views.depth import close_small
+
+MOST_BYTES = 600_000
+"""Of the levels beside those that are shown first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One way to show a module.
+
+    Attributes:
+        picture: number of the picture.
+        operations: what each numbered row is: a key of the folded graph, ``("module", path)``, or None.
+        frames: path of the module of each numbered frame.
+        depth: how many levels of modules inside are open.
+    """
+
+    picture: int
+    operations: tuple[str | tuple[str, str] | None, ...]
+    frames: tuple[str, ...]
+    depth: int
+
+
+@dataclass(slots=True)
+class View:
+    """A module's levels, from all closed to the most that is of sensible size, and which is shown first."""
+
+    levels: list[Level]
+    start: int = 0
+
+
+@dataclass(slots=True)
+class Atlas:
+    """All pictures, the views of modules by path, and the picture that is shown first.
+
+    ``memo`` is of the layouts, because pictures have much in common.
+    """
+
+    first: Picture
+    memo: Memo = field(default_factory=Memo)
+    pictures: dict[str, int] = field(default_factory=dict)
+    views: dict[str, View] = field(default_factory=dict)
+
+    def add(self, svg: str) -> int:
+        """The number of a picture."""
+        return self.pictures.setdefault(svg, len(self.pictures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The levels of a module as pictures not yet painted, with their depths, and which is shown first."""
+
+    levels: list[tuple[int, Picture]]
+    start: int
+
+
+def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
+    """Pictures of the model and of each module in it that has more than one row.
+
+    Args:
+        depth: levels of modules to open in the first picture; None for the most that fit.
+    """
+    choices = {path: _choice(outline, path, block) for path, block in outline.blocks.items()}
+    choices = {path: choice for path, choice in choices.items() if not path or _has_rows(choice.levels[-1][1])}
+    root = choices[""]
+    if depth is not None:
+        start = max((at for at, (level, _) in enumerate(root.levels) if level <= depth), default=0)
+        root = choices[""] = replace(root, start=start)
+    atlas = Atlas(root.levels[root.start][1])
+    for path, choice in choices.items():
+        atlas.views[path] = View([_drawn(atlas, outline, choices, *choice.levels[choice.start])])
+    _add_further_levels(atlas, outline, choices)
+    return atlas
+
+
+def _choice(outline: Outline, path: str, block: Block) -> _Choice:
+    levels = list(_levels(outline, path, block))
+    fitting = [at for at, (_, picture) in enumerate(levels) if picture.rows <= MOST_ROWS]
+    return _Choice(levels, fitting[-1] if fitting else 0)
+
+
+def _has_rows(picture: Picture) -> bool:
+    """Whether there is more to see than one row between input and output."""
+    return picture.rows > 1 + sum(item.form == "terminal" for item in picture.scene.items())
+
+
+def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _Choice]) -> None:
+    """Levels beside the first one, of outer modules first, as long as there is room."""
+    room = MOST_BYTES + sum(map(len, atlas.pictures))
+    for path, choice in choices.items():
+        view = atlas.views[path]
+        first = view.levels[0]
+        for at, level in enumerate(choice.levels):
+            if at != choice.start and sum(map(len, atlas.pictures)) <= room:
+                view.levels.append(_drawn(atlas, outline, choices, *level))
+        view.levels.sort(key=lambda level: level.depth)
+        view.start = view.levels.index(first)
+
+
+def _levels(outline: Outline, path: str, block: Block) -> Iterator[tuple[int, Picture]]:
+    """Distinct pictures of a module with their depth, the ones with all modules inside closed first."""
+    focus, times = focused(outline.folded, block)
+    fitting = Fitting(outline.graph, close_small(focus), partial(compose, outline.graph))
+    totals = outline.graph.totals
+    if totals.flops is not None:
+        totals = replace(totals, flops=totals.flops // times)
+    before: list[str] = []
+    for depth in range(min(fitting.nesting(), DEEPEST) + 1):
+        picture = compose(outline.graph, fitting.closed(depth), base=path, totals=totals, tips=False)
+        if before and picture.rows > MANY_ROWS:
+            return
+        drawn = [key for item in picture.scene.items() for key in item.keys]
+        if drawn != before:
+            yield depth, picture
+        before = drawn
+
+
+def focused(folded: ModelGraph, block: Block) -> tuple[ModelGraph, int]:
+    """What is in a block as a graph of its own with inputs and output, and how many blocks it stands for.
+
+    An input has the key of the operation outside that it comes from.
+    """
+    if block.call is None:
+        return folded, 1
+    inside = dict.fromkeys(block.operations())
+    level = next(i for i, c in enumerate(folded.nodes[next(iter(inside))]["module_stack"]) if c == block.call) + 1
+    times = min(folded.nodes[key]["multiplicity"] for key in inside)
+    graph = folded.__class__()
+    graph.graph.update(folded.graph)
+    dataflow = folded.captured_by != "modules"
+    edges = [(source, key, edge) for key in inside for source, edge in folded.sources(key).items()]
+    edges = [edge for edge in edges if dataflow or edge[0] in inside]
+    for source in dict.fromkeys(source for source, _, _ in edges if source not in inside):
+        graph.add_node(source, **_terminal(folded, source, block.path))
+    for key in inside:
+        data = folded.nodes[key]
+        stack = data["module_stack"][level:]
+        graph.add_node(key, **{**data, "module_stack": stack, "multiplicity": max(1, data["multiplicity"] // times)})
+    graph.add_edges_from(edges)
+    if dataflow:
+        _add_output(graph, folded, inside)
+    return graph, times
+
+
+def _terminal(folded: ModelGraph, key: str, path: str) -> dict[str, object]:
+    """An input of a block: the value of an operation outside."""
+    data = folded.nodes[key]
+    name = str(data["target"])
+    if data["op"] not in ("call_module", "placeholder", "get_attr"):
+        name = data["label"] if f"{path}.".startswith(f"{data['module']}.") or not data["module"] else data["module"]
+    weightless = dict.fromkeys(("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes"), 0)
+    empty = dict.fromkeys(("parameter_names", "parameter_dtypes", "reads", "unknown_operators", "absorbed"), ())
+    return {
+        **data, **weightless, **empty, "op": "placeholder", "kind": "input", "module_stack": (), "multiplicity": 1,
+        "target": _seen_from(path, name), "flops": 0, "trust": "exact",
+    }  # fmt: skip
+
+
+def _seen_from(path: str, name: str) -> str:
+    """A dotted name without what it has in common with a path; its last part stays."""
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(path.split("."), name.split(".")[:-1], strict=False))
+    return ".".join(name.split(".")[len(list(shared)) :])
+
+
+def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) -> None:
+    """One output that reads all values which are read outside, or which nothing reads."""
+    leaving = [key for key in inside if not folded.succ[key] or any(to not in inside for to in folded.succ[key])]
+    if not leaving:
+        return
+    name = "output"
+    while name in graph or name in folded:
+        name += "_"
+    specs = tuple(folded.nodes[key]["outputs"] for key in leaving)
+    data = {**_terminal(folded, leaving[-1], ""), "op": "output", "kind": "output", "label": "output"}
+    data["outputs"] = specs[0] if len(specs) == 1 else None if None in specs else specs
+    graph.add_node(name, **data)
+    for slot, key in enumerate(leaving):
+        node = folded.nodes[key]
+        graph.add_edge(key, name, slots=(slot,), shape=node["shape"], dtype=node["dtype"], bytes=node["output_bytes"])
+
+
+def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
+    """A picture, painted and put into the atlas."""
+    nodes = picture.graph.nodes
+    for row in (row for item in picture.scene.items() for row in item.rows):
+        data = nodes.get(row.keys[0], {})
+        if data and closed_inside(data) and data["module"] in views:
+            row.chips.append(OPEN)
+    fragment = draw_fragment(picture.scene, atlas.memo)
+    operations = tuple(_meant(outline, picture, key) for key in fragment.marks.operations)
+    return Level(atlas.add(fragment.svg), operations, tuple(fragment.marks.frames), depth)
+
+
+def _meant(outline: Outline, picture: Picture, key: str) -> str | tuple[str, str] | None:
+    """What a row stands for: an operation, a closed module, or nothing that is known."""
+    data = picture.graph.nodes.get(key)
+    if data is not None and data.get("closed"):
+        return "module", str(data["module"])
+    if key not in outline.folded:
+        key = key.partition(": ")[2]  # of a tag
+    return key if key in outline.folded else None

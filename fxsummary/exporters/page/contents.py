@@ -1,0 +1,199 @@
+"""What the page knows beside the pictures: modules, operations, parameters, views; plain values for JSON."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fxsummary import format as fmt
+from fxsummary.drawing.labels import LONGEST_TIP, Subject, _call
+from fxsummary.drawing.style import LEGEND, colour_of
+from fxsummary.exporters.page.atlas import Atlas, Level
+from fxsummary.exporters.page.outline import Outline
+from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
+from fxsummary.spec import leaves
+
+Record = dict[str, Any]
+MOST_SPECS = 8
+
+
+def contents(outline: Outline, atlas: Atlas) -> Record:
+    """Everything that the script of the page needs; values that are empty are left out of the records."""
+    graph = outline.graph
+    totals = graph.totals
+    modules = [path for path in graph.modules if not outline.is_copy(path)] or [""]
+    modules += [path for path in outline.blocks if path not in graph.modules and not outline.is_copy(path)]
+    number = {path: at for at, path in enumerate(modules)}
+    keys = {key: at for at, key in enumerate(outline.folded)}
+    costs = _module_costs(graph, outline.folded)
+    held = _held(graph)
+    return {
+        "name": graph.name,
+        "dataflow": graph.captured_by != "modules",
+        "captured": graph.captured_by,
+        "notes": [_text(note) for note in graph.notes],
+        "flops": totals.flops,
+        "parameters": totals.parameters,
+        "kinds": LEGEND,
+        "modules": [_module(outline, path, number, costs[path], held[path]) for path in modules],
+        "operations": [_operation(outline, key, keys, number) for key in outline.folded],
+        "tensors": _tensors(graph, outline),
+        "copies": outline.copy_of,
+        "views": {path: _view(view.levels, view.start, keys, number) for path, view in atlas.views.items()},
+    }
+
+
+def _view(levels: Iterable[Level], start: int, keys: dict[str, int], modules: dict[str, int]) -> Record:
+    """Operations as their number, modules as minus one minus their number."""
+
+    def meant(what: str | tuple[str, str] | None) -> int | None:
+        if isinstance(what, tuple):
+            return -1 - modules[what[1]]
+        return None if what is None else keys[what]
+
+    return {
+        "start": start,
+        "levels": [
+            {
+                "picture": level.picture,
+                "rows": [meant(row) for row in level.operations],
+                "frames": [modules.get(path, 0) for path in level.frames],
+            }
+            for level in levels
+        ],
+    }
+
+
+def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, tensors: list[ParameterInfo]) -> Record:
+    info = outline.graph.modules.get(path) or ModuleInfo(path, outline.blocks[path].type if path else "Model")
+    parameters = [tensor for tensor in tensors if not tensor.buffer]
+    inside = outline.blocks.get(path)
+    last = None if inside is None else next(reversed([*inside.operations()]), None)
+    return _filled({
+        "path": path,
+        "type": _text(info.type),
+        "config": _text(info.config),
+        "children": [number[child] for child in info.children if child in number],
+        "copies": outline.stands_for(path) if outline.stands_for(path) > 1 else 0,
+        "last": outline.last.get(path, ""),
+        "parameters": sum(tensor.numel or 0 for tensor in parameters),
+        "frozen": sum(tensor.numel or 0 for tensor in parameters if not tensor.trainable),
+        "bytes": sum(tensor.nbytes or 0 for tensor in parameters),
+        "buffers": sum(tensor.nbytes or 0 for tensor in tensors if tensor.buffer),
+        "unknown": any(tensor.numel is None for tensor in tensors),
+        "tensors": [tensor.name for tensor in info.parameters],
+        **costs,
+        "outputs": _specs(outline.folded.nodes[last]["outputs"]) if last else [],
+        "shared": info.shared_with or "",
+        "never": not info.called and not costs["memory"] and outline.graph.captured_by != "modules",
+        "training": info.training,
+    })  # fmt: skip
+
+
+def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
+    """FLOPs and bytes written of each module, all of its copies and calls together.
+
+    A container that is never called itself, such as a ModuleList, has the costs of what is in it.
+    """
+    costs: dict[str, Record] = defaultdict(lambda: {"flops": 0, "memory": 0})
+    owners: dict[int, list[str]] = {}
+    for _, data in folded.nodes(data=True):
+        times = data["multiplicity"]
+        stack = data["module_stack"]
+        if id(stack) not in owners:
+            called = dict.fromkeys(("", *(call.path for call in stack)))
+            around = dict.fromkeys(path for call in stack for path in _ancestors(call.path) if path in graph.modules)
+            owners[id(stack)] = [*called, *(p for p in around if p not in called and not graph.modules[p].called)]
+        for path in owners[id(stack)]:
+            cost = costs[path]
+            cost["memory"] += times * (data["output_bytes"] or 0)
+            cost["flops"] += times * (data["flops"] or 0)
+            if data["flops"] is None:
+                cost["least"] = True
+    return costs
+
+
+def _held(graph: ModelGraph) -> dict[str, list[ParameterInfo]]:
+    """The distinct parameters and buffers in each module, those of the modules inside too."""
+    held: dict[str, list[ParameterInfo]] = defaultdict(list)
+    for path, module in graph.modules.items():
+        for owner in _ancestors(path):
+            held[owner] += [tensor for tensor in module.parameters if tensor.tied_to is None]
+    return held
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    """A module path and those around it."""
+    yield path
+    while path:
+        path = path.rpartition(".")[0]
+        yield path
+
+
+def _operation(outline: Outline, key: str, numbers: dict[str, int], modules: dict[str, int]) -> Record:
+    folded = outline.folded
+    data = folded.nodes[key]
+    subject = Subject(folded, outline.graph, outline.graph.totals)
+    inputs = [
+        [numbers[source], list(edge["slots"]), _spec(edge.get("shape"), edge.get("dtype"))]
+        for source, edge in folded.sources(key).items()
+    ]
+    return _filled({
+        "key": key,
+        "op": data["op"],
+        "target": _text(data["target"]),
+        "label": _text(data["label"]),
+        "config": _text(data["config"]),
+        "kind": colour_of("parameter" if data["op"] == "get_attr" else data["kind"]),
+        "call": _text(_call(subject, key)),
+        "joined": [_text(_call(subject, other)) for other in data.get("absorbed", ())],
+        "stack": [[modules[call.path], call.call] for call in data["module_stack"] if call.path in modules],
+        "module": data["module"],
+        "inputs": inputs if outline.graph.captured_by != "modules" else [],
+        "outputs": _specs(data["outputs"]),
+        "parameters": data["parameters"],
+        "frozen": (data["parameters"] or 0) - (data["trainable_parameters"] or 0),
+        "bytes": data["parameter_bytes"],
+        "buffers": data["buffer_bytes"],
+        "tensors": list(dict.fromkeys((*data["parameter_names"], *data["reads"]))),
+        "flops": data["flops"],
+        "memory": data["output_bytes"] or 0,
+        "trust": data["trust"] if data["trust"] != "exact" else "",
+        "unknown": [_text(name) for name in data["unknown_operators"]],
+        "source": _text(data["source"]),
+        "times": data["multiplicity"] if data["multiplicity"] > 1 else 0,
+    })  # fmt: skip
+
+
+def _tensors(graph: ModelGraph, outline: Outline) -> Record:
+    """Parameters and buffers by name: text of the spec, elements, bytes, and remarks."""
+    records: Record = {}
+    for path, module in graph.modules.items():
+        for tensor in () if outline.is_copy(path) else module.parameters:
+            remarks = ["buffer"] if tensor.buffer else [] if tensor.trainable else ["frozen"]
+            remarks += [f"tied to {tensor.tied_to}"] if tensor.tied_to else []
+            remarks += [] if tensor.read else ["never read"]
+            spec = "?" if tensor.spec is None else str(tensor.spec)
+            records[tensor.name] = [spec, tensor.numel, tensor.nbytes, _text(", ".join(remarks))]
+    return records
+
+
+def _specs(outputs: Any) -> list[str]:
+    specs = [str(spec) for spec in leaves(outputs)]
+    return specs if len(specs) <= MOST_SPECS else [*specs[:MOST_SPECS], f"and {len(specs) - MOST_SPECS} more"]
+
+
+def _spec(shape: tuple[int, ...] | None, dtype: str | None) -> str:
+    return "" if shape is None else f"{fmt.shape(shape)} {dtype or ''}".rstrip()
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    return fmt.shorten(fmt.clean(text if len(text) <= 4 * LONGEST_TIP else text[: 4 * LONGEST_TIP]), LONGEST_TIP)
+
+
+def _filled(record: Record) -> Record:
+    """Without what is empty; None, which is unknown, and paths, of which "" is the model's, stay."""
+    kept = ("path", "module")
+    return {name: value for name, value in record.items() if name in kept or value is None or value not in (0, "", [])}

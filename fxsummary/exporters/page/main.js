@@ -1,0 +1,256 @@
+/* What is shown and selected, the address of it, and the keys. */
+
+const state = { path: null, level: 0, thing: null };
+
+/** Show the picture of a module; `thing` is selected in it. */
+function show(path, level, thing) {
+  const view = views.get(path);
+  const at = level ?? shownLevel(view);
+  if (state.path !== path || state.level !== at) {
+    state.path = path;
+    state.level = view.shown = at;
+    showPicture(view.levels[at]);
+    showPath(path);
+    fit(true);
+  }
+  const levels = view.levels.length;
+  byId("collapse").disabled = at === 0;
+  byId("expand").disabled = at === levels - 1;
+  for (const id of ["collapse", "expand"]) byId(id).hidden = levels === 1;
+  byId("level").textContent = levels > 1 ? `${at + 1} / ${levels}` : "";
+  select(thing ?? null);
+}
+
+/** Select something in the picture, or nothing; the panel shows it. */
+function select(thing) {
+  state.thing = thing;
+  const row = thing && rowOf(thing);
+  highlight(row);
+  const shown = thing || ofModule(modules.get(state.path));
+  showPanel(shown);
+  showInTree(state.path, thing);
+  byId("status").textContent = describe(shown).join(", ");
+  if (row) bringIntoView(row);
+}
+
+/** Scroll so that a row is in sight, and not below the panel. */
+function bringIntoView(row) {
+  const box = row.getBoundingClientRect();
+  const corner = stage.getBoundingClientRect();
+  const right = Math.min(corner.left + stage.clientWidth, panel.hidden ? Infinity : panel.getBoundingClientRect().left);
+  const missing = (low, high, from, to) =>
+    Math.min(low - from - 24, 0) || Math.max(Math.min(high - to + 24, low - from - 24), 0);
+  stage.scrollLeft += missing(box.left, box.right, corner.left, right);
+  stage.scrollTop += missing(box.top, box.bottom, corner.top, corner.top + stage.clientHeight);
+}
+
+/** The modules around a module that have pictures, outermost first, and itself. */
+function showPath(path) {
+  const around = [path];
+  for (let at = path; at !== "";) {
+    at = parentOf(at);
+    if (views.has(at)) around.unshift(at);
+  }
+  const crumb = (each, number) => {
+    const module = modules.get(each);
+    const name = nameOf(module, around[number - 1]);
+    const current = each === path;
+    const type = current && module.type !== name ? h("i", module.type) : "";
+    const made = h("button", { "aria-current": current && "page", click: () => open(each) }, name, type);
+    return number ? [h("s", { "aria-hidden": "true" }, "›"), made] : [made];
+  };
+  byId("path").replaceChildren(...around.flatMap(crumb));
+}
+
+/* --- addresses ---------------------------------------------------------------------------------- */
+
+const encoded = (text) => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"));
+const addressOf = (path, thing) => `#${encoded(path)}${thing?.operation ? `:${encoded(thing.operation.key)}` : ""}`;
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return ""; // not an address of this page
+  }
+}
+
+function remember(kind) {
+  const address = addressOf(state.path, state.thing);
+  if (address !== location.hash && (address !== "#" || location.hash)) history[kind](null, "", address);
+}
+
+/** Open a module's picture. */
+function open(path, thing = null, level = undefined) {
+  if (!views.has(path)) return;
+  const kind = path === state.path ? "replaceState" : "pushState";
+  show(path, level, thing);
+  remember(kind);
+}
+
+/** Go to a module or an operation: its picture, or the row of it in that of an ancestor. */
+function goTo(thing, focus = false) {
+  if (thing.module && views.has(thing.module.path)) open(thing.module.path);
+  else {
+    const call = thing.module && callOf(thing.module);
+    const wanted = call ? ofOperation(call) : thing;
+    const inSight = state.path !== null && rowOf(wanted);
+    const place = inSight ? { path: state.path, level: state.level } : placeOf(wanted);
+    if (place) open(place.path, wanted, place.level);
+    else open(nearestView(thing.module ? thing.module.path : thing.operation.module), thing);
+  }
+  if (!focus) return;
+  setPanel(true);
+  ((state.thing && rowOf(state.thing)) || stage).focus({ preventScroll: true });
+}
+
+function nearestView(path) {
+  while (path && !views.has(path)) path = parentOf(path);
+  return path;
+}
+
+/** Show what the address says; an unknown one is the model itself. */
+function followAddress() {
+  const [path, key] = location.hash.slice(1).split(":").map(decoded);
+  const operation = ofOperation(operations.get(key));
+  const target = resolved(path);
+  if (views.has(target)) {
+    const level = operation ? levelWith(views.get(target), data.operations.indexOf(operation.operation)) : -1;
+    show(target, level < 0 ? undefined : level, operation);
+  } else {
+    const thing = ofModule(modules.get(target)) || ofOperation(operations.get(path));
+    show("", undefined, null);
+    if (thing) goTo(thing);
+  }
+}
+
+/* --- what a reader does ------------------------------------------------------------------------- */
+
+/** To the module around the one shown, which is then selected. */
+function up() {
+  const last = state.path;
+  if (last === "") return pick(null);
+  const module = ofModule(modules.get(last));
+  open(nearestView(parentOf(last)), module);
+  rowOf(module)?.focus({ preventScroll: true });
+}
+
+/** Open or close modules in the picture. */
+function step(by) {
+  const level = state.level + by;
+  if (level < 0 || level >= views.get(state.path).levels.length) return;
+  show(state.path, level, state.thing);
+}
+
+function openThing(thing) {
+  if (thing?.module && thing.module.path !== state.path && views.has(thing.module.path)) open(thing.module.path);
+}
+
+const thingAt = (target) => picture.things.get(target.closest?.("[data-n], [data-m]"));
+
+stage.addEventListener("click", (event) => {
+  const thing = thingAt(event.target);
+  if (event.target.closest(".open")) openThing(thing);
+  else if (thing && !same(thing, state.thing)) pick(thing);
+  else if (!thing && state.thing && !picture.panned) pick(null);
+});
+stage.addEventListener("dblclick", (event) => openThing(thingAt(event.target)));
+stage.addEventListener("focusin", (event) => {
+  const thing = thingAt(event.target);
+  if (thing && event.target.matches(":focus-visible") && !same(thing, state.thing)) pick(thing);
+});
+
+function pick(thing) {
+  if (thing) setPanel(true);
+  select(thing);
+  remember("replaceState");
+}
+
+/** Move to the nearest row in a direction. */
+function move([dx, dy]) {
+  const rows = [...picture.svg.querySelectorAll("[data-i], g[data-m]")].filter((row) => picture.things.has(row));
+  const current = state.thing && rowOf(state.thing);
+  if (!current) return rows.find((row) => row.dataset.i !== undefined)?.focus();
+  const middle = (row) => {
+    const { left, top, width, height } = row.getBoundingClientRect();
+    return row.dataset.m === undefined ? [left + width / 2, top + height / 2] : [left + 40, top + 8];
+  };
+  const [x, y] = middle(current);
+  let best = null;
+  for (const row of rows) {
+    const [otherX, otherY] = middle(row);
+    const along = (otherX - x) * dx + (otherY - y) * dy;
+    const aside = Math.abs((otherX - x) * dy) + Math.abs((otherY - y) * dx);
+    if (row !== current && along > 4 && aside < along * 3 + 40 && (!best || along + 2 * aside < best.far))
+      best = { row, far: along + 2 * aside };
+  }
+  best?.row.focus();
+}
+
+const ARROWS = { ArrowDown: [0, 1], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] };
+const KEYS = {
+  Enter: () => openThing(state.thing),
+  Escape: up,
+  Backspace: up,
+  "+": () => step(1),
+  "=": () => step(1),
+  "-": () => step(-1),
+  0: () => fit(),
+  "/": () => box.focus(),
+  "?": () => byId("keys").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open || event.target.matches("input[type=text]"))
+    return;
+  const inPicture = stage.contains(event.target) || event.target === document.body;
+  if (event.target.matches("button") && !["Escape", "/", "?"].includes(event.key)) return;
+  if (ARROWS[event.key] ? !inPicture : !KEYS[event.key]) return;
+  event.preventDefault();
+  if (ARROWS[event.key]) move(ARROWS[event.key]);
+  else KEYS[event.key]();
+});
+
+function setPanel(on) {
+  panel.hidden = !on;
+  byId("toggle-panel").setAttribute("aria-pressed", String(on));
+}
+
+function setTree(on) {
+  byId("modules").hidden = !on;
+  byId("toggle-tree").setAttribute("aria-pressed", String(on));
+}
+
+function start() {
+  document.documentElement.classList.add("scripted");
+  byId("heat").addEventListener("change", (event) => {
+    picture.measure = event.target.value;
+    paintHeat();
+  });
+  const clicks = {
+    expand: () => step(1),
+    collapse: () => step(-1),
+    fit: () => fit(),
+    "zoom-in": () => zoomTo(picture.zoom * 1.25),
+    "zoom-out": () => zoomTo(picture.zoom / 1.25),
+    "zoom-full": () => zoomTo(1),
+    help: () => byId("keys").showModal(),
+    "toggle-panel": () => setPanel(panel.hidden),
+    "toggle-tree": () => setTree(byId("modules").hidden),
+    theme: () => {
+      const { dataset } = document.documentElement;
+      const dark =
+        dataset.theme === "dark" || (dataset.theme === "auto" && matchMedia("(prefers-color-scheme:dark)").matches);
+      dataset.theme = dark ? "light" : "dark";
+    },
+  };
+  for (const [id, action] of Object.entries(clicks)) byId(id).addEventListener("click", action);
+  setPanel(innerWidth >= 1600);
+  setTree(innerWidth > 860);
+  plantTree();
+  followAddress();
+  addEventListener("popstate", followAddress);
+  addEventListener("hashchange", followAddress);
+}
+
+start();

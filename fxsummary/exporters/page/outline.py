@@ -1,0 +1,95 @@
+"""The modules of a folded graph: which blocks there are, which modules are copies of which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.blocks import Block, Repeat, block_tree
+from fxsummary.views.fold import fold_repeats
+from fxsummary.views.idioms import merge_idioms
+from fxsummary.views.simplify import simplify
+
+
+@dataclass(slots=True)
+class Outline:
+    """A graph as the page shows it, and its modules.
+
+    Attributes:
+        graph: as captured; folded: simplified, repeats folded, idioms merged.
+        blocks: the first call of each module that holds operations, by path; "" is the model itself.
+        copy_of: for the path of each folded copy the path of the module that is drawn in its place.
+        last: path of the last copy of each module that stands for several.
+        copies: how many modules each module stands for, those around it counted; 1 if not here.
+    """
+
+    graph: ModelGraph
+    folded: ModelGraph
+    blocks: dict[str, Block] = field(default_factory=dict)
+    copy_of: dict[str, str] = field(default_factory=dict)
+    last: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, int] = field(default_factory=dict)
+
+    def stands_for(self, path: str) -> int:
+        """How many modules of the model a module stands for."""
+        while path and path not in self.copies:
+            path = path.rpartition(".")[0]
+        return self.copies.get(path, 1)
+
+    def is_copy(self, path: str) -> bool:
+        """Whether a module is one of the folded copies, or inside one."""
+        parts = path.split(".")
+        return any(".".join(parts[:length]) in self.copy_of for length in range(1, len(parts) + 1))
+
+
+def outline(graph: ModelGraph) -> Outline:
+    """Make the views of a graph, and look at its modules; the graph is not changed."""
+    simple = simplify(graph)
+    found = Outline(graph, merge_idioms(fold_repeats(simple)))
+    _find_blocks(found, block_tree(found.folded))
+    _find_copies(found, block_tree(simple), found.folded.graph.get("repeats", {}))
+    return found
+
+
+def _find_blocks(found: Outline, root: Block) -> None:
+    found.blocks[""] = root
+    pending = list(root.blocks())
+    while pending:
+        block = pending.pop(0)
+        if block.call is not None:
+            found.blocks.setdefault(block.path, block)
+        pending[:0] = block.blocks()
+
+
+def _find_copies(found: Outline, root: Block, repeats: dict[object, Repeat]) -> None:
+    """Walk the unfolded tree: the copies of a run are the siblings behind its first one."""
+    pending: list[tuple[Block, int]] = [(root, 1)]
+    while pending:
+        parent, times = pending.pop()
+        items = list(parent.items)
+        index = 0
+        while index < len(items):
+            item = items[index]
+            index += 1
+            if not isinstance(item, Block):
+                continue
+            repeat = repeats.get(item.call)
+            run = [item] if repeat is None else _run(items, index - 1, repeat)
+            period = 1 if repeat is None else repeat.period
+            _note_copies(found, run, period, times)
+            pending += [(block, found.copies.get(block.path, times)) for block in run[:period]]
+            index += len(run) - 1
+
+
+def _run(items: list[str | Block], start: int, repeat: Repeat) -> list[Block]:
+    return [item for item in items[start : start + repeat.count * repeat.period] if isinstance(item, Block)]
+
+
+def _note_copies(found: Outline, run: list[Block], period: int, times: int) -> None:
+    for number, first in enumerate(run[:period]):
+        paths = dict.fromkeys(block.path for block in run[number::period])
+        others = [path for path in paths if path not in found.blocks and path != first.path]
+        found.copy_of.update(dict.fromkeys(others, first.path))
+        if others:
+            found.copies[first.path] = times * (1 + len(others))
+            found.last[first.path] = others[-1]

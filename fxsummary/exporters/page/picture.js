@@ -1,0 +1,234 @@
+/* The picture on the stage: showing it, selection and its neighbours, heat, zoom and pan. */
+
+const stage = byId("stage");
+const SVG = "http://www.w3.org/2000/svg";
+const pictures = new Map([[Number(stage.dataset.picture), stage.querySelector("svg")]]);
+const picture = { svg: null, rows: new Map(), things: new Map(), zoom: 1, measure: "kind", panned: false };
+
+function pictureOf(number) {
+  if (!pictures.has(number)) pictures.set(number, byId(`picture-${number}`).content.firstElementChild);
+  return pictures.get(number).cloneNode(true);
+}
+
+/** Put a level of a view on the stage; every row becomes something that can be clicked and focused. */
+function showPicture(level) {
+  const svg = pictureOf(level.picture);
+  svg.setAttribute("role", "group");
+  picture.things = new Map();
+  picture.rows = new Map();
+  for (const row of svg.querySelectorAll("[data-n]")) {
+    const thing = meant(level.rows[row.dataset.n]);
+    if (thing) name(row, thing, row.dataset.i === undefined ? "-1" : "0");
+  }
+  for (const frame of svg.querySelectorAll("[data-m]"))
+    name(frame, ofModule(data.modules[level.frames[frame.dataset.m]]), "-1");
+  picture.svg = svg;
+  stage.replaceChildren(svg);
+  paintHeat();
+}
+
+/** Make a row or a frame something with a name that can be focused. */
+function name(row, thing, tabindex) {
+  const key = thing.module || thing.operation;
+  picture.things.set(row, thing);
+  if (!picture.rows.has(key)) picture.rows.set(key, row);
+  row.setAttribute("tabindex", tabindex);
+  row.setAttribute("role", "button");
+  const lines = describe(thing);
+  row.setAttribute("aria-label", lines.join(", "));
+  const title = document.createElementNS(SVG, "title");
+  title.textContent = lines.join("\n");
+  row.append(title);
+}
+
+/** Name, result and costs in a few words. */
+function describe({ module, operation }) {
+  const { label, type = label, config = "", outputs = [], parameters, flops } = module || operation;
+  const path = module ? nameOf(module, "") : operation.op === "call_module" ? operation.target : "";
+  const costs = [parameters && `${short(parameters)} parameters`, operation && flops && `${short(flops)} FLOPs`];
+  return [`${path} ${type} ${config}`.trim(), ...outputs.slice(0, 2), ...costs].filter(Boolean).map(clean);
+}
+
+const rowOf = (thing) => picture.rows.get(thing.module || thing.operation);
+const itemRows = (item) => [...picture.svg.querySelectorAll(`[data-i="${item}"]`)];
+
+/** Rows that a row reads and rows that read it, with the wires between. */
+function neighbours(row) {
+  const item = row.dataset.i;
+  const found = { in: [], out: [], wires: [] };
+  if (item === undefined || !data.dataflow) return found;
+  const rows = itemRows(item);
+  const at = rows.indexOf(row);
+  const wires = [...picture.svg.querySelectorAll("[data-v]")];
+  if (at > 0) found.in.push(rows[at - 1]);
+  else {
+    const into = wires.filter((wire) => wire.dataset.t.split(" ").includes(item));
+    found.wires.push(...into.map((wire) => [wire, "in"]));
+    found.in = [...new Set(into.map((wire) => wire.dataset.v))].map((other) => itemRows(other).at(-1));
+  }
+  if (at < rows.length - 1) found.out.push(rows[at + 1]);
+  else {
+    const from = wires.filter((wire) => wire.dataset.v === item);
+    found.wires.push(...from.map((wire) => [wire, "out"]));
+    found.out = [...new Set(from.flatMap((wire) => wire.dataset.t.split(" ")))].map((other) => itemRows(other)[0]);
+  }
+  return found;
+}
+
+/** Outline a row and its neighbours; null takes the outlines away. */
+function highlight(row) {
+  picture.svg.querySelectorAll(".ring, .tag").forEach((each) => each.remove());
+  picture.svg.querySelectorAll("path.in, path.out").forEach((each) => each.classList.remove("in", "out"));
+  picture.svg.classList.remove("chosen");
+  if (!row) return;
+  const found = neighbours(row.dataset.i === undefined && row.dataset.n !== undefined ? row.parentNode : row);
+  picture.svg.classList.toggle("chosen", found.wires.length > 0);
+  found.wires.forEach(([wire, side]) => wire.classList.add(side));
+  for (const side of ["in", "out"]) found[side].filter(Boolean).forEach((each) => outline(each, side));
+  outline(row, "");
+}
+
+function outline(row, side) {
+  const box = row.getBBox();
+  const add = (parent, name, attributes) => {
+    const made = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return parent.appendChild(made);
+  };
+  add(picture.svg, "rect", {
+    class: `ring ${side}`,
+    x: box.x - 2,
+    y: box.y - 2,
+    width: box.width + 4,
+    height: box.height + 4,
+    rx: 6,
+  });
+  if (!side) return;
+  const tag = add(picture.svg, "g", { class: `tag ${side}` });
+  const width = side === "in" ? 16 : 22;
+  add(tag, "rect", { x: box.x - width - 4, y: box.y + box.height / 2 - 7, width, height: 14, rx: 4 });
+  add(tag, "text", {
+    x: box.x - width / 2 - 4,
+    y: box.y + box.height / 2 + 3.5,
+    "text-anchor": "middle",
+    "font-size": 9.5,
+    "font-weight": 600,
+  }).textContent = side;
+}
+
+/* --- heat -------------------------------------------------------------------------------------- */
+
+const STEPS = [2, 15, 40, 75];
+
+function paintHeat() {
+  const heated = picture.measure !== "kind";
+  const rows = [...picture.svg.querySelectorAll("[data-i]:not(:has(> .f-terminal, > .f-parameter:first-child))")];
+  picture.svg.classList.toggle("heated", heated);
+  if (heated) {
+    const totals = rows.map((row) => {
+      const parts = [row, ...row.querySelectorAll("[data-n]")].map((part) => picture.things.get(part)).filter(Boolean);
+      return parts.reduce((sum, thing) => sum + cost(thing, picture.measure), 0);
+    });
+    const largest = Math.max(...totals, 1);
+    rows.forEach((row, at) => (row.dataset.h = STEPS.filter((step) => (100 * totals[at]) / largest >= step).length));
+  }
+  paintLegend(heated);
+}
+
+const HEATS = { flops: "FLOPs", parameters: "Parameters", memory: "Bytes of the result" };
+const RANGES = ["< 2 %", "2 – 15 %", "15 – 40 %", "40 – 75 %", "≥ 75 %"];
+
+function paintLegend(heated) {
+  const isDrawn = (kind) =>
+    picture.svg.querySelector(kind === "parameter" ? "rect.f-parameter[stroke-dasharray]" : `.f-${kind}`);
+  const kinds = Object.entries(data.kinds).filter(([kind]) => isDrawn(kind));
+  const gauge = picture.svg.querySelector(".bar") && h("span", h("i.gauge"), "FLOPs, against the largest");
+  const steps = RANGES.map((text, at) => h("span", h("i.swatch", { "data-h": at }), text));
+  const entries = heated
+    ? [h("span", `${HEATS[picture.measure]} of the row, all copies, against the largest shown:`), ...steps]
+    : [...kinds.map(([kind, text]) => h("span", kindSwatch(kind), text)), gauge || ""];
+  byId("legend").replaceChildren(...entries);
+}
+
+function kindSwatch(kind) {
+  const made = h("i.swatch", { "aria-hidden": "true" });
+  made.style.background = `var(--fill-${kind})`;
+  made.style.borderColor = `var(--stroke-${kind})`;
+  return made;
+}
+
+/* --- zoom and pan ------------------------------------------------------------------------------- */
+
+const sizeOf = (svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height];
+
+function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
+  const before = picture.svg.getBoundingClientRect();
+  const corner = stage.getBoundingClientRect();
+  const [width, height] = sizeOf(picture.svg);
+  const old = picture.zoom;
+  picture.zoom = Math.min(4, Math.max(0.1, zoom));
+  picture.svg.style.width = `${width * picture.zoom}px`;
+  picture.svg.style.height = `${height * picture.zoom}px`;
+  byId("zoom-full").textContent = `${Math.round(100 * picture.zoom)} %`;
+  const after = picture.svg.getBoundingClientRect();
+  const ratio = picture.zoom / old;
+  stage.scrollLeft += after.left - corner.left + (corner.left + x - before.left) * ratio - x;
+  stage.scrollTop += after.top - corner.top + (corner.top + y - before.top) * ratio - y;
+}
+
+/** As large as fits; where that is too small to read and `readable` is wanted, less of the picture is seen. */
+function fit(readable = false) {
+  const [width, height] = sizeOf(picture.svg);
+  const across = (stage.clientWidth - 48) / width;
+  const down = (stage.clientHeight - 8) / height;
+  const whole = Math.min(across, down, 1.25);
+  const legible = Math.min(0.9, Math.max(0.62, across, down > 0.9 ? 0 : down));
+  zoomTo(readable && whole < 0.62 ? legible : whole);
+  stage.scrollTop = 0;
+  stage.scrollLeft = (stage.scrollWidth - stage.clientWidth) / 2;
+  if (readable) showStart();
+}
+
+/** Scroll sideways to the first input, where reading starts. */
+function showStart() {
+  const first = picture.svg.querySelector("[data-i]");
+  if (!first || stage.scrollWidth <= stage.clientWidth) return;
+  const box = first.getBoundingClientRect();
+  const corner = stage.getBoundingClientRect();
+  stage.scrollLeft += box.left + box.width / 2 - corner.left - stage.clientWidth / 2;
+}
+
+stage.addEventListener(
+  "wheel",
+  (event) => {
+    if (!event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    const corner = stage.getBoundingClientRect();
+    zoomTo(
+      picture.zoom * Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.004)),
+      event.clientX - corner.left,
+      event.clientY - corner.top,
+    );
+  },
+  { passive: false },
+);
+
+stage.addEventListener("pointerdown", (event) => {
+  if (event.pointerType !== "mouse" || event.button !== 0 || event.target.closest("[data-n]")) return;
+  const start = [event.clientX + stage.scrollLeft, event.clientY + stage.scrollTop];
+  picture.panned = false;
+  const move = (moved) => {
+    if (!moved.buttons) return stop();
+    picture.panned = true;
+    stage.classList.add("panning");
+    stage.scrollLeft = start[0] - moved.clientX;
+    stage.scrollTop = start[1] - moved.clientY;
+  };
+  const stop = () => {
+    stage.classList.remove("panning");
+    removeEventListener("pointermove", move);
+    removeEventListener("pointerup", stop);
+  };
+  addEventListener("pointermove", move);
+  addEventListener("pointerup", stop);
+});

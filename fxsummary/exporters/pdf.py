@@ -1,0 +1,75 @@
+"""PDF: the SVG picture on one page, by the packages ``svglib`` and ``reportlab``; text stays text."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import unescape
+from io import BytesIO
+from typing import Any
+
+from fxsummary.drawing.markup import escape
+from fxsummary.drawing.style import MONO, SANS
+from fxsummary.exporters.fontfiles import Fonts, find_fonts
+from fxsummary.exporters.svg import to_svg
+from fxsummary.modelgraph import ModelGraph
+
+_TITLE = re.compile("<title>(.*?)</title>")
+STANDARD = "Helvetica"
+_PLAIN = {"→": "->", "≥": ">=", "≤": "<=", "−": "-"}
+"""What stands for characters that the standard fonts of PDF lack."""
+
+
+def to_pdf(graph: ModelGraph, *, theme: str = "light", **options: Any) -> bytes:
+    """The picture as PDF; the options are those of `fxsummary.exporters.svg.to_svg`.
+
+    It is one page of the picture's size; text can be selected and searched. Fonts of this machine are
+    embedded where there are any that fit, so that all characters are there; else it has PDF's standard fonts.
+
+    Args:
+        graph: what to draw; it is not changed.
+        theme: "light" or "dark"; "auto" is light, because a PDF has one scheme.
+        options: title, depth, fold, color, show, direction, source_url; see there.
+    """
+    return pdf_of(to_svg(graph, theme="light" if theme == "auto" else theme, **options))
+
+
+def pdf_of(svg: str) -> bytes:
+    """An SVG of ours as PDF; the same SVG gives the same bytes on the same machine."""
+    from reportlab.graphics import renderPDF
+    from reportlab.pdfgen.canvas import Canvas
+    from svglib.svglib import svg2rlg
+
+    title = _TITLE.search(svg)
+    fonts = find_fonts()
+    sans, mono, missing = _families(fonts)
+    svg = svg.replace(SANS, sans, 1).replace(MONO, mono, 1)
+    if fonts is not None and sans != STANDARD:
+        svg = fonts.fitted(svg)
+    for character in missing:
+        svg = svg.replace(character, escape(_PLAIN[character]))
+    drawing: Any = svg2rlg(BytesIO(svg.encode("utf-8")))
+    file = BytesIO()
+    canvas = Canvas(file, pagesize=(drawing.width, drawing.height), invariant=1)
+    canvas.setTitle(unescape(title[1]) if title else "")
+    canvas.setCreator("fxsummary")
+    renderPDF.draw(drawing, canvas, 0, 0)
+    canvas.save()
+    return file.getvalue()
+
+
+@cache
+def _families(fonts: Fonts | None) -> tuple[str, str, str]:
+    """Names of the families as svglib knows them, and which characters of `_PLAIN` they lack."""
+    from reportlab.pdfbase.pdfmetrics import getFont
+    from svglib.fonts import register_font
+
+    if fonts is None or fonts.monospaced == fonts.regular:
+        return STANDARD, "Courier", "".join(_PLAIN)
+    sans, mono = f"fxsummary {fonts.sans}", f"fxsummary {fonts.mono} monospaced"
+    faces = ((sans, "normal", fonts.regular), (sans, "bold", fonts.bold), (mono, "normal", fonts.monospaced))
+    for family, weight, path in faces:
+        if register_font(family, str(path), weight)[0] is None:  # not in a format that reportlab embeds
+            return STANDARD, "Courier", "".join(_PLAIN)
+    known = getFont(sans).face.charToGlyph
+    return f'"{sans}"', f'"{mono}"', "".join(character for character in _PLAIN if ord(character) not in known)

@@ -1,0 +1,88 @@
+"""PNG: the SVG picture, drawn by resvg (the package ``resvg_py``)."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from fxsummary.errors import InputError, OutputError, TooLargeError
+from fxsummary.exporters.fontfiles import find_fonts
+from fxsummary.exporters.svg import to_svg
+from fxsummary.modelgraph import ModelGraph
+
+LONGEST_SIDE = 32_767
+MOST_PIXELS = 400_000_000
+"""Beyond that the picture takes more than 1.6 GB of memory."""
+
+
+def to_png(graph: ModelGraph, *, scale: float = 1.0, theme: str = "light", **options: Any) -> bytes:
+    """The picture as PNG; the options are those of `fxsummary.exporters.svg.to_svg`.
+
+    Args:
+        graph: what to draw; it is not changed.
+        scale: pixels for each pixel of the SVG; 2 for screens of high density and for print.
+        theme: "light" or "dark"; "auto" is light, because a PNG has one scheme.
+        options: title, depth, fold, color, show, direction, source_url; see there.
+
+    Raises:
+        InputError: the scale is not a positive number.
+        TooLargeError: the picture would be larger than viewers take.
+        OutputError: there are no fonts on this machine.
+    """
+    check_scale(scale)
+    svg = to_svg(graph, theme="light" if theme == "auto" else theme, **options)
+    return png_of(svg, scale)
+
+
+def png_of(svg: str, scale: float) -> bytes:
+    """An SVG of ours as PNG."""
+    import resvg_py
+
+    _check_size(svg, scale)
+    fonts = find_fonts()
+    if fonts is None:
+        raise OutputError(
+            "there is no font on this machine to draw a PNG with: install one, such as DejaVu Sans "
+            "(apt install fonts-dejavu-core), or render to .svg."
+        )
+    try:
+        return bytes(
+            resvg_py.svg_to_bytes(
+                svg_string=fonts.fitted(svg),
+                zoom=scale,
+                sans_serif_family=fonts.sans,
+                monospace_family=fonts.mono,
+                font_files=fonts.files,
+            )
+        )
+    except ValueError as error:
+        raise OutputError(f"resvg_py cannot draw the picture: {error}. Render to .svg instead.") from error
+
+
+def check_scale(scale: float) -> None:
+    """Raise InputError if a scale is not a positive number."""
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale <= 0:
+        raise InputError(f"scale={scale!r} is not a positive number, such as 2.")
+
+
+def size_of(svg: str) -> tuple[float, float]:
+    """Width and height that an SVG of ours says it has.
+
+    >>> size_of('<svg width="816" height="99.5" viewBox="0 0 816 99.5">')
+    (816.0, 99.5)
+    """
+    found = re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', svg)
+    assert found is not None
+    return float(found[1]), float(found[2])
+
+
+def _check_size(svg: str, scale: float) -> None:
+    width, height = (math.ceil(side * scale) for side in size_of(svg))
+    if max(width, height) <= LONGEST_SIDE and width * height <= MOST_PIXELS:
+        return
+    limit = f"{LONGEST_SIDE:,} px a side" if max(width, height) > LONGEST_SIDE else f"{MOST_PIXELS:,} pixels"
+    raise TooLargeError(
+        f"the PNG would have {width:,} × {height:,} px, and viewers take up to {limit}: "
+        "pass a smaller depth= or scale=, or render to .svg, which has no limit."
+    )

@@ -1,0 +1,296 @@
+"""The page in a browser: what a reader does with mouse and keyboard works, without errors and without network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from graphs import graph_of
+from test_html import hostile_graph
+from torch import nn
+from zoo import HOSTILE
+
+import fxsummary
+from fxsummary import ModelGraph
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="chromium was not found on PATH: install it, e.g. apt-get install chromium"
+)
+RESNET = "torchvision.resnet50"
+VIT = "torchvision.vit_b_16"
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture
+def page_of(browser: Any, folder: Path) -> Iterator[Open]:
+    """Open the page of a graph; at the end there was no error, and nothing was asked of the network."""
+    contexts, wrong = [], []
+
+    def opened(graph: ModelGraph, address: str = "", **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": 1700, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: wrong.append(dialog.message))
+        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or wrong.append(request.url))
+        page.goto(f"{written(folder, graph).as_uri()}{address}")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@cache
+def written(folder: Path, graph: ModelGraph) -> Path:
+    return graph.render(folder / f"{id(graph)}.html")
+
+
+def rows(page: Any) -> int:
+    count: int = page.locator("#stage [data-i]").count()
+    return count
+
+
+def row(page: Any, text: str, number: int = 0) -> Any:
+    return page.locator("#stage [data-n][data-i]", has_text=text).nth(number)
+
+
+def address(page: Any) -> str:
+    found: str = page.evaluate("decodeURIComponent(location.hash)")
+    return found
+
+
+def colour(page: Any, selector: str, name: str) -> str:
+    found: str = page.locator(selector).first.evaluate(f"(element) => getComputedStyle(element).{name}")
+    return found
+
+
+def test_collapse_open_up_and_back(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    whole = rows(page)
+    page.click("#collapse")
+    page.click("#collapse")
+    assert page.locator("#collapse").is_disabled() and rows(page) == 13
+    page.locator("#stage .open").nth(2).click()
+    assert address(page) == "#layer3" and page.locator("#path button").all_inner_texts()[0] == "ResNet"
+    assert page.locator("#panel h2").inner_text() == "Sequential"
+    page.locator("#path button").first.click()
+    assert address(page) == "" and page.locator("#level").inner_text() == "1 / 3"
+    page.keyboard.press("+")
+    page.click("#expand")
+    assert page.locator("#expand").is_disabled() and rows(page) == whole
+    page.go_back()
+    assert address(page) == "#layer3"
+    page.go_forward()
+    assert address(page) == "" and rows(page) == whole
+
+
+def test_the_tree_expands_and_opens(page_of: Open) -> None:
+    page = page_of(graph_of(VIT))
+    items = page.locator("#tree li")
+    before = items.count()
+    page.locator("#tree .row", has_text="encoder").locator(".twist").click()
+    assert items.count() > before
+    page.locator("#tree .row", has_text="layers").locator(".twist").click()
+    repeated = page.locator("#tree .row", has_text="×12").first
+    assert "encoder_layer_0 … encoder_layer_11" in repeated.inner_text()
+    repeated.click()
+    assert address(page) == "#encoder.layers.encoder_layer_0"
+    assert "mlp" in page.locator("#stage").inner_text()
+
+
+def test_search_goes_to_an_operation(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET), "#layer1")
+    page.keyboard.press("/")
+    page.keyboard.type("layer4.2.conv3")
+    assert page.locator("#results [role=option]").count() >= 1
+    page.keyboard.press("Enter")
+    assert address(page).startswith("#layer4") and address(page).endswith("conv3")
+    assert page.locator("#stage .ring").count() >= 1
+    assert "conv3" in page.locator("#panel").inner_text()
+
+
+@pytest.mark.parametrize("query", ["Linear", "1x1000", "1×1000", "fc"])
+def test_search_by_name_class_and_shape(page_of: Open, query: str) -> None:
+    page = page_of(graph_of(RESNET))
+    page.fill("#search", query)
+    assert "fc" in page.locator("#results").inner_text()
+    page.fill("#search", "no such thing")
+    assert "Nothing has this" in page.locator("#results").inner_text()
+
+
+def test_an_operation_shows_its_neighbours_and_all_its_attributes(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    row(page, "+").click()
+    assert page.locator("#stage .ring.in").count() == 2 and page.locator("#stage .ring.out").count() == 2
+    assert page.locator("#stage path.in").count() and page.locator("#stage path.out").count()
+    assert colour(page, "#stage path.e.out", "strokeDasharray") != colour(page, "#stage path.e.in", "strokeDasharray")
+    row(page, "conv1").click(position={"x": 12, "y": 8})
+    panel = page.locator("#panel").inner_text()
+    for text in (
+        "Conv2d", "conv1", "3→64, 7×7", "236,027,904", "2.9 %", "exact", "9,408", "conv1.weight", "64×3×7×7 float32",
+        "1×3×224×224 float32", "1×64×112×112 float32", "torchvision/models/resnet.py", "call_module", "36.8 KiB",
+    ):  # fmt: skip
+        assert text in panel, text
+    assert address(page) == "#:conv1"
+
+
+def test_heat(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    kinds = page.locator("#legend").inner_text()
+    assert "convolution" in kinds
+    cells = "#stage [data-i][data-n]:has(> .f-convolution) > .f-convolution"
+    plain = colour(page, cells, "fill")
+    for measure in ("flops", "parameters", "memory"):
+        page.check(f"input[value={measure}]", force=True)
+        assert "≥ 75 %" in page.locator("#legend").inner_text()
+        assert page.locator("#stage [data-h='4']").count() >= 1
+        assert colour(page, cells, "fill") != plain
+    page.check("input[value=kind]", force=True)
+    assert page.locator("#legend").inner_text() == kinds and colour(page, cells, "fill") == plain
+
+
+def test_the_keyboard(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    page.keyboard.press("ArrowDown")
+    assert address(page) == "#:x"
+    page.keyboard.press("ArrowDown")
+    assert address(page) == "#:conv1"
+    page.keyboard.press("Tab")
+    assert address(page) == "#:maxpool"
+    page.keyboard.press("-")
+    page.keyboard.press("-")
+    assert rows(page) == 13 and page.locator("#stage .ring").count()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    assert "Sequential" in page.locator("#panel h2").inner_text()
+    page.keyboard.press("Enter")
+    first = address(page)
+    assert first.startswith("#layer") and ":" not in first
+    page.keyboard.press("Escape")
+    assert address(page) == ""
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#keys").is_visible() and address(page) == ""
+    page.evaluate("location.hash = '#layer2.0'")
+    page.wait_for_function("document.querySelectorAll('#path button').length === 3")
+    page.keyboard.press("Backspace")
+    assert address(page) == "#layer2"
+
+
+@pytest.mark.parametrize(
+    ("link", "wanted"),
+    [
+        ("#layer3.0", "Bottleneck"),
+        ("#encoder.layers.encoder_layer_7.mlp", "MLPBlock"),
+        ("#fc", "Linear"),
+        ("#layer1.2.conv2", "Conv2d"),
+        ("#layer2:layer2_0_conv3", "Conv2d"),
+        ("#add_3", "add"),
+        ("#no.such.module", ""),
+        ("#%zz:%", ""),
+    ],
+)
+def test_deep_links(page_of: Open, link: str, wanted: str) -> None:
+    graph = graph_of(VIT if "encoder" in link else RESNET)
+    title = page_of(graph, link).locator("#panel h2").inner_text()
+    assert title.startswith(wanted or graph.name)
+
+
+def test_dark_mode(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET), color_scheme="dark")
+    assert colour(page, "body", "backgroundColor") == "rgb(13, 18, 24)"
+    page.click("#theme")
+    assert colour(page, "body", "backgroundColor") == "rgb(255, 255, 255)"
+    page.click("#theme")
+    assert colour(page, "#stage .f-convolution", "fill") == "rgb(20, 41, 74)"
+    page.emulate_media(media="print")
+    assert colour(page, "body", "backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator("#modules").is_visible() and page.locator("#stage svg").is_visible()
+
+
+def test_zoom(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET))
+    box = page.locator("#stage svg").bounding_box()
+    page.click("#zoom-full")
+    assert page.locator("#stage svg").bounding_box()["width"] > box["width"]
+    page.click("#fit")
+    stage, svg = page.locator("#stage").bounding_box(), page.locator("#stage svg").bounding_box()
+    assert svg["width"] <= stage["width"] and svg["height"] <= stage["height"]
+    page.mouse.move(stage["x"] + 300, stage["y"] + 300)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Control")
+    page.wait_for_function(f"document.querySelector('#stage svg').clientWidth > {svg['width']}")
+
+
+def test_every_view_can_be_shown(page_of: Open) -> None:
+    page = page_of(graph_of(VIT))
+    wrong = page.evaluate(
+        """() => [...views].filter(([path, view]) => view.levels.some((_, level) => {
+            open(path, null, level);
+            return state.path !== path || !stage.querySelector("[data-n]") || !stage.firstElementChild.clientWidth;
+        }))"""
+    )
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names(page_of: Open, name: str) -> None:
+    page = page_of(hostile_graph(HOSTILE[name]))
+    for number in range(rows(page)):
+        page.locator("#stage [data-i]").nth(number).dispatch_event("click")
+    page.fill("#search", HOSTILE[name][:30].strip() or "x")
+    page.keyboard.press("Enter")
+    page.locator("#tree li .row").last.click()
+    page.reload()
+    assert page.locator("#stage svg").is_visible()
+    assert page.evaluate("document.querySelectorAll('script').length") == 2
+
+
+def test_without_dataflow(page_of: Open) -> None:
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+
+        def forward(self, x: torch.Tensor, *rest: Any) -> torch.Tensor:
+            return self.body(x) if rest[0].sum() > 0 else x
+
+    graph = fxsummary.graph(Branching())
+    assert graph.captured_by == "modules"
+    page = page_of(graph)
+    row(page, "Linear").click()
+    assert page.locator("#panel h2").inner_text() == "Linear"
+    assert page.locator("#stage .ring.in").count() == 0 and "?" in page.locator("header").inner_text()
+
+
+def test_without_script(page_of: Open) -> None:
+    page = page_of(graph_of(RESNET), java_script_enabled=False)
+    assert page.locator("#stage svg").is_visible() and page.locator("h1").inner_text() == "ResNet"
+    assert not page.locator("#tree").is_visible() and page.locator("noscript").inner_text()

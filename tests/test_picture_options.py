@@ -1,0 +1,301 @@
+"""The options of the picture: colours, direction, facts, folding, links; and the errors of wrong ones."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from graphs import graph_of
+from hypothesis import given, settings
+from test_layout import check_boxes, check_edges, nested_graphs
+from test_svg import SVG, Stages, contrast, parsed, texts
+from torch import nn
+from zoo import HOSTILE
+
+import fxsummary
+from fxsummary import ModelGraph
+from fxsummary.drawing import arrange
+from fxsummary.drawing.heat import STEPS
+from fxsummary.drawing.links import address
+from fxsummary.drawing.options import Look
+from fxsummary.drawing.style import DARK, LIGHT, Palette
+from fxsummary.errors import InputError, UnknownNameError
+from fxsummary.exporters.picture import picture
+from fxsummary.exporters.svg import to_svg
+from fxsummary.layout import Box, Edge, layout_rightwards
+
+MODELS = ("CNN", "branches", "stages", "transformer")
+TEMPLATE = "https://host.example/repo/{file}?a=1&b=2#L{line}"
+
+
+class Branches(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.a(x), self.b(x), x], 1)
+
+
+@cache
+def graph_named(name: str) -> ModelGraph:
+    if name == "CNN":
+        return graph_of("CNN")
+    if name == "branches":
+        return fxsummary.graph(Branches(), torch.empty(1, 3, 8, 8))
+    if name == "stages":
+        return fxsummary.graph(Stages().eval(), torch.empty(2, 3, 16, 16))
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    return fxsummary.graph(nn.TransformerEncoder(layer, 3), torch.empty(1, 4, 16))
+
+
+every_model = pytest.mark.parametrize("name", MODELS)
+every_direction = pytest.mark.parametrize("direction", ["TB", "LR"])
+
+
+# --- colours ---------------------------------------------------------------------------------------
+
+
+@every_model
+@every_direction
+@pytest.mark.parametrize("color", ["flops", "parameters", "memory"])
+def test_rows_have_the_step_of_their_share(name: str, color: str, direction: str) -> None:
+    graph = graph_named(name)
+    found = picture(graph, look=Look(color=color, direction=direction))
+    attribute = {"memory": "output_bytes"}.get(color, color)
+    rows = [row for item in found.scene.items() if item.form != "terminal" for row in item.rows]
+    costs = {}
+    for row in rows:
+        data = [found.graph.nodes[key] for key in row.keys]
+        costs[id(row)] = sum(
+            d[attribute] * d["multiplicity"] for d in data if color != "memory" or d["op"] != "get_attr"
+        )
+    largest = max(costs.values())
+    for row in rows:
+        assert row.heat == f"heat{sum(costs[id(row)] >= least * largest for least in STEPS)}"
+    assert found.scene.heat is not None
+    if color != "memory":
+        assert sum(costs.values()) == getattr(graph.totals, color)
+
+
+@pytest.mark.parametrize(
+    ("color", "legend"),
+    [
+        ("flops", "FLOPs of a row, up to 1.81 M of 2.52 M"),
+        ("parameters", "parameters of a row, up to 15.7 k of 20.8 k"),
+        ("memory", "output memory of a row, up to 49 KiB of "),
+    ],
+)
+def test_the_legend_says_what_colours_mean(color: str, legend: str) -> None:
+    svg = to_svg(graph_named("CNN"), color=color)
+    assert [text for text in texts(svg) if text.startswith(legend)], texts(svg)
+    assert "75 to 100 % of the largest row" in [e.text for e in parsed(svg).iter(f"{SVG}title")]
+    for step in range(5):
+        assert f"f-heat{step}" in svg
+    assert "f-heat" not in to_svg(graph_named("CNN"))
+
+
+def test_unknown_costs_have_a_colour_of_their_own() -> None:
+    graph = fxsummary.graph(Stages().eval(), torch.empty(2, 3, 16, 16))
+    graph.nodes["head"]["flops"] = None
+    svg = to_svg(graph, color="flops")
+    assert "FLOPs not known" in texts(svg)
+    assert any(" of ≥ " in text for text in texts(svg))
+    assert re.search(r'<path d="[^"]*" class="f-heat-unknown"/>', svg)
+
+
+def test_a_model_without_costs() -> None:
+    graph = fxsummary.graph(nn.Sequential(nn.ReLU(), nn.Tanh()), torch.empty(1, 4))
+    assert "FLOPs of a row, up to 0 of 0" in texts(to_svg(graph, color="flops"))
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_contrast_of_the_heat_scale(palette: Palette) -> None:
+    for fill in (*palette.heat, palette.heat_unknown):
+        assert min(contrast(fill, palette.text), contrast(fill, palette.heat_muted)) >= 5.2
+    assert len(set(palette.heat)) == 5
+
+
+@pytest.mark.parametrize("color", ["flops", "memory"])
+def test_heat_in_both_schemes(color: str) -> None:
+    auto, dark = (to_svg(graph_named("CNN"), color=color, theme=theme) for theme in ("auto", "dark"))
+    assert LIGHT.heat[4] in auto and DARK.heat[4] in auto
+    assert LIGHT.heat[4] not in dark and DARK.heat[4] in dark
+
+
+# --- from left to right ----------------------------------------------------------------------------
+
+
+@settings(max_examples=120, deadline=None)
+@given(nested_graphs())
+def test_laws_of_the_layout(graph: tuple[Box, list[Edge]]) -> None:
+    root, edges = graph
+    sizes = {box.key: (box.width, box.height) for box in leaves(root)}
+    placed = layout_rightwards(root, edges)
+    check_boxes(root, placed)
+    check_edges(root, edges, placed)
+    assert {key: (placed.boxes[key].width, placed.boxes[key].height) for key in sizes} == sizes
+    assert layout_rightwards(root, edges) == placed
+    for edge in edges:
+        route = placed.route(edge)
+        assert abs(route[0].x - placed.boxes[edge.source].right) < 0.05
+
+
+def leaves(root: Box) -> list[Box]:
+    found, pending = [], [root]
+    while pending:
+        box = pending.pop()
+        pending.extend(box.children or [])
+        found += [box] if box.children is None else []
+    return found
+
+
+@every_model
+def test_pictures_from_left_to_right(name: str) -> None:
+    scene = picture(graph_named(name), look=Look(direction="LR")).scene
+    arranged = arrange(scene)
+    placed = arranged.layout
+    check_boxes(arranged.measured.root, placed)
+    check_edges(arranged.measured.root, scene.edges, placed)
+    assert "stack" not in {item.form for item in scene.items()}
+    for edge in scene.edges:
+        source, target = placed.boxes[edge.source], placed.boxes[edge.target]
+        assert source.right < target.x or source.bottom < target.y  # further right, or on a line further down
+
+
+def test_a_chain_runs_to_the_right_with_its_shapes() -> None:
+    svg = to_svg(graph_named("CNN"), direction="LR")
+    labels = [e for e in parsed(svg).iter(f"{SVG}text") if "".join(e.itertext()) in ("Conv2d", "MaxPool2d", "Linear")]
+    assert ["".join(e.itertext()) for e in labels] == ["Conv2d", "MaxPool2d", "Conv2d", "MaxPool2d", "Linear"]
+    places = [float(e.attrib["x"]) for e in labels]
+    assert places == sorted(places) and len({e.attrib["y"] for e in labels}) == 1
+    assert {"1×16×28×28", "1×32×7×7", "448 params"} <= set(texts(svg))
+
+
+def test_repeats_and_chips_from_left_to_right() -> None:
+    seen = texts(to_svg(graph_named("stages"), direction="LR"))
+    assert {"×4", "+", "BN", "ReLU"} <= set(seen)
+    assert "×4" in texts(to_svg(graph_named("stages"), direction="LR", depth=1))
+
+
+# --- facts, folding, title -------------------------------------------------------------------------
+
+
+FACTS = {
+    "path": "head",
+    "config": "8→10",
+    "shape": "2×10",
+    "parameters": "90",
+    "flops": "FLOPs, against the largest",
+}
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_only_the_facts_wished_for_are_drawn(fact: str) -> None:
+    def widths(svg: str) -> float:
+        return float(parsed(svg).attrib["width"])
+
+    graph = graph_named("stages")
+    whole, alone, rest = (to_svg(graph, show=show) for show in (None, {fact}, set(FACTS) - {fact}))
+    shapes = {"2×10"}  # the output pill has its shape, which is a fact as well
+    for other, text in FACTS.items():
+        assert text in texts(whole)
+        assert (text in texts(alone)) == (other == fact), other
+        assert (text in texts(rest)) == (other != fact) or (text in shapes and other == "shape"), other
+    assert widths(alone) <= widths(whole)
+    assert any("params" in text for text in texts(alone)) == (fact == "parameters")
+    assert any("% FLOPs" in text for text in texts(alone)) == (fact == "flops")
+
+
+def test_facts_as_text_and_none_at_all() -> None:
+    graph = graph_named("stages")
+    assert to_svg(graph, show="path, shape") == to_svg(graph, show=["shape", "path"])
+    assert "Linear" in texts(to_svg(graph, show=()))
+
+
+def test_fold() -> None:
+    graph = graph_named("stages")
+    folded, unfolded = texts(to_svg(graph)), texts(to_svg(graph, fold=False))
+    assert "×4" in folded and not any(re.fullmatch(r"×\d+", text) for text in unfolded)
+    assert folded.count("+") == 1 and unfolded.count("+") == 4
+
+
+# --- links -----------------------------------------------------------------------------------------
+
+
+def links(svg: str) -> list[str]:
+    return [element.attrib["href"] for element in parsed(svg).iter(f"{SVG}a")]
+
+
+@every_direction
+def test_rows_and_groups_lead_to_their_lines(direction: str) -> None:
+    graph = graph_named("stages")
+    svg = to_svg(graph, source_url=TEMPLATE, direction=direction)
+    lines = {data["source"].rpartition(":")[2] for _, data in graph.nodes(data=True) if data["source"]}
+    found = links(svg)
+    assert found and all(link.startswith("https://host.example/repo/") for link in found)
+    assert {link.rpartition("#L")[2] for link in found} <= lines
+    heads = ["".join(a.itertext()) for a in parsed(svg).iter(f"{SVG}a")]
+    assert any("Residual" in text for text in heads) and any("Linear" in text for text in heads)
+    assert "?a=1&amp;b=2#L" in svg
+    assert not links(to_svg(graph))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file_names(name: str) -> None:
+    graph = fxsummary.graph(nn.Sequential(nn.Linear(2, 2)), torch.empty(1, 2))
+    for _, data in graph.nodes(data=True):
+        data["source"] = f"{HOSTILE[name]}:12"
+    for template in (TEMPLATE, "{file}", "src/{file}"):
+        for link in links(to_svg(graph, source_url=template)):
+            assert re.fullmatch(r"[!#-;=?-\[\]_a-z~]+", link), link
+            assert re.match(r"https://host\.example/|\./|src/", link)
+
+
+@pytest.mark.parametrize(
+    "file", ["javascript:alert(1)", "/home/me/net.py", "C:\\net.py", "<string>", "\\\\host\\net.py"]
+)
+def test_files_outside_the_code_have_no_link(file: str) -> None:
+    assert address("{file}", f"{file}:3") == ""
+
+
+BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "color": ({"color": "heat"}, UnknownNameError, "Known: kind, flops, parameters, memory"),
+    "direction": ({"direction": "RL"}, UnknownNameError, "Known: TB, LR"),
+    "theme": ({"theme": "sepia"}, UnknownNameError, "Known: auto, light, dark"),
+    "fact": ({"show": {"colour"}}, UnknownNameError, "Known: path, config, shape, parameters, flops"),
+    "facts": ({"show": 3}, InputError, "is not a set of names. Known: path"),
+    "script": ({"source_url": "javascript:alert('{file}')"}, InputError, "not an http or https or relative"),
+    "data": ({"source_url": "DATA:text/html,{file}"}, InputError, "not an http or https or relative"),
+    "script with a tab": ({"source_url": "java\tscript:{file}"}, InputError, "characters that no address has"),
+    "script with a space": ({"source_url": " javascript:{file}"}, InputError, "characters that no address has"),
+    "no file": ({"source_url": "https://host/#L{line}"}, InputError, "no place {file}"),
+    "other places": ({"source_url": "https://host/{file.__class__}{file}"}, InputError, "other places than"),
+    "not a text": ({"source_url": 3}, InputError, "no place {file}"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_not_known_is_refused(name: str) -> None:
+    options, error, said = BAD[name]
+    with pytest.raises(error, match=re.escape(said)):
+        to_svg(graph_named("CNN"), **options)
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {"color": "flops"}, {"color": "memory", "theme": "dark"}, {"direction": "LR"}, {"show": {"path"}}, {"fold": False},
+    {"direction": "LR", "color": "flops"}, {"source_url": TEMPLATE},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_same_bytes_and_the_graph_as_it_was(options: dict[str, Any]) -> None:
+    graph = fxsummary.graph(Stages().eval(), torch.empty(2, 3, 16, 16))
+    before = [(key, dict(data)) for key, data in graph.nodes(data=True)], dict(graph.graph)
+    first = to_svg(graph, **options)
+    parsed(first)
+    assert first == to_svg(graph, **options)
+    assert before == ([(key, dict(data)) for key, data in graph.nodes(data=True)], dict(graph.graph))
