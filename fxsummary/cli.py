@@ -7,7 +7,6 @@ says why; 1 is left for checks that do not hold.
 from __future__ import annotations
 
 import argparse
-import ast
 import os
 import shutil
 import sys
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fxsummary.building import build, build_config
+from fxsummary.building import Request, analyse
 from fxsummary.errors import FxsummaryError, InputError
 
 if TYPE_CHECKING:
@@ -187,58 +186,15 @@ def _render_options(options: argparse.Namespace, suffix: str) -> dict[str, Any]:
 
 
 def _graph(options: argparse.Namespace) -> ModelGraph:
-    if options.model.endswith(".pt2"):
-        return _graph_of_file(options)
-    arguments = dict(_argument(text) for text in options.arg)
-    config_arguments = dict(_argument(text, "--config-arg") for text in options.config_arg)
-    if config_arguments and options.config is None:
-        raise InputError("--config-arg goes with --config, which is not given.")
-    inputs = [_input(text) for text in options.input]
-    progress = (lambda text: None) if options.quiet else _say
-    progress(f"building {options.model}")
-    positional = () if options.config is None else (build_config(options.config, config_arguments),)
-    model = build(options.model, arguments, progress, positional)
-    if not options.train:
-        model.eval()
-    progress("analysing")
-    from fxsummary.api import graph
-
-    unnamed = [tensor for name, tensor in inputs if name is None]
-    named = {name: tensor for name, tensor in inputs if name is not None}
-    return graph(model, *unnamed, kwargs=named or None)
-
-
-def _graph_of_file(options: argparse.Namespace) -> ModelGraph:
-    for name in ("--arg", "--config", "--config-arg", "--input", "--train"):
-        if getattr(options, name.strip("-").replace("-", "_")):
-            raise InputError(f"{name} does not go with {options.model!r}: an exported program is as it was exported.")
-    if not options.quiet:
-        _say(f"reading {options.model}")
-    from fxsummary.api import graph
-
-    return graph(options.model)
-
-
-def _argument(text: str, option: str = "--arg") -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator or not name.isidentifier():
-        raise InputError(f"{option} {text!r} is not name=value.")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
-
-
-def _input(text: str) -> tuple[str | None, Any]:
-    import torch
-
-    name, separator, rest = text.rpartition("=")
-    dims, _, dtype_name = rest.partition(":")
-    dtype = getattr(torch, dtype_name or "float32", None)
-    sizes = dims.lower().split("x") if dims else []
-    if not all(size.isdigit() for size in sizes) or not isinstance(dtype, torch.dtype) or (separator and not name):
-        raise InputError(f"--input {text!r} is not [NAME=]SHAPE[:DTYPE], such as 1x3x224x224 or input_ids=1x128:int64.")
-    return name or None, torch.empty([int(size) for size in sizes], dtype=dtype, device="meta")
+    request = Request(
+        options.model,
+        tuple(options.input),
+        tuple(options.arg),
+        options.config,
+        tuple(options.config_arg),
+        options.train,
+    )
+    return analyse(request, (lambda text: None) if options.quiet else _say)
 
 
 def _say(text: str) -> None:
