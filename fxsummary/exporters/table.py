@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from fxsummary.format import clean, shorten
 
@@ -25,6 +26,13 @@ class Column:
     title: str
     right: bool = False
     shrinks: int | None = None
+
+
+class Table(NamedTuple):
+    """Cells in columns."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
 
 
 def display_width(text: str) -> int:
