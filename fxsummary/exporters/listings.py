@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fxsummary.exporters.table import Column, Table
+from fxsummary.exporters.table import Column, render_table
 from fxsummary.format import count, shape, share, short
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.spec import leaves
@@ -67,7 +67,7 @@ def shape_cell(outputs: Any) -> str:
     return shape(specs[0].shape) + more
 
 
-def modules(graph: ModelGraph, depth: int | None) -> Table:
+def modules(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
     """Containment only: what holds what, and how many parameters."""
     own = {
         path: sum(p.numel or 0 for p in module.parameters if not p.buffer and p.tied_to is None)
@@ -95,10 +95,10 @@ def modules(graph: ModelGraph, depth: int | None) -> Table:
             below[-1:] = [(child, f"{indent}  ", f"{indent}└ ", level + 1) for child in module.children[-1:]]
             todo.extend(reversed(below))
     columns = (Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True))
-    return Table(columns, rows)
+    return render_table(columns, rows, width)
 
 
-def parameters(graph: ModelGraph) -> Table:
+def parameters(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
     """Each named parameter; a tied one says what it is tied to, and counts once."""
     total = graph.totals.parameters
     rows = []
@@ -120,10 +120,10 @@ def parameters(graph: ModelGraph) -> Table:
         Column("%", right=True),
         Column("Trainable", right=True),
     )
-    return Table(columns, rows)
+    return render_table(columns, rows, width)
 
 
-def operations(graph: ModelGraph) -> Table:
+def operations(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
     """Every operation in execution order."""
     total = graph.totals.flops
     rows = []
@@ -132,4 +132,4 @@ def operations(graph: ModelGraph) -> Table:
         label = data["label"] if data["op"].startswith("call_") else data["op"]
         rows.append((key, label, shape_cell(data["outputs"]), *costs))
     columns = (Column("Operation", shrinks=14), Column("Type", shrinks=10), *COLUMNS[1:])
-    return Table(columns, rows)
+    return render_table(columns, rows, width)

@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 from fxsummary.format import clean, shorten
 
@@ -26,13 +25,6 @@ class Column:
     title: str
     right: bool = False
     shrinks: int | None = None
-
-
-class Table(NamedTuple):
-    """Cells in columns."""
-
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[str]]
 
 
 def display_width(text: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fxsummary.collecting import paused
 from fxsummary.exporters import listings
 from fxsummary.exporters.listings import COLUMNS, Costs, shape_cell
-from fxsummary.exporters.table import Table, display_width, fit, render_table, wrap
+from fxsummary.exporters.table import display_width, fit, render_table, wrap
 from fxsummary.format import clean, count, relative_path, run_name, shape, share, size
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.registry import Registry
@@ -20,7 +20,6 @@ LARGEST = 5
 
 View = Callable[[ModelGraph, int, "int | None", bool], list[str]]
 VIEWS: Registry[View] = Registry("view")
-TABLES: Registry[Callable[[ModelGraph, int | None, bool], Table]] = Registry("table")
 
 
 @paused()
@@ -41,22 +40,6 @@ def to_text(
     """
     lines = VIEWS.get_or_raise(view)(graph, max(width, MIN_WIDTH), depth, fold)
     return "\n".join(lines)
-
-
-def table(graph: ModelGraph, *, view: str = "summary", depth: int | None = None, fold: bool = True) -> Table:
-    """The table of a view, as cells with all their text; see `to_text` for the options.
-
-    Raises:
-        UnknownNameError: no such view, or one that is no table.
-    """
-    return TABLES.get_or_raise(view)(graph, depth, fold)
-
-
-def _summary_table(graph: ModelGraph, depth: int | None, fold: bool) -> Table:
-    shown = hide_scalars(graph)
-    rows = _Rows(fold_repeats(shown) if fold else shown, graph.totals, depth)
-    rows.add_model()
-    return Table(COLUMNS, rows.whole())
 
 
 def _summary(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
@@ -147,13 +130,6 @@ class _Rows:
         self.cells.append((clean(head), output, *costs))
         self._settings.append(clean(settings))
 
-    def whole(self) -> list[tuple[str, ...]]:
-        """The rows with all settings in the first cell."""
-        return [
-            (f"{head} {settings}" if settings else head, *rest)
-            for (head, *rest), settings in zip(self.cells, self._settings, strict=True)
-        ]
-
     def fitted(self, width: int) -> list[tuple[str, ...]]:
         """The rows with as many settings in the first cell as its width allows."""
         room = width - sum(
@@ -236,14 +212,7 @@ def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     return lines
 
 
-def _listed(view: str) -> View:
-    return lambda graph, width, depth, fold: render_table(*table(graph, view=view, depth=depth, fold=fold), width)
-
-
-TABLES.register("summary", _summary_table)
-TABLES.register("modules", lambda graph, depth, fold: listings.modules(graph, depth))
-TABLES.register("parameters", lambda graph, depth, fold: listings.parameters(graph))
-TABLES.register("operations", lambda graph, depth, fold: listings.operations(graph))
 VIEWS.register("summary", _summary)
-for _name in ("modules", "parameters", "operations"):
-    VIEWS.register(_name, _listed(_name))
+VIEWS.register("modules", listings.modules)
+VIEWS.register("parameters", listings.parameters)
+VIEWS.register("operations", listings.operations)
