@@ -158,15 +158,26 @@ def _forms(graph: ModelGraph, wanted: Embedding, theme: str) -> dict[str, Any]:
         options: dict[str, Any] = dict(wanted.options)
         svg = to_svg(graph, depth=wanted.depth, theme=theme, **options)
         return {"svg": svg, "titles": (), "numbers": (), "rows": (), "text": graph.to_text(depth=wanted.depth)}
-    from fxsummary.exporters.text import table
+    from fxsummary.exporters.listings import COLUMNS, Entry, Listing
+    from fxsummary.exporters.summary import VIEWS as TABLES
+    from fxsummary.exporters.table import tree
 
-    columns, rows = table(graph, view=VIEWS[wanted.view], depth=wanted.depth)
+    view = VIEWS[wanted.view]
+    table = TABLES.get_or_raise(view)(graph, wanted.depth, True)
+    if not isinstance(table, Listing):
+        entries = [
+            Entry(
+                (f"{row.head} {row.settings}".strip(), row.output, row.parameters, row.flops, row.share), row.branches
+            )
+            for row in table.rows
+        ]
+        table = Listing(COLUMNS, entries)
     return {
         "svg": "",
-        "titles": [column.title for column in columns],
-        "numbers": [column.right for column in columns],
-        "rows": rows,
-        "text": graph.to_text(view=VIEWS[wanted.view], depth=wanted.depth),
+        "titles": [column.title for column in table.columns],
+        "numbers": [column.right for column in table.columns],
+        "rows": [(tree(row.branches) + row.cells[0], *row.cells[1:]) for row in table.rows],
+        "text": graph.to_text(view=view, depth=wanted.depth),
     }
 
 
