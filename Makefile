@@ -2,6 +2,7 @@
 # make test    set up, run all tests
 # make lint    ruff, mypy --strict, import-linter
 # make pictures  render the pictures that README.md and docs/ show
+# make gallery  draw published models into docs/gallery/
 # make bench   compare speed with the peers, print ratios, write JSON
 # make zoo     compare with the truth on real models of many libraries, print what holds, write JSON
 
@@ -12,7 +13,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 MODELS := --no-deps timm torchvision
 ZOO := $(MODELS) segmentation_models_pytorch
 
-.PHONY: demo test lint bench zoo pictures clean
+.PHONY: demo test lint bench zoo pictures gallery clean
 
 demo: .venv/core
 	$(BIN)/python docs/examples/cnn.py
@@ -37,6 +38,9 @@ pictures: .venv/core
 	$(BIN)/fxsummary render docs/examples/cnn.py:CNN --input 1x3x28x28 -o docs/pictures/cnn.svg
 	$(BIN)/fxsummary render docs/examples/cnn.py:CNN --input 1x3x28x28 -o docs/pictures/cnn_flops.svg \
 		--color flops --direction LR
+
+gallery: .venv/bench
+	$(BIN)/python benchmarks/gallery.py
 
 clean:
 	rm -rf .venv cnn.svg model.html

@@ -21,7 +21,7 @@ from fxsummary.capture.nodes import LIKE, STACK
 from fxsummary.collecting import paused
 from fxsummary.convert import convert
 from fxsummary.format import _CLEAN
-from fxsummary.views.depth import close_norms, limit_depth
+from fxsummary.views.depth import close_small, limit_depth
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.simplify import simplify
@@ -171,7 +171,7 @@ def test_folded_layers_are_formatted_once() -> None:
 
 def views_of(graph: ModelGraph) -> None:
     simple = simplify(graph)
-    for view in (hide_scalars, fold_repeats, close_norms, lambda graph: limit_depth(graph, 0)):
+    for view in (hide_scalars, fold_repeats, close_small, lambda graph: limit_depth(graph, 0)):
         view(graph)
         view(simple)
 

@@ -42,8 +42,9 @@ from fxsummary import ModelGraph
 from fxsummary.capture import memo
 from fxsummary.errors import TooLargeError
 from fxsummary.views.blocks import block_tree
-from fxsummary.views.depth import close_norms, limit_depth
+from fxsummary.views.depth import close_small, limit_depth
 from fxsummary.views.fold import fold_repeats
+from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.simplify import simplify
 
@@ -52,12 +53,14 @@ every_own_model = pytest.mark.parametrize("name", OWN)
 
 VIEWS: dict[str, Callable[[ModelGraph], Any]] = {
     "block_tree": block_tree,
-    "close_norms": close_norms,
+    "close_small": close_small,
     "fold_repeats": fold_repeats,
     "hide_scalars": hide_scalars,
     "limit_depth_0": lambda graph: limit_depth(graph, 0),
     "limit_depth_1": lambda graph: limit_depth(graph, 1),
     "limit_depth_3": lambda graph: limit_depth(graph, 3),
+    "merge_idioms": lambda graph: merge_idioms(simplify(graph)),
+    "shown": lambda graph: close_small(merge_idioms(fold_repeats(simplify(graph)))),
     "simplify": simplify,
     "all": lambda graph: limit_depth(fold_repeats(simplify(graph)), 1),
 }
@@ -485,7 +488,7 @@ def test_views_keep_the_totals(name: str, view: str) -> None:
 
 @every_model
 def test_views_keep_the_order(name: str) -> None:
-    for view in ("fold_repeats", "hide_scalars", "simplify", "limit_depth_1", "all"):
+    for view in ("fold_repeats", "hide_scalars", "simplify", "merge_idioms", "limit_depth_1", "all"):
         result = VIEWS[view](graph_of(name))
         position = {key: index for index, key in enumerate(result)}
         assert isinstance(result, ModelGraph)

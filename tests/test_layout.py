@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxsummary.layout import Box, Edge, Layout, Padding, Point, Rect, layout, walk
+from fxsummary.layout import Box, Edge, Layout, Memo, Padding, Planner, Point, Rect, Shape, layout, walk
 
 EPS = 0.05
 
@@ -119,14 +119,14 @@ def test_laws(graph: tuple[Box, list[Edge]]) -> None:
     assert layout(root, edges) == placed
 
 
-@settings(max_examples=60, deadline=None)
-@given(nested_graphs())
-def test_laws_hold_in_columns(graph: tuple[Box, list[Edge]]) -> None:
+@settings(max_examples=120, deadline=None)
+@given(nested_graphs(), st.sampled_from([None, 60.0, 200.0]))
+def test_laws_hold_in_columns(graph: tuple[Box, list[Edge]], inner: float | None) -> None:
     root, edges = graph
     chain = [Box(f"c{i}", 60, 40) for i in range(12)]
     whole = Box("whole", children=[*chain[:6], root, *chain[6:]])
     edges = [*edges, *(Edge(a.key, b.key) for part in (chain[:6], chain[6:]) for a, b in pairwise(part))]
-    placed = layout(whole, edges, tallest=100.0)
+    placed = layout(whole, edges, shape=Shape(tallest=100.0), inner=inner)
     check_boxes(whole, placed)
     check_edges(whole, edges, placed)
 
@@ -198,3 +198,78 @@ def test_wrong_edges_are_refused() -> None:
             layout(root, [edge])
     with pytest.raises(ValueError, match="two boxes"):
         layout(Box("root", children=[Box("a"), Box("a")]), [])
+
+
+@st.composite
+def chains_with_skips(draw: st.DrawFn) -> tuple[Box, list[Edge]]:
+    """A tall chain with long edges over it, in a group that values enter and leave in the middle."""
+    length = draw(st.integers(6, 18))
+    skips = draw(st.lists(st.tuples(st.integers(0, length - 1), st.integers(0, length - 1)), max_size=10))
+    chain = [Box(f"c{i}", draw(st.sampled_from([40.0, 180.0])), 40, side_entry=i % 3 == 0) for i in range(length)]
+    group = Box("g", children=chain, padding=Padding(26, 14, 8, 14))
+    ends = [Box(name, 60, 26) for name in ("in", "late", "out")]
+    edges = {Edge(a.key, b.key) for a, b in pairwise(chain)}
+    edges |= {Edge(f"c{min(a, b)}", f"c{max(a, b)}") for a, b in skips if a != b}
+    edges |= {Edge("in", "c0"), Edge(f"c{length - 1}", "out")}
+    edges |= {Edge("late", f"c{draw(st.integers(0, length - 1))}"), Edge(f"c{draw(st.integers(0, length - 1))}", "out")}
+    return Box("root", children=[*ends[:2], group, ends[2]]), sorted(edges)
+
+
+@settings(max_examples=150, deadline=None)
+@given(chains_with_skips(), st.sampled_from([120.0, 300.0]))
+def test_laws_hold_where_many_wires_go_to_the_next_column(graph: tuple[Box, list[Edge]], inner: float) -> None:
+    root, edges = graph
+    placed = layout(root, edges, shape=Shape(tallest=100.0), inner=inner)
+    check_boxes(root, placed)
+    check_edges(root, edges, placed)
+
+
+@settings(max_examples=100, deadline=None)
+@given(nested_graphs())
+def test_a_planner_with_a_memo_gives_the_same(graph: tuple[Box, list[Edge]]) -> None:
+    root, edges = graph
+    memo = Memo()
+    for inner in (None, 100.0, None):
+        planner = Planner(root, edges, memo=memo)
+        size = planner.size(Shape(tallest=100.0), inner)
+        placed = planner.layout(Shape(tallest=100.0), inner)
+        assert size == (placed.width, placed.height)
+        assert placed == layout(root, edges, shape=Shape(tallest=100.0), inner=inner)
+
+
+def test_modules_are_cut_into_columns() -> None:
+    chain = [Box(f"c{i}", 100, 40) for i in range(30)]
+    edges = [Edge("in", "c0"), *(Edge(a.key, b.key) for a, b in pairwise(chain)), Edge("c9", "out"), Edge("c29", "out")]
+    group = Box("g", children=chain, padding=Padding(26, 14, 8, 14))
+    root = Box("root", children=[Box("in", 60, 26), group, Box("out", 60, 26)])
+    plain, cut = layout(root, edges), layout(root, edges, inner=800.0)
+    check_boxes(root, cut)
+    check_edges(root, edges, cut)
+    assert cut.height < 0.6 * plain.height
+
+
+def test_boxes_that_values_leave_on_the_other_side_make_no_staircase() -> None:
+    groups = []
+    for i in range(8):
+        inner = [Box(f"a{i}", 200, 40), Box(f"b{i}", 200, 900), Box(f"c{i}", 200, 900)]
+        groups.append(Box(f"g{i}", children=inner, padding=Padding(26, 14, 8, 14)))
+    edges = [Edge(f"{a}{i}", f"{b}{i}") for i in range(8) for a, b in ("ab", "bc")]
+    edges += [Edge(f"c{i}", f"a{i + 1}") for i in range(7)]
+    placed = layout(Box("root", children=groups), edges, shape=Shape(tallest=float("inf")), inner=1000.0)
+    assert placed.width < 2.5 * max(placed.boxes[group.key].width for group in groups)
+
+
+def test_time_grows_linearly() -> None:
+    def seconds(blocks: int) -> float:
+        groups = [
+            Box(f"g{i}", children=[Box(f"n{i}.{j}", 50 + i % 7 + j, 20) for j in range(10)]) for i in range(blocks)
+        ]
+        edges = [Edge(f"n{i}.{j}", f"n{i}.{j + 1}") for i in range(blocks) for j in range(9)]
+        edges += [Edge(f"n{i}.0", f"n{i}.9") for i in range(blocks)]
+        edges += [Edge(f"n{i}.9", f"n{i + 1}.0") for i in range(blocks - 1)]
+        start = time.process_time()
+        layout(Box("root", children=groups), edges)
+        return time.process_time() - start
+
+    seconds(20)
+    assert seconds(400) < 40 * max(seconds(40), 0.005)

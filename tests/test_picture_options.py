@@ -17,11 +17,10 @@ from zoo import HOSTILE
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.drawing import arrange
 from fxsummary.drawing.heat import STEPS
 from fxsummary.drawing.links import address
-from fxsummary.drawing.measure import measure
 from fxsummary.drawing.options import Look
-from fxsummary.drawing.page import place
 from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.exporters.picture import picture
@@ -157,10 +156,10 @@ def leaves(root: Box) -> list[Box]:
 @every_model
 def test_pictures_from_left_to_right(name: str) -> None:
     scene = picture(graph_named(name), look=Look(direction="LR")).scene
-    measured = measure(scene)
-    placed = place(scene, measured)
-    check_boxes(measured.root, placed)
-    check_edges(measured.root, scene.edges, placed)
+    arranged = arrange(scene)
+    placed = arranged.layout
+    check_boxes(arranged.measured.root, placed)
+    check_edges(arranged.measured.root, scene.edges, placed)
     assert "stack" not in {item.form for item in scene.items()}
     for edge in scene.edges:
         source, target = placed.boxes[edge.source], placed.boxes[edge.target]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fxsummary.drawing.heat import heat
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.links import address
-from fxsummary.drawing.options import Look
+from fxsummary.drawing.options import FACTS, Look
 from fxsummary.drawing.scene import Group, Item, Row, Scene
 
 
@@ -14,20 +14,21 @@ def finish(scene: Scene, subject: Subject, look: Look) -> None:
     scene.direction = look.direction
     if look.color != "kind":
         heat(scene, subject, look.color)
-    for item in scene.items():
-        for row in item.rows:
-            _hide(row, look.show)
+    rows = [row for item in scene.items() for row in item.rows]
+    if hidden := set(FACTS) - look.show:
+        for row in rows:
+            _hide(row, hidden)
+    if look.source_url:
+        for row in rows:
             if row.keys[0] not in subject.tags:
                 row.link = address(look.source_url, subject.node(row.keys[0])["source"])
-    if look.source_url:
         _link_groups(scene)
 
 
-def _hide(row: Row, show: frozenset[str]) -> None:
-    for fact in ("path", "config", "shape", "parameters"):
-        if fact not in show:
-            setattr(row, fact, "")
-    if "flops" not in show:
+def _hide(row: Row, hidden: set[str]) -> None:
+    for fact in hidden - {"flops"}:
+        setattr(row, fact, "")
+    if "flops" in hidden:
         row.share = 0.0
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.marks import Marks
 from fxsummary.drawing.markup import number
-from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, measure
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Scene
-from fxsummary.layout import layout
+from fxsummary.layout import Memo
 
 MARGIN = 16.0
 SHEET_ROOM = 12.0
@@ -23,13 +23,14 @@ class Fragment:
     marks: Marks
 
 
-def draw_fragment(scene: Scene) -> Fragment:
-    """The scene as an SVG element to go into a page that has the style sheet; equal scenes give equal bytes."""
-    measured = measure(scene)
-    cards = any(item.form == "card" for item in scene.items())
-    placed = layout(measured.root, scene.edges, CARD_SPACING if cards else STACK_SPACING)
-    marks = Marks()
-    body = Painter(scene, placed, measured, MARGIN, MARGIN, marks=marks).paint()
+def draw_fragment(scene: Scene, memo: Memo | None = None) -> Fragment:
+    """The scene as an SVG element to go into a page that has the style sheet; equal scenes give equal bytes.
+
+    ``memo`` may be shared by scenes that have much in common.
+    """
+    arranged = arrange(scene, memo)
+    placed, marks = arranged.layout, Marks()
+    body = Painter(scene, placed, arranged.measured, MARGIN, MARGIN, marks=marks).paint()
     width, height = number(placed.width + SHEET_ROOM + 2 * MARGIN), number(placed.height + 2 * MARGIN)
     start = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
     return Fragment("\n".join([start, *(part for part in body if part), "</svg>"]), marks)

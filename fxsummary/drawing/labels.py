@@ -21,6 +21,7 @@ LONGEST_LITERALS = 28
 LONGEST_SHAPE = 40
 LONGEST_SHAPES = 24
 LONGEST_TIP = 600
+MOST_MERGED = 24
 
 CHIPS = {
     "BatchNorm1d": "BN", "BatchNorm2d": "BN", "BatchNorm3d": "BN", "SyncBatchNorm": "BN", "batch_norm": "BN",
@@ -37,6 +38,7 @@ class Subject:
         totals: of the whole.
         tags: source of each tag.
         show: the facts to be shown.
+        returned: operations whose rows say that the model returns their value.
     """
 
     graph: ModelGraph
@@ -44,6 +46,7 @@ class Subject:
     totals: Totals
     tags: dict[str, str] = field(default_factory=dict)
     show: frozenset[str] = frozenset(FACTS)
+    returned: frozenset[str] = frozenset()
 
     @property
     def repeats(self) -> Mapping[Any, Any]:
@@ -127,8 +130,8 @@ def path_of(data: dict[str, Any]) -> str:
 
 
 def closed_inside(data: dict[str, Any]) -> int:
-    """How many operations a closed module says that it holds; 0 for others, and for norms, which are one thing."""
-    return 0 if data["kind"] == "norm" else int(data.get("closed", 0))
+    """How many operations a closed module says that it holds; 0 for others, and for norms and activations."""
+    return 0 if data["kind"] in ("norm", "activation") else int(data.get("closed", 0))
 
 
 def parameters_text(numbers: Iterable[int | None], unit: str = "") -> str:
@@ -146,7 +149,12 @@ def parameters_text(numbers: Iterable[int | None], unit: str = "") -> str:
 
 def chip_text(data: dict[str, Any]) -> str:
     """Short name of a norm or activation on the row of its convolution."""
-    return CHIPS.get(data["label"], short(data["label"], 16))
+    name = (
+        "BN"
+        if data["label"].rstrip("123d").endswith("BatchNorm")
+        else short(data["label"].removesuffix("Activation"), 16)
+    )
+    return CHIPS.get(data["label"], name)
 
 
 def facts_of(subject: Subject, part: Part, times: int) -> str:
@@ -176,7 +184,9 @@ def facts_of(subject: Subject, part: Part, times: int) -> str:
 def tips_of(subject: Subject, key: str) -> list[str]:
     """Lines of an operation's tooltip: the call, path, shapes, costs of one copy and of all, source."""
     data = subject.node(key)
-    lines = [_call(subject, absorbed) for absorbed in data.get("absorbed", ())]
+    merged = data.get("absorbed", ())
+    lines = [_call(subject, absorbed) for absorbed in merged[:MOST_MERGED]]
+    lines += [f"… and {len(merged) - MOST_MERGED:,} more"] if len(merged) > MOST_MERGED else []
     lines.append(_call(subject, key))
     if data.get("closed"):
         lines.append(f"closed: {data['closed']} operations inside")

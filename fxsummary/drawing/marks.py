@@ -8,6 +8,9 @@ from fxsummary.drawing.markup import element
 from fxsummary.drawing.scene import Group, Row
 from fxsummary.layout import Layout, Wire
 
+OPEN = ("open", "parameter")
+"""The chip of a closed module that can be opened."""
+
 
 @dataclass(slots=True)
 class Marks:
@@ -37,10 +40,10 @@ class Marks:
         return {"data_n": self._number(key), "data_i": self._item(item)}
 
     def chip(self, row: Row, number: int) -> dict[str, str]:
-        """Attributes of a chip: its operation, or that it opens a closed module."""
+        """Attributes of a chip: its operation, or that it opens a closed module; none if it only tells."""
         if number + 1 < len(row.keys):
             return {"data_n": self._number(row.keys[number + 1])}
-        return {"class_": "open"}
+        return {"class_": "open"} if row.chips[number] == OPEN else {}
 
     def wire(self, layout: Layout, wire: Wire, path: str, head: str, skip: bool) -> list[str]:
         """A wire and its arrowhead, with the items at the ends of the edges that run through it."""

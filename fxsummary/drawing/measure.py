@@ -16,6 +16,7 @@ HEADER, SIDE, BOTTOM = 26.0, 14.0, 8.0
 SHEETS = 8.0
 BAR = 30.0
 LEAST_SHARE = 0.005
+LONG_PATH = 60.0
 
 STACK_SPACING = Spacing()
 CARD_SPACING = Spacing(vertical=32.0)
@@ -76,10 +77,12 @@ def name_width(row: Row) -> float:
     return width
 
 
-def table_columns(rows: list[Row]) -> Columns:
-    """Columns that fit all rows."""
+def table_columns(rows: list[Row], *, narrow: bool = False) -> Columns:
+    """Columns that fit all rows; without long paths, or without bars, where ``narrow``."""
     x = STRIPE + 8
     path = max(text_width(row.path, 10, mono=True) for row in rows)
+    bars = any(bar_shown(row) for row in rows) and not (narrow and path <= LONG_PATH)
+    path = 0.0 if narrow and path > LONG_PATH else path
     columns = Columns(x)
     if path:
         columns.path = x
@@ -91,7 +94,7 @@ def table_columns(rows: list[Row]) -> Columns:
         x += 14 + shapes
     if parameters := max(text_width(row.parameters, 10.5) for row in rows):
         columns.parameters = x = x + 12 + parameters
-    if any(bar_shown(row) for row in rows):
+    if bars:
         columns.bar = x + 8
         x += 8 + BAR
     if rows[0].repeat > 1:
@@ -108,8 +111,8 @@ def header_width(group: Group) -> float:
     return width + (badge_width(group.repeat) + 6 if group.repeat > 1 else 0)
 
 
-def measure(scene: Scene) -> Measured:
-    """Boxes of all groups and items."""
+def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
+    """Boxes of all groups and items; the items in ``narrow`` have fewer columns."""
     root = Box(scene.root.key, children=[])
     measured = Measured(root)
     boxes = {scene.root.key: root}
@@ -119,7 +122,7 @@ def measure(scene: Scene) -> Measured:
         children = boxes[group.key].children
         assert children is not None
         for child in group.children:
-            box = _group_box(child) if isinstance(child, Group) else _item_box(child, measured)
+            box = _group_box(child) if isinstance(child, Group) else _item_box(child, measured, narrow)
             boxes[child.key] = box
             children.append(box)
             if isinstance(child, Group):
@@ -148,10 +151,10 @@ def _group_box(group: Group) -> Box:
     )
 
 
-def _item_box(item: Item, measured: Measured) -> Box:
+def _item_box(item: Item, measured: Measured, narrow: frozenset[str]) -> Box:
     row = item.rows[0]
     if item.form == "stack":
-        columns = measured.columns[item.key] = table_columns(item.rows)
+        columns = measured.columns[item.key] = table_columns(item.rows, narrow=item.key in narrow)
         overhang = SHEETS if row.repeat > 1 else 0.0
         height = ROW_HEIGHT * len(item.rows)
         return Box(item.key, columns.width, height, weight=1.0 + len(item.keys), overhang=overhang)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from math import ceil
 
+from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.heat import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.markup import element, escape, number, rect, text, tooltip
-from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, bar_shown, measure
+from fxsummary.drawing.measure import bar_shown
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import HeatScale, Scene
 from fxsummary.drawing.style import LEGEND, stylesheet
-from fxsummary.drawing.tiles import make_tiles
-from fxsummary.layout import Layout, Spacing, layout, layout_rightwards
 
 MARGIN = 28.0
 SHEET_ROOM = 12.0
-TILE_SPACING = Spacing(horizontal=18.0, vertical=26.0)
 LEAST_WIDTH, LEGEND_WIDTH = 300.0, 760.0
 SWATCH = 14.0
 """Width of a colour of the heat scale in the legend."""
@@ -26,8 +24,8 @@ def draw(scene: Scene, theme: str = "auto") -> str:
     """The scene as a complete SVG document; equal scenes give equal bytes."""
     scope = f"fx-{theme}"
     style = stylesheet(theme, heat=scene.heat is not None, scope=f".{scope}")
-    measured = measure(scene)
-    placed = place(scene, measured)
+    arranged = arrange(scene)
+    measured, placed = arranged.measured, arranged.layout
     entries = _legend_entries(scene)
     facts = _wrapped(scene.facts, max(LEGEND_WIDTH, placed.width))
     legend_width = min(sum(width for _, width, _ in entries), LEGEND_WIDTH)
@@ -41,15 +39,6 @@ def draw(scene: Scene, theme: str = "auto") -> str:
     height = float(ceil(top + placed.height + MARGIN))
     body = [rect(0, 0, width, height, "page"), *head, *legend, *painter.paint()]
     return _document(scene, style, scope, width, height, body)
-
-
-def place(scene: Scene, measured: Measured) -> Layout:
-    """The layout in the scene's direction."""
-    if scene.direction == "LR":
-        make_tiles(scene, measured)
-        return layout_rightwards(measured.root, scene.edges, TILE_SPACING)
-    cards = any(item.form == "card" for item in scene.items())
-    return layout(measured.root, scene.edges, CARD_SPACING if cards else STACK_SPACING)
 
 
 def _document(scene: Scene, style: str, scope: str, width: float, height: float, body: list[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from fxsummary.drawing import shapes
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.marks import Marks
 from fxsummary.drawing.markup import arrowhead, element, linked, rect, rounded, text, tooltip
@@ -66,14 +67,14 @@ class Painter:
     def _group(self, group: Group, box: Rect) -> None:
         style = f"g{(group.level + 1) % 2}"
         for shift in (8.0, 4.0) if group.repeat > 1 else ():
-            self.frames.append(_outline(box, style, 10, shift))
+            self.frames.append(shapes.outline(box, style, 10, shift))
         mark = {} if self.marks is None else self.marks.frame(group)
-        self.frames.append(element("g", self._tooltip(group.tips) + _outline(box, style, 10), **mark))
+        self.frames.append(element("g", self._tooltip(group.tips) + shapes.outline(box, style, 10), **mark))
         right = box.right - 12
         parts: list[str] = []
         if group.repeat > 1:
             width = badge_width(group.repeat)
-            parts.append(_badge(right - width + 4, box.y + 4, group.repeat))
+            parts.append(shapes.badge(right - width + 4, box.y + 4, group.repeat))
             right -= width + 6
         left = box.x + 12
         title = text_width(group.title, 11, bold=True)
@@ -98,7 +99,7 @@ class Painter:
 
     def _chips(self, row: Row, x: float, y: float, gap: float = 4.0) -> Iterator[str]:
         for number, (chip, kind) in enumerate(row.chips):
-            drawn = _chip(x, y, chip, kind)
+            drawn = shapes.chip(x, y, chip, kind)
             yield drawn if self.marks is None else element("g", drawn, **self.marks.chip(row, number))
             x += chip_width(chip) + gap
 
@@ -159,17 +160,17 @@ class Painter:
         columns = self.measured.columns[item.key]
         repeat = item.rows[0].repeat
         for shift in (8.0, 4.0) if repeat > 1 else ():
-            self.items.append(_outline(box, f"f-{item.rows[0].ground} line", 6, shift))
+            self.items.append(shapes.outline(box, f"f-{item.rows[0].ground} line", 6, shift))
         for number, row in enumerate(item.rows):
             y = box.y + ROW_HEIGHT * number
             first, last = number == 0, number == len(item.rows) - 1
-            body = _ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, STRIPE, first, last)
+            body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, STRIPE, first, last)
             if not first:
-                body += element("path", d=_line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
+                body += element("path", d=shapes.line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
             self.items.append(self._row(item, row, body + self._cells(row, columns, box.x, y)))
-        self.items.append(_outline(box, "line", 6))
+        self.items.append(shapes.outline(box, "line", 6))
         if repeat > 1:
-            self.items.append(_badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
+            self.items.append(shapes.badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
 
     def _cells(self, row: Row, columns: Columns, left: float, top: float) -> str:
         base, muted = top + ROW_HEIGHT / 2 + 4.1, muted_style(row)
@@ -197,8 +198,10 @@ class Painter:
         return track + rect(x, middle - 2.5, length, 5, "bar", radius=2.5)
 
     def _card(self, row: Row, box: Rect) -> str:
-        sheets = [_outline(box, f"f-{row.ground} line", 8, shift) for shift in ((8.0, 4.0) if row.repeat > 1 else ())]
-        parts = [*sheets, _ground(row, box, 8, 5, True, True)]
+        sheets = [
+            shapes.outline(box, f"f-{row.ground} line", 8, shift) for shift in ((8.0, 4.0) if row.repeat > 1 else ())
+        ]
+        parts = [*sheets, shapes.ground(row, box, 8, 5, True, True)]
         if row.share is not None and row.share >= LEAST_SHARE:
             length = (box.width - 16) * row.share / self.scene.largest
             parts.append(rect(box.x + 8, box.bottom - 3, length, 3, "bar", radius=1.5))
@@ -207,19 +210,19 @@ class Painter:
         else:
             parts.append(card_texts(row, box.x, box.y, box.right))
             parts += self._chips(row, box.x + config_ends(row), box.y + 24.5)
-        return "".join(parts) + _outline(box, "line", 8)
+        return "".join(parts) + shapes.outline(box, "line", 8)
 
     def _tile(self, row: Row, box: Rect) -> str:
         parts = [tile_texts(row, box.x, box.y, box.right)]
         parts += self._chips(row, box.x + chips_at(row), box.y + 7.5)
         if row.repeat > 1:
-            parts.append(_badge(box.right - 8 - badge_width(row.repeat), box.y + 6, row.repeat))
+            parts.append(shapes.badge(box.right - 8 - badge_width(row.repeat), box.y + 6, row.repeat))
         return "".join(parts)
 
     def _sign(self, row: Row, box: Rect) -> str:
         parts: list[str] = []
         if row.chips:
-            parts.append(_pill(box, "f-parameter o-arithmetic", 12, 1.2))
+            parts.append(shapes.pill(box, "f-parameter o-arithmetic", 12, 1.2))
         middle = box.x + SIGN / 2
         circle = element(
             "circle", cx=middle, cy=box.y + 12, r=11.2, class_=f"f-{row.ground} o-arithmetic", stroke_width=1.5
@@ -230,7 +233,7 @@ class Painter:
 
     def _concat(self, row: Row, box: Rect) -> str:
         return (
-            _pill(box, f"f-{row.ground} o-arithmetic", 12, 1.5)
+            shapes.pill(box, f"f-{row.ground} o-arithmetic", 12, 1.5)
             + text(box.x + 11, box.y + 16.2, row.label, 11.5, bold=True)
             + text(box.right - 11, box.y + 16, row.shape, 10, f"{muted_style(row)} m", anchor="end")
         )
@@ -260,49 +263,3 @@ def _around(a: Point, b: Point) -> Rect:
 
 def _touches(a: Rect, b: Rect) -> bool:
     return a.x <= b.right and b.x <= a.right and a.y <= b.bottom and b.y <= a.bottom
-
-
-def _outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:
-    x, y = box.x + shift + 0.5, box.y + shift + 0.5
-    return rect(x, y, box.width - 1, box.height - 1, style, radius=radius - 0.5)
-
-
-def _pill(box: Rect, style: str, radius: float, stroke: float) -> str:
-    half = stroke / 2
-    width, height = box.width - stroke, box.height - stroke
-    return rect(box.x + half, box.y + half, width, height, style, radius=radius - half, stroke_width=stroke)
-
-
-def _ground(row: Row, box: Rect, radius: float, stripe: float, first: bool, last: bool) -> str:
-    """The coloured ground of a row or card with its stripe, round where it is at an end of its box."""
-    x, y, width, height = box
-    top, bottom = radius if first else 0.0, radius if last else 0.0
-    ground = element("path", d=_rounded_box(x, y, x + width, y + height, top, bottom), class_=f"f-{row.ground}")
-    right, foot = x + stripe, y + height
-    band = f"M{right:.1f} {y:.1f}V{foot:.1f}H{x + bottom:.1f}"
-    band += f"Q{x:.1f} {foot:.1f} {x:.1f} {foot - bottom:.1f}" if last else ""
-    band += f"V{y + top:.1f}" + (f"Q{x:.1f} {y:.1f} {x + top:.1f} {y:.1f}" if first else "") + "Z"
-    return ground + element("path", d=band, class_=f"s-{row.kind}")
-
-
-def _rounded_box(x: float, y: float, right: float, foot: float, top: float, bottom: float) -> str:
-    path = f"M{x + top:.1f} {y:.1f}H{right - top:.1f}Q{right:.1f} {y:.1f} {right:.1f} {y + top:.1f}"
-    path += f"V{foot - bottom:.1f}Q{right:.1f} {foot:.1f} {right - bottom:.1f} {foot:.1f}"
-    path += f"H{x + bottom:.1f}Q{x:.1f} {foot:.1f} {x:.1f} {foot - bottom:.1f}"
-    return path + f"V{y + top:.1f}Q{x:.1f} {y:.1f} {x + top:.1f} {y:.1f}Z"
-
-
-def _line(left: float, y: float, right: float) -> str:
-    return f"M{left:.1f} {y:.1f}H{right:.1f}"
-
-
-def _chip(x: float, y: float, content: str, kind: str) -> str:
-    width = chip_width(content)
-    frame = rect(x, y, width, 15, f"f-{kind} o-{kind}", radius=4, stroke_width=0.8)
-    return frame + text(x + width / 2, y + 10.9, content, 9.5, f"s-{kind}", bold=True, anchor="middle")
-
-
-def _badge(x: float, y: float, repeat: int) -> str:
-    width = badge_width(repeat)
-    label = text(x + width / 2, y + 13, f"×{repeat}", 11, "bgt", bold=True, anchor="middle")
-    return rect(x, y, width, 18, "badge", radius=9) + label

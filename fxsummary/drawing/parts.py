@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 WRAPPERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Encoder"})
 WRAPPER_SHARE = 0.6
 BROADCAST = 4
 """A value that this many sibling groups read is shown in each of them by name."""
+
+DEEP = 4
+"""Modules around a value, the page included, from which on its way to the output is not drawn."""
 
 
 @dataclass(slots=True)
@@ -53,15 +56,27 @@ class Tag:
     source: str
 
 
-def dissolve(root: Part, is_one_row: Callable[[Part], bool]) -> None:
-    """Take away frames that say nothing: around one child, or around what fits in one row."""
+def dissolve(root: Part, rows: Callable[[Part], int], *, tight: bool = False) -> None:
+    """Take away frames that say nothing: around one child, or around what fits in one row.
+
+    Args:
+        rows: number of rows of a part that is one table, 0 for others.
+        tight: take away those of containers around one table too.
+    """
     for part in reversed(list(root.walk())):
         items: list[str | Part] = []
         for item in part.items:
-            small = isinstance(item, Part) and item.repeat == 1 and (len(item.items) == 1 or is_one_row(item))
+            small = (
+                isinstance(item, Part) and item.repeat == 1 and (len(item.items) == 1 or _is_small(item, rows, tight))
+            )
             items.extend(item.items if isinstance(item, Part) and small else [item])
         part.items = items
     _open_wrappers(root)
+
+
+def _is_small(part: Part, rows: Callable[[Part], int], tight: bool) -> bool:
+    number = rows(part)
+    return number == 1 or (number > 1 and tight and part.type in WRAPPERS)
 
 
 def _open_wrappers(root: Part) -> None:
@@ -108,6 +123,34 @@ def cut_broadcasts(root: Part, edges: Iterable[tuple[str, str]]) -> tuple[list[t
         found = tags.get((source, id(part)))
         cut[(found.key if found else source), target] = None
     return list(cut), list(tags.values())
+
+
+def cut_outputs(
+    root: Part, edges: Iterable[tuple[str, str]], outputs: Collection[str], *, can_tell: Callable[[str], bool]
+) -> tuple[list[tuple[str, str]], frozenset[str]]:
+    """Take away edges to the outputs that come from deep inside or do not else leave a repeated module, as of caches.
+
+    Returns the edges that stay and the sources of the others, whose rows are to say it; only of those
+    for which ``can_tell`` holds. At least one edge to an output stays.
+    """
+    edges = list(edges)
+    chains = _chains(root)
+    ends = [edge for edge in edges if edge[1] in outputs]
+
+    readers: dict[str, list[str]] = {}
+    for source, target in edges:
+        readers.setdefault(source, []).append(target)
+
+    def is_deep(key: str) -> bool:
+        chain = chains[key]
+        repeated = next((part for part in chain if part.repeat > 1), None)
+        kept = all(reader in outputs or repeated in chains[reader] for reader in readers[key])
+        return can_tell(key) and (kept if repeated is not None else len(chain) >= DEEP)
+
+    cut = {edge for edge in ends if is_deep(edge[0])}
+    if len(cut) == len(ends) and ends:
+        cut.discard(max(ends, key=edges.index))
+    return [edge for edge in edges if edge not in cut], frozenset(source for source, _ in cut)
 
 
 def _chains(root: Part) -> dict[str, tuple[Part, ...]]:

@@ -29,23 +29,27 @@ from fxsummary.drawing.style import colour_of
 from fxsummary.layout import Edge
 
 MOST_CARDS = 16
+RETURNED = ("→ output", "reshape")
+"""The chip of a value that the model returns, where no edge shows it."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "truediv": "÷"}
 _JOINS = dict.fromkeys(("cat", "concat", "concatenate"), "concat") | {n: n for n in ("stack", "hstack", "vstack")}
 
 
 class Composer:
-    """Makes the scene of a subject: rows, then groups, then the edges between items."""
+    """Makes the scene of a subject: rows, then groups, then the edges between items; tooltips only if ``tips``."""
 
     def __init__(
         self,
         subject: Subject,
         edges: Iterable[tuple[str, str]],
         *,
-        cards: bool,
-        dataflow: bool,
+        cards: bool = False,
         chips: bool | None = None,
+        dataflow: bool = True,
+        tips: bool = True,
     ) -> None:
         self.subject = subject
+        self.tips = tips
         self.cards = cards
         self.chips = not cards if chips is None else chips
         self.dataflow = dataflow
@@ -74,13 +78,13 @@ class Composer:
         scene.largest = max(shares, default=0.0)
         return scene
 
-    def is_one_row(self, part: Part) -> bool:
-        """Whether all of a part fits in one row of a table."""
+    def table_rows(self, part: Part) -> int:
+        """Number of rows of a part that is one table; 0 for others."""
         if part.parts():
-            return False
+            return 0
         times = min((self.subject.node(key)["multiplicity"] for key in part.operations()), default=1)
-        items = list(self._items(part, times))
-        return len(items) == 1 and items[0].form == "stack" and len(items[0].rows) == 1
+        items = self._rough_items(part, times)
+        return len(items[0].rows) if len(items) == 1 and items[0].form == "stack" else 0
 
     def _insert_groups(self, part: Part, group: Group, times: int, pending: list[tuple[Part, Group, int]]) -> None:
         """Put the inner groups among the items, in execution order."""
@@ -108,8 +112,16 @@ class Composer:
             part.path if part.base == part.path else "",
         )
 
-    def _items(self, part: Part, times: int) -> Iterable[Item]:
+    def _items(self, part: Part, times: int) -> list[Item]:
         """The operations of a part as items; chains share one."""
+        items = self._rough_items(part, times)
+        for item in items:
+            for row in item.rows:
+                self._finish(row)
+        return items
+
+    def _rough_items(self, part: Part, times: int) -> list[Item]:
+        """Items without the texts that depend on their chips."""
         item_of: dict[str, Item] = {}
         items: list[Item] = []
         last: Item | None = None
@@ -117,7 +129,7 @@ class Composer:
             if isinstance(key, Part):
                 last = None
                 continue
-            form = self._form(key)
+            form = self.form(key)
             source = self._only_source(key)
             above = item_of.get(source) if source is not None else None
             if not self.dataflow:
@@ -133,12 +145,10 @@ class Composer:
                 item = Item(key, form, [row])
                 items.append(item)
             item_of[key] = last = item
-        for item in items:
-            for row in item.rows:
-                self._finish(row)
         return items
 
-    def _form(self, key: str) -> Form:
+    def form(self, key: str) -> Form:
+        """How an operation is drawn."""
         if key in self.subject.tags:
             return "parameter"
         data = self.subject.node(key)
@@ -180,7 +190,7 @@ class Composer:
                 return False
             if data["shape"] != main["shape"] or data["kind"] in kinds or "activation" in kinds:
                 return False
-            is_chip = data["kind"] == "activation" or (data["kind"] == "norm" and data["label"] in _BATCH_NORMS)
+            is_chip = data["kind"] == "activation" or (data["kind"] == "norm" and _is_batch_norm(data["label"]))
             if not is_chip:
                 return False
         host.keys.append(key)
@@ -213,7 +223,8 @@ class Composer:
 
     def _path(self, data: dict[str, Any], part: Part) -> str:
         """Path from the frame around it; first and last for a closed run."""
-        path = relative(path_of(data), part.base)
+        own = data["module"] if data["parameters"] and data["module"] != part.base else ""
+        path = relative(path_of(data) or own, part.base)
         repeat = self.subject.repeats.get(data["module_stack"][-1]) if data.get("closed") else None
         if repeat is not None and repeat.period == 1:
             path = span(path, relative(repeat.last, part.base))
@@ -223,9 +234,10 @@ class Composer:
         if row.keys[0] in self.subject.tags:
             return
         nodes = [self.subject.node(key) for key in row.keys]
+        row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
         row.parameters = parameters_text(node["parameters"] for node in nodes)
         row.share = self.subject.share(row.keys)
-        for number, key in enumerate(row.keys):
+        for number, key in enumerate(row.keys if self.tips else ()):
             row.tips += [*([""] if number else []), *tips_of(self.subject, key)]
         inputs = {edge.get("shape") for _, _, edge in self.subject.graph.in_edges(row.keys[0], data=True)}
         row.same_shape = inputs == {nodes[-1]["shape"]}
@@ -239,10 +251,16 @@ class Composer:
         return list(edges)
 
 
-_BATCH_NORMS = frozenset({
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "batch_norm", "BatchNormAct2d",
-    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
-})  # fmt: skip
+_BATCH_NORMS = frozenset({"batch_norm", "BatchNormAct2d"})
+
+
+def _is_batch_norm(label: str) -> bool:
+    """Whether a norm is one that is folded into the convolution before it.
+
+    >>> _is_batch_norm("FrozenBatchNorm2d"), _is_batch_norm("InstanceNorm1d"), _is_batch_norm("LayerNorm")
+    (True, True, False)
+    """
+    return label in _BATCH_NORMS or label.rstrip("123d").endswith(("BatchNorm", "InstanceNorm"))
 
 
 def _sign(label: str) -> str:

@@ -111,6 +111,12 @@ class HeatScale:
     unknown: bool = False
 
 
+class Arranged:
+    """Where everything in a scene lies; see `fxsummary.drawing.arrangement`."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class Scene:
     """A picture's contents.
@@ -123,6 +129,7 @@ class Scene:
         title, facts, description: the texts of the page.
         direction: TB or LR.
         heat: the scale, if colours stand for a cost.
+        arranged: its layout, once it was asked for.
     """
 
     root: Group
@@ -134,6 +141,7 @@ class Scene:
     description: str = ""
     direction: str = "TB"
     heat: HeatScale | None = None
+    arranged: Arranged | None = None
 
     def items(self) -> Iterator[Item]:
         """All items in reading order."""

@@ -17,7 +17,7 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
     Args:
         graph: what to show; it is not changed.
         title: heading; the model's class name if None.
-        depth: levels of modules that are open at first; None for the most that give at most 100 rows.
+        depth: levels of modules that are open at first; None for the most that give at most 150 rows.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are what the page begins with.
     """
     stylesheet(theme)  # raises if it is unknown

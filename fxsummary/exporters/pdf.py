@@ -48,7 +48,7 @@ def pdf_of(svg: str) -> bytes:
         svg = fonts.fitted(svg)
     for character in missing:
         svg = svg.replace(character, escape(_PLAIN[character]))
-    drawing = svg2rlg(BytesIO(svg.encode("utf-8")))
+    drawing: Any = svg2rlg(BytesIO(svg.encode("utf-8")))
     file = BytesIO()
     canvas = Canvas(file, pagesize=(drawing.width, drawing.height), invariant=1)
     canvas.setTitle(unescape(title[1]) if title else "")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 from fxsummary import format as fmt
-from fxsummary.drawing import MOST_CARDS, Composer, Look, Part, Scene, Subject, cut_broadcasts, dissolve, finish
+from fxsummary.drawing import MOST_CARDS, Composer, Look, Part, Subject, cut_broadcasts, cut_outputs, dissolve, finish
 from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
+from fxsummary.exporters.fitting import Fitting, Picture
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.depth import close_blocks, close_norms
+from fxsummary.views.depth import close_small
 from fxsummary.views.fold import fold_repeats
+from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
 
-MOST_ROWS = 100
 MANY_ROWS = 250
-DEEPEST = 12
 MOST_INPUTS = 4
 PLAIN = Look()
-MOST_IN_A_ROW = 3
-"""A convolution, its norm and its activation."""
 
 
 def picture(
@@ -30,17 +27,20 @@ def picture(
 
     Args:
         title: heading; the model's class name if None.
-        depth: levels of modules to open; None for the most that give at most `MOST_ROWS` rows.
+        depth: levels of modules to open; None for as much as fits a page.
         fold: whether runs of identical blocks are drawn once.
         look: colours, direction, facts and links.
     """
-    simple = simplify(graph)
-    folded = close_norms(fold_repeats(simple) if fold else simple)
-    limited = folded if depth is None else _limited(graph, folded, depth)
-    found = _fitting(graph, folded, look) if depth is None else _compose(graph, limited, look)
-    finish(found.scene, found.subject, look)
+    fitting = Fitting(graph, shown(graph, fold=fold), partial(compose, graph, look=look))
+    found = fitting.best() if depth is None else compose(graph, fitting.closed(depth), look=look)
     set_texts(graph, found, title)
     return found
+
+
+def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
+    """What a picture with everything open shows."""
+    simple = simplify(graph)
+    return close_small(merge_idioms(fold_repeats(simple) if fold else simple))
 
 
 def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
@@ -51,69 +51,43 @@ def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
     scene.description = _description(graph, picture)
 
 
-@dataclass(slots=True)
-class Picture:
-    """A scene with the graph that it shows, and the number of values shown by name only."""
-
-    scene: Scene
-    subject: Subject
-    tags: int
-
-    @property
-    def graph(self) -> ModelGraph:
-        """What is drawn."""
-        return self.subject.graph
-
-    @property
-    def rows(self) -> int:
-        """Number of rows, signs and pills."""
-        return sum(len(item.rows) for item in self.scene.items())
-
-
-def _fitting(graph: ModelGraph, folded: ModelGraph, look: Look = PLAIN) -> Picture:
-    """The deepest picture of at most `MOST_ROWS` rows, or the shallowest."""
-    low, high = 0, _nesting(folded)
-    picture = _compose(graph, folded, look)
-    while picture.rows > MOST_ROWS and high > low:
-        high -= 1
-        picture = _compose(graph, _limited(graph, folded, high), look)
-    return picture
-
-
-def _limited(whole: ModelGraph, graph: ModelGraph, depth: int) -> ModelGraph:
-    """Blocks deeper than ``depth`` closed, but for those that take one row anyway."""
-    composer = Composer(Subject(graph, whole, whole.totals), graph.edges, cards=False, dataflow=True)
-
-    def closes(block: Block, level: int) -> bool:
-        if level <= depth:
-            return False
-        keys = list(islice(block.operations(), MOST_IN_A_ROW + 1))
-        return len(keys) > MOST_IN_A_ROW or not composer.is_one_row(Part(block.path, items=[*keys]))
-
-    return close_blocks(graph, closes)
-
-
-def _nesting(graph: ModelGraph) -> int:
-    deepest = max((len(stack) for _, stack in graph.nodes(data="module_stack")), default=0)
-    return min(deepest, DEEPEST)
-
-
-def _compose(
-    whole: ModelGraph, graph: ModelGraph, look: Look = PLAIN, base: str = "", totals: Totals | None = None
+def compose(
+    whole: ModelGraph,
+    graph: ModelGraph,
+    *,
+    look: Look = PLAIN,
+    base: str = "",
+    totals: Totals | None = None,
+    tips: bool = True,
+    tight: bool = False,
 ) -> Picture:
-    """The picture of a graph, with paths relative to ``base`` and shares of the totals."""
+    """The picture of a graph that was made of ``whole`` by views.
+
+    Args:
+        look: colours, direction, facts and links.
+        base: path that those in the picture are relative to.
+        totals: what shares are of; those of ``whole`` if None.
+        tips: whether rows have tooltips.
+        tight: whether there are fewer frames.
+    """
     subject = Subject(graph, whole, totals or whole.totals, show=look.show)
     root = _part(block_tree(graph), base)
     dataflow = graph.captured_by != "modules"
     edges: list[tuple[str, str]] = list(graph.edges)
-    dissolve(root, Composer(subject, edges, cards=False, dataflow=dataflow).is_one_row)
+    composer = Composer(subject, edges, dataflow=dataflow)
+    dissolve(root, composer.table_rows, tight=tight)
     edges, tags = cut_broadcasts(root, edges)
     subject.tags = {tag.key: tag.source for tag in tags}
+    outputs = [key for key, op in graph.nodes(data="op") if op == "output"]
+    edges, subject.returned = cut_outputs(
+        root, edges, outputs, can_tell=lambda key: composer.form(key) in ("stack", "sign")
+    )
     operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
     few = dataflow and not root.parts() and operations <= MOST_CARDS
     cards = few or look.direction == "LR"
-    scene = Composer(subject, edges, cards=cards, dataflow=dataflow, chips=not few).scene(root)
-    return Picture(scene, subject, len(tags))
+    scene = Composer(subject, edges, cards=cards, chips=not few, dataflow=dataflow, tips=tips).scene(root)
+    finish(scene, subject, look)
+    return Picture(scene, graph, len(tags) + len(subject.returned), tight)
 
 
 def _part(root: Block, base: str = "") -> Part:

@@ -29,7 +29,7 @@ def to_svg(
     Args:
         graph: what to draw; it is not changed.
         title: heading; the model's class name if None.
-        depth: levels of modules to open; None for the most that give at most 100 rows.
+        depth: levels of modules to open; None for as much as fits a page.
         fold: whether runs of identical blocks are drawn once; False draws each of them.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
         color: what the ground of a row stands for: "kind", or its part of the largest row's "flops",

@@ -1,16 +1,20 @@
 """Nested boxes with ports and edges -> positions and orthogonal routes. Knows nothing of models or drawing."""
 
 from fxsummary.layout.boxes import Box, Edge, Layout, Padding, Point, Rect, Spacing, Wire, walk
-from fxsummary.layout.nested import layout
+from fxsummary.layout.columns import Shape
+from fxsummary.layout.nested import Memo, Planner, layout
 from fxsummary.layout.turned import layout_rightwards
 
 __all__ = [
     "Box",
     "Edge",
     "Layout",
+    "Memo",
     "Padding",
+    "Planner",
     "Point",
     "Rect",
+    "Shape",
     "Spacing",
     "Wire",
     "layout",

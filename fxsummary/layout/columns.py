@@ -1,92 +1,155 @@
-"""A tall level as several columns: cut where a single wire crosses a gap, joined by a wire over the top."""
+"""A tall level as several columns: cut at gaps that few wires cross, joined by wires over the top.
+
+The wires of a cut keep their order: they run down, right, up the gutter and into the next column as
+nested loops. A port of the enclosing group moves to the column in which its value is first needed.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from math import log
 
 from fxsummary.layout.boxes import Point, Spacing
+from fxsummary.layout.coordinates import assign_x
+from fxsummary.layout.cuts import MOST_WIRES, crossing_wires, partition
 from fxsummary.layout.level import Level
-from fxsummary.layout.routing import Corner, Routed
+from fxsummary.layout.routing import Corner, Routed, Router
 
-MOST_COLUMNS = 12
-LEAST_FILLED, LOWEST_COLUMN = 0.6, 0.25
-"""Shares of the highest column: of all columns on average, and of the lowest."""
+FEW_COLUMNS, MOST_COLUMNS = 8, 40
+MANY_LAYERS = 100
+"""A level with more of them is cut into a number of columns that follows from its size."""
+LOWEST_COLUMN = 0.2
+"""Share of the highest column that the lowest must have."""
+EMPTINESS, WIRES = 1.0, 0.08
+"""Cost of empty area below columns, and of twice as many wires over a gutter."""
+MOST_TIGHTENED = 4
 LOOP = 16.0
 """How far the connector runs below the column that it leaves and above the one that it enters."""
 
 
-def fold_columns(level: Level, routed: Routed, spacing: Spacing, *, ratio: float, tallest: float) -> Routed:
-    """The level in the number of columns that comes closest to a ratio of width to height.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a level should look like: its ratio of width to height, and how long its sides may be."""
 
-    Levels up to ``tallest`` pixels high stay as they are.
-    """
-    if routed.height <= tallest:
+    ratio: float = 1.5
+    tallest: float = 1400.0
+    limit: float = float("inf")
+
+    def cost(self, width: float, height: float) -> float:
+        """0 for the wanted ratio, more the farther from it, much more beyond the limit."""
+        over = max(0.0, log(max(width, height, 1.0) / self.limit)) if self.limit < float("inf") else 0.0
+        return abs(log(max(width, 1.0) / max(height, 1.0) / self.ratio)) + 20 * over
+
+
+def fold_columns(level: Level, routed: Routed, spacing: Spacing, shape: Shape) -> Routed:
+    """The level in the number of columns that costs least; levels that are not too tall stay as they are."""
+    if routed.height <= shape.tallest:
         return routed
-    cuts = _cuts(level)
-    best, miss = routed, abs(log(routed.width / routed.height / ratio))
-    for count in range(2, min(MOST_COLUMNS, len(cuts) + 1) + 1):
-        columns = _Columns(level, routed, spacing, _partition(routed, cuts, count))
-        candidate = columns.fold()
-        distance = abs(log(candidate.width / candidate.height / ratio))
-        if distance < miss - 1e-9 and columns.balanced:
-            best, miss = candidate, distance
+    best, least = routed, shape.cost(routed.width, routed.height)
+
+    def cost(columns: _Columns, folded: Routed) -> float:
+        return shape.cost(folded.width, folded.height) + columns.cost
+
+    candidates = sorted(_candidates(level, routed, spacing), key=lambda columns: cost(columns, columns.fold()))
+    for columns in candidates[:MOST_TIGHTENED]:
+        folded = columns.tightened().fold()
+        if cost(columns, folded) < least - 1e-9:
+            best, least = folded, cost(columns, folded)
     return best
 
 
-def _cuts(level: Level) -> list[int]:
-    """Gaps that a single wire crosses."""
-    up = {gap for i in level.upwards for gap in range(level.layer[level.chains[i][-1]], _below(level, i) + 1)}
-    return [g for g in range(1, len(level.layers)) if len(level.gaps[g]) == 1 and g not in up]
+def lower_columns(level: Level, routed: Routed, spacing: Spacing, height: float) -> Routed:
+    """The level in as few columns as make it no higher than ``height``; the lowest found if none does."""
+    if routed.height <= height:
+        return routed
+    best, least = None, routed.height
+    for columns in sorted(_candidates(level, routed, spacing), key=lambda c: len(c.cuts)):
+        candidate = columns.fold()
+        if candidate.height < 0.8 * least:
+            best, least = columns, candidate.height
+        if least <= height:
+            break
+    return best.tightened().fold() if best else routed
 
 
-def _below(level: Level, i: int) -> int:
-    return level.layer[level.chains[i][0]] + 1
+def _counts(routed: Routed, cuts: int) -> list[int]:
+    """Numbers of columns to try: all for small levels, for large ones those about the number that makes a square."""
+    most = min(MOST_COLUMNS, cuts + 1)
+    if len(routed.tops) <= MANY_LAYERS:
+        return list(range(2, min(FEW_COLUMNS, most) + 1))
+    square = round((1.5 * routed.height / max(1.0, routed.width)) ** 0.5)
+    return sorted({max(2, min(most, square + more)) for more in (-1, 0)})
 
 
-def _partition(routed: Routed, cuts: list[int], count: int) -> list[int]:
-    """At most ``count - 1`` of the cuts, so that the highest column is as low as can be."""
-    low, high = 0.0, routed.height
-    chosen: list[int] = []
-    for _ in range(30):
-        limit = (low + high) / 2
-        found = _greedy(routed, cuts, limit)
-        if found is not None and len(found) < count:
-            high, chosen = limit, found
-        else:
-            low = limit
-    return chosen
+def _candidates(level: Level, routed: Routed, spacing: Spacing) -> Iterator[_Columns]:
+    crossing = crossing_wires(level)
+    seen: set[tuple[int, ...]] = set()
+    for most in MOST_WIRES:
+        cuts = [gap for gap, trunks in crossing.items() if len(trunks) <= most]
+        for count in _counts(routed, len(cuts)) if cuts else ():
+            chosen = tuple(partition(routed, cuts, count))
+            if not chosen or chosen in seen:
+                continue
+            seen.add(chosen)
+            columns = _Columns(level, routed, spacing, list(chosen), {cut: crossing[cut] for cut in chosen})
+            if columns.balanced:
+                yield columns
+        if len(cuts) == len(crossing) or (seen and len(routed.tops) > MANY_LAYERS):
+            return
 
 
-def _greedy(routed: Routed, cuts: list[int], limit: float) -> list[int] | None:
-    """Fill columns up to a height; None where a piece between two cuts is higher."""
-    chosen: list[int] = []
-    start = 0.0
-    stops = [*cuts, len(routed.tops)]
-    for place, cut in enumerate(stops):
-        if routed.bottoms[cut - 1] - start <= limit:
-            continue
-        if place == 0:
-            return None
-        before = stops[place - 1]
-        if chosen and chosen[-1] == before:
-            return None
-        chosen.append(before)
-        start = routed.tops[before]
-        if routed.bottoms[cut - 1] - start > limit:
-            return None
-    return chosen
-
-
+@dataclass(slots=True)
 class _Columns:
-    """Moves a level into columns at the given cuts."""
+    """Moves a level into columns at the given cuts.
 
-    def __init__(self, level: Level, routed: Routed, spacing: Spacing, cuts: list[int]) -> None:
-        self.level = level
-        self.routed = routed
-        self.spacing = spacing
-        self.cuts = cuts
-        self.marks = [cut - 0.5 for cut in cuts]
+    Attributes:
+        crossing: for each cut the trunks that are led over the gutter.
+        ranks: for each cut and trunk how far out its loop runs.
+        starts: column of each port in the top border.
+        shifts: for each column by how much it moves; gutters: x of the innermost lane before it.
+    """
+
+    level: Level
+    routed: Routed
+    spacing: Spacing
+    cuts: list[int]
+    crossing: dict[int, set[int]]
+    marks: list[float] = field(default_factory=list)
+    heights: list[float] = field(default_factory=list)
+    shifts: list[tuple[float, float]] = field(default_factory=list)
+    gutters: list[float] = field(default_factory=list)
+    ranks: dict[tuple[int, int], int] = field(default_factory=dict)
+    starts: dict[int, int] = field(default_factory=dict)
+    width: float = 0.0
+    height: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.marks = [cut - 0.5 for cut in self.cuts]
+        ends = [*self.cuts, len(self.routed.tops)]
+        self.heights = [
+            self.routed.bottoms[e - 1] - self.routed.tops[s] for s, e in zip([0, *self.cuts], ends, strict=True)
+        ]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether no column is all but empty."""
+        return min(self.heights) >= LOWEST_COLUMN * max(self.heights)
+
+    @property
+    def cost(self) -> float:
+        """Of empty area and of wires over gutters."""
+        emptiness = 1 - sum(self.heights) / len(self.heights) / max(self.heights)
+        return EMPTINESS * emptiness + WIRES * sum(log(len(trunks), 2) for trunks in self.crossing.values())
+
+    def tightened(self) -> _Columns:
+        """The same columns, each as narrow as it can be alone."""
+        gaps = [[replace(segment, aligned=False, broken=False) for segment in gap] for gap in self.level.gaps]
+        level = replace(self.level, gaps=gaps)
+        assign_x(level, self.spacing, self.cuts)
+        return _Columns(level, Router(level, self.spacing).run(), self.spacing, self.cuts, self.crossing)
 
     def column(self, layer: float) -> int:
         """Column of a layer, or of a gap as half a layer."""
@@ -94,71 +157,117 @@ class _Columns:
 
     def fold(self) -> Routed:
         """The level in columns."""
+        self.starts = self._port_columns()
         self._place_columns()
+        self._rank_wires()
         level, old = self.level, self.routed
         new = Routed(width=self.width, height=self.height, tops=old.tops, bottoms=old.bottoms)
         for node in range(len(level.nodes)):
             dx, dy = self.shifts[self.column(level.layer[node])]
             new.x.append(old.x[node] + dx)
             new.y.append(old.y[node] + dy)
-        new.corners = [self._chain(corners) for corners in old.corners]
+        for i, corners in enumerate(old.corners):
+            new.corners.append(self._chain(i, corners))
+            for node, point in ((level.links[i].tail, 0), (level.links[i].head, -1)):
+                if level.nodes[node].end:
+                    new.x[node] = new.corners[i][point][1].x
         return new
+
+    def _port_columns(self) -> dict[int, int]:
+        """For each port in the top border the first column in which its value is needed."""
+        found: dict[int, int] = {}
+        for link in self.level.links:
+            if self.level.nodes[link.tail].end < 0:
+                head = self.level.nodes[link.head].end > 0
+                column = 0 if head else self.column(self.level.layer[link.head])
+                found[link.tail] = min(found.get(link.tail, column), column)
+        return found
 
     def _place_columns(self) -> None:
         spans = [(float("inf"), float("-inf"))] * (len(self.cuts) + 1)
-        pieces: list[tuple[float, float, float]] = [
-            (self.level.layer[n], self.routed.x[n], self.routed.x[n] + node.width)
-            for n, node in enumerate(self.level.nodes)
-        ]
-        pieces += [(tag, p.x, p.x) for corners in self.routed.corners for tag, p in corners if tag not in self.marks]
-        for layer, left, right in pieces:
-            column = self.column(layer)
+        for column, left, right in self._pieces():
             low, high = spans[column]
             spans[column] = min(low, left), max(high, right)
-        starts = [0, *self.cuts]
-        ends = [*self.cuts, len(self.routed.tops)]
-        top = 2 * LOOP if self.cuts else 0.0
+        loops = [len(self.crossing[cut]) - 1 for cut in self.cuts]
+        top = 2 * LOOP + max(loops) * self.spacing.track
         x = 0.0
-        self.heights: list[float] = []
-        self.shifts: list[tuple[float, float]] = []
-        self.gutters: list[float] = []
-        for (low, high), start, end in zip(spans, starts, ends, strict=True):
+        self.shifts, self.gutters = [], []
+        for (low, high), start, wires in zip(spans, [0, *self.cuts], [0, *loops], strict=True):
+            x += wires * self.spacing.track
             self.shifts.append((x - low, top - self.routed.tops[start]))
-            self.gutters.append(x - self.spacing.column / 2)
-            self.heights.append(self.routed.bottoms[end - 1] - self.routed.tops[start])
+            self.gutters.append(x - self.spacing.column / 2 - wires * self.spacing.track)
             x += high - low + self.spacing.column
         self.width = x - self.spacing.column
-        self.height = top + max(self.heights) + (LOOP + 4 if self.cuts else 0.0)
+        self.height = top + LOOP + 4
+        self.height += max(h + w * self.spacing.track for h, w in zip(self.heights, [*loops, 0], strict=True))
 
-    @property
-    def balanced(self) -> bool:
-        """Whether the columns are about equally high."""
-        highest = max(self.heights)
-        mean = sum(self.heights) / len(self.heights)
-        return min(self.heights) >= LOWEST_COLUMN * highest and mean >= LEAST_FILLED * highest
+    def _pieces(self) -> Iterator[tuple[int, float, float]]:
+        """Column, left and right end of everything that takes room in a column."""
+        level = self.level
+        for n, node in enumerate(level.nodes):
+            if node.end == 0 and not node.lane:
+                yield self.column(level.layer[n]), self.routed.x[n], self.routed.x[n] + node.width
+        for i, corners in enumerate(self.routed.corners):
+            first, last = self._range(i)
+            places = [(level.layer[n], self.routed.x[n]) for n in level.chains[i][1:-1]]
+            for tag, x in [*places, *((tag, p.x) for tag, p in corners if tag not in self.marks)]:
+                if first <= self.column(tag) <= last:
+                    yield self.column(tag), x, x
 
-    def _chain(self, corners: list[Corner]) -> list[Corner]:
+    def _range(self, i: int) -> tuple[int, int]:
+        """First and last column in which a wire is drawn; elsewhere the port that it leads to has moved."""
+        link = self.level.links[i]
+        ends = self.level.nodes[link.head].end > 0
+        first = self.starts.get(link.tail, self.column(self.level.layer[link.tail]))
+        return first, self.column(self.level.layer[link.tail]) if ends else len(self.cuts)
+
+    def _rank_wires(self) -> None:
+        """The wire that is farthest left where a column ends runs outside all others."""
+        for cut in self.cuts:
+            exits: dict[int, float] = {}
+            for i, corners in enumerate(self.routed.corners):
+                beyond = i not in self.level.upwards and self.level.layer[self.level.links[i].head] >= cut
+                if beyond and self.level.trunks[i] in self.crossing[cut]:
+                    before = [p.x for tag, p in corners if tag <= cut - 1]
+                    exits[self.level.trunks[i]] = before[-1] if before else corners[0][1].x
+            for rank, trunk in enumerate(sorted(exits, key=lambda t: (-exits[t], t))):
+                self.ranks[cut, trunk] = rank
+
+    def _chain(self, i: int, corners: list[Corner]) -> list[Corner]:
         """Corners moved with their columns, with a connector where the chain passes a cut."""
+        start, last_column = self._range(i)
         moved: list[Corner] = []
-        last = -1
-        straight = corners[0][1]
-        for tag, point in corners:
-            if tag in self.marks:
-                straight = point
-                continue
-            column = self.column(tag)
-            for entered in range(last + 1, column + 1) if last >= 0 else ():
-                moved += self._connector(entered, straight.x if entered < column else point.x, moved[-1][1].x)
-            dx, dy = self.shifts[column]
-            moved.append((tag, Point(point.x + dx, point.y + dy)))
-            straight, last = point, column
+        column = self.column(corners[0][0])
+        x = corners[0][1].x
+        passed = [(tag, [point for _, point in group]) for tag, group in groupby(corners, key=lambda corner: corner[0])]
+        for tag, points in passed:
+            at = bisect_left(self.marks, tag) + (tag in self.marks)
+            while column < at and column < last_column:
+                column += 1
+                entering = points[-1].x if self.marks[column - 1] == tag else x
+                if column > start:
+                    moved += self._connector(i, column, entering, x)
+                elif column == start:
+                    dx, dy = self.shifts[column]
+                    moved.append((self.marks[column - 1], Point(entering + dx, 0.0)))
+                x = entering
+            if column < at:
+                break
+            if tag not in self.marks:
+                x = points[-1].x
+                if column >= start:
+                    dx, dy = self.shifts[column]
+                    moved += [(tag, Point(point.x + dx, point.y + dy)) for point in points]
+        if self.level.nodes[self.level.links[i].head].end > 0:
+            moved.append((corners[-1][0], Point(moved[-1][1].x, self.height)))
         return moved
 
-    def _connector(self, column: int, x: float, from_x: float) -> list[Corner]:
-        """From the bottom of the column before over the top into a column, where the wire goes on at ``x``."""
+    def _connector(self, i: int, column: int, x: float, from_x: float) -> list[Corner]:
+        """From ``from_x`` at the bottom of the column before over the top into a column, where it goes on at ``x``."""
         cut = self.cuts[column - 1]
-        mark, gutter = cut - 0.5, self.gutters[column]
-        bottom = self.routed.bottoms[cut - 1] + self.shifts[column - 1][1] + LOOP
-        enter = x + self.shifts[column][0]
-        corners = [(from_x, bottom), (gutter, bottom), (gutter, LOOP), (enter, LOOP)]
-        return [(mark, Point(*corner)) for corner in corners]
+        outwards = self.ranks[cut, self.level.trunks[i]] * self.spacing.track
+        bottom = self.routed.bottoms[cut - 1] + self.shifts[column - 1][1] + LOOP + outwards
+        top, lane = LOOP + outwards, self.gutters[column] + outwards
+        leave, enter = from_x + self.shifts[column - 1][0], x + self.shifts[column][0]
+        path = [(leave, bottom), (lane, bottom), (lane, top), (enter, top)]
+        return [(cut - 0.5, Point(*corner)) for corner in path]

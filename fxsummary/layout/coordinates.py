@@ -8,13 +8,17 @@ the median of their neighbours within the room they have; the spine's block stay
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.level import Level, Segment
 
 SWEEPS = 6
+MOST_DRIFT, DRIFT_ROOM = 1.6, 60.0
+"""A straight chain may be wider than its widest box by this factor, and so many px."""
 
 
 @dataclass(slots=True)
@@ -23,6 +27,7 @@ class _Blocks:
 
     Attributes:
         of: the block of each node; offset: x of a node from its block's x.
+        middle: x of each block's middle, from the block's x.
         x: x of each block; order: blocks from left to right, each after those that limit it.
         left, right: for each block the neighbours and the least distance to them.
         pulls: for each block the (own offset, other block, other offset) that a segment would make equal.
@@ -30,6 +35,7 @@ class _Blocks:
 
     of: list[int]
     offset: list[float]
+    middle: list[float] = field(default_factory=list)
     x: list[float] = field(default_factory=list)
     order: list[int] = field(default_factory=list)
     left: list[dict[int, float]] = field(default_factory=list)
@@ -37,14 +43,17 @@ class _Blocks:
     pulls: list[list[tuple[float, int, float]]] = field(default_factory=list)
 
 
-def assign_x(level: Level, spacing: Spacing) -> None:
-    """Set ``level.x``, the left border of each node, and mark the straight segments."""
+def assign_x(level: Level, spacing: Spacing, cuts: Container[int] = ()) -> None:
+    """Set ``level.x``, the left border of each node, and mark the straight segments.
+
+    What lies above and below a gap in ``cuts`` is placed independently.
+    """
     where = {node: place for layer in level.layers for place, node in enumerate(layer)}
-    _align(level, where)
+    _align(level, where, cuts)
     blocks = _build_blocks(level)
     _separate(level, blocks, spacing)
     _pack_left(blocks)
-    _collect_pulls(level, blocks)
+    _collect_pulls(level, blocks, cuts)
     fixed = _spine_block(level, blocks)
     for _ in range(SWEEPS):
         if not _relax(blocks, fixed):
@@ -54,9 +63,15 @@ def assign_x(level: Level, spacing: Spacing) -> None:
     level.x = [x - least for x in level.x]
 
 
-def _align(level: Level, where: dict[int, int]) -> None:
-    """Mark the segments that become straight: at most one above and one below a node, none crossing."""
-    for gap in level.gaps:
+def _align(level: Level, where: dict[int, int], cuts: Container[int]) -> None:
+    """Mark the segments that become straight: at most one above and one below a node, none crossing.
+
+    A chain that drifts aside, because what enters its boxes on one side leaves them on the other, is broken.
+    """
+    reaches = [_Reach(0.0, 0.0, node.width, node.width) for node in level.nodes]
+    for number, gap in enumerate(level.gaps):
+        if number in cuts:
+            continue
         taken: list[tuple[int, int]] = []
         lowers: set[int] = set()
         uppers: set[int] = set()
@@ -68,10 +83,30 @@ def _align(level: Level, where: dict[int, int]) -> None:
             at = bisect_left(taken, ends)
             if (at > 0 and taken[at - 1][1] > ends[1]) or (at < len(taken) and taken[at][1] < ends[1]):
                 continue
-            insort(taken, ends)
+            reach = _extended(level, reaches[segment.upper], segment)
+            segment.broken = reach.high - reach.low > MOST_DRIFT * reach.widest + DRIFT_ROOM
             uppers.add(segment.upper)
             lowers.add(segment.lower)
-            segment.aligned = True
+            if not segment.broken:
+                insort(taken, ends)
+                reaches[segment.lower] = reach
+                segment.aligned = True
+
+
+class _Reach(NamedTuple):
+    """Where a straight chain has got to: x of its last box, its ends on both sides, its widest box."""
+
+    x: float
+    low: float
+    high: float
+    widest: float
+
+
+def _extended(level: Level, reach: _Reach, segment: Segment) -> _Reach:
+    """The reach of a chain with one more segment."""
+    x = reach.x + level.leave(segment.upper, segment.value) - level.enter(segment.lower, segment.value)
+    width = level.nodes[segment.lower].width
+    return _Reach(x, min(reach.low, x), max(reach.high, x + width), max(reach.widest, width))
 
 
 def _middles(gap: list[Segment], where: dict[int, int]) -> dict[int, float]:
@@ -101,6 +136,12 @@ def _build_blocks(level: Level) -> _Blocks:
             blocks.of[node] = blocks.of[segment.upper]
             pin = blocks.offset[segment.upper] + level.leave(segment.upper, segment.value)
             blocks.offset[node] = pin - level.enter(node, segment.value)
+    ends = [(float("inf"), float("-inf"))] * len(blocks.x)
+    for node, block in enumerate(blocks.of):
+        low, high = ends[block]
+        left = blocks.offset[node]
+        ends[block] = min(low, left), max(high, left + level.nodes[node].width)
+    blocks.middle = [(low + high) / 2 for low, high in ends]
     return blocks
 
 
@@ -136,15 +177,17 @@ def _pack_left(blocks: _Blocks) -> None:
         blocks.x[block] = max((blocks.x[left] + d for left, d in blocks.left[block].items()), default=0.0)
 
 
-def _collect_pulls(level: Level, blocks: _Blocks) -> None:
+def _collect_pulls(level: Level, blocks: _Blocks, cuts: Container[int]) -> None:
     blocks.pulls = [[] for _ in blocks.x]
-    for gap in level.gaps:
-        for segment in gap:
+    for number, gap in enumerate(level.gaps):
+        for segment in gap if number not in cuts else ():
             upper, lower = blocks.of[segment.upper], blocks.of[segment.lower]
             if upper == lower:
                 continue
             leave = blocks.offset[segment.upper] + level.leave(segment.upper, segment.value)
             enter = blocks.offset[segment.lower] + level.enter(segment.lower, segment.value)
+            if segment.broken:
+                leave, enter = blocks.middle[upper], blocks.middle[lower]
             blocks.pulls[upper].append((leave, lower, enter))
             blocks.pulls[lower].append((enter, upper, leave))
     for lane, target in level.sides.items():

@@ -10,6 +10,9 @@ from fxsummary.layout.level import Level, Link, Node, Segment
 THROUGH = 1e6
 """Weight of a port: a chain from port to port outweighs all others."""
 
+TALL = 300.0
+MOST_PARTED = 8
+
 
 def layered(nodes: list[Node], links: list[Link]) -> Level:
     """Put nodes into layers and give every link a chain of segments between neighbouring layers."""
@@ -22,8 +25,9 @@ def layered(nodes: list[Node], links: list[Link]) -> Level:
     level.upwards = {i for i in level.upwards if level.layer[links[i].head] <= level.layer[links[i].tail]}
     forward = [i for i in range(len(links)) if i not in level.upwards]
     level.layers = [[] for _ in range(max(level.layer, default=0) + 1)]
-    for node, layer in enumerate(level.layer):
-        level.layers[layer].append(node)
+    ends = {end for i in level.spine for end in (links[i].tail, links[i].head)}
+    for node in sorted(range(len(nodes)), key=lambda n: nodes[n].end != 0 and n not in ends):
+        level.layers[level.layer[node]].append(node)
     level.gaps = [[] for _ in range(len(level.layers) + 1)]
     _add_chains(level, forward)
     return level
@@ -72,14 +76,14 @@ def _spine(nodes: list[Node], links: list[Link], order: list[int], forward: list
     if not order:
         return set()
     chain = {}
-    node = max(order, key=lambda n: below[n])
+    node = max(order, key=lambda n: (below[n], nodes[n].rank))
     while after[node]:
         best = max(below[head] for head in after[node])
         ties = sorted({head for head in after[node] if below[head] == best})
         chain[node] = node = ties[(len(ties) - 1) // 2]
     on: set[int] = set()
     used: set[int] = set()
-    for i in forward:
+    for i in sorted(forward, key=lambda i: -links[i].rank):
         if chain.get(links[i].tail) == links[i].head and links[i].tail not in used:
             used.add(links[i].tail)
             on.add(i)
@@ -102,19 +106,37 @@ def _ranks(level: Level, order: list[int], forward: list[int]) -> list[int]:
     for node in reversed(order):
         if free[node] and after[node]:
             rank[node] = min(rank[head] for head in after[node]) - 1
+    _part_sources(level, rank, free, after)
     last = max((r for n, r in enumerate(rank) if nodes[n].end <= 0), default=-1) + 1
     return [last if nodes[n].end > 0 else r for n, r in enumerate(rank)]
+
+
+def _part_sources(level: Level, rank: list[int], free: list[bool], after: list[list[int]]) -> None:
+    """Give sources beside a tall box layers of their own below it, next to what reads them."""
+    for _ in range(MOST_PARTED):
+        tall = {rank[n] for n, node in enumerate(level.nodes) if node.height > TALL and not free[n]}
+        beside = [n for n in range(len(rank)) if free[n] and rank[n] in tall and after[n]]
+        beside = [n for n in beside if level.nodes[n].height <= TALL]
+        if not beside:
+            return
+        layer = max(rank[n] for n in beside)
+        for n, at in enumerate(rank):
+            rank[n] = at + (at > layer or (at == layer and n in beside))
+        for n in reversed(range(len(rank))):
+            if free[n] and after[n]:
+                rank[n] = min(rank[head] for head in after[n]) - 1
 
 
 def _add_chains(level: Level, forward: list[int]) -> None:
     """Lanes and segments for all links; links of one node and value share a trunk."""
     level.chains = [[] for _ in level.links]
+    level.trunks = [-1] * len(level.links)
     trunks: dict[tuple[int, str], int] = {}
     lanes: dict[tuple[int, int], int] = {}
     joined: dict[tuple[int, int, str], Segment] = {}
     for i in sorted(forward, key=lambda i: (level.layer[level.links[i].head], i)):
         link = level.links[i]
-        trunk = trunks.setdefault((link.tail, link.value), len(trunks))
+        trunk = level.trunks[i] = trunks.setdefault((link.tail, link.value), len(trunks))
         chain = [link.tail]
         for layer in range(level.layer[link.tail] + 1, level.layer[link.head]):
             if (trunk, layer) not in lanes:
@@ -135,7 +157,7 @@ def _add_chains(level: Level, forward: list[int]) -> None:
 
 def _add_upward(level: Level, i: int, trunk: int) -> None:
     """A link against the layers: out of the tail's bottom, up in a lane beside it, into the head's top."""
-    link = level.links[i]
+    link, level.trunks[i] = level.links[i], trunk
     top, bottom = level.layer[link.head], level.layer[link.tail]
     lanes = [level.add_lane(layer) for layer in range(top, bottom + 1)]
     for upper, lower in pairwise(lanes):

@@ -16,6 +16,7 @@ class Node:
         enter, leave: x of the ports of a group, by value, from the left border.
         end: -1 for a port in the top border of the enclosing group, 1 in the bottom border, 0 otherwise.
         lane: True for a place that a wire keeps.
+        rank: of a port, the place in reading order of the leaf that its value comes from.
     """
 
     width: float = 0.0
@@ -29,6 +30,7 @@ class Node:
     pin_gap: float = 26.0
     end: int = 0
     lane: bool = False
+    rank: int = 0
 
     @property
     def solid(self) -> bool:
@@ -38,11 +40,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A value that goes from one node of the level to another."""
+    """A value that goes from one node of the level to another; ``rank`` is the place of its source in reading order."""
 
     tail: int
     head: int
     value: str
+    rank: int = 0
 
 
 @dataclass(slots=True)
@@ -54,7 +57,7 @@ class Segment:
         value: what it carries.
         trunk: number of the trunk it belongs to; segments of one trunk and gap share a track.
         priority: 3 on the spine, 2 between lanes, 1 otherwise; the higher, the sooner it is straight.
-        aligned: whether it was made straight.
+        aligned: whether it was made straight; broken: whether it was not, for the chain would drift aside.
     """
 
     upper: int
@@ -63,6 +66,7 @@ class Segment:
     trunk: int
     priority: int = 1
     aligned: bool = False
+    broken: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +80,7 @@ class Level:
         layers: nodes of each layer, from left to right.
         gaps: segments between layer i - 1 and layer i at index i; the first is empty.
         chains: for each link its nodes from tail to head, lanes included.
+        trunks: for each link the number of its trunk.
         upwards: indices of the links that go up, because the level has a cycle.
         sides: lane beside a node -> the node it enters from the side.
         spine: indices of the links on the heaviest chain.
@@ -88,6 +93,7 @@ class Level:
     layers: list[list[int]] = field(default_factory=list)
     gaps: list[list[Segment]] = field(default_factory=list)
     chains: list[list[int]] = field(default_factory=list)
+    trunks: list[int] = field(default_factory=list)
     upwards: set[int] = field(default_factory=set)
     sides: dict[int, int] = field(default_factory=dict)
     spine: set[int] = field(default_factory=set)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from fxsummary.layout.boxes import Box, Edge, Layout, Point, Rect, Spacing, Wire, walk
-from fxsummary.layout.columns import fold_columns
+from fxsummary.layout.columns import Shape, fold_columns, lower_columns
 from fxsummary.layout.coordinates import assign_x
 from fxsummary.layout.layering import layered
 from fxsummary.layout.level import Level, Link, Node
 from fxsummary.layout.ordering import order_layers
 from fxsummary.layout.routing import Routed, Router
 from fxsummary.layout.sides import add_side_lanes
+
+
+@dataclass(slots=True)
+class Memo:
+    """Levels that were laid out before, by what they depend on; groups that look alike share them."""
+
+    levels: dict[Hashable, tuple[Level, Routed]] = field(default_factory=dict)
+    columns: dict[Hashable, Routed] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -46,8 +55,8 @@ def layout(
     edges: list[Edge],
     spacing: Spacing | None = None,
     *,
-    ratio: float = 1.5,
-    tallest: float = 1400.0,
+    shape: Shape | None = None,
+    inner: float | None = None,
 ) -> Layout:
     """Positions of all boxes in ``root`` and routes of all edges between its leaves.
 
@@ -58,20 +67,63 @@ def layout(
         root: a group; its padding is kept, its key names the outermost level.
         edges: between leaves; an edge from a leaf to itself is refused.
         spacing: distances in pixels.
-        ratio: wanted width to height of the top level; it is cut into columns if higher than ``tallest`` px.
+        shape: how the top level should look; it is cut into columns for that.
+        inner: groups inside that are higher than this are cut into columns too; None for none.
 
     Raises:
         ValueError: a key is used twice, or an edge names something that is not a leaf.
     """
-    spacing = spacing or Spacing()
-    groups, parents = _groups(root)
-    paths = {edge: _thread(edge, groups, parents) for edge in edges}
-    for key in reversed(groups):
-        _lay_out(groups[key], groups, spacing)
-    top = groups[root.key]
-    top.routed = fold_columns(top.level, top.routed, spacing, ratio=ratio, tallest=tallest)
-    _set_size(top)
-    return _assemble(root, groups, paths)
+    return Planner(root, edges, spacing).layout(shape, inner)
+
+
+class Planner:
+    """Layouts of one picture in several shapes; for the arguments see `layout`."""
+
+    def __init__(self, root: Box, edges: list[Edge], spacing: Spacing | None = None, memo: Memo | None = None) -> None:
+        self._root = root
+        self._spacing = spacing or Spacing()
+        self._memo = memo or Memo()
+        self._groups, parents = _groups(root)
+        self._paths = {edge: _thread(edge, self._groups, parents) for edge in edges}
+        self._ranks = _ranks(root, edges)
+
+    def size(self, shape: Shape | None = None, inner: float | None = None) -> tuple[float, float]:
+        """Width and height that the layout would have."""
+        for key in reversed(self._groups):
+            group = self._groups[key]
+            signature = _lay_out(group, self._groups, self._spacing, self._ranks, self._memo)
+            wanted: Shape | float | None = (shape or Shape()) if group.box is self._root else inner
+            if wanted is not None:
+                group.routed = self._in_columns(group, signature, wanted)
+            _set_size(group)
+        top = self._groups[self._root.key]
+        return top.width, top.height
+
+    def _in_columns(self, group: _Group, signature: Hashable, wanted: Shape | float) -> Routed:
+        known = self._memo.columns.get((signature, wanted))
+        if known is None:
+            if isinstance(wanted, Shape):
+                known = fold_columns(group.level, group.routed, self._spacing, wanted)
+            else:
+                known = lower_columns(group.level, group.routed, self._spacing, wanted)
+            self._memo.columns[signature, wanted] = known
+        return known
+
+    def tallest(self) -> float:
+        """Height of the tallest group inside, of the size asked for last."""
+        return max((group.height for group in self._groups.values() if group.box is not self._root), default=0.0)
+
+    def layout(self, shape: Shape | None = None, inner: float | None = None) -> Layout:
+        """The layout."""
+        self.size(shape, inner)
+        return _assemble(self._root, self._groups, self._paths)
+
+
+def _ranks(root: Box, edges: list[Edge]) -> dict[str, int]:
+    """Places of all boxes in reading order; those that nothing goes into come before all others."""
+    targets = {edge.target for edge in edges}
+    keys = [child.key for _, child in walk(root)]
+    return {key: rank for rank, key in enumerate(sorted(keys, key=targets.__contains__))}
 
 
 def _groups(root: Box) -> tuple[dict[str, _Group], dict[str, str | None]]:
@@ -120,18 +172,45 @@ def _ancestors(key: str, parents: dict[str, str | None]) -> list[str]:
     return chain
 
 
-def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing) -> None:
+def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing, ranks: dict[str, int], memo: Memo) -> Hashable:
+    """Nodes, layers and wires of a group; those of a group just like it are taken from ``memo``.
+
+    Returns what they depend on.
+    """
     boxes = {child.key: child for child in group.box.children or []}
-    nodes = [Node(end=end) for end, _ in group.numbers]
+    nodes = [Node(end=end, rank=ranks[key] if end else 0) for end, key in group.numbers]
     for (end, key), number in group.numbers.items():
         if end == 0:
             nodes[number] = _node(boxes[key], groups.get(key))
-    level = layered(nodes, [Link(*ends) for ends in group.links])
-    order_layers(level)
-    add_side_lanes(level)
-    assign_x(level, spacing)
-    group.level, group.routed = level, Router(level, spacing).run()
-    _set_size(group)
+    links = [Link(tail, head, value, ranks[value]) for tail, head, value in group.links]
+    signature = _signature(nodes, links, spacing)
+    if signature not in memo.levels:
+        level = layered(nodes, links)
+        order_layers(level)
+        add_side_lanes(level)
+        assign_x(level, spacing)
+        memo.levels[signature] = level, Router(level, spacing).run()
+    group.level, group.routed = memo.levels[signature]
+    return signature
+
+
+def _signature(nodes: list[Node], links: list[Link], spacing: Spacing) -> Hashable:
+    """What a layout depends on; values by number, so that groups that look alike share it."""
+    numbers: dict[str, int] = {}
+    place = {rank: number for number, rank in enumerate(sorted({link.rank for link in links}))}
+    ends = [(link.tail, link.head, numbers.setdefault(link.value, len(numbers)), place[link.rank]) for link in links]
+
+    def ports(xs: dict[str, float]) -> tuple[tuple[int, float], ...]:
+        return tuple(sorted((numbers[value], x) for value, x in xs.items() if value in numbers))
+
+    looks = [
+        (
+            *(n.width, n.height, n.body_height, n.anchor, n.weight, n.side_entry, n.pin_gap, n.end),
+            *(ports(n.enter), ports(n.leave)),
+        )
+        for n in nodes
+    ]
+    return spacing, tuple(looks), tuple(ends)
 
 
 def _node(box: Box, group: _Group | None) -> Node:
@@ -178,14 +257,14 @@ def _assemble(root: Box, groups: dict[str, _Group], paths: dict[Edge, list[tuple
                 corners[child.key] = place
                 size = groups[child.key].width, groups[child.key].height
             result.boxes[child.key] = Rect(*place, *size)
-        for number in range(len(group.level.links)):
+        for (_, _, value), number in group.links.items():
             numbers[key, number] = len(result.wires)
-            result.wires.append(_wire(group, number, origin, corner))
+            result.wires.append(_wire(group, number, value, origin, corner))
     result.paths = {edge: tuple(numbers[link] for link in links) for edge, links in paths.items()}
     return result
 
 
-def _wire(group: _Group, number: int, origin: Point, corner: Point) -> Wire:
+def _wire(group: _Group, number: int, value: str, origin: Point, corner: Point) -> Wire:
     """A link as a wire; from and to ports it is drawn up to the border of the group."""
     link, nodes = group.level.links[number], group.level.nodes
     points = [Point(origin.x + p.x, origin.y + p.y) for _, p in group.routed.corners[number]]
@@ -196,7 +275,7 @@ def _wire(group: _Group, number: int, origin: Point, corner: Point) -> Wire:
     tail = group.keys[link.tail] if nodes[link.tail].end == 0 else group.box.key
     head = group.keys[link.head] if nodes[link.head].end == 0 else group.box.key
     layers = group.level.layer[link.head] - group.level.layer[link.tail]
-    return Wire(link.value, group.box.key, tail, head, _simplified(points), layers)
+    return Wire(value, group.box.key, tail, head, _simplified(points), layers)
 
 
 def _simplified(points: list[Point]) -> tuple[Point, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fxsummary.layout.boxes import Box, Edge, Layout, Padding, Point, Rect, Spacing, Wire
-from fxsummary.layout.nested import layout
+from fxsummary.layout.columns import Shape
+from fxsummary.layout.nested import Memo, Planner
 
 PIN_GAP = 12.0
 """Greatest distance of the wires that enter a leaf from the left."""
@@ -18,6 +19,8 @@ def layout_rightwards(
     *,
     ratio: float = 1.5,
     widest: float = 1800.0,
+    inner: float | None = None,
+    memo: Memo | None = None,
 ) -> Layout:
     """Positions of all boxes and routes of all edges, with the layers from left to right.
 
@@ -29,8 +32,10 @@ def layout_rightwards(
         edges: between leaves.
         spacing: distances; `vertical` is that between layers, here from left to right.
         ratio: wanted width to height of the top level; it is cut into lines if wider than ``widest`` px.
+        inner: groups inside that are wider than this are cut into lines too; None for none.
+        memo: of layouts that have much in common with this one.
     """
-    placed = layout(_turned(root), edges, spacing, ratio=1 / ratio, tallest=widest)
+    placed = Planner(_turned(root), edges, spacing, memo).layout(Shape(1 / ratio, tallest=widest), inner)
     boxes = {key: Rect(box.y, box.x, box.height, box.width) for key, box in placed.boxes.items()}
     return Layout(placed.height, placed.width, boxes, [_wire(wire) for wire in placed.wires], placed.paths)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, block_tree
@@ -17,22 +18,35 @@ def limit_depth(graph: ModelGraph, depth: int) -> ModelGraph:
     """The graph with blocks nested deeper than ``depth`` closed; 0 closes every block.
 
     A closed block is a node of op call_module whose costs, times its multiplicity, are those of the
-    operations inside, so the totals stay the same; `closed` is their number. A small norm module counts as a norm.
+    operations inside, so the totals stay the same; `closed` is their number. A small norm or activation
+    module counts as such.
     """
     return close_blocks(graph, lambda block, level: level > depth)
 
 
-def close_norms(graph: ModelGraph) -> ModelGraph:
-    """The graph with every small norm module, such as a handwritten RMSNorm, closed."""
-    return close_blocks(graph, lambda block, level: is_small_norm(graph, block))
+def close_small(graph: ModelGraph) -> ModelGraph:
+    """The graph with every small norm or activation module, such as a handwritten RMSNorm or GELU, closed."""
+    return close_blocks(graph, lambda block, level: is_small_norm(graph, block) or is_small_activation(graph, block))
 
 
 def is_small_norm(graph: ModelGraph, block: Block) -> bool:
     """Whether a block is a module named ``*Norm`` of at most ten operations, none of them heavy."""
     if "Norm" not in block.type or block.call is None:
         return False
-    keys = list(block.operations())
+    keys = [key for key in block.operations() if graph.nodes[key]["op"] != "get_attr"]
     return len(keys) <= MOST_IN_A_NORM and not any(graph.nodes[key]["kind"] in _HEAVY for key in keys)
+
+
+def is_small_activation(graph: ModelGraph, block: Block) -> bool:
+    """Whether a block is an activation written out: up to ten elementwise functions of one value."""
+    keys = set(islice(block.operations(), MOST_IN_A_NORM + 1))
+    nodes = [graph.nodes[key] for key in keys]
+    if block.call is None or not 2 <= len(keys) <= MOST_IN_A_NORM or len({data["shape"] for data in nodes}) > 1:
+        return False
+    kinds = {data["kind"] for data in nodes}
+    sources = {source for key in keys for source in graph.pred[key]} - keys
+    plain = all(data["op"] != "call_module" and not data["reads"] for data in nodes)
+    return plain and len(sources) == 1 and "activation" in kinds and kinds <= {"activation", "arithmetic"}
 
 
 def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> ModelGraph:
@@ -94,11 +108,11 @@ def _closed(graph: ModelGraph, block: Block) -> dict[str, object]:
     stack = last["module_stack"]
     depth = next(i for i, call in enumerate(stack) if call == block.call)
     info = graph.modules.get(block.path)
-    norm = is_small_norm(graph, block)
+    kind = "norm" if is_small_norm(graph, block) else "activation" if is_small_activation(graph, block) else "other"
     node: dict[str, object] = {
         "op": "call_module",
         "target": block.path,
-        "kind": "norm" if norm else "other",
+        "kind": kind,
         "module": block.path,
         "module_type": block.type,
         "module_stack": stack[: depth + 1],

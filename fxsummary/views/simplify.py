@@ -26,12 +26,12 @@ _SAME_IF_EQUAL = frozenset({
     "view_as", "reshape_as", "flatten", "squeeze", "unflatten",
 })  # fmt: skip
 _LIKE_ANOTHER = frozenset({"type_as", "expand_as", "view_as", "reshape_as"})
-_VIEWS = frozenset({
+VIEWS = frozenset({
     "view", "reshape", "transpose", "permute", "flatten", "unflatten", "unsqueeze", "squeeze", "expand", "t", "T", "mT",
     "swapaxes", "swapdims", "movedim", "view_as", "reshape_as", "expand_as", "Flatten", "Unflatten", "Permute",
 })  # fmt: skip
 _EXPANSIONS = frozenset({"expand", "unsqueeze", "repeat", "view", "reshape", "expand_as"})
-_CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
+CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
 
 _SUMMED = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
 _JOINED = ("parameter_names", "parameter_dtypes", "reads", "unknown_operators")
@@ -48,7 +48,8 @@ def simplify(graph: ModelGraph) -> ModelGraph:
     hidden: Counter[str] = Counter(graph.graph.get("hidden", {}))
     if graph.captured_by == "modules":
         return graph
-    work = _copy(hide_scalars(graph))
+    work = hide_scalars(graph)
+    work = copy_of(graph) if work is graph else work
     for key, data in graph.nodes(data=True):
         if key not in work:
             hidden["getitem" if data["shape"] is not None else "values that are not tensors"] += 1
@@ -60,7 +61,7 @@ def simplify(graph: ModelGraph) -> ModelGraph:
     return work
 
 
-def _copy(graph: ModelGraph) -> ModelGraph:
+def copy_of(graph: ModelGraph) -> ModelGraph:
     work = graph.__class__()
     work.graph.update(graph.graph)
     work.fill(
@@ -84,15 +85,15 @@ def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) 
         target["parameter_dtypes"] += extra
 
 
-def _weightless(data: dict[str, Any]) -> bool:
+def is_weightless(data: dict[str, Any]) -> bool:
     return all(data.get(name) == 0 for name in _SUMMED)
 
 
-def _is_call(data: dict[str, Any]) -> bool:
+def is_call(data: dict[str, Any]) -> bool:
     return bool(data["op"] in ("call_function", "call_method", "call_module"))
 
 
-def _bypass(graph: ModelGraph, key: str) -> None:
+def bypass(graph: ModelGraph, key: str) -> None:
     """Take out an operation with one input; its readers read that."""
     (source,) = graph.pred[key]
     for target, data in list(graph.succ[key].items()):
@@ -103,11 +104,11 @@ def _bypass(graph: ModelGraph, key: str) -> None:
 def _pass_over(graph: ModelGraph, hidden: Counter[str]) -> None:
     """Operations that return their input."""
     for key, data in list(graph.nodes(data=True)):
-        source = _value_read(graph, key, data) if _is_call(data) and _weightless(data) else None
+        source = _value_read(graph, key, data) if is_call(data) and is_weightless(data) else None
         if source is not None and _is_identity(graph, data, graph.nodes[source]):
             hidden[data["label"]] += 1
             graph.remove_edges_from([(other, key) for other in list(graph.pred[key]) if other != source])
-            _bypass(graph, key)
+            bypass(graph, key)
 
 
 def _value_read(graph: ModelGraph, key: str, data: dict[str, Any]) -> str | None:
@@ -148,7 +149,7 @@ def _drop_dead(graph: ModelGraph, hidden: Counter[str]) -> None:
         return
     for key in reversed(list(graph)):
         data = graph.nodes[key]
-        if not graph.succ[key] and data["op"] not in ("output", "placeholder") and _weightless(data):
+        if not graph.succ[key] and data["op"] not in ("output", "placeholder") and is_weightless(data):
             hidden["operations that nothing reads"] += 1
             graph.remove_node(key)
 
@@ -156,14 +157,14 @@ def _drop_dead(graph: ModelGraph, hidden: Counter[str]) -> None:
 def _expand_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
     """The expand of a parameter is part of the parameter."""
     for key, data in list(graph.nodes(data=True)):
-        if data["label"] not in _EXPANSIONS or len(graph.pred[key]) != 1 or not _weightless(data):
+        if data["label"] not in _EXPANSIONS or len(graph.pred[key]) != 1 or not is_weightless(data):
             continue
         (source,) = graph.pred[key]
         if graph.nodes[source]["op"] == "get_attr" and len(graph.succ[source]) == 1:
             for name in ("outputs", "shape", "dtype", "output_bytes"):
                 graph.nodes[source][name] = data[name]
             hidden["views of parameters"] += 1
-            _bypass(graph, key)
+            bypass(graph, key)
 
 
 def _absorb_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
@@ -173,7 +174,7 @@ def _absorb_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
             continue
         (reader,) = graph.succ[key]
         target = graph.nodes[reader]
-        if not _is_call(target) or target["kind"] == "arithmetic" or target["multiplicity"] != data["multiplicity"]:
+        if not is_call(target) or target["kind"] == "arithmetic" or target["multiplicity"] != data["multiplicity"]:
             continue
         carry_costs(data, target)
         target["absorbed"] = (*target.get("absorbed", ()), *data.get("absorbed", ()), key)
@@ -185,7 +186,7 @@ def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
     """A concatenation that starts with what an earlier one has joined reads that one (DenseNet)."""
     known: dict[tuple[str, ...], str] = {}
     for key, data in list(graph.nodes(data=True)):
-        if data["label"] not in _CONCATENATIONS:
+        if data["label"] not in CONCATENATIONS:
             continue
         arguments = [source for source in graph.pred[key] if graph.edges[source, key]["slots"]]
         parts = sorted(arguments, key=lambda source: graph.edges[source, key]["slots"])
@@ -209,11 +210,11 @@ def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:
     """A view that reads a view, as its only reader and in the same block, becomes one operation with it."""
     runs: dict[str, list[str]] = {}  # by their last operation
     for key, data in graph.nodes(data=True):
-        if data["label"] not in _VIEWS or not _is_call(data) or len(graph.sources(key)) != 1:
+        if data["label"] not in VIEWS or not is_call(data) or len(graph.sources(key)) != 1:
             continue
         (source,) = graph.sources(key)
         first = graph.nodes[source]
-        if not (first.get("run") or first["label"] in _VIEWS) or not _is_call(first) or len(graph.succ[source]) != 1:
+        if not (first.get("run") or first["label"] in VIEWS) or not is_call(first) or len(graph.succ[source]) != 1:
             continue
         if first["module_stack"] == data["module_stack"] and len(graph.sources(source)) == 1:
             run = runs[key] = runs.pop(source, [source])

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 
 from fxsummary.drawing import draw_fragment
+from fxsummary.drawing.labels import closed_inside
+from fxsummary.drawing.marks import OPEN
+from fxsummary.exporters.fitting import DEEPEST, MOST_ROWS, Fitting, Picture
 from fxsummary.exporters.page.outline import Outline
-from fxsummary.exporters.picture import MANY_ROWS, MOST_ROWS, Picture, _compose, _limited, _nesting
+from fxsummary.exporters.picture import MANY_ROWS, compose
+from fxsummary.layout import Memo
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
-from fxsummary.views.depth import close_norms
+from fxsummary.views.depth import close_small
 
 MOST_BYTES = 600_000
 """Of the levels beside those that are shown first."""
@@ -44,9 +49,13 @@ class View:
 
 @dataclass(slots=True)
 class Atlas:
-    """All pictures, the views of modules by path, and the picture that is shown first."""
+    """All pictures, the views of modules by path, and the picture that is shown first.
+
+    ``memo`` is of the layouts, because pictures have much in common.
+    """
 
     first: Picture
+    memo: Memo = field(default_factory=Memo)
     pictures: dict[str, int] = field(default_factory=dict)
     views: dict[str, View] = field(default_factory=dict)
 
@@ -109,13 +118,13 @@ def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _C
 def _levels(outline: Outline, path: str, block: Block) -> Iterator[tuple[int, Picture]]:
     """Distinct pictures of a module with their depth, the ones with all modules inside closed first."""
     focus, times = focused(outline.folded, block)
-    closed = close_norms(focus)
+    fitting = Fitting(outline.graph, close_small(focus), partial(compose, outline.graph))
     totals = outline.graph.totals
     if totals.flops is not None:
         totals = replace(totals, flops=totals.flops // times)
     before: list[str] = []
-    for depth in range(_nesting(closed) + 1):
-        picture = _compose(outline.graph, _limited(outline.graph, closed, depth), base=path, totals=totals)
+    for depth in range(min(fitting.nesting(), DEEPEST) + 1):
+        picture = compose(outline.graph, fitting.closed(depth), base=path, totals=totals, tips=False)
         if before and picture.rows > MANY_ROWS:
             return
         drawn = [key for item in picture.scene.items() for key in item.keys]
@@ -193,9 +202,9 @@ def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, pi
     nodes = picture.graph.nodes
     for row in (row for item in picture.scene.items() for row in item.rows):
         data = nodes.get(row.keys[0], {})
-        if data.get("closed") and data["kind"] != "norm" and data["module"] in views:
-            row.chips.append(("open", "parameter"))
-    fragment = draw_fragment(picture.scene)
+        if data and closed_inside(data) and data["module"] in views:
+            row.chips.append(OPEN)
+    fragment = draw_fragment(picture.scene, atlas.memo)
     operations = tuple(_meant(outline, picture, key) for key in fragment.marks.operations)
     return Level(atlas.add(fragment.svg), operations, tuple(fragment.marks.frames), depth)
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, Repeat, block_tree
 from fxsummary.views.fold import fold_repeats
+from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
 
 
 @dataclass(slots=True)
 class Outline:
-    """A graph with its repeats folded, and its modules.
+    """A graph as the page shows it, and its modules.
 
     Attributes:
-        graph: as captured; folded: simplified, repeats folded.
+        graph: as captured; folded: simplified, repeats folded, idioms merged.
         blocks: the first call of each module that holds operations, by path; "" is the model itself.
         copy_of: for the path of each folded copy the path of the module that is drawn in its place.
         last: path of the last copy of each module that stands for several.
@@ -42,9 +43,9 @@ class Outline:
 
 
 def outline(graph: ModelGraph) -> Outline:
-    """Simplify and fold a graph, and look at its modules; the graph is not changed."""
+    """Make the views of a graph, and look at its modules; the graph is not changed."""
     simple = simplify(graph)
-    found = Outline(graph, fold_repeats(simple))
+    found = Outline(graph, merge_idioms(fold_repeats(simple)))
     _find_blocks(found, block_tree(found.folded))
     _find_copies(found, block_tree(simple), found.folded.graph.get("repeats", {}))
     return found
@@ -87,7 +88,7 @@ def _run(items: list[str | Block], start: int, repeat: Repeat) -> list[Block]:
 def _note_copies(found: Outline, run: list[Block], period: int, times: int) -> None:
     for number, first in enumerate(run[:period]):
         paths = dict.fromkeys(block.path for block in run[number::period])
-        others = [path for path in paths if path not in found.blocks]
+        others = [path for path in paths if path not in found.blocks and path != first.path]
         found.copy_of.update(dict.fromkeys(others, first.path))
         if others:
             found.copies[first.path] = times * (1 + len(others))

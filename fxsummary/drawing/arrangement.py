@@ -1,0 +1,152 @@
+"""Where everything in a scene lies: of several layouts the one that fits a page best."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from math import log
+
+from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, measure
+from fxsummary.drawing.scene import Arranged, Group, Item, Scene
+from fxsummary.drawing.tiles import make_tiles
+from fxsummary.layout import Layout, Memo, Planner, Shape, Spacing, layout_rightwards, walk
+
+LONGEST_SIDE = 2600.0
+RATIO, NARROWEST, WIDEST = 1.5, 1.0, 2.0
+SMALL, MEDIUM, LEAST = 1000.0, 1500.0, 0.6
+"""A page of at most this width and height may have any ratio, or one of at least `LEAST`."""
+AROUND, HEAD = 68.0, 150.0
+"""What the page adds to the width and to the height."""
+INNER_HEIGHTS = (1500.0, 1050.0, 700.0)
+INNER_WIDTHS = (1600.0, 1100.0, 700.0)
+PARALLEL = 3
+"""Modules with this many boxes side by side are drawn with fewer columns if the page is too wide."""
+TILE_SPACING = Spacing(horizontal=18.0, vertical=26.0)
+SHAPE = Shape(RATIO, tallest=MEDIUM - HEAD, limit=LONGEST_SIDE - HEAD)
+NARROW_COST, EMPTY_COST, ODD_COST = 0.15, 0.4, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a picture with its title and legend measures.
+
+    Attributes:
+        filled: area of the items in it; narrow: whether some tables have fewer columns.
+        rightwards: whether it runs from left to right; it may then have any ratio.
+    """
+
+    width: float
+    height: float
+    filled: float = 1.0
+    narrow: bool = False
+    rightwards: bool = False
+
+    @property
+    def longest(self) -> float:
+        """The longer side."""
+        return max(self.width, self.height)
+
+    @property
+    def cost(self) -> float:
+        """How far it is from a page that is good to look at: not too large, of a good ratio, not empty."""
+        over = log(self.longest / LONGEST_SIDE)
+        ratio = abs(log(self.width / self.height / RATIO))
+        empty = log(self.width * self.height / self.filled)
+        costs = ODD_COST * self.oddness, 0.1 * ratio, EMPTY_COST * empty, NARROW_COST * self.narrow
+        return (1 + 30 * over if over > 0 else 0.0) + sum(costs)
+
+    @property
+    def oddness(self) -> float:
+        """How far the ratio is from what a page of that size may have."""
+        if self.longest <= SMALL or self.rightwards:
+            return 0.0
+        ratio = log(self.width / self.height)
+        return max(0.0, log(LEAST if self.longest <= MEDIUM else NARROWEST) - ratio, ratio - log(WIDEST))
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is not too large and has a good ratio."""
+        return self.longest <= LONGEST_SIDE and self.oddness == 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement(Arranged):
+    """A layout of a scene, with the sizes and columns of its items, and what the page measures."""
+
+    measured: Measured
+    layout: Layout
+    page: Page
+
+
+def arrange(scene: Scene, memo: Memo | None = None) -> Arrangement:
+    """The best arrangement of a scene, found once; ``memo`` may be shared by scenes that have much in common."""
+    if not isinstance(scene.arranged, Arrangement):
+        scene.arranged = _arranged(scene, memo or Memo())
+    return scene.arranged
+
+
+def _arranged(scene: Scene, memo: Memo) -> Arrangement:
+    if scene.direction == "LR":
+        return _rightwards(scene, memo)
+    found = _best_columns(scene, frozenset(), memo)
+    if found.page.longest > LONGEST_SIDE and (narrow := _parallel(scene, found.measured, memo)):
+        return min(found, _best_columns(scene, narrow, memo), key=lambda each: each.page.cost)
+    return found
+
+
+def _rightwards(scene: Scene, memo: Memo) -> Arrangement:
+    """The arrangement from left to right with the best number of lines, at the top and in wide modules."""
+    measured = measure(scene)
+    make_tiles(scene, measured)
+    filled = _filled(scene, measured)
+    found: list[Arrangement] = []
+    for inner in (None, *INNER_WIDTHS):
+        placed = layout_rightwards(measured.root, scene.edges, TILE_SPACING, inner=inner, memo=memo)
+        page = Page(placed.width + AROUND, placed.height + HEAD, filled, rightwards=True)
+        found.append(Arrangement(measured, placed, page))
+        if page.longest <= MEDIUM:
+            break
+    return min(found, key=lambda each: each.page.cost)
+
+
+def _filled(scene: Scene, measured: Measured) -> float:
+    items = {item.key for item in scene.items()}
+    return max(1.0, sum(box.width * box.height for _, box in walk(measured.root) if box.key in items))
+
+
+def _best_columns(scene: Scene, narrow: frozenset[str], memo: Memo) -> Arrangement:
+    """The arrangement with the best number of columns, at the top and in tall modules."""
+    cards = any(item.form == "card" for item in scene.items())
+    measured = measure(scene, narrow)
+    filled = _filled(scene, measured)
+    planner = Planner(measured.root, scene.edges, CARD_SPACING if cards else STACK_SPACING, memo)
+    best, inner_best, tallest = None, None, 0.0
+    for inner in (None, *INNER_HEIGHTS):
+        if inner is not None and inner >= tallest:
+            continue
+        width, height = planner.size(SHAPE, inner)
+        page = Page(width + AROUND, height + HEAD, filled, bool(narrow))
+        if best is None or page.cost < best.cost - 1e-9:
+            best, inner_best = page, inner
+        tallest = tallest or planner.tallest()
+        if page.longest <= MEDIUM and page.fits:
+            break
+    assert best is not None
+    return Arrangement(measured, planner.layout(SHAPE, inner_best), best)
+
+
+def _parallel(scene: Scene, measured: Measured, memo: Memo) -> frozenset[str]:
+    """Keys of the items that lie in one of many branches side by side, columns aside."""
+    placed = Planner(measured.root, scene.edges, memo=memo).layout(Shape(tallest=float("inf")))
+    found: set[str] = set()
+    groups = [scene.root, *(child for child in scene.root.walk() if isinstance(child, Group))]
+    for group in groups:
+        rects = [placed.boxes[child.key] for child in group.children]
+        tops, bottoms = sorted(rect.y for rect in rects), sorted(rect.bottom for rect in rects)
+        for child in group.children:
+            rect = placed.boxes[child.key]
+            beside = bisect_left(tops, rect.bottom) - bisect_right(bottoms, rect.y)
+            if beside >= PARALLEL:
+                inner = child.walk() if isinstance(child, Group) else [child]
+                found.update(each.key for each in inner if isinstance(each, Item))
+    return frozenset(found)

@@ -1,0 +1,177 @@
+"""How much of a graph a picture shows: the depth, and what is opened beyond it, that fit a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import islice
+from math import log
+from typing import Protocol
+
+from fxsummary.drawing import Composer, Page, Part, Scene, Subject, arrange
+from fxsummary.drawing.arrangement import LONGEST_SIDE
+from fxsummary.layout import Memo
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.depth import close_blocks
+
+MOST_ROWS = 150
+DEEPEST = 12
+MOST_IN_A_ROW = 3
+"""A convolution, its norm and its activation."""
+DETAIL = 1.2
+"""What twice as many rows are worth, in the cost of a page."""
+LEAST_COST = 0.3
+"""Below that of any page."""
+ROUNDS = 2
+TIGHT_COST = 0.2
+
+
+@dataclass(slots=True)
+class Picture:
+    """A scene, the graph that it shows, the number of values shown by name, and whether it has fewer frames."""
+
+    scene: Scene
+    graph: ModelGraph
+    tags: int
+    tight: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, signs and pills."""
+        return sum(len(item.rows) for item in self.scene.items())
+
+
+class Compose(Protocol):
+    """Makes the picture of a graph."""
+
+    def __call__(self, graph: ModelGraph, /, *, tips: bool = True, tight: bool = False) -> Picture: ...
+
+
+@dataclass(slots=True)
+class Fitting:
+    """The search for the picture of one graph.
+
+    Attributes:
+        whole: as captured; folded: what is drawn if everything is open.
+        compose: makes a picture of a graph.
+        memo: of the layouts; one_row: whether operations fit in one row.
+    """
+
+    whole: ModelGraph
+    folded: ModelGraph
+    compose: Compose
+    memo: Memo = field(default_factory=Memo)
+    one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    composer: Composer | None = None
+
+    def best(self) -> Picture:
+        """The depth that shows most within the limits, with more opened where there is room."""
+        picture, depth = self._best_depth()
+        opened: frozenset[str] = frozenset()
+        for level in range(depth + 1, depth + 1 + ROUNDS):
+            picture, opened = self._opened(picture, depth, level, opened)
+        final = self.compose(picture.graph, tight=picture.tight)
+        final.scene.arranged = picture.scene.arranged
+        return final
+
+    def nesting(self) -> int:
+        """Levels of modules that can be opened."""
+        return max((len(stack) for _, stack in self.folded.nodes(data="module_stack")), default=0)
+
+    def closed(self, depth: int, opened: frozenset[str] = frozenset()) -> ModelGraph:
+        """Blocks deeper than ``depth`` closed, but for those in ``opened`` and those that take one row anyway."""
+
+        def closes(block: Block, level: int) -> bool:
+            return level > depth and block.path not in opened and not self._is_one_row(block)
+
+        return close_blocks(self.folded, closes)
+
+    def _is_one_row(self, block: Block) -> bool:
+        keys = list(islice(block.operations(), MOST_IN_A_ROW + 1))
+        if len(keys) > MOST_IN_A_ROW:
+            return False
+        if tuple(keys) not in self.one_row:
+            self.composer = self.composer or Composer(
+                Subject(self.folded, self.whole, self.whole.totals), self.folded.edges
+            )
+            self.one_row[tuple(keys)] = self.composer.table_rows(Part(block.path, items=[*keys])) == 1
+        return self.one_row[tuple(keys)]
+
+    def _best_depth(self) -> tuple[Picture, int]:
+        best: tuple[Picture, int] | None = None
+        deepest, rows = self.nesting(), -1
+        for depth in range(min(deepest, DEEPEST), -1, -1):
+            picture = self.compose(self.closed(depth) if depth < deepest else self.folded, tips=False)
+            if (picture.rows > MOST_ROWS and depth) or picture.rows == rows:
+                continue
+            rows = picture.rows
+            if best is not None and _detail(picture) - LEAST_COST < self._value(best[0]):
+                continue
+            picture = self._tightened(picture)
+            if best is None or self._value(picture) > self._value(best[0]) + 1e-9:
+                best = picture, depth
+            if self._page(picture).fits:
+                break
+        assert best is not None
+        return best
+
+    def _tightened(self, picture: Picture) -> Picture:
+        """The picture, with fewer frames where that makes it fit."""
+        if picture.rows > MOST_ROWS or self._page(picture).fits:
+            return picture
+        tight = self.compose(picture.graph, tips=False, tight=True)
+        fewer = len(list(tight.scene.root.walk())) < len(list(picture.scene.root.walk()))
+        if fewer and (self._page(tight).fits or self._value(tight) > self._value(picture) + TIGHT_COST):
+            return tight
+        return picture
+
+    def _opened(
+        self, picture: Picture, depth: int, level: int, opened: frozenset[str]
+    ) -> tuple[Picture, frozenset[str]]:
+        """As many blocks of a level opened as fit, the first of a kind and the heavy ones before others."""
+        blocks = self._worth_opening(picture, level)
+        low, high = 0, len(blocks)
+        count = high
+        best = picture, opened
+        while low < high:
+            more = opened.union(blocks[:count])
+            candidate = self.compose(self.closed(depth, more), tips=False)
+            room = candidate.rows <= MOST_ROWS
+            if room:
+                candidate = self._tightened(candidate)
+                page = self._page(candidate)
+                room = page.longest <= LONGEST_SIDE and page.narrow == self._page(picture).narrow
+            if room and self._value(candidate) > self._value(best[0]):
+                best, low = (candidate, more), count
+            else:
+                high = count - 1
+            count = (low + high + 1) // 2
+        return best
+
+    def _worth_opening(self, picture: Picture, level: int) -> list[str]:
+        shares: dict[str, tuple[bool, float]] = {}
+        kinds: set[tuple[str, int, int]] = set()
+        closed = {data["target"]: data for _, data in picture.graph.nodes(data=True) if data.get("closed")}
+        pending = [(block_tree(self.folded), 0)]
+        while pending:
+            block, at = pending.pop()
+            data = closed.get(block.path) if block.call is not None else None
+            if data is not None and at == level:
+                kind = data["label"], data["closed"], data["multiplicity"]
+                shares[block.path] = kind in kinds, -float(data["flops"] or 0) * data["multiplicity"]
+                kinds.add(kind)
+            elif at < level:
+                below = at + (block.call is not None or at == 0)
+                pending += [(inner, below) for inner in reversed(list(block.blocks()))]
+        return sorted(shares, key=shares.__getitem__)
+
+    def _page(self, picture: Picture) -> Page:
+        return arrange(picture.scene, self.memo).page
+
+    def _value(self, picture: Picture) -> float:
+        return _detail(picture) - self._page(picture).cost
+
+
+def _detail(picture: Picture) -> float:
+    """What the rows of a picture are worth."""
+    return DETAIL * log(picture.rows + 1) / log(2)

@@ -1,0 +1,85 @@
+"""Where a level can be cut into columns: the gaps, the wires that cross them, and the cuts of a given number."""
+
+from __future__ import annotations
+
+from fxsummary.layout.level import Level
+from fxsummary.layout.routing import Routed
+
+MOST_WIRES = (1, 2, 3, 5, 8, 14)
+"""How many wires a cut may sever, tried from few to many."""
+
+
+def crossing_wires(level: Level) -> dict[int, set[int]]:
+    """For each gap where the level can be cut the trunks that would have to be led to the next column.
+
+    Not those that start at a port and go on to later layers only, nor those that end at a port.
+    """
+    heads: dict[int, int] = {}
+    first: dict[int, int] = {}
+    tails: dict[int, int] = {}
+    for i, chain in enumerate(level.chains):
+        if i in level.upwards or len(chain) < 2:
+            continue
+        trunk = level.trunks[i]
+        tail, head = chain[0], chain[-1]
+        tails[trunk] = -1 if level.nodes[tail].end < 0 else level.layer[tail]
+        if level.nodes[head].end <= 0:
+            heads[trunk] = max(heads.get(trunk, -1), level.layer[head])
+            first[trunk] = min(first.get(trunk, level.layer[head]), level.layer[head])
+    up = {gap for i in level.upwards for gap in range(level.layer[level.chains[i][-1]], _below(level, i) + 1)}
+    starts: dict[int, list[int]] = {}
+    stops: dict[int, list[int]] = {}
+    for trunk, last in heads.items():
+        starts.setdefault((tails[trunk] if tails[trunk] >= 0 else first[trunk]) + 1, []).append(trunk)
+        stops.setdefault(last + 1, []).append(trunk)
+    gaps: dict[int, set[int]] = {}
+    crossing: set[int] = set()
+    for gap in range(1, len(level.layers)):
+        crossing.update(starts.get(gap, ()))
+        crossing.difference_update(stops.get(gap, ()))
+        boxes = gap not in up and _has_box(level, gap - 1) and _has_box(level, gap)
+        if boxes and 0 < len(crossing) <= MOST_WIRES[-1]:
+            gaps[gap] = set(crossing)
+    return gaps
+
+
+def _has_box(level: Level, layer: int) -> bool:
+    return any(level.nodes[node].end == 0 and not level.nodes[node].lane for node in level.layers[layer])
+
+
+def _below(level: Level, i: int) -> int:
+    return level.layer[level.chains[i][0]] + 1
+
+
+def partition(routed: Routed, cuts: list[int], count: int) -> list[int]:
+    """At most ``count - 1`` of the cuts, so that the highest column is as low as can be."""
+    low, high = 0.0, routed.height
+    chosen: list[int] = []
+    for _ in range(20):
+        limit = (low + high) / 2
+        found = _greedy(routed, cuts, limit)
+        if found is not None and len(found) < count:
+            high, chosen = limit, found
+        else:
+            low = limit
+    return chosen
+
+
+def _greedy(routed: Routed, cuts: list[int], limit: float) -> list[int] | None:
+    """Fill columns up to a height; None where a piece between two cuts is higher."""
+    chosen: list[int] = []
+    start = 0.0
+    stops = [*cuts, len(routed.tops)]
+    for place, cut in enumerate(stops):
+        if routed.bottoms[cut - 1] - start <= limit:
+            continue
+        if place == 0:
+            return None
+        before = stops[place - 1]
+        if chosen and chosen[-1] == before:
+            return None
+        chosen.append(before)
+        start = routed.tops[before]
+        if routed.bottoms[cut - 1] - start > limit:
+            return None
+    return chosen
