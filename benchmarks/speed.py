@@ -108,15 +108,13 @@ def beside_peers(case: Case) -> Candidates:
         "torchview of a copy on meta": lambda: torchview.draw_graph(
             copy.deepcopy(meta.model), input_data=meta.args, device="meta"
         ),
+        "forward": lambda: forward(case),
+        "torchview of a copy": lambda: torchview.draw_graph(
+            copy.deepcopy(case.model), input_data=case.args, device="cpu"
+        ),
+        "torchinfo": lambda: torchinfo.summary(case.model, input_data=list(case.args), verbose=0),
+        "fvcore": fvcore,
     }
-    if not any(parameter.is_meta for parameter in case.model.parameters()):
-        peers["forward"] = lambda: forward(case)
-        peers["torchinfo"] = lambda: torchinfo.summary(case.model, input_data=list(case.args), verbose=0)
-        peers["fvcore"] = fvcore
-    else:
-        peers["torchinfo on meta"] = lambda: torchinfo.summary(
-            meta.model, input_data=list(meta.args), verbose=0, device="meta"
-        )
     return {
         "fxsummary, graph and text": lambda: cold(case),
         "  the same again": lambda: analysis(case),
@@ -138,6 +136,21 @@ def of_llama(case: Case) -> Candidates:
         "forward on meta": lambda: forward(with_cache),
         "FlopCounterMode on meta": lambda: flop_counter(with_cache),
     }
+
+
+def growth(rounds: int) -> dict[str, float | str]:
+    """Seconds of the whole and of the capture for 126 layers and for 12 of the same width, taken in turns."""
+    cases = {
+        layers: LLAMAS[name]()
+        for layers, name in ((126, "Llama 405B, 126 layers"), (12, "Llama 405B width, 12 layers"))
+    }
+    return medians(
+        {
+            **{f"graph and text, {layers} layers": lambda case=case: cold(case) for layers, case in cases.items()},
+            **{f"capture, {layers} layers": lambda case=case: cold_capture(case) for layers, case in cases.items()},
+        },
+        rounds,
+    )
 
 
 def of_chain(length: int, way: str) -> Candidates:
@@ -243,6 +256,7 @@ def peak_memory(rounds: int) -> dict[str, float | str]:
 COMPARISONS: dict[str, Callable[[int], dict[str, float | str]]] = {
     **{name: (lambda rounds, build=build: medians(beside_peers(build()), rounds)) for name, build in MODELS.items()},
     **{name: (lambda rounds, build=build: medians(of_llama(build()), rounds)) for name, build in LLAMAS.items()},
+    "Growth of Llama 405B": growth,
     "Chains": chains,
     "Processes": first_calls,
     "Memory of Llama 405B": peak_memory,

@@ -6,8 +6,9 @@ import functools
 import random
 import sys
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from operator import is_
 from types import FunctionType
 from typing import Any
@@ -35,29 +36,26 @@ def preserved(model: nn.Module) -> Iterator[None]:
         with preserved_globals():
             yield
     finally:
-        for snapshot in held:
-            snapshot.restore()
+        held.restore()
 
 
-_kept: dict[int, list[_Snapshot]] = {}
+_kept: dict[int, _Snapshots | None] = {}
 
 
 @contextmanager
 def state_kept(model: nn.Module) -> Iterator[None]:
     """Within, `preserved` looks at the modules of this model once, however often it is entered."""
-    _kept[id(model)] = []
+    _kept[id(model)] = None
     try:
         yield
     finally:
         _kept.pop(id(model), None)
 
 
-def _snapshots(model: nn.Module) -> list[_Snapshot]:
+def _snapshots(model: nn.Module) -> _Snapshots:
     modules = modules_of(model)
-    return [
-        *[_Snapshot(module.__dict__) for module in modules],
-        *[_Snapshot(owned) for module in modules for owned in _held_by_hooks(module)],
-    ]
+    hooked = [module for module in modules if module._forward_hooks or module._forward_pre_hooks]
+    return _Snapshots([*map(vars, modules), *[owned for module in hooked for owned in _held_by_hooks(module)]])
 
 
 @contextmanager
@@ -106,34 +104,45 @@ def _is_filled(cell: Any) -> bool:
     return True
 
 
-class _Snapshot:
-    """The attributes of an object, and what the containers among them hold."""
+class _Snapshots:
+    """The attributes of objects, and what the containers among them hold.
 
-    __slots__ = ("_before", "_empty", "_filled", "_now")
+    Almost always all is as it was, so that is found out first for all together.
+    """
 
-    def __init__(self, now: dict[str, Any]) -> None:
-        self._now = now
-        self._before = now.copy()
-        containers = [value for value in now.values() if type(value) in _CONTAINERS]
+    def __init__(self, attributes: Sequence[dict[str, Any]]) -> None:
+        containers = [value for each in attributes for value in each.values() if type(value) in _CONTAINERS]
         self._empty = [value for value in containers if not value]
-        self._filled = [(value, value.copy()) for value in containers if value]
+        self._filled = [*attributes, *[value for value in containers if value]]
+        self._copies = [value.copy() for value in self._filled]
+        self._lengths = list(map(len, self._filled))
+        self._held = list(_held_in(self._filled))
 
     def restore(self) -> None:
         """Put all back, in the order that it had."""
-        now, before = self._now, self._before
-        if not _is_same(now, before):
-            now.clear()
-            now.update(before)
+        filled = self._filled
+        if list(map(len, filled)) != self._lengths or not all(map(is_, _held_in(filled), self._held)):
+            for container, copy in zip(filled, self._copies, strict=True):
+                if not _is_same(container, copy):
+                    _refill(container, copy)
         if any(self._empty):
             for container in self._empty:
                 container.clear()
-        for container, copy in self._filled:
-            if not _is_same(container, copy):
-                container.clear()
-                if isinstance(container, (dict, set)):
-                    container.update(copy)
-                else:
-                    container.extend(copy)
+
+
+def _held_in(containers: Sequence[Any]) -> Iterator[Any]:
+    """The keys and values of dicts, the items of others."""
+    dicts = [each for each in containers if isinstance(each, dict)]
+    others = [each for each in containers if not isinstance(each, dict)]
+    return chain(chain.from_iterable(dicts), chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(others))
+
+
+def _refill(container: Any, copy: Any) -> None:
+    container.clear()
+    if isinstance(container, (dict, set)):
+        container.update(copy)
+    else:
+        container.extend(copy)
 
 
 def _is_same(container: Any, copy: Any) -> bool:

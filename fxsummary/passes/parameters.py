@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from fxsummary.format import count
 from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
+from fxsummary.spec import itemsize
 
 
 def annotate(graph: ModelGraph) -> None:
@@ -33,27 +34,38 @@ def annotate(graph: ModelGraph) -> None:
 
 
 def _counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, object]:
-    parameters = [t for t in tensors if not t.buffer]
-    buffers = [t for t in tensors if t.buffer]
-    sizes = [t.numel for t in parameters]
-    known = not unknown and None not in sizes
+    names: list[str] = []
     dtypes: dict[str, int] = {}
-    for tensor in parameters:
-        if tensor.spec is not None:
-            dtypes[tensor.spec.dtype] = dtypes.get(tensor.spec.dtype, 0) + tensor.spec.numel
+    elements = trainable = parameter_bytes = buffers = buffer_bytes = 0
+    for tensor in tensors:
+        spec = tensor.spec
+        numel = 0 if spec is None else spec.numel
+        nbytes = 0 if spec is None else numel * itemsize(spec.dtype)
+        if tensor.buffer:
+            buffers += 1
+            buffer_bytes += nbytes
+            continue
+        names.append(tensor.name)
+        if spec is None:
+            unknown = True
+        else:
+            dtypes[spec.dtype] = dtypes.get(spec.dtype, 0) + numel
+        elements += numel
+        parameter_bytes += nbytes
+        trainable += numel if tensor.trainable else 0
     return {
-        "parameters": sum(t.numel or 0 for t in parameters) if known else None,
-        "trainable_parameters": sum(t.numel or 0 for t in parameters if t.trainable) if known else None,
-        "parameter_names": tuple(t.name for t in parameters),
-        "parameter_bytes": sum(t.nbytes or 0 for t in parameters) if known else None,
+        "parameters": None if unknown else elements,
+        "trainable_parameters": None if unknown else trainable,
+        "parameter_names": tuple(names),
+        "parameter_bytes": None if unknown else parameter_bytes,
         "parameter_dtypes": tuple(dtypes.items()),
-        "buffers": len(buffers),
-        "buffer_bytes": sum(t.nbytes or 0 for t in buffers),
+        "buffers": buffers,
+        "buffer_bytes": buffer_bytes,
     }
 
 
 def _mark_read(module: ModuleInfo, read: set[str]) -> ModuleInfo:
-    if all(_is_read(parameter, module, read) for parameter in module.parameters):
+    if not module.parameters or all(_is_read(parameter, module, read) for parameter in module.parameters):
         return module
     marked = tuple(replace(p, read=_is_read(p, module, read)) for p in module.parameters)
     return replace(module, parameters=marked)

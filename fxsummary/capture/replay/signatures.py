@@ -116,7 +116,7 @@ class Signatures:
         for name, child in module._modules.items():
             number = None if child is None else self._add(child, f"{path}.{name}" if path else name)
             is_known &= number is not None or child is None
-            children.append((name, number))
+            children += [name, number]
         if not self._is_leaf(module, path) and type(module).__getattr__ is nn.Module.__getattr__:
             numbers = tuple([name for name, value in vars(module).items() if type(value) is int and _is_number(name)])
             if numbers:
@@ -141,10 +141,15 @@ class Signatures:
         for name in _compared(tuple(attributes)):
             if name not in numbers:
                 value = attributes[name]
-                of = type(value)
-                parts.append((name, (of, value) if of in _ATOMS else _key(value, module)))
+                of: Any = type(value)
+                if of in _ATOMS:
+                    parts += [name, of, value]
+                else:
+                    parts += [name, _key(value, module)]
         for tensors in (module._parameters, module._buffers):
-            parts.append(tuple([(name, _key(tensor, module)) for name, tensor in tensors.items()]))
+            parts.append(len(tensors))
+            for name, tensor in tensors.items():
+                parts += [name, _key(tensor, module)]
         return tuple(parts)
 
 
