@@ -7,7 +7,7 @@ author = "the fxsummary developers"
 copyright = author
 release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "fxsummary.sphinxext"]
-exclude_patterns = ["_build", "gallery/README.md"]
+exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"fxsummary {release}"
 myst_heading_anchors = 3
@@ -17,5 +17,6 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_custom_sections = [("Node attributes", "params_style"), ("Edge attributes", "params_style")]
 nitpicky = False
 suppress_warnings = ["myst.xref_missing"]  # links to files of the repository, which are no pages

@@ -62,13 +62,8 @@ See :ref:`the-net`.
 
 
 def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.environ.get("X_PATH", str(Path(__file__).parents[1])),
-        "NO_COLOR": "1",
-    }
     words = [sys.executable, "-m", *map(str, command)]
-    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True)
+    return subprocess.run(words, cwd=cwd, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True)
 
 
 def sphinx(project: Path, *options: object, builder: str = "html") -> subprocess.CompletedProcess[str]:
