@@ -19,8 +19,8 @@ LONGEST_FACT = 600
 _ENTITIES = {char: f"&#{ord(char)};" for char in '&<>|\\"'} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _MARKS = {char: f"\\{char}" for char in "*`[]~$#"}
 _SPECIAL = str.maketrans(_ENTITIES | _MARKS)
-_UNDERSCORE = re.compile(r"(?<!\w)_|_(?!\w)")
-"""One at the end of a word; inside it means nothing."""
+_UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+"""Those at the ends of words; inside they mean nothing."""
 _PLAIN_NAME = re.compile(r"[\w.…-]+")
 
 
@@ -105,4 +105,5 @@ def escaped(text: str, limit: int = LONGEST) -> str:
     >>> print(escaped("_a b_c <b>|*x"))
     \\_a b_c &lt;b&gt;&#124;\\*x
     """
-    return _UNDERSCORE.sub(r"\\_", shorten(clean(text), limit).translate(_SPECIAL))
+    literal = shorten(clean(text), limit).translate(_SPECIAL)
+    return _UNDERSCORES.sub(lambda found: r"\_" * len(found[0]), literal)
