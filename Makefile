@@ -39,7 +39,7 @@ pictures: .venv/core
 		--color flops --direction LR
 
 clean:
-	rm -rf .venv cnn.svg model.html
+	rm -rf .venv cnn.svg model.html model.json
 
 .venv/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
