@@ -47,7 +47,7 @@ docs: .venv/docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 clean:
-	rm -rf .venv docs/_build cnn.svg model.html
+	rm -rf .venv docs/_build cnn.svg model.html model.json
 
 .venv/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

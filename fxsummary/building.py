@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from fxsummary.modelgraph import ModelGraph
 
 
+FILES = (".pt2", ".json")
+"""Suffixes of files that stand for a model: exported programs and saved graphs."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What to analyse, in words, as the command line and documents say it.
 
     Attributes:
-        model: ``package.module:factory``, ``path/file.py:factory``, or the path of a ``.pt2`` file.
+        model: ``package.module:factory``, ``path/file.py:factory``, or the path of a ``.pt2`` or ``.json`` file.
         inputs: each ``[NAME=]SHAPE[:DTYPE]``.
         arguments: of the factory, each ``name=value`` with a Python literal.
         config: ``package.module:Config``, the factory's first argument; None for none.
@@ -58,7 +62,7 @@ def analyse(
         InputError: what the request says cannot be read, or does not fit the model.
         FxsummaryError: what `fxsummary.graph` raises.
     """
-    if request.model.endswith(".pt2"):
+    if request.model.endswith(FILES):
         return _analyse_file(request, progress)
     arguments = dict(_argument(text, "--arg") for text in request.arguments)
     config_arguments = dict(_argument(text, "--config-arg") for text in request.config_arguments)
@@ -86,8 +90,12 @@ def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGra
     }  # fmt: skip
     for name, value in given.items():
         if value:
-            raise InputError(f"{name} does not go with {request.model!r}: an exported program is as it was exported.")
+            raise InputError(f"{name} does not go with {request.model!r}: it is as it was exported or saved.")
     progress(f"reading {request.model}")
+    if request.model.endswith(".json"):
+        from fxsummary.saved import load
+
+        return load(request.model)
     from fxsummary.api import graph
 
     return graph(request.model)

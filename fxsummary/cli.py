@@ -1,7 +1,7 @@
 """The command line: results on stdout, progress and errors on stderr.
 
-Exit codes: 0, done; 2, it could not be done (usage, the model, its inputs or the output file), and stderr
-says why; 1 is left for checks that do not hold.
+Exit codes: 0, done; 1, a check does not hold; 2, it could not be done (usage, the model, its inputs or the
+output file), and stderr says why.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from fxsummary.errors import FxsummaryError, InputError
 if TYPE_CHECKING:
     from fxsummary.modelgraph import ModelGraph
 
-DONE, FAILED = 0, 2
+DONE, STALE, FAILED = 0, 1, 2
 _PICTURES = (".svg", ".png", ".pdf")
+_WITH_FOLD = (*_PICTURES, ".txt", ".md", ".mmd", ".tex")
+_WITH_DEPTH = (*_WITH_FOLD, ".html")
+_FORMS_OF = {"scale": (".png",), "direction": (*_PICTURES, ".mmd")}
 _PICTURE_OPTIONS = ("title", "theme", "color", "direction", "show", "source_url", "scale")
 
 _EPILOG = """\
@@ -31,7 +34,8 @@ module. A factory that takes a config gets what --config makes. It is built on
 the meta device where that works, so that no weights are allocated, and put into
 eval mode. Or MODEL is an exported program, a file.pt2
 written by torch.export.save, which brings its inputs with it; it is read by
-torch.export.load, which unpickles: only open files that you trust.
+torch.export.load, which unpickles: only open files that you trust. Or MODEL is
+a graph that was saved before, a file.json.
 
 examples:
   fxsummary show timm:create_model --arg model_name=resnet50
@@ -40,8 +44,14 @@ examples:
   fxsummary show models.py:Bert --input input_ids=1x128:int64 --depth 3
   fxsummary show transformers:BertModel --config transformers:BertConfig
   fxsummary show model.pt2
+  fxsummary readme README.md --check
 
-exit codes: 0 done, 2 could not be done (stderr says why)
+exit codes: 0 done, 1 a check fails, 2 could not be done (stderr says why)
+"""
+
+_README = """\
+Rewrites what stands between <!-- fxsummary: MODEL --input 1x3x224x224 --view table --> and <!-- /fxsummary -->.
+--view is table, mermaid or svg=PATH; MODEL, --input, --arg, --config, --depth and --no-fold are as in show.
 """
 
 
@@ -81,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("-o", "--output", required=True, help="file to write; its suffix names the form")
     _add_picture_arguments(render)
     render.set_defaults(run=_render)
+    readme = commands.add_parser("readme", help="fill the blocks of a Markdown file", description=_README)
+    readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")
+    readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")
+    readme.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    readme.set_defaults(run=_readme)
     return parser
 
 
@@ -96,7 +111,9 @@ class _Version(argparse.Action):
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="package.module:factory, path/file.py:factory or file.pt2")
+    parser.add_argument(
+        "model", metavar="MODEL", help="package.module:factory, path/file.py:factory, file.pt2 or file.json"
+    )
     parser.add_argument(
         "--input",
         action="append",
@@ -166,21 +183,36 @@ def _render(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _readme(options: argparse.Namespace) -> int:
+    from fxsummary.readme import BlockParser, refresh
+
+    parser = BlockParser()
+    _add_model_arguments(parser)
+    parser.set_defaults(quiet=options.quiet)
+    results = refresh(Path(options.file), parser, _graph, check=options.check)
+    for result in results:
+        state = ("stale" if options.check else "updated") if result.stale else "up to date"
+        sys.stdout.write(f"{options.file}:{result.line}: {state}\n")
+    return STALE if options.check and any(result.stale for result in results) else DONE
+
+
 def _render_options(options: argparse.Namespace, suffix: str) -> dict[str, Any]:
     """The options given, for an exporter; those that its form has not are refused, but for the depth of DOT."""
     given = {name: value for name in _PICTURE_OPTIONS if (value := getattr(options, name)) is not None}
     for name in given:
-        if suffix not in _PICTURES or (name == "scale" and suffix != ".png"):
+        if suffix not in _FORMS_OF.get(name, _PICTURES):
             raise InputError(f"--{name.replace('_', '-')} does not go with {suffix} files.")
     if suffix in _PICTURES:
         from fxsummary.drawing import look
 
         look(options.color or "kind", options.direction or "TB", options.show, options.source_url)
     if options.no_fold:
-        if suffix not in (*_PICTURES, ".txt"):
+        if suffix not in _WITH_FOLD:
             raise InputError(f"--no-fold does not go with {suffix} files.")
         given["fold"] = False
     if options.depth is not None and suffix != ".dot":
+        if suffix not in _WITH_DEPTH:
+            raise InputError(f"--depth does not go with {suffix} files.")
         given["depth"] = options.depth
     return given
 

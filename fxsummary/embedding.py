@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fxsummary import __version__, files
-from fxsummary.building import Request, analyse
+from fxsummary.building import FILES, Request, analyse
 from fxsummary.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _placed(model: str, folder: Path) -> str:
     place, separator, factory = model.rpartition(":")
     if place.endswith(".py"):
         return f"{(folder / place).resolve()}{separator}{factory}"
-    return str((folder / model).resolve()) if model.endswith(".pt2") else model
+    return str((folder / model).resolve()) if model.endswith(FILES) else model
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
         return _shown(known)
     sources: set[str] = set()
     graph = analyse(wanted.request, made=lambda model: sources.update(_sources(model)))
-    if wanted.request.model.endswith(".pt2"):
+    if wanted.request.model.endswith(FILES):
         sources.add(wanted.request.model)
     made = {**_forms(graph, wanted, theme), "files": {name: _digest_of(name) for name in sorted(sources)}}
     kept.mkdir(parents=True, exist_ok=True)

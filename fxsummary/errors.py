@@ -74,5 +74,9 @@ class SavedGraphError(FxsummaryError, OSError, ValueError):
     """A saved graph cannot be read, or is something else; the message names the file and the place in it."""
 
 
+class ReadmeError(FxsummaryError, ValueError):
+    """A Markdown file cannot be read, or a block of it cannot be filled; the message names file and line."""
+
+
 class ModelImportError(FxsummaryError, ImportError):
     """The MODEL of the command line could not be imported or built."""

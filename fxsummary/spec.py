@@ -8,18 +8,24 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from fxsummary.errors import UnknownNameError
+
 
 @cache
 def itemsize(dtype: str) -> int:
-    """Bytes of one element of a dtype, given by its name in torch.
+    """Bytes of one element of a dtype, given by its name in torch; raises UnknownNameError if it has none.
 
     >>> itemsize("float32"), itemsize("bool")
     (4, 1)
     """
     import torch
 
-    size: int = getattr(torch, dtype).itemsize
-    return size
+    known = getattr(torch, dtype, None)
+    if not isinstance(known, torch.dtype):
+        raise UnknownNameError(
+            f"torch {torch.__version__} has no dtype {dtype!r}: update torch, if a later one has it."
+        )
+    return known.itemsize
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from zoo import HOSTILE, ZOO
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
-from fxsummary.errors import OutputError, SavedGraphError
+from fxsummary.errors import OutputError, SavedGraphError, UnknownNameError
 from fxsummary.records import ModuleCall
 from fxsummary.saved import VERSION, dumps, fields, load, loads
 from fxsummary.views.depth import limit_depth
@@ -324,6 +324,17 @@ def test_what_is_wrong_is_told_with_its_place(text: str, tmp_path: Path) -> None
         load(path)
     assert str(error.value).startswith(str(path))
     assert len(str(error.value)) < len(str(path)) + 400
+
+
+def test_kinds_and_dtypes_of_later_versions() -> None:
+    raw = json.loads(dumps(graph_of("CNN")))
+    raw["nodes"][1] |= {"kind": "state space", "label": "Mamba"}
+    graph = loads(json.dumps(raw))
+    for form in ("to_text", "to_dot", "to_svg", "to_html", "to_markdown", "to_mermaid", "to_graphml"):
+        assert "Mamba" in getattr(graph, form)(), form
+    raw["nodes"][1]["parameter_dtypes"] = [["float2", 448]]
+    with pytest.raises(UnknownNameError, match=r"torch [\d.+a-z]+ has no dtype 'float2': update torch"):
+        loads(json.dumps(raw)).to_text()
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

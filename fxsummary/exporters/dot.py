@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fxsummary.drawing.style import LIGHT
+from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.format import clean, count, relative_path, run_name, short, shorten
 from fxsummary.format import shape as shape_text
 from fxsummary.modelgraph import ModelGraph
@@ -177,10 +177,10 @@ def _node_attributes(graph: ModelGraph, key: str, *, clone: bool) -> dict[str, s
     costs = [f"{count(data['parameters'])} params"] if data["parameters"] or data["parameters"] is None else []
     costs += [f"{short(data['flops'])} FLOPs"] if data["flops"] or data["flops"] is None else []
     lines += [" · ".join(costs)] if costs else []
-    terminal = data["kind"] in ("input", "output")
+    colour = colour_of(data["kind"])
     return {
         "label": "\\n".join(quoted(line) for line in lines),
-        "fillcolor": LIGHT.kinds["terminal" if terminal else data["kind"]][0],
-        "fontcolor": LIGHT.terminal_text if terminal else LIGHT.text,
+        "fillcolor": LIGHT.kinds[colour][0],
+        "fontcolor": LIGHT.terminal_text if colour == "terminal" else LIGHT.text,
         "tooltip": quoted(f"{key} {data['source']}"),
     }

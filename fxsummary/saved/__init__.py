@@ -14,6 +14,7 @@ from typing import Any
 
 from fxsummary.collecting import paused
 from fxsummary.errors import OutputError, SavedGraphError
+from fxsummary.format import shorten
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.records import ModuleInfo, ParameterInfo
 from fxsummary.saved.fields import EDGE, GRAPH, MODULE, NODE, PARAMETER, load_field, load_fields, save_fields, stack_of
@@ -228,7 +229,7 @@ def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, An
         if not isinstance(key, str) or key in known:
             raise expected("a text that is the key of no other node", key, f"{place}.key")
         known.add(key)
-        data = load_fields(raw, NODE, f"{place} ({key!r})", without=("key",))
+        data = load_fields(raw, NODE, f"{place} ({shorten(repr(key), 60)})", without=("key",))
         stack = data["module_stack"]
         data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, stack_of(stack))
         yield key, data
