@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from fxsummary.changes import SIGNS
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.marks import Marks
 from fxsummary.drawing.markup import arrowhead, element, linked, rect, rounded, text, tooltip
@@ -68,7 +69,8 @@ class Painter:
         for shift in (8.0, 4.0) if group.repeat > 1 else ():
             self.frames.append(_outline(box, style, 10, shift))
         mark = {} if self.marks is None else self.marks.frame(group)
-        self.frames.append(element("g", self._tooltip(group.tips) + _outline(box, style, 10), **mark))
+        outline = _outline(box, _changed_style(style, group.change), 10)
+        self.frames.append(element("g", self._tooltip(group.tips) + outline, **mark))
         right = box.right - 12
         parts: list[str] = []
         if group.repeat > 1:
@@ -88,6 +90,7 @@ class Painter:
             masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, ground))
         header = [*masks, *parts] if self.marks is None else [element("g", "".join([*masks, *parts]), **mark)]
         self.headers += [linked(group.link, "".join(header))] if group.link else header
+        self.headers += change_mark(group.change, box.x, box.y + 13)
 
     def _tooltip(self, lines: list[str]) -> str:
         return tooltip(lines) if self.marks is None else ""
@@ -154,6 +157,8 @@ class Painter:
             "terminal": self._terminal, "parameter": self._parameter,
         }[item.form]  # fmt: skip
         self.items.append(self._row(item, row, paint(row, box)))
+        at = (box.x, box.y + box.height / 2) if item.form == "card" else (box.x - 3, box.y + 2)
+        self.items += change_mark(row.change, *at)
 
     def _stack(self, item: Item, box: Rect) -> None:
         columns = self.measured.columns[item.key]
@@ -168,6 +173,8 @@ class Painter:
                 body += element("path", d=_line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
             self.items.append(self._row(item, row, body + self._cells(row, columns, box.x, y)))
         self.items.append(_outline(box, "line", 6))
+        for number, row in enumerate(item.rows):
+            self.items += change_mark(row.change, box.x, box.y + ROW_HEIGHT * (number + 0.5))
         if repeat > 1:
             self.items.append(_badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
 
@@ -265,6 +272,19 @@ def _touches(a: Rect, b: Rect) -> bool:
 def _outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:
     x, y = box.x + shift + 0.5, box.y + shift + 0.5
     return rect(x, y, box.width - 1, box.height - 1, style, radius=radius - 0.5)
+
+
+def _changed_style(style: str, change: str) -> str:
+    return f"{style} o-{change}" if SIGNS.get(change) else style
+
+
+def change_mark(change: str, x: float, y: float) -> list[str]:
+    """The sign of a change in a disc on the left border of what changed; nothing for what is the same."""
+    sign = SIGNS.get(change)
+    if not sign:
+        return []
+    disc = element("circle", cx=x, cy=y, r=7, class_=f"s-{change}")
+    return [disc + text(x, y + 4.2, sign, 12, "bgt", bold=True, anchor="middle")]
 
 
 def _pill(box: Rect, style: str, radius: float, stroke: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fxsummary.collecting import paused
-from fxsummary.exporters import listings
+from fxsummary.exporters import changes, listings
 from fxsummary.exporters.listings import COLUMNS, Costs, shape_cell
 from fxsummary.exporters.table import display_width, fit, render_table, wrap
 from fxsummary.format import clean, count, relative_path, run_name, shape, share, size
@@ -24,7 +24,7 @@ VIEWS: Registry[View] = Registry("view")
 
 @paused()
 def to_text(
-    graph: ModelGraph, *, width: int = 80, depth: int | None = None, view: str = "summary", fold: bool = True
+    graph: ModelGraph, *, width: int = 80, depth: int | None = None, view: str | None = None, fold: bool = True
 ) -> str:
     """The graph as text.
 
@@ -32,12 +32,14 @@ def to_text(
         width: columns that a line may take, at least 60.
         depth: levels of modules to show; None for all.
         view: "summary", the hierarchy as it runs; "modules", the module tree as ``print(model)`` shows it;
-            "parameters", each named parameter; "operations", in execution order.
+            "parameters", each named parameter; "operations", in execution order; "changes", of a comparison,
+            what differs. None for "changes" of a comparison, and "summary" of any other graph.
         fold: show a run of identical blocks once, with ``×N``.
 
     Raises:
         UnknownNameError: no such view.
     """
+    view = view or ("summary" if graph.comparison is None else "changes")
     lines = VIEWS.get_or_raise(view)(graph, max(width, MIN_WIDTH), depth, fold)
     return "\n".join(lines)
 
@@ -216,3 +218,4 @@ VIEWS.register("summary", _summary)
 VIEWS.register("modules", listings.modules)
 VIEWS.register("parameters", listings.parameters)
 VIEWS.register("operations", listings.operations)
+VIEWS.register("changes", changes.changes)
