@@ -70,5 +70,9 @@ class ModelFileError(FxsummaryError, OSError, ValueError):
     """A file of a model cannot be read, or holds something else; torch's exception is the ``__cause__``."""
 
 
+class SavedGraphError(FxsummaryError, OSError, ValueError):
+    """A saved graph cannot be read, or is something else; the message names the file and the place in it."""
+
+
 class ModelImportError(FxsummaryError, ImportError):
     """The MODEL of the command line could not be imported or built."""

@@ -187,6 +187,11 @@ class ModelGraph(nx.DiGraph):
         page: str = EXPORTERS["html"](self, **options)
         return page
 
+    def to_json(self) -> str:
+        """Everything of the graph as JSON, which `fxsummary.load` reads back; see `fxsummary.saved`."""
+        text: str = EXPORTERS["json"](self)
+        return text
+
     def render(self, path: str | Path, **options: Any) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.
 

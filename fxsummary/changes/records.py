@@ -7,7 +7,7 @@ A graph that `fxsummary.diff` made has on each node `change`, one of `SIGNS`; `d
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, NamedTuple
 
 from fxsummary.records import ModuleCall, Totals
@@ -90,6 +90,33 @@ class Comparison:
     runs: tuple[Run, ...] = ()
     inputs: tuple[str, str] = ("", "")
     calls: Mapping[ModuleCall, ModuleCall] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as tuples, dicts and plain values."""
+        return {
+            "totals": tuple(asdict(totals) for totals in (self.before, self.after)),
+            "names": self.names,
+            "counts": dict(self.counts),
+            "operations": self.operations,
+            "modules": tuple(astuple(module) for module in self.modules),
+            "runs": tuple(astuple(run) for run in self.runs),
+            "inputs": self.inputs,
+            "calls": tuple((tuple(new), tuple(old)) for new, old in self.calls.items()),
+        }
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Comparison:
+        """What `plain` was made of; raises KeyError or TypeError if it is something else."""
+        return cls(
+            *(Totals(**totals) for totals in plain["totals"]),
+            names=plain["names"],
+            counts=plain["counts"],
+            operations=plain["operations"],
+            modules=tuple(ModuleChange(*module) for module in plain["modules"]),
+            runs=tuple(Run(*run) for run in plain["runs"]),
+            inputs=plain["inputs"],
+            calls={ModuleCall(*new): ModuleCall(*old) for new, old in plain["calls"]},
+        )
 
     @property
     def runs_by_path(self) -> dict[str, list[Run]]:

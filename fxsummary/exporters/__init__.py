@@ -9,6 +9,7 @@ for _exporter in (
     Exporter("pdf", "fxsummary.exporters.pdf:to_pdf", ".pdf", needs=("svglib", "reportlab")),
     Exporter("html", "fxsummary.exporters.html:to_html", ".html"),
     Exporter("dot", "fxsummary.exporters.dot:to_dot", ".dot"),
+    Exporter("json", "fxsummary.saved:dumps", ".json"),
     Exporter("graphviz", "fxsummary.exporters.dot:to_graphviz"),
 ):
     EXPORTERS.register(_exporter.name, _exporter)

@@ -9,7 +9,7 @@ from fxsummary import format as fmt
 from fxsummary.changes import SIGNS, Comparison
 from fxsummary.comparison import Line, changed_lines
 from fxsummary.errors import InputError
-from fxsummary.exporters.table import Column, render_table, wrap
+from fxsummary.exporters.table import Column, render_table, tree, wrap
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.records import Totals
 
@@ -19,9 +19,8 @@ MOST_ROWS = 200
 """Rows of the table in Markdown: hosts refuse comments that are too long."""
 
 
-def changes(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
-    """What differs: totals before and after, then the modules and operations that changed."""
-    comparison = _comparison(graph)
+def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | None) -> list[str]:
+    """What differs, as lines: totals before and after, then the modules and operations that changed."""
     lines = wrap(heading(comparison), width, "  ")
     if comparison.equal:
         return [*lines, "", *wrap(no_differences(comparison), width, "")]
@@ -29,8 +28,8 @@ def changes(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> lis
     rows = [(*row[:4], row[4].removesuffix(" %")) for row in totals(comparison)]
     lines += ["", *render_table(columns, rows, width), ""]
     found = [
-        (SIGNS.get(line.change, ""), tree + _named(line), fmt.delta(*line.parameters), fmt.delta(*line.flops))
-        for tree, line in _flat(changed_lines(graph), depth)
+        (SIGNS.get(line.change, ""), tree(branches) + _named(line), *_costs(line))
+        for branches, line in _flat(changed_lines(graph), depth)
     ]
     columns = (Column(""), Column("Module", shrinks=20), Column("Parameters", right=True), Column("FLOPs", right=True))
     lines += render_table(columns, found, width) if found else []
@@ -56,7 +55,7 @@ def markdown(graph: ModelGraph) -> str:
     parts += ["| | Module | | Parameters | FLOPs |", "|:-:|:--|:--|--:|--:|"]
     for path, line in rows[:MOST_ROWS]:
         cells = SIGNS.get(line.change, ""), _code(path), _escaped(line.text)
-        parts.append("| " + " | ".join((*cells, fmt.delta(*line.parameters), fmt.delta(*line.flops))) + " |")
+        parts.append("| " + " | ".join((*cells, *_costs(line))) + " |")
     parts += ["", f"… and {len(rows) - MOST_ROWS} more rows."] if len(rows) > MOST_ROWS else []
     return "\n".join([*parts, "", "</details>"]) + "\n"
 
@@ -159,13 +158,19 @@ def _named(line: Line) -> str:
     return " ".join(filter(None, (line.name, line.text)))
 
 
-def _flat(lines: list[Line], depth: int | None, indent: str = "", level: int = 0) -> Iterator[tuple[str, Line]]:
-    """The lines with the tree before their names."""
+def _costs(line: Line) -> tuple[str, str]:
+    return fmt.delta(*line.parameters), fmt.delta(*line.flops)
+
+
+def _flat(
+    lines: list[Line], depth: int | None, above: tuple[bool, ...] = (), level: int = 0
+) -> Iterator[tuple[tuple[bool, ...], Line]]:
+    """The lines with their branches; those at the top have none."""
     for number, line in enumerate(lines):
-        last = number == len(lines) - 1
-        yield indent + (("└ " if last else "├ ") if level else ""), line
+        branches = (*above, number == len(lines) - 1) if level else ()
+        yield branches, line
         if depth is None or level + 1 < depth:
-            yield from _flat(line.children, depth, indent + (("  " if last else "│ ") if level else ""), level + 1)
+            yield from _flat(line.children, depth, branches, level + 1)
 
 
 def _paths(lines: list[Line]) -> Iterator[tuple[str, Line]]:
