@@ -6,6 +6,8 @@ would have expected, so that ``except TypeError`` keeps working.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FxsummaryError(Exception):
     """Base class of all errors raised by fxsummary."""
@@ -72,6 +74,22 @@ class ModelFileError(FxsummaryError, OSError, ValueError):
 
 class SavedGraphError(FxsummaryError, OSError, ValueError):
     """A saved graph cannot be read, or is something else; the message names the file and the place in it."""
+
+
+class BudgetError(FxsummaryError, AssertionError):
+    """A model does not keep its budgets; the message lists each of them.
+
+    Attributes:
+        findings: one `fxsummary.findings.Finding` for each broken budget.
+    """
+
+    def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
+class SettingsError(FxsummaryError, ValueError):
+    """What pyproject.toml says under ``[tool.fxsummary]`` is not understood."""
 
 
 class ModelImportError(FxsummaryError, ImportError):

@@ -13,13 +13,14 @@ import networkx as nx
 
 from fxsummary import files
 from fxsummary.records import ModuleCall, ModuleInfo, ParameterInfo, Totals, add_up
-from fxsummary.registry import EXPORTERS, exporter_for
+from fxsummary.registry import EXPORTERS, call, exporter_for
 from fxsummary.spec import TensorSpec
 
 if TYPE_CHECKING:
     import graphviz
 
     from fxsummary.changes import Comparison
+    from fxsummary.findings import Finding
 
 __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Totals"]
 
@@ -204,6 +205,21 @@ class ModelGraph(nx.DiGraph):
         result = exporter_for(target.suffix.lower())(self, **options)
         files.write(target, result if isinstance(result, bytes) else result.encode("utf-8"))
         return target
+
+    def check(self, **budgets: Any) -> None:
+        """Raise if a budget is broken: ``g.check(max_parameters=25_000_000, max_flops=4.2e9)``.
+
+        See `fxsummary.budgets.check` for all of them.
+
+        Raises:
+            BudgetError: budgets are broken; the message lists all of them.
+        """
+        call("fxsummary.budgets:check", self, **budgets)
+
+    def lint(self, **options: Any) -> tuple[Finding, ...]:
+        """What looks like a mistake in the model; see `fxsummary.lint.lint` for the rules and options."""
+        findings: tuple[Finding, ...] = call("fxsummary.lint:lint", self, **options)
+        return findings
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What Jupyter shows: the picture, and the summary as text where pictures are not shown."""

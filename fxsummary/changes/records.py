@@ -107,8 +107,10 @@ class Comparison:
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Comparison:
         """What `plain` was made of; raises KeyError or TypeError if it is something else."""
+        before, after = (Totals(**totals) for totals in plain["totals"])
         return cls(
-            *(Totals(**totals) for totals in plain["totals"]),
+            before,
+            after,
             names=plain["names"],
             counts=plain["counts"],
             operations=plain["operations"],

@@ -10,6 +10,7 @@ from fxsummary.changes import SIGNS, Comparison
 from fxsummary.comparison import Line, changed_lines
 from fxsummary.errors import InputError
 from fxsummary.exporters.table import Column, render_table, tree, wrap
+from fxsummary.findings import Finding
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.records import Totals
 
@@ -71,6 +72,26 @@ def data(graph: ModelGraph) -> dict[str, Any]:
         "operations": dict(comparison.counts),
         "changes": [_record(line) for line in (changed_lines(graph) if not comparison.equal else ())],
     }
+
+
+def notices(graph: ModelGraph) -> list[Finding]:
+    """The same as findings, for annotations at the lines of the source."""
+    if _comparison(graph).equal:
+        return []
+    found = []
+    for line in changed_lines(graph):
+        path, told = _told(line)
+        if told.change:
+            message = sentence(path, told, plain=True)
+            found.append(Finding("diff", message, told.path, told.source, level="notice"))
+    return found
+
+
+def title(comparison: Comparison) -> str:
+    """One line on the result."""
+    if comparison.equal:
+        return f"{heading(comparison)}: {no_differences(comparison)}"
+    return f"{heading(comparison)}: {counted(comparison)}"
 
 
 def heading(comparison: Comparison) -> str:
