@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from fxsummary import format as fmt
+from fxsummary.comparison import changed_lines, compare
 from fxsummary.errors import BudgetError, InputError
 from fxsummary.findings import Finding
 from fxsummary.modelgraph import ModelGraph
@@ -122,7 +123,7 @@ def _broken(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Iterato
             if names:
                 yield _finding("no_unknown", f"{title} not known of {len(names)}", _first(names))
     if "baseline" in given:
-        yield from _grown(graph, totals, given["baseline"], _part(given.get("tolerance", 0)))
+        yield from _grown(graph, totals, _baseline(given["baseline"]), _part(given.get("tolerance", 0)))
 
 
 def _over(graph: ModelGraph, totals: Totals, name: str, cost: _Cost, most: float) -> Iterator[Finding]:
@@ -139,16 +140,28 @@ def _over(graph: ModelGraph, totals: Totals, name: str, cost: _Cost, most: float
         yield _finding(name, message, _first(tuple(f"unknown: {each}" for each in unknown)))
 
 
-def _grown(graph: ModelGraph, totals: Totals, baseline: Any, tolerance: float) -> Iterator[Finding]:
-    before = _baseline(baseline).totals
+def _grown(graph: ModelGraph, totals: Totals, baseline: ModelGraph, tolerance: float) -> Iterator[Finding]:
+    before = baseline.totals
+    grown = []
     for cost in COSTS.values():
         was, now = getattr(before, cost.attribute), getattr(totals, cost.attribute)
-        if was is not None and now is not None and now > was * (1 + tolerance):
-            percent = fmt.growth(was, now) or "it was none"
-            message = f"{cost.text(now)} {cost.title}, {cost.text(now - was)} more than before ({percent})"
-            yield _finding("baseline", message, contributors(graph, cost.attribute, now))
-        elif was is not None and now is None:
-            yield _finding("baseline", f"{cost.title} not known, {cost.text(was)} before", ())
+        if was is not None and now is None:
+            grown.append(f"{cost.title} not known, {cost.text(was)} before")
+        elif was is not None and now > was * (1 + tolerance):
+            percent = fmt.growth(was, now) or "none before"
+            grown.append(f"{cost.text(now)} {cost.title}, {cost.text(now - was)} more ({percent})")
+    if grown:
+        details = [*grown[1:], *growth(baseline, graph)]
+        yield _finding("baseline", f"{grown[0]} than the baseline has", tuple(details))
+
+
+def growth(before: ModelGraph, after: ModelGraph) -> Iterator[str]:
+    """The modules that make most of a difference, as texts."""
+    lines = [line for line in changed_lines(compare(before, after)) if line.change]
+    deltas = [(fmt.delta(*line.parameters), fmt.delta(*line.flops, fmt.flops), line) for line in lines]
+    for parameters, flops, line in deltas[:CONTRIBUTORS]:
+        costs = [f"{parameters} parameters" if parameters else "", flops]
+        yield fmt.clean(f"{line.name} {line.text}: {', '.join(filter(None, costs)) or 'no cost'}".strip())
 
 
 def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except Exception:  # a mistake of ours; Python's exit code, 1, would say that a review found something
+        traceback.print_exc()
+        return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="print the summary", epilog=_EPILOG, formatter_class=parser.formatter_class)
     add_model_arguments(show)
-    show.add_argument("--view", default="summary", help="summary, modules, parameters or operations")
+    show.add_argument("--view", help="summary (default), modules, parameters or operations")
     show.add_argument("--width", type=int, help="columns to use (default: those of the terminal, 80 in a pipe)")
     show.add_argument("--no-fold", action="store_true", help="show each of several identical blocks")
     show.add_argument("-o", "--output", help="write to this file instead of stdout")

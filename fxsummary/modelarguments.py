@@ -79,9 +79,8 @@ def graph_of(options: argparse.Namespace) -> ModelGraph:
 
 
 def _graph_of_file(options: argparse.Namespace) -> ModelGraph:
-    what = (
-        "a saved graph is as it was saved" if is_saved(options.model) else "an exported program is as it was exported"
-    )
+    saved = is_saved(options.model)
+    what = "a saved graph is as it was saved" if saved else "an exported program is as it was exported"
     for name in OF_MODELS:
         if getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} does not go with {options.model!r}: {what}.")

@@ -158,7 +158,8 @@ def _check(options: argparse.Namespace) -> int:
     graph = graph_of(options)
     found = broken(graph, **budgets)
     number = len([value for name, value in budgets.items() if value is not False and name != "tolerance"])
-    title = f"{graph.name}: {len(found) or 'no'} broken of {number} budget{'s' * (number != 1)}"
+    rules = len({finding.rule for finding in found})
+    title = f"{graph.name}: {rules or 'none'} of {number} budget{'s' * (number != 1)} broken"
     return _tell(found, title, options)
 
 

@@ -64,17 +64,23 @@ def _checked(data: Mapping[str, Any], table: str, path: Path) -> dict[str, Any]:
     _check_table(section, "tool.fxsummary", KEYS, path)
     for name in section:
         _check_table(section[name], f"tool.fxsummary.{name}", KEYS[name], path)
-    found = {key.replace("-", "_"): value for key, value in section.get(table, {}).items()}
-    for key, value in found.items():
-        wanted = bool if key in _FLAGS else list if table == "lint" else (str, int, float)
-        if not isinstance(value, wanted) or (isinstance(value, bool) and key not in _FLAGS):
-            raise SettingsError(f"{path}: {table}.{key} = {value!r} is not {_NAMES[wanted]}.")
+    tables = {name: {key.replace("-", "_"): value for key, value in section[name].items()} for name in section}
+    for name, values in tables.items():
+        for key, value in values.items():
+            _check_value(f"{name}.{key}", value, bool if key in _FLAGS else list if name == "lint" else _NUMBER, path)
+    found = tables.get(table, {})
     if "baseline" in found:
-        found["baseline"] = str(path.parent / found["baseline"])
+        found["baseline"] = str(path.parent / str(found["baseline"]))
     return found
 
 
-_NAMES: dict[Any, str] = {bool: "true or false", list: "a list of texts", (str, int, float): "a number or a text"}
+_NUMBER = (str, int, float)
+_NAMES: dict[Any, str] = {bool: "true or false", list: "a list of texts", _NUMBER: "a number or a text"}
+
+
+def _check_value(name: str, value: Any, wanted: Any, path: Path) -> None:
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        raise SettingsError(f"{path}: {name} = {value!r} is not {_NAMES[wanted]}.")
 
 
 def _check_table(section: Any, name: str, known: Collection[str], path: Path) -> None:

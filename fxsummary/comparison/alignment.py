@@ -76,12 +76,18 @@ class Alignment:
             path = self._name(self._before, a, one.path)
             same = bool(path) and path == self._name(self._after, b, other.path)
             if isinstance(a, Block) and isinstance(b, Block):
+                if self._is_wrapped(before[i], b, self._after) or self._is_wrapped(after[j], a, self._before):
+                    return 0.0
                 contents = self._signatures.contents
                 common = overlap(contents(self._before, a), contents(self._after, b))
                 return blocks_alike(a.type == b.type, same, common)
             return operations_alike(self._before.nodes[a], self._after.nodes[b], same)
 
         return aligned(before, after, likeness)
+
+    def _is_wrapped(self, number: int, around: Block, graph: ModelGraph) -> bool:
+        """Whether a block is as a whole in another one: then that is where it moved to."""
+        return number in self._signatures.inside(graph, around)
 
     @staticmethod
     def _name(graph: ModelGraph, item: Item, base: str) -> str:

@@ -31,6 +31,7 @@ class Line:
         text: what it is, or what is different.
         parameters, flops: of everything in it, before and after; None where not known.
         source: ``file:line``, "" where it is not known.
+        is_run: whether the number of siblings in it changed.
     """
 
     change: str
@@ -40,6 +41,7 @@ class Line:
     parameters: Costs = (0, 0)
     flops: Costs = (0, 0)
     source: str = ""
+    is_run: bool = False
     children: list[Line] = field(default_factory=list)
 
 
@@ -132,7 +134,9 @@ class _Lines:
                 count = sum(data["multiplicity"] for data in changed)
                 line.text += f": {_operations(count)} whose shapes follow"
             else:
-                line.text += "".join(f": {run}" for run in self._runs.get(block.path, ()))
+                runs = self._runs.get(block.path, ())
+                line.text += "".join(f": {run}" for run in runs)
+                line.is_run = bool(runs)
                 line.text += f" (was {found.was})" if found.was else ""
                 line.children = self.inside(block, block.path if block.call else base)
         return line
@@ -151,7 +155,7 @@ class _Lines:
 
     def _group(self, path: str, base: str) -> Line:
         text = ", ".join(str(run) for run in self._runs[path])
-        return Line("changed", relative_path(path, base), text, path)
+        return Line("changed", relative_path(path, base), text, path, is_run=True)
 
 
 def _exchanged(lines: list[Line]) -> Iterator[Line]:

@@ -37,6 +37,7 @@ class Signatures:
         self._numbers: dict[Hashable, int] = {}
         self._known: dict[tuple[int, int | str], int] = {}
         self._contents: dict[int, Counter[str]] = {}
+        self._inside: dict[int, frozenset[int]] = {}
 
     def number(self, graph: ModelGraph, item: Item) -> int:
         """The signature of an operation or a block."""
@@ -73,6 +74,17 @@ class Signatures:
         known = self._contents.get(id(block))
         if known is None:
             known = self._contents[id(block)] = Counter(graph.nodes[key]["label"] for key in block.operations())
+        return known
+
+    def inside(self, graph: ModelGraph, block: Block) -> frozenset[int]:
+        """Signatures of the blocks of several operations in a block, but for its own."""
+        known = self._inside.get(id(block))
+        if known is None:
+            found: set[int] = set()
+            for inner in block.blocks():
+                if self.contents(graph, inner).total() > 1:
+                    found |= {self.number(graph, inner), *self.inside(graph, inner)}
+            known = self._inside[id(block)] = frozenset(found)
         return known
 
 

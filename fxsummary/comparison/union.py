@@ -48,11 +48,11 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
 
 
 class _Names:
-    """Keys in the result by those before; `kept` are those of operations that both graphs have."""
+    """Keys in the result by those before; `kept` are those of operations that stayed."""
 
     def __init__(self, before: ModelGraph, after: ModelGraph, alignment: Alignment) -> None:
         self.of = {old: new for new, old in alignment.partner.items()}
-        self.kept = set(alignment.partner)
+        self.kept = alignment.partner.keys() - alignment.moved
         taken = set(after)
         for key in before:
             if key not in self.of:
@@ -88,7 +88,8 @@ def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _N
         return data
     was = before.nodes[old]
     differences = [Difference(name, was[name], data[name]) for name in ATTRIBUTES if was[name] != data[name]]
-    if (rewired := _rewired(before, after, names, old, key)) is not None:
+    rewired = None if key in alignment.moved else _rewired(before, after, names, old, key)
+    if rewired is not None:
         differences.append(rewired)
     place, former = _place(data), _place(was)
     data["was"] = former if former != place else ""

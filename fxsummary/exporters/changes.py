@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,7 +36,7 @@ def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | 
     columns = (Column(""), Column("Module", shrinks=20), Column("Parameters", right=True), Column("FLOPs", right=True))
     lines += render_table(columns, found, width) if found else []
     lines += ["", *wrap(counted(comparison), width, "")]
-    if any("×" in row[1] for row in found):
+    if any(re.search(r" ×\d", row[1]) for row in found):
         lines += wrap("×N: the numbers, also those of lines inside, are of all copies together", width, "")
     return lines
 
@@ -163,7 +164,7 @@ def sentence(path: str, line: Line, plain: bool = False) -> str:
 def _told(line: Line) -> tuple[str, Line]:
     """The line that says what a line is about: where all is in one thing inside, that one, with its path."""
     path = line.name
-    while line.change == "changed" and ":" not in line.text and len(line.children) == 1 and line.children[0].change:
+    while line.change == "changed" and not line.is_run and len(line.children) == 1 and line.children[0].change:
         line = line.children[0]
         path = ".".join(filter(None, (path, line.name)))
     return path, line

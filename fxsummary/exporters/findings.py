@@ -43,7 +43,7 @@ def as_json(findings: Sequence[Finding], title: str) -> str:
     """An object with the title and the list of findings."""
     records = [
         {
-            "rule": each.rule,
+            "rule": clean(each.rule),
             "level": each.level,
             "message": clean(each.message),
             "path": clean(each.path),

@@ -30,12 +30,14 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
                 yield Finding("float64", f"the {what} {each.name} is {each.spec.dtype}", each.name, remedy=REMEDY)
     lines: set[str] = set()
     for key, data in graph.nodes(data=True):
-        if data["op"] == "get_attr" or not _is_wide(data["outputs"]) or data["source"] in lines:
+        if data["reads"] or not _is_wide(data["outputs"]) or data["source"] in lines:
             continue
         if any(_is_wide(graph.nodes[source]["outputs"]) for source in graph.sources(key)):
             continue
         lines.update({data["source"]} - {""})
         message = f"{data['label']} ({name_of(graph, key)}) makes {data['dtype']} of other dtypes"
+        if data["op"] == "get_attr":
+            message = f"the constant {name_of(graph, key)} is {data['dtype']}"
         yield Finding("float64", message, name_of(graph, key), data["source"], remedy=REMEDY)
 
 
