@@ -18,6 +18,7 @@ from fxsummary.spec import TensorSpec
 
 if TYPE_CHECKING:
     import graphviz
+    import pandas
 
     from fxsummary.changes import Comparison
     from fxsummary.findings import Finding
@@ -188,10 +189,39 @@ class ModelGraph(nx.DiGraph):
         page: str = EXPORTERS["html"](self, **options)
         return page
 
+    def to_markdown(self, **options: Any) -> str:
+        """The summary as Markdown; see `fxsummary.exporters.markdown.to_markdown` for the options."""
+        text: str = EXPORTERS["markdown"](self, **options)
+        return text
+
+    def to_mermaid(self, **options: Any) -> str:
+        """The graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
+        source: str = EXPORTERS["mermaid"](self, **options)
+        return source
+
     def to_json(self) -> str:
         """Everything of the graph as JSON, which `fxsummary.load` reads back; see `fxsummary.saved`."""
         text: str = EXPORTERS["json"](self)
         return text
+
+    def to_node_link(self) -> dict[str, Any]:
+        """The graph as node-link data; see `fxsummary.exporters.flat.to_node_link`."""
+        data: dict[str, Any] = EXPORTERS["node_link"](self)
+        return data
+
+    def to_graphml(self) -> str:
+        """The graph as GraphML; see `fxsummary.exporters.flat.to_graphml`."""
+        text: str = EXPORTERS["graphml"](self)
+        return text
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row for each operation; see `fxsummary.exporters.frame.to_pandas` for the columns."""
+        return EXPORTERS["pandas"](self)
+
+    def to_latex(self, **options: Any) -> str:
+        """The summary as a LaTeX table; see `fxsummary.exporters.latex.to_latex` for the options."""
+        table: str = EXPORTERS["latex"](self, **options)
+        return table
 
     def render(self, path: str | Path, **options: Any) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.

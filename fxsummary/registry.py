@@ -80,13 +80,15 @@ class Exporter:
         name: such as "text".
         function: ``module:function``, imported when it is called; it takes a graph and options.
         suffix: of the files of this form, such as ".txt"; "" if it is not written to files.
-        needs: packages that only this form needs; the extra of its name installs them.
+        needs: packages that only this form needs.
+        extra: the extra of fxsummary that installs them; the one of its name if "".
     """
 
     name: str
     function: str
     suffix: str = ""
     needs: tuple[str, ...] = ()
+    extra: str = ""
 
     def __call__(self, graph: Any, **options: Any) -> Any:
         """The graph in this form."""
@@ -98,7 +100,7 @@ class Exporter:
         if missing := self.missing():
             raise MissingPackageError(
                 f"{self.name.upper()} needs {' and '.join(missing)}, not installed here: "
-                f"pip install 'fxsummary[{self.name}]' (or: pip install {' '.join(missing)})."
+                f"pip install 'fxsummary[{self.extra or self.name}]' (or: pip install {' '.join(missing)})."
             )
 
     def missing(self) -> list[str]:
