@@ -63,7 +63,7 @@ def add_commands(commands: Any) -> None:
         for name in ("arg", "config_arg", "input"):
             text = f"--{name.replace('_', '-')} of {side.upper()} alone"
             diff.add_argument(f"--{side}-{name.replace('_', '-')}", action="append", default=[], help=text, metavar="…")
-    diff.add_argument("-o", "--output", help="write the comparison to this file, too; .md, or as with render")
+    diff.add_argument("-o", "--output", help="write the comparison to this file, too, as with render")
     diff.set_defaults(run=_diff)
     check = commands.add_parser("check", help="check budgets", epilog=_CHECK, formatter_class=raw)
     add_model_arguments(check)
@@ -99,8 +99,7 @@ def _diff(options: argparse.Namespace) -> int:
     if options.output:
         from fxsummary.registry import exporter_for
 
-        if not options.output.lower().endswith(".md"):
-            exporter_for(Path(options.output).suffix.lower()).check_packages()  # before the work, not after
+        exporter_for(Path(options.output).suffix.lower()).check_packages()  # before the work, not after
     graphs = [graph_of(_side(options, side)) for side in SIDES]
     from fxsummary.comparison import compare
 
@@ -108,7 +107,7 @@ def _diff(options: argparse.Namespace) -> int:
     assert compared.comparison is not None
     _write(_compared(compared, options))
     if options.output:
-        _render(compared, Path(options.output))
+        compared.render(options.output)
     return HOLDS if compared.comparison.equal else BROKEN
 
 
@@ -135,16 +134,6 @@ def _compared(graph: ModelGraph, options: argparse.Namespace) -> str:
     if options.format == "github":
         return findings.github(changes.notices(graph), changes.title(graph.comparison))
     return graph.to_text(width=_width(), depth=options.depth) + "\n"
-
-
-def _render(graph: ModelGraph, path: Path) -> None:
-    from fxsummary import files
-    from fxsummary.exporters.changes import markdown
-
-    if path.suffix.lower() == ".md":
-        files.write(path, markdown(graph).encode("utf-8"))
-    else:
-        graph.render(path)
 
 
 def _check(options: argparse.Namespace) -> int:
