@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fxsummary.api import graph
     from fxsummary.modelgraph import ModelGraph
+    from fxsummary.reviews import diff
     from fxsummary.saved import load
     from fxsummary.spec import TensorSpec
 
 __version__ = "0.1.0.dev0"
-__all__ = ["graph", "load", "ModelGraph", "TensorSpec", "__version__"]
+__all__ = ["graph", "load", "diff", "ModelGraph", "TensorSpec", "__version__"]
 
 _HOME = {
     "graph": "fxsummary.api",
     "load": "fxsummary.saved",
+    "diff": "fxsummary.reviews",
     "ModelGraph": "fxsummary.modelgraph",
     "TensorSpec": "fxsummary.spec",
 }

@@ -90,7 +90,9 @@ def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGra
     }  # fmt: skip
     for name, value in given.items():
         if value:
-            raise InputError(f"{name} does not go with {request.model!r}: it is as it was exported or saved.")
+            saved = request.model.endswith(".json")
+            what = "a saved graph is as it was saved" if saved else "an exported program is as it was exported"
+            raise InputError(f"{name} does not go with {request.model!r}: {what}.")
     progress(f"reading {request.model}")
     if request.model.endswith(".json"):
         from fxsummary.saved import load

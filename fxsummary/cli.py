@@ -1,7 +1,7 @@
 """The command line: results on stdout, progress and errors on stderr.
 
-Exit codes: 0, done; 1, a check does not hold; 2, it could not be done (usage, the model, its inputs or the
-output file), and stderr says why.
+Exit codes: 0, done; 2, it could not be done (usage, the model, its inputs or the output file), and stderr
+says why; 1, a review found something (`fxsummary.reviewing`), or a block of a README is stale.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ import argparse
 import os
 import shutil
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fxsummary.building import Request, analyse
+from fxsummary import reviewing
 from fxsummary.errors import FxsummaryError, InputError
-
-if TYPE_CHECKING:
-    from fxsummary.modelgraph import ModelGraph
+from fxsummary.modelarguments import add_model_arguments, graph_of, say
 
 DONE, STALE, FAILED = 0, 1, 2
 _PICTURES = (".svg", ".png", ".pdf")
@@ -44,9 +43,13 @@ examples:
   fxsummary show models.py:Bert --input input_ids=1x128:int64 --depth 3
   fxsummary show transformers:BertModel --config transformers:BertConfig
   fxsummary show model.pt2
+  fxsummary diff before.json models.py:CNN -o diff.svg
+  fxsummary check models.py:CNN --max-parameters 25M
+  fxsummary lint models.py:CNN
   fxsummary readme README.md --check
 
-exit codes: 0 done, 1 a check fails, 2 could not be done (stderr says why)
+exit codes: 0 done, 2 could not be done (stderr says why); 1 if models differ,
+a budget is broken, lint found something, or a block of a README is stale
 """
 
 _README = """\
@@ -61,11 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except FxsummaryError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except Exception:  # a mistake of ours; Python's exit code, 1, would say that a review found something
+        traceback.print_exc()
+        return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,8 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="print the summary", epilog=_EPILOG, formatter_class=parser.formatter_class)
-    _add_model_arguments(show)
-    show.add_argument("--view", default="summary", help="summary, modules, parameters or operations")
+    add_model_arguments(show)
+    show.add_argument("--view", help="summary (default), modules, parameters or operations")
     show.add_argument("--width", type=int, help="columns to use (default: those of the terminal, 80 in a pipe)")
     show.add_argument("--no-fold", action="store_true", help="show each of several identical blocks")
     show.add_argument("-o", "--output", help="write to this file instead of stdout")
@@ -87,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     render = commands.add_parser(
         "render", help="write a picture or a file", epilog=_EPILOG, formatter_class=parser.formatter_class
     )
-    _add_model_arguments(render)
+    add_model_arguments(render)
     render.add_argument("-o", "--output", required=True, help="file to write; its suffix names the form")
     _add_picture_arguments(render)
     render.set_defaults(run=_render)
@@ -96,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")
     readme.add_argument("--quiet", action="store_true", help="no progress on stderr")
     readme.set_defaults(run=_readme)
+    reviewing.add_commands(commands)
     return parser
 
 
@@ -108,29 +115,6 @@ class _Version(argparse.Action):
 
         sys.stdout.write(f"fxsummary {__version__}\n")
         parser.exit()
-
-
-def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "model", metavar="MODEL", help="package.module:factory, path/file.py:factory, file.pt2 or file.json"
-    )
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="[NAME=]SHAPE[:DTYPE]",
-        help="an input, such as 1x3x224x224 or input_ids=1x128:int64; again for further inputs",
-    )
-    parser.add_argument(
-        "--arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of the factory, a Python literal"
-    )
-    parser.add_argument("--config", metavar="CONFIG", help="package.module:Config, the factory's first argument")
-    parser.add_argument(
-        "--config-arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of CONFIG, as with --arg"
-    )
-    parser.add_argument("--depth", type=_depth, help="levels of modules to show (default: all that fit)")
-    parser.add_argument("--train", action="store_true", help="leave the model in train mode")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,15 +133,8 @@ def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--scale", type=float, help="pixels for each pixel of the picture, in .png (default: 1)")
 
 
-def _depth(text: str) -> int:
-    depth = int(text)
-    if depth < 1:
-        raise argparse.ArgumentTypeError("depth is 1 or more")
-    return depth
-
-
 def _show(options: argparse.Namespace) -> int:
-    graph = _graph(options)
+    graph = graph_of(options)
     width = options.width or (shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80)
     text = graph.to_text(width=width, depth=options.depth, view=options.view, fold=not options.no_fold)
     if options.output:
@@ -178,7 +155,7 @@ def _render(options: argparse.Namespace) -> int:
     suffix = Path(options.output).suffix.lower()
     exporter_for(suffix).check_packages()  # before the work, not after
     chosen = _render_options(options, suffix)
-    path = _graph(options).render(options.output, **chosen)
+    path = graph_of(options).render(options.output, **chosen)
     sys.stdout.write(f"{path}\n")
     return DONE
 
@@ -187,9 +164,9 @@ def _readme(options: argparse.Namespace) -> int:
     from fxsummary.readme import BlockParser, refresh
 
     parser = BlockParser()
-    _add_model_arguments(parser)
+    add_model_arguments(parser)
     parser.set_defaults(quiet=options.quiet)
-    results = refresh(Path(options.file), parser, _graph, check=options.check)
+    results = refresh(Path(options.file), parser, graph_of, check=options.check)
     for result in results:
         state = ("stale" if options.check else "updated") if result.stale else "up to date"
         sys.stdout.write(f"{options.file}:{result.line}: {state}\n")
@@ -215,19 +192,3 @@ def _render_options(options: argparse.Namespace, suffix: str) -> dict[str, Any]:
             raise InputError(f"--depth does not go with {suffix} files.")
         given["depth"] = options.depth
     return given
-
-
-def _graph(options: argparse.Namespace) -> ModelGraph:
-    request = Request(
-        options.model,
-        tuple(options.input),
-        tuple(options.arg),
-        options.config,
-        tuple(options.config_arg),
-        options.train,
-    )
-    return analyse(request, (lambda text: None) if options.quiet else _say)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"fxsummary: {text}\n")

@@ -6,6 +6,8 @@ would have expected, so that ``except TypeError`` keeps working.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FxsummaryError(Exception):
     """Base class of all errors raised by fxsummary."""
@@ -76,6 +78,22 @@ class SavedGraphError(FxsummaryError, OSError, ValueError):
 
 class ReadmeError(FxsummaryError, ValueError):
     """A Markdown file cannot be read, or a block of it cannot be filled; the message names file and line."""
+
+
+class BudgetError(FxsummaryError, AssertionError):
+    """A model does not keep its budgets; the message lists each of them.
+
+    Attributes:
+        findings: one `fxsummary.findings.Finding` for each broken budget.
+    """
+
+    def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
+class SettingsError(FxsummaryError, ValueError):
+    """What pyproject.toml says under ``[tool.fxsummary]`` is not understood."""
 
 
 class ModelImportError(FxsummaryError, ImportError):

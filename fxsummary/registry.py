@@ -65,6 +65,13 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._filled())
 
 
+def call(function: str, *arguments: Any, **options: Any) -> Any:
+    """Import ``module:function`` and call it: what is seldom used is imported late."""
+    module, _, name = function.partition(":")
+    with paused():
+        return getattr(import_module(module), name)(*arguments, **options)
+
+
 @dataclass(frozen=True)
 class Exporter:
     """A form that a graph can be turned into.
@@ -86,9 +93,7 @@ class Exporter:
     def __call__(self, graph: Any, **options: Any) -> Any:
         """The graph in this form."""
         self.check_packages()
-        module, _, name = self.function.partition(":")
-        with paused():
-            return getattr(import_module(module), name)(graph, **options)
+        return call(self.function, graph, **options)
 
     def check_packages(self) -> None:
         """Raise MissingPackageError, with the line that installs them, if packages are not there."""

@@ -10,6 +10,12 @@ from typing import Any
 
 from fxsummary.errors import UnknownNameError
 
+_SIZES = {
+    "float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1,
+    "bool": 1,
+}  # fmt: skip
+"""Of common dtypes, so that saved graphs are read without importing torch."""
+
 
 @cache
 def itemsize(dtype: str) -> int:
@@ -18,6 +24,8 @@ def itemsize(dtype: str) -> int:
     >>> itemsize("float32"), itemsize("bool")
     (4, 1)
     """
+    if dtype in _SIZES:
+        return _SIZES[dtype]
     import torch
 
     known = getattr(torch, dtype, None)

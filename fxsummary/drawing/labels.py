@@ -9,6 +9,7 @@ from itertools import count, takewhile
 from typing import Any
 
 from fxsummary import format as fmt
+from fxsummary.changes import BECAME, Run, before, describe
 from fxsummary.drawing.options import FACTS
 from fxsummary.drawing.parts import Part
 from fxsummary.modelgraph import ModelGraph, Totals
@@ -53,6 +54,12 @@ class Subject:
         """Folded runs, by the call of their first block."""
         repeats: Mapping[Any, Any] = self.graph.graph.get("repeats", {})
         return repeats
+
+    @property
+    def runs(self) -> Mapping[str, list[Run]]:
+        """In a comparison, siblings whose number changed, by the path of what holds them."""
+        comparison = self.graph.comparison
+        return {} if comparison is None else comparison.runs_by_path
 
     def node(self, key: str) -> dict[str, Any]:
         """Attributes of an operation."""
@@ -147,6 +154,20 @@ def parameters_text(numbers: Iterable[int | None], unit: str = "") -> str:
     return fmt.short(known) + unit if known else ""
 
 
+def changed_parameters(nodes: Iterable[dict[str, Any]]) -> str:
+    """Of operations in a comparison, by how much their parameters differ; "" if they do not."""
+    pairs = [(before(node, "parameters"), node["parameters"]) for node in nodes]
+    was, now = (None if None in side else sum(side) for side in zip(*pairs, strict=True))
+    return fmt.delta(was, now)
+
+
+def changed_config(data: dict[str, Any]) -> str:
+    """Of an operation in a comparison, its settings before and after; "" if they are the same or too long."""
+    found = next((each for each in data["differences"] if each.attribute == "config"), None)
+    text = f"{found.before} {BECAME} {found.after}" if found and found.before and found.after else ""
+    return fmt.clean(text) if len(text) <= LONGEST_CONFIG else ""
+
+
 def chip_text(data: dict[str, Any]) -> str:
     """Short name of a norm or activation on the row of its convolution."""
     name = (
@@ -165,7 +186,7 @@ def facts_of(subject: Subject, part: Part, times: int) -> str:
     if "parameters" not in subject.show:
         numbers = []
     one = parameters_text(None if n is None else n // copies for n in numbers)
-    texts = []
+    texts = [f"{run.before} → {run.after}" for run in subject.runs.get(part.path, ())]
     if one and part.repeat > 1:
         whole = parameters_text(None if n is None else n // times for n in numbers)
         texts.append(f"{one} × {part.repeat} = {whole} params")
@@ -188,6 +209,8 @@ def tips_of(subject: Subject, key: str) -> list[str]:
     lines = [_call(subject, absorbed) for absorbed in merged[:MOST_MERGED]]
     lines += [f"… and {len(merged) - MOST_MERGED:,} more"] if len(merged) > MOST_MERGED else []
     lines.append(_call(subject, key))
+    if data.get("change", "same") != "same":
+        lines.append(data["change"] if data["change"] != "changed" else f"changed: {describe(data)}")
     if data.get("closed"):
         lines.append(f"closed: {data['closed']} operations inside")
     if path := path_of(data) or data["module"]:

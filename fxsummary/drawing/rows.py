@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
+from fxsummary.changes import joined
 from fxsummary.drawing.labels import (
     LONGEST_CONFIG,
     LONGEST_LABEL,
     LONGEST_LITERALS,
     LONGEST_PATH,
     Subject,
+    changed_config,
+    changed_parameters,
     chip_text,
     closed_inside,
     facts_of,
@@ -110,7 +113,13 @@ class Composer:
             level,
             [span(part.path, part.last), part.type],
             part.path if part.base == part.path else "",
+            change=self._change(part.operations()),
         )
+
+    def _change(self, keys: Iterable[str]) -> str:
+        """In a comparison, the change of some operations together."""
+        nodes = [self.subject.node(key) for key in keys if key not in self.subject.tags]
+        return joined(node["change"] for node in nodes) if nodes and "change" in nodes[0] else ""
 
     def _items(self, part: Part, times: int) -> list[Item]:
         """The operations of a part as items; chains share one."""
@@ -184,6 +193,8 @@ class Composer:
         """Make a norm or activation a chip of the row above it, if that is its convolution or sum."""
         host = above.rows[-1]
         data, main = self.subject.node(key), self.subject.node(host.keys[0])
+        if data.get("change") != main.get("change"):
+            return False
         kinds = [self.subject.node(k)["kind"] for k in host.keys]
         if above.form != "sign":
             if main["kind"] not in ("convolution", "linear") or data["outputs"] is None or closed_inside(data):
@@ -235,7 +246,11 @@ class Composer:
             return
         nodes = [self.subject.node(key) for key in row.keys]
         row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
+        row.change = self._change(row.keys)
         row.parameters = parameters_text(node["parameters"] for node in nodes)
+        if row.change:
+            row.parameters = changed_parameters(nodes) or row.parameters
+            row.config = changed_config(nodes[0]) or row.config
         row.share = self.subject.share(row.keys)
         for number, key in enumerate(row.keys if self.tips else ()):
             row.tips += [*([""] if number else []), *tips_of(self.subject, key)]

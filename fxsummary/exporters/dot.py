@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fxsummary.changes import SIGNS
 from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.format import clean, count, relative_path, run_name, short, shorten
 from fxsummary.format import shape as shape_text
@@ -170,7 +171,9 @@ def _node_attributes(graph: ModelGraph, key: str, *, clone: bool) -> dict[str, s
     data = graph.nodes[key]
     if clone:
         return {"label": quoted(key), "style": "rounded,dashed", "shape": "box", "tooltip": quoted(f"value of {key}")}
+    change = data.get("change", "")
     lines = [data["label"] if data["op"] != "call_module" else f"{data['label']}  {data['target'].rpartition('.')[2]}"]
+    lines[0] = f"{SIGNS.get(change, '')} {lines[0]}".lstrip()
     lines += [data["config"]] if data["config"] else []
     shapes = [shape_text(spec.shape) for spec in leaves(data["outputs"])][:2]
     lines += [", ".join(shapes)] if shapes else []
@@ -178,9 +181,11 @@ def _node_attributes(graph: ModelGraph, key: str, *, clone: bool) -> dict[str, s
     costs += [f"{short(data['flops'])} FLOPs"] if data["flops"] or data["flops"] is None else []
     lines += [" · ".join(costs)] if costs else []
     colour = colour_of(data["kind"])
+    terminal = colour == "terminal"
     return {
         "label": "\\n".join(quoted(line) for line in lines),
-        "fillcolor": LIGHT.kinds[colour][0],
-        "fontcolor": LIGHT.terminal_text if colour == "terminal" else LIGHT.text,
+        "fillcolor": LIGHT.changes[change][0] if change and not terminal else LIGHT.kinds[colour][0],
+        **({"color": LIGHT.changes[change][1], "penwidth": "2"} if SIGNS.get(change) else {}),
+        "fontcolor": LIGHT.terminal_text if terminal else LIGHT.text,
         "tooltip": quoted(f"{key} {data['source']}"),
     }

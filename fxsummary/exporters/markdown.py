@@ -11,6 +11,7 @@ from fxsummary.exporters.summary import VIEWS, Row, Summary
 from fxsummary.exporters.table import Column
 from fxsummary.format import clean, shorten
 from fxsummary.modelgraph import ModelGraph
+from fxsummary.registry import call
 
 LONGEST = 100
 """Characters of a name, or of the settings, that a cell holds."""
@@ -25,20 +26,24 @@ _PLAIN_NAME = re.compile(r"[\w.…-]+")
 
 
 @paused()
-def to_markdown(graph: ModelGraph, *, depth: int | None = None, view: str = "summary", fold: bool = True) -> str:
+def to_markdown(graph: ModelGraph, *, depth: int | None = None, view: str | None = None, fold: bool = True) -> str:
     """The graph as Markdown.
 
     Args:
         graph: what to show; it is not changed.
         depth: levels of modules to show; None for all.
         view: "summary", the hierarchy as it runs; "modules", the module tree as ``print(model)`` shows it;
-            "parameters", each named parameter; "operations", in execution order.
+            "parameters", each named parameter; "operations", in execution order. None for "summary", or, of a
+            graph that `fxsummary.diff` made, for what differs.
         fold: show a run of identical blocks once, with ``×N``.
 
     Raises:
         UnknownNameError: no such view.
     """
-    shown = VIEWS.get_or_raise(view)(graph, depth, fold)
+    if view is None and graph.comparison is not None:
+        text: str = call("fxsummary.exporters.changes:markdown", graph)
+        return text
+    shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold)
     return _listing(shown) if isinstance(shown, Listing) else _summary(graph, shown)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fxsummary.changes import SIGNS, joined
 from fxsummary.drawing.labels import shape_text
 from fxsummary.drawing.options import DIRECTIONS, check_name
 from fxsummary.drawing.style import LIGHT, colour_of
@@ -144,6 +145,8 @@ def _label(graph: ModelGraph, keys: list[str], parent: str) -> str:
     """Names and settings of the operations in a box, then its result and its parameters."""
     operations = [graph.nodes[key] for key in keys]
     lines = [_name(data, parent) for data in operations]
+    if sign := SIGNS.get(joined(data.get("change", "same") for data in operations)):
+        lines[0] = f"{sign} {lines[0]}"
     lines.insert(1, operations[0]["config"])
     lines.append(shape_text(operations[-1]["outputs"]))
     numbers = [data["parameters"] for data in operations]

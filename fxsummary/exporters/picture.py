@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from fxsummary import format as fmt
+from fxsummary.changes import Comparison
 from fxsummary.drawing import MOST_CARDS, Composer, Look, Part, Subject, cut_broadcasts, cut_outputs, dissolve, finish
 from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
 from fxsummary.exporters.fitting import Fitting, Picture
@@ -46,7 +47,11 @@ def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
 def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
     """Set the heading, the muted line and the description of a picture."""
     scene = picture.scene
-    scene.title = short(title if title is not None else graph.name, 80) or "model"
+    comparison = graph.comparison
+    if title is None:
+        title = graph.name if comparison is None else " → ".join(dict.fromkeys(comparison.names))
+    scene.title = short(title, 80) or "model"
+    scene.changes = {} if comparison is None else comparison.counts
     scene.facts = " · ".join(_facts(graph, picture))
     scene.description = _description(graph, picture)
 
@@ -111,6 +116,8 @@ def _part(root: Block, base: str = "") -> Part:
 def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
     """The muted line: totals, inputs, how much is drawn."""
     totals = graph.totals
+    if graph.comparison is not None:
+        return _facts_compared(graph, graph.comparison)
     facts = [_parameters(totals)]
     flops = fmt.flops(totals.flops, lower_bound=bool(totals.unknown_flops) and totals.flops is not None)
     if graph.captured_by == "modules":
@@ -120,6 +127,18 @@ def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
     if picture.rows > MANY_ROWS:
         facts.append(f"{picture.rows:,} rows: a smaller depth shows less")
     return facts
+
+
+def _facts_compared(graph: ModelGraph, comparison: Comparison) -> list[str]:
+    """The muted line of a comparison: totals before and after."""
+    before, after = comparison.before, comparison.after
+    if comparison.equal:
+        return ["no differences", _parameters(after), fmt.flops(after.flops), *_inputs(graph)]
+    change = fmt.delta(before.parameters, after.parameters) or "="
+    parameters = f"{fmt.short(before.parameters)} → {_parameters(after)} ({change})"
+    change = fmt.delta(before.flops, after.flops) or "="
+    flops = f"{fmt.short(before.flops)} → {fmt.flops(after.flops)} ({change})"
+    return [parameters, flops, *_inputs(graph)]
 
 
 def _parameters(totals: Totals) -> str:

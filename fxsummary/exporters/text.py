@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fxsummary.collecting import paused
+from fxsummary.exporters.changes import changes
 from fxsummary.exporters.listings import COLUMNS, Listing
 from fxsummary.exporters.summary import VIEWS, Row, Summary
 from fxsummary.exporters.table import display_width, fit, render_table, tree, wrap
@@ -14,7 +15,7 @@ MIN_WIDTH = 60
 
 @paused()
 def to_text(
-    graph: ModelGraph, *, width: int = 80, depth: int | None = None, view: str = "summary", fold: bool = True
+    graph: ModelGraph, *, width: int = 80, depth: int | None = None, view: str | None = None, fold: bool = True
 ) -> str:
     """The graph as text.
 
@@ -22,14 +23,17 @@ def to_text(
         width: columns that a line may take, at least 60.
         depth: levels of modules to show; None for all.
         view: "summary", the hierarchy as it runs; "modules", the module tree as ``print(model)`` shows it;
-            "parameters", each named parameter; "operations", in execution order.
+            "parameters", each named parameter; "operations", in execution order. None for "summary", or,
+            of a graph that `fxsummary.diff` made, for what differs.
         fold: show a run of identical blocks once, with ``×N``.
 
     Raises:
         UnknownNameError: no such view.
     """
-    shown = VIEWS.get_or_raise(view)(graph, depth, fold)
     width = max(width, MIN_WIDTH)
+    if view is None and graph.comparison is not None:
+        return "\n".join(changes(graph, graph.comparison, width, depth))
+    shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold)
     lines = _listing(shown, width) if isinstance(shown, Listing) else _summary(graph, shown, width)
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fxsummary.changes import Comparison, Difference
 from fxsummary.collecting import paused
 from fxsummary.errors import OutputError, SavedGraphError
 from fxsummary.format import shorten
@@ -122,6 +123,8 @@ def _array(items: Iterable[Any]) -> str:
 
 def _save_graph(graph: ModelGraph) -> dict[str, Any]:
     data = {name: value for name, value in graph.graph.items() if name != "modules"}
+    if graph.comparison is not None:
+        data["comparison"] = graph.comparison.plain()
     _check_free(data, ("format", "version", *_PARTS), "graph")
     return save_fields(data, {name: field for name, field in GRAPH.items() if name in data}, "graph")
 
@@ -173,12 +176,21 @@ def _load_graph(raw: dict[str, Any]) -> ModelGraph:
             graph.graph[name] = load_field(raw[name], GRAPH[name], name)
         elif name not in ("format", "version", *_PARTS):
             graph.graph[name] = load_value(raw[name], name)
+    if "comparison" in raw:
+        graph.graph["comparison"] = _load_comparison(graph.graph["comparison"])
     if modules:
         graph.graph["modules"] = _load_modules(modules)
     graph.fill(_load_nodes(nodes), ())
     for source, target, data in _load_edges(edges, graph):
         graph.fill((), [(source, target, data)])
     return graph
+
+
+def _load_comparison(plain: Any) -> Comparison:
+    try:
+        return Comparison.of(plain)
+    except (KeyError, TypeError) as error:
+        raise expected("what a comparison found", plain, "comparison") from error
 
 
 def _objects(raw: dict[str, Any], part: str) -> list[dict[str, Any]]:
@@ -232,7 +244,16 @@ def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, An
         data = load_fields(raw, NODE, f"{place} ({shorten(repr(key), 60)})", without=("key",))
         stack = data["module_stack"]
         data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, stack_of(stack))
+        if "change" in data:
+            data["differences"] = _load_differences(data.get("differences"), place)
         yield key, data
+
+
+def _load_differences(items: Any, place: str) -> tuple[Difference, ...]:
+    try:
+        return tuple([Difference(*item) for item in items])
+    except TypeError as error:
+        raise expected("an array of [attribute, before, after]", items, f"{place}.differences") from error
 
 
 def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tuple[str, str, dict[str, Any]]]:

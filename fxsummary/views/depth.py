@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
+from fxsummary.changes import joined
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.scalars import add_slots
@@ -128,6 +129,11 @@ def _closed(graph: ModelGraph, block: Block) -> dict[str, object]:
     node |= dict.fromkeys(("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes"), 0)
     node |= {"assumed": False, "trust": "exact"}
     node |= {"flops": 0, "parameter_names": (), "parameter_dtypes": (), "reads": (), "unknown_operators": ()}
+    compared = "change" in last
+    if compared:
+        node |= {"change": "same", "differences": (), "was": ""}
     for key in keys:
         carry_costs(graph.nodes[key], node, graph.nodes[key]["multiplicity"] // times)
+    if compared:
+        node["change"] = joined(graph.nodes[key]["change"] for key in keys)
     return node

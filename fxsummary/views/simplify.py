@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from fxsummary.changes import COSTS, Difference, before, joined
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.records import TRUST
 from fxsummary.views.scalars import add_slots, hide_scalars
@@ -73,16 +74,31 @@ def copy_of(graph: ModelGraph) -> ModelGraph:
 
 def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) -> None:
     """Add the costs of a node's attributes, ``times`` over, to those of another; unknown stays unknown."""
+    compared = "change" in source
+    was = {name: _sum(before(target, name), before(source, name), times) for name in COSTS} if compared else {}
     for name in _SUMMED:
-        known = source.get(name), target.get(name)
-        target[name] = None if None in known else target[name] + times * source[name]
+        target[name] = _sum(target.get(name), source.get(name), times)
     for name in _JOINED:
         target[name] = (*target.get(name, ()), *source.get(name, ()))
     target["assumed"] = target["assumed"] or source["assumed"]
     target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
+    if compared:
+        _carry_change(source, target, was)
     if times > 1:
         extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
         target["parameter_dtypes"] += extra
+
+
+def _sum(one: int | None, other: int | None, times: int) -> int | None:
+    return None if one is None or other is None else one + times * other
+
+
+def _carry_change(source: dict[str, Any], target: dict[str, Any], was: dict[str, int | None]) -> None:
+    """Of a comparison: the change of both together, and what they cost before."""
+    others = [each for each in target["differences"] if each.attribute not in COSTS]
+    costs = [Difference(name, number, target[name]) for name, number in was.items() if number != target[name]]
+    target["differences"] = (*others, *costs)
+    target["change"] = joined((source["change"], target["change"]))
 
 
 def is_weightless(data: dict[str, Any]) -> bool:
@@ -238,6 +254,6 @@ def _join_run(graph: ModelGraph, keys: list[str]) -> None:
     data["absorbed"] = (*absorbed, *data.get("absorbed", ()))
     for member in reversed(members[:-1]):
         carry_costs(member, data)
-    for before, edge in graph.sources(others[0]).items():
-        add_slots(graph, before, last, edge)
+    for source, edge in graph.sources(others[0]).items():
+        add_slots(graph, source, last, edge)
     graph.remove_nodes_from(others)
