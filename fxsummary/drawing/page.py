@@ -9,8 +9,9 @@ from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.heat import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.markup import element, escape, number, rect, text, tooltip
 from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, bar_shown, measure
-from fxsummary.drawing.painter import Painter, change_mark
+from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import HeatScale, Scene
+from fxsummary.drawing.signs import change_mark
 from fxsummary.drawing.style import LEGEND, stylesheet
 from fxsummary.drawing.tiles import make_tiles
 from fxsummary.layout import Layout, Spacing, layout, layout_rightwards

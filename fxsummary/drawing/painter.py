@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from fxsummary.changes import SIGNS
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.marks import Marks
 from fxsummary.drawing.markup import arrowhead, element, linked, rect, rounded, text, tooltip
@@ -25,6 +24,7 @@ from fxsummary.drawing.measure import (
 )
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
+from fxsummary.drawing.signs import change_mark, changed_style
 from fxsummary.drawing.tiles import card_texts, chips_at, config_ends, muted_style, tile_texts
 from fxsummary.layout import Layout, Point, Rect, Wire
 
@@ -69,7 +69,7 @@ class Painter:
         for shift in (8.0, 4.0) if group.repeat > 1 else ():
             self.frames.append(_outline(box, style, 10, shift))
         mark = {} if self.marks is None else self.marks.frame(group)
-        outline = _outline(box, _changed_style(style, group.change), 10)
+        outline = _outline(box, changed_style(style, group.change), 10)
         self.frames.append(element("g", self._tooltip(group.tips) + outline, **mark))
         right = box.right - 12
         parts: list[str] = []
@@ -272,19 +272,6 @@ def _touches(a: Rect, b: Rect) -> bool:
 def _outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:
     x, y = box.x + shift + 0.5, box.y + shift + 0.5
     return rect(x, y, box.width - 1, box.height - 1, style, radius=radius - 0.5)
-
-
-def _changed_style(style: str, change: str) -> str:
-    return f"{style} o-{change}" if SIGNS.get(change) else style
-
-
-def change_mark(change: str, x: float, y: float) -> list[str]:
-    """The sign of a change in a disc on the left border of what changed; nothing for what is the same."""
-    sign = SIGNS.get(change)
-    if not sign:
-        return []
-    disc = element("circle", cx=x, cy=y, r=7, class_=f"s-{change}")
-    return [disc + text(x, y + 4.2, sign, 12, "bgt", bold=True, anchor="middle")]
 
 
 def _pill(box: Rect, style: str, radius: float, stroke: float) -> str:
