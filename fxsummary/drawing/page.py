@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import ceil
 
 from fxsummary.changes import SIGNS
-from fxsummary.drawing import shapes
 from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.heat import HEAT_STEPS, STEPS, UNKNOWN
@@ -13,6 +12,7 @@ from fxsummary.drawing.markup import element, escape, number, rect, text, toolti
 from fxsummary.drawing.measure import bar_shown
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import HeatScale, Scene
+from fxsummary.drawing.signs import change_mark
 from fxsummary.drawing.style import LEGEND, stylesheet
 
 MARGIN = 28.0
@@ -111,7 +111,7 @@ def _legend(
 
 def _entry(kind: str, name: str, x: float, y: float, *, heated: bool) -> str:
     if kind in SIGNS:
-        return "".join(shapes.change_mark(kind, x + 7, y - 3)) + text(x + 19, y + 1, name, 10.5, "mu")
+        return "".join(change_mark(kind, x + 7, y - 3)) + text(x + 19, y + 1, name, 10.5, "mu")
     if kind == "heat":
         return _heat_entry(name, x, y)
     if kind == "number":

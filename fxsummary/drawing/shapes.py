@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fxsummary.changes import SIGNS
 from fxsummary.drawing.markup import element, rect, text
 from fxsummary.drawing.measure import badge_width, chip_width
 from fxsummary.drawing.scene import Row
@@ -58,17 +57,3 @@ def badge(x: float, y: float, repeat: int) -> str:
     width = badge_width(repeat)
     label = text(x + width / 2, y + 13, f"×{repeat}", 11, "bgt", bold=True, anchor="middle")
     return rect(x, y, width, 18, "badge", radius=9) + label
-
-
-def changed_style(style: str, change: str) -> str:
-    """The style of a border, with the colour of a change."""
-    return f"{style} o-{change}" if SIGNS.get(change) else style
-
-
-def change_mark(change: str, x: float, y: float) -> list[str]:
-    """The sign of a change in a disc on the left border of what changed; nothing for what is the same."""
-    sign = SIGNS.get(change)
-    if not sign:
-        return []
-    disc = element("circle", cx=x, cy=y, r=7, class_=f"s-{change}")
-    return [disc + text(x, y + 4.2, sign, 12, "bgt", bold=True, anchor="middle")]
