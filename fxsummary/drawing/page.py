@@ -11,7 +11,7 @@ from fxsummary.drawing.heat import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.markup import element, escape, number, rect, text, tooltip
 from fxsummary.drawing.measure import bar_shown
 from fxsummary.drawing.painter import Painter
-from fxsummary.drawing.scene import HeatScale, Scene
+from fxsummary.drawing.scene import Group, HeatScale, Scene
 from fxsummary.drawing.signs import change_mark
 from fxsummary.drawing.style import LEGEND, stylesheet
 
@@ -78,9 +78,10 @@ def _legend_entries(scene: Scene) -> list[tuple[str, float, str]]:
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
         name = "parameters; with a sign, their change" if scene.changes else "parameters"
         entries.append(("number", text_width("1.2 M", 10.5, bold=True) + text_width(name, 10.5) + 18, name))
+    around = {each.change for each in scene.root.walk() if isinstance(each, Group)}
     for change, times in scene.changes.items():
-        if times and SIGNS[change]:
-            name = f"{change} ({times:,})"
+        if (times or change in around) and SIGNS[change]:
+            name = f"{change} ({times:,})" if times else change
             entries.append((change, text_width(name, 10.5) + 32, name))
     return entries + (_heat_entries(scene.heat) if scene.heat else [])
 
