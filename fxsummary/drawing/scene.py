@@ -26,6 +26,7 @@ class Row:
         tips: lines of the tooltip.
         heat: step of the heat scale, "" where the colour is that of the kind.
         link: address of its source line, "" for none.
+        is_tag: whether it is the name of a value from elsewhere.
     """
 
     keys: list[str]
@@ -42,6 +43,7 @@ class Row:
     tips: list[str] = field(default_factory=list)
     heat: str = ""
     link: str = ""
+    is_tag: bool = False
 
     @property
     def ground(self) -> str:
