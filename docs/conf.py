@@ -19,4 +19,7 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = [("Node attributes", "params_style"), ("Edge attributes", "params_style")]
 nitpicky = False
-suppress_warnings = ["myst.xref_missing", "misc.highlighting_failure"]  # links to files of the repository, which are no pages
+suppress_warnings = [
+    "myst.xref_missing",
+    "misc.highlighting_failure",
+]  # links to files of the repository, which are no pages

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count, takewhile
 from typing import Any
 
 from fxsummary import format as fmt
 from fxsummary.changes import BECAME, Run, before, describe
 from fxsummary.drawing.options import FACTS
-from fxsummary.drawing.parts import Part
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.spec import leaves
+from fxsummary.views.blocks import Block
 
 LONGEST_PATH = 22
 LONGEST_LABEL = 40
@@ -37,7 +37,6 @@ class Subject:
     Attributes:
         graph: what is drawn; whole: as captured, for the tooltips.
         totals: of the whole.
-        tags: source of each tag.
         show: the facts to be shown.
         returned: operations whose rows say that the model returns their value.
     """
@@ -45,7 +44,6 @@ class Subject:
     graph: ModelGraph
     whole: ModelGraph
     totals: Totals
-    tags: dict[str, str] = field(default_factory=dict)
     show: frozenset[str] = frozenset(FACTS)
     returned: frozenset[str] = frozenset()
 
@@ -131,6 +129,16 @@ def span(first: str, last: str) -> str:
     return f"{first} … {last[len(same.rstrip('0123456789')) :]}"
 
 
+def container(first: str, last: str) -> str:
+    """The path of the innermost module that holds both.
+
+    >>> container("layers.0.a", "layers.3.b"), container("up.0", "down.0")
+    ('layers', '')
+    """
+    pairs = zip(first.split("."), last.split("."), strict=False)
+    return ".".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
 def path_of(data: dict[str, Any]) -> str:
     """The dotted name that an operation has itself: of its module or its parameter, "" for a function."""
     return str(data["target"]) if data["op"] in ("call_module", "get_attr") else ""
@@ -178,21 +186,21 @@ def chip_text(data: dict[str, Any]) -> str:
     return CHIPS.get(data["label"], name)
 
 
-def facts_of(subject: Subject, part: Part, times: int) -> str:
+def facts_of(subject: Subject, block: Block, times: int) -> str:
     """Header text on the right; ``times`` is how many copies the frames around it stand for."""
-    data = [subject.node(key) for key in part.operations() if key not in subject.tags]
-    copies = times * part.repeat
+    data = [subject.node(key) for key in block.operations()]
+    copies = times * block.repeat
     numbers = [d["parameters"] if d["parameters"] is None else d["parameters"] * d["multiplicity"] for d in data]
     if "parameters" not in subject.show:
         numbers = []
     one = parameters_text(None if n is None else n // copies for n in numbers)
-    texts = [f"{run.before} → {run.after}" for run in subject.runs.get(part.path, ())]
-    if one and part.repeat > 1:
+    texts = [f"{run.before} → {run.after}" for run in subject.runs.get(block.path, ())]
+    if one and block.repeat > 1:
         whole = parameters_text(None if n is None else n // times for n in numbers)
-        texts.append(f"{one} × {part.repeat} = {whole} params")
+        texts.append(f"{one} × {block.repeat} = {whole} params")
     elif one:
         texts.append(f"{one} params")
-    share = subject.share(key for key in part.operations() if key not in subject.tags)
+    share = subject.share(block.operations())
     if "flops" not in subject.show:
         share = 0.0
     if share is None:
@@ -246,7 +254,8 @@ def _call(subject: Subject, key: str) -> str:
     data = graph.nodes[key]
     if data["op"] in ("placeholder", "get_attr"):
         return f"{data['op']} {data['target']}"
-    names = {slot: source for source, _, slots in graph.in_edges(key, data="slots") for slot in slots}
+    edges = graph.sources(key).items()
+    names = {slot: graph.nodes[source].get("stands_for", source) for source, edge in edges for slot in edge["slots"]}
     slots = count()
     filled = _SLOT.sub(lambda m: "%" if m[0] == "%%" else f"%{names.get(next(slots), '')}", data["arguments"])
     config = f"  {data['config']}" if data["op"] == "call_module" and data["config"] else ""
@@ -254,5 +263,7 @@ def _call(subject: Subject, key: str) -> str:
 
 
 def _input_shapes(subject: Subject, key: str) -> list[str]:
-    edges = list(subject.graph.in_edges(key, data=True))[:4]
-    return [f"{source} {fmt.shape(edge['shape'])}" for source, _, edge in edges if edge.get("shape") is not None]
+    edges = list(subject.graph.sources(key).items())[:4]
+    names = [subject.node(source).get("stands_for", source) for source, _ in edges]
+    shapes = [edge.get("shape") for _, edge in edges]
+    return [f"{name} {fmt.shape(shape)}" for name, shape in zip(names, shapes, strict=True) if shape is not None]

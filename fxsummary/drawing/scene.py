@@ -27,6 +27,7 @@ class Row:
         heat: step of the heat scale, "" where the colour is that of the kind.
         link: address of its source line, "" for none.
         change: in a comparison one of `fxsummary.changes.SIGNS`; "" in other pictures.
+        is_tag: whether it is the name of a value from elsewhere.
     """
 
     keys: list[str]
@@ -44,6 +45,7 @@ class Row:
     heat: str = ""
     link: str = ""
     change: str = ""
+    is_tag: bool = False
 
     @property
     def ground(self) -> str:

@@ -9,7 +9,7 @@ from fxsummary.changes import joined
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.scalars import add_slots
-from fxsummary.views.simplify import carry_costs
+from fxsummary.views.simplify import NO_COSTS, carry_costs
 
 MOST_IN_A_NORM = 10
 _HEAVY = frozenset({"convolution", "linear", "attention", "recurrent", "embedding"})
@@ -83,10 +83,11 @@ def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
     pending = [(root, 0)]
     while pending:
         block, level = pending.pop()
-        if block.call is not None and closes(block, level):
+        is_module = block.call is not None and not block.is_pattern
+        if is_module and closes(block, level):
             chosen.append(block)
             continue
-        below = level + (block.call is not None or block is root)
+        below = level + (is_module or block is root)
         pending.extend((inner, below) for inner in block.blocks())
     return chosen
 
@@ -126,9 +127,7 @@ def _closed(graph: ModelGraph, block: Block) -> dict[str, object]:
         "closed": sum(graph.nodes[key].get("closed", 1) * graph.nodes[key]["multiplicity"] // times for key in keys),
     }
     node |= {name: last[name] for name in ("outputs", "shape", "dtype", "output_bytes")}
-    node |= dict.fromkeys(("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes"), 0)
-    node |= {"assumed": False, "trust": "exact"}
-    node |= {"flops": 0, "parameter_names": (), "parameter_dtypes": (), "reads": (), "unknown_operators": ()}
+    node |= NO_COSTS
     compared = "change" in last
     if compared:
         node |= {"change": "same", "differences": (), "was": ""}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from fxsummary.changes import COSTS, Difference, before, joined
@@ -36,6 +37,10 @@ CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
 
 _SUMMED = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
 _JOINED = ("parameter_names", "parameter_dtypes", "reads", "unknown_operators")
+NO_COSTS: Mapping[str, Any] = {
+    **dict.fromkeys(_SUMMED, 0), **dict.fromkeys(_JOINED, ()), "assumed": False, "trust": "exact",
+}  # fmt: skip
+"""Attributes of a node that costs nothing."""
 
 
 def simplify(graph: ModelGraph) -> ModelGraph:
