@@ -11,12 +11,13 @@ from fxsummary.drawing.labels import shape_text
 from fxsummary.drawing.options import DIRECTIONS, check_name
 from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.errors import TooLargeError
+from fxsummary.exporters.picture import shown
 from fxsummary.format import clean, relative_path, run_name, short, shorten
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.depth import close_small, limit_depth
-from fxsummary.views.fold import fold_repeats
-from fxsummary.views.simplify import simplify
+from fxsummary.views.broadcast import cut_broadcasts
+from fxsummary.views.depth import limit_depth
+from fxsummary.views.dissolve import dissolve
 
 MOST_EDGES = 400
 MOST_CHARACTERS = 45_000
@@ -45,8 +46,7 @@ def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: bool = True
         TooLargeError: GitHub would refuse to draw that much; the message names the depth that it draws.
     """
     check_name("direction", direction, DIRECTIONS)
-    simple = simplify(graph)
-    folded = close_small(fold_repeats(simple) if fold else simple)
+    folded = shown(graph, fold=fold)
     wished = _source(folded if depth is None else limit_depth(folded, depth), direction)
     if fits(wished):
         return wished
@@ -75,7 +75,8 @@ def _nesting(graph: ModelGraph) -> int:
     return min(max((len(stack) for _, stack in graph.nodes(data="module_stack")), default=0), DEEPEST)
 
 
-def _source(graph: ModelGraph, direction: str) -> str:
+def _source(whole: ModelGraph, direction: str) -> str:
+    graph = cut_broadcasts(dissolve(whole, lambda block: False))
     root = block_tree(graph)
     boxes = _boxes(root, graph)
     ids = {key: f"n{index}" for index, keys in enumerate(boxes) for key in keys}
@@ -130,7 +131,7 @@ def _blocks(root: Block, graph: ModelGraph, boxes: Mapping[str, list[str]], ids:
             number += 1
             opened.append((iter(item.items), item.path if item.call else path))
         elif item in boxes:
-            left, right = _SHAPES.get(graph.nodes[item]["kind"], ('["', '"]'))
+            left, right = _SHAPES.get(_kind(graph.nodes[item]), ('["', '"]'))
             yield f"{indent}{ids[item]}{left}{_label(graph, boxes[item], path)}{right}"
 
 
@@ -156,18 +157,25 @@ def _label(graph: ModelGraph, keys: list[str], parent: str) -> str:
 
 
 def _name(data: Mapping[str, Any], parent: str) -> str:
+    if data["op"] == "stand_in":
+        return str(data["stands_for"])
     if data["op"] not in ("call_module", "get_attr"):
         return str(data["label"])
     path = relative_path(data["target"], parent)
     return path if data["op"] == "get_attr" else f"{path} {data['label']}"
 
 
+def _kind(data: Mapping[str, Any]) -> str:
+    """The kind whose shape and colour an operation has; the name of a value from elsewhere looks like a parameter."""
+    return "parameter" if data["op"] == "stand_in" else str(data["kind"])
+
+
 def _colours(graph: ModelGraph, ids: Mapping[str, str]) -> Iterator[str]:
     kinds: dict[str, list[str]] = {}
     drawn: set[str] = set()
-    for key, kind in graph.nodes(data="kind"):
+    for key, data in graph.nodes(data=True):
         if ids[key] not in drawn:
-            kinds.setdefault(colour_of(kind), []).append(ids[key])
+            kinds.setdefault(colour_of(_kind(data)), []).append(ids[key])
             drawn.add(ids[key])
     for kind, members in sorted(kinds.items()):
         fill, stroke = LIGHT.kinds[kind]
