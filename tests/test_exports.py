@@ -218,14 +218,14 @@ def test_mermaid_of_real_models_fits(name: str) -> None:
 
 def test_mermaid_of_resnet18() -> None:
     nodes, blocks, edges = check_mermaid(resnet18().to_mermaid())
-    assert (len(nodes), len(blocks), len(edges)) == (31, 14, 37)
+    assert (len(nodes), len(blocks), len(edges)) == (31, 13, 37)
     labels = list(nodes.values())
     assert labels[:3] == [
         "x<br>1×3×224×224",
         "conv1 Conv2d<br>3→64, 7×7, s2, p3<br>bn1 BatchNorm2d<br>relu ReLU<br>1×64×112×112<br>9.54 k parameters",
         "maxpool MaxPool2d<br>3×3, s2, p1<br>1×64×56×56",
     ]
-    assert blocks[:2] == ["layer1 Sequential", "0…1 BasicBlock ×2"]
+    assert blocks[:2] == ["layer1.0…1 BasicBlock ×2", "layer2 Sequential"]
 
 
 @pytest.mark.parametrize("name, nodes, edges", [("torchvision.vit_b_16", 18, 19), ("torchvision.resnet50", 43, 50)])
@@ -265,7 +265,7 @@ def test_mermaid_picks_a_depth_that_fits_and_refuses_one_that_does_not() -> None
     nodes, blocks, edges = check_mermaid(graph.to_mermaid(fold=False))
     assert (len(nodes), blocks, len(edges)) == (42, [], 41)
     message = (
-        r"would have 541 edges and [\d,]+ characters, and GitHub draws up to 400 and 45,000: pass depth=0, which fits"
+        r"would have 501 edges and [\d,]+ characters, and GitHub draws up to 400 and 45,000: pass depth=0, which fits"
     )
     with pytest.raises(TooLargeError, match=message):
         graph.to_mermaid(fold=False, depth=3)
@@ -444,6 +444,6 @@ def test_forms_of_an_empty_graph() -> None:
 
 def test_mermaid_of_bert() -> None:
     nodes, blocks, edges = check_mermaid(bert().to_mermaid())
-    assert (len(nodes), len(blocks), len(edges)) == (25, 10, 30)
-    assert "layer.0…11 BertLayer ×12" in blocks
+    assert (len(nodes), len(blocks), len(edges)) == (24, 8, 29)
+    assert "encoder.layer.0…11 BertLayer ×12" in blocks
     assert "scaled_dot_product_attention<br>dropout_p=0, scale=0.125<br>1×12×128×64" in nodes.values()

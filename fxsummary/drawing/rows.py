@@ -55,6 +55,7 @@ class Composer:
         chips: bool | None = None,
     ) -> None:
         self.subject = subject
+        self.nodes: dict[str, dict[str, Any]] = dict(subject.graph.nodes(data=True))
         self.cards = cards
         self.chips = not cards if chips is None else chips
         self.dataflow = subject.graph.captured_by != "modules"
@@ -95,7 +96,7 @@ class Composer:
         """Number of rows of a block that is one table; 0 for others."""
         if any(block.blocks()):
             return 0
-        times = min((self.subject.node(key)["multiplicity"] for key in block.operations()), default=1)
+        times = min((self.nodes[key]["multiplicity"] for key in block.operations()), default=1)
         items = [*self._items(block, times).values()]
         return len(items[0].rows) if len(items) == 1 and items[0].form == "stack" else 0
 
@@ -147,7 +148,7 @@ class Composer:
 
     def form(self, key: str) -> Form:
         """How an operation is drawn."""
-        data = self.subject.node(key)
+        data = self.nodes[key]
         if data["op"] in ("placeholder", "output"):
             return "terminal"
         if data["op"] in ("get_attr", "stand_in"):
@@ -179,10 +180,10 @@ class Composer:
     def _fuses(self, above: Item, key: str) -> bool:
         """Make a norm or activation a chip of the row above it, if that is its convolution or sum."""
         host = above.rows[-1]
-        data, main = self.subject.node(key), self.subject.node(host.keys[0])
+        data, main = self.nodes[key], self.nodes[host.keys[0]]
         if data.get("change") != main.get("change"):
             return False
-        kinds = [self.subject.node(k)["kind"] for k in host.keys]
+        kinds = [self.nodes[k]["kind"] for k in host.keys]
         if above.form != "sign":
             if main["kind"] not in ("convolution", "linear") or data["outputs"] is None or closed_inside(data):
                 return False
@@ -197,18 +198,18 @@ class Composer:
 
     def _row(self, key: str, times: int) -> Row:
         """An operation with what decides where it goes; its texts come in `_finish`."""
-        data = self.subject.node(key)
+        data = self.nodes[key]
         is_tag = data["op"] == "stand_in"
         kind = colour_of("parameter" if is_tag or data["op"] == "get_attr" else data["kind"])
         return Row([key], kind, repeat=1 if is_tag else max(1, data["multiplicity"] // times), is_tag=is_tag)
 
     def _finish(self, row: Row, base: str) -> None:
         """Texts and costs of a row, once its chips are known."""
-        nodes = [self.subject.node(key) for key in row.keys]
+        nodes = [self.nodes[key] for key in row.keys]
         data = nodes[0]
         row.shape = shape_text(data["outputs"])
         if row.is_tag:
-            name = relative(path_of(self.subject.node(data["stands_for"])), base) or data["label"]
+            name = relative(path_of(self.nodes[data["stands_for"]]), base) or data["label"]
             row.label, row.tips = short(name, LONGEST_PATH), ["the value of", name]
             return
         row.path = self._path(data, base)

@@ -35,8 +35,9 @@ def picture(
         fold: whether runs of identical blocks are drawn once.
         look: colours, direction, facts and links.
     """
-    fitting = Fitting(graph, shown(graph, fold=fold), partial(compose, graph, look=look))
-    found = fitting.best() if depth is None else compose(graph, fitting.closed(depth), look=look)
+    composed = partial(compose, graph, look=look, totals=graph.totals)
+    fitting = Fitting(graph, shown(graph, fold=fold), composed)
+    found = fitting.best() if depth is None else composed(fitting.closed(depth))
     set_texts(graph, found, title)
     return found
 

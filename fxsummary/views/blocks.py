@@ -90,11 +90,16 @@ class Repeat:
     joined: bool = False
 
 
+def own_call(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
+    """The call of the module that an operation with these attributes is; () if it is none."""
+    stack: tuple[ModuleCall, ...] = data["module_stack"]
+    return stack[-1:] if data["op"] == "call_module" and stack and stack[-1].path == data["module"] else ()
+
+
 def calls_around(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
     """The module calls around an operation with these attributes, outermost first; its own is left out."""
     stack: tuple[ModuleCall, ...] = data["module_stack"]
-    own = data["op"] == "call_module" and stack and stack[-1].path == data["module"]
-    return stack[:-1] if own else stack
+    return stack[:-1] if own_call(data) else stack
 
 
 def block_tree(graph: ModelGraph) -> Block:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from sys import maxsize
 from typing import Any
@@ -32,16 +32,20 @@ def cut_broadcasts(graph: ModelGraph) -> ModelGraph:
     waiting: dict[Stack, dict[str, dict[str, Any]]] = {}
     for (source, stack), name in names.items():
         waiting.setdefault(stack, {})[name] = _stand_in(graph.nodes[source], source, stack)
-    times = _times(graph, around)
+    times = _times(graph, around, waiting)
+    nodes: dict[str, dict[str, Any]] = {}
     for key, data in graph.nodes(data=True):
-        for length in range(1, len(around[key]) + 1):
+        for length in range(1, len(around[key]) + 1 if waiting else 0):
             stack = around[key][:length]
-            stand_ins = waiting.pop(stack, {})
-            result.fill(((name, {**each, "multiplicity": times[stack]}) for name, each in stand_ins.items()), ())
-        result.fill([(key, dict(data))], ())
+            for name, stand_in in waiting.pop(stack, {}).items():
+                nodes[name] = {**stand_in, "multiplicity": times[stack]}
+        nodes[key] = dict(data)
+    cut = {source for source, _ in names}
+    edges = []
     for source, target, edge in graph.edges(data=True):
-        start = names.get((source, _entered(around[source], around[target])), source)
-        result.fill((), [(start, target, dict(edge))])
+        block = _entered(around[source], around[target]) if source in cut else ()
+        edges.append((names.get((source, block), source), target, dict(edge)))
+    result.fill(nodes.items(), edges)
     return result
 
 
@@ -70,13 +74,14 @@ def _entered(source: Stack, reader: Stack) -> Stack:
     return ()
 
 
-def _times(graph: ModelGraph, around: Mapping[str, Stack]) -> dict[Stack, int]:
-    """How many copies each block stands for, by the calls around what is in it."""
-    times: dict[Stack, int] = {}
-    for key, stack in around.items():
-        for length in range(1, len(stack) + 1):
-            block = stack[:length]
-            times[block] = min(times.get(block, maxsize), graph.nodes[key]["multiplicity"])
+def _times(graph: ModelGraph, around: Mapping[str, Stack], blocks: Iterable[Stack]) -> dict[Stack, int]:
+    """How many copies each block with a stand-in stands for."""
+    times = dict.fromkeys(blocks, maxsize)
+    for key, number in graph.nodes(data="multiplicity"):
+        for length in range(1, len(around[key]) + 1):
+            block = around[key][:length]
+            if block in times:
+                times[block] = min(times[block], number)
     return times
 
 

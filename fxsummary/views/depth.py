@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 from fxsummary.changes import joined
 from fxsummary.modelgraph import ModelGraph
@@ -63,17 +64,20 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     block_of = {node_of[next(block.operations())]: block for block in closed}
     result = graph.__class__()
     result.graph.update(graph.graph)
+    nodes: dict[str, dict[str, Any]] = {}
     for key, data in graph.nodes(data=True):
         name = node_of.get(key, key)
         if name == key:
-            result.add_node(key, **data)
-        elif name not in result:
-            result.add_node(name, **_closed(graph, block_of[name]))
+            nodes[key] = dict(data)
+        elif name not in nodes:
+            nodes[name] = _closed(graph, block_of[name])
+    result.fill(nodes.items(), ())
     for source, target, data in graph.edges(data=True):
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start != end:
-            slots = data["slots"] if end == target else (len(result.pred[end]),)
-            if end == target or not result.has_edge(start, end):
+            known = result.sources(end)
+            slots = data["slots"] if end == target else (len(known),)
+            if end == target or start not in known:
                 add_slots(result, start, end, {**data, "slots": slots})
     return result
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fxsummary.modelgraph import ModelGraph, ModuleCall
-from fxsummary.views.blocks import Block, Repeat, block_tree, calls_around
+from fxsummary.views.blocks import Block, Repeat, block_tree, own_call
 
 WRAPPERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Encoder"})
 WRAPPER_SHARE = 0.6
@@ -32,11 +32,10 @@ def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelG
     if patterns:
         result.graph["repeats"] = _joined(root, patterns, graph.graph["repeats"])
     stacks = _stacks(root)
-    for key, data in graph.nodes(data=True):
-        own = data["module_stack"][len(calls_around(data)) :]
-        stack = stacks[key] + own if own else stacks[key]
-        result.fill([(key, {**data, "module_stack": stack})], ())
-    result.fill((), ((source, target, dict(edge)) for source, target, edge in graph.edges(data=True)))
+    result.fill(
+        ((key, {**data, "module_stack": stacks[key] + own_call(data)}) for key, data in graph.nodes(data=True)),
+        ((source, target, dict(edge)) for source, target, edge in graph.edges(data=True)),
+    )
     return result
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from fxsummary.changes import COSTS, Difference, before, joined
@@ -36,6 +37,8 @@ _EXPANSIONS = frozenset({"expand", "unsqueeze", "repeat", "view", "reshape", "ex
 CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
 
 _SUMMED = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
+_costs = itemgetter(*_SUMMED)
+_NOTHING = (0,) * len(_SUMMED)
 _JOINED = ("parameter_names", "parameter_dtypes", "reads", "unknown_operators")
 NO_COSTS: Mapping[str, Any] = {
     **dict.fromkeys(_SUMMED, 0), **dict.fromkeys(_JOINED, ()), "assumed": False, "trust": "exact",
@@ -82,11 +85,15 @@ def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) 
     compared = "change" in source
     was = {name: _sum(before(target, name), before(source, name), times) for name in COSTS} if compared else {}
     for name in _SUMMED:
-        target[name] = _sum(target.get(name), source.get(name), times)
+        if (number := source[name]) != 0:
+            known = target[name]
+            target[name] = None if number is None or known is None else known + times * number
     for name in _JOINED:
-        target[name] = (*target.get(name, ()), *source.get(name, ()))
+        if more := source[name]:
+            target[name] = (*target[name], *more)
     target["assumed"] = target["assumed"] or source["assumed"]
-    target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
+    if source["trust"] != target["trust"]:
+        target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
     if compared:
         _carry_change(source, target, was)
     if times > 1:
@@ -107,7 +114,7 @@ def _carry_change(source: dict[str, Any], target: dict[str, Any], was: dict[str,
 
 
 def is_weightless(data: dict[str, Any]) -> bool:
-    return all(data.get(name) == 0 for name in _SUMMED)
+    return bool(_costs(data) == _NOTHING)
 
 
 def is_call(data: dict[str, Any]) -> bool:
@@ -134,11 +141,11 @@ def _pass_over(graph: ModelGraph, hidden: Counter[str]) -> None:
 
 def _value_read(graph: ModelGraph, key: str, data: dict[str, Any]) -> str | None:
     """The only input; of ``x.type_as(y)`` and its like it is ``x``."""
-    if len(graph.pred[key]) == 1:
-        (source,) = graph.pred[key]
-        return str(source)
+    sources = graph.sources(key)
+    if len(sources) == 1:
+        return next(iter(sources))
     if data["label"] in _LIKE_ANOTHER:
-        return next((str(source) for source, edge in graph.pred[key].items() if 0 in edge["slots"]), None)
+        return next((source for source, edge in sources.items() if 0 in edge["slots"]), None)
     return None
 
 
