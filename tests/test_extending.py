@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import fxsummary
+from fxsummary.lint import RULES
 from fxsummary.registry import EXPORTERS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "examples" / "extending"
@@ -59,3 +60,15 @@ def test_a_formula() -> None:
     graph = fxsummary.graph(Distances(), torch.empty(5, 8), torch.empty(3, 8))
     assert graph.totals.flops == 2 * 5 * 3 * 8
     assert not graph.totals.unknown_flops
+
+
+def test_a_lint_rule() -> None:
+    importlib.import_module("large_kernels")
+    try:
+        graph = fxsummary.graph(nn.Sequential(nn.Conv2d(3, 8, 7), nn.Conv2d(8, 8, 3)), torch.empty(1, 3, 16, 16))
+        assert graph.lint() == ()
+        (finding,) = graph.lint(select=["large-kernels"])
+        assert (finding.message, finding.remedy) == ("0 has a kernel of 7×7", "Use three of 3×3.")
+    finally:
+        RULES._items.pop("large-kernels", None)
+        sys.modules.pop("large_kernels", None)
