@@ -3,6 +3,7 @@
 # make lint    ruff, mypy --strict, import-linter
 # make pictures  render the pictures that README.md and docs/ show
 # make gallery  draw published models into docs/gallery/
+# make docs    build the documentation with Sphinx into docs/_build/html, warnings are errors
 # make bench   compare speed with the peers, print ratios, write JSON
 # make zoo     compare with the truth on real models of many libraries, print what holds, write JSON
 
@@ -42,8 +43,11 @@ pictures: .venv/core
 gallery: .venv/bench
 	$(BIN)/python benchmarks/gallery.py
 
+docs: .venv/docs
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
 clean:
-	rm -rf .venv cnn.svg model.html
+	rm -rf .venv docs/_build cnn.svg model.html model.json
 
 .venv/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -54,6 +58,10 @@ clean:
 .venv/test: .venv/core
 	$(PIP) -e '.[test,models,png,pdf]'
 	$(PIP) $(MODELS)
+	touch $@
+
+.venv/docs: .venv/core
+	$(PIP) -e '.[docs]'
 	touch $@
 
 .venv/lint: .venv/core

@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fxsummary.api import graph
     from fxsummary.modelgraph import ModelGraph
+    from fxsummary.reviews import diff
+    from fxsummary.saved import load
     from fxsummary.spec import TensorSpec
 
 __version__ = "0.1.0.dev0"
-__all__ = ["graph", "ModelGraph", "TensorSpec", "__version__"]
+__all__ = ["graph", "load", "diff", "ModelGraph", "TensorSpec", "__version__"]
 
-_HOME = {"graph": "fxsummary.api", "ModelGraph": "fxsummary.modelgraph", "TensorSpec": "fxsummary.spec"}
+_HOME = {
+    "graph": "fxsummary.api",
+    "load": "fxsummary.saved",
+    "diff": "fxsummary.reviews",
+    "ModelGraph": "fxsummary.modelgraph",
+    "TensorSpec": "fxsummary.spec",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,20 +1,128 @@
-"""The MODEL and the CONFIG of the command line: import what they name, and make it."""
+"""From a `Request`, a model and its inputs in words, to its graph: import what it names, make it, analyse it."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fxsummary.errors import ModelImportError
+from fxsummary.errors import InputError, ModelImportError
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from fxsummary.modelgraph import ModelGraph
+
+
+FILES = (".pt2", ".json")
+"""Suffixes of files that stand for a model: exported programs and saved graphs."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to analyse, in words, as the command line and documents say it.
+
+    Attributes:
+        model: ``package.module:factory``, ``path/file.py:factory``, or the path of a ``.pt2`` or ``.json`` file.
+        inputs: each ``[NAME=]SHAPE[:DTYPE]``.
+        arguments: of the factory, each ``name=value`` with a Python literal.
+        config: ``package.module:Config``, the factory's first argument; None for none.
+        config_arguments: of the config, as `arguments`.
+        train: whether the model is left in train mode.
+    """
+
+    model: str
+    inputs: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    config: str | None = None
+    config_arguments: tuple[str, ...] = ()
+    train: bool = False
+
+
+def analyse(
+    request: Request,
+    progress: Callable[[str], None] = lambda text: None,
+    made: Callable[[nn.Module], None] = lambda model: None,
+) -> ModelGraph:
+    """The graph of what a request names.
+
+    Args:
+        progress: told what happens.
+        made: given the model before it is analysed.
+
+    Raises:
+        ModelImportError: it cannot be imported or made.
+        InputError: what the request says cannot be read, or does not fit the model.
+        FxsummaryError: what `fxsummary.graph` raises.
+    """
+    if request.model.endswith(FILES):
+        return _analyse_file(request, progress)
+    arguments = dict(_argument(text, "--arg") for text in request.arguments)
+    config_arguments = dict(_argument(text, "--config-arg") for text in request.config_arguments)
+    if config_arguments and request.config is None:
+        raise InputError("--config-arg goes with --config, which is not given.")
+    inputs = [_input(text) for text in request.inputs]
+    progress(f"building {request.model}")
+    positional = () if request.config is None else (build_config(request.config, config_arguments),)
+    model = build(request.model, arguments, progress, positional)
+    if not request.train:
+        model.eval()
+    made(model)
+    progress("analysing")
+    from fxsummary.api import graph
+
+    unnamed = [tensor for name, tensor in inputs if name is None]
+    named = {name: tensor for name, tensor in inputs if name is not None}
+    return graph(model, *unnamed, kwargs=named or None)
+
+
+def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGraph:
+    given = {
+        "--arg": request.arguments, "--config": request.config, "--config-arg": request.config_arguments,
+        "--input": request.inputs, "--train": request.train,
+    }  # fmt: skip
+    for name, value in given.items():
+        if value:
+            saved = request.model.endswith(".json")
+            what = "a saved graph is as it was saved" if saved else "an exported program is as it was exported"
+            raise InputError(f"{name} does not go with {request.model!r}: {what}.")
+    progress(f"reading {request.model}")
+    if request.model.endswith(".json"):
+        from fxsummary.saved import load
+
+        return load(request.model)
+    from fxsummary.api import graph
+
+    return graph(request.model)
+
+
+def _argument(text: str, option: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise InputError(f"{option} {text!r} is not name=value.")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def _input(text: str) -> tuple[str | None, Any]:
+    import torch
+
+    name, separator, rest = text.rpartition("=")
+    dims, _, dtype_name = rest.partition(":")
+    dtype = getattr(torch, dtype_name or "float32", None)
+    sizes = dims.lower().split("x") if dims else []
+    if not all(size.isdigit() for size in sizes) or not isinstance(dtype, torch.dtype) or (separator and not name):
+        raise InputError(f"--input {text!r} is not [NAME=]SHAPE[:DTYPE], such as 1x3x224x224 or input_ids=1x128:int64.")
+    return name or None, torch.empty([int(size) for size in sizes], dtype=dtype, device="meta")
 
 
 def build_config(config: str, arguments: dict[str, Any]) -> Any:

@@ -1,28 +1,29 @@
 """The command line: results on stdout, progress and errors on stderr.
 
 Exit codes: 0, done; 2, it could not be done (usage, the model, its inputs or the output file), and stderr
-says why; 1 is left for checks that do not hold.
+says why; 1, a review found something (`fxsummary.reviewing`), or a block of a README is stale.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import os
 import shutil
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fxsummary.building import build, build_config
+from fxsummary import reviewing
 from fxsummary.errors import FxsummaryError, InputError
+from fxsummary.modelarguments import add_model_arguments, graph_of, say
 
-if TYPE_CHECKING:
-    from fxsummary.modelgraph import ModelGraph
-
-DONE, FAILED = 0, 2
+DONE, STALE, FAILED = 0, 1, 2
 _PICTURES = (".svg", ".png", ".pdf")
+_WITH_FOLD = (*_PICTURES, ".txt", ".md", ".mmd", ".tex")
+_WITH_DEPTH = (*_WITH_FOLD, ".html")
+_FORMS_OF = {"scale": (".png",), "direction": (*_PICTURES, ".mmd")}
 _PICTURE_OPTIONS = ("title", "theme", "color", "direction", "show", "source_url", "scale")
 
 _EPILOG = """\
@@ -32,7 +33,8 @@ module. A factory that takes a config gets what --config makes. It is built on
 the meta device where that works, so that no weights are allocated, and put into
 eval mode. Or MODEL is an exported program, a file.pt2
 written by torch.export.save, which brings its inputs with it; it is read by
-torch.export.load, which unpickles: only open files that you trust.
+torch.export.load, which unpickles: only open files that you trust. Or MODEL is
+a graph that was saved before, a file.json.
 
 examples:
   fxsummary show timm:create_model --arg model_name=resnet50
@@ -41,8 +43,18 @@ examples:
   fxsummary show models.py:Bert --input input_ids=1x128:int64 --depth 3
   fxsummary show transformers:BertModel --config transformers:BertConfig
   fxsummary show model.pt2
+  fxsummary diff before.json models.py:CNN -o diff.svg
+  fxsummary check models.py:CNN --max-parameters 25M
+  fxsummary lint models.py:CNN
+  fxsummary readme README.md --check
 
-exit codes: 0 done, 2 could not be done (stderr says why)
+exit codes: 0 done, 2 could not be done (stderr says why); 1 if models differ,
+a budget is broken, lint found something, or a block of a README is stale
+"""
+
+_README = """\
+Rewrites what stands between <!-- fxsummary: MODEL --input 1x3x224x224 --view table --> and <!-- /fxsummary -->.
+--view is table, mermaid or svg=PATH; MODEL, --input, --arg, --config, --depth and --no-fold are as in show.
 """
 
 
@@ -52,11 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except FxsummaryError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except Exception:  # a mistake of ours; Python's exit code, 1, would say that a review found something
+        traceback.print_exc()
+        return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,8 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="print the summary", epilog=_EPILOG, formatter_class=parser.formatter_class)
-    _add_model_arguments(show)
-    show.add_argument("--view", default="summary", help="summary, modules, parameters or operations")
+    add_model_arguments(show)
+    show.add_argument("--view", help="summary (default), modules, parameters or operations")
     show.add_argument("--width", type=int, help="columns to use (default: those of the terminal, 80 in a pipe)")
     show.add_argument("--no-fold", action="store_true", help="show each of several identical blocks")
     show.add_argument("-o", "--output", help="write to this file instead of stdout")
@@ -78,10 +93,16 @@ def _parser() -> argparse.ArgumentParser:
     render = commands.add_parser(
         "render", help="write a picture or a file", epilog=_EPILOG, formatter_class=parser.formatter_class
     )
-    _add_model_arguments(render)
+    add_model_arguments(render)
     render.add_argument("-o", "--output", required=True, help="file to write; its suffix names the form")
     _add_picture_arguments(render)
     render.set_defaults(run=_render)
+    readme = commands.add_parser("readme", help="fill the blocks of a Markdown file", description=_README)
+    readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")
+    readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")
+    readme.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    readme.set_defaults(run=_readme)
+    reviewing.add_commands(commands)
     return parser
 
 
@@ -94,27 +115,6 @@ class _Version(argparse.Action):
 
         sys.stdout.write(f"fxsummary {__version__}\n")
         parser.exit()
-
-
-def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="package.module:factory, path/file.py:factory or file.pt2")
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="[NAME=]SHAPE[:DTYPE]",
-        help="an input, such as 1x3x224x224 or input_ids=1x128:int64; again for further inputs",
-    )
-    parser.add_argument(
-        "--arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of the factory, a Python literal"
-    )
-    parser.add_argument("--config", metavar="CONFIG", help="package.module:Config, the factory's first argument")
-    parser.add_argument(
-        "--config-arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of CONFIG, as with --arg"
-    )
-    parser.add_argument("--depth", type=_depth, help="levels of modules to show (default: all that fit)")
-    parser.add_argument("--train", action="store_true", help="leave the model in train mode")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
@@ -133,15 +133,8 @@ def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--scale", type=float, help="pixels for each pixel of the picture, in .png (default: 1)")
 
 
-def _depth(text: str) -> int:
-    depth = int(text)
-    if depth < 1:
-        raise argparse.ArgumentTypeError("depth is 1 or more")
-    return depth
-
-
 def _show(options: argparse.Namespace) -> int:
-    graph = _graph(options)
+    graph = graph_of(options)
     width = options.width or (shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80)
     text = graph.to_text(width=width, depth=options.depth, view=options.view, fold=not options.no_fold)
     if options.output:
@@ -162,84 +155,40 @@ def _render(options: argparse.Namespace) -> int:
     suffix = Path(options.output).suffix.lower()
     exporter_for(suffix).check_packages()  # before the work, not after
     chosen = _render_options(options, suffix)
-    path = _graph(options).render(options.output, **chosen)
+    path = graph_of(options).render(options.output, **chosen)
     sys.stdout.write(f"{path}\n")
     return DONE
+
+
+def _readme(options: argparse.Namespace) -> int:
+    from fxsummary.readme import BlockParser, refresh
+
+    parser = BlockParser()
+    add_model_arguments(parser)
+    parser.set_defaults(quiet=options.quiet)
+    results = refresh(Path(options.file), parser, graph_of, check=options.check)
+    for result in results:
+        state = ("stale" if options.check else "updated") if result.stale else "up to date"
+        sys.stdout.write(f"{options.file}:{result.line}: {state}\n")
+    return STALE if options.check and any(result.stale for result in results) else DONE
 
 
 def _render_options(options: argparse.Namespace, suffix: str) -> dict[str, Any]:
     """The options given, for an exporter; those that its form has not are refused, but for the depth of DOT."""
     given = {name: value for name in _PICTURE_OPTIONS if (value := getattr(options, name)) is not None}
     for name in given:
-        if suffix not in _PICTURES or (name == "scale" and suffix != ".png"):
+        if suffix not in _FORMS_OF.get(name, _PICTURES):
             raise InputError(f"--{name.replace('_', '-')} does not go with {suffix} files.")
     if suffix in _PICTURES:
         from fxsummary.drawing import look
 
         look(options.color or "kind", options.direction or "TB", options.show, options.source_url)
     if options.no_fold:
-        if suffix not in (*_PICTURES, ".txt"):
+        if suffix not in _WITH_FOLD:
             raise InputError(f"--no-fold does not go with {suffix} files.")
         given["fold"] = False
     if options.depth is not None and suffix != ".dot":
+        if suffix not in _WITH_DEPTH:
+            raise InputError(f"--depth does not go with {suffix} files.")
         given["depth"] = options.depth
     return given
-
-
-def _graph(options: argparse.Namespace) -> ModelGraph:
-    if options.model.endswith(".pt2"):
-        return _graph_of_file(options)
-    arguments = dict(_argument(text) for text in options.arg)
-    config_arguments = dict(_argument(text, "--config-arg") for text in options.config_arg)
-    if config_arguments and options.config is None:
-        raise InputError("--config-arg goes with --config, which is not given.")
-    inputs = [_input(text) for text in options.input]
-    progress = (lambda text: None) if options.quiet else _say
-    progress(f"building {options.model}")
-    positional = () if options.config is None else (build_config(options.config, config_arguments),)
-    model = build(options.model, arguments, progress, positional)
-    if not options.train:
-        model.eval()
-    progress("analysing")
-    from fxsummary.api import graph
-
-    unnamed = [tensor for name, tensor in inputs if name is None]
-    named = {name: tensor for name, tensor in inputs if name is not None}
-    return graph(model, *unnamed, kwargs=named or None)
-
-
-def _graph_of_file(options: argparse.Namespace) -> ModelGraph:
-    for name in ("--arg", "--config", "--config-arg", "--input", "--train"):
-        if getattr(options, name.strip("-").replace("-", "_")):
-            raise InputError(f"{name} does not go with {options.model!r}: an exported program is as it was exported.")
-    if not options.quiet:
-        _say(f"reading {options.model}")
-    from fxsummary.api import graph
-
-    return graph(options.model)
-
-
-def _argument(text: str, option: str = "--arg") -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator or not name.isidentifier():
-        raise InputError(f"{option} {text!r} is not name=value.")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
-
-
-def _input(text: str) -> tuple[str | None, Any]:
-    import torch
-
-    name, separator, rest = text.rpartition("=")
-    dims, _, dtype_name = rest.partition(":")
-    dtype = getattr(torch, dtype_name or "float32", None)
-    sizes = dims.lower().split("x") if dims else []
-    if not all(size.isdigit() for size in sizes) or not isinstance(dtype, torch.dtype) or (separator and not name):
-        raise InputError(f"--input {text!r} is not [NAME=]SHAPE[:DTYPE], such as 1x3x224x224 or input_ids=1x128:int64.")
-    return name or None, torch.empty([int(size) for size in sizes], dtype=dtype, device="meta")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"fxsummary: {text}\n")

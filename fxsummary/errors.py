@@ -6,6 +6,8 @@ would have expected, so that ``except TypeError`` keeps working.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FxsummaryError(Exception):
     """Base class of all errors raised by fxsummary."""
@@ -68,6 +70,30 @@ class TooLargeError(OutputError):
 
 class ModelFileError(FxsummaryError, OSError, ValueError):
     """A file of a model cannot be read, or holds something else; torch's exception is the ``__cause__``."""
+
+
+class SavedGraphError(FxsummaryError, OSError, ValueError):
+    """A saved graph cannot be read, or is something else; the message names the file and the place in it."""
+
+
+class ReadmeError(FxsummaryError, ValueError):
+    """A Markdown file cannot be read, or a block of it cannot be filled; the message names file and line."""
+
+
+class BudgetError(FxsummaryError, AssertionError):
+    """A model does not keep its budgets; the message lists each of them.
+
+    Attributes:
+        findings: one `fxsummary.findings.Finding` for each broken budget.
+    """
+
+    def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
+class SettingsError(FxsummaryError, ValueError):
+    """What pyproject.toml says under ``[tool.fxsummary]`` is not understood."""
 
 
 class ModelImportError(FxsummaryError, ImportError):

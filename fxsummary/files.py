@@ -10,7 +10,7 @@ from fxsummary.errors import OutputError
 
 
 def write(target: Path, data: bytes) -> None:
-    """Write into a neighbour first, which then takes the file's name.
+    """Write into a neighbour first, which then takes the file's name, and its permissions if there was one.
 
     Raises:
         OutputError: it cannot be written; what was there before is left as it was.
@@ -20,7 +20,7 @@ def write(target: Path, data: bytes) -> None:
         handle, neighbour = tempfile.mkstemp(dir=target.parent, prefix=".fxsummary-", suffix=".part")
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
-        os.chmod(neighbour, 0o666 & ~_umask())
+        os.chmod(neighbour, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
         os.replace(neighbour, target)
     except OSError as error:
         if neighbour is not None and os.path.exists(neighbour):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 UNKNOWN = "?"
 
@@ -57,6 +57,32 @@ def flops(number: int | None, *, lower_bound: bool = False) -> str:
     unit = "FLOPs" if text[-1].isdigit() or text == UNKNOWN else ""
     joined = f"{text} {unit}" if unit else f"{text}FLOPs"
     return f"≥ {joined}" if lower_bound else joined
+
+
+def delta(before: int | None, after: int | None, text: Callable[[int], str] = short) -> str:
+    """A difference with its sign, empty where there is none, ``?`` where it is not known.
+
+    >>> delta(1000, 2500), delta(2500, 1000, count), delta(3, 3), delta(None, 3), delta(None, None)
+    ('+1.5 k', '−1,500', '', '?', '')
+    """
+    if before == after:
+        return ""
+    if before is None or after is None:
+        return UNKNOWN
+    return f"{'+' if after > before else '−'}{text(abs(after - before))}"
+
+
+def growth(before: int | None, after: int | None) -> str:
+    """A difference in percent of what was before, empty where there is none.
+
+    >>> growth(1000, 1500), growth(1000, 999), growth(100_000, 99_999), growth(0, 5), growth(1, 1000)
+    ('+50.0 %', '−0.1 %', '−<0.1 %', '', '+99,900 %')
+    """
+    if not before or after is None or before == after:
+        return ""
+    percent = 100 * abs(after - before) / before
+    text = "<0.1" if percent < 0.05 else f"{percent:,.1f}" if percent < 100 else f"{percent:,.0f}"
+    return f"{'+' if after > before else '−'}{text} %"
 
 
 _BINARY = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))

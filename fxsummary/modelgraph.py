@@ -13,11 +13,15 @@ import networkx as nx
 
 from fxsummary import files
 from fxsummary.records import ModuleCall, ModuleInfo, ParameterInfo, Totals, add_up
-from fxsummary.registry import EXPORTERS, exporter_for
+from fxsummary.registry import EXPORTERS, call, exporter_for
 from fxsummary.spec import TensorSpec
 
 if TYPE_CHECKING:
     import graphviz
+    import pandas
+
+    from fxsummary.changes import Comparison
+    from fxsummary.findings import Finding
 
 __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Totals"]
 
@@ -57,10 +61,16 @@ class ModelGraph(nx.DiGraph):
         source: ``file:line`` of the call in the user's code, "" where it is not known.
         multiplicity: how many identical operations this one stands for (1 unless repeats are folded).
 
+    Node attributes of a comparison (`fxsummary.diff`), whose costs and totals are those of the model after:
+        change: "added", "removed", "changed", "moved" (the same at another place) or "same".
+        differences: tuple of `Difference`: attribute, what it was, what it is; of a removed operation its costs.
+        was: path that it had before, where that is another; of a removed operation its path.
+
     Edge attributes:
         slots: argument positions that the value goes to (``x + x`` is one edge with two slots); () where
             the value is read because it was written in place, through another name.
         shape, dtype, bytes: of the value; of its first tensor where there are several.
+        change: in a comparison "added", "removed" or "same".
     """
 
     def fill(
@@ -107,7 +117,11 @@ class ModelGraph(nx.DiGraph):
     @property
     def inputs(self) -> Mapping[str, TensorSpec | None]:
         """Spec of each input by its name in forward; None where not known."""
-        return {data["target"]: data["outputs"] for _, data in self.nodes(data=True) if data.get("op") == "placeholder"}
+        return {
+            data["target"]: data["outputs"]
+            for _, data in self.nodes(data=True)
+            if data.get("op") == "placeholder" and data.get("change") != "removed"
+        }
 
     @property
     def inputs_inferred(self) -> bool:
@@ -134,6 +148,12 @@ class ModelGraph(nx.DiGraph):
     def totals(self) -> Totals:
         """Sums over the operations present, times their multiplicity, and the parameters that none reads."""
         return add_up(self)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """Of a graph that `fxsummary.diff` made: totals before and after, modules, runs; None of others."""
+        comparison: Comparison | None = self.graph.get("comparison")
+        return comparison
 
     def to_text(self, **options: Any) -> str:
         """The summary as text; see `fxsummary.exporters.text.to_text` for the options."""
@@ -169,6 +189,40 @@ class ModelGraph(nx.DiGraph):
         page: str = EXPORTERS["html"](self, **options)
         return page
 
+    def to_markdown(self, **options: Any) -> str:
+        """The summary as Markdown; see `fxsummary.exporters.markdown.to_markdown` for the options."""
+        text: str = EXPORTERS["markdown"](self, **options)
+        return text
+
+    def to_mermaid(self, **options: Any) -> str:
+        """The graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
+        source: str = EXPORTERS["mermaid"](self, **options)
+        return source
+
+    def to_json(self) -> str:
+        """Everything of the graph as JSON, which `fxsummary.load` reads back; see `fxsummary.saved`."""
+        text: str = EXPORTERS["json"](self)
+        return text
+
+    def to_node_link(self) -> dict[str, Any]:
+        """The graph as node-link data; see `fxsummary.exporters.flat.to_node_link`."""
+        data: dict[str, Any] = EXPORTERS["node_link"](self)
+        return data
+
+    def to_graphml(self) -> str:
+        """The graph as GraphML; see `fxsummary.exporters.flat.to_graphml`."""
+        text: str = EXPORTERS["graphml"](self)
+        return text
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row for each operation; see `fxsummary.exporters.frame.to_pandas` for the columns."""
+        return EXPORTERS["pandas"](self)
+
+    def to_latex(self, **options: Any) -> str:
+        """The summary as a LaTeX table; see `fxsummary.exporters.latex.to_latex` for the options."""
+        table: str = EXPORTERS["latex"](self, **options)
+        return table
+
     def render(self, path: str | Path, **options: Any) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.
 
@@ -181,6 +235,21 @@ class ModelGraph(nx.DiGraph):
         result = exporter_for(target.suffix.lower())(self, **options)
         files.write(target, result if isinstance(result, bytes) else result.encode("utf-8"))
         return target
+
+    def check(self, **budgets: Any) -> None:
+        """Raise if a budget is broken: ``g.check(max_parameters=25_000_000, max_flops=4.2e9)``.
+
+        See `fxsummary.budgets.check` for all of them.
+
+        Raises:
+            BudgetError: budgets are broken; the message lists all of them.
+        """
+        call("fxsummary.budgets:check", self, **budgets)
+
+    def lint(self, **options: Any) -> tuple[Finding, ...]:
+        """What looks like a mistake in the model; see `fxsummary.lint.lint` for the rules and options."""
+        findings: tuple[Finding, ...] = call("fxsummary.lint:lint", self, **options)
+        return findings
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What Jupyter shows: the picture, and the summary as text where pictures are not shown."""

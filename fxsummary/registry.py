@@ -65,6 +65,13 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._filled())
 
 
+def call(function: str, *arguments: Any, **options: Any) -> Any:
+    """Import ``module:function`` and call it: what is seldom used is imported late."""
+    module, _, name = function.partition(":")
+    with paused():
+        return getattr(import_module(module), name)(*arguments, **options)
+
+
 @dataclass(frozen=True)
 class Exporter:
     """A form that a graph can be turned into.
@@ -73,27 +80,27 @@ class Exporter:
         name: such as "text".
         function: ``module:function``, imported when it is called; it takes a graph and options.
         suffix: of the files of this form, such as ".txt"; "" if it is not written to files.
-        needs: packages that only this form needs; the extra of its name installs them.
+        needs: packages that only this form needs.
+        extra: the extra of fxsummary that installs them; the one of its name if "".
     """
 
     name: str
     function: str
     suffix: str = ""
     needs: tuple[str, ...] = ()
+    extra: str = ""
 
     def __call__(self, graph: Any, **options: Any) -> Any:
         """The graph in this form."""
         self.check_packages()
-        module, _, name = self.function.partition(":")
-        with paused():
-            return getattr(import_module(module), name)(graph, **options)
+        return call(self.function, graph, **options)
 
     def check_packages(self) -> None:
         """Raise MissingPackageError, with the line that installs them, if packages are not there."""
         if missing := self.missing():
             raise MissingPackageError(
                 f"{self.name.upper()} needs {' and '.join(missing)}, not installed here: "
-                f"pip install 'fxsummary[{self.name}]' (or: pip install {' '.join(missing)})."
+                f"pip install 'fxsummary[{self.extra or self.name}]' (or: pip install {' '.join(missing)})."
             )
 
     def missing(self) -> list[str]:

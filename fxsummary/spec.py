@@ -8,18 +8,32 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from fxsummary.errors import UnknownNameError
+
+_SIZES = {
+    "float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1,
+    "bool": 1,
+}  # fmt: skip
+"""Of common dtypes, so that saved graphs are read without importing torch."""
+
 
 @cache
 def itemsize(dtype: str) -> int:
-    """Bytes of one element of a dtype, given by its name in torch.
+    """Bytes of one element of a dtype, given by its name in torch; raises UnknownNameError if it has none.
 
     >>> itemsize("float32"), itemsize("bool")
     (4, 1)
     """
+    if dtype in _SIZES:
+        return _SIZES[dtype]
     import torch
 
-    size: int = getattr(torch, dtype).itemsize
-    return size
+    known = getattr(torch, dtype, None)
+    if not isinstance(known, torch.dtype):
+        raise UnknownNameError(
+            f"torch {torch.__version__} has no dtype {dtype!r}: update torch, if a later one has it."
+        )
+    return known.itemsize
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,7 +303,7 @@ def test_help_says_what_model_is_and_the_exit_codes(capsys: pytest.CaptureFixtur
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
     assert "package.module:factory" in out
-    assert "exit codes: 0 done, 2 could not be done" in out
+    assert "exit codes: 0 done, 2 could not be done (stderr says why); 1 if models differ" in out
 
 
 # --- in a process of its own -------------------------------------------------------------------
@@ -437,3 +437,53 @@ def test_part_of_a_module_that_fails_to_import(capsys: pytest.CaptureFixture[str
     code, _, err = run(capsys, "show", f"{path}:Model")
     assert code == 2
     assert "cannot import" in err and "Model wants more" in err
+
+
+# --- saved graphs, and forms by suffix ---------------------------------------------------------
+
+
+def test_a_saved_graph_stands_where_the_model_stands(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = str(tmp_path / "cnn.json")
+    assert run(capsys, "render", CNN, "--input", "1x3x28x28", "--quiet", "-o", path) == (0, f"{path}\n", "")
+    code, out, err = run(capsys, "show", path)
+    assert (code, out, err) == (0, f"{graph_of('CNN')}\n", f"fxsummary: reading {path}\n")
+    assert run(capsys, "render", path, "--quiet", "-o", str(tmp_path / "cnn.svg"))[0] == 0
+    assert (tmp_path / "cnn.svg").read_text("utf-8") == graph_of("CNN").to_svg()
+
+
+def test_a_saved_graph_is_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "cnn.json"
+    graph_of("CNN").render(path)
+    code, _, err = run(capsys, "show", str(path), "--input", "1x3x28x28")
+    assert code == 2 and "--input does not go with" in err
+    path.write_text("{}")
+    code, _, err = run(capsys, "show", str(path), "--quiet")
+    assert code == 2 and f"error: {path}: this is no saved graph" in err
+
+
+@pytest.mark.parametrize("suffix", [".md", ".mmd", ".tex", ".txt"])
+def test_depth_and_fold_of_tables_and_flowcharts(
+    suffix: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    if suffix == ".tex":
+        pytest.importorskip("pandas")
+    saved = str(graph_of("twelve_blocks").render(tmp_path / "blocks.json"))
+    sizes = []
+    for options in (["--depth", "1"], [], ["--no-fold"]):
+        path = tmp_path / f"blocks{suffix}"
+        assert run(capsys, "render", saved, "--quiet", *options, "-o", str(path))[0] == 0
+        sizes.append(len(path.read_text("utf-8")))
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".graphml", ".csv"])
+@pytest.mark.parametrize("option", ["--depth=1", "--no-fold", "--direction=LR"])
+def test_data_has_no_options(suffix: str, option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, "render", CNN, option, "-o", str(tmp_path / f"cnn{suffix}"))
+    assert code == 2 and f"{option.partition('=')[0]} does not go with {suffix} files" in err
+
+
+def test_a_flowchart_has_a_direction(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "cnn.mmd"
+    assert run(capsys, "render", CNN, "--direction", "LR", "--quiet", "-o", str(path))[0] == 0
+    assert path.read_text("utf-8").startswith("flowchart LR\n")

@@ -56,12 +56,19 @@ def qualified_name(target: Any) -> str:
         return getattr(target, "__qualname__", type(target).__name__)
 
 
+_PLAIN = frozenset({bool, int, float, str, type(None), TensorSpec})
+
+
 def plain(value: Any) -> Any:
     """A value as tuples, lists, dicts, specs, numbers and strings only; None for what is not known."""
     if value is UNKNOWN:
         return None
-    if value is None or isinstance(value, (bool, int, float, str, TensorSpec)):
+    if type(value) in _PLAIN:
         return value
+    if isinstance(value, (int, float)):  # of an enum, of numpy
+        return int(value) if isinstance(value, int) else float(value)
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, tuple):

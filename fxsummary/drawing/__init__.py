@@ -1,12 +1,12 @@
 """The style sheet, text measuring and the painter: from a graph with its blocks to SVG text."""
 
 from fxsummary.drawing.arrangement import Page, arrange
-from fxsummary.drawing.finishing import finish
+from fxsummary.drawing.finishing import add_tips, finish
 from fxsummary.drawing.fragment import Fragment, draw_fragment
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.options import Look, look
 from fxsummary.drawing.page import draw
-from fxsummary.drawing.parts import Part, cut_broadcasts, cut_outputs, dissolve
+from fxsummary.drawing.returned import cut_outputs
 from fxsummary.drawing.rows import MOST_CARDS, Composer
 from fxsummary.drawing.scene import Group, Item, Row, Scene
 from fxsummary.drawing.style import Theme
@@ -19,15 +19,13 @@ __all__ = [
     "Item",
     "Look",
     "Page",
-    "Part",
     "Row",
     "Scene",
     "Subject",
     "Theme",
+    "add_tips",
     "arrange",
-    "cut_broadcasts",
     "cut_outputs",
-    "dissolve",
     "draw",
     "draw_fragment",
     "finish",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fxsummary.drawing.heat import heat
-from fxsummary.drawing.labels import Subject
+from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.links import address
 from fxsummary.drawing.options import FACTS, Look
 from fxsummary.drawing.scene import Group, Item, Row, Scene
@@ -20,9 +20,16 @@ def finish(scene: Scene, subject: Subject, look: Look) -> None:
             _hide(row, hidden)
     if look.source_url:
         for row in rows:
-            if row.keys[0] not in subject.tags:
+            if not row.is_tag:
                 row.link = address(look.source_url, subject.node(row.keys[0])["source"])
         _link_groups(scene)
+
+
+def add_tips(scene: Scene, subject: Subject) -> None:
+    """Give each row the lines of its tooltip."""
+    for row in (row for item in scene.items() for row in item.rows if not row.is_tag):
+        for key in row.keys:
+            row.tips += [*([""] if row.tips else []), *tips_of(subject, key)]
 
 
 def _hide(row: Row, hidden: set[str]) -> None:

@@ -34,7 +34,7 @@ MEASURES = {
 def heat(scene: Scene, subject: Subject, color: str) -> None:
     """Give every row the step of the scale that it has, all copies counted, and the scene its legend."""
     measure = MEASURES[color]
-    rows = [row for item in scene.items() if _is_heated(item) for row in item.rows if row.keys[0] not in subject.tags]
+    rows = [row for item in scene.items() if _is_heated(item) for row in item.rows if not row.is_tag]
     costs = [_cost(row, subject, measure.attribute) for row in rows]
     known = [cost for cost in costs if cost is not None]
     largest = max(known, default=0)

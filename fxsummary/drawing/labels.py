@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count, takewhile
 from typing import Any
 
 from fxsummary import format as fmt
+from fxsummary.changes import BECAME, Run, before, describe
 from fxsummary.drawing.options import FACTS
-from fxsummary.drawing.parts import Part
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.spec import leaves
+from fxsummary.views.blocks import Block
 
 LONGEST_PATH = 22
 LONGEST_LABEL = 40
@@ -36,7 +37,6 @@ class Subject:
     Attributes:
         graph: what is drawn; whole: as captured, for the tooltips.
         totals: of the whole.
-        tags: source of each tag.
         show: the facts to be shown.
         returned: operations whose rows say that the model returns their value.
     """
@@ -44,7 +44,6 @@ class Subject:
     graph: ModelGraph
     whole: ModelGraph
     totals: Totals
-    tags: dict[str, str] = field(default_factory=dict)
     show: frozenset[str] = frozenset(FACTS)
     returned: frozenset[str] = frozenset()
 
@@ -53,6 +52,12 @@ class Subject:
         """Folded runs, by the call of their first block."""
         repeats: Mapping[Any, Any] = self.graph.graph.get("repeats", {})
         return repeats
+
+    @property
+    def runs(self) -> Mapping[str, list[Run]]:
+        """In a comparison, siblings whose number changed, by the path of what holds them."""
+        comparison = self.graph.comparison
+        return {} if comparison is None else comparison.runs_by_path
 
     def node(self, key: str) -> dict[str, Any]:
         """Attributes of an operation."""
@@ -124,6 +129,16 @@ def span(first: str, last: str) -> str:
     return f"{first} … {last[len(same.rstrip('0123456789')) :]}"
 
 
+def container(first: str, last: str) -> str:
+    """The path of the innermost module that holds both.
+
+    >>> container("layers.0.a", "layers.3.b"), container("up.0", "down.0")
+    ('layers', '')
+    """
+    pairs = zip(first.split("."), last.split("."), strict=False)
+    return ".".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
 def path_of(data: dict[str, Any]) -> str:
     """The dotted name that an operation has itself: of its module or its parameter, "" for a function."""
     return str(data["target"]) if data["op"] in ("call_module", "get_attr") else ""
@@ -147,6 +162,20 @@ def parameters_text(numbers: Iterable[int | None], unit: str = "") -> str:
     return fmt.short(known) + unit if known else ""
 
 
+def changed_parameters(nodes: Iterable[dict[str, Any]]) -> str:
+    """Of operations in a comparison, by how much their parameters differ; "" if they do not."""
+    pairs = [(before(node, "parameters"), node["parameters"]) for node in nodes]
+    was, now = (None if None in side else sum(side) for side in zip(*pairs, strict=True))
+    return fmt.delta(was, now)
+
+
+def changed_config(data: dict[str, Any]) -> str:
+    """Of an operation in a comparison, its settings before and after; "" if they are the same or too long."""
+    found = next((each for each in data["differences"] if each.attribute == "config"), None)
+    text = f"{found.before} {BECAME} {found.after}" if found and found.before and found.after else ""
+    return fmt.clean(text) if len(text) <= LONGEST_CONFIG else ""
+
+
 def chip_text(data: dict[str, Any]) -> str:
     """Short name of a norm or activation on the row of its convolution."""
     name = (
@@ -157,21 +186,21 @@ def chip_text(data: dict[str, Any]) -> str:
     return CHIPS.get(data["label"], name)
 
 
-def facts_of(subject: Subject, part: Part, times: int) -> str:
+def facts_of(subject: Subject, block: Block, times: int) -> str:
     """Header text on the right; ``times`` is how many copies the frames around it stand for."""
-    data = [subject.node(key) for key in part.operations() if key not in subject.tags]
-    copies = times * part.repeat
+    data = [subject.node(key) for key in block.operations()]
+    copies = times * block.repeat
     numbers = [d["parameters"] if d["parameters"] is None else d["parameters"] * d["multiplicity"] for d in data]
     if "parameters" not in subject.show:
         numbers = []
     one = parameters_text(None if n is None else n // copies for n in numbers)
-    texts = []
-    if one and part.repeat > 1:
+    texts = [f"{run.before} → {run.after}" for run in subject.runs.get(block.path, ())]
+    if one and block.repeat > 1:
         whole = parameters_text(None if n is None else n // times for n in numbers)
-        texts.append(f"{one} × {part.repeat} = {whole} params")
+        texts.append(f"{one} × {block.repeat} = {whole} params")
     elif one:
         texts.append(f"{one} params")
-    share = subject.share(key for key in part.operations() if key not in subject.tags)
+    share = subject.share(block.operations())
     if "flops" not in subject.show:
         share = 0.0
     if share is None:
@@ -188,6 +217,8 @@ def tips_of(subject: Subject, key: str) -> list[str]:
     lines = [_call(subject, absorbed) for absorbed in merged[:MOST_MERGED]]
     lines += [f"… and {len(merged) - MOST_MERGED:,} more"] if len(merged) > MOST_MERGED else []
     lines.append(_call(subject, key))
+    if data.get("change", "same") != "same":
+        lines.append(data["change"] if data["change"] != "changed" else f"changed: {describe(data)}")
     if data.get("closed"):
         lines.append(f"closed: {data['closed']} operations inside")
     if path := path_of(data) or data["module"]:
@@ -223,7 +254,8 @@ def _call(subject: Subject, key: str) -> str:
     data = graph.nodes[key]
     if data["op"] in ("placeholder", "get_attr"):
         return f"{data['op']} {data['target']}"
-    names = {slot: source for source, _, slots in graph.in_edges(key, data="slots") for slot in slots}
+    edges = graph.sources(key).items()
+    names = {slot: graph.nodes[source].get("stands_for", source) for source, edge in edges for slot in edge["slots"]}
     slots = count()
     filled = _SLOT.sub(lambda m: "%" if m[0] == "%%" else f"%{names.get(next(slots), '')}", data["arguments"])
     config = f"  {data['config']}" if data["op"] == "call_module" and data["config"] else ""
@@ -231,5 +263,7 @@ def _call(subject: Subject, key: str) -> str:
 
 
 def _input_shapes(subject: Subject, key: str) -> list[str]:
-    edges = list(subject.graph.in_edges(key, data=True))[:4]
-    return [f"{source} {fmt.shape(edge['shape'])}" for source, _, edge in edges if edge.get("shape") is not None]
+    edges = list(subject.graph.sources(key).items())[:4]
+    names = [subject.node(source).get("stands_for", source) for source, _ in edges]
+    shapes = [edge.get("shape") for _, edge in edges]
+    return [f"{name} {fmt.shape(shape)}" for name, shape in zip(names, shapes, strict=True) if shape is not None]

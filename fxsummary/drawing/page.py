@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from math import ceil
 
+from fxsummary.changes import SIGNS
 from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.heat import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.markup import element, escape, number, rect, text, tooltip
 from fxsummary.drawing.measure import bar_shown
 from fxsummary.drawing.painter import Painter
-from fxsummary.drawing.scene import HeatScale, Scene
+from fxsummary.drawing.scene import Group, HeatScale, Scene
+from fxsummary.drawing.signs import change_mark
 from fxsummary.drawing.style import LEGEND, stylesheet
 
 MARGIN = 28.0
@@ -23,7 +25,7 @@ SWATCH = 14.0
 def draw(scene: Scene, theme: str = "auto") -> str:
     """The scene as a complete SVG document; equal scenes give equal bytes."""
     scope = f"fx-{theme}"
-    style = stylesheet(theme, heat=scene.heat is not None, scope=f".{scope}")
+    style = stylesheet(theme, heat=scene.heat is not None, changes=bool(scene.changes), scope=f".{scope}")
     arranged = arrange(scene)
     measured, placed = arranged.measured, arranged.layout
     entries = _legend_entries(scene)
@@ -74,9 +76,13 @@ def _legend_entries(scene: Scene) -> list[tuple[str, float, str]]:
         name = "FLOPs, against the largest"
         entries.append(("bar", text_width(name, 10.5) + 37, name))
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
-        entries.append(
-            ("number", text_width("1.2 M", 10.5, bold=True) + text_width("parameters", 10.5) + 18, "parameters")
-        )
+        name = "parameters; with a sign, their change" if scene.changes else "parameters"
+        entries.append(("number", text_width("1.2 M", 10.5, bold=True) + text_width(name, 10.5) + 18, name))
+    around = {each.change for each in scene.root.walk() if isinstance(each, Group)}
+    for change, times in scene.changes.items():
+        if (times or change in around) and SIGNS[change]:
+            name = f"{change} ({times:,})" if times else change
+            entries.append((change, text_width(name, 10.5) + 32, name))
     return entries + (_heat_entries(scene.heat) if scene.heat else [])
 
 
@@ -105,6 +111,8 @@ def _legend(
 
 
 def _entry(kind: str, name: str, x: float, y: float, *, heated: bool) -> str:
+    if kind in SIGNS:
+        return "".join(change_mark(kind, x + 7, y - 3)) + text(x + 19, y + 1, name, 10.5, "mu")
     if kind == "heat":
         return _heat_entry(name, x, y)
     if kind == "number":

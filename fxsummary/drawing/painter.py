@@ -25,6 +25,7 @@ from fxsummary.drawing.measure import (
 )
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
+from fxsummary.drawing.signs import change_mark, changed_style
 from fxsummary.drawing.tiles import card_texts, chips_at, config_ends, muted_style, tile_texts
 from fxsummary.layout import Layout, Point, Rect, Wire
 
@@ -69,7 +70,8 @@ class Painter:
         for shift in (8.0, 4.0) if group.repeat > 1 else ():
             self.frames.append(shapes.outline(box, style, 10, shift))
         mark = {} if self.marks is None else self.marks.frame(group)
-        self.frames.append(element("g", self._tooltip(group.tips) + shapes.outline(box, style, 10), **mark))
+        outline = shapes.outline(box, changed_style(style, group.change), 10)
+        self.frames.append(element("g", self._tooltip(group.tips) + outline, **mark))
         right = box.right - 12
         parts: list[str] = []
         if group.repeat > 1:
@@ -89,6 +91,7 @@ class Painter:
             masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, ground))
         header = [*masks, *parts] if self.marks is None else [element("g", "".join([*masks, *parts]), **mark)]
         self.headers += [linked(group.link, "".join(header))] if group.link else header
+        self.headers += change_mark(group.change, box.x, box.y + 13)
 
     def _tooltip(self, lines: list[str]) -> str:
         return tooltip(lines) if self.marks is None else ""
@@ -155,6 +158,8 @@ class Painter:
             "terminal": self._terminal, "parameter": self._parameter,
         }[item.form]  # fmt: skip
         self.items.append(self._row(item, row, paint(row, box)))
+        at = (box.x, box.y + box.height / 2) if item.form == "card" else (box.x - 3, box.y + 2)
+        self.items += change_mark(row.change, *at)
 
     def _stack(self, item: Item, box: Rect) -> None:
         columns = self.measured.columns[item.key]
@@ -169,6 +174,8 @@ class Painter:
                 body += element("path", d=shapes.line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
             self.items.append(self._row(item, row, body + self._cells(row, columns, box.x, y)))
         self.items.append(shapes.outline(box, "line", 6))
+        for number, row in enumerate(item.rows):
+            self.items += change_mark(row.change, box.x, box.y + ROW_HEIGHT * (number + 0.5))
         if repeat > 1:
             self.items.append(shapes.badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
 

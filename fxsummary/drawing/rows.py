@@ -1,4 +1,4 @@
-"""From parts and operations to a scene: chains become tables of rows, sums become signs."""
+"""From blocks and operations to a scene: chains become tables of rows, sums become signs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
+from fxsummary.changes import joined
 from fxsummary.drawing.labels import (
     LONGEST_CONFIG,
     LONGEST_LABEL,
     LONGEST_LITERALS,
     LONGEST_PATH,
     Subject,
+    changed_config,
+    changed_parameters,
     chip_text,
     closed_inside,
+    container,
     facts_of,
     parameters_text,
     path_of,
@@ -21,12 +25,11 @@ from fxsummary.drawing.labels import (
     shape_text,
     short,
     span,
-    tips_of,
 )
-from fxsummary.drawing.parts import Part
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.layout import Edge
+from fxsummary.views.blocks import Block
 
 MOST_CARDS = 16
 RETURNED = ("→ output", "reshape")
@@ -36,24 +39,27 @@ _JOINS = dict.fromkeys(("cat", "concat", "concatenate"), "concat") | {n: n for n
 
 
 class Composer:
-    """Makes the scene of a subject: rows, then groups, then the edges between items; tooltips only if ``tips``."""
+    """Makes the scene of a subject: rows, then groups, then the edges between items.
+
+    Args:
+        edges: those to be drawn; all of the subject's graph if None.
+        cards: whether operations are cards; chips: whether rows have chips, by default those of tables.
+    """
 
     def __init__(
         self,
         subject: Subject,
-        edges: Iterable[tuple[str, str]],
+        edges: Iterable[tuple[str, str]] | None = None,
         *,
         cards: bool = False,
         chips: bool | None = None,
-        dataflow: bool = True,
-        tips: bool = True,
     ) -> None:
         self.subject = subject
-        self.tips = tips
+        self.nodes: dict[str, dict[str, Any]] = dict(subject.graph.nodes(data=True))
         self.cards = cards
         self.chips = not cards if chips is None else chips
-        self.dataflow = dataflow
-        self.edges = list(edges)
+        self.dataflow = subject.graph.captured_by != "modules"
+        self.edges = list(subject.graph.edges if edges is None else edges)
         self.before: dict[str, list[str]] = {}
         self.after: dict[str, list[str]] = {}
         for source, target in self.edges:
@@ -61,72 +67,66 @@ class Composer:
             self.after.setdefault(source, []).append(target)
         self.item_of: dict[str, Item] = {}
 
-    def scene(self, root: Part) -> Scene:
-        """Groups and items of all parts."""
+    def scene(self, root: Block, base: str = "") -> Scene:
+        """Groups and items of all blocks; paths are relative to ``base``."""
         page = Group("page")
-        pending: list[tuple[Part, Group, int]] = [(root, page, 1)]
+        pending: list[tuple[Block, Group, int, str]] = [(root, page, 1, base)]
         while pending:
-            part, group, times = pending.pop()
-            group.children = [*self._items(part, times)]
-            for child in group.children:
-                if isinstance(child, Item):
-                    self.item_of.update(dict.fromkeys(child.keys, child))
-            self._insert_groups(part, group, times, pending)
+            block, group, times, base = pending.pop()
+            items = self._items(block, times)
+            for item in items.values():
+                self.item_of.update(dict.fromkeys(item.keys, item))
+                for row in item.rows:
+                    self._finish(row, base)
+            for number, entry in enumerate(block.items):
+                if isinstance(entry, Block):
+                    inner = self._group(entry, base, times, f"{group.key}/{number}", group.level + 1)
+                    group.children.append(inner)
+                    below = _inner_base(entry, base)
+                    pending.append((entry, inner, times * entry.repeat, below))
+                elif entry in items:
+                    group.children.append(items[entry])
         scene = Scene(page, [], self.dataflow)
         scene.edges = self._joined() if self.dataflow else _in_order(page)
         shares = [row.share or 0.0 for item in scene.items() for row in item.rows]
         scene.largest = max(shares, default=0.0)
         return scene
 
-    def table_rows(self, part: Part) -> int:
-        """Number of rows of a part that is one table; 0 for others."""
-        if part.parts():
+    def table_rows(self, block: Block) -> int:
+        """Number of rows of a block that is one table; 0 for others."""
+        if any(block.blocks()):
             return 0
-        times = min((self.subject.node(key)["multiplicity"] for key in part.operations()), default=1)
-        items = self._rough_items(part, times)
+        times = min((self.nodes[key]["multiplicity"] for key in block.operations()), default=1)
+        items = [*self._items(block, times).values()]
         return len(items[0].rows) if len(items) == 1 and items[0].form == "stack" else 0
 
-    def _insert_groups(self, part: Part, group: Group, times: int, pending: list[tuple[Part, Group, int]]) -> None:
-        """Put the inner groups among the items, in execution order."""
-        items = {child.rows[0].keys[0]: child for child in group.children if isinstance(child, Item)}
-        children: list[Group | Item] = []
-        for number, entry in enumerate(part.items):
-            if isinstance(entry, Part):
-                inner = self._group(entry, part, times, f"{group.key}/{number}", group.level + 1)
-                children.append(inner)
-                pending.append((entry, inner, times * entry.repeat))
-            elif entry in items:
-                children.append(items[entry])
-        group.children = children
-
-    def _group(self, part: Part, parent: Part, times: int, key: str, level: int) -> Group:
-        title = span(relative(part.path, parent.base), relative(part.last, parent.base))
+    def _group(self, block: Block, base: str, times: int, key: str, level: int) -> Group:
+        title = span(relative(block.path, base), relative(block.last, base))
+        types = " · ".join(dict.fromkeys(block.type.split(" · ")))
         return Group(
             key,
             short(title, LONGEST_LABEL),
-            short(part.type, LONGEST_LABEL),
-            facts_of(self.subject, part, times),
-            part.repeat,
+            short(types, LONGEST_LABEL),
+            facts_of(self.subject, block, times),
+            block.repeat,
             level,
-            [span(part.path, part.last), part.type],
-            part.path if part.base == part.path else "",
+            [span(block.path, block.last), types],
+            "" if block.is_pattern else block.path,
+            change=self._change(block.operations()),
         )
 
-    def _items(self, part: Part, times: int) -> list[Item]:
-        """The operations of a part as items; chains share one."""
-        items = self._rough_items(part, times)
-        for item in items:
-            for row in item.rows:
-                self._finish(row)
-        return items
+    def _change(self, keys: Iterable[str]) -> str:
+        """In a comparison, the change of some operations together."""
+        nodes = [node for key in keys if (node := self.subject.node(key))["op"] != "stand_in"]
+        return joined(node["change"] for node in nodes) if nodes and "change" in nodes[0] else ""
 
-    def _rough_items(self, part: Part, times: int) -> list[Item]:
-        """Items without the texts that depend on their chips."""
+    def _items(self, block: Block, times: int) -> dict[str, Item]:
+        """The operations of a block as items, by the first of each; chains share one. Texts are still missing."""
         item_of: dict[str, Item] = {}
-        items: list[Item] = []
+        items: dict[str, Item] = {}
         last: Item | None = None
-        for key in part.items:
-            if isinstance(key, Part):
+        for key in block.items:
+            if isinstance(key, Block):
                 last = None
                 continue
             form = self.form(key)
@@ -134,29 +134,26 @@ class Composer:
             above = item_of.get(source) if source is not None else None
             if not self.dataflow:
                 above = last
-            row = self._row(key, part, times)
-            if above is not None and self._joins(above, form, row, key):
-                if not self._fuses(above, key, row):
+            row = self._row(key, times)
+            if above is not None and self._joins(above, form, row):
+                if not self._fuses(above, key):
                     above.rows.append(row)
                 item = above
-            elif above is not None and self._is_chip_of(above, form, row, key):
+            elif above is not None and self._is_chip_of(above, form, row):
                 item = above
             else:
-                item = Item(key, form, [row])
-                items.append(item)
+                item = items[key] = Item(key, form, [row])
             item_of[key] = last = item
         return items
 
     def form(self, key: str) -> Form:
         """How an operation is drawn."""
-        if key in self.subject.tags:
-            return "parameter"
-        data = self.subject.node(key)
+        data = self.nodes[key]
         if data["op"] in ("placeholder", "output"):
             return "terminal"
-        if data["op"] == "get_attr":
+        if data["op"] in ("get_attr", "stand_in"):
             return "parameter"
-        slots = sum(len(edge["slots"]) for _, _, edge in self.subject.graph.in_edges(key, data=True))
+        slots = sum([len(edge["slots"]) for edge in self.subject.graph.sources(key).values()])
         if _sign(data["label"]) and slots == 2 and data["op"] != "call_module":
             return "sign"
         if data["label"] in _JOINS and slots >= 2:
@@ -168,23 +165,25 @@ class Composer:
         before = self.before.get(key, [])
         return before[0] if len(before) == 1 and len(self.after[before[0]]) == 1 else None
 
-    def _joins(self, above: Item, form: Form, row: Row, key: str) -> bool:
+    def _joins(self, above: Item, form: Form, row: Row) -> bool:
         """Whether an operation goes into the item of the one that it reads."""
         if above.form == "sign":
             chip = row.kind == "activation" and form in ("stack", "card") and row.repeat == 1
             return chip and len(above.rows[0].keys) == 1 and self.chips
         return above.form == form == "stack" and row.repeat == 1 and above.rows[0].repeat == 1
 
-    def _is_chip_of(self, above: Item, form: Form, row: Row, key: str) -> bool:
+    def _is_chip_of(self, above: Item, form: Form, row: Row) -> bool:
         """Make a norm or activation a chip of the card above it, where cards have chips."""
         single = row.repeat == 1 and above.rows[0].repeat == 1
-        return self.chips and above.form == form == "card" and single and self._fuses(above, key, row)
+        return self.chips and above.form == form == "card" and single and self._fuses(above, row.keys[0])
 
-    def _fuses(self, above: Item, key: str, row: Row) -> bool:
+    def _fuses(self, above: Item, key: str) -> bool:
         """Make a norm or activation a chip of the row above it, if that is its convolution or sum."""
         host = above.rows[-1]
-        data, main = self.subject.node(key), self.subject.node(host.keys[0])
-        kinds = [self.subject.node(k)["kind"] for k in host.keys]
+        data, main = self.nodes[key], self.nodes[host.keys[0]]
+        if data.get("change") != main.get("change"):
+            return False
+        kinds = [self.nodes[k]["kind"] for k in host.keys]
         if above.form != "sign":
             if main["kind"] not in ("convolution", "linear") or data["outputs"] is None or closed_inside(data):
                 return False
@@ -197,50 +196,48 @@ class Composer:
         host.chips.append((chip_text(data), colour_of(data["kind"])))
         return True
 
-    def _row(self, key: str, part: Part, times: int) -> Row:
-        """Texts of an operation; those that depend on chips come in `_finish`."""
-        if key in self.subject.tags:
-            source = self.subject.node(self.subject.tags[key])
-            name = relative(path_of(source), part.base) or source["label"]
-            shape = shape_text(source["outputs"])
-            return Row([key], "parameter", short(name, LONGEST_PATH), shape=shape, tips=["the value of", name])
-        data = self.subject.node(key)
-        path = self._path(data, part)
-        label = path if data["op"] == "get_attr" else data["target"] if data["op"] == "placeholder" else data["label"]
-        config = f"{inside} ops" if (inside := closed_inside(data)) else data["config"]
-        longest = LONGEST_CONFIG if data["op"] == "call_module" else LONGEST_LITERALS
-        if data["label"] in _JOINS:
-            label, config = _JOINS[data["label"]], ""
-        return Row(
-            [key],
-            colour_of("parameter" if data["op"] == "get_attr" else data["kind"]),
-            short(str(label), LONGEST_LABEL),
-            short(config, longest),
-            path,
-            shape_text(data["outputs"]),
-            repeat=max(1, data["multiplicity"] // times),
-        )
+    def _row(self, key: str, times: int) -> Row:
+        """An operation with what decides where it goes; its texts come in `_finish`."""
+        data = self.nodes[key]
+        is_tag = data["op"] == "stand_in"
+        kind = colour_of("parameter" if is_tag or data["op"] == "get_attr" else data["kind"])
+        return Row([key], kind, repeat=1 if is_tag else max(1, data["multiplicity"] // times), is_tag=is_tag)
 
-    def _path(self, data: dict[str, Any], part: Part) -> str:
+    def _finish(self, row: Row, base: str) -> None:
+        """Texts and costs of a row, once its chips are known."""
+        nodes = [self.nodes[key] for key in row.keys]
+        data = nodes[0]
+        row.shape = shape_text(data["outputs"])
+        if row.is_tag:
+            name = relative(path_of(self.nodes[data["stands_for"]]), base) or data["label"]
+            row.label, row.tips = short(name, LONGEST_PATH), ["the value of", name]
+            return
+        row.path = self._path(data, base)
+        if data["label"] in _JOINS:
+            row.label = _JOINS[data["label"]]
+        else:
+            names = {"get_attr": row.path, "placeholder": data["target"]}
+            row.label = short(str(names.get(data["op"], data["label"])), LONGEST_LABEL)
+            longest = LONGEST_CONFIG if data["op"] == "call_module" else LONGEST_LITERALS
+            row.config = short(f"{inside} ops" if (inside := closed_inside(data)) else data["config"], longest)
+        row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
+        row.change = self._change(row.keys)
+        row.parameters = parameters_text(node["parameters"] for node in nodes)
+        if row.change:
+            row.parameters = changed_parameters(nodes) or row.parameters
+            row.config = changed_config(nodes[0]) or row.config
+        row.share = self.subject.share(row.keys)
+        inputs = {edge.get("shape") for edge in self.subject.graph.sources(row.keys[0]).values()}
+        row.same_shape = inputs == {nodes[-1]["shape"]}
+
+    def _path(self, data: dict[str, Any], base: str) -> str:
         """Path from the frame around it; first and last for a closed run."""
-        own = data["module"] if data["parameters"] and data["module"] != part.base else ""
-        path = relative(path_of(data) or own, part.base)
+        own = data["module"] if data["parameters"] and data["module"] != base else ""
+        path = relative(path_of(data) or own, base)
         repeat = self.subject.repeats.get(data["module_stack"][-1]) if data.get("closed") else None
         if repeat is not None and repeat.period == 1:
-            path = span(path, relative(repeat.last, part.base))
+            path = span(path, relative(repeat.last, base))
         return short(path, LONGEST_PATH)
-
-    def _finish(self, row: Row) -> None:
-        if row.keys[0] in self.subject.tags:
-            return
-        nodes = [self.subject.node(key) for key in row.keys]
-        row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
-        row.parameters = parameters_text(node["parameters"] for node in nodes)
-        row.share = self.subject.share(row.keys)
-        for number, key in enumerate(row.keys if self.tips else ()):
-            row.tips += [*([""] if number else []), *tips_of(self.subject, key)]
-        inputs = {edge.get("shape") for _, _, edge in self.subject.graph.in_edges(row.keys[0], data=True)}
-        row.same_shape = inputs == {nodes[-1]["shape"]}
 
     def _joined(self) -> list[Edge]:
         edges: dict[Edge, None] = {}
@@ -276,6 +273,13 @@ def _sign(label: str) -> str:
 def sign_of(label: str) -> str:
     """The sign in the circle of an operation."""
     return _sign(label)
+
+
+def _inner_base(block: Block, base: str) -> str:
+    """What paths in a block are relative to: the block, or what its copies are in where it is a pattern."""
+    if not block.is_pattern:
+        return block.path
+    return max(base, container(block.path, block.last), key=len)
 
 
 def _in_order(page: Group) -> list[Edge]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,6 +26,8 @@ class Row:
         tips: lines of the tooltip.
         heat: step of the heat scale, "" where the colour is that of the kind.
         link: address of its source line, "" for none.
+        change: in a comparison one of `fxsummary.changes.SIGNS`; "" in other pictures.
+        is_tag: whether it is the name of a value from elsewhere.
     """
 
     keys: list[str]
@@ -42,11 +44,13 @@ class Row:
     tips: list[str] = field(default_factory=list)
     heat: str = ""
     link: str = ""
+    change: str = ""
+    is_tag: bool = False
 
     @property
     def ground(self) -> str:
-        """The colour of its ground: that of its heat or its kind."""
-        return self.heat or self.kind
+        """The colour of its ground: that of its heat, its change or its kind."""
+        return self.heat or self.change or self.kind
 
 
 @dataclass(slots=True)
@@ -73,6 +77,7 @@ class Group:
         level: nesting depth, 0 for the page.
         link: address of its first source line, "" for none.
         path: of the module; "" for the page and for a pattern of several modules.
+        change: as that of a row.
     """
 
     key: str
@@ -85,6 +90,7 @@ class Group:
     path: str = ""
     children: list[Group | Item] = field(default_factory=list)
     link: str = ""
+    change: str = ""
 
     def walk(self) -> Iterator[Group | Item]:
         """Everything inside, parents first, in reading order."""
@@ -130,6 +136,7 @@ class Scene:
         direction: TB or LR.
         heat: the scale, if colours stand for a cost.
         arranged: its layout, once it was asked for.
+        changes: number of operations by change, in a comparison.
     """
 
     root: Group
@@ -142,6 +149,7 @@ class Scene:
     direction: str = "TB"
     heat: HeatScale | None = None
     arranged: Arranged | None = None
+    changes: Mapping[str, int] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
         """All items in reading order."""

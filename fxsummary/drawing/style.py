@@ -41,7 +41,7 @@ def colour_of(kind: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """One colour scheme: fill and stroke by kind, the heat scale, and the rest of the page."""
+    """One colour scheme: fill and stroke by kind and by change, the heat scale, and the rest of the page."""
 
     kinds: dict[str, tuple[str, str]]
     terminal_text: str
@@ -58,6 +58,7 @@ class Palette:
     heat: tuple[str, str, str, str, str]
     heat_unknown: str
     heat_muted: str
+    changes: dict[str, tuple[str, str]]
 
 
 LIGHT = Palette(
@@ -90,6 +91,13 @@ LIGHT = Palette(
     heat=("#ffffff", "#fff3e2", "#ffe3c2", "#ffd09b", "#ffb86b"),
     heat_unknown="#e3e7ec",
     heat_muted="#2b3847",
+    changes={
+        "added": ("#dff5e4", "#16722f"),
+        "removed": ("#fde3e1", "#b8242a"),
+        "changed": ("#fdf0c8", "#855600"),
+        "moved": ("#e2ecfd", "#1a5fd0"),
+        "same": ("#ffffff", "#cbd5e1"),
+    },
 )
 DARK = Palette(
     kinds={
@@ -121,6 +129,13 @@ DARK = Palette(
     heat=("#12181f", "#2a1f14", "#432a10", "#5e370b", "#7c4606"),
     heat_unknown="#2b3440",
     heat_muted="#d3dce6",
+    changes={
+        "added": ("#10301c", "#5fd08d"),
+        "removed": ("#421a1c", "#ff8f88"),
+        "changed": ("#3a2c08", "#f0b849"),
+        "moved": ("#14294a", "#6cb0ff"),
+        "same": ("#12181f", "#334155"),
+    },
 )
 
 SANS = 'Helvetica,Arial,"Liberation Sans","DejaVu Sans Condensed",sans-serif'
@@ -133,8 +148,10 @@ _BASE = (
 _SELECTOR = re.compile(r"(?:^|(?<=[{}]))(?=[^{}@]+\{)")
 
 
-def stylesheet(theme: str, *, heat: bool = False, scope: str = "") -> str:
-    """The CSS of a theme, with the heat scale or without; "auto" is light with the dark scheme in one media query.
+def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, scope: str = "") -> str:
+    """The CSS of a theme; "auto" is light with the dark scheme in one media query.
+
+    It has the heat scale and the colours of changes, or not.
 
     With a ``scope``, a selector of the element around, the rules hold only inside of that, so that a picture
     that is part of a page leaves the rest of the page, and other pictures, as they are.
@@ -143,18 +160,18 @@ def stylesheet(theme: str, *, heat: bool = False, scope: str = "") -> str:
         UnknownNameError: the theme is none of auto, light, dark.
     """
     check_name("theme", theme, THEMES)
-    rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat)
+    rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat, changes)
     if theme == "auto":
-        rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat)}}}"
+        rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat, changes)}}}"
     return _SELECTOR.sub(rf"\g<0>{scope} ", rules) if scope else rules
 
 
 def rules_of(palette: Palette) -> str:
     """Fonts and the rules of one colour scheme, whose colours may be any CSS value."""
-    return _BASE + _rules(palette, heat=False)
+    return _BASE + _rules(palette, heat=False, changes=True)
 
 
-def _rules(p: Palette, heat: bool) -> str:
+def _rules(p: Palette, heat: bool, changes: bool) -> str:
     fills = {
         "page": p.page, "t": p.text, "mu": p.muted, "iot": p.terminal_text, "ah": p.edge, "ahs": p.skip,
         "h0": p.groups[0], "h1": p.groups[1], "bar": p.bar, "bt": p.track, "badge": p.badge, "bgt": p.page,
@@ -168,4 +185,6 @@ def _rules(p: Palette, heat: bool) -> str:
     if heat:
         rules += [f".f-heat{step}{{fill:{fill}}}" for step, fill in enumerate(p.heat)]
         rules.append(f".f-heat-unknown{{fill:{p.heat_unknown}}}.hm{{fill:{p.heat_muted}}}")
+    for change, (fill, stroke) in p.changes.items() if changes else ():
+        rules.append(f".f-{change}{{fill:{fill}}}.s-{change}{{fill:{stroke}}}.o-{change}{{stroke:{stroke}}}")
     return "".join(rules)

@@ -9,6 +9,14 @@ for _exporter in (
     Exporter("pdf", "fxsummary.exporters.pdf:to_pdf", ".pdf", needs=("svglib", "reportlab")),
     Exporter("html", "fxsummary.exporters.html:to_html", ".html"),
     Exporter("dot", "fxsummary.exporters.dot:to_dot", ".dot"),
+    Exporter("markdown", "fxsummary.exporters.markdown:to_markdown", ".md"),
+    Exporter("mermaid", "fxsummary.exporters.mermaid:to_mermaid", ".mmd"),
+    Exporter("json", "fxsummary.saved:dumps", ".json"),
+    Exporter("graphml", "fxsummary.exporters.flat:to_graphml", ".graphml"),
+    Exporter("csv", "fxsummary.exporters.frame:to_csv", ".csv", needs=("pandas",), extra="pandas"),
+    Exporter("latex", "fxsummary.exporters.latex:to_latex", ".tex", needs=("pandas", "jinja2"), extra="pandas"),
+    Exporter("pandas", "fxsummary.exporters.frame:to_pandas", needs=("pandas",)),
+    Exporter("node_link", "fxsummary.exporters.flat:to_node_link"),
     Exporter("graphviz", "fxsummary.exporters.dot:to_graphviz"),
 ):
     EXPORTERS.register(_exporter.name, _exporter)

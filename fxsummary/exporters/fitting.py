@@ -7,7 +7,7 @@ from itertools import islice
 from math import log
 from typing import Protocol
 
-from fxsummary.drawing import Composer, Page, Part, Scene, Subject, arrange
+from fxsummary.drawing import Composer, Page, Scene, Subject, add_tips, arrange
 from fxsummary.drawing.arrangement import LONGEST_SIDE
 from fxsummary.layout import Memo
 from fxsummary.modelgraph import ModelGraph
@@ -28,11 +28,11 @@ TIGHT_COST = 0.2
 
 @dataclass(slots=True)
 class Picture:
-    """A scene, the graph that it shows, the number of values shown by name, and whether it has fewer frames."""
+    """A scene, the graph that it was made of, what of it was drawn, and whether it has fewer frames."""
 
     scene: Scene
     graph: ModelGraph
-    tags: int
+    subject: Subject
     tight: bool = False
 
     @property
@@ -70,9 +70,8 @@ class Fitting:
         opened: frozenset[str] = frozenset()
         for level in range(depth + 1, depth + 1 + ROUNDS):
             picture, opened = self._opened(picture, depth, level, opened)
-        final = self.compose(picture.graph, tight=picture.tight)
-        final.scene.arranged = picture.scene.arranged
-        return final
+        add_tips(picture.scene, picture.subject)
+        return picture
 
     def nesting(self) -> int:
         """Levels of modules that can be opened."""
@@ -91,10 +90,8 @@ class Fitting:
         if len(keys) > MOST_IN_A_ROW:
             return False
         if tuple(keys) not in self.one_row:
-            self.composer = self.composer or Composer(
-                Subject(self.folded, self.whole, self.whole.totals), self.folded.edges
-            )
-            self.one_row[tuple(keys)] = self.composer.table_rows(Part(block.path, items=[*keys])) == 1
+            self.composer = self.composer or Composer(Subject(self.folded, self.whole, self.whole.totals))
+            self.one_row[tuple(keys)] = self.composer.table_rows(Block(block.call, [*keys])) == 1
         return self.one_row[tuple(keys)]
 
     def _best_depth(self) -> tuple[Picture, int]:

@@ -1,12 +1,12 @@
-"""Parts of the text tables: costs as cells, and the views that list modules, parameters or operations."""
+"""Parts of the tables: costs as cells, and the views that list modules, parameters or operations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from fxsummary.exporters.table import Column, render_table
+from fxsummary.exporters.table import Column
 from fxsummary.format import count, shape, share, short
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.spec import leaves
@@ -18,6 +18,21 @@ COLUMNS = (
     Column("FLOPs", right=True),
     Column("%", right=True),
 )
+
+
+class Entry(NamedTuple):
+    """A row of a listing; `branches` as in `fxsummary.exporters.table.tree`."""
+
+    cells: tuple[str, ...]
+    branches: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A table; the names are in its first column."""
+
+    columns: tuple[Column, ...]
+    rows: list[Entry]
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,7 @@ def shape_cell(outputs: Any) -> str:
     return shape(specs[0].shape) + more
 
 
-def modules(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
+def modules(graph: ModelGraph, depth: int | None, fold: bool) -> Listing:
     """Containment only: what holds what, and how many parameters."""
     own = {
         path: sum(p.numel or 0 for p in module.parameters if not p.buffer and p.tied_to is None)
@@ -78,27 +93,26 @@ def modules(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> lis
         if path:
             held[path.rpartition(".")[0]] += held[path]
     total = held.get("", 0)
-    rows: list[tuple[str, ...]] = []
-
-    todo = [("", "", "", 0)]
+    rows: list[Entry] = []
+    todo: list[tuple[str, tuple[bool, ...]]] = [("", ())]
     while todo:
-        path, indent, lead, level = todo.pop()
+        path, branches = todo.pop()
         module = graph.modules[path]
         remark = f" = {module.shared_with}" if module.shared_with is not None else ""
         remark += "" if module.called or graph.captured_by == "modules" else " (never called)"
         name = path.rpartition(".")[2]
         text = " ".join(filter(None, (name, module.type, module.config))) + remark
         number = held[path]
-        rows.append((lead + text, count(number) if number else "", share(number, total).removesuffix(" %")))
-        if depth is None or level < depth:
-            below = [(child, f"{indent}│ ", f"{indent}├ ", level + 1) for child in module.children]
-            below[-1:] = [(child, f"{indent}  ", f"{indent}└ ", level + 1) for child in module.children[-1:]]
+        rows.append(Entry((text, count(number) if number else "", share(number, total).removesuffix(" %")), branches))
+        if depth is None or len(branches) < depth:
+            last = len(module.children) - 1
+            below = [(child, (*branches, index == last)) for index, child in enumerate(module.children)]
             todo.extend(reversed(below))
     columns = (Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True))
-    return render_table(columns, rows, width)
+    return Listing(columns, rows)
 
 
-def parameters(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
+def parameters(graph: ModelGraph, depth: int | None, fold: bool) -> Listing:
     """Each named parameter; a tied one says what it is tied to, and counts once."""
     total = graph.totals.parameters
     rows = []
@@ -111,7 +125,8 @@ def parameters(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> 
                 dims = shape(p.spec.shape) if p.spec else "?"
                 dtype = p.spec.dtype if p.spec else "?"
                 trained = "yes" if p.trainable else "no"
-                rows.append((p.name + remark, dims, dtype, "" if p.tied_to else count(number), portion, trained))
+                shown = "" if p.tied_to else count(number)
+                rows.append(Entry((p.name + remark, dims, dtype, shown, portion, trained)))
     columns = (
         Column("Parameter", shrinks=20),
         Column("Shape", shrinks=9),
@@ -120,16 +135,16 @@ def parameters(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> 
         Column("%", right=True),
         Column("Trainable", right=True),
     )
-    return render_table(columns, rows, width)
+    return Listing(columns, rows)
 
 
-def operations(graph: ModelGraph, width: int, depth: int | None, fold: bool) -> list[str]:
+def operations(graph: ModelGraph, depth: int | None, fold: bool) -> Listing:
     """Every operation in execution order."""
     total = graph.totals.flops
     rows = []
     for key, data in graph.nodes(data=True):
         costs = Costs.over(graph, [key], 1).cells(total, 1)
         label = data["label"] if data["op"].startswith("call_") else data["op"]
-        rows.append((key, label, shape_cell(data["outputs"]), *costs))
+        rows.append(Entry((key, label, shape_cell(data["outputs"]), *costs)))
     columns = (Column("Operation", shrinks=14), Column("Type", shrinks=10), *COLUMNS[1:])
-    return render_table(columns, rows, width)
+    return Listing(columns, rows)

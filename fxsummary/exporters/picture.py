@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from fxsummary import format as fmt
-from fxsummary.drawing import MOST_CARDS, Composer, Look, Part, Subject, cut_broadcasts, cut_outputs, dissolve, finish
+from fxsummary.changes import Comparison
+from fxsummary.drawing import MOST_CARDS, Composer, Look, Subject, add_tips, cut_outputs, finish
 from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
 from fxsummary.exporters.fitting import Fitting, Picture
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.depth import close_small
+from fxsummary.views.dissolve import WRAPPERS, dissolve
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
@@ -31,8 +35,9 @@ def picture(
         fold: whether runs of identical blocks are drawn once.
         look: colours, direction, facts and links.
     """
-    fitting = Fitting(graph, shown(graph, fold=fold), partial(compose, graph, look=look))
-    found = fitting.best() if depth is None else compose(graph, fitting.closed(depth), look=look)
+    composed = partial(compose, graph, look=look, totals=graph.totals)
+    fitting = Fitting(graph, shown(graph, fold=fold), composed)
+    found = fitting.best() if depth is None else composed(fitting.closed(depth))
     set_texts(graph, found, title)
     return found
 
@@ -46,7 +51,11 @@ def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
 def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
     """Set the heading, the muted line and the description of a picture."""
     scene = picture.scene
-    scene.title = short(title if title is not None else graph.name, 80) or "model"
+    comparison = graph.comparison
+    if title is None:
+        title = graph.name if comparison is None else " → ".join(dict.fromkeys(comparison.names))
+    scene.title = short(title, 80) or "model"
+    scene.changes = {} if comparison is None else comparison.counts
     scene.facts = " · ".join(_facts(graph, picture))
     scene.description = _description(graph, picture)
 
@@ -68,49 +77,33 @@ def compose(
         base: path that those in the picture are relative to.
         totals: what shares are of; those of ``whole`` if None.
         tips: whether rows have tooltips.
-        tight: whether there are fewer frames.
+        tight: whether there are fewer frames, none around what is one table in a container.
     """
-    subject = Subject(graph, whole, totals or whole.totals, show=look.show)
-    root = _part(block_tree(graph), base)
-    dataflow = graph.captured_by != "modules"
-    edges: list[tuple[str, str]] = list(graph.edges)
-    composer = Composer(subject, edges, dataflow=dataflow)
-    dissolve(root, composer.table_rows, tight=tight)
-    edges, tags = cut_broadcasts(root, edges)
-    subject.tags = {tag.key: tag.source for tag in tags}
-    outputs = [key for key, op in graph.nodes(data="op") if op == "output"]
-    edges, subject.returned = cut_outputs(
-        root, edges, outputs, can_tell=lambda key: composer.form(key) in ("stack", "sign")
-    )
+    rough = Composer(Subject(graph, whole, totals or whole.totals))
+
+    def says_nothing(block: Block) -> bool:
+        rows = rough.table_rows(block)
+        return rows == 1 or (rows > 1 and tight and block.type in WRAPPERS)
+
+    drawn = cut_broadcasts(dissolve(graph, says_nothing))
+    subject = replace(rough.subject, graph=drawn, show=look.show)
+    root = block_tree(drawn)
+    edges, subject.returned = cut_outputs(root, drawn, can_tell=lambda key: rough.form(key) in ("stack", "sign"))
     operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
-    few = dataflow and not root.parts() and operations <= MOST_CARDS
+    few = rough.dataflow and not any(root.blocks()) and operations <= MOST_CARDS
     cards = few or look.direction == "LR"
-    scene = Composer(subject, edges, cards=cards, chips=not few, dataflow=dataflow, tips=tips).scene(root)
+    scene = Composer(subject, edges, cards=cards, chips=not few).scene(root, base)
     finish(scene, subject, look)
-    return Picture(scene, graph, len(tags) + len(subject.returned), tight)
-
-
-def _part(root: Block, base: str = "") -> Part:
-    """A block with all inner ones as parts."""
-    top = Part("", base=base)
-    pending = [(root, top)]
-    while pending:
-        block, part = pending.pop()
-        for item in block.items:
-            if isinstance(item, str):
-                part.items.append(item)
-                continue
-            pattern = item.call is None
-            names = " · ".join(dict.fromkeys(item.type.split(" · ")))
-            inner = Part(item.path, names, part.base if pattern else item.path, [], item.repeat, item.last)
-            part.items.append(inner)
-            pending.append((item, inner))
-    return top
+    if tips:
+        add_tips(scene, subject)
+    return Picture(scene, graph, subject, tight)
 
 
 def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
     """The muted line: totals, inputs, how much is drawn."""
     totals = graph.totals
+    if graph.comparison is not None:
+        return _facts_compared(graph, graph.comparison)
     facts = [_parameters(totals)]
     flops = fmt.flops(totals.flops, lower_bound=bool(totals.unknown_flops) and totals.flops is not None)
     if graph.captured_by == "modules":
@@ -120,6 +113,18 @@ def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
     if picture.rows > MANY_ROWS:
         facts.append(f"{picture.rows:,} rows: a smaller depth shows less")
     return facts
+
+
+def _facts_compared(graph: ModelGraph, comparison: Comparison) -> list[str]:
+    """The muted line of a comparison: totals before and after."""
+    before, after = comparison.before, comparison.after
+    if comparison.equal:
+        return ["no differences", _parameters(after), fmt.flops(after.flops), *_inputs(graph)]
+    change = fmt.delta(before.parameters, after.parameters) or "="
+    parameters = f"{fmt.short(before.parameters)} → {_parameters(after)} ({change})"
+    change = fmt.delta(before.flops, after.flops) or "="
+    flops = f"{fmt.short(before.flops)} → {fmt.flops(after.flops)} ({change})"
+    return [parameters, flops, *_inputs(graph)]
 
 
 def _parameters(totals: Totals) -> str:
@@ -144,8 +149,8 @@ def _description(graph: ModelGraph, picture: Picture) -> str:
         hidden.append(f"{copies} operations in folded copies")
     if closed := [data["closed"] for data in nodes if "closed" in data]:
         hidden.append(f"{sum(closed)} operations in {len(closed)} closed modules")
-    if picture.tags:
-        hidden.append(f"{picture.tags} edges drawn as names")
+    if names := sum(row.is_tag for item in picture.scene.items() for row in item.rows) + len(picture.subject.returned):
+        hidden.append(f"{names} edges drawn as names")
     texts = [picture.scene.facts.replace(" · ", "; ")]
     if hidden:
         texts.append("Hidden: " + ", ".join(hidden))

@@ -91,6 +91,17 @@ def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], 
     return (" " * GAP).join(padded).rstrip()
 
 
+def tree(branches: Sequence[bool]) -> str:
+    """What stands before a row of a tree: for each level, whether the row there is the last of its siblings.
+
+    >>> tree((False, True)), tree(())
+    ('│ └ ', '')
+    """
+    if not branches:
+        return ""
+    return "".join(["  " if last else "│ " for last in branches[:-1]]) + ("└ " if branches[-1] else "├ ")
+
+
 def wrap(text: str, width: int, indent: str) -> list[str]:
     """Words on lines of at most ``width`` columns, the later ones indented; long words are cut.
 

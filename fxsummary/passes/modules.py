@@ -14,16 +14,17 @@ def annotate(graph: ModelGraph) -> None:
     if graph.captured_by == "modules":
         return
     notes = list(graph.notes)
-    unused = [] if graph.is_partial else [_named(module) for module in _never_called(graph)]
+    unused = [] if graph.is_partial else [_named(module) for module in never_called(graph)]
     if unused:
         notes.append(f"never called: {_some(unused)}")
-    active = list(_active_dropout(graph))
+    nodes = [(key, graph.nodes[key]) for key in active_dropout(graph)]
+    active = [data["target"] if data["op"] == "call_module" else key for key, data in nodes]
     if active:
         notes.append(f"dropout is active, for the model is in train mode: {_some(active)}")
     graph.graph["notes"] = tuple(notes)
 
 
-def _never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
+def never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
     """The outermost modules with parameters or buffers of which nothing is called and nothing is read."""
     used = _with(graph, lambda module: module.called or any(parameter.read for parameter in module.parameters))
     holding = _with(graph, lambda module: bool(module.parameters))  # dropout and the like often serve as settings only
@@ -49,17 +50,16 @@ def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
     return found
 
 
-def _active_dropout(graph: ModelGraph) -> Iterator[str]:
+def active_dropout(graph: ModelGraph) -> Iterator[str]:
+    """Keys of the dropouts that drop values."""
     labels = {label for _, label in graph.nodes(data="label") if "drop" in label.lower()}
     for key, data in graph.nodes(data=True) if labels else ():
         if data["label"] not in labels or data["config"] == "p=0":
             continue
         if data["label"].lower().replace("_", "") not in _DROPOUTS:
             continue
-        if data["op"] == "call_module":
-            if graph.modules[data["target"]].training:
-                yield data["target"]
-        elif "training=True" in data["arguments"]:
+        active = graph.modules[data["target"]].training if data["op"] == "call_module" else None
+        if active or (active is None and "training=True" in data["arguments"]):
             yield key
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from fxsummary.modelgraph import ModelGraph, ModuleCall
 
@@ -18,12 +19,14 @@ class Block:
         items: node keys and blocks in execution order.
         repeat: how many identical copies it stands for (see `fxsummary.views.fold`).
         last: path of the last block of the last copy where `repeat` > 1, "" otherwise.
+        period: how many sibling blocks make one copy.
     """
 
     call: ModuleCall | None
     items: list[str | Block] = field(default_factory=list)
     repeat: int = 1
     last: str = ""
+    period: int = 1
 
     @property
     def path(self) -> str:
@@ -39,6 +42,11 @@ class Block:
         if self.call is not None:
             return self.call.type
         return " · ".join(item.type for item in self.items if isinstance(item, Block)) if self.repeat > 1 else ""
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it is no module but several siblings that repeat together."""
+        return self.period > 1
 
     def operations(self) -> Iterator[str]:
         """Keys of all nodes inside, in execution order."""
@@ -56,6 +64,14 @@ class Block:
         """The direct sub-blocks."""
         return (item for item in self.items if isinstance(item, Block))
 
+    def walk(self) -> Iterator[Block]:
+        """This block and all inside, outer ones before those in them, otherwise in execution order."""
+        pending = [self]
+        while pending:
+            block = pending.pop()
+            yield block
+            pending.extend(reversed([*block.blocks()]))
+
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
@@ -65,11 +81,25 @@ class Repeat:
         count: number of copies.
         period: number of consecutive sibling blocks that make one copy.
         last: path of the last block of the last copy.
+        joined: whether the call is one made up for all blocks of a copy (see `fxsummary.views.dissolve`).
     """
 
     count: int
     period: int
     last: str
+    joined: bool = False
+
+
+def own_call(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
+    """The call of the module that an operation with these attributes is; () if it is none."""
+    stack: tuple[ModuleCall, ...] = data["module_stack"]
+    return stack[-1:] if data["op"] == "call_module" and stack and stack[-1].path == data["module"] else ()
+
+
+def calls_around(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
+    """The module calls around an operation with these attributes, outermost first; its own is left out."""
+    stack: tuple[ModuleCall, ...] = data["module_stack"]
+    return stack[:-1] if own_call(data) else stack
 
 
 def block_tree(graph: ModelGraph) -> Block:
@@ -115,8 +145,8 @@ def _mark_repeats(parent: Block, repeats: dict[ModuleCall, Repeat]) -> None:
     for item in rest:
         repeat = repeats.get(item.call) if isinstance(item, Block) and item.call is not None else None
         if repeat is not None and isinstance(item, Block):
-            if repeat.period > 1:
+            if repeat.period > 1 and not repeat.joined:
                 item = Block(None, [item, *islice(rest, repeat.period - 1)])
-            item.repeat, item.last = repeat.count, repeat.last
+            item.repeat, item.last, item.period = repeat.count, repeat.last, repeat.period
         items.append(item)
     parent.items = items

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
+from fxsummary.changes import joined
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.scalars import add_slots
-from fxsummary.views.simplify import carry_costs
+from fxsummary.views.simplify import NO_COSTS, carry_costs
 
 MOST_IN_A_NORM = 10
 _HEAVY = frozenset({"convolution", "linear", "attention", "recurrent", "embedding"})
@@ -62,17 +64,20 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     block_of = {node_of[next(block.operations())]: block for block in closed}
     result = graph.__class__()
     result.graph.update(graph.graph)
+    nodes: dict[str, dict[str, Any]] = {}
     for key, data in graph.nodes(data=True):
         name = node_of.get(key, key)
         if name == key:
-            result.add_node(key, **data)
-        elif name not in result:
-            result.add_node(name, **_closed(graph, block_of[name]))
+            nodes[key] = dict(data)
+        elif name not in nodes:
+            nodes[name] = _closed(graph, block_of[name])
+    result.fill(nodes.items(), ())
     for source, target, data in graph.edges(data=True):
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start != end:
-            slots = data["slots"] if end == target else (len(result.pred[end]),)
-            if end == target or not result.has_edge(start, end):
+            known = result.sources(end)
+            slots = data["slots"] if end == target else (len(known),)
+            if end == target or start not in known:
                 add_slots(result, start, end, {**data, "slots": slots})
     return result
 
@@ -82,10 +87,11 @@ def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
     pending = [(root, 0)]
     while pending:
         block, level = pending.pop()
-        if block.call is not None and closes(block, level):
+        is_module = block.call is not None and not block.is_pattern
+        if is_module and closes(block, level):
             chosen.append(block)
             continue
-        below = level + (block.call is not None or block is root)
+        below = level + (is_module or block is root)
         pending.extend((inner, below) for inner in block.blocks())
     return chosen
 
@@ -125,9 +131,12 @@ def _closed(graph: ModelGraph, block: Block) -> dict[str, object]:
         "closed": sum(graph.nodes[key].get("closed", 1) * graph.nodes[key]["multiplicity"] // times for key in keys),
     }
     node |= {name: last[name] for name in ("outputs", "shape", "dtype", "output_bytes")}
-    node |= dict.fromkeys(("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes"), 0)
-    node |= {"assumed": False, "trust": "exact"}
-    node |= {"flops": 0, "parameter_names": (), "parameter_dtypes": (), "reads": (), "unknown_operators": ()}
+    node |= NO_COSTS
+    compared = "change" in last
+    if compared:
+        node |= {"change": "same", "differences": (), "was": ""}
     for key in keys:
         carry_costs(graph.nodes[key], node, graph.nodes[key]["multiplicity"] // times)
+    if compared:
+        node["change"] = joined(graph.nodes[key]["change"] for key in keys)
     return node

@@ -209,7 +209,9 @@ class _Folding:
         parts: list[Hashable] = [_nesting(block)]
         for key in keys:
             data = nodes[key]
-            found = id(data["outputs"]), *_settings(data)  # most of those alike have the very same outputs
+            found: Hashable = id(data["outputs"]), *_settings(data)  # most of those alike have the very same outputs
+            if "change" in data:
+                found = key
             number = alike.get(found)
             parts.append(self._number(found, data) if number is None else number)
             edges = [(edge["slots"], places[source]) for source, edge in self._graph.sources(key).items()]
@@ -224,10 +226,18 @@ class _Folding:
         Args:
             found: by what it is found again.
         """
-        ignored = _RATES if "drop" in data["label"].lower() or data["label"] in _DROPS else ()
-        alike = _hashable(data["outputs"]), *(data[name] for name in _COMPARED if name not in ignored)
+        ignored = _RATES if is_drop(data["label"]) else ()
+        alike: tuple[Any, ...] = _hashable(data["outputs"]), *(data[n] for n in _COMPARED if n not in ignored)
+        if "change" in data:
+            kept = [_hashable(each) for each in data["differences"] if each.attribute not in ignored]
+            alike = (*alike, data["change"], *kept)
         number = self._alike[found] = self._interned.setdefault(alike, len(self._interned))
         return number
+
+
+def is_drop(label: str) -> bool:
+    """Whether an operation of this name drops values at a rate, which says nothing of the architecture."""
+    return "drop" in label.lower() or label in _DROPS
 
 
 def _sizes(root: Block) -> dict[int, int]:

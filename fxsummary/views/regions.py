@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.blocks import calls_around
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.simplify import bypass, carry_costs, copy_of, is_call, is_weightless
 
@@ -86,7 +87,7 @@ class Merger:
     def _same_copies(self, keys: list[str]) -> bool:
         """Whether all stand for equally many copies, and, in a folded block, are in the same module."""
         times = {self.node(key)["multiplicity"] for key in keys}
-        stacks = {_around(self.node(key)) for key in keys}
+        stacks = {calls_around(self.node(key)) for key in keys}
         return len(times) == 1 and (times == {1} or len(stacks) == 1)
 
     def _place(self, keys: list[str]) -> float | None:
@@ -137,10 +138,3 @@ class Merger:
 def is_plain(data: dict[str, Any]) -> bool:
     """Whether an operation is a function of its inputs alone, without any cost."""
     return is_call(data) and data["op"] != "call_module" and is_weightless(data) and not data["reads"]
-
-
-def _around(data: dict[str, Any]) -> tuple[Any, ...]:
-    """The calls around an operation, its own left out."""
-    stack: tuple[Any, ...] = data["module_stack"]
-    own = data["op"] == "call_module" and stack and stack[-1].path == data["module"]
-    return stack[:-1] if own else stack

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
+from fxsummary.changes import COSTS, Difference, before, joined
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.records import TRUST
 from fxsummary.views.scalars import add_slots, hide_scalars
@@ -34,7 +37,13 @@ _EXPANSIONS = frozenset({"expand", "unsqueeze", "repeat", "view", "reshape", "ex
 CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
 
 _SUMMED = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
+_costs = itemgetter(*_SUMMED)
+_NOTHING = (0,) * len(_SUMMED)
 _JOINED = ("parameter_names", "parameter_dtypes", "reads", "unknown_operators")
+NO_COSTS: Mapping[str, Any] = {
+    **dict.fromkeys(_SUMMED, 0), **dict.fromkeys(_JOINED, ()), "assumed": False, "trust": "exact",
+}  # fmt: skip
+"""Attributes of a node that costs nothing."""
 
 
 def simplify(graph: ModelGraph) -> ModelGraph:
@@ -73,20 +82,39 @@ def copy_of(graph: ModelGraph) -> ModelGraph:
 
 def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) -> None:
     """Add the costs of a node's attributes, ``times`` over, to those of another; unknown stays unknown."""
+    compared = "change" in source
+    was = {name: _sum(before(target, name), before(source, name), times) for name in COSTS} if compared else {}
     for name in _SUMMED:
-        known = source.get(name), target.get(name)
-        target[name] = None if None in known else target[name] + times * source[name]
+        if (number := source[name]) != 0:
+            known = target[name]
+            target[name] = None if number is None or known is None else known + times * number
     for name in _JOINED:
-        target[name] = (*target.get(name, ()), *source.get(name, ()))
+        if more := source[name]:
+            target[name] = (*target[name], *more)
     target["assumed"] = target["assumed"] or source["assumed"]
-    target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
+    if source["trust"] != target["trust"]:
+        target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
+    if compared:
+        _carry_change(source, target, was)
     if times > 1:
         extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
         target["parameter_dtypes"] += extra
 
 
+def _sum(one: int | None, other: int | None, times: int) -> int | None:
+    return None if one is None or other is None else one + times * other
+
+
+def _carry_change(source: dict[str, Any], target: dict[str, Any], was: dict[str, int | None]) -> None:
+    """Of a comparison: the change of both together, and what they cost before."""
+    others = [each for each in target["differences"] if each.attribute not in COSTS]
+    costs = [Difference(name, number, target[name]) for name, number in was.items() if number != target[name]]
+    target["differences"] = (*others, *costs)
+    target["change"] = joined((source["change"], target["change"]))
+
+
 def is_weightless(data: dict[str, Any]) -> bool:
-    return all(data.get(name) == 0 for name in _SUMMED)
+    return bool(_costs(data) == _NOTHING)
 
 
 def is_call(data: dict[str, Any]) -> bool:
@@ -113,11 +141,11 @@ def _pass_over(graph: ModelGraph, hidden: Counter[str]) -> None:
 
 def _value_read(graph: ModelGraph, key: str, data: dict[str, Any]) -> str | None:
     """The only input; of ``x.type_as(y)`` and its like it is ``x``."""
-    if len(graph.pred[key]) == 1:
-        (source,) = graph.pred[key]
-        return str(source)
+    sources = graph.sources(key)
+    if len(sources) == 1:
+        return next(iter(sources))
     if data["label"] in _LIKE_ANOTHER:
-        return next((str(source) for source, edge in graph.pred[key].items() if 0 in edge["slots"]), None)
+        return next((source for source, edge in sources.items() if 0 in edge["slots"]), None)
     return None
 
 
@@ -238,6 +266,6 @@ def _join_run(graph: ModelGraph, keys: list[str]) -> None:
     data["absorbed"] = (*absorbed, *data.get("absorbed", ()))
     for member in reversed(members[:-1]):
         carry_costs(member, data)
-    for before, edge in graph.sources(others[0]).items():
-        add_slots(graph, before, last, edge)
+    for source, edge in graph.sources(others[0]).items():
+        add_slots(graph, source, last, edge)
     graph.remove_nodes_from(others)

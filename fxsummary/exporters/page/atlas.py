@@ -17,6 +17,7 @@ from fxsummary.layout import Memo
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
 from fxsummary.views.depth import close_small
+from fxsummary.views.simplify import NO_COSTS
 
 MOST_BYTES = 600_000
 """Of the levels beside those that are shown first."""
@@ -166,11 +167,9 @@ def _terminal(folded: ModelGraph, key: str, path: str) -> dict[str, object]:
     name = str(data["target"])
     if data["op"] not in ("call_module", "placeholder", "get_attr"):
         name = data["label"] if f"{path}.".startswith(f"{data['module']}.") or not data["module"] else data["module"]
-    weightless = dict.fromkeys(("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes"), 0)
-    empty = dict.fromkeys(("parameter_names", "parameter_dtypes", "reads", "unknown_operators", "absorbed"), ())
     return {
-        **data, **weightless, **empty, "op": "placeholder", "kind": "input", "module_stack": (), "multiplicity": 1,
-        "target": _seen_from(path, name), "flops": 0, "trust": "exact",
+        **data, **NO_COSTS, "op": "placeholder", "kind": "input", "module_stack": (), "multiplicity": 1,
+        "target": _seen_from(path, name), "absorbed": (),
     }  # fmt: skip
 
 
@@ -199,10 +198,10 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
     """A picture, painted and put into the atlas."""
-    nodes = picture.graph.nodes
+    nodes = picture.subject.graph.nodes
     for row in (row for item in picture.scene.items() for row in item.rows):
-        data = nodes.get(row.keys[0], {})
-        if data and closed_inside(data) and data["module"] in views:
+        data = nodes[row.keys[0]]
+        if closed_inside(data) and data["module"] in views:
             row.chips.append(OPEN)
     fragment = draw_fragment(picture.scene, atlas.memo)
     operations = tuple(_meant(outline, picture, key) for key in fragment.marks.operations)
@@ -211,9 +210,8 @@ def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, pi
 
 def _meant(outline: Outline, picture: Picture, key: str) -> str | tuple[str, str] | None:
     """What a row stands for: an operation, a closed module, or nothing that is known."""
-    data = picture.graph.nodes.get(key)
-    if data is not None and data.get("closed"):
+    data = picture.subject.graph.nodes[key]
+    if data.get("closed"):
         return "module", str(data["module"])
-    if key not in outline.folded:
-        key = key.partition(": ")[2]  # of a tag
+    key = data.get("stands_for", key)
     return key if key in outline.folded else None

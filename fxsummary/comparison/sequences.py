@@ -1,0 +1,93 @@
+"""Two sequences aligned, in order: what is identical first, then what is most alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from difflib import SequenceMatcher
+
+MOST_PAIRS = 40_000
+"""Beyond so many pairs only what is identical is aligned, before the gaps between are looked at."""
+
+Likeness = Callable[[int, int], float]
+Pair = tuple[int | None, int | None]
+
+
+def aligned(one: Sequence[Hashable], other: Sequence[Hashable], likeness: Likeness) -> list[Pair]:
+    """Pairs of places in both, each place once; None opposite of what has no counterpart.
+
+    Args:
+        one, other: signatures; what is equal is identical.
+        likeness: of two places, greater than 0 where they may be a pair; asked only where needed.
+
+    >>> aligned("abbd", "abbbd", lambda i, j: 0.0)
+    [(0, 0), (1, 1), (2, 2), (None, 3), (3, 4)]
+    >>> aligned("abd", "aXd", lambda i, j: 1.0)
+    [(0, 0), (1, 1), (2, 2)]
+    """
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    tail = 0
+    while tail < min(len(one), len(other)) - start and one[-1 - tail] == other[-1 - tail]:
+        tail += 1
+    pairs: list[Pair] = [(place, place) for place in range(start)]
+    pairs += _middle(one, other, (start, len(one) - tail), (start, len(other) - tail), likeness)
+    pairs += [(len(one) - back, len(other) - back) for back in range(tail, 0, -1)]
+    return pairs
+
+
+def _middle(
+    one: Sequence[Hashable],
+    other: Sequence[Hashable],
+    first: tuple[int, int],
+    second: tuple[int, int],
+    likeness: Likeness,
+) -> Iterator[Pair]:
+    if (first[1] - first[0]) * (second[1] - second[0]) <= MOST_PAIRS:
+        yield from _best(one, other, first, second, likeness)
+        return
+    matcher = SequenceMatcher(None, one[slice(*first)], other[slice(*second)], autojunk=False)
+    at, to = first[0], second[0]
+    for i, j, length in matcher.get_matching_blocks():
+        i, j = i + first[0], j + second[0]
+        if (i - at) * (j - to) <= MOST_PAIRS:
+            yield from _best(one, other, (at, i), (to, j), likeness)
+        else:
+            yield from ((place, None) for place in range(at, i))
+            yield from ((None, place) for place in range(to, j))
+        yield from ((i + step, j + step) for step in range(length))
+        at, to = i + length, j + length
+
+
+def _best(
+    one: Sequence[Hashable],
+    other: Sequence[Hashable],
+    first: tuple[int, int],
+    second: tuple[int, int],
+    likeness: Likeness,
+) -> list[Pair]:
+    """The alignment of greatest total likeness, by dynamic programming; identical ones count 3 more."""
+    rows, columns = range(*first), range(*second)
+    if not rows or not columns:
+        return [*((i, None) for i in rows), *((None, j) for j in columns)]
+    value = [[0.0] * (len(columns) + 1) for _ in range(len(rows) + 1)]
+    alike = [[0.0] * len(columns) for _ in rows]
+    for a in reversed(range(len(rows))):
+        for b in reversed(range(len(columns))):
+            number = likeness(rows[a], columns[b]) + 3.0 * (one[rows[a]] == other[columns[b]])
+            alike[a][b] = number
+            best = max(value[a + 1][b], value[a][b + 1])
+            value[a][b] = max(best, value[a + 1][b + 1] + number) if number else best
+    pairs: list[Pair] = []
+    a = b = 0
+    while a < len(rows) and b < len(columns):
+        if alike[a][b] and value[a][b] == value[a + 1][b + 1] + alike[a][b]:
+            pairs.append((rows[a], columns[b]))
+            a, b = a + 1, b + 1
+        elif value[a][b] == value[a + 1][b]:
+            pairs.append((rows[a], None))
+            a += 1
+        else:
+            pairs.append((None, columns[b]))
+            b += 1
+    return pairs + [(i, None) for i in rows[a:]] + [(None, j) for j in columns[b:]]

@@ -1,0 +1,68 @@
+"""The summary as a LaTeX table, with pandas; the document needs the package booktabs."""
+
+from __future__ import annotations
+
+from fxsummary.exporters.listings import COLUMNS
+from fxsummary.exporters.summary import Row, summarise
+from fxsummary.format import clean, shorten
+from fxsummary.modelgraph import ModelGraph
+
+LONGEST = 60
+
+_SPECIAL = str.maketrans({
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "×": r"$\times$",
+    "→": r"$\to$", "≥": r"$\geq$", "…": r"\ldots{}", "·": r"$\cdot$", "-": "{-}", "[": "{[}", "]": "{]}",
+    **{char: f"\\{char}" for char in "&%$#_{}"},
+})  # fmt: skip
+
+
+def to_latex(
+    graph: ModelGraph,
+    *,
+    depth: int | None = None,
+    fold: bool = True,
+    caption: str | None = None,
+    label: str | None = None,
+    longtable: bool = False,
+) -> str:
+    """The rows of the summary as a LaTeX table.
+
+    Args:
+        graph: what to show; it is not changed.
+        depth: levels of modules to show; None for all.
+        fold: show a run of identical blocks once, with ``×N``.
+        caption, label: of the table, as LaTeX; without both it is a ``tabular`` alone.
+        longtable: whether it may go over several pages, which needs the package longtable.
+    """
+    import pandas
+
+    titles = [escaped(column.title) for column in COLUMNS]
+    rows = [_cells(row) for row in summarise(graph, depth, fold).rows]
+    frame = pandas.DataFrame(rows, columns=titles, dtype="object")
+    text: str = frame.to_latex(
+        index=False,
+        escape=False,
+        column_format="".join("r" if column.right else "l" for column in COLUMNS),
+        caption=caption,
+        label=label,
+        longtable=longtable,
+    )
+    return text
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    name = rf"\texttt{{{escaped(row.name)}}}" if row.name else ""
+    first = " ".join(filter(None, (name, escaped(row.type), escaped(row.settings))))
+    indent = r"\quad" * max(len(row.branches) - 1, 0)
+    rest = (row.output, row.parameters, row.flops, row.share)
+    return (f"{indent} {first}".lstrip(" "), *map(escaped, rest))
+
+
+def escaped(text: str) -> str:
+    r"""Text that LaTeX takes literally.
+
+    >>> print(escaped("a_b & 3×3"), escaped("\\x"))
+    a\_b \& 3$\times$3 \textbackslash{}x
+    """
+    return shorten(clean(text), LONGEST).translate(_SPECIAL)

@@ -1,0 +1,114 @@
+"""The summary as Markdown for GitHub and its like: a table, and the totals as a list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from fxsummary.collecting import paused
+from fxsummary.exporters.listings import COLUMNS, Listing
+from fxsummary.exporters.summary import VIEWS, Row, Summary
+from fxsummary.exporters.table import Column
+from fxsummary.format import clean, shorten
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.registry import call
+
+LONGEST = 100
+"""Characters of a name, or of the settings, that a cell holds."""
+LONGEST_FACT = 600
+
+_ENTITIES = {char: f"&#{ord(char)};" for char in '&<>|\\"'} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+_MARKS = {char: f"\\{char}" for char in "*`[]~$#"}
+_SPECIAL = str.maketrans(_ENTITIES | _MARKS)
+_UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+"""Those at the ends of words; inside they mean nothing."""
+_PLAIN_NAME = re.compile(r"[\w.…-]+")
+
+
+@paused()
+def to_markdown(graph: ModelGraph, *, depth: int | None = None, view: str | None = None, fold: bool = True) -> str:
+    """The graph as Markdown.
+
+    Args:
+        graph: what to show; it is not changed.
+        depth: levels of modules to show; None for all.
+        view: "summary", the hierarchy as it runs; "modules", the module tree as ``print(model)`` shows it;
+            "parameters", each named parameter; "operations", in execution order. None for "summary", or, of a
+            graph that `fxsummary.diff` made, for what differs.
+        fold: show a run of identical blocks once, with ``×N``.
+
+    Raises:
+        UnknownNameError: no such view.
+    """
+    if view is None and graph.comparison is not None:
+        text: str = call("fxsummary.exporters.changes:markdown", graph)
+        return text
+    shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold)
+    return _listing(shown) if isinstance(shown, Listing) else _summary(graph, shown)
+
+
+def _summary(graph: ModelGraph, summary: Summary) -> str:
+    heading = f"**{escaped(graph.name)}** · {escaped(summary.inputs, LONGEST_FACT)}"
+    table = _table(COLUMNS, map(_cells, summary.rows))
+    return "\n".join([heading, "", *table, "", *_facts(summary.facts)]) + "\n"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    named = " ".join(filter(None, (row.name and name(row.name), escaped(row.type), escaped(row.settings))))
+    return (indented(named, len(row.branches)), row.output, row.parameters, row.flops, row.share)
+
+
+def _listing(listing: Listing) -> str:
+    rows = [
+        (indented(name(row.cells[0]), len(row.branches)), *(escaped(cell) for cell in row.cells[1:]))
+        for row in listing.rows
+    ]
+    return "\n".join(_table(listing.columns, rows)) + "\n"
+
+
+def _table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> list[str]:
+    marks = ["--:" if column.right else ":--" for column in columns]
+    return [_line([column.title for column in columns]), f"|{'|'.join(marks)}|", *map(_line, rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> list[str]:
+    """A list with an item for each heading; what has none goes on with the item before."""
+    lines: list[str] = []
+    for title, text in facts:
+        if title:
+            lines.append(f"- **{title}:** {escaped(text, LONGEST_FACT)}")
+        else:
+            lines[-1] += f"; {escaped(text, LONGEST_FACT)}"
+    return lines
+
+
+def indented(cell: str, level: int) -> str:
+    """A cell of a tree: spaces before it would be taken off.
+
+    >>> indented("`conv1`", 2)
+    '&emsp;`conv1`'
+    """
+    return "&emsp;" * (level - 1) + cell
+
+
+def name(text: str) -> str:
+    """A name as code; one with other than letters, digits, points and lines as text.
+
+    >>> print(name("layer1.0"), name("a|b"))
+    `layer1.0` a&#124;b
+    """
+    return f"`{shorten(text, LONGEST)}`" if _PLAIN_NAME.fullmatch(text) else escaped(text)
+
+
+def escaped(text: str, limit: int = LONGEST) -> str:
+    """Text that Markdown takes literally, on one line, also in a cell of a table.
+
+    >>> print(escaped("_a b_c <b>|*x"))
+    \\_a b_c &lt;b&gt;&#124;\\*x
+    """
+    literal = shorten(clean(text), limit).translate(_SPECIAL)
+    return _UNDERSCORES.sub(lambda found: r"\_" * len(found[0]), literal)

@@ -1,0 +1,194 @@
+"""The graph as a Mermaid flowchart, which GitHub draws in Markdown: a subgraph per block, repeats folded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fxsummary.changes import SIGNS, joined
+from fxsummary.drawing.labels import shape_text
+from fxsummary.drawing.options import DIRECTIONS, check_name
+from fxsummary.drawing.style import LIGHT, colour_of
+from fxsummary.errors import TooLargeError
+from fxsummary.exporters.picture import shown
+from fxsummary.format import clean, relative_path, run_name, short, shorten
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.broadcast import cut_broadcasts
+from fxsummary.views.depth import limit_depth
+from fxsummary.views.dissolve import dissolve
+
+MOST_EDGES = 400
+MOST_CHARACTERS = 45_000
+"""Mermaid refuses more than 500 edges or 50,000 characters, and GitHub leaves its limits as they are."""
+LONGEST_LINE = 60
+MOST_IN_A_BOX = 3
+"""A convolution, its norm and its activation."""
+DEEPEST = 12
+
+_ARROW = " --> "
+_SPECIAL = re.compile(r"[^\w ×→…·≥+=,./()?-]")
+_SHAPES = {"input": ('(["', '"])'), "output": ('(["', '"])'), "parameter": ('[/"', '"/]')}
+
+
+def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: bool = True, direction: str = "TB") -> str:
+    """The graph as the source of a Mermaid flowchart.
+
+    Args:
+        graph: what to draw; it is not changed.
+        depth: levels of modules to open; None for the most that GitHub draws.
+        fold: draw a run of identical blocks once, with ``×N``.
+        direction: "TB", from top to bottom, or "LR", from left to right.
+
+    Raises:
+        UnknownNameError: the direction is not known.
+        TooLargeError: GitHub would refuse to draw that much; the message names the depth that it draws.
+    """
+    check_name("direction", direction, DIRECTIONS)
+    folded = shown(graph, fold=fold)
+    wished = _source(folded if depth is None else limit_depth(folded, depth), direction)
+    if fits(wished):
+        return wished
+    for level in range(_nesting(folded) if depth is None else depth - 1, -1, -1):
+        source = _source(limit_depth(folded, level), direction)
+        if fits(source) and depth is None:
+            return source
+        if fits(source):
+            raise TooLargeError(f"{_too_large(wished)}: pass depth={level}, which fits.")
+    raise TooLargeError(f"{_too_large(wished)}, and no depth fits: render to .svg, which has no limit.")
+
+
+def fits(source: str) -> bool:
+    """Whether GitHub draws it."""
+    return len(source) <= MOST_CHARACTERS and source.count(_ARROW) <= MOST_EDGES
+
+
+def _too_large(source: str) -> str:
+    return (
+        f"the flowchart would have {source.count(_ARROW):,} edges and {len(source):,} characters, "
+        f"and GitHub draws up to {MOST_EDGES} and {MOST_CHARACTERS:,}"
+    )
+
+
+def _nesting(graph: ModelGraph) -> int:
+    return min(max((len(stack) for _, stack in graph.nodes(data="module_stack")), default=0), DEEPEST)
+
+
+def _source(whole: ModelGraph, direction: str) -> str:
+    graph = cut_broadcasts(dissolve(whole, lambda block: False))
+    root = block_tree(graph)
+    boxes = _boxes(root, graph)
+    ids = {key: f"n{index}" for index, keys in enumerate(boxes) for key in keys}
+    lines = [f"flowchart {direction}", *_blocks(root, graph, {keys[0]: keys for keys in boxes}, ids)]
+    lines += [f"  {ids[source]}{_ARROW}{ids[target]}" for source, target in _edges(graph, ids)]
+    return "\n".join([*lines, *_colours(graph, ids)]) + "\n"
+
+
+def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
+    """The operations of each box: one, or one with the norm and the activation that alone read it, in one block."""
+    boxes: list[list[str]] = []
+    blocks = [root]
+    while blocks:
+        before: str | Block | None = None
+        for item in blocks.pop().items:
+            if isinstance(item, Block):
+                blocks.append(item)
+            elif isinstance(before, str) and len(boxes[-1]) < MOST_IN_A_BOX and _goes_on(graph, before, item):
+                boxes[-1].append(item)
+            else:
+                boxes.append([item])
+            before = item
+    order = {key: index for index, key in enumerate(graph)}
+    return sorted(boxes, key=lambda keys: order[keys[0]])
+
+
+def _goes_on(graph: ModelGraph, first: str, second: str) -> bool:
+    """Whether an operation only finishes what the one before it yields."""
+    kinds = graph.nodes[first]["kind"], graph.nodes[second]["kind"]
+    alone = len(graph.succ[first]) == 1 and list(graph.sources(second)) == [first]
+    return alone and kinds[0] not in _SHAPES and kinds[1] in ("norm", "activation")
+
+
+def _edges(graph: ModelGraph, ids: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [edge for edge in graph.edges if ids[edge[0]] != ids[edge[1]]]
+
+
+def _blocks(root: Block, graph: ModelGraph, boxes: Mapping[str, list[str]], ids: Mapping[str, str]) -> Iterator[str]:
+    """The nodes, in subgraphs as their blocks nest; with a stack of our own, for deep ones."""
+    opened: list[tuple[Iterator[str | Block], str]] = [(iter(root.items), "")]
+    number = 0
+    while opened:
+        items, path = opened[-1]
+        indent = "  " * min(len(opened), DEEPEST)
+        item = next(items, None)
+        if item is None:
+            opened.pop()
+            if opened:
+                yield f"{indent[2:]}end"
+        elif isinstance(item, Block):
+            yield f'{indent}subgraph b{number}["{_block_label(item, path)}"]'
+            number += 1
+            opened.append((iter(item.items), item.path if item.call else path))
+        elif item in boxes:
+            left, right = _SHAPES.get(_kind(graph.nodes[item]), ('["', '"]'))
+            yield f"{indent}{ids[item]}{left}{_label(graph, boxes[item], path)}{right}"
+
+
+def _block_label(block: Block, parent: str) -> str:
+    name = relative_path(block.path, parent)
+    if block.repeat > 1:
+        name = run_name(name, relative_path(block.last, parent))
+    return escaped(f"{shorten(name, LONGEST_LINE)} {block.type}") + (f" ×{block.repeat}" if block.repeat > 1 else "")
+
+
+def _label(graph: ModelGraph, keys: list[str], parent: str) -> str:
+    """Names and settings of the operations in a box, then its result and its parameters."""
+    operations = [graph.nodes[key] for key in keys]
+    lines = [_name(data, parent) for data in operations]
+    if sign := SIGNS.get(joined(data.get("change", "same") for data in operations)):
+        lines[0] = f"{sign} {lines[0]}"
+    lines.insert(1, operations[0]["config"])
+    lines.append(shape_text(operations[-1]["outputs"]))
+    numbers = [data["parameters"] for data in operations]
+    if None in numbers or any(numbers):
+        lines.append(f"{short(None if None in numbers else sum(numbers))} parameters")
+    return "<br>".join([escaped(line) for line in lines if line])
+
+
+def _name(data: Mapping[str, Any], parent: str) -> str:
+    if data["op"] == "stand_in":
+        return str(data["stands_for"])
+    if data["op"] not in ("call_module", "get_attr"):
+        return str(data["label"])
+    path = relative_path(data["target"], parent)
+    return path if data["op"] == "get_attr" else f"{path} {data['label']}"
+
+
+def _kind(data: Mapping[str, Any]) -> str:
+    """The kind whose shape and colour an operation has; the name of a value from elsewhere looks like a parameter."""
+    return "parameter" if data["op"] == "stand_in" else str(data["kind"])
+
+
+def _colours(graph: ModelGraph, ids: Mapping[str, str]) -> Iterator[str]:
+    kinds: dict[str, list[str]] = {}
+    drawn: set[str] = set()
+    for key, data in graph.nodes(data=True):
+        if ids[key] not in drawn:
+            kinds.setdefault(colour_of(_kind(data)), []).append(ids[key])
+            drawn.add(ids[key])
+    for kind, members in sorted(kinds.items()):
+        fill, stroke = LIGHT.kinds[kind]
+        text = LIGHT.terminal_text if kind == "terminal" else LIGHT.text
+        yield f"  classDef {kind} fill:{fill},stroke:{stroke},color:{text}"
+        yield f"  class {','.join(members)} {kind}"
+
+
+def escaped(text: str) -> str:
+    """Text that Mermaid takes literally in a quoted label; what could mean something is a code for its character.
+
+    >>> escaped('a"b#c'), escaped("%%{init}")
+    ('a#34;b#35;c', '#37;#37;#123;init#125;')
+    """
+    literal = clean(text).replace("\\", "∖").replace("$$", "$ $")  # which would be line breaks and formulas
+    return _SPECIAL.sub(lambda found: f"#{ord(found[0])};", shorten(literal, LONGEST_LINE))

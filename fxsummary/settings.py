@@ -1,0 +1,93 @@
+"""What pyproject.toml says under ``[tool.fxsummary]``: budgets, and rules to ignore. It is only read as data.
+
+.. code-block:: toml
+
+    [tool.fxsummary.check]
+    max_parameters = "25M"
+
+    [tool.fxsummary.lint]
+    ignore = ["bias-before-norm:features.*"]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from fxsummary.errors import SettingsError
+
+FILE = "pyproject.toml"
+KEYS = {
+    "check": (
+        "max_parameters", "max_trainable_parameters", "max_flops", "max_parameter_bytes", "no_unread_parameters",
+        "no_unknown", "baseline", "tolerance",
+    ),
+    "lint": ("ignore", "select"),
+}  # fmt: skip
+"""Keys of each table."""
+_FLAGS = frozenset({"no_unread_parameters", "no_unknown"})
+
+
+def settings(table: str, start: Path | None = None) -> dict[str, Any]:
+    """The settings of a command, from the nearest pyproject.toml in a folder or those around it.
+
+    Keys may be written with hyphens. The path of a baseline is taken as from the folder of the file.
+
+    Raises:
+        SettingsError: the file cannot be read, or a key or value is not known.
+    """
+    folder = (start or Path()).resolve()
+    for place in (folder, *folder.parents):
+        if (place / FILE).is_file():
+            return _checked(_read(place / FILE), table, place / FILE)
+    return {}
+
+
+def _read(path: Path) -> Any:
+    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
+    if find_spec(name) is None:
+        return {}  # Python 3.10 reads TOML only where tomli is installed
+    reader = import_module(name)
+    try:
+        return reader.loads(path.read_bytes().decode("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read {path}: {error}.") from error
+
+
+def _checked(data: Mapping[str, Any], table: str, path: Path) -> dict[str, Any]:
+    section = data.get("tool", {}).get("fxsummary", {})
+    _check_table(section, "tool.fxsummary", KEYS, path)
+    for name in section:
+        _check_table(section[name], f"tool.fxsummary.{name}", KEYS[name], path)
+    tables = {name: {key.replace("-", "_"): value for key, value in section[name].items()} for name in section}
+    for name, values in tables.items():
+        for key, value in values.items():
+            _check_value(f"{name}.{key}", value, bool if key in _FLAGS else list if name == "lint" else _NUMBER, path)
+    found = tables.get(table, {})
+    if "baseline" in found:
+        found["baseline"] = str(path.parent / str(found["baseline"]))
+    return found
+
+
+_NUMBER = (str, int, float)
+_NAMES: dict[Any, str] = {bool: "true or false", list: "a list of texts", _NUMBER: "a number or a text"}
+
+
+def _check_value(name: str, value: Any, wanted: Any, path: Path) -> None:
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        raise SettingsError(f"{path}: {name} = {value!r} is not {_NAMES[wanted]}.")
+
+
+def _check_table(section: Any, name: str, known: Collection[str], path: Path) -> None:
+    if not isinstance(section, Mapping):
+        raise SettingsError(f"{path}: {name} is not a table.")
+    for key in section:
+        if key.replace("-", "_") not in known:
+            close = get_close_matches(key.replace("-", "_"), known, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise SettingsError(f"{path}: unknown key {key!r} in [{name}]: {hint}Known: {', '.join(known)}")

@@ -1,0 +1,105 @@
+"""Dissolve blocks that say nothing: the operations stay, the module calls around them go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from fxsummary.modelgraph import ModelGraph, ModuleCall
+from fxsummary.views.blocks import Block, Repeat, block_tree, own_call
+
+WRAPPERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Encoder"})
+WRAPPER_SHARE = 0.6
+"""A container that holds this much of the model is transparent."""
+
+
+def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelGraph:
+    """The graph without the blocks around one child, those that say nothing, and containers of most of the model.
+
+    Their calls are taken out of the module stacks of the operations; all else stays as it is. What stands
+    for several copies does not dissolve. Where blocks of a repeated pattern do, the pattern gets a call of
+    its own, of the path of its first block and the classes of all.
+
+    Args:
+        says_nothing: asked of blocks that hold operations only.
+    """
+    root = block_tree(graph)
+    patterns = {id(block): [*block.blocks()] for block in root.walk() if block.is_pattern and block.call is None}
+    if not _take_out(root, says_nothing) | _open_wrappers(root):
+        return graph
+    result = graph.__class__()
+    result.graph.update(graph.graph)
+    if patterns:
+        result.graph["repeats"] = _joined(root, patterns, graph.graph["repeats"])
+    stacks = _stacks(root)
+    result.fill(
+        ((key, {**data, "module_stack": stacks[key] + own_call(data)}) for key, data in graph.nodes(data=True)),
+        ((source, target, dict(edge)) for source, target, edge in graph.edges(data=True)),
+    )
+    return result
+
+
+def _take_out(root: Block, says_nothing: Callable[[Block], bool]) -> bool:
+    """Put what is in blocks that say nothing in their place, inner ones before those around them."""
+    changed = False
+    for parent in reversed([*root.walk()]):
+        items: list[str | Block] = []
+        for item in parent.items:
+            dissolves = isinstance(item, Block) and _dissolves(item, says_nothing)
+            items.extend(item.items if isinstance(item, Block) and dissolves else [item])
+            changed = changed or dissolves
+        parent.items = items
+    return changed
+
+
+def _dissolves(block: Block, says_nothing: Callable[[Block], bool]) -> bool:
+    if block.repeat > 1:
+        return False
+    return len(block.items) == 1 or (not any(block.blocks()) and says_nothing(block))
+
+
+def _open_wrappers(root: Block) -> bool:
+    """Put what is in containers of most of the model in their place, at the top; whether there are any."""
+    total = sum(1 for _ in root.operations())
+    changed = False
+    while wrapper := next((block for block in root.blocks() if _wraps(block, total)), None):
+        place = root.items.index(wrapper)
+        root.items[place : place + 1] = wrapper.items
+        changed = True
+    return changed
+
+
+def _wraps(block: Block, total: int) -> bool:
+    if block.repeat > 1 or block.type not in WRAPPERS or len(block.items) <= 2:
+        return False
+    return sum(1 for _ in block.operations()) >= WRAPPER_SHARE * total
+
+
+def _joined(
+    root: Block, patterns: dict[int, list[Block]], repeats: dict[ModuleCall, Repeat]
+) -> dict[ModuleCall, Repeat]:
+    """Give a call to each pattern whose blocks have changed; the repeats with these calls."""
+    result = dict(repeats)
+    for pattern in root.walk():
+        before = patterns.get(id(pattern))
+        if before is None or pattern.items == before:
+            continue
+        head = before[0].call
+        assert head is not None
+        pattern.call = ModuleCall(head.path, " · ".join(block.type for block in before), head.call)
+        result[pattern.call] = replace(result.pop(head), joined=True)
+    return result
+
+
+def _stacks(root: Block) -> dict[str, tuple[ModuleCall, ...]]:
+    """The calls of the blocks around each operation, outermost first."""
+    stacks: dict[str, tuple[ModuleCall, ...]] = {}
+    pending: list[tuple[Block, tuple[ModuleCall, ...]]] = [(root, ())]
+    while pending:
+        block, stack = pending.pop()
+        for item in block.items:
+            if isinstance(item, str):
+                stacks[item] = stack
+            else:
+                pending.append((item, stack if item.call is None else (*stack, item.call)))
+    return stacks

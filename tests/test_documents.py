@@ -1,0 +1,238 @@
+"""Models in documents: real builds by Sphinx and MkDocs, looked at page by page."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOSTILE = '<b>"x"</b> | `y` ]]> </figure><script>alert(1)</script> & \\{z}'
+
+MODEL = f"""
+import pathlib, torch
+from torch import nn
+
+with open(pathlib.Path(__file__).with_name("imports.log"), "a") as log:
+    log.write("imported\\n")
+
+class Net(nn.Module):
+    def __init__(self, width=8, layers=3):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        self.blocks = nn.Sequential(*[
+            nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU()) for _ in range(layers)
+        ])
+
+    def forward(self, x):
+        return self.blocks(torch.relu(self.stem(x))).mean((2, 3))
+
+Hostile = type({HOSTILE!r}, (Net,), {{}})
+"""
+
+RST = """
+Model
+=====
+
+.. fxsummary:: net.py:Net
+   :input: 1x3x32x32
+   :arg: width=16
+   :caption: The *net*, ``16`` wide.
+   :alt: a small "net"
+   :name: the-net
+   :class: wide
+
+See :ref:`the-net`.
+
+.. fxsummary:: net.py:Net
+   :input: 1x3x32x32
+   :view: table
+   :depth: 1
+   :caption: Costs
+
+.. fxsummary:: net.py:Net
+   :view: tree
+
+.. fxsummary:: net.py:Net
+   :view: parameters
+"""
+
+
+def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", *map(str, command)]
+    return subprocess.run(words, cwd=cwd, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True)
+
+
+def sphinx(project: Path, *options: object, builder: str = "html") -> subprocess.CompletedProcess[str]:
+    return run("sphinx", "-q", "-b", builder, *options, "source", f"out/{builder}", cwd=project)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "conf.py").write_text('extensions = ["fxsummary.sphinxext"]\nhtml_theme = "basic"\n')
+    (source / "net.py").write_text(MODEL)
+    (source / "index.rst").write_text(RST)
+    return tmp_path
+
+
+def imports(project: Path) -> int:
+    log = project / "source" / "imports.log"
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_sphinx_html(project: Path) -> None:
+    built = sphinx(project, "-W")
+    assert (built.returncode, built.stderr) == (0, "")
+    page = (project / "out" / "html" / "index.html").read_text()
+    figure = page[page.index("<figure") : page.index("</figure>")]
+    assert 'id="the-net"' in figure and "wide" in figure and "fxsummary-picture" in figure
+    assert 'aria-label="a small &quot;net&quot;"' in figure and "prefers-color-scheme:dark" in figure
+    assert "3→16, 3×3" in figure and "×3" in figure
+    assert "The <em>net</em>" in figure and '<a class="reference internal" href="#the-net">' in page
+    tables = re.findall("<table.*?</table>", page, re.DOTALL)
+    assert len(tables) == 3
+    costs, tree, parameters = (re.sub("<[^>]*>", " ", table) for table in tables)
+    assert "blocks\u00a0Sequential" in costs and "1×8×32×32" in costs and "584" not in costs
+    assert "0\u00a0Conv2d\u00a08→8" in tree and "1,976" in tree
+    assert "stem.weight" in parameters and "8×3×3×3" in parameters
+    style = (project / "out" / "html" / "_static" / "fxsummary.css").read_text()
+    assert '[data-theme="dark"] .fx-auto' in style and "fxsummary.css" in page
+
+
+def test_sphinx_again_does_nothing(project: Path) -> None:
+    assert sphinx(project, "-W").returncode == 0
+    page = project / "out" / "html" / "index.html"
+    first, before = page.read_text(), imports(project)
+    assert before == 4
+    written = page.stat().st_mtime_ns
+    assert sphinx(project, "-W").returncode == 0
+    assert (page.stat().st_mtime_ns, imports(project)) == (written, before)
+    assert sphinx(project, "-W", "-E", "-a").returncode == 0, "all pages anew, from what was kept"
+    assert (page.read_text(), imports(project)) == (first, before)
+    model = project / "source" / "net.py"
+    model.write_text(model.read_text().replace("layers=3", "layers=5"))
+    assert sphinx(project, "-W").returncode == 0, "the page is as it was, its model is not"
+    assert page.read_text() != first and imports(project) > before
+
+
+def test_sphinx_latex_and_text(project: Path) -> None:
+    built = sphinx(project, "-W", builder="latex")
+    assert (built.returncode, built.stderr) == (0, "")
+    folder = project / "out" / "latex"
+    (tex,) = folder.glob("*.tex")
+    name = re.search(r"\\sphinxincludegraphics.*?\{\{(\w+)\}\.pdf\}", tex.read_text())
+    assert name and (folder / f"{name[1]}.pdf").read_bytes().startswith(b"%PDF")
+    assert "stem.weight" in tex.read_text()
+    assert sphinx(project, "-W", builder="text").returncode == 0
+    assert "stem Conv2d 3→16" in (project / "out" / "text" / "index.txt").read_text()
+
+
+def test_sphinx_says_where_a_model_fails(project: Path) -> None:
+    page = project / "source" / "index.rst"
+    page.write_text(
+        "Title\n=====\n\nWords.\n\n.. fxsummary:: net.py:Nothing\n\n.. fxsummary:: net.py:Net\n   :input: 3y3\n"
+    )
+    built = sphinx(project)
+    assert built.returncode == 0
+    assert "index.rst:6: WARNING: fxsummary: " in built.stderr and "has no 'Nothing'; it has" in built.stderr
+    assert "index.rst:8: WARNING: fxsummary: --input '3y3'" in built.stderr
+    assert "Nothing cannot be shown" in (project / "out" / "html" / "index.html").read_text()
+    assert sphinx(project, "-W", "-E").returncode == 1
+
+
+@pytest.mark.parametrize("builder", ["html", "latex"])
+def test_sphinx_hostile_names(project: Path, builder: str) -> None:
+    page = project / "source" / "index.rst"
+    caption = HOSTILE.replace("\\", "\\\\").replace("`", "\\`")
+    views = "".join(
+        f".. fxsummary:: net.py:Hostile\n   :view: {view}\n   :caption: {caption}\n   :alt: {HOSTILE}\n\n"
+        for view in ("picture", "table", "tree")
+    )
+    page.write_text(f"Title\n=====\n\n{views}")
+    built = sphinx(project, "-W", builder=builder)
+    assert (built.returncode, built.stderr) == (0, "")
+    if builder == "html":
+        html = (project / "out" / "html" / "index.html").read_text()
+        assert "<script>alert" not in html and html.count("&lt;script&gt;alert(1)") >= 6
+        assert html.count("</figure>") == 1
+
+
+MARKDOWN = """---
+title: Net
+---
+# Net
+
+```fxsummary
+net.py:Net
+input: 1x3x32x32
+caption: A net.
+```
+
+````md
+```fxsummary
+nothing:here
+```
+````
+
+- in a list
+
+    ~~~fxsummary
+    net.py:Net
+    view: tree
+    ~~~
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (tmp_path / "mkdocs.yml").write_text("site_name: models\nplugins: [fxsummary]\n")
+    (docs / "net.py").write_text(MODEL)
+    (docs / "index.md").write_text(MARKDOWN)
+    return tmp_path
+
+
+def mkdocs(site: Path) -> subprocess.CompletedProcess[str]:
+    return run("mkdocs", "build", "--strict", cwd=site)
+
+
+def test_mkdocs(site: Path) -> None:
+    built = mkdocs(site)
+    assert built.returncode == 0, built.stderr
+    page = (site / "site" / "index.html").read_text()
+    assert page.count("<svg") == 1 and "<figcaption>A net.</figcaption>" in page and "3→8, 3×3" in page
+    assert "nothing:here" in page, "an example of a block is left as it is"
+    table = page[page.index("<table") : page.index("</table>")]
+    assert page.index("<li>") < page.index("<table") and "0&nbsp;Conv2d&nbsp;8→8" in table
+    assert "slate" in (site / "site" / "assets" / "fxsummary.css").read_text() and "assets/fxsummary.css" in page
+    log = site / "docs" / "imports.log"
+    before = log.read_text()
+    assert mkdocs(site).returncode == 0
+    assert log.read_text() == before and "<svg" in (site / "site" / "index.html").read_text()
+
+
+def test_mkdocs_says_where_a_model_fails(site: Path) -> None:
+    page = site / "docs" / "index.md"
+    page.write_text(
+        "---\ntitle: x\n---\nText\n\n```fxsummary\nnet.py:Net\ncolour: flops\n```\n\n```fxsummary\nno.py:Net\n```\n"
+    )
+    built = mkdocs(site)
+    assert built.returncode == 1
+    assert "index.md:6: unknown option 'colour': known are input" in built.stderr
+    assert "index.md:11: cannot import" in built.stderr
+
+
+def test_mkdocs_hostile_names(site: Path) -> None:
+    views = "".join(
+        f"```fxsummary\nnet.py:Hostile\nview: {view}\ncaption: {HOSTILE}\n```\n\n" for view in ("picture", "table")
+    )
+    (site / "docs" / "index.md").write_text(views + "After *it*.\n")
+    assert mkdocs(site).returncode == 0
+    page = (site / "site" / "index.html").read_text()
+    assert "<script>alert" not in page and page.count("</figure>") == 1 and "<p>After <em>it</em>.</p>" in page

@@ -1,0 +1,193 @@
+"""Blocks of Markdown files: filled, checked, and nothing else of the file touched."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from graphs import graph_of
+from markdown_it import MarkdownIt
+
+from fxsummary import files
+from fxsummary.cli import main
+
+ROOT = Path(__file__).parents[1]
+CNN = f"{ROOT / 'docs' / 'examples' / 'cnn.py'}:CNN --input 1x3x28x28"
+END = "<!-- /fxsummary -->"
+
+
+def block(view: str = "table", *, content: str = "", options: str = "") -> str:
+    return f"<!-- fxsummary: {CNN} --view {view} {options} -->\n{content}{END}\n"
+
+
+def run(capsys: pytest.CaptureFixture[str], path: Path, *options: str) -> tuple[int, str, str]:
+    code = main(["readme", str(path), "--quiet", *options])
+    output = capsys.readouterr()
+    return code, output.out.replace(str(path), "README.md"), output.err.replace(str(path), "README.md")
+
+
+@pytest.fixture
+def readme(tmp_path: Path) -> Path:
+    return tmp_path / "README.md"
+
+
+def test_the_three_views(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    readme.write_text(
+        f"# CNN\n\n{block()}\ntext\n\n{block('mermaid')}{block('svg=my%20cnn.svg', options='--depth 1')}end"
+    )
+    assert run(capsys, readme) == (0, "README.md:3: updated\nREADME.md:8: updated\nREADME.md:10: updated\n", "")
+    graph, text = graph_of("CNN"), readme.read_text("utf-8")
+    assert f"--view table  -->\n\n{graph.to_markdown()}\n{END}\n\ntext" in text
+    assert f"-->\n\n```mermaid\n{graph.to_mermaid()}```\n\n{END}" in text
+    assert f"-->\n\n![CNN](my%2520cnn.svg)\n\n{END}\nend" in text
+    assert (readme.parent / "my%20cnn.svg").read_text("utf-8") == graph.to_svg(depth=1)
+    assert text.startswith("# CNN\n\n<!-- fxsummary: ")
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    kinds = [token.type for token in tokens]
+    assert kinds.count("table_open") == 1 and kinds.count("fence") == 1
+    images = [child.attrs["src"] for token in tokens for child in token.children or () if child.type == "image"]
+    assert images == ["my%2520cnn.svg"]
+
+
+def test_again_changes_nothing(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    readme.write_text(block() + block("svg=cnn.svg"))
+    run(capsys, readme)
+    before = readme.read_bytes(), readme.stat().st_mtime_ns, (readme.parent / "cnn.svg").stat().st_mtime_ns
+    assert run(capsys, readme) == (0, "README.md:1: up to date\nREADME.md:23: up to date\n", "")
+    assert (readme.read_bytes(), readme.stat().st_mtime_ns, (readme.parent / "cnn.svg").stat().st_mtime_ns) == before
+
+
+def test_check_names_the_stale_blocks_and_writes_nothing(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    readme.write_text(block() + block("svg=cnn.svg"))
+    assert run(capsys, readme, "--check") == (1, "README.md:1: stale\nREADME.md:3: stale\n", "")
+    assert readme.read_text() == block() + block("svg=cnn.svg")
+    assert list(readme.parent.iterdir()) == [readme]
+    run(capsys, readme)
+    assert run(capsys, readme, "--check")[0] == 0
+    text = readme.read_text("utf-8").replace("20,778", "20,779", 1)
+    readme.write_text(text, "utf-8")
+    assert run(capsys, readme, "--check") == (1, "README.md:1: stale\nREADME.md:23: up to date\n", "")
+    assert readme.read_text("utf-8") == text
+    run(capsys, readme)
+    (readme.parent / "cnn.svg").write_text("<svg/>")
+    assert run(capsys, readme, "--check") == (1, "README.md:1: up to date\nREADME.md:23: stale\n", "")
+    assert (readme.parent / "cnn.svg").read_text() == "<svg/>"
+
+
+AROUND = [
+    "\ufeff# Title\n\n{}tail without newline",
+    "{}",
+    "a\x0bb\u2028c\x85\n{}\x0c\n",
+    "```md\n<!-- fxsummary: no:such -->\n<!-- /fxsummary -->\n```\n{}",
+    "~~~~\n```\n<!-- fxsummary: no:such -->\n~~~\n~~~~\n{}",
+    "```a`b\n{}",
+    "  ````\n  ```\n<!-- fxsummary: x:y -->\n  ````\n\n{}\n```\n<!-- /fxsummary -->\n",
+    "    <!-- fxsummary: indented:code -->\n\n{}",
+    "Write `<!-- fxsummary: a:b -->` in a line.\n\n{}",
+    "trailing spaces   \n\n{}\t\n\n\n",
+]
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_all_else_stays_byte_for_byte(
+    around: str, newline: str, capsys: pytest.CaptureFixture[str], readme: Path
+) -> None:
+    before, _, after = around.partition("{}")
+    before, after = (part.replace("\n", newline).encode() for part in (before, after))
+    opening, closing = (f"{line}{newline}".encode() for line in (block().split("\n")[0], END))
+    readme.write_bytes(before + opening + b"old\n```\n" + closing + after)
+    assert run(capsys, readme)[0] == 0
+    table = f"\n{graph_of('CNN').to_markdown()}\n".replace("\n", newline).encode()
+    assert readme.read_bytes() == before + opening + table + closing + after
+
+
+WRONG = {
+    f"text\n<!-- fxsummary: {CNN} -->\n": r"line 2: this block is not closed: write <!-- /fxsummary --> after it",
+    f"{block().splitlines()[0]}\n\n{block()}": r"line 1: this block is not closed before the next, in line 3",
+    f"\n{END}\n": r"line 2: there is no open block to close",
+    f"<!-- fxsummary: {CNN}\n  --view table -->\n{END}": r"line 1: the comment has to end, with -->, at the end",
+    f"<!-- fxsummary: {CNN} --> text\n{END}": r"line 1: the comment has to end",
+    "nothing here\n": r"has no blocks\. Write <!-- fxsummary: models\.py:CNN",
+    block("picture"): r"line 1: unknown view 'picture'\. Known: table, mermaid or svg=PATH",
+    block("svg=/tmp/a.svg"): r"line 1: '/tmp/a\.svg' is not the path of an \.svg file as from the folder",
+    block("svg=a.png"): r"line 1: 'a\.png' is not the path of an \.svg file",
+    block("svg="): r"line 1: unknown view 'svg='",
+    block(options="--nonsense 3"): r"line 1: unrecognized arguments: --nonsense 3\. A block looks like <!-- fxsummary",
+    block(options="'unclosed"): r"line 1: No closing quotation",
+    f"<!-- fxsummary: -->\n{END}": r"line 1: the following arguments are required: MODEL",
+    f"\n\n<!-- fxsummary: no_such_module:Model -->\n{END}": r"line 3: cannot import 'no_such_module'",
+    f"<!-- fxsummary: {CNN}x5x5 -->\n{END}": r"line 1: .*1×3×28×28×5×5",
+}
+
+
+@pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
+@pytest.mark.parametrize("options", [(), ("--check",)], ids=["write", "check"])
+def test_what_is_wrong_is_told_with_file_and_line(
+    text: str, options: tuple[str, ...], capsys: pytest.CaptureFixture[str], readme: Path
+) -> None:
+    readme.write_text(text, "utf-8")
+    code, out, err = run(capsys, readme, *options)
+    assert (code, out) == (2, "")
+    assert re.search(rf"^fxsummary: error: README\.md,? ?{WRONG[text]}", err, re.DOTALL), err
+    assert readme.read_text("utf-8") == text
+
+
+def test_one_wrong_block_leaves_the_others_and_their_pictures(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    text = block("svg=cnn.svg") + block("nothing")
+    readme.write_text(text)
+    assert run(capsys, readme)[0] == 2
+    assert readme.read_text() == text
+    assert list(readme.parent.iterdir()) == [readme]
+
+
+def test_files_that_cannot_be_read(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    assert run(capsys, readme)[0] == 2
+    readme.write_bytes(b"a\n\xff\n" + block().encode())
+    code, _, err = run(capsys, readme)
+    assert code == 2 and "README.md, line 2: this is not text in UTF-8" in err
+
+
+def test_permissions_and_links_stay(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    real = readme.parent / "docs.md"
+    real.write_text(block())
+    real.chmod(0o640)
+    readme.symlink_to(real)
+    assert run(capsys, readme)[0] == 0
+    assert readme.is_symlink() and "20,778" in real.read_text("utf-8")
+    assert stat.S_IMODE(os.stat(real).st_mode) == 0o640
+
+
+def test_a_file_changed_meanwhile_is_left(
+    capsys: pytest.CaptureFixture[str], readme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme.write_text(block("svg=cnn.svg"))
+    write = files.write
+
+    def edit_then_write(target: Path, data: bytes) -> None:
+        readme.write_text("edited")
+        write(target, data)
+
+    monkeypatch.setattr(files, "write", edit_then_write)
+    code, _, err = run(capsys, readme)
+    assert code == 2 and "was changed by something else meanwhile" in err
+    assert readme.read_text() == "edited"
+
+
+def test_a_saved_graph_may_be_the_model(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
+    saved = graph_of("CNN").render(readme.parent / "cnn.json")
+    readme.write_text(f"<!-- fxsummary: {saved} -->\n{END}\n")
+    assert run(capsys, readme)[0] == 0
+    assert graph_of("CNN").to_markdown() in readme.read_text("utf-8")
+
+
+def test_the_blocks_of_the_documentation_are_up_to_date(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    code, out, err = run(capsys, Path("docs/exports.md"), "--check")
+    assert (code, err) == (0, "")
+    assert out.count("up to date") == 2
