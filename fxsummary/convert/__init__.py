@@ -11,6 +11,7 @@ from torch import fx, nn
 from fxsummary.capture import Capture
 from fxsummary.capture.members import modules_by_path, tensor_names
 from fxsummary.capture.nodes import AFTER, COPY, LIKE
+from fxsummary.capture.replay.copied import CopiedNode
 from fxsummary.capture.symbolic import Trace
 from fxsummary.collecting import paused
 from fxsummary.convert.attributes import Reader
@@ -57,7 +58,7 @@ def _add_operations(
     reader = Reader(capture, modules, tensors)
     attributes: dict[AnyNode, dict[str, Any]] = {}
     for node in trace.nodes:
-        like = _prototype(node)
+        like = node.item.node if isinstance(node, CopiedNode) else node.meta.get(LIKE)
         if like is not None and like in attributes:
             attributes[node] = reader.moved(node, attributes[like])
         elif isinstance(node, fx.Node):
@@ -66,43 +67,39 @@ def _add_operations(
     return {"", *capture.untold, *reader.called}
 
 
-def _prototype(node: AnyNode) -> fx.Node | None:
-    return node.meta.get(LIKE) if isinstance(node, fx.Node) else node.item.node
-
-
 def _edges(attributes: Mapping[AnyNode, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    values: dict[AnyNode, tuple[str, dict[str, Any]]] = {}
-    slots: dict[AnyNode, Sequence[tuple[int, ...]]] = {}
-    for node, data in attributes.items():
-        name, sources, like = node.name, _sources(node), _prototype(node)
-        if like is not None and like in slots:  # a copy yields the same, and has the same arguments in other nodes
-            _, value = values[like]
-            positions = slots[like]
+    read: dict[AnyNode, list[dict[str, Any]]] = {}
+    for node in attributes:
+        name = node.name
+        copied = node if isinstance(node, CopiedNode) else node.meta.get(COPY)
+        if copied is not None and copied.item.node in read:  # it reads the same as that one, from other nodes
+            table = copied.call.table
+            for ref, edge in zip(copied.item.sources, read[copied.item.node], strict=True):
+                yield table[ref].name, name, edge.copy()
         else:
-            positions = slots[node] = _slots(node, sources)
-            value = {"slots": (), "shape": data["shape"], "dtype": data["dtype"], "bytes": nbytes(data["outputs"])}
-        values[node] = name, value
-        for source, at in zip(sources, positions, strict=True):
-            start, flows = values[source]
-            edge = flows.copy()
-            edge["slots"] = at
-            yield start, name, edge
+            assert isinstance(node, fx.Node)
+            sources = _sources(node)
+            edges = read[node] = list(map(_edge, map(attributes.__getitem__, sources), _slots(node, sources)))
+            for source, edge in zip(sources, edges, strict=True):
+                yield source.name, name, edge
 
 
-def _sources(node: AnyNode) -> Sequence[AnyNode]:
+def _edge(source: Mapping[str, Any], slots: tuple[int, ...]) -> dict[str, Any]:
+    return {"slots": slots, "shape": source["shape"], "dtype": source["dtype"], "bytes": nbytes(source["outputs"])}
+
+
+def _sources(node: fx.Node) -> Sequence[AnyNode]:
     """The nodes that it reads, those of its arguments first."""
-    copied = node.meta.get(COPY) if isinstance(node, fx.Node) else node
+    copied = node.meta.get(COPY)
     if copied is not None:
         sources: Sequence[AnyNode] = copied.sources
         return sources
-    assert isinstance(node, fx.Node)
-    meta = node.meta
-    return list(dict.fromkeys([*node.all_input_nodes, *meta[AFTER]])) if AFTER in meta else node.all_input_nodes
+    after = node.meta.get(AFTER, ())
+    return list(dict.fromkeys([*node.all_input_nodes, *after])) if after else node.all_input_nodes
 
 
-def _slots(node: AnyNode, sources: Sequence[AnyNode]) -> list[tuple[int, ...]]:
+def _slots(node: fx.Node, sources: Sequence[AnyNode]) -> list[tuple[int, ...]]:
     """At which places of the arguments each of these nodes stands, counted over all nodes in them."""
-    assert isinstance(node, fx.Node)
     slots: dict[AnyNode, list[int]] = {source: [] for source in sources}
     place = count()
     fx.map_arg((node.args, node.kwargs), lambda source: slots[source].append(next(place)))

@@ -72,6 +72,7 @@ class Reader:
             "packed": module is not None and holds_packed(module),
             "source": node.meta[SOURCE],
             "multiplicity": 1,
+            **_FOR_PASSES,
         }
 
     def moved(self, node: AnyNode, prototype: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,5 +132,12 @@ class Reader:
         return config.of_call(label, known(node.args), {key: known(value) for key, value in node.kwargs.items()})
 
 
+_FOR_PASSES = dict.fromkeys(
+    (
+        "kind", "parameters", "trainable_parameters", "parameter_names", "parameter_bytes", "parameter_dtypes",
+        "buffers", "buffer_bytes", "trust", "output_bytes",
+    )
+)  # fmt: skip
+"""Room for what the passes set: a dict that grows later is made anew, thousands of times."""
 _OF_MODULES = ("call_module", "get_attr")
 _NO_OUTCOME = Outcome(UNKNOWN, None)
