@@ -31,7 +31,17 @@ def new_node(
 def new_name(graph: fx.Graph, target: Any, name: str | None = None) -> str:
     """A name that no node has: one like ``name``, or after what is called."""
     candidate = _candidate(graph, target) if name is None else name
-    return graph._graph_namespace.create_name(candidate, None)
+    namespace: Any = graph._graph_namespace
+    if candidate in _TAKEN or candidate[-1:].isdigit() or not (candidate.isidentifier() and candidate.isascii()):
+        created: str = namespace.create_name(candidate, None)
+        return created
+    used, number, unused = namespace._used_names, namespace._base_count.get(candidate, 0), candidate
+    while unused in used:
+        number += 1
+        unused = f"{candidate}_{number}"
+    used.add(unused)
+    namespace._base_count[candidate] = number
+    return unused
 
 
 def named_node(
@@ -55,7 +65,11 @@ def _candidate(graph: fx.Graph, target: Any) -> str:
     return graph._target_to_str(target)
 
 
-IS_KNOWN = all(
-    hasattr(fx.Graph(), name) for name in ("_graph_namespace", "_insert", "_find_nodes_lookup_table", "_len")
+_TAKEN: Any = getattr(fx.graph, "_illegal_names", {})
+"""Names that torch.fx gives to no node: Python's own."""
+IS_KNOWN = (
+    all(hasattr(fx.Graph(), name) for name in ("_graph_namespace", "_insert", "_find_nodes_lookup_table", "_len"))
+    and all(hasattr(fx.graph._Namespace(), name) for name in ("_used_names", "_base_count"))
+    and bool(_TAKEN)
 )
 """Whether a graph of this torch is made as `new_node` has it."""
