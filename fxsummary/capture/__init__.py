@@ -21,6 +21,7 @@ from fxsummary.capture.state import state_kept
 from fxsummary.capture.symbolic import Trace, TraceStoppedError
 from fxsummary.capture.tracer import Leaf
 from fxsummary.capture.twins import NoTwinError
+from fxsummary.collecting import paused
 from fxsummary.errors import ForwardError, InputError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Capture:
     notes: list[str] = field(default_factory=list)
 
 
+@paused()
 def capture(
     model: nn.Module,
     args: Sequence[Any] = (),
