@@ -1,61 +1,26 @@
 """Capture: from a model (and example inputs) to a ``torch.fx.Graph`` with specs and FLOPs.
 
-`capture` picks the way. A partial answer beats an exception; an exception is for input that is wrong. The
-modules of a way are imported when it is gone, so that a first call pays for one only.
+`fxsummary.capture.ways` picks the way. A partial answer beats an exception; an exception is for input that is
+wrong. The modules of a way are imported when it is gone, so that a first call pays for one only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from torch import fx, nn
+from torch import nn
 
-from fxsummary.capture import forward, propagate, symbolic
-from fxsummary.capture.inputs import Inputs, bind, describe, forward_signature, from_shapes, model_device
-from fxsummary.capture.nodes import SOURCE, STACK
+from fxsummary.capture.inputs import Inputs, bind, model_device
 from fxsummary.capture.state import state_kept
-from fxsummary.capture.symbolic import Trace, TraceStoppedError
 from fxsummary.capture.tracer import Leaf
-from fxsummary.capture.twins import NoTwinError
+from fxsummary.capture.ways import Capture, Capturing
 from fxsummary.collecting import paused
-from fxsummary.errors import ForwardError, InputError
-
-if TYPE_CHECKING:
-    from fxsummary.capture.recorder import Recording
+from fxsummary.errors import InputError
 
 _lock = RLock()
 """Tracing patches ``nn.Module.__call__`` for its duration, as torch.fx does: one capture at a time."""
-
-
-@dataclass
-class Capture:
-    """What was learnt by looking at the model once.
-
-    Attributes:
-        model: the model, or the meta twin in which lazy modules were materialized.
-        captured_by: "symbolic", "recorded", "exported" or "modules".
-        trace: the FX graph; None for "modules".
-        propagation: specs and FLOPs by node; None where no input is known.
-        device: the device that the model's tensors are on.
-        inputs_inferred: whether the inputs were guessed.
-        is_partial: whether the graph ends before forward does.
-        untold: paths of modules of which it cannot be told whether they are called; they count as called.
-        notes: what a reader must know.
-    """
-
-    model: nn.Module
-    captured_by: str
-    trace: Trace | None = None
-    propagation: propagate.Propagation | None = None
-    device: str = "cpu"
-    inputs_inferred: bool = False
-    is_partial: bool = False
-    untold: frozenset[str] = frozenset()
-    notes: list[str] = field(default_factory=list)
 
 
 @paused()
@@ -77,7 +42,7 @@ def capture(
         ForwardError: forward raised.
     """
     with _lock, state_kept(model):
-        return _Capturing(model, leaf, trace, replay).run(
+        return Capturing(model, leaf, trace, replay).run(
             _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
         )
 
@@ -116,223 +81,6 @@ def _given_inputs(
     if input_shape is not None:
         raise InputError("both example inputs and input_shape= are given; pass one of them.")
     return bind(model, args, kwargs or {})
-
-
-class _Capturing:
-    def __init__(self, model: nn.Module, leaf: Leaf | None, way: str, replay: bool) -> None:
-        self._leaf = leaf
-        self._replay = replay
-        self._way = way
-        self._result = Capture(model, "symbolic", device=model_device(model))
-
-    def run(self, inputs: Inputs | None, shapes: Any, dtypes: Any) -> Capture:
-        result = self._result
-        if inputs is None and shapes is not None:
-            inputs = from_shapes(result.model, shapes, dtypes, self._guessed_dtypes() if dtypes is None else ())
-        if forward.has_lazy(result.model):
-            if inputs is None:
-                return self._modules(
-                    f"{type(result.model).__name__} has uninitialized lazy modules, whose shapes follow from the "
-                    "first input: pass example inputs or input_shape="
-                )
-            self._materialize(inputs)
-        if self._way == "record" and inputs is None and not forward_signature(result.model).parameters:
-            inputs = Inputs()
-        if self._way == "record" and inputs is not None:
-            return self._record(inputs)
-        try:
-            self._trace(inputs)
-        except TraceStoppedError as stopped:
-            return self._stopped(stopped, inputs)
-        return self._propagate(inputs)
-
-    def _trace(self, inputs: Inputs | None) -> None:
-        model = self._result.model
-        if isinstance(model, fx.GraphModule):
-            from fxsummary.capture import graphmodule
-
-            self._result.captured_by = "exported"
-            self._result.trace = graphmodule.from_graph_module(model, inputs)
-            return
-        self._result.trace = symbolic.trace(model, inputs, self._leaf)
-        skipped = self._result.trace.skipped_hooks
-        if skipped:
-            self._result.notes.append(
-                f"forward hooks were not run, so what they change is not shown: on {_some(skipped)}"
-            )
-
-    def _propagate(self, inputs: Inputs | None) -> Capture:
-        result = self._result
-        assert result.trace is not None
-        if inputs is None and any(node.op == "placeholder" for node in result.trace.graph.nodes):
-            from fxsummary.capture import inference
-
-            found = inference.infer(result.model, result.trace)
-            if found is None:
-                return self._by_trying(result.trace) or self._without_inputs()
-            inputs, result.propagation = found
-            self._note_inferred(inputs)
-        else:
-            try:
-                self._run_graph(inputs)
-            except InputError as refused:
-                if inputs is None:  # forward with its defaults alone, which may be None for every tensor
-                    return self._by_trying(None) or self._modules(
-                        "the input could not be inferred, and forward does not run on its defaults: pass example inputs"
-                    )
-                return self._record_or(refused, inputs)
-        if inputs is not None and (self._way == "record" or self._goes_further()):
-            return self._record(inputs)
-        self._note_stopped()
-        return result
-
-    def _record_or(self, refused: InputError, inputs: Inputs) -> Capture:
-        """A traced operation refuses its inputs: recording tells whether forward really does."""
-        if self._way != "auto" or self._result.captured_by == "exported":
-            raise refused
-        try:
-            return self._record(inputs)
-        except ForwardError:
-            raise refused from refused.__cause__
-
-    def _without_inputs(self) -> Capture:
-        self._result.notes.append(
-            "the input could not be inferred, so shapes and FLOPs are not known: pass example inputs or input_shape="
-        )
-        self._run_graph(None)
-        return self._result
-
-    def _run_graph(self, inputs: Inputs | None) -> None:
-        result = self._result
-        assert result.trace is not None
-        try:
-            result.propagation = propagate.propagate(result.model, result.trace, result.device)
-        except propagate.OperationError as error:
-            raise self._refused(error, inputs) from error.__cause__
-
-    def _note_inferred(self, inputs: Inputs) -> None:
-        self._result.inputs_inferred = True
-        self._result.notes.append(f"input inferred: {describe(inputs)}")
-
-    def _goes_further(self) -> bool:
-        """Whether recording would tell more: it has values where symbolic tracing has none."""
-        propagation = self._result.propagation
-        return (
-            self._way == "auto"
-            and self._result.captured_by == "symbolic"
-            and propagation is not None
-            and any("packed" not in reason for _, reason in propagation.stopped)
-        )
-
-    def _record(self, inputs: Inputs) -> Capture:
-        """The recorded graph of a forward with these inputs."""
-        self._take(self._recording(inputs))
-        return self._result
-
-    def _recording(self, inputs: Inputs) -> Recording:
-        from fxsummary.capture import recorder
-
-        return recorder.record(self._result.model, inputs, self._result.device, self._leaf, replay=self._replay)
-
-    def _take(self, recording: Recording) -> None:
-        result = self._result
-        result.captured_by, result.trace, result.propagation = "recorded", recording.trace, recording.propagation
-        result.notes += recording.notes
-        if recording.stopped:
-            where = f" at {recording.source}" if recording.source else ""
-            result.is_partial = True
-            result.notes.append(
-                f"recording stopped{where}: {recording.stopped}; what follows is not shown. Pass inputs whose values "
-                "decide what is asked there, or name the module in leaf= to show it as one operation"
-            )
-
-    def _by_trying(self, partial: Trace | None) -> Capture | None:
-        """The recorded graph with the first inputs that forward accepts; None if none are found."""
-        if self._way == "symbolic":
-            return None
-        from fxsummary.capture import inference
-
-        found = inference.infer_by_trying(
-            self._result.model, self._recording, partial, lambda recording: not recording.stopped
-        )
-        if found is None:
-            return None
-        inputs, recording = found
-        self._note_inferred(inputs)
-        self._take(recording)
-        return self._result
-
-    def _note_stopped(self) -> None:
-        propagation = self._result.propagation
-        for node, reason in propagation.stopped[:1] if propagation else ():
-            more = len(propagation.stopped) - 1 if propagation else 0
-            self._result.notes.append(
-                f"shapes are not known after {node.name}{_at(node)}: {reason}"
-                + (f" ({more} more such operation{'s' * (more > 1)})" if more else "")
-            )
-
-    def _refused(self, error: propagate.OperationError, inputs: Inputs | None) -> InputError:
-        node, model = error.node, self._result.model
-        stack = node.meta.get(STACK) or {}
-        path, _ = next(reversed(stack.values())) if stack else ("", type(model))
-        what = f"{path!r} ({model.get_submodule(path)})" if node.op == "call_module" else f"{node.name}"
-        shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
-        return InputError(
-            f"the inputs do not fit {type(model).__name__}: {what} refuses {shapes or 'its arguments'}: "
-            f"{str(error.__cause__).strip()}\n"
-            f"  in {path or 'the model itself'}{_at(node)}, with inputs {describe(inputs) if inputs else 'none'}.\n"
-            "  Pass inputs whose number, shape and dtype the model accepts.",
-            module=path,
-            source=node.meta.get(SOURCE, ""),
-        )
-
-    def _stopped(self, stopped: TraceStoppedError, inputs: Inputs | None) -> Capture:
-        where = f" at {stopped.source}" if stopped.source else ""
-        reason = f"symbolic tracing stopped{where}: {stopped.reason}"
-        if self._way != "symbolic":
-            captured = self._by_trying(stopped.partial) if inputs is None else self._record(inputs)
-            if captured is not None:
-                captured.notes.append(f"recorded, because {reason}")
-                return captured
-            reason += "; the input could not be inferred: pass example inputs or input_shape="
-        elif inputs is not None:
-            with suppress(NoTwinError):
-                forward.run(self._result.model, inputs)
-        return self._modules(reason)
-
-    def _modules(self, reason: str) -> Capture:
-        remedy = "this is the module tree, with parameters but without dataflow, shapes and FLOPs"
-        self._result.notes.append(f"{reason}; {remedy}")
-        self._result.captured_by = "modules"
-        self._result.trace = None
-        return self._result
-
-    def _materialize(self, inputs: Inputs) -> None:
-        try:
-            self._result.model = forward.run(self._result.model, inputs)
-        except NoTwinError as error:
-            self._result.notes.append(f"lazy modules could not be materialized: {error}")
-
-    def _guessed_dtypes(self) -> list[str]:
-        """The dtype of each input by its first reader, as far as tracing gets without inputs."""
-        from fxsummary.capture import inference
-
-        model = self._result.model
-        try:
-            traced = symbolic.trace(model, None, self._leaf)
-        except TraceStoppedError:
-            return []
-        return [inference.dtype_for(need, model) for need in inference.input_needs(model, traced)]
-
-
-def _at(node: fx.Node) -> str:
-    source = node.meta.get(SOURCE, "")
-    return f" at {source}" if source else ""
-
-
-def _some(names: Sequence[str], limit: int = 5) -> str:
-    shown = ", ".join(name or "the model itself" for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 __all__ = ["Capture", "Inputs", "Leaf", "capture"]
