@@ -11,7 +11,6 @@ from torch import fx, nn
 from fxsummary.capture import Capture
 from fxsummary.capture.members import modules_by_path, tensor_names
 from fxsummary.capture.nodes import AFTER, COPY, LIKE
-from fxsummary.capture.replay.copied import CopiedNode
 from fxsummary.capture.symbolic import Trace
 from fxsummary.collecting import paused
 from fxsummary.convert.attributes import Reader
@@ -58,7 +57,7 @@ def _add_operations(
     reader = Reader(capture, modules, tensors)
     attributes: dict[AnyNode, dict[str, Any]] = {}
     for node in trace.nodes:
-        like = node.item.node if isinstance(node, CopiedNode) else node.meta.get(LIKE)
+        like = node.meta.get(LIKE) if isinstance(node, fx.Node) else node.item.node
         if like is not None and like in attributes:
             attributes[node] = reader.moved(node, attributes[like])
         elif isinstance(node, fx.Node):
@@ -71,7 +70,7 @@ def _edges(attributes: Mapping[AnyNode, Mapping[str, Any]]) -> Iterator[tuple[st
     read: dict[AnyNode, list[dict[str, Any]]] = {}
     for node in attributes:
         name = node.name
-        copied = node if isinstance(node, CopiedNode) else node.meta.get(COPY)
+        copied = node.meta.get(COPY) if isinstance(node, fx.Node) else node
         if copied is not None and copied.item.node in read:  # it reads the same as that one, from other nodes
             table = copied.call.table
             for ref, edge in zip(copied.item.sources, read[copied.item.node], strict=True):
