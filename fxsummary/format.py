@@ -76,12 +76,14 @@ def growth(before: int | None, after: int | None) -> str:
     """A difference in percent of what was before, empty where there is none.
 
     >>> growth(1000, 1500), growth(1000, 999), growth(100_000, 99_999), growth(0, 5), growth(1, 1000)
-    ('+50.0 %', '−0.1 %', '−<0.1 %', '', '+99,900 %')
+    ('+50.0 %', '−0.1 %', '>−0.1 %', '', '+99,900 %')
     """
     if not before or after is None or before == after:
         return ""
     percent = 100 * abs(after - before) / before
-    text = "<0.1" if percent < 0.05 else f"{percent:,.1f}" if percent < 100 else f"{percent:,.0f}"
+    if percent < 0.05:
+        return "<+0.1 %" if after > before else ">−0.1 %"
+    text = f"{percent:,.1f}" if percent < 100 else f"{percent:,.0f}"
     return f"{'+' if after > before else '−'}{text} %"
 
 
