@@ -64,11 +64,6 @@ def graph_of(options: argparse.Namespace) -> ModelGraph:
     return analyse(request, (lambda text: None) if options.quiet else say)
 
 
-def is_saved(model: str) -> bool:
-    """Whether MODEL is a graph saved as JSON."""
-    return model.endswith(".json")
-
-
 def say(text: str) -> None:
     """Tell on stderr what happens."""
     sys.stderr.write(f"fxsummary: {text}\n")

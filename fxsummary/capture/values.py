@@ -12,7 +12,7 @@ import torch
 from torch import fx
 
 from fxsummary.capture import source
-from fxsummary.capture.twins import META, materialize
+from fxsummary.capture.twins import META
 from fxsummary.spec import TensorSpec, map_structure
 
 
@@ -37,10 +37,6 @@ def map_values(function: Callable[[Any], Any], structure: Any) -> Any:
         return mapped
 
     return map_structure(enter, structure)
-
-
-def to_meta(value: Any) -> Any:
-    return materialize(value) if type(value) is TensorSpec else value
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:

@@ -34,11 +34,6 @@ def _has_called_sibling(graph: ModelGraph, parts: list[str]) -> bool:
     return any(each.type == own.type and each.called for each in siblings)
 
 
-def numbers_of(graph: ModelGraph, key: str) -> int:
-    """How many tensors an operation reads from other operations."""
-    return sum(len(edge["slots"]) for edge in graph.sources(key).values())
-
-
 def only_source(graph: ModelGraph, key: str) -> str | None:
     """The operation that this one alone reads and that is read by this one alone."""
     sources = list(graph.sources(key))
