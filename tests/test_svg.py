@@ -318,7 +318,7 @@ def graph_from(edges: list[tuple[str, str]], **nodes: dict[str, Any]) -> ModelGr
     graph.add_nodes_from(nodes.items())
     for source, target in edges:
         slot = len(graph.pred[target])
-        graph.add_edge(source, target, slots=(slot,), shape=(1, 8), dtype="float32", bytes=32)
+        graph.add_edge(source, target, slots=(slot,), parts=(), shape=(1, 8), dtype="float32", bytes=32)
     return graph
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -82,12 +82,17 @@ class Repeat:
         period: number of consecutive sibling blocks that make one copy.
         last: path of the last block of the last copy.
         joined: whether the call is one made up for all blocks of a copy (see `fxsummary.views.dissolve`).
+        carried: what each further copy reads of the copy before it, by operation and slot: an operation and the
+            part of its value. All else that it reads is what the first copy reads.
+        returned: operations whose value the model returns of every copy. Of the others, the last copy's is read.
     """
 
     count: int
     period: int
     last: str
     joined: bool = False
+    carried: Mapping[tuple[str, int], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
+    returned: frozenset[str] = frozenset()
 
 
 def own_call(data: dict[str, Any]) -> tuple[ModuleCall, ...]:

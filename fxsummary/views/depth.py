@@ -78,7 +78,8 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
             known = result.sources(end)
             slots = data["slots"] if end == target else (len(known),)
             if end == target or start not in known:
-                add_slots(result, start, end, {**data, "slots": slots})
+                parts = data["parts"] if (start, end) == (source, target) else ()
+                add_slots(result, start, end, {**data, "slots": slots, "parts": parts})
     return result
 
 

@@ -193,7 +193,9 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
     graph.add_node(name, **data)
     for slot, key in enumerate(leaving):
         node = folded.nodes[key]
-        graph.add_edge(key, name, slots=(slot,), shape=node["shape"], dtype=node["dtype"], bytes=node["output_bytes"])
+        graph.add_edge(
+            key, name, slots=(slot,), parts=(), shape=node["shape"], dtype=node["dtype"], bytes=node["output_bytes"]
+        )
 
 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
