@@ -13,6 +13,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,7 @@ from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 from torch.utils.hooks import RemovableHandle
 
-from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides, patches, source
+from fxsummary.capture import autocast, forward, hooks, modes, overrides, patches, source
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.inputs import Inputs
 from fxsummary.capture.members import first_paths, modules_by_path
@@ -31,7 +32,9 @@ from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome
 from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.replay import MismatchError, Replay
-from fxsummary.capture.state import preserved
+from fxsummary.capture.restore import preserved
+from fxsummary.capture.restore.heal import heal
+from fxsummary.capture.restore.snapshots import Snapshot
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.transforms import Transform
@@ -118,6 +121,7 @@ class Recorder:
         self._quiet = 0
         self._functions = modes.FunctionMode(self)
         self._stopped: StopRecording | None = None
+        self._snapshot: Snapshot | None = None
 
     # --- the forward ---------------------------------------------------------------------------
 
@@ -127,7 +131,7 @@ class Recorder:
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            stack.enter_context(preserved(self._model))
+            self._snapshot = stack.enter_context(preserved(self._model, caches=False))
             args, kwargs = Placeholders(self._writer.placeholder).arguments(self._model, inputs)
             stack.enter_context(patches.installed(self))
             if self._replay is not None:
@@ -135,7 +139,9 @@ class Recorder:
             stack.enter_context(modes.DispatchMode(self))
             stack.enter_context(self._functions)
             try:
-                result = self._forward(args, kwargs)
+                result = copy_context().run(
+                    self._forward, args, kwargs
+                )  # what it sets of context variables stays there
                 self._quiet += 1
                 self._writer.output(result)
             except StopRecording as stopped:
@@ -157,7 +163,9 @@ class Recorder:
         if stopped is not None:
             stopped.__traceback__ = None  # its frames hold tensors
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes)
-        notes = [*self._demand.notes(), *dict.fromkeys(leaks.heal(writer.tensors, self._demand.evaluator))]
+        notes = list(self._demand.notes())
+        if self._snapshot is not None:
+            notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
         return Recording(trace, writer.propagation, reason, where, notes)
 
