@@ -10,6 +10,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import Capture, config
+from fxsummary.capture.members import modules_of, tensors_of
 from fxsummary.capture.tracer import default_leaf
 from fxsummary.capture.twins import spec_of
 from fxsummary.modelgraph import ModuleInfo, ParameterInfo
@@ -25,7 +26,7 @@ def class_name(module: nn.Module) -> str:
 def tensors_read(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
     """First names of all parameters and buffers in a module."""
     if module._modules:
-        return tuple([tensors[id(tensor)] for tensor in (*module.parameters(), *module.buffers())])
+        return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in tensors_of(module)]))
     own = (*module._parameters.values(), *module._buffers.values())
     return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in own if tensor is not None]))
 
@@ -101,7 +102,7 @@ def is_packed(module: nn.Module) -> bool:
 
 def holds_packed(module: nn.Module) -> bool:
     """Whether it or a module in it does."""
-    return is_packed(module) or (bool(module._modules) and any(map(is_packed, module.modules())))
+    return is_packed(module) or (bool(module._modules) and any(map(is_packed, modules_of(module))))
 
 
 _PACKED = frozenset({torch.ScriptObject, torch._C.ScriptModule})

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.members import submodule, tensors_of
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.twins import Twins
 from fxsummary.capture.values import load
@@ -157,8 +158,8 @@ class Evaluator:
             tensor = self._given.get(node)
             return tensor is None or tensor.is_meta
         if node.op == "call_module":
-            module = self._model.get_submodule(str(node.target))
-            return any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
+            module = submodule(self._model, str(node.target))
+            return any(tensor.is_meta for tensor in tensors_of(module))
         return node.op == "get_attr" and self._attribute(node).is_meta
 
     def _specs(self, node: fx.Node) -> list[TensorSpec]:
@@ -191,7 +192,7 @@ class Evaluator:
     def _call(self, node: fx.Node) -> Any:
         args, kwargs = _off_meta(load((node.args, node.kwargs), self._values))
         if node.op == "call_module":
-            return self.module(self._model.get_submodule(str(node.target)))(*args, **kwargs)
+            return self.module(submodule(self._model, str(node.target)))(*args, **kwargs)
         if node.op == "call_method":
             return getattr(args[0], str(node.target))(*args[1:], **kwargs)
         return node.target(*args, **kwargs)  # type: ignore[operator]

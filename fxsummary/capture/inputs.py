@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import torch
 from torch import nn
 
+from fxsummary.capture.members import tensors_of
 from fxsummary.capture.twins import dtype_name, materialize, spec_of
 from fxsummary.errors import InputError
 from fxsummary.spec import TensorSpec, map_structure
@@ -134,9 +134,8 @@ def required(model: nn.Module) -> list[str]:
 
 def model_device(model: nn.Module) -> str:
     """Device of the first parameter or buffer, "cpu" where there is none."""
-    for tensor in chain(model.parameters(), model.buffers()):
-        return str(tensor.device)
-    return "cpu"
+    first = next(tensors_of(model), None)
+    return "cpu" if first is None else str(first.device)
 
 
 def placeholder_names(inputs: Inputs) -> Iterator[tuple[str, TensorSpec]]:

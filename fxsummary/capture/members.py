@@ -1,4 +1,7 @@
-"""The modules of a model and its parameters and buffers, by path; torch's own walks are slow, and recurse."""
+"""The modules of a model and its parameters and buffers, by path.
+
+torch's own walks are slow and recurse, and a model may hide them behind attributes of the same name (``parameters``).
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,22 @@ def modules_of(model: nn.Module) -> list[nn.Module]:
                 children.reverse()
                 todo.extend(children)
     return list(found.values())
+
+
+def tensors_of(model: nn.Module) -> Iterator[torch.Tensor]:
+    """The parameters of a model, then its buffers; a tensor that has several names comes several times."""
+    modules = modules_of(model) if model._modules else [model]
+    for held in (module._parameters for module in modules):
+        yield from [tensor for tensor in held.values() if tensor is not None]
+    for held in (module._buffers for module in modules):
+        yield from [tensor for tensor in held.values() if tensor is not None]
+
+
+def submodule(model: nn.Module, path: str) -> nn.Module:
+    """The module at a path."""
+    for name in path.split(".") if path else ():
+        model = model._modules[name]  # type: ignore[assignment]
+    return model
 
 
 def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
@@ -99,8 +118,9 @@ def _collect(module: nn.Module, prefix: str, names: dict[Any, str]) -> None:
     for name, value in vars(module).items():
         if isinstance(value, _CONSTANTS):
             names[value] = prefix + name
-    for name, child in module.named_children():
-        _collect(child, f"{prefix}{name}.", names)
+    for name, child in module._modules.items():
+        if child is not None:
+            _collect(child, f"{prefix}{name}.", names)
 
 
 _CONSTANTS: Any = getattr(_symbolic_trace, "_constant_attribute_types", (torch.Tensor, torch.ScriptObject))

@@ -25,7 +25,7 @@ from torch.utils.hooks import RemovableHandle
 from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides, patches, source
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.inputs import Inputs
-from fxsummary.capture.members import first_paths, modules_by_path
+from fxsummary.capture.members import first_paths, modules_by_path, tensors_of
 from fxsummary.capture.nodes import IS_KNOWN
 from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.placeholders import Placeholders
@@ -311,7 +311,7 @@ class Recorder:
 
     def _holds_results(self, module: nn.Module) -> bool:
         """Whether parameters were replaced by results of operations, as ``functional_call`` does."""
-        parameters = module.parameters() if module._modules else module._parameters.values()
+        parameters = tensors_of(module) if module._modules else module._parameters.values()
         return any(self._writer.tensors.is_ours(tensor) for tensor in parameters if tensor is not None)
 
     def _leaf_call(self, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

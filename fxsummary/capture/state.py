@@ -197,7 +197,7 @@ class WriteGuard(TorchDispatchMode):
         if self._storages is None:
             self._storages = {
                 _storage(tensor)
-                for module in self._model.modules()
+                for module in modules_of(self._model)
                 for values in (module._parameters, module._buffers, vars(module))
                 for tensor in values.values()
                 if isinstance(tensor, torch.Tensor)

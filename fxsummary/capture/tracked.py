@@ -225,7 +225,7 @@ class Tensors:
         name = self._attributes.get(id(tensor))
         if name is None and not self._scanned:
             self._scanned = True
-            for path, module in self._model.named_modules():
+            for path, module in modules_by_path(self._model).items():
                 for key, value in vars(module).items():
                     if isinstance(value, torch.Tensor):
                         self._attributes.setdefault(id(value), f"{path}.{key}" if path else key)

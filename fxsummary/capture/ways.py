@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from fxsummary.capture import forward, propagate, symbolic
 from fxsummary.capture.inputs import Inputs, describe, forward_signature, from_shapes, model_device
+from fxsummary.capture.members import submodule
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.symbolic import Trace, TraceStoppedError
 from fxsummary.capture.tracer import Leaf
@@ -214,7 +215,7 @@ class Capturing:
         node, model = error.node, self._result.model
         stack = node.meta.get(STACK) or {}
         path, _ = next(reversed(stack.values())) if stack else ("", type(model))
-        what = f"{path!r} ({model.get_submodule(path)})" if node.op == "call_module" else f"{node.name}"
+        what = f"{path!r} ({submodule(model, path)})" if node.op == "call_module" else f"{node.name}"
         shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
         return InputError(
             f"the inputs do not fit {type(model).__name__}: {what} refuses {shapes or 'its arguments'}: "
