@@ -17,7 +17,7 @@ from torch import fx, nn
 
 from fxsummary.capture.members import submodule, tensors_of
 from fxsummary.capture.operations import Outcome
-from fxsummary.capture.twins import Twins
+from fxsummary.capture.twins import Twins, materialize
 from fxsummary.capture.values import load
 from fxsummary.capture.writes import Writes
 from fxsummary.spec import TensorSpec, leaves, map_structure
@@ -269,9 +269,11 @@ def _nodes_in(argument: Any) -> list[fx.Node]:
 
 
 def _off_meta(structure: Any) -> Any:
-    """The same with the CPU where meta is asked for."""
+    """The same with the CPU where meta is asked for, and a tensor where only its spec is known."""
 
     def real(value: Any) -> Any:
+        if type(value) is TensorSpec:
+            return materialize(value, torch.device("cpu"))
         return torch.device("cpu") if isinstance(value, torch.device) and value.type == "meta" else value
 
     return map_structure(real, structure)

@@ -166,6 +166,17 @@ VALUES: frozenset[Any] = frozenset(
 )
 """These hand the value of a tensor to Python."""
 
+_NEW = ["new_zeros", "new_ones", "new_empty", "new_full", "new_tensor"]
+_LIKE = ["zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "randint_like"]
+
+SPEC_ONLY: dict[Any, int] = {
+    **dict.fromkeys(["to", "type_as", "view_as", "expand_as", "reshape_as"], 1),
+    **dict.fromkeys(_NEW, 0),
+    **{getattr(Tensor, name): 0 for name in _NEW},
+    **{getattr(torch, name): 0 for name in _LIKE},
+}
+"""Methods and functions that read dtype, device or shape of an argument and never its values; its position."""
+
 TEXTS: frozenset[Any] = frozenset(_methods(["__repr__", "__str__", "__format__"]))
 """A tensor as text."""
 

@@ -47,6 +47,50 @@ class Proxy(_Short, fx.Proxy):  # type: ignore[misc]
     """A value in a forward that is traced."""
 
 
+class ParameterProxy(Proxy):
+    """A parameter or buffer; it is a node where its value is used, not where its dtype or shape is asked for."""
+
+    def __init__(self, tensor: torch.Tensor, tracer: Any, make: Callable[[], fx.Node]) -> None:
+        self.tracer = tracer
+        self.tensor = tensor
+        self._make = make
+        self._node: fx.Node | None = None
+
+    @property
+    def node(self) -> fx.Node:  # type: ignore[override]
+        """Its node."""
+        if self._node is None:
+            self._node = self._make()
+        return self._node
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "data":
+            return self
+        return getattr(self.tensor, name) if name in _QUESTIONS else super().__getattr__(name)
+
+    def __len__(self) -> int:
+        return len(self.tensor)
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(function, "__name__", "") in _QUESTIONS and len(args) == 1 and isinstance(args[0], ParameterProxy):
+            return function(args[0].tensor, **(kwargs or {}))
+        return super().__torch_function__(function, types, args, kwargs)
+
+
+_QUESTIONS = frozenset(
+    {
+        "shape", "dtype", "device", "requires_grad", "ndim", "layout", "is_sparse", "is_quantized", "is_leaf", "itemsize",
+        "nbytes", "is_nested", "is_mkldnn", "is_cpu", "is_cuda", "is_meta", "is_mps", "is_xpu", "size", "dim", "numel",
+        "ndimension", "nelement", "stride", "is_contiguous", "is_floating_point", "is_complex", "element_size",
+        "storage_offset", "is_signed", "is_conj", "is_neg", "is_inference", "get_device",
+    }
+)  # fmt: skip
+"""What a tensor answers whatever its values are."""
+
+
 class Attribute(_Short, torch_fx.Attribute):  # type: ignore[misc]
     """An attribute of such a value: a method, if it is called next."""
 

@@ -200,6 +200,8 @@ class Recorder:
 
     def _function_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         name = overrides.PROPERTIES.get(function)
+        if name == "data" and not self._writer.tensors.is_ours(args[0]):
+            return self._writer.tensors.data_of(args[0])
         if name is not None:
             return self.operation("call_function", getattr, getattr, (args[0], name), {})
         if function is torch.Tensor.__deepcopy__:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections import OrderedDict
@@ -16,8 +17,9 @@ from fxsummary.capture import autocast, source
 from fxsummary.capture.inputs import Inputs, forward_signature, required
 from fxsummary.capture.members import constants, first_paths, modules_by_path, tensor_names
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
-from fxsummary.capture.proxies import Proxy
-from fxsummary.capture.twins import is_own_hook
+from fxsummary.capture.overrides import SPEC_ONLY
+from fxsummary.capture.proxies import ParameterProxy, Proxy
+from fxsummary.capture.twins import is_own_hook, spec_of
 from fxsummary.capture.wrapping import Functions, traced
 from fxsummary.spec import TensorSpec
 
@@ -41,7 +43,7 @@ class SymbolicTracer(fx.Tracer):
 
     The graph is node for node that of `torch.fx.Tracer`, except: one placeholder per input tensor, also
     inside lists and dicts; arguments that are not tensors stay what they are; buffers are not computed with
-    but become nodes, as parameters do; hooks are not run.
+    but become nodes, as parameters do, where their values are used; hooks are not run.
     """
 
     def __init__(self, model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, device: str) -> None:
@@ -56,7 +58,7 @@ class SymbolicTracer(fx.Tracer):
         self._paths = first_paths(self._modules)
         self.tensor_attrs: Any = constants(model, self._modules)
         self._names: dict[int, str] | None = None
-        self._attributes: dict[str, Proxy] = {}
+        self._attributes: dict[str, ParameterProxy] = {}
         self._calls: dict[str, int] = {}
         self._stack_now: OrderedDict[str, Any] | None = None
         self._functions: Functions | None = None
@@ -108,6 +110,9 @@ class SymbolicTracer(fx.Tracer):
         proxy_factory_fn: Any = None,
     ) -> Any:
         """As torch.fx."""
+        place = SPEC_ONLY.get(target)
+        if place is not None and len(args) > place and type(args[place]) is ParameterProxy:
+            args = (*args[:place], spec_of(args[place].tensor, self._device), *args[place + 1 :])
         nodes = tuple([self.create_arg(item) for item in args])
         named = self.create_arg(kwargs) if kwargs else kwargs
         node = self.create_node(kind, target, nodes, named, name, type_expr)
@@ -133,7 +138,7 @@ class SymbolicTracer(fx.Tracer):
     def create_arg(self, a: Any) -> Any:
         """As torch.fx, with parameters and buffers found in constant time."""
         kind = type(a)
-        if kind is Proxy:
+        if kind is Proxy or kind is ParameterProxy:
             return a.node
         if kind in _LITERALS:
             return a
@@ -156,7 +161,8 @@ class SymbolicTracer(fx.Tracer):
             return tensor
         proxy = self._attributes.get(name)
         if proxy is None:
-            proxy = self._attributes[name] = self.create_proxy("get_attr", name, (), {})
+            make = functools.partial(self.create_node, "get_attr", name, (), {})
+            proxy = self._attributes[name] = ParameterProxy(tensor, self, make)
         return proxy
 
     def call(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
@@ -168,6 +174,9 @@ class SymbolicTracer(fx.Tracer):
         path = self._paths.get(id(module))
         if path is None:
             raise NameError("module is not installed as a submodule")
+        is_leaf = default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
+        if is_leaf:  # what it reads lies outside of it
+            args, kwargs = tuple([self.create_arg(item) for item in args]), self.create_arg(kwargs) if kwargs else kwargs
         calls = self._calls.get(path, 0)
         self._calls[path] = calls + 1
         key = f"{path}@{calls}" if calls else path
@@ -176,8 +185,8 @@ class SymbolicTracer(fx.Tracer):
         if module._forward_hooks or module._forward_pre_hooks:
             self._note_hooks(module, path)
         try:
-            if default_leaf(module) or (self._leaf is not None and self._leaf(module, path)):
-                return self.create_proxy("call_module", path, args, kwargs)
+            if is_leaf:
+                return Proxy(self.create_node("call_module", path, args, kwargs), self)
             forward = module.forward
             if self._functions is not None:
                 self._functions.wrap(forward)
@@ -198,4 +207,4 @@ class SymbolicTracer(fx.Tracer):
 
 
 _ANY_TENSOR = object()
-_LITERALS = frozenset({int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis)})
+_LITERALS = frozenset({TensorSpec, int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis)})

@@ -143,6 +143,15 @@ class Tensors:
         known = self._known.get(id(tensor))
         return known is not None and known.is_ours
 
+    def data_of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """``tensor.data`` of an attribute: the same value under the same name."""
+        tracked, data = self.of(tensor), tensor.data
+        alias = self.add(data, tracked.attribute)
+        alias.spec, alias.version = tracked.spec, tracked.version
+        if tracked.is_made:
+            alias.place_at(tracked.node(_no_node, self._items))
+        return data
+
     def clear(self) -> None:
         """Let go of all tensors."""
         self._known.clear()

@@ -134,11 +134,19 @@ class Writer:
     def call(self, op: str, target: Any, callee: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         """A call with its arguments read; its node is not written yet."""
         call = Call(op, target, callee)
+        place = overrides.SPEC_ONLY.get(target)
+        if place is not None and len(args) > place and isinstance(args[place], torch.Tensor):
+            args = (*args[:place], self._spec_if_attribute(args[place]), *args[place + 1 :])
         specs, nodes = zip(
             self._argument(tuple(args), call.given), self._argument(dict(kwargs), call.given), strict=True
         )
         call.specs, call.nodes = specs, nodes
         return call
+
+    def _spec_if_attribute(self, tensor: torch.Tensor) -> Any:
+        """A parameter or buffer that is only asked for its dtype or shape is not read."""
+        tracked = self.tensors.of(tensor)
+        return tensor if tracked.is_ours else tracked.spec
 
     def write(self, call: Call, outcome: Outcome) -> fx.Node:
         """Write the node of a call."""
