@@ -28,6 +28,16 @@ def modules_of(model: nn.Module) -> list[nn.Module]:
     return list(found.values())
 
 
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module that a wrapper of torch calls: of `torch.compile`, `nn.DataParallel`, `DistributedDataParallel`."""
+    inner: Any = None
+    if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        inner = module._modules.get("module")
+    elif type(module).__module__.startswith("torch._dynamo"):
+        inner = module._modules.get("_orig_mod")
+    return unwrapped(inner) if isinstance(inner, nn.Module) else module
+
+
 def tensors_of(model: nn.Module) -> Iterator[torch.Tensor]:
     """The parameters of a model, then its buffers; a tensor that has several names comes several times."""
     modules = modules_of(model) if model._modules else [model]

@@ -25,7 +25,7 @@ from torch.utils.hooks import RemovableHandle
 from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides, patches, source
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.inputs import Inputs
-from fxsummary.capture.members import first_paths, modules_by_path, tensors_of
+from fxsummary.capture.members import first_paths, modules_by_path, tensors_of, unwrapped
 from fxsummary.capture.nodes import IS_KNOWN
 from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.placeholders import Placeholders
@@ -273,10 +273,7 @@ class Recorder:
 
     def module_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a module: a leaf is one operation, others are entered."""
-        if type(module).__module__.startswith("torch._dynamo") and isinstance(
-            getattr(module, "_orig_mod", None), nn.Module
-        ):
-            module = module._orig_mod  # type: ignore[assignment]
+        module = unwrapped(module)
         path = self._paths.get(id(module))
         if path is None:
             return module._call_impl(*args, **kwargs)

@@ -15,7 +15,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import autocast, source
 from fxsummary.capture.inputs import Inputs, forward_signature, required
-from fxsummary.capture.members import constants, first_paths, modules_by_path, tensor_names
+from fxsummary.capture.members import constants, first_paths, modules_by_path, tensor_names, unwrapped
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.overrides import SPEC_ONLY
 from fxsummary.capture.proxies import ParameterProxy, Proxy
@@ -25,17 +25,22 @@ from fxsummary.spec import TensorSpec
 
 Leaf = Callable[[nn.Module, str], bool]
 
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
+_ENTERED = (
+    nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict,
+    nn.DataParallel, nn.parallel.DistributedDataParallel,
+    nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer,
+)  # fmt: skip
+"""Modules of ``torch.nn`` that are made of others: a reader wants those, such as attention and feed-forward."""
 
 
 def default_leaf(module: nn.Module) -> bool:
-    """Modules of ``torch.nn`` that are no containers are leaves; a parametrized one is what it was before."""
+    """Modules of ``torch.nn`` that are not made of others are leaves; a parametrized one is what it was before."""
     kind: Any = type(module)
     if kind.__module__ == "torch.nn.utils.parametrize":
         kind = type_before_parametrizations(module)
     if not kind.__module__.startswith(("torch.nn.", "torch.ao.nn.")):
         return isinstance(module, torch.jit.ScriptModule)
-    return kind is not nn.Module and not issubclass(kind, _CONTAINERS)
+    return kind is not nn.Module and not issubclass(kind, _ENTERED)
 
 
 class SymbolicTracer(fx.Tracer):
@@ -167,10 +172,7 @@ class SymbolicTracer(fx.Tracer):
 
     def call(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
         """A call of a module: one node, or those of its forward. Hooks are not run: they belong to the user."""
-        if type(module).__module__.startswith("torch._dynamo"):  # torch.compile wraps a module, which is the model
-            compiled = getattr(module, "_orig_mod", None)
-            if isinstance(compiled, nn.Module):
-                return compiled(*args, **kwargs)
+        module = unwrapped(module)
         path = self._paths.get(id(module))
         if path is None:
             raise NameError("module is not installed as a submodule")
