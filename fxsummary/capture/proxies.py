@@ -48,20 +48,11 @@ class Proxy(_Short, fx.Proxy):  # type: ignore[misc]
 
 
 class ParameterProxy(Proxy):
-    """A parameter or buffer; it is a node where its value is used, not where its dtype or shape is asked for."""
+    """A parameter or buffer, which answers questions about its dtype, shape and the like itself."""
 
-    def __init__(self, tensor: torch.Tensor, tracer: Any, make: Callable[[], fx.Node]) -> None:
-        self.tracer = tracer
+    def __init__(self, node: fx.Node, tracer: Any, tensor: torch.Tensor) -> None:
+        super().__init__(node, tracer)
         self.tensor = tensor
-        self._make = make
-        self._node: fx.Node | None = None
-
-    @property
-    def node(self) -> fx.Node:  # type: ignore[override]
-        """Its node."""
-        if self._node is None:
-            self._node = self._make()
-        return self._node
 
     def __getattr__(self, name: str) -> Any:
         if name == "data":

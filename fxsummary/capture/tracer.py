@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import sys
 from collections import OrderedDict
@@ -76,6 +75,9 @@ class SymbolicTracer(fx.Tracer):
             self._functions.wrap(type(self.root).forward)
             result = self.root.forward(*args, **kwargs)
             self.create_node("output", "output", (self.create_arg(result),), {})
+        for proxy in self._attributes.values():
+            if not proxy.node.users:  # it was only asked for its dtype or shape
+                self.graph.erase_node(proxy.node)
         return self.graph
 
     def placeholders(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -166,8 +168,8 @@ class SymbolicTracer(fx.Tracer):
             return tensor
         proxy = self._attributes.get(name)
         if proxy is None:
-            make = functools.partial(self.create_node, "get_attr", name, (), {})
-            proxy = self._attributes[name] = ParameterProxy(tensor, self, make)
+            node = self.create_node("get_attr", name, (), {})
+            proxy = self._attributes[name] = ParameterProxy(node, self, tensor)
         return proxy
 
     def call(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
