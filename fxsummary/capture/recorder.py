@@ -277,10 +277,10 @@ class Recorder:
         path = self._paths.get(id(module))
         if path is None:
             return module._call_impl(*args, **kwargs)
+        if self._is_leaf(module, path) and not self._holds_results(module):
+            return self._leaf_call(module, path, args, kwargs)
         entered = self._writer.enter(path, type(module))
         try:
-            if self._is_leaf(module, path) and not self._holds_results(module):
-                return self._leaf_call(module, path, args, kwargs)
             if self._replay is None or self._in_transform:
                 return module._call_impl(*args, **kwargs)
             return self._replayed(self._replay, module, path, args, kwargs)

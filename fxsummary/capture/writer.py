@@ -149,8 +149,11 @@ class Writer:
         return tensor if tracked.is_ours else tracked.spec
 
     def write(self, call: Call, outcome: Outcome) -> fx.Node:
-        """Write the node of a call."""
+        """Write the node of a call; of what a leaf module's call takes and gives only this node lies inside of it."""
+        entered = self.enter(call.target, type(call.callee)) if call.op == "call_module" and call.target else None
         node = self._new_node(call.op, call.target, *call.nodes)
+        if entered is not None:
+            self.leave(entered)
         node.meta[AUTOCAST] = autocast.active(self._device)
         self.propagation.outcomes[node] = outcome
         if self.versions:
