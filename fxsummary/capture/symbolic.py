@@ -95,7 +95,8 @@ def _one_operation(model: nn.Module, inputs: Inputs | None) -> Trace:
     name = type_before_parametrizations(model).__name__.lower()
     call = tracer.create_node("call_module", "", tracer.create_arg(args), tracer.create_arg(kwargs), name)
     tracer.create_node("output", "output", (call,), {})
-    return Trace(tracer.graph)
+    tracer.note_hooks(model, "")
+    return Trace(tracer.graph, skipped_hooks=tracer.skipped_hooks)
 
 
 def _copied(argument: Any) -> Any:

@@ -71,6 +71,7 @@ class SymbolicTracer(fx.Tracer):
     def run(self) -> fx.Graph:
         """Trace the forward of the model."""
         args, kwargs = self.placeholders()
+        self.note_hooks(self.root, "")
         with traced(self) as self._functions:
             self._functions.wrap(type(self.root).forward)
             result = self.root.forward(*args, **kwargs)
@@ -186,8 +187,7 @@ class SymbolicTracer(fx.Tracer):
         key = f"{path}@{calls}" if calls else path
         self.module_stack[key] = (path, type(module))
         outer, self._stack_now = self._stack_now, None
-        if module._forward_hooks or module._forward_pre_hooks:
-            self._note_hooks(module, path)
+        self.note_hooks(module, path)
         try:
             if is_leaf:
                 return Proxy(self.create_node("call_module", path, args, kwargs), self)
@@ -199,7 +199,10 @@ class SymbolicTracer(fx.Tracer):
             self.module_stack.pop(key, None)
             self._stack_now = outer
 
-    def _note_hooks(self, module: nn.Module, path: str) -> None:
+    def note_hooks(self, module: nn.Module, path: str) -> None:
+        """Remember that a module has hooks of the user's."""
+        if not module._forward_hooks and not module._forward_pre_hooks:
+            return
         hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
         if not all(is_own_hook(hook) for hook in hooks) and path not in self.skipped_hooks:
             self.skipped_hooks.append(path)

@@ -95,11 +95,6 @@ class Capturing:
             self._result.trace = graphmodule.from_graph_module(model, inputs)
             return
         self._result.trace = symbolic.trace(model, inputs, self._leaf)
-        skipped = self._result.trace.skipped_hooks
-        if skipped:
-            self._result.notes.append(
-                f"forward hooks were not run, so what they change is not shown: on {_some(skipped)}"
-            )
 
     def _propagate(self, inputs: Inputs | None) -> Capture:
         result = self._result
@@ -123,6 +118,9 @@ class Capturing:
                 return self._record_or(refused, inputs)
         if inputs is not None and (self._way == "record" or self._goes_further()):
             return self._record(inputs)
+        skipped = result.trace.skipped_hooks
+        if skipped:
+            result.notes.append(f"forward hooks were not run, so what they change is not shown: on {_some(skipped)}")
         self._note_stopped()
         return result
 
@@ -155,14 +153,11 @@ class Capturing:
         self._result.notes.append(f"input inferred: {describe(inputs)}")
 
     def _goes_further(self) -> bool:
-        """Whether recording would tell more: it has values where symbolic tracing has none."""
-        propagation = self._result.propagation
-        return (
-            self._way == "auto"
-            and self._result.captured_by == "symbolic"
-            and propagation is not None
-            and any("packed" not in reason for _, reason in propagation.stopped)
-        )
+        """Whether recording would tell more: it runs hooks, and has values where symbolic tracing has none."""
+        trace, propagation = self._result.trace, self._result.propagation
+        if self._way != "auto" or self._result.captured_by != "symbolic" or trace is None or propagation is None:
+            return False
+        return bool(trace.skipped_hooks) or any("packed" not in reason for _, reason in propagation.stopped)
 
     def _record(self, inputs: Inputs) -> Capture:
         """The recorded graph of a forward with these inputs."""
