@@ -8,6 +8,7 @@ them is marked so.
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -17,8 +18,9 @@ from torch import fx, nn
 
 from fxsummary.capture.members import submodule, tensors_of
 from fxsummary.capture.operations import Outcome
+from fxsummary.capture.tracked import element
 from fxsummary.capture.twins import Twins, materialize
-from fxsummary.capture.values import load
+from fxsummary.capture.values import load, tensors_in
 from fxsummary.capture.writes import Writes
 from fxsummary.spec import TensorSpec, leaves, map_structure
 
@@ -58,6 +60,7 @@ class Evaluator:
         self._writes = writes
         self._copies = _Copies()
         self._values: dict[fx.Node, Any] = {}
+        self._parts: dict[fx.Node, Any] = {}
         self._assumed: set[fx.Node] = set()
         self._bytes = 0
         self._generator = torch.Generator().manual_seed(0)
@@ -73,6 +76,15 @@ class Evaluator:
             self._run(self._needed(node))
         return self._values[node]
 
+    def _take_part(self, node: fx.Node) -> None:
+        """An element of a result that is known though the rest of that is not, such as the sizes of packed data."""
+        whole = node.args[0] if node.target in (operator.getitem, getattr) else None
+        if not self._parts or not isinstance(whole, fx.Node) or node in self._values or node in self._parts:
+            return
+        self._take_part(whole)
+        if whole in self._parts:
+            self.put(node, element(self._parts[whole], node.args[1]), whole in self._assumed)
+
     def is_assumed(self, node: fx.Node) -> bool:
         """Whether its value rests on values that were assumed."""
         return node in self._assumed
@@ -82,8 +94,9 @@ class Evaluator:
         return any(each in self._assumed for each in node.all_input_nodes)
 
     def put(self, node: fx.Node, value: Any, assumed: bool) -> None:
-        """The value of a node that was computed elsewhere."""
-        self._values[node] = value
+        """The value of a node that was computed elsewhere; what is on meta in it is not known."""
+        kept = self._parts if any(tensor.is_meta for tensor in tensors_in(value)) else self._values
+        kept[node] = value
         if assumed:
             self._assumed.add(node)
 
@@ -122,6 +135,7 @@ class Evaluator:
         todo = [(node, len(self._writes.order))]
         while todo:
             current, before = todo.pop()
+            self._take_part(current)
             if current not in needed and current not in self._values:
                 needed.add(current)
                 if not (cut and self._is_costly(current)):

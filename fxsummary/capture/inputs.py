@@ -148,11 +148,27 @@ def _named_leaves(name: str, value: Any) -> Iterator[tuple[str, TensorSpec]]:
     if isinstance(value, TensorSpec):
         yield name, value
     elif isinstance(value, (tuple, list)):
-        for index, item in enumerate(value):
-            yield from _named_leaves(f"{name}_{index}", item)
+        for each, item in named_items(name, value):
+            yield from _named_leaves(each, item)
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _named_leaves(f"{name}_{key}", item)
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether an argument is a tuple, a list or a named tuple, so that its items are inputs of their own."""
+    return type(value) in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields"))
+
+
+def named_items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The items of a tuple or list, each with a name: that of its field, or its place."""
+    for key, item in zip(getattr(value, "_fields", range(len(value))), value, strict=True):
+        yield f"{name}_{key}", item
+
+
+def rebuilt(value: Any, items: list[Any]) -> Any:
+    """A tuple or list of the same kind with other items."""
+    return tuple.__new__(type(value), items) if isinstance(value, tuple) else type(value)(items)
 
 
 def describe(inputs: Inputs) -> str:

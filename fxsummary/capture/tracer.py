@@ -13,7 +13,7 @@ from torch import fx, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import autocast, source
-from fxsummary.capture.inputs import Inputs, forward_signature, required
+from fxsummary.capture.inputs import Inputs, forward_signature, is_sequence, named_items, rebuilt, required
 from fxsummary.capture.members import constants, first_paths, modules_by_path, tensor_names, unwrapped
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.overrides import SPEC_ONLY
@@ -99,8 +99,8 @@ class SymbolicTracer(fx.Tracer):
             proxy = self.create_proxy("placeholder", name, (), {})
             proxy.node.meta[SPEC] = None if value is _ANY_TENSOR else value
             return proxy
-        if type(value) in (tuple, list):
-            return type(value)([self._placeholders(f"{name}_{index}", item) for index, item in enumerate(value)])
+        if is_sequence(value):
+            return rebuilt(value, [self._placeholders(each, item) for each, item in named_items(name, value)])
         if isinstance(value, dict):
             return {key: self._placeholders(f"{name}_{key}", item) for key, item in value.items()}
         return value
