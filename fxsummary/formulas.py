@@ -97,6 +97,11 @@ def packed_recurrent_flops(data: Shape, batch_sizes: Shape, hidden: Any, weights
     return _recurrent(data[0], weights)
 
 
+def mkldnn_recurrent_flops(input: Shape, *weights: Any, **_: Any) -> int:
+    """One layer in one direction, as oneDNN runs it: over input (T, B, I), with two matrices and two biases."""
+    return _recurrent(math.prod(input[:-1]), list(weights[:4]))
+
+
 def recurrent_cell_flops(input: Shape, hidden: Any, *weights: Any, **_: Any) -> int:
     """One step of a cell over input (B, I): each weight matrix meets each row once."""
     return _recurrent(math.prod(input[:-1]), list(weights))
@@ -127,6 +132,7 @@ _EXTRA: dict[str, Callable[..., int]] = {
     "gru": _recurrent_any,
     "rnn_tanh": _recurrent_any,
     "rnn_relu": _recurrent_any,
+    "mkldnn_rnn_layer": mkldnn_recurrent_flops,
     "lstm_cell": recurrent_cell_flops,
     "gru_cell": recurrent_cell_flops,
     "rnn_tanh_cell": recurrent_cell_flops,
@@ -141,7 +147,7 @@ FORMULAS: dict[Any, Callable[..., int]] = {
 _NO_FORMULA = (
     "linalg_", "_linalg_", "cholesky", "triangular_solve", "lu_", "lstsq", "inverse", "ormqr", "geqrf", "qr",
     "svd", "_trilinear", "_cdist_forward", "_euclidean_dist", "_native_multi_head_attention",
-    "_transformer_encoder_layer_fwd", "mkldnn_rnn_layer", "mkldnn_linear", "mkldnn_convolution", "miopen_",
+    "_transformer_encoder_layer_fwd", "mkldnn_linear", "mkldnn_convolution", "miopen_",
     "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm", "_scaled_grouped_mm",
     "quantized_", "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
 )  # fmt: skip

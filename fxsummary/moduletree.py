@@ -18,7 +18,9 @@ from fxsummary.spec import TensorSpec
 
 
 def class_name(module: nn.Module) -> str:
-    """The class name; of a parametrized module that which it had before."""
+    """The class name; of a parametrized or compiled module that which it had before."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return str(module.original_name)
     kind = type_before_parametrizations(module) if "parametrizations" in module._modules else type(module)
     return kind.__name__
 
@@ -58,7 +60,7 @@ def module_tree(
             parameters=() if known != path else tuple(_own_tensors(module, prefix, tensors, capture, seen)),
             shared_with=known if known != path else None,
             called=known in called or _parent(path) in whole,
-            training=module.training,
+            training=getattr(module, "training", False),
         )
     return tree
 

@@ -74,7 +74,22 @@ class Inputs:
 
 def forward_signature(model: nn.Module) -> inspect.Signature:
     """Signature of the model's forward, without ``self``."""
-    return inspect.signature(model.forward)
+    forward: Any = model.forward
+    return _of_schema(forward.schema) if isinstance(forward, torch.ScriptMethod) else inspect.signature(forward)
+
+
+def _of_schema(schema: Any) -> inspect.Signature:
+    """The signature of a method that TorchScript compiled."""
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                argument.name if argument.name.isidentifier() else f"input_{place}",
+                inspect.Parameter.KEYWORD_ONLY if argument.kwarg_only else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=argument.default_value if argument.has_default_value() else inspect.Parameter.empty,
+            )
+            for place, argument in enumerate(schema.arguments[1:])
+        ]
+    )
 
 
 def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Inputs:

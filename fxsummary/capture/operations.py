@@ -101,7 +101,7 @@ class Operations:
             return "method", target
         if not isinstance(target, nn.Module):
             return memo.key_of(target)
-        state = id(target), target.training
+        state = id(target), getattr(target, "training", False)  # TorchScript freezes it away
         key = self._signatures.get(state)  # type: ignore[call-overload]
         if key is None:
             try:
@@ -145,7 +145,7 @@ class Operations:
         except NoTwinError as error:
             raise NoDataError(str(error)) from error
         except Exception as error:  # torch's kernels raise of every kind
-            if is_limit_of_meta(error):
+            if is_limit_of_meta(error) or isinstance(target, torch.jit.ScriptModule):  # whose errors say little
                 raise NoDataError(str(error).strip().partition("\n")[0]) from error
             raise RefusedError(str(error)) from error
         outcome = Outcome(

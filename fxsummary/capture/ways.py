@@ -210,7 +210,7 @@ class Capturing:
         node, model = error.node, self._result.model
         stack = node.meta.get(STACK) or {}
         path, _ = next(reversed(stack.values())) if stack else ("", type(model))
-        what = f"{path!r} ({submodule(model, path)})" if node.op == "call_module" else f"{node.name}"
+        what = f"{path!r} ({submodule(model, path)})" if node.op == "call_module" and path else f"{node.name}"
         shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
         return InputError(
             f"the inputs do not fit {type(model).__name__}: {what} refuses {shapes or 'its arguments'}: "
