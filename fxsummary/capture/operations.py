@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -189,11 +190,18 @@ def observe_real(
     outcome = Outcome(
         map_values(to_spec, result),
         count.flops,
-        tuple(dict.fromkeys(count.unknown)),
+        tuple(dict.fromkeys([*count.unknown, *_unseen(function)])),
         _aliases(result, tensors),
         tuple(sorted(count.written)),
     )
     return outcome, result
+
+
+def _unseen(function: Any) -> list[str]:
+    """Operators of a module optimized by TorchScript that run past every mode: products in the layout of oneDNN."""
+    if not isinstance(function, torch.jit.ScriptModule):
+        return []
+    return [kind for kind in re.findall(r"= (\w+::\w+)\(", str(function.inlined_graph)) if kind.startswith("prim::mkldnn")]
 
 
 def _function(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
