@@ -8,7 +8,9 @@ user added with ``register_flop_formula`` too. `FORMULAS` holds what that regist
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -210,6 +212,20 @@ def aten_counts_as_torch() -> bool:
     return _registry.look().is_torchs
 
 
+_paused = threading.local()
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Within, nothing that this thread runs is counted."""
+    outer = getattr(_paused, "now", False)
+    _paused.now = True
+    try:
+        yield
+    finally:
+        _paused.now = outer
+
+
 class FlopCount(TorchDispatchMode):
     """Counts the FLOPs of the ATen calls made while it is active.
 
@@ -244,6 +260,8 @@ class FlopCount(TorchDispatchMode):
         if packet is aten.embedding and args[1].dtype not in (torch.int64, torch.int32):
             raise RuntimeError(f"expected indices of an embedding to be int64 or int32, but got: {args[1].dtype}")
         result = self.call(func, args, kwargs)
+        if getattr(_paused, "now", False):
+            return result
         if count is not None and any(map(_is_sparse, args)):
             self.unknown.append(str(packet))  # the formulas are those of dense products
         elif count is not None:

@@ -18,6 +18,7 @@ from torch import nn
 from torch.fx import _symbolic_trace
 
 from fxsummary.capture.transforms import Transform
+from fxsummary.formulas import uncounted
 
 
 class Recording(Protocol):
@@ -77,6 +78,10 @@ def _transforms(stack: ExitStack) -> None:
         owner = importlib.import_module(place)
         if hasattr(owner, name):
             _replace(stack, owner, name, _transform(getattr(owner, name), name.removesuffix("_impl"), is_map))
+    owner = importlib.import_module("torch._functorch.eager_transforms")
+    if hasattr(owner, "_vjp_with_argnums") and hasattr(owner, "_jvp_with_argnums"):
+        _replace(stack, owner, "_vjp_with_argnums", _vjp(owner._vjp_with_argnums))
+        _replace(stack, owner, "_jvp_with_argnums", _jvp(owner._jvp_with_argnums))
 
 
 def _transform(original: Callable[..., Any], name: str, is_map: bool) -> Callable[..., Any]:
@@ -94,6 +99,51 @@ def _transform(original: Callable[..., Any], name: str, is_map: bool) -> Callabl
             return original(inner, *fixed, *values, **named) if is_map else original(inner, *fixed, values, named)
 
         return recorder.transform_call(Transform(name, implementation, function), args, kwargs)
+
+    return call
+
+
+def _vjp(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``vjp``, and so ``jacrev``: one operation for the function, and one each time its derivative is asked for."""
+
+    @functools.wraps(original)
+    def call(function: Any, *primals: Any, **options: Any) -> Any:
+        recorder = current()
+        if recorder is None:
+            return original(function, *primals, **options)
+
+        def forward(inner: Any, *values: Any) -> Any:
+            value, _, *aux = original(inner, *values, **options)
+            return (value, *aux)
+
+        def backward(inner: Any, values: Any, cotangents: Any) -> Any:
+            with uncounted():  # the function has run
+                _, derivative, *_ = original(inner, *values, **options)
+            return derivative(cotangents)
+
+        def derivative(cotangents: Any, **_: Any) -> Any:
+            recorder = current()
+            if recorder is None:
+                return backward(function, primals, cotangents)
+            return recorder.transform_call(Transform("vjp", backward, function), (primals, cotangents), {})
+
+        value, *aux = recorder.transform_call(Transform("vjp", forward, function), primals, {})
+        return (value, derivative, *aux)
+
+    return call
+
+
+def _jvp(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(function: Any, primals: Any, tangents: Any, *settings: Any, **options: Any) -> Any:
+        recorder = current()
+        if recorder is None:
+            return original(function, primals, tangents, *settings, **options)
+
+        def implementation(inner: Any, values: Any, directions: Any) -> Any:
+            return original(inner, values, directions, *settings, **options)
+
+        return recorder.transform_call(Transform("jvp", implementation, function), (primals, tangents), {})
 
     return call
 

@@ -12,7 +12,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,7 @@ from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import spec_of
-from fxsummary.capture.values import is_limit_of_meta, tensors_in
+from fxsummary.capture.values import is_limit_of_meta, map_values, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
 
 
@@ -236,10 +236,26 @@ class Recorder:
 
     def transform_call(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A transform of torch.func."""
+        if transform.has_modules and not self._in_transform:
+            self._find_reads(transform, args, kwargs)
         captured = transform.take_captured()
         if self._in_transform:
             return transform(captured, *args, **kwargs)
         return self.operation("call_function", transform, transform, (captured, *args), kwargs)
+
+    def _find_reads(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Run it on meta for once, to see which parameters it reads."""
+
+        def spec(value: Any) -> Any:
+            return self._writer.tensors.of(value).spec if isinstance(value, torch.Tensor) else value
+
+        self._quiet += 1
+        try:
+            captured = tuple(map(spec, transform.captured))
+            with transform.keeping_what_is_read(), suppress(NoDataError, RefusedError):
+                self._operations.run(transform, (captured, *map_values(spec, args)), map_values(spec, kwargs))
+        finally:
+            self._quiet -= 1
 
     def _higher_order_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``cond`` and ``while_loop`` go the way that the values tell; others are one operation."""

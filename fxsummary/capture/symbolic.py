@@ -129,5 +129,7 @@ _PLAIN_REASONS = (
     ("symbolically traced variables cannot be used as inputs to control flow", "control flow depends on a tensor"),
     ("Proxy object cannot be iterated", "a tensor is iterated or unpacked"),
     ("'len' is not supported in symbolic tracing", "len() of a tensor is taken"),
+    ("We cannot vmap over non-Tensor arguments", "torch.vmap takes no symbolic values"),
+    ("Thing passed to transform API must be Tensor", "transforms of torch.func take no symbolic values"),
     ("'Proxy' object does not support item assignment", "elements of a tensor are assigned"),
 )
