@@ -174,7 +174,7 @@ class Evaluator:
         if node.op == "call_module":
             module = submodule(self._model, str(node.target))
             return any(tensor.is_meta for tensor in tensors_of(module))
-        return node.op == "get_attr" and self._attribute(node).is_meta
+        return node.op == "get_attr" and self.attribute(node).is_meta
 
     def _specs(self, node: fx.Node) -> list[TensorSpec]:
         outcome = self._outcomes.get(node)
@@ -218,7 +218,7 @@ class Evaluator:
         return self._own(node, self._given[node])
 
     def _constant(self, node: fx.Node) -> torch.Tensor:
-        tensor = self._attribute(node)
+        tensor = self.attribute(node)
         if tensor.is_meta:
             self._assumed.add(node)
             return self._assume(self._outcomes[node].value, "", 0.02)
@@ -229,7 +229,8 @@ class Evaluator:
         is_written = any(self._writes.writers.get(each) for each in self._writes.storages_of(node))
         return tensor.detach().clone() if is_written else tensor.detach()
 
-    def _attribute(self, node: fx.Node) -> torch.Tensor:
+    def attribute(self, node: fx.Node) -> torch.Tensor:
+        """The tensor that a get_attr node names."""
         value: Any = self._constants.get(str(node.target))
         if value is None:
             value = self._model

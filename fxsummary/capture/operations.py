@@ -137,7 +137,7 @@ class Operations:
 
         try:
             with torch.no_grad(), torch.device(device), autocast.enter(casting):
-                function, mode = _function(target, twins)
+                function, mode = callee_of(target, twins)
                 args, kwargs = map_values(make, args), map_values(make, kwargs)
                 args, kwargs = on_meta(target, args, kwargs, device)
                 count = _Observed(tensors)
@@ -204,7 +204,7 @@ def _unseen(function: Any) -> list[str]:
     return [kind for kind in re.findall(r"= (\w+::\w+)\(", str(function.inlined_graph)) if kind.startswith("prim::mkldnn")]
 
 
-def _function(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
+def callee_of(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
     """What to call, and the mode to call it under."""
     if isinstance(target, str):
         return _method(target), nullcontext()

@@ -119,8 +119,9 @@ QUESTIONS: frozenset[Any] = frozenset(
             "get_device",
         ]
     )
+    | {torch._C._set_grad_enabled}
 )
-"""Answered by the meta tensor itself; nothing is recorded."""
+"""Answered by the meta tensor itself, or about no tensor; nothing is recorded."""
 
 HOOKS: frozenset[Any] = frozenset(_methods(["register_hook", "register_post_accumulate_grad_hook"]))
 

@@ -32,6 +32,8 @@ class _Short:
         cls, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if function in _DERIVATIVES:
+            raise torch_fx.TraceError("forward takes a derivative")
         tracer = _tracer(function, args, kwargs)
         if isinstance(function, torch._C.ScriptMethod):
             return tracer.create_proxy("call_method", function.name, (function.owner, *args), kwargs)
@@ -84,6 +86,14 @@ _QUESTIONS = frozenset(
 
 class Attribute(_Short, torch_fx.Attribute):  # type: ignore[misc]
     """An attribute of such a value: a method, if it is called next."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.attr == "backward":
+            raise torch_fx.TraceError("forward takes a derivative")
+        return super().__call__(*args, **kwargs)
+
+
+_DERIVATIVES = (torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward)
 
 
 def _tracer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:

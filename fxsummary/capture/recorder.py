@@ -24,6 +24,7 @@ from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides, patches, source
 from fxsummary.capture.demand import Demand, StopRecording
+from fxsummary.capture.derivatives import Derivatives
 from fxsummary.capture.inputs import Inputs
 from fxsummary.capture.members import first_paths, modules_by_path, tensors_of, unwrapped
 from fxsummary.capture.nodes import IS_KNOWN
@@ -115,6 +116,7 @@ class Recorder:
         self._replay = None
         if replay and IS_KNOWN and not (_global_forward_hooks or _global_forward_pre_hooks):
             self._replay = Replay(model, self._is_leaf, self._writer, self._demand, device)
+        self._derivatives = Derivatives(model, self._writer, self._demand, device)
         self._quiet = 0
         self._functions = modes.FunctionMode(self)
         self._stopped: StopRecording | None = None
@@ -128,7 +130,10 @@ class Recorder:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             stack.enter_context(preserved(self._model))
+            stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
             args, kwargs = Placeholders(self._writer.placeholder).arguments(self._model, inputs)
+            for tracked in self._writer.tensors:
+                self._derivatives.mark(tracked.tensor)
             stack.enter_context(patches.installed(self))
             if self._replay is not None:
                 stack.callback(self._replay.close)
@@ -154,6 +159,7 @@ class Recorder:
     def finish(self) -> Recording:
         """What was recorded; tensors that live on in caches get their values."""
         writer, stopped = self._writer, self._stopped
+        self._derivatives.clear()
         if stopped is not None:
             stopped.__traceback__ = None  # its frames hold tensors
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes)
@@ -174,6 +180,9 @@ class Recorder:
 
     def torch_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a torch function, or an access to a tensor's property."""
+        answers = self._derivatives.handlers.get(function)
+        if answers is not None and not self._quiet and not self._in_transform:
+            return self._answered(answers, args, kwargs)
         if function in overrides.QUESTIONS and not (function is torch.Tensor.type and len(args) + len(kwargs) > 1):
             return function(*args, **kwargs)
         if self._quiet or self._in_transform:
@@ -190,6 +199,13 @@ class Recorder:
         if isinstance(function, HigherOrderOperator):
             return self._higher_order_call(function, args, kwargs)
         return self._function_call(function, args, kwargs)
+
+    def _answered(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._quiet += 1
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._quiet -= 1
 
     def aten_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of ATen that no torch function made, such as one from a ScriptFunction."""
@@ -276,9 +292,12 @@ class Recorder:
     def _mark(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``requires_grad_`` and the like: done to tensors of the recording, never to the user's."""
         tensor = args[0]
+        self._derivatives.forget(tensor)
         if self._writer.tensors.is_ours(tensor):
             try:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+                self._derivatives.mark(tensor)
+                return result
             except RuntimeError:  # hooks want a gradient, and nothing has one here
                 pass
         if function in overrides.HOOKS:

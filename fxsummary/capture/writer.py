@@ -12,7 +12,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import autocast, overrides, source
-from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, SOURCE, STACK, new_node
+from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.tracked import Tensors, Tracked, element
@@ -100,7 +100,7 @@ class Writer:
         node = self._new_node("placeholder", name, (), {})
         if isinstance(given, torch.Tensor):
             self.inputs[node] = given
-            twin = Twins().tensor(given).detach()
+            twin = Twins().tensor(given).detach().requires_grad_(given.requires_grad)
         else:
             twin = Twins().of_spec(given)
         tracked = self.tensors.add(twin, (node, ()))
@@ -155,6 +155,8 @@ class Writer:
         if entered is not None:
             self.leave(entered)
         node.meta[AUTOCAST] = autocast.active(self._device)
+        if not torch.is_grad_enabled():
+            node.meta[NO_GRAD] = True
         self.propagation.outcomes[node] = outcome
         if self.versions:
             self._note_order(node, call.given)
