@@ -6,7 +6,7 @@ value is needed. Only what autograd then does is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -37,7 +37,7 @@ class Derivatives:
             torch.autograd.grad: self._grad,
             torch.autograd.backward: self._backward,
             Tensor.backward: self._backward_of_tensor,
-            Tensor.grad.__get__: self._grad_of,  # type: ignore[attr-defined]
+            Tensor.grad.__get__: self._grad_of,  # type: ignore[union-attr]
             Tensor.requires_grad.__get__: self._requires_grad,  # type: ignore[attr-defined]
         }
         self.model = model
@@ -232,14 +232,15 @@ class _Run:
     def _constant(self, node: fx.Node) -> Any:
         if self._real:
             return self._evaluator.value(node)
-        return map_values(lambda item: materialize(item) if type(item) is TensorSpec else item, self._outcomes[node].value)
+        spec = self._outcomes[node].value
+        return map_values(lambda item: materialize(item) if type(item) is TensorSpec else item, spec)
 
     def _call(self, node: fx.Node) -> Any:
         target: Any = submodule(self._model, str(node.target)) if node.op == "call_module" else node.target
         args, kwargs = load((node.args, node.kwargs), self.values)
         if self._real:
-            function = self._evaluator.module(target) if isinstance(target, nn.Module) else target
-            return getattr(args[0], function)(*args[1:], **kwargs) if type(function) is str else function(*args, **kwargs)
+            target = self._evaluator.module(target) if isinstance(target, nn.Module) else target
+            return getattr(args[0], target)(*args[1:], **kwargs) if type(target) is str else target(*args, **kwargs)
         function, mode = callee_of(target, self._twins)
         args, kwargs = on_meta(target, args, kwargs)
         with mode, torch.device(META):

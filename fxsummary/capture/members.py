@@ -41,10 +41,10 @@ def unwrapped(module: nn.Module) -> nn.Module:
 def tensors_of(model: nn.Module) -> Iterator[torch.Tensor]:
     """The parameters of a model, then its buffers; a tensor that has several names comes several times."""
     modules = modules_of(model) if model._modules else [model]
-    for held in (module._parameters for module in modules):
-        yield from [tensor for tensor in held.values() if tensor is not None]
-    for held in (module._buffers for module in modules):
-        yield from [tensor for tensor in held.values() if tensor is not None]
+    for module in modules:
+        yield from [tensor for tensor in module._parameters.values() if tensor is not None]
+    for module in modules:
+        yield from [tensor for tensor in module._buffers.values() if tensor is not None]
 
 
 def submodule(model: nn.Module, path: str) -> nn.Module:

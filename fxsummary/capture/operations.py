@@ -201,7 +201,7 @@ def _unseen(function: Any) -> list[str]:
     """Operators of a module optimized by TorchScript that run past every mode: products in the layout of oneDNN."""
     if not isinstance(function, torch.jit.ScriptModule):
         return []
-    return [kind for kind in re.findall(r"= (\w+::\w+)\(", str(function.inlined_graph)) if kind.startswith("prim::mkldnn")]
+    return re.findall(r"= (prim::mkldnn\w+)\(", str(function.inlined_graph))
 
 
 def callee_of(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:

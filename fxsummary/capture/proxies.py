@@ -66,7 +66,7 @@ class ParameterProxy(Proxy):
 
     @classmethod
     def __torch_function__(
-        cls, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if getattr(function, "__name__", "") in _QUESTIONS and len(args) == 1 and isinstance(args[0], ParameterProxy):
             return function(args[0].tensor, **(kwargs or {}))
@@ -75,10 +75,10 @@ class ParameterProxy(Proxy):
 
 _QUESTIONS = frozenset(
     {
-        "shape", "dtype", "device", "requires_grad", "ndim", "layout", "is_sparse", "is_quantized", "is_leaf", "itemsize",
-        "nbytes", "is_nested", "is_mkldnn", "is_cpu", "is_cuda", "is_meta", "is_mps", "is_xpu", "size", "dim", "numel",
-        "ndimension", "nelement", "stride", "is_contiguous", "is_floating_point", "is_complex", "element_size",
-        "storage_offset", "is_signed", "is_conj", "is_neg", "is_inference", "get_device",
+        "shape", "dtype", "device", "requires_grad", "ndim", "layout", "is_sparse", "is_quantized", "is_leaf",
+        "itemsize", "nbytes", "is_nested", "is_mkldnn", "is_cpu", "is_cuda", "is_meta", "is_mps", "is_xpu", "size",
+        "dim", "numel", "ndimension", "nelement", "stride", "is_contiguous", "is_floating_point", "is_complex",
+        "element_size", "storage_offset", "is_signed", "is_conj", "is_neg", "is_inference", "get_device",
     }
 )  # fmt: skip
 """What a tensor answers whatever its values are."""

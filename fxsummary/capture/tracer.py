@@ -27,7 +27,8 @@ Leaf = Callable[[nn.Module, str], bool]
 _ENTERED = (
     nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict,
     nn.DataParallel, nn.parallel.DistributedDataParallel,
-    nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer,
+    nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder,
+    nn.TransformerEncoderLayer, nn.TransformerDecoderLayer,
 )  # fmt: skip
 """Modules of ``torch.nn`` that are made of others: a reader wants those, such as attention and feed-forward."""
 
@@ -181,7 +182,8 @@ class SymbolicTracer(fx.Tracer):
             raise NameError("module is not installed as a submodule")
         is_leaf = default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
         if is_leaf:  # what it reads lies outside of it
-            args, kwargs = tuple([self.create_arg(item) for item in args]), self.create_arg(kwargs) if kwargs else kwargs
+            args = tuple([self.create_arg(item) for item in args])
+            kwargs = self.create_arg(kwargs) if kwargs else kwargs
         calls = self._calls.get(path, 0)
         self._calls[path] = calls + 1
         key = f"{path}@{calls}" if calls else path
@@ -214,4 +216,6 @@ class SymbolicTracer(fx.Tracer):
 
 
 _ANY_TENSOR = object()
-_LITERALS = frozenset({TensorSpec, int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis)})
+_LITERALS = frozenset(
+    {int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis), TensorSpec}
+)
