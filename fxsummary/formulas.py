@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch._ops import HigherOrderOperator
 from torch.utils import flop_counter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, shape_wrapper
@@ -240,6 +241,8 @@ class FlopCount(TorchDispatchMode):
         self.flops = 0
         self.unknown: list[str] = []
 
+    supports_higher_order_operators = True
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False
@@ -248,6 +251,8 @@ class FlopCount(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if isinstance(func, HigherOrderOperator):
+            return self._higher_order(func, args, kwargs)
         packet = getattr(func, "_overloadpacket", func)
         count = formula(packet)
         if count is None and _is_composite(func):
@@ -273,6 +278,24 @@ class FlopCount(TorchDispatchMode):
     def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator."""
         return func(*args, **kwargs)
+
+    def _higher_order(self, func: HigherOrderOperator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operator that takes functions: by its formula, or by what its functions do."""
+        count, written_out = formula(func), in_python(func)
+        if count is None and written_out is not None:
+            with self:
+                return written_out(*args, **kwargs)
+        result = self.call(func, args, kwargs)
+        if count is None:
+            self.unknown.append(str(func))
+        elif not getattr(_paused, "now", False):
+            self.flops += count(*args, **kwargs, out_val=result)
+        return result
+
+
+def in_python(func: HigherOrderOperator) -> Callable[..., Any] | None:
+    """What an operator that takes functions does, written out in Python; None if that is not known."""
+    return func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)  # type: ignore[no-any-return]
 
 
 def costs_nothing(func: Any) -> bool:

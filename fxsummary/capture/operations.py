@@ -271,7 +271,7 @@ class _Observed(FlopCount):
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator: on meta by a kernel of ours where torch's own is too strict."""
-        kernel = kernels.META.get(getattr(func, "_overloadpacket", None))
+        kernel = kernels.META.get(getattr(func, "_overloadpacket", None)) or kernels.of_higher_order(func)
         if kernel is not None and self._tensors and self._tensors[0].is_meta:
             return kernel(*args, **kwargs)
         return func(*args, **kwargs)

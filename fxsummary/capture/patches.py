@@ -28,6 +28,7 @@ class Recording(Protocol):
     def is_listening(self) -> bool: ...
     def module_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
     def whole_call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+    def unseen(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
     def transform_call(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
 
 
@@ -44,7 +45,7 @@ def current() -> Recording | None:
 def installed(recorder: Recording) -> Iterator[None]:
     """Replace what a recording must see."""
     with ExitStack() as stack:
-        for patch in (_module_calls, _transforms, _compilers, _wrapped_functions):
+        for patch in (_module_calls, _transforms, _empty_masks, _compilers, _wrapped_functions):
             patch(stack)
         outer = getattr(_active, "recorder", None)
         _active.recorder = recorder
@@ -146,6 +147,21 @@ def _jvp(original: Callable[..., Any]) -> Callable[..., Any]:
         return recorder.transform_call(Transform("jvp", implementation, function), (primals, tangents), {})
 
     return call
+
+
+def _empty_masks(stack: ExitStack) -> None:
+    """The mask that ``flex_attention`` makes where it is given none is no operation of the model's."""
+    owner = sys.modules.get("torch.nn.attention.flex_attention")
+    original = getattr(owner, "_create_empty_block_mask", None)
+    if original is None:
+        return
+
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        recorder = current()
+        return original(*args, **kwargs) if recorder is None else recorder.unseen(original, args, kwargs)
+
+    _replace(stack, owner, "_create_empty_block_mask", call)
 
 
 def _compilers(stack: ExitStack) -> None:

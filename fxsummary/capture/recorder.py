@@ -39,6 +39,7 @@ from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import spec_of
 from fxsummary.capture.values import is_limit_of_meta, map_values, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
+from fxsummary.formulas import formula, in_python
 
 
 @dataclass
@@ -182,7 +183,7 @@ class Recorder:
         """A call of a torch function, or an access to a tensor's property."""
         answers = self._derivatives.handlers.get(function)
         if answers is not None and not self._quiet and not self._in_transform:
-            return self._answered(answers, args, kwargs)
+            return self.unseen(answers, args, kwargs)
         if function in overrides.QUESTIONS and not (function is torch.Tensor.type and len(args) + len(kwargs) > 1):
             return function(*args, **kwargs)
         if self._quiet or self._in_transform:
@@ -199,13 +200,6 @@ class Recorder:
         if isinstance(function, HigherOrderOperator):
             return self._higher_order_call(function, args, kwargs)
         return self._function_call(function, args, kwargs)
-
-    def _answered(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self._quiet += 1
-        try:
-            return function(*args, **kwargs)
-        finally:
-            self._quiet -= 1
 
     def aten_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of ATen that no torch function made, such as one from a ScriptFunction."""
@@ -274,7 +268,10 @@ class Recorder:
             self._quiet -= 1
 
     def _higher_order_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """``cond`` and ``while_loop`` go the way that the values tell; others are one operation."""
+        """``cond`` and ``while_loop`` go the way that the values tell, others by the calls that they make.
+
+        One that has a formula, such as ``flex_attention``, is one operation.
+        """
         name = function.name() if callable(function.name) else function.name
         if name == "cond" and len(args) == 4:
             condition, if_true, if_false, operands = args
@@ -287,7 +284,26 @@ class Recorder:
                 while bool(condition(*carried, *more)):
                     carried = tuple(body(*carried, *more))
             return carried
-        return self.operation("call_function", function, function, args, kwargs)
+        written_out = in_python(function)
+        if written_out is not None and formula(function) is None:
+            with self._functions:
+                return written_out(*args, **kwargs)
+        whole = Transform(
+            name,
+            lambda inner: function(*inner, **kwargs),
+            args,
+            is_input=self._writer.tensors.is_named,
+            reading=written_out and (lambda inner: written_out(*inner, **kwargs)),
+        )
+        return self.transform_call(whole, (), {})
+
+    def unseen(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function that is no part of what was written."""
+        self._quiet += 1
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._quiet -= 1
 
     def _mark(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``requires_grad_`` and the like: done to tensors of the recording, never to the user's."""

@@ -138,6 +138,10 @@ class Tensors:
         known = self._known.get(id(tensor))
         return known if known is not None else self._first_met(tensor)
 
+    def is_named(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor was met, or is an attribute of the model."""
+        return id(tensor) in self._known or self._attribute_name(tensor) is not None
+
     def is_ours(self, tensor: torch.Tensor) -> bool:
         """Whether the recording made a tensor; others are not to be touched."""
         known = self._known.get(id(tensor))

@@ -31,16 +31,28 @@ class Transform:
     Args:
         name: how the operation is called.
         implementation: takes the function, then the arguments of the call.
-        function: what is transformed.
+        function: what is transformed, or several such.
+        is_input: whether a tensor is an input of the operation; others stay where they are.
+        reading: takes what ``implementation`` does, and reads all that counts as read.
 
     Attributes:
         captured: the tensors in the closures and in modules there, until they are taken with `take_captured`.
     """
 
-    def __init__(self, name: str, implementation: Callable[..., Any], function: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        implementation: Callable[..., Any],
+        function: Any,
+        *,
+        is_input: Callable[[torch.Tensor], bool] = lambda tensor: True,
+        reading: Callable[..., Any] | None = None,
+    ) -> None:
         self.__name__ = self.__qualname__ = name
         self.__module__ = "torch.func"
         self._implementation = implementation
+        self._reading = reading or implementation
+        self._is_input = is_input
         self.captured: list[torch.Tensor] = []
         self._indices: dict[int, int] = {}
         self._modules: list[nn.Module] = []
@@ -65,12 +77,12 @@ class Transform:
     def keeping_what_is_read(self) -> Iterator[None]:
         """Run it within once: of the tensors of modules, only those that are read then are captured."""
         reads = _Reads()
-        implementation = self._implementation
+        implementation, reading = self._implementation, self._reading
 
         def watched(*args: Any, **kwargs: Any) -> Any:
             reads.wanted.update((id(holder[name]), index) for holder, name, index in self._places)
             with reads:
-                return implementation(*args, **kwargs)
+                return reading(*args, **kwargs)
 
         self._implementation = watched
         try:
@@ -94,7 +106,9 @@ class Transform:
     def _to_slot(self, value: Any) -> Any:
         if isinstance(value, nn.Module):
             self._modules.extend(modules_of(value))
-        return _Slot(self._index_of(value)) if isinstance(value, torch.Tensor) else value
+        if isinstance(value, torch.Tensor) and self._is_input(value):
+            return _Slot(self._index_of(value))
+        return value
 
     def _index_of(self, tensor: torch.Tensor) -> int:
         index = self._indices.setdefault(id(tensor), len(self.captured))
