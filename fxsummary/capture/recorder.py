@@ -20,6 +20,7 @@ import torch
 from torch import nn
 from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides, patches, source
@@ -286,7 +287,7 @@ class Recorder:
             return carried
         written_out = in_python(function)
         if written_out is not None and formula(function) is None:
-            with self._functions:
+            with _disable_current_modes(), self._functions:  # some refuse to run under a mode
                 return written_out(*args, **kwargs)
         whole = Transform(
             name,
