@@ -11,7 +11,7 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
-from fxsummary.capture.members import modules_of
+from fxsummary.capture.members import first_paths, modules_by_path, modules_of
 from fxsummary.capture.restore import preserved
 from fxsummary.capture.scene import scene_of
 from fxsummary.capture.twins import META, Twins
@@ -66,7 +66,7 @@ def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError
 
 
 def _innermost_module(model: nn.Module, traceback: TracebackType | None) -> tuple[str, str]:
-    paths: dict[int, str] = {id(module): path for path, module in model.named_modules()}
+    paths = first_paths(modules_by_path(model))
     found = ("", type(model).__name__)
     while traceback is not None:
         owner: Any = traceback.tb_frame.f_locals.get("self")

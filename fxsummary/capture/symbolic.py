@@ -104,7 +104,8 @@ def _one_operation(model: nn.Module, inputs: Inputs | None) -> Trace:
     name = type_before_parametrizations(model).__name__.lower()
     call = tracer.create_node("call_module", "", tracer.create_arg(args), tracer.create_arg(kwargs), name)
     tracer.create_node("output", "output", (call,), {})
-    return Trace(tracer.graph)
+    tracer.note_hooks(model, "")
+    return Trace(tracer.graph, skipped_hooks=tracer.skipped_hooks)
 
 
 def _copied(argument: Any) -> Any:
@@ -137,5 +138,7 @@ _PLAIN_REASONS = (
     ("symbolically traced variables cannot be used as inputs to control flow", "control flow depends on a tensor"),
     ("Proxy object cannot be iterated", "a tensor is iterated or unpacked"),
     ("'len' is not supported in symbolic tracing", "len() of a tensor is taken"),
+    ("We cannot vmap over non-Tensor arguments", "torch.vmap takes no symbolic values"),
+    ("Thing passed to transform API must be Tensor", "transforms of torch.func take no symbolic values"),
     ("'Proxy' object does not support item assignment", "elements of a tensor are assigned"),
 )

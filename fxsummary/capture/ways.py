@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from fxsummary.capture import forward, propagate, symbolic
 from fxsummary.capture.inputs import Inputs, describe, forward_signature, from_shapes, model_device
+from fxsummary.capture.members import submodule
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.symbolic import Trace, TraceStoppedError
 from fxsummary.capture.tracer import Leaf
@@ -94,11 +95,6 @@ class Capturing:
             self._result.trace = graphmodule.from_graph_module(model, inputs)
             return
         self._result.trace = symbolic.trace(model, inputs, self._leaf)
-        skipped = self._result.trace.skipped_hooks
-        if skipped:
-            self._result.notes.append(
-                f"forward hooks were not run, so what they change is not shown: on {_some(skipped)}"
-            )
 
     def _propagate(self, inputs: Inputs | None) -> Capture:
         result = self._result
@@ -122,6 +118,9 @@ class Capturing:
                 return self._record_or(refused, inputs)
         if inputs is not None and (self._way == "record" or self._goes_further()):
             return self._record(inputs)
+        skipped = result.trace.skipped_hooks
+        if skipped:
+            result.notes.append(f"forward hooks were not run, so what they change is not shown: on {_some(skipped)}")
         self._note_stopped()
         return result
 
@@ -154,14 +153,11 @@ class Capturing:
         self._result.notes.append(f"input inferred: {describe(inputs)}")
 
     def _goes_further(self) -> bool:
-        """Whether recording would tell more: it has values where symbolic tracing has none."""
-        propagation = self._result.propagation
-        return (
-            self._way == "auto"
-            and self._result.captured_by == "symbolic"
-            and propagation is not None
-            and any("packed" not in reason for _, reason in propagation.stopped)
-        )
+        """Whether recording would tell more: it runs hooks, and has values where symbolic tracing has none."""
+        trace, propagation = self._result.trace, self._result.propagation
+        if self._way != "auto" or self._result.captured_by != "symbolic" or trace is None or propagation is None:
+            return False
+        return bool(trace.skipped_hooks) or any("packed" not in reason for _, reason in propagation.stopped)
 
     def _record(self, inputs: Inputs) -> Capture:
         """The recorded graph of a forward with these inputs."""
@@ -214,7 +210,7 @@ class Capturing:
         node, model = error.node, self._result.model
         stack = node.meta.get(STACK) or {}
         path, _ = next(reversed(stack.values())) if stack else ("", type(model))
-        what = f"{path!r} ({model.get_submodule(path)})" if node.op == "call_module" else f"{node.name}"
+        what = f"{path!r} ({submodule(model, path)})" if node.op == "call_module" and path else f"{node.name}"
         shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
         return InputError(
             f"the inputs do not fit {type(model).__name__}: {what} refuses {shapes or 'its arguments'}: "
