@@ -31,6 +31,7 @@ class Capture:
         trace: the FX graph; None for "modules".
         propagation: specs and FLOPs by node; None where no input is known.
         device: the device that the model's tensors are on.
+        inputs: the inputs of the forward that was captured; None where they are not known.
         inputs_inferred: whether the inputs were guessed.
         is_partial: whether the graph ends before forward does.
         untold: paths of modules of which it cannot be told whether they are called; they count as called.
@@ -42,6 +43,7 @@ class Capture:
     trace: Trace | None = None
     propagation: propagate.Propagation | None = None
     device: str = "cpu"
+    inputs: Inputs | None = None
     inputs_inferred: bool = False
     is_partial: bool = False
     untold: frozenset[str] = frozenset()
@@ -68,6 +70,7 @@ class Capturing:
         result = self._result
         if inputs is None and shapes is not None:
             inputs = from_shapes(result.model, shapes, dtypes, self._guessed_dtypes() if dtypes is None else ())
+        result.inputs = inputs
         if forward.has_lazy(result.model):
             if inputs is None:
                 return self._modules(
@@ -150,6 +153,7 @@ class Capturing:
             raise self._refused(error, inputs) from error.__cause__
 
     def _note_inferred(self, inputs: Inputs) -> None:
+        self._result.inputs = inputs
         self._result.inputs_inferred = True
         self._result.notes.append(f"input inferred: {describe(inputs)}")
 
