@@ -123,7 +123,7 @@ class Evaluator:
             current, before = todo.pop()
             if current not in needed and current not in self._values:
                 needed.add(current)
-                if not (cut and self._is_costly(current)):
+                if not (cut and (self._is_costly(current) or self._reads_no_data(current))):
                     todo.extend((each, self._writes.order[current]) for each in current.all_input_nodes)
             todo.extend((each, self._writes.order[each]) for each in self._writers_of(current, before, needed))
         return needed
@@ -151,6 +151,14 @@ class Evaluator:
     def _is_costly(self, node: fx.Node) -> bool:
         outcome = self._outcomes.get(node)
         return outcome is not None and node.op.startswith("call") and outcome.flops != 0
+
+    def _reads_no_data(self, node: fx.Node) -> bool:
+        """Whether a call has weights without data: its result is assumed, which is cheaper than to assume those."""
+        outcome = self._outcomes.get(node)
+        if outcome is None or outcome.writes or not all("float" in spec.dtype for spec in leaves(outcome.value)):
+            return False
+        weights = [node] if node.op == "call_module" else [each for each in node.all_input_nodes if each.op == "get_attr"]
+        return any(map(self._lacks_data, weights))
 
     def _lacks_data(self, node: fx.Node) -> bool:
         if node.op == "placeholder":
@@ -181,7 +189,7 @@ class Evaluator:
             self._values[node] = self._input(node)
         elif node.op == "get_attr":
             self._values[node] = self._constant(node)
-        elif missing:
+        elif missing or self._reads_no_data(node):
             self._values[node] = self._assume_result(node)
         else:
             if self.rests_on_assumed(node) or self._lacks_data(node):

@@ -37,9 +37,10 @@ def heal(tensors: Tensors, evaluator: Evaluator) -> list[str]:
         if tracked.is_ours and tracked.origin is not None
     ]
     tensors.clear()
-    if not _survivors(watched):
-        return []
-    gc.collect()
+    for generation in (0, 2):  # what a recording made is young, and to go through all objects takes long
+        if not _survivors(watched):
+            return []
+        gc.collect(generation)
     survivors = _survivors(watched)
     watched.clear()
     with preserved_globals():

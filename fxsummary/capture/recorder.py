@@ -145,6 +145,7 @@ class Recorder:
                     raise
                 where, _ = source.of_traceback(error.__traceback__)
                 self._stopped = StopRecording(str(error).strip().partition("\n")[0], where)
+                _let_go(error)
 
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._is_leaf(self._model, ""):
@@ -155,7 +156,8 @@ class Recorder:
         """What was recorded; tensors that live on in caches get their values."""
         writer, stopped = self._writer, self._stopped
         if stopped is not None:
-            stopped.__traceback__ = None  # its frames hold tensors
+            _let_go(stopped)
+            stopped.__traceback__ = None
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes)
         notes = [*self._demand.notes(), *dict.fromkeys(leaks.heal(writer.tensors, self._demand.evaluator))]
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
@@ -292,19 +294,19 @@ class Recorder:
         self, replay: Replay, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """The call of a module that may be copied from another."""
-
-        def run() -> Any:
-            self._quiet -= 1
-            try:
-                return module._call_impl(*args, **kwargs)
-            finally:
-                self._quiet += 1
-
         self._quiet += 1
         try:
-            return replay.call(module, path, args, kwargs, run)
+            return replay.call(module, path, args, kwargs, self._run_inside)
         finally:
             self._quiet -= 1
+
+    def _run_inside(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Enter a module; what it is called with lies in no closure, where an exception's frames would keep it."""
+        self._quiet -= 1
+        try:
+            return module._call_impl(*args, **kwargs)
+        finally:
+            self._quiet += 1
 
     def _is_leaf(self, module: nn.Module, path: str) -> bool:
         return default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
