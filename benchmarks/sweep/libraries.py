@@ -78,7 +78,32 @@ def _torchvision_names() -> list[str]:
     define_torchvision_operators()
     import torchvision
 
+    _implement_nms()
     return list(torchvision.models.list_models())
+
+
+def _implement_nms() -> None:
+    """Non-maximum suppression in Python, where the compiled part of torchvision does not load: detectors end in it."""
+    from torchvision import extension
+    from torchvision.ops import boxes
+
+    if extension._has_ops():
+        return
+
+    def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+        order, kept = scores.argsort(descending=True), []
+        while order.numel():
+            kept.append(order[0])
+            order = order[1:][boxes.box_iou(dets[order[:1]], dets[order[1:]])[0] <= iou_threshold]
+        return torch.stack(kept) if kept else order
+
+    _libraries.append(torch.library.Library("torchvision", "IMPL"))
+    _libraries[-1].impl("nms", nms, "CPU")
+    boxes._assert_has_ops = lambda: None
+
+
+_libraries: list[torch.library.Library] = []
+"""A Library must stay alive for its kernels to stay."""
 
 
 def _torchvision(name: str) -> nn.Module:
