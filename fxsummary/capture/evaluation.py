@@ -157,7 +157,9 @@ class Evaluator:
         outcome = self._outcomes.get(node)
         if outcome is None or outcome.writes or not all("float" in spec.dtype for spec in leaves(outcome.value)):
             return False
-        weights = [node] if node.op == "call_module" else [each for each in node.all_input_nodes if each.op == "get_attr"]
+        weights = (
+            [node] if node.op == "call_module" else [each for each in node.all_input_nodes if each.op == "get_attr"]
+        )
         return any(map(self._lacks_data, weights))
 
     def _lacks_data(self, node: fx.Node) -> bool:

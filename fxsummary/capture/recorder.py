@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 from torch.utils.hooks import RemovableHandle
@@ -31,6 +31,7 @@ from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome
 from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.replay import MismatchError, Replay
+from fxsummary.capture.scene import Scene, scene_of
 from fxsummary.capture.state import preserved
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.tracer import Leaf, default_leaf
@@ -80,7 +81,7 @@ def record(
         recorder.finish()
         return record(model, inputs, device, leaf, replay=False)
     except Exception as error:  # forward is the user's code
-        failed = forward.error_of(model, inputs, error)
+        failed = forward.error_of(model, inputs, error, recorder.scene_of(error))
         _let_go(error)
         recorder.finish()
         raise failed from error
@@ -162,6 +163,22 @@ class Recorder:
         notes = [*self._demand.notes(), *dict.fromkeys(leaks.heal(writer.tensors, self._demand.evaluator))]
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
         return Recording(trace, writer.propagation, reason, where, notes)
+
+    def scene_of(self, error: Exception) -> Scene:
+        """What forward was doing when it raised."""
+        self._writer.writes.expand()
+        return scene_of(error, self._inputs_behind, len(self._writer.writes.nodes))
+
+    def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:
+        """The inputs that a tensor depends on, the nearest first."""
+        tracked = self._writer.tensors.get(tensor)
+        todo = [tracked.origin[0]] if tracked is not None and tracked.origin is not None else []
+        seen = dict.fromkeys(todo)
+        for node in todo:  # grows
+            new = [each for each in getattr(node, "all_input_nodes", ()) if each not in seen]
+            seen.update(dict.fromkeys(new))
+            todo += new
+        return [str(node.target) for node in todo if isinstance(node, fx.Node) and node.op == "placeholder"]
 
     # --- calls seen ----------------------------------------------------------------------------
 
