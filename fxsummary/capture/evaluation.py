@@ -240,7 +240,10 @@ class Evaluator:
         )
 
     def _assume(self, spec: TensorSpec, name: str, deviation: float = 1.0) -> torch.Tensor:
-        """Normally distributed numbers; zeros for integers, which may be indices; ones for masks."""
+        """Normally distributed numbers; zeros for integers, which may be indices; ones for masks and single integers.
+
+        A single integer may be a size or a step, by which something is divided.
+        """
         dtype = getattr(torch, spec.dtype)
         self._bytes += spec.nbytes
         if self._bytes > MAX_BYTES:
@@ -248,7 +251,7 @@ class Evaluator:
         if dtype is torch.bool or ("mask" in name and not dtype.is_floating_point):
             return torch.ones(spec.shape, dtype=dtype)
         if not dtype.is_floating_point:
-            return torch.zeros(spec.shape, dtype=dtype)
+            return torch.zeros(spec.shape, dtype=dtype) if spec.shape else torch.ones((), dtype=dtype)
         values = torch.randn(spec.shape, generator=self._generator) * deviation
         return values.to(dtype)
 

@@ -18,10 +18,11 @@ import torch
 from torch import nn
 
 from fxsummary.capture import conventions, repairs, reshaping
-from fxsummary.capture.inputs import Inputs, model_device
+from fxsummary.capture.inputs import Inputs, describe, model_device
 from fxsummary.capture.needs import Need, dtype_for, image_shape, input_needs, shapes_for, size_hints
 from fxsummary.capture.propagate import OperationError, Propagation, propagate
-from fxsummary.capture.scene import Refusal, refusal_of
+from fxsummary.capture.recorder import TooMuchWorkError
+from fxsummary.capture.scene import Refusal, Scene, refusal_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import spec_of
 from fxsummary.errors import ForwardError, InputError
@@ -33,6 +34,9 @@ __all__ = ["dtype_for", "infer", "infer_by_trying", "input_needs"]
 
 MAX_SIZE = 1024
 MAX_TRIES = 40
+
+MAX_OPERATIONS = 100_000
+"""How many operations may run to find inputs."""
 
 MAX_REPAIRS = 8
 """How many changes one error may suggest."""
@@ -66,8 +70,8 @@ def infer_by_trying(
     attempt: Callable[[Inputs], T],
     partial: Trace | None = None,
     is_whole: Callable[[T], bool] = lambda found: True,
-) -> tuple[Inputs, T] | None:
-    """The first inputs that an attempt does not refuse, and what it returned; None if it refuses all.
+) -> tuple[Inputs, T] | str:
+    """The first inputs that an attempt does not refuse, and what it returned; what was tried if it refuses all.
 
     Args:
         attempt: raises `ForwardError` or `InputError` on inputs that do not fit.
@@ -75,7 +79,8 @@ def infer_by_trying(
         is_whole: whether what an attempt returned is all there is to have; the first that is not is returned if
             nothing better comes soon.
     """
-    return _Trying(conventions.Guesses(model, partial), attempt, is_whole).run()
+    trying = _Trying(conventions.Guesses(model, partial), attempt, is_whole)
+    return trying.run() or trying.report()
 
 
 class _Trying(Generic[T]):
@@ -90,11 +95,28 @@ class _Trying(Generic[T]):
         self._has_bisected = False
         self._reasons: defaultdict[frozenset[str], Counter[str]] = defaultdict(Counter)
         self._fallback: tuple[Inputs, T] | None = None
+        self._best: tuple[Inputs, Refusal] | None = None
+        self._is_spent = False
+
+    def report(self) -> str:
+        """What was tried, and what came of it."""
+        limit = f"; the limit of {MAX_OPERATIONS:,} operations is reached" if self._is_spent else ""
+        if self._best is None:
+            return limit.lstrip("; ")
+        inputs, refusal = self._best
+        count = (
+            f"{len(self._tried)} inputs were tried; the one that got furthest"
+            if len(self._tried) > 1
+            else "the one tried"
+        )
+        where = f" at {refusal.scene.source}" if refusal.scene.source else ""
+        message = refusal.message.strip().partition("\n")[0][:200]
+        return f"{count}, {describe(inputs)}, failed{where}: {message}{limit}"
 
     def run(self) -> tuple[Inputs, T] | None:
         """Try the candidates in turn, and what the model itself offers where none fits."""
         for candidates in (self._guesses.candidates(), self._guesses.dummies()):
-            self._tries = MAX_TRIES
+            self._tries = 0 if self._is_spent else MAX_TRIES
             for candidate in candidates:
                 found = None if self._is_stuck(candidate) else self._with_repairs(candidate)
                 if found is not None:
@@ -125,10 +147,13 @@ class _Trying(Generic[T]):
             progress = refusal.scene.operations
             useless = useless + 1 if progress <= furthest else 0
             furthest = max(furthest, progress)
+            suggested: list[Inputs] = []
             if refusal.message != before or not before:
-                suggested = itertools.islice(repairs.repaired(self._guesses, inputs, refusal), MAX_REPAIRS)
-                for better in suggested:
-                    heapq.heappush(waiting, (-progress, next(count), better, refusal.message))
+                suggested = [*itertools.islice(repairs.repaired(self._guesses, inputs, refusal), MAX_REPAIRS)]
+            for better in suggested:
+                heapq.heappush(waiting, (-progress, next(count), better, refusal.message))
+            if not suggested and not before:  # nothing about these inputs seems wrong
+                self._reasons[frozenset(inputs.arguments)][refusal.message] += 1
             if not waiting and repairs.compare_features(refusal) is not None:
                 return self._bisected(inputs)
         return None
@@ -139,8 +164,13 @@ class _Trying(Generic[T]):
         self._tries -= 1
         try:
             found = inputs, self._attempt(inputs)
+        except TooMuchWorkError:
+            self._tries, self._is_spent = 0, True
+            return None, Refusal("", Scene())
         except (ForwardError, InputError) as error:
             refusal = refusal_of(error)
+            if self._best is None or refusal.scene.operations > self._best[1].scene.operations:
+                self._best = inputs, refusal
             if refusal.message:
                 self._reasons[frozenset(inputs.arguments)][refusal.message] += 1
             return None, refusal

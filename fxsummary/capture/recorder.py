@@ -41,6 +41,27 @@ from fxsummary.capture.values import is_limit_of_meta, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
 
 
+class TooMuchWorkError(BaseException):
+    """More operations than were allowed; it passes through the user's ``except Exception``."""
+
+
+@dataclass
+class Budget:
+    """How many operations may still be run; those of copied modules cost nothing."""
+
+    operations: int
+
+    def spend(self) -> None:
+        """One operation is run.
+
+        Raises:
+            TooMuchWorkError: it was one too many.
+        """
+        self.operations -= 1
+        if self.operations < 0:
+            raise TooMuchWorkError
+
+
 @dataclass
 class Recording:
     """What a recording yields.
@@ -61,7 +82,13 @@ class Recording:
 
 
 def record(
-    model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = None, *, replay: bool = True
+    model: nn.Module,
+    inputs: Inputs,
+    device: str,
+    leaf: Leaf | None = None,
+    *,
+    replay: bool = True,
+    budget: Budget | None = None,
 ) -> Recording:
     """Record one forward.
 
@@ -69,17 +96,21 @@ def record(
         device: the device that tensors claim to be on; on ``meta``, questions are answered for the CPU.
         leaf: further modules not to enter.
         replay: whether modules that are like recorded ones are copied from these.
+        budget: how many operations may be run; None for any number.
 
     Raises:
         ForwardError: forward raised.
+        TooMuchWorkError: the budget is spent.
     """
-    recorder = Recorder(model, device, leaf, replay)
+    recorder = Recorder(model, device, leaf, replay, budget)
     try:
         recorder.run(inputs)
-    except MismatchError as mismatch:
-        _let_go(mismatch)
+    except (MismatchError, TooMuchWorkError) as stopped:
+        _let_go(stopped)
         recorder.finish()
-        return record(model, inputs, device, leaf, replay=False)
+        if isinstance(stopped, TooMuchWorkError):
+            raise
+        return record(model, inputs, device, leaf, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
         failed = forward.error_of(model, inputs, error, recorder.scene_of(error))
         _let_go(error)
@@ -105,8 +136,11 @@ def _let_go(error: BaseException) -> None:
 class Recorder:
     """Sees what a forward calls, and has it written down."""
 
-    def __init__(self, model: nn.Module, device: str, leaf: Leaf | None, replay: bool) -> None:
+    def __init__(
+        self, model: nn.Module, device: str, leaf: Leaf | None, replay: bool, budget: Budget | None = None
+    ) -> None:
         self._model = model
+        self._budget = budget
         self._leaf = leaf
         self._claim = torch.device("cpu" if device == "meta" else device)
         self._operations = Operations(device)
@@ -353,6 +387,8 @@ class Recorder:
             callee: what runs: a module, a function, or a method by name.
             by_values: whether to compute it for real where meta tensors do not tell the result.
         """
+        if self._budget is not None:
+            self._budget.spend()
         self._quiet += 1
         try:
             call = self._writer.call(op, target, callee, args, kwargs)

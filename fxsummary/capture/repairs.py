@@ -170,7 +170,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"multiple of (?P<step>\d+)", reshaping.rounded),
     (r"indices of an embedding to be int|tensors used as indices must be|\bLong\b.*\bInt\b", reshaping.with_integers),
     (r"predicate to be bool", reshaping.with_bool_masks),
-    (r"list of|must be (?:a )?list", _as_list),
+    (r"(?:to be|must be|should be|expects) a list", _as_list),
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", reshaping.with_size),
     (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", reshaping.with_size),
     (r"expected (?P<wanted>\d+) [\w ]*channels?, (?:but )?got (?P<got>\d+)", reshaping.with_size),

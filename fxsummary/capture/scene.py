@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from fxsummary.capture.source import of_traceback
 from fxsummary.spec import TensorSpec
 
 
@@ -37,12 +38,14 @@ class Scene:
         steps: the frames of the model's code, the innermost first.
         inputs: the inputs that the tensors depend on which the innermost lines name, the nearest first.
         operations: how many operations had run.
+        source: ``file:line`` in the model's code.
         channels: those that the innermost convolution got, and those that it takes; None if they agree.
     """
 
     steps: tuple[Step, ...] = ()
     inputs: tuple[str, ...] = ()
     operations: int = 0
+    source: str = ""
     channels: tuple[int, int] | None = None
 
 
@@ -78,7 +81,8 @@ def scene_of(error: BaseException, inputs_behind: InputsBehind | None = None, op
     tensors = [tensor for frame, text in own[:MAX_BLAMED] for tensor in _tensors(frame, text)]
     inputs = [name for tensor in tensors for name in inputs_behind(tensor)] if inputs_behind is not None else []
     channels = next(_channels(reversed(frames)), None)
-    return Scene(tuple(steps), tuple(dict.fromkeys(inputs)), operations, channels)
+    where, _ = of_traceback(error.__traceback__)
+    return Scene(tuple(steps), tuple(dict.fromkeys(inputs)), operations, where, channels)
 
 
 MAX_BLAMED = 3
