@@ -73,6 +73,8 @@ def _sweep(library: str, names: Sequence[str], options: argparse.Namespace) -> N
     if not missing:
         return
     _prepare()
+    for name in missing:
+        LIBRARIES[library].load(name)
     limits = LIMITS | {"truth": options.truth}
     look = lambda name, send: measure(library, name, limits, send)  # noqa: E731
     RESULTS.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,13 @@ class Library:
         names: lists what `build` builds; imports the library.
         build: makes one model.
         what: the models in words.
+        load: imports what a model needs, once for all processes.
     """
 
     names: Callable[[], list[str]]
     build: Callable[[str], nn.Module]
     what: str
+    load: Callable[[str], Any] = lambda name: None
 
 
 def built(library: str, name: str) -> nn.Module:
@@ -58,6 +61,13 @@ def _transformers(name: str) -> nn.Module:
     config = getattr(kind, "config_class", None) or transformers.CONFIG_MAPPING[_transformers_types()[name]]
     model: nn.Module = kind(config())
     return model
+
+
+def _transformers_load(name: str) -> None:
+    import transformers
+
+    with suppress(Exception):  # told where the model is built
+        getattr(transformers, name)
 
 
 def _timm_names() -> list[str]:
@@ -136,7 +146,10 @@ def _diffusers(name: str) -> nn.Module:
 
 LIBRARIES = {
     "transformers": Library(
-        lambda: list(_transformers_types()), _transformers, "every model class that the auto mappings name"
+        lambda: list(_transformers_types()),
+        _transformers,
+        "every model class that the auto mappings name",
+        _transformers_load,
     ),
     "timm": Library(_timm_names, _timm, "`timm.list_models()`"),
     "torchvision": Library(_torchvision_names, _torchvision, "`torchvision.models.list_models()`"),
