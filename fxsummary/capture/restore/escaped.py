@@ -13,9 +13,11 @@ from typing import Any
 
 def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:
     """The objects that are still alive, cycles aside."""
-    alive = [reference for reference in references if reference() is not None]
-    if alive:
-        gc.collect()
+    alive = list(references)
+    for generation in (0, 2):  # what a capture makes is young, and going through all objects takes long
+        alive = [reference for reference in alive if reference() is not None]
+        if alive:
+            gc.collect(generation)
     return [value for reference in alive if (value := reference()) is not None]
 
 
