@@ -69,6 +69,8 @@ class ModelGraph(nx.DiGraph):
     Edge attributes:
         slots: argument positions that the value goes to (``x + x`` is one edge with two slots); () where
             the value is read because it was written in place, through another name.
+        parts: for each slot the part of the value that goes there, as a path: ``(1,)`` for element 1 of a
+            tuple, ``()`` for the whole value; () alone where every slot takes the whole value.
         shape, dtype, bytes: of the value; of its first tensor where there are several.
         change: in a comparison "added", "removed" or "same".
     """

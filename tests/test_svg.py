@@ -263,8 +263,8 @@ def test_tooltips_say_everything(stages: ModelGraph) -> None:
 
 
 def test_depth(stages: ModelGraph) -> None:
-    assert "Residual" in texts(to_svg(stages, depth=1))
-    flat = texts(to_svg(stages, depth=0))
+    assert "Residual" in texts(to_svg(stages, depth=2))
+    flat = texts(to_svg(stages, depth=1))
     assert "BN" not in flat and "Sequential" in flat
     for depth in range(3):
         assert limit_depth(fold_repeats(simplify(stages)), depth).totals.flops == stages.totals.flops
@@ -318,7 +318,7 @@ def graph_from(edges: list[tuple[str, str]], **nodes: dict[str, Any]) -> ModelGr
     graph.add_nodes_from(nodes.items())
     for source, target in edges:
         slot = len(graph.pred[target])
-        graph.add_edge(source, target, slots=(slot,), shape=(1, 8), dtype="float32", bytes=32)
+        graph.add_edge(source, target, slots=(slot,), parts=(), shape=(1, 8), dtype="float32", bytes=32)
     return graph
 
 
@@ -426,5 +426,5 @@ def test_two_calls_of_one_block_are_two_frames() -> None:
     nodes = {f"n{i}": node("call_function", "f", module_stack=calls[i // 2]) for i in range(4)}
     edges = [("x", "n0"), ("n0", "n1"), ("n1", "n2"), ("n2", "n3"), ("n3", "out")]
     graph = graph_from(edges, x=node("placeholder", "x"), **nodes, out=node("output", "output"))
-    closed = limit_depth(graph, 0)
+    closed = limit_depth(graph, 1)
     assert len(closed) == 4 and len(set(closed)) == 4

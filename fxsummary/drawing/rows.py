@@ -234,7 +234,8 @@ class Composer:
         """Path from the frame around it; first and last for a closed run."""
         own = data["module"] if data["parameters"] and data["module"] != base else ""
         path = relative(path_of(data) or own, base)
-        repeat = self.subject.repeats.get(data["module_stack"][-1]) if data.get("closed") else None
+        calls = data["module_stack"][-1:] if data.get("closed") else ()
+        repeat = next((self.subject.repeats[call] for call in calls if call in self.subject.repeats), None)
         if repeat is not None and repeat.period == 1:
             path = span(path, relative(repeat.last, base))
         return short(path, LONGEST_PATH)

@@ -13,7 +13,7 @@ from fxsummary.exporters.fitting import Fitting, Picture
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
-from fxsummary.views.depth import close_small
+from fxsummary.views.depth import check_depth, close_small
 from fxsummary.views.dissolve import WRAPPERS, dissolve
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
@@ -31,10 +31,11 @@ def picture(
 
     Args:
         title: heading; the model's class name if None.
-        depth: levels of modules to open; None for as much as fits a page.
+        depth: levels of modules to open, 0 for the model as one row; None for as much as fits a page.
         fold: whether runs of identical blocks are drawn once.
         look: colours, direction, facts and links.
     """
+    depth = check_depth(depth)
     composed = partial(compose, graph, look=look, totals=graph.totals)
     fitting = Fitting(graph, shown(graph, fold=fold), composed)
     found = fitting.best() if depth is None else composed(fitting.closed(depth))

@@ -64,7 +64,7 @@ def summarise(graph: ModelGraph, depth: int | None = None, fold: bool = True) ->
     """The summary of a graph, which is not changed.
 
     Args:
-        depth: levels of modules to show; None for all.
+        depth: levels of modules to open, 0 for the model as one row; None for all.
         fold: show a run of identical blocks once, with ``×N``.
     """
     shown = hide_scalars(graph)
@@ -96,17 +96,18 @@ class _Rows:
         self.rows.append(Row((), "", self._graph.name, "", shape_cell(self._graph.output_spec), *costs))
         self._add_items(block_tree(self._graph), "", (), 1)
 
-    def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
-        if self._depth is not None and len(branches) >= self._depth:
+    def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
+        """The rows of what is in a block, which is open if ``level`` levels may be."""
+        if self._depth is not None and level > self._depth:
             return
         items = [item for item in parent.items if isinstance(item, Block) or self._is_shown(item)]
         for index, item in enumerate(items):
             branch = (*branches, index == len(items) - 1)
             if isinstance(item, Block):
-                self._add_block(item, path, branch, times)
-                self._add_items(item, item.path if item.call else path, branch, times * item.repeat)
+                self._add_block(item, path, branch, parent.copies)
+                self._add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
             else:
-                self._add_operation(item, path, branch, times)
+                self._add_operation(item, path, branch, parent.copies)
 
     def _is_shown(self, key: str) -> bool:
         data = self._graph.nodes[key]

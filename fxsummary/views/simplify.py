@@ -15,7 +15,7 @@ from typing import Any
 from fxsummary.changes import COSTS, Difference, before, joined
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.records import TRUST
-from fxsummary.views.scalars import add_slots, hide_scalars
+from fxsummary.views.scalars import add_slots, hide_scalars, of_part, reads_of
 
 __all__ = ["hide_scalars", "simplify"]
 
@@ -123,9 +123,10 @@ def is_call(data: dict[str, Any]) -> bool:
 
 def bypass(graph: ModelGraph, key: str) -> None:
     """Take out an operation with one input; its readers read that."""
-    (source,) = graph.pred[key]
+    ((source, edge),) = graph.sources(key).items()
+    part = next((part for _, part in reads_of(edge)), ())
     for target, data in list(graph.succ[key].items()):
-        add_slots(graph, source, target, dict(data))
+        add_slots(graph, source, target, of_part(dict(data), part))
     graph.remove_node(key)
 
 
@@ -231,7 +232,9 @@ def _read_instead(graph: ModelGraph, key: str, parts: list[str], first: str) -> 
     slots = tuple(sorted(slot for part in parts for slot in graph.edges[part, key]["slots"]))
     graph.remove_edges_from([(part, key) for part in parts])
     spec = graph.nodes[first]
-    graph.add_edge(first, key, slots=slots, shape=spec["shape"], dtype=spec["dtype"], bytes=spec["output_bytes"])
+    graph.add_edge(
+        first, key, slots=slots, parts=(), shape=spec["shape"], dtype=spec["dtype"], bytes=spec["output_bytes"]
+    )
 
 
 def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:
