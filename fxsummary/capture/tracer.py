@@ -66,7 +66,7 @@ class SymbolicTracer(fx.Tracer):
         self.tensor_attrs: Any = constants(model, self._modules)
         self._names: dict[int, str] | None = None
         self._attributes: dict[str, ParameterProxy] = {}
-        self._proxies: list[weakref.ref[fx.Proxy]] = []
+        self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
         self._stack_now: OrderedDict[str, Any] | None = None
         self._functions: Functions | None = None
@@ -132,14 +132,12 @@ class SymbolicTracer(fx.Tracer):
 
     def proxy(self, node: fx.Node) -> Proxy:
         """A proxy of ours."""
-        proxy = Proxy(node, self)
-        self._proxies.append(weakref.ref(proxy))
-        return proxy
+        return Proxy(node, self)
 
     def escaped(self) -> list[Proxy]:
         """The proxies that somebody else still holds after the trace."""
         self._attributes.clear()
-        return survivors(self._proxies)
+        return survivors(self.proxies)
 
     def create_node(
         self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
@@ -182,7 +180,6 @@ class SymbolicTracer(fx.Tracer):
         if proxy is None:
             node = self.create_node("get_attr", name, (), {})
             proxy = self._attributes[name] = ParameterProxy(node, self, tensor)
-            self._proxies.append(weakref.ref(proxy))
         return proxy
 
     def call(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
