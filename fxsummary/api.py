@@ -12,6 +12,7 @@ from torch import nn
 
 from fxsummary import passes
 from fxsummary.capture import capture, capture_exported, is_exported
+from fxsummary.capture.members import unwrapped
 from fxsummary.collecting import paused
 from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
@@ -87,10 +88,8 @@ def graph(
         return passes.annotate(convert(capture_exported(model, _leaf_test(leaf))))
     _check_model(model)
     assert isinstance(model, nn.Module)
-    if type(model).__module__.startswith("torch._dynamo") and isinstance(getattr(model, "_orig_mod", None), nn.Module):
-        model = model._orig_mod  # type: ignore[assignment]  # what torch.compile wraps
     captured = capture(
-        model,
+        unwrapped(model),
         args,
         kwargs,
         input_shape=input_shape,

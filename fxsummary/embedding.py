@@ -202,7 +202,9 @@ def _read(place: Path) -> dict[str, Any] | None:
 
 def _sources(model: nn.Module) -> set[str]:
     """The files of the classes of its modules, and all that were imported and are not installed: the user's own."""
-    names = {type(module).__module__ for module in model.modules()}
+    from fxsummary.capture.members import modules_of
+
+    names = {type(module).__module__ for module in modules_of(model)}
     found = {_file(sys.modules.get(name)) for name in names if not name.startswith("torch.")}
     installed = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     own = {_file(module) for module in list(sys.modules.values())}

@@ -8,10 +8,13 @@ user added with ``register_flop_formula`` too. `FORMULAS` holds what that regist
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch._ops import HigherOrderOperator
 from torch.utils import flop_counter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, shape_wrapper
@@ -97,6 +100,11 @@ def packed_recurrent_flops(data: Shape, batch_sizes: Shape, hidden: Any, weights
     return _recurrent(data[0], weights)
 
 
+def mkldnn_recurrent_flops(input: Shape, *weights: Any, **_: Any) -> int:
+    """One layer in one direction, as oneDNN runs it: over input (T, B, I), with two matrices and two biases."""
+    return _recurrent(math.prod(input[:-1]), list(weights[:4]))
+
+
 def recurrent_cell_flops(input: Shape, hidden: Any, *weights: Any, **_: Any) -> int:
     """One step of a cell over input (B, I): each weight matrix meets each row once."""
     return _recurrent(math.prod(input[:-1]), list(weights))
@@ -127,6 +135,7 @@ _EXTRA: dict[str, Callable[..., int]] = {
     "gru": _recurrent_any,
     "rnn_tanh": _recurrent_any,
     "rnn_relu": _recurrent_any,
+    "mkldnn_rnn_layer": mkldnn_recurrent_flops,
     "lstm_cell": recurrent_cell_flops,
     "gru_cell": recurrent_cell_flops,
     "rnn_tanh_cell": recurrent_cell_flops,
@@ -141,7 +150,7 @@ FORMULAS: dict[Any, Callable[..., int]] = {
 _NO_FORMULA = (
     "linalg_", "_linalg_", "cholesky", "triangular_solve", "lu_", "lstsq", "inverse", "ormqr", "geqrf", "qr",
     "svd", "_trilinear", "_cdist_forward", "_euclidean_dist", "_native_multi_head_attention",
-    "_transformer_encoder_layer_fwd", "mkldnn_rnn_layer", "mkldnn_linear", "mkldnn_convolution", "miopen_",
+    "_transformer_encoder_layer_fwd", "mkldnn_linear", "mkldnn_convolution", "miopen_",
     "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm", "_scaled_grouped_mm",
     "quantized_", "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
 )  # fmt: skip
@@ -204,6 +213,20 @@ def aten_counts_as_torch() -> bool:
     return _registry.look().is_torchs
 
 
+_paused = threading.local()
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Within, nothing that this thread runs is counted."""
+    outer = getattr(_paused, "now", False)
+    _paused.now = True
+    try:
+        yield
+    finally:
+        _paused.now = outer
+
+
 class FlopCount(TorchDispatchMode):
     """Counts the FLOPs of the ATen calls made while it is active.
 
@@ -218,6 +241,8 @@ class FlopCount(TorchDispatchMode):
         self.flops = 0
         self.unknown: list[str] = []
 
+    supports_higher_order_operators = True
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False
@@ -226,6 +251,8 @@ class FlopCount(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if isinstance(func, HigherOrderOperator):
+            return self._higher_order(func, args, kwargs)
         packet = getattr(func, "_overloadpacket", func)
         count = formula(packet)
         if count is None and _is_composite(func):
@@ -238,6 +265,8 @@ class FlopCount(TorchDispatchMode):
         if packet is aten.embedding and args[1].dtype not in (torch.int64, torch.int32):
             raise RuntimeError(f"expected indices of an embedding to be int64 or int32, but got: {args[1].dtype}")
         result = self.call(func, args, kwargs)
+        if getattr(_paused, "now", False):
+            return result
         if count is not None and any(map(_is_sparse, args)):
             self.unknown.append(str(packet))  # the formulas are those of dense products
         elif count is not None:
@@ -249,6 +278,24 @@ class FlopCount(TorchDispatchMode):
     def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator."""
         return func(*args, **kwargs)
+
+    def _higher_order(self, func: HigherOrderOperator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operator that takes functions: by its formula, or by what its functions do."""
+        count, written_out = formula(func), in_python(func)
+        if count is None and written_out is not None:
+            with self:
+                return written_out(*args, **kwargs)
+        result = self.call(func, args, kwargs)
+        if count is None:
+            self.unknown.append(str(func))
+        elif not getattr(_paused, "now", False):
+            self.flops += count(*args, **kwargs, out_val=result)
+        return result
+
+
+def in_python(func: HigherOrderOperator) -> Callable[..., Any] | None:
+    """What an operator that takes functions does, written out in Python; None if that is not known."""
+    return func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
 
 
 def costs_nothing(func: Any) -> bool:

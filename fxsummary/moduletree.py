@@ -10,6 +10,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import Capture, config
+from fxsummary.capture.members import modules_of, tensors_of
 from fxsummary.capture.tracer import default_leaf
 from fxsummary.capture.twins import spec_of
 from fxsummary.modelgraph import ModuleInfo, ParameterInfo
@@ -17,7 +18,9 @@ from fxsummary.spec import TensorSpec
 
 
 def class_name(module: nn.Module) -> str:
-    """The class name; of a parametrized module that which it had before."""
+    """The class name; of a parametrized or compiled module that which it had before."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return str(module.original_name)
     kind = type_before_parametrizations(module) if "parametrizations" in module._modules else type(module)
     return kind.__name__
 
@@ -25,7 +28,7 @@ def class_name(module: nn.Module) -> str:
 def tensors_read(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
     """First names of all parameters and buffers in a module."""
     if module._modules:
-        return tuple([tensors[id(tensor)] for tensor in (*module.parameters(), *module.buffers())])
+        return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in tensors_of(module)]))
     own = (*module._parameters.values(), *module._buffers.values())
     return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in own if tensor is not None]))
 
@@ -57,7 +60,7 @@ def module_tree(
             parameters=() if known != path else tuple(_own_tensors(module, prefix, tensors, capture, seen)),
             shared_with=known if known != path else None,
             called=known in called or _parent(path) in whole,
-            training=module.training,
+            training=getattr(module, "training", False),
         )
     return tree
 
@@ -101,7 +104,7 @@ def is_packed(module: nn.Module) -> bool:
 
 def holds_packed(module: nn.Module) -> bool:
     """Whether it or a module in it does."""
-    return is_packed(module) or (bool(module._modules) and any(map(is_packed, module.modules())))
+    return is_packed(module) or (bool(module._modules) and any(map(is_packed, modules_of(module))))
 
 
 _PACKED = frozenset({torch.ScriptObject, torch._C.ScriptModule})

@@ -20,7 +20,7 @@ from torch import nn
 from fxsummary.capture.arguments import ALWAYS, Convention, convention_for
 from fxsummary.capture.inputs import Inputs, bind, forward_signature, model_device
 from fxsummary.capture.needs import Need, dtype_for, field_needs, first_layer, first_needs
-from fxsummary.capture.sizes import WORDS, Settings, Size, Sizes, words_of
+from fxsummary.capture.sizes import WORDS, Settings, Size, Sizes, dimension, words_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import spec_of
 from fxsummary.errors import InputError
@@ -94,6 +94,20 @@ class Guesses:
                 values = {key: value for key, value in inputs.values.items() if key != name}
                 arguments = {**inputs.arguments, **one.arguments}
                 yield replace(inputs, arguments=arguments, values={**values, **one.values})
+
+    @property
+    def float_dtype(self) -> str:
+        """The dtype of the model's floating-point tensors."""
+        return self._maker.float_dtype
+
+    def shape_of_words(self, inputs: Inputs, name: str, words: Sequence[str]) -> Size | None:
+        """A shape for an argument by the names that forward's code gives to its dimensions."""
+        convention = self._convention(name, required=True)
+        if convention is None:
+            return None
+        likely = {word for shape in convention.shapes for word in shape.strip("[]").split()}
+        sizes = Sizes(self.settings, _sizes_in(inputs))
+        return tuple([1 if not place else dimension(word, likely, sizes) for place, word in enumerate(words)])
 
     def _in_order(self) -> Iterator[Inputs]:
         """All guesses, the nearest to the first of them first."""
@@ -288,7 +302,8 @@ class _Maker:
     def __init__(self, model: nn.Module, settings: Settings) -> None:
         self._settings = settings
         self._device = model_device(model)
-        self._dtypes = {"float": dtype_for(None, model), "int": "int64", "bool": "bool"}
+        self.float_dtype = dtype_for(None, model)
+        self._dtypes = {"float": self.float_dtype, "int": "int64", "bool": "bool"}
 
     def guesses(self, arguments: Sequence[_Argument]) -> Iterator[tuple[int, Inputs]]:
         """All combinations of their shapes and of the sizes in them, with their distance from the first."""

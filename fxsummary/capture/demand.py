@@ -13,7 +13,7 @@ from torch import fx, nn
 from fxsummary.capture.evaluation import Evaluator, NoValueError, off_meta
 from fxsummary.capture.operations import NoDataError, Operations, Outcome, observe_real
 from fxsummary.capture.overrides import Assemble
-from fxsummary.capture.values import UNKNOWN, is_limit_of_meta, load, tensors_in
+from fxsummary.capture.values import UNKNOWN, is_limit_of_meta, load
 from fxsummary.capture.writer import Call, Writer
 from fxsummary.spec import map_structure
 
@@ -89,9 +89,8 @@ class Demand:
         raise AssertionError("the last choice returns or raises")
 
     def keep(self, node: fx.Node, result: Any) -> None:
-        """Remember the values of a call that was computed."""
-        if not any(tensor.is_meta for tensor in tensors_in(result)):
-            self.evaluator.put(node, result, self.evaluator.rests_on_assumed(node))
+        """Remember the values of a call that was computed, or those of its results that were."""
+        self.evaluator.put(node, result, self.evaluator.rests_on_assumed(node))
 
     def marked(self, outcome: Outcome, call: Call, is_assumed: bool = False) -> Outcome:
         """The outcome, marked if it rests on values that were assumed."""

@@ -8,6 +8,7 @@ them is marked so.
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -15,9 +16,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.members import submodule, tensors_of
 from fxsummary.capture.operations import Outcome
-from fxsummary.capture.twins import Twins
-from fxsummary.capture.values import load
+from fxsummary.capture.tracked import element
+from fxsummary.capture.twins import Twins, materialize
+from fxsummary.capture.values import load, tensors_in
 from fxsummary.capture.writes import Writes
 from fxsummary.spec import TensorSpec, leaves, map_structure
 
@@ -57,6 +60,7 @@ class Evaluator:
         self._writes = writes
         self._copies = _Copies()
         self._values: dict[fx.Node, Any] = {}
+        self._parts: dict[fx.Node, Any] = {}
         self._assumed: set[fx.Node] = set()
         self._bytes = 0
         self._generator = torch.Generator().manual_seed(0)
@@ -72,6 +76,15 @@ class Evaluator:
             self._run(self._needed(node))
         return self._values[node]
 
+    def _take_part(self, node: fx.Node) -> None:
+        """An element of a result that is known though the rest of that is not, such as the sizes of packed data."""
+        whole = node.args[0] if node.target in (operator.getitem, getattr) else None
+        if not self._parts or not isinstance(whole, fx.Node) or node in self._values or node in self._parts:
+            return
+        self._take_part(whole)
+        if whole in self._parts:
+            self.put(node, element(self._parts[whole], node.args[1]), whole in self._assumed)
+
     def is_assumed(self, node: fx.Node) -> bool:
         """Whether its value rests on values that were assumed."""
         return node in self._assumed
@@ -81,8 +94,9 @@ class Evaluator:
         return any(each in self._assumed for each in node.all_input_nodes)
 
     def put(self, node: fx.Node, value: Any, assumed: bool) -> None:
-        """The value of a node that was computed elsewhere."""
-        self._values[node] = value
+        """The value of a node that was computed elsewhere; what is on meta in it is not known."""
+        kept = self._parts if any(tensor.is_meta for tensor in tensors_in(value)) else self._values
+        kept[node] = value
         if assumed:
             self._assumed.add(node)
 
@@ -121,9 +135,10 @@ class Evaluator:
         todo = [(node, len(self._writes.order))]
         while todo:
             current, before = todo.pop()
+            self._take_part(current)
             if current not in needed and current not in self._values:
                 needed.add(current)
-                if not (cut and self._is_costly(current)):
+                if not (cut and (self._is_costly(current) or self._reads_no_data(current))):
                     todo.extend((each, self._writes.order[current]) for each in current.all_input_nodes)
             todo.extend((each, self._writes.order[each]) for each in self._writers_of(current, before, needed))
         return needed
@@ -152,14 +167,24 @@ class Evaluator:
         outcome = self._outcomes.get(node)
         return outcome is not None and node.op.startswith("call") and outcome.flops != 0
 
+    def _reads_no_data(self, node: fx.Node) -> bool:
+        """Whether a call has weights without data: its result is assumed, which is cheaper than to assume those."""
+        outcome = self._outcomes.get(node)
+        if outcome is None or outcome.writes or not all("float" in spec.dtype for spec in leaves(outcome.value)):
+            return False
+        weights = (
+            [node] if node.op == "call_module" else [each for each in node.all_input_nodes if each.op == "get_attr"]
+        )
+        return any(map(self._lacks_data, weights))
+
     def _lacks_data(self, node: fx.Node) -> bool:
         if node.op == "placeholder":
             tensor = self._given.get(node)
             return tensor is None or tensor.is_meta
         if node.op == "call_module":
-            module = self._model.get_submodule(str(node.target))
-            return any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
-        return node.op == "get_attr" and self._attribute(node).is_meta
+            module = submodule(self._model, str(node.target))
+            return any(tensor.is_meta for tensor in tensors_of(module))
+        return node.op == "get_attr" and self.attribute(node).is_meta
 
     def _specs(self, node: fx.Node) -> list[TensorSpec]:
         outcome = self._outcomes.get(node)
@@ -181,7 +206,7 @@ class Evaluator:
             self._values[node] = self._input(node)
         elif node.op == "get_attr":
             self._values[node] = self._constant(node)
-        elif missing:
+        elif missing or self._reads_no_data(node):
             self._values[node] = self._assume_result(node)
         else:
             if self.rests_on_assumed(node) or self._lacks_data(node):
@@ -191,7 +216,7 @@ class Evaluator:
     def _call(self, node: fx.Node) -> Any:
         args, kwargs = _off_meta(load((node.args, node.kwargs), self._values))
         if node.op == "call_module":
-            return self.module(self._model.get_submodule(str(node.target)))(*args, **kwargs)
+            return self.module(submodule(self._model, str(node.target)))(*args, **kwargs)
         if node.op == "call_method":
             return getattr(args[0], str(node.target))(*args[1:], **kwargs)
         return node.target(*args, **kwargs)  # type: ignore[operator]
@@ -203,7 +228,7 @@ class Evaluator:
         return self._own(node, self._given[node])
 
     def _constant(self, node: fx.Node) -> torch.Tensor:
-        tensor = self._attribute(node)
+        tensor = self.attribute(node)
         if tensor.is_meta:
             self._assumed.add(node)
             return self._assume(self._outcomes[node].value, "", 0.02)
@@ -214,7 +239,8 @@ class Evaluator:
         is_written = any(self._writes.writers.get(each) for each in self._writes.storages_of(node))
         return tensor.detach().clone() if is_written else tensor.detach()
 
-    def _attribute(self, node: fx.Node) -> torch.Tensor:
+    def attribute(self, node: fx.Node) -> torch.Tensor:
+        """The tensor that a get_attr node names."""
         value: Any = self._constants.get(str(node.target))
         if value is None:
             value = self._model
@@ -230,7 +256,10 @@ class Evaluator:
         )
 
     def _assume(self, spec: TensorSpec, name: str, deviation: float = 1.0) -> torch.Tensor:
-        """Normally distributed numbers; zeros for integers, which may be indices; ones for masks."""
+        """Normally distributed numbers; zeros for integers, which may be indices; ones for masks and single integers.
+
+        A single integer may be a size or a step, by which something is divided.
+        """
         dtype = getattr(torch, spec.dtype)
         self._bytes += spec.nbytes
         if self._bytes > MAX_BYTES:
@@ -238,7 +267,7 @@ class Evaluator:
         if dtype is torch.bool or ("mask" in name and not dtype.is_floating_point):
             return torch.ones(spec.shape, dtype=dtype)
         if not dtype.is_floating_point:
-            return torch.zeros(spec.shape, dtype=dtype)
+            return torch.zeros(spec.shape, dtype=dtype) if spec.shape else torch.ones((), dtype=dtype)
         values = torch.randn(spec.shape, generator=self._generator) * deviation
         return values.to(dtype)
 
@@ -268,9 +297,11 @@ def _nodes_in(argument: Any) -> list[fx.Node]:
 
 
 def _off_meta(structure: Any) -> Any:
-    """The same with the CPU where meta is asked for."""
+    """The same with the CPU where meta is asked for, and a tensor where only its spec is known."""
 
     def real(value: Any) -> Any:
+        if type(value) is TensorSpec:
+            return materialize(value, torch.device("cpu"))
         return torch.device("cpu") if isinstance(value, torch.device) and value.type == "meta" else value
 
     return map_structure(real, structure)

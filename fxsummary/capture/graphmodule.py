@@ -9,6 +9,7 @@ from typing import Any
 from torch import fx, nn
 
 from fxsummary.capture.inputs import Inputs, placeholder_names
+from fxsummary.capture.members import modules_by_path
 from fxsummary.capture.nodes import SOURCE, SPEC, STACK
 from fxsummary.capture.source import is_user_file, relative
 from fxsummary.capture.symbolic import Trace
@@ -27,7 +28,7 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
     """
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
-    types = {path: type(child) for path, child in module.named_modules(remove_duplicate=False)}
+    types = {path: type(child) for path, child in modules_by_path(module).items()}
     for node in module.graph.nodes:
         copy = graph.create_node(
             node.op,

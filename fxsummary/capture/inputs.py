@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import torch
 from torch import nn
 
+from fxsummary.capture.members import tensors_of
 from fxsummary.capture.twins import dtype_name, materialize, spec_of
 from fxsummary.errors import InputError
 from fxsummary.spec import TensorSpec, map_structure
@@ -74,7 +74,22 @@ class Inputs:
 
 def forward_signature(model: nn.Module) -> inspect.Signature:
     """Signature of the model's forward, without ``self``."""
-    return inspect.signature(model.forward)
+    forward: Any = model.forward
+    return _of_schema(forward.schema) if isinstance(forward, torch.ScriptMethod) else inspect.signature(forward)
+
+
+def _of_schema(schema: Any) -> inspect.Signature:
+    """The signature of a method that TorchScript compiled."""
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                argument.name if argument.name.isidentifier() else f"input_{place}",
+                inspect.Parameter.KEYWORD_ONLY if argument.kwarg_only else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=argument.default_value if argument.has_default_value() else inspect.Parameter.empty,
+            )
+            for place, argument in enumerate(schema.arguments[1:])
+        ]
+    )
 
 
 def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Inputs:
@@ -134,9 +149,8 @@ def required(model: nn.Module) -> list[str]:
 
 def model_device(model: nn.Module) -> str:
     """Device of the first parameter or buffer, "cpu" where there is none."""
-    for tensor in chain(model.parameters(), model.buffers()):
-        return str(tensor.device)
-    return "cpu"
+    first = next(tensors_of(model), None)
+    return "cpu" if first is None else str(first.device)
 
 
 def placeholder_names(inputs: Inputs) -> Iterator[tuple[str, TensorSpec]]:
@@ -149,16 +163,36 @@ def _named_leaves(name: str, value: Any) -> Iterator[tuple[str, TensorSpec]]:
     if isinstance(value, TensorSpec):
         yield name, value
     elif isinstance(value, (tuple, list)):
-        for index, item in enumerate(value):
-            yield from _named_leaves(f"{name}_{index}", item)
+        for each, item in named_items(name, value):
+            yield from _named_leaves(each, item)
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _named_leaves(f"{name}_{key}", item)
 
 
+def is_sequence(value: Any) -> bool:
+    """Whether an argument is a tuple, a list or a named tuple, so that its items are inputs of their own."""
+    return type(value) in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields"))
+
+
+def named_items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The items of a tuple or list, each with a name: that of its field, or its place."""
+    for key, item in zip(getattr(value, "_fields", range(len(value))), value, strict=True):
+        yield f"{name}_{key}", item
+
+
+def rebuilt(value: Any, items: list[Any]) -> Any:
+    """A tuple or list of the same kind with other items."""
+    return tuple.__new__(type(value), items) if isinstance(value, tuple) else type(value)(items)
+
+
 def describe(inputs: Inputs) -> str:
-    """The inputs in short, such as ``x 1×3×28×28``."""
-    return ", ".join(f"{name} {'×'.join(map(str, spec.shape))}" for name, spec in placeholder_names(inputs))
+    """The inputs in short, such as ``x 1×3×28×28, use_cache=False``."""
+    tensors = [f"{name} {'×'.join(map(str, spec.shape))}" for name, spec in placeholder_names(inputs)]
+    flags = [
+        f"{name}={value}" for name, value in inputs.arguments.items() if isinstance(value, (bool, int, float, str))
+    ]
+    return ", ".join([*tensors, *flags])
 
 
 def _to_spec(value: Any) -> Any:

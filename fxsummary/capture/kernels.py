@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch._ops import HigherOrderOperator
 
 
 def grouped_mm(
@@ -27,6 +28,15 @@ def grouped_mm(
     groups = (offsets.shape[0],) if a.dim() == b.dim() == 2 and offsets is not None else ()
     batch = a.shape[:1] if a.dim() == b.dim() == 3 else groups
     return a.new_empty((*batch, a.shape[-2], b.shape[-1]), dtype=out_dtype or a.dtype)
+
+
+def of_higher_order(func: Any) -> Callable[..., Any] | None:
+    """Torch's own fake implementation of an operator that takes functions."""
+    if not isinstance(func, HigherOrderOperator):
+        return None
+    from torch._higher_order_ops import utils
+
+    return getattr(utils, "registered_hop_fake_fns", {}).get(func)
 
 
 _KERNELS: dict[str, Callable[..., Any]] = {"_grouped_mm": grouped_mm}

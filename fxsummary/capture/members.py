@@ -1,4 +1,7 @@
-"""The modules of a model and its parameters and buffers, by path; torch's own walks are slow, and recurse."""
+"""The modules of a model and its parameters and buffers, by path.
+
+torch's own walks are slow and recurse, and a model may hide them behind attributes of the same name (``parameters``).
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,32 @@ def modules_of(model: nn.Module) -> list[nn.Module]:
                 children.reverse()
                 todo.extend(children)
     return list(found.values())
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module that a wrapper of torch calls: of `torch.compile`, `nn.DataParallel`, `DistributedDataParallel`."""
+    inner: Any = None
+    if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        inner = module._modules.get("module")
+    elif type(module).__module__.startswith("torch._dynamo"):
+        inner = module._modules.get("_orig_mod")
+    return unwrapped(inner) if isinstance(inner, nn.Module) else module
+
+
+def tensors_of(model: nn.Module) -> Iterator[torch.Tensor]:
+    """The parameters of a model, then its buffers; a tensor that has several names comes several times."""
+    modules = modules_of(model) if model._modules else [model]
+    for module in modules:
+        yield from [tensor for tensor in module._parameters.values() if tensor is not None]
+    for module in modules:
+        yield from [tensor for tensor in module._buffers.values() if tensor is not None]
+
+
+def submodule(model: nn.Module, path: str) -> nn.Module:
+    """The module at a path."""
+    for name in path.split(".") if path else ():
+        model = model._modules[name]  # type: ignore[assignment]
+    return model
 
 
 def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
@@ -99,8 +128,9 @@ def _collect(module: nn.Module, prefix: str, names: dict[Any, str]) -> None:
     for name, value in vars(module).items():
         if isinstance(value, _CONSTANTS):
             names[value] = prefix + name
-    for name, child in module.named_children():
-        _collect(child, f"{prefix}{name}.", names)
+    for name, child in module._modules.items():
+        if child is not None:
+            _collect(child, f"{prefix}{name}.", names)
 
 
 _CONSTANTS: Any = getattr(_symbolic_trace, "_constant_attribute_types", (torch.Tensor, torch.ScriptObject))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.members import modules_by_path, modules_of, tensors_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import dtype_name
 
@@ -37,14 +38,14 @@ class Need:
 
 def input_needs(model: nn.Module, trace: Trace) -> list[Need | None]:
     """The need of each placeholder; that of the model's first layer where its readers do not tell."""
-    modules = dict(model.named_modules(remove_duplicate=False))
+    modules = modules_by_path(model)
     nodes = [node for node in trace.graph.nodes if node.op == "placeholder"]
     return [_first_need(node, modules, model) or first_layer(model) for node in nodes]
 
 
 def first_needs(model: nn.Module, trace: Trace) -> dict[str, Need]:
     """The needs of the placeholders whose readers tell, by name."""
-    modules = dict(model.named_modules(remove_duplicate=False))
+    modules = modules_by_path(model)
     nodes = [node for node in trace.graph.nodes if node.op == "placeholder"]
     needs = {str(node.target): _first_need(node, modules, model) for node in nodes}
     return {name: need for name, need in needs.items() if need is not None}
@@ -52,7 +53,7 @@ def first_needs(model: nn.Module, trace: Trace) -> dict[str, Need]:
 
 def field_needs(model: nn.Module, trace: Trace) -> dict[str, dict[str, Need]]:
     """The needs of the fields of those placeholders that are read as dicts, by name and key."""
-    modules = dict(model.named_modules(remove_duplicate=False))
+    modules = modules_by_path(model)
     found: dict[str, dict[str, Need]] = {}
     for node in trace.graph.nodes:
         if node.op != "placeholder" or not node.users or not all(map(_reads_a_field, node.users)):
@@ -72,7 +73,7 @@ def dtype_for(need: Need | None, model: nn.Module) -> str:
     """int64 for ids, else the dtype of the model's first floating-point parameter."""
     if need is not None and need.kind == "ids":
         return "int64"
-    floats = (dtype_name(p.dtype) for p in model.parameters() if p.dtype.is_floating_point)
+    floats = (dtype_name(p.dtype) for p in tensors_of(model) if p.dtype.is_floating_point)
     return next(floats, "float32")
 
 
@@ -143,7 +144,7 @@ def _function_need(node: fx.Node, model: nn.Module) -> Need | None:
 
 def first_layer(model: nn.Module) -> Need | None:
     """What the first layer of a model takes that tells by itself."""
-    for module in model.modules():
+    for module in modules_of(model):
         need = _module_need(module)
         if need is not None and not isinstance(module, nn.LayerNorm):
             return need
@@ -165,7 +166,7 @@ def size_hints(model: nn.Module) -> list[int]:
     for name in ("default_cfg", "pretrained_cfg"):
         settings = getattr(model, name, None)
         add(settings.get("input_size") if isinstance(settings, dict) else getattr(settings, "input_size", None))
-    for module in model.modules():
+    for module in modules_of(model):
         add(module.__dict__.get("img_size"))
         add(module.__dict__.get("image_size"))
     return found

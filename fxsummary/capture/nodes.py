@@ -12,6 +12,9 @@ STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummar
 AFTER = "fxsummary_after"
 """Key in ``node.meta``: nodes that wrote in place, through an alias, what this one reads."""
 
+NO_GRAD = "fxsummary_no_grad"
+"""Key in ``node.meta``: whether gradients were off."""
+
 COPY = "fxsummary_copy"
 """Key in ``node.meta``: the `CopiedNode` that this node stands for."""
 

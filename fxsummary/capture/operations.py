@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -101,7 +102,7 @@ class Operations:
             return "method", target
         if not isinstance(target, nn.Module):
             return memo.key_of(target)
-        state = id(target), target.training
+        state = id(target), getattr(target, "training", False)  # TorchScript freezes it away
         key = self._signatures.get(state)  # type: ignore[call-overload]
         if key is None:
             try:
@@ -136,7 +137,7 @@ class Operations:
 
         try:
             with torch.no_grad(), torch.device(device), autocast.enter(casting):
-                function, mode = _function(target, twins)
+                function, mode = callee_of(target, twins)
                 args, kwargs = map_values(make, args), map_values(make, kwargs)
                 args, kwargs = on_meta(target, args, kwargs, device)
                 count = _Observed(tensors)
@@ -145,7 +146,7 @@ class Operations:
         except NoTwinError as error:
             raise NoDataError(str(error)) from error
         except Exception as error:  # torch's kernels raise of every kind
-            if is_limit_of_meta(error):
+            if is_limit_of_meta(error) or isinstance(target, torch.jit.ScriptModule):  # whose errors say little
                 raise NoDataError(str(error).strip().partition("\n")[0]) from error
             raise RefusedError(str(error)) from error
         outcome = Outcome(
@@ -189,14 +190,21 @@ def observe_real(
     outcome = Outcome(
         map_values(to_spec, result),
         count.flops,
-        tuple(dict.fromkeys(count.unknown)),
+        tuple(dict.fromkeys([*count.unknown, *_unseen(function)])),
         _aliases(result, tensors),
         tuple(sorted(count.written)),
     )
     return outcome, result
 
 
-def _function(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
+def _unseen(function: Any) -> list[str]:
+    """Operators of a module optimized by TorchScript that run past every mode: products in the layout of oneDNN."""
+    if not isinstance(function, torch.jit.ScriptModule):
+        return []
+    return re.findall(r"= (prim::mkldnn\w+)\(", str(function.inlined_graph))
+
+
+def callee_of(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
     """What to call, and the mode to call it under."""
     if isinstance(target, str):
         return _method(target), nullcontext()
@@ -263,7 +271,7 @@ class _Observed(FlopCount):
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator: on meta by a kernel of ours where torch's own is too strict."""
-        kernel = kernels.META.get(getattr(func, "_overloadpacket", None))
+        kernel = kernels.META.get(getattr(func, "_overloadpacket", None)) or kernels.of_higher_order(func)
         if kernel is not None and self._tensors and self._tensors[0].is_meta:
             return kernel(*args, **kwargs)
         return func(*args, **kwargs)

@@ -119,8 +119,9 @@ QUESTIONS: frozenset[Any] = frozenset(
             "get_device",
         ]
     )
+    | {torch._C._set_grad_enabled}
 )
-"""Answered by the meta tensor itself; nothing is recorded."""
+"""Answered by the meta tensor itself, or about no tensor; nothing is recorded."""
 
 HOOKS: frozenset[Any] = frozenset(_methods(["register_hook", "register_post_accumulate_grad_hook"]))
 
@@ -165,6 +166,17 @@ VALUES: frozenset[Any] = frozenset(
     | _functions(["equal", "allclose", "is_nonzero"])
 )
 """These hand the value of a tensor to Python."""
+
+_NEW = ["new_zeros", "new_ones", "new_empty", "new_full", "new_tensor"]
+_LIKE = ["zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "randint_like"]
+
+SPEC_ONLY: dict[Any, int] = {
+    **dict.fromkeys(["to", "type_as", "view_as", "expand_as", "reshape_as"], 1),
+    **dict.fromkeys(_NEW, 0),
+    **{getattr(Tensor, name): 0 for name in _NEW},
+    **{getattr(torch, name): 0 for name in _LIKE},
+}
+"""Methods and functions that read dtype, device or shape of an argument and never its values; its position."""
 
 TEXTS: frozenset[Any] = frozenset(_methods(["__repr__", "__str__", "__format__"]))
 """A tensor as text."""

@@ -18,6 +18,7 @@ from torch import nn
 from torch.fx import _symbolic_trace
 
 from fxsummary.capture.transforms import Transform
+from fxsummary.formulas import uncounted
 
 
 class Recording(Protocol):
@@ -27,6 +28,7 @@ class Recording(Protocol):
     def is_listening(self) -> bool: ...
     def module_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
     def whole_call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+    def unseen(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
     def transform_call(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
 
 
@@ -43,7 +45,7 @@ def current() -> Recording | None:
 def installed(recorder: Recording) -> Iterator[None]:
     """Replace what a recording must see."""
     with ExitStack() as stack:
-        for patch in (_module_calls, _transforms, _compilers, _wrapped_functions):
+        for patch in (_module_calls, _transforms, _empty_masks, _compilers, _wrapped_functions):
             patch(stack)
         outer = getattr(_active, "recorder", None)
         _active.recorder = recorder
@@ -77,6 +79,10 @@ def _transforms(stack: ExitStack) -> None:
         owner = importlib.import_module(place)
         if hasattr(owner, name):
             _replace(stack, owner, name, _transform(getattr(owner, name), name.removesuffix("_impl"), is_map))
+    owner = importlib.import_module("torch._functorch.eager_transforms")
+    if hasattr(owner, "_vjp_with_argnums") and hasattr(owner, "_jvp_with_argnums"):
+        _replace(stack, owner, "_vjp_with_argnums", _vjp(owner._vjp_with_argnums))
+        _replace(stack, owner, "_jvp_with_argnums", _jvp(owner._jvp_with_argnums))
 
 
 def _transform(original: Callable[..., Any], name: str, is_map: bool) -> Callable[..., Any]:
@@ -96,6 +102,66 @@ def _transform(original: Callable[..., Any], name: str, is_map: bool) -> Callabl
         return recorder.transform_call(Transform(name, implementation, function), args, kwargs)
 
     return call
+
+
+def _vjp(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``vjp``, and so ``jacrev``: one operation for the function, and one each time its derivative is asked for."""
+
+    @functools.wraps(original)
+    def call(function: Any, *primals: Any, **options: Any) -> Any:
+        recorder = current()
+        if recorder is None:
+            return original(function, *primals, **options)
+
+        def forward(inner: Any, *values: Any) -> Any:
+            value, _, *aux = original(inner, *values, **options)
+            return (value, *aux)
+
+        def backward(inner: Any, values: Any, cotangents: Any) -> Any:
+            with uncounted():  # the function has run
+                _, derivative, *_ = original(inner, *values, **options)
+            return derivative(cotangents)
+
+        def derivative(cotangents: Any, **_: Any) -> Any:
+            recorder = current()
+            if recorder is None:
+                return backward(function, primals, cotangents)
+            return recorder.transform_call(Transform("vjp", backward, function), (primals, cotangents), {})
+
+        value, *aux = recorder.transform_call(Transform("vjp", forward, function), primals, {})
+        return (value, derivative, *aux)
+
+    return call
+
+
+def _jvp(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(function: Any, primals: Any, tangents: Any, *settings: Any, **options: Any) -> Any:
+        recorder = current()
+        if recorder is None:
+            return original(function, primals, tangents, *settings, **options)
+
+        def implementation(inner: Any, values: Any, directions: Any) -> Any:
+            return original(inner, values, directions, *settings, **options)
+
+        return recorder.transform_call(Transform("jvp", implementation, function), (primals, tangents), {})
+
+    return call
+
+
+def _empty_masks(stack: ExitStack) -> None:
+    """The mask that ``flex_attention`` makes where it is given none is no operation of the model's."""
+    owner = sys.modules.get("torch.nn.attention.flex_attention")
+    original = getattr(owner, "_create_empty_block_mask", None)
+    if original is None:
+        return
+
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        recorder = current()
+        return original(*args, **kwargs) if recorder is None else recorder.unseen(original, args, kwargs)
+
+    _replace(stack, owner, "_create_empty_block_mask", call)
 
 
 def _compilers(stack: ExitStack) -> None:

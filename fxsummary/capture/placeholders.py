@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from fxsummary.capture.inputs import Inputs, forward_signature
+from fxsummary.capture.inputs import Inputs, forward_signature, is_sequence, named_items, rebuilt
 from fxsummary.spec import TensorSpec
 
 AddPlaceholder = Callable[[str, "torch.Tensor | TensorSpec"], torch.Tensor]
@@ -41,8 +41,8 @@ class Placeholders:
     def _place(self, name: str, value: Any) -> Any:
         if isinstance(value, (torch.Tensor, TensorSpec)):
             return self._add(name, self._data.get(name, value))
-        if type(value) in (tuple, list):
-            return type(value)([self._place(f"{name}_{index}", item) for index, item in enumerate(value)])
+        if is_sequence(value):
+            return rebuilt(value, [self._place(each, item) for each, item in named_items(name, value)])
         if type(value) is dict:
             return {key: self._place(f"{name}_{key}", item) for key, item in value.items()}
         if is_shared(value):

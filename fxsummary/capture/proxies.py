@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import opcode
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -32,6 +33,8 @@ class _Short:
         cls, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if function in _DERIVATIVES:
+            raise torch_fx.TraceError("forward takes a derivative")
         tracer = _tracer(function, args, kwargs)
         if isinstance(function, torch._C.ScriptMethod):
             return tracer.create_proxy("call_method", function.name, (function.owner, *args), kwargs)
@@ -46,9 +49,56 @@ class _Short:
 class Proxy(_Short, fx.Proxy):  # type: ignore[misc]
     """A value in a forward that is traced."""
 
+    def __init__(self, node: fx.Node, tracer: Any) -> None:
+        super().__init__(node, tracer)
+        tracer.proxies.append(weakref.ref(self))
+
+
+class ParameterProxy(Proxy):
+    """A parameter or buffer, which answers questions about its dtype, shape and the like itself."""
+
+    def __init__(self, node: fx.Node, tracer: Any, tensor: torch.Tensor) -> None:
+        super().__init__(node, tracer)
+        self.tensor = tensor
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "data":
+            return self
+        return getattr(self.tensor, name) if name in _QUESTIONS else super().__getattr__(name)
+
+    def __len__(self) -> int:
+        return len(self.tensor)
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if getattr(function, "__name__", "") in _QUESTIONS and len(args) == 1 and isinstance(args[0], ParameterProxy):
+            return function(args[0].tensor, **(kwargs or {}))
+        return super().__torch_function__(function, types, args, kwargs)
+
+
+_QUESTIONS = frozenset(
+    {
+        "shape", "dtype", "device", "requires_grad", "ndim", "layout", "is_sparse", "is_quantized", "is_leaf",
+        "itemsize", "nbytes", "is_nested", "is_mkldnn", "is_cpu", "is_cuda", "is_meta", "is_mps", "is_xpu", "size",
+        "dim", "numel", "ndimension", "nelement", "stride", "is_contiguous", "is_floating_point", "is_complex",
+        "element_size", "storage_offset", "is_signed", "is_conj", "is_neg", "is_inference", "get_device",
+    }
+)  # fmt: skip
+"""What a tensor answers whatever its values are."""
+
 
 class Attribute(_Short, torch_fx.Attribute):  # type: ignore[misc]
     """An attribute of such a value: a method, if it is called next."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.attr == "backward":
+            raise torch_fx.TraceError("forward takes a derivative")
+        return super().__call__(*args, **kwargs)
+
+
+_DERIVATIVES = (torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward)
 
 
 def _tracer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:

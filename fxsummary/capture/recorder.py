@@ -12,32 +12,60 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.hooks import RemovableHandle
 
-from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides, patches, source
+from fxsummary.capture import autocast, forward, hooks, modes, overrides, patches, source
 from fxsummary.capture.demand import Demand, StopRecording
+from fxsummary.capture.derivatives import Derivatives
 from fxsummary.capture.inputs import Inputs
-from fxsummary.capture.members import first_paths, modules_by_path
+from fxsummary.capture.members import first_paths, modules_by_path, tensors_of, unwrapped
 from fxsummary.capture.nodes import IS_KNOWN
 from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.replay import MismatchError, Replay
-from fxsummary.capture.state import preserved
+from fxsummary.capture.restore import preserved
+from fxsummary.capture.restore.heal import heal
+from fxsummary.capture.restore.snapshots import Snapshot
+from fxsummary.capture.scene import Scene, scene_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import spec_of
-from fxsummary.capture.values import is_limit_of_meta, tensors_in
+from fxsummary.capture.values import is_limit_of_meta, map_values, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
+from fxsummary.formulas import formula, in_python
+
+
+class TooMuchWorkError(BaseException):
+    """More operations than were allowed; it passes through the user's ``except Exception``."""
+
+
+@dataclass
+class Budget:
+    """How many operations may still be run; those of copied modules cost nothing."""
+
+    operations: int
+
+    def spend(self) -> None:
+        """One operation is run.
+
+        Raises:
+            TooMuchWorkError: it was one too many.
+        """
+        self.operations -= 1
+        if self.operations < 0:
+            raise TooMuchWorkError
 
 
 @dataclass
@@ -60,7 +88,13 @@ class Recording:
 
 
 def record(
-    model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = None, *, replay: bool = True
+    model: nn.Module,
+    inputs: Inputs,
+    device: str,
+    leaf: Leaf | None = None,
+    *,
+    replay: bool = True,
+    budget: Budget | None = None,
 ) -> Recording:
     """Record one forward.
 
@@ -68,19 +102,23 @@ def record(
         device: the device that tensors claim to be on; on ``meta``, questions are answered for the CPU.
         leaf: further modules not to enter.
         replay: whether modules that are like recorded ones are copied from these.
+        budget: how many operations may be run; None for any number.
 
     Raises:
         ForwardError: forward raised.
+        TooMuchWorkError: the budget is spent.
     """
-    recorder = Recorder(model, device, leaf, replay)
+    recorder = Recorder(model, device, leaf, replay, budget)
     try:
         recorder.run(inputs)
-    except MismatchError as mismatch:
-        _let_go(mismatch)
+    except (MismatchError, TooMuchWorkError) as stopped:
+        _let_go(stopped)
         recorder.finish()
-        return record(model, inputs, device, leaf, replay=False)
+        if isinstance(stopped, TooMuchWorkError):
+            raise
+        return record(model, inputs, device, leaf, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
-        failed = forward.error_of(model, inputs, error)
+        failed = forward.error_of(model, inputs, error, recorder.scene_of(error))
         _let_go(error)
         recorder.finish()
         raise failed from error
@@ -104,8 +142,11 @@ def _let_go(error: BaseException) -> None:
 class Recorder:
     """Sees what a forward calls, and has it written down."""
 
-    def __init__(self, model: nn.Module, device: str, leaf: Leaf | None, replay: bool) -> None:
+    def __init__(
+        self, model: nn.Module, device: str, leaf: Leaf | None, replay: bool, budget: Budget | None = None
+    ) -> None:
         self._model = model
+        self._budget = budget
         self._leaf = leaf
         self._claim = torch.device("cpu" if device == "meta" else device)
         self._operations = Operations(device)
@@ -115,9 +156,11 @@ class Recorder:
         self._replay = None
         if replay and IS_KNOWN and not (_global_forward_hooks or _global_forward_pre_hooks):
             self._replay = Replay(model, self._is_leaf, self._writer, self._demand, device)
+        self._derivatives = Derivatives(model, self._writer, self._demand, device)
         self._quiet = 0
         self._functions = modes.FunctionMode(self)
         self._stopped: StopRecording | None = None
+        self._snapshot: Snapshot | None = None
 
     # --- the forward ---------------------------------------------------------------------------
 
@@ -127,15 +170,19 @@ class Recorder:
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            stack.enter_context(preserved(self._model))
+            self._snapshot = stack.enter_context(preserved(self._model, caches=False))
+            stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
             args, kwargs = Placeholders(self._writer.placeholder).arguments(self._model, inputs)
+            for tracked in self._writer.tensors:
+                self._derivatives.mark(tracked.tensor)
             stack.enter_context(patches.installed(self))
             if self._replay is not None:
                 stack.callback(self._replay.close)
             stack.enter_context(modes.DispatchMode(self))
             stack.enter_context(self._functions)
             try:
-                result = self._forward(args, kwargs)
+                context = copy_context()  # context variables that forward sets stay in the copy
+                result = context.run(self._forward, args, kwargs)
                 self._quiet += 1
                 self._writer.output(result)
             except StopRecording as stopped:
@@ -145,6 +192,7 @@ class Recorder:
                     raise
                 where, _ = source.of_traceback(error.__traceback__)
                 self._stopped = StopRecording(str(error).strip().partition("\n")[0], where)
+                _let_go(error)
 
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._is_leaf(self._model, ""):
@@ -154,12 +202,32 @@ class Recorder:
     def finish(self) -> Recording:
         """What was recorded; tensors that live on in caches get their values."""
         writer, stopped = self._writer, self._stopped
+        self._derivatives.clear()
         if stopped is not None:
-            stopped.__traceback__ = None  # its frames hold tensors
+            _let_go(stopped)
+            stopped.__traceback__ = None
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes)
-        notes = [*self._demand.notes(), *dict.fromkeys(leaks.heal(writer.tensors, self._demand.evaluator))]
+        notes = list(self._demand.notes())
+        if self._snapshot is not None:
+            notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
         return Recording(trace, writer.propagation, reason, where, notes)
+
+    def scene_of(self, error: Exception) -> Scene:
+        """What forward was doing when it raised."""
+        self._writer.writes.expand()
+        return scene_of(error, self._inputs_behind, len(self._writer.writes.nodes))
+
+    def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:
+        """The inputs that a tensor depends on, the nearest first."""
+        tracked = self._writer.tensors.get(tensor)
+        todo = [tracked.origin[0]] if tracked is not None and tracked.origin is not None else []
+        seen = dict.fromkeys(todo)
+        for node in todo:  # grows
+            new = [each for each in getattr(node, "all_input_nodes", ()) if each not in seen]
+            seen.update(dict.fromkeys(new))
+            todo += new
+        return [str(node.target) for node in todo if isinstance(node, fx.Node) and node.op == "placeholder"]
 
     # --- calls seen ----------------------------------------------------------------------------
 
@@ -174,6 +242,9 @@ class Recorder:
 
     def torch_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a torch function, or an access to a tensor's property."""
+        answers = self._derivatives.handlers.get(function)
+        if answers is not None and not self._quiet and not self._in_transform:
+            return self.unseen(answers, args, kwargs)
         if function in overrides.QUESTIONS and not (function is torch.Tensor.type and len(args) + len(kwargs) > 1):
             return function(*args, **kwargs)
         if self._quiet or self._in_transform:
@@ -200,6 +271,8 @@ class Recorder:
 
     def _function_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         name = overrides.PROPERTIES.get(function)
+        if name == "data" and not self._writer.tensors.is_ours(args[0]):
+            return self._writer.tensors.data_of(args[0])
         if name is not None:
             return self.operation("call_function", getattr, getattr, (args[0], name), {})
         if function is torch.Tensor.__deepcopy__:
@@ -234,13 +307,32 @@ class Recorder:
 
     def transform_call(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A transform of torch.func."""
+        if transform.has_modules and not self._in_transform:
+            self._find_reads(transform, args, kwargs)
         captured = transform.take_captured()
         if self._in_transform:
             return transform(captured, *args, **kwargs)
         return self.operation("call_function", transform, transform, (captured, *args), kwargs)
 
+    def _find_reads(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Run it on meta for once, to see which parameters it reads."""
+
+        def spec(value: Any) -> Any:
+            return self._writer.tensors.of(value).spec if isinstance(value, torch.Tensor) else value
+
+        self._quiet += 1
+        try:
+            captured = tuple(map(spec, transform.captured))
+            with transform.keeping_what_is_read(), suppress(NoDataError, RefusedError):
+                self._operations.run(transform, (captured, *map_values(spec, args)), map_values(spec, kwargs))
+        finally:
+            self._quiet -= 1
+
     def _higher_order_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """``cond`` and ``while_loop`` go the way that the values tell; others are one operation."""
+        """``cond`` and ``while_loop`` go the way that the values tell, others by the calls that they make.
+
+        One that has a formula, such as ``flex_attention``, is one operation.
+        """
         name = function.name() if callable(function.name) else function.name
         if name == "cond" and len(args) == 4:
             condition, if_true, if_false, operands = args
@@ -253,14 +345,36 @@ class Recorder:
                 while bool(condition(*carried, *more)):
                     carried = tuple(body(*carried, *more))
             return carried
-        return self.operation("call_function", function, function, args, kwargs)
+        written_out = in_python(function)
+        if written_out is not None and formula(function) is None:
+            with _disable_current_modes(), self._functions:  # some refuse to run under a mode
+                return written_out(*args, **kwargs)
+        whole = Transform(
+            name,
+            lambda inner: function(*inner, **kwargs),
+            args,
+            is_input=self._writer.tensors.is_named,
+            reading=written_out and (lambda inner: written_out(*inner, **kwargs)),
+        )
+        return self.transform_call(whole, (), {})
+
+    def unseen(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function that is no part of what was written."""
+        self._quiet += 1
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._quiet -= 1
 
     def _mark(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``requires_grad_`` and the like: done to tensors of the recording, never to the user's."""
         tensor = args[0]
+        self._derivatives.forget(tensor)
         if self._writer.tensors.is_ours(tensor):
             try:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+                self._derivatives.mark(tensor)
+                return result
             except RuntimeError:  # hooks want a gradient, and nothing has one here
                 pass
         if function in overrides.HOOKS:
@@ -271,17 +385,14 @@ class Recorder:
 
     def module_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a module: a leaf is one operation, others are entered."""
-        if type(module).__module__.startswith("torch._dynamo") and isinstance(
-            getattr(module, "_orig_mod", None), nn.Module
-        ):
-            module = module._orig_mod  # type: ignore[assignment]
+        module = unwrapped(module)
         path = self._paths.get(id(module))
         if path is None:
             return module._call_impl(*args, **kwargs)
+        if self._is_leaf(module, path) and not self._holds_results(module):
+            return self._leaf_call(module, path, args, kwargs)
         entered = self._writer.enter(path, type(module))
         try:
-            if self._is_leaf(module, path) and not self._holds_results(module):
-                return self._leaf_call(module, path, args, kwargs)
             if self._replay is None or self._in_transform:
                 return module._call_impl(*args, **kwargs)
             return self._replayed(self._replay, module, path, args, kwargs)
@@ -292,26 +403,26 @@ class Recorder:
         self, replay: Replay, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """The call of a module that may be copied from another."""
-
-        def run() -> Any:
-            self._quiet -= 1
-            try:
-                return module._call_impl(*args, **kwargs)
-            finally:
-                self._quiet += 1
-
         self._quiet += 1
         try:
-            return replay.call(module, path, args, kwargs, run)
+            return replay.call(module, path, args, kwargs, self._run_inside)
         finally:
             self._quiet -= 1
+
+    def _run_inside(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Enter a module; what it is called with lies in no closure, where an exception's frames would keep it."""
+        self._quiet -= 1
+        try:
+            return module._call_impl(*args, **kwargs)
+        finally:
+            self._quiet += 1
 
     def _is_leaf(self, module: nn.Module, path: str) -> bool:
         return default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
 
     def _holds_results(self, module: nn.Module) -> bool:
         """Whether parameters were replaced by results of operations, as ``functional_call`` does."""
-        parameters = module.parameters() if module._modules else module._parameters.values()
+        parameters = tensors_of(module) if module._modules else module._parameters.values()
         return any(self._writer.tensors.is_ours(tensor) for tensor in parameters if tensor is not None)
 
     def _leaf_call(self, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -334,6 +445,8 @@ class Recorder:
             callee: what runs: a module, a function, or a method by name.
             by_values: whether to compute it for real where meta tensors do not tell the result.
         """
+        if self._budget is not None:
+            self._budget.spend()
         self._quiet += 1
         try:
             call = self._writer.call(op, target, callee, args, kwargs)

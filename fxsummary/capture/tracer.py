@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -13,27 +14,35 @@ from torch import fx, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import autocast, source
-from fxsummary.capture.inputs import Inputs, forward_signature, required
-from fxsummary.capture.members import constants, first_paths, modules_by_path, tensor_names
+from fxsummary.capture.inputs import Inputs, forward_signature, is_sequence, named_items, rebuilt, required
+from fxsummary.capture.members import constants, first_paths, modules_by_path, tensor_names, unwrapped
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
-from fxsummary.capture.proxies import Proxy
-from fxsummary.capture.twins import is_own_hook
+from fxsummary.capture.overrides import SPEC_ONLY
+from fxsummary.capture.proxies import ParameterProxy, Proxy
+from fxsummary.capture.restore.escaped import survivors
+from fxsummary.capture.twins import is_own_hook, spec_of
 from fxsummary.capture.wrapping import Functions, traced
 from fxsummary.spec import TensorSpec
 
 Leaf = Callable[[nn.Module, str], bool]
 
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
+_ENTERED = (
+    nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict,
+    nn.DataParallel, nn.parallel.DistributedDataParallel,
+    nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder,
+    nn.TransformerEncoderLayer, nn.TransformerDecoderLayer,
+)  # fmt: skip
+"""Modules of ``torch.nn`` that are made of others: a reader wants those, such as attention and feed-forward."""
 
 
 def default_leaf(module: nn.Module) -> bool:
-    """Modules of ``torch.nn`` that are no containers are leaves; a parametrized one is what it was before."""
+    """Modules of ``torch.nn`` that are not made of others are leaves; a parametrized one is what it was before."""
     kind: Any = type(module)
     if kind.__module__ == "torch.nn.utils.parametrize":
         kind = type_before_parametrizations(module)
     if not kind.__module__.startswith(("torch.nn.", "torch.ao.nn.")):
         return isinstance(module, torch.jit.ScriptModule)
-    return kind is not nn.Module and not issubclass(kind, _CONTAINERS)
+    return kind is not nn.Module and not issubclass(kind, _ENTERED)
 
 
 class SymbolicTracer(fx.Tracer):
@@ -41,7 +50,7 @@ class SymbolicTracer(fx.Tracer):
 
     The graph is node for node that of `torch.fx.Tracer`, except: one placeholder per input tensor, also
     inside lists and dicts; arguments that are not tensors stay what they are; buffers are not computed with
-    but become nodes, as parameters do; hooks are not run.
+    but become nodes, as parameters do, where their values are used; hooks are not run.
     """
 
     def __init__(self, model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, device: str) -> None:
@@ -56,7 +65,8 @@ class SymbolicTracer(fx.Tracer):
         self._paths = first_paths(self._modules)
         self.tensor_attrs: Any = constants(model, self._modules)
         self._names: dict[int, str] | None = None
-        self._attributes: dict[str, Proxy] = {}
+        self._attributes: dict[str, ParameterProxy] = {}
+        self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
         self._stack_now: OrderedDict[str, Any] | None = None
         self._functions: Functions | None = None
@@ -65,10 +75,14 @@ class SymbolicTracer(fx.Tracer):
     def run(self) -> fx.Graph:
         """Trace the forward of the model."""
         args, kwargs = self.placeholders()
+        self.note_hooks(self.root, "")
         with traced(self) as self._functions:
             self._functions.wrap(type(self.root).forward)
             result = self.root.forward(*args, **kwargs)
             self.create_node("output", "output", (self.create_arg(result),), {})
+        for proxy in self._attributes.values():
+            if not proxy.node.users:  # it was only asked for its dtype or shape
+                self.graph.erase_node(proxy.node)
         return self.graph
 
     def placeholders(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -89,8 +103,8 @@ class SymbolicTracer(fx.Tracer):
             proxy = self.create_proxy("placeholder", name, (), {})
             proxy.node.meta[SPEC] = None if value is _ANY_TENSOR else value
             return proxy
-        if type(value) in (tuple, list):
-            return type(value)([self._placeholders(f"{name}_{index}", item) for index, item in enumerate(value)])
+        if is_sequence(value):
+            return rebuilt(value, [self._placeholders(each, item) for each, item in named_items(name, value)])
         if isinstance(value, dict):
             return {key: self._placeholders(f"{name}_{key}", item) for key, item in value.items()}
         return value
@@ -108,14 +122,22 @@ class SymbolicTracer(fx.Tracer):
         proxy_factory_fn: Any = None,
     ) -> Any:
         """As torch.fx."""
+        place = SPEC_ONLY.get(target)
+        if place is not None and len(args) > place and type(args[place]) is ParameterProxy:
+            args = (*args[:place], spec_of(args[place].tensor, self._device), *args[place + 1 :])
         nodes = tuple([self.create_arg(item) for item in args])
         named = self.create_arg(kwargs) if kwargs else kwargs
         node = self.create_node(kind, target, nodes, named, name, type_expr)
-        return Proxy(node, self) if proxy_factory_fn is None else proxy_factory_fn(node)
+        return self.proxy(node) if proxy_factory_fn is None else proxy_factory_fn(node)
 
     def proxy(self, node: fx.Node) -> Proxy:
         """A proxy of ours."""
         return Proxy(node, self)
+
+    def escaped(self) -> list[Proxy]:
+        """The proxies that somebody else still holds after the trace."""
+        self._attributes.clear()
+        return survivors(self.proxies)
 
     def create_node(
         self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
@@ -133,7 +155,7 @@ class SymbolicTracer(fx.Tracer):
     def create_arg(self, a: Any) -> Any:
         """As torch.fx, with parameters and buffers found in constant time."""
         kind = type(a)
-        if kind is Proxy:
+        if kind is Proxy or kind is ParameterProxy:
             return a.node
         if kind in _LITERALS:
             return a
@@ -156,28 +178,29 @@ class SymbolicTracer(fx.Tracer):
             return tensor
         proxy = self._attributes.get(name)
         if proxy is None:
-            proxy = self._attributes[name] = self.create_proxy("get_attr", name, (), {})
+            node = self.create_node("get_attr", name, (), {})
+            proxy = self._attributes[name] = ParameterProxy(node, self, tensor)
         return proxy
 
     def call(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
         """A call of a module: one node, or those of its forward. Hooks are not run: they belong to the user."""
-        if type(module).__module__.startswith("torch._dynamo"):  # torch.compile wraps a module, which is the model
-            compiled = getattr(module, "_orig_mod", None)
-            if isinstance(compiled, nn.Module):
-                return compiled(*args, **kwargs)
+        module = unwrapped(module)
         path = self._paths.get(id(module))
         if path is None:
             raise NameError("module is not installed as a submodule")
+        is_leaf = default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
+        if is_leaf:  # what it reads lies outside of it
+            args = tuple([self.create_arg(item) for item in args])
+            kwargs = self.create_arg(kwargs) if kwargs else kwargs
         calls = self._calls.get(path, 0)
         self._calls[path] = calls + 1
         key = f"{path}@{calls}" if calls else path
         self.module_stack[key] = (path, type(module))
         outer, self._stack_now = self._stack_now, None
-        if module._forward_hooks or module._forward_pre_hooks:
-            self._note_hooks(module, path)
+        self.note_hooks(module, path)
         try:
-            if default_leaf(module) or (self._leaf is not None and self._leaf(module, path)):
-                return self.create_proxy("call_module", path, args, kwargs)
+            if is_leaf:
+                return Proxy(self.create_node("call_module", path, args, kwargs), self)
             forward = module.forward
             if self._functions is not None:
                 self._functions.wrap(forward)
@@ -186,7 +209,10 @@ class SymbolicTracer(fx.Tracer):
             self.module_stack.pop(key, None)
             self._stack_now = outer
 
-    def _note_hooks(self, module: nn.Module, path: str) -> None:
+    def note_hooks(self, module: nn.Module, path: str) -> None:
+        """Remember that a module has hooks of the user's."""
+        if not module._forward_hooks and not module._forward_pre_hooks:
+            return
         hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
         if not all(is_own_hook(hook) for hook in hooks) and path not in self.skipped_hooks:
             self.skipped_hooks.append(path)
@@ -198,4 +224,6 @@ class SymbolicTracer(fx.Tracer):
 
 
 _ANY_TENSOR = object()
-_LITERALS = frozenset({int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis)})
+_LITERALS = frozenset(
+    {int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis), TensorSpec}
+)

@@ -138,10 +138,23 @@ class Tensors:
         known = self._known.get(id(tensor))
         return known if known is not None else self._first_met(tensor)
 
+    def is_named(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor was met, or is an attribute of the model."""
+        return id(tensor) in self._known or self._attribute_name(tensor) is not None
+
     def is_ours(self, tensor: torch.Tensor) -> bool:
         """Whether the recording made a tensor; others are not to be touched."""
         known = self._known.get(id(tensor))
         return known is not None and known.is_ours
+
+    def data_of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """``tensor.data`` of an attribute: the same value under the same name."""
+        tracked, data = self.of(tensor), tensor.data
+        alias = self.add(data, tracked.attribute)
+        alias.spec, alias.version = tracked.spec, tracked.version
+        if tracked.is_made:
+            alias.place_at(tracked.node(_no_node, self._items))
+        return data
 
     def clear(self) -> None:
         """Let go of all tensors."""
@@ -225,7 +238,7 @@ class Tensors:
         name = self._attributes.get(id(tensor))
         if name is None and not self._scanned:
             self._scanned = True
-            for path, module in self._model.named_modules():
+            for path, module in modules_by_path(self._model).items():
                 for key, value in vars(module).items():
                     if isinstance(value, torch.Tensor):
                         self._attributes.setdefault(id(value), f"{path}.{key}" if path else key)

@@ -146,7 +146,8 @@ def _is_device(value: Any) -> bool:
 
 
 _LIMITS = re.compile(
-    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|Could not run 'aten::", re.IGNORECASE
+    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|data is not allocated|Could not run 'aten::",
+    re.IGNORECASE,
 )
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import autocast, overrides, source
-from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, SOURCE, STACK, new_node
+from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.tracked import Tensors, Tracked, element
@@ -100,7 +100,7 @@ class Writer:
         node = self._new_node("placeholder", name, (), {})
         if isinstance(given, torch.Tensor):
             self.inputs[node] = given
-            twin = Twins().tensor(given).detach()
+            twin = Twins().tensor(given).detach().requires_grad_(given.requires_grad)
         else:
             twin = Twins().of_spec(given)
         tracked = self.tensors.add(twin, (node, ()))
@@ -134,16 +134,29 @@ class Writer:
     def call(self, op: str, target: Any, callee: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         """A call with its arguments read; its node is not written yet."""
         call = Call(op, target, callee)
+        place = overrides.SPEC_ONLY.get(target)
+        if place is not None and len(args) > place and isinstance(args[place], torch.Tensor):
+            args = (*args[:place], self._spec_if_attribute(args[place]), *args[place + 1 :])
         specs, nodes = zip(
             self._argument(tuple(args), call.given), self._argument(dict(kwargs), call.given), strict=True
         )
         call.specs, call.nodes = specs, nodes
         return call
 
+    def _spec_if_attribute(self, tensor: torch.Tensor) -> Any:
+        """A parameter or buffer that is only asked for its dtype or shape is not read."""
+        tracked = self.tensors.of(tensor)
+        return tensor if tracked.is_ours else tracked.spec
+
     def write(self, call: Call, outcome: Outcome) -> fx.Node:
-        """Write the node of a call."""
+        """Write the node of a call; of what a leaf module's call takes and gives only this node lies inside of it."""
+        entered = self.enter(call.target, type(call.callee)) if call.op == "call_module" and call.target else None
         node = self._new_node(call.op, call.target, *call.nodes)
+        if entered is not None:
+            self.leave(entered)
         node.meta[AUTOCAST] = autocast.active(self._device)
+        if not torch.is_grad_enabled():
+            node.meta[NO_GRAD] = True
         self.propagation.outcomes[node] = outcome
         if self.versions:
             self._note_order(node, call.given)

@@ -681,7 +681,7 @@ def batch_norm_in_training() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5))
 
 
-@zoo(randn(2, 8), notes=("hooks were not run.*on 0",))
+@zoo(randn(2, 8), captured_by="recorded")
 def hooked() -> nn.Module:
     model = nn.Sequential(nn.Linear(8, 4), nn.ReLU())
     model.seen = []

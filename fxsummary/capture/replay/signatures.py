@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from fxsummary.capture import memo
+from fxsummary.capture.members import modules_of
 
 _NUMBER = re.compile(r"(.*_)?(idx|index|number|layer_?(id|num|i)|block_?(id|num)|depth_id)")
 """Names of attributes that number a block."""
@@ -59,7 +60,7 @@ class Signatures:
 
     def is_unchanged(self, module: nn.Module) -> bool:
         """Whether a module and all in it are as they were."""
-        return all(self._own.get(id(each)) == self._of_own(each) for each in module.modules())
+        return all(self._own.get(id(each)) == self._of_own(each) for each in modules_of(module))
 
     @contextmanager
     def watched(self, module: nn.Module) -> Iterator[list[str]]:
@@ -67,7 +68,7 @@ class Signatures:
 
         The attributes are taken out of their modules, so that reading one ends in ``nn.Module.__getattr__``.
         """
-        numbered = [each for each in module.modules() if id(each) in self._numbers and id(each) not in self._hidden]
+        numbered = [each for each in modules_of(module) if id(each) in self._numbers and id(each) not in self._hidden]
         start = len(self._reads)
         reads: list[str] = []
         if numbered and self._getattr is None:
