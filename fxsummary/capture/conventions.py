@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fxsummary.capture.arguments import ALWAYS, Convention, convention_for
+from fxsummary.capture.arguments import ALWAYS, Convention, by_annotation, convention_for
 from fxsummary.capture.inputs import Inputs, bind, forward_signature, model_device
 from fxsummary.capture.needs import Need, dtype_for, field_needs, first_layer, first_needs
 from fxsummary.capture.sizes import WORDS, Settings, Size, Sizes, dimension, words_of
@@ -146,7 +146,10 @@ class Guesses:
             return convention
         if name in self._fields:
             return self._of_fields(self._fields[name])
-        return _with_need(convention, self._needs.get(name), self._model, Sizes(self.settings))
+        need = self._needs.get(name)
+        if convention is None and need is None and name != next(iter(self.parameters)):
+            return by_annotation(forward_signature(self._model).parameters[name].annotation)
+        return _with_need(convention, need, self._model, Sizes(self.settings))
 
     def _of_fields(self, needs: Mapping[str, Need]) -> Convention:
         """For a dict: each key by its own name and first reader."""

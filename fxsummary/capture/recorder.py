@@ -23,6 +23,7 @@ from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_h
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides, patches, source
+from fxsummary.capture.budget import Budget, TooMuchWorkError
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.inputs import Inputs
 from fxsummary.capture.members import first_paths, modules_by_path
@@ -39,27 +40,6 @@ from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import spec_of
 from fxsummary.capture.values import is_limit_of_meta, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
-
-
-class TooMuchWorkError(BaseException):
-    """More operations than were allowed; it passes through the user's ``except Exception``."""
-
-
-@dataclass
-class Budget:
-    """How many operations may still be run; those of copied modules cost nothing."""
-
-    operations: int
-
-    def spend(self) -> None:
-        """One operation is run.
-
-        Raises:
-            TooMuchWorkError: it was one too many.
-        """
-        self.operations -= 1
-        if self.operations < 0:
-            raise TooMuchWorkError
 
 
 @dataclass
@@ -145,7 +125,7 @@ class Recorder:
         self._claim = torch.device("cpu" if device == "meta" else device)
         self._operations = Operations(device)
         self._writer = Writer(model, device)
-        self._demand = Demand(model, self._writer, self._operations)
+        self._demand = Demand(model, self._writer, self._operations, budget)
         self._paths = first_paths(modules_by_path(model))
         self._replay = None
         if replay and IS_KNOWN and not (_global_forward_hooks or _global_forward_pre_hooks):

@@ -87,15 +87,19 @@ def holds(text: str, name: str) -> bool:
 
 
 def with_rank(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
-    """Another shape with as many dimensions as the code wants."""
+    """Another shape with as many dimensions as the code wants, or with as many more as it misses."""
+    groups = found.groupdict()
     numbers = [int(number) for number in found.groups() if number]
-    wanted = max(numbers) + ("too many indices" in found.group())
-    for name in [name for name in blamed(inputs, refusal)[:MAX_BLAMED] if 0 <= _rank(inputs, name) != wanted]:
-        yield from _named_dimensions(guesses, inputs, refusal, name, wanted)
-        for other in guesses.alternatives(inputs, name):
-            if _rank(other, name) == wanted:
-                yield other
-        yield from _put(inputs, name, lambda spec: contiguous(spec, _of_rank(spec.shape, wanted)))
+    wanted = int(groups.get("wanted") or max(numbers)) + ("too many indices" in found.group())
+    more = wanted - int(groups["got"]) if groups.get("got") else 0
+    for name in [name for name in blamed(inputs, refusal)[:MAX_BLAMED] if _rank(inputs, name) >= 0]:
+        ranks = [wanted, _rank(inputs, name) + more]
+        for rank in [rank for rank in dict.fromkeys(ranks) if rank not in (0, _rank(inputs, name))]:
+            yield from _named_dimensions(guesses, inputs, refusal, name, rank)
+            for other in guesses.alternatives(inputs, name):
+                if _rank(other, name) == rank:
+                    yield other
+            yield from _put(inputs, name, lambda spec, rank=rank: contiguous(spec, _of_rank(spec.shape, rank)))  # type: ignore[misc]
 
 
 def with_named_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
@@ -129,7 +133,9 @@ def _named_dimensions(
 ) -> Iterator[Inputs]:
     """The shape in the words of the line that unpacks it, such as ``batch, channels, height, width = x.shape``."""
     for text in [step.text for step in refusal.scene.steps[:2]] + [refusal.message]:
-        found = re.search(r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|shape \[([\w, ]+)\]", text)
+        found = re.search(
+            r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|shape [\[(]([a-z_]\w*, [\w, ]+)[\])]", text
+        )
         names = re.split(r", *", found[1] or found[2]) if found is not None else []
         shape = guesses.shape_of_words(inputs, name, names) if names and rank in (None, len(names)) else None
         if shape is not None:
