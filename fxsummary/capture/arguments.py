@@ -234,12 +234,13 @@ def convention_for(name: str) -> Convention | None:
 
 def by_annotation(annotation: Any) -> Convention:
     """What an argument stands for whose name tells nothing."""
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "") or str(annotation)
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    is_list = "list" in text.lower()
     if "int" in text and "Tensor" not in text:
-        return _values(lambda sizes: [1] if "ist[" in str(annotation) else 1)
+        return _values(lambda sizes: [1] if is_list else 1)
     kind = "int" if "LongTensor" in text or "IntTensor" in text else "bool" if "BoolTensor" in text else "float"
     shapes = ("1 text hidden", "1 text", "1", "1 channels image")
-    return Convention(tuple([f"[{shape}]" for shape in shapes]) if "list[" in str(annotation).lower() else shapes, kind)
+    return Convention(tuple([f"[{shape}]" for shape in shapes]) if is_list else shapes, kind)
 
 
 _ENDINGS = {

@@ -187,6 +187,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"batch2 tensor to be: \[\d+, (?P<got>\d+)\] but got: \[\d+, (?P<wanted>\d+)\]", reshaping.with_size),
     (r": (?P<got>\d+) doesn't correspond to [\w.]+: (?P<wanted>\d+)", reshaping.with_size),
     (r"normalized_shape=\[(?P<wanted>\d+)\].*got input of size\D*\[.*?(?P<got>\d+)\]", reshaping.with_size),
+    (r"must match except in dimension (?P<free>\d)", reshaping.with_other_shape),
     (r"Expected (?P<wanted>\d+) in dimension \d but got (?P<got>\d+)", reshaping.with_either_size),
     (r"tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)", reshaping.with_either_size),
     (r"had torch.Size\(\[(?P<a>[\d, ]+)\]\).*broadcastable to \[(?P<b>[\d, ]+)\]", reshaping.with_same_shape),
