@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.budget import Budget
 from fxsummary.capture.members import submodule, tensors_of
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.tracked import element
@@ -43,6 +44,7 @@ class Evaluator:
         given: the input tensors by placeholder node; those without data may be missing.
         constants: tensors by get_attr target.
         writes: who writes what; grows with the recording.
+        budget: how much may be computed; None for any amount.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Evaluator:
         given: Mapping[fx.Node, torch.Tensor],
         constants: Mapping[str, torch.Tensor],
         writes: Writes,
+        budget: Budget | None = None,
     ) -> None:
         self._model = model
+        self._budget = budget
         self._outcomes = outcomes
         self._given = given
         self._constants = constants
@@ -128,6 +132,8 @@ class Evaluator:
         nbytes = sum(spec.nbytes for each in needed for spec in self._specs(each))
         if nbytes > MAX_BYTES:
             raise NoValueError(f"the value of {node.name} takes {nbytes / 2**30:.0f} GiB to compute")
+        if self._budget is not None:
+            self._budget.spend(nbytes)
         return sorted(needed, key=self._writes.order.__getitem__)
 
     def _closure(self, node: fx.Node, *, cut: bool) -> set[fx.Node]:
