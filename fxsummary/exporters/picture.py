@@ -18,6 +18,7 @@ from fxsummary.views.dissolve import WRAPPERS, dissolve
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
+from fxsummary.views.unread import with_unread
 
 MANY_ROWS = 250
 MOST_INPUTS = 4
@@ -45,7 +46,7 @@ def picture(
 
 def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
     """What a picture with everything open shows."""
-    simple = simplify(graph)
+    simple = simplify(with_unread(graph))
     return close_small(merge_idioms(fold_repeats(simple) if fold else simple))
 
 

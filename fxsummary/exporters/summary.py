@@ -10,9 +10,10 @@ from fxsummary.exporters.listings import Costs, Listing, shape_cell
 from fxsummary.format import count, relative_path, run_name, shape, share, size
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.registry import Registry
-from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.unread import with_unread
 
 LARGEST = 5
 
@@ -67,7 +68,7 @@ def summarise(graph: ModelGraph, depth: int | None = None, fold: bool = True) ->
         depth: levels of modules to open, 0 for the model as one row; None for all.
         fold: show a run of identical blocks once, with ``×N``.
     """
-    shown = hide_scalars(graph)
+    shown = hide_scalars(with_unread(graph))
     shown = fold_repeats(shown) if fold else shown
     totals = graph.totals
     rows = _Rows(shown, totals, depth)
@@ -120,11 +121,10 @@ class _Rows:
         if block.repeat > 1:
             self.has_repeats = True
             name = run_name(name, relative_path(block.last, path))
-        again = f" (call {block.call.call + 1})" if block.call is not None and block.call.call else ""
         folded = f" ×{block.repeat}" if block.repeat > 1 else ""
         output = shape_cell(self._graph.nodes[keys[-1]]["outputs"])
         costs = Costs.over(self._graph, keys, times).cells(self._totals.flops, times)
-        self.rows.append(Row(branches, name, f"{block.type}{again}{folded}", "", output, *costs))
+        self.rows.append(Row(branches, name, f"{block.type}{block.again}{folded}", "", output, *costs))
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self._graph.nodes[key]
@@ -181,7 +181,11 @@ def _flops_line(totals: Totals) -> str:
 
 def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     """The operations that hold most parameters: where pruning would pay."""
-    held = [((data["parameters"] or 0) * data["multiplicity"], key) for key, data in graph.nodes(data=True)]
+    held = [
+        ((data["parameters"] or 0) * data["multiplicity"], key)
+        for key, data in graph.nodes(data=True)
+        if data["op"] != UNREAD
+    ]
     top = sorted(held, key=lambda item: -item[0])[:LARGEST]
     lines = []
     for number, key in top:

@@ -7,6 +7,7 @@ module tree, where `Totals` finds them. Packed weights, whose size is not known,
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from fxsummary.format import count
 from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
@@ -17,14 +18,14 @@ def annotate(graph: ModelGraph) -> None:
     """Set the parameter and buffer attributes of every node, mark what is read, and add notes."""
     tensors = {p.name: p for module in graph.modules.values() for p in module.parameters if p.tied_to is None}
     read: set[str] = set()
-    nothing = _counts([], unknown=False)
+    nothing = counts([], unknown=False)
     for _, data in graph.nodes(data=True):
         if not data["reads"] and not data["packed"]:
             data.update(nothing)
             continue
         fresh = [tensors[name] for name in dict.fromkeys(data["reads"]) if name not in read and name in tensors]
         read.update([tensor.name for tensor in fresh])
-        data.update(_counts(fresh, unknown=data["packed"]))
+        data.update(counts(fresh, unknown=data["packed"]))
     modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
     graph.graph["modules"] = modules
     graph.graph["notes"] = (
@@ -33,7 +34,8 @@ def annotate(graph: ModelGraph) -> None:
     )
 
 
-def _counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, object]:
+def counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, Any]:
+    """The parameter and buffer attributes of an operation that reads these first; ``unknown`` if it reads others."""
     names: list[str] = []
     dtypes: dict[str, int] = {}
     elements = trainable = parameter_bytes = buffers = buffer_bytes = 0

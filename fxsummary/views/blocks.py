@@ -9,6 +9,9 @@ from typing import Any
 
 from fxsummary.modelgraph import ModelGraph, ModuleCall
 
+UNREAD = "unread"
+"""The `op` of a row for parameters that no operation in its module reads; see `fxsummary.views.unread`."""
+
 
 @dataclass(slots=True)
 class Block:
@@ -44,6 +47,11 @@ class Block:
         if self.call is not None:
             return self.call.type
         return " · ".join(item.type for item in self.items if isinstance(item, Block)) if self.repeat > 1 else ""
+
+    @property
+    def again(self) -> str:
+        """Which call of its module it is, such as " (call 2)"; "" for the first."""
+        return f" (call {self.call.call + 1})" if self.call is not None and self.call.call else ""
 
     @property
     def is_pattern(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from fxsummary import changes
 from fxsummary.errors import InputError
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.views.blocks import Block, block_tree, joined, own_call, patterns_in, stacks_in
+from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, stacks_in
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.simplify import NO_COSTS, carry_costs
 
@@ -154,9 +154,14 @@ def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, dict[str, A
         nodes[key]["module_stack"] = stack + own_call(nodes[key])
 
 
+def _operations(data: dict[str, Any]) -> int:
+    """How many operations a node stands for; none for a row of parameters that are not read."""
+    return 0 if data["op"] == UNREAD else int(data.get("closed", 1) * data["multiplicity"])
+
+
 def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, object]:
     """Attributes of the node that stands for a block."""
-    last = graph.nodes[keys[-1]]
+    last = next((graph.nodes[key] for key in reversed(keys) if graph.nodes[key]["op"] != UNREAD), graph.nodes[keys[-1]])
     times = block.copies
     stack = last["module_stack"]
     calls = 0 if block.call is None else 1 + next(i for i, call in enumerate(stack) if call == block.call)
@@ -176,7 +181,7 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, objec
         "packed": any(graph.nodes[key].get("packed") for key in keys),
         "source": graph.nodes[keys[0]]["source"],
         "multiplicity": times,
-        "closed": sum(graph.nodes[key].get("closed", 1) * graph.nodes[key]["multiplicity"] // times for key in keys),
+        "closed": sum(_operations(graph.nodes[key]) // times for key in keys),
     }
     node |= {name: last[name] for name in ("outputs", "shape", "dtype", "output_bytes")}
     node |= NO_COSTS

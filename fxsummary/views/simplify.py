@@ -14,7 +14,7 @@ from typing import Any
 
 from fxsummary.changes import COSTS, Difference, before, joined
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.records import TRUST
+from fxsummary.records import TRUST, known
 from fxsummary.views.scalars import add_slots, hide_scalars, of_part, reads_of
 
 __all__ = ["hide_scalars", "simplify"]
@@ -81,13 +81,19 @@ def copy_of(graph: ModelGraph) -> ModelGraph:
 
 
 def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) -> None:
-    """Add the costs of a node's attributes, ``times`` over, to those of another; unknown stays unknown."""
+    """Add the costs of a node's attributes, ``times`` over, to those of another.
+
+    Unknown stays unknown; what is known then is in `at_least`.
+    """
     compared = "change" in source
     was = {name: _sum(before(target, name), before(source, name), times) for name in COSTS} if compared else {}
     for name in _SUMMED:
         if (number := source[name]) != 0:
-            known = target[name]
-            target[name] = None if number is None or known is None else known + times * number
+            whole = target[name]
+            if number is None or whole is None:
+                least = known(target, name) + times * known(source, name)
+                target["at_least"] = {**target.get("at_least", {}), name: least}
+            target[name] = None if number is None or whole is None else whole + times * number
     for name in _JOINED:
         if more := source[name]:
             target[name] = (*target[name], *more)
