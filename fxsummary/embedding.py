@@ -38,7 +38,7 @@ class Embedding:
     Attributes:
         request: the model and its inputs.
         view: one of `VIEWS`.
-        depth: levels of modules to show; None for all that fit.
+        depth: levels of modules to open, 0 for the model as one row; None for all that fit.
         options: further options of the picture, by name.
         alt: what stands for the picture where it cannot be seen; "" for its description.
         caption: text below; "" for none.
@@ -70,8 +70,8 @@ def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding
     if view not in VIEWS:
         raise InputError(f"view {view!r} is not one of {', '.join(VIEWS)}.")
     depth = options.get("depth", "")
-    if depth and (not depth.isdigit() or depth == "0"):
-        raise InputError(f"depth {depth!r} is not a number of levels, 1 or more.")
+    if depth and not depth.isdecimal():
+        raise InputError(f"depth {depth!r} is not a number of levels: give 0 (the model as one row) or more.")
     given = tuple((name.replace("-", "_"), options[name]) for name in PICTURE_OPTIONS if name in options)
     if given and view != "picture":
         raise InputError(f"{given[0][0].replace('_', '-')} goes with the picture, not with the {view}.")

@@ -295,7 +295,7 @@ class FlopCount(TorchDispatchMode):
 
 def in_python(func: HigherOrderOperator) -> Callable[..., Any] | None:
     """What an operator that takes functions does, written out in Python; None if that is not known."""
-    return func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)  # type: ignore[no-any-return]
+    return func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
 
 
 def costs_nothing(func: Any) -> bool:

@@ -39,16 +39,17 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config-arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of CONFIG, as with --arg"
     )
-    parser.add_argument("--depth", type=_depth, help="levels of modules to show (default: all that fit)")
+    parser.add_argument(
+        "--depth", type=_depth, help="levels of modules to open, 0 for the model as one row (default: all that fit)"
+    )
     parser.add_argument("--train", action="store_true", help="leave the model in train mode")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def _depth(text: str) -> int:
-    depth = int(text)
-    if depth < 1:
-        raise argparse.ArgumentTypeError("depth is 1 or more")
-    return depth
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of levels: give 0 (the model as one row) or more")
+    return int(text)
 
 
 def graph_of(options: argparse.Namespace) -> ModelGraph:

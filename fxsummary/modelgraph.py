@@ -5,7 +5,7 @@ Everything in it is a plain frozen value: no tensor, no module, no weight. It pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,8 @@ class ModelGraph(nx.DiGraph):
     Edge attributes:
         slots: argument positions that the value goes to (``x + x`` is one edge with two slots); () where
             the value is read because it was written in place, through another name.
+        parts: for each slot the part of the value that goes there, as a path: ``(1,)`` for element 1 of a
+            tuple, ``()`` for the whole value; () alone where every slot takes the whole value.
         shape, dtype, bytes: of the value; of its first tensor where there are several.
         change: in a comparison "added", "removed" or "same".
     """
@@ -91,6 +93,10 @@ class ModelGraph(nx.DiGraph):
         """What a node reads: the attributes of its in-edges by the node they come from; ``pred[key]``, but quick."""
         sources: Mapping[str, dict[str, Any]] = self._pred[key]
         return sources
+
+    if TYPE_CHECKING:  # networkx has no types of its own
+
+        def __iter__(self) -> Iterator[str]: ...
 
     @property
     def name(self) -> str:

@@ -125,9 +125,10 @@ def add_up(graph: Any) -> Totals:
     for key, data in graph.nodes(data=True):
         if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]:
             sums.add_operation(key, data)
+    in_rows = graph.graph.get("unread_shown", False)
     for module in graph.modules.values():
         for parameter in module.parameters:
-            if parameter.tied_to is None and not parameter.read:
+            if parameter.tied_to is None and not parameter.read and (parameter.buffer or not in_rows):
                 sums.add_unread(parameter)
     if graph.is_partial:
         sums.unknown_flops.append("the rest of forward")
@@ -145,6 +146,13 @@ def add_up(graph: Any) -> Totals:
         assumed_flops=tuple(sums.assumed_flops),
         unknown_parameters=tuple(sums.unknown_parameters),
     )
+
+
+def known(data: Mapping[str, Any], cost: str) -> int:
+    """What is known of a cost of an operation: all, or, of one that stands for several, that of some of them."""
+    number = data[cost]
+    at_least: Mapping[str, int] = data.get("at_least", {})
+    return int(at_least.get(cost, 0) if number is None else number)
 
 
 class _Sums:
@@ -165,11 +173,12 @@ class _Sums:
             self.unknown_flops.append(key)
         if data["trust"] == "assumed":
             self.assumed_flops.append(key)
-        self.parameters += times * (data["parameters"] or 0)
-        self.trainable += times * (data["trainable_parameters"] or 0)
+        self.parameters += times * known(data, "parameters")
+        self.trainable += times * known(data, "trainable_parameters")
+        self.unread += times * data.get("unread", 0)
         self.buffers += times * data["buffers"]
         self.buffer_bytes += times * data["buffer_bytes"]
-        self.flops += times * (data["flops"] or 0)
+        self.flops += times * known(data, "flops")
         for dtype, numel in data["parameter_dtypes"]:
             self._add_bytes(dtype, times * numel * itemsize(dtype))
 

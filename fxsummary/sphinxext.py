@@ -41,7 +41,7 @@ class ModelDirective(SphinxDirective):
         **dict.fromkeys(OPTIONS, directives.unchanged),
         "train": directives.flag,
         "view": lambda text: directives.choice(text, tuple(VIEWS)),
-        "depth": directives.positive_int,
+        "depth": directives.nonnegative_int,
         "class": directives.class_option,
         "name": directives.unchanged,
     }

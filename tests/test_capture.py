@@ -87,7 +87,7 @@ def test_x_plus_x_is_one_edge_with_two_slots() -> None:
 
 def test_edges_carry_shape_dtype_and_bytes() -> None:
     edge = graph_of("CNN").edges["conv1", "relu1"]
-    assert edge == {"slots": (0,), "shape": (1, 16, 28, 28), "dtype": "float32", "bytes": 4 * 16 * 28 * 28}
+    assert edge == {"slots": (0,), "parts": (), "shape": (1, 16, 28, 28), "dtype": "float32", "bytes": 4 * 16 * 28 * 28}
 
 
 def test_slots_follow_the_arguments() -> None:

@@ -248,7 +248,8 @@ BAD: dict[str, tuple[list[str], str]] = {
     "no command": ([], "required: COMMAND"),
     "no model": (["show"], "required: MODEL"),
     "no output": (["render", CNN], "-o/--output"),
-    "depth of 0": (["show", CNN, "--depth", "0"], "depth is 1 or more"),
+    "depth below 0": (["show", CNN, "--depth=-1"], "'-1' is not a number of levels"),
+    "depth of a half": (["show", CNN, "--depth", "0.5"], "'0.5' is not a number of levels"),
 }
 
 

@@ -411,7 +411,7 @@ def test_the_picture_tells_by_sign_and_colour() -> None:
 
 def test_a_closed_module_has_the_change_of_what_is_in_it() -> None:
     result = fxsummary.diff(vision("resnet18"), vision("resnet34"))
-    svg = result.to_svg(depth=1)
+    svg = result.to_svg(depth=2)
     assert ">+4.72 M</text>" in svg and 'class="s-added"' in svg
 
 

@@ -239,7 +239,7 @@ def test_mermaid_options() -> None:
     graph = graph_of("twelve_blocks")
     folded, unfolded = check_mermaid(graph.to_mermaid()), check_mermaid(graph.to_mermaid(fold=False))
     assert len(unfolded[0]) > len(folded[0])
-    closed, blocks, _ = check_mermaid(graph.to_mermaid(depth=0))
+    closed, blocks, _ = check_mermaid(graph.to_mermaid(depth=1))
     assert blocks == [] and len(closed) < len(folded[0])
     assert graph.to_mermaid(direction="LR").startswith("flowchart LR\n")
     with pytest.raises(UnknownNameError, match=r"unknown direction 'UP'\. Known: TB, LR"):
@@ -266,11 +266,11 @@ def test_mermaid_picks_a_depth_that_fits_and_refuses_one_that_does_not() -> None
     nodes, blocks, edges = check_mermaid(graph.to_mermaid(fold=False))
     assert (len(nodes), blocks, len(edges)) == (42, [], 41)
     message = (
-        r"would have 501 edges and [\d,]+ characters, and GitHub draws up to 400 and 45,000: pass depth=0, which fits"
+        r"would have 501 edges and [\d,]+ characters, and GitHub draws up to 400 and 45,000: pass depth=1, which fits"
     )
     with pytest.raises(TooLargeError, match=message):
         graph.to_mermaid(fold=False, depth=3)
-    assert graph.to_mermaid(fold=False, depth=0) == graph.to_mermaid(fold=False)
+    assert graph.to_mermaid(fold=False, depth=1) == graph.to_mermaid(fold=False)
 
 
 @every_hostile

@@ -160,9 +160,9 @@ def test_a_repeated_module_has_one_picture() -> None:
 def test_the_first_level_is_that_of_svg() -> None:
     graph = graph_of("torchvision.resnet50")
     assert len(Page(html_of("torchvision.resnet50")).data["views"][""]["levels"]) == 3
-    closed = Page(to_html(graph, depth=0)).data["views"][""]
+    closed = Page(to_html(graph, depth=1)).data["views"][""]
     assert closed["start"] == 0
-    assert "97 drawn" in html_of("torchvision.resnet50") and "13 drawn" in to_html(graph, depth=0)
+    assert "97 drawn" in html_of("torchvision.resnet50") and "13 drawn" in to_html(graph, depth=1)
 
 
 def test_sizes_are_in_proportion() -> None:

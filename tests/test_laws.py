@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import pickle
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from xml.etree import ElementTree
 
@@ -313,9 +316,11 @@ def test_recorded_agrees_with_symbolic(name: str) -> None:
 
 
 def assert_untouched(model: nn.Module, look: Callable[[], Any]) -> None:
-    """Looking at a model changes neither it nor the process."""
+    """Looking at a model changes neither it nor the process, and leaves no proxy and no meta tensor behind."""
     model_before, process_before = untouched.of_model(model), untouched.of_process()
-    look()
+    with untouched.left_behind() as left:
+        look()
+    assert left == []
     assert untouched.differences(model_before, untouched.of_model(model)) == []
     assert untouched.differences(process_before, untouched.of_process()) == []
 
@@ -331,14 +336,70 @@ def with_grads(model: nn.Module) -> nn.Module:
 @every_own_model
 def test_own_models_are_untouched(name: str, training: bool) -> None:
     model, example = with_grads(ZOO[name].model()).train(training), ZOO[name].inputs()
-    assert_untouched(model, lambda: str(graph_with(model, example)))
-    assert_untouched(model, lambda: str(fxsummary.graph(model)))
+
+    def look() -> None:
+        str(graph_with(model, example))
+        str(graph_with(model, example, trace="record"))
+        str(fxsummary.graph(model))
+
+    assert_untouched(model, look)
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_models_are_untouched(name: str) -> None:
     model, example = ZOO[name].model(), ZOO[name].inputs()
-    assert_untouched(model, lambda: graph_with(model, example))
+
+    def look() -> None:
+        graph_with(model, example)
+        graph_with(model, example, trace="record")
+
+    assert_untouched(model, look)
+
+
+@pytest.mark.parametrize("trace", ["auto", "record"])
+@every_model
+def test_a_model_whose_capture_is_interrupted_is_untouched(name: str, trace: str) -> None:
+    model, example = ZOO[name].model(), ZOO[name].inputs()
+
+    def look() -> None:
+        calls = interrupt(lambda: graph_with(model, example, trace=trace), math.inf)
+        interrupt(lambda: graph_with(model, example, trace=trace), 1 + zlib.crc32(name.encode()) % max(calls, 1))
+
+    assert_untouched(model, look)
+
+
+def interrupt(look: Callable[[], Any], at: float) -> int:
+    """Interrupt at a call of a function of torch or of the model, and return how many there were."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal calls
+        if event == "call" and frame.f_code.co_filename.startswith(OTHERS) and is_in_forward(frame):
+            calls += 1
+            if calls == at:
+                raise KeyboardInterrupt
+
+    sys.setprofile(count)
+    try:
+        look()
+    except (
+        KeyboardInterrupt,
+        fxsummary.errors.ForwardError,
+    ):  # the interpreter of TorchScript turns one into the other
+        assert calls == at
+    finally:
+        sys.setprofile(None)
+    assert calls <= at
+    return calls
+
+
+OTHERS = (os.path.dirname(torch.__file__), os.path.dirname(nn.__file__), os.path.dirname(__file__))
+
+
+def is_in_forward(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_name != "forward":
+        frame = frame.f_back
+    return frame is not None
 
 
 @every_own_model

@@ -178,7 +178,7 @@ def test_a_chain_runs_to_the_right_with_its_shapes() -> None:
 def test_repeats_and_chips_from_left_to_right() -> None:
     seen = texts(to_svg(graph_named("stages"), direction="LR"))
     assert {"×4", "+", "BN", "ReLU"} <= set(seen)
-    assert "×4" in texts(to_svg(graph_named("stages"), direction="LR", depth=1))
+    assert "×4" in texts(to_svg(graph_named("stages"), direction="LR", depth=2))
 
 
 # --- facts, folding, title -------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def assert_adds_up(graph: ModelGraph, root: Row) -> None:
     totals = graph.totals
     assert root.parameters == totals.parameters
     assert root.flops == pytest.approx(totals.flops or 0, rel=0.005)
-    assert sum(row.parameters for row in root.inside) == totals.parameters - totals.unread_parameters
+    assert sum(row.parameters for row in root.inside) == totals.parameters
     for row in root.walk():
         if row.inside:
             flops = sum(inner.flops for inner in row.inside)

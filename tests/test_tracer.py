@@ -179,17 +179,15 @@ def test_proxies_of_two_tracers_do_not_meet() -> None:
 
 
 def test_proxies_are_those_of_torch_fx_for_who_asks() -> None:
-    seen: list[Any] = []
-
     class Asking(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            seen.extend([x, x.shape, x + 1])
+            seen = [x, x.shape, x + 1]
+            assert [type(each) for each in seen] == [Proxy, Attribute, Proxy]
+            assert all(isinstance(each, fx.Proxy) and isinstance(each.tracer, fx.Tracer) for each in seen)
+            assert isinstance(seen[1], fx.proxy.Attribute)
             return x
 
     trace(Asking(), None)
-    assert [type(each) for each in seen] == [Proxy, Attribute, Proxy]
-    assert all(isinstance(each, fx.Proxy) and isinstance(each.tracer, fx.Tracer) for each in seen)
-    assert isinstance(seen[1], fx.proxy.Attribute)
 
 
 # --- cost --------------------------------------------------------------------------------------

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import builtins
+import functools
+import gc
 import math
 import operator
 import random
 import sys
+import threading
 import warnings
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
 import numpy
@@ -19,20 +25,67 @@ from torch.utils.flop_counter import flop_registry
 
 
 def of_model(model: nn.Module) -> dict[str, Any]:
-    """What must be the same of a model, by a name that says where."""
+    """What must be the same of everything that a model holds, to any depth, by a path that says where."""
     state: dict[str, Any] = {}
-    for path, module in model.named_modules(remove_duplicate=False):
-        state[f"{path}: class"] = type(module)
-        state[f"{path}: training"] = module.training
-        for name, value in _attributes(module):
-            state[f"{path}: {name}"] = of_value(value)
+    todo: list[tuple[str, Any]] = [(path, module) for path, module in model.named_modules(remove_duplicate=False)]
+    seen: dict[int, Any] = {}
+    while todo:
+        path, value = todo.pop()
+        state[path] = id(value) if isinstance(value, (dict, list, tuple, deque)) else of_value(value)
+        if id(value) not in seen:
+            seen[id(value)] = value
+            held = list(_held_by(value))
+            state[f"{path}: names"] = [name for name, _ in held]
+            todo += [(f"{path}{name}", item) for name, item in held]
     return state
 
 
-def _attributes(module: nn.Module) -> list[tuple[str, Any]]:
-    if isinstance(module, torch.jit.ScriptModule):
-        return [*module.named_parameters(), *module.named_buffers()]
-    return [("attributes", repr(list(vars(module)))), *vars(module).items()]
+def _held_by(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a value holds, each with how to get there."""
+    kind = type(value)
+    if isinstance(value, type):
+        yield from ((f".{name}", item) for name, item in vars(value).items() if name not in ("__dict__", "__weakref__"))
+        return
+    if kind.__module__.partition(".")[0] in _NOT_USERS and not isinstance(value, _HOLDERS):
+        return
+    if isinstance(value, torch.jit.ScriptModule):
+        yield from ((f".{name}", tensor) for name, tensor in (*value.named_parameters(), *value.named_buffers()))
+        return
+    if isinstance(value, dict):
+        yield from ((f"[{key!r}]", item) for key, item in value.items())
+    elif isinstance(value, (list, tuple, deque, set, frozenset)):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+    elif isinstance(value, FunctionType):
+        yield from ((f".{name}", item) for name, item in vars(value).items())
+        yield from ((f"({index})", item) for index, item in enumerate(value.__defaults__ or ()))
+    elif isinstance(value, MethodType):
+        yield "()", value.__self__
+    elif isinstance(value, functools.partial):
+        yield from ((f"({index})", item) for index, item in enumerate((*value.args, *value.keywords.values())))
+    yield from ((f".{name}", item) for name, item in getattr(value, "__dict__", {}).items())
+    slots = [name for each in kind.__mro__ for name in getattr(each, "__slots__", ()) if hasattr(value, name)]
+    yield from ((f".{name}", getattr(value, name)) for name in slots if name not in ("__dict__", "__weakref__"))
+    yield from (
+        (f": {each.__name__}", each) for each in kind.__mro__ if each.__module__.partition(".")[0] not in _NOT_USERS
+    )
+
+
+_NOT_USERS = (sys.stdlib_module_names - {"__main__"}) | {"torch"}
+_HOLDERS = (
+    nn.Module,
+    torch.Tensor,
+    dict,
+    list,
+    tuple,
+    deque,
+    set,
+    frozenset,
+    FunctionType,
+    MethodType,
+    functools.partial,
+    SimpleNamespace,
+    threading.local,
+)
 
 
 def of_value(value: Any) -> Any:
@@ -48,6 +101,23 @@ def of_value(value: Any) -> Any:
     if isinstance(value, (bool, int, float, str, type(None))):
         return repr(value)
     return id(value)
+
+
+@contextmanager
+def left_behind() -> Iterator[list[str]]:
+    """Proxies and meta tensors made within that are alive at the end, and what holds them."""
+    found: list[str] = []
+    gc.freeze()  # what was there before is not looked at
+    try:
+        yield found
+        gc.collect()
+        for value in gc.get_objects():
+            kind = type(value)
+            if issubclass(kind, fx.Proxy) or (issubclass(kind, torch.Tensor) and value.is_meta):
+                holders = {type(each).__name__ for each in gc.get_referrers(value)}
+                found.append(f"{kind.__name__} held by {sorted(holders)}")
+    finally:
+        gc.unfreeze()
 
 
 def _tensor(tensor: torch.Tensor) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from fxsummary.capture.inputs import Inputs, bind, model_device
-from fxsummary.capture.state import state_kept
+from fxsummary.capture.restore import state_kept
 from fxsummary.capture.tracer import Leaf
 from fxsummary.capture.ways import Capture, Capturing
 from fxsummary.collecting import paused
@@ -41,7 +41,7 @@ def capture(
         InputError: the inputs do not fit forward, or an operation refuses them.
         ForwardError: forward raised.
     """
-    with _lock, state_kept(model):
+    with _lock, state_kept(model, (args, kwargs)):
         return Capturing(model, leaf, trace, replay).run(
             _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
         )

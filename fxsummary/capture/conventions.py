@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from fxsummary.capture.arguments import ALWAYS, Convention, convention_for
+from fxsummary.capture.arguments import ALWAYS, Convention, by_annotation, convention_for
 from fxsummary.capture.inputs import Inputs, bind, forward_signature, model_device
 from fxsummary.capture.needs import Need, dtype_for, field_needs, first_layer, first_needs
-from fxsummary.capture.sizes import WORDS, Settings, Size, Sizes, words_of
+from fxsummary.capture.sizes import WORDS, Settings, Size, Sizes, dimension, words_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import spec_of
 from fxsummary.errors import InputError
@@ -95,6 +95,20 @@ class Guesses:
                 arguments = {**inputs.arguments, **one.arguments}
                 yield replace(inputs, arguments=arguments, values={**values, **one.values})
 
+    @property
+    def float_dtype(self) -> str:
+        """The dtype of the model's floating-point tensors."""
+        return self._maker.float_dtype
+
+    def shape_of_words(self, inputs: Inputs, name: str, words: Sequence[str]) -> Size | None:
+        """A shape for an argument by the names that forward's code gives to its dimensions."""
+        convention = self._convention(name, required=True)
+        if convention is None:
+            return None
+        likely = {word for shape in convention.shapes for word in shape.strip("[]").split()}
+        sizes = Sizes(self.settings, _sizes_in(inputs))
+        return tuple([dimension(word, likely, sizes) for word in words])
+
     def _in_order(self) -> Iterator[Inputs]:
         """All guesses, the nearest to the first of them first."""
         arguments = self._arguments()
@@ -124,15 +138,17 @@ class Guesses:
         return found
 
     def _convention(self, name: str, required: bool) -> Convention | None:
-        convention = convention_for(name)
+        sizes, convention = Sizes(self.settings), convention_for(name)
         if convention is not None:
-            convention = convention.given(self._is_there)
-            convention = _with_known_sizes(convention, Sizes(self.settings))
+            convention = _with_known_sizes(convention.given(self._is_there), sizes, ANY_SIZE if required else "")
         if not required:
             return convention
         if name in self._fields:
             return self._of_fields(self._fields[name])
-        return _with_need(convention, self._needs.get(name), self._model, Sizes(self.settings))
+        need = self._needs.get(name)
+        if convention is None and need is None and name != next(iter(self.parameters)):
+            return by_annotation(forward_signature(self._model).parameters[name].annotation)
+        return _with_need(convention, need, self._model, sizes)
 
     def _of_fields(self, needs: Mapping[str, Need]) -> Convention:
         """For a dict: each key by its own name and first reader."""
@@ -198,11 +214,18 @@ class _Argument:
     required: bool
 
 
-def _with_known_sizes(convention: Convention, sizes: Sizes) -> Convention | None:
-    """The convention with those of its shapes whose sizes are known; None if it has none."""
+ANY_SIZE = "64"
+"""What is passed where nothing tells a size; the refusal may tell it."""
+
+
+def _with_known_sizes(convention: Convention, sizes: Sizes, other: str = "") -> Convention | None:
+    """The convention with those of its shapes whose sizes are known, or with another size; None if it has none."""
     if not convention.shapes:
         return convention
     known = tuple([shape for shape in convention.shapes if sizes.is_known(shape)])
+    if not known and other:
+        words = [[word if sizes.is_known(word) else other for word in shape.split()] for shape in convention.shapes]
+        known = tuple([" ".join(each) for each in words])
     return replace(convention, shapes=known) if known else None
 
 
@@ -288,7 +311,8 @@ class _Maker:
     def __init__(self, model: nn.Module, settings: Settings) -> None:
         self._settings = settings
         self._device = model_device(model)
-        self._dtypes = {"float": dtype_for(None, model), "int": "int64", "bool": "bool"}
+        self.float_dtype = dtype_for(None, model)
+        self._dtypes = {"float": self.float_dtype, "int": "int64", "bool": "bool"}
 
     def guesses(self, arguments: Sequence[_Argument]) -> Iterator[tuple[int, Inputs]]:
         """All combinations of their shapes and of the sizes in them, with their distance from the first."""

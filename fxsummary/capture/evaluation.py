@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.budget import Budget
 from fxsummary.capture.members import submodule, tensors_of
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.tracked import element
@@ -43,6 +44,7 @@ class Evaluator:
         given: the input tensors by placeholder node; those without data may be missing.
         constants: tensors by get_attr target.
         writes: who writes what; grows with the recording.
+        budget: how much may be computed; None for any amount.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Evaluator:
         given: Mapping[fx.Node, torch.Tensor],
         constants: Mapping[str, torch.Tensor],
         writes: Writes,
+        budget: Budget | None = None,
     ) -> None:
         self._model = model
+        self._budget = budget
         self._outcomes = outcomes
         self._given = given
         self._constants = constants
@@ -128,6 +132,8 @@ class Evaluator:
         nbytes = sum(spec.nbytes for each in needed for spec in self._specs(each))
         if nbytes > MAX_BYTES:
             raise NoValueError(f"the value of {node.name} takes {nbytes / 2**30:.0f} GiB to compute")
+        if self._budget is not None:
+            self._budget.spend(nbytes)
         return sorted(needed, key=self._writes.order.__getitem__)
 
     def _closure(self, node: fx.Node, *, cut: bool) -> set[fx.Node]:
@@ -138,7 +144,7 @@ class Evaluator:
             self._take_part(current)
             if current not in needed and current not in self._values:
                 needed.add(current)
-                if not (cut and self._is_costly(current)):
+                if not (cut and (self._is_costly(current) or self._reads_no_data(current))):
                     todo.extend((each, self._writes.order[current]) for each in current.all_input_nodes)
             todo.extend((each, self._writes.order[each]) for each in self._writers_of(current, before, needed))
         return needed
@@ -166,6 +172,16 @@ class Evaluator:
     def _is_costly(self, node: fx.Node) -> bool:
         outcome = self._outcomes.get(node)
         return outcome is not None and node.op.startswith("call") and outcome.flops != 0
+
+    def _reads_no_data(self, node: fx.Node) -> bool:
+        """Whether a call has weights without data: its result is assumed, which is cheaper than to assume those."""
+        outcome = self._outcomes.get(node)
+        if outcome is None or outcome.writes or not all("float" in spec.dtype for spec in leaves(outcome.value)):
+            return False
+        weights = (
+            [node] if node.op == "call_module" else [each for each in node.all_input_nodes if each.op == "get_attr"]
+        )
+        return any(map(self._lacks_data, weights))
 
     def _lacks_data(self, node: fx.Node) -> bool:
         if node.op == "placeholder":
@@ -196,7 +212,7 @@ class Evaluator:
             self._values[node] = self._input(node)
         elif node.op == "get_attr":
             self._values[node] = self._constant(node)
-        elif missing:
+        elif missing or self._reads_no_data(node):
             self._values[node] = self._assume_result(node)
         else:
             if self.rests_on_assumed(node) or self._lacks_data(node):
@@ -246,7 +262,10 @@ class Evaluator:
         )
 
     def _assume(self, spec: TensorSpec, name: str, deviation: float = 1.0) -> torch.Tensor:
-        """Normally distributed numbers; zeros for integers, which may be indices; ones for masks."""
+        """Normally distributed numbers; zeros for integers, which may be indices; ones for masks and single integers.
+
+        A single integer may be a size or a step, by which something is divided.
+        """
         dtype = getattr(torch, spec.dtype)
         self._bytes += spec.nbytes
         if self._bytes > MAX_BYTES:
@@ -254,7 +273,7 @@ class Evaluator:
         if dtype is torch.bool or ("mask" in name and not dtype.is_floating_point):
             return torch.ones(spec.shape, dtype=dtype)
         if not dtype.is_floating_point:
-            return torch.zeros(spec.shape, dtype=dtype)
+            return torch.zeros(spec.shape, dtype=dtype) if spec.shape else torch.ones((), dtype=dtype)
         values = torch.randn(spec.shape, generator=self._generator) * deviation
         return values.to(dtype)
 

@@ -12,8 +12,8 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
 from fxsummary.capture.members import first_paths, modules_by_path, modules_of
-from fxsummary.capture.scene import scene_of
-from fxsummary.capture.state import preserved_globals
+from fxsummary.capture.restore import preserved
+from fxsummary.capture.scene import Scene, scene_of
 from fxsummary.capture.twins import META, Twins
 from fxsummary.capture.values import is_limit_of_meta
 from fxsummary.errors import ForwardError
@@ -41,7 +41,7 @@ def run(model: nn.Module, inputs: Inputs) -> nn.Module:
     """
     twin = Twins().module(model)
     try:
-        with preserved_globals(), torch.no_grad(), torch.device(META):
+        with preserved(model), torch.no_grad(), torch.device(META):
             inputs.on_meta(twin, forward_signature(twin))
     except Exception as error:  # forward is the user's code
         if not is_limit_of_meta(error):
@@ -49,7 +49,7 @@ def run(model: nn.Module, inputs: Inputs) -> nn.Module:
     return twin
 
 
-def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
+def error_of(model: nn.Module, inputs: Inputs, error: Exception, scene: Scene | None = None) -> ForwardError:
     """The error to raise for an exception that left the forward of ``model``."""
     path, kind = _innermost_module(model, error.__traceback__)
     where, _ = source.of_traceback(error.__traceback__)
@@ -61,7 +61,7 @@ def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError
         module=path,
         source=where,
     )
-    failed.scene = scene_of(error)
+    failed.scene = scene or scene_of(error)
     return failed
 
 

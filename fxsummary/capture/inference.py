@@ -7,6 +7,7 @@ meta until every operation accepts it, the usual sizes first.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -16,10 +17,12 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import nn
 
-from fxsummary.capture import conventions, repairs
-from fxsummary.capture.inputs import Inputs, model_device
+from fxsummary.capture import conventions, repairs, reshaping
+from fxsummary.capture.budget import TooMuchWorkError
+from fxsummary.capture.inputs import Inputs, describe, model_device
 from fxsummary.capture.needs import Need, dtype_for, image_shape, input_needs, shapes_for, size_hints
 from fxsummary.capture.propagate import OperationError, Propagation, propagate
+from fxsummary.capture.scene import Refusal, Scene, refusal_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import spec_of
 from fxsummary.errors import ForwardError, InputError
@@ -32,8 +35,14 @@ __all__ = ["dtype_for", "infer", "infer_by_trying", "input_needs"]
 MAX_SIZE = 1024
 MAX_TRIES = 40
 
-MAX_REPAIRS = 5
-"""How often in a row an error may tell what to change."""
+MAX_OPERATIONS = 100_000
+"""How many operations may run to find inputs."""
+
+MAX_REPAIRS = 8
+"""How many changes one error may suggest."""
+
+MAX_USELESS = 8
+"""How many changes in a row may fail to get forward any further."""
 
 MAX_SAME = 3
 """How often the same arguments may be refused for reasons that were given before."""
@@ -61,8 +70,8 @@ def infer_by_trying(
     attempt: Callable[[Inputs], T],
     partial: Trace | None = None,
     is_whole: Callable[[T], bool] = lambda found: True,
-) -> tuple[Inputs, T] | None:
-    """The first inputs that an attempt does not refuse, and what it returned; None if it refuses all.
+) -> tuple[Inputs, T] | str:
+    """The first inputs that an attempt does not refuse, and what it returned; what was tried if it refuses all.
 
     Args:
         attempt: raises `ForwardError` or `InputError` on inputs that do not fit.
@@ -70,11 +79,12 @@ def infer_by_trying(
         is_whole: whether what an attempt returned is all there is to have; the first that is not is returned if
             nothing better comes soon.
     """
-    return _Trying(conventions.Guesses(model, partial), attempt, is_whole).run()
+    trying = _Trying(conventions.Guesses(model, partial), attempt, is_whole)
+    return trying.run() or trying.report()
 
 
 class _Trying(Generic[T]):
-    """Tries candidates, and what errors suggest instead."""
+    """Tries candidates, and what errors suggest instead: those first whose forward got furthest."""
 
     def __init__(self, guesses: conventions.Guesses, attempt: Callable[[Inputs], T], is_whole: Any) -> None:
         self._guesses = guesses
@@ -85,50 +95,84 @@ class _Trying(Generic[T]):
         self._has_bisected = False
         self._reasons: defaultdict[frozenset[str], Counter[str]] = defaultdict(Counter)
         self._fallback: tuple[Inputs, T] | None = None
+        self._best: tuple[Inputs, Refusal] | None = None
+        self._is_spent = False
+
+    def report(self) -> str:
+        """What was tried, and what came of it."""
+        limit = f"; the limit of {MAX_OPERATIONS:,} operations is reached" if self._is_spent else ""
+        if self._best is None:
+            return limit.lstrip("; ")
+        inputs, refusal = self._best
+        count = (
+            f"{len(self._tried)} inputs were tried; the one that got furthest"
+            if len(self._tried) > 1
+            else "the one tried"
+        )
+        where = f" at {refusal.scene.source}" if refusal.scene.source else ""
+        message = refusal.message.strip().partition("\n")[0][:200]
+        return f"{count}, {describe(inputs)}, failed{where}: {message}{limit}"
 
     def run(self) -> tuple[Inputs, T] | None:
         """Try the candidates in turn, and what the model itself offers where none fits."""
-        for candidate in self._guesses.candidates():
-            found = None if self._is_stuck(candidate) else self._with_repairs(candidate, MAX_REPAIRS)
-            if found is not None:
-                return found
-            if self._tries <= 0:
-                break
-        if self._fallback is not None:
-            return self._fallback
-        self._tries = MAX_TRIES
-        dummies = (self._with_repairs(dummy, MAX_REPAIRS) for dummy in self._guesses.dummies())
-        return next(filter(None, dummies), self._fallback)
+        for candidates in (self._guesses.candidates(), self._guesses.dummies()):
+            self._tries = 0 if self._is_spent else MAX_TRIES
+            for candidate in candidates:
+                found = None if self._is_stuck(candidate) else self._with_repairs(candidate)
+                if found is not None:
+                    return found
+                if self._tries <= 0:
+                    break
+            if self._fallback is not None:
+                return self._fallback
+        return None
 
     def _is_stuck(self, candidate: Inputs) -> bool:
         """Whether other shapes of the same arguments were refused for the same reason again and again."""
         reasons = self._reasons[frozenset(candidate.arguments)]
         return sum(reasons.values()) - len(reasons) >= MAX_SAME
 
-    def _with_repairs(self, inputs: Inputs, depth: int, before: str = "") -> tuple[Inputs, T] | None:
-        if repr(inputs) in self._tried or self._tries <= 0:
-            return None
-        found, refusal = self._try(inputs)
-        if refusal is None:
-            return found
-        if refusal.message and refusal.message == before:
-            return None  # the repair before did not help
-        for better in itertools.islice(repairs.repaired(self._guesses, inputs, refusal), depth):
-            found = self._with_repairs(better, depth - 1, refusal.message)
-            if found is not None:
+    def _with_repairs(self, candidate: Inputs) -> tuple[Inputs, T] | None:
+        """A candidate, then what its refusals suggest, while that helps."""
+        count = itertools.count()
+        waiting: list[tuple[int, int, Inputs, str]] = [(0, 0, candidate, "")]
+        furthest, useless = -1, 0
+        while waiting and self._tries > 0 and useless < MAX_USELESS:
+            _, _, inputs, before = heapq.heappop(waiting)
+            if repr(inputs) in self._tried:
+                continue
+            found, refusal = self._try(inputs)
+            if refusal is None:
                 return found
-        return self._bisected(inputs) if repairs.compare_features(refusal) is not None else None
+            progress = refusal.scene.operations
+            useless = useless + 1 if progress <= furthest else 0
+            furthest = max(furthest, progress)
+            suggested: list[Inputs] = []
+            if refusal.key != before or not refusal.message:
+                suggested = [*itertools.islice(repairs.repaired(self._guesses, inputs, refusal), MAX_REPAIRS)]
+            for better in suggested:
+                heapq.heappush(waiting, (-progress, next(count), better, refusal.key))
+            if not suggested and not before:  # nothing about these inputs seems wrong
+                self._reasons[frozenset(inputs.arguments)][refusal.key] += 1
+            if not waiting and repairs.compare_features(refusal) is not None:
+                return self._bisected(inputs)
+        return None
 
-    def _try(self, inputs: Inputs) -> tuple[tuple[Inputs, T] | None, repairs.Refusal | None]:
+    def _try(self, inputs: Inputs) -> tuple[tuple[Inputs, T] | None, Refusal | None]:
         """What was found, or why it was refused."""
         self._tried.add(repr(inputs))
         self._tries -= 1
         try:
             found = inputs, self._attempt(inputs)
+        except TooMuchWorkError:
+            self._tries, self._is_spent = 0, True
+            return None, Refusal("", Scene())
         except (ForwardError, InputError) as error:
-            refusal = repairs.refusal_of(error)
+            refusal = refusal_of(error)
+            if self._best is None or refusal.scene.operations > self._best[1].scene.operations:
+                self._best = inputs, refusal
             if refusal.message:
-                self._reasons[frozenset(inputs.arguments)][refusal.message] += 1
+                self._reasons[frozenset(inputs.arguments)][refusal.key] += 1
             return None, refusal
         if self._is_whole(found[1]):
             return found, None
@@ -139,18 +183,18 @@ class _Trying(Generic[T]):
 
     def _bisected(self, inputs: Inputs) -> tuple[Inputs, T] | None:
         """The smallest image whose features fit the first linear layer: they grow with its size."""
-        if self._has_bisected or not any(repairs.is_image(spec) for spec in leaves(dict(inputs.arguments))):
+        if self._has_bisected or not any(reshaping.is_image(spec) for spec in leaves(dict(inputs.arguments))):
             return None
         self._has_bisected = True
         low, high = 1, MAX_SIZE
         while low < high:
             middle = (low + high) // 2
-            _, refusal = self._try(repairs.resized(inputs, (middle, middle)))
+            _, refusal = self._try(reshaping.resized(inputs, (middle, middle)))
             if refusal is None or repairs.compare_features(refusal) == 1:
                 high = middle
             else:
                 low = middle + 1
-        return self._try(repairs.resized(inputs, (low, low)))[0]
+        return self._try(reshaping.resized(inputs, (low, low)))[0]
 
 
 class _Attempts:

@@ -36,7 +36,7 @@ def of_higher_order(func: Any) -> Callable[..., Any] | None:
         return None
     from torch._higher_order_ops import utils
 
-    return getattr(utils, "registered_hop_fake_fns", {}).get(func)  # type: ignore[no-any-return]
+    return getattr(utils, "registered_hop_fake_fns", {}).get(func)
 
 
 _KERNELS: dict[str, Callable[..., Any]] = {"_grouped_mm": grouped_mm}

@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from fxsummary.capture.nodes import AUTOCAST, SPEC
 from fxsummary.capture.operations import NoDataError, Operations, Outcome, RefusedError
-from fxsummary.capture.state import preserved_globals
+from fxsummary.capture.restore import preserved
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import NoTwinError, spec_of
 from fxsummary.capture.values import UNKNOWN, has_unknown
@@ -58,7 +58,7 @@ def propagate(
         OperationError: an operation refuses its inputs.
     """
     run = _Run(model, trace, device, inputs or {})
-    with preserved_globals(), torch.no_grad():
+    with preserved(model), torch.no_grad():
         for node in trace.graph.nodes:
             run.step(node)
     return run.result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import opcode
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -47,6 +48,10 @@ class _Short:
 
 class Proxy(_Short, fx.Proxy):  # type: ignore[misc]
     """A value in a forward that is traced."""
+
+    def __init__(self, node: fx.Node, tracer: Any) -> None:
+        super().__init__(node, tracer)
+        tracer.proxies.append(weakref.ref(self))
 
 
 class ParameterProxy(Proxy):

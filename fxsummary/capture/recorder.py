@@ -13,17 +13,19 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.hooks import RemovableHandle
 
-from fxsummary.capture import autocast, forward, hooks, leaks, modes, overrides, patches, source
+from fxsummary.capture import autocast, forward, hooks, modes, overrides, patches, source
+from fxsummary.capture.budget import Budget, TooMuchWorkError
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.derivatives import Derivatives
 from fxsummary.capture.inputs import Inputs
@@ -33,7 +35,10 @@ from fxsummary.capture.operations import Alias, NoDataError, Operations, Outcome
 from fxsummary.capture.placeholders import Placeholders
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.replay import MismatchError, Replay
-from fxsummary.capture.state import preserved
+from fxsummary.capture.restore import preserved
+from fxsummary.capture.restore.heal import heal
+from fxsummary.capture.restore.snapshots import Snapshot
+from fxsummary.capture.scene import Scene, scene_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.transforms import Transform
@@ -63,7 +68,13 @@ class Recording:
 
 
 def record(
-    model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = None, *, replay: bool = True
+    model: nn.Module,
+    inputs: Inputs,
+    device: str,
+    leaf: Leaf | None = None,
+    *,
+    replay: bool = True,
+    budget: Budget | None = None,
 ) -> Recording:
     """Record one forward.
 
@@ -71,19 +82,23 @@ def record(
         device: the device that tensors claim to be on; on ``meta``, questions are answered for the CPU.
         leaf: further modules not to enter.
         replay: whether modules that are like recorded ones are copied from these.
+        budget: how many operations may be run; None for any number.
 
     Raises:
         ForwardError: forward raised.
+        TooMuchWorkError: the budget is spent.
     """
-    recorder = Recorder(model, device, leaf, replay)
+    recorder = Recorder(model, device, leaf, replay, budget)
     try:
         recorder.run(inputs)
-    except MismatchError as mismatch:
-        _let_go(mismatch)
+    except (MismatchError, TooMuchWorkError) as stopped:
+        _let_go(stopped)
         recorder.finish()
-        return record(model, inputs, device, leaf, replay=False)
+        if isinstance(stopped, TooMuchWorkError):
+            raise
+        return record(model, inputs, device, leaf, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
-        failed = forward.error_of(model, inputs, error)
+        failed = forward.error_of(model, inputs, error, recorder.scene_of(error))
         _let_go(error)
         recorder.finish()
         raise failed from error
@@ -107,13 +122,16 @@ def _let_go(error: BaseException) -> None:
 class Recorder:
     """Sees what a forward calls, and has it written down."""
 
-    def __init__(self, model: nn.Module, device: str, leaf: Leaf | None, replay: bool) -> None:
+    def __init__(
+        self, model: nn.Module, device: str, leaf: Leaf | None, replay: bool, budget: Budget | None = None
+    ) -> None:
         self._model = model
+        self._budget = budget
         self._leaf = leaf
         self._claim = torch.device("cpu" if device == "meta" else device)
         self._operations = Operations(device)
         self._writer = Writer(model, device)
-        self._demand = Demand(model, self._writer, self._operations)
+        self._demand = Demand(model, self._writer, self._operations, budget)
         self._paths = first_paths(modules_by_path(model))
         self._replay = None
         if replay and IS_KNOWN and not (_global_forward_hooks or _global_forward_pre_hooks):
@@ -122,6 +140,7 @@ class Recorder:
         self._quiet = 0
         self._functions = modes.FunctionMode(self)
         self._stopped: StopRecording | None = None
+        self._snapshot: Snapshot | None = None
 
     # --- the forward ---------------------------------------------------------------------------
 
@@ -131,7 +150,7 @@ class Recorder:
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            stack.enter_context(preserved(self._model))
+            self._snapshot = stack.enter_context(preserved(self._model, caches=False))
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
             args, kwargs = Placeholders(self._writer.placeholder).arguments(self._model, inputs)
             for tracked in self._writer.tensors:
@@ -142,7 +161,8 @@ class Recorder:
             stack.enter_context(modes.DispatchMode(self))
             stack.enter_context(self._functions)
             try:
-                result = self._forward(args, kwargs)
+                context = copy_context()  # context variables that forward sets stay in the copy
+                result = context.run(self._forward, args, kwargs)
                 self._quiet += 1
                 self._writer.output(result)
             except StopRecording as stopped:
@@ -152,6 +172,7 @@ class Recorder:
                     raise
                 where, _ = source.of_traceback(error.__traceback__)
                 self._stopped = StopRecording(str(error).strip().partition("\n")[0], where)
+                _let_go(error)
 
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._is_leaf(self._model, ""):
@@ -163,11 +184,30 @@ class Recorder:
         writer, stopped = self._writer, self._stopped
         self._derivatives.clear()
         if stopped is not None:
-            stopped.__traceback__ = None  # its frames hold tensors
+            _let_go(stopped)
+            stopped.__traceback__ = None
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes)
-        notes = [*self._demand.notes(), *dict.fromkeys(leaks.heal(writer.tensors, self._demand.evaluator))]
+        notes = list(self._demand.notes())
+        if self._snapshot is not None:
+            notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
         return Recording(trace, writer.propagation, reason, where, notes)
+
+    def scene_of(self, error: Exception) -> Scene:
+        """What forward was doing when it raised."""
+        self._writer.writes.expand()
+        return scene_of(error, self._inputs_behind, len(self._writer.writes.nodes))
+
+    def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:
+        """The inputs that a tensor depends on, the nearest first."""
+        tracked = self._writer.tensors.get(tensor)
+        todo = [tracked.origin[0]] if tracked is not None and tracked.origin is not None else []
+        seen = dict.fromkeys(todo)
+        for node in todo:  # grows
+            new = [each for each in getattr(node, "all_input_nodes", ()) if each not in seen]
+            seen.update(dict.fromkeys(new))
+            todo += new
+        return [str(node.target) for node in todo if isinstance(node, fx.Node) and node.op == "placeholder"]
 
     # --- calls seen ----------------------------------------------------------------------------
 
@@ -343,19 +383,19 @@ class Recorder:
         self, replay: Replay, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """The call of a module that may be copied from another."""
-
-        def run() -> Any:
-            self._quiet -= 1
-            try:
-                return module._call_impl(*args, **kwargs)
-            finally:
-                self._quiet += 1
-
         self._quiet += 1
         try:
-            return replay.call(module, path, args, kwargs, run)
+            return replay.call(module, path, args, kwargs, self._run_inside)
         finally:
             self._quiet -= 1
+
+    def _run_inside(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Enter a module; what it is called with lies in no closure, where an exception's frames would keep it."""
+        self._quiet -= 1
+        try:
+            return module._call_impl(*args, **kwargs)
+        finally:
+            self._quiet += 1
 
     def _is_leaf(self, module: nn.Module, path: str) -> bool:
         return default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
@@ -385,6 +425,8 @@ class Recorder:
             callee: what runs: a module, a function, or a method by name.
             by_values: whether to compute it for real where meta tensors do not tell the result.
         """
+        if self._budget is not None:
+            self._budget.spend()
         self._quiet += 1
         try:
             call = self._writer.call(op, target, callee, args, kwargs)

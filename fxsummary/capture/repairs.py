@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import torch
 
+from fxsummary.capture import reshaping
 from fxsummary.capture.arguments import CONVENTIONS
 from fxsummary.capture.conventions import Guesses
 from fxsummary.capture.inputs import Inputs
-from fxsummary.capture.scene import Scene, scene_of
-from fxsummary.spec import TensorSpec, map_structure
+from fxsummary.capture.reshaping import Match, changed, contiguous, holds
+from fxsummary.capture.scene import Refusal
+from fxsummary.spec import TensorSpec
 
-
-@dataclass(frozen=True)
-class Refusal:
-    """What forward said, and what its code was doing."""
-
-    message: str
-    scene: Scene
-
-
-def refusal_of(error: BaseException) -> Refusal:
-    """The refusal that an error of an attempt is."""
-    cause = error.__cause__ or error
-    scene = getattr(error, "scene", None)
-    return Refusal(str(cause), scene if isinstance(scene, Scene) else scene_of(cause))
+MAX_TOKENS = 100_000
+"""A text is not made longer than this."""
 
 
 def repaired(guesses: Guesses, inputs: Inputs, refusal: Refusal) -> Iterator[Inputs]:
@@ -57,63 +46,23 @@ _FEATURES = (
 )
 
 
-def resized(inputs: Inputs, size: tuple[int, int]) -> Inputs:
-    """The same inputs with images of another size."""
-    return _map(inputs, lambda spec: _contiguous(spec, (*spec.shape[:-2], *size)) if is_image(spec) else spec)
-
-
-def is_image(spec: TensorSpec) -> bool:
-    """Whether a tensor may be an image or several."""
-    return len(spec.shape) > 3 and _is_float(spec)
-
-
-def _is_float(spec: TensorSpec) -> bool:
-    return "float" in spec.dtype
-
-
-def _map(inputs: Inputs, change: Callable[[TensorSpec], TensorSpec]) -> Inputs:
-    arguments = map_structure(lambda v: change(v) if isinstance(v, TensorSpec) else v, dict(inputs.arguments))
-    return replace(inputs, arguments=arguments)
-
-
-def _contiguous(spec: TensorSpec, shape: tuple[int, ...]) -> TensorSpec:
-    stride = tuple(torch.empty(shape, device="meta").stride())
-    return replace(spec, shape=shape, stride=stride)
-
-
-MAX_TOKENS = 100_000
-"""A text is not made longer than this."""
-
-
-# --- where the error was raised --------------------------------------------------------------------
-
-
 def _missing(guesses: Guesses, inputs: Inputs, refusal: Refusal) -> Iterator[str]:
     """Arguments of forward that were not passed and that an error names, or that are None where it was raised."""
     names = [name for name in guesses.parameters if name not in inputs.arguments]
-    yield from (name for name in names if name in CONVENTIONS and _holds(refusal.message, name))
-    for step in refusal.scene.steps if re.search("NoneType(?!.* not callable)", refusal.message) else ():
-        absent = [name for name in names if name in step.absent and _holds(step.text, name)]
+    yield from (name for name in names if name in CONVENTIONS and holds(refusal.message, name))
+    steps = refusal.scene.steps
+    asked = steps if re.search("NoneType(?!.* not callable)", refusal.message) else steps[:1]
+    for step in asked:
+        absent = [name for name in names if name in step.absent and holds(step.text, name)]
         if absent:
             yield from absent
             return
 
 
-def _blamed(inputs: Inputs, refusal: Refusal) -> Iterator[str]:
-    """Arguments that were passed, those first that the lines name where it was raised."""
-    names = list(inputs.arguments)
-    named = [name for step in refusal.scene.steps for name in names if _holds(step.text, name)]
-    yield from dict.fromkeys([*named, *names])
+# --- values and flags ------------------------------------------------------------------------------
 
 
-def _holds(text: str, name: str) -> bool:
-    return re.search(rf"\b{name}\b", text) is not None
-
-
-# --- what to do about it -----------------------------------------------------------------------------
-
-
-def _with_tokens(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
+def _with_tokens(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """As many tokens that stand for an image (or sound, ...) as it has features."""
     have, features = int(found["tokens"]), int(found["features"])
     hidden = guesses.settings.first(_HIDDEN, "text")
@@ -145,9 +94,9 @@ def _with_more_tokens(guesses: Guesses, inputs: Inputs, ids: TensorSpec, count: 
     def longer(spec: TensorSpec) -> TensorSpec:
         if spec.dtype != "int64" or spec.shape[1:2] != (length,):
             return spec
-        return _contiguous(spec, (*spec.shape[:1], length + count, *spec.shape[2:]))
+        return contiguous(spec, (*spec.shape[:1], length + count, *spec.shape[2:]))
 
-    better = _map(inputs, longer)
+    better = changed(inputs, longer)
     arguments, values = dict(better.arguments), dict(better.values)
     nothing = torch.zeros(ids.shape, dtype=torch.int64)
     block = torch.full((*ids.shape[:-1], count), token)
@@ -167,16 +116,18 @@ def _inserted(ids: torch.Tensor, block: torch.Tensor) -> torch.Tensor:
     return torch.cat([ids[..., :1], block, ids[..., 1:]], -1)
 
 
-def _with_end(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
-    """One token at the end that says so."""
-    ids, token = inputs.arguments.get("input_ids"), guesses.settings.first(("eos_token_id",), "text")
+def _with_one_token(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """One token of the kind that forward looks for, at the end."""
+    kind = found["kind"].lower()
+    token = guesses.settings.first((f"{kind}_token_id", f"{kind}_token_index"), "text")
+    ids = inputs.arguments.get("input_ids")
     if isinstance(ids, TensorSpec) and type(token) is int and "input_ids" not in inputs.values:
         values = torch.zeros(ids.shape, dtype=torch.int64)
         values[..., -1] = token
         yield replace(inputs, values={**inputs.values, "input_ids": values})
 
 
-def _without_one(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
+def _without_one(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """One of two arguments less, the main one last."""
     names = [name for name in found.groups() if name in inputs.arguments]
     for name in sorted(names, key=lambda name: name == guesses.main):
@@ -185,111 +136,20 @@ def _without_one(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.M
             yield replace(inputs, arguments=arguments)
 
 
-def _with_size(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
-    yield resized(inputs, (int(found["height"]), int(found["width"])))
+def _without_cache(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """Without the cache that forward makes by default."""
+    if "use_cache" in guesses.parameters and "use_cache" not in inputs.arguments:
+        yield replace(inputs, arguments={**inputs.arguments, "use_cache": False})
 
 
-def _larger(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
-    """Images or sound of twice the size."""
-
-    def twice(spec: TensorSpec) -> TensorSpec:
-        space = 2 if is_image(spec) else 1 if _is_long(spec) else 0
-        sizes = spec.shape[len(spec.shape) - space :]
-        return _contiguous(spec, (*spec.shape[: len(spec.shape) - space], *[2 * size for size in sizes]))
-
-    yield _map(inputs, twice)
+def _as_list(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """A list of one tensor, of those that are refused."""
+    for name in reshaping.blamed(inputs, refusal)[: reshaping.MAX_BLAMED]:
+        if isinstance(inputs.arguments[name], TensorSpec):
+            yield replace(inputs, arguments={**inputs.arguments, name: [inputs.arguments[name]]})
 
 
-def _rounded(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
-    """Images or sound whose size is a multiple of what is wanted."""
-    step = int(found["step"])
-
-    def up(spec: TensorSpec) -> TensorSpec:
-        space = 2 if is_image(spec) else 1 if _is_long(spec) else 0
-        sizes = [-(-size // step) * step for size in spec.shape[len(spec.shape) - space :]]
-        return _contiguous(spec, (*spec.shape[: len(spec.shape) - space], *sizes))
-
-    yield _map(inputs, up)
-
-
-def _is_long(spec: TensorSpec) -> bool:
-    """Whether a tensor may be sound."""
-    return _is_float(spec) and spec.shape[-1:] > (4096,)
-
-
-def _with_dimensions(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
-    """Another shape with as many dimensions as the code wants."""
-    wanted = max(int(number) for number in found.groups() if number) + ("too many indices" in found.group())
-    for name in _blamed(inputs, refusal):
-        if _dimensions(inputs.arguments[name]) == wanted:
-            continue
-        others = [each for each in guesses.alternatives(inputs, name) if _dimensions(each.arguments[name]) == wanted]
-        yield from others
-        if others:
-            return
-
-
-def _dimensions(value: Any) -> int:
-    return len(value.shape) if isinstance(value, TensorSpec) else -1
-
-
-def _with_features(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
-    """Another shape, or size of the last dimension, that a linear layer takes."""
-    got, wanted = int(found["got"]), int(found["wanted"])
-    for name in _blamed(inputs, refusal):
-        spec = inputs.arguments[name]
-        if not isinstance(spec, TensorSpec) or not _is_float(spec) or not spec.shape:
-            continue
-        more = spec.shape[-1] - got
-        if not 0 <= more <= _NO_FEATURES:
-            continue
-        for other in guesses.alternatives(inputs, name):
-            value = other.arguments[name]
-            if isinstance(value, TensorSpec) and value.shape[-1:] == (wanted + more,):
-                yield other
-        if not is_image(spec):
-            changed = _contiguous(spec, (*spec.shape[:-1], wanted + more))
-            yield replace(inputs, arguments={**inputs.arguments, name: changed})
-
-
-_NO_FEATURES = 2
-"""So many elements before the features may be something else, such as a place."""
-
-
-def _with_channels(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
-    """Other channels, in proportion where space was folded into them."""
-    numbers = found.groupdict()
-    pair = (int(numbers["got"]), int(numbers["wanted"])) if numbers else refusal.scene.channels
-    if pair is None:
-        return
-    got, wanted = pair
-    for name in _blamed(inputs, refusal):
-        spec = inputs.arguments[name]
-        if not isinstance(spec, TensorSpec) or not _is_float(spec) or len(spec.shape) < 3:
-            continue
-        for place in range(1, max(len(spec.shape) - 2, 2)):
-            for size in _other_channels(spec.shape[place], got, wanted):
-                changed = _contiguous(spec, (*spec.shape[:place], size, *spec.shape[place + 1 :]))
-                yield replace(inputs, arguments={**inputs.arguments, name: changed})
-
-
-def _other_channels(now: int, got: int, wanted: int) -> Iterator[int]:
-    """Channels of an input after which a convolution gets as many as it takes."""
-    if now <= got and now * wanted % got == 0:
-        yield now * wanted // got  # space was folded into them
-    if now < got and now + wanted - got > 0:
-        yield now + wanted - got  # something was put beside them
-
-
-def _with_bool_masks(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: re.Match[str]) -> Iterator[Inputs]:
-    arguments = {
-        name: replace(value, dtype="bool") if isinstance(value, TensorSpec) and name.endswith("mask") else value
-        for name, value in inputs.arguments.items()
-    }
-    yield replace(inputs, arguments=arguments)
-
-
-_Repair = Callable[[Guesses, Inputs, Refusal, "re.Match[str]"], Iterator[Inputs]]
+_Repair = Callable[[Guesses, Inputs, Refusal, Match], Iterator[Inputs]]
 
 _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (
@@ -301,23 +161,35 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
         r"number of (?P<kind>\w+) tokens is (?:tensor\(\[)?(?P<tokens>\d+).*given to the model is (?P<features>\d+)",
         _with_tokens,
     ),
-    (r"<eos>", _with_end),
+    (r"<(?P<kind>eos)>", _with_one_token),
+    (r"at least one (?P<kind>\w+) token", _with_one_token),
     (r"cannot specify both `?(\w+)`? and `?(\w+)`?", _without_one),
-    (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", _with_size),
-    (r"too small|greater than actual input size", _larger),
-    (r"multiple of (?P<step>\d+)", _rounded),
-    (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", _with_channels),
-    (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", _with_channels),
-    (r"Invalid channel dimensions", _with_channels),
-    (r"values to unpack \(expected (\d)", _with_dimensions),
-    (r"input.dim\(\) = \d is not equal to len\(dims\) = (\d)", _with_dimensions),
-    (r"Expected \dD \(unbatched\) or (\d)D \(batched\)", _with_dimensions),
-    (r"too many indices for tensor of dimension (\d)", _with_dimensions),
-    (r"\b(\d)-?D (?:input )?tensor|ndim == (\d)", _with_dimensions),
-    (r"tensors must match\. +Expected \d-D tensors, but got (\d)-D|got \d and (\d)$", _with_dimensions),
-    (r"predicate to be bool", _with_bool_masks),
-    *[(pattern, _with_features) for pattern in _FEATURES],
-    (r": (?P<got>\d+) doesn't correspond to [\w.]+: (?P<wanted>\d+)", _with_features),
-    (r"normalized_shape=\[(?P<wanted>\d+)\].*got input of size\D*\[.*?(?P<got>\d+)\]", _with_features),
+    (r"\bcache\b", _without_cache),
+    (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", reshaping.with_size_of_image),
+    (r"too small|greater than actual input size", reshaping.larger),
+    (r"multiple of (?P<step>\d+)", reshaping.rounded),
+    (r"indices of an embedding to be int|tensors used as indices must be|\bLong\b.*\bInt\b", reshaping.with_integers),
+    (r"predicate to be bool", reshaping.with_bool_masks),
+    (r"(?:to be|must be|should be|expects) a list", _as_list),
+    (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", reshaping.with_size),
+    (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", reshaping.with_size),
+    (r"expected (?P<wanted>\d+) [\w ]*channels?, (?:but )?got (?P<got>\d+)", reshaping.with_size),
+    (r"must have shape [\[(]", reshaping.with_named_shape),
+    (r"spatial dimensions of \[[\d, ]+\] and output size of \[(?P<space>[\d, ]+)\]", reshaping.with_space),
+    (r"Invalid channel dimensions", reshaping.with_channels),
+    (r"values to unpack \(expected (?P<wanted>\d)(?:, got (?P<got>\d))?", reshaping.with_rank),
+    (r"input.dim\(\) = (?P<got>\d) is not equal to len\(dims\) = (?P<wanted>\d)", reshaping.with_rank),
+    (r"Expected \dD \(unbatched\) or (\d)D \(batched\)", reshaping.with_rank),
+    (r"too many indices for tensor of dimension (\d)", reshaping.with_rank),
+    (r"\b(\d)-?D (?:input )?tensor|ndim == (\d)", reshaping.with_rank),
+    (r"tensors must match\. +Expected \d-D tensors, but got (\d)-D|got \d and (\d)$", reshaping.with_rank),
+    *[(pattern, reshaping.with_size) for pattern in _FEATURES],
+    (r"batch2 tensor to be: \[\d+, (?P<got>\d+)\] but got: \[\d+, (?P<wanted>\d+)\]", reshaping.with_size),
+    (r": (?P<got>\d+) doesn't correspond to [\w.]+: (?P<wanted>\d+)", reshaping.with_size),
+    (r"normalized_shape=\[(?P<wanted>\d+)\].*got input of size\D*\[.*?(?P<got>\d+)\]", reshaping.with_size),
+    (r"must match except in dimension (?P<free>\d)", reshaping.with_other_shape),
+    (r"Expected (?P<wanted>\d+) in dimension \d but got (?P<got>\d+)", reshaping.with_either_size),
+    (r"tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)", reshaping.with_either_size),
+    (r"had torch.Size\(\[(?P<a>[\d, ]+)\]\).*broadcastable to \[(?P<b>[\d, ]+)\]", reshaping.with_same_shape),
 )
 """What errors say, and what to do about it."""

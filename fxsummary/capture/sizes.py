@@ -8,7 +8,8 @@ of `WORDS` are looked up among the attributes of the config, of the configs insi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,8 @@ def _is_config(value: Any) -> bool:
 
 
 def _attribute(holder: Any, name: str) -> Any:
+    if isinstance(holder, nn.Module) and name not in vars(holder) and not hasattr(type(holder), name):
+        return None  # the class may answer with its config, which is asked itself, and warn
     try:
         return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
     except Exception:  # a property of the user's class
@@ -333,6 +336,35 @@ DERIVED: dict[str, Callable[[Sizes], Size]] = {
     "audio_frames": _audio_frames,
 }
 """Words for sizes that follow from others."""
+
+
+DIMENSIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"batch|^bs?z?$|^1$", ("1",)),
+    (r"channel|^c$", ("latents", "channels", "audio_channels", "conditions")),
+    (r"frame|time|^t$", ("latent_frames", "frames", "audio_frames")),
+    (r"height|^h$", ("latent 0", "image 0")),
+    (r"width|^w$", ("latent 1", "image 1")),
+    (r"sample", ("samples",)),
+    (r"len|seq|token|^[lns]$", ("latent_patches", "patches", "samples", "audio_frames", "text")),
+    (r"dim|hidden|feature|^d$", ("hidden",)),
+)
+"""What the variables stand for that code unpacks a shape into: the words of which the first that suits is taken."""
+
+
+def dimension(name: str, likely: Collection[str], sizes: Sizes) -> int:
+    """The size of a dimension by the name of a variable; 1 if nothing tells.
+
+    Args:
+        likely: words of the shapes that the tensor may have.
+    """
+    if name.isdigit():
+        return int(name)
+    words = next((words for pattern, words in DIMENSIONS if re.search(pattern, name.lower())), ())
+    for word in sorted(words, key=lambda word: word.split()[0] not in likely):
+        word, _, place = word.partition(" ")
+        if sizes.is_known(word):
+            return sizes[word][int(place or 0)]
+    return 1
 
 
 def words_of(shapes: str) -> Iterator[str]:

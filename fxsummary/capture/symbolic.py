@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 from fxsummary.capture import source
 from fxsummary.capture.inputs import Inputs, model_device
 from fxsummary.capture.placeholders import copy_object, is_shared
-from fxsummary.capture.state import WriteGuard, preserved
+from fxsummary.capture.restore import preserved
+from fxsummary.capture.restore.escaped import remove
+from fxsummary.capture.restore.write_guard import WriteGuard
 from fxsummary.capture.tracer import Leaf, SymbolicTracer, default_leaf
 from fxsummary.capture.writes import Writes
 from fxsummary.spec import TensorSpec, map_structure
@@ -77,14 +80,20 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
     if inputs is not None:
         inputs = replace(inputs, arguments=map_structure(_copied, dict(inputs.arguments)))
     tracer = SymbolicTracer(model, inputs, leaf, model_device(model))
+    stopped = None
     with preserved(model):
         try:
-            with torch.no_grad(), WriteGuard(model):
-                graph = tracer.run()
+            with torch.no_grad(), WriteGuard():
+                graph = copy_context().run(tracer.run)  # context variables that forward sets stay in the copy
         except Exception as error:  # whatever forward does with a Proxy
             where, function = source.of_traceback(error.__traceback__)
-            raise TraceStoppedError(_reason(error, function), where, Trace(tracer.graph)) from error
+            stopped = TraceStoppedError(_reason(error, function), where, Trace(tracer.graph))
         constants = {name: tensor for tensor, name in tracer.tensor_attrs.items() if isinstance(tensor, torch.Tensor)}
+    if escaped := tracer.escaped():
+        remove(escaped)
+        stopped = stopped or TraceStoppedError("forward keeps a traced value outside of the model", "")
+    if stopped is not None:
+        raise stopped
     return Trace(graph, constants, tracer.skipped_hooks)
 
 

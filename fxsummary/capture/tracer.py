@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from fxsummary.capture.members import constants, first_paths, modules_by_path, t
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.overrides import SPEC_ONLY
 from fxsummary.capture.proxies import ParameterProxy, Proxy
+from fxsummary.capture.restore.escaped import survivors
 from fxsummary.capture.twins import is_own_hook, spec_of
 from fxsummary.capture.wrapping import Functions, traced
 from fxsummary.spec import TensorSpec
@@ -64,6 +66,7 @@ class SymbolicTracer(fx.Tracer):
         self.tensor_attrs: Any = constants(model, self._modules)
         self._names: dict[int, str] | None = None
         self._attributes: dict[str, ParameterProxy] = {}
+        self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
         self._stack_now: OrderedDict[str, Any] | None = None
         self._functions: Functions | None = None
@@ -125,11 +128,16 @@ class SymbolicTracer(fx.Tracer):
         nodes = tuple([self.create_arg(item) for item in args])
         named = self.create_arg(kwargs) if kwargs else kwargs
         node = self.create_node(kind, target, nodes, named, name, type_expr)
-        return Proxy(node, self) if proxy_factory_fn is None else proxy_factory_fn(node)
+        return self.proxy(node) if proxy_factory_fn is None else proxy_factory_fn(node)
 
     def proxy(self, node: fx.Node) -> Proxy:
         """A proxy of ours."""
         return Proxy(node, self)
+
+    def escaped(self) -> list[Proxy]:
+        """The proxies that somebody else still holds after the trace."""
+        self._attributes.clear()
+        return survivors(self.proxies)
 
     def create_node(
         self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None

@@ -19,6 +19,7 @@ from fxsummary.capture.twins import NoTwinError
 from fxsummary.errors import ForwardError, InputError
 
 if TYPE_CHECKING:
+    from fxsummary.capture.budget import Budget
     from fxsummary.capture.recorder import Recording
 
 
@@ -32,6 +33,7 @@ class Capture:
         trace: the FX graph; None for "modules".
         propagation: specs and FLOPs by node; None where no input is known.
         device: the device that the model's tensors are on.
+        inputs: the inputs of the forward that was captured; None where they are not known.
         inputs_inferred: whether the inputs were guessed.
         is_partial: whether the graph ends before forward does.
         untold: paths of modules of which it cannot be told whether they are called; they count as called.
@@ -43,6 +45,7 @@ class Capture:
     trace: Trace | None = None
     propagation: propagate.Propagation | None = None
     device: str = "cpu"
+    inputs: Inputs | None = None
     inputs_inferred: bool = False
     is_partial: bool = False
     untold: frozenset[str] = frozenset()
@@ -63,12 +66,14 @@ class Capturing:
         self._replay = replay
         self._way = way
         self._result = Capture(model, "symbolic", device=model_device(model))
+        self._tried = ""
 
     def run(self, inputs: Inputs | None, shapes: Any, dtypes: Any) -> Capture:
         """Capture with these inputs, or with some of these shapes and dtypes, or with what is inferred."""
         result = self._result
         if inputs is None and shapes is not None:
             inputs = from_shapes(result.model, shapes, dtypes, self._guessed_dtypes() if dtypes is None else ())
+        result.inputs = inputs
         if forward.has_lazy(result.model):
             if inputs is None:
                 return self._modules(
@@ -113,7 +118,7 @@ class Capturing:
             except InputError as refused:
                 if inputs is None:  # forward with its defaults alone, which may be None for every tensor
                     return self._by_trying(None) or self._modules(
-                        "the input could not be inferred, and forward does not run on its defaults: pass example inputs"
+                        f"forward does not run on its defaults, and {self._not_inferred()}: pass example inputs"
                     )
                 return self._record_or(refused, inputs)
         if inputs is not None and (self._way == "record" or self._goes_further()):
@@ -135,7 +140,7 @@ class Capturing:
 
     def _without_inputs(self) -> Capture:
         self._result.notes.append(
-            "the input could not be inferred, so shapes and FLOPs are not known: pass example inputs or input_shape="
+            f"{self._not_inferred()}, so shapes and FLOPs are not known: pass example inputs or input_shape="
         )
         self._run_graph(None)
         return self._result
@@ -149,6 +154,7 @@ class Capturing:
             raise self._refused(error, inputs) from error.__cause__
 
     def _note_inferred(self, inputs: Inputs) -> None:
+        self._result.inputs = inputs
         self._result.inputs_inferred = True
         self._result.notes.append(f"input inferred: {describe(inputs)}")
 
@@ -164,10 +170,11 @@ class Capturing:
         self._take(self._recording(inputs))
         return self._result
 
-    def _recording(self, inputs: Inputs) -> Recording:
+    def _recording(self, inputs: Inputs, budget: Budget | None = None) -> Recording:
         from fxsummary.capture import recorder
 
-        return recorder.record(self._result.model, inputs, self._result.device, self._leaf, replay=self._replay)
+        model, device = self._result.model, self._result.device
+        return recorder.record(model, inputs, device, self._leaf, replay=self._replay, budget=budget)
 
     def _take(self, recording: Recording) -> None:
         result = self._result
@@ -186,16 +193,25 @@ class Capturing:
         if self._way == "symbolic":
             return None
         from fxsummary.capture import inference
+        from fxsummary.capture.budget import Budget
 
+        budget = Budget(inference.MAX_OPERATIONS)
         found = inference.infer_by_trying(
-            self._result.model, self._recording, partial, lambda recording: not recording.stopped
+            self._result.model,
+            lambda inputs: self._recording(inputs, budget),
+            partial,
+            lambda recording: not recording.stopped,
         )
-        if found is None:
+        if isinstance(found, str):
+            self._tried = found
             return None
         inputs, recording = found
         self._note_inferred(inputs)
         self._take(recording)
         return self._result
+
+    def _not_inferred(self) -> str:
+        return "the input could not be inferred" + (f" ({self._tried})" if self._tried else "")
 
     def _note_stopped(self) -> None:
         propagation = self._result.propagation
@@ -229,7 +245,7 @@ class Capturing:
             if captured is not None:
                 captured.notes.append(f"recorded, because {reason}")
                 return captured
-            reason += "; the input could not be inferred: pass example inputs or input_shape="
+            reason += f"; {self._not_inferred()}: pass example inputs or input_shape="
         elif inputs is not None:
             with suppress(NoTwinError):
                 forward.run(self._result.model, inputs)

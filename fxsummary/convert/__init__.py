@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from fxsummary.convert.modules import add_modules
 from fxsummary.convert.plain import plain
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.moduletree import class_name, module_tree
-from fxsummary.spec import nbytes
+from fxsummary.spec import TensorSpec, nbytes
 
 if TYPE_CHECKING:
     from fxsummary.convert.attributes import AnyNode
@@ -79,12 +80,26 @@ def _edges(attributes: Mapping[AnyNode, Mapping[str, Any]]) -> Iterator[tuple[st
             assert isinstance(node, fx.Node)
             sources = _sources(node)
             edges = read[node] = list(map(_edge, map(attributes.__getitem__, sources), _slots(node, sources)))
+            if node.target is operator.getitem and len(edges) == 1:
+                edges[0]["parts"] = _part_taken(node.args[1], attributes[sources[0]]["outputs"])
             for source, edge in zip(sources, edges, strict=True):
                 yield source.name, name, edge
 
 
 def _edge(source: Mapping[str, Any], slots: tuple[int, ...]) -> dict[str, Any]:
-    return {"slots": slots, "shape": source["shape"], "dtype": source["dtype"], "bytes": nbytes(source["outputs"])}
+    return {
+        "slots": slots, "parts": (), "shape": source["shape"], "dtype": source["dtype"],
+        "bytes": nbytes(source["outputs"]),
+    }  # fmt: skip
+
+
+def _part_taken(key: Any, outputs: Any) -> tuple[tuple[int | str, ...], ...]:
+    """Which part of a result of several an element access reads; () if it reads the whole."""
+    if isinstance(key, int) and isinstance(outputs, (tuple, list)):
+        return ((key + len(outputs) if key < 0 else int(key),),)
+    if outputs is None or isinstance(outputs, TensorSpec) or isinstance(key, fx.Node):
+        return ()
+    return ((str(plain(key)),),)
 
 
 def _sources(node: fx.Node) -> Sequence[AnyNode]:

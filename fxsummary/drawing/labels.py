@@ -12,8 +12,9 @@ from fxsummary import format as fmt
 from fxsummary.changes import BECAME, Run, before, describe
 from fxsummary.drawing.options import FACTS
 from fxsummary.modelgraph import ModelGraph, Totals
+from fxsummary.records import known
 from fxsummary.spec import leaves
-from fxsummary.views.blocks import Block
+from fxsummary.views.blocks import UNREAD, Block
 
 LONGEST_PATH = 22
 LONGEST_LABEL = 40
@@ -149,17 +150,18 @@ def closed_inside(data: dict[str, Any]) -> int:
     return 0 if data["kind"] in ("norm", "activation") else int(data.get("closed", 0))
 
 
-def parameters_text(numbers: Iterable[int | None], unit: str = "") -> str:
-    """Sum of parameter counts in short, "" for none.
+def parameters_text(nodes: Iterable[dict[str, Any]], copies: int = 1, unit: str = "") -> str:
+    """Sum of the parameters of operations, all their copies counted, in one of ``copies``; in short, "" for none.
 
-    >>> parameters_text([9408, 128]), parameters_text([0]), parameters_text([None, 3], " params")
-    ('9.54 k', '', '≥ 3 params')
+    >>> one, other = {"parameters": 9408, "multiplicity": 1}, {"parameters": None, "multiplicity": 3}
+    >>> parameters_text([one]), parameters_text([]), parameters_text([one, other], unit=" params")
+    ('9.41 k', '', '≥ 9.41 k params')
     """
-    numbers = list(numbers)
-    known = sum(number or 0 for number in numbers)
-    if None in numbers:
-        return f"≥ {fmt.short(known)}{unit}" if known else f"{fmt.UNKNOWN}{unit}"
-    return fmt.short(known) + unit if known else ""
+    nodes = list(nodes)
+    number = sum(known(node, "parameters") * node["multiplicity"] for node in nodes) // copies
+    if any(node["parameters"] is None for node in nodes):
+        return f"≥ {fmt.short(number)}{unit}" if number else f"{fmt.UNKNOWN}{unit}"
+    return fmt.short(number) + unit if number else ""
 
 
 def changed_parameters(nodes: Iterable[dict[str, Any]]) -> str:
@@ -188,16 +190,11 @@ def chip_text(data: dict[str, Any]) -> str:
 
 def facts_of(subject: Subject, block: Block, times: int) -> str:
     """Header text on the right; ``times`` is how many copies the frames around it stand for."""
-    data = [subject.node(key) for key in block.operations()]
-    copies = times * block.repeat
-    numbers = [d["parameters"] if d["parameters"] is None else d["parameters"] * d["multiplicity"] for d in data]
-    if "parameters" not in subject.show:
-        numbers = []
-    one = parameters_text(None if n is None else n // copies for n in numbers)
+    data = [subject.node(key) for key in block.operations()] if "parameters" in subject.show else []
+    one = parameters_text(data, times * block.repeat)
     texts = [f"{run.before} → {run.after}" for run in subject.runs.get(block.path, ())]
     if one and block.repeat > 1:
-        whole = parameters_text(None if n is None else n // times for n in numbers)
-        texts.append(f"{one} × {block.repeat} = {whole} params")
+        texts.append(f"{one} × {block.repeat} = {parameters_text(data, times)} params")
     elif one:
         texts.append(f"{one} params")
     share = subject.share(block.operations())
@@ -254,6 +251,8 @@ def _call(subject: Subject, key: str) -> str:
     data = graph.nodes[key]
     if data["op"] in ("placeholder", "get_attr"):
         return f"{data['op']} {data['target']}"
+    if data["op"] == UNREAD:
+        return f"{data['label']}: {data['config']}"
     edges = graph.sources(key).items()
     names = {slot: graph.nodes[source].get("stands_for", source) for source, edge in edges for slot in edge["slots"]}
     slots = count()

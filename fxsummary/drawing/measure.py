@@ -169,12 +169,13 @@ def _item_box(item: Item, measured: Measured, narrow: frozenset[str]) -> Box:
 def _pill_box(item: Item, row: Row) -> Box:
     shape = text_width(row.shape, 10, mono=True)
     between = 8 if row.shape else 0
+    parameters = text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0
     if item.form == "terminal":
         return Box(item.key, text_width(row.label, 12, bold=True) + between + shape + 24, TERMINAL_HEIGHT)
     if item.form == "concat":
-        width = text_width(row.label, 11.5, bold=True) + between + shape + 22
+        width = text_width(row.label, 11.5, bold=True) + between + shape + parameters + 22
         return Box(item.key, width, CONCAT_HEIGHT, side_entry=True)
-    width = text_width(row.label, 11) + between + shape + 20
+    width = text_width(row.label, 11) + between + shape + parameters + 20
     return Box(item.key, width, PARAMETER_HEIGHT, weight=0.01)
 
 

@@ -26,7 +26,7 @@ from fxsummary.drawing.measure import (
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
 from fxsummary.drawing.signs import change_mark, changed_style
-from fxsummary.drawing.tiles import card_texts, chips_at, config_ends, muted_style, tile_texts
+from fxsummary.drawing.tiles import card_texts, chips_at, config_ends, muted_style, pill_texts, tile_texts
 from fxsummary.layout import Layout, Point, Rect, Wire
 
 
@@ -217,6 +217,8 @@ class Painter:
         else:
             parts.append(card_texts(row, box.x, box.y, box.right))
             parts += self._chips(row, box.x + config_ends(row), box.y + 24.5)
+            if row.repeat > 1:
+                parts.append(shapes.badge(box.right + 4 - badge_width(row.repeat), box.y - 9, row.repeat))
         return "".join(parts) + shapes.outline(box, "line", 8)
 
     def _tile(self, row: Row, box: Rect) -> str:
@@ -242,7 +244,7 @@ class Painter:
         return (
             shapes.pill(box, f"f-{row.ground} o-arithmetic", 12, 1.5)
             + text(box.x + 11, box.y + 16.2, row.label, 11.5, bold=True)
-            + text(box.right - 11, box.y + 16, row.shape, 10, f"{muted_style(row)} m", anchor="end")
+            + pill_texts(row, box.right - 11, box.y + 16)
         )
 
     def _terminal(self, row: Row, box: Rect) -> str:
@@ -256,7 +258,7 @@ class Painter:
         x, y, width, height = box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1
         frame = rect(x, y, width, height, f"f-{row.ground} o-parameter", radius=5, dashes="3 2.5")
         name = text(box.x + 9, box.y + 15, row.label, 11)
-        return frame + name + text(box.right - 9, box.y + 15, row.shape, 10, f"{muted_style(row)} m", anchor="end")
+        return frame + name + pill_texts(row, box.right - 9, box.y + 15)
 
 
 def _is_skip(wire: Wire, forms: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ DEEP = 4
 def cut_outputs(
     root: Block, graph: ModelGraph, *, can_tell: Callable[[str], bool]
 ) -> tuple[list[tuple[str, str]], frozenset[str]]:
-    """Take away edges to the outputs that come from deep inside or do not else leave a repeated module, as of caches.
+    """Take away edges to the outputs that come from deep inside, or from every copy of a repeated module, as caches do.
 
     Returns the edges that stay and the sources of the others, whose rows are to say it; only of those
     for which ``can_tell`` holds. At least one edge to an output stays.
@@ -30,10 +30,9 @@ def cut_outputs(
     def is_deep(key: str) -> bool:
         chain = chains[key]
         repeated = next((block for block in chain if block.repeat > 1), None)
-        kept = all(reader in outputs or repeated in chains[reader] for reader in graph.succ[key])
-        return can_tell(key) and (kept if repeated is not None else len(chain) >= DEEP)
+        return repeated is None and len(chain) >= DEEP
 
-    cut = {edge for edge in ends if is_deep(edge[0])}
+    cut = {edge for edge in ends if can_tell(edge[0]) and (is_deep(edge[0]) or graph.edges[edge].get("each"))}
     if len(cut) == len(ends) and ends:
         cut.discard(max(ends, key=edges.index))
     return [edge for edge in edges if edge not in cut], frozenset(source for source, _ in cut)

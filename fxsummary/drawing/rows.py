@@ -29,7 +29,7 @@ from fxsummary.drawing.labels import (
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.layout import Edge
-from fxsummary.views.blocks import Block
+from fxsummary.views.blocks import UNREAD, Block
 
 MOST_CARDS = 16
 RETURNED = ("→ output", "reshape")
@@ -102,7 +102,7 @@ class Composer:
 
     def _group(self, block: Block, base: str, times: int, key: str, level: int) -> Group:
         title = span(relative(block.path, base), relative(block.last, base))
-        types = " · ".join(dict.fromkeys(block.type.split(" · ")))
+        types = " · ".join(dict.fromkeys(block.type.split(" · "))) + block.again
         return Group(
             key,
             short(title, LONGEST_LABEL),
@@ -151,7 +151,7 @@ class Composer:
         data = self.nodes[key]
         if data["op"] in ("placeholder", "output"):
             return "terminal"
-        if data["op"] in ("get_attr", "stand_in"):
+        if data["op"] in ("get_attr", "stand_in", UNREAD):
             return "parameter"
         slots = sum([len(edge["slots"]) for edge in self.subject.graph.sources(key).values()])
         if _sign(data["label"]) and slots == 2 and data["op"] != "call_module":
@@ -169,6 +169,7 @@ class Composer:
         """Whether an operation goes into the item of the one that it reads."""
         if above.form == "sign":
             chip = row.kind == "activation" and form in ("stack", "card") and row.repeat == 1
+            chip = chip and self.nodes[row.keys[0]]["parameters"] == 0  # a sign has no room for their number
             return chip and len(above.rows[0].keys) == 1 and self.chips
         return above.form == form == "stack" and row.repeat == 1 and above.rows[0].repeat == 1
 
@@ -216,13 +217,14 @@ class Composer:
         if data["label"] in _JOINS:
             row.label = _JOINS[data["label"]]
         else:
-            names = {"get_attr": row.path, "placeholder": data["target"]}
+            pill = f"{row.path if data['op'] == 'get_attr' else data['label']} {data['config']}".rstrip()
+            names = {"get_attr": pill, UNREAD: pill, "placeholder": data["target"]}
             row.label = short(str(names.get(data["op"], data["label"])), LONGEST_LABEL)
             longest = LONGEST_CONFIG if data["op"] == "call_module" else LONGEST_LITERALS
             row.config = short(f"{inside} ops" if (inside := closed_inside(data)) else data["config"], longest)
         row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
         row.change = self._change(row.keys)
-        row.parameters = parameters_text(node["parameters"] for node in nodes)
+        row.parameters = " + ".join(filter(None, (parameters_text([node], node["multiplicity"]) for node in nodes)))
         if row.change:
             row.parameters = changed_parameters(nodes) or row.parameters
             row.config = changed_config(nodes[0]) or row.config
@@ -234,7 +236,8 @@ class Composer:
         """Path from the frame around it; first and last for a closed run."""
         own = data["module"] if data["parameters"] and data["module"] != base else ""
         path = relative(path_of(data) or own, base)
-        repeat = self.subject.repeats.get(data["module_stack"][-1]) if data.get("closed") else None
+        calls = data["module_stack"][-1:] if data.get("closed") else ()
+        repeat = next((self.subject.repeats[call] for call in calls if call in self.subject.repeats), None)
         if repeat is not None and repeat.period == 1:
             path = span(path, relative(repeat.last, base))
         return short(path, LONGEST_PATH)

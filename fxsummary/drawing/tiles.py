@@ -40,6 +40,14 @@ def muted_style(row: Row) -> str:
     return "hm" if row.heat else "mu"
 
 
+def pill_texts(row: Row, right: float, base: float) -> str:
+    """The shape and the parameters on a pill."""
+    muted = muted_style(row)
+    parameters = text(right, base, row.parameters, 10.5, muted, anchor="end")
+    width = text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0
+    return text(right - width, base, row.shape, 10, f"{muted} m", anchor="end") + parameters
+
+
 def card_texts(row: Row, left: float, top: float, right: float) -> str:
     """The texts on a card of a picture from top to bottom."""
     muted = muted_style(row)

@@ -31,7 +31,7 @@ def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | 
     lines += ["", *render_table(columns, rows, width), ""]
     found = [
         (SIGNS.get(line.change, ""), tree(branches) + _named(line), *_costs(line))
-        for branches, line in _flat(changed_lines(graph), depth)
+        for branches, line in (_flat(changed_lines(graph), depth) if depth != 0 else ())
     ]
     columns = (Column(""), Column("Module", shrinks=20), Column("Parameters", right=True), Column("FLOPs", right=True))
     lines += render_table(columns, found, width) if found else []

@@ -21,6 +21,7 @@ from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.unread import with_unread
 
 if TYPE_CHECKING:
     import graphviz
@@ -43,7 +44,7 @@ def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") 
     """
     import graphviz
 
-    shown = hide_scalars(graph)
+    shown = hide_scalars(with_unread(graph))
     shown = cut_broadcasts(fold_repeats(shown) if fold else shown)
     drawing = graphviz.Digraph(
         name=quoted(graph.name or "model"),
@@ -110,7 +111,7 @@ def _block_label(block: Block, parent: str) -> str:
     name = relative_path(block.path, parent)
     if block.repeat > 1:
         name = run_name(name, relative_path(block.last, parent))
-    return f"{name}  {block.type}" + (f"  ×{block.repeat}" if block.repeat > 1 else "")
+    return f"{name}  {block.type}{block.again}" + (f"  ×{block.repeat}" if block.repeat > 1 else "")
 
 
 def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:

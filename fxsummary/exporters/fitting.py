@@ -15,7 +15,7 @@ from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import close_blocks
 
 MOST_ROWS = 150
-DEEPEST = 12
+DEEPEST = 13
 MOST_IN_A_ROW = 3
 """A convolution, its norm and its activation."""
 DETAIL = 1.2
@@ -68,20 +68,20 @@ class Fitting:
         """The depth that shows most within the limits, with more opened where there is room."""
         picture, depth = self._best_depth()
         opened: frozenset[str] = frozenset()
-        for level in range(depth + 1, depth + 1 + ROUNDS):
+        for level in range(depth, depth + ROUNDS):
             picture, opened = self._opened(picture, depth, level, opened)
         add_tips(picture.scene, picture.subject)
         return picture
 
     def nesting(self) -> int:
-        """Levels of modules that can be opened."""
-        return max((len(stack) for _, stack in self.folded.nodes(data="module_stack")), default=0)
+        """Levels of modules that can be opened, the model itself included."""
+        return 1 + max((len(stack) for _, stack in self.folded.nodes(data="module_stack")), default=0)
 
     def closed(self, depth: int, opened: frozenset[str] = frozenset()) -> ModelGraph:
-        """Blocks deeper than ``depth`` closed, but for those in ``opened`` and those that take one row anyway."""
+        """``depth`` levels of modules open, and those in ``opened`` and those that take one row anyway."""
 
         def closes(block: Block, level: int) -> bool:
-            return level > depth and block.path not in opened and not self._is_one_row(block)
+            return level >= depth and (level == 0 or (block.path not in opened and not self._is_one_row(block)))
 
         return close_blocks(self.folded, closes)
 
@@ -91,15 +91,16 @@ class Fitting:
             return False
         if tuple(keys) not in self.one_row:
             self.composer = self.composer or Composer(Subject(self.folded, self.whole, self.whole.totals))
-            self.one_row[tuple(keys)] = self.composer.table_rows(Block(block.call, [*keys])) == 1
+            flat = Block(block.call, [*keys], copies=block.copies)
+            self.one_row[tuple(keys)] = self.composer.table_rows(flat) == 1
         return self.one_row[tuple(keys)]
 
     def _best_depth(self) -> tuple[Picture, int]:
         best: tuple[Picture, int] | None = None
         deepest, rows = self.nesting(), -1
-        for depth in range(min(deepest, DEEPEST), -1, -1):
+        for depth in range(min(deepest, DEEPEST), 0, -1):
             picture = self.compose(self.closed(depth) if depth < deepest else self.folded, tips=False)
-            if (picture.rows > MOST_ROWS and depth) or picture.rows == rows:
+            if (picture.rows > MOST_ROWS and depth > 1) or picture.rows == rows:
                 continue
             rows = picture.rows
             if best is not None and _detail(picture) - LEAST_COST < self._value(best[0]):

@@ -9,6 +9,7 @@ from fxsummary.exporters.page.contents import contents
 from fxsummary.exporters.page.outline import outline
 from fxsummary.exporters.picture import set_texts
 from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.depth import check_depth
 
 
 def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
@@ -17,12 +18,13 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
     Args:
         graph: what to show; it is not changed.
         title: heading; the model's class name if None.
-        depth: levels of modules that are open at first; None for the most that give at most 150 rows.
+        depth: levels of modules that are open at first, 0 for the model as one row; None for the most that give at
+            most 150 rows.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are what the page begins with.
     """
     stylesheet(theme)  # raises if it is unknown
     modules = outline(graph)
-    atlas = draw_atlas(modules, depth)
+    atlas = draw_atlas(modules, check_depth(depth))
     root = atlas.views[""]
     set_texts(graph, atlas.first, title)
     scene = atlas.first.scene

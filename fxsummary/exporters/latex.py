@@ -6,6 +6,7 @@ from fxsummary.exporters.listings import COLUMNS
 from fxsummary.exporters.summary import Row, summarise
 from fxsummary.format import clean, shorten
 from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.depth import check_depth
 
 LONGEST = 60
 
@@ -30,7 +31,7 @@ def to_latex(
 
     Args:
         graph: what to show; it is not changed.
-        depth: levels of modules to show; None for all.
+        depth: levels of modules to open, 0 for the model as one row; None for all.
         fold: show a run of identical blocks once, with ``×N``.
         caption, label: of the table, as LaTeX; without both it is a ``tabular`` alone.
         longtable: whether it may go over several pages, which needs the package longtable.
@@ -38,7 +39,7 @@ def to_latex(
     import pandas
 
     titles = [escaped(column.title) for column in COLUMNS]
-    rows = [_cells(row) for row in summarise(graph, depth, fold).rows]
+    rows = [_cells(row) for row in summarise(graph, check_depth(depth), fold).rows]
     frame = pandas.DataFrame(rows, columns=titles, dtype="object")
     text: str = frame.to_latex(
         index=False,

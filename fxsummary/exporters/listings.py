@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from fxsummary.exporters.table import Column
 from fxsummary.format import count, shape, share, short
 from fxsummary.modelgraph import ModelGraph
+from fxsummary.records import known
 from fxsummary.spec import leaves
 
 COLUMNS = (
@@ -51,8 +52,8 @@ class Costs:
         for key in keys:
             data = graph.nodes[key]
             times = data["multiplicity"] // per
-            parameters += (data["parameters"] or 0) * times
-            cost += (data["flops"] or 0) * times
+            parameters += known(data, "parameters") * times
+            cost += known(data, "flops") * times
             missing[0] |= data["parameters"] is None
             missing[1] |= data["flops"] is None
         return cls(

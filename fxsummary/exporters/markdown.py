@@ -12,6 +12,7 @@ from fxsummary.exporters.table import Column
 from fxsummary.format import clean, shorten
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.registry import call
+from fxsummary.views.depth import check_depth
 
 LONGEST = 100
 """Characters of a name, or of the settings, that a cell holds."""
@@ -31,7 +32,7 @@ def to_markdown(graph: ModelGraph, *, depth: int | None = None, view: str | None
 
     Args:
         graph: what to show; it is not changed.
-        depth: levels of modules to show; None for all.
+        depth: levels of modules to open, 0 for the model as one row; None for all.
         view: "summary", the hierarchy as it runs; "modules", the module tree as ``print(model)`` shows it;
             "parameters", each named parameter; "operations", in execution order. None for "summary", or, of a
             graph that `fxsummary.diff` made, for what differs.
@@ -39,7 +40,9 @@ def to_markdown(graph: ModelGraph, *, depth: int | None = None, view: str | None
 
     Raises:
         UnknownNameError: no such view.
+        InputError: ``depth`` is no number of levels.
     """
+    depth = check_depth(depth)
     if view is None and graph.comparison is not None:
         text: str = call("fxsummary.exporters.changes:markdown", graph)
         return text

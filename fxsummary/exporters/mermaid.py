@@ -16,7 +16,7 @@ from fxsummary.format import clean, relative_path, run_name, short, shorten
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
-from fxsummary.views.depth import limit_depth
+from fxsummary.views.depth import check_depth, limit_depth
 from fxsummary.views.dissolve import dissolve
 
 MOST_EDGES = 400
@@ -37,15 +37,17 @@ def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: bool = True
 
     Args:
         graph: what to draw; it is not changed.
-        depth: levels of modules to open; None for the most that GitHub draws.
+        depth: levels of modules to open, 0 for the model as one box; None for the most that GitHub draws.
         fold: draw a run of identical blocks once, with ``×N``.
         direction: "TB", from top to bottom, or "LR", from left to right.
 
     Raises:
         UnknownNameError: the direction is not known.
+        InputError: ``depth`` is no number of levels.
         TooLargeError: GitHub would refuse to draw that much; the message names the depth that it draws.
     """
     check_name("direction", direction, DIRECTIONS)
+    depth = check_depth(depth)
     folded = shown(graph, fold=fold)
     wished = _source(folded if depth is None else limit_depth(folded, depth), direction)
     if fits(wished):
@@ -72,7 +74,7 @@ def _too_large(source: str) -> str:
 
 
 def _nesting(graph: ModelGraph) -> int:
-    return min(max((len(stack) for _, stack in graph.nodes(data="module_stack")), default=0), DEEPEST)
+    return min(1 + max((len(stack) for _, stack in graph.nodes(data="module_stack")), default=0), DEEPEST)
 
 
 def _source(whole: ModelGraph, direction: str) -> str:

@@ -13,11 +13,12 @@ from fxsummary.exporters.fitting import Fitting, Picture
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
-from fxsummary.views.depth import close_small
+from fxsummary.views.depth import check_depth, close_small
 from fxsummary.views.dissolve import WRAPPERS, dissolve
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
+from fxsummary.views.unread import with_unread
 
 MANY_ROWS = 250
 MOST_INPUTS = 4
@@ -31,10 +32,11 @@ def picture(
 
     Args:
         title: heading; the model's class name if None.
-        depth: levels of modules to open; None for as much as fits a page.
+        depth: levels of modules to open, 0 for the model as one row; None for as much as fits a page.
         fold: whether runs of identical blocks are drawn once.
         look: colours, direction, facts and links.
     """
+    depth = check_depth(depth)
     composed = partial(compose, graph, look=look, totals=graph.totals)
     fitting = Fitting(graph, shown(graph, fold=fold), composed)
     found = fitting.best() if depth is None else composed(fitting.closed(depth))
@@ -44,7 +46,7 @@ def picture(
 
 def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
     """What a picture with everything open shows."""
-    simple = simplify(graph)
+    simple = simplify(with_unread(graph))
     return close_small(merge_idioms(fold_repeats(simple) if fold else simple))
 
 

@@ -10,9 +10,10 @@ from fxsummary.exporters.listings import Costs, Listing, shape_cell
 from fxsummary.format import count, relative_path, run_name, shape, share, size
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.registry import Registry
-from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.unread import with_unread
 
 LARGEST = 5
 
@@ -64,10 +65,10 @@ def summarise(graph: ModelGraph, depth: int | None = None, fold: bool = True) ->
     """The summary of a graph, which is not changed.
 
     Args:
-        depth: levels of modules to show; None for all.
+        depth: levels of modules to open, 0 for the model as one row; None for all.
         fold: show a run of identical blocks once, with ``×N``.
     """
-    shown = hide_scalars(graph)
+    shown = hide_scalars(with_unread(graph))
     shown = fold_repeats(shown) if fold else shown
     totals = graph.totals
     rows = _Rows(shown, totals, depth)
@@ -96,17 +97,18 @@ class _Rows:
         self.rows.append(Row((), "", self._graph.name, "", shape_cell(self._graph.output_spec), *costs))
         self._add_items(block_tree(self._graph), "", (), 1)
 
-    def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
-        if self._depth is not None and len(branches) >= self._depth:
+    def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
+        """The rows of what is in a block, which is open if ``level`` levels may be."""
+        if self._depth is not None and level > self._depth:
             return
         items = [item for item in parent.items if isinstance(item, Block) or self._is_shown(item)]
         for index, item in enumerate(items):
             branch = (*branches, index == len(items) - 1)
             if isinstance(item, Block):
-                self._add_block(item, path, branch, times)
-                self._add_items(item, item.path if item.call else path, branch, times * item.repeat)
+                self._add_block(item, path, branch, parent.copies)
+                self._add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
             else:
-                self._add_operation(item, path, branch, times)
+                self._add_operation(item, path, branch, parent.copies)
 
     def _is_shown(self, key: str) -> bool:
         data = self._graph.nodes[key]
@@ -119,11 +121,10 @@ class _Rows:
         if block.repeat > 1:
             self.has_repeats = True
             name = run_name(name, relative_path(block.last, path))
-        again = f" (call {block.call.call + 1})" if block.call is not None and block.call.call else ""
         folded = f" ×{block.repeat}" if block.repeat > 1 else ""
         output = shape_cell(self._graph.nodes[keys[-1]]["outputs"])
         costs = Costs.over(self._graph, keys, times).cells(self._totals.flops, times)
-        self.rows.append(Row(branches, name, f"{block.type}{again}{folded}", "", output, *costs))
+        self.rows.append(Row(branches, name, f"{block.type}{block.again}{folded}", "", output, *costs))
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self._graph.nodes[key]
@@ -180,7 +181,11 @@ def _flops_line(totals: Totals) -> str:
 
 def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     """The operations that hold most parameters: where pruning would pay."""
-    held = [((data["parameters"] or 0) * data["multiplicity"], key) for key, data in graph.nodes(data=True)]
+    held = [
+        ((data["parameters"] or 0) * data["multiplicity"], key)
+        for key, data in graph.nodes(data=True)
+        if data["op"] != UNREAD
+    ]
     top = sorted(held, key=lambda item: -item[0])[:LARGEST]
     lines = []
     for number, key in top:

@@ -29,7 +29,7 @@ def to_svg(
     Args:
         graph: what to draw; it is not changed.
         title: heading; the model's class name if None.
-        depth: levels of modules to open; None for as much as fits a page.
+        depth: levels of modules to open, 0 for the model as one row; None for as much as fits a page.
         fold: whether runs of identical blocks are drawn once; False draws each of them.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
         color: what the ground of a row stands for: "kind", or its part of the largest row's "flops",
@@ -42,7 +42,8 @@ def to_svg(
 
     Raises:
         UnknownNameError: a name is not known; the message lists those that are.
-        InputError: ``source_url`` is not an http, https or relative address with a place for the file.
+        InputError: ``depth`` is no number of levels, or
+            ``source_url`` is not an http, https or relative address with a place for the file.
     """
     wished = look(color, direction, show, source_url)
     return draw(picture(graph, title=title, depth=depth, fold=fold, look=wished).scene, theme)

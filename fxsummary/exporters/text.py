@@ -9,6 +9,7 @@ from fxsummary.exporters.summary import VIEWS, Row, Summary
 from fxsummary.exporters.table import display_width, fit, render_table, tree, wrap
 from fxsummary.format import clean
 from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.depth import check_depth
 
 MIN_WIDTH = 60
 
@@ -21,7 +22,7 @@ def to_text(
 
     Args:
         width: columns that a line may take, at least 60.
-        depth: levels of modules to show; None for all.
+        depth: levels of modules to open, 0 for the model as one row; None for all.
         view: "summary", the hierarchy as it runs; "modules", the module tree as ``print(model)`` shows it;
             "parameters", each named parameter; "operations", in execution order. None for "summary", or,
             of a graph that `fxsummary.diff` made, for what differs.
@@ -29,8 +30,9 @@ def to_text(
 
     Raises:
         UnknownNameError: no such view.
+        InputError: ``depth`` is no number of levels.
     """
-    width = max(width, MIN_WIDTH)
+    width, depth = max(width, MIN_WIDTH), check_depth(depth)
     if view is None and graph.comparison is not None:
         return "\n".join(changes(graph, graph.comparison, width, depth))
     shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold)

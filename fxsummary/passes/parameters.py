@@ -19,7 +19,7 @@ def annotate(graph: ModelGraph) -> None:
     """Set the parameter and buffer attributes of every node, mark what is read, and add notes."""
     tensors = {p.name: p for module in graph.modules.values() for p in module.parameters if p.tied_to is None}
     read: dict[str, str] = {}
-    nothing = _counts([], unknown=False)
+    nothing = counts([], unknown=False)
     for _, data in graph.nodes(data=True):
         if not data["reads"] and not data["packed"]:
             data.update(nothing)
@@ -28,7 +28,7 @@ def annotate(graph: ModelGraph) -> None:
         if len(fresh) < len(data["reads"]):
             _note_ties(data, tensors, read)
         read.update([(tensor.name, data["target"]) for tensor in fresh])
-        data.update(_counts(fresh, unknown=data["packed"]))
+        data.update(counts(fresh, unknown=data["packed"]))
     modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
     graph.graph["modules"] = modules
     graph.graph["notes"] = (
@@ -50,7 +50,8 @@ def _note_ties(data: dict[str, Any], tensors: Mapping[str, ParameterInfo], read:
         data["config"] = ", ".join(filter(None, (f"tied to {others[0]}", data["config"])))
 
 
-def _counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, object]:
+def counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, Any]:
+    """The parameter and buffer attributes of an operation that reads these first; ``unknown`` if it reads others."""
     names: list[str] = []
     dtypes: dict[str, int] = {}
     elements = trainable = parameter_bytes = buffers = buffer_bytes = 0

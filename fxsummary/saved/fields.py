@@ -130,6 +130,12 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, tuple) and is_sizes(value)
 
 
+def _is_paths(value: Any) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(path, tuple) and all(isinstance(step, (int, str)) for step in path) for path in value
+    )
+
+
 _FLAG = "true or false"
 _COUNT = "a whole number, not negative"
 _COUNT_OR_UNKNOWN = f"{_COUNT}, or null where it is not known"
@@ -175,6 +181,7 @@ NODE: dict[str, Field] = {
 
 EDGE: dict[str, Field] = {
     "slots": Field("an array of argument positions", _is_shape, ()),
+    "parts": Field("an array with the path of a part for each slot", _is_paths, ()),
     "shape": _SHAPE,
     "dtype": _DTYPE,
     "bytes": _NUMBER_OR_UNKNOWN,

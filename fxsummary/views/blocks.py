@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from fxsummary.modelgraph import ModelGraph, ModuleCall
+
+UNREAD = "unread"
+"""The `op` of a row for parameters that no operation in its module reads; see `fxsummary.views.unread`."""
 
 
 @dataclass(slots=True)
@@ -20,6 +23,7 @@ class Block:
         repeat: how many identical copies it stands for (see `fxsummary.views.fold`).
         last: path of the last block of the last copy where `repeat` > 1, "" otherwise.
         period: how many sibling blocks make one copy.
+        copies: how many blocks of the model it stands for: its own copies in all copies of the blocks around it.
     """
 
     call: ModuleCall | None
@@ -27,6 +31,7 @@ class Block:
     repeat: int = 1
     last: str = ""
     period: int = 1
+    copies: int = 1
 
     @property
     def path(self) -> str:
@@ -42,6 +47,11 @@ class Block:
         if self.call is not None:
             return self.call.type
         return " · ".join(item.type for item in self.items if isinstance(item, Block)) if self.repeat > 1 else ""
+
+    @property
+    def again(self) -> str:
+        """Which call of its module it is, such as " (call 2)"; "" for the first."""
+        return f" (call {self.call.call + 1})" if self.call is not None and self.call.call else ""
 
     @property
     def is_pattern(self) -> bool:
@@ -82,12 +92,17 @@ class Repeat:
         period: number of consecutive sibling blocks that make one copy.
         last: path of the last block of the last copy.
         joined: whether the call is one made up for all blocks of a copy (see `fxsummary.views.dissolve`).
+        carried: what each further copy reads of the copy before it, by operation and slot: an operation and the
+            part of its value. All else that it reads is what the first copy reads.
+        returned: operations whose value the model returns of every copy. Of the others, the last copy's is read.
     """
 
     count: int
     period: int
     last: str
     joined: bool = False
+    carried: Mapping[tuple[str, int], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
+    returned: frozenset[str] = frozenset()
 
 
 def own_call(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
@@ -124,6 +139,9 @@ def block_tree(graph: ModelGraph) -> Block:
     if repeats:
         for block in [root, *opened.values()]:
             _mark_repeats(block, repeats)
+        for block in root.walk():  # outer ones first
+            for inner in block.blocks():
+                inner.copies = block.copies * inner.repeat
     return root
 
 
@@ -150,3 +168,38 @@ def _mark_repeats(parent: Block, repeats: dict[ModuleCall, Repeat]) -> None:
             item.repeat, item.last, item.period = repeat.count, repeat.last, repeat.period
         items.append(item)
     parent.items = items
+
+
+def patterns_in(root: Block) -> dict[int, list[Block]]:
+    """The blocks of each repeated pattern that has no call of its own, by the identity of the pattern."""
+    return {id(block): [*block.blocks()] for block in root.walk() if block.is_pattern and block.call is None}
+
+
+def joined(
+    root: Block, patterns: dict[int, list[Block]], repeats: dict[ModuleCall, Repeat]
+) -> dict[ModuleCall, Repeat]:
+    """Give a call to each pattern whose blocks have changed; the repeats with these calls."""
+    result = dict(repeats)
+    for pattern in root.walk():
+        before = patterns.get(id(pattern))
+        if before is None or pattern.items == before:
+            continue
+        head = before[0].call
+        assert head is not None
+        pattern.call = ModuleCall(head.path, " · ".join(block.type for block in before), head.call)
+        result[pattern.call] = replace(result.pop(head), joined=True)
+    return result
+
+
+def stacks_in(root: Block) -> dict[str, tuple[ModuleCall, ...]]:
+    """The calls of the blocks around each operation, outermost first."""
+    stacks: dict[str, tuple[ModuleCall, ...]] = {}
+    pending: list[tuple[Block, tuple[ModuleCall, ...]]] = [(root, ())]
+    while pending:
+        block, stack = pending.pop()
+        for item in block.items:
+            if isinstance(item, str):
+                stacks[item] = stack
+            else:
+                pending.append((item, stack if item.call is None else (*stack, item.call)))
+    return stacks

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
+from operator import index
 from typing import Any
 
-from fxsummary.changes import joined
+from fxsummary import changes
+from fxsummary.errors import InputError
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, stacks_in
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.simplify import NO_COSTS, carry_costs
 
@@ -16,14 +18,31 @@ MOST_IN_A_NORM = 10
 _HEAVY = frozenset({"convolution", "linear", "attention", "recurrent", "embedding"})
 
 
+def check_depth(depth: object) -> int | None:
+    """The number of levels of modules to open; None for no limit.
+
+    0 is the model as one row, 1 opens the model, 2 the modules in it as well, and so on.
+
+    Raises:
+        InputError: it is something else than None or a whole number that is not negative.
+    """
+    if depth is None:
+        return None
+    if isinstance(depth, bool) or not hasattr(depth, "__index__") or (number := index(depth)) < 0:
+        raise InputError(
+            f"depth={depth!r} is not a number of levels of modules: pass 0 (the model as one row) or more."
+        )
+    return number
+
+
 def limit_depth(graph: ModelGraph, depth: int) -> ModelGraph:
-    """The graph with blocks nested deeper than ``depth`` closed; 0 closes every block.
+    """The graph with ``depth`` levels of modules open; 0 closes the model itself, 1 all modules in it.
 
     A closed block is a node of op call_module whose costs, times its multiplicity, are those of the
     operations inside, so the totals stay the same; `closed` is their number. A small norm or activation
     module counts as such.
     """
-    return close_blocks(graph, lambda block, level: level > depth)
+    return close_blocks(graph, lambda block, level: level >= depth)
 
 
 def close_small(graph: ModelGraph) -> ModelGraph:
@@ -54,14 +73,16 @@ def is_small_activation(graph: ModelGraph, block: Block) -> bool:
 def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> ModelGraph:
     """The graph with one node in place of each outermost block for which ``closes(block, level)`` holds.
 
-    Levels count from 1, the blocks directly in the model. A repeated pattern of several blocks is no
-    level of its own and is never closed as a whole.
+    The model itself is level 0, the blocks directly in it are level 1. A repeated pattern of several blocks is
+    no level of its own and is never closed as a whole.
     """
-    closed = _chosen(block_tree(graph), closes)
-    if not closed:
+    root = block_tree(graph)
+    chosen = [(block, keys) for block in _chosen(root, closes) if (keys := _inside(graph, block))]
+    if not chosen:
         return graph
-    node_of = {key: _node_name(graph, block) for block in closed for key in block.operations()}
-    block_of = {node_of[next(block.operations())]: block for block in closed}
+    names = _names(graph, [block for block, _ in chosen])
+    node_of = {key: name for name, (_, keys) in zip(names, chosen, strict=True) for key in keys}
+    closed = dict(zip(names, chosen, strict=True))
     result = graph.__class__()
     result.graph.update(graph.graph)
     nodes: dict[str, dict[str, Any]] = {}
@@ -70,15 +91,18 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
         if name == key:
             nodes[key] = dict(data)
         elif name not in nodes:
-            nodes[name] = _closed(graph, block_of[name])
+            nodes[name] = _closed(graph, *closed[name])
+    _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
     for source, target, data in graph.edges(data=True):
         start, end = node_of.get(source, source), node_of.get(target, target)
-        if start != end:
-            known = result.sources(end)
-            slots = data["slots"] if end == target else (len(known),)
-            if end == target or start not in known:
-                add_slots(result, start, end, {**data, "slots": slots})
+        if start == end:
+            continue
+        if (start, end) == (source, target):
+            add_slots(result, start, end, data)
+        elif end == target or start not in result.sources(end):
+            slots = data["slots"] if end == target else (len(result.sources(end)),)
+            add_slots(result, start, end, {**data, "slots": slots, "parts": ()})
     return result
 
 
@@ -87,48 +111,77 @@ def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
     pending = [(root, 0)]
     while pending:
         block, level = pending.pop()
-        is_module = block.call is not None and not block.is_pattern
+        is_module = (block.call is not None or block is root) and not block.is_pattern
         if is_module and closes(block, level):
             chosen.append(block)
             continue
-        below = level + (is_module or block is root)
-        pending.extend((inner, below) for inner in block.blocks())
+        pending.extend((inner, level + is_module) for inner in block.blocks())
     return chosen
 
 
-def _node_name(graph: ModelGraph, block: Block) -> str:
-    """A node key made like torch.fx makes them, not taken by an operation."""
-    assert block.call is not None
-    name = block.path.replace(".", "_") + (f"_{block.call.call}" if block.call.call else "")
-    while name in graph:
-        name += "_"
-    return name
+def _inside(graph: ModelGraph, block: Block) -> list[str]:
+    """The operations in a block; of the model itself all but its inputs and outputs."""
+    if block.call is not None:
+        return list(block.operations())
+    return [key for key in block.operations() if graph.nodes[key]["op"] not in ("placeholder", "output")]
 
 
-def _closed(graph: ModelGraph, block: Block) -> dict[str, object]:
+def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
+    """A node key for each block, made like torch.fx makes them, and not taken."""
+    names: dict[str, None] = {}
+    for block in blocks:
+        path, call = (block.path, block.call.call) if block.call is not None else (graph.name.lower(), 0)
+        name = path.replace(".", "_") + (f"_{call}" if call else "")
+        while name in graph or name in names:
+            name += "_"
+        names[name] = None
+    return list(names)
+
+
+def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, dict[str, Any]], names: dict[int, str]) -> None:
+    """Give a call of its own to each repeated pattern of several blocks of which some are closed now.
+
+    Args:
+        nodes: those of the result; names: the key of each closed block, by identity.
+    """
+    patterns = patterns_in(root)
+    if not any(id(block) in names for blocks in patterns.values() for block in blocks):
+        return
+    for parent in list(root.walk()):
+        parent.items = [names.get(id(item), item) if isinstance(item, Block) else item for item in parent.items]
+    result.graph["repeats"] = joined(root, patterns, result.graph["repeats"])
+    for key, stack in stacks_in(root).items():
+        nodes[key]["module_stack"] = stack + own_call(nodes[key])
+
+
+def _operations(data: dict[str, Any]) -> int:
+    """How many operations a node stands for; none for a row of parameters that are not read."""
+    return 0 if data["op"] == UNREAD else int(data.get("closed", 1) * data["multiplicity"])
+
+
+def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, object]:
     """Attributes of the node that stands for a block."""
-    assert block.call is not None
-    keys = list(block.operations())
-    last = graph.nodes[keys[-1]]
-    times = min(graph.nodes[key]["multiplicity"] for key in keys)
+    last = next((graph.nodes[key] for key in reversed(keys) if graph.nodes[key]["op"] != UNREAD), graph.nodes[keys[-1]])
+    times = block.copies
     stack = last["module_stack"]
-    depth = next(i for i, call in enumerate(stack) if call == block.call)
+    calls = 0 if block.call is None else 1 + next(i for i, call in enumerate(stack) if call == block.call)
     info = graph.modules.get(block.path)
+    type_ = block.type or graph.name
     kind = "norm" if is_small_norm(graph, block) else "activation" if is_small_activation(graph, block) else "other"
     node: dict[str, object] = {
         "op": "call_module",
         "target": block.path,
         "kind": kind,
         "module": block.path,
-        "module_type": block.type,
-        "module_stack": stack[: depth + 1],
-        "label": block.type,
+        "module_type": type_,
+        "module_stack": stack[:calls],
+        "label": type_,
         "config": info.config if info else "",
         "arguments": "",
         "packed": any(graph.nodes[key].get("packed") for key in keys),
         "source": graph.nodes[keys[0]]["source"],
         "multiplicity": times,
-        "closed": sum(graph.nodes[key].get("closed", 1) * graph.nodes[key]["multiplicity"] // times for key in keys),
+        "closed": sum(_operations(graph.nodes[key]) // times for key in keys),
     }
     node |= {name: last[name] for name in ("outputs", "shape", "dtype", "output_bytes")}
     node |= NO_COSTS
@@ -138,5 +191,5 @@ def _closed(graph: ModelGraph, block: Block) -> dict[str, object]:
     for key in keys:
         carry_costs(graph.nodes[key], node, graph.nodes[key]["multiplicity"] // times)
     if compared:
-        node["change"] = joined(graph.nodes[key]["change"] for key in keys)
+        node["change"] = changes.joined(graph.nodes[key]["change"] for key in keys)
     return node

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from fxsummary.modelgraph import ModelGraph, ModuleCall
-from fxsummary.views.blocks import Block, Repeat, block_tree, own_call
+from fxsummary.modelgraph import ModelGraph
+from fxsummary.views.blocks import Block, block_tree, joined, own_call, patterns_in, stacks_in
 
 WRAPPERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Encoder"})
 WRAPPER_SHARE = 0.6
@@ -24,14 +23,14 @@ def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelG
         says_nothing: asked of blocks that hold operations only.
     """
     root = block_tree(graph)
-    patterns = {id(block): [*block.blocks()] for block in root.walk() if block.is_pattern and block.call is None}
+    patterns = patterns_in(root)
     if not _take_out(root, says_nothing) | _open_wrappers(root):
         return graph
     result = graph.__class__()
     result.graph.update(graph.graph)
     if patterns:
-        result.graph["repeats"] = _joined(root, patterns, graph.graph["repeats"])
-    stacks = _stacks(root)
+        result.graph["repeats"] = joined(root, patterns, graph.graph["repeats"])
+    stacks = stacks_in(root)
     result.fill(
         ((key, {**data, "module_stack": stacks[key] + own_call(data)}) for key, data in graph.nodes(data=True)),
         ((source, target, dict(edge)) for source, target, edge in graph.edges(data=True)),
@@ -73,33 +72,3 @@ def _wraps(block: Block, total: int) -> bool:
     if block.repeat > 1 or block.type not in WRAPPERS or len(block.items) <= 2:
         return False
     return sum(1 for _ in block.operations()) >= WRAPPER_SHARE * total
-
-
-def _joined(
-    root: Block, patterns: dict[int, list[Block]], repeats: dict[ModuleCall, Repeat]
-) -> dict[ModuleCall, Repeat]:
-    """Give a call to each pattern whose blocks have changed; the repeats with these calls."""
-    result = dict(repeats)
-    for pattern in root.walk():
-        before = patterns.get(id(pattern))
-        if before is None or pattern.items == before:
-            continue
-        head = before[0].call
-        assert head is not None
-        pattern.call = ModuleCall(head.path, " · ".join(block.type for block in before), head.call)
-        result[pattern.call] = replace(result.pop(head), joined=True)
-    return result
-
-
-def _stacks(root: Block) -> dict[str, tuple[ModuleCall, ...]]:
-    """The calls of the blocks around each operation, outermost first."""
-    stacks: dict[str, tuple[ModuleCall, ...]] = {}
-    pending: list[tuple[Block, tuple[ModuleCall, ...]]] = [(root, ())]
-    while pending:
-        block, stack = pending.pop()
-        for item in block.items:
-            if isinstance(item, str):
-                stacks[item] = stack
-            else:
-                pending.append((item, stack if item.call is None else (*stack, item.call)))
-    return stacks

@@ -2,23 +2,28 @@
 
 Two blocks are identical if they hold the same operations in the same order: labels, settings, literals,
 output specs, costs, and the same edges among themselves. A run needs more: each copy reads the one before
-it in the same places, and everything else that it reads is the same for all. One copy may be up to
-`MAX_PERIOD` sibling blocks (A B A B). The law: costs times multiplicity are the totals, exactly.
+it in the same places, and the same parts of tuples there; everything else that it reads is the same for all;
+and nothing but the next copy reads it, except for the last copy, and what the model returns of every copy.
+One copy may be up to `MAX_PERIOD` sibling blocks (A B A B). Two laws: costs times multiplicity are the totals,
+exactly, and unfolding the graph gives the operations and edges that there were.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from itertools import count
 from operator import itemgetter
 from typing import Any
 
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, Repeat, block_tree
-from fxsummary.views.scalars import add_slots
+from fxsummary.views.copies import Copy, Read, exits, links_of, shown_for
+from fxsummary.views.scalars import add_slots, reads_of
 
 MAX_PERIOD = 4
+WRITTEN = -1
+"""In place of a slot: the value is read because it was written in place, through another name."""
 
 _COMPARED = (
     "op", "label", "config", "arguments", "parameters", "trainable_parameters", "parameter_dtypes",
@@ -37,7 +42,8 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
 
     The nodes that stay carry `multiplicity`; ``graph.graph["repeats"]`` of the result says which blocks
     stand for how many (see `fxsummary.views.blocks.block_tree`). Edges from a copy that is gone start at
-    the same place in the copy that stays.
+    the same place in the copy that stays: they come from the last copy, or, where they have `each`, lead from
+    every copy to the model's output.
     """
     folding = _Folding(graph)
     folding.fold(block_tree(graph), 1)
@@ -45,7 +51,8 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
         return graph
     folded = graph.__class__()
     folded.graph.update(graph.graph)
-    folded.graph["repeats"] = folding.repeats
+    repeats = folded.graph["repeats"] = folding.runs()
+    returned = frozenset().union(*[repeat.returned for repeat in repeats.values()])
     folded.fill(
         (
             (key, {**data, "multiplicity": folding.times.get(key, 1) * data["multiplicity"]})
@@ -57,10 +64,10 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
     order = {key: index for index, key in enumerate(graph)}
     for target in folded:
         for start, data in graph.sources(target).items():
-            while start in folding.stand_in:  # what stands in may be folded itself, in a run further in
-                start = folding.stand_in[start]
+            start = folding.standing(start)
             if order[start] < order[target]:
-                add_slots(folded, start, target, data)
+                is_each = start in returned and folded.nodes[target]["op"] == "output"
+                add_slots(folded, start, target, {**data, "each": True} if is_each else data)
     return folded
 
 
@@ -77,7 +84,7 @@ class _Folding:
         self._sizes: dict[int, int] = {}
         self._operations: dict[int, tuple[str, ...]] = {}
         self._signatures: dict[int, int] = {}
-        self._outside: dict[int, list[str]] = {}
+        self._outside: dict[int, list[Read]] = {}
         self._interned: dict[Hashable, int] = {}
         self._alike: dict[Hashable, int] = {}
 
@@ -111,35 +118,40 @@ class _Folding:
         return stay
 
     def _longest_run(self, items: Sequence[str | Block], start: int) -> tuple[int, int]:
-        """Period and number of copies of the run that covers most items from ``start``."""
-        best = (1, 1)
+        """Period and number of copies of the run that covers most items from ``start``.
+
+        Blocks that are all alike are a run of pairs only if that covers twice as much as a run of single ones.
+        """
+        best, covered = (1, 1), 1
         for period in range(1, MAX_PERIOD + 1):
+            alike = period > 1 and self._are_alike(items[start + 1 : start + period], items[start : start + period - 1])
+            least = 2 * covered if alike and covered > 1 else covered + 1
+            if start + least > len(items):
+                continue
             copies = self._copies(items, start, period)
-            if copies > 1 and period * copies > best[0] * best[1]:
-                best = (period, copies)
+            if copies > 1 and period * copies >= least:
+                best, covered = (period, copies), period * copies
         return best
 
     def _copies(self, items: Sequence[str | Block], start: int, period: int) -> int:
-        """How many identical copies of ``period`` blocks there are from ``start``, each reading the one before."""
+        """How many copies of ``period`` blocks there are from ``start`` that the first can be shown for.
+
+        Without dataflow there is nothing to compare: there, identical siblings are a run.
+        """
         first = items[start : start + period]
-        copies = 1
-        previous: tuple[str, ...] = ()
-        before: tuple[str, ...] = ()
+        copies: list[Copy] = []
         pattern: tuple[Hashable, ...] | None = None
-        while self._are_alike(first, following := items[start + copies * period : start + (copies + 1) * period]):
-            if copies == 1:
-                if period > 1 and self._are_alike(first[1:], first[:-1]):
-                    return 1
-                previous = self._copy(first)
-                before = self._read_outside(first, previous)
+        while self._are_alike(first, following := items[start + period : start + 2 * period]):
+            if not copies:
+                copies.append(self._copy(first))
             current = self._copy(following)
-            outside = self._read_outside(following, current)
-            links = self._links(previous, before, outside)
+            links = links_of(copies[-1], current) if self._dataflow else ()
             if links is None or (pattern is not None and links != pattern):
                 break
-            pattern, previous, before = links, current, outside
-            copies += 1
-        return copies
+            pattern = links
+            copies.append(current)
+            start += period
+        return shown_for(self._graph, copies) if self._dataflow else max(len(copies), 1)
 
     def _are_alike(self, first: Sequence[str | Block], second: Sequence[str | Block]) -> bool:
         """Whether these are blocks, identical one by one; their sizes are compared first."""
@@ -150,48 +162,45 @@ class _Folding:
             return False
         return all(self._signature(a) == self._signature(b) for a, b in pairs)
 
-    def _copy(self, items: Sequence[str | Block]) -> tuple[str, ...]:
-        return tuple(key for item in items if isinstance(item, Block) for key in self._keys(item))
-
-    def _links(
-        self, previous: tuple[str, ...], before: tuple[str, ...], outside: tuple[str, ...]
-    ) -> tuple[Hashable, ...] | None:
-        """Where each outside value of a copy comes from: a place in the copy before it, or one node for all.
-
-        None if the copy reads nothing of the one before, or reads outside values in another way than it.
-        Without dataflow there is nothing to compare: there, identical siblings are a run.
-
-        Args:
-            previous: the operations of the copy before it.
-            before, outside: what that copy and this one read from outside.
-        """
-        if not self._dataflow:
-            return ()
-        places = {key: place for place, key in enumerate(previous)}
-        links: list[Hashable] = []
-        for value, one in zip(outside, before, strict=False):
-            if value in places:
-                links.append(places[value])
-            elif value == one:
-                links.append(value)
-            else:
-                return None
-        return tuple(links) if any(isinstance(link, int) for link in links) else None
-
-    def _read_outside(self, items: Sequence[str | Block], keys: tuple[str, ...]) -> tuple[str, ...]:
-        """The values that the blocks of a copy read from outside, in the order in which they read them first."""
-        inside = set(keys)
-        read = [key for item in items for key in self._outside[id(item)] if key not in inside]
-        return tuple(dict.fromkeys(read))
+    def _copy(self, items: Sequence[str | Block]) -> Copy:
+        blocks = [item for item in items if isinstance(item, Block)]
+        keys = [key for block in blocks for key in self._keys(block)]
+        return Copy(dict(zip(keys, count())), [read for block in blocks for read in self._outside[id(block)]])
 
     def _fold_run(self, items: Sequence[str | Block], start: int, period: int, copies: int) -> None:
-        first = self._copy(items[start : start + period])
-        for copy in range(1, copies):
-            keys = self._copy(items[start + copy * period : start + (copy + 1) * period])
-            self.stand_in.update(zip(keys, first, strict=True))
+        first, *others = [
+            self._copy(items[start + number * period : start + (number + 1) * period]) for number in range(copies)
+        ]
+        for copy in others:
+            self.stand_in.update(zip(copy.places, first.places, strict=True))
         head, last = items[start], items[start + copies * period - 1]
         assert isinstance(head, Block) and isinstance(last, Block)
-        self.repeats[head.call] = Repeat(copies, period, last.path)
+        pairs = zip(first.reads, others[0].reads, strict=True)
+        carried = {(one.reader, one.slot): other[:2] for one, other in pairs if other.source in first.places}
+        keys = list(first.places)
+        leaving = exits(self._graph, first, others[0]) if self._dataflow else None
+        returned = frozenset([keys[where[1]] for _, where in leaving or ()])
+        self.repeats[head.call] = Repeat(copies, period, last.path, carried=carried, returned=returned)
+
+    def standing(self, key: str) -> str:
+        """The node that stays for one, which may be folded itself, in a run further in."""
+        while key in self.stand_in:
+            key = self.stand_in[key]
+        return key
+
+    def runs(self) -> dict[Hashable, Repeat]:
+        """The folded runs, with the nodes that stay."""
+        return {
+            call: replace(
+                repeat,
+                carried={
+                    (self.standing(reader), slot): (self.standing(source), part)
+                    for (reader, slot), (source, part) in repeat.carried.items()
+                },
+                returned=frozenset(map(self.standing, repeat.returned)),
+            )
+            for call, repeat in self.repeats.items()
+        }
 
     def _keys(self, block: Block) -> tuple[str, ...]:
         known = self._operations.get(id(block))
@@ -205,7 +214,8 @@ class _Folding:
         if known is not None:
             return known
         keys, nodes, alike = self._keys(block), self._nodes, self._alike
-        places = defaultdict(count(-1, -1).__next__, zip(keys, count()))  # of what lies outside as it is met
+        places = dict(zip(keys, count(), strict=False))
+        outside: list[Read] = []
         parts: list[Hashable] = [_nesting(block)]
         for key in keys:
             data = nodes[key]
@@ -214,9 +224,17 @@ class _Folding:
                 found = key
             number = alike.get(found)
             parts.append(self._number(found, data) if number is None else number)
-            edges = [(edge["slots"], places[source]) for source, edge in self._graph.sources(key).items()]
+            edges: list[tuple[Any, ...]] = []
+            for source, edge in self._graph.sources(key).items():
+                place = places.get(source)
+                if place is not None:
+                    edges.append((place, edge["slots"], edge.get("parts", ())))
+                    continue
+                reads = reads_of(edge) or [(WRITTEN, ())]
+                edges += [(-1, slot) for slot, _ in reads]
+                outside += [Read(source, part, key, slot) for slot, part in reads]
             parts += sorted(edges) if len(edges) > 1 else edges
-        self._outside[id(block)] = list(places)[len(keys) :]
+        self._outside[id(block)] = sorted(outside, key=lambda read: (places[read.reader], read.slot))
         number = self._signatures[id(block)] = self._interned.setdefault(tuple(parts), len(self._interned))
         return number
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import calls_around
-from fxsummary.views.scalars import add_slots
+from fxsummary.views.scalars import add_slots, of_part
 from fxsummary.views.simplify import bypass, carry_costs, copy_of, is_call, is_weightless
 
 
@@ -67,7 +67,7 @@ class Merger:
             if key != main:
                 self.hidden[hidden] += self._operations(self.node(key))
                 carry_costs(self.node(key), data)
-        self._reconnect(keys, main)
+        self._reconnect(keys, main, exits)
         self.order[main] = place
         return main
 
@@ -123,16 +123,16 @@ class Merger:
         data["module"] = shared[-1].path if shared else ""
         data["module_type"] = shared[-1].type if shared else ""
 
-    def _reconnect(self, keys: list[str], main: str) -> None:
+    def _reconnect(self, keys: list[str], main: str, exits: list[str]) -> None:
         graph, inside = self.graph, set(keys)
         sources = [(k, edge) for key in keys for k, edge in graph.pred[key].items() if k not in inside]
-        readers = [(k, edge) for key in keys for k, edge in graph.succ[key].items() if k not in inside]
+        readers = [(key, k, edge) for key in keys for k, edge in graph.succ[key].items() if k not in inside]
         graph.remove_nodes_from([key for key in keys if key != main])
         graph.remove_edges_from([*graph.in_edges(main), *graph.out_edges(main)])
         for place, (source, edge) in enumerate(sources):
-            add_slots(graph, source, main, {**edge, "slots": (place,)})
-        for reader, edge in readers:
-            add_slots(graph, main, reader, dict(edge))
+            add_slots(graph, source, main, {**edge, "slots": (place,), "parts": edge["parts"][:1]})
+        for key, reader, edge in readers:
+            add_slots(graph, main, reader, of_part(dict(edge), (exits.index(key),) if len(exits) > 1 else ()))
 
 
 def is_plain(data: dict[str, Any]) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.spec import TensorSpec, leaves
+
+Part = tuple[int | str, ...]
+"""Path of a part of a value: () for the whole, (1,) for element 1 of a tuple."""
 
 _SCALAR_LABELS = frozenset({"size", "dim", "numel", "len", "_assert", "is_floating_point", "get_device"})
 """Calls that give no tensor, where their result is not known."""
@@ -17,24 +21,39 @@ def hide_scalars(graph: ModelGraph) -> ModelGraph:
     What read such a ``getitem`` reads the operation that yields the tuple. Nothing hidden has a cost.
     """
     hidden: set[str] = set()
-    source_of: dict[str, str] = {}
+    part_of: dict[str, tuple[str, Part]] = {}
     for key, data in graph.nodes(data=True):
         if type(data["outputs"]) is not TensorSpec and _is_scalar(graph, key, data, hidden):
             hidden.add(key)
         elif data["label"] == "getitem" and _takes_apart(graph, key, data):
             hidden.add(key)
-            (source,) = graph.pred[key]
-            source_of[key] = source_of.get(source, source)
+            ((source, edge),) = graph.sources(key).items()
+            taken: Part = edge["parts"][0] if edge.get("parts") else (data["arguments"],)
+            whole, part = part_of.get(source, (source, ()))
+            part_of[key] = whole, part + taken
     if not hidden:
         return graph
     shown = graph.__class__()
     shown.graph.update(graph.graph)
     shown.fill(((key, dict(data)) for key, data in graph.nodes(data=True) if key not in hidden), ())
     for source, target, data in graph.edges(data=True):
-        start = source_of.get(source, source)
+        start, part = part_of.get(source, (source, ()))
         if start not in hidden and target not in hidden:
-            add_slots(shown, start, target, data)
+            add_slots(shown, start, target, of_part(data, part))
     return shown
+
+
+def reads_of(edge: Mapping[str, Any]) -> Sequence[tuple[int, Part]]:
+    """The slots of an edge, each with the part of the value that goes there."""
+    slots = edge["slots"]
+    return list(zip(slots, edge.get("parts") or ((),) * len(slots), strict=True))
+
+
+def of_part(edge: dict[str, Any], part: Part) -> dict[str, Any]:
+    """The edge from a value to what reads a part of it: what was read of the part is now read of the value."""
+    if not part:
+        return edge
+    return {**edge, "parts": tuple([part + inner for _, inner in reads_of(edge)])}
 
 
 def add_slots(graph: ModelGraph, source: str, target: str, data: dict[str, Any]) -> None:
@@ -43,7 +62,9 @@ def add_slots(graph: ModelGraph, source: str, target: str, data: dict[str, Any])
     if known is None:
         graph.fill((), [(source, target, dict(data))])
     else:
-        known["slots"] = tuple(sorted({*known["slots"], *data["slots"]}))
+        reads = dict([*reads_of(known), *reads_of(data)])
+        known["slots"] = tuple(sorted(reads))
+        known["parts"] = tuple([reads[slot] for slot in known["slots"]]) if any(reads.values()) else ()
 
 
 def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[str]) -> bool:

@@ -14,8 +14,8 @@ from typing import Any
 
 from fxsummary.changes import COSTS, Difference, before, joined
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.records import TRUST
-from fxsummary.views.scalars import add_slots, hide_scalars
+from fxsummary.records import TRUST, known
+from fxsummary.views.scalars import add_slots, hide_scalars, of_part, reads_of
 
 __all__ = ["hide_scalars", "simplify"]
 
@@ -81,13 +81,19 @@ def copy_of(graph: ModelGraph) -> ModelGraph:
 
 
 def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) -> None:
-    """Add the costs of a node's attributes, ``times`` over, to those of another; unknown stays unknown."""
+    """Add the costs of a node's attributes, ``times`` over, to those of another.
+
+    Unknown stays unknown; what is known then is in `at_least`.
+    """
     compared = "change" in source
     was = {name: _sum(before(target, name), before(source, name), times) for name in COSTS} if compared else {}
     for name in _SUMMED:
         if (number := source[name]) != 0:
-            known = target[name]
-            target[name] = None if number is None or known is None else known + times * number
+            whole = target[name]
+            if number is None or whole is None:
+                least = known(target, name) + times * known(source, name)
+                target["at_least"] = {**target.get("at_least", {}), name: least}
+            target[name] = None if number is None or whole is None else whole + times * number
     for name in _JOINED:
         if more := source[name]:
             target[name] = (*target[name], *more)
@@ -123,9 +129,10 @@ def is_call(data: dict[str, Any]) -> bool:
 
 def bypass(graph: ModelGraph, key: str) -> None:
     """Take out an operation with one input; its readers read that."""
-    (source,) = graph.pred[key]
+    ((source, edge),) = graph.sources(key).items()
+    part = next((part for _, part in reads_of(edge)), ())
     for target, data in list(graph.succ[key].items()):
-        add_slots(graph, source, target, dict(data))
+        add_slots(graph, source, target, of_part(dict(data), part))
     graph.remove_node(key)
 
 
@@ -231,7 +238,9 @@ def _read_instead(graph: ModelGraph, key: str, parts: list[str], first: str) -> 
     slots = tuple(sorted(slot for part in parts for slot in graph.edges[part, key]["slots"]))
     graph.remove_edges_from([(part, key) for part in parts])
     spec = graph.nodes[first]
-    graph.add_edge(first, key, slots=slots, shape=spec["shape"], dtype=spec["dtype"], bytes=spec["output_bytes"])
+    graph.add_edge(
+        first, key, slots=slots, parts=(), shape=spec["shape"], dtype=spec["dtype"], bytes=spec["output_bytes"]
+    )
 
 
 def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:

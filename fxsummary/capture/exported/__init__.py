@@ -17,7 +17,7 @@ from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.inputs import model_device
 from fxsummary.capture.nodes import AUTOCAST, SOURCE
 from fxsummary.capture.propagate import Propagation
-from fxsummary.capture.state import preserved_globals
+from fxsummary.capture.restore.torch_state import preserved_globals
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.values import has_unknown

@@ -72,7 +72,7 @@ class Replay:
         self._outer = 0
 
     def call(
-        self, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[[], Any]
+        self, module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]
     ) -> Any:
         """What the call of a module returns: copied, or from ``run`` and recorded.
 
@@ -81,16 +81,16 @@ class Replay:
         """
         signature = self._signatures.of(module)
         if signature is None or self._signatures.count(signature) < RECORDINGS + 2 or signature in self._refused:
-            return run()
+            return run(module, args, kwargs)
         given: list[Tracked] = []
         try:
             with torch._C.DisableTorchFunction():  # what is asked here is not part of forward
                 structure = self._structure((args, kwargs), given)
                 key = signature, structure, self._tensors(given), self._surroundings()
         except _NoKeyError:
-            return run()
+            return run(module, args, kwargs)
         if key in self._refused:
-            return run()
+            return run(module, args, kwargs)
         is_last = self._signatures.is_last(module, signature)
         known = self._templates.get(key, [])
         if len(known) >= RECORDINGS:
@@ -100,22 +100,22 @@ class Replay:
                     if copy.fits():
                         self._copied.add(key)
                         return copy.write()
-                return run()
+                return run(module, args, kwargs)
             if key not in self._copied:
-                return run()
+                return run(module, args, kwargs)
         if self._outer and self._signatures.count(signature) <= _OFTEN * self._outer:
-            return run()
+            return run(module, args, kwargs)
         if key not in self._templates:
             self._keys[signature] += 1
             if self._keys[signature] > _MAX_KEYS:
                 self._refused.add(signature)
-                return run()
+                return run(module, args, kwargs)
         block = Block(self._writer, path, given)
         before = self._demand.asked, _random_state()
         outer, self._outer = self._outer, self._signatures.count(signature)
         try:
             with self._signatures.watched(module) as numbers_read:
-                result = [run()]
+                result = [run(module, args, kwargs)]
         finally:
             self._outer = outer
         try:

@@ -31,7 +31,7 @@ class Level:
         picture: number of the picture.
         operations: what each numbered row is: a key of the folded graph, ``("module", path)``, or None.
         frames: path of the module of each numbered frame.
-        depth: how many levels of modules inside are open.
+        depth: how many levels of modules are open, the module itself included.
     """
 
     picture: int
@@ -42,7 +42,7 @@ class Level:
 
 @dataclass(slots=True)
 class View:
-    """A module's levels, from all closed to the most that is of sensible size, and which is shown first."""
+    """A module's levels, from all in it closed to the most that is of sensible size, and which is shown first."""
 
     levels: list[Level]
     start: int = 0
@@ -79,7 +79,8 @@ def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
     Args:
         depth: levels of modules to open in the first picture; None for the most that fit.
     """
-    choices = {path: _choice(outline, path, block) for path, block in outline.blocks.items()}
+    least = 0 if depth == 0 else 1
+    choices = {path: _choice(outline, path, block, 1 if path else least) for path, block in outline.blocks.items()}
     choices = {path: choice for path, choice in choices.items() if not path or _has_rows(choice.levels[-1][1])}
     root = choices[""]
     if depth is not None:
@@ -92,8 +93,8 @@ def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
     return atlas
 
 
-def _choice(outline: Outline, path: str, block: Block) -> _Choice:
-    levels = list(_levels(outline, path, block))
+def _choice(outline: Outline, path: str, block: Block, least: int) -> _Choice:
+    levels = list(_levels(outline, path, block, least))
     fitting = [at for at, (_, picture) in enumerate(levels) if picture.rows <= MOST_ROWS]
     return _Choice(levels, fitting[-1] if fitting else 0)
 
@@ -116,15 +117,15 @@ def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _C
         view.start = view.levels.index(first)
 
 
-def _levels(outline: Outline, path: str, block: Block) -> Iterator[tuple[int, Picture]]:
-    """Distinct pictures of a module with their depth, the ones with all modules inside closed first."""
-    focus, times = focused(outline.folded, block)
+def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[tuple[int, Picture]]:
+    """Distinct pictures of a module with their depth, from ``least`` on: the ones with most closed first."""
+    focus = focused(outline.folded, block)
     fitting = Fitting(outline.graph, close_small(focus), partial(compose, outline.graph))
     totals = outline.graph.totals
     if totals.flops is not None:
-        totals = replace(totals, flops=totals.flops // times)
+        totals = replace(totals, flops=totals.flops // block.copies)
     before: list[str] = []
-    for depth in range(min(fitting.nesting(), DEEPEST) + 1):
+    for depth in range(least, min(fitting.nesting(), DEEPEST) + 1):
         picture = compose(outline.graph, fitting.closed(depth), base=path, totals=totals, tips=False)
         if before and picture.rows > MANY_ROWS:
             return
@@ -134,16 +135,15 @@ def _levels(outline: Outline, path: str, block: Block) -> Iterator[tuple[int, Pi
         before = drawn
 
 
-def focused(folded: ModelGraph, block: Block) -> tuple[ModelGraph, int]:
-    """What is in a block as a graph of its own with inputs and output, and how many blocks it stands for.
+def focused(folded: ModelGraph, block: Block) -> ModelGraph:
+    """What is in one copy of a block as a graph of its own with inputs and output.
 
     An input has the key of the operation outside that it comes from.
     """
     if block.call is None:
-        return folded, 1
+        return folded
     inside = dict.fromkeys(block.operations())
     level = next(i for i, c in enumerate(folded.nodes[next(iter(inside))]["module_stack"]) if c == block.call) + 1
-    times = min(folded.nodes[key]["multiplicity"] for key in inside)
     graph = folded.__class__()
     graph.graph.update(folded.graph)
     dataflow = folded.captured_by != "modules"
@@ -154,11 +154,11 @@ def focused(folded: ModelGraph, block: Block) -> tuple[ModelGraph, int]:
     for key in inside:
         data = folded.nodes[key]
         stack = data["module_stack"][level:]
-        graph.add_node(key, **{**data, "module_stack": stack, "multiplicity": max(1, data["multiplicity"] // times)})
+        graph.add_node(key, **{**data, "module_stack": stack, "multiplicity": data["multiplicity"] // block.copies})
     graph.add_edges_from(edges)
     if dataflow:
         _add_output(graph, folded, inside)
-    return graph, times
+    return graph
 
 
 def _terminal(folded: ModelGraph, key: str, path: str) -> dict[str, object]:
@@ -193,7 +193,9 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
     graph.add_node(name, **data)
     for slot, key in enumerate(leaving):
         node = folded.nodes[key]
-        graph.add_edge(key, name, slots=(slot,), shape=node["shape"], dtype=node["dtype"], bytes=node["output_bytes"])
+        graph.add_edge(
+            key, name, slots=(slot,), parts=(), shape=node["shape"], dtype=node["dtype"], bytes=node["output_bytes"]
+        )
 
 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:

@@ -9,6 +9,7 @@ from fxsummary.views.blocks import Block, Repeat, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
+from fxsummary.views.unread import with_unread
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ class Outline:
 
 def outline(graph: ModelGraph) -> Outline:
     """Make the views of a graph, and look at its modules; the graph is not changed."""
-    simple = simplify(graph)
+    simple = simplify(with_unread(graph))
     found = Outline(graph, merge_idioms(fold_repeats(simple)))
     _find_blocks(found, block_tree(found.folded))
     _find_copies(found, block_tree(simple), found.folded.graph.get("repeats", {}))

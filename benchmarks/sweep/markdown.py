@@ -1,0 +1,68 @@
+"""The report as a page of the documentation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from benchmarks.sweep import report
+from benchmarks.sweep.libraries import LIBRARIES
+from benchmarks.sweep.report import Found
+
+_HEAD = """# Coverage
+
+Every model class of four libraries, each in its default configuration on the `meta` device, captured without inputs:
+`fxsummary.graph(model)`. `make sweep` makes this page; times are CPU seconds on one core, on models of full size.
+
+"""
+
+_COLUMNS = """
+*Can be built*: the class builds from its default configuration, without network. *Dataflow*: operations with shapes,
+rather than the module tree alone. *Partial*: the graph ends before forward does, and a note says where and why.
+*Parameters equal*: to the elements of the distinct parameter tensors. *FLOPs equal*: to `FlopCounterMode` over the same
+forward on `meta`, where that runs; a count that says that it is a lower bound may be lower.
+"""
+
+
+def page(libraries: dict[str, list[Found]], versions: str) -> str:
+    """The page."""
+    parts = [_HEAD, _table(report.rows(libraries)), _COLUMNS, f"\nMeasured with {versions}.\n"]
+    parts += [f"- {name}: {LIBRARIES[name].what}\n" for name in libraries]
+    parts.append("\n## What is not right, and why\n")
+    parts += [_failures(name, models) for name, models in libraries.items()]
+    parts.append("\n## What cannot be built\n\n")
+    parts += [_not_built(name, models) for name, models in libraries.items()]
+    return "".join(parts)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = rows
+    rule = ["---", *["--:"] * (len(head) - 1)]
+    return "".join(f"| {' | '.join(cell.strip() for cell in row)} |\n" for row in (head, rule, *body))
+
+
+def _failures(library: str, models: Sequence[Found]) -> str:
+    lines = [f"| `{each['name']}` | {_cell(reason)} |\n" for each in models for reason in report.failures(each)]
+    if not lines:
+        return f"\n{library}: nothing.\n"
+    return "".join([f"\n### {library}\n\n| model | what |\n|---|---|\n", *lines])
+
+
+def _not_built(library: str, models: Sequence[Found]) -> str:
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for each in models:
+        if not report.is_built(each):
+            reasons[_kind(each)].append(each["name"])
+    return "".join(f"- {library}, {len(names)}: {_cell(kind)} ({_some(names)})\n" for kind, names in reasons.items())
+
+
+def _kind(found: Found) -> str:
+    return str(found.get("build_error") or found.get("died")).partition(" at ")[0][:120]
+
+
+def _some(names: Sequence[str], limit: int = 3) -> str:
+    return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())[:400]

@@ -1,0 +1,48 @@
+"""Proxies and tensors of a capture that live on after it, in a global or a cache that no snapshot covers."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import types
+import weakref
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:
+    """The objects that are still alive, cycles aside."""
+    alive = list(references)
+    for generation in (0, 2):  # what a capture makes is young, and going through all objects takes long
+        alive = [reference for reference in alive if reference() is not None]
+        if alive:
+            gc.collect(generation)
+    return [value for reference in alive if (value := reference()) is not None]
+
+
+def remove(values: Sequence[Any]) -> None:
+    """Take objects out of the containers, closures and caches that hold them."""
+    for value in values:
+        for holder in gc.get_referrers(value):
+            if holder is not values:
+                _remove_from(holder, value)
+
+
+def _remove_from(holder: Any, value: Any) -> None:
+    kind = type(holder)
+    if issubclass(kind, dict):
+        for key in [key for key, item in dict.items(holder) if item is value or key is value]:
+            del holder[key]
+    elif issubclass(kind, (list, deque)):
+        kept = [item for item in holder if item is not value]
+        holder.clear()
+        holder.extend(kept)
+    elif issubclass(kind, set):
+        holder.discard(value)
+    elif issubclass(kind, tuple):
+        remove([holder])
+    elif kind is types.CellType:
+        holder.cell_contents = None
+    elif kind is functools._lru_cache_wrapper:
+        holder.cache_clear()

@@ -1,0 +1,62 @@
+"""Tensors of a recording that live on after it: they get their values.
+
+Otherwise the next real forward would find a tensor without data in its cache. A tensor whose value cannot be
+computed is taken out of whatever holds it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import torch
+from torch import fx
+
+from fxsummary.capture.evaluation import Evaluator, NoValueError
+from fxsummary.capture.restore.escaped import remove, survivors
+from fxsummary.capture.restore.snapshots import Snapshot
+from fxsummary.capture.restore.torch_state import preserved_globals
+from fxsummary.capture.tracked import Tensors, element
+
+
+def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str]:
+    """Give the tensors that somebody else holds their values; returns notes on those that have none.
+
+    Args:
+        tensors: all of the recording; they are let go of here.
+    """
+    origins = [
+        (weakref.ref(tracked.tensor), tracked.origin)
+        for tracked in tensors
+        if tracked.is_ours and tracked.origin is not None
+    ]
+    tensors.clear()
+    if not any(reference() is not None for reference, _ in origins):
+        return []
+    alive = survivors(reference for reference, _ in origins)
+    of = {id(reference()): origin for reference, origin in origins}
+    origins.clear()  # a tensor with weak references cannot be swapped
+    with preserved_globals():
+        notes = {id(tensor): _heal(tensor, of[id(tensor)], evaluator) for tensor in alive}
+    without_value = [weakref.ref(tensor) for tensor in alive if notes[id(tensor)]]
+    alive.clear()
+    snapshot.clear_caches()
+    left = survivors(without_value)
+    remove(left)
+    return [notes[id(tensor)] for tensor in left]
+
+
+def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[Any, ...]], evaluator: Evaluator) -> str:
+    """Give a tensor its value, or say why it has none."""
+    node, place = origin
+    note = f"forward keeps a tensor of {node.name} outside of the model; fxsummary took it out again"
+    try:
+        value = evaluator.value(node)
+        for key in place:
+            value = element(value, key)
+        if evaluator.is_assumed(node):
+            return f"{note}, because its value would rest on assumed values"
+        torch.utils.swap_tensors(tensor, value.detach().clone())
+    except (NoValueError, RuntimeError) as error:
+        return f"{note}, because its value cannot be computed: {error}"
+    return ""

@@ -1,0 +1,75 @@
+"""Finds what a model's code reaches beyond the model: globals, closures, caches."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator
+
+from fxsummary.capture.restore.inside import EXACT, Inside, is_users
+from fxsummary.capture.restore.variables import ClassAttributes
+
+
+class Outside(Inside):
+    """What the code named by the classes and functions of an `Inside` can reach beyond it."""
+
+    def __init__(self, inside: Inside) -> None:
+        super().__init__(())
+        self.seen = dict(inside.seen)
+        self.caches += inside.caches
+        self._methods_of = tuple(inside.classes)
+        self._spaces: set[int] = set()
+        self._resolved: set[str] = set()
+        self.functions += inside.functions
+        self._resolve(("forward", "__call__"))
+        for _ in range(_DEPTH):
+            functions, self.functions = self.functions, []
+            for function in functions:
+                self._follow(function)
+
+    def _add_seen_by(self, function: types.FunctionType) -> None:
+        """Nothing yet: `_follow` does."""
+
+    def _add_class(self, kind: type) -> None:
+        """Of a class that code names only its own attributes: its methods follow if an object of it is met."""
+        if kind not in self.classes and is_users(kind.__module__):
+            self.classes[kind] = None
+            self.variables.append(ClassAttributes(kind))
+            self._add([value for value in vars(kind).values() if type(value) in EXACT])
+
+    def _follow(self, function: types.FunctionType) -> None:
+        """Add what a function sees: its namespace, its variables from outside, and what its code names there."""
+        space = function.__globals__
+        if not is_users(space.get("__name__") or ""):
+            return
+        if id(space) not in self._spaces:
+            self._spaces.add(id(space))
+            self.containers.append(space)
+        self._add_cells(function)
+        names = set(_names(function.__code__))
+        spaces = [space]
+        for each in spaces:  # grows: `package.module.function` leads from one module to the next
+            found = [each[name] for name in names if name in each]
+            self._add(found)
+            modules = [value for value in found if type(value) is types.ModuleType and is_users(value.__name__)]
+            spaces += [vars(module) for module in modules if not any(vars(module) is known for known in spaces)]
+        self._walk()
+        self._resolve(names)
+
+    def _resolve(self, names: Iterable[str]) -> None:
+        """Add the methods of these names of the classes that the model holds objects of."""
+        for name in set(names) - self._resolved:
+            self._resolved.add(name)
+            self._add([vars(kind)[name] for kind in self._methods_of if name in vars(kind)])
+        self._walk()
+
+
+_DEPTH = 3
+"""Calls from forward on that are followed."""
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """The names that a function's code uses, with those of the functions in it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if type(constant) is types.CodeType:
+            yield from _names(constant)

@@ -1,0 +1,199 @@
+"""Copies of what a forward may change, to put back afterwards."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+import types
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from operator import is_
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from fxsummary.capture.members import modules_of
+from fxsummary.capture.restore.inside import Inside
+from fxsummary.capture.restore.outside import Outside
+from fxsummary.capture.restore.variables import Variables
+
+
+class Snapshot:
+    """What a model holds, and what its code can reach beyond it, as they are now.
+
+    Args:
+        roots: further objects that forward may change, such as its arguments.
+    """
+
+    def __init__(self, model: nn.Module, roots: Sequence[Any] = ()) -> None:
+        inside = Inside(modules_of(model), roots)
+        outside = Outside(inside)
+        self._inside = _Copies(inside)
+        self._outside = _Copies(outside)
+        self._caches = [(cache, cache.cache_info()) for cache in outside.caches]
+
+    def restore(self, caches: bool) -> None:
+        """Put back what the model holds, and take proxies and meta tensors out of everything else.
+
+        Args:
+            caches: whether to clear each ``lru_cache`` that holds one.
+        """
+        with _without_interrupts():
+            self._inside.restore()
+            self._outside.restore_escaped()
+            if caches:
+                self.clear_caches()
+
+    def clear_caches(self) -> None:
+        """Clear each ``lru_cache`` that has got a proxy or a meta tensor since."""
+        for cache, before in self._caches:
+            if cache.cache_info() != before and has_escaped(gc.get_referents(cache)):
+                cache.cache_clear()
+
+
+class _Copies:
+    """The contents of containers and variables; almost always all is as it was, so that is checked first."""
+
+    def __init__(self, found: Inside) -> None:
+        self._empty = found.empty
+        self._filled = found.containers
+        self._bases = list(map(_base, self._filled))
+        self._copies = list(map(_copy, self._filled, self._bases))
+        self._held = list(_held_in(self._filled, self._bases))
+        self._variables = found.variables
+        self._values = [each.read() for each in found.variables]
+
+    def _changed(self) -> Iterator[tuple[Any, Any]]:
+        """The containers that do not hold what they held, each with its copy."""
+        filled, bases = self._filled, self._bases
+        now = list(_held_in(filled, bases))
+        if len(now) != len(self._held) or not all(map(is_, now, self._held)):
+            for container, copy, base in zip(filled, self._copies, bases, strict=True):
+                if not _is_same(container, copy, base):
+                    yield container, copy
+        if any(self._empty):
+            yield from (
+                (container, {} if isinstance(container, dict) else ()) for container in self._empty if container
+            )
+
+    def _changed_variables(self) -> Iterator[tuple[Variables, dict[str, Any], dict[str, Any]]]:
+        for variables, before in zip(self._variables, self._values, strict=True):
+            now = variables.read()
+            if not _is_same(now, before):
+                yield variables, before, now
+
+    def restore(self) -> None:
+        """Put everything back, in the order that it had."""
+        for container, copy in self._changed():
+            _refill(container, copy)
+        for variables, before, now in self._changed_variables():
+            for name in [name for name in now if name not in before]:
+                variables.delete(name)
+            for name in [name for name in before if now.get(name, _ABSENT) is not before[name]]:
+                variables.set(name, before[name])
+
+    def restore_escaped(self) -> None:
+        """Put back only what now holds a proxy or a meta tensor: other threads may change the rest meanwhile."""
+        for container, copy in self._changed():
+            if type(copy) is dict:
+                _restore_items(container, copy)
+            elif has_escaped(list(container)):
+                _refill(container, copy)
+        for variables, before, now in self._changed_variables():
+            for name, value in now.items():
+                if value is not before.get(name, _ABSENT) and has_escaped([value]):
+                    variables.set(name, before[name]) if name in before else variables.delete(name)
+
+
+def _restore_items(container: dict[Any, Any], copy: dict[Any, Any]) -> None:
+    changed = [(key, value) for key, value in dict.items(container) if value is not copy.get(key, _ABSENT)]
+    for key, value in changed:
+        if has_escaped([key, value]):
+            if key in copy:
+                container[key] = copy[key]
+            else:
+                del container[key]
+
+
+_ABSENT = object()
+_MAX_VISITED = 20_000
+
+
+def has_escaped(values: Sequence[Any]) -> bool:
+    """Whether these values are or hold, to any depth, a proxy of a trace or a meta tensor."""
+    todo = list(values)
+    seen: set[int] = set()
+    while todo and len(seen) < _MAX_VISITED:
+        value = todo.pop()
+        kind = type(value)  # isinstance would ask the object
+        if id(value) in seen or issubclass(kind, _NOT_ENTERED):
+            continue
+        seen.add(id(value))
+        if issubclass(kind, fx.Proxy) or (issubclass(kind, torch.Tensor) and value.is_meta):
+            return True
+        todo += gc.get_referents(value)
+    return False
+
+
+_NOT_ENTERED: Any = (type, types.ModuleType, types.FunctionType, types.FrameType, types.CodeType, str, int, float)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back within, so that everything is put back; it takes effect afterwards."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield
+        return
+    held: list[Any] = []
+    handler = signal.signal(signal.SIGINT, lambda *call: held.append(call))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if held and callable(handler):
+            handler(*held[0])
+
+
+def _base(container: Any) -> Any:
+    """The type whose methods read and fill a container; a subclass may have overridden them."""
+    kind = type(container)
+    return kind if kind in _BASES else next(each for each in _BASES if isinstance(container, each))
+
+
+_BASES: Any = (OrderedDict, dict, set, list, deque)
+
+
+def _copy(container: Any, base: Any) -> Any:
+    if base in _DICTS:
+        return dict(base.items(container))
+    return set(base.__iter__(container)) if base is set else list(base.__iter__(container))
+
+
+_DICTS = frozenset({dict, OrderedDict})
+
+
+def _held_in(containers: Sequence[Any], bases: Sequence[Any]) -> Iterator[Any]:
+    """The keys and values of dicts, the items of others."""
+    pairs = list(zip(containers, bases, strict=True))
+    keys = [base.__iter__(container) for container, base in pairs]
+    values = [base.values(container) for container, base in pairs if base in _DICTS]
+    return chain(chain.from_iterable(keys), chain.from_iterable(values))
+
+
+def _refill(container: Any, copy: Any) -> None:
+    base = _base(container)
+    base.clear(container)
+    (base.update if hasattr(base, "update") else base.extend)(container, copy)
+
+
+def _is_same(container: Any, copy: Any, base: Any = dict) -> bool:
+    """Whether a container holds the very objects that its copy holds, in the same order."""
+    if base.__len__(container) != len(copy):
+        return False
+    if base in _DICTS:
+        return all(map(is_, base.values(container), copy.values())) and all(map(is_, base.__iter__(container), copy))
+    return set(container) == copy if base is set else all(map(is_, base.__iter__(container), copy))

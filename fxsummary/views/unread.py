@@ -1,0 +1,193 @@
+"""Rows for parameters that no operation of their module reads, so that what a module shows is all that it holds.
+
+A parameter counts where it is read first. That is not in its module if another module reads it, and nowhere if
+nothing does. Such a parameter gets a place in its module: the innermost one that is called, in its first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+from fxsummary.format import relative_path
+from fxsummary.modelgraph import ModelGraph, ModuleCall, ParameterInfo
+from fxsummary.passes.parameters import counts
+from fxsummary.views.blocks import UNREAD, own_call
+from fxsummary.views.simplify import NO_COSTS
+
+MOST_NAMES = 2
+
+Stack = tuple[ModuleCall, ...]
+
+
+def with_unread(graph: ModelGraph) -> ModelGraph:
+    """The graph with a row in each module for the parameters that no operation in it reads.
+
+    The costs of all operations and these rows are the totals, and those in a module are all that it holds but for
+    what is shared with a module before it. A comparison is returned as it is.
+    """
+    if graph.comparison is not None:
+        return graph
+    places = _Places(graph)
+    moved = places.moved()
+    unread = [tensor for tensor in places.tensors.values() if not tensor.read]
+    if not moved and not unread:
+        return graph
+    return _Result(graph, places, moved).with_rows([*unread, *(each for tensors in moved.values() for each in tensors)])
+
+
+class _Places:
+    """Which modules are rows, and where a parameter belongs.
+
+    Attributes:
+        tensors: parameters by their first name.
+        calls: the stack of the first call of each module that is called, by path.
+    """
+
+    def __init__(self, graph: ModelGraph) -> None:
+        self._graph = graph
+        every = (tensor for module in graph.modules.values() for tensor in module.parameters)
+        self.tensors = {each.name: each for each in every if not each.tied_to and not each.buffer}
+        self.calls: dict[str, Stack] = {"": ()}
+        for stack in {id(stack): stack for _, stack in graph.nodes(data="module_stack")}.values():
+            for length, call in enumerate(stack, start=1):
+                if call.path not in self.calls:
+                    self.calls[call.path] = stack[:length]
+
+    def moved(self) -> dict[str, list[ParameterInfo]]:
+        """By operation the parameters that it reads first, and that belong to another place."""
+        moved: dict[str, list[ParameterInfo]] = {}
+        read: set[str] = set()
+        for key, data in self._graph.nodes(data=True):
+            for name in data["reads"]:
+                if name not in read and name in self.tensors and not self._is_at_home(name, data["module_stack"]):
+                    moved.setdefault(key, []).append(self.tensors[name])
+                read.add(name)
+        return moved
+
+    def of(self, name: str) -> Stack:
+        """The calls around the row that a parameter belongs to: all of them hold it."""
+        stack = self.calls[self._row(name)]
+        return next((stack[:at] for at, call in enumerate(stack) if not self._holds(call.path, name)), stack)
+
+    def _is_at_home(self, name: str, stack: Stack) -> bool:
+        """Whether all modules around an operation hold a parameter, and its own is among them."""
+        if not all(name.startswith(f"{call.path}.") or self._holds(call.path, name) for call in stack):
+            return False
+        paths = {"", *(call.path for call in stack)}
+        return self._row(name) in paths or any(self._row(other) in paths for other in self._names.get(name, ()))
+
+    def _row(self, name: str) -> str:
+        """The path of the innermost module around a parameter that is called."""
+        path = name.rpartition(".")[0]
+        while path not in self.calls:
+            path = path.rpartition(".")[0]
+        return path
+
+    def _holds(self, path: str, name: str) -> bool:
+        return any(each.startswith(f"{path}.") for each in (name, *self._names.get(name, ())))
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        """The later names of parameters, those under the later paths of shared modules included."""
+        names: dict[str, list[str]] = {}
+        for path, module in self._graph.modules.items():
+            holder = module if module.shared_with is None else self._graph.modules[module.shared_with]
+            for tensor in holder.parameters:
+                name = f"{path}.{tensor.name.rpartition('.')[2]}"
+                if (first := tensor.tied_to or tensor.name) != name:
+                    names.setdefault(first, []).append(name)
+        return names
+
+
+class _Result:
+    """The graph with the rows, while it is made."""
+
+    def __init__(self, graph: ModelGraph, places: _Places, moved: dict[str, list[ParameterInfo]]) -> None:
+        self._graph = graph
+        self._places = places
+        self._nodes = {key: dict(data) for key, data in graph.nodes(data=True)}
+        for key, tensors in moved.items():
+            self._take(self._nodes[key], tensors)
+
+    def with_rows(self, tensors: Iterable[ParameterInfo]) -> ModelGraph:
+        """The graph with these parameters in the rows that they belong to."""
+        rows: dict[tuple[Stack, bool], list[ParameterInfo]] = {}
+        for tensor in tensors:
+            rows.setdefault((self._places.of(tensor.name), tensor.read), []).append(tensor)
+        leaves = {data["module_stack"]: data for data in reversed(self._nodes.values()) if own_call(data)}
+        waiting: dict[Stack, list[tuple[str, dict[str, Any]]]] = {}
+        for number, ((stack, read), held) in enumerate(sorted(rows.items(), key=lambda row: row[0][1])):
+            if stack in leaves:
+                self._give(leaves[stack], held)
+            else:
+                waiting.setdefault(stack, []).append((self._key(number), self._row(stack, held, read)))
+        result = self._graph.__class__()
+        result.graph.update(self._graph.graph, unread_shown=True)
+        edges = ((source, target, dict(edge)) for source, target, edge in self._graph.edges(data=True))
+        result.fill(self._in_order(waiting), edges)
+        return result
+
+    def _in_order(self, waiting: dict[Stack, list[tuple[str, dict[str, Any]]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The nodes, and each row behind the last operation of the module that it is in."""
+        last = {stack: key for key, data in self._nodes.items() for stack in _around(data) if stack in waiting}
+        behind: dict[str, list[Stack]] = {}
+        for stack, key in last.items():
+            behind.setdefault(key, []).append(stack)
+        for key, data in self._nodes.items():
+            yield key, data
+            for stack in sorted(behind.get(key, ()), key=len, reverse=True):
+                yield from waiting[stack]
+        yield from (row for stack, rows in waiting.items() if stack not in last for row in rows)
+
+    def _take(self, data: dict[str, Any], tensors: list[ParameterInfo]) -> None:
+        """Take parameters from an operation that reads them, but is not in their module."""
+        gone = {tensor.name for tensor in tensors}
+        kept = [name for name in data["parameter_names"] if name not in gone]
+        held = [self._places.tensors[name] for name in kept]
+        data.update(self._counts(data, held))
+        stacks = [self._places.of(tensor.name) for tensor in tensors]
+        names = list(dict.fromkeys(stack[-1].path if stack else self._graph.name for stack in stacks))
+        data["config"] = ", ".join(filter(None, (data["config"], f"in {', '.join(names[:MOST_NAMES])}")))
+
+    def _give(self, data: dict[str, Any], tensors: list[ParameterInfo]) -> None:
+        """Give parameters to the operation of their module, which is not the first to read them."""
+        held = [self._places.tensors[name] for name in data["parameter_names"]]
+        data.update(self._counts(data, [*held, *tensors]))
+
+    @staticmethod
+    def _counts(data: dict[str, Any], held: list[ParameterInfo]) -> dict[str, Any]:
+        """The attributes of an operation that holds these parameters, and the buffers that it had."""
+        buffers = {name: data[name] for name in ("buffers", "buffer_bytes")}
+        return {**counts(held, unknown=data["packed"]), **buffers}
+
+    def _key(self, number: int) -> str:
+        key = f"not read {number}"
+        while key in self._nodes:
+            key += "_"
+        return key
+
+    def _row(self, stack: Stack, tensors: list[ParameterInfo], read: bool) -> dict[str, Any]:
+        """Attributes of a row."""
+        path, type_ = (stack[-1].path, stack[-1].type) if stack else ("", self._graph.name)
+        names = [relative_path(tensor.name, path) for tensor in tensors]
+        if len(names) > MOST_NAMES:
+            names = list(dict.fromkeys(name.partition(".")[0] for name in names))
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        return {
+            **NO_COSTS, **counts(tensors, unknown=False),
+            "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "module": path, "module_type": type_,
+            "module_stack": stack, "label": "read elsewhere" if read else "not read",
+            "config": ", ".join(names[:MOST_NAMES]) + more, "arguments": "", "outputs": (), "shape": None,
+            "dtype": None, "packed": False, "output_bytes": 0, "source": "", "multiplicity": 1,
+            "unread": sum(tensor.numel or 0 for tensor in tensors if not tensor.read),
+        }  # fmt: skip
+
+
+def _around(data: dict[str, Any]) -> Iterator[Stack]:
+    """The stacks of the modules around an operation, outermost first."""
+    if data["op"] != "output":
+        stack: Stack = data["module_stack"]
+        for length in range(len(stack) + 1):
+            yield stack[:length]
