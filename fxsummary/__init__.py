@@ -29,13 +29,15 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import the public names on first use, so that ``import fxsummary`` costs next to nothing."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'fxsummary' has no attribute {name!r}")
-    value = getattr(_imported(_HOME[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers take any name for one that ``__getattr__`` has
+
+    def __getattr__(name: str) -> Any:
+        """Import the public names on first use, so that ``import fxsummary`` costs next to nothing."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'fxsummary' has no attribute {name!r}")
+        value = getattr(_imported(_HOME[name]), name)
+        globals()[name] = value
+        return value
 
 
 def _imported(name: str) -> Any:

@@ -5,7 +5,7 @@ Everything in it is a plain frozen value: no tensor, no module, no weight. It pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,10 @@ class ModelGraph(nx.DiGraph):
         """What a node reads: the attributes of its in-edges by the node they come from; ``pred[key]``, but quick."""
         sources: Mapping[str, dict[str, Any]] = self._pred[key]
         return sources
+
+    if TYPE_CHECKING:  # networkx has no types of its own
+
+        def __iter__(self) -> Iterator[str]: ...
 
     @property
     def name(self) -> str:

@@ -144,7 +144,11 @@ def test_resnet_34_to_50_keeps_the_places_of_its_blocks() -> None:
     kinds = {module.path: module.type for module in comparison.modules}
     assert kinds["layer1.0"] == "BasicBlock ⇒ Bottleneck"
     assert result.nodes["layer1_0_conv3"]["change"] == "added"
-    assert result.nodes["layer1_0_conv1"]["differences"][0] == ("config", "64→64, 3×3, s1, p1", "64→64, 1×1, s1")
+    assert result.nodes["layer1_0_conv1"]["differences"][0] == (
+        "config",
+        "64→64, 3×3, s1, p1, bias=False",
+        "64→64, 1×1, s1, bias=False",
+    )
     assert lines_of(result)["fc"].text == "Linear 512→1000 ⇒ 2048→1000"
 
 
@@ -171,8 +175,8 @@ def test_llama_with_another_intermediate_size() -> None:
     assert comparison.counts["added"] == comparison.counts["removed"] == 0
     lines = lines_of(result)
     mlp = "model.layers.0…3.mlp"
-    assert lines[f"{mlp}.gate_proj"].text == "Linear 4096→11008 ⇒ 4096→14336"
-    assert lines[f"{mlp}.down_proj"].text == "Linear 11008→4096 ⇒ 14336→4096"
+    assert lines[f"{mlp}.gate_proj"].text == "Linear 4096→11008, bias=False ⇒ 4096→14336, bias=False"
+    assert lines[f"{mlp}.down_proj"].text == "Linear 11008→4096, bias=False ⇒ 14336→4096, bias=False"
     assert lines[mlp].parameters[1] - lines[mlp].parameters[0] == 4 * 3 * 4096 * (14336 - 11008)
     assert not [path for path in lines if "attn" in path or "norm" in path]
 

@@ -499,7 +499,7 @@ def test_parameters_never_read(variant: str) -> None:
     graph = graph_of("frozen", variant)
     assert graph.totals.unread_parameters == 20
     assert [p.name for p in graph.modules["spare"].parameters] == ["spare.weight", "spare.bias"]
-    assert any(note.startswith("20 parameters are never read: ") for note in graph.notes)
+    assert any(note.startswith("20 parameters are never read in this forward: ") for note in graph.notes)
 
 
 def test_a_parameter_among_the_outputs() -> None:
@@ -881,13 +881,13 @@ def test_text() -> None:
     assert graph_of("tied", "loaded").to_text().splitlines()[:9] == [
         "TiedLM · input ids 1×7",
         "",
-        "Module                                Output shape  Parameters   FLOPs     %",
-        "────────────────────────────────────────────────────────────────────────────",
-        "TiedLM                                1×7×12             4,640  66.3 k   100",
-        "├ embedding Embedding 12→16           1×7×16               192",
-        "├ blocks Sequential                   1×7×16             4,448  63.6 k  95.9",
-        "│ └ 0…1 Block ×2                      1×7×16             4,448  63.6 k  95.9",
-        "│   ├ norm1 LayerNorm 16              1×7×16                32",
+        "Module                                   Output shape  Parameters   FLOPs     %",
+        "───────────────────────────────────────────────────────────────────────────────",
+        "TiedLM                                   1×7×12             4,640  66.3 k   100",
+        "├ embedding Embedding 12→16              1×7×16               192",
+        "├ blocks Sequential                      1×7×16             4,448  63.6 k  95.9",
+        "│ └ 0…1 Block ×2                         1×7×16             4,448  63.6 k  95.9",
+        "│   ├ norm1 LayerNorm 16                 1×7×16                32",
     ]
 
 

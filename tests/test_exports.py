@@ -105,7 +105,7 @@ def test_markdown_of_resnet18() -> None:
         "| Module | Output shape | Parameters | FLOPs | % |",
         "|:--|:--|--:|--:|--:|",
         "| ResNet | 1×1000 | 11,689,512 | 3.63 G | 100 |",
-        "| `conv1` Conv2d 3→64, 7×7, s2, p3 | 1×64×112×112 | 9,408 | 236 M | 6.5 |",
+        "| `conv1` Conv2d 3→64, 7×7, s2, p3, bias=False | 1×64×112×112 | 9,408 | 236 M | 6.5 |",
         "| `bn1` BatchNorm2d 64 | 1×64×112×112 | 128 |  |  |",
         "| `relu` ReLU | 1×64×112×112 |  |  |  |",
     ]
@@ -222,7 +222,8 @@ def test_mermaid_of_resnet18() -> None:
     labels = list(nodes.values())
     assert labels[:3] == [
         "x<br>1×3×224×224",
-        "conv1 Conv2d<br>3→64, 7×7, s2, p3<br>bn1 BatchNorm2d<br>relu ReLU<br>1×64×112×112<br>9.54 k parameters",
+        "conv1 Conv2d<br>3→64, 7×7, s2, p3, bias=False<br>bn1 BatchNorm2d<br>relu ReLU<br>1×64×112×112"
+        "<br>9.54 k parameters",
         "maxpool MaxPool2d<br>3×3, s2, p1<br>1×64×56×56",
     ]
     assert blocks[:2] == ["layer1.0…1 BasicBlock ×2", "layer2 Sequential"]
@@ -357,7 +358,7 @@ def test_frame_has_the_documented_columns_and_adds_up(name: str) -> None:
 def test_frame_of_resnet18() -> None:
     frame = resnet18().to_pandas()
     assert frame.loc["conv1"][["label", "config", "shape", "parameters", "flops"]].tolist() == [
-        "Conv2d", "3→64, 7×7, s2, p3", "1×64×112×112", 9408, 236027904,
+        "Conv2d", "3→64, 7×7, s2, p3, bias=False", "1×64×112×112", 9408, 236027904,
     ]  # fmt: skip
     assert frame.groupby("kind").flops.sum()["convolution"] == 3_627_122_688
     assert "``" + "``, ``".join(["op", "target", "kind"]) in (fxsummary.exporters.frame.to_pandas.__doc__ or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -258,7 +259,7 @@ def test_lint(capsys: pytest.CaptureFixture[str], folder: Path, form: str) -> No
     )
     code, out, _ = run(capsys, "lint", "bad.py:Bad", "--quiet", "--format", form)
     assert code == 1
-    assert "the 8 biases of 0 have no effect" in out and "2 findings" in out
+    assert "the 8 biases of 0 are redundant" in out and "2 findings" in out
     ignore = ("--ignore", "bias-before-norm", "--ignore", "double-activation:3")
     code, out, _ = run(capsys, "lint", "bad.py:Bad", "--quiet", "--format", form, *ignore)
     assert code == 0 and "no findings" in out
@@ -319,3 +320,66 @@ def test_files_are_compared_without_torch(folder: Path) -> None:
     command = [sys.executable, "-c", code, "diff", "narrow.json", "narrow.json"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+NET = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.unused = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Linear(4, 4)
+
+    def forward(self, x):
+
+        return self.norm(self.conv(x))
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository with a src layout, in a folder with other files."""
+    root = tmp_path / "checkout"
+    for file in ("src/nets/net.py", "models/one.py", "top.py"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(NET)
+    (root / "src/nets/__init__.py").touch()
+    (root / ".git").mkdir()
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    monkeypatch.chdir(root)
+    return root
+
+
+def annotated(model: str, **options: Any) -> str:
+    """The file that the annotation of the convolution names."""
+    command = [sys.executable, "-m", "fxsummary", "lint", model, "--input", "1x3x8x8", "--format", "github"]
+    out = subprocess.run(command, capture_output=True, text=True, check=False, **options).stdout
+    (line,) = [line for line in out.splitlines() if "bias-before-norm" in line]
+    return line.partition("file=")[2].partition(",")[0]
+
+
+@pytest.mark.parametrize("folder", [".", "src", "models"])
+def test_annotations_name_files_as_the_repository_does(repository: Path, folder: str) -> None:
+    home = str(Path(__file__).parents[1])
+    search = {**os.environ, "PYTHONPATH": os.pathsep.join([str(repository / "src"), home])}
+    for model, file in (
+        ("nets.net:Net", "src/nets/net.py"),
+        (f"{repository}/models/one.py:Net", "models/one.py"),
+        (f"{os.path.relpath(repository, folder)}/top.py:Net", "top.py"),
+    ):
+        assert annotated(model, cwd=repository / folder, env=search) == file
+
+
+def test_annotations_are_relative_to_the_workspace_of_the_workflow(repository: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    workspace = {**environment, "GITHUB_WORKSPACE": str(repository.parent)}
+    assert annotated("models/one.py:Net", cwd=repository, env=workspace) == "checkout/models/one.py"
+    elsewhere = {**environment, "GITHUB_WORKSPACE": str(repository / "src")}
+    assert annotated("models/one.py:Net", cwd=repository, env=elsewhere) == "models/one.py"
+
+
+def test_annotations_of_a_saved_graph_name_files_below_the_working_directory(repository: Path) -> None:
+    from fxsummary.exporters.repository import path_in_repository
+
+    assert path_in_repository("nets/net.py") == "src/nets/net.py"
+    assert path_in_repository("nets/missing.py") == "nets/missing.py"

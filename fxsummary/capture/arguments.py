@@ -131,6 +131,7 @@ CONVENTIONS: dict[str, Convention] = {
     "encoder_attention_mask": _ids(),
     "token_type_ids": _ids(),
     "position_ids": _ids(),
+    "lang_ids": _ids("1"),
     "entity_ids": _ids("1 2"),
     "entity_attention_mask": _ids("1 2"),
     "entity_token_type_ids": _ids("1 2"),
@@ -231,9 +232,24 @@ def convention_for(name: str) -> Convention | None:
     return next((convention for ending, convention in _ENDINGS.items() if name.endswith(ending)), None)
 
 
+def by_annotation(annotation: Any) -> Convention:
+    """What an argument stands for whose name tells nothing."""
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    is_list = "list" in text.lower()
+    if "int" in text and "Tensor" not in text:
+        return _values(lambda sizes: [1] if is_list else 1)
+    kind = "int" if "LongTensor" in text or "IntTensor" in text else "bool" if "BoolTensor" in text else "float"
+    shapes = ("1 text hidden", "1 text", "1", "1 channels image")
+    return Convention(tuple([f"[{shape}]" for shape in shapes]) if is_list else shapes, kind)
+
+
 _ENDINGS = {
     "mask": _ids("1 text"),
     "ids": _ids("1 text"),
+    "indices": _ids("1 text"),
+    "indexes": _ids("text"),
+    "embeds": _floats("1 text hidden"),
+    "latents": _floats(*_LATENTS),
     "tokens": _ids("1 text"),
     "labels": _ids("1"),
     "timesteps": _floats("1"),

@@ -13,7 +13,7 @@ from fxsummary.spec import TensorSpec
 
 
 def of_module(module: nn.Module) -> str:
-    """Settings of a ``torch.nn`` module; "" for one that is not known.
+    """Settings of a ``torch.nn`` module, and whether it lacks a bias that its kind has; "" for one that is not known.
 
     >>> of_module(nn.Conv2d(3, 16, 3, padding=1)), of_module(nn.Linear(8, 4)), of_module(nn.ReLU())
     ('3→16, 3×3, s1, p1', '8→4', '')
@@ -21,7 +21,23 @@ def of_module(module: nn.Module) -> str:
     ('8→8, 3×3, s1, d2, depthwise', '3×3, s2, p1')
     >>> of_module(nn.LSTM(8, 16, num_layers=2, bidirectional=True))
     '8→16, 2 layers, bidirectional'
+    >>> of_module(nn.Linear(8, 4, bias=False)), of_module(nn.LSTMCell(8, 16))
+    ('8→4, bias=False', '8→16')
     """
+    settings = _settings(module)
+    return ", ".join(filter(None, (settings, "bias=False"))) if _lacks_bias(module) else settings
+
+
+def _lacks_bias(module: nn.Module) -> bool:
+    held = module._parameters
+    if isinstance(module, (nn.modules.conv._ConvNd, nn.Linear, nn.Bilinear, nn.LayerNorm)):
+        return held.get("bias") is None and "parametrizations" not in module._modules and bool(held)
+    if isinstance(module, (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)):
+        return not any("bias" in name and tensor is not None for name, tensor in held.items())
+    return False
+
+
+def _settings(module: nn.Module) -> str:
     if isinstance(module, nn.modules.conv._ConvNd):
         return _convolution(
             module.in_channels, module.out_channels, module.kernel_size, module.stride, module.padding,
@@ -29,6 +45,7 @@ def of_module(module: nn.Module) -> str:
         )  # fmt: skip
     if isinstance(module, nn.RNNBase):
         parts = [f"{module.input_size}→{module.hidden_size}"]
+        parts += [f"proj {module.proj_size}"] if module.proj_size else []
         parts += [f"{module.num_layers} layers"] if module.num_layers > 1 else []
         parts += ["bidirectional"] if module.bidirectional else []
         return ", ".join(parts)
@@ -49,7 +66,9 @@ def _by_attributes(module: nn.Module) -> str:
         return ""
     attributes = vars(module)
     if "in_features" in attributes:
-        return f"{attributes['in_features']}→{attributes.get('out_features')}"
+        return f"{attributes['in_features']}→{attributes.get('out_features', attributes.get('n_classes'))}"
+    if "hidden_size" in attributes:
+        return f"{attributes['input_size']}→{attributes['hidden_size']}"
     if "num_embeddings" in attributes:
         return f"{attributes['num_embeddings']}→{attributes.get('embedding_dim')}"
     if "kernel_size" in attributes:
@@ -95,7 +114,7 @@ def of_call(name: str, args: Any, kwargs: Any) -> str:
         return index
     if name == "getitem" and len(args) > 1:
         return f"[{_index(args[1])}]"
-    if name in ("view", "reshape", "expand", "repeat", "getattr"):
+    if name in ("view", "reshape", "expand", "repeat"):
         return ""
     literals = [_literal(arg) for arg in args] + [
         f"{key}={text}" for key, value in kwargs.items() if (text := _literal(value))

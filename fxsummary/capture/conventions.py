@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fxsummary.capture.arguments import ALWAYS, Convention, convention_for
+from fxsummary.capture.arguments import ALWAYS, Convention, by_annotation, convention_for
 from fxsummary.capture.inputs import Inputs, bind, forward_signature, model_device
 from fxsummary.capture.needs import Need, dtype_for, field_needs, first_layer, first_needs
 from fxsummary.capture.sizes import WORDS, Settings, Size, Sizes, dimension, words_of
@@ -107,7 +107,7 @@ class Guesses:
             return None
         likely = {word for shape in convention.shapes for word in shape.strip("[]").split()}
         sizes = Sizes(self.settings, _sizes_in(inputs))
-        return tuple([1 if not place else dimension(word, likely, sizes) for place, word in enumerate(words)])
+        return tuple([dimension(word, likely, sizes) for word in words])
 
     def _in_order(self) -> Iterator[Inputs]:
         """All guesses, the nearest to the first of them first."""
@@ -138,15 +138,17 @@ class Guesses:
         return found
 
     def _convention(self, name: str, required: bool) -> Convention | None:
-        convention = convention_for(name)
+        sizes, convention = Sizes(self.settings), convention_for(name)
         if convention is not None:
-            convention = convention.given(self._is_there)
-            convention = _with_known_sizes(convention, Sizes(self.settings))
+            convention = _with_known_sizes(convention.given(self._is_there), sizes, ANY_SIZE if required else "")
         if not required:
             return convention
         if name in self._fields:
             return self._of_fields(self._fields[name])
-        return _with_need(convention, self._needs.get(name), self._model, Sizes(self.settings))
+        need = self._needs.get(name)
+        if convention is None and need is None and name != next(iter(self.parameters)):
+            return by_annotation(forward_signature(self._model).parameters[name].annotation)
+        return _with_need(convention, need, self._model, sizes)
 
     def _of_fields(self, needs: Mapping[str, Need]) -> Convention:
         """For a dict: each key by its own name and first reader."""
@@ -212,11 +214,18 @@ class _Argument:
     required: bool
 
 
-def _with_known_sizes(convention: Convention, sizes: Sizes) -> Convention | None:
-    """The convention with those of its shapes whose sizes are known; None if it has none."""
+ANY_SIZE = "64"
+"""What is passed where nothing tells a size; the refusal may tell it."""
+
+
+def _with_known_sizes(convention: Convention, sizes: Sizes, other: str = "") -> Convention | None:
+    """The convention with those of its shapes whose sizes are known, or with another size; None if it has none."""
     if not convention.shapes:
         return convention
     known = tuple([shape for shape in convention.shapes if sizes.is_known(shape)])
+    if not known and other:
+        words = [[word if sizes.is_known(word) else other for word in shape.split()] for shape in convention.shapes]
+        known = tuple([" ".join(each) for each in words])
     return replace(convention, shapes=known) if known else None
 
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.budget import Budget
 from fxsummary.capture.evaluation import Evaluator, NoValueError, off_meta
 from fxsummary.capture.operations import NoDataError, Operations, Outcome, observe_real
 from fxsummary.capture.overrides import Assemble
@@ -35,11 +36,11 @@ class Demand:
         asked: how often values were needed.
     """
 
-    def __init__(self, model: nn.Module, writer: Writer, operations: Operations) -> None:
+    def __init__(self, model: nn.Module, writer: Writer, operations: Operations, budget: Budget | None = None) -> None:
         self.assuming = False
         self.asked = 0
         self.evaluator = Evaluator(
-            model, writer.propagation.outcomes, writer.inputs, writer.tensors.constants, writer.writes
+            model, writer.propagation.outcomes, writer.inputs, writer.tensors.constants, writer.writes, budget
         )
         self._writer = writer
         self._operations = operations
@@ -109,8 +110,8 @@ class Demand:
             more = f" and {len(places) - 3} more places" if len(places) > 3 else ""
             where = f" at {', '.join(places[:3])}{more}" if places else ""
             yield (
-                f"values were assumed where forward goes by them{where}, for inputs or weights have no data; "
-                "what follows from them is marked as assumed"
+                f"forward depends on the values of tensors{where}, but inputs or weights hold no data: values were "
+                "assumed, and what depends on them is marked ≈"
             )
 
     def _value(self, node: fx.Node) -> Any:

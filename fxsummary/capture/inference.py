@@ -18,10 +18,10 @@ import torch
 from torch import nn
 
 from fxsummary.capture import conventions, repairs, reshaping
+from fxsummary.capture.budget import TooMuchWorkError
 from fxsummary.capture.inputs import Inputs, describe, model_device
 from fxsummary.capture.needs import Need, dtype_for, image_shape, input_needs, shapes_for, size_hints
 from fxsummary.capture.propagate import OperationError, Propagation, propagate
-from fxsummary.capture.recorder import TooMuchWorkError
 from fxsummary.capture.scene import Refusal, Scene, refusal_of
 from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.twins import spec_of
@@ -148,12 +148,12 @@ class _Trying(Generic[T]):
             useless = useless + 1 if progress <= furthest else 0
             furthest = max(furthest, progress)
             suggested: list[Inputs] = []
-            if refusal.message != before or not before:
+            if refusal.key != before or not refusal.message:
                 suggested = [*itertools.islice(repairs.repaired(self._guesses, inputs, refusal), MAX_REPAIRS)]
             for better in suggested:
-                heapq.heappush(waiting, (-progress, next(count), better, refusal.message))
+                heapq.heappush(waiting, (-progress, next(count), better, refusal.key))
             if not suggested and not before:  # nothing about these inputs seems wrong
-                self._reasons[frozenset(inputs.arguments)][refusal.message] += 1
+                self._reasons[frozenset(inputs.arguments)][refusal.key] += 1
             if not waiting and repairs.compare_features(refusal) is not None:
                 return self._bisected(inputs)
         return None
@@ -172,7 +172,7 @@ class _Trying(Generic[T]):
             if self._best is None or refusal.scene.operations > self._best[1].scene.operations:
                 self._best = inputs, refusal
             if refusal.message:
-                self._reasons[frozenset(inputs.arguments)][refusal.message] += 1
+                self._reasons[frozenset(inputs.arguments)][refusal.key] += 1
             return None, refusal
         if self._is_whole(found[1]):
             return found, None

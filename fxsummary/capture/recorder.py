@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import autocast, forward, hooks, modes, overrides, patches, source
+from fxsummary.capture.budget import Budget, TooMuchWorkError
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.derivatives import Derivatives
 from fxsummary.capture.inputs import Inputs
@@ -45,27 +46,6 @@ from fxsummary.capture.twins import spec_of
 from fxsummary.capture.values import is_limit_of_meta, map_values, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
 from fxsummary.formulas import formula, in_python
-
-
-class TooMuchWorkError(BaseException):
-    """More operations than were allowed; it passes through the user's ``except Exception``."""
-
-
-@dataclass
-class Budget:
-    """How many operations may still be run; those of copied modules cost nothing."""
-
-    operations: int
-
-    def spend(self) -> None:
-        """One operation is run.
-
-        Raises:
-            TooMuchWorkError: it was one too many.
-        """
-        self.operations -= 1
-        if self.operations < 0:
-            raise TooMuchWorkError
 
 
 @dataclass
@@ -151,7 +131,7 @@ class Recorder:
         self._claim = torch.device("cpu" if device == "meta" else device)
         self._operations = Operations(device)
         self._writer = Writer(model, device)
-        self._demand = Demand(model, self._writer, self._operations)
+        self._demand = Demand(model, self._writer, self._operations, budget)
         self._paths = first_paths(modules_by_path(model))
         self._replay = None
         if replay and IS_KNOWN and not (_global_forward_hooks or _global_forward_pre_hooks):

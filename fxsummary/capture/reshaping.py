@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -87,15 +88,19 @@ def holds(text: str, name: str) -> bool:
 
 
 def with_rank(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
-    """Another shape with as many dimensions as the code wants."""
+    """Another shape with as many dimensions as the code wants, or with as many more as it misses."""
+    groups = found.groupdict()
     numbers = [int(number) for number in found.groups() if number]
-    wanted = max(numbers) + ("too many indices" in found.group())
-    for name in [name for name in blamed(inputs, refusal)[:MAX_BLAMED] if 0 <= _rank(inputs, name) != wanted]:
-        yield from _named_dimensions(guesses, inputs, refusal, name, wanted)
-        for other in guesses.alternatives(inputs, name):
-            if _rank(other, name) == wanted:
-                yield other
-        yield from _put(inputs, name, lambda spec: contiguous(spec, _of_rank(spec.shape, wanted)))
+    wanted = int(groups.get("wanted") or max(numbers)) + ("too many indices" in found.group())
+    more = wanted - int(groups["got"]) if groups.get("got") else 0
+    for name in [name for name in blamed(inputs, refusal)[:MAX_BLAMED] if _rank(inputs, name) >= 0]:
+        ranks = [wanted, _rank(inputs, name) + more]
+        for rank in [rank for rank in dict.fromkeys(ranks) if rank not in (0, _rank(inputs, name))]:
+            yield from _named_dimensions(guesses, inputs, refusal, name, rank)
+            for other in guesses.alternatives(inputs, name):
+                if _rank(other, name) == rank:
+                    yield other
+            yield from _put(inputs, name, lambda spec, rank=rank: contiguous(spec, _of_rank(spec.shape, rank)))  # type: ignore[misc]
 
 
 def with_named_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
@@ -129,7 +134,9 @@ def _named_dimensions(
 ) -> Iterator[Inputs]:
     """The shape in the words of the line that unpacks it, such as ``batch, channels, height, width = x.shape``."""
     for text in [step.text for step in refusal.scene.steps[:2]] + [refusal.message]:
-        found = re.search(r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|shape \[([\w, ]+)\]", text)
+        found = re.search(
+            r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|shape [\[(]([a-z_]\w*, [\w, ]+)[\])]", text
+        )
         names = re.split(r", *", found[1] or found[2]) if found is not None else []
         shape = guesses.shape_of_words(inputs, name, names) if names and rank in (None, len(names)) else None
         if shape is not None:
@@ -174,6 +181,17 @@ def with_either_size(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: 
     yield from _with_sizes(guesses, inputs, refusal, wanted, got, exact=True)
 
 
+def with_other_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """The shape of one of two tensors for the other, but for the dimension in which they may differ."""
+    place = int(found["free"])
+    specs = [(name, inputs.arguments[name]) for name in blamed(inputs, refusal)[:MAX_BLAMED]]
+    tensors = [(name, spec) for name, spec in specs if isinstance(spec, TensorSpec) and len(spec.shape) > place]
+    for name, spec in tensors:
+        for shape in [other.shape for _, other in tensors if other is not spec and len(other.shape) == len(spec.shape)]:
+            new = (*shape[:place], spec.shape[place], *shape[place + 1 :])
+            yield from _put(inputs, name, lambda spec, new=new: contiguous(spec, new))  # type: ignore[misc]
+
+
 def with_same_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """One of two shapes that cannot be broadcast for the other."""
     a, b = ([int(size) for size in re.findall(r"\d+", found[name])] for name in ("a", "b"))
@@ -207,32 +225,34 @@ def _with_sizes(
     guesses: Guesses, inputs: Inputs, refusal: Refusal, got: int, wanted: int, exact: bool = False
 ) -> Iterator[Inputs]:
     for name in blamed(inputs, refusal)[:MAX_BLAMED]:
-        for other in guesses.alternatives(inputs, name):
+        for other in guesses.alternatives(inputs, name) if not exact else ():
             value = other.arguments[name]
-            if (
-                not exact
-                and isinstance(value, TensorSpec)
-                and value.shape[-1:] == (wanted,)
-                and value.shape[-1:] != (got,)
-            ):
+            if isinstance(value, TensorSpec) and value.shape[-1:] == (wanted,) != (got,):
                 yield other
-        places = range(_rank(inputs, name) - 1, -1, -1)
-        for place in places:
-            yield from _put(inputs, name, lambda spec, place=place: _with_size(spec, place, got, wanted, exact))  # type: ignore[misc]
+        for place in range(-1, -_rank(inputs, name) - 1, -1):
+            change = partial(_with_size, place=place, got=got, wanted=wanted, exact=exact)
+            yield from _put(inputs, name, change)
+    if not exact and len(blamed(inputs, refusal)) > 1:  # they may lie side by side
+        change = partial(_with_size, place=-1, got=got, wanted=wanted, exact=False)
+        yield changed(inputs, lambda spec: (spec.shape and change(spec)) or spec)
 
 
 def _with_size(spec: TensorSpec, place: int, got: int, wanted: int, exact: bool) -> TensorSpec | None:
     """The spec with another size at one place, if that may be what was refused."""
-    now = spec.shape[place]
+    now, is_batch = spec.shape[place], place == -len(spec.shape)
+    if is_batch and (exact or len(spec.shape) > 1):
+        return None
     if now == got:
         new = wanted
-    elif exact or not is_float(spec) or place == 0 or now > got:
+    elif exact or not is_float(spec) or now > got:
         return None
     elif now * wanted % got == 0:
         new = now * wanted // got  # space was folded into it
     else:
         new = now + wanted - got  # something was put beside it
-    return contiguous(spec, (*spec.shape[:place], new, *spec.shape[place + 1 :])) if new > 0 else None
+    shape = list(spec.shape)
+    shape[place] = new
+    return contiguous(spec, tuple(shape)) if new > 0 else None
 
 
 # --- dtype ---------------------------------------------------------------------------------------

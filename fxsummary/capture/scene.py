@@ -56,6 +56,11 @@ class Refusal:
     message: str
     scene: Scene
 
+    @property
+    def key(self) -> str:
+        """The same for what was refused for the same reason at the same place."""
+        return self.message + "".join([step.text for step in self.scene.steps[:1]])
+
 
 def refusal_of(error: BaseException) -> Refusal:
     """The refusal that an error of an attempt is."""

@@ -357,6 +357,8 @@ def dimension(name: str, likely: Collection[str], sizes: Sizes) -> int:
     Args:
         likely: words of the shapes that the tensor may have.
     """
+    if name.isdigit():
+        return int(name)
     words = next((words for pattern, words in DIMENSIONS if re.search(pattern, name.lower())), ())
     for word in sorted(words, key=lambda word: word.split()[0] not in likely):
         word, _, place = word.partition(" ")

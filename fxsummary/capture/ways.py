@@ -19,7 +19,8 @@ from fxsummary.capture.twins import NoTwinError
 from fxsummary.errors import ForwardError, InputError
 
 if TYPE_CHECKING:
-    from fxsummary.capture.recorder import Budget, Recording
+    from fxsummary.capture.budget import Budget
+    from fxsummary.capture.recorder import Recording
 
 
 @dataclass
@@ -192,7 +193,7 @@ class Capturing:
         if self._way == "symbolic":
             return None
         from fxsummary.capture import inference
-        from fxsummary.capture.recorder import Budget
+        from fxsummary.capture.budget import Budget
 
         budget = Budget(inference.MAX_OPERATIONS)
         found = inference.infer_by_trying(

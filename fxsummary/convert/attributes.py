@@ -13,7 +13,7 @@ from fxsummary.capture.aten import function_name
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.values import UNKNOWN
-from fxsummary.convert.plain import arguments, plain, qualified_name
+from fxsummary.convert.plain import arguments, given, plain, qualified_name
 from fxsummary.modelgraph import ModuleCall
 from fxsummary.moduletree import class_name, holds_packed, tensors_read
 from fxsummary.spec import TensorSpec, leaves
@@ -52,7 +52,8 @@ class Reader:
         if module is not None:
             settings = config.of_module(module)
         else:
-            settings = self._call_config(node, label) if node.op.startswith("call_") else ""
+            is_call = node.op.startswith("call_") and node.target is not getattr
+            settings = self._call_config(node, label) if is_call else ""
         return {
             "op": node.op,
             "target": target,
@@ -106,6 +107,8 @@ class Reader:
         target = node.target
         if isinstance(target, str):
             return target, target.rpartition(".")[2] if node.op == "get_attr" else target
+        if target is getattr and len(node.args) > 1:
+            return qualified_name(target), str(node.args[1])
         names = self._functions.get(id(target))
         if names is None:
             names = self._functions[id(target)] = qualified_name(target), function_name(target)
@@ -129,7 +132,7 @@ class Reader:
                 return tuple([known(item) for item in argument])
             return argument
 
-        return config.of_call(label, known(node.args), {key: known(value) for key, value in node.kwargs.items()})
+        return config.of_call(label, known(node.args), {key: known(value) for key, value in given(node).items()})
 
 
 _FOR_PASSES = dict.fromkeys(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -15,10 +18,44 @@ from fxsummary.spec import TensorSpec
 
 
 def arguments(node: fx.Node) -> str:
-    """The arguments as text with ``%`` for values of other nodes."""
+    """The arguments as text with ``%`` for values of other nodes.
+
+    Whether dropout is active is said even where that is the default.
+    """
+    told = {**given(node), **{key: node.kwargs[key] for key in ("training",) if key in node.kwargs}}
     parts = [_text(arg) for arg in node.args]
-    parts += [f"{key}={_text(value)}" for key, value in node.kwargs.items()]
+    parts += [f"{key}={_text(value)}" for key, value in node.kwargs.items() if key in told]
     return ", ".join(parts)
+
+
+def given(node: fx.Node) -> dict[str, Any]:
+    """The arguments by name, without private ones and those that have their default."""
+    if not node.kwargs:
+        return {}
+    defaults = _defaults(node.target)
+    return {
+        name: value
+        for name, value in node.kwargs.items()
+        if not (name.startswith("_") or (name in defaults and _is_same(value, defaults[name])))
+    }
+
+
+@functools.cache
+def _defaults(target: Any) -> dict[str, Any]:
+    """The defaults of a function or method in Python; of one that picks one of two, those of the usual one."""
+    function = getattr(torch.Tensor, target, None) if isinstance(target, str) else target
+    if isinstance(function, FunctionType) and function.__closure__:
+        cells = dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))
+        function = cells["if_false"].cell_contents if "if_false" in cells else function
+    try:
+        parameters = inspect.signature(function).parameters if isinstance(function, FunctionType) else {}
+    except ValueError:
+        return {}
+    return {name: each.default for name, each in parameters.items() if each.default is not each.empty}
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from fxsummary.exporters.changes import _code, _escaped
+from fxsummary.exporters.repository import path_in_repository
 from fxsummary.exporters.table import wrap
 from fxsummary.findings import Finding
 from fxsummary.format import clean
@@ -72,7 +73,7 @@ def annotation(finding: Finding) -> str:
     file, _, line = finding.source.rpartition(":")
     values = {"title": f"fxsummary {finding.rule}"}
     if file and line.isdigit():
-        values = {"file": file, "line": line} | values
+        values = {"file": path_in_repository(file), "line": line} | values
     properties = ",".join(f"{name}={_property(value)}" for name, value in values.items())
     body = "%0A".join(map(_data, filter(None, (finding.message, *finding.details, finding.remedy))))
     return f"::{finding.level} {properties}::{body}"

@@ -27,10 +27,19 @@ def annotate(graph: ModelGraph) -> None:
         if data["flops"] is None:
             unknown.update(dict.fromkeys(data["unknown_operators"] or (f"{data['label']} ({key})",)))
     counted = any(data["flops"] for _, data in graph.nodes(data=True))
-    if unknown and counted:
-        names = ", ".join(list(unknown)[:4]) + (f" and {len(unknown) - 4} more" if len(unknown) > 4 else "")
-        graph.graph["notes"] = (
-            *graph.notes,
-            f"FLOPs are a lower bound: not known for {names}; "
-            "torch.utils.flop_counter.register_flop_formula adds the formula of an operator",
+    notes = list(graph.notes)
+    without_formula = [name for name in unknown if "." in name.partition(" ")[0]]  # an operator, as aten.mm
+    others = [name for name in unknown if name not in without_formula]
+    if without_formula:
+        notes.append(
+            f"FLOPs are {'a lower bound' if counted else 'not known'}: no formula for {_some(without_formula)}; "
+            "add one with torch.utils.flop_counter.register_flop_formula"
         )
+    if others and counted:
+        notes.append(f"FLOPs are a lower bound: not known for {_some(others)}")
+    graph.graph["notes"] = tuple(notes)
+
+
+def _some(names: list[str], limit: int = 4) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -64,4 +64,4 @@ _known: dict[str, str] = {}
 def annotate(graph: ModelGraph) -> None:
     """Set `kind` on every node."""
     for _, data in graph.nodes(data=True):
-        data["kind"] = kind_of(data["op"], data["label"])
+        data["kind"] = "reshape" if data["target"].endswith(".getattr") else kind_of(data["op"], data["label"])

@@ -6,6 +6,7 @@ module tree, where `Totals` finds them. Packed weights, whose size is not known,
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,14 +18,16 @@ from fxsummary.spec import itemsize
 def annotate(graph: ModelGraph) -> None:
     """Set the parameter and buffer attributes of every node, mark what is read, and add notes."""
     tensors = {p.name: p for module in graph.modules.values() for p in module.parameters if p.tied_to is None}
-    read: set[str] = set()
+    read: dict[str, str] = {}
     nothing = counts([], unknown=False)
     for _, data in graph.nodes(data=True):
         if not data["reads"] and not data["packed"]:
             data.update(nothing)
             continue
         fresh = [tensors[name] for name in dict.fromkeys(data["reads"]) if name not in read and name in tensors]
-        read.update([tensor.name for tensor in fresh])
+        if len(fresh) < len(data["reads"]):
+            _note_ties(data, tensors, read)
+        read.update([(tensor.name, data["target"]) for tensor in fresh])
         data.update(counts(fresh, unknown=data["packed"]))
     modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
     graph.graph["modules"] = modules
@@ -32,6 +35,19 @@ def annotate(graph: ModelGraph) -> None:
         *graph.notes,
         *_notes(modules, dataflow=graph.captured_by != "modules" and not graph.is_partial),
     )
+
+
+def _note_ties(data: dict[str, Any], tensors: Mapping[str, ParameterInfo], read: Mapping[str, str]) -> None:
+    """Say of a module which module has counted a parameter that it shares.
+
+    Args:
+        read: what was read first by which module, by name.
+    """
+    target = data["target"]
+    shared = [read[name] for name in data["reads"] if name in read and not tensors[name].buffer]
+    others = [each for each in shared if each != target and not f"{each}.".startswith(f"{target}.")]
+    if data["op"] == "call_module" and others:
+        data["config"] = ", ".join(filter(None, (f"tied to {others[0]}", data["config"])))
 
 
 def counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, Any]:
@@ -66,14 +82,14 @@ def counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, Any]:
     }
 
 
-def _mark_read(module: ModuleInfo, read: set[str]) -> ModuleInfo:
+def _mark_read(module: ModuleInfo, read: Collection[str]) -> ModuleInfo:
     if not module.parameters or all(_is_read(parameter, module, read) for parameter in module.parameters):
         return module
     marked = tuple(replace(p, read=_is_read(p, module, read)) for p in module.parameters)
     return replace(module, parameters=marked)
 
 
-def _is_read(parameter: ParameterInfo, module: ModuleInfo, read: set[str]) -> bool:
+def _is_read(parameter: ParameterInfo, module: ModuleInfo, read: Collection[str]) -> bool:
     if parameter.spec is None and parameter.name.endswith("packed weights"):
         return module.called
     return (parameter.tied_to or parameter.name) in read
@@ -85,7 +101,7 @@ def _notes(modules: dict[str, ModuleInfo], *, dataflow: bool) -> list[str]:
     unread = [p for p in everything if not p.read and not p.buffer and p.tied_to is None]
     if unread and dataflow:
         total = sum(p.numel or 0 for p in unread)
-        notes.append(f"{count(total)} parameters are never read: {_some([p.name for p in unread])}")
+        notes.append(f"{count(total)} parameters are never read in this forward: {_some([p.name for p in unread])}")
     tied = [p for p in everything if p.tied_to is not None and not p.buffer]
     if tied:
         notes.append("tied parameters, counted once: " + _some([f"{p.name} = {p.tied_to}" for p in tied]))

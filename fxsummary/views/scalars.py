@@ -75,8 +75,8 @@ def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[st
         return next(leaves(outputs), None) is None
     if data["label"] in _SCALAR_LABELS:
         return True
-    if data["label"] == "getattr":
-        return not data["arguments"].endswith(("'T'", "'mT'", "'H'", "'data'", "'real'", "'imag'"))
+    if data["target"].endswith("getattr"):
+        return data["label"] not in ("T", "mT", "H", "mH", "data", "real", "imag")
     sources = graph.sources(key)
     return bool(sources) and all(source in hidden for source in sources)
 

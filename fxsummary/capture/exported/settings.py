@@ -137,7 +137,14 @@ def _recurrent(module: nn.Module, calls: Sequence[Called]) -> Settings:
         "hidden_size": weight[0] // gates,
         "num_layers": len(names) // (2 if is_bidirectional else 1),
         "bidirectional": is_bidirectional,
+        "proj_size": (_shape(module, "weight_hr_l0") or (0,))[0],
     }
+
+
+def _cell(module: nn.Module, calls: Sequence[Called]) -> Settings:
+    gates = 4 if isinstance(module, nn.LSTMCell) else 3 if isinstance(module, nn.GRUCell) else 1
+    weight = _shape(module, "weight_ih")
+    return {} if weight is None else {"input_size": weight[1], "hidden_size": weight[0] // gates}
 
 
 def _attention(module: nn.Module, calls: Sequence[Called]) -> Settings:
@@ -227,6 +234,7 @@ _FINDERS: tuple[tuple[Any, Callable[[nn.Module, Sequence[Called]], Settings]], .
     (nn.Bilinear, _bilinear),
     ((nn.Embedding, nn.EmbeddingBag), _embedding),
     (nn.RNNBase, _recurrent),
+    (nn.RNNCellBase, _cell),
     (nn.MultiheadAttention, _attention),
     (nn.modules.dropout._DropoutNd, _dropout),
     (nn.GroupNorm, _group_norm),

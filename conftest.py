@@ -1,0 +1,50 @@
+"""Every test and doctest runs beside the tree, not in it: what an example writes lands in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+IGNORED = {
+    ".git",
+    ".venv",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    "__pycache__",
+    "_build",
+    "results",
+}
+
+
+@pytest.fixture(autouse=True)
+def _examples_write_elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    if isinstance(request.node, pytest.DoctestItem):
+        folder = tmp_path_factory.mktemp("doctest")
+        request.getfixturevalue("monkeypatch").chdir(folder)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[_BEFORE] = _files()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    written = _files() - session.config.stash[_BEFORE]
+    if written and not hasattr(session.config, "workerinput"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        raise pytest.UsageError(f"tests wrote into the tree: {', '.join(sorted(map(str, written)))}")
+
+
+def _files() -> frozenset[Path]:
+    found: set[Path] = set()
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in IGNORED]
+        found.update(Path(folder, name).relative_to(ROOT) for name in files)
+    return frozenset(found)
+
+
+_BEFORE: pytest.StashKey[frozenset[Path]] = pytest.StashKey()
