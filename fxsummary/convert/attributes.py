@@ -68,6 +68,7 @@ class Reader:
             "dtype": first.dtype if first else None,
             "reads": self._reads(node),
             "flops": None if outcome.unknown else outcome.flops,
+            **({"at_least": {"flops": outcome.flops}} if outcome.unknown and outcome.flops else {}),
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
             "packed": module is not None and holds_packed(module),
