@@ -356,6 +356,8 @@ def costs_nothing(func: Any) -> bool:
     >>> costs_nothing(aten.relu.default), costs_nothing(aten.mm.default), costs_nothing(aten.linear.default)
     (True, False, False)
     """
+    if getattr(func, "_overloadpacket", None) is aten.item:
+        return True
     return formula(getattr(func, "_overloadpacket", func)) is None and not _is_composite(func) and _is_free(func)
 
 

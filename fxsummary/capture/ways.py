@@ -71,6 +71,8 @@ class Capturing:
     def run(self, inputs: Inputs | None, shapes: Any, dtypes: Any) -> Capture:
         """Capture with these inputs, or with some of these shapes and dtypes, or with what is inferred."""
         result = self._result
+        if getattr(result.model.forward, "__func__", None) is nn.Module.forward:
+            return self._modules(f"{type(result.model).__name__} has no forward")
         if inputs is None and shapes is not None:
             inputs = from_shapes(result.model, shapes, dtypes, self._guessed_dtypes() if dtypes is None else ())
         result.inputs = inputs
