@@ -163,7 +163,7 @@ class Capturing:
     def _goes_further(self) -> bool:
         """Whether recording would tell more: it runs hooks, and has values where symbolic tracing has none."""
         trace, propagation = self._result.trace, self._result.propagation
-        if self._way != "auto" or self._result.captured_by != "symbolic" or trace is None or propagation is None:
+        if self._way != "auto" or self._result.captured_by == "modules" or trace is None or propagation is None:
             return False
         return bool(trace.skipped_hooks) or any("packed" not in reason for _, reason in propagation.stopped)
 
