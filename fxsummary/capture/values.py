@@ -21,6 +21,9 @@ class _Unknown:
         return "?"
 
 
+NESTED = "nested tensors are not supported: pad them"
+"""Why a recording stops at one."""
+
 UNKNOWN = _Unknown()
 """The value of a node that could not be computed."""
 

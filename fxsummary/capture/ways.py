@@ -185,9 +185,14 @@ class Capturing:
         if recording.stopped:
             where = f" at {recording.source}" if recording.source else ""
             result.is_partial = True
+            remedy = (
+                "Pass inputs whose values decide what is asked there, or name the module in leaf= to show it as one "
+                "operation"
+            )
+            told = any(text in recording.stopped for text in _WITH_REMEDY)
             result.notes.append(
-                f"recording stopped{where}: {recording.stopped}; what follows is not shown. Pass inputs whose values "
-                "decide what is asked there, or name the module in leaf= to show it as one operation"
+                f"recording stopped{where}: {recording.stopped.rstrip('.')}; what follows is not shown"
+                + ("" if told else f". {remedy}")
             )
 
     def _by_trying(self, partial: Trace | None) -> Capture | None:
@@ -276,6 +281,10 @@ class Capturing:
         except TraceStoppedError:
             return []
         return [inference.dtype_for(need, model) for need in inference.input_needs(model, traced)]
+
+
+_WITH_REMEDY = ("nested tensors", "fake impl")
+"""Reasons to stop that say themselves what to do."""
 
 
 def _at(node: fx.Node) -> str:
