@@ -92,7 +92,7 @@ def own_distance_flops(a: Shape, p: float = 2, **_: Any) -> int:
 
 
 def _broadcast(a: Shape, b: Shape) -> Shape:
-    return torch.broadcast_shapes(tuple(a), tuple(b))
+    return tuple(torch.broadcast_shapes(tuple(a), tuple(b)))
 
 
 def solve_triangular_flops(a: Shape, b: Shape, *_: Any, out_shape: Any = None, **__: Any) -> int:

@@ -154,7 +154,8 @@ def _is_device(value: Any) -> bool:
 
 
 _LIMITS = re.compile(
-    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|data is not allocated|Could not run 'aten::|no fake impl",
+    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|data is not allocated|Could not run 'aten::"
+    r"|no fake impl",
     re.IGNORECASE,
 )
 

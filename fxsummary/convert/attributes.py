@@ -108,7 +108,7 @@ class Reader:
         target = node.target
         if isinstance(target, str):
             return target, target.rpartition(".")[2] if node.op == "get_attr" else target
-        if target is getattr and len(node.args) > 1:
+        if target is getattr and isinstance(node, fx.Node) and len(node.args) > 1:
             return qualified_name(target), str(node.args[1])
         names = self._functions.get(id(target))
         if names is None:
