@@ -16,7 +16,7 @@ from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STAC
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.tracked import Tensors, Tracked, element
-from fxsummary.capture.twins import Twins
+from fxsummary.capture.twins import Twins, spec_of
 from fxsummary.capture.values import is_plain, map_values, structure_of, tensors_in
 from fxsummary.capture.writes import Writes
 from fxsummary.spec import TensorSpec, map_structure
@@ -103,7 +103,8 @@ class Writer:
             twin = Twins().tensor(given).detach().requires_grad_(given.requires_grad)
         else:
             twin = Twins().of_spec(given)
-        tracked = self.tensors.add(twin, (node, ()))
+        is_sparse = isinstance(given, torch.Tensor) and given.layout is not torch.strided
+        tracked = self.tensors.add(twin, (node, ()), spec_of(given, self._device) if is_sparse else None)  # type: ignore[arg-type]
         self.writes.note(node, tracked.storage)
         self.propagation.outcomes[node] = Outcome(tracked.spec)
         return twin
