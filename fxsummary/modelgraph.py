@@ -53,6 +53,7 @@ class ModelGraph(nx.DiGraph):
         buffers, buffer_bytes: number and bytes of the buffers first read here.
         reads: names of all parameters and buffers that the operation reads, first read here or not.
         flops: FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown.
+        at_least: what is known of costs that are None, by name; missing where nothing is.
         unknown_operators: names of the operators called whose FLOPs are not known.
         assumed: whether its shapes rest on values that were assumed, such as a routing decision.
         trust: of the FLOPs: "exact", "assumed" (they rest on such values) or "unknown".

@@ -43,7 +43,7 @@ from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import spec_of
-from fxsummary.capture.values import is_limit_of_meta, map_values, tensors_in
+from fxsummary.capture.values import is_limit_of_meta, listed, map_values, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
 from fxsummary.formulas import formula, in_python
 
@@ -177,7 +177,7 @@ class Recorder:
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._is_leaf(self._model, ""):
             return self._leaf_call(self._model, "", args, kwargs)
-        return self._model._call_impl(*args, **kwargs)
+        return listed(self._model._call_impl(*args, **kwargs))
 
     def finish(self) -> Recording:
         """What was recorded; tensors that live on in caches get their values."""

@@ -21,7 +21,7 @@ from fxsummary.capture.overrides import SPEC_ONLY
 from fxsummary.capture.proxies import ParameterProxy, Proxy
 from fxsummary.capture.restore.escaped import survivors
 from fxsummary.capture.twins import is_own_hook, spec_of
-from fxsummary.capture.values import values_of
+from fxsummary.capture.values import listed, values_of
 from fxsummary.capture.wrapping import Functions, traced
 from fxsummary.spec import TensorSpec
 
@@ -80,7 +80,7 @@ class SymbolicTracer(fx.Tracer):
         self.note_hooks(self.root, "")
         with traced(self) as self._functions:
             self._functions.wrap(type(self.root).forward)
-            result = self.root.forward(*args, **kwargs)
+            result = listed(self.root.forward(*args, **kwargs))
             self.create_node("output", "output", (self.create_arg(result),), {})
         for proxy in self._attributes.values():
             if not proxy.node.users:  # it was only asked for its dtype or shape

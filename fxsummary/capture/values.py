@@ -21,6 +21,9 @@ class _Unknown:
         return "?"
 
 
+NESTED = "nested tensors are not supported: pad them"
+"""Why a recording stops at one."""
+
 UNKNOWN = _Unknown()
 """The value of a node that could not be computed."""
 
@@ -118,6 +121,11 @@ def values_of(result: Any, value: Callable[[Any], Any], depth: int = 0) -> Any:
 _LITERALS = (bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
+def listed(result: Any) -> Any:
+    """What forward returned; of a generator all that it yields."""
+    return list(result) if isinstance(result, Iterator) else result
+
+
 def has_unknown(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return any(has_unknown(item) for item in value)
@@ -161,7 +169,8 @@ def _is_device(value: Any) -> bool:
 
 
 _LIMITS = re.compile(
-    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|data is not allocated|Could not run 'aten::",
+    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|data is not allocated|Could not run 'aten::"
+    r"|no fake impl",
     re.IGNORECASE,
 )
 

@@ -123,7 +123,8 @@ class Writer:
             twin = Twins().tensor(given).detach().requires_grad_(given.requires_grad)
         else:
             twin = Twins().of_spec(given)
-        tracked = self.tensors.add(twin, (node, ()))
+        is_sparse = isinstance(given, torch.Tensor) and given.layout is not torch.strided
+        tracked = self.tensors.add(twin, (node, ()), spec_of(given, self._device) if is_sparse else None)  # type: ignore[arg-type]
         self.writes.note(node, tracked.storage)
         self.propagation.outcomes[node] = Outcome(tracked.spec)
         return twin

@@ -68,6 +68,7 @@ class Reader:
             "dtype": first.dtype if first else None,
             "reads": self._reads(node),
             "flops": None if outcome.unknown else outcome.flops,
+            **({"at_least": {"flops": outcome.flops}} if outcome.unknown and outcome.flops else {}),
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
             "packed": module is not None and holds_packed(module),
@@ -120,7 +121,7 @@ class Reader:
         target = node.target
         if isinstance(target, str):
             return target, target.rpartition(".")[2] if node.op == "get_attr" else target
-        if target is getattr and len(node.args) > 1:
+        if target is getattr and isinstance(node, fx.Node) and len(node.args) > 1:
             return qualified_name(target), str(node.args[1])
         names = self._functions.get(id(target))
         if names is None:

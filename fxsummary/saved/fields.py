@@ -215,6 +215,7 @@ PARAMETER: dict[str, Field] = {
     "buffer": Field(_FLAG, is_flag, False),
     "tied_to": Field("the name of a parameter, or null", _or_unknown(is_text), None),
     "read": Field(_FLAG, is_flag, True),
+    "stored_bytes": Field(_COUNT_OR_UNKNOWN, _or_unknown(is_count), None),
 }
 """Of a parameter or buffer."""
 

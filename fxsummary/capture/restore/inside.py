@@ -60,8 +60,18 @@ class Inside:
         held = [value for each in attributes for value in each.values() if type(value) not in atoms]
         self.empty += [value for value in held if type(value) in EXACT and not value]
         self._values += [value for value in held if type(value) not in EXACT or value]
+        parameters = [each["_parameters"] for each in attributes if type(each.get("_parameters")) is dict]
+        self._add_attributes_of([tensor for each in parameters for tensor in each.values()])
         for kind in dict.fromkeys(map(type, modules)):
             self._add_class(kind)
+
+    def _add_attributes_of(self, parameters: Iterable[torch.Tensor | None]) -> None:
+        attributes = [parameter.__dict__ for parameter in parameters if parameter is not None]
+        self.empty += [each for each in attributes if not each]
+        self.containers += [each for each in attributes if each]
+        for each in attributes:
+            if each:
+                self._add(each.values())
 
     def _add(self, values: Iterable[Any]) -> None:
         atoms = self._atoms
@@ -241,4 +251,4 @@ _READERS: dict[type, Callable[[Inside, Any], None]] = {
     frozenset: Inside._read_items,
 }
 _ATOMS: set[type] = {int, float, str, bool, bytes, complex, type(None), torch.dtype, torch.device, torch.Size}
-_ATOMS |= {types.ModuleType, types.CodeType}
+_ATOMS |= {nn.Parameter, types.ModuleType, types.CodeType}

@@ -16,7 +16,7 @@ class Outside(Inside):
         super().__init__(())
         self.seen = dict(inside.seen)
         self.caches += inside.caches
-        self._methods_of = tuple(inside.classes)
+        self._methods_of = list(map(vars, inside.classes))
         self._spaces: set[int] = set()
         self._resolved: set[str] = set()
         self.functions += inside.functions
@@ -57,9 +57,10 @@ class Outside(Inside):
 
     def _resolve(self, names: Iterable[str]) -> None:
         """Add the methods of these names of the classes that the model holds objects of."""
-        for name in set(names) - self._resolved:
-            self._resolved.add(name)
-            self._add([vars(kind)[name] for kind in self._methods_of if name in vars(kind)])
+        new = [name for name in names if name not in self._resolved]
+        self._resolved.update(new)
+        for methods in self._methods_of:
+            self._add([methods[name] for name in new if name in methods])
         self._walk()
 
 
