@@ -83,7 +83,7 @@ def graph(
         model = load(model)
     if is_exported(model):
         _check_torch()
-        if args or kwargs is not None or input_shape is not None or input_dtype is not None or trace != "auto":
+        if args or kwargs or input_shape is not None or input_dtype is not None or trace != "auto":
             raise InputError("an exported program has its graph and its inputs: pass it alone, or with leaf=.")
         return passes.annotate(convert(capture_exported(model, _leaf_test(leaf))))
     _check_model(model)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import fxsummary
 from fxsummary.capture import conventions, inference, symbolic
 from fxsummary.capture.arguments import CONVENTIONS, convention_for
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
@@ -61,7 +62,7 @@ def partial_of(model: nn.Module) -> symbolic.Trace | None:
 def found(model: nn.Module) -> str:
     """What is inferred, in short."""
     result = inference.infer_by_trying(model, really(model), partial_of(model))
-    return describe(result[0]) if result is not None else "nothing"
+    return "nothing" if isinstance(result, str) else describe(result[0])
 
 
 def first(model: nn.Module) -> str:
@@ -492,15 +493,114 @@ def refuse(messages: Iterator[str], tried: list[Inputs]) -> Callable[[Inputs], A
 def test_tries_are_limited() -> None:
     tried: list[Inputs] = []
     numbers = (f"reason {number}" for number in range(1000))
-    assert inference.infer_by_trying(Vision(), refuse(numbers, tried)) is None
+    assert isinstance(inference.infer_by_trying(Vision(), refuse(numbers, tried)), str)
     assert len(tried) == inference.MAX_TRIES
 
 
 def test_what_is_refused_for_the_same_reason_is_given_up() -> None:
     tried: list[Inputs] = []
     same = ("no" for _ in range(1000))
-    assert inference.infer_by_trying(Vision(), refuse(same, tried)) is None
-    assert len(tried) == inference.MAX_SAME + 1
+    assert isinstance(inference.infer_by_trying(Vision(), refuse(same, tried)), str)
+    assert len(tried) == inference.MAX_SAME
+
+
+def test_what_was_tried_is_told() -> None:
+    def attempt(inputs: Inputs) -> Any:
+        raise ForwardError("wrapped") from ValueError("no such thing")
+
+    said = inference.infer_by_trying(Text(), attempt)
+    assert isinstance(said, str)
+    assert said.startswith("3 inputs were tried; the one that got furthest, input_ids 1×128, failed: no such thing")
+
+
+def test_the_attempt_that_gets_furthest_is_followed() -> None:
+    """Each refusal names one size; repairs of the first attempt are not mixed with those of later candidates."""
+
+    class Joined(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(11, 4), nn.Linear(13, 4), nn.Linear(17, 4)
+
+        def forward(self, x: Tensor, y_embeds: Tensor, z_embeds: Tensor) -> Tensor:
+            return branch(self.a(x).sum() + self.b(y_embeds).sum() + self.c(z_embeds).sum())
+
+    g = fxsummary.graph(Joined())
+    assert g.captured_by == "recorded"
+    assert [spec.shape[-1] for spec in g.inputs.values()] == [11, 13, 17]
+
+
+def test_an_input_is_blamed_by_dataflow_and_not_by_name() -> None:
+    class Renamed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(12, 4), nn.Linear(20, 4)
+
+        def forward(self, left_embeds: Tensor, right_embeds: Tensor) -> Tensor:
+            a, b = branch(right_embeds), left_embeds * 2
+            return self.first(b) + self.second(a)
+
+    g = fxsummary.graph(Renamed())
+    assert {name: spec.shape[-1] for name, spec in g.inputs.items()} == {"left_embeds": 12, "right_embeds": 20}
+
+
+def test_dimensions_are_read_from_the_line_that_unpacks_a_shape() -> None:
+    class Video(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.config = Config(in_channels=5, sample_size=16)
+            self.conv = nn.Conv3d(5, 4, 3, padding=1)
+
+        def forward(self, sample: Tensor) -> Tensor:
+            batch_size, num_frames, channels, height, width = branch(sample).shape  # noqa: RUF059
+            return self.conv(sample.transpose(1, 2))
+
+    assert found(Video()) == "sample 1×9×5×16×16"
+
+
+def test_a_cache_that_forward_cannot_make_is_left_out_and_that_is_said() -> None:
+    class Cached(Text):
+        def forward(self, input_ids: Tensor, use_cache: bool = True) -> Tensor:
+            if use_cache:
+                raise ValueError("the cache has only linear layers")
+            return super().forward(branch(input_ids))
+
+    g = fxsummary.graph(Cached())
+    assert "input inferred: input_ids 1×128, use_cache=False" in g.notes
+
+
+def test_a_text_gets_the_token_that_forward_looks_for() -> None:
+    class Asks(Text):
+        def __init__(self) -> None:
+            super().__init__()
+            self.config = Config(question_token_id=7)
+
+        def forward(self, input_ids: Tensor) -> Tensor:
+            if not bool((input_ids == 7).any()):
+                raise ValueError("All samples must have at least one question token.")
+            return super().forward(input_ids)
+
+    assert fxsummary.graph(Asks()).captured_by == "recorded"
+
+
+def test_an_argument_that_a_condition_asks_for_is_passed() -> None:
+    class Language(Text):
+        def forward(self, input_ids: Tensor, lang_ids: Tensor | None = None) -> Tensor:
+            if lang_ids is None:
+                raise ValueError("unknown language")
+            return super().forward(branch(input_ids)) + lang_ids
+
+    assert found(Language()) == "input_ids 1×128, lang_ids 1"
+
+
+def test_the_search_ends_with_its_budget() -> None:
+    class Endless(Text):
+        def forward(self, input_ids: Tensor) -> Tensor:
+            while True:
+                input_ids = branch(input_ids) + 1
+
+    g = fxsummary.graph(Endless())
+    assert g.captured_by == "modules"
+    assert any("the limit of 100,000 operations is reached" in note for note in g.notes)
 
 
 def test_other_errors_are_not_hidden() -> None:
@@ -519,7 +619,7 @@ def test_what_is_whole_is_preferred_and_a_part_is_better_than_nothing(wanted: An
         return "whole" if inputs.arguments["input_ids"].shape == wanted else "part"
 
     result = inference.infer_by_trying(Text(), attempt, None, lambda made: made == "whole")
-    assert result is not None
+    assert not isinstance(result, str)
     assert (describe(result[0]), result[1]) == expected
 
 

@@ -60,7 +60,6 @@ def test_a_class_instead_of_an_instance() -> None:
         ((torch.empty(1, 3, 28, 28),) * 2, None, "2 positional"),
         ((), {"image": torch.empty(1, 3, 28, 28)}, "image="),
         ((torch.empty(1, 3, 28, 28),), {"x": torch.empty(1)}, "1 positional, x="),
-        ((), {}, "missing a required argument: 'x'"),
     ],
 )
 def test_wrong_number_or_names_of_inputs(args: tuple[Any, ...], kwargs: dict[str, Any] | None, said: str) -> None:
@@ -336,3 +335,57 @@ def test_exported_programs_need_a_torch_that_can(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch, "__version__", "2.8.0+cpu")
     with pytest.raises(ModelError, match=r"needs torch 2\.13 or later, and this is 2\.8\.0"):
         fxsummary.graph("model.pt2")
+
+
+class Words(nn.Module):
+    """An embedding that symbolic tracing does not reach."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.embedding(x if bool((x == x).all()) else -x)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (((1, 3, 28, 28),), r"Did you mean input_shape=\(1, 3, 28, 28\)\?"),
+        (([torch.empty(1, 3, 28, 28)],), r"a list of tensors.*write \*inputs"),
+    ],
+)
+def test_shapes_and_lists_where_tensors_are_wanted(args: tuple[Any, ...], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        fxsummary.graph(CNN(), *args)
+
+
+def test_shapes_and_lists_that_forward_takes_are_no_mistake() -> None:
+    class Takes(nn.Module):
+        def forward(self, shape: tuple[int, ...], tensors: list[torch.Tensor]) -> torch.Tensor:
+            return torch.zeros(shape) + tensors[0]
+
+    assert fxsummary.graph(Takes(), (2, 3), [torch.empty(3)]).output_spec.shape == (2, 3)
+
+
+@pytest.mark.parametrize("model", [nn.Sequential(nn.Embedding(10, 4)), Words()])
+def test_input_shape_is_of_integers_where_an_embedding_reads_it(model: nn.Module) -> None:
+    g = fxsummary.graph(model, input_shape=(2, 12))
+    assert [spec.dtype for spec in g.inputs.values()] == ["int64"]
+    with pytest.raises((InputError, ForwardError), match=r"2x12:int64"):
+        fxsummary.graph(model, torch.zeros(2, 12))
+
+
+def test_no_keyword_inputs_are_no_inputs() -> None:
+    assert "input inferred: x" in fxsummary.graph(CNN(), kwargs={}).notes[0]
+
+
+@pytest.mark.parametrize("convolves", [False, True])
+def test_batch_normalization_in_train_mode_gets_a_batch(convolves: bool) -> None:
+    layers = (
+        [nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(8)]
+        if convolves
+        else [nn.Linear(4, 8), nn.BatchNorm1d(8)]
+    )
+    g = fxsummary.graph(nn.Sequential(*layers))
+    assert [spec.shape[0] for spec in g.inputs.values()] == [2]

@@ -499,7 +499,7 @@ def test_parameters_never_read(variant: str) -> None:
     graph = graph_of("frozen", variant)
     assert graph.totals.unread_parameters == 20
     assert [p.name for p in graph.modules["spare"].parameters] == ["spare.weight", "spare.bias"]
-    assert any(note.startswith("20 parameters are never read: ") for note in graph.notes)
+    assert any(note.startswith("20 parameters are never read in this forward: ") for note in graph.notes)
 
 
 def test_a_parameter_among_the_outputs() -> None:

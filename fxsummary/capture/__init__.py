@@ -17,7 +17,7 @@ from fxsummary.capture.restore import state_kept
 from fxsummary.capture.tracer import Leaf
 from fxsummary.capture.ways import Capture, Capturing
 from fxsummary.collecting import paused
-from fxsummary.errors import InputError
+from fxsummary.errors import ForwardError, InputError
 
 _lock = RLock()
 """Tracing patches ``nn.Module.__call__`` for its duration, as torch.fx does: one capture at a time."""
@@ -42,9 +42,15 @@ def capture(
         ForwardError: forward raised.
     """
     with _lock, state_kept(model, (args, kwargs)):
-        return Capturing(model, leaf, trace, replay).run(
-            _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
-        )
+        try:
+            return Capturing(model, leaf, trace, replay).run(
+                _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
+            )
+        except (InputError, ForwardError) as error:
+            from fxsummary.capture.hints import add_hints
+
+            add_hints(error, args)
+            raise
 
 
 def capture_exported(program: Any, leaf: Leaf | None = None) -> Capture:
@@ -76,7 +82,7 @@ def _given_inputs(
 ) -> Inputs | None:
     if input_dtype is not None and input_shape is None:
         raise InputError("input_dtype= goes with input_shape=, which is not given.")
-    if not args and kwargs is None:
+    if not args and not kwargs:
         return None
     if input_shape is not None:
         raise InputError("both example inputs and input_shape= are given; pass one of them.")

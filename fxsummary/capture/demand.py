@@ -118,8 +118,8 @@ class Demand:
             more = f" and {len(places) - 3} more places" if len(places) > 3 else ""
             where = f" at {', '.join(places[:3])}{more}" if places else ""
             yield (
-                f"values were assumed where forward goes by them{where}, for inputs or weights have no data; "
-                "what follows from them is marked as assumed"
+                f"forward depends on the values of tensors{where}, but inputs or weights hold no data: values were "
+                "assumed, and what depends on them is marked ≈"
             )
 
     def _value(self, node: fx.Node) -> Any:

@@ -137,37 +137,35 @@ class Evaluator:
         return sorted(needed, key=self._writes.order.__getitem__)
 
     def _closure(self, node: fx.Node, *, cut: bool) -> set[fx.Node]:
+        """What a value rests on; each node, memory and write is looked at once."""
+        order, writes = self._writes.order, self._writes.writers
         needed: set[fx.Node] = set()
-        todo = [(node, len(self._writes.order))]
+        written: dict[int, int] = {}  # up to which position the writes to a memory are known
+        queued: set[fx.Node] = set()
+        holders = _Holders(self._writes)
+        todo = [(node, len(order))]
         while todo:
             current, before = todo.pop()
             self._take_part(current)
             if current not in needed and current not in self._values:
                 needed.add(current)
                 if not (cut and (self._is_costly(current) or self._reads_no_data(current))):
-                    todo.extend((each, self._writes.order[current]) for each in current.all_input_nodes)
-            todo.extend((each, self._writes.order[each]) for each in self._writers_of(current, before, needed))
+                    todo.extend((each, order[current]) for each in current.all_input_nodes)
+            for storage in self._writes.storages_of(current):
+                if written.get(storage, -1) >= before:
+                    continue
+                written[storage] = before
+                for writer in writes.get(storage, ()):  # in place, and what reads before it
+                    if order[writer] < before and writer not in queued and writer not in self._values:
+                        queued.add(writer)
+                        readers = self._readers(holders[storage], order[writer])
+                        new = [each for each in (writer, *readers) if each not in needed and each not in self._values]
+                        todo.extend((each, order[each]) for each in new)
         return needed
 
-    def _writers_of(self, node: fx.Node, before: int, needed: set[fx.Node]) -> Iterable[fx.Node]:
-        """In-place writes that `node` must see when read at position `before`, and what reads before them."""
+    def _readers(self, holders: Iterable[fx.Node], before: int) -> list[fx.Node]:
         order = self._writes.order
-        for storage in self._writes.storages_of(node):
-            for writer in self._writes.writers.get(storage, ()):
-                if order[writer] < before and writer not in needed and writer not in self._values:
-                    yield writer
-                    for reader in self._readers(storage, order[writer]):
-                        if reader not in needed and reader not in self._values:
-                            yield reader
-
-    def _readers(self, storage: int, before: int) -> list[fx.Node]:
-        return [
-            user
-            for node, storages in list(self._writes.storages.items())
-            if storage in storages
-            for user in node.users
-            if self._writes.order.get(user, before) < before
-        ]
+        return [user for node in holders for user in node.users if order.get(user, before) < before]
 
     def _is_costly(self, node: fx.Node) -> bool:
         outcome = self._outcomes.get(node)
@@ -276,6 +274,20 @@ class Evaluator:
             return torch.zeros(spec.shape, dtype=dtype) if spec.shape else torch.ones((), dtype=dtype)
         values = torch.randn(spec.shape, generator=self._generator) * deviation
         return values.to(dtype)
+
+
+class _Holders(dict[int, list[fx.Node]]):
+    """The nodes that yield or write each memory; looked up once, where it is asked for."""
+
+    def __init__(self, writes: Writes) -> None:
+        super().__init__()
+        self._writes = writes
+
+    def __missing__(self, storage: int) -> list[fx.Node]:
+        for node, storages in self._writes.storages.items():
+            for each in storages:
+                self.setdefault(each, []).append(node)
+        return self.setdefault(storage, [])
 
 
 class _Copies(Twins):

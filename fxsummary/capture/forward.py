@@ -57,7 +57,8 @@ def error_of(model: nn.Module, inputs: Inputs, error: Exception, scene: Scene | 
     failed = ForwardError(
         f"forward of {type(model).__name__} raised {type(error).__name__}: {error}\n"
         f"  {place}{f', at {where}' if where else ''}, with inputs {describe(inputs) or 'none'}.\n"
-        "  The same call of the model would fail; pass inputs that it accepts.",
+        "  fxsummary ran forward on tensors without data. If the model itself accepts these inputs, show the module\n"
+        "  as one operation with leaf=; otherwise pass inputs that it accepts.",
         module=path,
         source=where,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from torch import nn
 
 from fxsummary.capture import conventions, repairs, reshaping
 from fxsummary.capture.budget import TooMuchWorkError
+from fxsummary.capture.hints import NEEDS_INTEGERS
 from fxsummary.capture.inputs import Inputs, describe, model_device
 from fxsummary.capture.needs import Need, dtype_for, image_shape, input_needs, shapes_for, size_hints
 from fxsummary.capture.propagate import OperationError, Propagation, propagate
@@ -81,6 +83,13 @@ def infer_by_trying(
     """
     trying = _Trying(conventions.Guesses(model, partial), attempt, is_whole)
     return trying.run() or trying.report()
+
+
+def with_integers(inputs: Inputs, error: BaseException) -> Iterator[Inputs]:
+    """The inputs with integers for one of them, if an error says that one is read as an index."""
+    refusal = refusal_of(error)
+    if re.search(NEEDS_INTEGERS, refusal.message):
+        yield from reshaping.with_dtype(inputs, refusal, "int64", reshaping.is_float)
 
 
 class _Trying(Generic[T]):
@@ -152,8 +161,9 @@ class _Trying(Generic[T]):
                 suggested = [*itertools.islice(repairs.repaired(self._guesses, inputs, refusal), MAX_REPAIRS)]
             for better in suggested:
                 heapq.heappush(waiting, (-progress, next(count), better, refusal.key))
-            if not suggested and not before:  # nothing about these inputs seems wrong
-                self._reasons[frozenset(inputs.arguments)][refusal.key] += 1
+            reasons = self._reasons[frozenset(inputs.arguments)]
+            if not suggested and not before and reasons[refusal.key] > 1:  # the inputs are not what is wrong
+                reasons[refusal.key] += 1
             if not waiting and repairs.compare_features(refusal) is not None:
                 return self._bisected(inputs)
         return None
@@ -206,6 +216,7 @@ class _Attempts:
         self._needs = needs
         self._device = model_device(model)
         self._too_large_or_small = False
+        self._batch = 1
         self._channels: tuple[int, int] | None = None
         self.fallback: tuple[dict[str, TensorSpec], Propagation] | None = None
 
@@ -247,16 +258,22 @@ class _Attempts:
 
     def _attempt(self, shapes: list[tuple[int, ...]]) -> tuple[tuple[dict[str, TensorSpec], Propagation] | None, int]:
         """What follows from these shapes, or None and whether the features are too many (1) or too few (-1)."""
-        specs = {name: self._spec(shape, need) for (name, need), shape in zip(self._needs.items(), shapes, strict=True)}
+        batched = [(self._batch, *shape[1:]) if shape[0] == 1 else shape for shape in shapes]
+        specs = {
+            name: self._spec(shape, need) for (name, need), shape in zip(self._needs.items(), batched, strict=True)
+        }
         try:
             propagation = propagate(self._model, self._trace, self._device, specs)
         except OperationError as error:
+            if self._batch == 1 and re.search(repairs.NEEDS_BATCH, str(error.__cause__)):
+                self._batch = 2
+                return self._attempt(shapes)
             self._channels = _compare_channels(error, self._model)
             comparison = _compare_features(error, self._model)
             self._too_large_or_small |= comparison is not None
             return None, -1 if comparison is None else comparison
         found = specs, propagation
-        if _keeps_batch(propagation):
+        if _keeps_batch(propagation, self._batch):
             return found, 0
         self.fallback = self.fallback or found
         return None, 0
@@ -266,9 +283,9 @@ class _Attempts:
         return spec_of(torch.empty(shape, dtype=dtype, device="meta"), self._device)
 
 
-def _keeps_batch(propagation: Propagation) -> bool:
+def _keeps_batch(propagation: Propagation, batch: int) -> bool:
     first = next(leaves(propagation.output), None)
-    return first is None or not first.shape or first.shape[0] == 1
+    return first is None or not first.shape or first.shape[0] == batch
 
 
 def _compare_features(error: OperationError, model: nn.Module) -> int | None:

@@ -11,6 +11,7 @@ import torch
 from fxsummary.capture import reshaping
 from fxsummary.capture.arguments import CONVENTIONS
 from fxsummary.capture.conventions import Guesses
+from fxsummary.capture.hints import NEEDS_INTEGERS
 from fxsummary.capture.inputs import Inputs
 from fxsummary.capture.reshaping import Match, changed, contiguous, holds
 from fxsummary.capture.scene import Refusal
@@ -149,6 +150,9 @@ def _as_list(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -
             yield replace(inputs, arguments={**inputs.arguments, name: [inputs.arguments[name]]})
 
 
+NEEDS_BATCH = "Expected more than 1 value per channel when training"
+"""What torch says of batch normalization that is to train on one sample."""
+
 _Repair = Callable[[Guesses, Inputs, Refusal, Match], Iterator[Inputs]]
 
 _REPAIRS: tuple[tuple[str, _Repair], ...] = (
@@ -168,7 +172,8 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", reshaping.with_size_of_image),
     (r"too small|greater than actual input size", reshaping.larger),
     (r"multiple of (?P<step>\d+)", reshaping.rounded),
-    (r"indices of an embedding to be int|tensors used as indices must be|\bLong\b.*\bInt\b", reshaping.with_integers),
+    (NEEDS_BATCH, reshaping.with_batch),
+    (NEEDS_INTEGERS, reshaping.with_integers),
     (r"predicate to be bool", reshaping.with_bool_masks),
     (r"(?:to be|must be|should be|expects) a list", _as_list),
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", reshaping.with_size),

@@ -29,7 +29,7 @@ MAX_SIZE = 2**20
 def changed(inputs: Inputs, change: Callable[[TensorSpec], TensorSpec]) -> Inputs:
     """The same inputs with each spec changed."""
     arguments = map_structure(lambda v: change(v) if isinstance(v, TensorSpec) else v, dict(inputs.arguments))
-    return replace(inputs, arguments=arguments)
+    return replace(inputs, arguments=arguments, given=None)
 
 
 def contiguous(spec: TensorSpec, shape: tuple[int, ...]) -> TensorSpec:
@@ -65,7 +65,9 @@ def _put(inputs: Inputs, name: str, change: Callable[[TensorSpec], TensorSpec | 
     new = change(spec) if isinstance(spec, TensorSpec) else None
     if new is not None and new != spec and all(size < MAX_SIZE for size in new.shape):
         values = {key: given for key, given in inputs.values.items() if key != name}
-        yield replace(inputs, arguments={**inputs.arguments, name: [new] if is_list else new}, values=values)
+        yield replace(
+            inputs, arguments={**inputs.arguments, name: [new] if is_list else new}, values=values, given=None
+        )
 
 
 def blamed(inputs: Inputs, refusal: Refusal) -> list[str]:
@@ -255,29 +257,35 @@ def _with_size(spec: TensorSpec, place: int, got: int, wanted: int, exact: bool)
     return contiguous(spec, tuple(shape)) if new > 0 else None
 
 
+def with_batch(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """A batch of 2."""
+    yield changed(inputs, lambda spec: contiguous(spec, (2, *spec.shape[1:])) if spec.shape[:1] == (1,) else spec)
+
+
 # --- dtype ---------------------------------------------------------------------------------------
 
 
 def with_integers(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """Integers for the input that is read as an index."""
-    yield from _with_dtype(inputs, refusal, "int64", is_float)
+    yield from with_dtype(inputs, refusal, "int64", is_float)
 
 
 def with_floats(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """Floating-point numbers for the input that is read as integers."""
-    yield from _with_dtype(inputs, refusal, guesses.float_dtype, lambda spec: not is_float(spec))
+    yield from with_dtype(inputs, refusal, guesses.float_dtype, lambda spec: not is_float(spec))
 
 
 def with_bool_masks(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """Masks of bool."""
-    yield from _with_dtype(inputs, refusal, "bool", lambda spec: spec.dtype != "bool")
+    yield from with_dtype(inputs, refusal, "bool", lambda spec: spec.dtype != "bool")
     masks = {name: value for name, value in inputs.arguments.items() if name.endswith("mask")}
     bools = {name: replace(each, dtype="bool") for name, each in masks.items() if isinstance(each, TensorSpec)}
     yield replace(inputs, arguments={**inputs.arguments, **bools})
 
 
-def _with_dtype(
+def with_dtype(
     inputs: Inputs, refusal: Refusal, dtype: str, is_wrong: Callable[[TensorSpec], bool]
 ) -> Iterator[Inputs]:
+    """Another dtype for one of the inputs that are blamed."""
     for name in blamed(inputs, refusal)[:MAX_BLAMED]:
         yield from _put(inputs, name, lambda spec: replace(spec, dtype=dtype) if is_wrong(spec) else None)

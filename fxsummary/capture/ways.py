@@ -70,11 +70,29 @@ class Capturing:
 
     def run(self, inputs: Inputs | None, shapes: Any, dtypes: Any) -> Capture:
         """Capture with these inputs, or with some of these shapes and dtypes, or with what is inferred."""
+        if inputs is not None or shapes is None:
+            return self._captured(inputs)
+        if dtypes is not None:
+            return self._captured(from_shapes(self._result.model, shapes, dtypes, ()))
+        return self._with_guessed_dtypes(from_shapes(self._result.model, shapes, None, self._guessed_dtypes()))
+
+    def _with_guessed_dtypes(self, inputs: Inputs) -> Capture:
+        """Capture with these inputs, or with integers for one of them if an embedding asks for them."""
+        from fxsummary.capture import inference
+
+        model = self._result.model
+        try:
+            return self._captured(inputs)
+        except (ForwardError, InputError) as error:
+            for better in inference.with_integers(inputs, error):
+                with suppress(ForwardError, InputError):
+                    return Capturing(model, self._leaf, self._way, self._replay)._with_guessed_dtypes(better)
+            raise
+
+    def _captured(self, inputs: Inputs | None) -> Capture:
         result = self._result
         if getattr(result.model.forward, "__func__", None) is nn.Module.forward:
             return self._modules(f"{type(result.model).__name__} has no forward")
-        if inputs is None and shapes is not None:
-            inputs = from_shapes(result.model, shapes, dtypes, self._guessed_dtypes() if dtypes is None else ())
         result.inputs = inputs
         if forward.has_lazy(result.model):
             if inputs is None:

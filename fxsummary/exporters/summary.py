@@ -158,7 +158,7 @@ def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, has_repeats: bo
             f"{count(totals.frozen_parameters)} frozen; {dtypes or '0 B'}",
         ),
         ("Buffers", f"{totals.buffers}, {size(totals.buffer_bytes)}" if totals.buffers else "none"),
-        ("FLOPs", _flops_line(totals)),
+        ("FLOPs", _flops_line(graph, totals)),
         *(zip(["Largest"] + [""] * LARGEST, _largest(shown, totals), strict=False)),
         *([("Unknown", f"size of {', '.join(totals.unknown_parameters[:4])}")] if totals.unknown_parameters else []),
         *(("Note", note) for note in graph.notes if not note.startswith("input inferred")),
@@ -166,9 +166,10 @@ def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, has_repeats: bo
     ]
 
 
-def _flops_line(totals: Totals) -> str:
+def _flops_line(graph: ModelGraph, totals: Totals) -> str:
     if totals.flops is None:
-        return "? (shapes are not known)"
+        named = any(operators for _, operators in graph.nodes(data="unknown_operators"))
+        return "? (see the note)" if named else "? (shapes are not known)"
     at_least = "≥ " if totals.unknown_flops else ""
     marks = [
         f"{len(names)} operation{'s' * (len(names) > 1)} {mark}"

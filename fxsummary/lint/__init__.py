@@ -54,7 +54,7 @@ def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str]
     >>> block = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU())
     >>> for finding in fxsummary.graph(block).lint():
     ...     print(finding)
-    bias-before-norm: the 8 biases of 0 have no effect: BatchNorm2d subtracts the mean
+    bias-before-norm: the 8 biases of 0 are redundant: in training, BatchNorm2d subtracts the mean that they shift
     >>> fxsummary.graph(block).lint(ignore=["bias-before-norm:0"])
     ()
     """

@@ -34,7 +34,8 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
         if not biases or not _per_channel(data["kind"], data["shape"]):
             continue
         seen.add(data["target"])
-        message = f"the {count(biases)} biases of {data['target']} have no effect: {label} subtracts the mean"
+        who = f"the {count(biases)} biases of {data['target']}"
+        message = f"{who} are redundant: in training, {label} subtracts the mean that they shift"
         yield Finding("bias-before-norm", message, data["target"], data["source"], remedy="Pass bias=False.")
 
 

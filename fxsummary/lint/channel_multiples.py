@@ -27,7 +27,7 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
         if width is None or width < LEAST or width % MULTIPLE == 0 or width in _given(graph):
             continue
         message = f"{data['target']} ({data['label']}) has {width} output channels, no multiple of {MULTIPLE}"
-        remedy = f"{MULTIPLE * -(-width // MULTIPLE)} channels take the same time."
+        remedy = f"Consider {MULTIPLE * -(-width // MULTIPLE)}: matrix units of GPUs work on multiples of {MULTIPLE}."
         yield Finding("channel-multiples", message, data["target"], data["source"], remedy=remedy, level="notice")
 
 

@@ -23,7 +23,7 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
     for module in uncalled(graph):
         held = [m for path, m in graph.modules.items() if path == module.path or path.startswith(f"{module.path}.")]
         number = sum(p.numel or 0 for m in held for p in m.parameters if not p.buffer and p.tied_to is None)
-        message = f"{module.path} ({module.type}, {count(number)} parameters) is never called"
+        message = f"{module.path} ({module.type}, {count(number)} parameters) is never called in this forward"
         remedy = "Remove it, or call it in forward" + ("." if module.training else "; does it run in train mode only?")
         yield Finding("uncalled-modules", message, module.path, remedy=remedy)
 

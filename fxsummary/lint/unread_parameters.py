@@ -29,7 +29,7 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
             continue
         for parameter in module.parameters:
             if not parameter.buffer and not parameter.read and parameter.tied_to is None:
-                message = f"{parameter.name} ({count(parameter.numel)} parameters) is never read"
+                message = f"{parameter.name} ({count(parameter.numel)} parameters) is never read in this forward"
                 yield Finding("unread-parameters", message, parameter.name, remedy=REMEDY)
 
 

@@ -18,7 +18,6 @@ _READS_VALUES = frozenset({"item", "tolist", "nonzero", "unique", "bincount", "m
 def annotate(graph: ModelGraph) -> None:
     """Set `flops` and `trust` on every node: 0 where the kind is outside the family, None where it is not known."""
     unknown: dict[str, None] = {}
-    has_no_formula = False
     for key, data in graph.nodes(data=True):
         free = data["kind"] in _FREE or data["label"] in _READS_VALUES
         if data["flops"] is None and free and not data["unknown_operators"]:
@@ -28,10 +27,20 @@ def annotate(graph: ModelGraph) -> None:
             data["trust"] = "assumed"
         if data["flops"] is None:
             unknown.update(dict.fromkeys(data["unknown_operators"] or (f"{data['label']} ({key})",)))
-            has_no_formula |= bool(data["unknown_operators"])
     is_bound = any(known(data, "flops") for _, data in graph.nodes(data=True))
-    if unknown and (is_bound or has_no_formula):
-        names = ", ".join(list(unknown)[:4]) + (f" and {len(unknown) - 4} more" if len(unknown) > 4 else "")
-        found = "FLOPs are a lower bound: not known" if is_bound else "FLOPs are not known"
-        remedy = "; torch.utils.flop_counter.register_flop_formula adds the formula of an operator"
-        graph.graph["notes"] = (*graph.notes, f"{found} for {names}{remedy if has_no_formula else ''}")
+    notes = list(graph.notes)
+    without_formula = [name for name in unknown if "." in name.partition(" ")[0]]  # an operator, as aten.mm
+    others = [name for name in unknown if name not in without_formula]
+    if without_formula:
+        notes.append(
+            f"FLOPs are {'a lower bound' if is_bound else 'not known'}: no formula for {_some(without_formula)}; "
+            "add one with torch.utils.flop_counter.register_flop_formula"
+        )
+    if others and is_bound:
+        notes.append(f"FLOPs are a lower bound: not known for {_some(others)}")
+    graph.graph["notes"] = tuple(notes)
+
+
+def _some(names: list[str], limit: int = 4) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

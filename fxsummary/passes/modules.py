@@ -16,11 +16,14 @@ def annotate(graph: ModelGraph) -> None:
     notes = list(graph.notes)
     unused = [] if graph.is_partial else [_named(module) for module in never_called(graph)]
     if unused:
-        notes.append(f"never called: {_some(unused)}")
-    nodes = [(key, graph.nodes[key]) for key in active_dropout(graph)]
-    active = [data["target"] if data["op"] == "call_module" else key for key, data in nodes]
-    if active:
-        notes.append(f"dropout is active, for the model is in train mode: {_some(active)}")
+        notes.append(f"never called in this forward: {_some(unused)}")
+    active = [(key, graph.nodes[key]) for key in active_dropout(graph)]
+    modules = [data["target"] for _, data in active if data["op"] == "call_module"]
+    if modules:
+        notes.append(f"dropout is active, because these modules are in train mode: {_some(modules)}")
+    calls = [_placed(key, data["source"]) for key, data in active if data["op"] != "call_module"]
+    if calls:
+        notes.append(f"dropout is active in calls with training=True: {_some(calls)}")
     graph.graph["notes"] = tuple(notes)
 
 
@@ -65,6 +68,10 @@ def active_dropout(graph: ModelGraph) -> Iterator[str]:
 
 def _named(module: ModuleInfo) -> str:
     return f"{module.path} ({module.type})"
+
+
+def _placed(key: str, source: str) -> str:
+    return f"{key} at {source}" if source else key
 
 
 def _some(names: list[str], limit: int = 4) -> str:

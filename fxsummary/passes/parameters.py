@@ -100,7 +100,7 @@ def _notes(modules: dict[str, ModuleInfo], *, dataflow: bool) -> list[str]:
     unread = [p for p in everything if not p.read and not p.buffer and p.tied_to is None]
     if unread and dataflow:
         total = sum(p.numel or 0 for p in unread)
-        notes.append(f"{count(total)} parameters are never read: {_some([p.name for p in unread])}")
+        notes.append(f"{count(total)} parameters are never read in this forward: {_some([p.name for p in unread])}")
     tied = [p for p in everything if p.tied_to is not None and not p.buffer]
     if tied:
         notes.append("tied parameters, counted once: " + _some([f"{p.name} = {p.tied_to}" for p in tied]))

@@ -111,6 +111,13 @@ def own_call(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
     return stack[-1:] if data["op"] == "call_module" and stack and stack[-1].path == data["module"] else ()
 
 
+def run_of(graph: ModelGraph, data: Mapping[str, Any]) -> Repeat | None:
+    """The run of which a closed module is the first, where one copy is this module alone."""
+    stack: tuple[ModuleCall, ...] = data["module_stack"] if data.get("closed") else ()
+    run: Repeat | None = graph.graph.get("repeats", {}).get(stack[-1]) if stack else None
+    return run if run is not None and run.period == 1 else None
+
+
 def calls_around(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
     """The module calls around an operation with these attributes, outermost first; its own is left out."""
     stack: tuple[ModuleCall, ...] = data["module_stack"]

@@ -339,7 +339,7 @@ class ControlFlowOnValues(nn.Module):
         return self.fc(x) * self.scale + self.offset
 
 
-@zoo(randn(2, 8), unread=36, notes=("36 parameters are never read: slow.weight, slow.bias",))
+@zoo(randn(2, 8), unread=36, notes=("36 parameters are never read in this forward: slow.weight, slow.bias",))
 class ControlFlowOnFlag(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -115,12 +115,14 @@ def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
 
 
 def _held(graph: ModelGraph) -> dict[str, list[ParameterInfo]]:
-    """The distinct parameters and buffers in each module, those of the modules inside too."""
-    held: dict[str, list[ParameterInfo]] = defaultdict(list)
+    """The distinct parameters and buffers in each module, those of the modules inside and of shared ones too."""
+    held: dict[str, dict[str, ParameterInfo]] = defaultdict(dict)
     for path, module in graph.modules.items():
-        for owner in _ancestors(path):
-            held[owner] += [tensor for tensor in module.parameters if tensor.tied_to is None]
-    return held
+        holder = module if module.shared_with is None else graph.modules[module.shared_with]
+        for tensor in holder.parameters:
+            for owner in _ancestors(path):
+                held[owner].setdefault(tensor.tied_to or tensor.name, tensor)
+    return defaultdict(list, {path: list(tensors.values()) for path, tensors in held.items()})
 
 
 def _ancestors(path: str) -> Iterator[str]:
