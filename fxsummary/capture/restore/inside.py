@@ -60,13 +60,17 @@ class Inside:
         held = [value for each in attributes for value in each.values() if type(value) not in atoms]
         self.empty += [value for value in held if type(value) in EXACT and not value]
         self._values += [value for value in held if type(value) not in EXACT or value]
-        parameters = [each["_parameters"] for each in attributes if type(each.get("_parameters")) is dict]
-        self._add_attributes_of([tensor for each in parameters for tensor in each.values()])
+        for name in ("_modules", "_parameters", "_buffers"):
+            own = [each[name] for each in attributes if type(each.get(name)) is dict and each[name]]
+            self.containers += own
+            self.seen.update((id(each), each) for each in own)
+            if name != "_modules":
+                self._add_attributes_of([tensor for each in own for tensor in each.values()])
         for kind in dict.fromkeys(map(type, modules)):
             self._add_class(kind)
 
-    def _add_attributes_of(self, parameters: Iterable[torch.Tensor | None]) -> None:
-        attributes = [parameter.__dict__ for parameter in parameters if parameter is not None]
+    def _add_attributes_of(self, tensors: Iterable[torch.Tensor | None]) -> None:
+        attributes = [tensor.__dict__ for tensor in tensors if tensor is not None]
         self.empty += [each for each in attributes if not each]
         self.containers += [each for each in attributes if each]
         for each in attributes:
