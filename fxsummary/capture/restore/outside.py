@@ -15,6 +15,7 @@ class Outside(Inside):
     def __init__(self, inside: Inside) -> None:
         super().__init__(())
         self.seen = dict(inside.seen)
+        self.classes = dict(inside.classes)
         self.caches += inside.caches
         self._methods_of = list(map(vars, inside.classes))
         self._spaces: set[int] = set()
@@ -25,12 +26,15 @@ class Outside(Inside):
             functions, self.functions = self.functions, []
             for function in functions:
                 self._follow(function)
+        while self._kinds:
+            self._add_class(self._kinds.popitem()[0])
+            self._walk()
 
     def _add_seen_by(self, function: types.FunctionType) -> None:
         """Nothing yet: `_follow` does."""
 
     def _add_class(self, kind: type) -> None:
-        """Of a class that code names only its own attributes: its methods follow if an object of it is met."""
+        """Add the containers in a class's own attributes."""
         if kind not in self.classes and is_users(kind.__module__):
             self.classes[kind] = None
             self.variables.append(ClassAttributes(kind))
