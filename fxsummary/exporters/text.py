@@ -12,6 +12,8 @@ from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.depth import check_depth
 
 MIN_WIDTH = 60
+LEAST_REMARK = 8
+"""Columns that a remark is cut to, if it is not left out."""
 
 
 @paused()
@@ -75,4 +77,7 @@ def _with_settings(head: str, settings: str, room: int) -> str:
         text = f"{head} {', '.join(parts[:end])}" + ("…" if end < len(parts) else "")
         if display_width(text) <= room:
             return text
+    left = room - display_width(head) - 1
+    if parts and parts[0][0].isalpha() and left >= LEAST_REMARK:  # "tied to ...", which may be cut
+        return f"{head} {fit(parts[0], left)}"
     return fit(head, room)
