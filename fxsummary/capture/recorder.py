@@ -289,6 +289,11 @@ class Recorder:
         """A transform of torch.func."""
         return self._higher_order.transform(transform, args, kwargs)
 
+    def function_applied(self, function: Any, args: tuple[Any, ...], result: Any) -> None:
+        """A `torch.autograd.Function` was applied, and its calls are recorded."""
+        if torch.is_grad_enabled() and not self._in_transform:
+            self.unseen(self._derivatives.applied, (function, args, result), {})
+
     def unseen(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function that is no part of what was written."""
         self._quiet += 1
