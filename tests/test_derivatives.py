@@ -183,7 +183,8 @@ def own_backward(self: Any, x: Tensor) -> Any:
 
 DERIVATIVES: list[Forward] = [
     forces, backward_to_input, backward_to_parameters, inner_loop, second_derivative, unused_input, without_gradients,
-    steps, asked, written, own_backward, lambda self, x: torch.autograd.functional.jacobian(lambda each: row(self, each), x[0]),
+    steps, asked, written, own_backward,
+    lambda self, x: torch.autograd.functional.jacobian(lambda each: row(self, each), x[0]),
     lambda self, x: torch.autograd.functional.hessian(lambda each: energy(self, each), x[0]),
 ]  # fmt: skip
 

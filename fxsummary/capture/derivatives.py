@@ -181,7 +181,7 @@ class Applied:
     def sources(self) -> list[fx.Node]:
         """The nodes that it reads."""
         found: list[fx.Node] = []
-        fx.map_arg(self.args, found.append)  # type: ignore[arg-type]
+        fx.map_arg(self.args, found.append)
         return found
 
 
