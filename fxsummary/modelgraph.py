@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 
 from fxsummary import files
-from fxsummary.records import ModuleCall, ModuleInfo, ParameterInfo, Totals, add_up
+from fxsummary.records import ModuleCall, ModuleInfo, ParameterInfo, Returned, Totals, add_up
 from fxsummary.registry import EXPORTERS, call, exporter_for
 from fxsummary.spec import TensorSpec
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fxsummary.changes import Comparison
     from fxsummary.findings import Finding
 
-__all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Totals"]
+__all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned", "Totals"]
 
 
 class ModelGraph(nx.DiGraph):
@@ -144,6 +144,12 @@ class ModelGraph(nx.DiGraph):
     def output_spec(self) -> Any:
         """Forward's return value with `TensorSpec` for its tensors; dataclasses as dicts; None if unknown."""
         return self.graph.get("output_spec")
+
+    @property
+    def returned(self) -> Mapping[ModuleCall, Returned]:
+        """What each call of a module returned, where it is known: not of leaf modules, nor in exported programs."""
+        returned: Mapping[ModuleCall, Returned] = self.graph.get("returned", {})
+        return returned
 
     @property
     def modules(self) -> Mapping[str, ModuleInfo]:

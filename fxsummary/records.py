@@ -23,6 +23,15 @@ class ModuleCall(NamedTuple):
     """0 for the first call of this module, 1 for the second, ..."""
 
 
+class Returned(NamedTuple):
+    """What a call of a module returned."""
+
+    outputs: Any
+    """`TensorSpec` in the nesting of the result; None where not known."""
+    assumed: bool = False
+    """Whether shapes in it rest on values that were assumed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterInfo:
     """A parameter or buffer as it is registered under one name.

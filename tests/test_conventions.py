@@ -600,7 +600,7 @@ def test_the_search_ends_with_its_budget() -> None:
 
     g = fxsummary.graph(Endless())
     assert g.captured_by == "modules"
-    assert any("the limit of 100,000 operations is reached" in note for note in g.notes)
+    assert any("the limit of 300,000 operations is reached" in note for note in g.notes)
 
 
 def test_other_errors_are_not_hidden() -> None:

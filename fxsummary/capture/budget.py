@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BYTES_OF_AN_OPERATION = 100_000
+BYTES_OF_AN_OPERATION = 30_000
 """To compute so many bytes of values costs about as much as to record an operation."""
 
 

@@ -37,7 +37,7 @@ __all__ = ["dtype_for", "infer", "infer_by_trying", "input_needs"]
 MAX_SIZE = 1024
 MAX_TRIES = 40
 
-MAX_OPERATIONS = 100_000
+MAX_OPERATIONS = 300_000
 """How many operations may run to find inputs."""
 
 MAX_REPAIRS = 8

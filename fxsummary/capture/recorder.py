@@ -186,7 +186,9 @@ class Recorder:
         if stopped is not None:
             _let_go(stopped)
             stopped.__traceback__ = None
-        trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes)
+        trace = Trace(
+            writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes, returned=writer.returned
+        )
         notes = list(self._demand.notes())
         if self._snapshot is not None:
             notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
@@ -329,9 +331,11 @@ class Recorder:
             return self._leaf_call(module, path, args, kwargs)
         entered = self._writer.enter(path, type(module))
         try:
-            if self._replay is None or self._in_transform:
+            if self._in_transform:
                 return module._call_impl(*args, **kwargs)
-            return self._replayed(self._replay, module, path, args, kwargs)
+            if self._replay is None:
+                return self._writer.note_returned(entered, module._call_impl(*args, **kwargs))
+            return self._writer.note_returned(entered, self._replayed(self._replay, module, path, args, kwargs))
         finally:
             self._writer.leave(entered)
 

@@ -17,8 +17,9 @@ from fxsummary.capture.operations import Outcome
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.tracked import Tensors, Tracked, element
 from fxsummary.capture.twins import Twins, spec_of
-from fxsummary.capture.values import is_plain, map_values, structure_of, tensors_in
+from fxsummary.capture.values import is_plain, map_values, structure_of, tensors_in, values_of
 from fxsummary.capture.writes import Writes
+from fxsummary.records import Returned
 from fxsummary.spec import TensorSpec, map_structure
 
 
@@ -53,6 +54,7 @@ class Writer:
         inputs: the input tensors by placeholder, where they were given.
         calls: how often each module was called, by path.
         stack: the calls of modules that are running.
+        returned: the entry in the stack of each call that has ended, and what it returned, by key in the stack.
         versions: how often each memory was written in place.
     """
 
@@ -66,6 +68,7 @@ class Writer:
         self.versions: dict[int, int] = {}
         self.calls: dict[str, int] = {}
         self.stack: dict[str, Any] = {}
+        self.returned: dict[str, tuple[Any, Returned]] = {}
         self._stack_now: dict[str, Any] | None = None
         self._outermost: FrameType | None = None
 
@@ -92,6 +95,23 @@ class Writer:
         """The module's call ends."""
         key, self._stack_now = entered
         self.stack.pop(key, None)
+
+    def note_returned(self, entered: tuple[str, Any], result: Any) -> Any:
+        """Remember what the call of a module returned; returns it."""
+        assumed = False
+
+        def spec(value: Any) -> Any:
+            nonlocal assumed
+            if not isinstance(value, torch.Tensor):
+                return None
+            tracked = self.tensors.get(value)
+            assumed = assumed or (tracked is not None and tracked.assumed)
+            return spec_of(value, self._device) if tracked is None else tracked.spec
+
+        with torch._C.DisableTorchFunction():
+            outputs = values_of(result, spec)
+        self.returned[entered[0]] = self.stack[entered[0]], Returned(outputs, assumed)
+        return result
 
     # --- nodes ---------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ SWEEPS = 12
 SPINE_WEIGHT = 4
 # Transposing two nodes compares all pairs of their segments; beyond this many pairs the barycentre must do.
 MOST_PAIRS = 400
+# Sweeps over all segments of a level: fewer where there are many.
+MOST_STEPS = 40_000
 
 
 def order_layers(level: Level) -> None:
@@ -17,7 +19,8 @@ def order_layers(level: Level) -> None:
     above, below = _adjacency(level)
     where = _positions(level)
     best, kept = _crossings(level, where), [list(layer) for layer in level.layers]
-    for sweep in range(SWEEPS):
+    segments = sum(map(len, level.gaps))
+    for sweep in range(min(SWEEPS, MOST_STEPS // max(segments, 1))):
         if best == 0:
             break
         _barycentre(level, where, above if sweep % 2 == 0 else below, upwards=sweep % 2 == 1)

@@ -188,6 +188,15 @@ EDGE: dict[str, Field] = {
 }
 """Of a value that flows."""
 
+CALL: dict[str, Field] = {
+    "path": _TEXT,
+    "type": _TEXT,
+    "call": _NUMBER,
+    "outputs": Field("a value", lambda value: True, None),
+    "assumed": Field(_FLAG, is_flag, False),
+}
+"""Of a call of a module, and of what it returned."""
+
 MODULE: dict[str, Field] = {
     "path": _TEXT,
     "type": _TEXT,

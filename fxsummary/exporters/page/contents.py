@@ -13,6 +13,7 @@ from fxsummary.exporters.page.atlas import Atlas, Level
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.spec import leaves
+from fxsummary.views.blocks import result_of
 
 Record = dict[str, Any]
 MOST_SPECS = 8
@@ -69,7 +70,7 @@ def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, 
     info = outline.graph.modules.get(path) or ModuleInfo(path, outline.blocks[path].type if path else "Model")
     parameters = [tensor for tensor in tensors if not tensor.buffer]
     inside = outline.blocks.get(path)
-    last = None if inside is None else next(reversed([*inside.operations()]), None)
+    outputs = None if inside is None else result_of(outline.folded, inside).outputs
     return _filled({
         "path": path,
         "type": _text(info.type),
@@ -84,7 +85,7 @@ def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, 
         "unknown": any(tensor.numel is None for tensor in tensors),
         "tensors": [tensor.name for tensor in info.parameters],
         **costs,
-        "outputs": _specs(outline.folded.nodes[last]["outputs"]) if last else [],
+        "outputs": _specs(outputs),
         "shared": info.shared_with or "",
         "never": not info.called and not costs["memory"] and outline.graph.captured_by != "modules",
         "training": info.training,
