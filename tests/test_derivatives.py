@@ -286,3 +286,17 @@ def test_operators_that_take_functions_are_what_these_do(forward: Forward, trace
     model.w = nn.Parameter(torch.randn(4, 4))
     graph = fxsummary.graph(model, torch.randn(5, 4), trace=trace)
     assert (graph.totals.flops, graph.totals.unread_parameters, graph.is_partial) == (2 * 2 * 5 * 16, 0, False)
+
+
+@pytest.mark.parametrize("forward", [mapped, scanned])
+def test_exported_loops_count_each_step(forward: Forward) -> None:
+    model = of(forward, fc=nn.Linear(4, 4))
+    model.w = nn.Parameter(torch.randn(4, 4))
+    program = torch.export.export(model, (torch.randn(5, 4),))
+    assert fxsummary.graph(program).totals.flops == 2 * 2 * 5 * 16
+
+
+def test_exported_flex_attention_is_counted() -> None:
+    model = of(ATTENTIONS["plain"], qkv=nn.Linear(64, 192))
+    program = torch.export.export(model, (torch.randn(2, 32, 64),))
+    assert fxsummary.graph(program).totals.flops == 2 * 64 * 64 * 192 + 4 * 2 * 4 * 32 * 32 * 16
