@@ -44,8 +44,9 @@ def graph(
 ) -> ModelGraph:
     """The graph of a model: its operations with shapes, parameters and FLOPs.
 
-    Nothing of the model is run on real data, no weight is read, nothing of the model changes. Without
-    inputs they are inferred where that is possible, and ``graph.notes`` says what was inferred.
+    Shapes and costs come from meta tensors. Operations run on data only where forward depends on a value, such as
+    ``.item()`` or a mask. Nothing that can be reached from the model changes. Inputs that you leave out are inferred
+    where possible; ``graph.notes`` says what was inferred.
 
     Args:
         model: a module, or a `torch.fx.GraphModule`, on any device, ``meta`` included; or a

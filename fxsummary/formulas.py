@@ -42,11 +42,6 @@ def dot_flops(a: Shape, b: Shape, **_: Any) -> int:
     return 2 * math.prod(a)
 
 
-def ger_flops(a: Shape, b: Shape, **_: Any) -> int:
-    """(m) outer (n): m·n products, a matrix product with inner dimension 1."""
-    return 2 * math.prod(a) * math.prod(b)
-
-
 def addbmm_flops(bias: Shape, a: Shape, b: Shape, **_: Any) -> int:
     """bias + sum over the batch of (b, m, k) @ (b, k, n).
 
@@ -54,6 +49,59 @@ def addbmm_flops(bias: Shape, a: Shape, b: Shape, **_: Any) -> int:
     240
     """
     return 2 * math.prod(a) * b[-1]
+
+
+def trilinear_flops(
+    a: Shape, b: Shape, c: Shape, without_a: Any, without_b: Any, without_c: Any, summed: Any, *_: Any, **__: Any
+) -> int:
+    """Three tensors multiplied and summed, such as ``nn.Bilinear``: the first two, then their product with the third.
+
+    Args:
+        without_a, without_b, without_c: the dimensions that each lacks.
+        summed: the dimensions that are summed over.
+
+    >>> trilinear_flops((2, 3), (4, 3, 5), (2, 5), [1, 3], [0], [1, 2], [2, 3]) == 2 * 2 * 4 * (3 * 5 + 5)
+    True
+    """
+    rank = len(a) + len(without_a)
+    sizes = [dict(zip(_others(rank, lacks), shape, strict=True)) for shape, lacks in ((a, without_a), (b, without_b))]
+    first = {**sizes[0], **sizes[1]}
+    third = dict(zip(_others(rank, without_c), c, strict=True))
+    second = {**{place: size for place, size in first.items() if place not in summed or place in third}, **third}
+    return 2 * (math.prod(first.values()) + math.prod(second.values()))
+
+
+def _others(rank: int, lacks: Any) -> list[int]:
+    return [place for place in range(rank) if place not in lacks]
+
+
+def distance_flops(a: Shape, b: Shape, p: float = 2, *_: Any, **__: Any) -> int:
+    """Distances between (…, m, k) and (…, n, k): each pair is a multiply-accumulate for each feature.
+
+    Other norms than the Euclidean one multiply nothing.
+
+    >>> distance_flops((100, 64), (50, 64)), distance_flops((100, 64), (50, 64), 1.0)
+    (640000, 0)
+    """
+    return 2 * math.prod(_broadcast(a[:-2], b[:-2])) * a[-2] * b[-2] * a[-1] if p == 2 else 0
+
+
+def own_distance_flops(a: Shape, p: float = 2, **_: Any) -> int:
+    """Distances between the rows of (n, k), each pair once."""
+    return a[0] * (a[0] - 1) * a[1] if p == 2 else 0
+
+
+def _broadcast(a: Shape, b: Shape) -> Shape:
+    return tuple(torch.broadcast_shapes(tuple(a), tuple(b)))
+
+
+def solve_triangular_flops(a: Shape, b: Shape, *_: Any, out_shape: Any = None, **__: Any) -> int:
+    """Each element of the solution takes n / 2 multiply-accumulates on average, of a matrix (n, n).
+
+    >>> solve_triangular_flops((4, 4), (4, 3), out_shape=(4, 3))
+    48
+    """
+    return a[-1] * math.prod(out_shape or b)
 
 
 def grouped_mm_flops(a: Shape, b: Shape, *_: Any, **__: Any) -> int:
@@ -125,8 +173,12 @@ _EXTRA: dict[str, Callable[..., int]] = {
     "addmv": addmv_flops,
     "dot": dot_flops,
     "vdot": dot_flops,
-    "ger": ger_flops,
     "addbmm": addbmm_flops,
+    "_trilinear": trilinear_flops,
+    "_cdist_forward": distance_flops,
+    "_euclidean_dist": distance_flops,
+    "_pdist_forward": own_distance_flops,
+    "linalg_solve_triangular": solve_triangular_flops,
     "_grouped_mm": grouped_mm_flops,
     "scaled_dot_product_attention": sdpa_flops,
     "_scaled_dot_product_flash_attention_for_cpu": sdpa_flops,
@@ -149,7 +201,7 @@ FORMULAS: dict[Any, Callable[..., int]] = {
 
 _NO_FORMULA = (
     "linalg_", "_linalg_", "cholesky", "triangular_solve", "lu_", "lstsq", "inverse", "ormqr", "geqrf", "qr",
-    "svd", "_trilinear", "_cdist_forward", "_euclidean_dist", "_native_multi_head_attention",
+    "svd", "_native_multi_head_attention",
     "_transformer_encoder_layer_fwd", "mkldnn_linear", "mkldnn_convolution", "miopen_",
     "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm", "_scaled_grouped_mm",
     "quantized_", "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
@@ -304,6 +356,8 @@ def costs_nothing(func: Any) -> bool:
     >>> costs_nothing(aten.relu.default), costs_nothing(aten.mm.default), costs_nothing(aten.linear.default)
     (True, False, False)
     """
+    if getattr(func, "_overloadpacket", None) is aten.item:
+        return True
     return formula(getattr(func, "_overloadpacket", func)) is None and not _is_composite(func) and _is_free(func)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 
 from fxsummary import files
-from fxsummary.records import ModuleCall, ModuleInfo, ParameterInfo, Totals, add_up
+from fxsummary.records import ModuleCall, ModuleInfo, ParameterInfo, Returned, Totals, add_up
 from fxsummary.registry import EXPORTERS, call, exporter_for
 from fxsummary.spec import TensorSpec
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fxsummary.changes import Comparison
     from fxsummary.findings import Finding
 
-__all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Totals"]
+__all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned", "Totals"]
 
 
 class ModelGraph(nx.DiGraph):
@@ -53,6 +53,7 @@ class ModelGraph(nx.DiGraph):
         buffers, buffer_bytes: number and bytes of the buffers first read here.
         reads: names of all parameters and buffers that the operation reads, first read here or not.
         flops: FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown.
+        at_least: what is known of costs that are None, by name; missing where nothing is.
         unknown_operators: names of the operators called whose FLOPs are not known.
         assumed: whether its shapes rest on values that were assumed, such as a routing decision.
         trust: of the FLOPs: "exact", "assumed" (they rest on such values) or "unknown".
@@ -143,6 +144,12 @@ class ModelGraph(nx.DiGraph):
     def output_spec(self) -> Any:
         """Forward's return value with `TensorSpec` for its tensors; dataclasses as dicts; None if unknown."""
         return self.graph.get("output_spec")
+
+    @property
+    def returned(self) -> Mapping[ModuleCall, Returned]:
+        """What each call of a module returned, where it is known: not of leaf modules, nor in exported programs."""
+        returned: Mapping[ModuleCall, Returned] = self.graph.get("returned", {})
+        return returned
 
     @property
     def modules(self) -> Mapping[str, ModuleInfo]:

@@ -82,10 +82,25 @@ def _own_tensors(
                     trainable=bool(tensor.requires_grad) and not buffer,
                     buffer=buffer,
                     tied_to=first if id(tensor) in seen else None,
+                    stored_bytes=None if tensor.layout is torch.strided else stored_bytes(tensor),
                 )
                 seen.add(id(tensor))
     if is_packed(module):
         yield ParameterInfo(name=f"{prefix}packed weights", spec=None)
+
+
+def stored_bytes(tensor: torch.Tensor) -> int | None:
+    """Bytes of the indices and values of a sparse tensor; None for another layout."""
+    parts = [getattr(tensor, name)() for name in _PARTS.get(tensor.layout, ())]
+    return sum([part.numel() * part.element_size() for part in parts]) if parts else None
+
+
+_BY_ROWS, _BY_COLUMNS = ("crow_indices", "col_indices", "values"), ("ccol_indices", "row_indices", "values")
+_PARTS = {
+    torch.sparse_coo: ("_indices", "_values"),
+    torch.sparse_csr: _BY_ROWS, torch.sparse_bsr: _BY_ROWS,
+    torch.sparse_csc: _BY_COLUMNS, torch.sparse_bsc: _BY_COLUMNS,
+}  # fmt: skip
 
 
 def spec_or_none(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:

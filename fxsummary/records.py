@@ -23,6 +23,15 @@ class ModuleCall(NamedTuple):
     """0 for the first call of this module, 1 for the second, ..."""
 
 
+class Returned(NamedTuple):
+    """What a call of a module returned."""
+
+    outputs: Any
+    """`TensorSpec` in the nesting of the result; None where not known."""
+    assumed: bool = False
+    """Whether shapes in it rest on values that were assumed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterInfo:
     """A parameter or buffer as it is registered under one name.
@@ -34,6 +43,7 @@ class ParameterInfo:
         buffer: True for a buffer.
         tied_to: the first name of the same tensor, if this is a later one.
         read: whether the captured forward reads it, under whatever name.
+        stored_bytes: what it takes in memory where that does not follow from its spec, because it is sparse.
     """
 
     name: str
@@ -42,6 +52,7 @@ class ParameterInfo:
     buffer: bool = False
     tied_to: str | None = None
     read: bool = True
+    stored_bytes: int | None = None
 
     @property
     def numel(self) -> int | None:
@@ -50,8 +61,10 @@ class ParameterInfo:
 
     @property
     def nbytes(self) -> int | None:
-        """Bytes of the elements; None where not known."""
-        return None if self.spec is None else self.spec.nbytes
+        """Bytes that it takes; None where not known."""
+        if self.spec is None or self.stored_bytes is not None:
+            return self.stored_bytes
+        return self.spec.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +200,12 @@ class _Sums:
             self.unknown_parameters.append(tensor.name)
         elif tensor.buffer:
             self.buffers += 1
-            self.buffer_bytes += tensor.spec.nbytes
+            self.buffer_bytes += tensor.nbytes or 0
         else:
             self.unread += tensor.spec.numel
             self.parameters += tensor.spec.numel
             self.trainable += tensor.spec.numel if tensor.trainable else 0
-            self._add_bytes(tensor.spec.dtype, tensor.spec.nbytes)
+            self._add_bytes(tensor.spec.dtype, tensor.nbytes or 0)
 
     def _add_bytes(self, dtype: str, nbytes: int) -> None:
         self.bytes_by_dtype[dtype] = self.bytes_by_dtype.get(dtype, 0) + nbytes

@@ -552,7 +552,7 @@ def test_dimensions_are_read_from_the_line_that_unpacks_a_shape() -> None:
             self.conv = nn.Conv3d(5, 4, 3, padding=1)
 
         def forward(self, sample: Tensor) -> Tensor:
-            batch_size, num_frames, channels, height, width = branch(sample).shape
+            batch_size, num_frames, channels, height, width = branch(sample).shape  # noqa: RUF059
             return self.conv(sample.transpose(1, 2))
 
     assert found(Video()) == "sample 1×9×5×16×16"

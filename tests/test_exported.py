@@ -1034,3 +1034,27 @@ def test_other_strings_are_no_models() -> None:
         fxsummary.graph("resnet50")  # type: ignore[arg-type]
     with pytest.raises(ModelError, match=r"got (Posix|Windows)Path"):
         fxsummary.graph(Path("weights.pth"))
+
+
+# --- values ------------------------------------------------------------------------------------
+
+
+class TakesItem(nn.Module):
+    """A number out of a tensor, checked and used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
+        number = n.item()
+        torch._check(number >= 0)  # type: ignore[operator]
+        return self.fc(x) * number  # type: ignore[no-any-return]
+
+
+def test_an_item_and_its_checks_cost_nothing() -> None:
+    x, n = torch.randn(2, 4), torch.tensor(3)
+    program = torch.export.export(TakesItem(), (x, n))
+    for graph in (fxsummary.graph(program), fxsummary.graph(program.module(), x, n)):
+        assert (graph.totals.flops, graph.totals.unknown_flops, graph.notes) == (64, (), ())
+        assert graph.output_spec.shape == (2, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,6 +134,24 @@ MATRIX_PRODUCTS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]], int]
         [(1, 4, 5, 5), (4, 3, 3, 3)],
         2 * 4 * 25 * 3 * 9,
     ),
+    # the product with the weight, (B, I) by (O, I, J), and that of the result with the second input
+    "bilinear": (F.bilinear, [(2, 7, 3), (2, 7, 5), (4, 3, 5)], 2 * 14 * 4 * (3 * 5 + 5)),
+    "bilinear module": (nn.Bilinear(3, 5, 4), [(2, 3), (2, 5)], 2 * 2 * 4 * (3 * 5 + 5)),
+    # each pair meets each feature
+    "cdist": (torch.cdist, [(100, 64), (50, 64)], 2 * 100 * 50 * 64),
+    "cdist of few": (torch.cdist, [(2, 1, 3, 8), (5, 4, 8)], 2 * 10 * 3 * 4 * 8),
+    "cdist of absolute differences": (lambda a, b: torch.cdist(a, b, p=1), [(3, 8), (4, 8)], 0),
+    "pdist": (F.pdist, [(6, 5)], 2 * 15 * 5),
+    # row i takes i multiply-accumulates for each right side, n / 2 on average
+    "solve_triangular": (
+        lambda a, b: torch.linalg.solve_triangular(a, b, upper=True),
+        [(2, 4, 4), (2, 4, 3)],
+        2 * 4 * 4 * 3,
+    ),
+    # nothing is summed
+    "outer": (torch.outer, [(4,), (5,)], 0),
+    "ger": (torch.ger, [(4,), (5,)], 0),
+    "einsum outer": (lambda a, b: torch.einsum("i,j->ij", a, b), [(4,), (5,)], 0),
     "elementwise": (lambda a, b: (a * b + a).softmax(-1).relu().sum(), [(3, 4), (3, 4)], 0),
 }
 
@@ -197,10 +216,25 @@ def test_weight_norm_costs_nothing_of_the_family() -> None:
     assert fxsummary.graph(model).totals.parameters == 4 * 27 + 4 + 4  # direction, magnitude, bias
 
 
-def test_bilinear_is_counted_or_unknown() -> None:
-    """x1ᵀ A x2 for each of the 5 outputs: at least the product with A."""
-    totals = fxsummary.graph(nn.Bilinear(3, 4, 5), torch.empty(2, 3), torch.empty(2, 4)).totals
-    assert totals.unknown_flops or (totals.flops or 0) >= 2 * 2 * 5 * 3 * 4
+@pytest.mark.skipif(not hasattr(F, "linear_cross_entropy"), reason="this torch has none")
+def test_linear_cross_entropy_is_a_linear_layer() -> None:
+    target = torch.zeros(6, dtype=torch.int64)
+    calls = Calls(lambda x, weight: F.linear_cross_entropy(x, weight, target))
+    assert flops_of(calls, (6, 5), (7, 5)) == 2 * 6 * 5 * 7
+
+
+@pytest.mark.parametrize("trace", ["auto", "record"])
+def test_the_products_inside_of_an_unknown_operation_are_a_lower_bound(trace: str, tmp_path: Path) -> None:
+    graph = fxsummary.graph(Calls(lambda a: torch.svd_lowrank(a, q=2)), torch.randn(6, 5), trace=trace)
+    assert graph.totals.flops == 768 and graph.totals.unknown_flops
+    assert "≥ 768" in str(graph)
+    graph.render(tmp_path / "svd.json")
+    assert fxsummary.load(tmp_path / "svd.json").totals == graph.totals
+
+
+def test_a_note_says_which_formula_is_missing() -> None:
+    graph = fxsummary.graph(Calls(torch.linalg.inv), torch.randn(3, 3))
+    assert any("no formula for aten.linalg_inv_ex" in note and "register_flop_formula" in note for note in graph.notes)
 
 
 def test_an_operator_of_the_family_without_a_formula_is_unknown() -> None:

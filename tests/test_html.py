@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from graphs import graph_of
+from printed import Interval, check, picture_rows
 from torch import nn
 from zoo import HOSTILE, OWN, ZOO
 
@@ -113,6 +114,47 @@ def test_costs_of_the_modules_are_the_totals(name: str) -> None:
     assert root.get("flops", 0) == (totals.flops or 0)
     assert root.get("parameters", 0) == totals.parameters
     assert root.get("bytes", 0) == totals.parameter_bytes
+
+
+@every_model
+def test_pictures_of_modules_add_up(name: str) -> None:
+    graph = graph_of(name)
+    page = html_of(name)
+    data = Page(page).data
+    pictures = {int(n): svg for n, svg in re.findall(r'<template id="picture-(\d+)">(.*?)</template>', page, re.DOTALL)}
+    stage = re.search(r'data-picture="(\d+)"[^>]*>\s*(<svg.*?</svg>)', page, re.DOTALL)
+    if stage is not None:
+        pictures[int(stage[1])] = stage[2]
+    modules = {module["path"]: module for module in data["modules"]}
+    for path, view in data["views"].items():
+        for level in view["levels"]:
+            svg = pictures[level["picture"]]
+            if "xmlns" not in svg[:200]:
+                svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+            root = picture_rows(svg, tips=False)
+            check(root)
+            held = modules[path].get("parameters", 0)
+            shown = root.value("parameters")
+            if path and (shares(graph, path) or modules[path].get("unknown")):
+                assert shown.low <= held
+            else:
+                assert shown.meets(Interval(held, held if not modules[path].get("unknown") else float("inf"))), (
+                    path,
+                    shown,
+                    held,
+                )
+
+
+def shares(graph: ModelGraph, path: str) -> bool:
+    """Whether a parameter of a module counts in another one, which reads it first."""
+    inside = {inner: module for inner, module in graph.modules.items() if f"{inner}.".startswith(f"{path}.")}
+    holders = [graph.modules[module.shared_with] if module.shared_with else module for module in inside.values()]
+    names = {tensor.tied_to or tensor.name for module in holders for tensor in module.parameters}
+    return any(
+        names.intersection(data["parameter_names"])
+        for _, data in graph.nodes(data=True)
+        if not any(call.path == path for call in data["module_stack"])
+    )
 
 
 @every_model

@@ -413,7 +413,7 @@ def test_thousands_of_operations(different: bool) -> None:
     edges += [("x", "n0"), (f"n{count - 1}", "out")]
     graph = graph_from(edges, x=node("placeholder", "x"), **nodes, out=node("output", "output"))
     svg = to_svg(graph)
-    assert any("a smaller depth shows less" in text for text in texts(svg)) == different
+    assert any("depth=0 fits a page" in text for text in texts(svg)) == different
     assert ("loop" in texts(svg)) != different
 
 

@@ -241,6 +241,71 @@ def test_settings_are_shown_in_short() -> None:
     assert "0 Conv2d 3→16, 3×3, s2, p1" in text
 
 
+SETTINGS: dict[str, tuple[nn.Module, tuple[int, ...], str]] = {
+    "no bias": (nn.Linear(8, 4, bias=False), (1, 8), "Linear 8→4, bias=False"),
+    "no bias of a convolution": (nn.Conv2d(3, 4, 3, bias=False), (1, 3, 5, 5), "Conv2d 3→4, 3×3, s1, bias=False"),
+    "bias": (nn.Linear(8, 4), (1, 8), "Linear 8→4"),
+    "projection": (nn.LSTM(4, 6, proj_size=2), (5, 2, 4), "LSTM 4→6, proj 2"),
+    "cell": (nn.GRUCell(4, 3), (2, 4), "GRUCell 4→3"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_say_what_matters(name: str) -> None:
+    model, shape, row = SETTINGS[name]
+    assert f"└ {row}  " in fxsummary.graph(model, torch.empty(shape)).to_text(width=120)
+
+
+def test_classes_of_an_adaptive_softmax_are_shown() -> None:
+    model = nn.AdaptiveLogSoftmaxWithLoss(6, 20, [5])
+    assert " 6→20 " in str(fxsummary.graph(model, torch.randn(2, 6), torch.tensor([1, 12])))
+
+
+class Spelled(nn.Module):
+    """Calls with defaults, and properties."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 4))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = nn.functional.max_pool2d(x, 2).softmax(-1)
+        z = nn.functional.softmax(y, dim=-1)
+        return y @ self.weight.T, z.mT, z.real, nn.functional.interpolate(x, scale_factor=2)
+
+
+@pytest.mark.parametrize("trace", ["symbolic", "record"])
+def test_properties_have_their_name_and_defaults_are_not_shown(trace: str) -> None:
+    graph = fxsummary.graph(Spelled(), torch.randn(1, 2, 8, 8), trace=trace)
+    shown = [f"{data['label']} {data['config']}".strip() for _, data in graph.nodes(data=True)][1:-1]
+    assert sorted(shown) == sorted(
+        [
+            "max_pool2d 2",
+            "softmax -1",
+            "softmax dim=-1",
+            "weight",
+            "T",
+            "matmul",
+            "mT",
+            "real",
+            "interpolate scale_factor=2",
+        ]
+    )
+    assert not any("_stacklevel" in data["arguments"] for _, data in graph.nodes(data=True))
+
+
+@pytest.mark.parametrize("trace", ["symbolic", "record"])
+def test_a_layer_says_what_it_is_tied_to(trace: str) -> None:
+    model = nn.ModuleDict({"wte": nn.Embedding(10, 6), "head": nn.Linear(6, 10), "plain": nn.Linear(10, 10)})
+    model["head"].weight = model["wte"].weight
+    forward = nn.Sequential(*model.values())
+    graph = fxsummary.graph(forward, torch.zeros(1, 4, dtype=torch.int64), trace=trace)
+    assert [data["config"] for _, data in graph.nodes(data=True) if data["op"] == "call_module"] == [
+        "10→6", "tied to 0, 6→10", "10→10",
+    ]  # fmt: skip
+    assert "tied to 0" in str(graph)
+
+
 def test_functions_are_shown_where_they_happen() -> None:
     rows = [row.head.strip(" │├└") for row in parse(graph_of("Residual").to_text()).walk()]
     assert rows == ["Residual", "norm LayerNorm 8", "fc Linear 8→8", "add"]

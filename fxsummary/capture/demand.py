@@ -45,6 +45,7 @@ class Demand:
         self._writer = writer
         self._operations = operations
         self._assumed_at: dict[str, None] = {}
+        self._without_fake: dict[str, None] = {}
 
     def values(self, structure: Any) -> Any:
         """The structure with the real values of its tensors, for Python to go by."""
@@ -68,6 +69,8 @@ class Demand:
         The values of its indices and masks are tried first, then those of all its tensors.
         """
         self.asked += 1
+        if "fake impl" in str(error):
+            self._without_fake.setdefault(getattr(call.callee, "__name__", str(call.callee)), None)
         everything = [True] * len(call.given)
         indices = [each.spec.is_index for each in call.given]
         for chosen in [indices, everything] if any(indices) and not all(indices) else [everything]:
@@ -104,7 +107,12 @@ class Demand:
         raise StopRecording(reason, self._writer.source())
 
     def notes(self) -> Iterator[str]:
-        """Where values were assumed."""
+        """Where values were assumed, and what ran because it says nothing without them."""
+        if self._without_fake:
+            yield (
+                f"no fake kernel is registered for {', '.join(self._without_fake)}, so it ran on values; "
+                "torch.library.register_fake adds one"
+            )
         places = list(filter(None, self._assumed_at))
         if self._assumed_at:
             more = f" and {len(places) - 3} more places" if len(places) > 3 else ""

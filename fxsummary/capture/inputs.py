@@ -196,6 +196,8 @@ def describe(inputs: Inputs) -> str:
 
 
 def _to_spec(value: Any) -> Any:
+    if isinstance(value, torch.Tensor) and value.is_nested:
+        raise InputError("nested tensors are not supported: pass padded tensors, to_padded_tensor(0.0) makes them.")
     return spec_of(value) if isinstance(value, torch.Tensor) else value
 
 

@@ -20,6 +20,7 @@ from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture import autocast, kernels, memo
 from fxsummary.capture.composed import composed
+from fxsummary.capture.members import tensors_of
 from fxsummary.capture.outcome import Alias, Outcome
 from fxsummary.capture.rules import by_rule
 from fxsummary.capture.twins import META, NoTwinError, Twins, spec_of
@@ -211,6 +212,8 @@ def callee_of(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
     if isinstance(target, torch.jit.ScriptModule):
         return target, OnMeta(twins)
     if isinstance(target, nn.Module):
+        if any(tensor.layout is not torch.strided for tensor in tensors_of(target)):
+            raise NoTwinError("sparse tensors have no counterpart on meta")
         return twins.module(target), nullcontext()
     return target, nullcontext()
 

@@ -18,6 +18,7 @@ from torch import nn
 from torch.fx import _symbolic_trace
 
 from fxsummary.capture.transforms import Transform
+from fxsummary.capture.values import NESTED
 from fxsummary.formulas import uncounted
 
 
@@ -45,7 +46,7 @@ def current() -> Recording | None:
 def installed(recorder: Recording) -> Iterator[None]:
     """Replace what a recording must see."""
     with ExitStack() as stack:
-        for patch in (_module_calls, _transforms, _empty_masks, _compilers, _wrapped_functions):
+        for patch in (_module_calls, _transforms, _empty_masks, _nested, _compilers, _wrapped_functions):
             patch(stack)
         outer = getattr(_active, "recorder", None)
         _active.recorder = recorder
@@ -162,6 +163,24 @@ def _empty_masks(stack: ExitStack) -> None:
         return original(*args, **kwargs) if recorder is None else recorder.unseen(original, args, kwargs)
 
     _replace(stack, owner, "_create_empty_block_mask", call)
+
+
+def _nested(stack: ExitStack) -> None:
+    """Nested tensors, which end a recording, are not made: torch keeps what they are made of in a global."""
+    for name in ("nested_tensor", "as_nested_tensor", "nested_tensor_from_jagged"):
+        original = getattr(torch.nested, name, None)
+        if original is not None:
+            _replace(stack, torch.nested, name, _refused(original))
+
+
+def _refused(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if current() is None:
+            return original(*args, **kwargs)
+        raise NotImplementedError(NESTED)
+
+    return call
 
 
 def _compilers(stack: ExitStack) -> None:

@@ -135,6 +135,8 @@ class _Run:
                 value = getattr(value, name)
         if not isinstance(value, torch.Tensor):
             return value
+        if value.layout is not torch.strided:
+            return spec_of(value, self._operations.device)
         try:
             return spec_of(self._operations.twins.tensor(value), self._operations.device)
         except NoTwinError:

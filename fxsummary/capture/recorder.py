@@ -43,7 +43,7 @@ from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import spec_of
-from fxsummary.capture.values import is_limit_of_meta, map_values, tensors_in
+from fxsummary.capture.values import is_limit_of_meta, listed, map_values, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
 from fxsummary.formulas import formula, in_python
 
@@ -177,7 +177,7 @@ class Recorder:
     def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._is_leaf(self._model, ""):
             return self._leaf_call(self._model, "", args, kwargs)
-        return self._model._call_impl(*args, **kwargs)
+        return listed(self._model._call_impl(*args, **kwargs))
 
     def finish(self) -> Recording:
         """What was recorded; tensors that live on in caches get their values."""
@@ -186,7 +186,9 @@ class Recorder:
         if stopped is not None:
             _let_go(stopped)
             stopped.__traceback__ = None
-        trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes)
+        trace = Trace(
+            writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes, returned=writer.returned
+        )
         notes = list(self._demand.notes())
         if self._snapshot is not None:
             notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
@@ -373,9 +375,11 @@ class Recorder:
             return self._leaf_call(module, path, args, kwargs)
         entered = self._writer.enter(path, type(module))
         try:
-            if self._replay is None or self._in_transform:
+            if self._in_transform:
                 return module._call_impl(*args, **kwargs)
-            return self._replayed(self._replay, module, path, args, kwargs)
+            if self._replay is None:
+                return self._writer.note_returned(entered, module._call_impl(*args, **kwargs))
+            return self._writer.note_returned(entered, self._replayed(self._replay, module, path, args, kwargs))
         finally:
             self._writer.leave(entered)
 

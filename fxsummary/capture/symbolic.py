@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ class Trace:
         skipped_hooks: paths of modules with hooks that were not run.
         given: the input tensors by placeholder, where a recording was given them.
         written: the nodes of a recording, those included that are not in the graph yet.
+        returned: for each call of a module that was entered, by its key in the stack, its entry there and what it
+            returned: `Returned`, or, of a symbolic trace, a structure of nodes.
     """
 
     _graph: fx.Graph
@@ -41,6 +43,7 @@ class Trace:
     skipped_hooks: list[str] = field(default_factory=list)
     given: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
     written: Writes | None = None
+    returned: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
     def graph(self) -> fx.Graph:
@@ -94,7 +97,7 @@ def trace(model: nn.Module, inputs: Inputs | None, leaf: Leaf | None = None) -> 
         stopped = stopped or TraceStoppedError("forward keeps a traced value outside of the model", "")
     if stopped is not None:
         raise stopped
-    return Trace(graph, constants, tracer.skipped_hooks)
+    return Trace(graph, constants, tracer.skipped_hooks, returned=tracer.returned)
 
 
 def _one_operation(model: nn.Module, inputs: Inputs | None) -> Trace:

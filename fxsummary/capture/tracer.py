@@ -21,6 +21,7 @@ from fxsummary.capture.overrides import SPEC_ONLY
 from fxsummary.capture.proxies import ParameterProxy, Proxy
 from fxsummary.capture.restore.escaped import survivors
 from fxsummary.capture.twins import is_own_hook, spec_of
+from fxsummary.capture.values import listed, values_of
 from fxsummary.capture.wrapping import Functions, traced
 from fxsummary.spec import TensorSpec
 
@@ -58,6 +59,7 @@ class SymbolicTracer(fx.Tracer):
         self.root: nn.Module = model
         self.graph = fx.Graph()
         self.skipped_hooks: list[str] = []
+        self.returned: dict[str, tuple[Any, Any]] = {}
         self._inputs = inputs
         self._leaf = leaf
         self._device = device
@@ -78,7 +80,7 @@ class SymbolicTracer(fx.Tracer):
         self.note_hooks(self.root, "")
         with traced(self) as self._functions:
             self._functions.wrap(type(self.root).forward)
-            result = self.root.forward(*args, **kwargs)
+            result = listed(self.root.forward(*args, **kwargs))
             self.create_node("output", "output", (self.create_arg(result),), {})
         for proxy in self._attributes.values():
             if not proxy.node.users:  # it was only asked for its dtype or shape
@@ -204,7 +206,9 @@ class SymbolicTracer(fx.Tracer):
             forward = module.forward
             if self._functions is not None:
                 self._functions.wrap(forward)
-            return forward(*args, **kwargs)
+            result = forward(*args, **kwargs)
+            self.returned[key] = self.module_stack[key], values_of(result, _node_of)
+            return result
         finally:
             self.module_stack.pop(key, None)
             self._stack_now = outer
@@ -221,6 +225,10 @@ class SymbolicTracer(fx.Tracer):
         if self._names is None:
             self._names = tensor_names(self._modules)
         return self._names.get(id(tensor))
+
+
+def _node_of(value: Any) -> fx.Node | None:
+    return value.node if isinstance(value, fx.Proxy) else None
 
 
 _ANY_TENSOR = object()

@@ -13,7 +13,7 @@ from torch import fx, nn
 from fxsummary.capture.members import modules_by_path, tensor_names
 from fxsummary.capture.operations import Alias, Outcome, storage_of
 from fxsummary.capture.twins import Twins, materialize, spec_of
-from fxsummary.capture.values import is_plain
+from fxsummary.capture.values import NESTED, is_plain
 from fxsummary.spec import TensorSpec, map_structure
 
 NewNode = Callable[[str, Any, Any, Any], fx.Node]
@@ -168,6 +168,8 @@ class Tensors:
 
     def add(self, tensor: torch.Tensor, source: Any, spec: TensorSpec | None = None) -> Tracked:
         """A new tensor: that of an attribute by name, or of a node at a place in its result."""
+        if tensor.is_nested:
+            raise NotImplementedError(NESTED)
         storage = storage_of(tensor)
         spec = spec or spec_of(tensor, self._device)
         tracked = Tracked(tensor, spec, self._storages.get(storage, storage), source)

@@ -21,6 +21,9 @@ class _Unknown:
         return "?"
 
 
+NESTED = "nested tensors are not supported: pad them"
+"""Why a recording stops at one."""
+
 UNKNOWN = _Unknown()
 """The value of a node that could not be computed."""
 
@@ -100,7 +103,27 @@ def structure_of(result: Any, depth: int = 0) -> Any:
     return f"<{type(result).__name__}>"
 
 
+def values_of(result: Any, value: Callable[[Any], Any], depth: int = 0) -> Any:
+    """What a module returned as tuples, lists and dicts of what ``value`` makes of all else.
+
+    Other than in `structure_of` other objects are left closed: a cache that goes from layer to layer is no result.
+    """
+    if isinstance(result, Mapping) and depth < MAX_DEPTH:
+        return {str(key): values_of(item, value, depth + 1) for key, item in result.items()}
+    if isinstance(result, (list, tuple)) and depth < MAX_DEPTH:
+        return tuple([values_of(item, value, depth + 1) for item in result])
+    if dataclasses.is_dataclass(result) and not isinstance(result, type) and depth < MAX_DEPTH:
+        named = {each.name: getattr(result, each.name, None) for each in dataclasses.fields(result)}
+        return {name: values_of(item, value, depth + 1) for name, item in named.items()}
+    return value(result)
+
+
 _LITERALS = (bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
+
+
+def listed(result: Any) -> Any:
+    """What forward returned; of a generator all that it yields."""
+    return list(result) if isinstance(result, Iterator) else result
 
 
 def has_unknown(value: Any) -> bool:
@@ -146,7 +169,8 @@ def _is_device(value: Any) -> bool:
 
 
 _LIMITS = re.compile(
-    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|data is not allocated|Could not run 'aten::",
+    r"\bmeta\b|'Meta'|\bMeta tensor|data-dependent|has no data|no data!|data is not allocated|Could not run 'aten::"
+    r"|no fake impl",
     re.IGNORECASE,
 )
 

@@ -91,6 +91,8 @@ class Capturing:
 
     def _captured(self, inputs: Inputs | None) -> Capture:
         result = self._result
+        if getattr(result.model.forward, "__func__", None) is nn.Module.forward:
+            return self._modules(f"{type(result.model).__name__} has no forward")
         result.inputs = inputs
         if forward.has_lazy(result.model):
             if inputs is None:
@@ -179,7 +181,7 @@ class Capturing:
     def _goes_further(self) -> bool:
         """Whether recording would tell more: it runs hooks, and has values where symbolic tracing has none."""
         trace, propagation = self._result.trace, self._result.propagation
-        if self._way != "auto" or self._result.captured_by != "symbolic" or trace is None or propagation is None:
+        if self._way != "auto" or self._result.captured_by == "modules" or trace is None or propagation is None:
             return False
         return bool(trace.skipped_hooks) or any("packed" not in reason for _, reason in propagation.stopped)
 
@@ -201,9 +203,14 @@ class Capturing:
         if recording.stopped:
             where = f" at {recording.source}" if recording.source else ""
             result.is_partial = True
+            remedy = (
+                "Pass inputs whose values decide what is asked there, or name the module in leaf= to show it as one "
+                "operation"
+            )
+            told = any(text in recording.stopped for text in _WITH_REMEDY)
             result.notes.append(
-                f"recording stopped{where}: {recording.stopped}; what follows is not shown. Pass inputs whose values "
-                "decide what is asked there, or name the module in leaf= to show it as one operation"
+                f"recording stopped{where}: {recording.stopped.rstrip('.')}; what follows is not shown"
+                + ("" if told else f". {remedy}")
             )
 
     def _by_trying(self, partial: Trace | None) -> Capture | None:
@@ -292,6 +299,10 @@ class Capturing:
         except TraceStoppedError:
             return []
         return [inference.dtype_for(need, model) for need in inference.input_needs(model, traced)]
+
+
+_WITH_REMEDY = ("nested tensors", "fake impl")
+"""Reasons to stop that say themselves what to do."""
 
 
 def _at(node: fx.Node) -> str:

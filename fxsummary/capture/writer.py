@@ -16,9 +16,10 @@ from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STAC
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.propagate import Propagation
 from fxsummary.capture.tracked import Tensors, Tracked, element
-from fxsummary.capture.twins import Twins
-from fxsummary.capture.values import is_plain, map_values, structure_of, tensors_in
+from fxsummary.capture.twins import Twins, spec_of
+from fxsummary.capture.values import is_plain, map_values, structure_of, tensors_in, values_of
 from fxsummary.capture.writes import Writes
+from fxsummary.records import Returned
 from fxsummary.spec import TensorSpec, map_structure
 
 
@@ -53,6 +54,7 @@ class Writer:
         inputs: the input tensors by placeholder, where they were given.
         calls: how often each module was called, by path.
         stack: the calls of modules that are running.
+        returned: the entry in the stack of each call that has ended, and what it returned, by key in the stack.
         versions: how often each memory was written in place.
     """
 
@@ -66,6 +68,7 @@ class Writer:
         self.versions: dict[int, int] = {}
         self.calls: dict[str, int] = {}
         self.stack: dict[str, Any] = {}
+        self.returned: dict[str, tuple[Any, Returned]] = {}
         self._stack_now: dict[str, Any] | None = None
         self._outermost: FrameType | None = None
 
@@ -93,6 +96,23 @@ class Writer:
         key, self._stack_now = entered
         self.stack.pop(key, None)
 
+    def note_returned(self, entered: tuple[str, Any], result: Any) -> Any:
+        """Remember what the call of a module returned; returns it."""
+        assumed = False
+
+        def spec(value: Any) -> Any:
+            nonlocal assumed
+            if not isinstance(value, torch.Tensor):
+                return None
+            tracked = self.tensors.get(value)
+            assumed = assumed or (tracked is not None and tracked.assumed)
+            return spec_of(value, self._device) if tracked is None else tracked.spec
+
+        with torch._C.DisableTorchFunction():
+            outputs = values_of(result, spec)
+        self.returned[entered[0]] = self.stack[entered[0]], Returned(outputs, assumed)
+        return result
+
     # --- nodes ---------------------------------------------------------------------------------
 
     def placeholder(self, name: str, given: torch.Tensor | TensorSpec) -> torch.Tensor:
@@ -103,7 +123,8 @@ class Writer:
             twin = Twins().tensor(given).detach().requires_grad_(given.requires_grad)
         else:
             twin = Twins().of_spec(given)
-        tracked = self.tensors.add(twin, (node, ()))
+        is_sparse = isinstance(given, torch.Tensor) and given.layout is not torch.strided
+        tracked = self.tensors.add(twin, (node, ()), spec_of(given, self._device) if is_sparse else None)  # type: ignore[arg-type]
         self.writes.note(node, tracked.storage)
         self.propagation.outcomes[node] = Outcome(tracked.spec)
         return twin

@@ -64,6 +64,8 @@ def _add_operations(
         elif isinstance(node, fx.Node):
             attributes[node] = reader.read(node)
     graph.fill(((node.name, data) for node, data in attributes.items()), _edges(attributes))
+    if trace.returned:
+        graph.graph["returned"] = reader.returned(trace.returned)
     return {"", *capture.untold, *reader.called}
 
 

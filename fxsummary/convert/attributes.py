@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import fx, nn
@@ -14,9 +14,9 @@ from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations import Outcome
 from fxsummary.capture.values import UNKNOWN
 from fxsummary.convert.plain import arguments, given, plain, qualified_name
-from fxsummary.modelgraph import ModuleCall
+from fxsummary.modelgraph import ModuleCall, Returned
 from fxsummary.moduletree import class_name, holds_packed, tensors_read
-from fxsummary.spec import TensorSpec, leaves
+from fxsummary.spec import TensorSpec, leaves, map_structure
 
 if TYPE_CHECKING:
     from fxsummary.capture.replay.copied import CopiedNode
@@ -68,6 +68,7 @@ class Reader:
             "dtype": first.dtype if first else None,
             "reads": self._reads(node),
             "flops": None if outcome.unknown else outcome.flops,
+            **({"at_least": {"flops": outcome.flops}} if outcome.unknown and outcome.flops else {}),
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
             "packed": module is not None and holds_packed(module),
@@ -88,6 +89,19 @@ class Reader:
             data["reads"] = self._reads(node)
         return data
 
+    def returned(self, calls: Mapping[str, tuple[Any, Any]]) -> dict[ModuleCall, Returned]:
+        """What calls of modules returned, by their keys in the stack; see `fxsummary.capture.symbolic.Trace`."""
+        found: dict[ModuleCall, Returned] = {}
+        for key, (entry, result) in calls.items():
+            if not isinstance(result, Returned):
+                nodes = [node for node in _nodes_in(result) if node in self._outcomes]
+                result = Returned(
+                    map_structure(lambda node: self._outcomes.get(node, _NO_OUTCOME).value, result),
+                    any(self._outcomes[node].assumed for node in nodes),
+                )
+            found[self._call(key, entry)] = Returned(plain(result.outputs), result.assumed)
+        return found
+
     def _stack(self, raw: Mapping[str, Any]) -> tuple[ModuleCall, ...]:
         stack = self._stacks.get(id(raw))
         if stack is None:
@@ -107,7 +121,7 @@ class Reader:
         target = node.target
         if isinstance(target, str):
             return target, target.rpartition(".")[2] if node.op == "get_attr" else target
-        if target is getattr and len(node.args) > 1:
+        if target is getattr and isinstance(node, fx.Node) and len(node.args) > 1:
             return qualified_name(target), str(node.args[1])
         names = self._functions.get(id(target))
         if names is None:
@@ -133,6 +147,14 @@ class Reader:
             return argument
 
         return config.of_call(label, known(node.args), {key: known(value) for key, value in given(node).items()})
+
+
+def _nodes_in(structure: Any) -> Iterator[fx.Node]:
+    if isinstance(structure, fx.Node):
+        yield structure
+    elif isinstance(structure, (tuple, list, dict)):
+        for item in structure.values() if isinstance(structure, dict) else structure:
+            yield from _nodes_in(item)
 
 
 _FOR_PASSES = dict.fromkeys(

@@ -29,7 +29,7 @@ from fxsummary.drawing.labels import (
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.layout import Edge
-from fxsummary.views.blocks import UNREAD, Block
+from fxsummary.views.blocks import UNREAD, Block, run_of
 
 MOST_CARDS = 16
 RETURNED = ("→ output", "reshape")
@@ -236,10 +236,8 @@ class Composer:
         """Path from the frame around it; first and last for a closed run."""
         own = data["module"] if data["parameters"] and data["module"] != base else ""
         path = relative(path_of(data) or own, base)
-        calls = data["module_stack"][-1:] if data.get("closed") else ()
-        repeat = next((self.subject.repeats[call] for call in calls if call in self.subject.repeats), None)
-        if repeat is not None and repeat.period == 1:
-            path = span(path, relative(repeat.last, base))
+        if run := run_of(self.subject.graph, data):
+            path = span(path, relative(run.last, base))
         return short(path, LONGEST_PATH)
 
     def _joined(self) -> list[Edge]:

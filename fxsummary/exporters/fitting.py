@@ -28,12 +28,17 @@ TIGHT_COST = 0.2
 
 @dataclass(slots=True)
 class Picture:
-    """A scene, the graph that it was made of, what of it was drawn, and whether it has fewer frames."""
+    """A scene, the graph that it was made of, what of it was drawn, and whether it has fewer frames.
+
+    Attributes:
+        excess: why it is larger than a page, and which depth fits; "" if it is not.
+    """
 
     scene: Scene
     graph: ModelGraph
     subject: Subject
     tight: bool = False
+    excess: str = ""
 
     @property
     def rows(self) -> int:
@@ -72,6 +77,20 @@ class Fitting:
             picture, opened = self._opened(picture, depth, level, opened)
         add_tips(picture.scene, picture.subject)
         return picture
+
+    def note_excess(self, picture: Picture, depth: int | None) -> None:
+        """Say so on a picture that is larger than a page.
+
+        Args:
+            depth: levels of modules that are open in it; None for `best`, which has tried every level from 1 on.
+        """
+        page = self._page(picture)
+        if page.longest <= LONGEST_SIDE:
+            return
+        smaller = range(0 if depth is None else depth - 1, -1, -1)
+        fitting = next((d for d in smaller if self._page(self.compose(self.closed(d))).longest <= LONGEST_SIDE), 0)
+        side = f"{page.longest:,.0f} px {'wide' if page.width > page.height else 'high'}"
+        picture.excess = f"{side}, for {picture.rows} rows and what connects them; depth={fitting} fits a page"
 
     def nesting(self) -> int:
         """Levels of modules that can be opened, the model itself included."""

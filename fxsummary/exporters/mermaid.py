@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fxsummary.changes import SIGNS, joined
-from fxsummary.drawing.labels import shape_text
+from fxsummary.drawing.labels import parameters_text, shape_text
 from fxsummary.drawing.options import DIRECTIONS, check_name
 from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.errors import TooLargeError
 from fxsummary.exporters.picture import shown
-from fxsummary.format import clean, relative_path, run_name, short, shorten
+from fxsummary.format import clean, relative_path, run_name, shorten
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.blocks import Block, block_tree, run_of
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.depth import check_depth, limit_depth
 from fxsummary.views.dissolve import dissolve
@@ -118,10 +118,10 @@ def _edges(graph: ModelGraph, ids: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _blocks(root: Block, graph: ModelGraph, boxes: Mapping[str, list[str]], ids: Mapping[str, str]) -> Iterator[str]:
     """The nodes, in subgraphs as their blocks nest; with a stack of our own, for deep ones."""
-    opened: list[tuple[Iterator[str | Block], str]] = [(iter(root.items), "")]
+    opened: list[tuple[Iterator[str | Block], str, int]] = [(iter(root.items), "", 1)]
     number = 0
     while opened:
-        items, path = opened[-1]
+        items, path, copies = opened[-1]
         indent = "  " * min(len(opened), DEEPEST)
         item = next(items, None)
         if item is None:
@@ -131,39 +131,48 @@ def _blocks(root: Block, graph: ModelGraph, boxes: Mapping[str, list[str]], ids:
         elif isinstance(item, Block):
             yield f'{indent}subgraph b{number}["{_block_label(item, path)}"]'
             number += 1
-            opened.append((iter(item.items), item.path if item.call else path))
+            opened.append((iter(item.items), item.path if item.call else path, item.copies))
         elif item in boxes:
             left, right = _SHAPES.get(_kind(graph.nodes[item]), ('["', '"]'))
-            yield f"{indent}{ids[item]}{left}{_label(graph, boxes[item], path)}{right}"
+            yield f"{indent}{ids[item]}{left}{_label(graph, boxes[item], path, copies)}{right}"
 
 
 def _block_label(block: Block, parent: str) -> str:
     name = relative_path(block.path, parent)
     if block.repeat > 1:
         name = run_name(name, relative_path(block.last, parent))
-    return escaped(f"{shorten(name, LONGEST_LINE)} {block.type}") + (f" ×{block.repeat}" if block.repeat > 1 else "")
+    return _with_copies(f"{shorten(name, LONGEST_LINE)} {block.type}{block.again}", block.repeat)
 
 
-def _label(graph: ModelGraph, keys: list[str], parent: str) -> str:
-    """Names and settings of the operations in a box, then its result and its parameters."""
+def _with_copies(name: str, copies: int) -> str:
+    return escaped(name) + (f" ×{copies}" if copies > 1 else "")
+
+
+def _label(graph: ModelGraph, keys: list[str], parent: str, copies: int) -> str:
+    """Names and settings of the operations in a box, then its result and its parameters.
+
+    Args:
+        parent, copies: path of the block around it, and for how many blocks that one is drawn.
+    """
     operations = [graph.nodes[key] for key in keys]
-    lines = [_name(data, parent) for data in operations]
+    lines = [_name(graph, data, parent) for data in operations]
     if sign := SIGNS.get(joined(data.get("change", "same") for data in operations)):
         lines[0] = f"{sign} {lines[0]}"
     lines.insert(1, operations[0]["config"])
     lines.append(shape_text(operations[-1]["outputs"]))
-    numbers = [data["parameters"] for data in operations]
-    if None in numbers or any(numbers):
-        lines.append(f"{short(None if None in numbers else sum(numbers))} parameters")
-    return "<br>".join([escaped(line) for line in lines if line])
+    lines.append(parameters_text(operations, operations[0]["multiplicity"], " parameters"))
+    repeat = operations[0]["multiplicity"] // copies if operations[0]["op"] != "stand_in" else 1
+    return "<br>".join([_with_copies(lines[0], repeat), *(escaped(line) for line in lines[1:] if line)])
 
 
-def _name(data: Mapping[str, Any], parent: str) -> str:
+def _name(graph: ModelGraph, data: Mapping[str, Any], parent: str) -> str:
     if data["op"] == "stand_in":
         return str(data["stands_for"])
     if data["op"] not in ("call_module", "get_attr"):
         return str(data["label"])
     path = relative_path(data["target"], parent)
+    if run := run_of(graph, data):
+        path = run_name(path, relative_path(run.last, parent))
     return path if data["op"] == "get_attr" else f"{path} {data['label']}"
 
 

@@ -20,7 +20,6 @@ from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
 from fxsummary.views.unread import with_unread
 
-MANY_ROWS = 250
 MOST_INPUTS = 4
 PLAIN = Look()
 
@@ -40,6 +39,7 @@ def picture(
     composed = partial(compose, graph, look=look, totals=graph.totals)
     fitting = Fitting(graph, shown(graph, fold=fold), composed)
     found = fitting.best() if depth is None else composed(fitting.closed(depth))
+    fitting.note_excess(found, depth)
     set_texts(graph, found, title)
     return found
 
@@ -112,9 +112,7 @@ def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
         facts += [flops, "module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
     else:
         facts += [flops, *_inputs(graph), f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
-    if picture.rows > MANY_ROWS:
-        facts.append(f"{picture.rows:,} rows: a smaller depth shows less")
-    return facts
+    return [*facts, picture.excess] if picture.excess else facts
 
 
 def _facts_compared(graph: ModelGraph, comparison: Comparison) -> list[str]:

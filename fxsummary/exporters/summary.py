@@ -10,7 +10,7 @@ from fxsummary.exporters.listings import Costs, Listing, shape_cell
 from fxsummary.format import count, relative_path, run_name, shape, share, size
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.registry import Registry
-from fxsummary.views.blocks import UNREAD, Block, block_tree
+from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.unread import with_unread
@@ -122,7 +122,7 @@ class _Rows:
             self.has_repeats = True
             name = run_name(name, relative_path(block.last, path))
         folded = f" ×{block.repeat}" if block.repeat > 1 else ""
-        output = shape_cell(self._graph.nodes[keys[-1]]["outputs"])
+        output = shape_cell(result_of(self._graph, block).outputs)
         costs = Costs.over(self._graph, keys, times).cells(self._totals.flops, times)
         self.rows.append(Row(branches, name, f"{block.type}{block.again}{folded}", "", output, *costs))
 

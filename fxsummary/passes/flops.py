@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from fxsummary.modelgraph import ModelGraph
+from fxsummary.records import known
 
 _FREE = frozenset({"norm", "activation", "pool", "embedding", "arithmetic", "reshape", "input", "output", "parameter"})
 """Kinds outside the matrix-product family: they cost nothing by the convention, whatever their shape."""
@@ -26,16 +27,16 @@ def annotate(graph: ModelGraph) -> None:
             data["trust"] = "assumed"
         if data["flops"] is None:
             unknown.update(dict.fromkeys(data["unknown_operators"] or (f"{data['label']} ({key})",)))
-    counted = any(data["flops"] for _, data in graph.nodes(data=True))
+    is_bound = any(known(data, "flops") for _, data in graph.nodes(data=True))
     notes = list(graph.notes)
     without_formula = [name for name in unknown if "." in name.partition(" ")[0]]  # an operator, as aten.mm
     others = [name for name in unknown if name not in without_formula]
     if without_formula:
         notes.append(
-            f"FLOPs are {'a lower bound' if counted else 'not known'}: no formula for {_some(without_formula)}; "
+            f"FLOPs are {'a lower bound' if is_bound else 'not known'}: no formula for {_some(without_formula)}; "
             "add one with torch.utils.flop_counter.register_flop_formula"
         )
-    if others and counted:
+    if others and is_bound:
         notes.append(f"FLOPs are a lower bound: not known for {_some(others)}")
     graph.graph["notes"] = tuple(notes)
 

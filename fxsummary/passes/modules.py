@@ -34,13 +34,11 @@ def never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
     todo = [""]
     while todo:
         module = graph.modules[todo.pop()]
-        for path in reversed(module.children):
-            child = graph.modules[path]
-            if child.shared_with is None and path not in used:
-                if path in holding:
-                    yield child
-            elif child.shared_with is None:
-                todo.append(path)
+        if module.path and module.path not in used:
+            if module.path in holding:
+                yield module
+        else:
+            todo += [path for path in reversed(module.children) if graph.modules[path].shared_with is None]
 
 
 def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:

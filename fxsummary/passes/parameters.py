@@ -12,7 +12,6 @@ from typing import Any
 
 from fxsummary.format import count
 from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
-from fxsummary.spec import itemsize
 
 
 def annotate(graph: ModelGraph) -> None:
@@ -58,7 +57,7 @@ def counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, Any]:
     for tensor in tensors:
         spec = tensor.spec
         numel = 0 if spec is None else spec.numel
-        nbytes = 0 if spec is None else numel * itemsize(spec.dtype)
+        nbytes = tensor.nbytes or 0
         if tensor.buffer:
             buffers += 1
             buffer_bytes += nbytes

@@ -17,8 +17,19 @@ from fxsummary.collecting import paused
 from fxsummary.errors import OutputError, SavedGraphError
 from fxsummary.format import shorten
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.records import ModuleInfo, ParameterInfo
-from fxsummary.saved.fields import EDGE, GRAPH, MODULE, NODE, PARAMETER, load_field, load_fields, save_fields, stack_of
+from fxsummary.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
+from fxsummary.saved.fields import (
+    CALL,
+    EDGE,
+    GRAPH,
+    MODULE,
+    NODE,
+    PARAMETER,
+    load_field,
+    load_fields,
+    save_fields,
+    stack_of,
+)
 from fxsummary.saved.values import WrongValueError, expected, load_value
 
 FORMAT = "fxsummary"
@@ -26,6 +37,8 @@ VERSION = 1
 """Raised when readers of the version before would misunderstand a file."""
 
 _PARTS = ("modules", "nodes", "edges")
+_CALLS = "calls"
+"""What calls of modules returned; it may be left out."""
 _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """What would control a terminal, turn its text or cannot be written as UTF-8."""
 
@@ -38,7 +51,8 @@ def dumps(graph: ModelGraph) -> str:
     """
     try:
         head = {"format": FORMAT, "version": VERSION} | _save_graph(graph)
-        parts = {"modules": _save_modules(graph), "nodes": _save_nodes(graph), "edges": _save_edges(graph)}
+        parts = {"modules": _save_modules(graph)} | ({_CALLS: _save_calls(graph)} if graph.returned else {})
+        parts |= {"nodes": _save_nodes(graph), "edges": _save_edges(graph)}
         lines = [f"{_text(name)}: {_text(value)}" for name, value in head.items()]
         lines += [f"{_text(name)}: {_array(items)}" for name, items in parts.items()]
     except WrongValueError as error:
@@ -122,10 +136,10 @@ def _array(items: Iterable[Any]) -> str:
 
 
 def _save_graph(graph: ModelGraph) -> dict[str, Any]:
-    data = {name: value for name, value in graph.graph.items() if name != "modules"}
+    data = {name: value for name, value in graph.graph.items() if name not in ("modules", "returned")}
     if graph.comparison is not None:
         data["comparison"] = graph.comparison.plain()
-    _check_free(data, ("format", "version", *_PARTS), "graph")
+    _check_free(data, ("format", "version", _CALLS, *_PARTS), "graph")
     return save_fields(data, {name: field for name, field in GRAPH.items() if name in data}, "graph")
 
 
@@ -139,6 +153,11 @@ def _save_modules(graph: ModelGraph) -> Iterator[dict[str, Any]]:
                 for each in module.parameters
             ]
         yield saved
+
+
+def _save_calls(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+    for call, returned in graph.returned.items():
+        yield save_fields({**call._asdict(), **returned._asdict()}, CALL, f"graph.returned[{call!r}]")
 
 
 def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, Any]]:
@@ -174,12 +193,14 @@ def _load_graph(raw: dict[str, Any]) -> ModelGraph:
     for name in raw:
         if name in GRAPH:
             graph.graph[name] = load_field(raw[name], GRAPH[name], name)
-        elif name not in ("format", "version", *_PARTS):
+        elif name not in ("format", "version", _CALLS, *_PARTS):
             graph.graph[name] = load_value(raw[name], name)
     if "comparison" in raw:
         graph.graph["comparison"] = _load_comparison(graph.graph["comparison"])
     if modules:
         graph.graph["modules"] = _load_modules(modules)
+    if _CALLS in raw:
+        graph.graph["returned"] = dict(_load_calls(_objects(raw, _CALLS)))
     graph.fill(_load_nodes(nodes), ())
     for source, target, data in _load_edges(edges, graph):
         graph.fill((), [(source, target, data)])
@@ -230,6 +251,12 @@ def _load_parameters(raw: Any, place: str) -> tuple[ParameterInfo, ...]:
     return tuple(
         [ParameterInfo(**load_fields(item, PARAMETER, at, more=False)) for item, at in zip(raw, places, strict=True)]
     )
+
+
+def _load_calls(items: list[dict[str, Any]]) -> Iterator[tuple[ModuleCall, Returned]]:
+    for index, raw in enumerate(items):
+        data = load_fields(raw, CALL, f"{_CALLS}[{index}]", more=False)
+        yield ModuleCall(data["path"], data["type"], data["call"]), Returned(data["outputs"], data["assumed"])
 
 
 def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

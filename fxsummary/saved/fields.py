@@ -188,6 +188,15 @@ EDGE: dict[str, Field] = {
 }
 """Of a value that flows."""
 
+CALL: dict[str, Field] = {
+    "path": _TEXT,
+    "type": _TEXT,
+    "call": _NUMBER,
+    "outputs": Field("a value", lambda value: True, None),
+    "assumed": Field(_FLAG, is_flag, False),
+}
+"""Of a call of a module, and of what it returned."""
+
 MODULE: dict[str, Field] = {
     "path": _TEXT,
     "type": _TEXT,
@@ -206,6 +215,7 @@ PARAMETER: dict[str, Field] = {
     "buffer": Field(_FLAG, is_flag, False),
     "tied_to": Field("the name of a parameter, or null", _or_unknown(is_text), None),
     "read": Field(_FLAG, is_flag, True),
+    "stored_bytes": Field(_COUNT_OR_UNKNOWN, _or_unknown(is_count), None),
 }
 """Of a parameter or buffer."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from fxsummary.modelgraph import ModelGraph, ModuleCall
+from fxsummary.modelgraph import ModelGraph, ModuleCall, Returned
 
 UNREAD = "unread"
 """The `op` of a row for parameters that no operation in its module reads; see `fxsummary.views.unread`."""
@@ -109,6 +109,30 @@ def own_call(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
     """The call of the module that an operation with these attributes is; () if it is none."""
     stack: tuple[ModuleCall, ...] = data["module_stack"]
     return stack[-1:] if data["op"] == "call_module" and stack and stack[-1].path == data["module"] else ()
+
+
+def result_of(graph: ModelGraph, block: Block) -> Returned:
+    """What a block returned; where that was not captured, its values that are read outside, the last one first."""
+    if block.call is None and not block.is_pattern:
+        ends = [source for key, data in graph.nodes(data=True) if data["op"] == "output" for source in graph.pred[key]]
+        return Returned(graph.output_spec, any(graph.nodes[source]["assumed"] for source in ends))
+    known = graph.returned.get(block.call) if block.call is not None else None
+    if known is not None:
+        return known
+    if block.is_pattern and isinstance(block.items[-1], Block):
+        return result_of(graph, block.items[-1])
+    inside = dict.fromkeys(key for key in block.operations() if graph.nodes[key]["op"] != UNREAD)
+    leaving = [key for key in inside if any(reader not in inside for reader in graph.succ[key])] or list(inside)[-1:]
+    results = [graph.nodes[key] for key in reversed(leaving)]
+    outputs = [data["outputs"] for data in results]
+    return Returned(outputs[0] if len(outputs) == 1 else tuple(outputs), any(data["assumed"] for data in results))
+
+
+def run_of(graph: ModelGraph, data: Mapping[str, Any]) -> Repeat | None:
+    """The run of which a closed module is the first, where one copy is this module alone."""
+    stack: tuple[ModuleCall, ...] = data["module_stack"] if data.get("closed") else ()
+    run: Repeat | None = graph.graph.get("repeats", {}).get(stack[-1]) if stack else None
+    return run if run is not None and run.period == 1 else None
 
 
 def calls_around(data: dict[str, Any]) -> tuple[ModuleCall, ...]:

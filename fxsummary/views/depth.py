@@ -10,7 +10,8 @@ from typing import Any
 from fxsummary import changes
 from fxsummary.errors import InputError
 from fxsummary.modelgraph import ModelGraph
-from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, stacks_in
+from fxsummary.spec import leaves, nbytes
+from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, result_of, stacks_in
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.simplify import NO_COSTS, carry_costs
 
@@ -161,7 +162,9 @@ def _operations(data: dict[str, Any]) -> int:
 
 def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, object]:
     """Attributes of the node that stands for a block."""
-    last = next((graph.nodes[key] for key in reversed(keys) if graph.nodes[key]["op"] != UNREAD), graph.nodes[keys[-1]])
+    last = graph.nodes[keys[-1]]
+    result = result_of(graph, block)
+    first = next(leaves(result.outputs), None)
     times = block.copies
     stack = last["module_stack"]
     calls = 0 if block.call is None else 1 + next(i for i, call in enumerate(stack) if call == block.call)
@@ -183,13 +186,14 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, objec
         "multiplicity": times,
         "closed": sum(_operations(graph.nodes[key]) // times for key in keys),
     }
-    node |= {name: last[name] for name in ("outputs", "shape", "dtype", "output_bytes")}
-    node |= NO_COSTS
+    node |= {"outputs": result.outputs, "output_bytes": nbytes(result.outputs)}
+    node |= {"shape": first and first.shape, "dtype": first and first.dtype, **NO_COSTS}
     compared = "change" in last
     if compared:
         node |= {"change": "same", "differences": (), "was": ""}
     for key in keys:
         carry_costs(graph.nodes[key], node, graph.nodes[key]["multiplicity"] // times)
+    node["assumed"] = result.assumed
     if compared:
         node["change"] = changes.joined(graph.nodes[key]["change"] for key in keys)
     return node

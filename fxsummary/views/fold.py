@@ -10,13 +10,14 @@ exactly, and unfolding the graph gives the operations and edges that there were.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from operator import itemgetter
 from typing import Any
 
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.modelgraph import ModelGraph, ModuleCall, Returned
+from fxsummary.spec import leaves
 from fxsummary.views.blocks import Block, Repeat, block_tree
 from fxsummary.views.copies import Copy, Read, exits, links_of, shown_for
 from fxsummary.views.scalars import add_slots, reads_of
@@ -216,7 +217,7 @@ class _Folding:
         keys, nodes, alike = self._keys(block), self._nodes, self._alike
         places = dict(zip(keys, count(), strict=False))
         outside: list[Read] = []
-        parts: list[Hashable] = [_nesting(block)]
+        parts: list[Hashable] = [_nesting(block, self._graph.returned)]
         for key in keys:
             data = nodes[key]
             found: Hashable = id(data["outputs"]), *_settings(data)  # most of those alike have the very same outputs
@@ -269,14 +270,16 @@ def _sizes(root: Block) -> dict[int, int]:
     return sizes
 
 
-def _nesting(block: Block) -> tuple[Hashable, ...]:
-    """Classes of a block and its sub-blocks, and how many items each has, operations between them as None."""
+def _nesting(block: Block, returned: Mapping[ModuleCall, Returned]) -> tuple[Hashable, ...]:
+    """Classes of a block and its sub-blocks, what they return and how many items each has, operations as None."""
     nesting: list[Hashable] = []
     todo: list[str | Block] = [block]
     while todo:
         item = todo.pop()
         if isinstance(item, Block):
-            nesting += [item.type, len(item.items)]
+            result = returned.get(item.call) if item.call is not None else None
+            shapes = None if result is None else (result.assumed, *[spec.shape for spec in leaves(result.outputs)])
+            nesting += [item.type, len(item.items), shapes]
             todo.extend(reversed(item.items))
         else:
             nesting.append(None)

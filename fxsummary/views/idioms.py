@@ -35,7 +35,7 @@ def merge_idioms(graph: ModelGraph) -> ModelGraph:
     merger = Merger(graph)
     for step in (
         _hide_empty_operands, _hide_neutral_numbers, _hide_whole_slices, merge_loops,
-        _merge_rotations, _merge_constants, _merge_waves,
+        _merge_rotations, _merge_constants, _merge_equal_constants, _merge_waves,
         merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
     ):  # fmt: skip
         step(merger)
@@ -183,6 +183,19 @@ def _merge_constant(merger: Merger, keys: list[str]) -> None:
     else:
         name, config = f"{labels[0]} · … · {labels[-1]}", ""
     merger.merge(keys, "operations of constants", label=name, config=config, op="call_function")
+
+
+def _merge_equal_constants(merger: Merger) -> None:
+    """The same constant made again and again for the same readers, as the counters of a cache for each layer."""
+    alike: dict[Any, list[str]] = {}
+    for key, data in merger.graph.nodes(data=True):
+        readers = tuple(merger.graph.succ[key])
+        if is_plain(data) and readers and not merger.graph.pred[key] and not _RANDOM.search(data["label"]):
+            place = data["module_stack"], data["multiplicity"], readers
+            alike.setdefault((data["label"], data["config"], data["shape"], data["dtype"], place), []).append(key)
+    for keys in alike.values():
+        config = ", ".join(filter(None, (merger.node(keys[0])["config"], f"{len(keys)} alike")))
+        merger.merge(keys, "equal constants", config=config)
 
 
 def _merge_waves(merger: Merger) -> None:

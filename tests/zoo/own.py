@@ -673,6 +673,55 @@ def conv_subclass() -> nn.Module:
     return nn.Sequential(NamedConv(3, 4, 3), nn.ReLU())
 
 
+# --- what forward does -------------------------------------------------------------------------
+
+
+@zoo(
+    randn(5, 3), captured_by="recorded", flops=2 * (2 * 5 * (3 * 16 + 16)), notes=("forward takes a derivative",)
+)  # fmt: skip
+class Forces(nn.Module):
+    """A derivative inside of forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(3, 16), nn.SiLU(), nn.Linear(16, 1))
+
+    def forward(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        positions = positions.detach().requires_grad_(True)
+        with torch.enable_grad():
+            energy = self.net(positions).sum()
+            return energy, -torch.autograd.grad(energy, positions, create_graph=True)[0]
+
+
+@zoo(randn(5, 4), captured_by="recorded", flops=2 * 5 * (12 + 6), notes=("torch.vmap takes no symbolic values",))
+class ReadsInVmap(nn.Module):
+    """Parameters read inside of a function transform."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.weight = nn.Linear(4, 3), nn.Parameter(torch.randn(3, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.vmap(lambda row: self.fc(row) @ self.weight)(x)
+
+
+@zoo(
+    ids(2, 7), captured_by="recorded", flops=2 * 3 * 14 * (4 * 256 + 2 * 7 * 16 + 2 * 512) + 2 * 2 * 16 * 5,
+    notes=("control flow depends on a tensor",),
+)  # fmt: skip
+class TransformerClassifier(nn.Module):
+    """Layers of ``torch.nn`` that are made of others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 16)
+        self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 3)
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.head(self.encoder(self.embedding(ids)).mean(1))
+
+
 # --- state -------------------------------------------------------------------------------------
 
 

@@ -129,7 +129,11 @@ def _called(flat: Flat, node: fx.Node) -> settings.Called:
 
 
 def _unknown_note(grouped: grouping.Grouped) -> str:
-    unknown = [node for node, outcome in grouped.outcomes.items() if has_unknown(outcome.value) and node.op != "output"]
+    unknown = [
+        node
+        for node, outcome in grouped.outcomes.items()
+        if has_unknown(outcome.value) and node.op != "output" and aten.function_name(node.target) != "item"
+    ]
     if not unknown:
         return ""
     where = f" at {unknown[0].meta[SOURCE]}" if unknown[0].meta[SOURCE] else ""

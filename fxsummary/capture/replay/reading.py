@@ -42,6 +42,7 @@ class Block:
         self._constants = len(writer.tensors.constants)
         self._depth = len(writer.stack)
         self._calls = dict(writer.calls)
+        self._returned = len(writer.returned)
         self._refs: dict[fx.Node, Ref] = {}
         self._storages: dict[int, int] = {}
         self._memory: list[int] = []
@@ -93,6 +94,7 @@ class Block:
             tuple(self._stacks),
             writes,
             tuple(self._calls_since()),
+            tuple([(self._entry(key, *entry), value) for key, (entry, value) in self._returned_since()]),
             returned,
         )
 
@@ -178,13 +180,18 @@ class Block:
         return value
 
     def _stack(self, stack: Mapping[str, Any]) -> int:
-        entries: list[Entry] = []
-        for key, (path, kind) in islice(stack.items(), self._depth, None):
-            if not path.startswith(self._prefix):
-                raise NotRepeatableError(f"{path} is outside of the block")
-            call = int(key[len(path) + 1 :] or 0) if key.startswith(f"{path}@") else 0
-            entries.append((path[len(self._prefix) :], kind, call - self._calls.get(path, 0)))
-        return self._stacks.setdefault(tuple(entries), len(self._stacks))
+        entries = tuple([self._entry(key, *entry) for key, entry in islice(stack.items(), self._depth, None)])
+        return self._stacks.setdefault(entries, len(self._stacks))
+
+    def _entry(self, key: str, path: str, kind: Any) -> Entry:
+        """An entry of a module stack, relative to the block."""
+        if not path.startswith(self._prefix):
+            raise NotRepeatableError(f"{path} is outside of the block")
+        call = int(key[len(path) + 1 :] or 0) if key.startswith(f"{path}@") else 0
+        return path[len(self._prefix) :], kind, call - self._calls.get(path, 0)
+
+    def _returned_since(self) -> Iterable[tuple[str, tuple[Any, Any]]]:
+        return islice(self._writer.returned.items(), self._returned, None)
 
     def _writes(self, fixed: int) -> Iterable[tuple[int, tuple[int, ...]]]:
         first = len(self._given)

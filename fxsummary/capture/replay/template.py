@@ -14,6 +14,7 @@ from torch import fx
 
 from fxsummary.capture.nodes import AUTOCAST, SOURCE
 from fxsummary.capture.operations import Outcome
+from fxsummary.records import Returned
 from fxsummary.spec import TensorSpec
 
 ATOMS = frozenset(
@@ -135,6 +136,7 @@ class Template:
         stacks: module stacks, relative to the block.
         writes: by number of a memory the operations that wrote it in place.
         calls: how often modules of the block were called.
+        returned: the calls of modules in it, as in a stack, and what they returned.
         result: what it returned, with `Result` and `Ref` for tensors.
     """
 
@@ -146,6 +148,7 @@ class Template:
     stacks: tuple[tuple[Entry, ...], ...]
     writes: tuple[tuple[int, tuple[int, ...]], ...]
     calls: tuple[tuple[str, int], ...]
+    returned: tuple[tuple[Entry, Returned], ...]
     result: Any
 
     def does_as(self, other: Template) -> bool:
@@ -153,6 +156,7 @@ class Template:
         return (
             (self.attributes, self.memory, self.storages, self.places, self.stacks, self.writes, self.calls)
             == (other.attributes, other.memory, other.storages, other.places, other.stacks, other.writes, other.calls)
+            and self.returned == other.returned
             and same(self.result, other.result)
             and len(self.items) == len(other.items)
             and all(a.does_as(b) for a, b in zip(self.items, other.items, strict=True))

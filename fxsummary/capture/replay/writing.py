@@ -74,6 +74,9 @@ class Copy:
         table = [*self._nodes, *[self._attributes[path].node_if_made for path in template.attributes]]
         self._storages += [writer.tensors.new_storage() for _ in range(template.storages - len(self._storages))]
         stacks = [self._stack(entries) for entries in template.stacks]
+        writer.returned |= {
+            key: (entry, value) for each, value in template.returned for key, entry in [self._entry(each)]
+        }
         for path, number in template.calls:
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
         self._write_items(CopiedCall(self._prefix, table, stacks))
@@ -103,11 +106,15 @@ class Copy:
 
     def _stack(self, entries: Sequence[Entry]) -> dict[str, Any]:
         stack = dict(self._writer.stack)
-        for relative, kind, offset in entries:
-            path = self._prefix + relative
-            call = self._writer.calls.get(path, 0) + offset
-            stack[f"{path}@{call}" if call else path] = (path, kind)
+        stack.update(map(self._entry, entries))
         return stack
+
+    def _entry(self, entry: Entry) -> tuple[str, tuple[str, Any]]:
+        """An entry of a module stack, with its key."""
+        relative, kind, offset = entry
+        path = self._prefix + relative
+        call = self._writer.calls.get(path, 0) + offset
+        return f"{path}@{call}" if call else path, (path, kind)
 
     def _read(self, item: Read, stack: Any) -> fx.Node:
         what = item.what

@@ -32,7 +32,7 @@ class Inside:
         containers: dicts (those of attributes included), lists, sets and deques that hold something.
         empty: those that hold nothing.
         variables: what holds values without a dict: classes, slots, cells.
-        functions: functions met on the way.
+        functions: functions that modules and objects hold; those in attributes of classes are left out.
         caches: ``lru_cache`` functions met on the way.
     """
 
@@ -43,6 +43,7 @@ class Inside:
         self.functions: list[types.FunctionType] = []
         self.caches: list[Any] = []
         self.classes: dict[type, None] = {}
+        self._kinds: dict[type, None] = {}
         self.seen: dict[int, Any] = {}
         self._values: list[Any] = []
         self._atoms = set(_ATOMS)
@@ -50,6 +51,12 @@ class Inside:
         self._add_modules(modules)
         self._add(roots)
         self._walk()
+        functions = self.functions
+        while self._kinds:
+            self._add_class(self._kinds.popitem()[0])
+            self.functions = []
+            self._walk()
+        self.functions = functions
 
     def _add_modules(self, modules: Iterable[nn.Module]) -> None:
         """As `_add` for each, but fast: most of their attributes are empty containers."""
@@ -60,8 +67,21 @@ class Inside:
         held = [value for each in attributes for value in each.values() if type(value) not in atoms]
         self.empty += [value for value in held if type(value) in EXACT and not value]
         self._values += [value for value in held if type(value) not in EXACT or value]
-        for kind in dict.fromkeys(map(type, modules)):
-            self._add_class(kind)
+        for name in ("_modules", "_parameters", "_buffers"):
+            own = [each[name] for each in attributes if type(each.get(name)) is dict and each[name]]
+            self.containers += own
+            self.seen.update((id(each), each) for each in own)
+            if name != "_modules":
+                self._add_attributes_of([tensor for each in own for tensor in each.values()])
+        self._kinds.update(dict.fromkeys(map(type, modules)))
+
+    def _add_attributes_of(self, tensors: Iterable[torch.Tensor | None]) -> None:
+        attributes = [tensor.__dict__ for tensor in tensors if tensor is not None]
+        self.empty += [each for each in attributes if not each]
+        self.containers += [each for each in attributes if each]
+        for each in attributes:
+            if each:
+                self._add(each.values())
 
     def _add(self, values: Iterable[Any]) -> None:
         atoms = self._atoms
@@ -119,7 +139,7 @@ class Inside:
             variables = Slots(value, slots)
             self.variables.append(variables)
             self._add(variables.read().values())
-        self._add_class(kind)
+        self._kinds[kind] = None
 
     def _read_items(self, value: Any) -> None:
         self._add(value)
@@ -166,7 +186,7 @@ class Inside:
         self._add([getattr(value, name) for name in names if hasattr(value, name)])
 
     def _read_type(self, value: type) -> None:
-        self._add_class(value)
+        self._kinds[value] = None
 
     def _read_cache(self, value: Any) -> None:
         self.caches.append(value)
@@ -241,4 +261,4 @@ _READERS: dict[type, Callable[[Inside, Any], None]] = {
     frozenset: Inside._read_items,
 }
 _ATOMS: set[type] = {int, float, str, bool, bytes, complex, type(None), torch.dtype, torch.device, torch.Size}
-_ATOMS |= {types.ModuleType, types.CodeType}
+_ATOMS |= {nn.Parameter, types.ModuleType, types.CodeType}

@@ -15,8 +15,9 @@ class Outside(Inside):
     def __init__(self, inside: Inside) -> None:
         super().__init__(())
         self.seen = dict(inside.seen)
+        self.classes = dict(inside.classes)
         self.caches += inside.caches
-        self._methods_of = tuple(inside.classes)
+        self._methods_of = list(map(vars, inside.classes))
         self._spaces: set[int] = set()
         self._resolved: set[str] = set()
         self.functions += inside.functions
@@ -25,12 +26,15 @@ class Outside(Inside):
             functions, self.functions = self.functions, []
             for function in functions:
                 self._follow(function)
+        while self._kinds:
+            self._add_class(self._kinds.popitem()[0])
+            self._walk()
 
     def _add_seen_by(self, function: types.FunctionType) -> None:
         """Nothing yet: `_follow` does."""
 
     def _add_class(self, kind: type) -> None:
-        """Of a class that code names only its own attributes: its methods follow if an object of it is met."""
+        """Add the containers in a class's own attributes."""
         if kind not in self.classes and is_users(kind.__module__):
             self.classes[kind] = None
             self.variables.append(ClassAttributes(kind))
@@ -57,9 +61,10 @@ class Outside(Inside):
 
     def _resolve(self, names: Iterable[str]) -> None:
         """Add the methods of these names of the classes that the model holds objects of."""
-        for name in set(names) - self._resolved:
-            self._resolved.add(name)
-            self._add([vars(kind)[name] for kind in self._methods_of if name in vars(kind)])
+        new = [name for name in names if name not in self._resolved]
+        self._resolved.update(new)
+        for methods in self._methods_of:
+            self._add([methods[name] for name in new if name in methods])
         self._walk()
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.members import modules_of
-from fxsummary.capture.restore.inside import Inside
+from fxsummary.capture.restore.inside import EXACT, Inside
 from fxsummary.capture.restore.outside import Outside
 from fxsummary.capture.restore.variables import Variables
 
@@ -61,19 +61,26 @@ class _Copies:
     def __init__(self, found: Inside) -> None:
         self._empty = found.empty
         self._filled = found.containers
-        self._bases = list(map(_base, self._filled))
-        self._copies = list(map(_copy, self._filled, self._bases))
-        self._held = list(_held_in(self._filled, self._bases))
+        self._copies = [each.copy() if type(each) in EXACT else _copy(each) for each in self._filled]
+        self._dicts = [each for each in self._filled if type(each) is dict]
+        self._others = [(each, _base(each)) for each in self._filled if type(each) is not dict]
+        self._held = list(self._held_now())
         self._variables = found.variables
         self._values = [each.read() for each in found.variables]
 
+    def _held_now(self) -> Iterator[Any]:
+        """The keys and values of dicts, the items of other containers."""
+        dicts, others = self._dicts, self._others
+        keys = [*dicts, *[base.__iter__(each) for each, base in others]]
+        values = [base.values(each) for each, base in others if issubclass(base, dict)]
+        return chain(chain.from_iterable(keys), chain.from_iterable(map(dict.values, dicts)), *values)
+
     def _changed(self) -> Iterator[tuple[Any, Any]]:
         """The containers that do not hold what they held, each with its copy."""
-        filled, bases = self._filled, self._bases
-        now = list(_held_in(filled, bases))
+        now = list(self._held_now())
         if len(now) != len(self._held) or not all(map(is_, now, self._held)):
-            for container, copy, base in zip(filled, self._copies, bases, strict=True):
-                if not _is_same(container, copy, base):
+            for container, copy in zip(self._filled, self._copies, strict=True):
+                if not _is_same(container, copy):
                     yield container, copy
         if any(self._empty):
             yield from (
@@ -99,7 +106,7 @@ class _Copies:
     def restore_escaped(self) -> None:
         """Put back only what now holds a proxy or a meta tensor: other threads may change the rest meanwhile."""
         for container, copy in self._changed():
-            if type(copy) is dict:
+            if isinstance(copy, dict):
                 _restore_items(container, copy)
             elif has_escaped(list(container)):
                 _refill(container, copy)
@@ -167,21 +174,9 @@ def _base(container: Any) -> Any:
 _BASES: Any = (OrderedDict, dict, set, list, deque)
 
 
-def _copy(container: Any, base: Any) -> Any:
-    if base in _DICTS:
-        return dict(base.items(container))
-    return set(base.__iter__(container)) if base is set else list(base.__iter__(container))
-
-
-_DICTS = frozenset({dict, OrderedDict})
-
-
-def _held_in(containers: Sequence[Any], bases: Sequence[Any]) -> Iterator[Any]:
-    """The keys and values of dicts, the items of others."""
-    pairs = list(zip(containers, bases, strict=True))
-    keys = [base.__iter__(container) for container, base in pairs]
-    values = [base.values(container) for container, base in pairs if base in _DICTS]
-    return chain(chain.from_iterable(keys), chain.from_iterable(values))
+def _copy(container: Any) -> Any:
+    base = _base(container)
+    return base(base.items(container) if issubclass(base, dict) else base.__iter__(container))
 
 
 def _refill(container: Any, copy: Any) -> None:
@@ -190,10 +185,11 @@ def _refill(container: Any, copy: Any) -> None:
     (base.update if hasattr(base, "update") else base.extend)(container, copy)
 
 
-def _is_same(container: Any, copy: Any, base: Any = dict) -> bool:
+def _is_same(container: Any, copy: Any) -> bool:
     """Whether a container holds the very objects that its copy holds, in the same order."""
+    base = _base(container)
     if base.__len__(container) != len(copy):
         return False
-    if base in _DICTS:
+    if issubclass(base, dict):
         return all(map(is_, base.values(container), copy.values())) and all(map(is_, base.__iter__(container), copy))
     return set(container) == copy if base is set else all(map(is_, base.__iter__(container), copy))

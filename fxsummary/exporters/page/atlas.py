@@ -12,12 +12,14 @@ from fxsummary.drawing.labels import closed_inside
 from fxsummary.drawing.marks import OPEN
 from fxsummary.exporters.fitting import DEEPEST, MOST_ROWS, Fitting, Picture
 from fxsummary.exporters.page.outline import Outline
-from fxsummary.exporters.picture import MANY_ROWS, compose
+from fxsummary.exporters.picture import compose
 from fxsummary.layout import Memo
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
 from fxsummary.views.depth import close_small
 from fxsummary.views.simplify import NO_COSTS
+
+MANY_ROWS = 250
 
 MOST_BYTES = 600_000
 """Of the levels beside those that are shown first."""

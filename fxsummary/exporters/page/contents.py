@@ -13,6 +13,7 @@ from fxsummary.exporters.page.atlas import Atlas, Level
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.spec import leaves
+from fxsummary.views.blocks import result_of
 
 Record = dict[str, Any]
 MOST_SPECS = 8
@@ -69,7 +70,7 @@ def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, 
     info = outline.graph.modules.get(path) or ModuleInfo(path, outline.blocks[path].type if path else "Model")
     parameters = [tensor for tensor in tensors if not tensor.buffer]
     inside = outline.blocks.get(path)
-    last = None if inside is None else next(reversed([*inside.operations()]), None)
+    outputs = None if inside is None else result_of(outline.folded, inside).outputs
     return _filled({
         "path": path,
         "type": _text(info.type),
@@ -84,7 +85,7 @@ def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, 
         "unknown": any(tensor.numel is None for tensor in tensors),
         "tensors": [tensor.name for tensor in info.parameters],
         **costs,
-        "outputs": _specs(outline.folded.nodes[last]["outputs"]) if last else [],
+        "outputs": _specs(outputs),
         "shared": info.shared_with or "",
         "never": not info.called and not costs["memory"] and outline.graph.captured_by != "modules",
         "training": info.training,
@@ -115,12 +116,14 @@ def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
 
 
 def _held(graph: ModelGraph) -> dict[str, list[ParameterInfo]]:
-    """The distinct parameters and buffers in each module, those of the modules inside too."""
-    held: dict[str, list[ParameterInfo]] = defaultdict(list)
+    """The distinct parameters and buffers in each module, those of the modules inside and of shared ones too."""
+    held: dict[str, dict[str, ParameterInfo]] = defaultdict(dict)
     for path, module in graph.modules.items():
-        for owner in _ancestors(path):
-            held[owner] += [tensor for tensor in module.parameters if tensor.tied_to is None]
-    return held
+        holder = module if module.shared_with is None else graph.modules[module.shared_with]
+        for tensor in holder.parameters:
+            for owner in _ancestors(path):
+                held[owner].setdefault(tensor.tied_to or tensor.name, tensor)
+    return defaultdict(list, {path: list(tensors.values()) for path, tensors in held.items()})
 
 
 def _ancestors(path: str) -> Iterator[str]:
