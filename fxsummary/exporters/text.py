@@ -13,7 +13,7 @@ from fxsummary.views.depth import check_depth
 
 MIN_WIDTH = 60
 LEAST_REMARK = 8
-"""Columns that a remark is cut to, if it is not left out."""
+"""Columns that a remark in words is cut to, if it is not left out."""
 
 
 @paused()
@@ -77,7 +77,9 @@ def _with_settings(head: str, settings: str, room: int) -> str:
         text = f"{head} {', '.join(parts[:end])}" + ("…" if end < len(parts) else "")
         if display_width(text) <= room:
             return text
+    if parts and parts[0].startswith("tied to "):
+        return fit(f"{head} tied to …{parts[0].rpartition('.')[2]}", room)
     left = room - display_width(head) - 1
-    if parts and parts[0][0].isalpha() and left >= LEAST_REMARK:  # "tied to ...", which may be cut
+    if parts and parts[0][0].isalpha() and left >= LEAST_REMARK:
         return f"{head} {fit(parts[0], left)}"
     return fit(head, room)
