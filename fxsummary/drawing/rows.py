@@ -169,8 +169,8 @@ class Composer:
     def _joins(self, above: Item, form: Form, row: Row) -> bool:
         """Whether an operation goes into the item of the one that it reads."""
         if above.form == "sign":
-            chip = row.kind == "activation" and form in ("stack", "card") and row.repeat == 1
-            chip = chip and self.nodes[row.keys[0]]["parameters"] == 0  # a sign has no room for their number
+            free = self.nodes[row.keys[0]]["parameters"] == 0  # a sign has no room for their number
+            chip = free and row.kind == "activation" and form in ("stack", "card") and row.repeat == 1
             return chip and len(above.rows[0].keys) == 1 and self.chips
         return above.form == form == "stack" and row.repeat == 1 and above.rows[0].repeat == 1
 

@@ -34,9 +34,9 @@ def later_names(graph: ModelGraph) -> dict[str, list[str]]:
     for path, module in graph.modules.items():
         holder = module if module.shared_with is None else graph.modules[module.shared_with]
         for tensor in holder.parameters:
-            name = f"{path}.{tensor.name.rpartition('.')[2]}" if path else tensor.name
-            if not tensor.buffer and (first := tensor.tied_to or tensor.name) != name:
-                names.setdefault(first, []).append(name)
+            if not tensor.buffer and (tensor.tied_to or holder is not module):
+                name = f"{path}.{tensor.name.rpartition('.')[2]}" if path else tensor.name
+                names.setdefault(tensor.tied_to or tensor.name, []).append(name)
     return names
 
 
