@@ -83,6 +83,9 @@ def _steps(name: str, args: tuple[Any, ...]) -> int | None:
     return first.shape[0] if first is not None and first.shape else None
 
 
+_DERIVATIVES = {"_jvp_increment_nesting": "jvp", "_grad_increment_nesting": "grad"}
+"""What opens a transform that computes derivatives, beside the operations that are seen."""
+
 _RUNS_OVER = {"map_impl": 1, "scan": 2}
 """The position of what it runs over among the arguments."""
 
@@ -111,6 +114,9 @@ class Costs:
         """
         if isinstance(target, torch._ops.HigherOrderOperator):
             return self._of_higher_order(target, args, kwargs)
+        name = getattr(target, "__name__", "")
+        if name in _DERIVATIVES:
+            return Cost(None, (_DERIVATIVES[name],))
         if not isinstance(target, torch._ops.OpOverload) or costs_nothing(target):
             return FREE
         if has_unknown(args) or has_unknown(kwargs):
