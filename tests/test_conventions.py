@@ -501,7 +501,8 @@ def test_what_is_refused_for_the_same_reason_is_given_up() -> None:
     tried: list[Inputs] = []
     same = ("no" for _ in range(1000))
     assert isinstance(inference.infer_by_trying(Vision(), refuse(same, tried)), str)
-    assert len(tried) == inference.MAX_SAME
+    ranks = [len(inputs.arguments["pixel_values"].shape) for inputs in tried]
+    assert max(map(ranks.count, ranks)) == inference.MAX_SAME
 
 
 def test_what_was_tried_is_told() -> None:
@@ -510,7 +511,7 @@ def test_what_was_tried_is_told() -> None:
 
     said = inference.infer_by_trying(Text(), attempt)
     assert isinstance(said, str)
-    assert said.startswith("3 inputs were tried; the one that got furthest, input_ids 1×128, failed: no such thing")
+    assert "inputs were tried; the one that got furthest, input_ids 1×128, failed: no such thing" in said
 
 
 def test_the_attempt_that_gets_furthest_is_followed() -> None:

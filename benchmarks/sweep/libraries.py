@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from benchmarks.zoo.entry import define_torchvision_operators
 
@@ -31,11 +32,24 @@ class Library:
     load: Callable[[str], Any] = lambda name: None
 
 
+class _Constants(TorchFunctionMode):
+    """Numbers that the code of a model spells out, such as the stride of a layer in a buffer, keep their values."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = dict(kwargs or {})
+        if func is torch.tensor and isinstance(args[0] if args else given.get("data"), (int, float)):
+            given["device"] = "cpu"
+        return func(*args, **given)
+
+
 def built(library: str, name: str) -> nn.Module:
     """A model in eval mode on the meta device, with gradients off."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Constants():
         model = LIBRARIES[library].build(name)
-    return model.to("meta").eval().requires_grad_(False)
+    for parameter in model.parameters():
+        if not parameter.is_meta:
+            return model.to("meta").eval().requires_grad_(False)
+    return model.eval().requires_grad_(False)
 
 
 def _transformers_types() -> dict[str, str]:

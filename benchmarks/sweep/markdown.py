@@ -11,7 +11,7 @@ from benchmarks.sweep.report import Found
 
 _HEAD = """# Coverage
 
-Every model class of four libraries, each in its default configuration on the `meta` device, captured without inputs:
+Every model class of four libraries, each in its default configuration, with weights on `meta`, captured without inputs:
 `fxsummary.graph(model)`. `make sweep` makes this page; times are CPU seconds on one core, on models of full size.
 
 """
@@ -20,7 +20,15 @@ _COLUMNS = """
 *Can be built*: the class builds from its default configuration, without network. *Dataflow*: operations with shapes,
 rather than the module tree alone. *Partial*: the graph ends before forward does, and a note says where and why.
 *Parameters equal*: to the elements of the distinct parameter tensors. *FLOPs equal*: to `FlopCounterMode` over the same
-forward on `meta`, where that runs; a count that says that it is a lower bound may be lower.
+forward on `meta`, where that runs; a count that says that it is a lower bound may be lower. *Over 2600 px*: pictures
+that are wider or taller than that, at the depth that fxsummary chooses.
+"""
+
+_WHY = """
+## What is not captured, and why
+
+Without dataflow you still get the module tree, with parameters. Many of these default configurations do not run
+with any input: the reason is then the error of forward itself, with the inputs that got furthest.
 """
 
 
@@ -28,7 +36,7 @@ def page(libraries: dict[str, list[Found]], versions: str) -> str:
     """The page."""
     parts = [_HEAD, _table(report.rows(libraries)), _COLUMNS, f"\nMeasured with {versions}.\n"]
     parts += [f"- {name}: {LIBRARIES[name].what}\n" for name in libraries]
-    parts.append("\n## What is not right, and why\n")
+    parts.append(_WHY)
     parts += [_failures(name, models) for name, models in libraries.items()]
     parts.append("\n## What cannot be built\n\n")
     parts += [_not_built(name, models) for name, models in libraries.items()]
@@ -42,6 +50,7 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _failures(library: str, models: Sequence[Found]) -> str:
+    """What is wrong with each model."""
     lines = [f"| `{each['name']}` | {_cell(reason)} |\n" for each in models for reason in report.failures(each)]
     if not lines:
         return f"\n{library}: nothing.\n"

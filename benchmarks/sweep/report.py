@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,13 +70,23 @@ def failures(found: Found) -> list[str]:
     if "died" in found and found.get("step") not in ("truth", "done"):
         reasons.append(f"{found['step']}: the process was ended ({found['died']})")
     if found.get("captured_by") == TREE:
-        reasons.append(f"module tree: {notes[-1] if notes else 'no note says why'}")
+        reasons.append(f"module tree: {_why_a_tree(notes)}")
     if found.get("partial"):
         reasons.append(f"partial: {next((note for note in notes if 'stopped' in note), notes[-1:])}")
     reasons += filter(None, [parameters_differ(found), flops_differ(found)])
-    if max(found.get("size") or [0]) > MAX_PIXELS:
-        reasons.append(f"the picture has {'×'.join(map(str, found['size']))} px")
     return reasons
+
+
+def is_wide(found: Found) -> bool:
+    """Whether the picture is wider or taller than a screen."""
+    return max(found.get("size") or [0]) > MAX_PIXELS
+
+
+def _why_a_tree(notes: Sequence[str]) -> str:
+    """What was tried, or why nothing was."""
+    text = next((note for note in notes if "this is the module tree" in note), "no note says why")
+    tried = re.search(r"could not be inferred \((.*)\): pass", text)
+    return tried[1] if tried else text.partition("; this is the module tree")[0]
 
 
 COLUMNS: dict[str, Callable[[Sequence[Found]], str]] = {
@@ -90,6 +101,7 @@ COLUMNS: dict[str, Callable[[Sequence[Found]], str]] = {
     "max": lambda models: _quantile(models, capture_seconds, 1),
     "text + picture 99 %": lambda models: _quantile(models, draw_seconds, 0.99),
     "max ": lambda models: _quantile(models, draw_seconds, 1),
+    f"over {MAX_PIXELS} px": lambda models: str(sum(map(is_wide, models))),
 }  # fmt: skip
 """The columns of the table, each made from the models of a library; seconds are CPU time on one core."""
 

@@ -8,6 +8,7 @@ shapes are possible, candidates come in the order of how far they are from the f
 from __future__ import annotations
 
 import heapq
+import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -52,6 +53,7 @@ class Guesses:
     Attributes:
         settings: what the model and its config name.
         parameters: names of what forward takes.
+        keywords: name of the parameter that takes any keyword, or "".
         main: the argument that the model itself names as its main one, or "".
 
     Args:
@@ -62,6 +64,8 @@ class Guesses:
         self._model = model
         self.settings = Settings(model)
         self.parameters = tuple(forward_signature(model).parameters)
+        kinds = {each.kind: name for name, each in forward_signature(model).parameters.items()}
+        self.keywords = kinds.get(inspect.Parameter.VAR_KEYWORD, "")
         main = getattr(model, "main_input_name", "")
         self.main = main if isinstance(main, str) else ""
         self._maker = _Maker(model, self.settings)

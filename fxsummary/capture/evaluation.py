@@ -85,6 +85,8 @@ class Evaluator:
         whole = node.args[0] if node.target in (operator.getitem, getattr) else None
         if not self._parts or not isinstance(whole, fx.Node) or node in self._values or node in self._parts:
             return
+        if len(node.all_input_nodes) > 1:  # the place is a tensor
+            return
         self._take_part(whole)
         if whole in self._parts:
             self.put(node, element(self._parts[whole], node.args[1]), whole in self._assumed)

@@ -21,7 +21,7 @@ from torch import nn
 from fxsummary.capture import conventions, repairs, reshaping
 from fxsummary.capture.budget import TooMuchWorkError
 from fxsummary.capture.hints import NEEDS_INTEGERS
-from fxsummary.capture.inputs import Inputs, describe, model_device
+from fxsummary.capture.inputs import Inputs, describe, model_device, placeholder_names
 from fxsummary.capture.needs import Need, dtype_for, image_shape, input_needs, shapes_for, size_hints
 from fxsummary.capture.propagate import OperationError, Propagation, propagate
 from fxsummary.capture.scene import Refusal, Scene, refusal_of
@@ -85,6 +85,11 @@ def infer_by_trying(
     return trying.run() or trying.report()
 
 
+def _kind(inputs: Inputs) -> str:
+    """The same for inputs that differ in their sizes only."""
+    return ", ".join([f"{name} {len(spec.shape)}" for name, spec in placeholder_names(inputs)])
+
+
 def with_integers(inputs: Inputs, error: BaseException) -> Iterator[Inputs]:
     """The inputs with integers for one of them, if an error says that one is read as an index."""
     refusal = refusal_of(error)
@@ -102,7 +107,7 @@ class _Trying(Generic[T]):
         self._tried: set[str] = set()
         self._tries = MAX_TRIES
         self._has_bisected = False
-        self._reasons: defaultdict[frozenset[str], Counter[str]] = defaultdict(Counter)
+        self._reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._fallback: tuple[Inputs, T] | None = None
         self._best: tuple[Inputs, Refusal] | None = None
         self._is_spent = False
@@ -138,7 +143,7 @@ class _Trying(Generic[T]):
 
     def _is_stuck(self, candidate: Inputs) -> bool:
         """Whether other shapes of the same arguments were refused for the same reason again and again."""
-        reasons = self._reasons[frozenset(candidate.arguments)]
+        reasons = self._reasons[_kind(candidate)]
         return sum(reasons.values()) - len(reasons) >= MAX_SAME
 
     def _with_repairs(self, candidate: Inputs) -> tuple[Inputs, T] | None:
@@ -161,7 +166,7 @@ class _Trying(Generic[T]):
                 suggested = [*itertools.islice(repairs.repaired(self._guesses, inputs, refusal), MAX_REPAIRS)]
             for better in suggested:
                 heapq.heappush(waiting, (-progress, next(count), better, refusal.key))
-            reasons = self._reasons[frozenset(inputs.arguments)]
+            reasons = self._reasons[_kind(inputs)]
             if not suggested and not before and reasons[refusal.key] > 1:  # the inputs are not what is wrong
                 reasons[refusal.key] += 1
             if not waiting and repairs.compare_features(refusal) is not None:
@@ -182,7 +187,7 @@ class _Trying(Generic[T]):
             if self._best is None or refusal.scene.operations > self._best[1].scene.operations:
                 self._best = inputs, refusal
             if refusal.message:
-                self._reasons[frozenset(inputs.arguments)][refusal.key] += 1
+                self._reasons[_kind(inputs)][refusal.key] += 1
             return None, refusal
         if self._is_whole(found[1]):
             return found, None

@@ -189,9 +189,9 @@ def rebuilt(value: Any, items: list[Any]) -> Any:
 def describe(inputs: Inputs) -> str:
     """The inputs in short, such as ``x 1×3×28×28, use_cache=False``."""
     tensors = [f"{name} {'×'.join(map(str, spec.shape))}" for name, spec in placeholder_names(inputs)]
-    flags = [
-        f"{name}={value}" for name, value in inputs.arguments.items() if isinstance(value, (bool, int, float, str))
-    ]
+    inside = [pair for value in inputs.arguments.values() if type(value) is dict for pair in value.items()]
+    named = [*inputs.arguments.items(), *inside]
+    flags = [f"{name}={value}" for name, value in named if isinstance(value, (bool, int, float, str))]
     return ", ".join([*tensors, *flags])
 
 

@@ -29,6 +29,9 @@ def repaired(guesses: Guesses, inputs: Inputs, refusal: Refusal) -> Iterator[Inp
             yield from repair(guesses, inputs, refusal, found)
     for name in _missing(guesses, inputs, refusal):
         yield from guesses.alternatives(inputs, name)
+    found = re.search("cache", refusal.scene.source)
+    if found is not None:
+        yield from _without_cache(guesses, inputs, refusal, found)
 
 
 def compare_features(refusal: Refusal) -> int | None:
@@ -44,6 +47,7 @@ def compare_features(refusal: Refusal) -> int | None:
 _FEATURES = (
     r"mat1 and mat2 shapes cannot be multiplied \(\d+x(?P<got>\d+) and (?P<wanted>\d+)x\d+\)",
     r"same reduction dim, but got \[\d+, (?P<got>\d+)\] X \[(?P<wanted>\d+), \d+\]",
+    r"batch2 tensor to be: \[\d+, (?P<got>\d+)\] but got: \[\d+, (?P<wanted>\d+)\]",
 )
 
 
@@ -139,8 +143,12 @@ def _without_one(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Matc
 
 def _without_cache(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """Without the cache that forward makes by default."""
-    if "use_cache" in guesses.parameters and "use_cache" not in inputs.arguments:
+    if "use_cache" in inputs.arguments or "use_cache" in inputs.arguments.get(guesses.keywords, ()):
+        return
+    if "use_cache" in guesses.parameters:
         yield replace(inputs, arguments={**inputs.arguments, "use_cache": False})
+    elif guesses.keywords and guesses.settings.first(("use_cache",)):
+        yield replace(inputs, arguments={**inputs.arguments, guesses.keywords: {"use_cache": False}})
 
 
 def _as_list(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
@@ -189,7 +197,6 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"\b(\d)-?D (?:input )?tensor|ndim == (\d)", reshaping.with_rank),
     (r"tensors must match\. +Expected \d-D tensors, but got (\d)-D|got \d and (\d)$", reshaping.with_rank),
     *[(pattern, reshaping.with_size) for pattern in _FEATURES],
-    (r"batch2 tensor to be: \[\d+, (?P<got>\d+)\] but got: \[\d+, (?P<wanted>\d+)\]", reshaping.with_size),
     (r": (?P<got>\d+) doesn't correspond to [\w.]+: (?P<wanted>\d+)", reshaping.with_size),
     (r"normalized_shape=\[(?P<wanted>\d+)\].*got input of size\D*\[.*?(?P<got>\d+)\]", reshaping.with_size),
     (r"must match except in dimension (?P<free>\d)", reshaping.with_other_shape),

@@ -19,6 +19,9 @@ Match = re.Match[str]
 MAX_BLAMED = 3
 """How many of the inputs that may be wrong to change in turn."""
 
+NO_FEATURES = 2
+"""Up to this many leading elements may be something other than features, such as coordinates."""
+
 MAX_SIZE = 2**20
 """No dimension is made larger than this."""
 
@@ -244,8 +247,8 @@ def _with_size(spec: TensorSpec, place: int, got: int, wanted: int, exact: bool)
     now, is_batch = spec.shape[place], place == -len(spec.shape)
     if is_batch and (exact or len(spec.shape) > 1):
         return None
-    if now == got:
-        new = wanted
+    if now == got or (0 < now - got <= NO_FEATURES and not exact):
+        new = wanted + now - got
     elif exact or not is_float(spec) or now > got:
         return None
     elif now * wanted % got == 0:
