@@ -61,7 +61,7 @@ class Operations:
         self.device = device
         self.twins = Twins()
         self._formulas = registry_version()
-        self._signatures: dict[int, Any] = {}
+        self._signatures: dict[tuple[int, bool], Any] = {}
 
     def run(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None) -> Outcome:
         """The outcome of calling ``target``: a leaf module, a function, or a method by name.
@@ -103,7 +103,7 @@ class Operations:
             return "method", target
         if not isinstance(target, nn.Module):
             return memo.key_of(target)
-        state = id(target), getattr(target, "training", False)  # TorchScript freezes it away
+        state = id(target), bool(getattr(target, "training", False))  # TorchScript freezes it away
         if state not in self._signatures:
             try:
                 self._signatures[state] = memo.number_of(memo.module_signature(target))
