@@ -47,16 +47,36 @@ def short(number: int | None) -> str:
     return str(number)
 
 
-def flops(number: int | None, *, lower_bound: bool = False) -> str:
-    """FLOPs with their unit; ``≥`` where operations of unknown cost are left out.
+def flops(number: int | None, *, lower_bound: bool = False, assumed: bool = False) -> str:
+    """FLOPs with their unit; ``≥`` where operations of unknown cost are left out, ``≈`` where values were assumed.
 
-    >>> flops(8_178_368_512), flops(35_100_000_000, lower_bound=True), flops(12), flops(None)
-    ('8.18 GFLOPs', '≥ 35.1 GFLOPs', '12 FLOPs', '? FLOPs')
+    >>> flops(8_178_368_512), flops(35_100_000_000, lower_bound=True), flops(12, assumed=True), flops(None)
+    ('8.18 GFLOPs', '≥ 35.1 GFLOPs', '≈12 FLOPs', '? FLOPs')
     """
     text = short(number)
     unit = "FLOPs" if text[-1].isdigit() or text == UNKNOWN else ""
     joined = f"{text} {unit}" if unit else f"{text}FLOPs"
+    joined = about(joined, assumed)
     return f"≥ {joined}" if lower_bound else joined
+
+
+def about(text: str, assumed: bool) -> str:
+    """A number or a shape, marked if it rests on values that were assumed.
+
+    >>> about("7×128", True), about("7×128", False), about("", True), about("?", True)
+    ('≈7×128', '7×128', '', '?')
+    """
+    return f"≈{text}" if assumed and text not in ("", UNKNOWN) else text
+
+
+MARKS = {
+    "×N": "inside ×N the counts are of one copy, % of all copies",
+    "≈": "rests on values that were assumed",
+    "≥": "at least: part of it is not known",
+    "?": "not known",
+    "+N": "N more tensors",
+}
+"""What the marks on numbers and shapes mean."""
 
 
 def delta(before: int | None, after: int | None, text: Callable[[int], str] = short) -> str:

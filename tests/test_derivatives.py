@@ -162,9 +162,29 @@ def written(self: Any, x: Tensor) -> Any:
     return torch.autograd.grad(energy(self, y.mul_(3).view(5, 3).clone()), x)[0]
 
 
+class Twice(torch.autograd.Function):
+    """Two results, and a backward pass of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        ctx.save_for_backward(weight)
+        return x @ weight, x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (weight,) = ctx.saved_tensors
+        return slopes[0] @ weight.t() + slopes[1], None
+
+
+def own_backward(self: Any, x: Tensor) -> Any:
+    product, same = Twice.apply(x.requires_grad_(), self.w)  # type: ignore[no-untyped-call]
+    return torch.autograd.grad(self.net(product + same).sum(), x)[0]
+
+
 DERIVATIVES: list[Forward] = [
     forces, backward_to_input, backward_to_parameters, inner_loop, second_derivative, unused_input, without_gradients,
-    steps, asked, written, lambda self, x: torch.autograd.functional.jacobian(lambda each: row(self, each), x[0]),
+    steps, asked, written, own_backward,
+    lambda self, x: torch.autograd.functional.jacobian(lambda each: row(self, each), x[0]),
     lambda self, x: torch.autograd.functional.hessian(lambda each: energy(self, each), x[0]),
 ]  # fmt: skip
 
@@ -174,6 +194,27 @@ DERIVATIVES: list[Forward] = [
 @pytest.mark.parametrize("forward", DERIVATIVES, ids=lambda forward: forward.__name__)
 def test_derivatives_count_their_backward_pass(forward: Forward, trace: str, device: str) -> None:
     check(forward, trace, device)
+
+
+class Gated(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.value, self.gate = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            gate = self.gate(x)
+        return x + self.value(x) * gate  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("replay", [True, False])
+def test_copied_blocks_know_where_gradients_are_off(replay: bool) -> None:
+    def forward(self: Any, x: Tensor) -> Any:
+        return torch.autograd.grad(self.blocks(x.requires_grad_()).sum(), x)[0]
+
+    model = of(forward, blocks=nn.Sequential(*[Gated() for _ in range(6)]))
+    graph = fxsummary.graph(model, torch.randn(2, 8), replay=replay)
+    assert graph.totals.flops == 6 * 3 * (2 * 2 * 8 * 8)
 
 
 @in_every_way
@@ -245,3 +286,17 @@ def test_operators_that_take_functions_are_what_these_do(forward: Forward, trace
     model.w = nn.Parameter(torch.randn(4, 4))
     graph = fxsummary.graph(model, torch.randn(5, 4), trace=trace)
     assert (graph.totals.flops, graph.totals.unread_parameters, graph.is_partial) == (2 * 2 * 5 * 16, 0, False)
+
+
+@pytest.mark.parametrize("forward", [mapped, scanned])
+def test_exported_loops_count_each_step(forward: Forward) -> None:
+    model = of(forward, fc=nn.Linear(4, 4))
+    model.w = nn.Parameter(torch.randn(4, 4))
+    program = torch.export.export(model, (torch.randn(5, 4),))
+    assert fxsummary.graph(program).totals.flops == 2 * 2 * 5 * 16
+
+
+def test_exported_flex_attention_is_counted() -> None:
+    model = of(ATTENTIONS["plain"], qkv=nn.Linear(64, 192))
+    program = torch.export.export(model, (torch.randn(2, 32, 64),))
+    assert fxsummary.graph(program).totals.flops == 2 * 64 * 64 * 192 + 4 * 2 * 4 * 32 * 32 * 16

@@ -52,6 +52,7 @@ from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.simplify import simplify
+from fxsummary.views.unread import with_unread
 
 every_model = pytest.mark.parametrize("name", ZOO)
 every_own_model = pytest.mark.parametrize("name", OWN)
@@ -669,7 +670,7 @@ def layout(source: str) -> pygraphviz.AGraph:
 @every_model
 def test_dot_can_be_laid_out(name: str) -> None:
     graph = graph_of(name)
-    shown = fold_repeats(hide_scalars(graph))
+    shown = fold_repeats(hide_scalars(with_unread(graph)))
     drawing = layout(graph.to_dot())
     own = [node for node in drawing.nodes() if node.startswith("n")]
     assert len(own) == len(shown)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,11 +16,11 @@ from torch import Tensor, fx, nn
 
 from fxsummary.capture.demand import Demand
 from fxsummary.capture.members import submodule, tensors_of
-from fxsummary.capture.nodes import AFTER, NO_GRAD
+from fxsummary.capture.nodes import AFTER, APPLIED, NO_GRAD
 from fxsummary.capture.operations import Outcome, callee_of
 from fxsummary.capture.tracked import Tracked
 from fxsummary.capture.twins import META, Twins, materialize, spec_of
-from fxsummary.capture.values import load, map_values, on_meta
+from fxsummary.capture.values import load, map_values, on_meta, tensors_in
 from fxsummary.capture.writer import Writer
 from fxsummary.formulas import FlopCount
 from fxsummary.spec import TensorSpec
@@ -56,6 +57,18 @@ class Derivatives:
     def forget(self, tensor: Tensor) -> None:
         """``tensor.grad = None``."""
         self._grads.pop(id(tensor), None)
+
+    def applied(self, function: Any, args: tuple[Any, ...], result: Any) -> None:
+        """The results of a `torch.autograd.Function` have its backward pass, whatever its forward called."""
+        self._demand.asked += 1  # so that no block with it is copied
+        call = Applied(function, map_values(lambda item: self._node(item) if isinstance(item, Tensor) else item, args))
+        for place, tensor in enumerate(tensors_in(result)):
+            node = self._node(tensor)
+            if node not in call.sources:
+                node.meta.setdefault(APPLIED, (call, place))
+
+    def _node(self, tensor: Tensor) -> fx.Node:
+        return self.writer.node_of(self.writer.tensors.of(tensor))
 
     def clear(self) -> None:
         """Let go of all tensors."""
@@ -157,6 +170,21 @@ class Derivative:
         return tuple([None if each is None else each.detach() for each in self.derive(run)])
 
 
+@dataclass(eq=False)
+class Applied:
+    """A call of a `torch.autograd.Function`, with nodes for tensors."""
+
+    function: Any
+    args: tuple[Any, ...]
+
+    @property
+    def sources(self) -> list[fx.Node]:
+        """The nodes that it reads."""
+        found: list[fx.Node] = []
+        fx.map_arg(self.args, found.append)
+        return found
+
+
 class _Run:
     """The part of a recorded graph that leads to some nodes, run with gradients.
 
@@ -179,6 +207,7 @@ class _Run:
         self._evaluator = owner.evaluator
         self._real = real
         self._twins = Twins()
+        self._applied: dict[Applied, list[Tensor]] = {}
         self._cut = frozenset(cut)
         self._nodes = sorted(self._before([*roots, *cut]), key=owner.writer.writes.order.__getitem__)
         inner = [leaf for node in self._nodes if isinstance(node.target, Derivative) for leaf in node.target.leaves]
@@ -207,10 +236,12 @@ class _Run:
             node = todo.pop()
             if node not in needed:
                 needed.add(node)
-                todo += () if node in self._cut else [*node.all_input_nodes, *node.meta.get(AFTER, ())]
+                todo += () if node in self._cut else _sources(node)
         return needed
 
     def _has_gradients(self, node: fx.Node) -> bool:
+        if APPLIED in node.meta:
+            return not self.leading.isdisjoint(_sources(node))
         if node.meta.get(NO_GRAD) or node.target == "detach":
             return False
         if node.op == "get_attr":
@@ -226,6 +257,13 @@ class _Run:
             return self._constant(node)
         if isinstance(node.target, Derivative):
             return node.target.derive(self)
+        if APPLIED in node.meta:
+            call, place = node.meta[APPLIED]
+            if call not in self._applied:
+                with nullcontext() if self._real else torch.device(META):
+                    result = call.function.apply(*load(call.args, self.values))
+                self._applied[call] = list(tensors_in(result))
+            return self._applied[call][place]
         with torch.no_grad() if node.meta.get(NO_GRAD) else nullcontext():
             return self._call(node)
 
@@ -245,6 +283,11 @@ class _Run:
         args, kwargs = on_meta(target, args, kwargs)
         with mode, torch.device(META):
             return function(*args, **kwargs)
+
+
+def _sources(node: fx.Node) -> list[fx.Node]:
+    """What a node is computed from."""
+    return node.meta[APPLIED][0].sources if APPLIED in node.meta else [*node.all_input_nodes, *node.meta.get(AFTER, ())]
 
 
 def _listed(value: Any) -> list[Any]:

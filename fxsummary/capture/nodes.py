@@ -15,6 +15,9 @@ AFTER = "fxsummary_after"
 NO_GRAD = "fxsummary_no_grad"
 """Key in ``node.meta``: whether gradients were off."""
 
+APPLIED = "fxsummary_applied"
+"""Key in ``node.meta``: the call of a `torch.autograd.Function` that yields it, and its place among the results."""
+
 COPY = "fxsummary_copy"
 """Key in ``node.meta``: the `CopiedNode` that this node stands for."""
 

@@ -30,6 +30,7 @@ class Recording(Protocol):
     def module_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
     def whole_call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
     def unseen(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+    def function_applied(self, function: Any, args: tuple[Any, ...], result: Any) -> None: ...
     def transform_call(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
 
 
@@ -46,7 +47,7 @@ def current() -> Recording | None:
 def installed(recorder: Recording) -> Iterator[None]:
     """Replace what a recording must see."""
     with ExitStack() as stack:
-        for patch in (_module_calls, _transforms, _empty_masks, _nested, _compilers, _wrapped_functions):
+        for patch in (_module_calls, _transforms, _applied, _empty_masks, _nested, _compilers, _wrapped_functions):
             patch(stack)
         outer = getattr(_active, "recorder", None)
         _active.recorder = recorder
@@ -148,6 +149,20 @@ def _jvp(original: Callable[..., Any]) -> Callable[..., Any]:
         return recorder.transform_call(Transform("jvp", implementation, function), (primals, tangents), {})
 
     return call
+
+
+def _applied(stack: ExitStack) -> None:
+    """Functions that bring their own backward pass; what they call is recorded as it is."""
+    original: Any = vars(torch.autograd.Function)["apply"]
+
+    def apply(function: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = current()
+        result = original.__get__(None, function)(*args, **kwargs)
+        if recorder is not None:
+            recorder.function_applied(function, args, result)
+        return result
+
+    _replace(stack, torch.autograd.Function, "apply", classmethod(apply))
 
 
 def _empty_masks(stack: ExitStack) -> None:

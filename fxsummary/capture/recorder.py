@@ -12,7 +12,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,13 +21,13 @@ import torch
 from torch import fx, nn
 from torch._ops import HigherOrderOperator
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
-from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import autocast, forward, hooks, modes, overrides, patches, source
 from fxsummary.capture.budget import Budget, TooMuchWorkError
 from fxsummary.capture.demand import Demand, StopRecording
 from fxsummary.capture.derivatives import Derivatives
+from fxsummary.capture.higher_order import HigherOrder
 from fxsummary.capture.inputs import Inputs
 from fxsummary.capture.members import first_paths, modules_by_path, tensors_of, unwrapped
 from fxsummary.capture.nodes import IS_KNOWN
@@ -43,9 +43,8 @@ from fxsummary.capture.symbolic import Trace
 from fxsummary.capture.tracer import Leaf, default_leaf
 from fxsummary.capture.transforms import Transform
 from fxsummary.capture.twins import spec_of
-from fxsummary.capture.values import is_limit_of_meta, listed, map_values, tensors_in
+from fxsummary.capture.values import is_limit_of_meta, listed, tensors_in
 from fxsummary.capture.writer import Call, Writer, has_tensor
-from fxsummary.formulas import formula, in_python
 
 
 @dataclass
@@ -139,6 +138,7 @@ class Recorder:
         self._derivatives = Derivatives(model, self._writer, self._demand, device)
         self._quiet = 0
         self._functions = modes.FunctionMode(self)
+        self._higher_order = HigherOrder(self, self._writer, self._operations, self._functions)
         self._stopped: StopRecording | None = None
         self._snapshot: Snapshot | None = None
 
@@ -241,7 +241,7 @@ class Recorder:
         if function in overrides.TEXTS:
             return self._text(function, args, kwargs)
         if isinstance(function, HigherOrderOperator):
-            return self._higher_order_call(function, args, kwargs)
+            return self._higher_order.operator(function, args, kwargs)
         return self._function_call(function, args, kwargs)
 
     def aten_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -289,56 +289,12 @@ class Recorder:
 
     def transform_call(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A transform of torch.func."""
-        if transform.has_modules and not self._in_transform:
-            self._find_reads(transform, args, kwargs)
-        captured = transform.take_captured()
-        if self._in_transform:
-            return transform(captured, *args, **kwargs)
-        return self.operation("call_function", transform, transform, (captured, *args), kwargs)
+        return self._higher_order.transform(transform, args, kwargs)
 
-    def _find_reads(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Run it on meta for once, to see which parameters it reads."""
-
-        def spec(value: Any) -> Any:
-            return self._writer.tensors.of(value).spec if isinstance(value, torch.Tensor) else value
-
-        self._quiet += 1
-        try:
-            captured = tuple(map(spec, transform.captured))
-            with transform.keeping_what_is_read(), suppress(NoDataError, RefusedError):
-                self._operations.run(transform, (captured, *map_values(spec, args)), map_values(spec, kwargs))
-        finally:
-            self._quiet -= 1
-
-    def _higher_order_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """``cond`` and ``while_loop`` go the way that the values tell, others by the calls that they make.
-
-        One that has a formula, such as ``flex_attention``, is one operation.
-        """
-        name = function.name() if callable(function.name) else function.name
-        if name == "cond" and len(args) == 4:
-            condition, if_true, if_false, operands = args
-            with self._functions:
-                return (if_true if bool(condition) else if_false)(*operands)
-        if name == "while_loop" and len(args) >= 3:
-            condition, body, carried = args[:3]
-            more = tuple(args[3]) if len(args) > 3 else ()
-            with self._functions:
-                while bool(condition(*carried, *more)):
-                    carried = tuple(body(*carried, *more))
-            return carried
-        written_out = in_python(function)
-        if written_out is not None and formula(function) is None:
-            with _disable_current_modes(), self._functions:  # some refuse to run under a mode
-                return written_out(*args, **kwargs)
-        whole = Transform(
-            name,
-            lambda inner: function(*inner, **kwargs),
-            args,
-            is_input=self._writer.tensors.is_named,
-            reading=written_out and (lambda inner: written_out(*inner, **kwargs)),
-        )
-        return self.transform_call(whole, (), {})
+    def function_applied(self, function: Any, args: tuple[Any, ...], result: Any) -> None:
+        """A `torch.autograd.Function` was applied, and its calls are recorded."""
+        if torch.is_grad_enabled() and not self._in_transform:
+            self.unseen(self._derivatives.applied, (function, args, result), {})
 
     def unseen(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function that is no part of what was written."""

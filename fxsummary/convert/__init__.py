@@ -64,6 +64,9 @@ def _add_operations(
         elif isinstance(node, fx.Node):
             attributes[node] = reader.read(node)
     graph.fill(((node.name, data) for node, data in attributes.items()), _edges(attributes))
+    for key, data in graph.nodes(data=True):
+        if data["op"] == "output":
+            data["assumed"] = any(graph.nodes[source]["assumed"] for source in graph.sources(key))
     if trace.returned:
         graph.graph["returned"] = reader.returned(trace.returned)
     return {"", *capture.untold, *reader.called}

@@ -90,15 +90,18 @@ def _ends(text: str) -> str:
     return fmt.clean(text[: 2 * LONGEST_TIP] + text[-2 * LONGEST_TIP :])
 
 
-def shape_text(outputs: Any) -> str:
-    """Shapes of the tensors in a result, "" if there is none or it is not known.
+def shape_text(outputs: Any, assumed: bool = False) -> str:
+    """Shapes of the tensors in a result, "" if there is none or it is not known; marked if they were ``assumed``.
 
     >>> from fxsummary.spec import TensorSpec
     >>> half = TensorSpec((1, 8, 64, 32), "float32")
     >>> shape_text(half), shape_text((half, half)), shape_text(None)
     ('1×8×64×32', '2 × (1×8×64×32)', '')
     """
-    shapes = [fmt.shape(spec.shape) for spec in leaves(outputs)]
+    return fmt.about(_shapes([fmt.shape(spec.shape) for spec in leaves(outputs)]), assumed)
+
+
+def _shapes(shapes: list[str]) -> str:
     if not shapes:
         return ""
     if len(shapes) == 1:
@@ -203,7 +206,8 @@ def facts_of(subject: Subject, block: Block, times: int) -> str:
     if share is None:
         texts.append("? FLOPs")
     elif share >= 0.005:
-        texts.append(f"{100 * share:.0f} % FLOPs")
+        assumed = any(subject.node(key)["trust"] == "assumed" for key in block.operations())
+        texts.append(fmt.about(f"{100 * share:.0f} % FLOPs", assumed))
     return " · ".join(texts)
 
 
@@ -221,7 +225,7 @@ def tips_of(subject: Subject, key: str) -> list[str]:
     if path := path_of(data) or data["module"]:
         lines.append(f"path: {path}")
     lines += [f"input: {text}" for text in _input_shapes(subject, key)]
-    if outputs := [str(spec) for spec in leaves(data["outputs"])]:
+    if outputs := [fmt.about(str(spec), data["assumed"]) for spec in leaves(data["outputs"])]:
         lines.append(f"output: {', '.join(outputs[:8])}{' …' if len(outputs) > 8 else ''}")
     times = data["multiplicity"]
     if data["parameters"] != 0:
@@ -229,7 +233,7 @@ def tips_of(subject: Subject, key: str) -> list[str]:
     if data["flops"] != 0:
         share = subject.share([key])
         percent = f" ({100 * share:.1f} %)" if share else ""
-        lines.append(f"FLOPs: {_times(data['flops'], times)}{percent}")
+        lines.append(f"FLOPs: {fmt.about(_times(data['flops'], times), data['trust'] == 'assumed')}{percent}")
     if data["source"]:
         lines.append(f"source: {data['source']}")
     return [fmt.shorten(fmt.clean(line[: 2 * LONGEST_TIP]), LONGEST_TIP) for line in lines]

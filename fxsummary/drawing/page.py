@@ -14,6 +14,7 @@ from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Group, HeatScale, Scene
 from fxsummary.drawing.signs import change_mark
 from fxsummary.drawing.style import LEGEND, stylesheet
+from fxsummary.format import MARKS
 
 MARGIN = 28.0
 SHEET_ROOM = 12.0
@@ -76,14 +77,30 @@ def _legend_entries(scene: Scene) -> list[tuple[str, float, str]]:
         name = "FLOPs, against the largest"
         entries.append(("bar", text_width(name, 10.5) + 37, name))
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
-        name = "parameters; with a sign, their change" if scene.changes else "parameters"
+        joined = any(" + " in row.parameters for row in rows)
+        name = "parameters, + those of its norm" if joined else "parameters"
+        name = "parameters; with a sign, their change" if scene.changes else name
         entries.append(("number", text_width("1.2 M", 10.5, bold=True) + text_width(name, 10.5) + 18, name))
     around = {each.change for each in scene.root.walk() if isinstance(each, Group)}
     for change, times in scene.changes.items():
         if (times or change in around) and SIGNS[change]:
             name = f"{change} ({times:,})" if times else change
             entries.append((change, text_width(name, 10.5) + 32, name))
-    return entries + (_heat_entries(scene.heat) if scene.heat else [])
+    return entries + (_heat_entries(scene.heat) if scene.heat else []) + _mark_entries(scene)
+
+
+def _mark_entries(scene: Scene) -> list[tuple[str, float, str]]:
+    """What the marks on numbers and shapes mean, of those that are in the picture."""
+    groups = [child for child in scene.root.walk() if isinstance(child, Group)]
+    rows = [row for item in scene.items() for row in item.rows]
+    shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape} {row.parameters}" for row in rows)]
+    texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
+    repeated = any(group.repeat > 1 for group in groups) or any(row.repeat > 1 for row in rows)
+    marks = ["×N"] if repeated else []
+    marks += [mark for mark in ("≈", "≥", "?") if mark in texts]
+    names = {"×N": "N copies: numbers are of one, % of all"}
+    entries = [(mark, names.get(mark, MARKS[mark])) for mark in marks]
+    return [(mark, text_width(mark, 10.5, bold=True) + text_width(name, 10.5) + 18, name) for mark, name in entries]
 
 
 def _heat_entries(scale: HeatScale) -> list[tuple[str, float, str]]:
@@ -115,6 +132,9 @@ def _entry(kind: str, name: str, x: float, y: float, *, heated: bool) -> str:
         return "".join(change_mark(kind, x + 7, y - 3)) + text(x + 19, y + 1, name, 10.5, "mu")
     if kind == "heat":
         return _heat_entry(name, x, y)
+    if kind in MARKS:
+        mark_width = text_width(kind, 10.5, bold=True)
+        return text(x, y + 1, kind, 10.5, "mu", bold=True) + text(x + mark_width + 5, y + 1, name, 10.5, "mu")
     if kind == "number":
         number_width = text_width("1.2 M", 10.5, bold=True)
         return text(x, y + 1, "1.2 M", 10.5, "mu", bold=True) + text(x + number_width + 5, y + 1, name, 10.5, "mu")

@@ -208,7 +208,7 @@ class Composer:
         """Texts and costs of a row, once its chips are known."""
         nodes = [self.nodes[key] for key in row.keys]
         data = nodes[0]
-        row.shape = shape_text(data["outputs"])
+        row.shape = shape_text(data["outputs"], data.get("assumed", False))
         if row.is_tag:
             name = relative(path_of(self.nodes[data["stands_for"]]), base) or data["label"]
             row.label, row.tips = short(name, LONGEST_PATH), ["the value of", name]

@@ -66,7 +66,8 @@ def title(graph: ModelGraph) -> str:
     totals = graph.totals
     inputs = ", ".join(f"{name} {shape_text(s.shape) if s else '?'}" for name, s in graph.inputs.items())
     parameters = ("≥ " if totals.unknown_parameters else "") + short(totals.parameters)
-    cost = ("≥ " if totals.unknown_flops and totals.flops is not None else "") + short(totals.flops)
+    cost = "≥ " if totals.unknown_flops and totals.flops is not None else ""
+    cost += fmt.about(short(totals.flops), bool(totals.assumed_flops))
     return f"{graph.name} · {parameters} parameters · {cost} FLOPs · {inputs}"
 
 
@@ -122,10 +123,14 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     lines = [data["label"] if data["op"] != "call_module" else f"{data['label']}  {data['target'].rpartition('.')[2]}"]
     lines[0] = f"{SIGNS.get(change, '')} {lines[0]}".lstrip()
     lines += [data["config"]] if data["config"] else []
-    shapes = [shape_text(spec.shape) for spec in leaves(data["outputs"])][:2]
+    shapes = [fmt.about(shape_text(spec.shape), data["assumed"]) for spec in leaves(data["outputs"])][:2]
     lines += [", ".join(shapes)] if shapes else []
     costs = [f"{fmt.count(data['parameters'])} params"] if data["parameters"] or data["parameters"] is None else []
-    costs += [f"{short(data['flops'])} FLOPs"] if data["flops"] or data["flops"] is None else []
+    costs += (
+        [f"{fmt.about(short(data['flops']), data['trust'] == 'assumed')} FLOPs"]
+        if data["flops"] or data["flops"] is None
+        else []
+    )
     lines += [" · ".join(costs)] if costs else []
     colour = colour_of(data["kind"])
     terminal = colour == "terminal"

@@ -13,7 +13,8 @@ LONGEST = 60
 _SPECIAL = str.maketrans({
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "×": r"$\times$",
-    "→": r"$\to$", "≥": r"$\geq$", "…": r"\ldots{}", "·": r"$\cdot$", "-": "{-}", "[": "{[}", "]": "{]}",
+    "→": r"$\to$", "≥": r"$\geq$", "≈": r"$\approx$",
+    "…": r"\ldots{}", "·": r"$\cdot$", "-": "{-}", "[": "{[}", "]": "{]}",
     **{char: f"\\{char}" for char in "&%$#_{}"},
 })  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fxsummary.exporters.table import Column
-from fxsummary.format import count, shape, share, short
+from fxsummary.format import about, count, shape, share, short
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.records import known
 from fxsummary.spec import leaves
@@ -38,17 +38,23 @@ class Listing:
 
 @dataclass(frozen=True)
 class Costs:
-    """Costs of an operation or a block: sums over its copies, None where nothing is known."""
+    """Costs of an operation or a block: sums over its copies, None where nothing is known.
+
+    Attributes:
+        partial: whether parameters and FLOPs are lower bounds; assumed: whether the FLOPs rest on assumed values.
+    """
 
     parameters: int | None
     flops: int | None
     partial: tuple[bool, bool] = (False, False)
+    assumed: bool = False
 
     @classmethod
     def over(cls, graph: ModelGraph, keys: Iterable[str], per: int) -> Costs:
         """The costs of some operations, in one of the ``per`` copies of what they lie in."""
         parameters = cost = 0
         missing = [False, False]
+        assumed = False
         for key in keys:
             data = graph.nodes[key]
             times = data["multiplicity"] // per
@@ -56,17 +62,20 @@ class Costs:
             cost += known(data, "flops") * times
             missing[0] |= data["parameters"] is None
             missing[1] |= data["flops"] is None
+            assumed |= data["trust"] == "assumed"
         return cls(
             None if missing[0] and not parameters else parameters,
             None if missing[1] and not cost else cost,
             (missing[0], missing[1]),
+            assumed,
         )
 
     def cells(self, total_flops: int | None, times: int) -> tuple[str, str, str]:
         """Parameters, FLOPs, and the share that ``times`` of them have of the model's FLOPs; "" for nothing."""
         parameters = count(self.parameters) if self.parameters or self.parameters is None else ""
-        cost = short(self.flops) if self.flops or self.flops is None else ""
-        portion = share(self.flops * times, total_flops) if self.flops else ""
+        cost = about(short(self.flops), self.assumed) if self.flops or self.flops is None else ""
+        all_of_it = self.flops is not None and self.flops * times == total_flops
+        portion = about(share(self.flops * times, total_flops), self.assumed and not all_of_it) if self.flops else ""
         return (
             f"≥ {parameters}" if self.partial[0] and self.parameters else parameters,
             f"≥ {cost}" if self.partial[1] and self.flops else cost,
@@ -74,13 +83,18 @@ class Costs:
         )
 
 
-def shape_cell(outputs: Any) -> str:
-    """The shape of the first tensor, and how many there are beside it; ``?`` where it is not known."""
+def shape_cell(outputs: Any, assumed: bool = False) -> str:
+    """The shape of the first tensor, and how many there are beside it; ``?`` where it is not known.
+
+    >>> from fxsummary.spec import TensorSpec
+    >>> shape_cell((TensorSpec((7, 128), "float32"), TensorSpec((7,), "int64")), assumed=True)
+    '≈7×128 +1'
+    """
     specs = list(leaves(outputs))
     if not specs:
         return "?" if outputs is None else ""
     more = f" +{len(specs) - 1}" if len(specs) > 1 else ""
-    return shape(specs[0].shape) + more
+    return about(shape(specs[0].shape) + more, assumed)
 
 
 def modules(graph: ModelGraph, depth: int | None, fold: bool) -> Listing:
@@ -146,6 +160,6 @@ def operations(graph: ModelGraph, depth: int | None, fold: bool) -> Listing:
     for key, data in graph.nodes(data=True):
         costs = Costs.over(graph, [key], 1).cells(total, 1)
         label = data["label"] if data["op"].startswith("call_") else data["op"]
-        rows.append(Entry((key, label, shape_cell(data["outputs"]), *costs)))
+        rows.append(Entry((key, label, shape_cell(data["outputs"], data["assumed"]), *costs)))
     columns = (Column("Operation", shrinks=14), Column("Type", shrinks=10), *COLUMNS[1:])
     return Listing(columns, rows)

@@ -28,7 +28,7 @@ MOST_IN_A_BOX = 3
 DEEPEST = 12
 
 _ARROW = " --> "
-_SPECIAL = re.compile(r"[^\w ×→…·≥+=,./()?-]")
+_SPECIAL = re.compile(r"[^\w ×→…·≥≈+=,./()?-]")
 _SHAPES = {"input": ('(["', '"])'), "output": ('(["', '"])'), "parameter": ('[/"', '"/]')}
 
 
@@ -159,7 +159,7 @@ def _label(graph: ModelGraph, keys: list[str], parent: str, copies: int) -> str:
     if sign := SIGNS.get(joined(data.get("change", "same") for data in operations)):
         lines[0] = f"{sign} {lines[0]}"
     lines.insert(1, operations[0]["config"])
-    lines.append(shape_text(operations[-1]["outputs"]))
+    lines.append(shape_text(operations[-1]["outputs"], operations[-1].get("assumed", False)))
     lines.append(parameters_text(operations, operations[0]["multiplicity"], " parameters"))
     repeat = operations[0]["multiplicity"] // copies if operations[0]["op"] != "stand_in" else 1
     return "<br>".join([_with_copies(lines[0], repeat), *(escaped(line) for line in lines[1:] if line)])

@@ -107,7 +107,11 @@ def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
     if graph.comparison is not None:
         return _facts_compared(graph, graph.comparison)
     facts = [_parameters(totals)]
-    flops = fmt.flops(totals.flops, lower_bound=bool(totals.unknown_flops) and totals.flops is not None)
+    flops = fmt.flops(
+        totals.flops,
+        lower_bound=bool(totals.unknown_flops) and totals.flops is not None,
+        assumed=bool(totals.assumed_flops),
+    )
     if graph.captured_by == "modules":
         facts += [flops, "module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fxsummary.exporters import listings
 from fxsummary.exporters.listings import Costs, Listing, shape_cell
-from fxsummary.format import count, relative_path, run_name, shape, share, size
+from fxsummary.format import MARKS, about, count, relative_path, run_name, shape, share, size
 from fxsummary.modelgraph import ModelGraph, Totals
 from fxsummary.registry import Registry
 from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
@@ -73,7 +73,7 @@ def summarise(graph: ModelGraph, depth: int | None = None, fold: bool = True) ->
     totals = graph.totals
     rows = _Rows(shown, totals, depth)
     rows.add_model()
-    return Summary(rows.rows, _inputs(graph), _facts(graph, shown, totals, rows.has_repeats))
+    return Summary(rows.rows, _inputs(graph), _facts(graph, shown, totals, rows.marks()))
 
 
 class _Rows:
@@ -92,10 +92,18 @@ class _Rows:
             totals.parameters if totals.parameters or not totals.unknown_parameters else None,
             totals.flops,
             (bool(totals.unknown_parameters), bool(totals.unknown_flops)),
+            bool(totals.assumed_flops),
         )
         costs = whole.cells(totals.flops, 1)
-        self.rows.append(Row((), "", self._graph.name, "", shape_cell(self._graph.output_spec), *costs))
-        self._add_items(block_tree(self._graph), "", (), 1)
+        root = block_tree(self._graph)
+        self.rows.append(Row((), "", self._graph.name, "", shape_cell(*result_of(self._graph, root)), *costs))
+        self._add_items(root, "", (), 1)
+
+    def marks(self) -> list[str]:
+        """The marks that occur in the rows."""
+        cells = " ".join(cell for row in self.rows for cell in (row.output, row.parameters, row.flops, row.share))
+        found = [mark for mark in ("≈", "≥", "?") if mark in cells]
+        return ["×N"] * self.has_repeats + found + ["+N"] * (" +" in cells)
 
     def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
         """The rows of what is in a block, which is open if ``level`` levels may be."""
@@ -122,7 +130,7 @@ class _Rows:
             self.has_repeats = True
             name = run_name(name, relative_path(block.last, path))
         folded = f" ×{block.repeat}" if block.repeat > 1 else ""
-        output = shape_cell(result_of(self._graph, block).outputs)
+        output = shape_cell(*result_of(self._graph, block))
         costs = Costs.over(self._graph, keys, times).cells(self._totals.flops, times)
         self.rows.append(Row(branches, name, f"{block.type}{block.again}{folded}", "", output, *costs))
 
@@ -138,7 +146,9 @@ class _Rows:
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
         costs = Costs.over(self._graph, [key], times).cells(self._totals.flops, times)
-        self.rows.append(Row(branches, name, label, data["config"], shape_cell(data["outputs"]), *costs))
+        self.rows.append(
+            Row(branches, name, label, data["config"], shape_cell(data["outputs"], data["assumed"]), *costs)
+        )
 
 
 def _inputs(graph: ModelGraph) -> str:
@@ -148,7 +158,7 @@ def _inputs(graph: ModelGraph) -> str:
     return ("input inferred: " if graph.inputs_inferred else "input ") + (inputs or "none")
 
 
-def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, has_repeats: bool) -> list[tuple[str, str]]:
+def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
     at_least = "≥ " if totals.unknown_parameters else ""
     dtypes = ", ".join(f"{size(nbytes)} {dtype}" for dtype, nbytes in totals.bytes_by_dtype.items())
     return [
@@ -162,7 +172,7 @@ def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, has_repeats: bo
         *(zip(["Largest"] + [""] * LARGEST, _largest(shown, totals), strict=False)),
         *([("Unknown", f"size of {', '.join(totals.unknown_parameters[:4])}")] if totals.unknown_parameters else []),
         *(("Note", note) for note in graph.notes if not note.startswith("input inferred")),
-        *([("×N", "inside ×N the counts are of one copy, % of all copies")] if has_repeats else []),
+        *((mark, MARKS[mark]) for mark in marks),
     ]
 
 
@@ -177,7 +187,8 @@ def _flops_line(graph: ModelGraph, totals: Totals) -> str:
         if names
     ]
     told = f": {', '.join(marks)}" if marks else ""
-    return f"{at_least}{count(totals.flops)} = 2 × {count(totals.macs)} MACs (matrix products){told}"
+    number, macs = (about(count(each), bool(totals.assumed_flops)) for each in (totals.flops, totals.macs))
+    return f"{at_least}{number} = 2 × {macs} MACs (matrix products){told}"
 
 
 def _largest(graph: ModelGraph, totals: Totals) -> list[str]:

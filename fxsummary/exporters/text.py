@@ -75,4 +75,5 @@ def _with_settings(head: str, settings: str, room: int) -> str:
         text = f"{head} {', '.join(parts[:end])}" + ("…" if end < len(parts) else "")
         if display_width(text) <= room:
             return text
-    return fit(head, room)
+    tie = parts[0].rpartition(".")[2] if parts and parts[0].startswith("tied to ") else ""
+    return fit(f"{head} tied to …{tie}" if tie else head, room)

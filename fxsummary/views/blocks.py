@@ -114,8 +114,8 @@ def own_call(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
 def result_of(graph: ModelGraph, block: Block) -> Returned:
     """What a block returned; where that was not captured, its values that are read outside, the last one first."""
     if block.call is None and not block.is_pattern:
-        ends = [source for key, data in graph.nodes(data=True) if data["op"] == "output" for source in graph.pred[key]]
-        return Returned(graph.output_spec, any(graph.nodes[source]["assumed"] for source in ends))
+        assumed = any(data["assumed"] for _, data in graph.nodes(data=True) if data["op"] == "output")
+        return Returned(graph.output_spec, assumed)
     known = graph.returned.get(block.call) if block.call is not None else None
     if known is not None:
         return known

@@ -581,13 +581,17 @@ class SelfAttention(nn.Module):
         return self.attention(x, x, x)
 
 
-@zoo(randn(2, 5, 8))
+@zoo(randn(2, 5, 8), captured_by="recorded", notes=("control flow depends on a tensor",))
 def transformer_encoder() -> nn.Module:
     layer = nn.TransformerEncoderLayer(8, 2, dim_feedforward=16, batch_first=True)
     return nn.Sequential(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.LayerNorm(8))
 
 
-@zoo(lambda: given(torch.randn(2, 5, 8), torch.randn(2, 3, 8)))
+@zoo(
+    lambda: given(torch.randn(2, 5, 8), torch.randn(2, 3, 8)),
+    captured_by="recorded",
+    notes=("control flow depends on a tensor",),
+)
 def transformer() -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -850,7 +854,7 @@ class CustomOperator(nn.Module):
     randn(2, 8),
     flops=2 * 2 * 4 * 4,
     lower_bound=True,
-    notes=("FLOPs are a lower bound: not known for zoo.uncounted_mm",),
+    notes=("FLOPs are a lower bound: no formula for zoo.uncounted_mm",),
 )
 class CustomOperatorWithoutFormula(nn.Module):
     def __init__(self) -> None:

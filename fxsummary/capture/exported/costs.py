@@ -12,8 +12,8 @@ from fxsummary.capture.exported.hints import value_of
 from fxsummary.capture.operations import NoDataError, Operations, RefusedError
 from fxsummary.capture.twins import META
 from fxsummary.capture.values import UNKNOWN, has_unknown
-from fxsummary.formulas import costs_nothing
-from fxsummary.spec import map_structure
+from fxsummary.formulas import costs_nothing, formula
+from fxsummary.spec import leaves, map_structure
 
 RUN_ONCE = frozenset(
     {
@@ -52,6 +52,17 @@ def add_up(costs: Iterable[Cost]) -> Cost:
     return Cost(flops, tuple(unknown), any(cost.assumed for cost in parts))
 
 
+def _steps(name: str, args: tuple[Any, ...]) -> int | None:
+    """How often a loop runs its body: once for each slice of what it runs over."""
+    over: Any = args[_RUNS_OVER[name]] if name in _RUNS_OVER else ()
+    first = next(leaves(over), None)
+    return first.shape[0] if first is not None and first.shape else None
+
+
+_RUNS_OVER = {"map_impl": 1, "scan": 2}
+"""The position of what it runs over among the arguments."""
+
+
 def _on_meta(value: Any) -> Any:
     return META if isinstance(value, torch.device) else value
 
@@ -75,7 +86,7 @@ class Costs:
             casting: the state of autocast.
         """
         if isinstance(target, torch._ops.HigherOrderOperator):
-            return self._of_higher_order(target.__name__, [arg for arg in args if isinstance(arg, fx.GraphModule)])
+            return self._of_higher_order(target, args, kwargs)
         if not isinstance(target, torch._ops.OpOverload) or costs_nothing(target):
             return FREE
         if has_unknown(args) or has_unknown(kwargs):
@@ -88,13 +99,19 @@ class Costs:
             return Cost(None, (str(target._overloadpacket),))
         return Cost(None if outcome.unknown else outcome.flops, outcome.unknown)
 
-    def _of_higher_order(self, name: str, bodies: list[fx.GraphModule]) -> Cost:
-        costs = [self._of_graph(body) for body in bodies]
+    def _of_higher_order(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Cost:
+        name, count = target.__name__, formula(target)
+        if count is not None and not has_unknown(args):
+            return Cost(count(*args, **kwargs))  # of the shapes
+        costs = [self._of_graph(body) for body in args if isinstance(body, fx.GraphModule)]
         if name in RUN_ONCE:
             return add_up(costs)
         if name == _BRANCH and all(cost.flops is not None for cost in costs):
             most = max(costs, key=lambda cost: cost.flops or 0)
             return most._replace(assumed=len({cost.flops for cost in costs}) > 1 or most.assumed)
+        steps = _steps(name, args)
+        if steps is not None and len(costs) == 1 and costs[0].flops is not None:
+            return costs[0]._replace(flops=steps * costs[0].flops)
         is_free = name in _LOOPS and all(cost == FREE for cost in costs)
         return FREE if is_free else Cost(None, (name,))
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, SOURCE, STACK
+from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK
 from fxsummary.capture.replay.template import ATOMS, Entry, Operation, Read, Ref, Result, Template
 from fxsummary.capture.tracked import Tracked
 from fxsummary.capture.values import tensors_in
@@ -136,7 +136,7 @@ class Block:
             like,
             node.op,
             None if is_relative else like.name,
-            {SOURCE: meta[SOURCE], AUTOCAST: meta.get(AUTOCAST), LIKE: like},
+            {SOURCE: meta[SOURCE], AUTOCAST: meta.get(AUTOCAST), LIKE: like, NO_GRAD: meta.get(NO_GRAD, False)},
             self._relative(node) if is_relative else node.target,
             is_relative,
             args,

@@ -70,7 +70,7 @@ def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, 
     info = outline.graph.modules.get(path) or ModuleInfo(path, outline.blocks[path].type if path else "Model")
     parameters = [tensor for tensor in tensors if not tensor.buffer]
     inside = outline.blocks.get(path)
-    outputs = None if inside is None else result_of(outline.folded, inside).outputs
+    outputs = () if inside is None else result_of(outline.folded, inside)
     return _filled({
         "path": path,
         "type": _text(info.type),
@@ -85,7 +85,7 @@ def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, 
         "unknown": any(tensor.numel is None for tensor in tensors),
         "tensors": [tensor.name for tensor in info.parameters],
         **costs,
-        "outputs": _specs(outputs),
+        "outputs": _specs(*outputs) if outputs else [],
         "shared": info.shared_with or "",
         "never": not info.called and not costs["memory"] and outline.graph.captured_by != "modules",
         "training": info.training,
@@ -154,7 +154,7 @@ def _operation(outline: Outline, key: str, numbers: dict[str, int], modules: dic
         "stack": [[modules[call.path], call.call] for call in data["module_stack"] if call.path in modules],
         "module": data["module"],
         "inputs": inputs if outline.graph.captured_by != "modules" else [],
-        "outputs": _specs(data["outputs"]),
+        "outputs": _specs(data["outputs"], data["assumed"]),
         "parameters": data["parameters"],
         "frozen": (data["parameters"] or 0) - (data["trainable_parameters"] or 0),
         "bytes": data["parameter_bytes"],
@@ -182,8 +182,8 @@ def _tensors(graph: ModelGraph, outline: Outline) -> Record:
     return records
 
 
-def _specs(outputs: Any) -> list[str]:
-    specs = [str(spec) for spec in leaves(outputs)]
+def _specs(outputs: Any, assumed: bool) -> list[str]:
+    specs = [fmt.about(str(spec), assumed) for spec in leaves(outputs)]
     return specs if len(specs) <= MOST_SPECS else [*specs[:MOST_SPECS], f"and {len(specs) - MOST_SPECS} more"]
 
 
