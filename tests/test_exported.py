@@ -367,7 +367,7 @@ def test_decomposed_leaf_modules_are_still_one_operation(name: str) -> None:
 
 
 NOT_EXPORTABLE = {
-    "DataclassOutput", "ControlFlowOnValues", "PackedLSTM", "Lazy", "quantized", "script_module_child",
+    "DataclassOutput", "ControlFlowOnValues", "PackedLSTM", "Lazy", "quantized", "script_module_child", "Forces",
 }  # fmt: skip
 
 

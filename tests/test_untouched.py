@@ -253,6 +253,24 @@ def test_other_changes_to_globals_stay() -> None:
     assert GLOBAL.pop("calls") == 1
 
 
+class Locked(OrderedDict):  # type: ignore[type-arg]
+    """A result that does not let go of its items, as those of some libraries."""
+
+    def __delitem__(self, key: Any) -> None:
+        raise TypeError("no item can be deleted")
+
+
+WEAKLY_KEPT: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+@every_way
+def test_a_container_that_forbids_deleting_does_not_stand_in_the_way(trace: str) -> None:
+    model = Keeps(lambda self, y: WEAKLY_KEPT.update({self.fc: Locked(y=y)}))
+    with untouched.left_behind() as left:
+        assert fxsummary.graph(model, X.to("meta"), trace=trace).totals.flops == 36
+    assert left == []
+
+
 def test_hooks_leave_nothing_behind() -> None:
     model, shapes = Keeps(lambda self, y: None), []
     model.fc.register_forward_hook(lambda module, args, result: shapes.append(result.shape))

@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from fxsummary.capture import aten
 from fxsummary.capture.exported import grouping, settings
-from fxsummary.capture.exported.costs import Cost, Costs
+from fxsummary.capture.exported.costs import Cost, Costs, times_mapped
 from fxsummary.capture.exported.flatten import Flat
 from fxsummary.capture.exported.hints import dynamic_dimensions
 from fxsummary.capture.exported.skeleton import Skeleton
@@ -78,11 +78,12 @@ def _costs(flat: Flat, skeleton: Skeleton) -> dict[fx.Node, Cost]:
     def load(value: Any) -> Any:
         return flat.values[value] if isinstance(value, fx.Node) else value
 
+    times = times_mapped(flat.graph, flat.values)
     with preserved_globals(), torch.no_grad():
         return {
             node: costs.of(
                 node.target, map_structure(load, node.args), map_structure(load, node.kwargs), node.meta[AUTOCAST]
-            )
+            ).over(times[node])
             for node in flat.graph.nodes
             if node.op == "call_function"
         }

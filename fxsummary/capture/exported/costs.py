@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -33,6 +34,29 @@ class Cost(NamedTuple):
     unknown: tuple[str, ...] = ()
     assumed: bool = False
 
+    def over(self, times: int) -> Cost:
+        """That of as many calls."""
+        return self if times == 1 or not self.flops else self._replace(flops=times * self.flops)
+
+
+def times_mapped(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> dict[fx.Node, int]:
+    """Over how many slices each operation is mapped: what ``vmap`` runs is exported as it runs on one.
+
+    Args:
+        values: specs and literals by node.
+    """
+    sizes: dict[fx.Node, dict[Any, int]] = {}
+    for node in graph.nodes:
+        found = {level: size for source in node.all_input_nodes for level, size in sizes[source].items()}
+        name = getattr(node.target, "__name__", "")
+        if name == "_add_batch_dim":
+            source, dim, level = node.args[:3]
+            found = {**found, level: values[source].shape[dim]}
+        elif name == "_remove_batch_dim":
+            found = {level: size for level, size in found.items() if level != node.args[1]}
+        sizes[node] = found
+    return {node: math.prod(found.values()) for node, found in sizes.items()}
+
 
 FREE = Cost(0)
 
@@ -58,6 +82,9 @@ def _steps(name: str, args: tuple[Any, ...]) -> int | None:
     first = next(leaves(over), None)
     return first.shape[0] if first is not None and first.shape else None
 
+
+_DERIVATIVES = {"_jvp_increment_nesting": "jvp", "_grad_increment_nesting": "grad"}
+"""What opens a transform that computes derivatives, beside the operations that are seen."""
 
 _RUNS_OVER = {"map_impl": 1, "scan": 2}
 """The position of what it runs over among the arguments."""
@@ -87,6 +114,9 @@ class Costs:
         """
         if isinstance(target, torch._ops.HigherOrderOperator):
             return self._of_higher_order(target, args, kwargs)
+        name = getattr(target, "__name__", "")
+        if name in _DERIVATIVES:
+            return Cost(None, (_DERIVATIVES[name],))
         if not isinstance(target, torch._ops.OpOverload) or costs_nothing(target):
             return FREE
         if has_unknown(args) or has_unknown(kwargs):

@@ -6,7 +6,7 @@ import functools
 import gc
 import types
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -30,16 +30,18 @@ def remove(values: Sequence[Any]) -> None:
 
 
 def _remove_from(holder: Any, value: Any) -> None:
+    """Take an object out of one holder; methods that a subclass overrides are not called."""
     kind = type(holder)
-    if issubclass(kind, dict):
-        for key in [key for key, item in dict.items(holder) if item is value or key is value]:
-            del holder[key]
-    elif issubclass(kind, (list, deque)):
-        kept = [item for item in holder if item is not value]
-        holder.clear()
-        holder.extend(kept)
-    elif issubclass(kind, set):
-        holder.discard(value)
+    base: Any = next((each for each in (OrderedDict, dict, list, deque, set) if issubclass(kind, each)), None)
+    if base in (OrderedDict, dict):
+        for key in [key for key, item in base.items(holder) if item is value or key is value]:
+            base.__delitem__(holder, key)
+    elif base in (list, deque):
+        kept = [item for item in base.__iter__(holder) if item is not value]
+        base.clear(holder)
+        base.extend(holder, kept)
+    elif base is set:
+        set.discard(holder, value)
     elif issubclass(kind, tuple):
         remove([holder])
     elif kind is types.CellType:
