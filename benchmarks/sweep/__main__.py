@@ -37,7 +37,10 @@ def main() -> None:
         library: [each for each in _read(library) if each["name"] in set(names)] for library, names in chosen.items()
     }
     if options.markdown:
-        options.markdown.write_text(markdown.page(found, _versions()), encoding="utf-8")
+        options.markdown.write_text(
+            markdown.page(found, {library: len(names) for library, names in chosen.items()}, _versions()),
+            encoding="utf-8",
+        )
     _print(found)
 
 

@@ -32,15 +32,21 @@ with any input: the reason is then the error of forward itself, with the inputs 
 """
 
 
-def page(libraries: dict[str, list[Found]], versions: str) -> str:
-    """The page."""
-    parts = [_HEAD, _table(report.rows(libraries)), _COLUMNS, f"\nMeasured with {versions}.\n"]
-    parts += [f"- {name}: {LIBRARIES[name].what}\n" for name in libraries]
+def page(libraries: dict[str, list[Found]], totals: dict[str, int], versions: str) -> str:
+    """The page; totals are how many models there are, whether looked at or not."""
+    parts = [_HEAD, _table(report.rows(libraries)), _COLUMNS, f"\nMeasured with {versions}.\n\n"]
+    parts += [
+        f"- {name}: {LIBRARIES[name].what}{_so_far(models, totals[name])}\n" for name, models in libraries.items()
+    ]
     parts.append(_WHY)
     parts += [_failures(name, models) for name, models in libraries.items()]
     parts.append("\n## What cannot be built\n\n")
     parts += [_not_built(name, models) for name, models in libraries.items()]
     return "".join(parts)
+
+
+def _so_far(models: Sequence[Found], total: int) -> str:
+    return f"; {len(models):,} of {total:,} so far" if len(models) < total else ""
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -218,6 +219,21 @@ def _with_length(inputs: Inputs, refusal: Refusal, more: int) -> Iterator[Inputs
 
     for name in blamed(inputs, refusal)[:MAX_BLAMED]:
         yield from _put(inputs, name, longer)
+
+
+def with_elements(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """Another shape whose elements fill the view that forward asks for."""
+    wanted = math.prod(int(size) for size in re.findall(r"\d+", found["view"].replace("-1", "")))
+    for name in blamed(inputs, refusal)[:MAX_BLAMED]:
+        for other in guesses.alternatives(inputs, name):
+            value = other.arguments[name]
+            if (
+                isinstance(value, TensorSpec)
+                and wanted
+                and value.numel % wanted == 0
+                and value != inputs.arguments[name]
+            ):
+                yield other
 
 
 def with_channels(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
