@@ -23,10 +23,16 @@ def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:
 
 def remove(values: Sequence[Any]) -> None:
     """Take objects out of the containers, closures and caches that hold them."""
-    for value in values:
-        for holder in gc.get_referrers(value):
-            if holder is not values:
+    if not values:
+        return
+    tuples = []
+    for holder in gc.get_referrers(*values):  # once for all, because it goes through every object there is
+        if issubclass(type(holder), tuple):
+            tuples.append(holder)
+        elif holder is not values:
+            for value in [value for value in values if any(held is value for held in gc.get_referents(holder))]:
                 _remove_from(holder, value)
+    remove(tuples)
 
 
 def _remove_from(holder: Any, value: Any) -> None:
@@ -42,8 +48,6 @@ def _remove_from(holder: Any, value: Any) -> None:
         base.extend(holder, kept)
     elif base is set:
         set.discard(holder, value)
-    elif issubclass(kind, tuple):
-        remove([holder])
     elif kind is types.CellType:
         holder.cell_contents = None
     elif kind is functools._lru_cache_wrapper:
