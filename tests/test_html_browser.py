@@ -145,7 +145,7 @@ def test_search_by_name_class_and_shape(page_of: Open, query: str) -> None:
 
 def test_an_operation_shows_its_neighbours_and_all_its_attributes(page_of: Open) -> None:
     page = page_of(graph_of(RESNET))
-    row(page, "+").click()
+    page.locator("#stage [data-n][data-i]", has=page.get_by_text("+", exact=True)).first.click()
     assert page.locator("#stage .ring.in").count() == 2 and page.locator("#stage .ring.out").count() == 2
     assert page.locator("#stage path.in").count() and page.locator("#stage path.out").count()
     assert colour(page, "#stage path.e.out", "strokeDasharray") != colour(page, "#stage path.e.in", "strokeDasharray")

@@ -114,3 +114,32 @@ def test_closed_modules_of_the_zoo_show_what_they_hold(name: str) -> None:
         shown = sum(p.numel() for key, p in distinct.items() if key not in seen)  # what is shared counts once
         assert number == shown, path
         seen |= distinct.keys()
+
+
+class Tied(nn.Module):
+    """Encoder and decoder with one embedding."""
+
+    class Stack(nn.Module):
+        def __init__(self, embedding: nn.Embedding) -> None:
+            super().__init__()
+            self.embedding, self.fc = embedding, nn.Linear(8, 8)
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.embedding(ids))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = self.Stack(nn.Embedding(100, 8))
+        self.decoder = self.Stack(nn.Embedding(100, 8))
+        self.decoder.embedding.weight = self.encoder.embedding.weight
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.encoder(ids) + self.decoder(ids)
+
+
+def test_a_module_says_what_it_shares() -> None:
+    graph = fxsummary.graph(Tied(), torch.zeros(1, 4, dtype=torch.int64))
+    text = " ".join(graph.to_text(width=120, depth=1).split())
+    assert "encoder Stack 1×4×8 872" in text
+    assert "decoder Stack shares 800 with encoder.embedding 1×4×8 72" in text
+    assert "ops, shares 800 with encoder.embedding" in graph.to_svg(depth=1)

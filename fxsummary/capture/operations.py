@@ -61,7 +61,7 @@ class Operations:
         self.device = device
         self.twins = Twins()
         self._formulas = registry_version()
-        self._signatures: dict[int, Any] = {}
+        self._signatures: dict[tuple[int, bool], Any] = {}
 
     def run(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None) -> Outcome:
         """The outcome of calling ``target``: a leaf module, a function, or a method by name.
@@ -103,17 +103,15 @@ class Operations:
             return "method", target
         if not isinstance(target, nn.Module):
             return memo.key_of(target)
-        state = id(target), getattr(target, "training", False)  # TorchScript freezes it away
-        key = self._signatures.get(state)  # type: ignore[call-overload]
-        if key is None:
+        state = id(target), bool(getattr(target, "training", False))  # TorchScript freezes it away
+        if state not in self._signatures:
             try:
-                key = memo.number_of(memo.module_signature(target))
-            except memo.NoKeyError as error:
-                key = error
-            self._signatures[state] = key  # type: ignore[index]
-        if isinstance(key, memo.NoKeyError):
-            raise key
-        return key
+                self._signatures[state] = memo.number_of(memo.module_signature(target))
+            except memo.NoKeyError:  # not kept itself: its traceback holds the frames of forward
+                self._signatures[state] = None
+        if self._signatures[state] is None:
+            raise memo.NoKeyError(type(target).__name__)
+        return self._signatures[state]
 
     def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any) -> tuple[Outcome, Any]:
         if not casting:

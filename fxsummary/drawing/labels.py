@@ -153,6 +153,11 @@ def closed_inside(data: dict[str, Any]) -> int:
     return 0 if data["kind"] in ("norm", "activation") else int(data.get("closed", 0))
 
 
+def closed_text(data: dict[str, Any]) -> str:
+    """What a closed module says of what is in it."""
+    return ", ".join(filter(None, (f"{closed_inside(data)} ops", data.get("shared", ""))))
+
+
 def parameters_text(nodes: Iterable[dict[str, Any]], copies: int = 1, unit: str = "") -> str:
     """Sum of the parameters of operations, all their copies counted, in one of ``copies``; in short, "" for none.
 

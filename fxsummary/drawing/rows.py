@@ -17,6 +17,7 @@ from fxsummary.drawing.labels import (
     changed_parameters,
     chip_text,
     closed_inside,
+    closed_text,
     container,
     facts_of,
     parameters_text,
@@ -168,8 +169,8 @@ class Composer:
     def _joins(self, above: Item, form: Form, row: Row) -> bool:
         """Whether an operation goes into the item of the one that it reads."""
         if above.form == "sign":
-            chip = row.kind == "activation" and form in ("stack", "card") and row.repeat == 1
-            chip = chip and self.nodes[row.keys[0]]["parameters"] == 0  # a sign has no room for their number
+            free = self.nodes[row.keys[0]]["parameters"] == 0  # a sign has no room for their number
+            chip = free and row.kind == "activation" and form in ("stack", "card") and row.repeat == 1
             return chip and len(above.rows[0].keys) == 1 and self.chips
         return above.form == form == "stack" and row.repeat == 1 and above.rows[0].repeat == 1
 
@@ -221,7 +222,7 @@ class Composer:
             names = {"get_attr": pill, UNREAD: pill, "placeholder": data["target"]}
             row.label = short(str(names.get(data["op"], data["label"])), LONGEST_LABEL)
             longest = LONGEST_CONFIG if data["op"] == "call_module" else LONGEST_LITERALS
-            row.config = short(f"{inside} ops" if (inside := closed_inside(data)) else data["config"], longest)
+            row.config = short(closed_text(data) if closed_inside(data) else data["config"], longest)
         row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
         row.change = self._change(row.keys)
         row.parameters = " + ".join(filter(None, (parameters_text([node], node["multiplicity"]) for node in nodes)))

@@ -13,6 +13,7 @@ from fxsummary.registry import Registry
 from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.shared import shared_with_others
 from fxsummary.views.unread import with_unread
 
 LARGEST = 5
@@ -83,6 +84,7 @@ class _Rows:
         self._graph = graph
         self._totals = totals
         self._depth = depth
+        self._shared = shared_with_others(graph)
         self.rows: list[Row] = []
         self.has_repeats = False
 
@@ -132,7 +134,8 @@ class _Rows:
         folded = f" ×{block.repeat}" if block.repeat > 1 else ""
         output = shape_cell(*result_of(self._graph, block))
         costs = Costs.over(self._graph, keys, times).cells(self._totals.flops, times)
-        self.rows.append(Row(branches, name, f"{block.type}{block.again}{folded}", "", output, *costs))
+        remark = "" if block.again else self._shared.get(block.path, "")
+        self.rows.append(Row(branches, name, f"{block.type}{block.again}{folded}", remark, output, *costs))
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self._graph.nodes[key]

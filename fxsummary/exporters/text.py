@@ -12,6 +12,8 @@ from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.depth import check_depth
 
 MIN_WIDTH = 60
+LEAST_REMARK = 8
+"""Columns that a remark in words is cut to, if it is not left out."""
 
 
 @paused()
@@ -75,5 +77,9 @@ def _with_settings(head: str, settings: str, room: int) -> str:
         text = f"{head} {', '.join(parts[:end])}" + ("…" if end < len(parts) else "")
         if display_width(text) <= room:
             return text
-    tie = parts[0].rpartition(".")[2] if parts and parts[0].startswith("tied to ") else ""
-    return fit(f"{head} tied to …{tie}" if tie else head, room)
+    if parts and parts[0].startswith("tied to "):
+        return fit(f"{head} tied to …{parts[0].rpartition('.')[2]}", room)
+    left = room - display_width(head) - 1
+    if parts and parts[0][0].isalpha() and left >= LEAST_REMARK:
+        return f"{head} {fit(parts[0], left)}"
+    return fit(head, room)

@@ -13,6 +13,7 @@ from fxsummary.modelgraph import ModelGraph
 from fxsummary.spec import leaves, nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, result_of, stacks_in
 from fxsummary.views.scalars import add_slots
+from fxsummary.views.shared import shared_with_others
 from fxsummary.views.simplify import NO_COSTS, carry_costs
 
 MOST_IN_A_NORM = 10
@@ -93,6 +94,10 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
             nodes[key] = dict(data)
         elif name not in nodes:
             nodes[name] = _closed(graph, *closed[name])
+    remarks = shared_with_others(graph)
+    for name, (block, _) in closed.items():
+        if not block.again and (remark := remarks.get(block.path)):
+            nodes[name]["shared"] = remark
     _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
     for source, target, data in graph.edges(data=True):

@@ -14,6 +14,7 @@ from fxsummary.format import relative_path
 from fxsummary.modelgraph import ModelGraph, ModuleCall, ParameterInfo
 from fxsummary.passes.parameters import counts
 from fxsummary.views.blocks import UNREAD, own_call
+from fxsummary.views.shared import later_names
 from fxsummary.views.simplify import NO_COSTS
 
 MOST_NAMES = 2
@@ -90,15 +91,7 @@ class _Places:
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
-        """The later names of parameters, those under the later paths of shared modules included."""
-        names: dict[str, list[str]] = {}
-        for path, module in self._graph.modules.items():
-            holder = module if module.shared_with is None else self._graph.modules[module.shared_with]
-            for tensor in holder.parameters:
-                name = f"{path}.{tensor.name.rpartition('.')[2]}"
-                if (first := tensor.tied_to or tensor.name) != name:
-                    names.setdefault(first, []).append(name)
-        return names
+        return later_names(self._graph)
 
 
 class _Result:

@@ -23,31 +23,28 @@ def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:
 
 def remove(values: Sequence[Any]) -> None:
     """Take objects out of the containers, closures and caches that hold them."""
-    if not values:
-        return
+    wanted = set(map(id, values))
     tuples = []
-    for holder in gc.get_referrers(*values):  # once for all, because it goes through every object there is
-        if issubclass(type(holder), tuple):
+    for holder in gc.get_referrers(*values):
+        if isinstance(holder, tuple):
             tuples.append(holder)
         elif holder is not values:
-            for value in [value for value in values if any(held is value for held in gc.get_referents(holder))]:
-                _remove_from(holder, value)
-    remove(tuples)
+            _remove_from(holder, wanted)
+    if tuples:
+        remove(tuples)
 
 
-def _remove_from(holder: Any, value: Any) -> None:
-    """Take an object out of one holder; methods that a subclass overrides are not called."""
+def _remove_from(holder: Any, wanted: set[int]) -> None:
+    """Take objects out of one holder; methods that a subclass overrides are not called."""
     kind = type(holder)
     base: Any = next((each for each in (OrderedDict, dict, list, deque, set) if issubclass(kind, each)), None)
     if base in (OrderedDict, dict):
-        for key in [key for key, item in base.items(holder) if item is value or key is value]:
+        for key in [key for key, item in base.items(holder) if id(item) in wanted or id(key) in wanted]:
             base.__delitem__(holder, key)
-    elif base in (list, deque):
-        kept = [item for item in base.__iter__(holder) if item is not value]
+    elif base is not None:
+        kept = [item for item in base.__iter__(holder) if id(item) not in wanted]
         base.clear(holder)
-        base.extend(holder, kept)
-    elif base is set:
-        set.discard(holder, value)
+        (base.update if base is set else base.extend)(holder, kept)
     elif kind is types.CellType:
         holder.cell_contents = None
     elif kind is functools._lru_cache_wrapper:
