@@ -151,6 +151,30 @@ def _without_cache(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Ma
         yield replace(inputs, arguments={**inputs.arguments, guesses.keywords: {"use_cache": False}})
 
 
+def _without_key(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """Without what a module does not take, in dicts of arguments."""
+    for name, value in inputs.arguments.items():
+        if isinstance(value, dict) and found["key"] in value:
+            fewer = {key: item for key, item in value.items() if key != found["key"]}
+            yield replace(inputs, arguments={**inputs.arguments, name: fewer})
+
+
+def _with_listed_value(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """One of the numbers that the message offers, for an argument that it names."""
+    for name, value in inputs.arguments.items():
+        if type(value) is int and holds(refusal.message, name):
+            for number in re.findall(r"\d+", found["values"]):
+                yield replace(inputs, arguments={**inputs.arguments, name: int(number)})
+
+
+def _with_longer_list(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """As many tensors in a list as the model has modules in one of its own."""
+    for name, value in inputs.arguments.items():
+        if isinstance(value, list) and len(value) == 1:
+            for length in guesses.lengths_of_lists:
+                yield replace(inputs, arguments={**inputs.arguments, name: value * length})
+
+
 def _as_list(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """A list of one tensor, of those that are refused."""
     for name in reshaping.blamed(inputs, refusal)[: reshaping.MAX_BLAMED]:
@@ -183,11 +207,16 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (NEEDS_BATCH, reshaping.with_batch),
     (NEEDS_INTEGERS, reshaping.with_integers),
     (r"predicate to be bool", reshaping.with_bool_masks),
+    (r"same dtype, but got:? \S*int\d+ != \S*float", reshaping.with_floats),
+    (r"unexpected keyword argument '(?P<key>\w+)'", _without_key),
+    (r"(?:available|supported|one of)[^\[(]*[\[(](?P<values>[\d, ]+)[\])]", _with_listed_value),
+    (r"list index out of range", _with_longer_list),
+    (r"index (?P<index>\d+) is out of bounds for dimension (?P<place>\d) with size", reshaping.with_index),
     (r"(?:to be|must be|should be|expects) a list", _as_list),
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", reshaping.with_size),
     (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", reshaping.with_size),
     (r"expected (?P<wanted>\d+) [\w ]*channels?, (?:but )?got (?P<got>\d+)", reshaping.with_size),
-    (r"must have shape [\[(]", reshaping.with_named_shape),
+    (r"must have shape [\[(]|must be a `\(", reshaping.with_named_shape),
     (r"spatial dimensions of \[[\d, ]+\] and output size of \[(?P<space>[\d, ]+)\]", reshaping.with_space),
     (r"Invalid channel dimensions", reshaping.with_channels),
     (r"values to unpack \(expected (?P<wanted>\d)(?:, got (?P<got>\d))?", reshaping.with_rank),

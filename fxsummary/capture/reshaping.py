@@ -111,7 +111,8 @@ def with_rank(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) 
 
 def with_named_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """The shape that the message spells out."""
-    for name in blamed(inputs, refusal)[:1]:
+    named = [name for name in inputs.arguments if f"`{name}`" in refusal.message]
+    for name in [*named, *blamed(inputs, refusal)][:1]:
         yield from _named_dimensions(guesses, inputs, refusal, name)
 
 
@@ -141,7 +142,8 @@ def _named_dimensions(
     """The shape in the words of the line that unpacks it, such as ``batch, channels, height, width = x.shape``."""
     for text in [step.text for step in refusal.scene.steps[:2]] + [refusal.message]:
         found = re.search(
-            r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|shape [\[(]([a-z_]\w*, [\w, ]+)[\])]", text
+            r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|(?:shape|be a) `?[\[(]([A-Za-z_]\w*, [\w, ]+)[\])]",
+            text,
         )
         names = re.split(r", *", found[1] or found[2]) if found is not None else []
         shape = guesses.shape_of_words(inputs, name, names) if names and rank in (None, len(names)) else None
@@ -219,6 +221,16 @@ def _with_length(inputs: Inputs, refusal: Refusal, more: int) -> Iterator[Inputs
 
     for name in blamed(inputs, refusal)[:MAX_BLAMED]:
         yield from _put(inputs, name, longer)
+
+
+def with_index(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """A dimension in which the index lies that forward reads."""
+    place, size = int(found["place"]), int(found["index"]) + 1
+    for name in blamed(inputs, refusal)[:MAX_BLAMED]:
+        if place and _rank(inputs, name) > place:
+            yield from _put(
+                inputs, name, lambda spec: contiguous(spec, (*spec.shape[:place], size, *spec.shape[place + 1 :]))
+            )
 
 
 def with_elements(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
