@@ -164,7 +164,12 @@ CONVENTIONS: dict[str, Convention] = {
         "video", "1 frames channels image", "1 channels frames image", beside=(("video_grid_thw", _FLAT),)
     ),
     "pixel_mask": _ids("1 image"),
-    "pixel_attention_mask": _ids("1 patches", part="image", when=("spatial_shapes",)),
+    "pixel_attention_mask": _ids(
+        "1 patches",
+        part="image",
+        when=("spatial_shapes",),
+        beside=(("max_action_dim", ("1 1",)), ("action_embeds", ("1 1",))),
+    ),
     "spatial_shapes": _values(lambda sizes: torch.tensor([grid(sizes)[1:]]), part="image"),
     "target_sizes": _values(lambda sizes: torch.tensor([grid(sizes)[1:]]), part="image"),
     "pixel_position_ids": _ids("1 patches 2", part="image", when=ALWAYS),
@@ -205,7 +210,7 @@ CONVENTIONS: dict[str, Convention] = {
     "z": _main("latent", *_LATENTS),
     "hidden_states": _main("latent", *_LATENTS, "1 text hidden", beside=(("grid_thw", _FLAT),)),
     "latents": _main("latent", *_LATENTS, beside=(("controls_latents", ("1 16 latent_frames latent",)),)),
-    "timestep": _floats("1", when=ALWAYS),
+    "timestep": _floats("1", "1 1 1", when=ALWAYS),
     "t": _floats("1"),
     "fps": _ids("1"),
     "encoder_hidden_states": _floats(

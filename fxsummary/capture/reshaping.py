@@ -246,6 +246,28 @@ def with_elements(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Mat
                 and value != inputs.arguments[name]
             ):
                 yield other
+        yield from _put(inputs, name, lambda spec: _with_more(spec, wanted))
+
+
+def _with_more(spec: TensorSpec, wanted: int) -> TensorSpec | None:
+    """The spec with so many elements, by more features or more rows of ids; None if it takes a fraction of them."""
+    more, rest = divmod(wanted, spec.numel or 1)
+    if more < 2 or rest or not spec.shape:
+        return None
+    if is_float(spec):
+        return contiguous(spec, (*spec.shape[:-1], spec.shape[-1] * more))
+    return contiguous(spec, (spec.shape[0] * more, *spec.shape[1:]))
+
+
+def as_line(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """Images of one line of text, where height was left over in front of features."""
+    groups = found.groupdict()
+    if not groups or int(groups["rows"]) % int(groups["wanted"]) == 0:
+        yield resized(inputs, LINE)
+
+
+LINE = (48, 320)
+"""Size of an image of one line of text."""
 
 
 def with_channels(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
