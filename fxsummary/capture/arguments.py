@@ -210,7 +210,7 @@ CONVENTIONS: dict[str, Convention] = {
     "z": _main("latent", *_LATENTS),
     "hidden_states": _main("latent", *_LATENTS, "1 text hidden", beside=(("grid_thw", _FLAT),)),
     "latents": _main("latent", *_LATENTS, beside=(("controls_latents", ("1 16 latent_frames latent",)),)),
-    "timestep": _floats("1", "1 1 1", when=ALWAYS),
+    "timestep": _floats("1", when=ALWAYS),
     "t": _floats("1"),
     "fps": _ids("1"),
     "encoder_hidden_states": _floats(

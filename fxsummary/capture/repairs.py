@@ -219,6 +219,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", reshaping.with_size),
     (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", reshaping.with_size),
     (r"expected (?P<wanted>\d+) [\w ]*channels?, (?:but )?got (?P<got>\d+)", reshaping.with_size),
+    (r"tuple index out of range", reshaping.deeper),
     (r"must have shape [\[(]|must be a `\(", reshaping.with_named_shape),
     (r"spatial dimensions of \[[\d, ]+\] and output size of \[(?P<space>[\d, ]+)\]", reshaping.with_space),
     (r"Invalid channel dimensions", reshaping.with_channels),

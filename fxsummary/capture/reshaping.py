@@ -109,6 +109,17 @@ def with_rank(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) 
             yield from _put(inputs, name, lambda spec, rank=rank: contiguous(spec, _of_rank(spec.shape, rank)))  # type: ignore[misc]
 
 
+def deeper(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """One or two dimensions more, where a shape has fewer than forward reads."""
+    for more in (1, 2):
+        for name in [name for name in blamed(inputs, refusal)[:MAX_BLAMED] if _rank(inputs, name) > 0]:
+            yield from _put(inputs, name, partial(_deeper, more=more))
+
+
+def _deeper(spec: TensorSpec, more: int) -> TensorSpec:
+    return contiguous(spec, _of_rank(spec.shape, len(spec.shape) + more))
+
+
 def with_named_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """The shape that the message spells out."""
     named = [name for name in inputs.arguments if f"`{name}`" in refusal.message]
