@@ -121,14 +121,14 @@ def _inserted(ids: torch.Tensor, block: torch.Tensor) -> torch.Tensor:
     return torch.cat([ids[..., :1], block, ids[..., 1:]], -1)
 
 
-def _with_one_token(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
-    """One token of the kind that forward looks for, at the end."""
-    kind = found["kind"].lower()
-    token = guesses.settings.first((f"{kind}_token_id", f"{kind}_token_index"), "text")
+def _with_last_tokens(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """One token, or three, of the kind that forward looks for, at the end."""
+    kind, count = found["kind"].lower(), 3 if "three" in found[0] else 1
+    token = int(kind) if kind.isdigit() else guesses.settings.first((f"{kind}_token_id", f"{kind}_token_index"), "text")
     ids = inputs.arguments.get("input_ids")
     if isinstance(ids, TensorSpec) and type(token) is int and "input_ids" not in inputs.values:
         values = torch.zeros(ids.shape, dtype=torch.int64)
-        values[..., -1] = token
+        values[..., -count:] = token
         yield replace(inputs, values={**inputs.values, "input_ids": values})
 
 
@@ -197,8 +197,9 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
         r"number of (?P<kind>\w+) tokens is (?:tensor\(\[)?(?P<tokens>\d+).*given to the model is (?P<features>\d+)",
         _with_tokens,
     ),
-    (r"<(?P<kind>eos)>", _with_one_token),
-    (r"at least one (?P<kind>\w+) token", _with_one_token),
+    (r"<(?P<kind>eos)>", _with_last_tokens),
+    (r"at least one (?P<kind>\w+) token", _with_last_tokens),
+    (r"three \w+ tokens: (?P<kind>\d+)", _with_last_tokens),
     (r"cannot specify both `?(\w+)`? and `?(\w+)`?", _without_one),
     (r"\bcache\b", _without_cache),
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", reshaping.with_size_of_image),

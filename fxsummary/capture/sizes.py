@@ -333,6 +333,7 @@ DERIVED: dict[str, Callable[[Sizes], Size]] = {
     "pixels": _pixels,
     "history": _history,
     "latent_patches": lambda sizes: (math.prod(LATENT_GRID),),
+    "packed": lambda sizes: (sizes.one("latent_patches") + 2 * sizes.one("text"),),
     "axes": _axes,
     "inner": lambda sizes: (sizes.setting("num_attention_heads") * sizes.setting("attention_head_dim"),),
     "later_frames": lambda sizes: (sizes.one("latent_frames") - 1,),
@@ -390,6 +391,7 @@ _BEHIND = {
     "patch_features": ("channels",),
     "pixels": ("latent",),
     "history": ("context",),
+    "packed": ("text",),
     "later_frames": ("latent_frames",),
     "face_frames": ("latent_frames",),
 }
