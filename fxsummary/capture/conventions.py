@@ -157,8 +157,10 @@ class Guesses:
         if name in self._fields:
             return self._of_fields(self._fields[name])
         need = self._needs.get(name)
-        if convention is None and need is None and name != next(iter(self.parameters)):
-            return by_annotation(forward_signature(self._model).parameters[name].annotation)
+        annotation = forward_signature(self._model).parameters[name].annotation
+        is_open = need is None and name != next(iter(self.parameters))
+        if convention is None and (is_open or "list[" in str(annotation)):
+            return by_annotation(annotation)
         return _with_need(convention, need, self._model, sizes)
 
     def _of_fields(self, needs: Mapping[str, Need]) -> Convention:
