@@ -206,7 +206,7 @@ CONVENTIONS: dict[str, Convention] = {
     "input_features_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     "feature_attention_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     # diffusion
-    "sample": _main("latent", *_LATENTS, "1 latents samples", beside=(("mel_bins", ("1 mels length",)),)),
+    "sample": _main("latent", *_LATENTS, "1 latents samples"),
     "z": _main("latent", *_LATENTS),
     "hidden_states": _main("latent", *_LATENTS, "1 text hidden", beside=(("grid_thw", _FLAT),)),
     "timestep_indices": _ids("packed"),
@@ -216,7 +216,10 @@ CONVENTIONS: dict[str, Convention] = {
     "t": _floats("1"),
     "fps": _ids("1"),
     "encoder_hidden_states": _floats(
-        "1 text cross", "1 text hidden", "latent_frames text cross", when=WORDS["cross"].names
+        "1 text cross",
+        "1 text hidden",
+        when=WORDS["cross"].names,
+        beside=(("motion_max_seq_length", ("latent_frames text cross",)),),
     ),
     "encodings_and_masks": _items(_items(_floats("1 text hidden"), _floats("1 text"))),
     "decoder_input_tokens": _floats("1 targets mels"),
