@@ -232,6 +232,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"tensors must match\. +Expected \d-D tensors, but got (\d)-D|got \d and (\d)$", reshaping.with_rank),
     *[(pattern, reshaping.with_size) for pattern in _FEATURES],
     (r"reduction dim, but got \[(?P<rows>\d+), \d+\] X \[(?P<wanted>\d+)", reshaping.as_line),
+    (r"first two dimensions of batch2", reshaping.as_line),
     (r"to conv1d, but got input of size: \[\d+, \d+, \d+, \d+\]", reshaping.as_line),
     (r": (?P<got>\d+) doesn't correspond to [\w.]+: (?P<wanted>\d+)", reshaping.with_size),
     (r"normalized_shape=\[(?P<wanted>\d+)\].*got input of size\D*\[.*?(?P<got>\d+)\]", reshaping.with_size),
