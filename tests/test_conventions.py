@@ -352,7 +352,126 @@ class Rounded(nn.Module):
         return input_values
 
 
+class Layers(nn.Module):
+    """It reads several layers of a text encoder in one tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(joint_attention_dim=4)
+
+    def forward(self, encoder_hidden_states: Tensor) -> Any:
+        assert encoder_hidden_states.ndim == 4, "a 4-D tensor"
+        return [branch(encoder_hidden_states)[:, index] for index in (2, 5)]
+
+
+class Projections(nn.Module):
+    """It reads as many tensors in a list as it has projections."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(hidden_size=4)
+        self.projections = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+
+    def forward(self, hidden_layers: list[Tensor]) -> Any:
+        return [projection(hidden_layers[i]) for i, projection in enumerate(self.projections)]
+
+
+class Spelled(nn.Module):
+    """It spells out the shape that it wants."""
+
+    def forward(self, position_ids: Tensor, segment_ids: Tensor) -> Tensor:
+        if position_ids.dim() != 3:
+            raise ValueError(f"`position_ids` must have shape (B, L, 3), got {tuple(position_ids.shape)}.")
+        return position_ids[..., 0] + segment_ids
+
+
+class Listed(nn.Module):
+    """It lists the numbers that it takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleDict({"2": nn.Conv2d(3, 3, 1), "4": nn.Conv2d(3, 3, 1)})
+
+    def forward(self, image: Tensor, scale: int) -> Tensor:
+        if str(scale) not in self.convs:
+            raise ValueError(f"No layer for scale {scale}; available scales: [2, 4]")
+        return self.convs[str(scale)](branch(image))
+
+
+class Additional(nn.Module):
+    """A module of it takes fewer of the conditions than there are by convention."""
+
+    def forward(self, sample: Tensor, added_cond_kwargs: dict[str, Tensor]) -> Tensor:
+        def embedded(resolution: Tensor, aspect_ratio: Tensor) -> Tensor:
+            return resolution.sum() + aspect_ratio.sum()
+
+        return branch(sample) + embedded(**added_cond_kwargs)
+
+
+class Concatenated(nn.Module):
+    """Features of several layers, one beside the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(hidden_size=6, in_channels=6)
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        batch, length, _ = hidden_states.shape
+        return branch(hidden_states).reshape(batch, 4, 6, length)
+
+
+class Separated(Text):
+    def forward(self, input_ids: Any = None) -> Tensor:  # type: ignore[override]
+        if not ((input_ids == 2).sum(1) == 3).all():
+            raise ValueError("There should be exactly three separator tokens: 2 in every sample")
+        return self.embedding(input_ids)
+
+
+class Frames(nn.Module):
+    """Its time step is one for each frame."""
+
+    def forward(self, timestep: Tensor) -> Tensor:
+        return branch(timestep) * timestep.shape[2]
+
+
+class Turned(nn.Module):
+    """A pair of tensors turns its features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = Config(num_attention_heads=2, attention_head_dim=4)
+
+    def forward(self, video_rotary_emb: tuple[Tensor, Tensor]) -> Tensor:
+        cos, sin = video_rotary_emb
+        return branch(cos) + sin
+
+
+class Line(nn.Module):
+    """It reads one line of text, whose height it pools."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 16, 16)
+        self.encoder = nn.Conv1d(8, 8, 3)
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        return self.encoder(nn.functional.avg_pool2d(self.conv(branch(pixel_values)), (3, 2)).squeeze(2))
+
+
 REPAIRED = {
+    "layers": (Layers, "encoder_hidden_states 1×6×128×4"),
+    "list": (Projections, "hidden_layers_0 1×128×4, hidden_layers_1 1×128×4, hidden_layers_2 1×128×4"),
+    "shape that is spelled out": (Spelled, "position_ids 1×128×3, segment_ids 1×128"),
+    "number that is listed": (Listed, "image 1×3×224×224, scale=2"),
+    "key that is not taken": (
+        Additional,
+        "sample 1×4×64×64, added_cond_kwargs_resolution 1×2, added_cond_kwargs_aspect_ratio 1×1",
+    ),
+    "features side by side": (Concatenated, "hidden_states 1×1024×24"),
+    "tokens that separate": (Separated, "input_ids 1×128"),
+    "steps of frames": (Frames, "timestep 1×1×1"),
+    "pair": (Turned, "video_rotary_emb_0 1×1024×8, video_rotary_emb_1 1×1024×8"),
+    "line of text": (Line, "pixel_values 1×3×48×320"),
     "features of one size of image": (FixedSize, "x 1×3×77×77"),
     "size that is named": (lambda: FixedSize("Input image size ({}*{}) doesn't match model (77*77)."), "x 1×3×77×77"),
     "folded space": (Folded, "x 1×3×224×224"),

@@ -92,7 +92,7 @@ def _facts(graph: Any) -> dict[str, Any]:
         "flops": totals.flops,
         "unknown_flops": len(totals.unknown_flops),
         "assumed_flops": len(totals.assumed_flops),
-        "notes": [note[:600] for note in graph.notes],
+        "notes": [note[:1200] for note in graph.notes],
     }
 
 

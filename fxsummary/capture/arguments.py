@@ -6,6 +6,7 @@ A table of names; never of models or of the libraries they come from. Shapes are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +30,7 @@ class Convention:
         when: settings of which one must be set, or arguments of which forward must take one, else the argument
             keeps its default; () for never. An argument without a default is always passed.
         values: the values, where those matter: a tensor, or what is not a tensor.
-        fields: what stands for each key, for a dict of tensors.
+        fields: what stands for each key, for a dict of tensors; for each place, in a tuple.
         beside: shapes that come first where a setting is set or forward takes an argument of that name.
     """
 
@@ -38,7 +39,7 @@ class Convention:
     part: str = ""
     when: tuple[str, ...] = ()
     values: Callable[[Sizes], Any] | None = None
-    fields: tuple[tuple[str, Convention], ...] = ()
+    fields: tuple[tuple[str | int, Convention], ...] = ()
     beside: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def given(self, is_there: Callable[[str], bool]) -> Convention:
@@ -51,12 +52,12 @@ def _main(part: str, *shapes: str, kind: str = "float", beside: Any = ()) -> Con
     return Convention(shapes, kind, part, ALWAYS, beside=beside)
 
 
-def _ids(*shapes: str, part: str = "", when: tuple[str, ...] = ()) -> Convention:
-    return Convention(shapes or ("1 text",), "int", part, when)
+def _ids(*shapes: str, part: str = "", when: tuple[str, ...] = (), beside: Any = ()) -> Convention:
+    return Convention(shapes or ("1 text",), "int", part, when, beside=beside)
 
 
-def _floats(*shapes: str, part: str = "", when: tuple[str, ...] = ()) -> Convention:
-    return Convention(shapes, "float", part, when)
+def _floats(*shapes: str, part: str = "", when: tuple[str, ...] = (), beside: Any = ()) -> Convention:
+    return Convention(shapes, "float", part, when, beside=beside)
 
 
 def _values(values: Callable[[Sizes], Any], part: str = "", when: tuple[str, ...] = ALWAYS) -> Convention:
@@ -65,6 +66,10 @@ def _values(values: Callable[[Sizes], Any], part: str = "", when: tuple[str, ...
 
 def _fields(**shapes: str) -> Convention:
     return Convention(fields=tuple([(key, _floats(words)) for key, words in shapes.items()]))
+
+
+def _items(*items: Convention) -> Convention:
+    return Convention(fields=tuple(enumerate(items)), when=ALWAYS)
 
 
 def _grid(sizes: Sizes) -> torch.Tensor:
@@ -80,6 +85,11 @@ def _image_places(sizes: Sizes) -> torch.Tensor:
     places = torch.zeros(1, sizes.one("text"), dtype=torch.bool)
     places[:, 1 : 1 + sizes.setting("latent_query_num", "num_image_tokens", default=1)] = True
     return places
+
+
+def _latent_places(sizes: Sizes) -> torch.Tensor:
+    """True where a latent image stands in a text: at its end, each place for 2x2 patches."""
+    return torch.arange(sizes.one("text") + math.prod(LATENT_GRID) // 4)[None] >= sizes.one("text")
 
 
 def _merge_sizes(sizes: Sizes) -> torch.Tensor:
@@ -113,7 +123,12 @@ _LATENTS = (
     "1 latent_frames latents latent",
     "1 latents length",
 )
-_CONDITIONS = ("1 conditions pixels", *_LATENTS, "1 conditions latent_frames pixels")
+_CONDITIONS = (
+    "1 conditions pixels",
+    *_LATENTS,
+    "1 conditions latent_frames latent",
+    "1 conditions latent_frames pixels",
+)
 
 _PAST_BESIDE = (("freq", ("1 context",)), ("past_time_features", ("1 history", "1 history series")))
 
@@ -124,13 +139,16 @@ def _latent_grids(sizes: Sizes) -> list[list[Size]]:
 
 CONVENTIONS: dict[str, Convention] = {
     # text
-    "input_ids": _main("text", "1 text", "1 2 text", "1 text codebooks", kind="int"),
+    "input_ids": _main(
+        "text", "1 text", "1 2 text", "1 text codebooks", kind="int", beside=(("micro_conds", ("1 latent",)),)
+    ),
     "decoder_input_ids": _main("decoder", "1 text", "codebooks text", kind="int"),
     "bbox": _ids("1 text 4", part="text", when=ALWAYS),
     "attention_mask": _ids(),
     "encoder_attention_mask": _ids(),
     "token_type_ids": _ids(),
-    "position_ids": _ids(),
+    "position_ids": _ids("1 text", beside=(("token_tags", ("packed 3",)),)),
+    "indicator": _ids(),
     "lang_ids": _ids("1"),
     "entity_ids": _ids("1 2"),
     "entity_attention_mask": _ids("1 2"),
@@ -146,7 +164,12 @@ CONVENTIONS: dict[str, Convention] = {
         "video", "1 frames channels image", "1 channels frames image", beside=(("video_grid_thw", _FLAT),)
     ),
     "pixel_mask": _ids("1 image"),
-    "pixel_attention_mask": _ids("1 patches", part="image", when=("spatial_shapes",)),
+    "pixel_attention_mask": _ids(
+        "1 patches",
+        part="image",
+        when=("spatial_shapes",),
+        beside=(("max_action_dim", ("1 1",)), ("action_embeds", ("1 1",))),
+    ),
     "spatial_shapes": _values(lambda sizes: torch.tensor([grid(sizes)[1:]]), part="image"),
     "target_sizes": _values(lambda sizes: torch.tensor([grid(sizes)[1:]]), part="image"),
     "pixel_position_ids": _ids("1 patches 2", part="image", when=ALWAYS),
@@ -184,22 +207,48 @@ CONVENTIONS: dict[str, Convention] = {
     "feature_attention_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     # diffusion
     "sample": _main("latent", *_LATENTS, "1 latents samples"),
+    "z": _main("latent", *_LATENTS),
     "hidden_states": _main("latent", *_LATENTS, "1 text hidden", beside=(("grid_thw", _FLAT),)),
-    "latents": _main("latent", *_LATENTS),
+    "timestep_indices": _ids("packed"),
+    "token_tags": _ids("packed"),
+    "latents": _main("latent", *_LATENTS, beside=(("controls_latents", ("1 16 latent_frames latent",)),)),
     "timestep": _floats("1", when=ALWAYS),
     "t": _floats("1"),
     "fps": _ids("1"),
-    "encoder_hidden_states": _floats("1 text cross", "1 text hidden", when=WORDS["cross"].names),
+    "encoder_hidden_states": _floats(
+        "1 text cross",
+        "1 text hidden",
+        when=WORDS["cross"].names,
+        beside=(("motion_max_seq_length", ("latent_frames text cross",)),),
+    ),
+    "encodings_and_masks": _items(_items(_floats("1 text hidden"), _floats("1 text"))),
+    "decoder_input_tokens": _floats("1 targets mels"),
+    "pooled_text_emb": _floats("1 condition"),
+    "micro_conds": _floats("1 5"),
     "pooled_projections": _floats("1 pooled", when=ALWAYS),
     "class_labels": _ids("1", when=("num_embeds_ada_norm", "num_class_embeds")),
     "guidance": _floats("1", when=("guidance_embeds",)),
     "img_ids": _floats("latent_patches axes", when=ALWAYS),
     "txt_ids": _floats("text axes", when=ALWAYS),
     "img_shapes": _values(_latent_grids),
+    "shape_list": _values(_latent_grids),
+    "video_indices": _ids("latent_patches"),
+    "audio_indices": _ids("text"),
+    "text_indices": _ids("text"),
+    "img_mask": _values(_latent_places),
+    "text_rope_pos": _ids("text"),
+    "visual_rope_pos": _values(lambda sizes: tuple(map(torch.arange, LATENT_GRID))),
+    "video_rotary_emb": _items(_floats("1 latent_patches inner"), _floats("1 latent_patches inner")),
     "num_frames": _values(lambda sizes: LATENT_GRID[0], when=()),
     "height": _values(lambda sizes: LATENT_GRID[1], when=()),
     "width": _values(lambda sizes: LATENT_GRID[2], when=()),
-    "controlnet_cond": _floats(*_CONDITIONS, when=ALWAYS),
+    "controlnet_cond": _floats(*_CONDITIONS, when=ALWAYS, beside=(("conditioning_mask", _CONDITIONS[-2:]),)),
+    "conditioning_mask": _floats("1 1 latent_frames latent", when=("concat_conditioning_mask",)),
+    "condition_mask": _floats("1 1 latent_frames latent"),
+    "padding_mask": _ids("1 text", beside=(("condition_mask", ("1 1 latent",)),)),
+    "controls_latents": _floats("1 16 latent_frames latent"),
+    "pose_hidden_states": _floats("1 clean later_frames latent", when=ALWAYS),
+    "face_pixel_values": _floats("1 3 face_frames face", when=ALWAYS),
     "image_latents": _floats(*_LATENTS),
     "original_size": _floats("1 2"),
     "target_size": _floats("1 2"),
@@ -257,6 +306,7 @@ _ENDINGS = {
     "timestep_r": _floats("1"),
     "timestep_ratio": _floats("1"),
     "sigma": _floats("1"),
+    "time": _floats("1"),
     "hidden_states": _floats("1 text hidden"),
     "idx": _values(lambda sizes: 1),
     "lengths": _values(lambda sizes: torch.tensor(sizes["text"])),

@@ -20,6 +20,7 @@ from torch import nn
 
 from fxsummary.capture.arguments import ALWAYS, Convention, by_annotation, convention_for
 from fxsummary.capture.inputs import Inputs, bind, forward_signature, model_device
+from fxsummary.capture.members import modules_of
 from fxsummary.capture.needs import Need, dtype_for, field_needs, first_layer, first_needs
 from fxsummary.capture.sizes import WORDS, Settings, Size, Sizes, dimension, words_of
 from fxsummary.capture.symbolic import Trace
@@ -104,6 +105,12 @@ class Guesses:
         """The dtype of the model's floating-point tensors."""
         return self._maker.float_dtype
 
+    @property
+    def lengths_of_lists(self) -> list[int]:
+        """How many modules the model's lists have, the longest first."""
+        lists = [module for module in modules_of(self._model) if isinstance(module, nn.ModuleList)]
+        return sorted({len(each) for each in lists}, reverse=True)
+
     def shape_of_words(self, inputs: Inputs, name: str, words: Sequence[str]) -> Size | None:
         """A shape for an argument by the names that forward's code gives to its dimensions."""
         convention = self._convention(name, required=True)
@@ -150,8 +157,10 @@ class Guesses:
         if name in self._fields:
             return self._of_fields(self._fields[name])
         need = self._needs.get(name)
-        if convention is None and need is None and name != next(iter(self.parameters)):
-            return by_annotation(forward_signature(self._model).parameters[name].annotation)
+        annotation = forward_signature(self._model).parameters[name].annotation
+        is_open = need is None and name != next(iter(self.parameters))
+        if convention is None and (is_open or "list[" in str(annotation)):
+            return by_annotation(annotation)
         return _with_need(convention, need, self._model, sizes)
 
     def _of_fields(self, needs: Mapping[str, Need]) -> Convention:
@@ -351,7 +360,8 @@ class _Maker:
         if convention.values is not None:
             return convention.values(sizes)
         if convention.fields:
-            return {key: self._value(each, next(iter(each.shapes), ""), sizes) for key, each in convention.fields}
+            made = {key: self._value(each, next(iter(each.shapes), ""), sizes) for key, each in convention.fields}
+            return tuple(made.values()) if 0 in made else made
         spec = self._spec(sizes.shape(shape.strip("[]")), self._dtypes[convention.kind])
         return [spec] if shape.startswith("[") else spec
 

@@ -121,14 +121,14 @@ def _inserted(ids: torch.Tensor, block: torch.Tensor) -> torch.Tensor:
     return torch.cat([ids[..., :1], block, ids[..., 1:]], -1)
 
 
-def _with_one_token(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
-    """One token of the kind that forward looks for, at the end."""
-    kind = found["kind"].lower()
-    token = guesses.settings.first((f"{kind}_token_id", f"{kind}_token_index"), "text")
+def _with_last_tokens(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """One token, or three, of the kind that forward looks for, at the end."""
+    kind, count = found["kind"].lower(), 3 if "three" in found[0] else 1
+    token = int(kind) if kind.isdigit() else guesses.settings.first((f"{kind}_token_id", f"{kind}_token_index"), "text")
     ids = inputs.arguments.get("input_ids")
     if isinstance(ids, TensorSpec) and type(token) is int and "input_ids" not in inputs.values:
         values = torch.zeros(ids.shape, dtype=torch.int64)
-        values[..., -1] = token
+        values[..., -count:] = token
         yield replace(inputs, values={**inputs.values, "input_ids": values})
 
 
@@ -149,6 +149,30 @@ def _without_cache(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Ma
         yield replace(inputs, arguments={**inputs.arguments, "use_cache": False})
     elif guesses.keywords and guesses.settings.first(("use_cache",)):
         yield replace(inputs, arguments={**inputs.arguments, guesses.keywords: {"use_cache": False}})
+
+
+def _without_key(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """Without what a module does not take, in dicts of arguments."""
+    for name, value in inputs.arguments.items():
+        if isinstance(value, dict) and found["key"] in value:
+            fewer = {key: item for key, item in value.items() if key != found["key"]}
+            yield replace(inputs, arguments={**inputs.arguments, name: fewer})
+
+
+def _with_listed_value(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """One of the numbers that the message offers, for an argument that it names."""
+    for name, value in inputs.arguments.items():
+        if type(value) is int and holds(refusal.message, name):
+            for number in re.findall(r"\d+", found["values"]):
+                yield replace(inputs, arguments={**inputs.arguments, name: int(number)})
+
+
+def _with_longer_list(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """As many tensors in a list as the model has modules in one of its own."""
+    for name, value in inputs.arguments.items():
+        if isinstance(value, list) and len(value) == 1:
+            for length in guesses.lengths_of_lists:
+                yield replace(inputs, arguments={**inputs.arguments, name: value * length})
 
 
 def _as_list(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
@@ -173,8 +197,9 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
         r"number of (?P<kind>\w+) tokens is (?:tensor\(\[)?(?P<tokens>\d+).*given to the model is (?P<features>\d+)",
         _with_tokens,
     ),
-    (r"<(?P<kind>eos)>", _with_one_token),
-    (r"at least one (?P<kind>\w+) token", _with_one_token),
+    (r"<(?P<kind>eos)>", _with_last_tokens),
+    (r"at least one (?P<kind>\w+) token", _with_last_tokens),
+    (r"three \w+ tokens: (?P<kind>\d+)", _with_last_tokens),
     (r"cannot specify both `?(\w+)`? and `?(\w+)`?", _without_one),
     (r"\bcache\b", _without_cache),
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", reshaping.with_size_of_image),
@@ -183,11 +208,20 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (NEEDS_BATCH, reshaping.with_batch),
     (NEEDS_INTEGERS, reshaping.with_integers),
     (r"predicate to be bool", reshaping.with_bool_masks),
+    (
+        r"same dtype, but got:? \S*int\d+ != \S*float|expected a floating-point .*got dtype=\S*int",
+        reshaping.with_floats,
+    ),
+    (r"unexpected keyword argument '(?P<key>\w+)'", _without_key),
+    (r"(?:available|supported|one of)[^\[(]*[\[(](?P<values>[\d, ]+)[\])]", _with_listed_value),
+    (r"list index out of range", _with_longer_list),
+    (r"index (?P<index>\d+) is out of bounds for dimension (?P<place>\d) with size", reshaping.with_index),
     (r"(?:to be|must be|should be|expects) a list", _as_list),
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", reshaping.with_size),
     (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", reshaping.with_size),
     (r"expected (?P<wanted>\d+) [\w ]*channels?, (?:but )?got (?P<got>\d+)", reshaping.with_size),
-    (r"must have shape [\[(]", reshaping.with_named_shape),
+    (r"tuple index out of range", reshaping.deeper),
+    (r"must have shape [\[(]|must be a `\(", reshaping.with_named_shape),
     (r"spatial dimensions of \[[\d, ]+\] and output size of \[(?P<space>[\d, ]+)\]", reshaping.with_space),
     (r"Invalid channel dimensions", reshaping.with_channels),
     (r"values to unpack \(expected (?P<wanted>\d)(?:, got (?P<got>\d))?", reshaping.with_rank),
@@ -197,6 +231,9 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"\b(\d)-?D (?:input )?tensor|ndim == (\d)", reshaping.with_rank),
     (r"tensors must match\. +Expected \d-D tensors, but got (\d)-D|got \d and (\d)$", reshaping.with_rank),
     *[(pattern, reshaping.with_size) for pattern in _FEATURES],
+    (r"reduction dim, but got \[(?P<rows>\d+), \d+\] X \[(?P<wanted>\d+)", reshaping.as_line),
+    (r"first two dimensions of batch2", reshaping.as_line),
+    (r"to conv1d, but got input of size: \[\d+, \d+, \d+, \d+\]", reshaping.as_line),
     (r": (?P<got>\d+) doesn't correspond to [\w.]+: (?P<wanted>\d+)", reshaping.with_size),
     (r"normalized_shape=\[(?P<wanted>\d+)\].*got input of size\D*\[.*?(?P<got>\d+)\]", reshaping.with_size),
     (r"shape '\[(?P<view>[-\d, ]+)\]' is invalid for input of size", reshaping.with_elements),

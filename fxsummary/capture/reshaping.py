@@ -109,9 +109,21 @@ def with_rank(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) 
             yield from _put(inputs, name, lambda spec, rank=rank: contiguous(spec, _of_rank(spec.shape, rank)))  # type: ignore[misc]
 
 
+def deeper(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """One or two dimensions more, where a shape has fewer than forward reads."""
+    for more in (1, 2):
+        for name in [name for name in blamed(inputs, refusal)[:MAX_BLAMED] if _rank(inputs, name) > 0]:
+            yield from _put(inputs, name, partial(_deeper, more=more))
+
+
+def _deeper(spec: TensorSpec, more: int) -> TensorSpec:
+    return contiguous(spec, _of_rank(spec.shape, len(spec.shape) + more))
+
+
 def with_named_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """The shape that the message spells out."""
-    for name in blamed(inputs, refusal)[:1]:
+    named = [name for name in inputs.arguments if f"`{name}`" in refusal.message]
+    for name in [*named, *blamed(inputs, refusal)][:1]:
         yield from _named_dimensions(guesses, inputs, refusal, name)
 
 
@@ -141,7 +153,8 @@ def _named_dimensions(
     """The shape in the words of the line that unpacks it, such as ``batch, channels, height, width = x.shape``."""
     for text in [step.text for step in refusal.scene.steps[:2]] + [refusal.message]:
         found = re.search(
-            r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|shape [\[(]([a-z_]\w*, [\w, ]+)[\])]", text
+            r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|(?:shape|be a) `?[\[(]([A-Za-z_]\w*, [\w, ]+)[\])]",
+            text,
         )
         names = re.split(r", *", found[1] or found[2]) if found is not None else []
         shape = guesses.shape_of_words(inputs, name, names) if names and rank in (None, len(names)) else None
@@ -221,6 +234,16 @@ def _with_length(inputs: Inputs, refusal: Refusal, more: int) -> Iterator[Inputs
         yield from _put(inputs, name, longer)
 
 
+def with_index(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """A dimension in which the index lies that forward reads."""
+    place, size = int(found["place"]), int(found["index"]) + 1
+    for name in blamed(inputs, refusal)[:MAX_BLAMED]:
+        if place and _rank(inputs, name) > place:
+            yield from _put(
+                inputs, name, lambda spec: contiguous(spec, (*spec.shape[:place], size, *spec.shape[place + 1 :]))
+            )
+
+
 def with_elements(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
     """Another shape whose elements fill the view that forward asks for."""
     wanted = math.prod(int(size) for size in re.findall(r"\d+", found["view"].replace("-1", "")))
@@ -234,6 +257,28 @@ def with_elements(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Mat
                 and value != inputs.arguments[name]
             ):
                 yield other
+        yield from _put(inputs, name, lambda spec: _with_more(spec, wanted))
+
+
+def _with_more(spec: TensorSpec, wanted: int) -> TensorSpec | None:
+    """The spec with so many elements, by more features or more rows of ids; None if it takes a fraction of them."""
+    more, rest = divmod(wanted, spec.numel or 1)
+    if more < 2 or rest or not spec.shape:
+        return None
+    if is_float(spec):
+        return contiguous(spec, (*spec.shape[:-1], spec.shape[-1] * more))
+    return contiguous(spec, (spec.shape[0] * more, *spec.shape[1:]))
+
+
+def as_line(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """Images of one line of text, where height was left over in front of features."""
+    groups = found.groupdict()
+    if not groups or int(groups["rows"]) % int(groups["wanted"]) == 0:
+        yield resized(inputs, LINE)
+
+
+LINE = (48, 320)
+"""Size of an image of one line of text."""
 
 
 def with_channels(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:

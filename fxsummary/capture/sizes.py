@@ -171,6 +171,7 @@ WORDS: dict[str, Word] = {
             "n_mels",
             "mel_bins",
             "input_dim",
+            "input_dims",
             "input_feat_size",
             "model_in_dim",
         ),
@@ -195,6 +196,10 @@ WORDS: dict[str, Word] = {
             "cap_feat_dim",
         )
     ),
+    "condition": Word(("cond_embed_dim",)),
+    "clean": Word(("latent_channels",)),
+    "face": Word(("motion_encoder_size",), dims=2),
+    "targets": Word(("targets_length",)),
     "regions": Word(("visual_feat_dim", "visual_embedding_dim")),
     "region_places": Word(("visual_pos_dim",)),
     "codebooks": Word(("num_codebooks", "n_codes_total")),
@@ -328,7 +333,11 @@ DERIVED: dict[str, Callable[[Sizes], Size]] = {
     "pixels": _pixels,
     "history": _history,
     "latent_patches": lambda sizes: (math.prod(LATENT_GRID),),
+    "packed": lambda sizes: (sizes.one("latent_patches") + 2 * sizes.one("text"),),
     "axes": _axes,
+    "inner": lambda sizes: (sizes.setting("num_attention_heads") * sizes.setting("attention_head_dim"),),
+    "later_frames": lambda sizes: (sizes.one("latent_frames") - 1,),
+    "face_frames": lambda sizes: (4 * (sizes.one("latent_frames") - 1),),
     "patches": lambda sizes: (math.prod(grid(sizes)),),
     "patch": lambda sizes: (_patch(sizes),),
     "patch_features": _patch_features,
@@ -345,6 +354,7 @@ DIMENSIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"height|^h$", ("latent 0", "image 0")),
     (r"width|^w$", ("latent 1", "image 1")),
     (r"sample", ("samples",)),
+    (r"patches", ("latent_patches", "patches")),
     (r"len|seq|token|^[lns]$", ("latent_patches", "patches", "samples", "audio_frames", "text")),
     (r"dim|hidden|feature|^d$", ("hidden",)),
 )
@@ -376,4 +386,12 @@ def words_of(shapes: str) -> Iterator[str]:
             yield word
 
 
-_BEHIND = {"patches": ("image",), "patch_features": ("channels",), "pixels": ("latent",), "history": ("context",)}
+_BEHIND = {
+    "patches": ("image",),
+    "patch_features": ("channels",),
+    "pixels": ("latent",),
+    "history": ("context",),
+    "packed": ("text",),
+    "later_frames": ("latent_frames",),
+    "face_frames": ("latent_frames",),
+}
