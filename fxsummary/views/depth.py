@@ -162,7 +162,7 @@ def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
 
 
 def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, dict[str, Any]], names: dict[int, str]) -> None:
-    """Give a call of its own to each repeated pattern of several blocks of which some are closed now.
+    """Give each repeated pattern of several blocks a call of its own if some of its blocks are closed now.
 
     Args:
         nodes: those of the result; names: the key of each closed block, by identity.
