@@ -18,7 +18,7 @@ from fxsummary.spec import TensorSpec
 
 
 def class_name(module: nn.Module) -> str:
-    """The class name; of a parametrized or compiled module that which it had before."""
+    """Class name; for a parametrized or compiled module, the name of its original class."""
     if isinstance(module, torch.jit.ScriptModule):
         return str(module.original_name)
     kind = type_before_parametrizations(module) if "parametrizations" in module._modules else type(module)

@@ -162,7 +162,7 @@ def add_up(graph: Any) -> Totals:
 
 
 def known(data: Mapping[str, Any], cost: str) -> int:
-    """What is known of a cost of an operation: all, or, of one that stands for several, that of some of them."""
+    """The known part of an operation's cost: all of it, or a lower bound if it merges several operations."""
     number = data[cost]
     at_least: Mapping[str, int] = data.get("at_least", {})
     return int(at_least.get(cost, 0) if number is None else number)

@@ -712,7 +712,9 @@ def test_an_argument_that_a_condition_asks_for_is_passed() -> None:
     assert found(Language()) == "input_ids 1×128, lang_ids 1"
 
 
-def test_the_search_ends_with_its_budget() -> None:
+def test_the_search_ends_with_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "MAX_OPERATIONS", 3_000)
+
     class Endless(Text):
         def forward(self, input_ids: Tensor) -> Tensor:
             while True:
@@ -720,7 +722,7 @@ def test_the_search_ends_with_its_budget() -> None:
 
     g = fxsummary.graph(Endless())
     assert g.captured_by == "modules"
-    assert any("the limit of 300,000 operations is reached" in note for note in g.notes)
+    assert any("the limit of 3,000 operations is reached" in note for note in g.notes)
 
 
 def test_other_errors_are_not_hidden() -> None:

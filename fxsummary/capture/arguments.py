@@ -282,7 +282,7 @@ def convention_for(name: str) -> Convention | None:
 
 
 def by_annotation(annotation: Any) -> Convention:
-    """What an argument stands for whose name tells nothing."""
+    """Meaning of an argument that no table names."""
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     is_list = "list" in text.lower()
     if "int" in text and "Tensor" not in text:

@@ -321,7 +321,7 @@ def _with_size(spec: TensorSpec, place: int, got: int, wanted: int, exact: bool)
     elif now * wanted % got == 0:
         new = now * wanted // got  # space was folded into it
     else:
-        new = now + wanted - got  # something was put beside it
+        new = now + wanted - got  # something was concatenated to it
     shape = list(spec.shape)
     shape[place] = new
     return contiguous(spec, tuple(shape)) if new > 0 else None

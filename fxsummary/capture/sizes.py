@@ -358,7 +358,7 @@ DIMENSIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"len|seq|token|^[lns]$", ("latent_patches", "patches", "samples", "audio_frames", "text")),
     (r"dim|hidden|feature|^d$", ("hidden",)),
 )
-"""What the variables stand for that code unpacks a shape into: the words of which the first that suits is taken."""
+"""Meanings of the variables that code unpacks a shape into; the first word that fits is taken."""
 
 
 def dimension(name: str, likely: Collection[str], sizes: Sizes) -> int:

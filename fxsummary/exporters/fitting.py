@@ -12,10 +12,14 @@ from fxsummary.drawing.arrangement import LONGEST_SIDE
 from fxsummary.layout import Memo
 from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.depth import close_blocks
+from fxsummary.views.depth import close_blocks, shown_at
 
 MOST_ROWS = 150
 DEEPEST = 13
+MOST_PER_ROW = 10
+"""More operations for each row than this are not drawn."""
+HUGE = 20_000
+"""From so many operations on, modules that do not fit a page are closed before the search."""
 MOST_IN_A_ROW = 3
 """A convolution, its norm and its activation."""
 DETAIL = 1.2
@@ -71,6 +75,8 @@ class Fitting:
 
     def best(self) -> Picture:
         """The depth that shows most within the limits, with more opened where there is room."""
+        if len(self.folded) > HUGE:
+            self.folded = close_blocks(self.folded, _is_too_large)
         picture, depth = self._best_depth()
         opened: frozenset[str] = frozenset()
         for level in range(depth, depth + ROUNDS):
@@ -117,7 +123,10 @@ class Fitting:
     def _best_depth(self) -> tuple[Picture, int]:
         best: tuple[Picture, int] | None = None
         deepest, rows = self.nesting(), -1
+        sizes = shown_at(self.folded)
         for depth in range(min(deepest, DEEPEST), 0, -1):
+            if depth > 1 and sizes[min(depth, len(sizes) - 1)] > MOST_ROWS * MOST_PER_ROW:
+                continue
             picture = self.compose(self.closed(depth) if depth < deepest else self.folded, tips=False)
             if (picture.rows > MOST_ROWS and depth > 1) or picture.rows == rows:
                 continue
@@ -187,6 +196,11 @@ class Fitting:
 
     def _value(self, picture: Picture) -> float:
         return _detail(picture) - self._page(picture).cost
+
+
+def _is_too_large(block: Block, level: int) -> bool:
+    """Whether a block has more operations of its own than fit a page."""
+    return level > 0 and sum(isinstance(item, str) for item in block.items) > MOST_ROWS * MOST_IN_A_ROW
 
 
 def _detail(picture: Picture) -> float:

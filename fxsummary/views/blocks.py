@@ -129,7 +129,7 @@ def result_of(graph: ModelGraph, block: Block) -> Returned:
 
 
 def run_of(graph: ModelGraph, data: Mapping[str, Any]) -> Repeat | None:
-    """The run of which a closed module is the first, where one copy is this module alone."""
+    """The run that a closed module starts, if each copy in it is a single module."""
     stack: tuple[ModuleCall, ...] = data["module_stack"] if data.get("closed") else ()
     run: Repeat | None = graph.graph.get("repeats", {}).get(stack[-1]) if stack else None
     return run if run is not None and run.period == 1 else None

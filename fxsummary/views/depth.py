@@ -112,6 +112,23 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     return result
 
 
+def shown_at(graph: ModelGraph) -> list[int]:
+    """How many operations and closed modules are shown with 0, 1, 2, ... levels of modules open."""
+    operations, modules = [0], [0]
+    pending = [(block_tree(graph), 0)]
+    while pending:
+        block, level = pending.pop()
+        is_module = level == 0 or (block.call is not None and not block.is_pattern)
+        below = level + is_module
+        while len(operations) <= below:
+            operations.append(0)
+            modules.append(0)
+        modules[level] += is_module
+        operations[below] += sum(isinstance(item, str) for item in block.items)
+        pending.extend((inner, below) for inner in block.blocks())
+    return [sum(operations[: depth + 1]) + modules[depth] for depth in range(len(operations))]
+
+
 def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
     chosen: list[Block] = []
     pending = [(root, 0)]
@@ -145,7 +162,7 @@ def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
 
 
 def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, dict[str, Any]], names: dict[int, str]) -> None:
-    """Give a call of its own to each repeated pattern of several blocks of which some are closed now.
+    """Give each repeated pattern of several blocks a call of its own if some of its blocks are closed now.
 
     Args:
         nodes: those of the result; names: the key of each closed block, by identity.

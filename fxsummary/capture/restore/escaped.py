@@ -26,7 +26,7 @@ def remove(values: Sequence[Any]) -> None:
     wanted = set(map(id, values))
     tuples = []
     for holder in gc.get_referrers(*values):
-        if isinstance(holder, tuple):
+        if issubclass(type(holder), tuple):
             tuples.append(holder)
         elif holder is not values:
             _remove_from(holder, wanted)

@@ -45,6 +45,7 @@ class Inside:
         self.classes: dict[type, None] = {}
         self._kinds: dict[type, None] = {}
         self.seen: dict[int, Any] = {}
+        self._most = sys.maxsize
         self._values: list[Any] = []
         self._atoms = set(_ATOMS)
         self._readers = dict(_READERS)
@@ -89,10 +90,11 @@ class Inside:
 
     def _walk(self) -> None:
         values, seen = self._values, self.seen
-        while values:
-            value = values.pop()
+        for value in values:  # grows, the nearest first
             if id(value) in seen:
                 continue
+            if len(seen) >= self._most:
+                break
             kind = type(value)
             read = self._readers.get(kind)
             if read is None:
@@ -101,6 +103,7 @@ class Inside:
                     self._atoms.add(kind)
             seen[id(value)] = value
             read(self, value)
+        self._values = []
 
     def _add_class(self, kind: type) -> None:
         for each in kind.__mro__:

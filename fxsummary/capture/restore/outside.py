@@ -16,6 +16,7 @@ class Outside(Inside):
         super().__init__(())
         self.seen = dict(inside.seen)
         self.classes = dict(inside.classes)
+        self._most = len(self.seen) + MOST
         self.caches += inside.caches
         self._methods_of = list(map(vars, inside.classes))
         self._spaces: set[int] = set()
@@ -67,6 +68,9 @@ class Outside(Inside):
             self._add([methods[name] for name in new if name in methods])
         self._walk()
 
+
+MOST = 5_000
+"""Objects that are looked at, the nearest first: a name may lead to a whole application."""
 
 _DEPTH = 3
 """Calls from forward on that are followed."""
