@@ -198,6 +198,12 @@ def with_either_size(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: 
     got, wanted = int(found["got"]), int(found["wanted"])
     yield from _with_sizes(guesses, inputs, refusal, got, wanted, exact=True)
     yield from _with_sizes(guesses, inputs, refusal, wanted, got, exact=True)
+    for a, b in ((wanted, got), (got, wanted)):  # a mask is as long as what it masks
+        yield changed(inputs, partial(_with_all, got=a, wanted=b))
+
+
+def _with_all(spec: TensorSpec, got: int, wanted: int) -> TensorSpec:
+    return contiguous(spec, (*spec.shape[:1], *[wanted if size == got else size for size in spec.shape[1:]]))
 
 
 def with_other_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
