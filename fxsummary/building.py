@@ -78,6 +78,8 @@ def analyse(
     progress("analysing")
     from fxsummary.api import graph
 
+    if inputs and not any(set("=:").intersection(text) for text in request.inputs):  # shapes alone: dtypes are inferred
+        return graph(model, input_shape=[tuple(tensor.shape) for _, tensor in inputs])
     unnamed = [tensor for name, tensor in inputs if name is None]
     named = {name: tensor for name, tensor in inputs if name is not None}
     return graph(model, *unnamed, kwargs=named or None)

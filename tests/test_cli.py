@@ -488,3 +488,22 @@ def test_a_flowchart_has_a_direction(capsys: pytest.CaptureFixture[str], tmp_pat
     path = tmp_path / "cnn.mmd"
     assert run(capsys, "render", CNN, "--direction", "LR", "--quiet", "-o", str(path))[0] == 0
     assert path.read_text("utf-8").startswith("flowchart LR\n")
+
+
+def test_a_shape_alone_is_of_integers_where_an_embedding_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tokens.py"
+    file.write_text(
+        "from torch import nn\n"
+        "class Tokens(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.table, self.fc = nn.Embedding(10, 4), nn.Linear(4, 2)\n"
+        "    def forward(self, x):\n"
+        "        return self.fc(self.table(x)) if x.shape[1] > 3 else self.table(x)\n"
+    )
+    assert main(["show", f"{file}:Tokens", "--input", "2x12"]) == 0
+    assert "2×12×2" in capsys.readouterr().out
+    assert main(["show", f"{file}:Tokens", "--input", "2x12:float32"]) == 2
+    assert "2x12:int64" in capsys.readouterr().err
