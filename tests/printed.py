@@ -86,7 +86,7 @@ class Row:
     Attributes:
         name: what it says first.
         parameters, flops, share: of one copy, of one copy, and of all of them; None where it has no such number.
-        copies: how many the row stands for, by its own ×N.
+        copies: how many copies the row represents, by its own ×N.
         inside: the rows in it; of one copy.
         whole: whether its numbers are already of all copies.
     """

@@ -64,7 +64,7 @@ def test_all_modules_that_are_entered_are_told(name: str) -> None:
 
 
 class Attention(nn.Module):
-    """Returns two values, of which the last computed is not the first."""
+    """Returns two values; the one computed last is not the first."""
 
     def __init__(self) -> None:
         super().__init__()

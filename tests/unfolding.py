@@ -29,7 +29,7 @@ class Unfolded:
 
 
 def unfold(graph: ModelGraph) -> Unfolded:
-    """All operations that a folded graph stands for, and what each of them reads."""
+    """All operations that a folded graph represents, and what each of them reads."""
     root = block_tree(graph)
     runs = _runs_around(graph, root)
     operations = list(_instances(graph, root, ()))

@@ -30,7 +30,7 @@ class Convention:
         when: settings of which one must be set, or arguments of which forward must take one, else the argument
             keeps its default; () for never. An argument without a default is always passed.
         values: the values, where those matter: a tensor, or what is not a tensor.
-        fields: what stands for each key, for a dict of tensors; for each place, in a tuple.
+        fields: the convention for each key of a dict of tensors, or for each place in a tuple.
         beside: shapes that come first where a setting is set or forward takes an argument of that name.
     """
 

@@ -84,7 +84,7 @@ class Costs:
 
 
 def shape_cell(outputs: Any, assumed: bool = False) -> str:
-    """The shape of the first tensor, and how many there are beside it; ``?`` where it is not known.
+    """The shape of the first tensor and how many more there are; ``?`` if unknown.
 
     >>> from fxsummary.spec import TensorSpec
     >>> shape_cell((TensorSpec((7, 128), "float32"), TensorSpec((7,), "int64")), assumed=True)

@@ -23,7 +23,7 @@ class Block:
         repeat: how many identical copies it stands for (see `fxsummary.views.fold`).
         last: path of the last block of the last copy where `repeat` > 1, "" otherwise.
         period: how many sibling blocks make one copy.
-        copies: how many blocks of the model it stands for: its own copies in all copies of the blocks around it.
+        copies: how many blocks of the model it represents: its own copies in all copies of the blocks around it.
     """
 
     call: ModuleCall | None

@@ -178,7 +178,7 @@ def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, dict[str, A
 
 
 def _operations(data: dict[str, Any]) -> int:
-    """How many operations a node stands for; none for a row of parameters that are not read."""
+    """Count the operations that a node represents; 0 for a row of parameters that are not read."""
     return 0 if data["op"] == UNREAD else int(data.get("closed", 1) * data["multiplicity"])
 
 
