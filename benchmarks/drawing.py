@@ -10,9 +10,9 @@ import time
 from typing import Any
 
 from fxsummary.drawing import draw
-from fxsummary.exporters.picture import compose
-from fxsummary.modelgraph import ModelGraph, ModuleCall
-from fxsummary.spec import TensorSpec
+from fxsummary.drawing.compose import compose
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.graph.spec import TensorSpec
 
 SIZES = (1_000, 5_000, 20_000)
 SHAPE = TensorSpec((1, 64, 32, 32), "float32")

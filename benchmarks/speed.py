@@ -31,7 +31,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import fxsummary
 from fxsummary import passes
-from fxsummary.capture import capture, memo
+from fxsummary.capture import capture
+from fxsummary.capture.operations import memo
 from fxsummary.convert import convert
 
 ROUNDS = 5

@@ -10,22 +10,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+if not TYPE_CHECKING:
+    # Python gives a package the name of a folder when it first imports from it, which would then hide the function.
+    from fxsummary import graph
+
+    del graph
+
 if TYPE_CHECKING:
-    from fxsummary.api import graph
-    from fxsummary.modelgraph import ModelGraph
-    from fxsummary.reviews import diff
-    from fxsummary.saved import load
-    from fxsummary.spec import TensorSpec
+    from fxsummary.api import diff, graph
+    from fxsummary.graph.modelgraph import ModelGraph
+    from fxsummary.graph.saved import load
+    from fxsummary.graph.spec import TensorSpec
 
 __version__ = "0.1.0.dev0"
 __all__ = ["graph", "load", "diff", "ModelGraph", "TensorSpec", "__version__"]
 
 _HOME = {
     "graph": "fxsummary.api",
-    "load": "fxsummary.saved",
-    "diff": "fxsummary.reviews",
-    "ModelGraph": "fxsummary.modelgraph",
-    "TensorSpec": "fxsummary.spec",
+    "load": "fxsummary.graph.saved",
+    "diff": "fxsummary.api",
+    "ModelGraph": "fxsummary.graph.modelgraph",
+    "TensorSpec": "fxsummary.graph.spec",
 }
 
 
@@ -44,7 +49,7 @@ def _imported(name: str) -> Any:
     """Import a module while garbage collection rests: imports make many objects and hardly any garbage."""
     from importlib import import_module
 
-    from fxsummary.collecting import paused
+    from fxsummary.support.gc_pause import paused
 
     with paused():
         return import_module(name)

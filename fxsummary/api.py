@@ -1,4 +1,4 @@
-"""`graph`: the one way in."""
+"""`graph`, the one way in, and `diff`, of two graphs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import nn
 
 from fxsummary import passes
 from fxsummary.capture import capture, capture_exported, is_exported
-from fxsummary.capture.members import unwrapped
-from fxsummary.collecting import paused
+from fxsummary.capture.module_index import unwrapped
 from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.support.gc_pause import paused
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -26,6 +26,9 @@ EXPORT_NEEDS = (2, 13)
 
 SUFFIX = ".pt2"
 """Of files of exported programs."""
+
+SAVED_SUFFIX = ".json"
+"""Of saved graphs."""
 
 _WAYS = ("auto", "symbolic", "record")
 
@@ -100,6 +103,56 @@ def graph(
         replay=replay,
     )
     return passes.annotate(convert(captured))
+
+
+def diff(before: Any, after: Any, /, **inputs: Any) -> ModelGraph:
+    """What is different in ``after``, as one graph of the operations of both.
+
+    Operations are aligned by structure: identical blocks first, whatever their names, then those of the same
+    path, then those that are most alike. Each operation has `change`, "added", "removed", "changed", "moved" or
+    "same", and `differences`; ``result.comparison`` has both totals, ``equal``, and what changed by module.
+    Every exporter renders the result: ``print(result)``, ``result.render("diff.svg")``.
+
+    Args:
+        before, after: models, graphs, exported programs, or paths of saved graphs (``.json``).
+        inputs: for models, the keyword arguments of `fxsummary.graph`: ``kwargs=``, ``input_shape=`` ...,
+            and ``args=``, positional inputs of forward.
+
+    Raises:
+        SavedGraphError: a file is no saved graph; and those of `fxsummary.graph`.
+
+    >>> import torch
+    >>> before, after = torch.nn.Sequential(torch.nn.Linear(8, 4)), torch.nn.Sequential(torch.nn.Linear(8, 6))
+    >>> print(diff(before, after))
+    Sequential · input input 1×8
+    <BLANKLINE>
+                     Before  After  Change      %
+    ─────────────────────────────────────────────
+    Parameters           36     54     +18  +50.0
+    Parameter bytes   144 B  216 B   +72 B  +50.0
+    FLOPs                64     96     +32  +50.0
+    Operations            3      3       =
+    <BLANKLINE>
+       Module              Parameters  FLOPs
+    ────────────────────────────────────────
+    ~  0 Linear 8→4 ⇒ 8→6         +18    +32
+    <BLANKLINE>
+    Operations: 0 added, 0 removed, 2 changed, 0 moved, 1 the same
+    """
+    from fxsummary.compare import compare
+
+    return compare(as_graph(before, **inputs), as_graph(after, **inputs))
+
+
+def as_graph(source: Any, *, args: tuple[Any, ...] = (), **inputs: Any) -> ModelGraph:
+    """The graph of a model, or the graph itself, or the one that a file holds."""
+    if isinstance(source, ModelGraph):
+        return source
+    if isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() == SAVED_SUFFIX:
+        from fxsummary.graph.saved import load
+
+        return load(source)
+    return graph(source, *args, **inputs)
 
 
 def _check_torch() -> None:

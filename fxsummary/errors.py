@@ -42,7 +42,7 @@ class ForwardError(_PlacedError, RuntimeError):
     """The model's own forward raised; its exception is the ``__cause__``.
 
     Attributes:
-        scene: what the model's code was doing, for `fxsummary.capture.repairs`.
+        scene: what the model's code was doing, for `fxsummary.capture.inputs.guess.repairs`.
     """
 
     scene: object = None
@@ -84,7 +84,7 @@ class BudgetError(FxsummaryError, AssertionError):
     """A model does not keep its budgets; the message lists each of them.
 
     Attributes:
-        findings: one `fxsummary.findings.Finding` for each broken budget.
+        findings: one `fxsummary.graph.findings.Finding` for each broken budget.
     """
 
     def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:

@@ -15,7 +15,7 @@ from zoo import ZOO, Entry, Example
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
-from fxsummary.registry import EXPORTERS
+from fxsummary.support.registry import EXPORTERS
 
 AVAILABLE = {name: exporter for name, exporter in EXPORTERS.items() if not exporter.missing()}
 """The exporters whose packages are installed."""

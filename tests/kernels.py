@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from fxsummary.capture.operations import NoDataError, Operations, RefusedError
-from fxsummary.capture.outcome import Outcome
-from fxsummary.capture.twins import META
-from fxsummary.spec import TensorSpec
+from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
+from fxsummary.capture.operations.twins import META
+from fxsummary.graph.spec import TensorSpec
 
 
 def spec(*shape: int, dtype: str = "float32", stride: tuple[int, ...] | None = None) -> TensorSpec:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
-from fxsummary.exporters.table import display_width
+from fxsummary.exporters.tables.table import display_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}

@@ -20,12 +20,12 @@ from zoo import OWN, ZOO
 from zoo.own import CNN, Residual, twelve_blocks
 
 import fxsummary
-from fxsummary.capture import memo
-from fxsummary.capture.operations import Operations
-from fxsummary.capture.propagate import propagate
-from fxsummary.capture.rules import by_rule
-from fxsummary.capture.symbolic import trace
-from fxsummary.spec import TensorSpec
+from fxsummary.capture.operations import memo
+from fxsummary.capture.operations.propagate import propagate
+from fxsummary.capture.operations.rules import by_rule
+from fxsummary.capture.operations.run import Operations
+from fxsummary.capture.symbolic.trace import trace
+from fxsummary.graph.spec import TensorSpec
 
 TRACED_BY_FX = [
     "CNN",

@@ -276,8 +276,8 @@ def test_unknown_suffix_is_told_before_the_work(capsys: pytest.CaptureFixture[st
 
 
 def test_the_factory_that_raises_is_the_cause() -> None:
-    from fxsummary.building import build
     from fxsummary.errors import ModelImportError
+    from fxsummary.loading.load_model import build
 
     with pytest.raises(ModelImportError) as caught:
         build("torch.nn:Linear", {})
@@ -288,7 +288,7 @@ def test_the_factory_that_raises_is_the_cause() -> None:
 
 
 def test_built_on_meta_and_in_eval_mode() -> None:
-    from fxsummary.building import build
+    from fxsummary.loading.load_model import build
 
     model = build(CNN, {})
     assert {p.device.type for p in model.parameters()} == {"meta"}

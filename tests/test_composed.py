@@ -16,11 +16,11 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
-from fxsummary.capture import rules
-from fxsummary.capture.composed import composed
-from fxsummary.capture.operations import Operations, RefusedError
-from fxsummary.capture.outcome import Alias
-from fxsummary.spec import TensorSpec
+from fxsummary.capture.operations import rules
+from fxsummary.capture.operations.composed import composed
+from fxsummary.capture.operations.outcome import Alias
+from fxsummary.capture.operations.run import Operations, RefusedError
+from fxsummary.graph.spec import TensorSpec
 
 
 def check(target: Any, *args: Any, **kwargs: Any) -> bool:

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 import fxsummary
-from fxsummary.capture import conventions, inference, symbolic
-from fxsummary.capture.arguments import CONVENTIONS, convention_for
-from fxsummary.capture.inputs import Inputs, describe, forward_signature
-from fxsummary.capture.scene import scene_of
-from fxsummary.capture.sizes import DERIVED, WORDS, Settings, Sizes
+from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
+from fxsummary.capture.inputs.guess import candidates, inference
+from fxsummary.capture.inputs.guess.argument_names import CONVENTIONS, convention_for
+from fxsummary.capture.inputs.guess.error_context import scene_of
+from fxsummary.capture.inputs.guess.sizes import DERIVED, WORDS, Settings, Sizes
+from fxsummary.capture.symbolic.trace import trace
 from fxsummary.errors import ForwardError
-from fxsummary.spec import TensorSpec, map_structure
+from fxsummary.graph.spec import TensorSpec, map_structure
 
 
 class Config(SimpleNamespace):
@@ -54,7 +55,7 @@ def really(model: nn.Module) -> Callable[[Inputs], Any]:
 
 def partial_of(model: nn.Module) -> symbolic.Trace | None:
     try:
-        return symbolic.trace(model, None)
+        return trace(model, None)
     except symbolic.TraceStoppedError as stopped:
         return stopped.partial
 
@@ -66,7 +67,7 @@ def found(model: nn.Module) -> str:
 
 
 def first(model: nn.Module) -> str:
-    return describe(next(conventions.candidates(model, partial_of(model))))
+    return describe(next(candidates.candidates(model, partial_of(model))))
 
 
 def branch(x: Tensor) -> Tensor:
@@ -545,10 +546,10 @@ class Example(nn.Module):
 
 
 def test_conventions_come_before_dummies_which_are_made_only_to_run() -> None:
-    tried = [describe(inputs) for inputs in conventions.candidates(Hub())]
+    tried = [describe(inputs) for inputs in candidates.candidates(Hub())]
     assert tried[0] == "input_ids 1×128"
     assert "input_ids 3×5" in tried
-    (dummy,) = [inputs for inputs in conventions.candidates(Hub()) if inputs.arguments["input_ids"].shape == (3, 5)]
+    (dummy,) = [inputs for inputs in candidates.candidates(Hub()) if inputs.arguments["input_ids"].shape == (3, 5)]
     assert dummy.inferred
     assert (dummy.values["input_ids"] == 1).all()
 
@@ -564,17 +565,17 @@ def test_the_example_of_the_author_comes_first(example: Any) -> None:
 
 
 def test_text_alone_and_an_image_alone_are_offered() -> None:
-    tried = {frozenset(inputs.arguments) for inputs in conventions.candidates(Multimodal())}
+    tried = {frozenset(inputs.arguments) for inputs in candidates.candidates(Multimodal())}
     assert {frozenset({"input_ids", "pixel_values"}), frozenset({"input_ids"}), frozenset({"pixel_values"})} <= tried
 
 
 def test_no_candidate_comes_twice() -> None:
-    tried = [repr(inputs) for inputs in conventions.candidates(Multimodal())]
+    tried = [repr(inputs) for inputs in candidates.candidates(Multimodal())]
     assert len(tried) == len(set(tried)) > 10
 
 
 def test_candidates_are_on_the_device_and_in_the_dtype_of_the_model() -> None:
-    inputs = next(conventions.candidates(Denoiser().to("meta", torch.bfloat16)))
+    inputs = next(candidates.candidates(Denoiser().to("meta", torch.bfloat16)))
     assert inputs.arguments["sample"].device == "meta"
     assert inputs.arguments["sample"].dtype == "bfloat16"
     assert all(type(spec) is TensorSpec for spec in inputs.arguments.values())
@@ -585,7 +586,7 @@ def test_nothing_is_made_up_for_forwards_without_arguments() -> None:
         def forward(self, *args: Any, **kwargs: Any) -> int:
             return 1
 
-    assert list(conventions.candidates(Constant())) == []
+    assert list(candidates.candidates(Constant())) == []
     assert found(Constant()) == "nothing"
 
 
@@ -749,7 +750,7 @@ def test_the_model_is_left_alone() -> None:
     model = Multimodal()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     attributes = dict(vars(model))
-    list(conventions.candidates(model))
+    list(candidates.candidates(model))
     assert vars(model) == attributes
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
@@ -796,14 +797,14 @@ def test_endings_tell_where_the_whole_name_does_not() -> None:
 
 
 def test_a_dict_is_told_by_how_it_is_read() -> None:
-    guesses = conventions.Guesses(Fields(), partial_of(Fields()))
+    guesses = candidates.Guesses(Fields(), partial_of(Fields()))
     inputs = next(guesses.candidates())
     assert set(inputs.arguments["batch"]) == {"image", "words"}
     assert inputs.arguments["batch"]["words"].dtype == "int64"
 
 
 def test_alternatives_replace_one_argument() -> None:
-    guesses = conventions.Guesses(Multimodal())
+    guesses = candidates.Guesses(Multimodal())
     inputs = next(guesses.candidates())
     others = list(guesses.alternatives(inputs, "pixel_values"))
     assert len({other.arguments["pixel_values"].shape for other in others}) > 2

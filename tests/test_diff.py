@@ -22,11 +22,11 @@ from zoo.real import define_torchvision_operators, torchvision_model
 
 import fxsummary
 from fxsummary import ModelGraph
-from fxsummary.changes import COSTS, SIGNS, Comparison, Run, before
-from fxsummary.comparison import Line, changed_lines
+from fxsummary.compare import Line, changed_lines
 from fxsummary.errors import InputError, SavedGraphError
-from fxsummary.exporters import changes
-from fxsummary.saved import dumps, loads
+from fxsummary.exporters.reports import comparison as report
+from fxsummary.graph.changes import COSTS, SIGNS, Comparison, Run, before
+from fxsummary.graph.saved import dumps, loads
 
 define_torchvision_operators()
 
@@ -132,7 +132,7 @@ def test_resnet_18_to_34_has_longer_runs() -> None:
     assert lines["layer3.2…5"].text == "BasicBlock ×4"
     assert sum(now - was for was, now in (lines[path].parameters for path in numbers)) == 10_108_160
     assert other.totals.parameters - one.totals.parameters == 10_108_160
-    markdown = changes.markdown(result)
+    markdown = report.markdown(result)
     assert "- ~ `layer3` Sequential: 2 → 6 BasicBlock, +4.72 M parameters, +1.85 GFLOPs" in markdown
 
 
@@ -161,7 +161,7 @@ def test_bert_with_one_layer_more() -> None:
     lines = lines_of(result)
     assert set(lines) == {"encoder", "encoder.layer", "encoder.layer.12"}
     assert lines["encoder.layer"].text == "12 → 13 BertLayer"
-    assert "- ~ `encoder.layer` 12 → 13 BertLayer, +7.09 M parameters, +227 MFLOPs" in changes.markdown(result)
+    assert "- ~ `encoder.layer` 12 → 13 BertLayer, +7.09 M parameters, +227 MFLOPs" in report.markdown(result)
 
 
 def one_of(graph: ModelGraph) -> ModelGraph:
@@ -357,7 +357,7 @@ def test_models_graphs_and_files(tmp_path: Path) -> None:
 def test_a_graph_that_is_no_comparison_has_no_changes() -> None:
     assert graph_of("CNN").comparison is None
     with pytest.raises(InputError, match=r"make one with fxsummary\.diff"):
-        changes.markdown(graph_of("CNN"))
+        report.markdown(graph_of("CNN"))
 
 
 # --- forms -------------------------------------------------------------------------------------
@@ -385,11 +385,11 @@ def test_every_form_takes_a_comparison(names: tuple[str, str], tmp_path: Path) -
         assert list(unprintable(text)) == []
     for view in ("summary", "modules", "parameters", "operations"):
         assert result.to_text(view=view)
-    markdown = changes.markdown(result)
+    markdown = report.markdown(result)
     assert list(unprintable(markdown)) == []
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
-    assert json.loads(json.dumps(changes.data(result))) == json.loads(json.dumps(changes.data(result)))
+    assert json.loads(json.dumps(report.data(result))) == json.loads(json.dumps(report.data(result)))
     for depth in (0, 1, None):
         ElementTree.fromstring(result.to_svg(depth=depth).encode())
     assert contents(result) == held

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from zoo import HOSTILE
 
 import fxsummary
-from fxsummary.format import clean
+from fxsummary.text.numbers import clean
 from fxsummary.views.scalars import hide_scalars
 
 

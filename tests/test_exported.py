@@ -33,6 +33,7 @@ import fxsummary
 from fxsummary import ModelGraph, api
 from fxsummary.capture.exported.grouping import Unit, in_order
 from fxsummary.errors import FxsummaryError, InputError, ModelError, ModelFileError
+from fxsummary.graph.spec import leaves
 from fxsummary.views.simplify import simplify
 
 VERSION = tuple(int(part) for part in torch.__version__.split(".")[:2])
@@ -401,7 +402,7 @@ def assert_is_well_formed(graph: ModelGraph) -> None:
     for key, data in graph.nodes(data=True):
         slots = sorted(slot for _, _, slots in graph.in_edges(key, data="slots") for slot in slots)
         assert slots == list(range(len(slots))), key
-        specs = list(fxsummary.spec.leaves(data["outputs"]))
+        specs = list(leaves(data["outputs"]))
         assert data["shape"] == (specs[0].shape if specs else None), key
 
 

@@ -27,13 +27,13 @@ import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.errors import MissingPackageError, TooLargeError, UnknownNameError
 from fxsummary.exporters import markdown, mermaid
-from fxsummary.exporters.frame import COLUMNS
+from fxsummary.exporters.dataframe import COLUMNS
 from fxsummary.exporters.latex import escaped as latex_escaped
-from fxsummary.exporters.summary import summarise
-from fxsummary.format import clean
+from fxsummary.exporters.tables.summary import summarise
+from fxsummary.text.numbers import clean
 
 needs_pandas = pytest.mark.skipif(
-    fxsummary.registry.EXPORTERS["latex"].missing() != [], reason="pandas and jinja2 are not installed"
+    fxsummary.support.registry.EXPORTERS["latex"].missing() != [], reason="pandas and jinja2 are not installed"
 )
 every_hostile = pytest.mark.parametrize("key", HOSTILE)
 SOME = [*OWN, "torchvision.resnet50", "torchvision.vit_b_16", "timm.swin_tiny_patch4_window7_224"]
@@ -361,7 +361,7 @@ def test_frame_of_resnet18() -> None:
         "Conv2d", "3→64, 7×7, s2, p3, bias=False", "1×64×112×112", 9408, 236027904,
     ]  # fmt: skip
     assert frame.groupby("kind").flops.sum()["convolution"] == 3_627_122_688
-    assert "``" + "``, ``".join(["op", "target", "kind"]) in (fxsummary.exporters.frame.to_pandas.__doc__ or "")
+    assert "``" + "``, ``".join(["op", "target", "kind"]) in (fxsummary.exporters.dataframe.to_pandas.__doc__ or "")
 
 
 @needs_pandas
@@ -438,7 +438,7 @@ def test_forms_of_an_empty_graph() -> None:
     assert [row[0] for row in table_of(graph.to_markdown())] == ["Module", ""]
     assert graph.to_node_link()["nodes"] == []
     assert len(nx.parse_graphml(graph.to_graphml())) == 0
-    if not fxsummary.registry.EXPORTERS["latex"].missing():
+    if not fxsummary.support.registry.EXPORTERS["latex"].missing():
         assert graph.to_pandas().shape == (0, len(COLUMNS))
         assert [len(row) for row in latex_rows(graph.to_latex())] == [5, 5]
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import fxsummary
-from fxsummary.lint import RULES
-from fxsummary.registry import EXPORTERS
+from fxsummary.review.lint import RULES
+from fxsummary.support.registry import EXPORTERS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "examples" / "extending"
 

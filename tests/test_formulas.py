@@ -15,7 +15,7 @@ from torch.nn.utils import parametrizations
 from zoo.own import CNN
 
 import fxsummary
-from fxsummary import formulas
+from fxsummary.capture.operations import flops
 
 
 def test_small_cnn() -> None:
@@ -257,14 +257,13 @@ def test_what_is_outside_the_family_costs_nothing_even_without_a_shape() -> None
 
 def test_grouped_matmul_formula() -> None:
     """10 rows of 4, each against the one 4×5 matrix of its group."""
-    assert formulas.grouped_mm_flops((10, 4), (3, 4, 5)) == 2 * 10 * 4 * 5
+    assert flops.grouped_mm_flops((10, 4), (3, 4, 5)) == 2 * 10 * 4 * 5
 
 
 def test_packed_sequence_formula() -> None:
     """8 steps exist of 10 in the padded batch: only those are computed."""
     assert (
-        formulas.packed_recurrent_flops((8, 6), (2, 2, 2, 1, 1), None, [(16, 6), (16, 4), (16,), (16,)])
-        == 2 * 8 * 16 * 10
+        flops.packed_recurrent_flops((8, 6), (2, 2, 2, 1, 1), None, [(16, 6), (16, 4), (16,), (16,)]) == 2 * 8 * 16 * 10
     )
 
 

@@ -18,9 +18,9 @@ import fxsummary
 from fxsummary import ModelGraph, passes
 from fxsummary.capture import Capture, capture
 from fxsummary.capture.nodes import LIKE, STACK
-from fxsummary.collecting import paused
 from fxsummary.convert import convert
-from fxsummary.format import _CLEAN
+from fxsummary.support.gc_pause import paused
+from fxsummary.text.numbers import _CLEAN
 from fxsummary.views.depth import close_small, limit_depth
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars

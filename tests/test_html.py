@@ -26,7 +26,7 @@ from fxsummary.exporters.html import to_html
 from fxsummary.exporters.page.assemble import SCRIPTS
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.outline import outline
-from fxsummary.modelgraph import ModuleCall
+from fxsummary.graph.modelgraph import ModuleCall
 
 VOID = frozenset({"meta", "link", "input", "br"})
 every_model = pytest.mark.parametrize("name", ZOO)

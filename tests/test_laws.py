@@ -42,8 +42,9 @@ from zoo import OWN, REAL, ZOO, Entry
 
 import fxsummary
 from fxsummary import ModelGraph
-from fxsummary.capture import memo
+from fxsummary.capture.operations import memo
 from fxsummary.errors import TooLargeError
+from fxsummary.graph.spec import leaves
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.depth import close_small, limit_depth
@@ -230,7 +231,7 @@ def test_shapes_of_operations_are_their_outputs(name: str) -> None:
     """`shape`, `dtype` and `output_bytes` follow from `outputs`; an edge carries what its source yields."""
     graph = graph_of(name)
     for key, data in graph.nodes(data=True):
-        specs = list(fxsummary.spec.leaves(data["outputs"]))
+        specs = list(leaves(data["outputs"]))
         assert data["shape"] == (specs[0].shape if specs else None), key
         assert data["dtype"] == (specs[0].dtype if specs else None), key
     for source, target, data in graph.edges(data=True):

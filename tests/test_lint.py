@@ -16,8 +16,8 @@ from zoo.real import define_torchvision_operators, torchvision_model
 
 import fxsummary
 from fxsummary.errors import InputError, UnknownNameError
-from fxsummary.findings import Finding
-from fxsummary.lint import RULES, Rule
+from fxsummary.graph.findings import Finding
+from fxsummary.review.lint import RULES, Rule
 
 define_torchvision_operators()
 
@@ -189,7 +189,7 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
 
 
 def test_every_rule_says_why() -> None:
-    ours = {name: rule for name, rule in RULES.items() if rule.find.__module__.startswith("fxsummary.lint.")}
+    ours = {name: rule for name, rule in RULES.items() if rule.find.__module__.startswith("fxsummary.review.lint.")}
     assert len(ours) == 9
     for name, rule in ours.items():
         assert name == rule.name and rule.reason.endswith("."), name

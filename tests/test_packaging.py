@@ -42,6 +42,6 @@ def checked(program: str, folder: Path) -> str:
 
 def test_a_type_checker_sees_the_graph_and_no_any(tmp_path: Path) -> None:
     out = checked(PROGRAM, tmp_path)
-    assert 'Revealed type is "fxsummary.modelgraph.ModelGraph"' in out
+    assert 'Revealed type is "fxsummary.graph.modelgraph.ModelGraph"' in out
     assert 'Revealed type is "tuple[int, str, list[str], str, list[str]]"' in out
     assert "error" not in out  # that a name is misspelt was one: else the comment that ignores it would be

@@ -18,12 +18,12 @@ from zoo import HOSTILE
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.drawing import arrange
+from fxsummary.drawing.compose import picture
 from fxsummary.drawing.heat import STEPS
 from fxsummary.drawing.links import address
 from fxsummary.drawing.options import Look
 from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import InputError, UnknownNameError
-from fxsummary.exporters.picture import picture
 from fxsummary.exporters.svg import to_svg
 from fxsummary.layout import Box, Edge, layout_rightwards
 

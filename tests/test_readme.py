@@ -11,8 +11,8 @@ import pytest
 from graphs import graph_of
 from markdown_it import MarkdownIt
 
-from fxsummary import files
 from fxsummary.cli import main
+from fxsummary.support import files
 
 ROOT = Path(__file__).parents[1]
 CNN = f"{ROOT / 'docs' / 'examples' / 'cnn.py'}:CNN --input 1x3x28x28"

@@ -20,8 +20,9 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import fxsummary
-from fxsummary.capture import autocast, capture
+from fxsummary.capture import capture
 from fxsummary.capture.nodes import AUTOCAST
+from fxsummary.capture.operations import autocast
 from fxsummary.errors import ForwardError, InputError
 
 X = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))

@@ -12,7 +12,7 @@ from zoo import ZOO, given
 
 import fxsummary
 from fxsummary.capture import Capture, capture
-from fxsummary.capture.replay.writing import Copy
+from fxsummary.capture.recorded.repeats.copy_block import Copy
 
 
 class Counted:

@@ -16,12 +16,12 @@ from graphs import graph_of, unprintable
 from torch import nn
 
 import fxsummary
-from fxsummary import budgets, settings
 from fxsummary.cli import main
 from fxsummary.errors import BudgetError, InputError, SettingsError
-from fxsummary.exporters.findings import FORMATS
-from fxsummary.findings import Finding
-from fxsummary.quantities import quantity
+from fxsummary.exporters.reports.findings import FORMATS
+from fxsummary.graph.findings import Finding
+from fxsummary.review import budgets, pyproject
+from fxsummary.text.parse import quantity
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = (ROOT / "docs" / "examples" / "cnn.py").read_text("utf-8")
@@ -133,7 +133,7 @@ def test_what_is_no_quantity(text: str) -> None:
 
 
 def test_names_of_budgets_are_those_of_the_settings() -> None:
-    assert settings.KEYS["check"] == budgets.BUDGETS
+    assert pyproject.KEYS["check"] == budgets.BUDGETS
 
 
 # --- formats -----------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def test_check_reads_budgets_from_pyproject(capsys: pytest.CaptureFixture[str], 
     path.write_text('[tool.fxsummary.check]\nmax-parameters = "30k"\nno_unknown = true\nbaseline = "narrow.json"\n')
     inside = folder / "inside"
     inside.mkdir()
-    assert settings.settings("check", inside)["baseline"] == str(folder / "narrow.json")
+    assert pyproject.settings("check", inside)["baseline"] == str(folder / "narrow.json")
     code, out, _ = run(capsys, "check", "wide.py:CNN", *INPUT)
     assert code == 1 and "2 of 3 budgets broken" in out
     code, out, _ = run(capsys, "check", "wide.py:CNN", *INPUT, "--max-parameters", "31k", "--tolerance", "0.5")
@@ -245,7 +245,7 @@ def test_settings_that_are_not_understood(
     if sys.version_info < (3, 11):
         pytest.importorskip("tomli")
     with pytest.raises(SettingsError, match=re.escape(said)):
-        settings.settings("check")
+        pyproject.settings("check")
     code, out, err = run(capsys, "check", "no_such_package:CNN", "--max-flops", "1")
     assert (code, out) == (2, "") and said in err
 
@@ -294,7 +294,7 @@ def test_what_cannot_be_run(name: str, capsys: pytest.CaptureFixture[str], folde
 
 
 def test_a_mistake_of_ours_is_no_finding(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.setattr("fxsummary.reviewing.graph_of", lambda options: 1 / 0)
+    monkeypatch.setattr("fxsummary.cli.review.graph_of", lambda options: 1 / 0)
     assert main(["lint", "narrow.json"]) == 2
 
 
@@ -379,7 +379,7 @@ def test_annotations_are_relative_to_the_workspace_of_the_workflow(repository: P
 
 
 def test_annotations_of_a_saved_graph_name_files_below_the_working_directory(repository: Path) -> None:
-    from fxsummary.exporters.repository import path_in_repository
+    from fxsummary.exporters.reports.repository import path_in_repository
 
     assert path_in_repository("nets/net.py") == "src/nets/net.py"
     assert path_in_repository("nets/missing.py") == "nets/missing.py"

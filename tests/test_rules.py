@@ -19,12 +19,12 @@ from torch.utils.flop_counter import flop_registry, register_flop_formula
 from zoo import ZOO
 
 import fxsummary
-from fxsummary.capture import memo, rules
-from fxsummary.capture.composed import composed
-from fxsummary.capture.operations import Operations
-from fxsummary.capture.overrides import set_item
-from fxsummary.capture.twins import META
-from fxsummary.spec import TensorSpec
+from fxsummary.capture.operations import memo, rules
+from fxsummary.capture.operations.composed import composed
+from fxsummary.capture.operations.run import Operations
+from fxsummary.capture.operations.twins import META
+from fxsummary.capture.recorded.torch_calls import set_item
+from fxsummary.graph.spec import TensorSpec
 
 
 def check(target: Any, *args: Any, **kwargs: Any) -> bool:

@@ -22,13 +22,13 @@ from zoo import HOSTILE, ZOO
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
 from fxsummary.errors import OutputError, SavedGraphError, UnknownNameError
-from fxsummary.records import ModuleCall
-from fxsummary.saved import VERSION, dumps, fields, load, loads
+from fxsummary.graph.records import ModuleCall
+from fxsummary.graph.saved import VERSION, dumps, fields, load, loads
 from fxsummary.views.depth import limit_depth
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.simplify import simplify
 
-SCHEMA = json.loads((files("fxsummary.saved") / "schema.json").read_text("utf-8"))
+SCHEMA = json.loads((files("fxsummary.graph.saved") / "schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 

@@ -16,16 +16,15 @@ from zoo import HOSTILE, OWN, ZOO
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
-from fxsummary.drawing import arrange
+from fxsummary.drawing import arrange, compose
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.rows import RETURNED
 from fxsummary.drawing.scene import Item
 from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import UnknownNameError
-from fxsummary.exporters import picture as composing
 from fxsummary.exporters.svg import to_svg
+from fxsummary.graph.modelgraph import ModuleCall
 from fxsummary.layout import Edge
-from fxsummary.modelgraph import ModuleCall
 from fxsummary.views.blocks import UNREAD
 from fxsummary.views.depth import limit_depth
 from fxsummary.views.fold import fold_repeats
@@ -37,7 +36,7 @@ every_model = pytest.mark.parametrize("name", ZOO)
 
 @cache
 def picture_of(name: str) -> Any:
-    return composing.picture(graph_of(name))
+    return compose.picture(graph_of(name))
 
 
 @cache
@@ -385,7 +384,7 @@ def test_broadcast_values_are_named_in_their_readers() -> None:
     graph = graph_from([*edges, (last, "out")], **nodes)
     svg = to_svg(graph)
     assert texts(svg).count("mask") == 6
-    sources = [edge.source for edge in composing.compose(graph, graph).scene.edges]
+    sources = [edge.source for edge in compose.compose(graph, graph).scene.edges]
     assert "mask" not in sources and sum(source.endswith(": mask") for source in sources) == 5
     assert "5 edges drawn as names" in description(svg)
 

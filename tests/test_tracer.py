@@ -14,12 +14,12 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from zoo import OWN, ZOO
 
-from fxsummary.capture import memo
-from fxsummary.capture.members import first_paths, modules_by_path, modules_of, tensor_names
+from fxsummary.capture.module_index import first_paths, modules_by_path, modules_of, tensor_names
 from fxsummary.capture.nodes import STACK, new_node
-from fxsummary.capture.proxies import Attribute, Proxy
-from fxsummary.capture.symbolic import TraceStoppedError, trace
-from fxsummary.capture.tracer import SymbolicTracer
+from fxsummary.capture.operations import memo
+from fxsummary.capture.symbolic.proxies import Attribute, Proxy
+from fxsummary.capture.symbolic.trace import TraceStoppedError, trace
+from fxsummary.capture.symbolic.tracer import SymbolicTracer
 
 Pair = namedtuple("Pair", "first second")
 

@@ -13,7 +13,7 @@ from zoo import ZOO
 
 import fxsummary
 from fxsummary import ModelGraph
-from fxsummary.saved import loads
+from fxsummary.graph.saved import loads
 from fxsummary.views.fold import fold_repeats, is_drop
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.simplify import simplify

@@ -91,7 +91,12 @@ def _sweep(library: str, names: Sequence[str], options: argparse.Namespace) -> N
 def _prepare() -> None:
     """Import what every model needs, once, before the processes are forked."""
     torch.set_num_threads(1)
-    for module in ("torch._dynamo", "sympy", "fxsummary.capture.inference", "fxsummary.capture.recorder"):
+    for module in (
+        "torch._dynamo",
+        "sympy",
+        "fxsummary.capture.inputs.guess.inference",
+        "fxsummary.capture.recorded.recorder",
+    ):
         importlib.import_module(module)
     for module in ("text", "svg"):
         importlib.import_module(f"fxsummary.exporters.{module}")

@@ -19,7 +19,7 @@ from benchmarks.zoo.pool import summary
 from benchmarks.zoo.truth import FORMULAS, _plain_kernels, _Seen
 from fxsummary import passes
 from fxsummary.capture import Inputs, capture
-from fxsummary.capture.inputs import describe, forward_signature
+from fxsummary.capture.inputs.example import describe, forward_signature
 from fxsummary.convert import convert
 
 Send = Callable[[dict[str, Any]], None]
@@ -116,7 +116,7 @@ def _count(forward: Callable[[], Any]) -> tuple[int, list[str]]:
 
 
 def _on_values(model: nn.Module, inputs: Inputs) -> Any:
-    from fxsummary.capture.twins import materialize
+    from fxsummary.capture.operations.twins import materialize
 
     arguments = {k: materialize(v) if hasattr(v, "stride") else v for k, v in inputs.arguments.items()}
     args, kwargs = inputs.split(forward_signature(model), {**arguments, **inputs.values})

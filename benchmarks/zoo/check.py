@@ -17,7 +17,7 @@ from benchmarks.zoo.pool import summary
 from benchmarks.zoo.truth import Truth
 from fxsummary.capture import capture
 from fxsummary.errors import InputError
-from fxsummary.spec import leaves
+from fxsummary.graph.spec import leaves
 
 MISSING = "-"
 """The answer of a check that could not be made."""

@@ -1,6 +1,6 @@
 """Capture: from a model (and example inputs) to a ``torch.fx.Graph`` with specs and FLOPs.
 
-`fxsummary.capture.ways` picks the way. A partial answer beats an exception; an exception is for input that is
+`fxsummary.capture.strategy` picks the way. A partial answer beats an exception; an exception is for input that is
 wrong. The modules of a way are imported when it is gone, so that a first call pays for one only.
 """
 
@@ -12,12 +12,12 @@ from typing import Any
 
 from torch import nn
 
-from fxsummary.capture.inputs import Inputs, bind, model_device
+from fxsummary.capture.inputs.example import Inputs, bind, model_device
 from fxsummary.capture.restore import state_kept
-from fxsummary.capture.tracer import Leaf
-from fxsummary.capture.ways import Capture, Capturing
-from fxsummary.collecting import paused
+from fxsummary.capture.strategy import Capture, Capturing
+from fxsummary.capture.symbolic.tracer import Leaf
 from fxsummary.errors import ForwardError, InputError
+from fxsummary.support.gc_pause import paused
 
 _lock = RLock()
 """Tracing patches ``nn.Module.__call__`` for its duration, as torch.fx does: one capture at a time."""
@@ -47,7 +47,7 @@ def capture(
                 _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
             )
         except (InputError, ForwardError) as error:
-            from fxsummary.capture.hints import add_hints
+            from fxsummary.capture.inputs.hints import add_hints
 
             add_hints(error, args)
             raise

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fxsummary.capture.aten import index_text
-from fxsummary.spec import TensorSpec
+from fxsummary.graph.spec import TensorSpec
 
 
 def of_module(module: nn.Module) -> str:

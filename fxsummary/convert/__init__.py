@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from torch import fx, nn
 
 from fxsummary.capture import Capture
-from fxsummary.capture.members import modules_by_path, tensor_names
+from fxsummary.capture.module_index import modules_by_path, tensor_names
 from fxsummary.capture.nodes import AFTER, COPY, LIKE
-from fxsummary.capture.symbolic import Trace
-from fxsummary.collecting import paused
+from fxsummary.capture.symbolic.trace import Trace
 from fxsummary.convert.attributes import Reader
-from fxsummary.convert.modules import add_modules
+from fxsummary.convert.module_tree import class_name, module_tree
 from fxsummary.convert.plain import plain
-from fxsummary.modelgraph import ModelGraph
-from fxsummary.moduletree import class_name, module_tree
-from fxsummary.spec import TensorSpec, nbytes
+from fxsummary.convert.tree_only import add_modules
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.spec import TensorSpec, nbytes
+from fxsummary.support.gc_pause import paused
 
 if TYPE_CHECKING:
     from fxsummary.convert.attributes import AnyNode

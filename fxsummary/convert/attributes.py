@@ -11,15 +11,15 @@ from torch import fx, nn
 from fxsummary.capture import Capture, config
 from fxsummary.capture.aten import function_name
 from fxsummary.capture.nodes import SOURCE, STACK
-from fxsummary.capture.operations import Outcome
-from fxsummary.capture.values import UNKNOWN
+from fxsummary.capture.operations.run import Outcome
+from fxsummary.capture.structures import UNKNOWN
+from fxsummary.convert.module_tree import class_name, holds_packed, tensors_read
 from fxsummary.convert.plain import arguments, given, plain, qualified_name
-from fxsummary.modelgraph import ModuleCall, Returned
-from fxsummary.moduletree import class_name, holds_packed, tensors_read
-from fxsummary.spec import TensorSpec, leaves, map_structure
+from fxsummary.graph.modelgraph import ModuleCall, Returned
+from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
 if TYPE_CHECKING:
-    from fxsummary.capture.replay.copied import CopiedNode
+    from fxsummary.capture.recorded.repeats.copied import CopiedNode
 
     AnyNode = fx.Node | CopiedNode
 
@@ -90,7 +90,7 @@ class Reader:
         return data
 
     def returned(self, calls: Mapping[str, tuple[Any, Any]]) -> dict[ModuleCall, Returned]:
-        """What calls of modules returned, by their keys in the stack; see `fxsummary.capture.symbolic.Trace`."""
+        """What calls of modules returned, by their keys in the stack; see `fxsummary.capture.symbolic.trace.Trace`."""
         found: dict[ModuleCall, Returned] = {}
         for key, (entry, result) in calls.items():
             if not isinstance(result, Returned):

@@ -13,8 +13,8 @@ import torch
 from torch import fx
 from torch.fx.node import _get_qualified_name
 
-from fxsummary.capture.values import UNKNOWN
-from fxsummary.spec import TensorSpec
+from fxsummary.capture.structures import UNKNOWN
+from fxsummary.graph.spec import TensorSpec
 
 
 def arguments(node: fx.Node) -> str:

@@ -6,9 +6,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from math import log
 
+from fxsummary.drawing.cards import make_tiles
 from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, measure
 from fxsummary.drawing.scene import Arranged, Group, Item, Scene
-from fxsummary.drawing.tiles import make_tiles
 from fxsummary.layout import Layout, Memo, Planner, Shape, Spacing, layout_rightwards, walk
 
 LONGEST_SIDE = 2600.0

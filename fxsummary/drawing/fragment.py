@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fxsummary.drawing.arrangement import arrange
-from fxsummary.drawing.marks import Marks
+from fxsummary.drawing.element_ids import Marks
 from fxsummary.drawing.markup import number
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Scene

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fxsummary import format as fmt
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.scene import HeatScale, Item, Row, Scene
+from fxsummary.text import numbers as fmt
 
 STEPS = (0.02, 0.15, 0.40, 0.75)
 """Shares of the largest row from which on the next colour is used."""

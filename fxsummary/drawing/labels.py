@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import count, takewhile
 from typing import Any
 
-from fxsummary import format as fmt
-from fxsummary.changes import BECAME, Run, before, describe
 from fxsummary.drawing.options import FACTS
-from fxsummary.modelgraph import ModelGraph, Totals
-from fxsummary.records import known
-from fxsummary.spec import leaves
+from fxsummary.graph.changes import BECAME, Run, before, describe
+from fxsummary.graph.modelgraph import ModelGraph, Totals
+from fxsummary.graph.records import known
+from fxsummary.graph.spec import leaves
+from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import UNREAD, Block
 
 LONGEST_PATH = 22
@@ -93,7 +93,7 @@ def _ends(text: str) -> str:
 def shape_text(outputs: Any, assumed: bool = False) -> str:
     """Shapes of the tensors in a result, "" if there is none or it is not known; marked if they were ``assumed``.
 
-    >>> from fxsummary.spec import TensorSpec
+    >>> from fxsummary.graph.spec import TensorSpec
     >>> half = TensorSpec((1, 8, 64, 32), "float32")
     >>> shape_text(half), shape_text((half, half)), shape_text(None)
     ('1×8×64×32', '2 × (1×8×64×32)', '')

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import hypot
 
-from fxsummary.format import clean
 from fxsummary.layout import Point
+from fxsummary.text.numbers import clean
 
 RADIUS = 8.0
 ARROW_LENGTH, ARROW_HALF_WIDTH = 6.5, 3.4

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from fxsummary.drawing import shapes
+from fxsummary.drawing.cards import card_texts, chips_at, config_ends, muted_style, pill_texts, tile_texts
+from fxsummary.drawing.change_marks import change_mark, changed_style
+from fxsummary.drawing.element_ids import Marks
 from fxsummary.drawing.fonts import text_width
-from fxsummary.drawing.marks import Marks
 from fxsummary.drawing.markup import arrowhead, element, linked, rect, rounded, text, tooltip
 from fxsummary.drawing.measure import (
     BAR,
@@ -25,8 +27,6 @@ from fxsummary.drawing.measure import (
 )
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
-from fxsummary.drawing.signs import change_mark, changed_style
-from fxsummary.drawing.tiles import card_texts, chips_at, config_ends, muted_style, pill_texts, tile_texts
 from fxsummary.layout import Layout, Point, Rect, Wire
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from fxsummary.changes import joined
 from fxsummary.drawing.labels import (
     LONGEST_CONFIG,
     LONGEST_LABEL,
@@ -29,6 +28,7 @@ from fxsummary.drawing.labels import (
 )
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
+from fxsummary.graph.changes import joined
 from fxsummary.layout import Edge
 from fxsummary.views.blocks import UNREAD, Block, run_of
 

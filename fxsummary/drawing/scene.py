@@ -26,7 +26,7 @@ class Row:
         tips: lines of the tooltip.
         heat: step of the heat scale, "" where the colour is that of the kind.
         link: address of its source line, "" for none.
-        change: in a comparison one of `fxsummary.changes.SIGNS`; "" in other pictures.
+        change: in a comparison one of `fxsummary.graph.changes.SIGNS`; "" in other pictures.
         is_tag: whether it is the name of a value from elsewhere.
     """
 

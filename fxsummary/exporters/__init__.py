@@ -1,6 +1,6 @@
 """Exporters: each turns a graph into a form of its own; one file each, imported when it is used."""
 
-from fxsummary.registry import EXPORTERS, Exporter
+from fxsummary.support.registry import EXPORTERS, Exporter
 
 for _exporter in (
     Exporter("text", "fxsummary.exporters.text:to_text", ".txt"),
@@ -11,12 +11,12 @@ for _exporter in (
     Exporter("dot", "fxsummary.exporters.dot:to_dot", ".dot"),
     Exporter("markdown", "fxsummary.exporters.markdown:to_markdown", ".md"),
     Exporter("mermaid", "fxsummary.exporters.mermaid:to_mermaid", ".mmd"),
-    Exporter("json", "fxsummary.saved:dumps", ".json"),
-    Exporter("graphml", "fxsummary.exporters.flat:to_graphml", ".graphml"),
-    Exporter("csv", "fxsummary.exporters.frame:to_csv", ".csv", needs=("pandas",), extra="pandas"),
+    Exporter("json", "fxsummary.graph.saved:dumps", ".json"),
+    Exporter("graphml", "fxsummary.exporters.graphml:to_graphml", ".graphml"),
+    Exporter("csv", "fxsummary.exporters.dataframe:to_csv", ".csv", needs=("pandas",), extra="pandas"),
     Exporter("latex", "fxsummary.exporters.latex:to_latex", ".tex", needs=("pandas", "jinja2"), extra="pandas"),
-    Exporter("pandas", "fxsummary.exporters.frame:to_pandas", needs=("pandas",)),
-    Exporter("node_link", "fxsummary.exporters.flat:to_node_link"),
+    Exporter("pandas", "fxsummary.exporters.dataframe:to_pandas", needs=("pandas",)),
+    Exporter("node_link", "fxsummary.exporters.graphml:to_node_link"),
     Exporter("graphviz", "fxsummary.exporters.dot:to_graphviz"),
 ):
     EXPORTERS.register(_exporter.name, _exporter)

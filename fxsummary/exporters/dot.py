@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from fxsummary import format as fmt
-from fxsummary.changes import SIGNS
 from fxsummary.drawing.style import LIGHT, colour_of
-from fxsummary.format import clean, relative_path, run_name, short, shorten
-from fxsummary.format import shape as shape_text
-from fxsummary.modelgraph import ModelGraph
-from fxsummary.spec import leaves
+from fxsummary.graph.changes import SIGNS
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.spec import leaves
+from fxsummary.text import numbers as fmt
+from fxsummary.text.numbers import clean, relative_path, run_name, short, shorten
+from fxsummary.text.numbers import shape as shape_text
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.fold import fold_repeats

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from fxsummary.drawing.compose import set_texts
 from fxsummary.drawing.style import stylesheet
 from fxsummary.exporters.page.assemble import assemble
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.contents import contents
 from fxsummary.exporters.page.outline import outline
-from fxsummary.exporters.picture import set_texts
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.depth import check_depth
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fxsummary.exporters.listings import COLUMNS
-from fxsummary.exporters.summary import Row, summarise
-from fxsummary.format import clean, shorten
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.exporters.tables.listings import COLUMNS
+from fxsummary.exporters.tables.summary import Row, summarise
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.text.numbers import clean, shorten
 from fxsummary.views.depth import check_depth
 
 LONGEST = 60

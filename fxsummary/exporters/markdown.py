@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from fxsummary.collecting import paused
-from fxsummary.exporters.listings import COLUMNS, Listing
-from fxsummary.exporters.summary import VIEWS, Row, Summary
-from fxsummary.exporters.table import Column
-from fxsummary.format import clean, shorten
-from fxsummary.modelgraph import ModelGraph
-from fxsummary.registry import call
+from fxsummary.exporters.tables.listings import COLUMNS, Listing
+from fxsummary.exporters.tables.summary import VIEWS, Row, Summary
+from fxsummary.exporters.tables.table import Column
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.support.gc_pause import paused
+from fxsummary.support.registry import call
+from fxsummary.text.numbers import clean, shorten
 from fxsummary.views.depth import check_depth
 
 LONGEST = 100
@@ -44,7 +44,7 @@ def to_markdown(graph: ModelGraph, *, depth: int | None = None, view: str | None
     """
     depth = check_depth(depth)
     if view is None and graph.comparison is not None:
-        text: str = call("fxsummary.exporters.changes:markdown", graph)
+        text: str = call("fxsummary.exporters.reports.comparison:markdown", graph)
         return text
     shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold)
     return _listing(shown) if isinstance(shown, Listing) else _summary(graph, shown)

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fxsummary.changes import SIGNS, joined
+from fxsummary.drawing.compose import shown
 from fxsummary.drawing.labels import parameters_text, shape_text
 from fxsummary.drawing.options import DIRECTIONS, check_name
 from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.errors import TooLargeError
-from fxsummary.exporters.picture import shown
-from fxsummary.format import clean, relative_path, run_name, shorten
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.graph.changes import SIGNS, joined
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.text.numbers import clean, relative_path, run_name, shorten
 from fxsummary.views.blocks import Block, block_tree, run_of
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.depth import check_depth, limit_depth

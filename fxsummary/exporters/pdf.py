@@ -12,7 +12,7 @@ from fxsummary.drawing.markup import escape
 from fxsummary.drawing.style import MONO, SANS
 from fxsummary.exporters.fontfiles import Fonts, find_fonts
 from fxsummary.exporters.svg import to_svg
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph
 
 _TITLE = re.compile("<title>(.*?)</title>")
 STANDARD = "Helvetica"

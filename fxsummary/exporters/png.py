@@ -9,7 +9,7 @@ from typing import Any
 from fxsummary.errors import InputError, OutputError, TooLargeError
 from fxsummary.exporters.fontfiles import find_fonts
 from fxsummary.exporters.svg import to_svg
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph
 
 LONGEST_SIDE = 32_767
 MOST_PIXELS = 400_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fxsummary.drawing import draw, look
-from fxsummary.exporters.picture import picture
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.drawing.compose import picture
+from fxsummary.graph.modelgraph import ModelGraph
 
 
 def to_svg(

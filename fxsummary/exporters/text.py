@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fxsummary.collecting import paused
-from fxsummary.exporters.changes import changes
-from fxsummary.exporters.listings import COLUMNS, Listing
-from fxsummary.exporters.summary import VIEWS, Row, Summary
-from fxsummary.exporters.table import display_width, fit, render_table, tree, wrap
-from fxsummary.format import clean
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.exporters.reports.comparison import changes
+from fxsummary.exporters.tables.listings import COLUMNS, Listing
+from fxsummary.exporters.tables.summary import VIEWS, Row, Summary
+from fxsummary.exporters.tables.table import display_width, fit, render_table, tree, wrap
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.support.gc_pause import paused
+from fxsummary.text.numbers import clean
 from fxsummary.views.depth import check_depth
 
 MIN_WIDTH = 60

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fxsummary.collecting import paused
-from fxsummary.modelgraph import ModelGraph
-from fxsummary.passes import flops, kind, memory, modules, parameters
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.passes import flops, kind, memory, notes, parameters
+from fxsummary.support.gc_pause import paused
 
 PASSES: tuple[tuple[str, Callable[[ModelGraph], None]], ...] = (
     ("kind", kind.annotate),
     ("parameters", parameters.annotate),
     ("flops", flops.annotate),  # needs kind
     ("memory", memory.annotate),
-    ("modules", modules.annotate),  # needs parameters
+    ("modules", notes.annotate),  # needs parameters
 )
 """Every pass by name, each after those that it needs."""
 

@@ -1,12 +1,12 @@
 """FLOPs: what was counted while capturing, or unknown; never 0 for want of knowing.
 
-2 per multiply-accumulate, batch included, for the matrix-product family only; see `fxsummary.formulas`.
+2 per multiply-accumulate, batch included, for the matrix-product family only; see `fxsummary.capture.operations.flops`.
 """
 
 from __future__ import annotations
 
-from fxsummary.modelgraph import ModelGraph
-from fxsummary.records import known
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import known
 
 _FREE = frozenset({"norm", "activation", "pool", "embedding", "arithmetic", "reshape", "input", "output", "parameter"})
 """Kinds outside the matrix-product family: they cost nothing by the convention, whatever their shape."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph
 
 KINDS = (
     "convolution", "linear", "attention", "norm", "activation", "pool", "embedding", "recurrent",

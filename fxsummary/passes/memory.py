@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fxsummary.modelgraph import ModelGraph
-from fxsummary.spec import nbytes
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.spec import nbytes
 
 
 def annotate(graph: ModelGraph) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fxsummary.format import count
-from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
+from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
+from fxsummary.text.numbers import count
 
 
 def annotate(graph: ModelGraph) -> None:

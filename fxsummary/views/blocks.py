@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from fxsummary.modelgraph import ModelGraph, ModuleCall, Returned
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
 
 UNREAD = "unread"
 """The `op` of a row for parameters that no operation in its module reads; see `fxsummary.views.unread`."""

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from sys import maxsize
 from typing import Any
 
-from fxsummary.modelgraph import ModelGraph, ModuleCall
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.views.blocks import calls_around
 from fxsummary.views.simplify import NO_COSTS
 

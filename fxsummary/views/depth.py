@@ -7,10 +7,10 @@ from itertools import islice
 from operator import index
 from typing import Any
 
-from fxsummary import changes
 from fxsummary.errors import InputError
-from fxsummary.modelgraph import ModelGraph
-from fxsummary.spec import leaves, nbytes
+from fxsummary.graph import changes
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.spec import leaves, nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, result_of, stacks_in
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.shared import shared_with_others

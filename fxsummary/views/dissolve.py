@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, block_tree, joined, own_call, patterns_in, stacks_in
 
 WRAPPERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Encoder"})

@@ -16,8 +16,8 @@ from itertools import count
 from operator import itemgetter
 from typing import Any
 
-from fxsummary.modelgraph import ModelGraph, ModuleCall, Returned
-from fxsummary.spec import leaves
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
+from fxsummary.graph.spec import leaves
 from fxsummary.views.blocks import Block, Repeat, block_tree
 from fxsummary.views.copies import Copy, Read, exits, links_of, shown_for
 from fxsummary.views.scalars import add_slots, reads_of

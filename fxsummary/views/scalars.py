@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fxsummary.modelgraph import ModelGraph
-from fxsummary.spec import TensorSpec, leaves
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.spec import TensorSpec, leaves
 
 Part = tuple[int | str, ...]
 """Path of a part of a value: () for the whole, (1,) for element 1 of a tuple."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fxsummary.format import short
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.text.numbers import short
 
 
 def shared_with_others(graph: ModelGraph) -> Mapping[str, str]:

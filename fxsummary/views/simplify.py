@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
-from fxsummary.changes import COSTS, Difference, before, joined
-from fxsummary.modelgraph import ModelGraph
-from fxsummary.records import TRUST, known
+from fxsummary.graph.changes import COSTS, Difference, before, joined
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import TRUST, known
 from fxsummary.views.scalars import add_slots, hide_scalars, of_part, reads_of
 
 __all__ = ["hide_scalars", "simplify"]

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from fxsummary.format import relative_path
-from fxsummary.modelgraph import ModelGraph, ModuleCall, ParameterInfo
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ParameterInfo
 from fxsummary.passes.parameters import counts
+from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import UNREAD, own_call
 from fxsummary.views.shared import later_names
 from fxsummary.views.simplify import NO_COSTS

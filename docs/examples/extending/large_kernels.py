@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from fxsummary import ModelGraph
-from fxsummary.findings import Finding
-from fxsummary.lint import RULES, Rule
+from fxsummary.graph.findings import Finding
+from fxsummary.review.lint import RULES, Rule
 
 
 def find(graph: ModelGraph) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """An exporter: one line for each operation, values separated by tabs."""
 
 from fxsummary import ModelGraph
-from fxsummary.format import clean
-from fxsummary.registry import EXPORTERS, Exporter
+from fxsummary.support.registry import EXPORTERS, Exporter
+from fxsummary.text.numbers import clean
 
 
 def to_tsv(graph: ModelGraph, *, header: bool = True) -> str:

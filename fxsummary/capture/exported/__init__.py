@@ -14,14 +14,14 @@ from fxsummary.capture.exported.costs import Cost, Costs, times_mapped
 from fxsummary.capture.exported.flatten import Flat
 from fxsummary.capture.exported.hints import dynamic_dimensions
 from fxsummary.capture.exported.skeleton import Skeleton
-from fxsummary.capture.inputs import model_device
+from fxsummary.capture.inputs.example import model_device
 from fxsummary.capture.nodes import AUTOCAST, SOURCE
-from fxsummary.capture.propagate import Propagation
+from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.restore.torch_state import preserved_globals
-from fxsummary.capture.symbolic import Trace
-from fxsummary.capture.tracer import Leaf, default_leaf
-from fxsummary.capture.values import has_unknown
-from fxsummary.spec import map_structure
+from fxsummary.capture.structures import has_unknown
+from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.symbolic.tracer import Leaf, default_leaf
+from fxsummary.graph.spec import map_structure
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -10,11 +10,11 @@ import torch
 from torch import fx
 
 from fxsummary.capture.exported.hints import value_of
-from fxsummary.capture.operations import NoDataError, Operations, RefusedError
-from fxsummary.capture.twins import META
-from fxsummary.capture.values import UNKNOWN, has_unknown
-from fxsummary.formulas import costs_nothing, formula
-from fxsummary.spec import leaves, map_structure
+from fxsummary.capture.operations.flops import costs_nothing, formula
+from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
+from fxsummary.capture.operations.twins import META
+from fxsummary.capture.structures import UNKNOWN, has_unknown
+from fxsummary.graph.spec import leaves, map_structure
 
 RUN_ONCE = frozenset(
     {

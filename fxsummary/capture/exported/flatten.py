@@ -20,9 +20,9 @@ from fxsummary.capture.exported.costs import RUN_ONCE
 from fxsummary.capture.exported.hints import value_of
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, STACK
-from fxsummary.capture.twins import dtype_name
-from fxsummary.capture.values import UNKNOWN
-from fxsummary.spec import map_structure
+from fxsummary.capture.operations.twins import dtype_name
+from fxsummary.capture.structures import UNKNOWN
+from fxsummary.graph.spec import map_structure
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -22,8 +22,8 @@ from fxsummary.capture.exported.costs import Cost, add_up
 from fxsummary.capture.exported.flatten import Flat
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import SOURCE, STACK
-from fxsummary.capture.operations import Outcome
-from fxsummary.spec import map_structure
+from fxsummary.capture.operations.run import Outcome
+from fxsummary.graph.spec import map_structure
 
 Call = tuple[str, int]
 """A call of a module: its path, and which call."""

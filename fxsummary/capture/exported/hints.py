@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from fxsummary.capture.twins import dtype_name
-from fxsummary.capture.values import UNKNOWN
-from fxsummary.spec import TensorSpec
+from fxsummary.capture.operations.twins import dtype_name
+from fxsummary.capture.structures import UNKNOWN
+from fxsummary.graph.spec import TensorSpec
 
 _SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _MANY = 2**31

@@ -14,7 +14,7 @@ from torch import nn
 
 from fxsummary.capture import config
 from fxsummary.capture.exported.skeleton import forget_class
-from fxsummary.spec import TensorSpec
+from fxsummary.graph.spec import TensorSpec
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import fx
 
-from fxsummary.capture.evaluation import Evaluator, NoValueError
+from fxsummary.capture.recorded.real_values import Evaluator, NoValueError
+from fxsummary.capture.recorded.tensor_origins import Tensors, element
 from fxsummary.capture.restore.escaped import remove, survivors
 from fxsummary.capture.restore.snapshots import Snapshot
 from fxsummary.capture.restore.torch_state import preserved_globals
-from fxsummary.capture.tracked import Tensors, element
 
 
 def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str]:

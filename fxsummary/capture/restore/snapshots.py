@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.members import modules_of
+from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.restore.inside import EXACT, Inside
 from fxsummary.capture.restore.outside import Outside
 from fxsummary.capture.restore.variables import Variables

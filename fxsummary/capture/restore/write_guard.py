@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from fxsummary.capture.operations import storage_of
+from fxsummary.capture.operations.run import storage_of
 
 
 class WriteGuard(TorchDispatchMode):

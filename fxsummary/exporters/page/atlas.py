@@ -8,13 +8,13 @@ from functools import partial
 from itertools import takewhile
 
 from fxsummary.drawing import draw_fragment
+from fxsummary.drawing.choose import DEEPEST, MOST_ROWS, Fitting, Picture
+from fxsummary.drawing.compose import compose
+from fxsummary.drawing.element_ids import OPEN
 from fxsummary.drawing.labels import closed_inside
-from fxsummary.drawing.marks import OPEN
-from fxsummary.exporters.fitting import DEEPEST, MOST_ROWS, Fitting, Picture
 from fxsummary.exporters.page.outline import Outline
-from fxsummary.exporters.picture import compose
+from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
-from fxsummary.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
 from fxsummary.views.depth import close_small
 from fxsummary.views.simplify import NO_COSTS

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fxsummary import format as fmt
 from fxsummary.drawing.labels import LONGEST_TIP, Subject, _call
 from fxsummary.drawing.style import LEGEND, colour_of
 from fxsummary.exporters.page.atlas import Atlas, Level
 from fxsummary.exporters.page.outline import Outline
-from fxsummary.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
-from fxsummary.spec import leaves
+from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
+from fxsummary.graph.spec import leaves
+from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import result_of
 
 Record = dict[str, Any]

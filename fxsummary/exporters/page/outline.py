@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fxsummary.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, Repeat, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms

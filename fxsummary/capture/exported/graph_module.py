@@ -1,0 +1,108 @@
+"""A GraphModule as input: its graph is taken as it is."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections import OrderedDict
+from typing import Any
+
+from torch import fx, nn
+
+from fxsummary.capture.inputs.example import Inputs, is_sequence, named_items, placeholder_names, rebuilt
+from fxsummary.capture.module_index import modules_by_path
+from fxsummary.capture.nodes import SOURCE, SPEC, STACK
+from fxsummary.capture.source import is_user_file, relative
+from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.errors import InputError
+from fxsummary.graph.spec import TensorSpec
+
+_FRAME = re.compile(r'File "(.+)", line (\d+)')
+
+
+def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
+    """The graph of a GraphModule, with stacks from ``nn_module_stack`` or from the paths of its modules.
+
+    The given graph is copied, its nodes keep their names.
+
+    Raises:
+        InputError: as many tensors as placeholders are wanted.
+    """
+    graph = fx.Graph()
+    copies: dict[fx.Node, Any] = {}
+    given = {} if inputs is None or _is_flat(module) else inputs.arguments
+    types = {path: type(child) for path, child in modules_by_path(module).items()}
+    for node in module.graph.nodes:
+        name = str(node.target).lstrip("*")
+        if node.op == "placeholder" and isinstance(given.get(name), (tuple, list, dict)):
+            copies[node] = _placeholders(graph, name, given[name])
+            continue
+        source = copies.get(node.args[0]) if node.target in (operator.getitem, getattr) else None
+        if isinstance(source, (tuple, list, dict)):
+            copies[node] = _part(source, *node.args[1:])
+            continue
+        copy = graph.create_node(
+            node.op,
+            node.target,
+            fx.map_arg(node.args, copies.__getitem__),
+            fx.map_arg(node.kwargs, copies.__getitem__),
+            node.name,
+        )
+        copy.meta[STACK] = _stack(node, types)
+        copy.meta[SOURCE] = _source(node)
+        copies[node] = copy
+    return _with_specs(Trace(graph), inputs)
+
+
+def _is_flat(module: fx.GraphModule) -> bool:
+    """Whether the inputs of the graph are the tensors among the arguments, as those of exported ones are."""
+    return isinstance(module.graph._codegen, fx.graph._PyTreeCodeGen)
+
+
+def _placeholders(graph: fx.Graph, name: str, value: Any) -> Any:
+    """An argument with a placeholder for each tensor in it."""
+    if isinstance(value, TensorSpec):
+        node = graph.create_node("placeholder", name, (), {})
+        node.meta[STACK], node.meta[SOURCE] = OrderedDict(), ""
+        return node
+    if is_sequence(value):
+        return rebuilt(value, [_placeholders(graph, each, item) for each, item in named_items(name, value)])
+    if isinstance(value, dict):
+        return {key: _placeholders(graph, f"{name}_{key}", item) for key, item in value.items()}
+    return value
+
+
+def _part(value: Any, key: Any, *_: Any) -> Any:
+    """An item or a field of an argument."""
+    return getattr(value, key) if isinstance(value, tuple) and isinstance(key, str) else value[key]
+
+
+def _with_specs(trace: Trace, inputs: Inputs | None) -> Trace:
+    placeholders = [node for node in trace.graph.nodes if node.op == "placeholder"]
+    specs = [] if inputs is None else [spec for _, spec in placeholder_names(inputs)]
+    if inputs is not None and len(specs) != sum(1 for node in placeholders if not node.args):
+        raise InputError(
+            f"the graph has {len(placeholders)} inputs ({', '.join(str(n.target) for n in placeholders)}), "
+            f"but {len(specs)} tensors are given. Pass one tensor for each."
+        )
+    for index, node in enumerate(placeholders):
+        node.meta[SPEC] = specs[index] if index < len(specs) else None
+    return trace
+
+
+def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str, tuple[str, Any]]:
+    given = node.meta.get("nn_module_stack")
+    if given:
+        return OrderedDict((key, (value[0], value[1])) for key, value in given.items())
+    stack: OrderedDict[str, tuple[str, Any]] = OrderedDict()
+    if node.op == "call_module":
+        parts = str(node.target).split(".")
+        for end in range(1, len(parts) + 1):
+            path = ".".join(parts[:end])
+            stack[path] = (path, types.get(path, nn.Module))
+    return stack
+
+
+def _source(node: fx.Node) -> str:
+    frames = [match for match in _FRAME.findall(node.stack_trace or "") if is_user_file(match[0])]
+    return f"{relative(frames[-1][0])}:{frames[-1][1]}" if frames else ""

@@ -1,0 +1,1 @@
+"""The inputs of forward: those that were given, and those that are guessed."""

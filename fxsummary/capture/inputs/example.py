@@ -1,0 +1,221 @@
+"""The example inputs as specs: only shape, dtype and device of a tensor are looked at."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from fxsummary.capture.module_index import tensors_of
+from fxsummary.capture.operations.twins import dtype_name, materialize, spec_of
+from fxsummary.errors import InputError
+from fxsummary.graph.spec import TensorSpec, map_structure
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The arguments of one forward call, with `TensorSpec` for each tensor.
+
+    Attributes:
+        arguments: parameter name of forward -> value; a ``*args`` parameter has a tuple, ``**kwargs`` a dict.
+        inferred: whether they were guessed.
+        values: data of some of the tensors, by their name in `placeholder_names`, where forward goes by values.
+        given: the arguments with the tensors themselves, where they were given.
+        keywords: names of those passed by name, which a wrapper of forward may tell apart.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    inferred: bool = False
+    values: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    given: Mapping[str, Any] | None = None
+    keywords: frozenset[str] = frozenset()
+
+    def split(
+        self, signature: inspect.Signature, arguments: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments by name as positional ones and those passed by name, as they were given.
+
+        Args:
+            arguments: as in `arguments`, whatever the values.
+        """
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        is_left_out = False  # after one that is, none can be positional
+        for name, parameter in signature.parameters.items():
+            if name not in arguments:
+                is_left_out |= parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+                continue
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                args.extend(arguments[name])
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                kwargs.update(arguments[name])
+            elif parameter.kind is parameter.POSITIONAL_ONLY or not (
+                is_left_out or kwargs or name in self.keywords or parameter.kind is parameter.KEYWORD_ONLY
+            ):
+                args.append(arguments[name])
+            else:
+                kwargs[name] = arguments[name]
+        return tuple(args), kwargs
+
+    def call(self, function: Any, signature: inspect.Signature, leaf: Any) -> Any:
+        """Call ``function`` with these arguments, each spec replaced by ``leaf(spec)``."""
+        arguments = {name: map_structure(leaf, value) for name, value in self.arguments.items()}
+        args, kwargs = self.split(signature, arguments)
+        return function(*args, **kwargs)
+
+    def on_meta(self, function: Any, signature: inspect.Signature) -> Any:
+        """Call ``function`` with meta tensors."""
+        return self.call(function, signature, lambda v: materialize(v) if isinstance(v, TensorSpec) else v)
+
+
+def forward_signature(model: nn.Module) -> inspect.Signature:
+    """Signature of the model's forward, without ``self``."""
+    forward: Any = model.forward
+    return _of_schema(forward.schema) if isinstance(forward, torch.ScriptMethod) else inspect.signature(forward)
+
+
+def _of_schema(schema: Any) -> inspect.Signature:
+    """The signature of a method that TorchScript compiled."""
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                argument.name if argument.name.isidentifier() else f"input_{place}",
+                inspect.Parameter.KEYWORD_ONLY if argument.kwarg_only else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=argument.default_value if argument.has_default_value() else inspect.Parameter.empty,
+            )
+            for place, argument in enumerate(schema.arguments[1:])
+        ]
+    )
+
+
+def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Inputs:
+    """Bind example inputs to forward's parameters.
+
+    Raises:
+        InputError: forward does not take them.
+    """
+    signature = forward_signature(model)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        given = [f"{len(args)} positional"] if args else []
+        given += [f"{name}=" for name in kwargs]
+        raise InputError(
+            f"forward of {type(model).__name__} takes {_describe(signature)}, but the inputs given are "
+            f"{', '.join(given)}: {error}. Pass the inputs of forward after the model, those by name in kwargs=."
+        ) from error
+    specs = {name: map_structure(_to_spec, value) for name, value in bound.arguments.items()}
+    return Inputs(specs, given=dict(bound.arguments), keywords=frozenset(kwargs))
+
+
+def from_shapes(model: nn.Module, shapes: Any, dtypes: Any, guess_dtypes: Sequence[str]) -> Inputs:
+    """Inputs of the given shapes, in the order of forward's parameters.
+
+    Args:
+        shapes: one shape, or a sequence of shapes.
+        dtypes: one dtype for all, or one for each shape, or None for those in ``guess_dtypes``.
+
+    Raises:
+        InputError: not shapes, or as many dtypes as shapes are wanted.
+    """
+    all_shapes = [shapes] if _is_shape(shapes) or not isinstance(shapes, (list, tuple)) else list(shapes)
+    if not all_shapes or not all(_is_shape(shape) for shape in all_shapes):
+        raise InputError(
+            f"input_shape={shapes!r} is neither a shape such as (1, 3, 224, 224) nor a list of shapes; "
+            "sizes are integers of 0 or more."
+        )
+    if dtypes is None:
+        names = [guess_dtypes[i] if i < len(guess_dtypes) else "float32" for i in range(len(all_shapes))]
+    else:
+        given = list(dtypes) if isinstance(dtypes, (list, tuple)) else [dtypes] * len(all_shapes)
+        if len(given) != len(all_shapes):
+            raise InputError(f"input_dtype has {len(given)} dtypes for {len(all_shapes)} shapes; give one for each.")
+        names = [_dtype_name(dtype) for dtype in given]
+    device = model_device(model)
+    specs = [_contiguous(tuple(shape), name, device) for shape, name in zip(all_shapes, names, strict=True)]
+    return bind(model, specs, {})
+
+
+def required(model: nn.Module) -> list[str]:
+    """Names of forward's parameters without a default."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = forward_signature(model).parameters.values()
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
+
+
+def model_device(model: nn.Module) -> str:
+    """Device of the first parameter or buffer, "cpu" where there is none."""
+    first = next(tensors_of(model), None)
+    return "cpu" if first is None else str(first.device)
+
+
+def placeholder_names(inputs: Inputs) -> Iterator[tuple[str, TensorSpec]]:
+    """A name for each tensor, as a parameter name and its place inside, and its spec."""
+    for name, value in inputs.arguments.items():
+        yield from _named_leaves(name, value)
+
+
+def _named_leaves(name: str, value: Any) -> Iterator[tuple[str, TensorSpec]]:
+    if isinstance(value, TensorSpec):
+        yield name, value
+    elif isinstance(value, (tuple, list)):
+        for each, item in named_items(name, value):
+            yield from _named_leaves(each, item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _named_leaves(f"{name}_{key}", item)
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether an argument is a tuple, a list or a named tuple, so that its items are inputs of their own."""
+    return type(value) in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields"))
+
+
+def named_items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The items of a tuple or list, each with a name: that of its field, or its place."""
+    for key, item in zip(getattr(value, "_fields", range(len(value))), value, strict=True):
+        yield f"{name}_{key}", item
+
+
+def rebuilt(value: Any, items: list[Any]) -> Any:
+    """A tuple or list of the same kind with other items."""
+    return tuple.__new__(type(value), items) if isinstance(value, tuple) else type(value)(items)
+
+
+def describe(inputs: Inputs) -> str:
+    """The inputs in short, such as ``x 1×3×28×28, use_cache=False``."""
+    tensors = [f"{name} {'×'.join(map(str, spec.shape))}" for name, spec in placeholder_names(inputs)]
+    inside = [pair for value in inputs.arguments.values() if type(value) is dict for pair in value.items()]
+    named = [*inputs.arguments.items(), *inside]
+    flags = [f"{name}={value}" for name, value in named if isinstance(value, (bool, int, float, str))]
+    return ", ".join([*tensors, *flags])
+
+
+def _to_spec(value: Any) -> Any:
+    if isinstance(value, torch.Tensor) and value.is_nested:
+        raise InputError("nested tensors are not supported: pass padded tensors, to_padded_tensor(0.0) makes them.")
+    return spec_of(value) if isinstance(value, torch.Tensor) else value
+
+
+def _contiguous(shape: tuple[int, ...], dtype: str, device: str) -> TensorSpec:
+    return spec_of(torch.empty(shape, dtype=getattr(torch, dtype), device="meta"), device)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(type(size) is int and size >= 0 for size in value)
+
+
+def _dtype_name(dtype: Any) -> str:
+    if isinstance(dtype, torch.dtype):
+        return dtype_name(dtype)
+    if isinstance(dtype, str) and isinstance(getattr(torch, dtype.removeprefix("torch."), None), torch.dtype):
+        return dtype_name(getattr(torch, dtype.removeprefix("torch.")))
+    raise InputError(f"input_dtype={dtype!r} is not a dtype; pass one such as torch.int64 or 'int64'.")
+
+
+def _describe(signature: inspect.Signature) -> str:
+    return "(" + ", ".join(str(p) for p in signature.parameters.values()) + ")"

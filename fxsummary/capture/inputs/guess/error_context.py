@@ -1,0 +1,144 @@
+"""What the model's code was doing when it raised: enough to find inputs that fit, and nothing that holds a tensor."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from fxsummary.capture.source import of_traceback
+from fxsummary.graph.spec import TensorSpec
+
+
+@dataclass(frozen=True)
+class Step:
+    """A frame of the model's code.
+
+    Attributes:
+        text: the source that it was running.
+        absent: names of its variables that are None.
+    """
+
+    text: str
+    absent: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where an exception was raised.
+
+    Attributes:
+        steps: the frames of the model's code, the innermost first.
+        inputs: the inputs that the tensors depend on which the innermost lines name, the nearest first.
+        operations: how many operations had run.
+        source: ``file:line`` in the model's code.
+        channels: those that the innermost convolution got, and those that it takes; None if they agree.
+    """
+
+    steps: tuple[Step, ...] = ()
+    inputs: tuple[str, ...] = ()
+    operations: int = 0
+    source: str = ""
+    channels: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What forward said, and what its code was doing."""
+
+    message: str
+    scene: Scene
+
+    @property
+    def key(self) -> str:
+        """The same for what was refused for the same reason at the same place."""
+        return self.message + "".join([step.text for step in self.scene.steps[:1]])
+
+
+def refusal_of(error: BaseException) -> Refusal:
+    """The refusal that an error of an attempt is."""
+    cause = error.__cause__ or error
+    scene = getattr(error, "scene", None)
+    return Refusal(str(cause), scene if isinstance(scene, Scene) else scene_of(cause))
+
+
+InputsBehind = Callable[[torch.Tensor], Sequence[str]]
+"""The inputs that a tensor depends on, the nearest first."""
+
+
+def scene_of(error: BaseException, inputs_behind: InputsBehind | None = None, operations: int = 0) -> Scene:
+    """The scene of an exception that left the model's forward."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    places = traceback.extract_tb(error.__traceback__)
+    own = [
+        (frame, _text(place, explains=index == len(frames) - 1))
+        for index, (frame, place) in enumerate(zip(frames, places, strict=True))
+        if not str(frame.f_globals.get("__name__", "")).startswith(("torch.", "fxsummary."))
+    ][::-1]
+    steps = [Step(text, frozenset([name for name, v in frame.f_locals.items() if v is None])) for frame, text in own]
+    tensors = [tensor for frame, text in own[:MAX_BLAMED] for tensor in _tensors(frame, text)]
+    inputs = [name for tensor in tensors for name in inputs_behind(tensor)] if inputs_behind is not None else []
+    channels = next(_channels(reversed(frames)), None)
+    where, _ = of_traceback(error.__traceback__)
+    return Scene(tuple(steps), tuple(dict.fromkeys(inputs)), operations, where, channels)
+
+
+MAX_BLAMED = 3
+"""In how many of the innermost frames to look for the tensors that do not fit."""
+
+
+def _tensors(frame: FrameType, text: str) -> Iterator[torch.Tensor]:
+    """The tensors that a line of source names."""
+    for name in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text)):
+        value = frame.f_locals.get(name)
+        items = value if isinstance(value, (tuple, list)) else [value]
+        yield from [item for item in items if isinstance(item, torch.Tensor)]
+
+
+def _text(place: traceback.FrameSummary, explains: bool) -> str:
+    """The source that was running; of one that raises by itself, also the conditions that it depends on."""
+    first = place.lineno or 0
+    last = getattr(place, "end_lineno", None) or first  # from Python 3.11 on
+    text = "".join([linecache.getline(place.filename, line) for line in range(first, last + 1)])
+    return "".join([text, *_conditions(place.filename, first)]) if explains else text
+
+
+def _conditions(filename: str, line: int) -> Iterator[str]:
+    """The ``if`` lines around a line, the innermost first."""
+    indent = _indent(linecache.getline(filename, line))
+    while indent and line > 1:
+        line -= 1
+        text = linecache.getline(filename, line)
+        if text.strip() and _indent(text) < indent:
+            indent = _indent(text)
+            if text.lstrip().startswith("def "):
+                return
+            if text.lstrip().startswith(("if ", "elif ")):
+                yield text
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _channels(frames: Iterator[FrameType]) -> Iterator[tuple[int, int]]:
+    for frame in frames:
+        held = list(frame.f_locals.values())
+        items = [item for value in held for item in (value if isinstance(value, tuple) else (value,))]
+        for layer in [value for value in held if isinstance(value, nn.modules.conv._ConvNd)]:
+            yield from [
+                (shape[1], layer.in_channels)
+                for shape in map(_shape, items)
+                if len(shape) == len(layer.kernel_size) + 2 and shape[1] != layer.in_channels
+            ]
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(value.shape) if isinstance(value, (torch.Tensor, TensorSpec)) else ()

@@ -1,0 +1,192 @@
+"""What the first operation that reads an input asks of it, and the shapes that satisfy it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from fxsummary.capture.module_index import modules_by_path, modules_of, tensors_of
+from fxsummary.capture.operations.twins import dtype_name
+from fxsummary.capture.symbolic.trace import Trace
+
+SIZES = (224, 299, 256, 384, 32, 28, 64, 128, 96, 512, 48, 192, 240, 288, 320, 336, 448, 160, 16)
+LENGTHS = (256, 1000, 128, 3000, 16000, 64, 100)
+VOLUMES = ((16, 112, 112), (32, 32, 32), (64, 64, 64), (96, 96, 96), (16, 224, 224))
+MAX_DEPTH = 6
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the first reader of an input asks for.
+
+    Attributes:
+        kind: "image" (channels, then `dims` spatial sizes), "features" (in the last dimension),
+            "sequence" (features after batch and length) or "ids" (integers).
+        size: channels or features; the number of ids.
+        dims: spatial dimensions of an image.
+    """
+
+    kind: str
+    size: int
+    dims: int = 0
+
+
+def input_needs(model: nn.Module, trace: Trace) -> list[Need | None]:
+    """The need of each placeholder; that of the model's first layer where its readers do not tell."""
+    modules = modules_by_path(model)
+    nodes = [node for node in trace.graph.nodes if node.op == "placeholder"]
+    return [_first_need(node, modules, model) or first_layer(model) for node in nodes]
+
+
+def first_needs(model: nn.Module, trace: Trace) -> dict[str, Need]:
+    """The needs of the placeholders whose readers tell, by name."""
+    modules = modules_by_path(model)
+    nodes = [node for node in trace.graph.nodes if node.op == "placeholder"]
+    needs = {str(node.target): _first_need(node, modules, model) for node in nodes}
+    return {name: need for name, need in needs.items() if need is not None}
+
+
+def field_needs(model: nn.Module, trace: Trace) -> dict[str, dict[str, Need]]:
+    """The needs of the fields of those placeholders that are read as dicts, by name and key."""
+    modules = modules_by_path(model)
+    found: dict[str, dict[str, Need]] = {}
+    for node in trace.graph.nodes:
+        if node.op != "placeholder" or not node.users or not all(map(_reads_a_field, node.users)):
+            continue
+        for user in node.users:
+            need = _first_need(user, modules, model)
+            if need is not None:
+                found.setdefault(str(node.target), {})[user.args[1]] = need
+    return found
+
+
+def _reads_a_field(node: fx.Node) -> bool:
+    return node.target is operator.getitem and isinstance(node.args[1], str)
+
+
+def dtype_for(need: Need | None, model: nn.Module) -> str:
+    """int64 for ids, else the dtype of the model's first floating-point parameter."""
+    if need is not None and need.kind == "ids":
+        return "int64"
+    floats = (dtype_name(p.dtype) for p in tensors_of(model) if p.dtype.is_floating_point)
+    return next(floats, "float32")
+
+
+def _first_need(node: fx.Node, modules: dict[str, nn.Module], model: nn.Module, depth: int = 0) -> Need | None:
+    for user in node.users:
+        need = _module_need(modules[str(user.target)]) if user.op == "call_module" else _function_need(user, model)
+        if need is None and depth < MAX_DEPTH and not _reads_only_the_shape(user):
+            need = _first_need(user, modules, model, depth + 1)
+        if need is not None:
+            return need
+    return None
+
+
+def _reads_only_the_shape(node: fx.Node) -> bool:
+    return node.target in ("size", "dim") or node.target is getattr
+
+
+def _module_need(module: nn.Module) -> Need | None:
+    if isinstance(module, nn.modules.conv._ConvNd):
+        return Need("image", module.in_channels, len(module.kernel_size))
+    if isinstance(module, (nn.Linear, nn.Bilinear)):
+        return Need("features", module.in_features if isinstance(module, nn.Linear) else module.in1_features)
+    if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+        return Need("ids", module.num_embeddings)
+    if isinstance(module, nn.RNNBase):
+        return Need("sequence", module.input_size)
+    if isinstance(module, nn.modules.rnn.RNNCellBase):
+        return Need("features", module.input_size)
+    if isinstance(module, nn.MultiheadAttention):
+        return Need("sequence", module.embed_dim)
+    if isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+        return Need("sequence", module.self_attn.embed_dim)
+    if isinstance(module, (nn.TransformerEncoder, nn.TransformerDecoder)):
+        return _module_need(module.layers[0])
+    if isinstance(module, nn.Transformer):
+        return Need("sequence", module.d_model)
+    if isinstance(module, (nn.BatchNorm2d, nn.GroupNorm, nn.BatchNorm3d)):
+        channels = module.num_channels if isinstance(module, nn.GroupNorm) else module.num_features
+        return Need("image", channels, 3 if isinstance(module, nn.BatchNorm3d) else 2)
+    if isinstance(module, nn.BatchNorm1d):
+        return Need("features", module.num_features)
+    if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
+        return Need("sequence", module.normalized_shape[0])
+    return None
+
+
+def _function_need(node: fx.Node, model: nn.Module) -> Need | None:
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    weights = [arg for arg in (*node.args, *node.kwargs.values()) if isinstance(arg, fx.Node) and arg.op == "get_attr"]
+    if not weights:
+        return None
+    weight: Any = model
+    for part in str(weights[0].target).split("."):
+        weight = getattr(weight, part, None)
+    if not isinstance(weight, torch.Tensor):
+        return None
+    if name in ("conv1d", "conv2d", "conv3d") and weight.dim() == int(name[4]) + 2:
+        groups = node.kwargs.get("groups", node.args[6] if len(node.args) > 6 else 1)
+        return Need("image", weight.shape[1] * (groups if isinstance(groups, int) else 1), weight.dim() - 2)
+    if name == "linear" and weight.dim() == 2:
+        return Need("features", weight.shape[1])
+    if name == "matmul" and node.args[0] not in weights:
+        return Need("features", weight.shape[-2] if weight.dim() > 1 else weight.shape[0])
+    if name == "embedding" and weight.dim() == 2:
+        return Need("ids", weight.shape[0])
+    return None
+
+
+def first_layer(model: nn.Module) -> Need | None:
+    """What the first layer of a model takes that tells by itself."""
+    for module in modules_of(model):
+        need = _module_need(module)
+        if need is not None and not isinstance(module, nn.LayerNorm):
+            return need
+    return None
+
+
+def size_hints(model: nn.Module) -> list[int]:
+    """Image sizes that the model itself names, such as ``image_size`` or timm's ``default_cfg``."""
+    found: list[int] = []
+
+    def add(value: Any) -> None:
+        size = value[-1] if isinstance(value, (tuple, list)) and value else value
+        if type(size) is int and 0 < size <= 4096 and size not in found:
+            found.append(size)
+
+    for holder in (model, getattr(model, "config", None)):
+        for name in ("image_size", "img_size", "input_size", "sample_size"):
+            add(getattr(holder, name, None))
+    for name in ("default_cfg", "pretrained_cfg"):
+        settings = getattr(model, name, None)
+        add(settings.get("input_size") if isinstance(settings, dict) else getattr(settings, "input_size", None))
+    for module in modules_of(model):
+        add(module.__dict__.get("img_size"))
+        add(module.__dict__.get("image_size"))
+    return found
+
+
+def shapes_for(need: Need, hints: list[int]) -> Iterator[tuple[int, ...]]:
+    """Shapes to try, the usual ones first."""
+    if need.kind == "image" and need.dims == 2:
+        yield from (image_shape(need, size) for size in dict.fromkeys([*hints, *SIZES]))
+    elif need.kind == "image":
+        for sizes in [(length,) for length in LENGTHS] if need.dims == 1 else VOLUMES:
+            yield (1, need.size, *sizes)
+    elif need.kind == "ids":
+        yield from ((1, 128), (1, 32), (1, 512), (128,))
+    elif need.kind == "sequence":
+        yield from ((1, 16, need.size), (16, 1, need.size), (1, need.size))
+    else:
+        yield from ((1, need.size), (1, 16, need.size), (1, 16, 16, need.size))
+
+
+def image_shape(need: Need, size: int) -> tuple[int, ...]:
+    """One square image (or cube)."""
+    return (1, need.size, *[size] * need.dims)

@@ -1,0 +1,78 @@
+"""One forward of a meta twin, where tracing does not tell: does it raise, what do lazy modules become."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
+
+from fxsummary.capture import source
+from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
+from fxsummary.capture.inputs.guess.error_context import Scene, scene_of
+from fxsummary.capture.module_index import first_paths, modules_by_path, modules_of
+from fxsummary.capture.operations.twins import META, Twins
+from fxsummary.capture.restore import preserved
+from fxsummary.capture.structures import is_limit_of_meta
+from fxsummary.errors import ForwardError
+
+
+def has_lazy(model: nn.Module) -> bool:
+    """Whether any parameter or buffer waits for a first input to get its shape."""
+    kinds: set[type] = set()
+    for module in modules_of(model):
+        kinds.update(map(type, module._parameters.values()), map(type, module._buffers.values()))
+    return any(issubclass(kind, UninitializedTensorMixin) for kind in kinds)
+
+
+def run(model: nn.Module, inputs: Inputs) -> nn.Module:
+    """Run forward on a meta twin of the model, as far as it gets without values of tensors.
+
+    The model itself is left as it is.
+
+    Returns:
+        The twin; the lazy modules that ran are materialized in it.
+
+    Raises:
+        ForwardError: forward raised.
+        NoTwinError: no twin can be made.
+    """
+    twin = Twins().module(model)
+    try:
+        with preserved(model), torch.no_grad(), torch.device(META):
+            inputs.on_meta(twin, forward_signature(twin))
+    except Exception as error:  # forward is the user's code
+        if not is_limit_of_meta(error):
+            raise error_of(twin, inputs, error) from error
+    return twin
+
+
+def error_of(model: nn.Module, inputs: Inputs, error: Exception, scene: Scene | None = None) -> ForwardError:
+    """The error to raise for an exception that left the forward of ``model``."""
+    path, kind = _innermost_module(model, error.__traceback__)
+    where, _ = source.of_traceback(error.__traceback__)
+    place = f"in {path!r} ({kind})" if path else f"in {type(model).__name__} itself"
+    failed = ForwardError(
+        f"forward of {type(model).__name__} raised {type(error).__name__}: {error}\n"
+        f"  {place}{f', at {where}' if where else ''}, with inputs {describe(inputs) or 'none'}.\n"
+        "  fxsummary ran forward on tensors without data. If the model itself accepts these inputs, show the module\n"
+        "  as one operation with leaf=; otherwise pass inputs that it accepts.",
+        module=path,
+        source=where,
+    )
+    failed.scene = scene or scene_of(error)
+    return failed
+
+
+def _innermost_module(model: nn.Module, traceback: TracebackType | None) -> tuple[str, str]:
+    paths = first_paths(modules_by_path(model))
+    found = ("", type(model).__name__)
+    while traceback is not None:
+        owner: Any = traceback.tb_frame.f_locals.get("self")
+        path = paths.get(id(owner))
+        if path is not None:
+            found = (path, type(owner).__name__)
+        traceback = traceback.tb_next
+    return found

@@ -1,0 +1,138 @@
+"""Each distinct operation runs once per process: what was learnt of it is kept under its key.
+
+A key holds all that the outcome on meta depends on: what is called (a function, a method name, or the
+structural signature of a leaf module: class, settings, parameter specs, training flag, recursively), the
+specs of the tensors (shape, dtype, stride), the literals with their types, and which formulas are known.
+An outcome holds output specs and FLOPs, no tensor, so aliasing and in-place writes cannot go stale in it;
+what has no key (foreign objects as arguments, unknown attribute types) is never kept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from itertools import count
+from threading import Lock
+from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType
+from typing import Any
+
+import torch
+from torch import nn
+
+from fxsummary.graph.spec import TensorSpec
+
+MAX_ENTRIES = 20_000
+_entries: OrderedDict[Hashable, Any] = OrderedDict()
+_numbers: OrderedDict[Hashable, int] = OrderedDict()
+_count = count()
+_lock = Lock()
+
+
+class NoKeyError(Exception):
+    """A value on which an outcome may depend in a way that no key can express."""
+
+
+def get(key: Hashable) -> Any:
+    """What is kept under the key, or None."""
+    return _entries.get(key)
+
+
+def put(key: Hashable, value: Any) -> None:
+    """Keep a value; the oldest entry goes when there are `MAX_ENTRIES`."""
+    with _lock:
+        _entries[key] = value
+        if len(_entries) > MAX_ENTRIES:
+            _entries.popitem(last=False)
+
+
+def number_of(signature: Hashable) -> int:
+    """A number for a signature, in place of which it stands in keys: to find a large tuple takes long."""
+    number = _numbers.get(signature)
+    if number is None:
+        with _lock:
+            number = _numbers[signature] = next(_count)
+            if len(_numbers) > MAX_ENTRIES:
+                _numbers.popitem(last=False)
+    return number
+
+
+def clear() -> None:
+    """Forget everything."""
+    with _lock:
+        _entries.clear()
+        _numbers.clear()
+
+
+_PLAIN = frozenset({str, type(None), torch.dtype, torch.device, torch.memory_format, torch.layout, type(Ellipsis)})
+_BY_IDENTITY = (
+    type, FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType,
+    torch._ops.OpOverload, torch._ops.OpOverloadPacket,
+)  # fmt: skip
+_NUMBERS = frozenset({bool, int, float, complex})
+_FLAT = frozenset({TensorSpec, *_PLAIN, *_NUMBERS})
+_SEQUENCES = frozenset({tuple, list, torch.Size})
+
+
+def key_of(value: Any) -> Hashable:
+    """A hashable stand-in for an argument; raises NoKeyError where there is none.
+
+    Numbers carry their type: ``True``, ``1`` and ``1.0`` are equal in Python and different to torch.
+    """
+    kind = type(value)
+    if kind is TensorSpec or kind in _PLAIN:
+        return value  # type: ignore[no-any-return]
+    if kind in _NUMBERS:
+        return kind, value
+    if kind in _SEQUENCES:
+        kinds = tuple(map(type, value))
+        if _FLAT.issuperset(kinds):
+            return kind, kinds, tuple(value)
+        return kind, tuple([key_of(item) for item in value])
+    if kind is slice:
+        return kind, key_of(value.start), key_of(value.stop), key_of(value.step)
+    if kind is dict:
+        return kind, tuple([(name, key_of(item)) for name, item in value.items()])
+    if isinstance(value, _BY_IDENTITY):
+        return value
+    raise NoKeyError(kind.__name__)
+
+
+IRRELEVANT = frozenset(
+    {
+        "_backward_pre_hooks", "_backward_hooks", "_is_full_backward_hook", "_forward_hooks_with_kwargs",
+        "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
+        "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
+        "_non_persistent_buffers_set", "_flat_weights", "_flat_weight_refs",
+    }
+)  # fmt: skip
+
+
+def module_signature(module: nn.Module) -> Hashable:
+    """All of a module that its forward on meta may depend on; raises NoKeyError where that is not known."""
+    parts: list[Any] = [type(module)]
+    for name, value in vars(module).items():
+        if name in IRRELEVANT:
+            continue
+        kind = type(value)
+        if kind in _FLAT:
+            parts.append((name, kind, value))
+        elif name == "_parameters" or name == "_buffers":
+            parts.extend([(key, _tensor_key(tensor)) for key, tensor in value.items()])
+        elif name == "_modules":
+            parts.extend([(key, None if child is None else module_signature(child)) for key, child in value.items()])
+        elif name in ("_forward_hooks", "_forward_pre_hooks"):
+            if value:
+                raise NoKeyError(name)
+        elif isinstance(value, torch.Tensor):
+            parts.append((name, _tensor_key(value)))
+        else:
+            parts.append((name, key_of(value)))
+    return tuple(parts)
+
+
+def _tensor_key(tensor: torch.Tensor | None) -> Hashable:
+    if tensor is None:
+        return None
+    if tensor.layout is not torch.strided:
+        raise NoKeyError("layout")
+    return tensor.shape, tensor.dtype, tensor.stride(), tensor.requires_grad

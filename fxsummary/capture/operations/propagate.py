@@ -1,0 +1,147 @@
+"""Specs and FLOPs of every node of an FX graph: a ShapeProp on specs, with a memo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from fxsummary.capture.nodes import AUTOCAST, SPEC
+from fxsummary.capture.operations.run import NoDataError, Operations, Outcome, RefusedError
+from fxsummary.capture.operations.twins import NoTwinError, spec_of
+from fxsummary.capture.restore import preserved
+from fxsummary.capture.structures import UNKNOWN, has_unknown
+from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.graph.spec import TensorSpec
+
+
+@dataclass
+class Propagation:
+    """Outcomes by node, and the first reason why outcomes are not known, if any."""
+
+    outcomes: dict[fx.Node, Outcome] = field(default_factory=dict)
+    stopped: list[tuple[fx.Node, str]] = field(default_factory=list)
+
+    @property
+    def output(self) -> Any:
+        """Value of the output node."""
+        return next(reversed(self.outcomes.values())).value
+
+
+class OperationError(Exception):
+    """An operation refuses its inputs; ``__cause__`` is torch's exception.
+
+    Attributes:
+        node: the FX node.
+        arguments: its positional arguments as specs and literals.
+    """
+
+    def __init__(self, node: fx.Node, arguments: tuple[Any, ...]) -> None:
+        super().__init__(node.name)
+        self.node = node
+        self.arguments = arguments
+
+
+def propagate(
+    model: nn.Module, trace: Trace, device: str, inputs: Mapping[str, TensorSpec] | None = None
+) -> Propagation:
+    """Run the graph on specs.
+
+    Args:
+        device: the device that tensors claim to be on.
+        inputs: spec by placeholder target, where the placeholders do not carry them.
+
+    Raises:
+        OperationError: an operation refuses its inputs.
+    """
+    run = _Run(model, trace, device, inputs or {})
+    with preserved(model), torch.no_grad():
+        for node in trace.graph.nodes:
+            run.step(node)
+    return run.result
+
+
+class _Run:
+    def __init__(self, model: nn.Module, trace: Trace, device: str, inputs: Mapping[str, TensorSpec]) -> None:
+        self.result = Propagation()
+        self._model = model
+        self._constants = trace.constants
+        self._inputs = inputs
+        self._values: dict[fx.Node, Any] = {}
+        self._has_unknown = False
+        self._operations = Operations(device)
+
+    def step(self, node: fx.Node) -> None:
+        outcome = self._outcome(node)
+        self._values[node] = outcome.value
+        if node.op == "call_method" and node.target in _CHANGES_SHAPE and isinstance(node.args[0], fx.Node):
+            self._values[node.args[0]] = outcome.value
+        if outcome.value is UNKNOWN:
+            self._has_unknown = True
+        self.result.outcomes[node] = outcome
+
+    def _outcome(self, node: fx.Node) -> Outcome:
+        op, target = node.op, node.target
+        if op == "placeholder":
+            spec = self._inputs.get(target) or node.meta.get(SPEC)  # type: ignore[arg-type]
+            return Outcome(UNKNOWN if spec is None else spec)
+        if op == "get_attr":
+            return Outcome(self._attribute(str(target)))
+        if op == "output":
+            return Outcome(self._load(node.args[0]))
+        args = self._load(node.args)
+        kwargs = self._load(node.kwargs)
+        if self._has_unknown and (has_unknown(args) or has_unknown(kwargs)):
+            return Outcome(UNKNOWN, None)
+        callee = self._module(str(target)) if op == "call_module" else target
+        try:
+            return self._operations.run(callee, args, kwargs, node.meta.get(AUTOCAST))
+        except NoDataError as error:
+            self.result.stopped.append((node, str(error)))
+            return Outcome(UNKNOWN, None)
+        except RefusedError as error:
+            raise OperationError(node, args) from error.__cause__
+
+    def _module(self, path: str) -> nn.Module:
+        module = self._model
+        for name in path.split(".") if path else ():
+            module = module._modules[name]  # type: ignore[assignment]
+        return module
+
+    def _load(self, argument: Any) -> Any:
+        kind = type(argument)
+        if kind is fx.Node:
+            return self._values[argument]
+        if kind in _LITERALS:
+            return argument
+        if isinstance(argument, tuple):
+            return tuple([self._load(item) for item in argument])
+        if isinstance(argument, list):
+            return [self._load(item) for item in argument]
+        if isinstance(argument, dict):
+            return {key: self._load(item) for key, item in argument.items()}
+        if kind is slice:
+            return slice(self._load(argument.start), self._load(argument.stop), self._load(argument.step))
+        return argument
+
+    def _attribute(self, target: str) -> Any:
+        value: Any = self._constants.get(target)
+        if value is None:
+            value = self._model
+            for name in target.split("."):
+                value = getattr(value, name)
+        if not isinstance(value, torch.Tensor):
+            return value
+        if value.layout is not torch.strided:
+            return spec_of(value, self._operations.device)
+        try:
+            return spec_of(self._operations.twins.tensor(value), self._operations.device)
+        except NoTwinError:
+            return UNKNOWN
+
+
+_CHANGES_SHAPE = frozenset({"unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "resize_"})
+_LITERALS = frozenset({int, float, str, bool, type(None), torch.dtype, torch.device})

@@ -1,0 +1,316 @@
+"""The outcome of one operation on specs: from the memo, by a rule, or by running it once on meta.
+
+Symbolic propagation and recording ask here. Arguments are specs and literals, never tensors; a tensor (on
+meta) is made only where an operation is met for the first time in the process.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from fxsummary.capture.module_index import tensors_of
+from fxsummary.capture.operations import autocast, kernels, memo
+from fxsummary.capture.operations.composed import composed
+from fxsummary.capture.operations.flops import FlopCount, registry_version
+from fxsummary.capture.operations.outcome import Alias, Outcome
+from fxsummary.capture.operations.rules import by_rule
+from fxsummary.capture.operations.twins import META, NoTwinError, Twins, spec_of
+from fxsummary.capture.structures import (
+    TO_DEVICE,
+    has_spec,
+    is_limit_of_meta,
+    is_plain,
+    is_sparse,
+    map_values,
+    on_meta,
+    tensors_in,
+)
+from fxsummary.graph.spec import TensorSpec
+
+__all__ = [
+    "Alias", "NoDataError", "OnMeta", "Operations", "Outcome", "RefusedError", "observe_real", "storage_of",
+]  # fmt: skip
+
+
+class RefusedError(Exception):
+    """An operation refuses its arguments; ``__cause__`` is torch's exception."""
+
+
+class NoDataError(Exception):
+    """An operation cannot tell its outcome without the values of its tensors."""
+
+
+class Operations:
+    """Runs operations for one model.
+
+    Args:
+        device: the device that tensors claim to be on.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.twins = Twins()
+        self._formulas = registry_version()
+        self._signatures: dict[tuple[int, bool], Any] = {}
+
+    def run(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None) -> Outcome:
+        """The outcome of calling ``target``: a leaf module, a function, or a method by name.
+
+        Args:
+            args, kwargs: specs for tensors, and literals.
+            casting: the state of autocast, see `autocast.active`.
+
+        Raises:
+            RefusedError: the arguments do not fit.
+            NoDataError: it depends on values.
+        """
+        return self.run_raw(target, args, kwargs, casting)[0]
+
+    def run_raw(
+        self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None
+    ) -> tuple[Outcome, Any]:
+        """As `run`, with the result itself where it is of a kind that specs cannot stand for, else None."""
+        key: Any
+        try:
+            key = (
+                self._target_key(target), self.device, casting, torch.get_default_dtype(), self._formulas,
+                len(flop_registry), memo.key_of(args), memo.key_of(kwargs),
+            )  # fmt: skip
+        except (memo.NoKeyError, TypeError):
+            key = None
+        outcome = None if key is None else memo.get(key)
+        if outcome is not None:
+            return outcome, None
+        if has_spec((args, kwargs), is_sparse):
+            raise NoDataError("sparse tensors have no counterpart on meta")
+        outcome, raw = self._compute(target, args, kwargs, casting)
+        if key is not None and raw is None:
+            memo.put(key, outcome)
+        return outcome, raw
+
+    def _target_key(self, target: Any) -> Any:
+        if isinstance(target, str):
+            return "method", target
+        if not isinstance(target, nn.Module):
+            return memo.key_of(target)
+        state = id(target), bool(getattr(target, "training", False))  # TorchScript freezes it away
+        if state not in self._signatures:
+            try:
+                self._signatures[state] = memo.number_of(memo.module_signature(target))
+            except memo.NoKeyError:  # not kept itself: its traceback holds the frames of forward
+                self._signatures[state] = None
+        if self._signatures[state] is None:
+            raise memo.NoKeyError(type(target).__name__)
+        return self._signatures[state]
+
+    def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any) -> tuple[Outcome, Any]:
+        if not casting:
+            known = by_rule(target, args, kwargs, self.device) or composed(target, args, kwargs, self.device)
+            if known is not None:
+                return known, None
+        with autocast.fake_tensors(casting) as device:
+            twins = Twins(device) if casting else self.twins
+            return self._observe(target, args, kwargs, twins, casting, device)
+
+    def _observe(
+        self, target: Any, args: Any, kwargs: Any, twins: Twins, casting: Any, device: torch.device
+    ) -> tuple[Outcome, Any]:
+        _import_compiler()
+        tensors: list[torch.Tensor] = []
+
+        def make(value: Any) -> Any:
+            if type(value) is not TensorSpec:
+                return value
+            tensors.append(twins.of_spec(value))
+            return tensors[-1]
+
+        try:
+            with torch.no_grad(), torch.device(device), autocast.enter(casting):
+                function, mode = callee_of(target, twins)
+                args, kwargs = map_values(make, args), map_values(make, kwargs)
+                args, kwargs = on_meta(target, args, kwargs, device)
+                count = _Observed(tensors)
+                with mode, count:
+                    value = function(*args, **kwargs)
+        except NoTwinError as error:
+            raise NoDataError(str(error)) from error
+        except Exception as error:  # torch's kernels raise of every kind
+            if is_limit_of_meta(error) or isinstance(target, torch.jit.ScriptModule):  # whose errors say little
+                raise NoDataError(str(error).strip().partition("\n")[0]) from error
+            raise RefusedError(str(error)) from error
+        outcome = Outcome(
+            map_values(self._to_spec, value),
+            count.flops,
+            tuple(dict.fromkeys(count.unknown)),
+            _aliases(value, tensors),
+            tuple(sorted(count.written)),
+        )
+        return outcome, None if is_plain(value) else value
+
+    def _to_spec(self, value: Any) -> Any:
+        return spec_of(value, self.device) if isinstance(value, torch.Tensor) else value
+
+
+@functools.cache
+def _import_compiler() -> None:
+    """Import torch's compiler where it matters when: meta kernels do, and before 2.13 that fails on a meta device."""
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 13):
+        with torch.device("cpu"):
+            importlib.import_module("torch._dynamo")
+
+
+def observe_real(
+    function: Callable[..., Any], args: Any, kwargs: Any, tensors: list[torch.Tensor], device: str
+) -> tuple[Outcome, Any]:
+    """Run a function on real tensors: its outcome, and its result.
+
+    Args:
+        tensors: those among the arguments, in order.
+        device: the device that they claim to be on.
+    """
+    call = _method(function) if isinstance(function, str) else function
+    count = _Observed(tensors)
+    with torch.no_grad(), count:
+        result = call(*args, **kwargs)
+
+    def to_spec(value: Any) -> Any:
+        return spec_of(value, device) if isinstance(value, torch.Tensor) else value
+
+    outcome = Outcome(
+        map_values(to_spec, result),
+        count.flops,
+        tuple(dict.fromkeys([*count.unknown, *_unseen(function)])),
+        _aliases(result, tensors),
+        tuple(sorted(count.written)),
+    )
+    return outcome, result
+
+
+def _unseen(function: Any) -> list[str]:
+    """Operators of a module optimized by TorchScript that run past every mode: products in the layout of oneDNN."""
+    if not isinstance(function, torch.jit.ScriptModule):
+        return []
+    return re.findall(r"= (prim::mkldnn\w+)\(", str(function.inlined_graph))
+
+
+def callee_of(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
+    """What to call, and the mode to call it under."""
+    if isinstance(target, str):
+        return _method(target), nullcontext()
+    if isinstance(target, torch.jit.ScriptModule):
+        return target, OnMeta(twins)
+    if isinstance(target, nn.Module):
+        if any(tensor.layout is not torch.strided for tensor in tensors_of(target)):
+            raise NoTwinError("sparse tensors have no counterpart on meta")
+        return twins.module(target), nullcontext()
+    return target, nullcontext()
+
+
+def _method(name: str) -> Callable[..., Any]:
+    if name in TO_DEVICE:
+        return torch.Tensor.detach
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self, name)(*args, **kwargs)
+
+    return call
+
+
+def _aliases(value: Any, tensors: list[torch.Tensor]) -> tuple[Alias | None, ...]:
+    found = tuple(_alias(output, tensors) for output in tensors_in(value))
+    return found if any(found) else ()
+
+
+def _alias(output: torch.Tensor, tensors: list[torch.Tensor]) -> Alias | None:
+    for index, tensor in enumerate(tensors):
+        if output is tensor:
+            return Alias(index)
+    storage = storage_of(output)
+    for index, tensor in enumerate(tensors):
+        if storage == storage_of(tensor) and output.dtype == tensor.dtype:
+            return Alias(index, int(output.storage_offset()) - int(tensor.storage_offset()))
+    return None
+
+
+def storage_of(tensor: torch.Tensor) -> int:
+    """A number that tensors share if they share memory."""
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError):
+        return id(tensor)
+
+
+class _Observed(FlopCount):
+    """`FlopCount` that also sees which of the arguments are written in place."""
+
+    def __init__(self, tensors: list[torch.Tensor]) -> None:
+        super().__init__()
+        self.written: set[int] = set()
+        self._tensors = tensors
+        self._storages: list[int] | None = None
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        schema = getattr(func, "_schema", None)
+        if schema is not None and getattr(schema, "is_mutable", False):
+            for argument, value in zip(schema.arguments, args):  # noqa: B905 (defaults are left out)
+                if argument.alias_info is not None and argument.alias_info.is_write:
+                    self._note(value)
+            for name, value in (kwargs or {}).items():
+                if name == "out":
+                    self._note(value)
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator: on meta by a kernel of ours where torch's own is too strict."""
+        kernel = kernels.META.get(getattr(func, "_overloadpacket", None)) or kernels.of_higher_order(func)
+        if kernel is not None and self._tensors and self._tensors[0].is_meta:
+            return kernel(*args, **kwargs)
+        return func(*args, **kwargs)
+
+    def _note(self, value: Any) -> None:
+        if self._storages is None:
+            self._storages = [storage_of(tensor) for tensor in self._tensors]
+        for tensor in tensors_in(value):
+            storage = storage_of(tensor)
+            self.written.update(index for index, other in enumerate(self._storages) if other == storage)
+
+
+class OnMeta(TorchDispatchMode):
+    """Lets code that holds real tensors, such as a ScriptModule, run on meta: they become their twins.
+
+    Attributes:
+        replaced: the real tensors met, in order.
+    """
+
+    def __init__(self, twins: Twins) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.replaced: list[torch.Tensor] = []
+        self._twins = twins
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        args, kwargs = map_values(self._twin, (args, kwargs or {}))
+        if "device" in kwargs or any(argument.name == "device" for argument in func._schema.arguments):
+            kwargs["device"] = META
+        return func(*args, **kwargs)
+
+    def _twin(self, value: Any) -> Any:
+        if isinstance(value, torch.device):
+            return META
+        if not isinstance(value, torch.Tensor) or value.is_meta:
+            return value
+        self.replaced.append(value)
+        return self._twins.tensor(value)

@@ -1,0 +1,89 @@
+"""Calls that take functions: transforms of torch.func, and operators such as ``cond`` and ``flex_attention``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Protocol
+
+import torch
+from torch.utils._python_dispatch import _disable_current_modes
+
+from fxsummary.capture.operations.flops import formula, in_python
+from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
+from fxsummary.capture.recorded.graph_builder import Writer
+from fxsummary.capture.recorded.transforms import Transform
+from fxsummary.capture.structures import map_values
+
+
+class Recorder(Protocol):
+    """What these calls need of a recorder."""
+
+    def operation(self, op: str, target: Any, callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+    def unseen(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+
+
+class HigherOrder:
+    """Records them.
+
+    Args:
+        listening: the mode by which the recorder sees what is called.
+    """
+
+    def __init__(
+        self, recorder: Recorder, writer: Writer, operations: Operations, listening: AbstractContextManager[Any]
+    ) -> None:
+        self._recorder = recorder
+        self._tensors = writer.tensors
+        self._operations = operations
+        self._listening = listening
+
+    def transform(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A transform of torch.func is one operation; one inside of another is part of that."""
+        if torch._C._functorch.maybe_current_level() is not None:
+            return transform(transform.take_captured(), *args, **kwargs)
+        if transform.has_modules:
+            self._recorder.unseen(self._find_reads, (transform, args, kwargs), {})
+        captured = transform.take_captured()
+        return self._recorder.operation("call_function", transform, transform, (captured, *args), kwargs)
+
+    def _find_reads(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Run it on meta for once, to see which parameters it reads."""
+        captured = tuple(map(self._spec, transform.captured))
+        with transform.keeping_what_is_read(), suppress(NoDataError, RefusedError):
+            self._operations.run(transform, (captured, *map_values(self._spec, args)), map_values(self._spec, kwargs))
+
+    def _spec(self, value: Any) -> Any:
+        return self._tensors.of(value).spec if isinstance(value, torch.Tensor) else value
+
+    def operator(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """``cond`` and ``while_loop`` go the way that the values tell, others by the calls that they make.
+
+        One that has a formula, such as ``flex_attention``, is one operation.
+        """
+        name = function.name() if callable(function.name) else function.name
+        if name == "cond" and len(args) == 4:
+            condition, if_true, if_false, operands = args
+            with self._listening:
+                return (if_true if bool(condition) else if_false)(*operands)
+        if name == "while_loop" and len(args) >= 3:
+            with self._listening:
+                return _loop(*args)
+        written_out = in_python(function)
+        if written_out is not None and formula(function) is None:
+            with _disable_current_modes(), self._listening:  # some refuse to run under a mode
+                return written_out(*args, **kwargs)
+        whole = Transform(
+            name,
+            lambda inner: function(*inner, **kwargs),
+            args,
+            is_input=self._tensors.is_named,
+            reading=written_out and (lambda inner: written_out(*inner, **kwargs)),
+        )
+        return self.transform(whole, (), {})
+
+
+def _loop(condition: Any, body: Any, carried: tuple[Any, ...], more: tuple[Any, ...] = (), *_: Any) -> tuple[Any, ...]:
+    while bool(condition(*carried, *more)):
+        carried = tuple(body(*carried, *more))
+    return carried

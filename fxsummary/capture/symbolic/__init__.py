@@ -1,0 +1,1 @@
+"""The symbolic way: forward is traced with proxies, as ``torch.fx`` does."""

@@ -1,0 +1,245 @@
+"""The tracer of symbolic capture: a `torch.fx.Tracer` that gives the same nodes at a fraction of the time."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
+
+from fxsummary.capture import source
+from fxsummary.capture.inputs.example import (
+    Inputs,
+    forward_signature,
+    is_sequence,
+    named_items,
+    rebuilt,
+    required,
+)
+from fxsummary.capture.module_index import constants, first_paths, modules_by_path, tensor_names, unwrapped
+from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
+from fxsummary.capture.operations import autocast
+from fxsummary.capture.operations.twins import is_own_hook, spec_of
+from fxsummary.capture.recorded.torch_calls import SPEC_ONLY
+from fxsummary.capture.restore.escaped import survivors
+from fxsummary.capture.structures import listed, values_of
+from fxsummary.capture.symbolic.fx_patches import Functions, traced
+from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy
+from fxsummary.graph.spec import TensorSpec
+
+Leaf = Callable[[nn.Module, str], bool]
+
+_ENTERED = (
+    nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict,
+    nn.DataParallel, nn.parallel.DistributedDataParallel,
+    nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder,
+    nn.TransformerEncoderLayer, nn.TransformerDecoderLayer,
+)  # fmt: skip
+"""Modules of ``torch.nn`` that are made of others: a reader wants those, such as attention and feed-forward."""
+
+
+def default_leaf(module: nn.Module) -> bool:
+    """Modules of ``torch.nn`` that are not made of others are leaves; a parametrized one is what it was before."""
+    kind: Any = type(module)
+    if kind.__module__ == "torch.nn.utils.parametrize":
+        kind = type_before_parametrizations(module)
+    if not kind.__module__.startswith(("torch.nn.", "torch.ao.nn.")):
+        return isinstance(module, torch.jit.ScriptModule)
+    return kind is not nn.Module and not issubclass(kind, _ENTERED)
+
+
+class SymbolicTracer(fx.Tracer):
+    """`torch.fx.Tracer` with source lines, shared module stacks and lookups in constant time.
+
+    The graph is node for node that of `torch.fx.Tracer`, except: one placeholder per input tensor, also
+    inside lists and dicts; arguments that are not tensors stay what they are; buffers are not computed with
+    but become nodes, as parameters do, where their values are used; hooks are not run.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, device: str) -> None:
+        super().__init__()
+        self.root: nn.Module = model
+        self.graph = fx.Graph()
+        self.skipped_hooks: list[str] = []
+        self.returned: dict[str, tuple[Any, Any]] = {}
+        self._inputs = inputs
+        self._leaf = leaf
+        self._device = device
+        self._modules = modules_by_path(model)
+        self._paths = first_paths(self._modules)
+        self.tensor_attrs: Any = constants(model, self._modules)
+        self._names: dict[int, str] | None = None
+        self._attributes: dict[str, ParameterProxy] = {}
+        self.proxies: list[weakref.ref[fx.Proxy]] = []
+        self._calls: dict[str, int] = {}
+        self._stack_now: OrderedDict[str, Any] | None = None
+        self._functions: Functions | None = None
+        self._outermost = sys._getframe(1)
+
+    def run(self) -> fx.Graph:
+        """Trace the forward of the model."""
+        args, kwargs = self.placeholders()
+        self.note_hooks(self.root, "")
+        with traced(self) as self._functions:
+            self._functions.wrap(type(self.root).forward)
+            result = listed(self.root.forward(*args, **kwargs))
+            self.create_node("output", "output", (self.create_arg(result),), {})
+        for proxy in self._attributes.values():
+            if not proxy.node.users:  # it was only asked for its dtype or shape
+                self.graph.erase_node(proxy.node)
+        return self.graph
+
+    def placeholders(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Forward's arguments, with a placeholder for each tensor among them."""
+        model = self.root
+        inputs = self._inputs or Inputs(dict.fromkeys(required(model), _ANY_TENSOR))
+        signature = forward_signature(model)
+        arguments: dict[str, Any] = {}
+        for name, value in inputs.arguments.items():
+            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                arguments[name] = {key: self._placeholders(key, item) for key, item in value.items()}
+            else:
+                arguments[name] = self._placeholders(name, value)
+        return inputs.split(signature, arguments)
+
+    def _placeholders(self, name: str, value: Any) -> Any:
+        if isinstance(value, TensorSpec) or value is _ANY_TENSOR:
+            proxy = self.create_proxy("placeholder", name, (), {})
+            proxy.node.meta[SPEC] = None if value is _ANY_TENSOR else value
+            return proxy
+        if is_sequence(value):
+            return rebuilt(value, [self._placeholders(each, item) for each, item in named_items(name, value)])
+        if isinstance(value, dict):
+            return {key: self._placeholders(f"{name}_{key}", item) for key, item in value.items()}
+        return value
+
+    # --- nodes ---------------------------------------------------------------------------------
+
+    def create_proxy(
+        self,
+        kind: str,
+        target: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str | None = None,
+        type_expr: Any = None,
+        proxy_factory_fn: Any = None,
+    ) -> Any:
+        """As torch.fx."""
+        place = SPEC_ONLY.get(target)
+        if place is not None and len(args) > place and type(args[place]) is ParameterProxy:
+            args = (*args[:place], spec_of(args[place].tensor, self._device), *args[place + 1 :])
+        nodes = tuple([self.create_arg(item) for item in args])
+        named = self.create_arg(kwargs) if kwargs else kwargs
+        node = self.create_node(kind, target, nodes, named, name, type_expr)
+        return self.proxy(node) if proxy_factory_fn is None else proxy_factory_fn(node)
+
+    def proxy(self, node: fx.Node) -> Proxy:
+        """A proxy of ours."""
+        return Proxy(node, self)
+
+    def escaped(self) -> list[Proxy]:
+        """The proxies that somebody else still holds after the trace."""
+        self._attributes.clear()
+        return survivors(self.proxies)
+
+    def create_node(
+        self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
+    ) -> fx.Node:
+        """As torch.fx, with module stack and source line in the node's meta."""
+        node = new_node(self.graph, kind, target, args, kwargs, name, type_expr)
+        if self._stack_now is None:
+            self._stack_now = OrderedDict(self.module_stack)
+        meta = node.meta
+        meta[STACK] = self._stack_now
+        meta[SOURCE] = source.caller(self._outermost)
+        meta[AUTOCAST] = autocast.active(self._device)
+        return node
+
+    def create_arg(self, a: Any) -> Any:
+        """As torch.fx, with parameters and buffers found in constant time."""
+        kind = type(a)
+        if kind is Proxy or kind is ParameterProxy:
+            return a.node
+        if kind in _LITERALS:
+            return a
+        if kind is tuple or kind is list:
+            return kind([self.create_arg(item) for item in a])
+        if kind is dict and all(type(key) is str for key in a):
+            return {key: self.create_arg(item) for key, item in a.items()}
+        if isinstance(a, torch.Tensor):
+            name = self._name_of(a)
+            if name is not None:
+                return self.create_node("get_attr", name, (), {})
+        return super().create_arg(a)
+
+    # --- modules -------------------------------------------------------------------------------
+
+    def attribute(self, tensor: torch.Tensor) -> Any:
+        """A parameter or buffer read by forward becomes one get_attr node; torch.fx leaves buffers as they are."""
+        name = self._name_of(tensor)
+        if name is None:
+            return tensor
+        proxy = self._attributes.get(name)
+        if proxy is None:
+            node = self.create_node("get_attr", name, (), {})
+            proxy = self._attributes[name] = ParameterProxy(node, self, tensor)
+        return proxy
+
+    def call(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
+        """A call of a module: one node, or those of its forward. Hooks are not run: they belong to the user."""
+        module = unwrapped(module)
+        path = self._paths.get(id(module))
+        if path is None:
+            raise NameError("module is not installed as a submodule")
+        is_leaf = default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
+        if is_leaf:  # what it reads lies outside of it
+            args = tuple([self.create_arg(item) for item in args])
+            kwargs = self.create_arg(kwargs) if kwargs else kwargs
+        calls = self._calls.get(path, 0)
+        self._calls[path] = calls + 1
+        key = f"{path}@{calls}" if calls else path
+        self.module_stack[key] = (path, type(module))
+        outer, self._stack_now = self._stack_now, None
+        self.note_hooks(module, path)
+        try:
+            if is_leaf:
+                return Proxy(self.create_node("call_module", path, args, kwargs), self)
+            forward = module.forward
+            if self._functions is not None:
+                self._functions.wrap(forward)
+            result = forward(*args, **kwargs)
+            self.returned[key] = self.module_stack[key], values_of(result, _node_of)
+            return result
+        finally:
+            self.module_stack.pop(key, None)
+            self._stack_now = outer
+
+    def note_hooks(self, module: nn.Module, path: str) -> None:
+        """Remember that a module has hooks of the user's."""
+        if not module._forward_hooks and not module._forward_pre_hooks:
+            return
+        hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+        if not all(is_own_hook(hook) for hook in hooks) and path not in self.skipped_hooks:
+            self.skipped_hooks.append(path)
+
+    def _name_of(self, tensor: torch.Tensor) -> str | None:
+        if self._names is None:
+            self._names = tensor_names(self._modules)
+        return self._names.get(id(tensor))
+
+
+def _node_of(value: Any) -> fx.Node | None:
+    return value.node if isinstance(value, fx.Proxy) else None
+
+
+_ANY_TENSOR = object()
+_LITERALS = frozenset(
+    {int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis), TensorSpec}
+)

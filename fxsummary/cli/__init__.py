@@ -1,0 +1,194 @@
+"""The command line: results on stdout, progress and errors on stderr.
+
+Exit codes: 0, done; 2, it could not be done (usage, the model, its inputs or the output file), and stderr
+says why; 1, a review found something (`fxsummary.cli.review`), or a block of a README is stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fxsummary.cli import review
+from fxsummary.cli.model_options import add_model_arguments, graph_of, say
+from fxsummary.errors import FxsummaryError, InputError
+
+DONE, STALE, FAILED = 0, 1, 2
+_PICTURES = (".svg", ".png", ".pdf")
+_WITH_FOLD = (*_PICTURES, ".txt", ".md", ".mmd", ".tex")
+_WITH_DEPTH = (*_WITH_FOLD, ".html")
+_FORMS_OF = {"scale": (".png",), "direction": (*_PICTURES, ".mmd")}
+_PICTURE_OPTIONS = ("title", "theme", "color", "direction", "show", "source_url", "scale")
+
+_EPILOG = """\
+MODEL is package.module:factory or path/file.py:factory; the factory is a class
+or function that makes the model (with --arg name=value for its arguments), or a
+module. A factory that takes a config gets what --config makes. It is built on
+the meta device where that works, so that no weights are allocated, and put into
+eval mode. Or MODEL is an exported program, a file.pt2
+written by torch.export.save, which brings its inputs with it; it is read by
+torch.export.load, which unpickles: only open files that you trust. Or MODEL is
+a graph that was saved before, a file.json.
+
+examples:
+  fxsummary show timm:create_model --arg model_name=resnet50
+  fxsummary render models.py:CNN -o cnn.svg
+  fxsummary render models.py:CNN -o cnn.png --color flops --direction LR
+  fxsummary show models.py:Bert --input input_ids=1x128:int64 --depth 3
+  fxsummary show transformers:BertModel --config transformers:BertConfig
+  fxsummary show model.pt2
+  fxsummary diff before.json models.py:CNN -o diff.svg
+  fxsummary check models.py:CNN --max-parameters 25M
+  fxsummary lint models.py:CNN
+  fxsummary readme README.md --check
+
+exit codes: 0 done, 2 could not be done (stderr says why); 1 if models differ,
+a budget is broken, lint found something, or a block of a README is stale
+"""
+
+_README = """\
+Rewrites what stands between <!-- fxsummary: MODEL --input 1x3x224x224 --view table --> and <!-- /fxsummary -->.
+--view is table, mermaid or svg=PATH; MODEL, --input, --arg, --config, --depth and --no-fold are as in show.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except FxsummaryError as error:
+        say(f"error: {error}")
+        return FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception:  # a mistake of ours; Python's exit code, 1, would say that a review found something
+        traceback.print_exc()
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fxsummary",
+        description="See a PyTorch model's architecture and what it costs.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    show = commands.add_parser("show", help="print the summary", epilog=_EPILOG, formatter_class=parser.formatter_class)
+    add_model_arguments(show)
+    show.add_argument("--view", help="summary (default), modules, parameters or operations")
+    show.add_argument("--width", type=int, help="columns to use (default: those of the terminal, 80 in a pipe)")
+    show.add_argument("--no-fold", action="store_true", help="show each of several identical blocks")
+    show.add_argument("-o", "--output", help="write to this file instead of stdout")
+    show.set_defaults(run=_show)
+    render = commands.add_parser(
+        "render", help="write a picture or a file", epilog=_EPILOG, formatter_class=parser.formatter_class
+    )
+    add_model_arguments(render)
+    render.add_argument("-o", "--output", required=True, help="file to write; its suffix names the form")
+    _add_picture_arguments(render)
+    render.set_defaults(run=_render)
+    readme = commands.add_parser("readme", help="fill the blocks of a Markdown file", description=_README)
+    readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")
+    readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")
+    readme.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    readme.set_defaults(run=_readme)
+    review.add_commands(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "nargs": 0})
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from fxsummary import __version__
+
+        sys.stdout.write(f"fxsummary {__version__}\n")
+        parser.exit()
+
+
+def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-fold", action="store_true", help="draw each of several identical blocks")
+    group = parser.add_argument_group("options of pictures (.svg, .png, .pdf)")
+    group.add_argument("--title", help="heading (default: the model's class name)")
+    group.add_argument("--theme", help="auto, light or dark (default: auto; light in .png and .pdf)")
+    group.add_argument("--color", help="what colours stand for: kind (default), flops, parameters or memory")
+    group.add_argument("--direction", help="TB, from top to bottom (default), or LR, from left to right")
+    group.add_argument(
+        "--show", metavar="FACTS", help="path,config,shape,parameters,flops, or some of them (default: all)"
+    )
+    group.add_argument(
+        "--source-url", metavar="URL", help="link to the source, such as https://host/blob/main/{file}#L{line}"
+    )
+    group.add_argument("--scale", type=float, help="pixels for each pixel of the picture, in .png (default: 1)")
+
+
+def _show(options: argparse.Namespace) -> int:
+    graph = graph_of(options)
+    width = options.width or (shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80)
+    text = graph.to_text(width=width, depth=options.depth, view=options.view, fold=not options.no_fold)
+    if options.output:
+        from fxsummary.support import files
+
+        files.write(Path(options.output), f"{text}\n".encode())
+        return DONE
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+    return DONE
+
+
+def _render(options: argparse.Namespace) -> int:
+    from fxsummary.support.registry import exporter_for
+
+    suffix = Path(options.output).suffix.lower()
+    exporter_for(suffix).check_packages()  # before the work, not after
+    chosen = _render_options(options, suffix)
+    path = graph_of(options).render(options.output, **chosen)
+    sys.stdout.write(f"{path}\n")
+    return DONE
+
+
+def _readme(options: argparse.Namespace) -> int:
+    from fxsummary.documents.readme import BlockParser, refresh
+
+    parser = BlockParser()
+    add_model_arguments(parser)
+    parser.set_defaults(quiet=options.quiet)
+    results = refresh(Path(options.file), parser, graph_of, check=options.check)
+    for result in results:
+        state = ("stale" if options.check else "updated") if result.stale else "up to date"
+        sys.stdout.write(f"{options.file}:{result.line}: {state}\n")
+    return STALE if options.check and any(result.stale for result in results) else DONE
+
+
+def _render_options(options: argparse.Namespace, suffix: str) -> dict[str, Any]:
+    """The options given, for an exporter; those that its form has not are refused, but for the depth of DOT."""
+    given = {name: value for name in _PICTURE_OPTIONS if (value := getattr(options, name)) is not None}
+    for name in given:
+        if suffix not in _FORMS_OF.get(name, _PICTURES):
+            raise InputError(f"--{name.replace('_', '-')} does not go with {suffix} files.")
+    if suffix in _PICTURES:
+        from fxsummary.drawing import look
+
+        look(options.color or "kind", options.direction or "TB", options.show, options.source_url)
+    if options.no_fold:
+        if suffix not in _WITH_FOLD:
+            raise InputError(f"--no-fold does not go with {suffix} files.")
+        given["fold"] = False
+    if options.depth is not None and suffix != ".dot":
+        if suffix not in _WITH_DEPTH:
+            raise InputError(f"--depth does not go with {suffix} files.")
+        given["depth"] = options.depth
+    return given

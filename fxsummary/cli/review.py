@@ -1,0 +1,183 @@
+"""The commands for reviews: diff, check and lint.
+
+Exit codes: 0, models are equal, all budgets hold, nothing was found; 1, not so; 2, it could not be run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fxsummary.cli.model_options import OF_MODELS, add_model_arguments, add_model_options, graph_of
+from fxsummary.errors import InputError
+from fxsummary.loading.load_model import FILES
+from fxsummary.review.pyproject import KEYS, settings
+
+if TYPE_CHECKING:
+    from fxsummary.graph.findings import Finding
+    from fxsummary.graph.modelgraph import ModelGraph
+
+HOLDS, BROKEN = 0, 1
+FORMATS = ("text", "markdown", "json", "github")
+SIDES = ("a", "b")
+
+_CODES = "exit codes: 0 {}, 1 {}, 2 could not be run (stderr says why)"
+_DIFF = f"""\
+A and B are MODELs as for show, or graphs saved with `fxsummary render MODEL -o
+graph.json`. Options of models are for both; --a-arg and its like are for one.
+
+  fxsummary diff before.json models.py:CNN --format markdown
+  fxsummary diff timm:create_model timm:create_model --a-arg model_name=resnet18
+    --b-arg model_name=resnet34 -o diff.svg
+
+MODEL is package.module:factory or path/file.py:factory.
+{_CODES.format("they are equal", "they differ")}
+"""
+_CHECK = f"""\
+Numbers may be written 25M, 4.2G, 100MiB. What is not given is read from the
+nearest pyproject.toml, from [tool.fxsummary.check].
+
+MODEL is package.module:factory or path/file.py:factory.
+{_CODES.format("all budgets hold", "a budget is broken")}
+"""
+_LINT = f"""\
+Rules are silenced with --ignore RULE, or --ignore 'RULE:path.*' for some paths,
+or in [tool.fxsummary.lint] of the nearest pyproject.toml.
+
+MODEL is package.module:factory or path/file.py:factory.
+{_CODES.format("nothing was found", "something was found")}
+"""
+
+
+def add_commands(commands: Any) -> None:
+    """Add the three commands to the parser."""
+    raw = argparse.RawDescriptionHelpFormatter
+    diff = commands.add_parser("diff", help="what is different in a model", epilog=_DIFF, formatter_class=raw)
+    for side in SIDES:
+        diff.add_argument(side, metavar=side.upper(), help="a model, or a saved graph.json")
+    add_model_options(diff)
+    for side in SIDES:
+        for name in ("arg", "config_arg", "input"):
+            text = f"--{name.replace('_', '-')} of {side.upper()} alone"
+            diff.add_argument(f"--{side}-{name.replace('_', '-')}", action="append", default=[], help=text, metavar="…")
+    diff.add_argument("-o", "--output", help="write the comparison to this file, too, as with render")
+    diff.set_defaults(run=_diff)
+    check = commands.add_parser("check", help="check budgets", epilog=_CHECK, formatter_class=raw)
+    add_model_arguments(check)
+    for name in KEYS["check"]:
+        option = f"--{name.replace('_', '-')}"
+        if name.startswith("no_"):
+            check.add_argument(option, action="store_const", const=True, help=_HELP[name])
+        else:
+            check.add_argument(option, metavar="FILE" if name == "baseline" else "N", help=_HELP[name])
+    check.set_defaults(run=_check)
+    lint = commands.add_parser("lint", help="what looks like a mistake", epilog=_LINT, formatter_class=raw)
+    add_model_arguments(lint)
+    lint.add_argument("--ignore", action="append", metavar="RULE[:PATH]", help="a rule not to look at; again for more")
+    lint.add_argument("--select", action="append", metavar="RULE", help="a rule of advice to look at, or all")
+    lint.set_defaults(run=_lint)
+    for parser in (diff, check, lint):
+        parser.add_argument("--format", default="text", choices=FORMATS, help="of the result (default: text)")
+
+
+_HELP = {
+    "max_parameters": "most parameters",
+    "max_trainable_parameters": "most trainable parameters",
+    "max_flops": "most FLOPs",
+    "max_parameter_bytes": "most bytes of parameters",
+    "no_unread_parameters": "no parameter may be unread",
+    "no_unknown": "nothing may be unknown",
+    "baseline": "a saved graph: no more of anything than in it",
+    "tolerance": "by which part of the baseline there may be more, such as 0.01 or 1%%",
+}
+
+
+def _diff(options: argparse.Namespace) -> int:
+    if options.output:
+        from fxsummary.support.registry import exporter_for
+
+        exporter_for(Path(options.output).suffix.lower()).check_packages()  # before the work, not after
+    graphs = [graph_of(_side(options, side)) for side in SIDES]
+    from fxsummary.compare import compare
+
+    compared = compare(*graphs)
+    assert compared.comparison is not None
+    _write(_compared(compared, options))
+    if options.output:
+        compared.render(options.output)
+    return HOLDS if compared.comparison.equal else BROKEN
+
+
+def _side(options: argparse.Namespace, side: str) -> argparse.Namespace:
+    """The options of one model: those for both, where they go with it, and its own."""
+    model = getattr(options, side)
+    values = {**vars(options), "model": model}
+    for name in OF_MODELS:
+        if model.endswith(FILES):
+            values[name] = [] if isinstance(values[name], list) else None
+    for name in ("arg", "config_arg", "input"):
+        values[name] = [*values[name], *getattr(options, f"{side}_{name}")]
+    return argparse.Namespace(**values)
+
+
+def _compared(graph: ModelGraph, options: argparse.Namespace) -> str:
+    from fxsummary.exporters.reports import comparison, findings
+
+    assert graph.comparison is not None
+    if options.format == "markdown":
+        return comparison.markdown(graph)
+    if options.format == "json":
+        return json.dumps(comparison.data(graph), indent=1, ensure_ascii=False) + "\n"
+    if options.format == "github":
+        return findings.github(comparison.notices(graph), comparison.title(graph.comparison))
+    return graph.to_text(width=_width(), depth=options.depth) + "\n"
+
+
+def _check(options: argparse.Namespace) -> int:
+    budgets = settings("check")
+    budgets |= {name: value for name in KEYS["check"] if (value := getattr(options, name)) is not None}
+    if not any(value is not False for name, value in budgets.items() if name != "tolerance"):
+        raise InputError("no budget is given: pass --max-parameters 25M or the like, or see [tool.fxsummary.check].")
+    from fxsummary.review.budgets import broken, check_names
+
+    check_names(budgets)  # before the work, not after
+    graph = graph_of(options)
+    found = broken(graph, **budgets)
+    number = len([value for name, value in budgets.items() if value is not False and name != "tolerance"])
+    rules = len({finding.rule for finding in found})
+    title = f"{graph.name}: {rules or 'none'} of {number} budget{'s' * (number != 1)} broken"
+    return _tell(found, title, options)
+
+
+def _lint(options: argparse.Namespace) -> int:
+    given = settings("lint")
+    chosen = {name: [*given.get(name, ()), *(getattr(options, name) or ())] for name in KEYS["lint"]}
+    from fxsummary.review.lint import check_names
+
+    check_names(**chosen)  # before the work, not after
+    graph = graph_of(options)
+    found = graph.lint(**chosen)
+    title = f"{graph.name}: {len(found) or 'no'} finding{'s' * (len(found) != 1)}"
+    return _tell(found, title, options)
+
+
+def _tell(found: tuple[Finding, ...], title: str, options: argparse.Namespace) -> int:
+    from fxsummary.exporters.reports.findings import FORMATS
+
+    _write(FORMATS[options.format](found, title))
+    return BROKEN if found else HOLDS
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+
+
+def _write(text: str) -> None:
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    sys.stdout.write(text)
+    sys.stdout.flush()

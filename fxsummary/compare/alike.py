@@ -1,0 +1,140 @@
+"""When operations and blocks of two graphs are identical, and how much others are alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.views.blocks import Block
+from fxsummary.views.fold import is_drop
+
+COMPARED = (
+    "op", "label", "config", "arguments", "outputs", "parameters", "trainable_parameters", "parameter_dtypes",
+    "buffers", "buffer_bytes", "flops", "packed",
+)  # fmt: skip
+"""Attributes in which identical operations are equal."""
+
+_RATES = ("config", "arguments")
+_EXCHANGED = frozenset({"activation", "norm", "pool"})
+"""Kinds of which one may stand in the place of another: ReLU, then GELU."""
+_LEAST_OVERLAP = 0.5
+"""Share of the operations that two blocks of one class have in common, to be the same block changed."""
+_LEAST_OVERLAP_OF_OTHERS = 0.8
+"""The same for blocks of other classes and paths."""
+
+Item = str | Block
+
+
+class Signatures:
+    """Numbers that operations or blocks share if and only if they are identical, over all graphs it is asked about.
+
+    Names do not matter, and neither do drop rates, which often depend on the depth of a model.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+        self._known: dict[tuple[int, int | str], int] = {}
+        self._contents: dict[int, Counter[str]] = {}
+        self._inside: dict[int, frozenset[int]] = {}
+
+    def number(self, graph: ModelGraph, item: Item) -> int:
+        """The signature of an operation or a block."""
+        todo = [item]
+        while todo:
+            each = todo[-1]
+            if self._known_number(graph, each) is None and isinstance(each, Block):
+                missing = [inner for inner in each.items if self._known_number(graph, inner) is None]
+                if missing:
+                    todo.extend(missing)
+                    continue
+            todo.pop()
+            self._compute(graph, each)
+        number = self._known_number(graph, item)
+        assert number is not None
+        return number
+
+    def _known_number(self, graph: ModelGraph, item: Item) -> int | None:
+        return self._known.get((id(graph), id(item) if isinstance(item, Block) else item))
+
+    def _compute(self, graph: ModelGraph, item: Item) -> None:
+        if isinstance(item, Block):
+            inner = [self._known_number(graph, each) for each in item.items]
+            parts: Hashable = (item.type, *inner)
+            self._known[id(graph), id(item)] = self._numbers.setdefault(parts, len(self._numbers))
+        else:
+            data = graph.nodes[item]
+            ignored = _RATES if is_drop(data["label"]) else ()
+            alike = tuple(hashable(data[name]) for name in COMPARED if name not in ignored)
+            self._known[id(graph), item] = self._numbers.setdefault(alike, len(self._numbers))
+
+    def contents(self, graph: ModelGraph, block: Block) -> Counter[str]:
+        """How many operations of each label are in a block."""
+        known = self._contents.get(id(block))
+        if known is None:
+            known = self._contents[id(block)] = Counter(graph.nodes[key]["label"] for key in block.operations())
+        return known
+
+    def inside(self, graph: ModelGraph, block: Block) -> frozenset[int]:
+        """Signatures of the blocks of several operations in a block, but for its own."""
+        known = self._inside.get(id(block))
+        if known is None:
+            found: set[int] = set()
+            for inner in block.blocks():
+                if self.contents(graph, inner).total() > 1:
+                    found |= {self.number(graph, inner), *self.inside(graph, inner)}
+            known = self._inside[id(block)] = frozenset(found)
+        return known
+
+
+def hashable(value: Any) -> Hashable:
+    """A value with its lists and dicts as tuples."""
+    if isinstance(value, (list, tuple)):
+        return tuple(hashable(item) for item in value)
+    if isinstance(value, Mapping):
+        return tuple((key, hashable(item)) for key, item in value.items())
+    return value if isinstance(value, Hashable) else repr(value)
+
+
+def overlap(one: Counter[str], other: Counter[str]) -> float:
+    """Share of what two blocks have in common, from 0 to 1.
+
+    >>> overlap(Counter("aab"), Counter("abb"))
+    0.6666666666666666
+    """
+    whole = max(one.total(), other.total())
+    return (one & other).total() / whole if whole else 1.0
+
+
+def blocks_alike(type_is_same: bool, path_is_same: bool, common: float) -> float:
+    """How much two blocks that are not identical are alike; 0 if they are not the same block changed."""
+    is_same = (
+        (path_is_same and (type_is_same or common >= _LEAST_OVERLAP / 2))
+        or (type_is_same and common >= _LEAST_OVERLAP)
+        or common >= _LEAST_OVERLAP_OF_OTHERS
+    )
+    return common + 0.5 * type_is_same + path_is_same if is_same else 0.0
+
+
+def operations_alike(one: Mapping[str, Any], other: Mapping[str, Any], path_is_same: bool) -> float:
+    """The same for two operations.
+
+    Args:
+        path_is_same: whether both have a module or parameter of their own, under the same name in their blocks.
+    """
+    if one["op"] in ("placeholder", "output") or other["op"] in ("placeholder", "output"):
+        if one["op"] != other["op"]:
+            return 0.0
+        return 2.0 if one["target"] == other["target"] else 0.5
+    if one["label"] == other["label"]:
+        config, shape = one["config"] == other["config"], one["shape"] == other["shape"]
+        if one["op"] == "call_module" and not (path_is_same or config or shape):
+            return 0.0
+        equal = config + shape + (one["arguments"] == other["arguments"])
+        return 1.0 + 0.25 * float(equal) + path_is_same
+    if one["kind"] != other["kind"] or "parameter" in (one["kind"], other["kind"]):
+        return 0.0
+    if path_is_same:
+        return 1.5
+    return 0.75 if one["kind"] in _EXCHANGED else 0.0

@@ -1,0 +1,191 @@
+"""What a reviewer reads of a comparison: the modules and operations that changed, as a tree of lines.
+
+A module that was added, removed or moved as a whole is one line, and so is a run of identical ones. An operation
+that differs only in what follows from another one (the shape of its result, its FLOPs) is counted, not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fxsummary.compare.modules import costs, module_change
+from fxsummary.graph.changes import BECAME, Comparison, describe, follows
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.text.numbers import relative_path, run_name
+from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.fold import fold_repeats
+from fxsummary.views.scalars import hide_scalars
+
+Costs = tuple["int | None", "int | None"]
+
+
+@dataclass(slots=True)
+class Line:
+    """A module, a run of modules or an operation that changed.
+
+    Attributes:
+        change: added, removed, changed or moved; "" for a remark.
+        name: path from the line around it; path: from the model.
+        text: what it is, or what is different.
+        parameters, flops: of everything in it, before and after; None where not known.
+        source: ``file:line``, "" where it is not known.
+        is_run: whether the number of siblings in it changed.
+    """
+
+    change: str
+    name: str
+    text: str
+    path: str = ""
+    parameters: Costs = (0, 0)
+    flops: Costs = (0, 0)
+    source: str = ""
+    is_run: bool = False
+    children: list[Line] = field(default_factory=list)
+
+
+def changed_lines(graph: ModelGraph) -> list[Line]:
+    """The lines of a compared graph; none where both models are equal."""
+    comparison = graph.comparison
+    assert comparison is not None, "the graph is no comparison"
+    shown = hide_scalars(graph)
+    hidden = sum(change != "same" for key, change in graph.nodes(data="change") if key not in shown)
+    folded = fold_repeats(shown)
+    lines = _Lines(folded, comparison).inside(block_tree(folded), "")
+    if hidden:
+        lines.append(Line("", "", f"{_operations(hidden)} that yield no tensor, such as sizes, differ"))
+    unread = comparison.before.unread_parameters, comparison.after.unread_parameters
+    if unread[0] != unread[1]:
+        lines.append(Line("changed", "", "parameters never read", parameters=unread))
+    return lines
+
+
+class _Lines:
+    """Makes the lines of a compared graph whose repeats are folded."""
+
+    def __init__(self, graph: ModelGraph, comparison: Comparison) -> None:
+        self._graph = graph
+        self._calls = comparison.calls
+        self._runs = comparison.runs_by_path
+
+    def inside(self, block: Block, base: str) -> list[Line]:
+        """Lines of what changed directly in a block; paths are written as from ``base``."""
+        lines: list[Line] = []
+        groups: dict[str, Line] = {}
+        following: list[str] = []
+        found = [line for item in block.items if (line := self._line(item, base, following)) is not None]
+        for line in _exchanged(found):
+            holder = line.path.rpartition(".")[0]
+            if holder in self._runs and holder != block.path:
+                if holder not in groups:
+                    groups[holder] = self._group(holder, base)
+                    lines.append(groups[holder])
+                line.name = relative_path(line.name, groups[holder].name)
+                groups[holder].children.append(line)
+            else:
+                lines.append(line)
+        for group in groups.values():
+            group.parameters = _sum([line.parameters for line in group.children])
+            group.flops = _sum([line.flops for line in group.children])
+        if following:
+            flops = costs(self._graph, following, "flops")
+            count = sum(self._graph.nodes[key]["multiplicity"] for key in following)
+            text = f"{_operations(count)} whose shapes follow"
+            lines.append(Line("", "", text, block.path, (0, 0), flops))
+        return lines
+
+    def _line(self, item: str | Block, base: str, following: list[str]) -> Line | None:
+        """The line of an operation or a block; None if it is the same, or added to those that follow."""
+        if isinstance(item, Block):
+            changed = [key for key in item.operations() if self._graph.nodes[key]["change"] != "same"]
+            flops = costs(self._graph, changed, "flops")
+            if changed and flops[0] == flops[1] and all(follows(self._graph.nodes[key]) for key in changed):
+                following += changed
+                return None
+            return self._of_block(item, base)
+        data = self._graph.nodes[item]
+        if data["change"] == "same":
+            return None
+        if follows(data):
+            if data["op"] != "output":
+                following.append(item)
+            return None
+        return self._of_operation(item, data, base)
+
+    def _of_block(self, block: Block, base: str) -> Line | None:
+        keys = list(block.operations())
+        found = module_change(self._graph, block, self._calls)
+        if found.change == "same":
+            return None
+        name = relative_path(block.path, base)
+        if block.repeat > 1:
+            name = run_name(name, relative_path(block.last, base))
+        kind = found.type if block.call else block.type
+        text = f"{kind} ×{block.repeat}" if block.repeat > 1 else kind
+        line = Line(found.change, name, text, block.path, found.parameters, found.flops)
+        line.source = next((self._graph.nodes[key]["source"] for key in keys if self._graph.nodes[key]["source"]), "")
+        if found.change == "moved":
+            line.text += f" (was {found.was})" if found.was else ""
+        elif found.change == "changed":
+            nodes = [self._graph.nodes[key] for key in keys]
+            changed = [data for data in nodes if data["change"] != "same"]
+            if all(map(follows, changed)):
+                count = sum(data["multiplicity"] for data in changed)
+                line.text += f": {_operations(count)} whose shapes follow"
+            else:
+                runs = self._runs.get(block.path, ())
+                line.text += "".join(f": {run}" for run in runs)
+                line.is_run = bool(runs)
+                line.text += f" (was {found.was})" if found.was else ""
+                line.children = self.inside(block, block.path if block.call else base)
+        return line
+
+    def _of_operation(self, key: str, data: Mapping[str, Any], base: str) -> Line:
+        own = str(data["target"]) if data["op"] in ("call_module", "get_attr", "placeholder") else ""
+        return Line(
+            data["change"],
+            relative_path(own, base),
+            describe(data),
+            own or data["module"],
+            costs(self._graph, [key], "parameters"),
+            costs(self._graph, [key], "flops"),
+            data["source"],
+        )
+
+    def _group(self, path: str, base: str) -> Line:
+        text = ", ".join(str(run) for run in self._runs[path])
+        return Line("changed", relative_path(path, base), text, path, is_run=True)
+
+
+def _exchanged(lines: list[Line]) -> Iterator[Line]:
+    """The lines; what was put in the place of something else, under its name, is one line with it."""
+    waiting: Line | None = None
+    for line in lines:
+        if waiting is not None:
+            if line.change == "added" and line.name and line.name == waiting.name:
+                line.change, line.text = "changed", f"{waiting.text} {BECAME} {line.text}"
+                line.parameters = waiting.parameters[0], line.parameters[1]
+                line.flops = waiting.flops[0], line.flops[1]
+            else:
+                yield waiting
+            waiting = None
+        if line.change == "removed":
+            waiting = line
+        else:
+            yield line
+    if waiting is not None:
+        yield waiting
+
+
+def _sum(pairs: list[Costs]) -> Costs:
+    """Sums of both sides; None where something is not known."""
+    sides = []
+    for side in (0, 1):
+        numbers = [pair[side] for pair in pairs]
+        sides.append(None if None in numbers else sum(number or 0 for number in numbers))
+    return sides[0], sides[1]
+
+
+def _operations(count: int) -> str:
+    return f"{count:,} operation{'s' * (count != 1)}"

@@ -1,0 +1,79 @@
+"""What changed, module by module, summed over the operations inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from fxsummary.graph.changes import ModuleChange, Run, before, joined
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.views.blocks import Block, block_tree
+
+Calls = Mapping[ModuleCall, ModuleCall]
+"""Module calls before by those after."""
+
+
+def module_changes(graph: ModelGraph, former: Calls) -> tuple[ModuleChange, ...]:
+    """Every module call of a compared graph, the model itself first, in execution order."""
+    return tuple(module_change(graph, block, former) for block in _walk(block_tree(graph)))
+
+
+def module_change(graph: ModelGraph, block: Block, former: Calls) -> ModuleChange:
+    """The change of one module call."""
+    keys = list(block.operations())
+    was = former.get(block.call, block.call) if block.call is not None else None
+    kind = block.type or graph.name
+    return ModuleChange(
+        path=block.path,
+        type=kind if was is None or was.type == kind else f"{was.type} ⇒ {kind}",
+        change=joined(graph.nodes[key]["change"] for key in keys),
+        was="" if was is None or was.path == block.path else was.path,
+        parameters=costs(graph, keys, "parameters"),
+        flops=costs(graph, keys, "flops"),
+    )
+
+
+def costs(graph: ModelGraph, keys: Iterable[str], attribute: str) -> tuple[int | None, int | None]:
+    """What operations cost before and after, all copies; None if nothing is known of one of them."""
+    sums: list[int | None] = [0, 0]
+    for key in keys:
+        data = graph.nodes[key]
+        for side, number in enumerate((before(data, attribute), data[attribute])):
+            known = sums[side]
+            sums[side] = None if number is None or known is None else known + number * data["multiplicity"]
+    return sums[0], sums[1]
+
+
+def runs(graph: ModelGraph) -> tuple[Run, ...]:
+    """Siblings of one class, two or more of them, whose number is not what it was."""
+    found: list[Run] = []
+    for block in _walk(block_tree(graph)):
+        counts: dict[tuple[str, str], list[int]] = {}
+        for item in block.items:
+            path, kind, change = _sibling(graph, item)
+            name = path.rpartition(".")[2]
+            if name.isdigit() or (isinstance(item, Block) and name[-1:].isdigit()):
+                count = counts.setdefault((path.rpartition(".")[0], kind), [0, 0])
+                count[0] += change != "added"
+                count[1] += change != "removed"
+        found += [
+            Run(path, kind, old, new)
+            for (path, kind), (old, new) in counts.items()
+            if old != new and old and new and max(old, new) > 1
+        ]
+    return tuple(found)
+
+
+def _sibling(graph: ModelGraph, item: str | Block) -> tuple[str, str, str]:
+    """Path, class and change of a block or of an operation that is a module; "" for other operations."""
+    if isinstance(item, Block):
+        return item.path, item.type, joined(graph.nodes[key]["change"] for key in item.operations())
+    data = graph.nodes[item]
+    return (data["target"] if data["op"] == "call_module" else "", data["label"], data["change"])
+
+
+def _walk(root: Block) -> Iterator[Block]:
+    todo = [root]
+    while todo:
+        block = todo.pop()
+        yield block
+        todo.extend(reversed(list(block.blocks())))

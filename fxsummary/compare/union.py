@@ -1,0 +1,178 @@
+"""Two graphs -> one `ModelGraph`: all operations of both, those that correspond once, with what changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fxsummary.compare.align import Alignment
+from fxsummary.compare.modules import module_changes, runs
+from fxsummary.graph.changes import COSTS, SIGNS, Comparison, Difference
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.graph.records import Totals
+from fxsummary.support.gc_pause import paused
+from fxsummary.text import numbers as fmt
+
+ATTRIBUTES = (
+    "label", "config", "arguments", "outputs", "parameters", "trainable_parameters", "parameter_bytes",
+    "parameter_dtypes", "buffers", "buffer_bytes", "flops", "packed",
+)  # fmt: skip
+"""Attributes of an operation that are compared; its place and its inputs are, too."""
+
+_NOTHING = {
+    **dict.fromkeys(COSTS, 0), "parameter_names": (), "parameter_dtypes": (), "reads": (), "unknown_operators": (),
+    "assumed": False, "trust": "exact", "packed": False,
+}  # fmt: skip
+"""Costs of an operation that is gone, so that sums over the result are those of the model after."""
+
+
+@paused()
+def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
+    """The operations of both graphs as one graph; neither is changed.
+
+    Operations that correspond are one node, with the attributes and the key that it has in ``after``; those
+    of ``before`` that are gone keep theirs (with ``_before`` behind it where ``after`` has that key, too), but
+    for their costs, which are 0. So the totals are those of ``after``. Beside `change`, `differences` and `was`
+    of the nodes, edges have `change`, and ``result.comparison`` has the rest.
+    """
+    alignment = Alignment(before, after)
+    names = _Names(before, after, alignment)
+    result = after.__class__()
+    result.graph.update(after.graph)
+    result.fill(_nodes(before, after, alignment, names), ())
+    _add_edges(result, before, after, names)
+    calls = {new: old for old, new in alignment.calls.items() if new != old}
+    result.graph["comparison"] = _comparison(result, before, after, calls)
+    return result
+
+
+class _Names:
+    """Keys in the result by those before; `kept` are those of operations that stayed."""
+
+    def __init__(self, before: ModelGraph, after: ModelGraph, alignment: Alignment) -> None:
+        self.of = {old: new for new, old in alignment.partner.items()}
+        self.kept = alignment.partner.keys() - alignment.moved
+        taken = set(after)
+        for key in before:
+            if key not in self.of:
+                name = key if key not in taken else f"{key}_before"
+                while name in taken:
+                    name += "_"
+                taken.add(name)
+                self.of[key] = name
+
+
+def _nodes(
+    before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    behind: dict[str, list[str]] = {"": []}  # what was removed, by the operation that it stood behind
+    last = ""
+    for old, new in alignment.order:
+        if new:
+            last = new
+            behind[last] = []
+        else:
+            behind[last].append(old)
+    for key in ("", *after):
+        if key:
+            yield key, _kept(before, after, alignment, names, key)
+        for old in behind.get(key, ()):
+            yield names.of[old], _removed(before, alignment, old)
+
+
+def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names, key: str) -> dict[str, Any]:
+    data = {**after.nodes[key], "change": "added", "differences": (), "was": ""}
+    old = alignment.partner.get(key)
+    if old is None:
+        return data
+    was = before.nodes[old]
+    differences = [Difference(name, was[name], data[name]) for name in ATTRIBUTES if was[name] != data[name]]
+    rewired = None if key in alignment.moved else _rewired(before, after, names, old, key)
+    if rewired is not None:
+        differences.append(rewired)
+    place, former = _place(data), _place(was)
+    data["was"] = former if former != place else ""
+    data["differences"] = tuple(differences)
+    moved = key in alignment.moved or data["was"]
+    data["change"] = "changed" if differences else "moved" if moved else "same"
+    return data
+
+
+def _place(data: Mapping[str, Any]) -> str:
+    """Path of an operation, or of the module that it runs in."""
+    return str(data["target"] if data["op"] in ("call_module", "get_attr") else data["module"])
+
+
+def _removed(before: ModelGraph, alignment: Alignment, key: str) -> dict[str, Any]:
+    """The attributes of an operation that is gone, in the modules that are what those around it were."""
+    data = before.nodes[key]
+    differences = [Difference(name, data[name], _NOTHING[name]) for name in COSTS if data[name] != _NOTHING[name]]
+    stack = tuple(_moved_call(alignment, call) for call in data["module_stack"])
+    return {
+        **data,
+        **_NOTHING,
+        "module_stack": stack,
+        "module": stack[-1].path if stack else "",
+        "change": "removed",
+        "differences": tuple(differences),
+        "was": _place(data),
+    }
+
+
+def _moved_call(alignment: Alignment, call: ModuleCall) -> ModuleCall:
+    return alignment.calls.get(call, call)
+
+
+def _rewired(before: ModelGraph, after: ModelGraph, names: _Names, old: str, new: str) -> Difference | None:
+    """The inputs before and after, where an operation reads another one that both graphs have.
+
+    What reads an operation that was put in, or the one before one that was taken out, has not changed itself.
+    """
+    slots = _by_slot(after, new)
+    was = {slot: names.of[source] for slot, source in _by_slot(before, old).items()}
+    for slot in slots.keys() & was.keys():
+        if slots[slot] != was[slot] and {was[slot], slots[slot]} <= names.kept:
+            return Difference("inputs", tuple(was.values()), tuple(slots.values()))
+    return None
+
+
+def _by_slot(graph: ModelGraph, key: str) -> dict[int, str]:
+    pairs = [(slot, source) for source, edge in graph.sources(key).items() for slot in edge["slots"]]
+    return dict(sorted(pairs))
+
+
+def _add_edges(result: ModelGraph, before: ModelGraph, after: ModelGraph, names: _Names) -> None:
+    """Edges of what is gone first, then those after; an edge of both is one."""
+    order = {key: place for place, key in enumerate(result)}
+    known = set()
+    gone = []
+    for source, target, data in before.edges(data=True):
+        start, end = names.of[source], names.of[target]
+        known.add((start, end))
+        if (start not in after or end not in after) and order[start] < order[end]:
+            gone.append((start, end, {**data, "change": "removed"}))
+    result.fill((), gone)
+    edges = after.edges(data=True)
+    result.fill((), ((a, b, {**data, "change": "same" if (a, b) in known else "added"}) for a, b, data in edges))
+
+
+def _comparison(
+    result: ModelGraph, before: ModelGraph, after: ModelGraph, calls: Mapping[ModuleCall, ModuleCall]
+) -> Comparison:
+    counted = Counter(change for _, change in result.nodes(data="change"))
+    totals: tuple[Totals, Totals] = before.totals, after.totals
+    return Comparison(
+        *totals,
+        names=(before.name, after.name),
+        counts={change: counted[change] for change in SIGNS},
+        operations=(len(before), len(after)),
+        modules=module_changes(result, calls),
+        runs=runs(result),
+        inputs=(_inputs(before), _inputs(after)),
+        calls=calls,
+    )
+
+
+def _inputs(graph: ModelGraph) -> str:
+    return ", ".join(f"{name} {fmt.shape(spec.shape) if spec else fmt.UNKNOWN}" for name, spec in graph.inputs.items())

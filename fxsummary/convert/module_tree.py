@@ -1,0 +1,125 @@
+"""The module tree: every submodule with its own parameters and buffers, called or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.nn.utils.parametrize import type_before_parametrizations
+
+from fxsummary.capture import Capture, config
+from fxsummary.capture.module_index import modules_of, tensors_of
+from fxsummary.capture.operations.twins import spec_of
+from fxsummary.capture.symbolic.tracer import default_leaf
+from fxsummary.graph.modelgraph import ModuleInfo, ParameterInfo
+from fxsummary.graph.spec import TensorSpec
+
+
+def class_name(module: nn.Module) -> str:
+    """Class name; for a parametrized or compiled module, the name of its original class."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return str(module.original_name)
+    kind = type_before_parametrizations(module) if "parametrizations" in module._modules else type(module)
+    return kind.__name__
+
+
+def tensors_read(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
+    """First names of all parameters and buffers in a module."""
+    if module._modules:
+        return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in tensors_of(module)]))
+    own = (*module._parameters.values(), *module._buffers.values())
+    return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in own if tensor is not None]))
+
+
+def module_tree(
+    modules: Mapping[str, nn.Module], tensors: Mapping[int, str], capture: Capture, called: set[str]
+) -> dict[str, ModuleInfo]:
+    """The tree by path; a tensor with several names is held by the first, a later name is tied to it.
+
+    Args:
+        modules: every module by path, shared ones under each of theirs.
+        tensors: first name of each parameter and buffer by identity.
+        called: paths of the modules that the captured forward calls.
+    """
+    first: dict[int, str] = {}
+    seen: set[int] = set()
+    whole: set[str] = set()  # leaf modules that are called, and all that is in them
+    tree: dict[str, ModuleInfo] = {}
+    for path, module in modules.items():
+        prefix = f"{path}." if path else ""
+        known = first.setdefault(id(module), path)
+        if _parent(path) in whole or (path in called and default_leaf(module)):
+            whole.add(path)
+        tree[path] = ModuleInfo(
+            path=path,
+            type=class_name(module),
+            config=config.of_module(module),
+            children=tuple([each for name, _ in module._modules.items() if (each := prefix + name) in modules]),
+            parameters=() if known != path else tuple(_own_tensors(module, prefix, tensors, capture, seen)),
+            shared_with=known if known != path else None,
+            called=known in called or _parent(path) in whole,
+            training=getattr(module, "training", False),
+        )
+    return tree
+
+
+def _parent(path: str) -> str | None:
+    return path.rpartition(".")[0] if path else None
+
+
+def _own_tensors(
+    module: nn.Module, prefix: str, tensors: Mapping[int, str], capture: Capture, seen: set[int]
+) -> Iterator[ParameterInfo]:
+    for values, buffer in ((module._parameters, False), (module._buffers, True)):
+        for name, tensor in values.items() if values else ():
+            if tensor is not None:
+                first = tensors[id(tensor)]
+                yield ParameterInfo(
+                    name=prefix + name,
+                    spec=spec_or_none(tensor, capture.device),
+                    trainable=bool(tensor.requires_grad) and not buffer,
+                    buffer=buffer,
+                    tied_to=first if id(tensor) in seen else None,
+                    stored_bytes=None if tensor.layout is torch.strided else stored_bytes(tensor),
+                )
+                seen.add(id(tensor))
+    if is_packed(module):
+        yield ParameterInfo(name=f"{prefix}packed weights", spec=None)
+
+
+def stored_bytes(tensor: torch.Tensor) -> int | None:
+    """Bytes of the indices and values of a sparse tensor; None for another layout."""
+    parts = [getattr(tensor, name)() for name in _PARTS.get(tensor.layout, ())]
+    return sum([part.numel() * part.element_size() for part in parts]) if parts else None
+
+
+_BY_ROWS, _BY_COLUMNS = ("crow_indices", "col_indices", "values"), ("ccol_indices", "row_indices", "values")
+_PARTS = {
+    torch.sparse_coo: ("_indices", "_values"),
+    torch.sparse_csr: _BY_ROWS, torch.sparse_bsr: _BY_ROWS,
+    torch.sparse_csc: _BY_COLUMNS, torch.sparse_bsc: _BY_COLUMNS,
+}  # fmt: skip
+
+
+def spec_or_none(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:
+    """The spec of a parameter or buffer; None for one that has no shape yet."""
+    if type(tensor) in (UninitializedParameter, UninitializedBuffer):
+        return None
+    return spec_of(tensor, device)
+
+
+def is_packed(module: nn.Module) -> bool:
+    """Whether a module itself holds weights in a form whose size is not known, as quantized modules do."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return False
+    return not _PACKED.isdisjoint(map(type, vars(module).values()))
+
+
+def holds_packed(module: nn.Module) -> bool:
+    """Whether it or a module in it does."""
+    return is_packed(module) or (bool(module._modules) and any(map(is_packed, modules_of(module))))
+
+
+_PACKED = frozenset({torch.ScriptObject, torch._C.ScriptModule})

@@ -1,0 +1,140 @@
+"""MkDocs plugin: a block fenced by ``fxsummary`` shows a model's picture or table.
+
+Add ``fxsummary`` to ``plugins`` in mkdocs.yml. In the block, the first line names the model, and each further
+line is ``option: value``, with the options of `fxsummary.documents.render.OPTIONS`. A model that fails is a warning
+with file and line, which ``mkdocs build --strict`` refuses; the page says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config import config_options
+from mkdocs.config.base import Config
+from mkdocs.plugins import BasePlugin, get_plugin_logger
+
+from fxsummary.documents.render import CSS, Embedding, Shown, described, embedding, inline, page_css, show
+from fxsummary.errors import FxsummaryError, InputError
+from fxsummary.support import files
+
+logger = get_plugin_logger("fxsummary")
+
+_FENCE = re.compile(r"(?P<indent>\s*)(?P<mark>`{3,}|~{3,})\s*(?P<info>.*?)\s*")
+
+
+class Options(Config):
+    """The plugin's settings in mkdocs.yml."""
+
+    cache_dir = config_options.Type(str, default=".cache/fxsummary")
+    """Where what was shown is kept, beside mkdocs.yml."""
+
+
+class FxsummaryPlugin(BasePlugin[Options]):
+    """Puts pictures and tables where the fenced blocks are."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def on_config(self, config: Any) -> Any:
+        """The pages use our style sheet."""
+        config["extra_css"].append(f"assets/{CSS}")
+        return config
+
+    def on_page_markdown(self, markdown: str, *, page: Any, config: Any, **_: Any) -> str:
+        """The text of a page with HTML for our blocks."""
+        source = page.file.content_string
+        above = max(0, source.count("\n") - markdown.count("\n"))  # what MkDocs takes as the page's settings
+        root = Path(config["config_file_path"] or ".").parent
+        lines = []
+        for number, line, body in _blocks(markdown):
+            if body is None:
+                lines.append(line)
+                continue
+            indent = line[: len(line) - len(line.lstrip())]
+            try:
+                html = self._html(body, Path(page.file.abs_src_path).parent, root / self.config.cache_dir)
+            except FxsummaryError as error:
+                logger.warning("%s:%d: %s", page.file.src_uri, number + above, error)
+                told = escape(f"{body[0] if body else 'model'} cannot be shown: {error}")
+                html = f'<div class="admonition warning"><p class="admonition-title">Warning</p><p>{told}</p></div>'
+            lines += [f"{indent}{html}", ""]
+        return "\n".join(lines)
+
+    def _html(self, body: list[str], folder: Path, kept: Path) -> str:
+        said: dict[str, str] = {}
+        if not body:
+            raise InputError("the block is empty: its first line names the model, as package.module:factory.")
+        for line in body[1:]:
+            name, _, value = line.partition(":")
+            if name.strip() in said:
+                raise InputError(f"{name.strip()} is given twice: several inputs or arguments stand in one line.")
+            said[name.strip()] = value.strip()
+        wanted = embedding(body[0], said, folder)
+        shown = show(wanted, kept)
+        self._used.update(shown.files)
+        return _figure(wanted, shown) if wanted.view == "picture" else _table(wanted, shown)
+
+    def on_serve(self, server: Any, **_: Any) -> Any:
+        """Pages are built again when the files of their models change."""
+        for name in sorted(self._used):
+            server.watch(name)
+        return server
+
+    def on_post_build(self, *, config: Any) -> None:
+        """The style sheet goes with the site."""
+        assets = Path(config["site_dir"]) / "assets"
+        assets.mkdir(parents=True, exist_ok=True)
+        files.write(assets / CSS, page_css().encode())
+
+
+def _blocks(markdown: str) -> Iterator[tuple[int, str, list[str] | None]]:
+    """The lines with their numbers, and for those that open a block of ours, what is in it; its lines are left out."""
+    ending = ""
+    body: list[str] | None = None
+    opened: tuple[int, str] = (0, "")
+    for number, line in enumerate(markdown.split("\n"), start=1):
+        fence = _FENCE.fullmatch(line)
+        if ending:
+            closes = fence is not None and fence["mark"].startswith(ending) and not fence["info"]
+            if body is None:
+                yield number, line, None
+            elif closes:
+                yield *opened, body
+                body = None
+            elif line.strip():
+                body.append(line.strip())
+            ending = "" if closes else ending
+        elif fence is not None and fence["info"] == "fxsummary":
+            ending, body, opened = fence["mark"], [], (number, line)
+        else:
+            ending = fence["mark"] if fence is not None else ""
+            yield number, line, None
+    if body is not None:
+        yield *opened, body
+
+
+def _figure(wanted: Embedding, shown: Shown) -> str:
+    caption = f"<figcaption>{escape(wanted.caption)}</figcaption>" if wanted.caption else ""
+    svg = inline(shown.svg, described(wanted, shown)).replace("\n", "")
+    return f'<figure class="fxsummary-picture">{svg}{caption}</figure>'
+
+
+def _table(wanted: Embedding, shown: Shown) -> str:
+    def cells(row: tuple[str, ...], tag: str) -> str:
+        made = []
+        for at, (text, is_number) in enumerate(zip(row, shown.numbers, strict=True)):
+            content = escape(text)
+            if at == 0 and tag == "td":
+                content = f"<code>{content.replace(' ', '&nbsp;')}</code>"
+            kind = ' class="fxsummary-number"' if is_number else ""
+            made.append(f"<{tag}{kind}>{content}</{tag}>")
+        return f"<tr>{''.join(made)}</tr>"
+
+    caption = f"<caption>{escape(wanted.caption)}</caption>" if wanted.caption else ""
+    rows = "".join([cells(row, "td") for row in shown.rows])
+    head = f"<thead>{cells(shown.titles, 'th')}</thead>"
+    return f'<table class="fxsummary-{wanted.view}">{caption}{head}<tbody>{rows}</tbody></table>'

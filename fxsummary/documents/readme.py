@@ -1,0 +1,191 @@
+"""Blocks in Markdown files that are filled from models: a table, a Mermaid flowchart or a picture.
+
+A block is what stands between ``<!-- fxsummary: MODEL --view table -->`` and ``<!-- /fxsummary -->``, each on a line
+of its own and not in fenced code. Everything else of the file stays as it is, byte for byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+from fxsummary.errors import FxsummaryError, InputError, ReadmeError
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.support import files
+
+VIEWS = "table, mermaid or svg=PATH"
+
+_OPENING = re.compile(r"\ufeff? {0,3}<!--\s*fxsummary:(.*)$")
+_CLOSING = re.compile(r" {0,3}<!--\s*/fxsummary\s*-->\s*$")
+_FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
+_MODEL_OPTIONS = ("model", "input", "arg", "config", "config_arg", "train")
+_EXAMPLE = "<!-- fxsummary: models.py:CNN --input 1x3x28x28 --view table -->"
+
+
+class BlockParser(argparse.ArgumentParser):
+    """Reads the arguments of a block; what it cannot read is an InputError, and not the end of the process."""
+
+    def __init__(self) -> None:
+        super().__init__(prog="fxsummary:", add_help=False, allow_abbrev=False)
+        self.add_argument("--view", default="table", help=VIEWS)
+        self.add_argument("--no-fold", action="store_true", help="show each of several identical blocks")
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}. A block looks like {_EXAMPLE}")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of a file.
+
+    Attributes:
+        line: number of the line that opens it.
+        end: number of the line that closes it.
+        text: the arguments.
+    """
+
+    line: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a block: where it is, and whether it, or the picture that it shows, was not as it should be."""
+
+    line: int
+    stale: bool
+
+
+def refresh(
+    path: Path, parser: argparse.ArgumentParser, graph_of: Callable[[argparse.Namespace], ModelGraph], check: bool
+) -> list[Result]:
+    """Fill all blocks of a file, or only compare; returns what became of each.
+
+    Args:
+        path: of a Markdown file in UTF-8.
+        parser: a `BlockParser` to which the arguments that name a model were added.
+        graph_of: makes the graph that such arguments ask for.
+        check: write nothing.
+
+    Raises:
+        ReadmeError: the file cannot be read or a block is wrong; the message has file and line, nothing was written.
+        OutputError: a file cannot be written.
+    """
+    data, text = _read(path)
+    lines = text.split("\n")
+    results: list[Result] = []
+    pictures: dict[Path, bytes] = {}
+    graphs: dict[str, ModelGraph] = {}
+    filled: list[str] = []
+    start = 0
+    for block in find_blocks(lines, path):
+        try:
+            options = parser.parse_args(shlex.split(block.text))
+            asked = repr([getattr(options, name) for name in _MODEL_OPTIONS])
+            graph = graphs[asked] = graphs.get(asked) or graph_of(options)
+            content, drawn = fill(graph, options, path.parent)
+        except (FxsummaryError, ValueError) as error:
+            raise ReadmeError(f"{path}, line {block.line}: {error}") from error
+        ending = "\r" if lines[block.line - 1].endswith("\r") else ""
+        new = [f"{line}{ending}" for line in ("", *content.split("\n"), "")]
+        stale = new != lines[block.line : block.end - 1] or any(_differs(*picture) for picture in drawn.items())
+        results.append(Result(block.line, stale))
+        pictures |= drawn
+        filled += [*lines[start : block.line], *new]
+        start = block.end - 1
+    if not check:
+        _write(path, data, "\n".join([*filled, *lines[start:]]).encode("utf-8"), pictures)
+    return results
+
+
+def find_blocks(lines: Sequence[str], path: Path) -> list[Block]:
+    """The blocks in the lines of a file; raises ReadmeError for one that is not closed, and if there are none."""
+    blocks: list[Block] = []
+    opened: tuple[int, str] | None = None
+    for number, line in _outside_fences(lines):
+        opening = _OPENING.match(line)
+        if opening and opened:
+            raise ReadmeError(f"{path}, line {opened[0]}: this block is not closed before the next, in line {number}.")
+        if opening:
+            text, end, rest = opening[1].partition("-->")
+            if not end or rest.strip():
+                raise ReadmeError(f"{path}, line {number}: the comment has to end, with -->, at the end of this line.")
+            opened = number, text
+        elif _CLOSING.match(line):
+            if opened is None:
+                raise ReadmeError(f"{path}, line {number}: there is no open block to close.")
+            blocks.append(Block(opened[0], number, opened[1]))
+            opened = None
+    if opened:
+        raise ReadmeError(f"{path}, line {opened[0]}: this block is not closed: write <!-- /fxsummary --> after it.")
+    if not blocks:
+        raise ReadmeError(f"{path} has no blocks. Write {_EXAMPLE} and <!-- /fxsummary -->, on lines of their own.")
+    return blocks
+
+
+def _outside_fences(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Numbers and texts of the lines that are not in fenced code; in a block, fences are part of what was filled in."""
+    fence = ""
+    inside = False
+    for number, line in enumerate(lines, start=1):
+        if not fence and (_OPENING.match(line) or _CLOSING.match(line)):
+            inside = _OPENING.match(line) is not None
+            yield number, line
+            continue
+        found = None if inside else _FENCE.match(line)
+        if found and not fence:
+            fence = found[1]
+        elif found and found[1].startswith(fence) and not line[found.end() :].strip():
+            fence = ""
+
+
+def fill(graph: ModelGraph, options: argparse.Namespace, folder: Path) -> tuple[str, dict[Path, bytes]]:
+    """What stands in a block, and the pictures that it shows, by their paths."""
+    from fxsummary.exporters.markdown import escaped
+
+    chosen: dict[str, Any] = {"depth": options.depth, "fold": not options.no_fold}
+    view, _, place = options.view.partition("=")
+    if options.view == "table":
+        return graph.to_markdown(**chosen).rstrip("\n"), {}
+    if options.view == "mermaid":
+        return f"```mermaid\n{graph.to_mermaid(**chosen)}```", {}
+    if view != "svg" or not place:
+        raise InputError(f"unknown view {options.view!r}. Known: {VIEWS}")
+    if PurePosixPath(place).is_absolute() or ":" in place or "\\" in place or not place.endswith(".svg"):
+        raise InputError(f"{place!r} is not the path of an .svg file as from the folder of this file, such as cnn.svg.")
+    return f"![{escaped(graph.name)}]({quote(place)})", {folder / place: graph.to_svg(**chosen).encode("utf-8")}
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    try:
+        data = path.read_bytes()
+        return data, data.decode("utf-8")
+    except OSError as error:
+        raise ReadmeError(f"cannot read {path}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ReadmeError(f"{path}, line {line}: this is not text in UTF-8. Nothing was written.") from error
+
+
+def _differs(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() != data
+    except OSError:
+        return True
+
+
+def _write(path: Path, before: bytes, after: bytes, pictures: dict[Path, bytes]) -> None:
+    for picture, data in pictures.items():
+        if _differs(picture, data):
+            files.write(picture, data)
+    if before != after:
+        if path.read_bytes() != before:
+            raise ReadmeError(f"{path} was changed by something else meanwhile and is left as it is: run this again.")
+        files.write(path.resolve(), after)

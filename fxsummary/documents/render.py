@@ -1,0 +1,264 @@
+"""What documents show of a model: a picture or a table, kept by content, so that a second build does nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fxsummary import __version__
+from fxsummary.errors import InputError
+from fxsummary.loading.load_model import FILES, Request, analyse
+from fxsummary.support import files
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from fxsummary.graph.modelgraph import ModelGraph
+
+VIEWS = {"picture": "", "table": "summary", "tree": "modules", "parameters": "parameters"}
+"""What a document can show, and the view of the text that it is, if it is one."""
+
+PICTURE_OPTIONS = ("title", "color", "direction", "show", "source-url")
+OPTIONS = ("input", "arg", "config", "config-arg", "train", "view", "depth", *PICTURE_OPTIONS, "alt", "caption")
+"""Everything that a document can say of a model, as text; several inputs and arguments stand in one line."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What a document shows.
+
+    Attributes:
+        request: the model and its inputs.
+        view: one of `VIEWS`.
+        depth: levels of modules to open, 0 for the model as one row; None for all that fit.
+        options: further options of the picture, by name.
+        alt: what stands for the picture where it cannot be seen; "" for its description.
+        caption: text below; "" for none.
+    """
+
+    request: Request
+    view: str = "picture"
+    depth: int | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    alt: str = ""
+    caption: str = ""
+
+
+def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding:
+    """Read what a document says.
+
+    Args:
+        model: ``package.module:factory``, or a file and a factory.
+        options: those of `OPTIONS` that are given, as text; ``train`` is given or not.
+        folder: relative paths of files are taken from here.
+
+    Raises:
+        InputError: an option is not known, or its value is wrong.
+    """
+    for name in options:
+        if name not in OPTIONS:
+            raise InputError(f"unknown option {name!r}: known are {', '.join(OPTIONS)}.")
+    view = options.get("view", "picture")
+    if view not in VIEWS:
+        raise InputError(f"view {view!r} is not one of {', '.join(VIEWS)}.")
+    depth = options.get("depth", "")
+    if depth and not depth.isdecimal():
+        raise InputError(f"depth {depth!r} is not a number of levels: give 0 (the model as one row) or more.")
+    given = tuple((name.replace("-", "_"), options[name]) for name in PICTURE_OPTIONS if name in options)
+    if given and view != "picture":
+        raise InputError(f"{given[0][0].replace('_', '-')} goes with the picture, not with the {view}.")
+    return Embedding(
+        Request(
+            _placed(model.strip(), folder),
+            _words(options, "input"),
+            _words(options, "arg"),
+            options.get("config"),
+            _words(options, "config-arg"),
+            "train" in options,
+        ),
+        view,
+        int(depth) if depth else None,
+        given,
+        options.get("alt", ""),
+        options.get("caption", ""),
+    )
+
+
+def _words(options: Mapping[str, str], name: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(options.get(name, "")))
+    except ValueError as error:
+        raise InputError(f"{name} {options[name]!r} cannot be read: {error}.") from error
+
+
+def _placed(model: str, folder: Path) -> str:
+    """The model with the path of its file made absolute, if it is named by one."""
+    place, separator, factory = model.rpartition(":")
+    if place.endswith(".py"):
+        return f"{(folder / place).resolve()}{separator}{factory}"
+    return str((folder / model).resolve()) if model.endswith(FILES) else model
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of a model, in the forms that documents need.
+
+    Attributes:
+        svg: the picture, "" for a table.
+        titles, rows: of the table; which columns hold numbers is in `numbers`.
+        text: the same as plain text.
+        files: the files that it was made from.
+    """
+
+    svg: str
+    titles: tuple[str, ...]
+    numbers: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+    text: str
+    files: tuple[str, ...]
+
+
+def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
+    """What a document shows; from the folder ``kept`` if nothing changed since it was made.
+
+    Args:
+        theme: of the picture.
+
+    Raises:
+        FxsummaryError: the model cannot be made or analysed.
+    """
+    said = {**asdict(wanted), "alt": "", "caption": "", "theme": theme}
+    made_by = [__version__, version("torch"), sys.version]
+    place = kept / f"{_digest(json.dumps([said, made_by], sort_keys=True).encode())}.json"
+    known = _read(place)
+    if known is not None and all(_digest_of(name) == digest for name, digest in known["files"].items()):
+        return _shown(known)
+    sources: set[str] = set()
+    graph = analyse(wanted.request, made=lambda model: sources.update(_sources(model)))
+    if wanted.request.model.endswith(FILES):
+        sources.add(wanted.request.model)
+    made = {**_forms(graph, wanted, theme), "files": {name: _digest_of(name) for name in sorted(sources)}}
+    kept.mkdir(parents=True, exist_ok=True)
+    files.write(place, json.dumps(made, ensure_ascii=False).encode())
+    return _shown(json.loads(json.dumps(made)))
+
+
+def _forms(graph: ModelGraph, wanted: Embedding, theme: str) -> dict[str, Any]:
+    if wanted.view == "picture":
+        from fxsummary.exporters.svg import to_svg
+
+        options: dict[str, Any] = dict(wanted.options)
+        svg = to_svg(graph, depth=wanted.depth, theme=theme, **options)
+        return {"svg": svg, "titles": (), "numbers": (), "rows": (), "text": graph.to_text(depth=wanted.depth)}
+    from fxsummary.exporters.tables.listings import COLUMNS, Entry, Listing
+    from fxsummary.exporters.tables.summary import VIEWS as TABLES
+    from fxsummary.exporters.tables.table import tree
+
+    view = VIEWS[wanted.view]
+    table = TABLES.get_or_raise(view)(graph, wanted.depth, True)
+    if not isinstance(table, Listing):
+        entries = [
+            Entry(
+                (f"{row.head} {row.settings}".strip(), row.output, row.parameters, row.flops, row.share), row.branches
+            )
+            for row in table.rows
+        ]
+        table = Listing(COLUMNS, entries)
+    return {
+        "svg": "",
+        "titles": [column.title for column in table.columns],
+        "numbers": [column.right for column in table.columns],
+        "rows": [(tree(row.branches) + row.cells[0], *row.cells[1:]) for row in table.rows],
+        "text": graph.to_text(view=view, depth=wanted.depth),
+    }
+
+
+def _shown(known: Mapping[str, Any]) -> Shown:
+    return Shown(
+        known["svg"],
+        tuple(known["titles"]),
+        tuple(known["numbers"]),
+        tuple(map(tuple, known["rows"])),
+        known["text"],
+        tuple(known["files"]),
+    )
+
+
+def _read(place: Path) -> dict[str, Any] | None:
+    try:
+        known: dict[str, Any] = json.loads(place.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return known
+
+
+def _sources(model: nn.Module) -> set[str]:
+    """The files of the classes of its modules, and all that were imported and are not installed: the user's own."""
+    from fxsummary.capture.module_index import modules_of
+
+    names = {type(module).__module__ for module in modules_of(model)}
+    found = {_file(sys.modules.get(name)) for name in names if not name.startswith("torch.")}
+    installed = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    own = {_file(module) for module in list(sys.modules.values())}
+    return {name for name in found | {name for name in own if not name.startswith(installed)} if name}
+
+
+def _file(module: Any) -> str:
+    name = getattr(module, "__file__", None)
+    return name if isinstance(name, str) and name.endswith(".py") and os.path.isabs(name) else ""
+
+
+def _digest_of(name: str) -> str:
+    try:
+        return _digest(Path(name).read_bytes())
+    except OSError:
+        return ""
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def described(wanted: Embedding, shown: Shown) -> str:
+    """What stands for the picture where it cannot be seen."""
+    return wanted.alt or f"architecture of {shown.text.partition(' · ')[0]}"
+
+
+def inline(svg: str, alt: str) -> str:
+    """The picture as part of a page: as wide as there is room, with what stands for it."""
+    from fxsummary.drawing.markup import escape
+
+    start, _, rest = svg.partition(' aria-label="')
+    return f'{start} style="max-width:100%;height:auto" aria-label="{escape(alt)}"{rest.partition(chr(34))[2]}'
+
+
+CSS = "fxsummary.css"
+"""Name of the style sheet that pages with pictures and tables use."""
+
+SCHEMES = (
+    ("light", "data-theme", "light"), ("dark", "data-theme", "dark"),
+    ("light", "data-md-color-scheme", "default"), ("dark", "data-md-color-scheme", "slate"),
+)  # fmt: skip
+"""How pages are marked that are light or dark by choice: scheme, attribute and value."""
+
+
+def page_css() -> str:
+    """The style sheet of such pages: a picture follows the mark of the page, else the reader's system."""
+    from fxsummary.drawing.style import stylesheet
+
+    rules = [
+        ".fxsummary-number{text-align:right;font-variant-numeric:tabular-nums}",
+        *(f".fxsummary-{view} :is(th,td){{padding:.15em .6em;vertical-align:top}}" for view in VIEWS),
+        *(f".fxsummary-{view} code{{background:none;border:0;padding:0;white-space:nowrap}}" for view in VIEWS),
+        *(stylesheet(theme, heat=True, scope=f'[{name}="{value}"] .fx-auto') for theme, name, value in SCHEMES),
+    ]
+    return "\n".join(rules) + "\n"

@@ -1,0 +1,174 @@
+"""Sphinx extension: ``.. fxsummary:: package.module:factory`` shows a model's picture or table.
+
+Add ``"fxsummary.sphinxext"`` to ``extensions`` in conf.py. A model that fails is a warning with its place, and
+the page says why; the build goes on. What was shown is kept in the folder of doctrees, by content: a picture
+is made again only when the files of its model, or what the directive says, have changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+
+from fxsummary import __version__
+from fxsummary.documents.render import (
+    CSS,
+    OPTIONS,
+    VIEWS,
+    Embedding,
+    Shown,
+    described,
+    embedding,
+    inline,
+    page_css,
+    show,
+)
+from fxsummary.errors import FxsummaryError
+from fxsummary.support import files
+from fxsummary.support.registry import EXPORTERS
+
+logger = logging.getLogger(__name__)
+
+
+class picture(nodes.General, nodes.Inline, nodes.Element):  # noqa: N801 (docutils names nodes so)
+    """A picture, until it is known what is built: attribute ``embedding`` says of what."""
+
+
+class ModelDirective(SphinxDirective):
+    """``.. fxsummary:: MODEL``; the options are those of `render.OPTIONS`, and ``class`` and ``name``."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    option_spec: ClassVar[dict[str, Any]] = {
+        **dict.fromkeys(OPTIONS, directives.unchanged),
+        "train": directives.flag,
+        "view": lambda text: directives.choice(text, tuple(VIEWS)),
+        "depth": directives.nonnegative_int,
+        "class": directives.class_option,
+        "name": directives.unchanged,
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """The figure or the table; a warning where there is none."""
+        said = {name: str(value or "") for name, value in self.options.items() if name in OPTIONS}
+        folder = Path(self.env.doc2path(self.env.docname)).parent
+        try:
+            wanted = embedding(self.arguments[0], said, folder)
+            shown = show(wanted, kept(self.env.app))
+        except FxsummaryError as error:
+            return [self._failed(error)]
+        for name in shown.files:
+            self.env.note_dependency(name)
+        made = self._table(wanted, shown) if wanted.view != "picture" else self._figure(wanted, shown)
+        made["classes"] += [f"fxsummary-{wanted.view}", *self.options.get("class", [])]
+        self.set_source_info(made)
+        self.add_name(made)
+        return [made]
+
+    def _failed(self, error: FxsummaryError) -> nodes.Node:
+        logger.warning("fxsummary: %s", error, location=self.get_location(), type="fxsummary")
+        text = f"{self.arguments[0]} cannot be shown: {error}"
+        return nodes.warning("", nodes.paragraph(text, text))
+
+    def _figure(self, wanted: Embedding, shown: Shown) -> nodes.Element:
+        figure = nodes.figure("", picture("", embedding=wanted, alt=described(wanted, shown)))
+        figure["align"] = "default"
+        if wanted.caption:
+            figure += self._caption(nodes.caption, wanted.caption)
+        return figure
+
+    def _table(self, wanted: Embedding, shown: Shown) -> nodes.Element:
+        widths = [max([len(title), *(len(row[at]) for row in shown.rows)]) for at, title in enumerate(shown.titles)]
+        group = nodes.tgroup("", cols=len(widths))
+        group += [nodes.colspec("", colwidth=width) for width in widths]
+        group += nodes.thead("", _row([nodes.Text(title) for title in shown.titles], shown.numbers))
+        group += nodes.tbody(
+            "", *[_row([_cell(text, at) for at, text in enumerate(row)], shown.numbers) for row in shown.rows]
+        )
+        table = nodes.table("", group)
+        if wanted.caption:
+            table.insert(0, self._caption(nodes.title, wanted.caption))
+        return table
+
+    def _caption(self, kind: Any, text: str) -> nodes.Element:
+        inline, messages = self.parse_inline(text)
+        caption: nodes.Element = kind(text, "", *inline, *messages)
+        return caption
+
+
+def _row(cells: Sequence[nodes.Node], numbers: Sequence[bool]) -> nodes.row:
+    row = nodes.row()
+    for cell, is_number in zip(cells, numbers, strict=True):
+        entry = nodes.entry("", nodes.paragraph("", "", cell))
+        entry["classes"] += ["fxsummary-number"] if is_number else []
+        row += entry
+    return row
+
+
+def _cell(text: str, at: int) -> nodes.Node:
+    """The first cell keeps its spaces, which show what lies in what."""
+    return nodes.literal(text, text.replace(" ", "\N{NO-BREAK SPACE}")) if at == 0 else nodes.Text(text)
+
+
+class PictureTransform(SphinxPostTransform):
+    """Pictures in the form of what is built: SVG in HTML, a PDF in LaTeX, else text."""
+
+    default_priority = 7  # before images are collected and converted
+
+    def run(self, **_: Any) -> None:
+        """Replace every `picture`."""
+        for node in list(self.document.findall(picture)):
+            wanted, alt = node["embedding"], node["alt"]
+            if self.app.builder.format == "html":
+                new: nodes.Node = nodes.raw("", inline(show(wanted, kept(self.app)).svg, alt), format="html")
+            elif self.app.builder.format == "latex" and not EXPORTERS["pdf"].missing():
+                new = self._image(show(wanted, kept(self.app), theme="light").svg, alt)
+            else:
+                text = show(wanted, kept(self.app)).text
+                new = nodes.literal_block(text, text)
+            node.replace_self(new)
+
+    def _image(self, svg: str, alt: str) -> nodes.Node:
+        """A PDF: what is drawn in it stays sharp, and its text can be searched."""
+        from fxsummary.exporters.pdf import pdf_of
+
+        place = kept(self.app) / f"{hashlib.sha256(svg.encode()).hexdigest()[:32]}.pdf"
+        if not place.is_file():
+            files.write(place, pdf_of(svg))
+        name = str(place)
+        image = nodes.image("", uri=name, candidates={"application/pdf": name}, alt=alt)
+        self.env.images.add_file(self.env.docname, name)
+        return image
+
+
+def kept(app: Sphinx) -> Path:
+    """The folder where what was shown is kept."""
+    return Path(app.doctreedir) / "fxsummary"
+
+
+def _write_css(app: Sphinx) -> None:
+    """First of all, because pages name the sum of what is in it."""
+    if app.builder.format == "html":
+        static = Path(app.outdir) / "_static"
+        static.mkdir(parents=True, exist_ok=True)
+        files.write(static / CSS, page_css().encode())
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register directive, nodes and transform."""
+    app.add_node(picture)
+    app.add_directive("fxsummary", ModelDirective)
+    app.add_post_transform(PictureTransform)
+    app.add_css_file(CSS)
+    app.connect("builder-inited", _write_css)
+    return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,162 @@
+"""What a picture shows: the graph simplified, repeats folded, small modules closed, composed to a scene."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from fxsummary.drawing import MOST_CARDS, Composer, Look, Subject, add_tips, cut_outputs, finish
+from fxsummary.drawing.choose import Fitting, Picture
+from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
+from fxsummary.graph.changes import Comparison
+from fxsummary.graph.modelgraph import ModelGraph, Totals
+from fxsummary.text import numbers as fmt
+from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.broadcast import cut_broadcasts
+from fxsummary.views.depth import check_depth, close_small
+from fxsummary.views.dissolve import WRAPPERS, dissolve
+from fxsummary.views.fold import fold_repeats
+from fxsummary.views.idioms import merge_idioms
+from fxsummary.views.simplify import simplify
+from fxsummary.views.unread import with_unread
+
+MOST_INPUTS = 4
+PLAIN = Look()
+
+
+def picture(
+    graph: ModelGraph, *, title: str | None = None, depth: int | None = None, fold: bool = True, look: Look = PLAIN
+) -> Picture:
+    """The scene of a graph, to be laid out and painted; the graph is not changed.
+
+    Args:
+        title: heading; the model's class name if None.
+        depth: levels of modules to open, 0 for the model as one row; None for as much as fits a page.
+        fold: whether runs of identical blocks are drawn once.
+        look: colours, direction, facts and links.
+    """
+    depth = check_depth(depth)
+    composed = partial(compose, graph, look=look, totals=graph.totals)
+    fitting = Fitting(graph, shown(graph, fold=fold), composed)
+    found = fitting.best() if depth is None else composed(fitting.closed(depth))
+    fitting.note_excess(found, depth)
+    set_texts(graph, found, title)
+    return found
+
+
+def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
+    """What a picture with everything open shows."""
+    simple = simplify(with_unread(graph))
+    return close_small(merge_idioms(fold_repeats(simple) if fold else simple))
+
+
+def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
+    """Set the heading, the muted line and the description of a picture."""
+    scene = picture.scene
+    comparison = graph.comparison
+    if title is None:
+        title = graph.name if comparison is None else " → ".join(dict.fromkeys(comparison.names))
+    scene.title = short(title, 80) or "model"
+    scene.changes = {} if comparison is None else comparison.counts
+    scene.facts = " · ".join(_facts(graph, picture))
+    scene.description = _description(graph, picture)
+
+
+def compose(
+    whole: ModelGraph,
+    graph: ModelGraph,
+    *,
+    look: Look = PLAIN,
+    base: str = "",
+    totals: Totals | None = None,
+    tips: bool = True,
+    tight: bool = False,
+) -> Picture:
+    """The picture of a graph that was made of ``whole`` by views.
+
+    Args:
+        look: colours, direction, facts and links.
+        base: path that those in the picture are relative to.
+        totals: what shares are of; those of ``whole`` if None.
+        tips: whether rows have tooltips.
+        tight: whether there are fewer frames, none around what is one table in a container.
+    """
+    rough = Composer(Subject(graph, whole, totals or whole.totals))
+
+    def says_nothing(block: Block) -> bool:
+        rows = rough.table_rows(block)
+        return rows == 1 or (rows > 1 and tight and block.type in WRAPPERS)
+
+    drawn = cut_broadcasts(dissolve(graph, says_nothing))
+    subject = replace(rough.subject, graph=drawn, show=look.show)
+    root = block_tree(drawn)
+    edges, subject.returned = cut_outputs(root, drawn, can_tell=lambda key: rough.form(key) in ("stack", "sign"))
+    operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
+    few = rough.dataflow and not any(root.blocks()) and operations <= MOST_CARDS
+    cards = few or look.direction == "LR"
+    scene = Composer(subject, edges, cards=cards, chips=not few).scene(root, base)
+    finish(scene, subject, look)
+    if tips:
+        add_tips(scene, subject)
+    return Picture(scene, graph, subject, tight)
+
+
+def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
+    """The muted line: totals, inputs, how much is drawn."""
+    totals = graph.totals
+    if graph.comparison is not None:
+        return _facts_compared(graph, graph.comparison)
+    facts = [_parameters(totals)]
+    flops = fmt.flops(
+        totals.flops,
+        lower_bound=bool(totals.unknown_flops) and totals.flops is not None,
+        assumed=bool(totals.assumed_flops),
+    )
+    if graph.captured_by == "modules":
+        facts += [flops, "module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
+    else:
+        facts += [flops, *_inputs(graph), f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
+    return [*facts, picture.excess] if picture.excess else facts
+
+
+def _facts_compared(graph: ModelGraph, comparison: Comparison) -> list[str]:
+    """The muted line of a comparison: totals before and after."""
+    before, after = comparison.before, comparison.after
+    if comparison.equal:
+        return ["no differences", _parameters(after), fmt.flops(after.flops), *_inputs(graph)]
+    change = fmt.delta(before.parameters, after.parameters) or "="
+    parameters = f"{fmt.short(before.parameters)} → {_parameters(after)} ({change})"
+    change = fmt.delta(before.flops, after.flops) or "="
+    flops = f"{fmt.short(before.flops)} → {fmt.flops(after.flops)} ({change})"
+    return [parameters, flops, *_inputs(graph)]
+
+
+def _parameters(totals: Totals) -> str:
+    bound = "≥ " if totals.unknown_parameters else ""
+    return f"{bound}{fmt.short(totals.parameters)} parameters"
+
+
+def _inputs(graph: ModelGraph) -> list[str]:
+    names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
+    if not names:
+        return []
+    more = f" and {len(names) - MOST_INPUTS} more" if len(names) > MOST_INPUTS else ""
+    inferred = " (inferred)" if graph.inputs_inferred else ""
+    return [", ".join(names[:MOST_INPUTS]) + more + inferred]
+
+
+def _description(graph: ModelGraph, picture: Picture) -> str:
+    """What the picture shows and what it hides, by kind."""
+    hidden = [f"{count} {short(kind, LONGEST_LABEL)}" for kind, count in picture.graph.graph.get("hidden", {}).items()]
+    nodes = [data for _, data in picture.graph.nodes(data=True)]
+    if copies := sum((data["multiplicity"] - 1) * data.get("closed", 1) for data in nodes):
+        hidden.append(f"{copies} operations in folded copies")
+    if closed := [data["closed"] for data in nodes if "closed" in data]:
+        hidden.append(f"{sum(closed)} operations in {len(closed)} closed modules")
+    if names := sum(row.is_tag for item in picture.scene.items() for row in item.rows) + len(picture.subject.returned):
+        hidden.append(f"{names} edges drawn as names")
+    texts = [picture.scene.facts.replace(" · ", "; ")]
+    if hidden:
+        texts.append("Hidden: " + ", ".join(hidden))
+    texts += graph.notes[:8]
+    return ". ".join(text.rstrip(".") for text in texts) + "."

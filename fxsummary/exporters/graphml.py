@@ -1,0 +1,102 @@
+"""The graph with scalars only, for other programs: node-link data and GraphML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import networkx as nx
+
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.spec import TensorSpec
+from fxsummary.text.numbers import clean
+from fxsummary.text.numbers import shape as shape_text
+
+
+def to_node_link(graph: ModelGraph) -> dict[str, Any]:
+    """The graph as plain data that ``networkx.node_link_graph(data, edges="edges")`` and D3 read.
+
+    Attributes are numbers, truth values, texts, or None where not known: shapes as ``1×3×28×28``, tuples as
+    their parts with commas between them, all else as JSON.
+    """
+    flat = flattened(graph)
+    return {
+        "directed": True,
+        "multigraph": False,
+        "graph": flat.graph,
+        "nodes": [{"id": key} | data for key, data in flat.nodes(data=True)],
+        "edges": [{"source": source, "target": target} | data for source, target, data in flat.edges(data=True)],
+    }
+
+
+def to_graphml(graph: ModelGraph) -> str:
+    """The graph as GraphML, which yEd, Gephi, Cytoscape and ``networkx.read_graphml`` read.
+
+    Attributes are those of `to_node_link`; what is not known is left out.
+    """
+    flat = flattened(graph)
+    for data in (
+        flat.graph,
+        *(data for _, data in flat.nodes(data=True)),
+        *(data for *_, data in flat.edges(data=True)),
+    ):
+        for name in [name for name, value in data.items() if value is None]:
+            del data[name]
+    file = BytesIO()
+    nx.write_graphml_xml(flat, file, named_key_ids=False)
+    return file.getvalue().decode("utf-8") + "\n"
+
+
+def flattened(graph: ModelGraph) -> nx.DiGraph:
+    """A DiGraph of the same operations and values, with scalars only."""
+    keys = _names(graph)
+    flat = nx.DiGraph(**_scalars({name: value for name, value in graph.graph.items() if name != "modules"}))
+    flat.add_nodes_from((keys[key], _scalars(data)) for key, data in graph.nodes(data=True))
+    flat.add_edges_from((keys[source], keys[target], _scalars(data)) for source, target, data in graph.edges(data=True))
+    return flat
+
+
+def _names(graph: ModelGraph) -> dict[Any, str]:
+    """Texts for the keys of the nodes: themselves, but for those that XML cannot hold."""
+    names: dict[Any, str] = {}
+    used: set[str] = set()
+    for key in graph:
+        name = clean(str(key))
+        while name in used or (name != key and name in graph):
+            name += "_"
+        used.add(name)
+        names[key] = name
+    return names
+
+
+def _scalars(data: Mapping[Any, Any]) -> dict[str, Any]:
+    return {clean(str(name)): _scalar(value, name == "shape") for name, value in data.items()}
+
+
+def _scalar(value: Any, is_shape: bool = False) -> Any:
+    """A value as one number, truth value or text.
+
+    >>> _scalar((1, 3, 28, 28), is_shape=True), _scalar(("a", "b")), _scalar(None), _scalar({"x": (1, 2)})
+    ('1×3×28×28', 'a, b', None, '{"x": [1, 2]}')
+    """
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, TensorSpec):
+        return str(value)
+    if isinstance(value, tuple) and is_shape:
+        return shape_text(value)
+    if isinstance(value, tuple) and all(isinstance(part, (str, int, TensorSpec)) for part in value):
+        return clean(", ".join(map(str, value)))
+    return clean(json.dumps(_plain(value), ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else str(value)

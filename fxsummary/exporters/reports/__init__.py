@@ -1,0 +1,1 @@
+"""Reports of reviews: what changed, and what was found."""

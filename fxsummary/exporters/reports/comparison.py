@@ -1,0 +1,263 @@
+"""A comparison as text, as Markdown for a pull request, and as plain values for JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from fxsummary.compare import Line, changed_lines
+from fxsummary.errors import InputError
+from fxsummary.exporters.tables.table import Column, render_table, tree, wrap
+from fxsummary.graph.changes import SIGNS, Comparison
+from fxsummary.graph.findings import Finding
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import Totals
+from fxsummary.text import numbers as fmt
+
+MOST_LINES = 10
+"""Lines above the table of the Markdown."""
+MOST_ROWS = 200
+"""Rows of the table in Markdown: hosts refuse comments that are too long."""
+
+
+def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | None) -> list[str]:
+    """What differs, as lines: totals before and after, then the modules and operations that changed."""
+    lines = wrap(heading(comparison), width, "  ")
+    if comparison.equal:
+        return [*lines, "", *wrap(no_differences(comparison), width, "")]
+    columns = (Column(""), *(Column(title, right=True) for title in ("Before", "After", "Change", "%")))
+    rows = [(*row[:4], row[4].removesuffix(" %")) for row in totals(comparison)]
+    lines += ["", *render_table(columns, rows, width), ""]
+    found = [
+        (SIGNS.get(line.change, ""), tree(branches) + _named(line), *_costs(line))
+        for branches, line in (_flat(changed_lines(graph), depth) if depth != 0 else ())
+    ]
+    columns = (Column(""), Column("Module", shrinks=20), Column("Parameters", right=True), Column("FLOPs", right=True))
+    lines += render_table(columns, found, width) if found else []
+    lines += ["", *wrap(counted(comparison), width, "")]
+    if any(re.search(r" ×\d", row[1]) for row in found):
+        lines += wrap("×N: the numbers, also those of lines inside, are of all copies together", width, "")
+    return lines
+
+
+def markdown(graph: ModelGraph) -> str:
+    """The same for a pull request: a line for each module that changed most, totals, and a table folded away."""
+    comparison = _comparison(graph)
+    if comparison.equal:
+        return f"### {_escaped(heading(comparison))}\n\n{_escaped(no_differences(comparison))}\n"
+    lines = changed_lines(graph)
+    parts = [f"### {_escaped(heading(comparison))}", ""]
+    parts += [f"- {sentence(*_told(line))}" for line in lines[:MOST_LINES] if line.change]
+    parts += [f"- and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    parts += ["", "| | Before | After | Change | |", "|:--|--:|--:|--:|--:|"]
+    parts += ["| " + " | ".join(row) + " |" for row in totals(comparison)]
+    rows = [*_paths(lines)]
+    parts += ["", f"<details><summary>{counted(comparison)}</summary>", ""]
+    parts += ["| | Module | | Parameters | FLOPs |", "|:-:|:--|:--|--:|--:|"]
+    for path, line in rows[:MOST_ROWS]:
+        cells = SIGNS.get(line.change, ""), _code(path), _escaped(line.text)
+        parts.append("| " + " | ".join((*cells, *_costs(line))) + " |")
+    parts += ["", f"… and {len(rows) - MOST_ROWS} more rows."] if len(rows) > MOST_ROWS else []
+    return "\n".join([*parts, "", "</details>"]) + "\n"
+
+
+def data(graph: ModelGraph) -> dict[str, Any]:
+    """The same as plain values for JSON."""
+    comparison = _comparison(graph)
+    before, after = comparison.before, comparison.after
+    return {
+        "equal": comparison.equal,
+        "before": _side(comparison, 0, before),
+        "after": _side(comparison, 1, after),
+        "operations": dict(comparison.counts),
+        "changes": [_record(line) for line in (changed_lines(graph) if not comparison.equal else ())],
+    }
+
+
+def notices(graph: ModelGraph) -> list[Finding]:
+    """The same as findings, for annotations at the lines of the source."""
+    if _comparison(graph).equal:
+        return []
+    found = []
+    for line in changed_lines(graph):
+        path, told = _told(line)
+        if told.change:
+            message = sentence(path, told, plain=True)
+            found.append(Finding("diff", message, told.path, told.source, level="notice"))
+    return found
+
+
+def title(comparison: Comparison) -> str:
+    """One line on the result."""
+    if comparison.equal:
+        return f"{heading(comparison)}: {no_differences(comparison)}"
+    return f"{heading(comparison)}: {counted(comparison)}"
+
+
+def heading(comparison: Comparison) -> str:
+    """What is compared.
+
+    >>> heading(Comparison(Totals(), Totals(), ("Net", "Net2"), {}, (1, 1), inputs=("x 1×4", "x 1×4")))
+    'Net → Net2 · input x 1×4'
+    """
+    names, inputs = dict.fromkeys(comparison.names), dict.fromkeys(comparison.inputs)
+    shown = " → ".join(each or "none" for each in inputs)
+    return f"{' → '.join(names)} · input {shown}"
+
+
+def no_differences(comparison: Comparison) -> str:
+    """The sentence on equal models."""
+    totals, operations = comparison.after, comparison.operations[1]
+    return (
+        f"No differences: {operations:,} operations, {fmt.count(totals.parameters)} parameters, "
+        f"{fmt.flops(totals.flops)} in both."
+    )
+
+
+def counted(comparison: Comparison) -> str:
+    """The number of operations by change."""
+    counts = comparison.counts
+    shown = [f"{counts[change]:,} {change}" for change in SIGNS if change != "same"]
+    return f"Operations: {', '.join(shown)}, {counts['same']:,} the same"
+
+
+def totals(comparison: Comparison) -> Iterator[tuple[str, str, str, str, str]]:
+    """Rows of totals that are worth a line: title, before, after, change, and change in percent."""
+    a, b = comparison.before, comparison.after
+    rows: list[tuple[str, int | None, int | None, Any]] = [("Parameters", a.parameters, b.parameters, fmt.count)]
+    if (a.frozen_parameters, b.frozen_parameters) != (0, 0):
+        rows.append(("Trainable", a.trainable_parameters, b.trainable_parameters, fmt.count))
+    rows.append(("Parameter bytes", a.parameter_bytes, b.parameter_bytes, fmt.size))
+    if a.buffer_bytes != b.buffer_bytes:
+        rows.append(("Buffer bytes", a.buffer_bytes, b.buffer_bytes, fmt.size))
+    rows.append(("FLOPs", a.flops, b.flops, fmt.short))
+    rows.append(("Operations", *comparison.operations, fmt.count))
+    bounds = {
+        "FLOPs": (bool(a.unknown_flops) and a.flops is not None, bool(b.unknown_flops) and b.flops is not None),
+        "Parameters": (bool(a.unknown_parameters), bool(b.unknown_parameters)),
+    }
+    for title, old, new, text in rows:
+        least = ["≥ " if bound else "" for bound in bounds.get(title, (False, False))]
+        change = fmt.delta(old, new, text) or "="
+        yield title, least[0] + text(old), least[1] + text(new), change, fmt.growth(old, new)
+
+
+def sentence(path: str, line: Line, plain: bool = False) -> str:
+    """A line as an entry of a list; plain, or as Markdown.
+
+    >>> sentence("layer1", Line("changed", "layer1", "Sequential: 2 → 3 BasicBlock", "layer1", (0, 74_000), (0, 0)))
+    '~ `layer1` Sequential: 2 → 3 BasicBlock, +74 k parameters'
+    """
+    sign = SIGNS.get(line.change, "")
+    name, text = (fmt.clean(path), fmt.clean(line.text)) if plain else (_code(path), _escaped(line.text))
+    if not plain:
+        sign = sign.replace("+", r"\+")  # which would begin a list
+    parts = [" ".join(filter(None, (sign, name, text)))]
+    if parameters := fmt.delta(*line.parameters):
+        parts.append(f"{parameters} parameters")
+    if cost := fmt.delta(*line.flops, fmt.flops):
+        parts.append(cost if cost != fmt.UNKNOWN else "? FLOPs")
+    return ", ".join(parts)
+
+
+def _told(line: Line) -> tuple[str, Line]:
+    """The line that says what a line is about: where all is in one thing inside, that one, with its path."""
+    path = line.name
+    while line.change == "changed" and not line.is_run and len(line.children) == 1 and line.children[0].change:
+        line = line.children[0]
+        path = ".".join(filter(None, (path, line.name)))
+    return path, line
+
+
+def _comparison(graph: ModelGraph) -> Comparison:
+    if graph.comparison is None:
+        raise InputError("the graph is no comparison: make one with fxsummary.diff(before, after).")
+    return graph.comparison
+
+
+def _named(line: Line) -> str:
+    return " ".join(filter(None, (line.name, line.text)))
+
+
+def _costs(line: Line) -> tuple[str, str]:
+    return fmt.delta(*line.parameters), fmt.delta(*line.flops)
+
+
+def _flat(
+    lines: list[Line], depth: int | None, above: tuple[bool, ...] = (), level: int = 0
+) -> Iterator[tuple[tuple[bool, ...], Line]]:
+    """The lines with their branches; those at the top have none."""
+    for number, line in enumerate(lines):
+        branches = (*above, number == len(lines) - 1) if level else ()
+        yield branches, line
+        if depth is None or level + 1 < depth:
+            yield from _flat(line.children, depth, branches, level + 1)
+
+
+def _paths(lines: list[Line]) -> Iterator[tuple[str, Line]]:
+    """The lines, each with its path, those of runs as ``layer3.2…5``."""
+
+    def below(lines: list[Line], base: str) -> Iterator[tuple[str, Line]]:
+        for line in lines:
+            path = ".".join(filter(None, (base, line.name))) if line.name else base
+            yield path, line
+            yield from below(line.children, path)
+
+    return below(lines, "")
+
+
+def _record(line: Line) -> dict[str, Any]:
+    return {
+        "change": line.change or "remark",
+        "name": fmt.clean(line.name),
+        "path": fmt.clean(line.path),
+        "text": fmt.clean(line.text),
+        "parameters": list(line.parameters),
+        "flops": list(line.flops),
+        "source": line.source,
+        "changes": [_record(child) for child in line.children],
+    }
+
+
+def _side(comparison: Comparison, side: int, totals: Totals) -> dict[str, Any]:
+    return {
+        "name": fmt.clean(comparison.names[side]),
+        "inputs": fmt.clean(comparison.inputs[side]),
+        "operations": comparison.operations[side],
+        "parameters": totals.parameters,
+        "trainable_parameters": totals.trainable_parameters,
+        "parameter_bytes": totals.parameter_bytes,
+        "flops": totals.flops,
+    }
+
+
+_MARKDOWN = {ord(char): f"\\{char}" for char in "\\`*_[]<>|~$&"}
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown takes literally.
+
+    >>> print(_escaped("a|b <c> *d*"))
+    a\\|b \\<c\\> \\*d\\*
+    """
+    if "@" in text or "#" in text:  # which would mention people or issues, escaped or not
+        return _code(text)
+    return fmt.clean(text).translate(_MARKDOWN)
+
+
+def _code(text: str) -> str:
+    """Text as code, also in a table and with backquotes in it.
+
+    >>> _code("layer1.0"), _code("a|b"), _code("a`b"), _code("")
+    ('`layer1.0`', '`a\\\\|b`', '`` a`b ``', '')
+    """
+    plain = fmt.clean(text).replace("|", "\\|")
+    if not plain.strip():
+        return ""
+    if "`" not in plain:
+        return f"`{plain}`"
+    fence = "`"
+    while fence in plain:
+        fence += "`"
+    return f"{fence} {plain} {fence}"

@@ -1,0 +1,223 @@
+"""The summary as data: a row for each block and operation, and the totals below; text, Markdown and LaTeX show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fxsummary.exporters.tables import listings
+from fxsummary.exporters.tables.listings import Costs, Listing, shape_cell
+from fxsummary.graph.modelgraph import ModelGraph, Totals
+from fxsummary.support.registry import Registry
+from fxsummary.text.numbers import MARKS, about, count, relative_path, run_name, shape, share, size
+from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
+from fxsummary.views.fold import fold_repeats
+from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.shared import shared_with_others
+from fxsummary.views.unread import with_unread
+
+LARGEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the summary.
+
+    Attributes:
+        branches: for each level above and its own, whether it is the last of its siblings there.
+        name: of a module, parameter or run of blocks, relative to what it lies in; "" for functions.
+        type: class name or function, with the call and the number of copies.
+        settings: comma-separated.
+        output: shape of what it yields.
+        parameters, flops, share: costs of one copy, and the part of all copies in the model's FLOPs, in percent.
+    """
+
+    branches: tuple[bool, ...]
+    name: str
+    type: str
+    settings: str
+    output: str
+    parameters: str
+    flops: str
+    share: str
+
+    @property
+    def head(self) -> str:
+        """Name and type."""
+        return f"{self.name} {self.type}" if self.name else self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is said of a model.
+
+    Attributes:
+        rows: the model, then what it is made of.
+        inputs: names with shapes, or what else there is to say.
+        facts: totals and notes, as pairs of heading and text; further lines of the same have no heading.
+    """
+
+    rows: list[Row]
+    inputs: str
+    facts: list[tuple[str, str]]
+
+
+def summarise(graph: ModelGraph, depth: int | None = None, fold: bool = True) -> Summary:
+    """The summary of a graph, which is not changed.
+
+    Args:
+        depth: levels of modules to open, 0 for the model as one row; None for all.
+        fold: show a run of identical blocks once, with ``×N``.
+    """
+    shown = hide_scalars(with_unread(graph))
+    shown = fold_repeats(shown) if fold else shown
+    totals = graph.totals
+    rows = _Rows(shown, totals, depth)
+    rows.add_model()
+    return Summary(rows.rows, _inputs(graph), _facts(graph, shown, totals, rows.marks()))
+
+
+class _Rows:
+    """The rows while they are made."""
+
+    def __init__(self, graph: ModelGraph, totals: Totals, depth: int | None) -> None:
+        self._graph = graph
+        self._totals = totals
+        self._depth = depth
+        self._shared = shared_with_others(graph)
+        self.rows: list[Row] = []
+        self.has_repeats = False
+
+    def add_model(self) -> None:
+        totals = self._totals
+        whole = Costs(
+            totals.parameters if totals.parameters or not totals.unknown_parameters else None,
+            totals.flops,
+            (bool(totals.unknown_parameters), bool(totals.unknown_flops)),
+            bool(totals.assumed_flops),
+        )
+        costs = whole.cells(totals.flops, 1)
+        root = block_tree(self._graph)
+        self.rows.append(Row((), "", self._graph.name, "", shape_cell(*result_of(self._graph, root)), *costs))
+        self._add_items(root, "", (), 1)
+
+    def marks(self) -> list[str]:
+        """The marks that occur in the rows."""
+        cells = " ".join(cell for row in self.rows for cell in (row.output, row.parameters, row.flops, row.share))
+        found = [mark for mark in ("≈", "≥", "?") if mark in cells]
+        return ["×N"] * self.has_repeats + found + ["+N"] * (" +" in cells)
+
+    def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
+        """The rows of what is in a block, which is open if ``level`` levels may be."""
+        if self._depth is not None and level > self._depth:
+            return
+        items = [item for item in parent.items if isinstance(item, Block) or self._is_shown(item)]
+        for index, item in enumerate(items):
+            branch = (*branches, index == len(items) - 1)
+            if isinstance(item, Block):
+                self._add_block(item, path, branch, parent.copies)
+                self._add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
+            else:
+                self._add_operation(item, path, branch, parent.copies)
+
+    def _is_shown(self, key: str) -> bool:
+        data = self._graph.nodes[key]
+        in_tree = self._graph.captured_by == "modules" and data["op"] == "get_attr"
+        return data["op"] not in ("placeholder", "output") and not (in_tree and not data["parameter_names"])
+
+    def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
+        keys = list(block.operations())
+        name = relative_path(block.path, path)
+        if block.repeat > 1:
+            self.has_repeats = True
+            name = run_name(name, relative_path(block.last, path))
+        folded = f" ×{block.repeat}" if block.repeat > 1 else ""
+        output = shape_cell(*result_of(self._graph, block))
+        costs = Costs.over(self._graph, keys, times).cells(self._totals.flops, times)
+        remark = "" if block.again else self._shared.get(block.path, "")
+        self.rows.append(Row(branches, name, f"{block.type}{block.again}{folded}", remark, output, *costs))
+
+    def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
+        data = self._graph.nodes[key]
+        label, name = data["label"], ""
+        if data["op"] == "call_module":
+            name = relative_path(data["target"], path)
+            call = data["module_stack"][-1].call if data["module_stack"] else 0
+            label += f" (call {call + 1})" if call else ""
+        elif data["op"] == "get_attr":
+            name = relative_path(data["target"], path)
+            label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
+            label = label if data["reads"] else "constant"
+        costs = Costs.over(self._graph, [key], times).cells(self._totals.flops, times)
+        self.rows.append(
+            Row(branches, name, label, data["config"], shape_cell(data["outputs"], data["assumed"]), *costs)
+        )
+
+
+def _inputs(graph: ModelGraph) -> str:
+    if graph.captured_by == "modules":
+        return "module tree, no dataflow"
+    inputs = ", ".join(f"{name} {shape(spec.shape) if spec else '?'}" for name, spec in graph.inputs.items())
+    return ("input inferred: " if graph.inputs_inferred else "input ") + (inputs or "none")
+
+
+def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
+    at_least = "≥ " if totals.unknown_parameters else ""
+    dtypes = ", ".join(f"{size(nbytes)} {dtype}" for dtype, nbytes in totals.bytes_by_dtype.items())
+    return [
+        (
+            "Parameters",
+            f"{at_least}{count(totals.parameters)}: {count(totals.trainable_parameters)} trainable, "
+            f"{count(totals.frozen_parameters)} frozen; {dtypes or '0 B'}",
+        ),
+        ("Buffers", f"{totals.buffers}, {size(totals.buffer_bytes)}" if totals.buffers else "none"),
+        ("FLOPs", _flops_line(graph, totals)),
+        *(zip(["Largest"] + [""] * LARGEST, _largest(shown, totals), strict=False)),
+        *([("Unknown", f"size of {', '.join(totals.unknown_parameters[:4])}")] if totals.unknown_parameters else []),
+        *(("Note", note) for note in graph.notes if not note.startswith("input inferred")),
+        *((mark, MARKS[mark]) for mark in marks),
+    ]
+
+
+def _flops_line(graph: ModelGraph, totals: Totals) -> str:
+    if totals.flops is None:
+        named = any(operators for _, operators in graph.nodes(data="unknown_operators"))
+        return "? (see the note)" if named else "? (shapes are not known)"
+    at_least = "≥ " if totals.unknown_flops else ""
+    marks = [
+        f"{len(names)} operation{'s' * (len(names) > 1)} {mark}"
+        for mark, names in (("unknown", totals.unknown_flops), ("assumed", totals.assumed_flops))
+        if names
+    ]
+    told = f": {', '.join(marks)}" if marks else ""
+    number, macs = (about(count(each), bool(totals.assumed_flops)) for each in (totals.flops, totals.macs))
+    return f"{at_least}{number} = 2 × {macs} MACs (matrix products){told}"
+
+
+def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
+    """The operations that hold most parameters: where pruning would pay."""
+    held = [
+        ((data["parameters"] or 0) * data["multiplicity"], key)
+        for key, data in graph.nodes(data=True)
+        if data["op"] != UNREAD
+    ]
+    top = sorted(held, key=lambda item: -item[0])[:LARGEST]
+    lines = []
+    for number, key in top:
+        data = graph.nodes[key]
+        times = f" ×{data['multiplicity']}" if data["multiplicity"] > 1 else ""
+        if number:
+            lines.append(
+                f"{count(number)} ({share(number, totals.parameters)}) {data['target'] or data['label']}{times}"
+            )
+    return lines
+
+
+View = Callable[[ModelGraph, "int | None", bool], Summary | Listing]
+VIEWS: Registry[View] = Registry("view")
+"""What a table may show, by name: made from a graph, the levels of modules to show, and whether runs are folded."""
+
+VIEWS.register("summary", summarise)
+VIEWS.register("modules", listings.modules)
+VIEWS.register("parameters", listings.parameters)
+VIEWS.register("operations", listings.operations)

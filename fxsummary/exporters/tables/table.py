@@ -1,0 +1,121 @@
+"""Plain tables that fit a width: pure functions from cells to lines."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from fxsummary.text.numbers import clean, shorten
+
+GAP = 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, its alignment, and how far it may shrink.
+
+    Attributes:
+        title: heading.
+        right: align to the right.
+        shrinks: smallest width it may be cut to; None: never cut.
+    """
+
+    title: str
+    right: bool = False
+    shrinks: int | None = None
+
+
+def display_width(text: str) -> int:
+    """Columns that a terminal takes for a text.
+
+    >>> display_width("3→16"), display_width("层"), display_width("e\\u0301")
+    (4, 2, 1)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns, text))
+
+
+@cache
+def _columns(char: str) -> int:
+    return 1 + (unicodedata.east_asian_width(char) in "WF") - (unicodedata.combining(char) != 0)
+
+
+def fit(text: str, width: int) -> str:
+    """Cut in the middle to at most ``width`` columns.
+
+    >>> fit("a very long name", 9), fit("ok", 9)
+    ('a ve…name', 'ok')
+    """
+    cut = shorten(text, width)
+    while display_width(cut) > width:
+        cut = shorten(text, len(cut) - 1)
+    return cut
+
+
+def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Heading, rule and rows; columns that may shrink are cut, the rightmost first, so that all fit ``width``.
+
+    Raises nothing: where the width is too small for what cannot shrink, lines are longer.
+    """
+    cells = [[clean(cell) for cell in row] for row in rows]
+    taken = [[display_width(cell) for cell in row] for row in cells]
+    widths = [
+        max([display_width(column.title), *(row[index] for row in taken)]) for index, column in enumerate(columns)
+    ]
+    excess = sum(widths) + GAP * (len(widths) - 1) - width
+    for index in sorted(range(len(columns)), key=lambda i: -widths[i]):
+        smallest = columns[index].shrinks
+        if excess > 0 and smallest is not None:
+            cut = min(excess, max(0, widths[index] - smallest))
+            widths[index] -= cut
+            excess -= cut
+    titles = [column.title for column in columns]
+    lines = [_line(columns, widths, titles, [display_width(title) for title in titles])]
+    lines.append("─" * (sum(widths) + GAP * (len(widths) - 1)))
+    lines.extend([_line(columns, widths, row, lengths) for row, lengths in zip(cells, taken, strict=True)])
+    return lines
+
+
+def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], lengths: Sequence[int]) -> str:
+    padded = []
+    for column, width, cell, length in zip(columns, widths, row, lengths, strict=True):
+        text = cell
+        if length > width or len(text) > width:
+            text = fit(cell, width)
+            length = display_width(text)
+        space = " " * (width - length)
+        padded.append(space + text if column.right else text + space)
+    return (" " * GAP).join(padded).rstrip()
+
+
+def tree(branches: Sequence[bool]) -> str:
+    """What stands before a row of a tree: for each level, whether the row there is the last of its siblings.
+
+    >>> tree((False, True)), tree(())
+    ('│ └ ', '')
+    """
+    if not branches:
+        return ""
+    return "".join(["  " if last else "│ " for last in branches[:-1]]) + ("└ " if branches[-1] else "├ ")
+
+
+def wrap(text: str, width: int, indent: str) -> list[str]:
+    """Words on lines of at most ``width`` columns, the later ones indented; long words are cut.
+
+    >>> wrap("tied: a = b", 9, "  ")
+    ['tied: a =', '  b']
+    """
+    lines: list[str] = []
+    line = ""
+    for word in clean(text).split(" "):
+        room = width - (len(indent) if lines else 0)
+        if line and display_width(line) + 1 + display_width(word) > room:
+            lines.append(line)
+            line = ""
+            room = width - len(indent)
+        line = f"{line} {fit(word, room)}" if line else fit(word, room)
+    lines.append(line)
+    return [lines[0], *(indent + later for later in lines[1:])]

@@ -1,0 +1,153 @@
+"""What a comparison says: the changes of operations, of modules and of a model as frozen records.
+
+A graph that `fxsummary.diff` made has on each node `change`, one of `SIGNS`; `differences`, a tuple of
+`Difference`; and `was`, the path in the model before where that is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, astuple, dataclass, field
+from typing import Any, NamedTuple
+
+from fxsummary.graph.records import ModuleCall, Totals
+
+SIGNS = {"added": "+", "removed": "−", "changed": "~", "moved": "→", "same": ""}
+"""The sign of each change: it says without colour what the colours say."""
+
+COSTS = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
+"""Attributes that add up; those of a removed operation are 0, and its `differences` have what they were."""
+
+
+class Difference(NamedTuple):
+    """An attribute that is not what it was."""
+
+    attribute: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleChange:
+    """How a module call differs; counts are of everything inside, None where they are not known.
+
+    Attributes:
+        path: module path after; before where it was removed. "" for the model itself.
+        type: class name after, and before where that is another: ``BasicBlock ⇒ Bottleneck``.
+        change: added, removed, changed, moved or same.
+        was: path before, "" where it is the same or there was none.
+        parameters, flops: before and after.
+    """
+
+    path: str
+    type: str
+    change: str
+    was: str = ""
+    parameters: tuple[int | None, int | None] = (0, 0)
+    flops: tuple[int | None, int | None] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Siblings of one class whose number changed.
+
+    Attributes:
+        path: of what holds them, such as ``encoder.layer``.
+        type: their class name.
+        before, after: how many there were and are.
+    """
+
+    path: str
+    type: str
+    before: int
+    after: int
+
+    def __str__(self) -> str:
+        return f"{self.before} → {self.after} {self.type}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison found beside the operations.
+
+    Attributes:
+        before, after: totals of both models.
+        names: class names of both models.
+        counts: number of operations by change, all of `SIGNS`.
+        operations: number of operations before and after.
+        modules: every module call, in execution order, the model itself first.
+        runs: siblings whose number changed.
+        inputs: text of the inputs before and after.
+        calls: module calls before by those after, where path or class are others.
+    """
+
+    before: Totals
+    after: Totals
+    names: tuple[str, str]
+    counts: Mapping[str, int]
+    operations: tuple[int, int]
+    modules: tuple[ModuleChange, ...] = ()
+    runs: tuple[Run, ...] = ()
+    inputs: tuple[str, str] = ("", "")
+    calls: Mapping[ModuleCall, ModuleCall] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as tuples, dicts and plain values."""
+        return {
+            "totals": tuple(asdict(totals) for totals in (self.before, self.after)),
+            "names": self.names,
+            "counts": dict(self.counts),
+            "operations": self.operations,
+            "modules": tuple(astuple(module) for module in self.modules),
+            "runs": tuple(astuple(run) for run in self.runs),
+            "inputs": self.inputs,
+            "calls": tuple((tuple(new), tuple(old)) for new, old in self.calls.items()),
+        }
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Comparison:
+        """What `plain` was made of; raises KeyError or TypeError if it is something else."""
+        before, after = (Totals(**totals) for totals in plain["totals"])
+        return cls(
+            before,
+            after,
+            names=plain["names"],
+            counts=plain["counts"],
+            operations=plain["operations"],
+            modules=tuple(ModuleChange(*module) for module in plain["modules"]),
+            runs=tuple(Run(*run) for run in plain["runs"]),
+            inputs=plain["inputs"],
+            calls={ModuleCall(*new): ModuleCall(*old) for new, old in plain["calls"]},
+        )
+
+    @property
+    def runs_by_path(self) -> dict[str, list[Run]]:
+        """The runs by the path of what holds them."""
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            found.setdefault(run.path, []).append(run)
+        return found
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs: every operation is the same, and so are the totals."""
+        return self.before == self.after and not any(n for name, n in self.counts.items() if name != "same")
+
+
+def joined(changes: Iterable[str]) -> str:
+    """The change of a whole from those of its parts.
+
+    >>> joined(["added", "added"]), joined(["same", "moved"]), joined(["same", "added"]), joined([])
+    ('added', 'moved', 'changed', 'same')
+    """
+    found = set(changes)
+    if len(found) < 2:
+        return next(iter(found), "same")
+    return "moved" if found == {"same", "moved"} else "changed"
+
+
+def before(data: Mapping[str, Any], attribute: str) -> Any:
+    """What an attribute of an operation was; for a cost of an added one, 0."""
+    if data["change"] == "added":
+        return 0 if attribute in COSTS else None
+    return next((each.before for each in data["differences"] if each.attribute == attribute), data[attribute])

@@ -1,0 +1,211 @@
+"""The frozen records that a `ModelGraph` holds: modules, parameters, and what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from fxsummary.graph.spec import TensorSpec, itemsize
+
+TRUST = ("exact", "assumed", "unknown")
+"""How far the FLOPs of an operation can be trusted, best first."""
+
+
+class ModuleCall(NamedTuple):
+    """One entry of a module stack: the module that was running, and which call of it."""
+
+    path: str
+    """Dotted name as in ``named_modules()``."""
+    type: str
+    """Class name."""
+    call: int = 0
+    """0 for the first call of this module, 1 for the second, ..."""
+
+
+class Returned(NamedTuple):
+    """What a call of a module returned."""
+
+    outputs: Any
+    """`TensorSpec` in the nesting of the result; None where not known."""
+    assumed: bool = False
+    """Whether shapes in it rest on values that were assumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """A parameter or buffer as it is registered under one name.
+
+    Attributes:
+        name: dotted name as in ``named_parameters()`` or ``named_buffers()``.
+        spec: shape, dtype, stride, device; None where its size is not known (packed weights).
+        trainable: ``requires_grad``; False for buffers.
+        buffer: True for a buffer.
+        tied_to: the first name of the same tensor, if this is a later one.
+        read: whether the captured forward reads it, under whatever name.
+        stored_bytes: what it takes in memory where that does not follow from its spec, because it is sparse.
+    """
+
+    name: str
+    spec: TensorSpec | None
+    trainable: bool = False
+    buffer: bool = False
+    tied_to: str | None = None
+    read: bool = True
+    stored_bytes: int | None = None
+
+    @property
+    def numel(self) -> int | None:
+        """Number of elements; None where not known."""
+        return None if self.spec is None else self.spec.numel
+
+    @property
+    def nbytes(self) -> int | None:
+        """Bytes that it takes; None where not known."""
+        if self.spec is None or self.stored_bytes is not None:
+            return self.stored_bytes
+        return self.spec.nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleInfo:
+    """A module of the model, called or not.
+
+    Attributes:
+        path: dotted name, "" for the model itself.
+        type: class name.
+        config: its settings in short, such as ``3→16, 3×3, s1, p1``.
+        children: paths of the direct submodules, in order; a shared one appears under each parent.
+        parameters: own parameters and buffers, not those of submodules.
+        shared_with: the first path of the same module object, if this is a later one.
+        called: whether the captured forward calls it.
+        training: its training flag.
+    """
+
+    path: str
+    type: str
+    config: str = ""
+    children: tuple[str, ...] = ()
+    parameters: tuple[ParameterInfo, ...] = ()
+    shared_with: str | None = None
+    called: bool = True
+    training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a model. Counts that cannot be stood behind are listed, and make the sum a lower bound.
+
+    Attributes:
+        parameters: elements of all distinct parameters: tied and shared ones once, read or not.
+        trainable_parameters: those with ``requires_grad``; `frozen_parameters` are the rest.
+        unread_parameters: those that the captured forward never reads.
+        parameter_bytes, buffer_bytes: bytes of distinct parameters and buffers.
+        bytes_by_dtype: parameter bytes by dtype name.
+        flops: floating-point operations of the matrix-product family, 2 per multiply-accumulate;
+            None where nothing is known, as without inputs.
+        unknown_flops: names of the operations whose FLOPs are not known; if any, `flops` is a lower bound.
+        assumed_flops: names of the operations whose FLOPs rest on values that were assumed.
+        unknown_parameters: names of the weights whose size is not known; if any, `parameters` is a lower bound.
+    """
+
+    parameters: int = 0
+    trainable_parameters: int = 0
+    unread_parameters: int = 0
+    parameter_bytes: int = 0
+    buffers: int = 0
+    buffer_bytes: int = 0
+    bytes_by_dtype: Mapping[str, int] = field(default_factory=dict)
+    flops: int | None = 0
+    unknown_flops: tuple[str, ...] = ()
+    assumed_flops: tuple[str, ...] = ()
+    unknown_parameters: tuple[str, ...] = ()
+
+    @property
+    def frozen_parameters(self) -> int:
+        """Parameters that are not trained."""
+        return self.parameters - self.trainable_parameters
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates: half of the FLOPs."""
+        return None if self.flops is None else self.flops // 2
+
+
+def add_up(graph: Any) -> Totals:
+    """The totals of a `ModelGraph`."""
+    sums = _Sums()
+    for key, data in graph.nodes(data=True):
+        if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]:
+            sums.add_operation(key, data)
+    in_rows = graph.graph.get("unread_shown", False)
+    for module in graph.modules.values():
+        for parameter in module.parameters:
+            if parameter.tied_to is None and not parameter.read and (parameter.buffer or not in_rows):
+                sums.add_unread(parameter)
+    if graph.is_partial:
+        sums.unknown_flops.append("the rest of forward")
+    nothing_known = graph.captured_by == "modules" or (sums.unknown_flops and not sums.flops)
+    return Totals(
+        parameters=sums.parameters,
+        trainable_parameters=sums.trainable,
+        unread_parameters=sums.unread,
+        parameter_bytes=sum(sums.bytes_by_dtype.values()),
+        buffers=sums.buffers,
+        buffer_bytes=sums.buffer_bytes,
+        bytes_by_dtype=dict(sorted(sums.bytes_by_dtype.items())),
+        flops=None if nothing_known else sums.flops,
+        unknown_flops=tuple(sums.unknown_flops),
+        assumed_flops=tuple(sums.assumed_flops),
+        unknown_parameters=tuple(sums.unknown_parameters),
+    )
+
+
+def known(data: Mapping[str, Any], cost: str) -> int:
+    """The known part of an operation's cost: all of it, or a lower bound if it merges several operations."""
+    number = data[cost]
+    at_least: Mapping[str, int] = data.get("at_least", {})
+    return int(at_least.get(cost, 0) if number is None else number)
+
+
+class _Sums:
+    """`Totals` while they are added up."""
+
+    def __init__(self) -> None:
+        self.parameters = self.trainable = self.unread = self.buffers = self.buffer_bytes = self.flops = 0
+        self.bytes_by_dtype: dict[str, int] = {}
+        self.unknown_flops: list[str] = []
+        self.assumed_flops: list[str] = []
+        self.unknown_parameters: list[str] = []
+
+    def add_operation(self, key: str, data: Mapping[str, Any]) -> None:
+        times = data["multiplicity"]
+        if data["parameters"] is None:
+            self.unknown_parameters.append(data["target"])
+        if data["flops"] is None:
+            self.unknown_flops.append(key)
+        if data["trust"] == "assumed":
+            self.assumed_flops.append(key)
+        self.parameters += times * known(data, "parameters")
+        self.trainable += times * known(data, "trainable_parameters")
+        self.unread += times * data.get("unread", 0)
+        self.buffers += times * data["buffers"]
+        self.buffer_bytes += times * data["buffer_bytes"]
+        self.flops += times * known(data, "flops")
+        for dtype, numel in data["parameter_dtypes"]:
+            self._add_bytes(dtype, times * numel * itemsize(dtype))
+
+    def add_unread(self, tensor: ParameterInfo) -> None:
+        if tensor.spec is None:
+            self.unknown_parameters.append(tensor.name)
+        elif tensor.buffer:
+            self.buffers += 1
+            self.buffer_bytes += tensor.nbytes or 0
+        else:
+            self.unread += tensor.spec.numel
+            self.parameters += tensor.spec.numel
+            self.trainable += tensor.spec.numel if tensor.trainable else 0
+            self._add_bytes(tensor.spec.dtype, tensor.nbytes or 0)
+
+    def _add_bytes(self, dtype: str, nbytes: int) -> None:
+        self.bytes_by_dtype[dtype] = self.bytes_by_dtype.get(dtype, 0) + nbytes

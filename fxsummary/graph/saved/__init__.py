@@ -1,0 +1,296 @@
+"""Saved graphs: a `ModelGraph` as JSON, and back. A file is only ever read as data.
+
+The format is described by ``fxsummary/saved/schema.json``; each module, operation and edge has a line of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fxsummary.errors import OutputError, SavedGraphError
+from fxsummary.graph.changes import Comparison, Difference
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
+from fxsummary.graph.saved.fields import (
+    CALL,
+    EDGE,
+    GRAPH,
+    MODULE,
+    NODE,
+    PARAMETER,
+    load_field,
+    load_fields,
+    save_fields,
+    stack_of,
+)
+from fxsummary.graph.saved.values import WrongValueError, expected, load_value
+from fxsummary.support.gc_pause import paused
+from fxsummary.text.numbers import shorten
+
+FORMAT = "fxsummary"
+VERSION = 1
+"""Raised when readers of the version before would misunderstand a file."""
+
+_PARTS = ("modules", "nodes", "edges")
+_CALLS = "calls"
+"""What calls of modules returned; it may be left out."""
+_ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""What would control a terminal, turn its text or cannot be written as UTF-8."""
+
+
+def dumps(graph: ModelGraph) -> str:
+    """The graph as JSON, to be read back by `loads`: the same graph gives the same bytes.
+
+    Raises:
+        OutputError: an attribute holds something that is not a plain value; the message says which.
+    """
+    try:
+        head = {"format": FORMAT, "version": VERSION} | _save_graph(graph)
+        parts = {"modules": _save_modules(graph)} | ({_CALLS: _save_calls(graph)} if graph.returned else {})
+        parts |= {"nodes": _save_nodes(graph), "edges": _save_edges(graph)}
+        lines = [f"{_text(name)}: {_text(value)}" for name, value in head.items()]
+        lines += [f"{_text(name)}: {_array(items)}" for name, items in parts.items()]
+    except WrongValueError as error:
+        raise OutputError(
+            f"JSON cannot hold this graph: {error}. Take the attribute off, or make it a plain value; "
+            "of a folded graph, save the graph that it was made from."
+        ) from None
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def load(path: str | os.PathLike[str]) -> ModelGraph:
+    """The graph in a file that ``graph.render("model.json")`` wrote.
+
+    Raises:
+        SavedGraphError: the file cannot be read, or holds something else; the message has the place.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise SavedGraphError(f"cannot read {path}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise SavedGraphError(f"{path} is not text in UTF-8, so it is no graph saved as JSON: {error}.") from error
+    return loads(text, name=str(path))
+
+
+@paused()
+def loads(text: str, *, name: str = "the text") -> ModelGraph:
+    """The graph that `dumps` made a text of.
+
+    Args:
+        text: JSON.
+        name: of the file, for errors.
+
+    Raises:
+        SavedGraphError: the text is something else; the message has the place.
+    """
+    try:
+        raw = json.loads(text, parse_constant=_refuse)
+        _check_format(raw)
+        return _load_graph(raw)
+    except json.JSONDecodeError as error:
+        raise SavedGraphError(
+            f"{name}, line {error.lineno}, column {error.colno}: this is not JSON: {error.msg}. {_REMEDY}"
+        ) from error
+    except WrongValueError as error:
+        raise SavedGraphError(f"{name}: {error}. {_REMEDY}") from None
+    except (ValueError, RecursionError) as error:
+        raise SavedGraphError(f"{name}: this is not JSON that can be read: {error}. {_REMEDY}") from error
+
+
+_REMEDY = 'Graphs are saved with graph.render("model.json").'
+
+
+def _refuse(constant: str) -> Any:
+    raise WrongValueError("", f"{constant} is not JSON; it is saved as an object, such as {{'float': 'inf'}}")
+
+
+def _check_format(raw: Any) -> None:
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise WrongValueError("", f'this is no saved graph: expected an object with "format": "{FORMAT}"')
+    version = raw.get("version")
+    if type(version) is not int or version < 1:
+        raise expected("a whole number of at least 1", version, "version")
+    if version > VERSION:
+        raise WrongValueError(
+            "version", f"the file was written by a later fxsummary: it has version {version}, and this one reads "
+            f"up to {VERSION}; update fxsummary"
+        )  # fmt: skip
+
+
+# --- to JSON -----------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def _array(items: Iterable[Any]) -> str:
+    lines = ",\n ".join(map(_text, items))
+    return f"[\n {lines}\n]" if lines else "[]"
+
+
+def _save_graph(graph: ModelGraph) -> dict[str, Any]:
+    data = {name: value for name, value in graph.graph.items() if name not in ("modules", "returned")}
+    if graph.comparison is not None:
+        data["comparison"] = graph.comparison.plain()
+    _check_free(data, ("format", "version", _CALLS, *_PARTS), "graph")
+    return save_fields(data, {name: field for name, field in GRAPH.items() if name in data}, "graph")
+
+
+def _save_modules(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+    for path, module in graph.modules.items():
+        place = f"graph.modules[{path!r}]"
+        saved = save_fields({name: getattr(module, name) for name in MODULE}, MODULE, place)
+        if module.parameters:
+            saved["parameters"] = [
+                save_fields({name: getattr(each, name) for name in PARAMETER}, PARAMETER, place)
+                for each in module.parameters
+            ]
+        yield saved
+
+
+def _save_calls(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+    for call, returned in graph.returned.items():
+        yield save_fields({**call._asdict(), **returned._asdict()}, CALL, f"graph.returned[{call!r}]")
+
+
+def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+    for key, data in graph.nodes(data=True):
+        place = f"nodes[{key!r}]"
+        if not isinstance(key, str):
+            raise expected("text as the key of a node", key, "nodes")
+        _check_free(data, ("key",), place)
+        yield {"key": key} | save_fields(data, NODE, place)
+
+
+def _save_edges(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+    """By what reads, then in the order in which it reads, which is kept so."""
+    for target in graph:
+        for source, data in graph.sources(target).items():
+            place = f"edges[{source!r}, {target!r}]"
+            _check_free(data, ("from", "to"), place)
+            yield {"from": source, "to": target} | save_fields(data, EDGE, place)
+
+
+def _check_free(data: Iterable[str], taken: Iterable[Any], place: str) -> None:
+    for name in data:
+        if not isinstance(name, str) or name in taken:
+            raise WrongValueError(place, f"an attribute cannot be named {name!r}")
+
+
+# --- from JSON ---------------------------------------------------------------------------------
+
+
+def _load_graph(raw: dict[str, Any]) -> ModelGraph:
+    modules, nodes, edges = (_objects(raw, part) for part in _PARTS)
+    graph = ModelGraph()
+    for name in raw:
+        if name in GRAPH:
+            graph.graph[name] = load_field(raw[name], GRAPH[name], name)
+        elif name not in ("format", "version", _CALLS, *_PARTS):
+            graph.graph[name] = load_value(raw[name], name)
+    if "comparison" in raw:
+        graph.graph["comparison"] = _load_comparison(graph.graph["comparison"])
+    if modules:
+        graph.graph["modules"] = _load_modules(modules)
+    if _CALLS in raw:
+        graph.graph["returned"] = dict(_load_calls(_objects(raw, _CALLS)))
+    graph.fill(_load_nodes(nodes), ())
+    for source, target, data in _load_edges(edges, graph):
+        graph.fill((), [(source, target, data)])
+    return graph
+
+
+def _load_comparison(plain: Any) -> Comparison:
+    try:
+        return Comparison.of(plain)
+    except (KeyError, TypeError) as error:
+        raise expected("what a comparison found", plain, "comparison") from error
+
+
+def _objects(raw: dict[str, Any], part: str) -> list[dict[str, Any]]:
+    items = raw.get(part)
+    if not isinstance(items, list):
+        raise expected("an array", items, part)
+    for index, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise expected("an object", item, f"{part}[{index}]")
+    return items
+
+
+def _load_modules(items: list[dict[str, Any]]) -> dict[str, ModuleInfo]:
+    modules: dict[str, ModuleInfo] = {}
+    announced = {""}
+    for index, raw in enumerate(items):
+        place = f"modules[{index}]"
+        data = load_fields(raw, MODULE, place, without=("parameters",), more=False)
+        path = data["path"]
+        if path not in announced:
+            raise WrongValueError(place, f"{path!r} is not among the children of a module before it, or is there twice")
+        announced.remove(path)
+        for child in data["children"]:
+            if child in announced or child in modules or child == path:
+                raise WrongValueError(place, f"{child!r} is the child of two modules")
+            announced.add(child)
+        modules[path] = ModuleInfo(**data, parameters=_load_parameters(raw.get("parameters", []), place))
+    if announced:
+        raise WrongValueError("modules", f"the children {', '.join(sorted(announced))} are missing")
+    return modules
+
+
+def _load_parameters(raw: Any, place: str) -> tuple[ParameterInfo, ...]:
+    if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
+        raise expected("an array of objects", raw, f"{place}.parameters")
+    places = [f"{place}.parameters[{index}]" for index in range(len(raw))]
+    return tuple(
+        [ParameterInfo(**load_fields(item, PARAMETER, at, more=False)) for item, at in zip(raw, places, strict=True)]
+    )
+
+
+def _load_calls(items: list[dict[str, Any]]) -> Iterator[tuple[ModuleCall, Returned]]:
+    for index, raw in enumerate(items):
+        data = load_fields(raw, CALL, f"{_CALLS}[{index}]", more=False)
+        yield ModuleCall(data["path"], data["type"], data["call"]), Returned(data["outputs"], data["assumed"])
+
+
+def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    stacks: dict[Any, Any] = {}  # equal ones are one object, as views expect
+    known: set[str] = set()
+    for index, raw in enumerate(items):
+        place = f"nodes[{index}]"
+        key = raw.get("key")
+        if not isinstance(key, str) or key in known:
+            raise expected("a text that is the key of no other node", key, f"{place}.key")
+        known.add(key)
+        data = load_fields(raw, NODE, f"{place} ({shorten(repr(key), 60)})", without=("key",))
+        stack = data["module_stack"]
+        data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, stack_of(stack))
+        if "change" in data:
+            data["differences"] = _load_differences(data.get("differences"), place)
+        yield key, data
+
+
+def _load_differences(items: Any, place: str) -> tuple[Difference, ...]:
+    try:
+        return tuple([Difference(*item) for item in items])
+    except TypeError as error:
+        raise expected("an array of [attribute, before, after]", items, f"{place}.differences") from error
+
+
+def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for index, raw in enumerate(items):
+        place = f"edges[{index}]"
+        source, target = raw.get("from"), raw.get("to")
+        for name, key in (("from", source), ("to", target)):
+            if not isinstance(key, str) or key not in graph:
+                raise expected("the key of a node", key, f"{place}.{name}")
+        assert isinstance(source, str) and isinstance(target, str)
+        if source in graph.sources(target):
+            raise WrongValueError(place, f"there is an edge from {source!r} to {target!r} already")
+        yield source, target, load_fields(raw, EDGE, place, without=("from", "to"))

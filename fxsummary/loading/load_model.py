@@ -1,0 +1,246 @@
+"""From a `Request`, a model and its inputs in words, to its graph: import what it names, make it, analyse it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fxsummary.errors import InputError, ModelImportError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from fxsummary.graph.modelgraph import ModelGraph
+
+
+FILES = (".pt2", ".json")
+"""Suffixes of files that stand for a model: exported programs and saved graphs."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to analyse, in words, as the command line and documents say it.
+
+    Attributes:
+        model: ``package.module:factory``, ``path/file.py:factory``, or the path of a ``.pt2`` or ``.json`` file.
+        inputs: each ``[NAME=]SHAPE[:DTYPE]``.
+        arguments: of the factory, each ``name=value`` with a Python literal.
+        config: ``package.module:Config``, the factory's first argument; None for none.
+        config_arguments: of the config, as `arguments`.
+        train: whether the model is left in train mode.
+    """
+
+    model: str
+    inputs: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    config: str | None = None
+    config_arguments: tuple[str, ...] = ()
+    train: bool = False
+
+
+def analyse(
+    request: Request,
+    progress: Callable[[str], None] = lambda text: None,
+    made: Callable[[nn.Module], None] = lambda model: None,
+) -> ModelGraph:
+    """The graph of what a request names.
+
+    Args:
+        progress: told what happens.
+        made: given the model before it is analysed.
+
+    Raises:
+        ModelImportError: it cannot be imported or made.
+        InputError: what the request says cannot be read, or does not fit the model.
+        FxsummaryError: what `fxsummary.graph` raises.
+    """
+    if request.model.endswith(FILES):
+        return _analyse_file(request, progress)
+    arguments = dict(_argument(text, "--arg") for text in request.arguments)
+    config_arguments = dict(_argument(text, "--config-arg") for text in request.config_arguments)
+    if config_arguments and request.config is None:
+        raise InputError("--config-arg goes with --config, which is not given.")
+    inputs = [_input(text) for text in request.inputs]
+    progress(f"building {request.model}")
+    positional = () if request.config is None else (build_config(request.config, config_arguments),)
+    model = build(request.model, arguments, progress, positional)
+    if not request.train:
+        model.eval()
+    made(model)
+    progress("analysing")
+    from fxsummary.api import graph
+
+    if inputs and not any(set("=:").intersection(text) for text in request.inputs):  # shapes alone: dtypes are inferred
+        return graph(model, input_shape=[tuple(tensor.shape) for _, tensor in inputs])
+    unnamed = [tensor for name, tensor in inputs if name is None]
+    named = {name: tensor for name, tensor in inputs if name is not None}
+    return graph(model, *unnamed, kwargs=named or None)
+
+
+def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGraph:
+    given = {
+        "--arg": request.arguments, "--config": request.config, "--config-arg": request.config_arguments,
+        "--input": request.inputs, "--train": request.train,
+    }  # fmt: skip
+    for name, value in given.items():
+        if value:
+            saved = request.model.endswith(".json")
+            what = "a saved graph is as it was saved" if saved else "an exported program is as it was exported"
+            raise InputError(f"{name} does not go with {request.model!r}: {what}.")
+    progress(f"reading {request.model}")
+    if request.model.endswith(".json"):
+        from fxsummary.graph.saved import load
+
+        return load(request.model)
+    from fxsummary.api import graph
+
+    return graph(request.model)
+
+
+def _argument(text: str, option: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise InputError(f"{option} {text!r} is not name=value.")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def _input(text: str) -> tuple[str | None, Any]:
+    import torch
+
+    name, separator, rest = text.rpartition("=")
+    dims, _, dtype_name = rest.partition(":")
+    dtype = getattr(torch, dtype_name or "float32", None)
+    sizes = dims.lower().split("x") if dims else []
+    if not all(size.isdigit() for size in sizes) or not isinstance(dtype, torch.dtype) or (separator and not name):
+        raise InputError(f"--input {text!r} is not [NAME=]SHAPE[:DTYPE], such as 1x3x224x224 or input_ids=1x128:int64.")
+    return name or None, torch.empty([int(size) for size in sizes], dtype=dtype, device="meta")
+
+
+def build_config(config: str, arguments: dict[str, Any]) -> Any:
+    """Import CONFIG and make it.
+
+    Raises:
+        ModelImportError: it cannot be imported, or it raises.
+    """
+    factory = _load(config, "CONFIG")
+    if not callable(factory):
+        if arguments:
+            raise ModelImportError(f"{config} is a {type(factory).__name__}, which takes no --config-arg.")
+        return factory
+    try:
+        return factory(**arguments)
+    except Exception as error:  # the user's code
+        raise ModelImportError(
+            f"{config} raised {type(error).__name__}: {error}. Pass what it needs with --config-arg name=value."
+        ) from error
+
+
+def build(
+    model: str, arguments: dict[str, Any], progress: Any = lambda text: None, positional: Sequence[Any] = ()
+) -> nn.Module:
+    """Import MODEL and make it, on the meta device where that works.
+
+    Args:
+        arguments: arguments of the factory by name.
+        progress: told what happens.
+        positional: arguments that come before those by name, such as a config.
+
+    Raises:
+        ModelImportError: it cannot be imported, or the factory raises.
+    """
+    import torch
+    from torch import nn
+
+    factory = _load(model)
+    if isinstance(factory, nn.Module):
+        return factory
+    if not callable(factory):
+        raise ModelImportError(f"{model} is a {type(factory).__name__}; it must make or be a torch.nn.Module.")
+    if not positional and _lacks_config(factory, arguments):
+        raise ModelImportError(f"{model} is made from a config: pass --config {_config_of(factory, model)}.")
+    try:
+        try:
+            with torch.device("meta"):
+                made = factory(*positional, **arguments)
+        except Exception as error:  # any factory may need real tensors
+            progress(f"not on the meta device ({type(error).__name__}); building with weights")
+            made = factory(*positional, **arguments)
+    except Exception as error:  # the user's code
+        raise ModelImportError(
+            f"{model} raised {type(error).__name__}: {error}. Pass what it needs with --arg name=value."
+        ) from error
+    if not isinstance(made, nn.Module):
+        raise ModelImportError(f"{model} made a {type(made).__name__}, not a torch.nn.Module.")
+    return made
+
+
+def _lacks_config(factory: Any, arguments: dict[str, Any]) -> bool:
+    """Whether a factory requires an argument named config that is not given."""
+    try:
+        parameter = inspect.signature(factory).parameters.get("config")
+    except (TypeError, ValueError):  # it has no signature
+        return False
+    return parameter is not None and parameter.default is parameter.empty and "config" not in arguments
+
+
+def _config_of(factory: Any, model: str) -> str:
+    """Where the config of a model class is, by its attribute ``config_class``."""
+    kind = getattr(factory, "config_class", None)
+    if not isinstance(kind, type):
+        return "package:ConfigClass"
+    place = model.rpartition(":")[0]
+    is_beside = kind.__module__ == factory.__module__ or getattr(sys.modules.get(place), kind.__name__, None) is kind
+    return f"{place if is_beside else kind.__module__}:{kind.__qualname__}"
+
+
+def _load(model: str, what: str = "MODEL") -> Any:
+    place, separator, name = model.rpartition(":")
+    if not separator or not place or not name:
+        or_file = ", nor a .pt2 file" if what == "MODEL" else ""
+        raise ModelImportError(f"{what} {model!r} is not package.module:factory or path/file.py:factory{or_file}.")
+    try:
+        value: Any = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    except Exception as error:  # importing runs the user's code
+        raise ModelImportError(f"cannot import {place!r}: {type(error).__name__}: {error}") from error
+    for part in name.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError as error:
+            known = [each for each in vars(value) if not each.startswith("_")] if hasattr(value, "__dict__") else []
+            raise ModelImportError(
+                f"{place!r} has no {name!r}; it has {', '.join(known[:20]) or 'nothing public'}."
+            ) from error
+        except Exception as error:  # some modules import their parts when asked for them
+            raise ModelImportError(f"cannot import {model!r}: {type(error).__name__}: {error}") from error
+    return value
+
+
+def _load_module(name: str) -> Any:
+    sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(os.getcwd())
+
+
+def _load_file(path: Path) -> Any:
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)
+    sys.path.insert(0, str(path.resolve().parent))
+    spec.loader.exec_module(module)
+    return module

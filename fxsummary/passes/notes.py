@@ -1,0 +1,77 @@
+"""Notes on the module tree: what is never called, and dropout that is active."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo
+
+_DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "featurealphadropout"})
+
+
+def annotate(graph: ModelGraph) -> None:
+    """Add the notes; nothing else is changed."""
+    if graph.captured_by == "modules":
+        return
+    notes = list(graph.notes)
+    unused = [] if graph.is_partial else [_named(module) for module in never_called(graph)]
+    if unused:
+        notes.append(f"never called in this forward: {_some(unused)}")
+    active = [(key, graph.nodes[key]) for key in active_dropout(graph)]
+    modules = [data["target"] for _, data in active if data["op"] == "call_module"]
+    if modules:
+        notes.append(f"dropout is active, because these modules are in train mode: {_some(modules)}")
+    calls = [_placed(key, data["source"]) for key, data in active if data["op"] != "call_module"]
+    if calls:
+        notes.append(f"dropout is active in calls with training=True: {_some(calls)}")
+    graph.graph["notes"] = tuple(notes)
+
+
+def never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
+    """The outermost modules with parameters or buffers of which nothing is called and nothing is read."""
+    used = _with(graph, lambda module: module.called or any(parameter.read for parameter in module.parameters))
+    holding = _with(graph, lambda module: bool(module.parameters))  # dropout and the like often serve as settings only
+    todo = [""]
+    while todo:
+        module = graph.modules[todo.pop()]
+        if module.path and module.path not in used:
+            if module.path in holding:
+                yield module
+        else:
+            todo += [path for path in reversed(module.children) if graph.modules[path].shared_with is None]
+
+
+def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
+    """Paths of the modules for which ``holds``, or in which there is one for which it does."""
+    found: set[str] = set()
+    for path in reversed(list(graph.modules)):
+        module = graph.modules[path]
+        if holds(module) or not found.isdisjoint(module.children):
+            found.add(path)
+    return found
+
+
+def active_dropout(graph: ModelGraph) -> Iterator[str]:
+    """Keys of the dropouts that drop values."""
+    labels = {label for _, label in graph.nodes(data="label") if "drop" in label.lower()}
+    for key, data in graph.nodes(data=True) if labels else ():
+        if data["label"] not in labels or data["config"] == "p=0":
+            continue
+        if data["label"].lower().replace("_", "") not in _DROPOUTS:
+            continue
+        active = graph.modules[data["target"]].training if data["op"] == "call_module" else None
+        if active or (active is None and "training=True" in data["arguments"]):
+            yield key
+
+
+def _named(module: ModuleInfo) -> str:
+    return f"{module.path} ({module.type})"
+
+
+def _placed(key: str, source: str) -> str:
+    return f"{key} at {source}" if source else key
+
+
+def _some(names: list[str], limit: int = 4) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

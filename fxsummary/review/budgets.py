@@ -1,0 +1,210 @@
+"""Budgets: the most that a model may have of something, and what it must not have at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from fxsummary.compare import changed_lines, compare
+from fxsummary.errors import BudgetError, InputError
+from fxsummary.graph.findings import Finding
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import Totals
+from fxsummary.text import numbers as fmt
+from fxsummary.text.parse import fraction, quantity
+from fxsummary.views.fold import fold_repeats
+
+CONTRIBUTORS = 5
+"""How many of the largest contributors a broken budget names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """Something that has a limit.
+
+    Attributes:
+        attribute: of the totals and of the operations.
+        title, text: its name, and its numbers as text.
+        unknown: attribute of the totals that lists what is left out of the number.
+    """
+
+    attribute: str
+    title: str
+    text: Callable[[int | None], str]
+    unknown: str
+
+
+COSTS = {
+    "max_parameters": _Cost("parameters", "parameters", fmt.count, "unknown_parameters"),
+    "max_trainable_parameters": _Cost("trainable_parameters", "trainable parameters", fmt.count, "unknown_parameters"),
+    "max_flops": _Cost("flops", "FLOPs", fmt.count, "unknown_flops"),
+    "max_parameter_bytes": _Cost("parameter_bytes", "of parameters", fmt.size, "unknown_parameters"),
+}
+BUDGETS = (*COSTS, "no_unread_parameters", "no_unknown", "baseline", "tolerance")
+"""Every budget by name."""
+
+
+def check(graph: ModelGraph, **budgets: Any) -> None:
+    """Raise if a budget is broken; numbers may be texts such as ``"25M"``.
+
+    Args:
+        max_parameters, max_trainable_parameters: most parameters, tied and shared ones once.
+        max_flops: most FLOPs, 2 per multiply-accumulate, of the example's batch.
+        max_parameter_bytes: most bytes of the parameters.
+        no_unread_parameters: there must be no parameter that forward never reads.
+        no_unknown: there must be no operation whose FLOPs, and no weight whose size, is not known.
+        baseline: a graph, or the path of one saved as JSON; parameters, trainable parameters, bytes and FLOPs
+            must be no more than its own.
+        tolerance: by which part they may be more, such as 0.01.
+
+    Raises:
+        BudgetError: budgets are broken; the message lists all of them, with the largest contributors.
+        InputError: a budget is not known, or its value is not understood.
+
+    A limit that cannot be shown to hold, because something is not known, is broken:
+
+    >>> import torch, fxsummary
+    >>> g = fxsummary.graph(torch.nn.Linear(8, 4), torch.empty(1, 8))
+    >>> g.check(max_parameters=36, max_flops="64", no_unknown=True)
+    >>> g.check(max_parameters=10, max_flops=10)
+    Traceback (most recent call last):
+    ...
+    fxsummary.errors.BudgetError: 2 budgets of Linear are broken.
+    max_parameters: 36 parameters, 26 more than the 10 allowed
+      36 (100 %) linear Linear
+    max_flops: 64 FLOPs, 54 more than the 10 allowed
+      64 (100 %) linear Linear
+    """
+    found = broken(graph, **budgets)
+    if found:
+        lines = [line for finding in found for line in (str(finding), *(f"  {text}" for text in finding.details))]
+        are = "budget of {} is" if len(found) == 1 else "budgets of {} are"
+        title = f"{len(found)} {are.format(graph.name)} broken."
+        raise BudgetError("\n".join([title, *lines]), found)
+
+
+def broken(graph: ModelGraph, **budgets: Any) -> tuple[Finding, ...]:
+    """The broken budgets; see `check`."""
+    check_names(budgets)
+    given = {name: value for name, value in budgets.items() if value is not None and value is not False}
+    return tuple(_broken(graph, graph.totals, given))
+
+
+def check_names(budgets: Mapping[str, Any]) -> None:
+    """Raise InputError if a budget is not known, or its number is not understood."""
+    for name, value in budgets.items():
+        if name not in BUDGETS:
+            raise InputError(f"unknown budget {name!r}: {_hint(name)}Known: {', '.join(BUDGETS)}")
+        if name in COSTS and value is not None:
+            _number(name, value)
+        elif name == "tolerance":
+            _part(value)
+
+
+def _hint(name: str) -> str:
+    close = get_close_matches(name, BUDGETS, n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+def _broken(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Iterator[Finding]:
+    for name, cost in COSTS.items():
+        if name in given:
+            yield from _over(graph, totals, name, cost, _number(name, given[name]))
+    if given.get("no_unread_parameters") and totals.unread_parameters:
+        unread = [p for m in graph.modules.values() for p in m.parameters if not p.read and not p.buffer]
+        details = tuple(f"{fmt.count(p.numel)} {p.name}" for p in unread if p.tied_to is None)
+        message = f"{fmt.count(totals.unread_parameters)} parameters are never read"
+        yield _finding("no_unread_parameters", message, _first(details))
+    if given.get("no_unknown"):
+        for title, names in (("FLOPs", totals.unknown_flops), ("size", totals.unknown_parameters)):
+            if names:
+                yield _finding("no_unknown", f"{title} not known of {len(names)}", _first(names))
+    if "baseline" in given:
+        yield from _grown(graph, totals, _baseline(given["baseline"]), _part(given.get("tolerance", 0)))
+
+
+def _over(graph: ModelGraph, totals: Totals, name: str, cost: _Cost, most: float) -> Iterator[Finding]:
+    number, unknown = getattr(totals, cost.attribute), getattr(totals, cost.unknown)
+    limit = cost.text(round(most))
+    if number is not None and number > most:
+        bound = "at least " if unknown else ""
+        more = cost.text(number - round(most))
+        message = f"{bound}{cost.text(number)} {cost.title}, {more} more than the {limit} allowed"
+        yield _finding(name, message, contributors(graph, cost.attribute, number))
+    elif number is None or unknown:
+        known = "nothing is known" if number is None else f"at least {cost.text(number)}"
+        message = f"{known} of at most {limit} {cost.title}: it cannot be shown to hold"
+        yield _finding(name, message, _first(tuple(f"unknown: {each}" for each in unknown)))
+
+
+def _grown(graph: ModelGraph, totals: Totals, baseline: ModelGraph, tolerance: float) -> Iterator[Finding]:
+    before = baseline.totals
+    grown = []
+    for cost in COSTS.values():
+        was, now = getattr(before, cost.attribute), getattr(totals, cost.attribute)
+        if was is not None and now is None:
+            grown.append(f"{cost.title} not known, {cost.text(was)} before")
+        elif was is not None and now > was * (1 + tolerance):
+            percent = fmt.growth(was, now) or "none before"
+            grown.append(f"{cost.text(now)} {cost.title}, {cost.text(now - was)} more ({percent})")
+    if grown:
+        details = [*grown[1:], *growth(baseline, graph)]
+        yield _finding("baseline", f"{grown[0]} than the baseline has", tuple(details))
+
+
+def growth(before: ModelGraph, after: ModelGraph) -> Iterator[str]:
+    """The modules that make most of a difference, as texts."""
+    lines = [line for line in changed_lines(compare(before, after)) if line.change]
+    deltas = [(fmt.delta(*line.parameters), fmt.delta(*line.flops, fmt.flops), line) for line in lines]
+    for parameters, flops, line in deltas[:CONTRIBUTORS]:
+        costs = [f"{parameters} parameters" if parameters else "", flops]
+        yield fmt.clean(f"{line.name} {line.text}: {', '.join(filter(None, costs)) or 'no cost'}".strip())
+
+
+def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ...]:
+    """The operations that have most of a cost, copies together, as texts."""
+    costs = [((d[attribute] or 0) * d["multiplicity"], key) for key, d in fold_repeats(graph).nodes(data=True)]
+    texts = []
+    for number, key in sorted(costs, key=lambda item: -item[0])[:CONTRIBUTORS]:
+        data = graph.nodes[key]
+        name = (data["target"] if data["op"] in ("call_module", "get_attr") else "") or key
+        if number:
+            text = fmt.size(number) if attribute.endswith("bytes") else fmt.count(number)
+            texts.append(fmt.clean(f"{text} ({fmt.share(number, whole)}) {name} {data['label']}"))
+    return tuple(texts)
+
+
+def _baseline(baseline: Any) -> ModelGraph:
+    if isinstance(baseline, ModelGraph):
+        return baseline
+    if isinstance(baseline, (str, os.PathLike)):
+        from fxsummary.graph.saved import load
+
+        return load(baseline)
+    raise InputError(f"baseline={baseline!r} is neither a ModelGraph nor the path of a saved one.")
+
+
+def _finding(rule: str, message: str, details: tuple[str, ...]) -> Finding:
+    return Finding(rule, message, details=details, level="error")
+
+
+def _first(names: tuple[str, ...]) -> tuple[str, ...]:
+    more = (f"and {len(names) - CONTRIBUTORS} more",) if len(names) > CONTRIBUTORS else ()
+    return (*map(fmt.clean, names[:CONTRIBUTORS]), *more)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return quantity(value)
+    except ValueError as error:
+        raise InputError(f"{name}: {error}.") from None
+
+
+def _part(value: Any) -> float:
+    try:
+        return fraction(value)
+    except ValueError as error:
+        raise InputError(f"tolerance: {error}.") from None

@@ -1,0 +1,140 @@
+"""Merge a region of a graph, operations with one purpose, into one operation with all their costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.views.blocks import calls_around
+from fxsummary.views.scalars import add_slots, of_part
+from fxsummary.views.simplify import bypass, carry_costs, copy_of, is_call, is_weightless
+
+
+class Merger:
+    """A copy of a graph in which regions become single operations.
+
+    Attributes:
+        graph: the copy; in execution order again after `finish`.
+        order: place of each operation in execution order.
+        hidden: how many operations were hidden, by kind, all copies counted.
+    """
+
+    def __init__(self, graph: ModelGraph) -> None:
+        self.graph = copy_of(graph)
+        self.order = {key: float(place) for place, key in enumerate(graph)}
+        self.hidden: Counter[str] = Counter(graph.graph.get("hidden", {}))
+
+    def node(self, key: str) -> dict[str, Any]:
+        """Attributes of an operation."""
+        data: dict[str, Any] = self.graph.nodes[key]
+        return data
+
+    def hide(self, key: str, kind: str) -> None:
+        """Take out an operation with one input, which is also its result."""
+        self.hidden[kind] += self._operations(self.node(key))
+        bypass(self.graph, key)
+
+    def drop(self, key: str, kind: str) -> None:
+        """Take out an operation that nothing reads."""
+        self.hidden[kind] += self._operations(self.node(key))
+        self.graph.remove_node(key)
+
+    def merge(self, members: Iterable[str], hidden: str, main: str | None = None, **attributes: Any) -> str | None:
+        """Make one operation of several; its key, or None where the order of execution does not allow it.
+
+        Args:
+            members: the operations; their results that are read elsewhere become its results.
+            hidden: what to call them where hidden operations are listed.
+            main: the member that gives the key and all attributes but those given; the last if None.
+            attributes: label, config, kind of the new operation.
+        """
+        keys = sorted(set(members), key=self.order.__getitem__)
+        exits = [key for key in keys if any(reader not in keys for reader in self.graph.succ[key])]
+        place = self._place(keys)
+        if len(keys) < 2 or not exits or place is None or not self._same_copies(keys):
+            return None
+        main = exits[-1] if main is None else main
+        data = self.node(main)
+        self._set_results(data, [self.node(key) for key in exits])
+        stacks = [self.node(key)["module_stack"] for key in keys]
+        if data["op"] != "call_module" and any(stack != data["module_stack"] for stack in stacks):
+            self._set_stack(data, stacks)
+        data.update(attributes)
+        data["absorbed"] = tuple(k for key in keys for k in (*self.node(key).get("absorbed", ()), key) if k != main)
+        for key in keys:
+            if key != main:
+                self.hidden[hidden] += self._operations(self.node(key))
+                carry_costs(self.node(key), data)
+        self._reconnect(keys, main, exits)
+        self.order[main] = place
+        return main
+
+    def finish(self) -> ModelGraph:
+        """The graph in execution order, with what was hidden."""
+        result = self.graph.__class__()
+        result.graph.update(self.graph.graph)
+        result.graph["hidden"] = dict(sorted(self.hidden.items()))
+        keys = sorted(self.graph, key=self.order.__getitem__)
+        result.fill(((key, self.node(key)) for key in keys), self.graph.edges(data=True))
+        return result
+
+    @staticmethod
+    def _operations(data: dict[str, Any]) -> int:
+        return int(data["multiplicity"] * data.get("closed", 1))
+
+    def _same_copies(self, keys: list[str]) -> bool:
+        """Whether all stand for equally many copies, and, in a folded block, are in the same module."""
+        times = {self.node(key)["multiplicity"] for key in keys}
+        stacks = {calls_around(self.node(key)) for key in keys}
+        return len(times) == 1 and (times == {1} or len(stacks) == 1)
+
+    def _place(self, keys: list[str]) -> float | None:
+        """Where the new operation can stand: after all that it reads, before all that reads it."""
+        inside = set(keys)
+        low = max((self.order[k] for key in keys for k in self.graph.pred[key] if k not in inside), default=-1.0)
+        high = min(
+            (self.order[k] for key in keys for k in self.graph.succ[key] if k not in inside), default=float("inf")
+        )
+        if low >= high:
+            return None
+        between = [self.order[key] for key in keys if low < self.order[key] < high]
+        return between[-1] if between else (low + high) / 2
+
+    @staticmethod
+    def _set_results(data: dict[str, Any], exits: list[dict[str, Any]]) -> None:
+        if len(exits) == 1:
+            data.update({name: exits[0][name] for name in ("outputs", "shape", "dtype", "output_bytes")})
+            return
+        sizes = [each["output_bytes"] for each in exits]
+        data["outputs"] = tuple(each["outputs"] for each in exits)
+        data["output_bytes"] = None if None in sizes else sum(sizes)
+        data.update(shape=exits[0]["shape"], dtype=exits[0]["dtype"])
+
+    @staticmethod
+    def _set_stack(data: dict[str, Any], stacks: list[Any]) -> None:
+        shared = []
+        for calls in zip(*stacks, strict=False):
+            if len(set(calls)) > 1:
+                break
+            shared.append(calls[0])
+        data["module_stack"] = tuple(shared)
+        data["module"] = shared[-1].path if shared else ""
+        data["module_type"] = shared[-1].type if shared else ""
+
+    def _reconnect(self, keys: list[str], main: str, exits: list[str]) -> None:
+        graph, inside = self.graph, set(keys)
+        sources = [(k, edge) for key in keys for k, edge in graph.pred[key].items() if k not in inside]
+        readers = [(key, k, edge) for key in keys for k, edge in graph.succ[key].items() if k not in inside]
+        graph.remove_nodes_from([key for key in keys if key != main])
+        graph.remove_edges_from([*graph.in_edges(main), *graph.out_edges(main)])
+        for place, (source, edge) in enumerate(sources):
+            add_slots(graph, source, main, {**edge, "slots": (place,), "parts": edge["parts"][:1]})
+        for key, reader, edge in readers:
+            add_slots(graph, main, reader, of_part(dict(edge), (exits.index(key),) if len(exits) > 1 else ()))
+
+
+def is_plain(data: dict[str, Any]) -> bool:
+    """Whether an operation is a function of its inputs alone, without any cost."""
+    return is_call(data) and data["op"] != "call_module" and is_weightless(data) and not data["reads"]
