@@ -17,7 +17,7 @@ from fxsummary.capture.inputs.guess import candidates, inference
 from fxsummary.capture.inputs.guess.argument_names import CONVENTIONS, convention_for
 from fxsummary.capture.inputs.guess.error_context import scene_of
 from fxsummary.capture.inputs.guess.sizes import DERIVED, WORDS, Settings, Sizes
-from fxsummary.capture.symbolic.trace import trace
+from fxsummary.capture.symbolic.trace import Trace, TraceStoppedError, trace
 from fxsummary.errors import ForwardError
 from fxsummary.graph.spec import TensorSpec, map_structure
 
@@ -53,10 +53,10 @@ def really(model: nn.Module) -> Callable[[Inputs], Any]:
     return attempt
 
 
-def partial_of(model: nn.Module) -> symbolic.Trace | None:
+def partial_of(model: nn.Module) -> Trace | None:
     try:
         return trace(model, None)
-    except symbolic.TraceStoppedError as stopped:
+    except TraceStoppedError as stopped:
         return stopped.partial
 
 

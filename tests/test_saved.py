@@ -353,4 +353,4 @@ def test_load_is_public(tmp_path: Path) -> None:
 def test_the_schema_is_in_the_wheel(tmp_path: Path) -> None:
     wheel = pytest.importorskip("hatchling.builders.wheel")
     (built,) = wheel.WheelBuilder(str(Path(__file__).parents[1])).build(directory=str(tmp_path), versions=["standard"])
-    assert "fxsummary/saved/schema.json" in zipfile.ZipFile(built).namelist()
+    assert "fxsummary/graph/saved/schema.json" in zipfile.ZipFile(built).namelist()
