@@ -108,7 +108,7 @@ def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
 def _goes_on(graph: ModelGraph, first: str, second: str) -> bool:
     """Whether an operation only finishes what the one before it yields."""
     kinds = graph.nodes[first]["kind"], graph.nodes[second]["kind"]
-    alone = len(graph.succ[first]) == 1 and list(graph.sources(second)) == [first]
+    alone = len(graph.readers(first)) == 1 and list(graph.sources(second)) == [first]
     return alone and kinds[0] not in _SHAPES and kinds[1] in ("norm", "activation")
 
 
