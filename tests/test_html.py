@@ -150,6 +150,7 @@ def with_shares(root: Row, rows: list[int | None], data: dict[str, Any]) -> None
     """Give each row of a picture the share of FLOPs that the page's panel tells of it."""
     if not data["flops"]:
         return
+    calls = {(at, call) for each in data["operations"] for at, call in each.get("stack", [])}
     for row in root.walk():
         places = [at for number in row.numbers if (at := rows[number]) is not None]
         facts = [data["operations"][at] if at >= 0 else data["modules"][-1 - at] for at in places]
@@ -157,7 +158,8 @@ def with_shares(root: Row, rows: list[int | None], data: dict[str, Any]) -> None
         if facts:
             is_all = all(each.get("flops", 0) is not None for each in facts)
             share = 100 * known / data["flops"]
-            once = max(map(rows.count, places)) == 1  # the panel tells of a module what all of its calls cost
+            # the panel tells of a module what all of its calls cost
+            once = all(len({call for called, call in calls if called == -1 - at}) < 2 for at in places if at < 0)
             row.share = Interval(share if once else 0, share if is_all else float("inf"))
 
 
