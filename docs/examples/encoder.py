@@ -2,7 +2,7 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn.functional import scaled_dot_product_attention
 
 
 class Attention(nn.Module):
@@ -21,7 +21,7 @@ class Attention(nn.Module):
         query = self.query(x).view(batch, length, self.heads, self.size).transpose(1, 2)
         key = self.key(x).view(batch, length, self.kv_heads, self.size).transpose(1, 2)
         value = self.value(x).view(batch, length, self.kv_heads, self.size).transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(query, key, value, enable_gqa=self.heads != self.kv_heads)
+        mixed = scaled_dot_product_attention(query, key, value, enable_gqa=self.heads != self.kv_heads)
         return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
 
 
