@@ -331,6 +331,7 @@ def test_nothing_heavy_is_imported(code: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_python_m_fxsummary(tmp_path: Path) -> None:
     path = tmp_path / "cnn.dot"
     command = [sys.executable, "-m", "fxsummary", "render", CNN, "-o", str(path)]
@@ -342,6 +343,7 @@ def test_python_m_fxsummary(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[-1].startswith("fxsummary: error: ")
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(models: str) -> None:
     command = f"{sys.executable} -m fxsummary show {CNN} --quiet | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
@@ -349,6 +351,7 @@ def test_a_reader_that_goes_away_is_no_error(models: str) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_ascii_terminals_get_what_they_can_show() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "fxsummary", "show", CNN, "--quiet"]
