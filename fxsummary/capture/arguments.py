@@ -206,7 +206,7 @@ CONVENTIONS: dict[str, Convention] = {
     "input_features_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     "feature_attention_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     # diffusion
-    "sample": _main("latent", *_LATENTS, "1 latents samples"),
+    "sample": _main("latent", *_LATENTS, "1 latents samples", "1 samples"),
     "z": _main("latent", *_LATENTS),
     "hidden_states": _main("latent", *_LATENTS, "1 text hidden", beside=(("grid_thw", _FLAT),)),
     "timestep_indices": _ids("packed"),

@@ -203,7 +203,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"cannot specify both `?(\w+)`? and `?(\w+)`?", _without_one),
     (r"\bcache\b", _without_cache),
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", reshaping.with_size_of_image),
-    (r"too small|greater than actual input size|k not in range", reshaping.larger),
+    (r"too small|greater than actual input size|k not in range|Padding size should be less", reshaping.larger),
     (r"multiple of (?P<step>\d+)", reshaping.rounded),
     (NEEDS_BATCH, reshaping.with_batch),
     (NEEDS_INTEGERS, reshaping.with_integers),
@@ -228,7 +228,8 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"input.dim\(\) = (?P<got>\d) is not equal to len\(dims\) = (?P<wanted>\d)", reshaping.with_rank),
     (r"Expected \dD \(unbatched\) or (\d)D \(batched\)", reshaping.with_rank),
     (r"too many indices for tensor of dimension (\d)", reshaping.with_rank),
-    (r"\b(\d)-?D (?:input )?tensor|ndim == (\d)", reshaping.with_rank),
+    (r"Padding size \d is not supported for \dD", reshaping.shallower),
+    (r"\b(\d)-?D (?:input )?tensor|ndim == (\d)|only supports (\d)-d", reshaping.with_rank),
     (r"tensors must match\. +Expected \d-D tensors, but got (\d)-D|got \d and (\d)$", reshaping.with_rank),
     *[(pattern, reshaping.with_size) for pattern in _FEATURES],
     (r"reduction dim, but got \[(?P<rows>\d+), \d+\] X \[(?P<wanted>\d+)", reshaping.as_line),
@@ -240,6 +241,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"must match except in dimension (?P<free>\d)", reshaping.with_other_shape),
     (r"Expected (?P<wanted>\d+) in dimension \d but got (?P<got>\d+)", reshaping.with_either_size),
     (r"tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)", reshaping.with_either_size),
+    (r"shape of the mask \[(?P<a>[\d, ]+)\].*indexed tensor \[(?P<b>[\d, ]+)\]", reshaping.with_mask_shape),
     (r"had torch.Size\(\[(?P<a>[\d, ]+)\]\).*broadcastable to \[(?P<b>[\d, ]+)\]", reshaping.with_same_shape),
 )
 """What errors say, and what to do about it."""

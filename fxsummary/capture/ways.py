@@ -131,6 +131,8 @@ class Capturing:
             if found is None:
                 return self._by_trying(result.trace) or self._without_inputs()
             inputs, result.propagation = found
+            if self._goes_further():
+                return self._record_inferred(inputs, result.trace)
             self._note_inferred(inputs)
         else:
             try:
@@ -190,6 +192,14 @@ class Capturing:
         self._take(self._recording(inputs))
         return self._result
 
+    def _record_inferred(self, inputs: Inputs, trace: Trace) -> Capture:
+        """The recorded graph of a forward with these inputs, or with others if it stops with them."""
+        recording = self._recording(inputs)
+        if not recording.stopped or self._by_trying(trace) is None:
+            self._note_inferred(inputs)
+            self._take(recording)
+        return self._result
+
     def _recording(self, inputs: Inputs, budget: Budget | None = None) -> Recording:
         from fxsummary.capture import recorder
 
@@ -219,13 +229,14 @@ class Capturing:
             return None
         from fxsummary.capture import inference
         from fxsummary.capture.budget import Budget
+        from fxsummary.capture.scene import Refusal
 
         budget = Budget(inference.MAX_OPERATIONS)
         found = inference.infer_by_trying(
             self._result.model,
             lambda inputs: self._recording(inputs, budget),
             partial,
-            lambda recording: not recording.stopped,
+            lambda recording: Refusal(recording.stopped, recording.scene) if recording.stopped else None,
         )
         if isinstance(found, str):
             self._tried = found
