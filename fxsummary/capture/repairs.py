@@ -74,13 +74,20 @@ def _with_tokens(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Matc
     counts = [features]
     if type(hidden) is int and hidden > 0 and features % hidden == 0:
         counts.insert(0, features // hidden)  # some count the elements of all features
-    kind = (found.groupdict().get("kind") or "image").lower()
+    kind = _kind(found.groupdict().get("kind") or "image", refusal)
     token = int(found["id"]) if found.groupdict().get("id") else _token_id(guesses, kind)
     ids = inputs.arguments.get("input_ids")
     if isinstance(ids, TensorSpec) and token is not None:
         for count in counts:
             if have < count < MAX_TOKENS:
                 yield _with_more_tokens(guesses, inputs, ids, count - have, token, kind)
+
+
+def _kind(said: str, refusal: Refusal) -> str:
+    """The kind of tokens that a message names, or else the lines that raised it."""
+    lines = "".join([step.text for step in refusal.scene.steps])
+    named = re.search(rf"\b({'|'.join(_KINDS)})_token_", lines)
+    return named[1] if said.lower() not in _KINDS and named is not None else said.lower()
 
 
 _HIDDEN = ("hidden_size", "d_model", "n_embd")
