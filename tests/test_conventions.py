@@ -15,7 +15,7 @@ import fxsummary
 from fxsummary.capture import conventions, inference, symbolic
 from fxsummary.capture.arguments import CONVENTIONS, convention_for
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
-from fxsummary.capture.scene import scene_of
+from fxsummary.capture.scene import Refusal, Scene, scene_of
 from fxsummary.capture.sizes import DERIVED, WORDS, Settings, Sizes
 from fxsummary.errors import ForwardError
 from fxsummary.spec import TensorSpec, map_structure
@@ -740,7 +740,9 @@ def test_what_is_whole_is_preferred_and_a_part_is_better_than_nothing(wanted: An
     def attempt(inputs: Inputs) -> str:
         return "whole" if inputs.arguments["input_ids"].shape == wanted else "part"
 
-    result = inference.infer_by_trying(Text(), attempt, None, lambda made: made == "whole")
+    result = inference.infer_by_trying(
+        Text(), attempt, None, lambda made: None if made == "whole" else Refusal("", Scene())
+    )
     assert not isinstance(result, str)
     assert (describe(result[0]), result[1]) == expected
 

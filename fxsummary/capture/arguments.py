@@ -145,7 +145,12 @@ def _latent_tokens(sizes: Sizes) -> torch.Tensor:
 CONVENTIONS: dict[str, Convention] = {
     # text
     "input_ids": _main(
-        "text", "1 text", "1 2 text", "1 text codebooks", kind="int", beside=(("micro_conds", ("1 latent",)), ("text_indexes", ("text",))),
+        "text",
+        "1 text",
+        "1 2 text",
+        "1 text codebooks",
+        kind="int",
+        beside=(("micro_conds", ("1 latent",)), ("text_indexes", ("text",))),
     ),
     "decoder_input_ids": _main("decoder", "1 text", "codebooks text", kind="int"),
     "bbox": _ids("1 text 4", part="text", when=ALWAYS),

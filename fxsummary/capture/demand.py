@@ -87,7 +87,11 @@ class Demand:
                 if not is_limit and not is_assumed:
                     raise
                 self._writer.write(call, Outcome(UNKNOWN, None))
-                self.stop(str(error) if is_limit else f"{_name(call.callee)} refuses values that were assumed: {_first(reason)}")
+                self.stop(
+                    str(error)
+                    if is_limit
+                    else f"{_name(call.callee)} refuses values that were assumed: {_first(reason)}"
+                )
             if is_assumed:
                 self._note_assumed()
             return self.marked(outcome, call, is_assumed), result

@@ -11,7 +11,7 @@ import heapq
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -90,11 +90,13 @@ def _kind(inputs: Inputs) -> str:
     return ", ".join([f"{name} {len(spec.shape)}" for name, spec in placeholder_names(inputs)])
 
 
-def with_integers(inputs: Inputs, error: BaseException) -> Iterator[Inputs]:
-    """The inputs with integers for one of them, if an error says that one is read as an index."""
+def with_integers(inputs: Inputs, error: BaseException, fixed: Container[str] = ()) -> Iterator[Inputs]:
+    """The inputs with integers for one of them that is not fixed, if an error says that one is read as an index."""
     refusal = refusal_of(error)
     if re.search(NEEDS_INTEGERS, refusal.message):
-        yield from reshaping.with_dtype(inputs, refusal, "int64", reshaping.is_float)
+        for better in reshaping.with_dtype(inputs, refusal, "int64", reshaping.is_float):
+            if not any(name in fixed and better.arguments[name] != value for name, value in inputs.arguments.items()):
+                yield better
 
 
 class _Trying(Generic[T]):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import fx, nn
 
 from fxsummary.capture import forward, propagate, symbolic
-from fxsummary.capture.inputs import Inputs, describe, forward_signature, from_shapes, model_device
+from fxsummary.capture.inputs import Inputs, describe, dtypes_by_name, forward_signature, from_shapes, model_device
 from fxsummary.capture.members import submodule
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.symbolic import Trace, TraceStoppedError
@@ -72,21 +72,27 @@ class Capturing:
         """Capture with these inputs, or with some of these shapes and dtypes, or with what is inferred."""
         if inputs is not None or shapes is None:
             return self._captured(inputs)
-        if dtypes is not None:
-            return self._captured(from_shapes(self._result.model, shapes, dtypes, ()))
-        return self._with_guessed_dtypes(from_shapes(self._result.model, shapes, None, self._guessed_dtypes()))
+        given = dtypes_by_name(self._result.model, shapes, dtypes)
+        fixed = frozenset([name for name, dtype in given.items() if dtype is not None])
+        guessed = {} if len(fixed) == len(given) else self._guessed_dtypes()
+        all_dtypes = {name: guessed.get(name) if dtype is None else dtype for name, dtype in given.items()}
+        return self._with_guessed_dtypes(from_shapes(self._result.model, shapes, all_dtypes), fixed)
 
-    def _with_guessed_dtypes(self, inputs: Inputs) -> Capture:
-        """Capture with these inputs, or with integers for one of them if an embedding asks for them."""
+    def _with_guessed_dtypes(self, inputs: Inputs, fixed: frozenset[str]) -> Capture:
+        """Capture with these inputs, or with integers for one of them if an embedding asks for them.
+
+        Args:
+            fixed: names of inputs whose dtype was given.
+        """
         from fxsummary.capture import inference
 
         model = self._result.model
         try:
             return self._captured(inputs)
         except (ForwardError, InputError) as error:
-            for better in inference.with_integers(inputs, error):
+            for better in inference.with_integers(inputs, error, fixed):
                 with suppress(ForwardError, InputError):
-                    return Capturing(model, self._leaf, self._way, self._replay)._with_guessed_dtypes(better)
+                    return Capturing(model, self._leaf, self._way, self._replay)._with_guessed_dtypes(better, fixed)
             raise
 
     def _captured(self, inputs: Inputs | None) -> Capture:
@@ -300,7 +306,7 @@ class Capturing:
         except NoTwinError as error:
             self._result.notes.append(f"lazy modules could not be materialized: {error}")
 
-    def _guessed_dtypes(self) -> list[str]:
+    def _guessed_dtypes(self) -> dict[str, str]:
         """The dtype of each input by its first reader, as far as tracing gets without inputs."""
         from fxsummary.capture import inference
 
@@ -308,8 +314,10 @@ class Capturing:
         try:
             traced = symbolic.trace(model, None, self._leaf)
         except TraceStoppedError:
-            return []
-        return [inference.dtype_for(need, model) for need in inference.input_needs(model, traced)]
+            return {}
+        names = [str(node.target) for node in traced.graph.nodes if node.op == "placeholder"]
+        needs = inference.input_needs(model, traced)
+        return {name: inference.dtype_for(need, model) for name, need in zip(names, needs, strict=True)}
 
 
 _WITH_REMEDY = ("nested tensors", "fake impl")
