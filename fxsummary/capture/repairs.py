@@ -29,7 +29,8 @@ def repaired(guesses: Guesses, inputs: Inputs, refusal: Refusal) -> Iterator[Inp
             yield from repair(guesses, inputs, refusal, found)
     for name in _missing(guesses, inputs, refusal):
         yield from guesses.alternatives(inputs, name)
-    found = re.search("cache", refusal.scene.source)
+    made = "".join([step.text for step in refusal.scene.steps])
+    found = re.search("cache", refusal.scene.source) or re.search(r"\wCache\(", made)
     if found is not None:
         yield from _without_cache(guesses, inputs, refusal, found)
 
