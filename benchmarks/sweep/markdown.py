@@ -21,9 +21,9 @@ _COLUMNS = """
 forward in that configuration; the others are [below](#what-cannot-run), each with the reason. *Dataflow*: how many of
 those that can run are captured with operations and shapes, rather than as the module tree alone; partial graphs count.
 *Partial*: the graph ends before forward does, and a note says where and why. *Parameters equal*: to the elements of the
-distinct parameter tensors. *FLOPs equal*: to `FlopCounterMode` over the same forward on `meta`, where that runs; a count
-that says that it is a lower bound may be lower. *Over 2600 px*: pictures that are wider or taller than that, at the depth
-that fxsummary chooses. Times are of all that can be built.
+distinct parameter tensors. *FLOPs equal*: to `FlopCounterMode` over the same forward on `meta`, where that runs; a
+count that says that it is a lower bound may be lower. *Over 2600 px*: pictures that are wider or taller than that, at
+the depth that fxsummary chooses. Times are of all that can be built.
 """
 
 _WHY = """
