@@ -15,6 +15,7 @@ import fxsummary
 from fxsummary.capture import conventions, inference, symbolic
 from fxsummary.capture.arguments import CONVENTIONS, convention_for
 from fxsummary.capture.inputs import Inputs, describe, forward_signature
+from fxsummary.capture.reshaping import blamed
 from fxsummary.capture.scene import Refusal, Scene, scene_of
 from fxsummary.capture.sizes import DERIVED, WORDS, Settings, Sizes
 from fxsummary.errors import ForwardError
@@ -769,16 +770,10 @@ def test_a_part_is_not_taken_where_an_attempt_that_was_refused_got_further() -> 
 
 
 def test_an_argument_is_not_blamed_for_one_whose_name_begins_the_same() -> None:
-    class Two(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first, self.second = nn.Linear(4, 4), nn.Linear(12, 4)
-
-        def forward(self, hidden_states: Tensor, hidden_states_2: Tensor) -> Tensor:
-            return self.first(branch(hidden_states) * 2) + self.second(hidden_states_2 * 2)
-
-    g = fxsummary.graph(Two())
-    assert {name: spec.shape[-1] for name, spec in g.inputs.items()} == {"hidden_states": 4, "hidden_states_2": 12}
+    spec = TensorSpec((1, 4), "float32", (4, 1), "cpu")
+    inputs = Inputs({"states": spec, "states_2": spec, "pair": (spec, spec)})
+    assert blamed(inputs, Refusal("", Scene(inputs=("states_2",))))[0] == "states_2"
+    assert blamed(inputs, Refusal("", Scene(inputs=("pair_1",))))[0] == "pair"
 
 
 def test_the_kind_of_a_token_is_that_of_the_line_that_counts_it() -> None:
