@@ -30,7 +30,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]SHAPE[:DTYPE]",
-        help="an input, such as 1x3x224x224 or input_ids=1x128:int64; again for further inputs",
+        help="an input, such as 1x3x224x224, input_ids=1x128 or mask=1x128:bool, whose dtype is inferred if it is left "
+        "out; again for further inputs",
     )
     parser.add_argument(
         "--arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of the factory, a Python literal"

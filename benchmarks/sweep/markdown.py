@@ -37,7 +37,8 @@ _CANNOT_RUN = """
 ## What cannot run
 
 No input runs these classes in their default configuration: forward is missing, or raises whatever it gets. Each was
-read in the code, and all that have a forward were seen to raise on the CPU. fxsummary shows their module tree.
+read in the code, and seen to raise with real tensors on the CPU, itself or the base model inside of it. fxsummary shows
+their module tree.
 
 | library | model | why |
 |---|---|---|
