@@ -493,8 +493,9 @@ def test_a_flowchart_has_a_direction(capsys: pytest.CaptureFixture[str], tmp_pat
     assert path.read_text("utf-8").startswith("flowchart LR\n")
 
 
+@pytest.mark.parametrize("name", ["", "x="])
 def test_a_shape_alone_is_of_integers_where_an_embedding_reads_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "tokens.py"
     file.write_text(
@@ -506,7 +507,7 @@ def test_a_shape_alone_is_of_integers_where_an_embedding_reads_it(
         "    def forward(self, x):\n"
         "        return self.fc(self.table(x)) if x.shape[1] > 3 else self.table(x)\n"
     )
-    assert main(["show", f"{file}:Tokens", "--input", "2x12"]) == 0
+    assert main(["show", f"{file}:Tokens", "--input", f"{name}2x12"]) == 0
     assert "2×12×2" in capsys.readouterr().out
-    assert main(["show", f"{file}:Tokens", "--input", "2x12:float32"]) == 2
+    assert main(["show", f"{file}:Tokens", "--input", f"{name}2x12:float32"]) == 2
     assert "2x12:int64" in capsys.readouterr().err
