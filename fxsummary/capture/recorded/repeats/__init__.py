@@ -25,13 +25,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.repeats.copy_block import Copy
 from fxsummary.capture.recorded.repeats.read_block import Block, NotRepeatableError
 from fxsummary.capture.recorded.repeats.signatures import Signatures
-from fxsummary.capture.recorded.repeats.template import ATOMS, Template
+from fxsummary.capture.recorded.repeats.template import Template
 from fxsummary.capture.recorded.tensor_origins import Tracked
 
 RECORDINGS = 2
