@@ -195,9 +195,7 @@ class Recorder:
         if stopped is not None:
             _let_go(stopped)
             stopped.__traceback__ = None
-        trace = Trace(
-            writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes, returned=writer.returned
-        )
+        trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
         notes = list(self._demand.notes())
         if self._snapshot is not None:
             notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
@@ -206,7 +204,6 @@ class Recorder:
 
     def scene_of(self, error: BaseException) -> Scene:
         """What forward was doing when it raised."""
-        self._writer.writes.expand()
         return scene_of(error, self._inputs_behind, len(self._writer.writes.nodes))
 
     def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:
