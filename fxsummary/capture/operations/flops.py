@@ -7,6 +7,7 @@ user added with ``register_flop_formula`` too. `FORMULAS` holds what that regist
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -322,7 +323,7 @@ class FlopCount(TorchDispatchMode):
         if count is not None and any(map(_is_sparse, args)):
             self.unknown.append(str(packet))  # the formulas are those of dense products
         elif count is not None:
-            self.flops += count(*args, **kwargs, out_val=result)
+            self.flops += _evaluate(count, args, kwargs, result)
         elif not _is_free(func):
             self.unknown.append(str(packet))
         return result
@@ -341,8 +342,27 @@ class FlopCount(TorchDispatchMode):
         if count is None:
             self.unknown.append(str(func))
         elif not getattr(_paused, "now", False):
-            self.flops += count(*args, **kwargs, out_val=result)
+            self.flops += _evaluate(count, args, kwargs, result)
         return result
+
+
+_WRAPPER = shape_wrapper(len).__code__
+
+
+def _evaluate(count: Callable[..., int], args: Any, kwargs: Any, result: Any) -> int:
+    """Evaluate a formula; torch's wrapper, which turns tensors into shapes, takes longer than most kernels."""
+    if getattr(count, "__code__", None) is not _WRAPPER:
+        return count(*args, **kwargs, out_val=result)
+    formula: Callable[..., int] = count.__wrapped__  # type: ignore[attr-defined]
+    return formula(*_shapes(args), **_shapes(kwargs), out_shape=_shapes(result))
+
+
+def _shapes(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.shape
+    if isinstance(value, (tuple, list)):
+        return [_shapes(item) for item in value]
+    return {name: _shapes(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def in_python(func: HigherOrderOperator) -> Callable[..., Any] | None:
@@ -361,12 +381,14 @@ def costs_nothing(func: Any) -> bool:
     return formula(getattr(func, "_overloadpacket", func)) is None and not _is_composite(func) and _is_free(func)
 
 
+@functools.lru_cache(maxsize=1024)
 def _is_composite(func: Any) -> bool:
     if not isinstance(func, torch._ops.OpOverload) or func.namespace == "prim":
         return False
     return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))
 
 
+@functools.lru_cache(maxsize=1024)
 def _is_free(func: Any) -> bool:
     """Whether an operator without a formula is known not to be of the matrix family."""
     if not isinstance(func, torch._ops.OpOverload):

@@ -20,10 +20,8 @@ from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture.module_index import tensors_of
 from fxsummary.capture.operations import autocast, kernels, memo
-from fxsummary.capture.operations.composed import composed
 from fxsummary.capture.operations.flops import FlopCount, registry_version
 from fxsummary.capture.operations.outcome import Alias, Outcome
-from fxsummary.capture.operations.rules import by_rule
 from fxsummary.capture.operations.twins import META, NoTwinError, Twins, spec_of
 from fxsummary.capture.structures import (
     TO_DEVICE,
@@ -115,12 +113,9 @@ class Operations:
 
     def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any) -> tuple[Outcome, Any]:
         if not casting:
-            known = by_rule(target, args, kwargs, self.device) or composed(target, args, kwargs, self.device)
-            if known is not None:
-                return known, None
+            return self._observe(target, args, kwargs, self.twins, None, META)
         with autocast.fake_tensors(casting) as device:
-            twins = Twins(device) if casting else self.twins
-            return self._observe(target, args, kwargs, twins, casting, device)
+            return self._observe(target, args, kwargs, Twins(device), casting, device)
 
     def _observe(
         self, target: Any, args: Any, kwargs: Any, twins: Twins, casting: Any, device: torch.device
@@ -135,12 +130,12 @@ class Operations:
             return tensors[-1]
 
         try:
-            with torch.no_grad(), torch.device(device), autocast.enter(casting):
+            with torch.no_grad(), autocast.enter(casting):
                 function, mode = callee_of(target, twins)
                 args, kwargs = map_values(make, args), map_values(make, kwargs)
                 args, kwargs = on_meta(target, args, kwargs, device)
-                count = _Observed(tensors)
-                with mode, count:
+                count = _Observed(tensors, on_meta=not casting)
+                with mode, count, torch.device(device) if casting else nullcontext():
                     value = function(*args, **kwargs)
         except NoTwinError as error:
             raise NoDataError(str(error)) from error
@@ -253,29 +248,27 @@ def storage_of(tensor: torch.Tensor) -> int:
 class _Observed(FlopCount):
     """`FlopCount` that also sees which of the arguments are written in place."""
 
-    def __init__(self, tensors: list[torch.Tensor]) -> None:
+    def __init__(self, tensors: list[torch.Tensor], on_meta: bool = False) -> None:
         super().__init__()
         self.written: set[int] = set()
+        self._on_meta = on_meta
         self._tensors = tensors
         self._storages: list[int] | None = None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        schema = getattr(func, "_schema", None)
-        if schema is not None and getattr(schema, "is_mutable", False):
-            for argument, value in zip(schema.arguments, args):  # noqa: B905 (defaults are left out)
-                if argument.alias_info is not None and argument.alias_info.is_write:
-                    self._note(value)
-            for name, value in (kwargs or {}).items():
-                if name == "out":
-                    self._note(value)
+        for place in _written_by(func):
+            self._note(args[place] if place < len(args) else (kwargs or {}).get("out"))
         return super().__torch_dispatch__(func, types, args, kwargs)
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator: on meta by a kernel of ours where torch's own is too strict."""
-        kernel = kernels.META.get(getattr(func, "_overloadpacket", None)) or kernels.of_higher_order(func)
-        if kernel is not None and self._tensors and self._tensors[0].is_meta:
-            return kernel(*args, **kwargs)
-        return func(*args, **kwargs)
+        """Run an operator; on meta all results are on meta, and by a kernel of ours if one covers the call."""
+        if not self._on_meta:
+            return func(*args, **kwargs)
+        if _takes_device(func):
+            kwargs = {name: value for name, value in kwargs.items() if name != "pin_memory"}
+            kwargs["device"] = META
+        result = kernels.answer(func, args, kwargs)
+        return func(*args, **kwargs) if result is NotImplemented else result
 
     def _note(self, value: Any) -> None:
         if self._storages is None:
@@ -283,6 +276,22 @@ class _Observed(FlopCount):
         for tensor in tensors_in(value):
             storage = storage_of(tensor)
             self.written.update(index for index, other in enumerate(self._storages) if other == storage)
+
+
+@functools.lru_cache(maxsize=1024)
+def _written_by(func: Any) -> tuple[int, ...]:
+    """Positions of the arguments that an operator writes to."""
+    schema = getattr(func, "_schema", None)
+    if schema is None or not getattr(schema, "is_mutable", False):
+        return ()
+    infos = [argument.alias_info for argument in schema.arguments]
+    return tuple([place for place, info in enumerate(infos) if info is not None and info.is_write])
+
+
+@functools.lru_cache(maxsize=1024)
+def _takes_device(func: Any) -> bool:
+    """Whether an operator has an argument that says where its result lies."""
+    return any(argument.name == "device" for argument in getattr(getattr(func, "_schema", None), "arguments", ()))
 
 
 class OnMeta(TorchDispatchMode):
@@ -303,7 +312,7 @@ class OnMeta(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = map_values(self._twin, (args, kwargs or {}))
-        if "device" in kwargs or any(argument.name == "device" for argument in func._schema.arguments):
+        if "device" in kwargs or _takes_device(func):
             kwargs["device"] = META
         return func(*args, **kwargs)
 
