@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from fxsummary.capture.operations.kernels import DECLINED, KERNELS, answer
+from fxsummary.capture.operations.twins import META
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -41,7 +42,7 @@ class Compared(TorchDispatchMode):
         self.wrong: list[Any] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        kwargs = {name: META if name == "device" else value for name, value in (kwargs or {}).items()}
         if func._name not in KERNELS:
             return func(*args, **kwargs)
         try:

@@ -4,7 +4,7 @@ The first of torch's kernels that runs in a process imports a second's worth of 
 A kernel here takes meta tensors and returns meta tensors of the right shape, strides and dtype; it returns
 `DECLINED` for cases that it does not cover, and torch's own kernel then runs, or raises. It counts no FLOPs.
 
-One file per family: `elementwise`, `products`, `norms`, `images`, `reductions`, `parts`; `results` makes the
+One file per family: `elementwise`, `products`, `norms`, `images`, `reductions`, `parts`, `makers`; `results` makes the
 tensors. The tests hold every kernel against torch's.
 """
 
@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch._ops import HigherOrderOperator
 
-from fxsummary.capture.operations.kernels import elementwise, images, norms, parts, products, reductions
+from fxsummary.capture.operations.kernels import elementwise, images, makers, norms, parts, products, reductions
 from fxsummary.capture.operations.kernels.results import DECLINED, new
 
 __all__ = ["DECLINED", "KERNELS", "answer"]
 
-_FAMILIES = (elementwise, images, norms, parts, products, reductions)
+_FAMILIES = (elementwise, images, makers, norms, parts, products, reductions)
 KERNELS: dict[str, Callable[..., Any]] = {
     f"aten::{name}": kernel for family in _FAMILIES for name, kernel in family.KERNELS.items()
 }

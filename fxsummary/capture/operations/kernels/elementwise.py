@@ -7,7 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fxsummary.capture.operations.kernels.results import DECLINED, elementwise, is_dense, is_plain, new
+from fxsummary.capture.operations.kernels.results import (
+    DECLINED,
+    elementwise,
+    is_clear,
+    is_dense,
+    is_plain,
+    new,
+    repeats,
+)
 
 
 def same(x: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -104,7 +112,13 @@ def clamped(x: Tensor, *bounds: Any, **named: Any) -> Tensor:
     """Limits that are numbers."""
     limits = [each for each in (*bounds, *named.values()) if each is not None]
     fits = limits and all(type(each) is int or (type(each) is float and x.is_floating_point()) for each in limits)
-    return same_number(x) if fits else DECLINED
+    return same_number(x) if fits and is_clear(x) else DECLINED
+
+
+def limited(x: Tensor, *bounds: Tensor | None, **named: Tensor | None) -> Tensor:
+    """Limits that are tensors."""
+    limits = [each for each in (*bounds, *named.values()) if each is not None]
+    return together(x, *limits) if limits and is_clear(x) else DECLINED
 
 
 def together(*operands: Any, **_: Any) -> Tensor:
@@ -138,26 +152,27 @@ def dropped(x: Tensor, p: float, train: bool | None) -> Any:
     return elementwise(x.dtype, x), elementwise(torch.bool, x)
 
 
+def log_sigmoid(x: Tensor) -> Any:
+    """``log_sigmoid_forward``, and its buffer."""
+    return (same(x), same(x)) if x.is_floating_point() else DECLINED
+
+
 def in_place(kernel: Any) -> Any:
     """Make the kernel of an in-place operation, whose result is its first argument."""
 
     def write(x: Tensor, *args: Any, **options: Any) -> Tensor:
         result = kernel(x, *args, **options)
-        if result is DECLINED or result.shape != x.shape or result.dtype is not x.dtype or _repeats(x):
+        if result is DECLINED or result.shape != x.shape or result.dtype is not x.dtype or repeats(x):
             return DECLINED
         return x
 
     return write
 
 
-def _repeats(x: Tensor) -> bool:
-    return any(step == 0 and size > 1 for size, step in zip(x.shape, x.stride(), strict=True))
-
-
 _FLOATS = (
     "relu", "gelu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "leaky_relu", "elu", "softplus",
     "hardtanh", "mish", "exp", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "sinh", "cosh",
-    "asin", "acos", "atan", "erf", "erfc", "floor", "ceil", "round", "trunc", "frac", "reciprocal",
+    "asin", "acos", "atan", "erf", "erfc", "floor", "ceil", "round", "trunc", "frac", "reciprocal", "celu",
 )  # fmt: skip
 _NUMBERS = ("neg", "abs", "sign")
 _LIMITS = ("clamp", "clamp_min", "clamp_max")
@@ -169,12 +184,13 @@ _NEW: dict[str, Any] = {
     **dict.fromkeys(_LIMITS, clamped),
     **dict.fromkeys(("add.Tensor", "mul.Tensor"), arithmetic),
     "sub.Tensor": difference,
-    "div.Tensor": quotient,
+    **dict.fromkeys(("div.Tensor", "div.Scalar"), quotient),
     **dict.fromkeys(("masked_fill.Scalar", "masked_fill.Tensor"), filled),
 }
 _IN_PLACE = (
     "relu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "leaky_relu", "elu", "hardtanh", "exp", "sqrt",
-    "neg", *_LIMITS, "add.Tensor", "sub.Tensor", "mul.Tensor", "div.Tensor", "masked_fill.Scalar", "masked_fill.Tensor",
+    "neg", *_LIMITS, "add.Tensor", "sub.Tensor", "mul.Tensor", "div.Tensor", "div.Scalar", "masked_fill.Scalar",
+    "masked_fill.Tensor",
 )  # fmt: skip
 
 
@@ -187,15 +203,16 @@ def _written(name: str) -> str:
 KERNELS: dict[str, Any] = {
     **_NEW,
     **{_written(name): in_place(_NEW[name]) for name in _IN_PLACE},
+    "log_sigmoid_forward": log_sigmoid,
     **dict.fromkeys(("isnan", "isinf"), to_bool),
     **dict.fromkeys(("mul.Scalar", "maximum", "minimum"), arithmetic),
     **dict.fromkeys(("rsub.Tensor", "rsub.Scalar"), reversed_difference),
-    "div.Scalar": quotient,
     **dict.fromkeys(
         ("div.Tensor_mode", "floor_divide", "remainder.Tensor", "remainder.Scalar", "fmod.Tensor"), rounded_quotient
     ),
     **dict.fromkeys(("pow.Tensor_Tensor", "pow.Tensor_Scalar", "pow.Scalar"), power),
-    **dict.fromkeys(("addcmul", "lerp.Tensor", "lerp.Scalar"), together),
+    "clamp.Tensor": limited,
+    **dict.fromkeys(("addcmul", "_prelu_kernel", "lerp.Tensor", "lerp.Scalar"), together),
     **dict.fromkeys(_COMPARISONS, comparison),
     **dict.fromkeys(("logical_and", "logical_or"), logical),
     "logical_not": negated,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,15 @@ def _pooled(x: Tensor, width: Any, step: Any, pad: Any, extent: Any, ceil: bool)
         count = (room + (step - 1 if ceil else 0)) // step + 1
         sizes.append(count - 1 if ceil and (count - 1) * step >= size + pad else count)
     return tuple(sizes)
+
+
+def _windows(sizes: Any, width: Any, step: Any, pad: Any, extent: Any) -> Sizes | None:
+    """Return how many windows fit in each dimension."""
+    if min(*width, *step, *extent) <= 0 or min(pad) < 0:
+        return None
+    settings = zip(sizes, width, step, pad, extent, strict=True)
+    counts = tuple([(size + 2 * pad - span * (width - 1) - 1) // step + 1 for size, width, step, pad, span in settings])
+    return counts if min(counts) > 0 else None
 
 
 def max_pool(rank: int) -> Callable[..., Any]:
@@ -70,6 +80,20 @@ def resized(x: Tensor, size: Any, *_: Any) -> Tensor:
     return image((*x.shape[:2], *size), x.dtype, x) if _is_image(x, len(size)) and min(size) > 0 else DECLINED
 
 
+def columns(x: Tensor, width: Any, extent: Any, pad: Any, step: Any) -> Tensor:
+    """``im2col``: blocks of an image as columns."""
+    sizes = _windows(x.shape[2:], width, step, pad, extent) if _is_image(x, 2) and is_plain(x) else None
+    return DECLINED if sizes is None else new((x.shape[0], x.shape[1] * math.prod(width), math.prod(sizes)), x.dtype)
+
+
+def from_columns(x: Tensor, size: Any, width: Any, extent: Any, pad: Any, step: Any) -> Tensor:
+    """``col2im``: the image whose blocks are these columns."""
+    sizes = _windows(size, width, step, pad, extent) if x.dim() == 3 and x.is_floating_point() and is_plain(x) else None
+    if sizes is None or 0 in x.shape or x.shape[2] != math.prod(sizes) or x.shape[1] % math.prod(width):
+        return DECLINED
+    return new((x.shape[0], x.shape[1] // math.prod(width), *size), x.dtype)
+
+
 def grid_sample(x: Tensor, grid: Tensor, mode: int, *_: Any) -> Tensor:
     """``grid_sampler_2d`` and ``grid_sampler_3d``."""
     rank = x.dim() - 2
@@ -90,6 +114,8 @@ KERNELS: dict[str, Any] = {
     "adaptive_max_pool2d": adaptive_pool(2, True),
     "adaptive_max_pool3d": adaptive_pool(3, True),
     **{f"upsample_{mode}2d": resized for mode in ("nearest", "bilinear", "bicubic")},
-    "_upsample_nearest_exact2d": resized,
+    **dict.fromkeys(("_upsample_nearest_exact2d", "upsample_nearest1d", "upsample_linear1d"), resized),
+    "im2col": columns,
+    "col2im": from_columns,
     **dict.fromkeys(("grid_sampler_2d", "grid_sampler_3d"), grid_sample),
 }

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fxsummary.capture.operations.kernels.results import DECLINED, dimension, elementwise, is_plain, new
+from fxsummary.capture.operations.kernels.results import DECLINED, dimension, elementwise, is_clear, is_plain, new
 
 _HALVES = (torch.float16, torch.bfloat16)
 
@@ -74,14 +74,9 @@ def softmax(x: Tensor, dim: int, half_to_float: bool) -> Tensor:
 
 def safe_softmax(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
     """``_safe_softmax``, whose result is contiguous."""
-    if not x.is_floating_point() or dimension(dim, x.dim()) is None or not _is_clear(x):
+    if not x.is_floating_point() or dimension(dim, x.dim()) is None or not is_clear(x):
         return DECLINED
     return new(x.shape, dtype or x.dtype)
-
-
-def _is_clear(x: Tensor) -> bool:
-    """Whether the order in memory is not in doubt, as it is where only strides of sizes 1 are odd."""
-    return is_plain(x) or not x.is_contiguous()
 
 
 def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Any:

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from fxsummary.capture.operations.kernels.results import (
     DECLINED,
+    Sizes,
     broadcast,
-    contiguous_stride,
     dimension,
+    elementwise_stride,
     image,
     is_plain,
     new,
+    repeats,
     suggests_channels_last,
 )
 
@@ -29,10 +31,14 @@ def _promoted(tensors: Sequence[Tensor]) -> torch.dtype:
     return dtype
 
 
+def _on_meta(tensors: Sequence[Tensor]) -> bool:
+    return all(each.is_meta for each in tensors)
+
+
 def joined(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """``cat``; tensors of shape (0,) may lie among others and add nothing."""
     filled = [each for each in tensors if each.shape != (0,)]
-    if not filled or any(not each.is_meta for each in tensors):
+    if not filled or not _on_meta(tensors):
         return DECLINED
     first = filled[0].shape
     place = dimension(dim, len(first))
@@ -47,12 +53,16 @@ def joined(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """``stack`` of contiguous tensors."""
+    """``stack``."""
     shape = tensors[0].shape
-    place, stride = dimension(dim, len(shape) + 1), contiguous_stride(shape)
-    if place is None or any(each.shape != shape or each.stride() != stride or not each.is_meta for each in tensors):
+    place = dimension(dim, len(shape) + 1)
+    if place is None or any(each.shape != shape for each in tensors):
         return DECLINED
-    return new((*shape[:place], len(tensors), *shape[place:]), _promoted(tensors))
+    if not all(map(is_plain, tensors)):
+        if any(suggests_channels_last(each.shape, each.stride()) for each in tensors):
+            return DECLINED
+        return joined([each.unsqueeze(place) for each in tensors], place)
+    return new((*shape[:place], len(tensors), *shape[place:]), _promoted(tensors)) if _on_meta(tensors) else DECLINED
 
 
 def embedded(weight: Tensor, indices: Tensor, *_: Any) -> Tensor:
@@ -62,17 +72,22 @@ def embedded(weight: Tensor, indices: Tensor, *_: Any) -> Tensor:
 
 
 def indexed(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
-    """``index`` of a contiguous tensor by integers along its first dimensions; torch permutes other results."""
-    given = [place for place, each in enumerate(indices) if each is not None]
-    tensors = [each for each in indices if each is not None]
-    if given != list(range(len(given))) or not given or len(given) > x.dim() or not is_plain(x) or 0 in x.shape:
+    """``index`` by integers: the new dimensions lie where the indexed ones were, or in front if these are apart."""
+    dims = [dim for dim, index in enumerate(indices) if index is not None]
+    tensors = [index for index in indices if index is not None]
+    places = broadcast(*[index.shape for index in tensors]) if tensors else None
+    if places is None or len(indices) > x.dim() or 0 in x.shape:
         return DECLINED
-    if any(each.dtype not in _INDICES or not each.is_meta or not is_plain(each) for each in tensors):
+    if any(index.dtype not in _INDICES or not index.is_meta for index in tensors):
         return DECLINED
-    shape = broadcast(*[each.shape for each in tensors])
-    if shape is None:
-        return DECLINED
-    return new((*shape, *x.shape[len(given) :]), x.dtype)
+    first = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0
+    rest = [dim for dim in range(x.dim()) if dim not in dims]
+
+    def around(values: Sequence[int], middle: Sequence[int]) -> Sizes:
+        return (*[values[dim] for dim in rest[:first]], *middle, *[values[dim] for dim in rest[first:]])
+
+    shape = around(x.shape, places)
+    return new(shape, x.dtype, elementwise_stride(shape, (around(x.stride(), [0] * len(places)),)))
 
 
 def picked(x: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -93,6 +108,20 @@ def gathered(x: Tensor, dim: int, index: Tensor, sparse_grad: bool = False) -> T
     return new(index.shape, x.dtype) if fits else DECLINED
 
 
+def scattered(x: Tensor, dim: int, index: Tensor, source: Any) -> Tensor:
+    """``scatter_`` and ``scatter_add_``, whose result is their first argument."""
+    place = dimension(dim, x.dim())
+    if place is None or index.dim() != x.dim() or index.dtype is not torch.int64 or repeats(x):
+        return DECLINED
+    if any(size > x.shape[each] for each, size in enumerate(index.shape) if each != place):
+        return DECLINED
+    if not isinstance(source, Tensor):
+        return x if type(source) is int or x.is_floating_point() else DECLINED
+    sizes = zip(index.shape, source.shape, strict=False)
+    fits = source.dtype is x.dtype and source.dim() == x.dim() and all(size <= limit for size, limit in sizes)
+    return x if fits else DECLINED
+
+
 def shifted(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor:
     """``roll``."""
     places = {dimension(dim, x.dim()) for dim in dims}
@@ -101,12 +130,12 @@ def shifted(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tenso
     return new(x.shape, x.dtype)
 
 
-def repeated(x: Tensor, repeats: Sequence[int]) -> Tensor:
+def repeated(x: Tensor, counts: Sequence[int]) -> Tensor:
     """``repeat``."""
-    if len(repeats) < x.dim() or any(count <= 0 for count in repeats) or 0 in x.shape:
+    if len(counts) < x.dim() or any(count <= 0 for count in counts) or 0 in x.shape:
         return DECLINED
-    sizes = (1,) * (len(repeats) - x.dim()) + tuple(x.shape)
-    return new([size * count for size, count in zip(sizes, repeats, strict=True)], x.dtype)
+    sizes = (1,) * (len(counts) - x.dim()) + tuple(x.shape)
+    return new([size * count for size, count in zip(sizes, counts, strict=True)], x.dtype)
 
 
 def triangle(x: Tensor, diagonal: int = 0) -> Tensor:
@@ -118,6 +147,22 @@ def flipped(x: Tensor, dims: Sequence[int]) -> Tensor:
     """``flip`` of a contiguous tensor."""
     places = {dimension(dim, x.dim()) for dim in dims}
     return new(x.shape, x.dtype) if is_plain(x) and None not in places and len(places) == len(dims) else DECLINED
+
+
+def shuffled(x: Tensor, factor: int) -> Tensor:
+    """``pixel_shuffle``: channels become pixels."""
+    if x.dim() < 3 or factor <= 0 or x.shape[-3] % factor**2 or not is_plain(x) or 0 in x.shape:
+        return DECLINED
+    *batch, channels, height, width = x.shape
+    return new((*batch, channels // factor**2, height * factor, width * factor), x.dtype)
+
+
+def unshuffled(x: Tensor, factor: int) -> Tensor:
+    """``pixel_unshuffle``: pixels become channels."""
+    if x.dim() < 3 or factor <= 0 or x.shape[-1] % factor or x.shape[-2] % factor or not is_plain(x) or 0 in x.shape:
+        return DECLINED
+    *batch, channels, height, width = x.shape
+    return new((*batch, channels * factor**2, height // factor, width // factor), x.dtype)
 
 
 def halved(x: Tensor, dim: int = -1) -> Tensor:
@@ -135,9 +180,12 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "index.Tensor": indexed,
     "index_select": picked,
     "gather": gathered,
+    **dict.fromkeys(("scatter_.src", "scatter_.value", "scatter_add_"), scattered),
     "roll": shifted,
     "repeat": repeated,
     **dict.fromkeys(("tril", "triu"), triangle),
     "flip": flipped,
     "glu": halved,
+    "pixel_shuffle": shuffled,
+    "pixel_unshuffle": unshuffled,
 }

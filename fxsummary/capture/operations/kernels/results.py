@@ -212,3 +212,13 @@ def is_dense(shape: Sizes, stride: Sizes) -> bool:
 def is_plain(tensor: Tensor) -> bool:
     """Return whether a tensor has exactly the strides of a new contiguous one."""
     return tensor.stride() == contiguous_stride(tensor.shape)
+
+
+def is_clear(tensor: Tensor) -> bool:
+    """Return whether the order in memory is not in doubt, as it is where only strides of sizes 1 are odd."""
+    return is_plain(tensor) or not tensor.is_contiguous()
+
+
+def repeats(tensor: Tensor) -> bool:
+    """Return whether elements lie at the same place, so that torch refuses to write them."""
+    return any(step == 0 and size > 1 for size, step in zip(tensor.shape, tensor.stride(), strict=True))
