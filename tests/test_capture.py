@@ -23,7 +23,6 @@ import fxsummary
 from fxsummary.capture.operations import memo
 from fxsummary.capture.operations.propagate import propagate
 from fxsummary.capture.operations.run import Operations
-from fxsummary.capture.operations.run import Operations
 from fxsummary.capture.symbolic.trace import trace
 from fxsummary.graph.spec import TensorSpec
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,34 @@ def _turned(x: Tensor) -> Tensor:
     return x.permute(tuple(reversed(range(x.dim()))))
 
 
+def empty(*shape: int) -> Tensor:
+    return torch.empty(shape, device="meta")
+
+
+UNDIVIDED: list[tuple[Any, tuple[Any, ...]]] = [
+    *[
+        (kind(4, 5, layers, batch_first=first, bidirectional=twice, bias=twice, device="meta"), (empty(3, 2, 4),))
+        for kind, layers in itertools.product((nn.LSTM, nn.GRU, nn.RNN), (1, 2))
+        for first, twice in itertools.product((False, True), repeat=2)
+    ],
+    (nn.RNN(4, 5, nonlinearity="relu", device="meta"), (empty(3, 2, 4),)),
+    (nn.RNN(4, 5, 2, nonlinearity="relu", device="meta"), (empty(1, 2, 4),)),
+    (nn.LSTM(4, 5, 2, proj_size=3, device="meta"), (empty(3, 2, 4),)),
+    (nn.LSTM(4, 5, 2, dropout=0.5, device="meta"), (empty(3, 2, 4),)),
+    (nn.LSTM(4, 5, device="meta"), (empty(3, 4),)),
+    *[
+        (partial(F.scaled_dot_product_attention, **options), (empty(*q), empty(*k), empty(*v)))
+        for options in ({}, {"is_causal": True}, {"enable_gqa": True}, {"attn_mask": empty(5, 7)}, {"dropout_p": 0.5})
+        for q, k, v in (
+            ((2, 4, 5, 8), (2, 4, 7, 8), (2, 4, 7, 8)), ((2, 4, 5, 8), (2, 4, 7, 8), (2, 4, 7, 6)),
+            ((2, 4, 5, 8), (2, 2, 7, 8), (2, 2, 7, 8)), ((4, 5, 8), (4, 7, 8), (4, 7, 8)), ((5, 8), (7, 8), (7, 8)),
+            ((1, 4, 5, 8), (2, 4, 7, 8), (2, 4, 7, 8)), ((2, 4, 1, 8), (2, 4, 1, 8), (2, 4, 1, 8)),
+        )
+    ],
+]  # fmt: skip
+"""Calls in which a mode sees the whole operator below autograd."""
+
+
 def _with_strides(x: Tensor, strides: list[int]) -> Tensor:
     return torch.empty_strided(x.shape, strides, dtype=x.dtype, device="meta")
 
@@ -105,6 +134,9 @@ def compared() -> Compared:
             if name.strip("_") in ours or operator.aten_name in ours or name in COMPOSITES:
                 for sample in samples(operator):
                     run_sample(mode, operator, *sample)
+        for layout, (module, arguments) in itertools.product(LAYOUTS, UNDIVIDED):
+            with torch._C._AutoDispatchBelowAutograd():
+                run_sample(mode, module, *in_layout(layout, (arguments[0], arguments[1:])), {})
         for layout, call, shape in itertools.product(LAYOUTS, NEVER_SAMPLED.values(), ((3, 4), (3, 1), (3, 2))):
             run_sample(mode, call, layout(torch.empty(shape, device="meta")), (), {})
     return mode
@@ -189,7 +221,8 @@ def test_kernels_over_the_zoo(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def outcome(target: Any, *args: Any, **kwargs: Any) -> Outcome:
-    return Operations("cpu")._compute(target, args, kwargs, None)[0]
+    operations = Operations("cpu")
+    return operations._compute(target, args, kwargs, None, operations.twins)[0]
 
 
 def check(target: Any, *args: Any, **kwargs: Any) -> Outcome:

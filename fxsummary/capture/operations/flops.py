@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch._ops import HigherOrderOperator
-from torch.utils import flop_counter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, shape_wrapper
 
@@ -221,24 +220,15 @@ def formula(packet: Any) -> Callable[..., int] | None:
     return found
 
 
-def _is_torchs(packet: Any, count: Any) -> bool:
-    return str(packet).startswith("aten.") and getattr(count, "__module__", "") == flop_counter.__name__
-
-
-_TORCHS = {packet: count for packet, count in flop_registry.items() if _is_torchs(packet, count)}
-
-
 class _Registry:
     """What torch's registry held when it was last looked at.
 
     Attributes:
         version: how often it has changed.
-        is_torchs: whether the formulas of ATen operators are those of torch.
     """
 
     def __init__(self) -> None:
         self.version = -1
-        self.is_torchs = True
         self._packets: tuple[Any, ...] = ()
         self._counts: tuple[Any, ...] = ()
 
@@ -248,8 +238,6 @@ class _Registry:
         if self.version < 0 or counts != self._counts or packets != self._packets:
             self.version += 1
             self._packets, self._counts = packets, counts
-            aten_counts = {packet: flop_registry[packet] for packet in packets if str(packet).startswith("aten.")}
-            self.is_torchs = aten_counts == _TORCHS
         return self
 
 
@@ -259,11 +247,6 @@ _registry = _Registry()
 def registry_version() -> int:
     """A number that grows when a formula is registered with torch, replaced or removed."""
     return _registry.look().version
-
-
-def aten_counts_as_torch() -> bool:
-    """Whether all formulas of ATen operators in torch's registry are torch's, none is the user's or missing."""
-    return _registry.look().is_torchs
 
 
 _paused = threading.local()
@@ -361,7 +344,7 @@ def _shapes(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value.shape
     if isinstance(value, (tuple, list)):
-        return [_shapes(item) for item in value]
+        return value if value and type(value[0]) is int else [_shapes(item) for item in value]
     return {name: _shapes(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 

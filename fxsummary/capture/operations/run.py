@@ -10,11 +10,13 @@ import functools
 import importlib
 import re
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from types import BuiltinFunctionType
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -91,7 +93,8 @@ class Operations:
             return outcome, None
         if has_spec((args, kwargs), is_sparse):
             raise NoDataError("sparse tensors have no counterpart on meta")
-        outcome, raw = self._compute(target, args, kwargs, casting)
+        twins = self.twins if key is None else Twins()  # what has a key does not depend on earlier calls
+        outcome, raw = self._compute(target, args, kwargs, casting, twins)
         if key is not None and raw is None:
             memo.put(key, outcome)
         return outcome, raw
@@ -111,9 +114,9 @@ class Operations:
             raise memo.NoKeyError(type(target).__name__)
         return self._signatures[state]
 
-    def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any) -> tuple[Outcome, Any]:
+    def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any, twins: Twins) -> tuple[Outcome, Any]:
         if not casting:
-            return self._observe(target, args, kwargs, self.twins, None, META)
+            return self._observe(target, args, kwargs, twins, None, META)
         with autocast.fake_tensors(casting) as device:
             return self._observe(target, args, kwargs, Twins(device), casting, device)
 
@@ -130,12 +133,12 @@ class Operations:
             return tensors[-1]
 
         try:
-            with torch.no_grad(), autocast.enter(casting):
+            with torch.no_grad(), autocast.enter(casting) if casting else nullcontext():
                 function, mode = callee_of(target, twins)
                 args, kwargs = map_values(make, args), map_values(make, kwargs)
                 args, kwargs = on_meta(target, args, kwargs, device)
                 count = _Observed(tensors, on_meta=not casting)
-                with mode, count, torch.device(device) if casting else nullcontext():
+                with mode, count, torch.device(device) if casting else _undivided(target):
                     value = function(*args, **kwargs)
         except NoTwinError as error:
             raise NoDataError(str(error)) from error
@@ -154,6 +157,17 @@ class Operations:
 
     def _to_spec(self, value: Any) -> Any:
         return spec_of(value, self.device) if isinstance(value, torch.Tensor) else value
+
+
+_UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention})
+
+
+def _undivided(target: Any) -> AbstractContextManager[Any]:
+    """Let a mode see an operator that has a formula and a kernel as one call, and not the calls for each time step."""
+    if isinstance(target, nn.RNNBase) or (isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED):
+        guard: AbstractContextManager[Any] = torch._C._AutoDispatchBelowAutograd()
+        return guard
+    return nullcontext()
 
 
 @functools.cache

@@ -91,12 +91,15 @@ class Twins:
             twin = self._remember(module, object.__new__(type(module)))
             attributes = twin.__dict__
             for name, value in vars(module).items():
-                if type(value) in _ATOMS:
+                kind = type(value)
+                if kind in _ATOMS:
                     attributes[name] = value
-                    continue
-                attributes[name] = self._value(own_hooks(value) if name in _HOOKS and value else value)
-                if isinstance(value, dict) and value:
-                    self._remember(value, attributes[name])
+                elif kind in _DICTS and not value:
+                    attributes[name] = kind()
+                else:
+                    attributes[name] = self._value(own_hooks(value) if name in _HOOKS else value)
+                    if isinstance(value, dict):
+                        self._remember(value, attributes[name])
         assert isinstance(twin, nn.Module)
         return twin
 
@@ -109,10 +112,12 @@ class Twins:
         kind = type(value)
         if kind in _ATOMS:
             return value
+        if kind is tuple and _ATOMS.issuperset(map(type, value)):
+            return value
         if kind in _COLLECTIONS:
             return kind(self._each(value)) if value else kind()
-        if kind in _DICTS and not value:
-            return kind()
+        if kind in _DICTS:
+            return self._dict(value)
         if isinstance(value, torch.Tensor):
             return self.tensor(value)
         if isinstance(value, nn.Module):
@@ -126,11 +131,14 @@ class Twins:
         if isinstance(value, torch.ScriptObject):
             raise NoTwinError("it holds packed weights")
         if isinstance(value, dict) and kind.__module__ in ("builtins", "collections", "torch.nn.modules.container"):
-            twin = value.copy()
-            for key, item in value.items():
-                twin[key] = self._value(item)
-            return twin
+            return self._dict(value)
         return value
+
+    def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        twin = value.copy()
+        for key, item in value.items():
+            twin[key] = self._value(item)
+        return twin
 
     def _handle(self, handle: RemovableHandle) -> RemovableHandle:
         """The handle of a hook, which removes it from the twin and not from the original."""
@@ -169,6 +177,9 @@ def own_hooks(hooks: dict[int, Any]) -> dict[int, Any]:
 
 
 def _empty_like(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    if type(tensor) is nn.Parameter and tensor.layout is torch.strided:
+        twin = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
+        return nn.Parameter(twin, requires_grad=tensor.requires_grad)
     if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
         options: dict[str, Any] = {"requires_grad": tensor.requires_grad, "device": device, "dtype": tensor.dtype}
         return type(tensor)(**options)

@@ -33,10 +33,10 @@ def answer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if isinstance(func, HigherOrderOperator):
         kernel = _of_higher_order(func)
         return DECLINED if kernel is None else kernel(*args, **kwargs)
-    if func is torch.ops.aten.lift_fresh.default:  # by which `torch.tensor` makes a tensor, with data
+    if func._name == "aten::lift_fresh":  # by which `torch.tensor` makes a tensor, with data
         return new(args[0].shape, args[0].dtype)
     kernel = KERNELS.get(func._name)
-    if kernel is None or not all(map(_is_expected, args)) or not all(map(_is_expected, kwargs.values())):
+    if kernel is None or not all(map(_is_expected, args)) or (kwargs and not all(map(_is_expected, kwargs.values()))):
         return DECLINED
     return kernel(*args, **kwargs)
 

@@ -29,8 +29,10 @@ def batch_norm(
         return DECLINED
     if x.numel() <= channels[0] if training else mean is None or variance is None:
         return DECLINED
-    shaped = [each.view(-1, *[1] * (x.dim() - 2)) for each in given]
     statistics = new(channels, _statistics(x.dtype)), new(channels, _statistics(x.dtype))
+    if is_plain(x) and 1 not in x.shape[1:]:
+        return new(x.shape, x.dtype), *statistics
+    shaped = [each.view(-1, *[1] * (x.dim() - 2)) for each in given]
     return elementwise(x.dtype, x, *shaped), *statistics
 
 

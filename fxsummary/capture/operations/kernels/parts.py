@@ -38,15 +38,13 @@ def _on_meta(tensors: Sequence[Tensor]) -> bool:
 def joined(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """``cat``; tensors of shape (0,) may lie among others and add nothing."""
     filled = [each for each in tensors if each.shape != (0,)]
-    if not filled or not _on_meta(tensors):
+    shapes = [each.shape for each in filled]
+    if not shapes or not shapes[0] or not _on_meta(tensors):
         return DECLINED
-    first = filled[0].shape
-    place = dimension(dim, len(first))
-    if place is None or not first or any(each.dim() != len(first) for each in filled):
+    place = dimension(dim, len(shapes[0]))
+    if place is None or len({(*each[:place], -1, *each[place + 1 :]) for each in shapes}) > 1:
         return DECLINED
-    if len({(*each.shape[:place], *each.shape[place + 1 :]) for each in filled}) > 1:
-        return DECLINED
-    shape = (*first[:place], sum(each.shape[place] for each in filled), *first[place + 1 :])
+    shape = (*shapes[0][:place], sum([each[place] for each in shapes]), *shapes[0][place + 1 :])
     kept = len(filled) == len(tensors) and all(suggests_channels_last(each.shape, each.stride()) for each in filled)
     dtype = _promoted(tensors)
     return image(shape, dtype, filled[0]) if kept else new(shape, dtype)

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, each, new
+from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, each, is_plain, new
 
 
 def _fit(first: Tensor, *others: Tensor | None) -> bool:
     """Whether tensors are of one floating-point dtype."""
-    return first.is_floating_point() and all(each is None or each.dtype is first.dtype for each in others)
+    dtype = first.dtype
+    return dtype.is_floating_point and all(each is None or each.dtype is dtype for each in others)
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
@@ -59,25 +60,63 @@ def convolution(
     extra: Any, groups: int,
 ) -> Tensor:  # fmt: skip
     """A convolution, transposed or not, of any number of dimensions."""
-    rank = weight.dim() - 2
-    given, channels = weight.shape[1] * groups, weight.shape[0]
-    if transposed:
-        given, channels = channels, given
-    if not _fit(x, weight, bias) or rank < 1 or x.dim() != rank + 2 or x.shape[1] != given or weight.shape[0] % groups:
+    batch, given, *sizes = x.shape if x.dim() > 2 else (0, 0)
+    outer, inner, *widths = weight.shape
+    wanted, channels = (outer, inner * groups) if transposed else (inner * groups, outer)
+    if not _fit(x, weight, bias) or not batch or len(sizes) != len(widths) or given != wanted or outer % groups:
         return DECLINED
     if bias is not None and bias.shape != (channels,):
         return DECLINED
     if _KEEPS_FORMAT and not (x.is_contiguous() and weight.is_contiguous()):
         return DECLINED
-    steps, pads, spans, more = (each(value, rank) for value in (stride, padding, dilation, extra))
-    spans = tuple([span * (width - 1) for span, width in zip(spans, weight.shape[2:], strict=True)])
-    sizes = [
-        (size - 1) * step - 2 * pad + span + add + 1 if transposed else (size + 2 * pad - span - 1) // step + 1
-        for size, step, pad, span, add in zip(x.shape[2:], steps, pads, spans, more, strict=True)
+    settings = [each(value, len(sizes)) for value in (stride, padding, dilation, extra)]
+    result = [
+        (size - 1) * step - 2 * pad + extent * (width - 1) + more + 1
+        if transposed
+        else (size + 2 * pad - extent * (width - 1) - 1) // step + 1
+        for size, width, step, pad, extent, more in zip(sizes, widths, *settings, strict=True)
     ]
-    if min(sizes) <= 0 or 0 in x.shape or min(pads) < 0:
+    return new((batch, channels, *result), x.dtype) if min(*result, *sizes) > 0 and min(settings[1]) >= 0 else DECLINED
+
+
+def recurrent(
+    x: Tensor, states: Any, weights: Any, has_biases: bool, layers: int, dropout: float, train: bool, twice: bool,
+    batch_first: bool,
+) -> Any:  # fmt: skip
+    """``lstm``, ``gru``, ``rnn_tanh`` and ``rnn_relu`` over sequences of one length."""
+    states = [states] if isinstance(states, Tensor) else states
+    directions = 2 if twice else 1
+    if x.dim() != 3 or not x.is_contiguous() or (train and dropout) or not _fit(x, *states, *weights):
         return DECLINED
-    return new((x.shape[0], channels, *sizes), x.dtype)
+    steps, batch = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
+    if any(not is_plain(each) or each.shape[:2] != (layers * directions, batch) for each in states) or 0 in x.shape:
+        return DECLINED
+    projections = len(states) == 2 and states[0].shape != states[1].shape
+    if len(weights) != layers * directions * (2 + 2 * has_biases + projections) or weights[0].shape[1] != x.shape[2]:
+        return DECLINED
+    width = directions * states[0].shape[2]
+    stride = (width, batch * width, 1) if batch_first else None
+    output = new((batch, steps, width) if batch_first else (steps, batch, width), x.dtype, stride)
+    return output, *[new(each.shape, x.dtype) for each in states]
+
+
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0, is_causal: bool = False,
+    *, scale: float | None = None, enable_gqa: bool = False,
+) -> Tensor:  # fmt: skip
+    """``scaled_dot_product_attention``, whose result is contiguous."""
+    if not _fit(q, k, v) or not q.dim() == k.dim() == v.dim() or q.dim() not in (3, 4) or not 0 <= dropout < 1:
+        return DECLINED
+    repeats = q.shape[-3] // max(k.shape[-3], 1) if enable_gqa and q.dim() == 4 else 1
+    heads = (*k.shape[:-3], k.shape[-3] * repeats)
+    if q.shape[:-2] != heads or q.shape[-1] != k.shape[-1] or k.shape[:-1] != v.shape[:-1] or 0 in q.shape:
+        return DECLINED
+    scores = torch.Size((*q.shape[:-1], k.shape[-2]))
+    if mask is not None and (
+        is_causal or mask.dtype not in (torch.bool, q.dtype) or broadcast(mask.shape, scores) != scores
+    ):
+        return DECLINED
+    return new((*q.shape[:-1], v.shape[-1]), q.dtype)
 
 
 def grouped(
@@ -103,4 +142,6 @@ KERNELS: dict[str, Any] = {
     **dict.fromkeys(("dot", "vdot"), vectors),
     "convolution": convolution,
     "_grouped_mm": grouped,
+    **{f"{name}.input": recurrent for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
+    "scaled_dot_product_attention": attention,
 }
