@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -70,7 +71,8 @@ class Demand:
         """
         self.asked += 1
         if "fake impl" in str(error):
-            self._without_fake.setdefault(getattr(call.callee, "__name__", str(call.callee)), None)
+            named = re.match(r"\w+::\w+", str(error))
+            self._without_fake.setdefault(named[0] if named else str(call.callee), None)
         everything = [True] * len(call.given)
         indices = [each.spec.is_index for each in call.given]
         for chosen in [indices, everything] if any(indices) and not all(indices) else [everything]:
@@ -83,10 +85,15 @@ class Demand:
             except Exception as reason:  # torch's kernels raise of every kind
                 if chosen is not everything:
                     continue
-                if not is_limit_of_meta(reason) and not is_assumed:
+                is_limit = is_limit_of_meta(reason)
+                if not is_limit and not is_assumed:
                     raise
                 self._writer.write(call, Outcome(UNKNOWN, None))
-                self.stop(str(error))
+                self.stop(
+                    str(error)
+                    if is_limit
+                    else f"{_name(call.callee)} refuses values that were assumed: {_first(reason)}"
+                )
             if is_assumed:
                 self._note_assumed()
             return self.marked(outcome, call, is_assumed), result
@@ -110,7 +117,7 @@ class Demand:
         """Where values were assumed, and what ran because it says nothing without them."""
         if self._without_fake:
             yield (
-                f"no fake kernel is registered for {', '.join(self._without_fake)}, so it ran on values; "
+                f"no fake kernel is registered for {', '.join(self._without_fake)}: what calls it ran on values; "
                 "torch.library.register_fake adds one"
             )
         places = list(filter(None, self._assumed_at))
@@ -145,6 +152,15 @@ class Demand:
         given = [tensors[self._writer.node_of(each)] for each in call.given]
         with off_meta() if all(chosen) else nullcontext():
             return observe_real(callee, args, kwargs, given, self._operations.device)
+
+
+def _first(error: Exception, limit: int = 200) -> str:
+    """What an error says, without the values of tensors that it may print."""
+    return str(error).strip().partition("\n")[0][:limit]
+
+
+def _name(callee: Any) -> str:
+    return getattr(callee, "__name__", str(callee))
 
 
 class _Loaded(dict[fx.Node, Any]):

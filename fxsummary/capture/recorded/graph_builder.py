@@ -12,6 +12,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import source
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.propagate import Propagation
@@ -21,6 +22,7 @@ from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.memory import Writes
 from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked, element
 from fxsummary.capture.structures import is_plain, map_values, structure_of, tensors_in, values_of
+from fxsummary.capture.torch_internals import without_dispatch_modes, without_torch_function
 from fxsummary.graph.records import Returned
 from fxsummary.graph.spec import TensorSpec, map_structure
 
@@ -65,7 +67,7 @@ class Writer:
         self.propagation = Propagation()
         self.inputs: dict[fx.Node, torch.Tensor] = {}
         self.tensors = Tensors(model, device)
-        self.writes = Writes(self.graph, self.propagation.outcomes)
+        self.writes = Writes()
         self._device = device
         self.versions: dict[int, int] = {}
         self.calls: dict[str, int] = {}
@@ -110,7 +112,7 @@ class Writer:
             assumed = assumed or (tracked is not None and tracked.assumed)
             return spec_of(value, self._device) if tracked is None else tracked.spec
 
-        with torch._C.DisableTorchFunction():
+        with without_torch_function():
             outputs = values_of(result, spec)
         self.returned[entered[0]] = self.stack[entered[0]], Returned(outputs, assumed)
         return result
@@ -192,7 +194,7 @@ class Writer:
             raw: the result itself, where it is of a kind that specs cannot stand for.
         """
         outcome = self.propagation.outcomes[node]
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        with without_dispatch_modes(), without_torch_function():
             value = self.tensors.rebuild(outcome, node, call.given) if raw is None else raw
             if raw is not None:
                 self.tensors.track(raw, node)
@@ -240,7 +242,7 @@ class Writer:
     def _argument(self, value: Any, given: list[Tracked]) -> tuple[Any, Any]:
         """An argument with specs and with nodes for its tensors, which are added to ``given``."""
         kind = type(value)
-        if kind in _ATOMS:
+        if kind in ATOMS:
             return value, value
         if isinstance(value, torch.Tensor):
             tracked = self.tensors.of(value)
@@ -309,9 +311,3 @@ def has_tensor(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(map(has_tensor, value.values()))
     return not is_plain(value) and hasattr(value, "__dict__") and any(map(has_tensor, vars(value).values()))
-
-
-_ATOMS = frozenset(
-    {int, float, str, bool, type(None), complex, torch.dtype, torch.device, torch.layout, torch.memory_format,
-     type(Ellipsis), torch.Size}
-)  # fmt: skip

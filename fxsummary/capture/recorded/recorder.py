@@ -19,8 +19,6 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch._ops import HigherOrderOperator
-from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import meta_forward, source
@@ -29,7 +27,6 @@ from fxsummary.capture.inputs.guess.budget import Budget, TooMuchWorkError
 from fxsummary.capture.inputs.guess.error_context import Scene, scene_of
 from fxsummary.capture.inputs.placeholders import Placeholders
 from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of, unwrapped
-from fxsummary.capture.nodes import IS_KNOWN
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.operations.run import Alias, NoDataError, Operations, Outcome, RefusedError
@@ -47,6 +44,12 @@ from fxsummary.capture.restore.snapshots import Snapshot
 from fxsummary.capture.structures import is_limit_of_meta, listed, tensors_in
 from fxsummary.capture.symbolic.trace import Trace
 from fxsummary.capture.symbolic.tracer import Leaf, default_leaf
+from fxsummary.capture.torch_internals import (
+    HigherOrderOperator,
+    has_global_hooks,
+    is_in_transform,
+    without_torch_function,
+)
 
 
 @dataclass
@@ -58,6 +61,7 @@ class Recording:
         propagation: specs and FLOPs by node.
         stopped: why it stopped, "" if it did not.
         source: ``file:line`` where it stopped.
+        scene: what forward was doing then.
         notes: what a reader must know.
     """
 
@@ -65,6 +69,7 @@ class Recording:
     propagation: Propagation
     stopped: str = ""
     source: str = ""
+    scene: Scene = field(default_factory=Scene)
     notes: list[str] = field(default_factory=list)
 
 
@@ -135,13 +140,14 @@ class Recorder:
         self._demand = Demand(model, self._writer, self._operations, budget)
         self._paths = first_paths(modules_by_path(model))
         self._replay = None
-        if replay and IS_KNOWN and not (_global_forward_hooks or _global_forward_pre_hooks):
+        if replay and not has_global_hooks():
             self._replay = Replay(model, self._is_leaf, self._writer, self._demand, device)
         self._derivatives = Derivatives(model, self._writer, self._demand, device)
         self._quiet = 0
         self._functions = modes.FunctionMode(self)
         self._higher_order = HigherOrder(self, self._writer, self._operations, self._functions)
         self._stopped: StopRecording | None = None
+        self._scene = Scene()
         self._snapshot: Snapshot | None = None
 
     # --- the forward ---------------------------------------------------------------------------
@@ -168,10 +174,11 @@ class Recorder:
                 self._quiet += 1
                 self._writer.output(result)
             except StopRecording as stopped:
-                self._stopped = stopped
+                self._stopped, self._scene = stopped, self.scene_of(stopped)
             except Exception as error:
                 if not is_limit_of_meta(error):
                     raise
+                self._scene = self.scene_of(error)
                 where, _ = source.of_traceback(error.__traceback__)
                 self._stopped = StopRecording(str(error).strip().partition("\n")[0], where)
                 _let_go(error)
@@ -188,18 +195,15 @@ class Recorder:
         if stopped is not None:
             _let_go(stopped)
             stopped.__traceback__ = None
-        trace = Trace(
-            writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes, returned=writer.returned
-        )
+        trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
         notes = list(self._demand.notes())
         if self._snapshot is not None:
             notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
-        return Recording(trace, writer.propagation, reason, where, notes)
+        return Recording(trace, writer.propagation, reason, where, self._scene, notes)
 
-    def scene_of(self, error: Exception) -> Scene:
+    def scene_of(self, error: BaseException) -> Scene:
         """What forward was doing when it raised."""
-        self._writer.writes.expand()
         return scene_of(error, self._inputs_behind, len(self._writer.writes.nodes))
 
     def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:
@@ -222,7 +226,7 @@ class Recorder:
 
     @property
     def _in_transform(self) -> bool:
-        return torch._C._functorch.maybe_current_level() is not None
+        return is_in_transform()
 
     def torch_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a torch function, or an access to a tensor's property."""
@@ -250,7 +254,7 @@ class Recorder:
         """A call of ATen that no torch function made, such as one from a ScriptFunction."""
         if self._quiet or self._in_transform or function._schema.name in modes.NO_OPERATION:
             return function(*args, **kwargs)
-        with torch._C.DisableTorchFunction():
+        with without_torch_function():
             return self.operation("call_function", function, function, args, kwargs)
 
     def _function_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import opcode
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any
 
 import torch
 from torch import fx
 from torch.fx import proxy as torch_fx
 
+from fxsummary.capture.torch_internals import HigherOrderOperator, ScriptMethod, name_of_target, unpackings
+
 
 class _Short:
-    """The methods that torch.fx has slower: it disassembles a whole function to see what a proxy is unpacked into."""
+    """The methods that torch.fx has slower."""
 
     tracer: Any
 
@@ -23,7 +23,8 @@ class _Short:
         return Attribute(self, name)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
-        count = _targets(sys._getframe(1))
+        frame = sys._getframe(1)
+        count = unpackings(frame.f_code).get(frame.f_lasti)
         if count is None:
             return self.tracer.iter(self)  # type: ignore[no-any-return]
         return (self[index] for index in range(count))  # type: ignore[index]
@@ -36,13 +37,13 @@ class _Short:
         if function in _DERIVATIVES:
             raise torch_fx.TraceError("forward takes a derivative")
         tracer = _tracer(function, args, kwargs)
-        if isinstance(function, torch._C.ScriptMethod):
+        if isinstance(function, ScriptMethod):
             return tracer.create_proxy("call_method", function.name, (function.owner, *args), kwargs)
         if torch.overrides.is_tensor_method_or_property(function):
             return tracer.create_proxy("call_method", function.__name__, args, kwargs)
-        if isinstance(function, torch._ops.HigherOrderOperator):
+        if isinstance(function, HigherOrderOperator):
             return fx.Proxy.__torch_function__(function, types, args, kwargs)
-        name = tracer.graph._target_to_str(function.__name__)
+        name = name_of_target(tracer.graph, function.__name__)
         return tracer.create_proxy("call_function", function, args, kwargs, name)
 
 
@@ -119,19 +120,3 @@ def _collect(value: Any, tracers: dict[Any, None]) -> None:
     elif isinstance(value, dict):
         for item in value.values():
             _collect(item, tracers)
-
-
-_UNPACK, _EXTENDED = opcode.opmap["UNPACK_SEQUENCE"], opcode.opmap["EXTENDED_ARG"]
-
-
-def _targets(frame: FrameType) -> int | None:
-    """To how many names the frame assigns what it is iterating over now; None if it does something else."""
-    code, place = frame.f_code.co_code, frame.f_lasti
-    if code[place] != _UNPACK:
-        return None
-    count, shift = code[place + 1], 8
-    while place >= 2 and code[place - 2] == _EXTENDED:
-        place -= 2
-        count |= code[place + 1] << shift
-        shift += 8
-    return count

@@ -12,16 +12,11 @@ from typing import Any
 import torch
 from torch import fx
 
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AUTOCAST, SOURCE
 from fxsummary.capture.operations.run import Outcome
 from fxsummary.graph.records import Returned
 from fxsummary.graph.spec import TensorSpec
-
-ATOMS = frozenset(
-    {int, float, str, bool, type(None), complex, torch.dtype, torch.device, torch.layout, torch.memory_format,
-     type(Ellipsis), torch.Size}
-)  # fmt: skip
-"""Types of literals."""
 
 
 class Ref(int):
@@ -65,9 +60,7 @@ class Operation:
         args, kwargs: with `Ref` for nodes.
         is_flat: whether no `Ref` is deeper inside.
         stack: index of its module stack.
-        sources: `Ref` of the nodes that it reads, those of its arguments first.
         after: `Ref` of in-place writes that it must see.
-        is_lasting: whether others than the nodes of this call may refer to its node later.
         is_element: whether it takes an element out of a result of several.
     """
 
@@ -81,10 +74,8 @@ class Operation:
     kwargs: dict[str, Any]
     is_flat: bool
     stack: int
-    sources: tuple[Ref, ...]
     after: tuple[Ref, ...]
     is_element: bool
-    is_lasting: bool
     outcome: Outcome
 
     def does_as(self, other: object) -> bool:
