@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch._ops import HigherOrderOperator
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, shape_wrapper
+
+from fxsummary.capture.torch_internals import DispatchMode, HigherOrderOperator, OpOverload, is_composite
 
 aten = torch.ops.aten
 Shape = Sequence[int]
@@ -263,7 +263,7 @@ def uncounted() -> Iterator[None]:
         _paused.now = outer
 
 
-class FlopCount(TorchDispatchMode):
+class FlopCount(DispatchMode):
     """Counts the FLOPs of the ATen calls made while it is active.
 
     Attributes:
@@ -273,15 +273,11 @@ class FlopCount(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.flops = 0
         self.unknown: list[str] = []
 
     supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -315,7 +311,7 @@ class FlopCount(TorchDispatchMode):
         """Run an operator."""
         return func(*args, **kwargs)
 
-    def _higher_order(self, func: HigherOrderOperator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An operator that takes functions: by its formula, or by what its functions do."""
         count, written_out = formula(func), in_python(func)
         if count is None and written_out is not None:
@@ -348,9 +344,10 @@ def _shapes(value: Any) -> Any:
     return {name: _shapes(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
-def in_python(func: HigherOrderOperator) -> Callable[..., Any] | None:
+def in_python(func: Any) -> Callable[..., Any] | None:
     """What an operator that takes functions does, written out in Python; None if that is not known."""
-    return func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+    found: Callable[..., Any] | None = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+    return found
 
 
 def costs_nothing(func: Any) -> bool:
@@ -366,15 +363,13 @@ def costs_nothing(func: Any) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def _is_composite(func: Any) -> bool:
-    if not isinstance(func, torch._ops.OpOverload) or func.namespace == "prim":
-        return False
-    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))
+    return isinstance(func, OpOverload) and func.namespace != "prim" and is_composite(func)
 
 
 @functools.lru_cache(maxsize=1024)
 def _is_free(func: Any) -> bool:
     """Whether an operator without a formula is known not to be of the matrix family."""
-    if not isinstance(func, torch._ops.OpOverload):
+    if not isinstance(func, OpOverload):
         return False
     if func.namespace in _KNOWN_FREE:
         name = func._schema.name.partition("::")[2]

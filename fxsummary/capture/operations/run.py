@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture.module_index import tensors_of
@@ -35,6 +34,7 @@ from fxsummary.capture.structures import (
     on_meta,
     tensors_in,
 )
+from fxsummary.capture.torch_internals import DispatchMode, below_autograd, storage_of
 from fxsummary.graph.spec import TensorSpec
 
 __all__ = [
@@ -165,8 +165,7 @@ _UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, s
 def _undivided(target: Any) -> AbstractContextManager[Any]:
     """Let a mode see an operator that has a formula and a kernel as one call, and not the calls for each time step."""
     if isinstance(target, nn.RNNBase) or (isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED):
-        guard: AbstractContextManager[Any] = torch._C._AutoDispatchBelowAutograd()
-        return guard
+        return below_autograd()
     return nullcontext()
 
 
@@ -251,14 +250,6 @@ def _alias(output: torch.Tensor, tensors: list[torch.Tensor]) -> Alias | None:
     return None
 
 
-def storage_of(tensor: torch.Tensor) -> int:
-    """A number that tensors share if they share memory."""
-    try:
-        return int(tensor.untyped_storage()._cdata)
-    except (RuntimeError, NotImplementedError):
-        return id(tensor)
-
-
 class _Observed(FlopCount):
     """`FlopCount` that also sees which of the arguments are written in place."""
 
@@ -308,7 +299,7 @@ def _takes_device(func: Any) -> bool:
     return any(argument.name == "device" for argument in getattr(getattr(func, "_schema", None), "arguments", ()))
 
 
-class OnMeta(TorchDispatchMode):
+class OnMeta(DispatchMode):
     """Lets code that holds real tensors, such as a ScriptModule, run on meta: they become their twins.
 
     Attributes:
@@ -316,13 +307,9 @@ class OnMeta(TorchDispatchMode):
     """
 
     def __init__(self, twins: Twins) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.replaced: list[torch.Tensor] = []
         self._twins = twins
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = map_values(self._twin, (args, kwargs or {}))

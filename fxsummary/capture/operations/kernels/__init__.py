@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._ops import HigherOrderOperator
 
 from fxsummary.capture.operations.kernels import elementwise, images, makers, norms, parts, products, reductions
 from fxsummary.capture.operations.kernels.results import DECLINED, new
+from fxsummary.capture.torch_internals import HigherOrderOperator, fake_implementation
 
 __all__ = ["DECLINED", "KERNELS", "answer"]
 
@@ -31,11 +31,12 @@ KERNELS: dict[str, Callable[..., Any]] = {
 def answer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return what an operator returns for meta tensors, `DECLINED` if no kernel covers the call."""
     if isinstance(func, HigherOrderOperator):
-        kernel = _of_higher_order(func)
+        kernel = fake_implementation(func)
         return DECLINED if kernel is None else kernel(*args, **kwargs)
-    if func._name == "aten::lift_fresh":  # by which `torch.tensor` makes a tensor, with data
+    name = func.name()
+    if name == "aten::lift_fresh":  # by which `torch.tensor` makes a tensor, with data
         return new(args[0].shape, args[0].dtype)
-    kernel = KERNELS.get(func._name)
+    kernel = KERNELS.get(name)
     if kernel is None or not all(map(_is_expected, args)) or (kwargs and not all(map(_is_expected, kwargs.values()))):
         return DECLINED
     return kernel(*args, **kwargs)
@@ -43,10 +44,3 @@ def answer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def _is_expected(value: Any) -> bool:
     return not isinstance(value, torch.Tensor) or (value.is_meta and value.layout is torch.strided)
-
-
-def _of_higher_order(func: Any) -> Callable[..., Any] | None:
-    """Torch's own fake implementation of an operator that takes functions."""
-    from torch._higher_order_ops import utils
-
-    return getattr(utils, "registered_hop_fake_fns", {}).get(func)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 Sizes = tuple[int, ...]
 
 META = torch.device("meta")
-DECLINED: Any = NotImplemented
+DECLINED = cast(Tensor, NotImplemented)
 """What a kernel returns to leave a call to torch's own kernel."""
 
 
@@ -42,7 +42,7 @@ def elementwise(dtype: torch.dtype, *operands: Tensor, computed: torch.dtype | N
     first = operands[0]
     shape = first.shape if len(operands) == 1 else broadcast(*[each.shape for each in operands])
     if shape is None:
-        return DECLINED  # type: ignore[no-any-return]
+        return DECLINED
     computed = _COMPUTED.get(computed or dtype, computed or dtype)
     strides = tuple([_expanded_stride(each, shape, computed) for each in operands])
     return new(shape, dtype, elementwise_stride(shape, strides))
