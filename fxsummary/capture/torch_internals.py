@@ -94,6 +94,12 @@ def is_composite(operator: Any) -> bool:
     return bool(torch._C._dispatch_has_kernel_for_dispatch_key(operator.name(), "CompositeImplicitAutograd"))
 
 
+@lru_cache(maxsize=1024)
+def has_python_kernel(operator: Any) -> bool:
+    """Whether an operator's kernel on meta is Python. Lost without it: capture inside ``torch.device("meta")``."""
+    return torch._C.DispatchKey.Meta in getattr(operator, "py_kernels", ()) and not operator.is_view
+
+
 def has_global_hooks() -> bool:
     """Whether hooks are set for all modules. Lost without it: copying of blocks is unsafe beside such hooks."""
     return bool(_modules._global_forward_hooks or _modules._global_forward_pre_hooks)

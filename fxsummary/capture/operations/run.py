@@ -1,7 +1,8 @@
-"""The outcome of one operation on specs: from the memo, by a rule, or by running it once on meta.
+"""The outcome of one operation on specs: from the memo, or by running it once on meta twins.
 
-Symbolic propagation and recording ask here. Arguments are specs and literals, never tensors; a tensor (on
-meta) is made only where an operation is met for the first time in the process.
+It runs under a mode that sees every ATen call: the mode answers with our kernels where torch's are slow Python, counts
+FLOPs by formula, and notes which arguments are written. Symbolic propagation and recording ask here, with specs and
+literals for arguments; tensors (on meta) are made only the first time that the process meets an operation.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from fxsummary.capture.structures import (
     on_meta,
     tensors_in,
 )
-from fxsummary.capture.torch_internals import DispatchMode, below_autograd, storage_of
+from fxsummary.capture.torch_internals import DispatchMode, below_autograd, has_python_kernel, storage_of
 from fxsummary.graph.spec import TensorSpec
 
 __all__ = [
@@ -117,13 +118,13 @@ class Operations:
     def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any, twins: Twins) -> tuple[Outcome, Any]:
         if not casting:
             return self._observe(target, args, kwargs, twins, None, META)
+        _import_compiler()
         with autocast.fake_tensors(casting) as device:
             return self._observe(target, args, kwargs, Twins(device), casting, device)
 
     def _observe(
         self, target: Any, args: Any, kwargs: Any, twins: Twins, casting: Any, device: torch.device
     ) -> tuple[Outcome, Any]:
-        _import_compiler()
         tensors: list[torch.Tensor] = []
 
         def make(value: Any) -> Any:
@@ -171,7 +172,7 @@ def _undivided(target: Any) -> AbstractContextManager[Any]:
 
 @functools.cache
 def _import_compiler() -> None:
-    """Import torch's compiler where it matters when: meta kernels do, and before 2.13 that fails on a meta device."""
+    """Import torch's compiler on the CPU: kernels in Python do, and before 2.13 that fails inside a meta device."""
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 13):
         with torch.device("cpu"):
             importlib.import_module("torch._dynamo")
@@ -251,7 +252,12 @@ def _alias(output: torch.Tensor, tensors: list[torch.Tensor]) -> Alias | None:
 
 
 class _Observed(FlopCount):
-    """`FlopCount` that also sees which of the arguments are written in place."""
+    """`FlopCount` that also sees which of the arguments are written in place, and keeps an operation on meta.
+
+    Args:
+        tensors: the tensors among the arguments, in order.
+        on_meta: whether they are on meta: then new tensors are too, and our kernels answer.
+    """
 
     def __init__(self, tensors: list[torch.Tensor], on_meta: bool = False) -> None:
         super().__init__()
@@ -266,14 +272,18 @@ class _Observed(FlopCount):
         return super().__torch_dispatch__(func, types, args, kwargs)
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator; on meta all results are on meta, and by a kernel of ours if one covers the call."""
+        """Run an operator, on meta by a kernel of ours if one covers the call."""
         if not self._on_meta:
             return func(*args, **kwargs)
         if _takes_device(func):
             kwargs = {name: value for name, value in kwargs.items() if name != "pin_memory"}
             kwargs["device"] = META
         result = kernels.answer(func, args, kwargs)
-        return func(*args, **kwargs) if result is NotImplemented else result
+        if result is not NotImplemented:
+            return result
+        if has_python_kernel(func):
+            _import_compiler()
+        return func(*args, **kwargs)
 
     def _note(self, value: Any) -> None:
         if self._storages is None:
