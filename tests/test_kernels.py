@@ -341,7 +341,16 @@ def asks(x: Tensor, other: Tensor) -> Tensor:
     return x
 
 
-@pytest.mark.parametrize("function", [one_of_each, in_place, of_its_own, asks])
+def other_ways(x: Tensor, other: Tensor) -> Any:
+    """Operators of ``torch.ops``, ``vmap``, autocast, a swapped ``data``."""
+    mapped = torch.vmap(lambda row: row + 1)(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        product = other @ other.transpose(-1, -2)
+    x.data = torch.ops.aten.relu(mapped)
+    return x, mapped, product
+
+
+@pytest.mark.parametrize("function", [one_of_each, in_place, of_its_own, asks, other_ways])
 @pytest.mark.parametrize("x", [X, TURNED, spec(2, 5, 8, dtype="bfloat16")], ids=str)
 def test_function(function: Callable[..., Any], x: TensorSpec) -> None:
     check(function, x, spec(2, 5, 8))
