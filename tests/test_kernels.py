@@ -109,6 +109,9 @@ def in_layout(layout: Callable[[Tensor], Tensor], value: Any) -> Any:
 
 
 def samples(operator: Any) -> Iterator[tuple[Any, Any, Any]]:
+    for error in operator.error_inputs("cpu") if operator.error_inputs_func else ():
+        sample = error.sample_input
+        yield tree_map(on_meta, (sample.input, sample.args, sample.kwargs))
     for dtype in {torch.float32, torch.bfloat16, torch.int64, torch.bool} & operator.dtypes:
         for number, sample in enumerate(operator.sample_inputs("cpu", dtype)):
             if number == SAMPLES:
@@ -371,6 +374,15 @@ def test_tensors_made_inside_are_on_meta_too() -> None:
     values = outcome(makes_tensors, X).value
     assert [value.shape for value in values] == [(2, 5, 8), (2, 5, 2), (5,), (2, 5, 8), (2, 3)]
     assert {value.device for value in values} == {"cpu"}
+
+
+def of_numbers(x: Tensor) -> Tensor:
+    """Operators on numbers alone, whose result has a value."""
+    return x[: int(torch.div(5, 2, rounding_mode="floor"))] + torch.add(1, 2) + torch.maximum(x[0, 0, 0], x[0, 0, 1])
+
+
+def test_operators_on_numbers_have_a_value() -> None:
+    assert check(of_numbers, X).value.shape == (2, 5, 8)
 
 
 def fails(x: Tensor) -> Tensor:

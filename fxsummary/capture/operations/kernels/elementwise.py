@@ -34,9 +34,10 @@ def to_bool(x: Tensor) -> Tensor:
 
 
 def combined(dtype: torch.dtype, *operands: Any, computed: torch.dtype | None = None) -> Tensor:
-    """Return the elementwise result of tensors and numbers; decline complex numbers."""
+    """Return the elementwise result of tensors and numbers; decline complex numbers, and numbers alone."""
     tensors = [each for each in operands if isinstance(each, Tensor)]
-    return DECLINED if (computed or dtype).is_complex else elementwise(dtype, *tensors, computed=computed)
+    covered = tensors and not (computed or dtype).is_complex
+    return elementwise(dtype, *tensors, computed=computed) if covered else DECLINED
 
 
 def arithmetic(a: Any, b: Any, *, alpha: Any = 1) -> Tensor:

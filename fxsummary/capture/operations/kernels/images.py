@@ -21,6 +21,8 @@ def _pooled(x: Tensor, width: Any, step: Any, pad: Any, extent: Any, ceil: bool)
     """Return the sizes after pooling; a window that would start in the right padding is left out."""
     rank = x.dim() - 2
     settings = [each(value, rank) for value in (width, step or width, pad, extent)]
+    if any(len(setting) != rank for setting in settings):
+        return None
     sizes = []
     for size, width, step, pad, extent in zip(x.shape[2:], *settings, strict=True):
         room = size + 2 * pad - extent * (width - 1) - 1
@@ -33,7 +35,9 @@ def _pooled(x: Tensor, width: Any, step: Any, pad: Any, extent: Any, ceil: bool)
 
 def _windows(sizes: Any, width: Any, step: Any, pad: Any, extent: Any) -> Sizes | None:
     """Return how many windows fit in each dimension."""
-    if min(*width, *step, *extent) <= 0 or min(pad) < 0:
+    if {len(value) for value in (sizes, width, step, pad, extent)} != {2} or min(*width, *step, *extent, *pad) < 0:
+        return None
+    if 0 in (*width, *step, *extent):
         return None
     settings = zip(sizes, width, step, pad, extent, strict=True)
     counts = tuple([(size + 2 * pad - span * (width - 1) - 1) // step + 1 for size, width, step, pad, span in settings])

@@ -33,7 +33,12 @@ def span(end: Any, **options: Any) -> Tensor:
 
 def stepped(start: Any, end: Any, step: Any = 1, *, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
     """``arange``."""
-    if step == 0 or not math.isfinite((end - start) / step) or (end - start) / step < 0:
+    if (
+        step == 0
+        or any(isinstance(each, complex) for each in (start, end, step))
+        or not math.isfinite((end - start) / step)
+        or (end - start) / step < 0
+    ):
         return DECLINED
     whole = all(type(each) is int for each in (start, end, step))
     return new((math.ceil((end - start) / step),), dtype or (torch.int64 if whole else torch.get_default_dtype()))

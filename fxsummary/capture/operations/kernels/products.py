@@ -70,6 +70,8 @@ def convolution(
     if _KEEPS_FORMAT and not (x.is_contiguous() and weight.is_contiguous()):
         return DECLINED
     settings = [each(value, len(sizes)) for value in (stride, padding, dilation, extra)]
+    if any(len(setting) != len(sizes) for setting in settings) or 0 in settings[0]:
+        return DECLINED
     result = [
         (size - 1) * step - 2 * pad + extent * (width - 1) + more + 1
         if transposed
@@ -89,7 +91,7 @@ def recurrent(
     if x.dim() != 3 or not x.is_contiguous() or (train and dropout) or not _fit(x, *states, *weights):
         return DECLINED
     steps, batch = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
-    if any(not is_plain(each) or each.shape[:2] != (layers * directions, batch) for each in states) or 0 in x.shape:
+    if any(each.shape[:-1] != (layers * directions, batch) or not is_plain(each) for each in states) or 0 in x.shape:
         return DECLINED
     projections = len(states) == 2 and states[0].shape != states[1].shape
     if len(weights) != layers * directions * (2 + 2 * has_biases + projections) or weights[0].shape[1] != x.shape[2]:
