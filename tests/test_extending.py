@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
+from kernels import Compared
 from torch import nn
 
 import fxsummary
+from fxsummary.capture.operations.kernels import KERNELS
 from fxsummary.review.lint import RULES
 from fxsummary.support.registry import EXPORTERS
 
@@ -60,6 +63,22 @@ def test_a_formula() -> None:
     graph = fxsummary.graph(Distances(), torch.empty(5, 8), torch.empty(3, 8))
     assert graph.totals.flops == 2 * 5 * 3 * 8
     assert not graph.totals.unknown_flops
+
+
+def test_a_kernel() -> None:
+    sys.modules.pop("shuffle", None)
+    try:
+        importlib.import_module("shuffle")
+        mode = Compared()
+        for groups, layout in ((2, torch.contiguous_format), (3, torch.contiguous_format), (2, torch.channels_last)):
+            x = torch.empty(1, 4, 6, 6, device="meta", memory_format=layout)
+            with mode, suppress(RuntimeError):
+                torch.channel_shuffle(x, groups)
+        assert not mode.wrong
+        assert mode.answered == {"aten::channel_shuffle": 1}
+        assert fxsummary.graph(nn.ChannelShuffle(2), torch.empty(1, 4, 6, 6)).output_spec.shape == (1, 4, 6, 6)
+    finally:
+        KERNELS.pop("aten::channel_shuffle", None)
 
 
 def test_a_lint_rule() -> None:
