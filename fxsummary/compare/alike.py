@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
-from fxsummary.views.fold import is_drop
 
 COMPARED = (
     "op", "label", "config", "arguments", "outputs", "parameters", "trainable_parameters", "parameter_dtypes",

@@ -10,6 +10,7 @@ from typing import Any
 
 from fxsummary.drawing.options import FACTS
 from fxsummary.graph.changes import BECAME, Run, before, describe
+from fxsummary.graph.labels import base, is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import known
 from fxsummary.graph.spec import leaves
@@ -24,11 +25,6 @@ LONGEST_SHAPE = 40
 LONGEST_SHAPES = 24
 LONGEST_TIP = 600
 MOST_MERGED = 24
-
-CHIPS = {
-    "BatchNorm1d": "BN", "BatchNorm2d": "BN", "BatchNorm3d": "BN", "SyncBatchNorm": "BN", "batch_norm": "BN",
-    "BatchNormAct2d": "BN·Act", "InstanceNorm1d": "IN", "InstanceNorm2d": "IN", "InstanceNorm3d": "IN",
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -188,12 +184,10 @@ def changed_config(data: dict[str, Any]) -> str:
 
 def chip_text(data: dict[str, Any]) -> str:
     """Short name of a norm or activation on the row of its convolution."""
-    name = (
-        "BN"
-        if data["label"].rstrip("123d").endswith("BatchNorm")
-        else short(data["label"].removesuffix("Activation"), 16)
-    )
-    return CHIPS.get(data["label"], name)
+    label = data["label"]
+    if is_batch_norm(label):
+        return "BN·Act" if base(label).rstrip("123d").endswith("act") else "BN"
+    return "IN" if is_instance_norm(label) else short(label.removesuffix("Activation"), 16)
 
 
 def facts_of(subject: Subject, block: Block, times: int) -> str:

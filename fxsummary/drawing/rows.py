@@ -29,6 +29,7 @@ from fxsummary.drawing.labels import (
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.graph.changes import joined
+from fxsummary.graph.labels import CONCATENATIONS, JOINS, base, is_batch_norm, is_instance_norm, operator_of
 from fxsummary.layout import Edge
 from fxsummary.views.blocks import UNREAD, Block, run_of
 
@@ -36,7 +37,6 @@ MOST_CARDS = 16
 RETURNED = ("→ output", "reshape")
 """The chip of a value that the model returns, where no edge shows it."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "truediv": "÷"}
-_JOINS = dict.fromkeys(("cat", "concat", "concatenate"), "concat") | {n: n for n in ("stack", "hstack", "vstack")}
 
 
 class Composer:
@@ -155,9 +155,9 @@ class Composer:
         if data["op"] in ("get_attr", "stand_in", UNREAD):
             return "parameter"
         slots = sum([len(edge["slots"]) for edge in self.subject.graph.sources(key).values()])
-        if _sign(data["label"]) and slots == 2 and data["op"] != "call_module":
+        if sign_of(data["label"]) and slots == 2 and data["op"] != "call_module":
             return "sign"
-        if data["label"] in _JOINS and slots >= 2:
+        if slots >= 2 and _join(data["label"]):
             return "concat"
         return "card" if self.cards else "stack"
 
@@ -191,7 +191,7 @@ class Composer:
                 return False
             if data["shape"] != main["shape"] or data["kind"] in kinds or "activation" in kinds:
                 return False
-            is_chip = data["kind"] == "activation" or (data["kind"] == "norm" and _is_batch_norm(data["label"]))
+            is_chip = data["kind"] == "activation" or (data["kind"] == "norm" and _is_folded(data["label"]))
             if not is_chip:
                 return False
         host.keys.append(key)
@@ -215,8 +215,8 @@ class Composer:
             row.label, row.tips = short(name, LONGEST_PATH), ["the value of", name]
             return
         row.path = self._path(data, base)
-        if data["label"] in _JOINS:
-            row.label = _JOINS[data["label"]]
+        if joins := _join(data["label"]):
+            row.label = joins
         else:
             pill = f"{row.path if data['op'] == 'get_attr' else data['label']} {data['config']}".rstrip()
             names = {"get_attr": pill, UNREAD: pill, "placeholder": data["target"]}
@@ -250,31 +250,28 @@ class Composer:
         return list(edges)
 
 
-_BATCH_NORMS = frozenset({"batch_norm", "BatchNormAct2d"})
+def _join(label: str) -> str:
+    """What the row of a concatenation or a stack says; "" for other operations."""
+    name = base(label)
+    return "concat" if name in CONCATENATIONS else name if name in JOINS else ""
 
 
-def _is_batch_norm(label: str) -> bool:
+def _is_folded(label: str) -> bool:
     """Whether a norm is one that is folded into the convolution before it.
 
-    >>> _is_batch_norm("FrozenBatchNorm2d"), _is_batch_norm("InstanceNorm1d"), _is_batch_norm("LayerNorm")
+    >>> _is_folded("FrozenBatchNorm2d"), _is_folded("InstanceNorm1d"), _is_folded("LayerNorm")
     (True, True, False)
     """
-    return label in _BATCH_NORMS or label.rstrip("123d").endswith(("BatchNorm", "InstanceNorm"))
-
-
-def _sign(label: str) -> str:
-    """The sign of a sum or product, "" for other operations.
-
-    >>> _sign("add"), _sign("iadd"), _sign("mul_"), _sign("addmm")
-    ('+', '+', '×', '')
-    """
-    name = label.rstrip("_")
-    return SIGNS.get(name) or (SIGNS.get(name[1:], "") if name.startswith("i") else "")
+    return is_batch_norm(label) or is_instance_norm(label)
 
 
 def sign_of(label: str) -> str:
-    """The sign in the circle of an operation."""
-    return _sign(label)
+    """The sign of a sum or product, "" for other operations.
+
+    >>> sign_of("add"), sign_of("iadd"), sign_of("mul_"), sign_of("addmm")
+    ('+', '+', '×', '')
+    """
+    return SIGNS.get(operator_of(label), "")
 
 
 def _inner_base(block: Block, base: str) -> str:

@@ -5,21 +5,16 @@
 
 from __future__ import annotations
 
+from fxsummary.graph.labels import FREE, VALUE_READS, base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import known
-
-_FREE = frozenset({"norm", "activation", "pool", "embedding", "arithmetic", "reshape", "input", "output", "parameter"})
-"""Kinds outside the matrix-product family: they cost nothing by the convention, whatever their shape."""
-
-_READS_VALUES = frozenset({"item", "tolist", "nonzero", "unique", "bincount", "multinomial", "numpy"})
-"""Calls that end what is known of shapes, because they depend on values; they are no matrix products either."""
 
 
 def annotate(graph: ModelGraph) -> None:
     """Set `flops` and `trust` on every node: 0 where the kind is outside the family, None where it is not known."""
     unknown: dict[str, None] = {}
     for key, data in graph.nodes(data=True):
-        free = data["kind"] in _FREE or data["label"] in _READS_VALUES
+        free = data["kind"] in FREE or base(data["label"]) in VALUE_READS
         if data["flops"] is None and free and not data["unknown_operators"]:
             data["flops"] = 0
         data["trust"] = "unknown" if data["flops"] is None else "exact"

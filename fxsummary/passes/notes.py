@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from fxsummary.graph.labels import DROPOUTS, base
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo
-
-_DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "featurealphadropout"})
 
 
 def annotate(graph: ModelGraph) -> None:
@@ -53,11 +52,11 @@ def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
 
 def active_dropout(graph: ModelGraph) -> Iterator[str]:
     """Keys of the dropouts that drop values."""
-    labels = {label for _, label in graph.nodes(data="label") if "drop" in label.lower()}
+    labels = {label for _, label in graph.nodes(data="label") if base(label) in DROPOUTS}
     for key, data in graph.nodes(data=True) if labels else ():
         if data["label"] not in labels or data["config"] == "p=0":
             continue
-        if data["label"].lower().replace("_", "") not in _DROPOUTS:
+        if base(data["label"]) not in DROPOUTS:
             continue
         active = graph.modules[data["target"]].training if data["op"] == "call_module" else None
         if active or (active is None and "training=True" in data["arguments"]):

@@ -9,6 +9,7 @@ from typing import Any
 
 from fxsummary.errors import InputError
 from fxsummary.graph import changes
+from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import leaves, nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, result_of, stacks_in
@@ -17,7 +18,8 @@ from fxsummary.views.shared import shared_with_others
 from fxsummary.views.simplify import NO_COSTS, carry_costs
 
 MOST_IN_A_NORM = 10
-_HEAVY = frozenset({"convolution", "linear", "attention", "recurrent", "embedding"})
+_HEAVY = PRODUCTS | {"embedding"}
+"""Kinds that hold most of a model's parameters: a norm has none of them."""
 
 
 def check_depth(depth: object) -> int | None:

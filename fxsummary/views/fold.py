@@ -16,6 +16,7 @@ from itertools import count
 from operator import itemgetter
 from typing import Any
 
+from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
 from fxsummary.graph.spec import leaves
 from fxsummary.views.blocks import Block, Repeat, block_tree
@@ -34,7 +35,6 @@ _COMPARED = (
 _settings = itemgetter(*_COMPARED)
 
 _RATES = ("config", "arguments")
-_DROPS = frozenset({"stochastic_depth", "StochasticDepth"})
 """Blocks that differ in nothing but drop rates are the same architecture."""
 
 
@@ -252,11 +252,6 @@ class _Folding:
             alike = (*alike, data["change"], *kept)
         number = self._alike[found] = self._interned.setdefault(alike, len(self._interned))
         return number
-
-
-def is_drop(label: str) -> bool:
-    """Whether an operation of this name drops values at a rate, which says nothing of the architecture."""
-    return "drop" in label.lower() or label in _DROPS
 
 
 def _sizes(root: Block) -> dict[int, int]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fxsummary.graph.labels import NO_TENSOR, TENSOR_ATTRIBUTES
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, leaves
 
 Part = tuple[int | str, ...]
 """Path of a part of a value: () for the whole, (1,) for element 1 of a tuple."""
-
-_SCALAR_LABELS = frozenset({"size", "dim", "numel", "len", "_assert", "is_floating_point", "get_device"})
-"""Calls that give no tensor, where their result is not known."""
 
 
 def hide_scalars(graph: ModelGraph) -> ModelGraph:
@@ -73,10 +71,10 @@ def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[st
         return False
     if outputs is not None:
         return next(leaves(outputs), None) is None
-    if data["label"] in _SCALAR_LABELS:
+    if data["label"] in NO_TENSOR:
         return True
     if data["target"].endswith("getattr"):
-        return data["label"] not in ("T", "mT", "H", "mH", "data", "real", "imag")
+        return data["label"] not in TENSOR_ATTRIBUTES
     sources = graph.sources(key)
     return bool(sources) and all(source in hidden for source in sources)
 

@@ -13,28 +13,22 @@ from operator import itemgetter
 from typing import Any
 
 from fxsummary.graph.changes import COSTS, Difference, before, joined
+from fxsummary.graph.labels import (
+    CASTS,
+    CONCATENATIONS,
+    DROPS,
+    EXPANSIONS,
+    IDENTITIES,
+    LIKE_ANOTHER,
+    RESHAPES,
+    VIEWS,
+    base,
+)
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import TRUST, known
 from fxsummary.views.scalars import add_slots, hide_scalars, of_part, reads_of
 
 __all__ = ["hide_scalars", "simplify"]
-
-_DROPS = frozenset({
-    "dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "alpha_dropout", "featurealphadropout",
-    "feature_alpha_dropout", "droppath", "drop_path", "stochasticdepth", "stochastic_depth",
-})  # fmt: skip
-_ALWAYS_SAME = frozenset({"identity", "contiguous", "detach", "clone", "alias", "checkpoint_name"})
-_SAME_IF_EQUAL = frozenset({
-    "to", "type", "type_as", "float", "half", "bfloat16", "double", "expand", "expand_as", "view", "reshape",
-    "view_as", "reshape_as", "flatten", "squeeze", "unflatten",
-})  # fmt: skip
-_LIKE_ANOTHER = frozenset({"type_as", "expand_as", "view_as", "reshape_as"})
-VIEWS = frozenset({
-    "view", "reshape", "transpose", "permute", "flatten", "unflatten", "unsqueeze", "squeeze", "expand", "t", "T", "mT",
-    "swapaxes", "swapdims", "movedim", "view_as", "reshape_as", "expand_as", "Flatten", "Unflatten", "Permute",
-})  # fmt: skip
-_EXPANSIONS = frozenset({"expand", "unsqueeze", "repeat", "view", "reshape", "expand_as"})
-CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
 
 _SUMMED = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
 _costs = itemgetter(*_SUMMED)
@@ -151,20 +145,20 @@ def _value_read(graph: ModelGraph, key: str, data: dict[str, Any]) -> str | None
     sources = graph.sources(key)
     if len(sources) == 1:
         return next(iter(sources))
-    if data["label"] in _LIKE_ANOTHER:
+    if base(data["label"]) in LIKE_ANOTHER:
         return next((source for source, edge in sources.items() if 0 in edge["slots"]), None)
     return None
 
 
 def _is_identity(graph: ModelGraph, data: dict[str, Any], source: dict[str, Any]) -> bool:
-    label = data["label"].lower().rstrip("_")
+    label = base(data["label"])
     known = data["shape"] is not None and source["shape"] is not None
     same = known and (data["shape"], data["dtype"]) == (source["shape"], source["dtype"])
     if known and not same:
         return False
-    if label in _DROPS:
+    if label in DROPS:
         return _drops_nothing(graph, data)
-    return label in _ALWAYS_SAME or (same and label in _SAME_IF_EQUAL)
+    return label in IDENTITIES or (same and (label in CASTS or label in RESHAPES))
 
 
 def _drops_nothing(graph: ModelGraph, data: dict[str, Any]) -> bool:
@@ -192,7 +186,7 @@ def _drop_dead(graph: ModelGraph, hidden: Counter[str]) -> None:
 def _expand_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
     """The expand of a parameter is part of the parameter."""
     for key, data in list(graph.nodes(data=True)):
-        if data["label"] not in _EXPANSIONS or len(graph.pred[key]) != 1 or not is_weightless(data):
+        if base(data["label"]) not in EXPANSIONS or len(graph.pred[key]) != 1 or not is_weightless(data):
             continue
         (source,) = graph.pred[key]
         if graph.nodes[source]["op"] == "get_attr" and len(graph.succ[source]) == 1:
@@ -221,7 +215,7 @@ def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
     """A concatenation that starts with what an earlier one has joined reads that one (DenseNet)."""
     known: dict[tuple[str, ...], str] = {}
     for key, data in list(graph.nodes(data=True)):
-        if data["label"] not in CONCATENATIONS:
+        if base(data["label"]) not in CONCATENATIONS:
             continue
         arguments = [source for source in graph.pred[key] if graph.edges[source, key]["slots"]]
         parts = sorted(arguments, key=lambda source: graph.edges[source, key]["slots"])
@@ -247,13 +241,14 @@ def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:
     """A view that reads a view, as its only reader and in the same block, becomes one operation with it."""
     runs: dict[str, list[str]] = {}  # by their last operation
     for key, data in graph.nodes(data=True):
-        if data["label"] not in VIEWS or not is_call(data) or len(graph.sources(key)) != 1:
+        if base(data["label"]) not in VIEWS or not is_call(data) or len(graph.sources(key)) != 1:
             continue
         (source,) = graph.sources(key)
         first = graph.nodes[source]
-        if not (first.get("run") or first["label"] in VIEWS) or not is_call(first) or len(graph.succ[source]) != 1:
+        is_view = is_call(first) and (first.get("run") or base(first["label"]) in VIEWS)
+        if not is_view or len(graph.succ[source]) != 1 or len(graph.sources(source)) != 1:
             continue
-        if first["module_stack"] == data["module_stack"] and len(graph.sources(source)) == 1:
+        if first["module_stack"] == data["module_stack"]:
             run = runs[key] = runs.pop(source, [source])
             run.append(key)
             hidden["views shown in one row"] += 1

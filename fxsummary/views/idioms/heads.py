@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from fxsummary.graph.labels import VIEWS, base
 from fxsummary.views.idioms.merger import Merger, is_plain
-from fxsummary.views.simplify import VIEWS
+
+_VIEWS = VIEWS | {"index"}
 
 
 def merge_repeated_heads(merger: Merger) -> None:
     """Key and value heads repeated for groups of query heads: index, expand, reshape."""
     for key, data in list(merger.graph.nodes(data=True)):
-        if key not in merger.graph or not (data["label"] in VIEWS or data.get("run")) or not data["shape"]:
+        if key not in merger.graph or not (base(data["label"]) in VIEWS or data.get("run")) or not data["shape"]:
             continue
         keys = [key]
         while len(sources := list(merger.graph.pred[keys[0]])) == 1 and len(merger.graph.succ[sources[0]]) == 1:
@@ -31,7 +33,7 @@ def merge_repeated_heads(merger: Merger) -> None:
 
 
 def _is_view(data: dict[str, Any]) -> bool:
-    return data["label"] in VIEWS or data["label"] == "index" or bool(data.get("run"))
+    return base(data["label"]) in _VIEWS or bool(data.get("run"))
 
 
 def name_heads(merger: Merger) -> None:
