@@ -89,6 +89,7 @@ class Row:
         copies: how many copies the row represents, by its own ×N.
         inside: the rows in it; of one copy.
         whole: whether its numbers are already of all copies.
+        known_flops: of all copies, where that is all that is known.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Row:
     copies: int = 1
     inside: list[Row] = field(default_factory=list)
     whole: bool = False
+    known_flops: Interval | None = None
 
     def walk(self) -> Iterator[Row]:
         yield self
@@ -288,6 +290,8 @@ def _header(row: Row, facts: str) -> None:
                 assert count(whole).meets(row.parameters.times(copies)), facts
         elif fact.endswith(" % FLOPs"):
             row.share = share(fact.removesuffix(" % FLOPs"), 0.5)
+        elif fact.startswith("≥ ") and fact.endswith("FLOPs"):
+            row.known_flops = count(re.sub("(?<=[kMGTP])FLOPs| FLOPs", "", fact.removeprefix("≥ ")))
     if row.parameters is None:
         row.parameters = NOTHING
 

@@ -183,7 +183,8 @@ def check_mermaid(source: str) -> tuple[dict[str, str], list[str], list[tuple[st
         elif found := re.fullmatch(r"  (n\d+) --> (n\d+)", line):
             edges.append((found[1], found[2]))
         else:
-            assert re.fullmatch(r"  class n[\dn,]+ [a-z]+|  classDef [a-z]+ [a-z:#0-9,]+", line), line
+            marks = '  marks\\["[^"]*"\\]|  style marks fill:none,stroke:none'
+            assert re.fullmatch(rf"  class n[\dn,]+ [a-z]+|  classDef [a-z]+ [a-z:#0-9,]+|{marks}", line), line
     assert depth == 0
     assert all(source in nodes and target in nodes for source, target in edges)
     assert len(edges) == len(set(edges))

@@ -75,3 +75,32 @@ def test_the_legend_explains_further_tensors_and_copies() -> None:
     model = nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(3)], nn.LSTM(4, 4))
     text = fxsummary.graph(model, torch.zeros(2, 4)).to_text()
     assert "+N         N more tensors" in text and "×N         inside ×N" in text
+
+
+class Decomposed(nn.Module):
+    """A layer, and an operation that no formula counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.svd(self.linear(x))[0]
+
+
+@pytest.fixture(scope="module")
+def decomposed() -> ModelGraph:
+    return fxsummary.graph(nn.Sequential(*[Decomposed() for _ in range(3)], nn.Linear(8, 8)), torch.zeros(8, 8))
+
+
+def test_what_is_known_of_a_block_is_a_lower_bound_in_every_form(decomposed: ModelGraph) -> None:
+    assert "≥ 3.07 k  75.0" in decomposed.to_text()
+    assert "≥ 3.07 kFLOPs" in decomposed.to_svg()
+    assert "FLOPs: ≥ 1,024 × 3 = 3,072" in decomposed.to_svg(depth=1)
+
+
+def test_flowcharts_explain_the_marks_that_occur(decomposed: ModelGraph, routed: ModelGraph) -> None:
+    assert "×N: N copies" in decomposed.to_dot() and "≥: at least: part of it is not known" in decomposed.to_dot()
+    assert 'marks["×N N copies: inside, the counts are of one"]' in decomposed.to_mermaid()
+    assert "≈ rests on values that were assumed" in routed.to_mermaid()
+    assert "marks[" not in fxsummary.graph(nn.Linear(4, 4), torch.zeros(2, 4)).to_mermaid()

@@ -67,12 +67,14 @@ def test_pictures_add_up_at_every_depth(name: str) -> None:
 
 
 def with_shares(root: Row, graph: ModelGraph) -> None:
-    """Give each row of a picture the share of FLOPs that its tooltip tells."""
+    """Give each row of a picture the share of FLOPs that its tooltip tells, each header that of what is known."""
     whole = graph.totals.flops
     todo = [(root, 1)]
     while todo:
         row, copies = todo.pop()
         copies *= row.copies
+        if row.known_flops is not None and whole:
+            row.share = Interval(100 * row.known_flops.low / whole, 100 * row.known_flops.high / whole)
         if not row.inside and whole and row.flops is not None:
             part = row.flops.times(copies)
             row.share = Interval(100 * part.low / whole, 100 * part.high / whole)

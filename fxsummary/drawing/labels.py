@@ -68,13 +68,14 @@ class Subject:
         """
         if self.totals.flops is None:
             return 0.0
-        total = 0
-        for key in keys:
-            data = self.node(key)
-            if data["flops"] is None:
-                return None
-            total += data["flops"] * data["multiplicity"]
-        return total / self.totals.flops if self.totals.flops else 0.0
+        keys = list(keys)
+        if any(self.node(key)["flops"] is None for key in keys):
+            return None
+        return self.known_flops(keys) / self.totals.flops if self.totals.flops else 0.0
+
+    def known_flops(self, keys: Iterable[str]) -> int:
+        """What is known of their FLOPs, all copies counted."""
+        return sum(known(data, "flops") * data["multiplicity"] for data in map(self.node, keys))
 
 
 def short(text: str, width: int) -> str:
@@ -199,15 +200,19 @@ def facts_of(subject: Subject, block: Block, times: int) -> str:
         texts.append(f"{one} × {block.repeat} = {parameters_text(data, times)} params")
     elif one:
         texts.append(f"{one} params")
-    share = subject.share(block.operations())
-    if "flops" not in subject.show:
-        share = 0.0
-    if share is None:
-        texts.append("? FLOPs")
-    elif share >= 0.005:
-        assumed = any(subject.node(key)["trust"] == "assumed" for key in block.operations())
-        texts.append(fmt.about(f"{100 * share:.0f} % FLOPs", assumed))
+    if "flops" in subject.show and (cost := _cost_of(subject, list(block.operations()))):
+        texts.append(cost)
     return " · ".join(texts)
+
+
+def _cost_of(subject: Subject, keys: list[str]) -> str:
+    """Their share of the model's FLOPs, "" for next to none; what is known of their FLOPs where that is not all."""
+    share = subject.share(keys)
+    assumed = any(subject.node(key)["trust"] == "assumed" for key in keys)
+    if share is None:
+        least = subject.known_flops(keys)
+        return fmt.flops(least or None, lower_bound=bool(least), assumed=assumed)
+    return fmt.about(f"{100 * share:.0f} % FLOPs", assumed) if share >= 0.005 else ""
 
 
 def tips_of(subject: Subject, key: str) -> list[str]:
@@ -226,21 +231,24 @@ def tips_of(subject: Subject, key: str) -> list[str]:
     lines += [f"input: {text}" for text in _input_shapes(subject, key)]
     if outputs := [fmt.about(str(spec), data["assumed"]) for spec in leaves(data["outputs"])]:
         lines.append(f"output: {', '.join(outputs[:8])}{' …' if len(outputs) > 8 else ''}")
-    times = data["multiplicity"]
     if data["parameters"] != 0:
-        lines.append(f"parameters: {_times(data['parameters'], times)}")
+        lines.append(f"parameters: {_times(data, 'parameters')}")
     if data["flops"] != 0:
         share = subject.share([key])
         percent = f" ({100 * share:.1f} %)" if share else ""
-        lines.append(f"FLOPs: {fmt.about(_times(data['flops'], times), data['trust'] == 'assumed')}{percent}")
+        lines.append(f"FLOPs: {fmt.about(_times(data, 'flops'), data['trust'] == 'assumed')}{percent}")
     if data["source"]:
         lines.append(f"source: {data['source']}")
     return [fmt.shorten(fmt.clean(line[: 2 * LONGEST_TIP]), LONGEST_TIP) for line in lines]
 
 
-def _times(number: int | None, times: int) -> str:
-    one = fmt.count(number)
-    return one if times == 1 or number is None else f"{one} × {times} = {fmt.count(number * times)}"
+def _times(data: dict[str, Any], name: str) -> str:
+    """A cost of one copy, then of all; "≥" where part of it is not known."""
+    times, number = data["multiplicity"], known(data, name)
+    if data[name] is None and not number:
+        return fmt.UNKNOWN
+    text = fmt.count(number) if times == 1 else f"{fmt.count(number)} × {times} = {fmt.count(number * times)}"
+    return f"≥ {text}" if data[name] is None else text
 
 
 _SLOT = re.compile("%%|%")

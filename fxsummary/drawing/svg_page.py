@@ -14,7 +14,7 @@ from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Group, HeatScale, Scene
 from fxsummary.drawing.style import LEGEND, stylesheet
 from fxsummary.graph.changes import SIGNS
-from fxsummary.text.numbers import MARKS
+from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
 
 MARGIN = 28.0
 SHEET_ROOM = 12.0
@@ -96,10 +96,8 @@ def _mark_entries(scene: Scene) -> list[tuple[str, float, str]]:
     shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape} {row.parameters}" for row in rows)]
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
     repeated = any(group.repeat > 1 for group in groups) or any(row.repeat > 1 for row in rows)
-    marks = ["×N"] if repeated else []
-    marks += [mark for mark in ("≈", "≥", "?") if mark in texts]
     names = {"×N": "N copies: numbers are of one, % of all"}
-    entries = [(mark, names.get(mark, MARKS[mark])) for mark in marks]
+    entries = [(mark, names.get(mark, MARKS_WITH_SHARES[mark])) for mark in marks_in(texts, repeated=repeated)]
     return [(mark, text_width(mark, 10.5, bold=True) + text_width(name, 10.5) + 18, name) for mark, name in entries]
 
 
@@ -132,7 +130,7 @@ def _entry(kind: str, name: str, x: float, y: float, *, heated: bool) -> str:
         return "".join(change_mark(kind, x + 7, y - 3)) + text(x + 19, y + 1, name, 10.5, "mu")
     if kind == "heat":
         return _heat_entry(name, x, y)
-    if kind in MARKS:
+    if kind in MARKS_WITH_SHARES:
         mark_width = text_width(kind, 10.5, bold=True)
         return text(x, y + 1, kind, 10.5, "mu", bold=True) + text(x + mark_width + 5, y + 1, name, 10.5, "mu")
     if kind == "number":

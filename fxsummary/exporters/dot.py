@@ -48,7 +48,7 @@ def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") 
     shown = cut_broadcasts(fold_repeats(shown) if fold else shown)
     drawing = graphviz.Digraph(
         name=quoted(graph.name or "model"),
-        graph_attr={"rankdir": direction, "fontname": "Helvetica", "label": quoted(title(graph), 200), "labelloc": "t"},
+        graph_attr={"rankdir": direction, "fontname": "Helvetica", "labelloc": "t"},
         node_attr={
             "shape": "box", "style": "rounded,filled", "fontname": "Helvetica", "fontsize": "11", "color": LIGHT.border,
         },
@@ -58,7 +58,16 @@ def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") 
     _write(drawing, shown, ids, block_tree(shown), "", count(1))
     for source, target in shown.edges:
         drawing.edge(ids[source], ids[target])
+    _explain(drawing, graph, bool(shown.graph.get("repeats")))
     return drawing
+
+
+def _explain(drawing: graphviz.Digraph, graph: ModelGraph, repeated: bool) -> None:
+    """Below the title, what the marks on numbers and shapes mean."""
+    lines = [quoted(title(graph), 200)]
+    for mark in fmt.marks_in("".join([lines[0], *drawing.body]), repeated=repeated):
+        lines.append(quoted(f"{mark}: {fmt.MARKS[mark]}", 200))
+    drawing.graph_attr["label"] = "\\n".join(lines)
 
 
 def title(graph: ModelGraph) -> str:
@@ -123,8 +132,9 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     lines = [data["label"] if data["op"] != "call_module" else f"{data['label']}  {data['target'].rpartition('.')[2]}"]
     lines[0] = f"{SIGNS.get(change, '')} {lines[0]}".lstrip()
     lines += [data["config"]] if data["config"] else []
-    shapes = [fmt.about(shape_text(spec.shape), data["assumed"]) for spec in leaves(data["outputs"])][:2]
-    lines += [", ".join(shapes)] if shapes else []
+    shapes = [fmt.about(shape_text(spec.shape), data["assumed"]) for spec in leaves(data["outputs"])]
+    more = f" +{len(shapes) - 2}" if len(shapes) > 2 else ""
+    lines += [", ".join(shapes[:2]) + more] if shapes else []
     costs = [f"{fmt.count(data['parameters'])} params"] if data["parameters"] or data["parameters"] is None else []
     costs += (
         [f"{fmt.about(short(data['flops']), data['trust'] == 'assumed')} FLOPs"]

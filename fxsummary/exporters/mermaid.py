@@ -13,6 +13,7 @@ from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.errors import TooLargeError
 from fxsummary.graph.changes import SIGNS, joined
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.text import numbers as fmt
 from fxsummary.text.numbers import clean, relative_path, run_name, shorten
 from fxsummary.views.blocks import Block, block_tree, run_of
 from fxsummary.views.broadcast import cut_broadcasts
@@ -84,7 +85,15 @@ def _source(whole: ModelGraph, direction: str) -> str:
     ids = {key: f"n{index}" for index, keys in enumerate(boxes) for key in keys}
     lines = [f"flowchart {direction}", *_blocks(root, graph, {keys[0]: keys for keys in boxes}, ids)]
     lines += [f"  {ids[source]}{_ARROW}{ids[target]}" for source, target in _edges(graph, ids)]
-    return "\n".join([*lines, *_colours(graph, ids)]) + "\n"
+    return "\n".join([*lines, *_legend(lines, graph), *_colours(graph, ids)]) + "\n"
+
+
+def _legend(lines: list[str], graph: ModelGraph) -> Iterator[str]:
+    """A box beside the model that says what the marks on its numbers and shapes mean."""
+    boxes = "".join(line for line in lines if _ARROW not in line)
+    if marks := fmt.marks_in(boxes, repeated=bool(graph.graph.get("repeats"))):
+        yield f'  marks["{"<br>".join(f"{mark} {fmt.MARKS[mark]}" for mark in marks)}"]'
+        yield "  style marks fill:none,stroke:none"
 
 
 def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
@@ -108,7 +117,7 @@ def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
 def _goes_on(graph: ModelGraph, first: str, second: str) -> bool:
     """Whether an operation only finishes what the one before it yields."""
     kinds = graph.nodes[first]["kind"], graph.nodes[second]["kind"]
-    alone = len(graph.succ[first]) == 1 and list(graph.sources(second)) == [first]
+    alone = len(graph.readers(first)) == 1 and list(graph.sources(second)) == [first]
     return alone and kinds[0] not in _SHAPES and kinds[1] in ("norm", "activation")
 
 

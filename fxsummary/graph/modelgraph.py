@@ -95,6 +95,15 @@ class ModelGraph(nx.DiGraph):
         sources: Mapping[str, dict[str, Any]] = self._pred[key]
         return sources
 
+    def readers(self, key: str) -> Mapping[str, dict[str, Any]]:
+        """What reads a node: the attributes of its out-edges by the node they go to; ``succ[key]``, but quick."""
+        readers: Mapping[str, dict[str, Any]] = self._succ[key]
+        return readers
+
+    def link(self, source: str, target: str, data: dict[str, Any]) -> None:
+        """Add an edge between two nodes of the graph; the dict becomes the graph's own."""
+        self._succ[source][target] = self._pred[target][source] = data
+
     if TYPE_CHECKING:  # networkx has no types of its own
 
         def __iter__(self) -> Iterator[str]: ...

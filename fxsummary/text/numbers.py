@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 
 UNKNOWN = "?"
@@ -70,13 +71,29 @@ def about(text: str, assumed: bool) -> str:
 
 
 MARKS = {
-    "×N": "inside ×N the counts are of one copy, % of all copies",
+    "×N": "N copies: inside, the counts are of one",
     "≈": "rests on values that were assumed",
     "≥": "at least: part of it is not known",
     "?": "not known",
     "+N": "N more tensors",
 }
 """What the marks on numbers and shapes mean."""
+
+MARKS_WITH_SHARES = MARKS | {
+    "×N": "inside ×N the counts are of one copy, % of all copies",
+    "≥": "at least: part of it is not known, and % is of what is known",
+}
+"""The same where there are shares in percent."""
+
+
+def marks_in(text: str, *, repeated: bool) -> list[str]:
+    """The marks that occur in a text; ``×N`` where blocks are shown once for several.
+
+    >>> marks_in("≈7×128 +1", repeated=True), marks_in("5 + 3", repeated=False)
+    (['×N', '≈', '+N'], [])
+    """
+    found = [mark for mark in ("≈", "≥", "?") if mark in text]
+    return ["×N"] * repeated + found + ["+N"] * bool(re.search(r" \+\d", text))
 
 
 def delta(before: int | None, after: int | None, text: Callable[[int], str] = short) -> str:

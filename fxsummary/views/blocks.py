@@ -122,7 +122,7 @@ def result_of(graph: ModelGraph, block: Block) -> Returned:
     if block.is_pattern and isinstance(block.items[-1], Block):
         return result_of(graph, block.items[-1])
     inside = dict.fromkeys(key for key in block.operations() if graph.nodes[key]["op"] != UNREAD)
-    leaving = [key for key in inside if any(reader not in inside for reader in graph.succ[key])] or list(inside)[-1:]
+    leaving = [key for key in inside if any(reader not in inside for reader in graph.readers(key))] or list(inside)[-1:]
     results = [graph.nodes[key] for key in reversed(leaving)]
     outputs = [data["outputs"] for data in results]
     return Returned(outputs[0] if len(outputs) == 1 else tuple(outputs), any(data["assumed"] for data in results))

@@ -79,7 +79,7 @@ def exits(graph: ModelGraph, copy: Copy, following: Copy | None) -> list[tuple[i
     """
     found: list[tuple[int, Exit]] = []
     for key, place in copy.places.items():
-        for reader in graph.succ[key]:
+        for reader in graph.readers(key):
             if reader in copy.places or (following is not None and reader in following.places):
                 continue
             if graph.nodes[reader]["op"] == "output":

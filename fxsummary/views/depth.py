@@ -69,7 +69,7 @@ def is_small_activation(graph: ModelGraph, block: Block) -> bool:
     if block.call is None or not 2 <= len(keys) <= MOST_IN_A_NORM or len({data["shape"] for data in nodes}) > 1:
         return False
     kinds = {data["kind"] for data in nodes}
-    sources = {source for key in keys for source in graph.pred[key]} - keys
+    sources = {source for key in keys for source in graph.sources(key)} - keys
     plain = all(data["op"] != "call_module" and not data["reads"] for data in nodes)
     return plain and len(sources) == 1 and "activation" in kinds and kinds <= {"activation", "arithmetic"}
 

@@ -34,10 +34,13 @@ def hide_scalars(graph: ModelGraph) -> ModelGraph:
     shown = graph.__class__()
     shown.graph.update(graph.graph)
     shown.fill(((key, dict(data)) for key, data in graph.nodes(data=True) if key not in hidden), ())
-    for source, target, data in graph.edges(data=True):
+    for source in graph:
         start, part = part_of.get(source, (source, ()))
-        if start not in hidden and target not in hidden:
-            add_slots(shown, start, target, of_part(data, part))
+        if start in hidden:
+            continue
+        for target, data in graph.readers(source).items():
+            if target not in hidden:
+                add_slots(shown, start, target, of_part(data, part))
     return shown
 
 
@@ -58,7 +61,7 @@ def add_slots(graph: ModelGraph, source: str, target: str, data: dict[str, Any])
     """Add an edge between two nodes, or its slots to the edge that is there already."""
     known = graph.sources(target).get(source)
     if known is None:
-        graph.fill((), [(source, target, dict(data))])
+        graph.link(source, target, dict(data))
     else:
         reads = dict([*reads_of(known), *reads_of(data)])
         known["slots"] = tuple(sorted(reads))
@@ -80,8 +83,8 @@ def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[st
 
 
 def _takes_apart(graph: ModelGraph, key: str, data: dict[str, Any]) -> bool:
-    if data["op"] != "call_function" or len(graph.pred[key]) != 1:
+    if data["op"] != "call_function" or len(graph.sources(key)) != 1:
         return False
-    (source,) = graph.pred[key]
+    (source,) = graph.sources(key)
     outputs = graph.nodes[source]["outputs"]
     return outputs is not None and not isinstance(outputs, TensorSpec)

@@ -125,7 +125,7 @@ def bypass(graph: ModelGraph, key: str) -> None:
     """Take out an operation with one input; its readers read that."""
     ((source, edge),) = graph.sources(key).items()
     part = next((part for _, part in reads_of(edge)), ())
-    for target, data in list(graph.succ[key].items()):
+    for target, data in list(graph.readers(key).items()):
         add_slots(graph, source, target, of_part(dict(data), part))
     graph.remove_node(key)
 
@@ -136,7 +136,7 @@ def _pass_over(graph: ModelGraph, hidden: Counter[str]) -> None:
         source = _value_read(graph, key, data) if is_call(data) and is_weightless(data) else None
         if source is not None and _is_identity(graph, data, graph.nodes[source]):
             hidden[data["label"]] += 1
-            graph.remove_edges_from([(other, key) for other in list(graph.pred[key]) if other != source])
+            graph.remove_edges_from([(other, key) for other in list(graph.sources(key)) if other != source])
             bypass(graph, key)
 
 
@@ -178,7 +178,7 @@ def _drop_dead(graph: ModelGraph, hidden: Counter[str]) -> None:
         return
     for key in reversed(list(graph)):
         data = graph.nodes[key]
-        if not graph.succ[key] and data["op"] not in ("output", "placeholder") and is_weightless(data):
+        if not graph.readers(key) and data["op"] not in ("output", "placeholder") and is_weightless(data):
             hidden["operations that nothing reads"] += 1
             graph.remove_node(key)
 
@@ -186,10 +186,10 @@ def _drop_dead(graph: ModelGraph, hidden: Counter[str]) -> None:
 def _expand_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
     """The expand of a parameter is part of the parameter."""
     for key, data in list(graph.nodes(data=True)):
-        if base(data["label"]) not in EXPANSIONS or len(graph.pred[key]) != 1 or not is_weightless(data):
+        if base(data["label"]) not in EXPANSIONS or len(graph.sources(key)) != 1 or not is_weightless(data):
             continue
-        (source,) = graph.pred[key]
-        if graph.nodes[source]["op"] == "get_attr" and len(graph.succ[source]) == 1:
+        (source,) = graph.sources(key)
+        if graph.nodes[source]["op"] == "get_attr" and len(graph.readers(source)) == 1:
             for name in ("outputs", "shape", "dtype", "output_bytes"):
                 graph.nodes[source][name] = data[name]
             hidden["views of parameters"] += 1
@@ -199,9 +199,9 @@ def _expand_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
 def _absorb_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
     """A parameter that one operation reads belongs to it, unless it is an operand of arithmetic."""
     for key, data in list(graph.nodes(data=True)):
-        if data["op"] != "get_attr" or len(graph.succ[key]) != 1:
+        if data["op"] != "get_attr" or len(graph.readers(key)) != 1:
             continue
-        (reader,) = graph.succ[key]
+        (reader,) = graph.readers(key)
         target = graph.nodes[reader]
         if not is_call(target) or target["kind"] == "arithmetic" or target["multiplicity"] != data["multiplicity"]:
             continue
@@ -217,7 +217,7 @@ def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
     for key, data in list(graph.nodes(data=True)):
         if base(data["label"]) not in CONCATENATIONS:
             continue
-        arguments = [source for source in graph.pred[key] if graph.edges[source, key]["slots"]]
+        arguments = [source for source in graph.sources(key) if graph.edges[source, key]["slots"]]
         parts = sorted(arguments, key=lambda source: graph.edges[source, key]["slots"])
         for length in range(len(parts) - 1, 1, -1):
             first = known.get((data["config"], *parts[:length]))
@@ -246,7 +246,7 @@ def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:
         (source,) = graph.sources(key)
         first = graph.nodes[source]
         is_view = is_call(first) and (first.get("run") or base(first["label"]) in VIEWS)
-        if not is_view or len(graph.succ[source]) != 1 or len(graph.sources(source)) != 1:
+        if not is_view or len(graph.readers(source)) != 1 or len(graph.sources(source)) != 1:
             continue
         if first["module_stack"] == data["module_stack"]:
             run = runs[key] = runs.pop(source, [source])

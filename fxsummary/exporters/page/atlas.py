@@ -183,7 +183,7 @@ def _seen_from(path: str, name: str) -> str:
 
 def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) -> None:
     """One output that reads all values which are read outside, or which nothing reads."""
-    leaving = [key for key in inside if not folded.succ[key] or any(to not in inside for to in folded.succ[key])]
+    leaving = [key for key in inside if not folded.readers(key) or any(to not in inside for to in folded.readers(key))]
     if not leaving:
         return
     name = "output"

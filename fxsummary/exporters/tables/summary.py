@@ -9,7 +9,17 @@ from fxsummary.exporters.tables import listings
 from fxsummary.exporters.tables.listings import Costs, Listing, shape_cell
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
-from fxsummary.text.numbers import MARKS, about, count, relative_path, run_name, shape, share, size
+from fxsummary.text.numbers import (
+    MARKS_WITH_SHARES,
+    about,
+    count,
+    marks_in,
+    relative_path,
+    run_name,
+    shape,
+    share,
+    size,
+)
 from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
@@ -104,8 +114,7 @@ class _Rows:
     def marks(self) -> list[str]:
         """The marks that occur in the rows."""
         cells = " ".join(cell for row in self.rows for cell in (row.output, row.parameters, row.flops, row.share))
-        found = [mark for mark in ("≈", "≥", "?") if mark in cells]
-        return ["×N"] * self.has_repeats + found + ["+N"] * (" +" in cells)
+        return marks_in(cells, repeated=self.has_repeats)
 
     def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
         """The rows of what is in a block, which is open if ``level`` levels may be."""
@@ -175,7 +184,7 @@ def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str
         *(zip(["Largest"] + [""] * LARGEST, _largest(shown, totals), strict=False)),
         *([("Unknown", f"size of {', '.join(totals.unknown_parameters[:4])}")] if totals.unknown_parameters else []),
         *(("Note", note) for note in graph.notes if not note.startswith("input inferred")),
-        *((mark, MARKS[mark]) for mark in marks),
+        *((mark, MARKS_WITH_SHARES[mark]) for mark in marks),
     ]
 
 

@@ -24,7 +24,7 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
     dead: set[str] = set()
     for key in reversed(list(graph)):
         data = graph.nodes[key]
-        if data["op"] in ("output", "placeholder") or writes(data["label"]) or not dead.issuperset(graph.succ[key]):
+        if data["op"] in ("output", "placeholder") or writes(data["label"]) or not dead.issuperset(graph.readers(key)):
             continue
         dead.add(key)
         if data["op"] != "get_attr" and (data["flops"] or data["parameters"]) and not _leads_to_cost(graph, key, dead):
@@ -35,7 +35,7 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
 
 def _leads_to_cost(graph: ModelGraph, key: str, dead: set[str]) -> bool:
     """Whether a later operation of the same dead chain is reported already."""
-    return any(graph.nodes[reader]["flops"] or graph.nodes[reader]["parameters"] for reader in graph.succ[key])
+    return any(graph.nodes[reader]["flops"] or graph.nodes[reader]["parameters"] for reader in graph.readers(key))
 
 
 RULE = Rule("dead-operations", find, "Work whose result nothing reads is done for nothing.")

@@ -37,7 +37,7 @@ def _has_called_sibling(graph: ModelGraph, parts: list[str]) -> bool:
 def only_source(graph: ModelGraph, key: str) -> str | None:
     """The operation that this one alone reads and that is read by this one alone."""
     sources = list(graph.sources(key))
-    return sources[0] if len(sources) == 1 and len(graph.succ[sources[0]]) == 1 else None
+    return sources[0] if len(sources) == 1 and len(graph.readers(sources[0])) == 1 else None
 
 
 def name_of(graph: ModelGraph, key: str) -> str:

@@ -50,7 +50,7 @@ def _calls(merger: Merger, labels: frozenset[str]) -> Iterator[tuple[str, dict[s
 def _hide_empty_operands(merger: Merger) -> None:
     """A concatenation of a tensor with empty ones, such as a cache's first, is the tensor."""
     for key, data in _calls(merger, CONCATENATIONS):
-        sources = list(merger.graph.pred[key])
+        sources = list(merger.graph.sources(key))
         empty = [s for s in sources if 0 in (merger.node(s)["shape"] or ()) and is_plain(merger.node(s))]
         if len(sources) != len(empty) + 1 or not empty or not is_weightless(data):
             continue
@@ -60,7 +60,7 @@ def _hide_empty_operands(merger: Merger) -> None:
         merger.graph.remove_edges_from([(source, key) for source in empty])
         merger.hide(key, "concatenations with an empty tensor")
         for source in empty:
-            if not merger.graph.succ[source] and not merger.graph.pred[source]:
+            if not merger.graph.readers(source) and not merger.graph.sources(source):
                 merger.drop(source, "empty tensors")
 
 
@@ -68,7 +68,7 @@ def _hide_neutral_numbers(merger: Merger) -> None:
     """A product with one, a sum with zero."""
     neutral = {"mul": "1", "div": "1", "truediv": "1", "add": "0", "sub": "0"}
     for key, data in list(merger.graph.nodes(data=True)):
-        sources = list(merger.graph.pred[key])
+        sources = list(merger.graph.sources(key))
         if len(sources) == 1 and is_plain(data) and data["config"] == neutral.get(operator_of(data["label"])):
             edge = merger.graph.edges[sources[0], key]
             if data["shape"] is not None and (edge["shape"], edge["dtype"]) == (data["shape"], data["dtype"]):
@@ -78,7 +78,7 @@ def _hide_neutral_numbers(merger: Merger) -> None:
 def _hide_whole_slices(merger: Merger) -> None:
     """An index that takes all of its input."""
     for key, data in _calls(merger, frozenset({"index"})):
-        sources = list(merger.graph.pred[key])
+        sources = list(merger.graph.sources(key))
         if len(sources) == 1 and is_weightless(data) and _WHOLE_SLICES.fullmatch(data["config"]):
             edge = merger.graph.edges[sources[0], key]
             if data["shape"] is not None and (edge["shape"], edge["dtype"]) == (data["shape"], data["dtype"]):
@@ -89,10 +89,12 @@ def _merge_rotations(merger: Merger) -> None:
     """``x * cos + turned(x) * sin``, where turned is built of pieces of x and a negation."""
     turned: list[str] = []
     for key, data in list(merger.graph.nodes(data=True)):
-        factors = list(merger.graph.pred[key])
+        factors = list(merger.graph.sources(key))
         if not (operator_of(data["label"]) == "add" and len(factors) == 2 and is_call(data)):
             continue
-        if not all(operator_of(merger.node(f)["label"]) == "mul" and len(merger.graph.succ[f]) == 1 for f in factors):
+        if not all(
+            operator_of(merger.node(f)["label"]) == "mul" and len(merger.graph.readers(f)) == 1 for f in factors
+        ):
             continue
         for straight, crossed in (factors, factors[::-1]):
             region = _turned_region(merger, straight, crossed)
@@ -103,20 +105,25 @@ def _merge_rotations(merger: Merger) -> None:
                 turned += [main] if main else []
                 break
     for key in turned:
-        for source in list(merger.graph.pred[key]):
+        for source in list(merger.graph.sources(key)):
             view = merger.node(source)
-            shared = all(reader in turned for reader in merger.graph.succ[source])
-            if shared and base(view["label"]) in VIEWS and is_weightless(view) and len(merger.graph.pred[source]) == 1:
+            shared = all(reader in turned for reader in merger.graph.readers(source))
+            if (
+                shared
+                and base(view["label"]) in VIEWS
+                and is_weightless(view)
+                and len(merger.graph.sources(source)) == 1
+            ):
                 merger.hide(source, "views of rotary tables")
 
 
 def _turned_region(merger: Merger, straight: str, crossed: str) -> set[str]:
     """The operations that turn x for the product ``crossed``; empty if they are not such."""
-    for start in merger.graph.pred[crossed]:
+    for start in merger.graph.sources(crossed):
         region, sources = _region_above(merger, start, crossed)
         labels = [merger.node(key)["label"] for key in region]
         turned = "neg" in labels and any(base(label) in JOINS for label in labels)
-        if turned and len(sources) == 1 and sources < set(merger.graph.pred[straight]):
+        if turned and len(sources) == 1 and sources < set(merger.graph.sources(straight)):
             return region
     return set()
 
@@ -128,10 +135,10 @@ def _region_above(merger: Merger, start: str, reader: str) -> tuple[set[str], se
     while pending:
         key = pending.pop()
         data = merger.node(key)
-        own = all(k in region or k == reader for k in merger.graph.succ[key])
+        own = all(k in region or k == reader for k in merger.graph.readers(key))
         if own and is_plain(data) and (base(data["label"]) in _TURNING or data.get("run")):
             region.add(key)
-            pending += merger.graph.pred[key]
+            pending += merger.graph.sources(key)
         else:
             sources.add(key)
     return region, sources - region
@@ -142,7 +149,7 @@ def _merge_constants(merger: Merger) -> None:
     piece_of: dict[str, int] = {}
     pieces: dict[int, list[str]] = {}
     for number, (key, data) in enumerate(merger.graph.nodes(data=True)):
-        sources = list(merger.graph.pred[key])
+        sources = list(merger.graph.sources(key))
         buffers = [s for s in sources if s not in piece_of and _only_read_buffer(merger, s)]
         if not is_plain(data) or is_random(data["label"]) or data["shape"] is None:
             continue
@@ -160,7 +167,7 @@ def _merge_constants(merger: Merger) -> None:
 
 def _only_read_buffer(merger: Merger, key: str) -> bool:
     data = merger.node(key)
-    return data["op"] == "get_attr" and data["parameters"] == 0 and len(merger.graph.succ[key]) == 1
+    return data["op"] == "get_attr" and data["parameters"] == 0 and len(merger.graph.readers(key)) == 1
 
 
 def _merge_constant(merger: Merger, keys: list[str]) -> None:
@@ -181,8 +188,8 @@ def _merge_equal_constants(merger: Merger) -> None:
     """The same constant made again and again for the same readers, as the counters of a cache for each layer."""
     alike: dict[Any, list[str]] = {}
     for key, data in merger.graph.nodes(data=True):
-        readers = tuple(merger.graph.succ[key])
-        if is_plain(data) and readers and not merger.graph.pred[key] and not is_random(data["label"]):
+        readers = tuple(merger.graph.readers(key))
+        if is_plain(data) and readers and not merger.graph.sources(key) and not is_random(data["label"]):
             place = data["module_stack"], data["multiplicity"], readers
             alike.setdefault((data["label"], data["config"], data["shape"], data["dtype"], place), []).append(key)
     for keys in alike.values():
@@ -193,10 +200,10 @@ def _merge_equal_constants(merger: Merger) -> None:
 def _merge_waves(merger: Merger) -> None:
     """Sine and cosine of one value with the arithmetic that leads there and the joining that follows."""
     for key, data in list(merger.graph.nodes(data=True)):
-        if key not in merger.graph or base(data["label"]) != "sin" or len(merger.graph.pred[key]) != 1:
+        if key not in merger.graph or base(data["label"]) != "sin" or len(merger.graph.sources(key)) != 1:
             continue
-        (angle,) = merger.graph.pred[key]
-        twins = [k for k in merger.graph.succ[angle] if base(merger.node(k)["label"]) == "cos"]
+        (angle,) = merger.graph.sources(key)
+        twins = [k for k in merger.graph.readers(angle) if base(merger.node(k)["label"]) == "cos"]
         if twins:
             region = _grown(merger, {key, twins[0]})
             name = "sinusoidal embedding" if len(_exits(merger, region)) == 1 else "sin, cos table"
@@ -204,7 +211,7 @@ def _merge_waves(merger: Merger) -> None:
 
 
 def _exits(merger: Merger, region: set[str]) -> set[str]:
-    return {key for key in region if any(reader not in region for reader in merger.graph.succ[key])}
+    return {key for key in region if any(reader not in region for reader in merger.graph.readers(key))}
 
 
 def _grown(merger: Merger, region: set[str]) -> set[str]:
@@ -219,13 +226,13 @@ def _grown(merger: Merger, region: set[str]) -> set[str]:
     pending = list(region)
     while pending:
         key = pending.pop()
-        above = [k for k in merger.graph.pred[key] if all(r in region for r in merger.graph.succ[k])]
-        above = [k for k in above if merger.node(k)["kind"] in ("arithmetic", "reshape") or not merger.graph.pred[k]]
-        below = [k for k in merger.graph.succ[key] if all(s in region for s in merger.graph.pred[k])]
+        above = [k for k in merger.graph.sources(key) if all(r in region for r in merger.graph.readers(k))]
+        above = [k for k in above if merger.node(k)["kind"] in ("arithmetic", "reshape") or not merger.graph.sources(k)]
+        below = [k for k in merger.graph.readers(key) if all(s in region for s in merger.graph.sources(k))]
         below = [k for k in below if _continues(merger.node(k))]
         found = [k for k in dict.fromkeys([*above, *below]) if k not in region and fits(k)]
         region.update(found)
-        pending += [*found, *(k for f in found for k in merger.graph.pred[f] if k in region)]
+        pending += [*found, *(k for f in found for k in merger.graph.sources(f) if k in region)]
     return region
 
 
@@ -239,14 +246,19 @@ def _merge_flat_products(merger: Merger) -> None:
     for key, data in list(merger.graph.nodes(data=True)):
         if data["kind"] != "linear" or data["op"] not in ("call_function", "call_method"):
             continue
-        sources, readers = list(merger.graph.pred[key]), list(merger.graph.succ[key])
-        if len(sources) != 1 or len(readers) != 1 or len(merger.graph.succ[sources[0]]) != 1:
+        sources, readers = list(merger.graph.sources(key)), list(merger.graph.readers(key))
+        if len(sources) != 1 or len(readers) != 1 or len(merger.graph.readers(sources[0])) != 1:
             continue
         flat, back = merger.node(sources[0]), merger.node(readers[0])
         if not (is_plain(flat) and is_plain(back) and base(flat["label"]) in VIEWS and base(back["label"]) in VIEWS):
             continue
-        (before,) = [edge["shape"] for edge in merger.graph.pred[sources[0]].values()] or [None]
-        if before and back["shape"] and before[:-1] == back["shape"][:-1] and len(merger.graph.pred[readers[0]]) == 1:
+        (before,) = [edge["shape"] for edge in merger.graph.sources(sources[0]).values()] or [None]
+        if (
+            before
+            and back["shape"]
+            and before[:-1] == back["shape"][:-1]
+            and len(merger.graph.sources(readers[0])) == 1
+        ):
             merger.merge([sources[0], key, readers[0]], "views around products", key)
 
 
@@ -255,10 +267,14 @@ def _merge_scalings(merger: Merger) -> None:
     signs = {"mul": "×", "div": "÷", "truediv": "÷"}
     for key, data in list(merger.graph.nodes(data=True)):
         sign = signs.get(operator_of(data["label"]))
-        sources = list(merger.graph.pred[key])
+        sources = list(merger.graph.sources(key))
         if not sign or not is_plain(data) or len(sources) != 1 or not _NUMBER.fullmatch(data["config"]):
             continue
         source = merger.node(sources[0])
-        if source["kind"] == "linear" and len(merger.graph.succ[sources[0]]) == 1 and source["shape"] == data["shape"]:
+        if (
+            source["kind"] == "linear"
+            and len(merger.graph.readers(sources[0])) == 1
+            and source["shape"] == data["shape"]
+        ):
             config = ", ".join(filter(None, (source["config"], sign + data["config"])))
             merger.merge([sources[0], key], "scalings", sources[0], config=config)

@@ -16,11 +16,11 @@ def merge_repeated_heads(merger: Merger) -> None:
         if key not in merger.graph or not (base(data["label"]) in VIEWS or data.get("run")) or not data["shape"]:
             continue
         keys = [key]
-        while len(sources := list(merger.graph.pred[keys[0]])) == 1 and len(merger.graph.succ[sources[0]]) == 1:
+        while len(sources := list(merger.graph.sources(keys[0]))) == 1 and len(merger.graph.readers(sources[0])) == 1:
             if not is_plain(merger.node(sources[0])) or not _is_view(merger.node(sources[0])):
                 break
             keys.insert(0, sources[0])
-        edges = list(merger.graph.pred[keys[0]].values())
+        edges = list(merger.graph.sources(keys[0]).values())
         before, after = edges[0]["shape"] if len(edges) == 1 else None, data["shape"]
         if before is None or len(before) != 4 or len(after) != 4 or before[1] == 0:
             continue
@@ -39,9 +39,9 @@ def _is_view(data: dict[str, Any]) -> bool:
 def name_heads(merger: Merger) -> None:
     """Views between tokens × channels and heads × tokens × size of a head."""
     for key, data in merger.graph.nodes(data=True):
-        if not data.get("run") or not data["shape"] or len(merger.graph.pred[key]) != 1:
+        if not data.get("run") or not data["shape"] or len(merger.graph.sources(key)) != 1:
             continue
-        before = next(iter(merger.graph.pred[key].values()))["shape"]
+        before = next(iter(merger.graph.sources(key).values()))["shape"]
         if before is None:
             continue
         found = _split_of(before, data["shape"]), _split_of(data["shape"], before)

@@ -51,10 +51,14 @@ def runs_in(labels: Sequence[Hashable]) -> list[tuple[int, int, int]]:
 
 def _merge_run(merger: Merger, keys: list[str], copies: int) -> None:
     members = set(keys)
-    for reader in {r for key in keys for r in merger.graph.succ[key] if r not in members}:
+    for reader in {r for key in keys for r in merger.graph.readers(key) if r not in members}:
         data = merger.node(reader)
         collects = base(data["label"]) in JOINS and not data["reads"]
-        if collects and len(merger.graph.pred[reader]) >= copies - 1 and merger.graph.pred[reader].keys() <= members:
+        if (
+            collects
+            and len(merger.graph.sources(reader)) >= copies - 1
+            and merger.graph.sources(reader).keys() <= members
+        ):
             members.add(reader)
     names = [merger.node(key)["label"] for key in keys[: len(keys) // copies]]
     names = [name for name in dict.fromkeys(names) if base(name) not in RESHAPES | {"index"}]

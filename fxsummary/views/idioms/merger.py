@@ -50,8 +50,9 @@ class Merger:
             main: the member that gives the key and all attributes but those given; the last if None.
             attributes: label, config, kind of the new operation.
         """
-        keys = sorted(set(members), key=self.order.__getitem__)
-        exits = [key for key in keys if any(reader not in keys for reader in self.graph.succ[key])]
+        inside = set(members)
+        keys = sorted(inside, key=self.order.__getitem__)
+        exits = [key for key in keys if any(reader not in inside for reader in self.graph.readers(key))]
         place = self._place(keys)
         if len(keys) < 2 or not exits or place is None or not self._same_copies(keys):
             return None
@@ -93,9 +94,9 @@ class Merger:
     def _place(self, keys: list[str]) -> float | None:
         """Where the new operation can stand: after all that it reads, before all that reads it."""
         inside = set(keys)
-        low = max((self.order[k] for key in keys for k in self.graph.pred[key] if k not in inside), default=-1.0)
+        low = max((self.order[k] for key in keys for k in self.graph.sources(key) if k not in inside), default=-1.0)
         high = min(
-            (self.order[k] for key in keys for k in self.graph.succ[key] if k not in inside), default=float("inf")
+            (self.order[k] for key in keys for k in self.graph.readers(key) if k not in inside), default=float("inf")
         )
         if low >= high:
             return None
@@ -125,8 +126,8 @@ class Merger:
 
     def _reconnect(self, keys: list[str], main: str, exits: list[str]) -> None:
         graph, inside = self.graph, set(keys)
-        sources = [(k, edge) for key in keys for k, edge in graph.pred[key].items() if k not in inside]
-        readers = [(key, k, edge) for key in keys for k, edge in graph.succ[key].items() if k not in inside]
+        sources = [(k, edge) for key in keys for k, edge in graph.sources(key).items() if k not in inside]
+        readers = [(key, k, edge) for key in keys for k, edge in graph.readers(key).items() if k not in inside]
         graph.remove_nodes_from([key for key in keys if key != main])
         graph.remove_edges_from([*graph.in_edges(main), *graph.out_edges(main)])
         for place, (source, edge) in enumerate(sources):
