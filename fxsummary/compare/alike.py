@@ -6,15 +6,10 @@ from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from fxsummary.graph.attributes import NODE
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
-
-COMPARED = (
-    "op", "label", "config", "arguments", "outputs", "parameters", "trainable_parameters", "parameter_dtypes",
-    "buffers", "buffer_bytes", "flops", "packed",
-)  # fmt: skip
-"""Attributes in which identical operations are equal."""
 
 _RATES = ("config", "arguments")
 _EXCHANGED = frozenset({"activation", "norm", "pool"})
@@ -66,7 +61,7 @@ class Signatures:
         else:
             data = graph.nodes[item]
             ignored = _RATES if is_drop(data["label"]) else ()
-            alike = tuple(hashable(data[name]) for name in COMPARED if name not in ignored)
+            alike = tuple(hashable(data.get(name)) for name in NODE.folding if name not in ignored)
             self._known[id(graph), item] = self._numbers.setdefault(alike, len(self._numbers))
 
     def contents(self, graph: ModelGraph, block: Block) -> Counter[str]:

@@ -17,6 +17,7 @@ from fxsummary.convert.attributes import Reader
 from fxsummary.convert.module_tree import class_name, module_tree
 from fxsummary.convert.plain import plain
 from fxsummary.convert.tree_only import add_modules
+from fxsummary.graph.attributes import edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, nbytes
 from fxsummary.support.gc_pause import paused
@@ -92,10 +93,7 @@ def _edges(attributes: Mapping[AnyNode, Mapping[str, Any]]) -> Iterator[tuple[st
 
 
 def _edge(source: Mapping[str, Any], slots: tuple[int, ...]) -> dict[str, Any]:
-    return {
-        "slots": slots, "parts": (), "shape": source["shape"], "dtype": source["dtype"],
-        "bytes": nbytes(source["outputs"]),
-    }  # fmt: skip
+    return edge_from(source, slots, nbytes(source["outputs"]))
 
 
 def _part_taken(key: Any, outputs: Any) -> tuple[tuple[int | str, ...], ...]:

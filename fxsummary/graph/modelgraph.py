@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from fxsummary.graph.attributes import EDGE, NODE
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned, Totals, add_up
 from fxsummary.graph.spec import TensorSpec
 from fxsummary.support import files
@@ -27,53 +28,22 @@ __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned"
 
 
 class ModelGraph(nx.DiGraph):
-    """The operations of a model and the values that flow between them.
+    __doc__ = f"""The operations of a model and the values that flow between them.
 
     Nodes are the operations of the traced ``torch.fx`` graph, keyed by their FX name, in execution
-    order. Everything of networkx works on it.
+    order. Everything of networkx works on it. `fxsummary.graph.attributes` has the attributes as a table.
 
     Node attributes:
-        op: torch.fx opcode: placeholder, call_module, call_function, call_method, get_attr, output.
-        target: what is called: a module path, a qualified function name or a method name.
-        kind: convolution, linear, attention, norm, activation, pool, embedding, recurrent,
-            arithmetic, reshape, input, output, parameter or other.
-        module: path of the innermost module that was running ("" for the model itself; for a
-            call_module node the module called); module_type: its class name.
-        module_stack: tuple of `ModuleCall`, outermost first, the model itself left out.
-        label: short name of the operation, such as ``Conv2d`` or ``flatten``.
-        config: settings in short, such as ``3→16, 3×3, s1, p1``.
-        arguments: the call's arguments as text, ``%`` where a value of another node goes in; the
-            k-th ``%`` is slot k of the in-edges.
-        outputs: `TensorSpec` in the nesting of the operation's result; None where not known, and for
-            values that are not tensors their literal.
-        shape, dtype: of the first tensor of `outputs`; None where there is none.
-        parameters, trainable_parameters: elements of the parameters first read here; None if unknown.
-        parameter_names: names of those parameters; parameter_bytes: their bytes.
-        parameter_dtypes: their elements by dtype, as pairs of dtype name and number.
-        buffers, buffer_bytes: number and bytes of the buffers first read here.
-        reads: names of all parameters and buffers that the operation reads, first read here or not.
-        flops: FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown.
-        at_least: what is known of costs that are None, by name; missing where nothing is.
-        unknown_operators: names of the operators called whose FLOPs are not known.
-        assumed: whether its shapes rest on values that were assumed, such as a routing decision.
-        trust: of the FLOPs: "exact", "assumed" (they rest on such values) or "unknown".
-        packed: whether the module holds weights in a form whose size is not known.
-        output_bytes: bytes of the tensors in `outputs`; None if unknown.
-        source: ``file:line`` of the call in the user's code, "" where it is not known.
-        multiplicity: how many identical operations this one stands for (1 unless repeats are folded).
+        {NODE.described()}
 
-    Node attributes of a comparison (`fxsummary.diff`), whose costs and totals are those of the model after:
-        change: "added", "removed", "changed", "moved" (the same at another place) or "same".
-        differences: tuple of `Difference`: attribute, what it was, what it is; of a removed operation its costs.
-        was: path that it had before, where that is another; of a removed operation its path.
+    Node attributes that views and comparisons add where they say something:
+        {NODE.described(always=False)}
+
+    The costs and totals of a comparison (`fxsummary.diff`) are those of the model after.
 
     Edge attributes:
-        slots: argument positions that the value goes to (``x + x`` is one edge with two slots); () where
-            the value is read because it was written in place, through another name.
-        parts: for each slot the part of the value that goes there, as a path: ``(1,)`` for element 1 of a
-            tuple, ``()`` for the whole value; () alone where every slot takes the whole value.
-        shape, dtype, bytes: of the value; of its first tensor where there are several.
-        change: in a comparison "added", "removed" or "same".
+        {EDGE.described()}
+        {EDGE.described(always=False)}
     """
 
     def fill(
@@ -89,6 +59,18 @@ class ModelGraph(nx.DiGraph):
             self._pred[key] = {}
         for source, target, data in edges:
             self._succ[source][target] = self._pred[target][source] = data
+
+    def derived(
+        self,
+        nodes: Iterable[tuple[str, dict[str, Any]]],
+        edges: Iterable[tuple[str, str, dict[str, Any]]] = (),
+        **facts: Any,
+    ) -> ModelGraph:
+        """Return a graph of these nodes and edges that is otherwise like this one, but for ``facts`` of the whole."""
+        graph = self.__class__()
+        graph.graph.update(self.graph, **facts)
+        graph.fill(nodes, edges)
+        return graph
 
     def sources(self, key: str) -> Mapping[str, dict[str, Any]]:
         """What a node reads: the attributes of its in-edges by the node they come from; ``pred[key]``, but quick."""

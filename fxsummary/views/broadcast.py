@@ -7,9 +7,9 @@ from itertools import zip_longest
 from sys import maxsize
 from typing import Any
 
+from fxsummary.graph.attributes import BLANK
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.views.blocks import calls_around
-from fxsummary.views.simplify import NO_COSTS
 
 BROADCAST = 4
 """A value that this many sibling blocks read is cut."""
@@ -27,8 +27,6 @@ def cut_broadcasts(graph: ModelGraph) -> ModelGraph:
     names = _stand_ins(graph, around)
     if not names:
         return graph
-    result = graph.__class__()
-    result.graph.update(graph.graph)
     waiting: dict[Stack, dict[str, dict[str, Any]]] = {}
     for (source, stack), name in names.items():
         waiting.setdefault(stack, {})[name] = _stand_in(graph.nodes[source], source, stack)
@@ -45,8 +43,7 @@ def cut_broadcasts(graph: ModelGraph) -> ModelGraph:
     for source, target, edge in graph.edges(data=True):
         block = _entered(around[source], around[target]) if source in cut else ()
         edges.append((names.get((source, block), source), target, dict(edge)))
-    result.fill(nodes.items(), edges)
-    return result
+    return graph.derived(nodes.items(), edges)
 
 
 def _stand_ins(graph: ModelGraph, around: Mapping[str, Stack]) -> dict[tuple[str, Stack], str]:
@@ -95,8 +92,6 @@ def _stand_in(data: Mapping[str, Any], source: str, stack: Stack) -> dict[str, A
     """Attributes of a stand-in for a value."""
     names = "target", "kind", "label", "outputs", "shape", "dtype", "source"
     return {
-        **{name: data[name] for name in names},
-        **NO_COSTS, "op": "stand_in", "stands_for": data.get("stands_for", source), "module_stack": stack,
-        "module": stack[-1].path, "module_type": stack[-1].type, "config": "", "arguments": "", "packed": False,
-        "output_bytes": 0,
+        **BLANK, **{name: data[name] for name in names}, "op": "stand_in", "stands_for": data.get("stands_for", source),
+        "module_stack": stack, "module": stack[-1].path, "module_type": stack[-1].type,
     }  # fmt: skip

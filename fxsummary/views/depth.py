@@ -9,13 +9,14 @@ from typing import Any
 
 from fxsummary.errors import InputError
 from fxsummary.graph import changes
+from fxsummary.graph.attributes import BLANK
 from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import leaves, nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, result_of, stacks_in
+from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.shared import shared_with_others
-from fxsummary.views.simplify import NO_COSTS, carry_costs
 
 MOST_IN_A_NORM = 10
 _HEAVY = PRODUCTS | {"embedding"}
@@ -87,8 +88,6 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     names = _names(graph, [block for block, _ in chosen])
     node_of = {key: name for name, (_, keys) in zip(names, chosen, strict=True) for key in keys}
     closed = dict(zip(names, chosen, strict=True))
-    result = graph.__class__()
-    result.graph.update(graph.graph)
     nodes: dict[str, dict[str, Any]] = {}
     for key, data in graph.nodes(data=True):
         name = node_of.get(key, key)
@@ -100,6 +99,7 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     for name, (block, _) in closed.items():
         if not block.again and (remark := remarks.get(block.path)):
             nodes[name]["shared"] = remark
+    result = graph.derived((), ())
     _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
     for source, target, data in graph.edges(data=True):
@@ -184,7 +184,7 @@ def _operations(data: dict[str, Any]) -> int:
     return 0 if data["op"] == UNREAD else int(data.get("closed", 1) * data["multiplicity"])
 
 
-def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, object]:
+def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, Any]:
     """Attributes of the node that stands for a block."""
     last = graph.nodes[keys[-1]]
     result = result_of(graph, block)
@@ -195,7 +195,8 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, objec
     info = graph.modules.get(block.path)
     type_ = block.type or graph.name
     kind = "norm" if is_small_norm(graph, block) else "activation" if is_small_activation(graph, block) else "other"
-    node: dict[str, object] = {
+    node: dict[str, Any] = {
+        **BLANK,
         "op": "call_module",
         "target": block.path,
         "kind": kind,
@@ -204,14 +205,14 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, objec
         "module_stack": stack[:calls],
         "label": type_,
         "config": info.config if info else "",
-        "arguments": "",
-        "packed": any(graph.nodes[key].get("packed") for key in keys),
+        "outputs": result.outputs,
+        "shape": first and first.shape,
+        "dtype": first and first.dtype,
+        "output_bytes": nbytes(result.outputs),
         "source": graph.nodes[keys[0]]["source"],
         "multiplicity": times,
         "closed": sum(_operations(graph.nodes[key]) // times for key in keys),
     }
-    node |= {"outputs": result.outputs, "output_bytes": nbytes(result.outputs)}
-    node |= {"shape": first and first.shape, "dtype": first and first.dtype, **NO_COSTS}
     compared = "change" in last
     if compared:
         node |= {"change": "same", "differences": (), "was": ""}

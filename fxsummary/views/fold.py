@@ -16,6 +16,7 @@ from itertools import count
 from operator import itemgetter
 from typing import Any
 
+from fxsummary.graph.attributes import BLANK, NODE
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
 from fxsummary.graph.spec import leaves
@@ -27,11 +28,7 @@ MAX_PERIOD = 4
 WRITTEN = -1
 """In place of a slot: the value is read because it was written in place, through another name."""
 
-_COMPARED = (
-    "op", "label", "config", "arguments", "parameters", "trainable_parameters", "parameter_dtypes",
-    "buffers", "buffer_bytes", "flops", "packed", "multiplicity",
-)  # fmt: skip
-
+_COMPARED = tuple(name for name in NODE.folding if name in BLANK and name != "outputs")
 _settings = itemgetter(*_COMPARED)
 
 _RATES = ("config", "arguments")
@@ -50,18 +47,14 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
     folding.fold(block_tree(graph), 1)
     if not folding.stand_in:
         return graph
-    folded = graph.__class__()
-    folded.graph.update(graph.graph)
-    repeats = folded.graph["repeats"] = folding.runs()
+    repeats = folding.runs()
     returned = frozenset().union(*[repeat.returned for repeat in repeats.values()])
-    folded.fill(
-        (
-            (key, {**data, "multiplicity": folding.times.get(key, 1) * data["multiplicity"]})
-            for key, data in graph.nodes(data=True)
-            if key not in folding.stand_in
-        ),
-        (),
+    nodes = (
+        (key, {**data, "multiplicity": folding.times.get(key, 1) * data["multiplicity"]})
+        for key, data in graph.nodes(data=True)
+        if key not in folding.stand_in
     )
+    folded = graph.derived(nodes, repeats=repeats)
     order = {key: index for index, key in enumerate(graph)}
     for target in folded:
         for start, data in graph.sources(target).items():
@@ -221,7 +214,7 @@ class _Folding:
         for key in keys:
             data = nodes[key]
             found: Hashable = id(data["outputs"]), *_settings(data)  # most of those alike have the very same outputs
-            if "change" in data:
+            if "change" in data or NODE.added:
                 found = key
             number = alike.get(found)
             parts.append(self._number(found, data) if number is None else number)
@@ -246,7 +239,7 @@ class _Folding:
             found: by what it is found again.
         """
         ignored = _RATES if is_drop(data["label"]) else ()
-        alike: tuple[Any, ...] = _hashable(data["outputs"]), *(data[n] for n in _COMPARED if n not in ignored)
+        alike: tuple[Any, ...] = tuple([_hashable(data.get(name)) for name in NODE.folding if name not in ignored])
         if "change" in data:
             kept = [_hashable(each) for each in data["differences"] if each.attribute not in ignored]
             alike = (*alike, data["change"], *kept)

@@ -31,9 +31,7 @@ def hide_scalars(graph: ModelGraph) -> ModelGraph:
             part_of[key] = whole, part + taken
     if not hidden:
         return graph
-    shown = graph.__class__()
-    shown.graph.update(graph.graph)
-    shown.fill(((key, dict(data)) for key, data in graph.nodes(data=True) if key not in hidden), ())
+    shown = graph.derived((key, dict(data)) for key, data in graph.nodes(data=True) if key not in hidden)
     for source in graph:
         start, part = part_of.get(source, (source, ()))
         if start in hidden:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from operator import itemgetter
 from typing import Any
 
-from fxsummary.graph.changes import COSTS, Difference, before, joined
+from fxsummary.graph.attributes import RESULT, edge_from
 from fxsummary.graph.labels import (
     CASTS,
     CONCATENATIONS,
@@ -25,19 +23,10 @@ from fxsummary.graph.labels import (
     base,
 )
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import TRUST, known
+from fxsummary.views.costs import carry_costs, is_weightless
 from fxsummary.views.scalars import add_slots, hide_scalars, of_part, reads_of
 
 __all__ = ["hide_scalars", "simplify"]
-
-_SUMMED = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
-_costs = itemgetter(*_SUMMED)
-_NOTHING = (0,) * len(_SUMMED)
-_JOINED = ("parameter_names", "parameter_dtypes", "reads", "unknown_operators")
-NO_COSTS: Mapping[str, Any] = {
-    **dict.fromkeys(_SUMMED, 0), **dict.fromkeys(_JOINED, ()), "assumed": False, "trust": "exact",
-}  # fmt: skip
-"""Attributes of a node that costs nothing."""
 
 
 def simplify(graph: ModelGraph) -> ModelGraph:
@@ -65,56 +54,10 @@ def simplify(graph: ModelGraph) -> ModelGraph:
 
 
 def copy_of(graph: ModelGraph) -> ModelGraph:
-    work = graph.__class__()
-    work.graph.update(graph.graph)
-    work.fill(
+    return graph.derived(
         ((key, dict(data)) for key, data in graph.nodes(data=True)),
         ((source, target, dict(data)) for source, target, data in graph.edges(data=True)),
     )
-    return work
-
-
-def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) -> None:
-    """Add the costs of a node's attributes, ``times`` over, to those of another.
-
-    Unknown stays unknown; what is known then is in `at_least`.
-    """
-    compared = "change" in source
-    was = {name: _sum(before(target, name), before(source, name), times) for name in COSTS} if compared else {}
-    for name in _SUMMED:
-        if (number := source[name]) != 0:
-            whole = target[name]
-            if number is None or whole is None:
-                least = known(target, name) + times * known(source, name)
-                target["at_least"] = {**target.get("at_least", {}), name: least}
-            target[name] = None if number is None or whole is None else whole + times * number
-    for name in _JOINED:
-        if more := source[name]:
-            target[name] = (*target[name], *more)
-    target["assumed"] = target["assumed"] or source["assumed"]
-    if source["trust"] != target["trust"]:
-        target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
-    if compared:
-        _carry_change(source, target, was)
-    if times > 1:
-        extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
-        target["parameter_dtypes"] += extra
-
-
-def _sum(one: int | None, other: int | None, times: int) -> int | None:
-    return None if one is None or other is None else one + times * other
-
-
-def _carry_change(source: dict[str, Any], target: dict[str, Any], was: dict[str, int | None]) -> None:
-    """Of a comparison: the change of both together, and what they cost before."""
-    others = [each for each in target["differences"] if each.attribute not in COSTS]
-    costs = [Difference(name, number, target[name]) for name, number in was.items() if number != target[name]]
-    target["differences"] = (*others, *costs)
-    target["change"] = joined((source["change"], target["change"]))
-
-
-def is_weightless(data: dict[str, Any]) -> bool:
-    return bool(_costs(data) == _NOTHING)
 
 
 def is_call(data: dict[str, Any]) -> bool:
@@ -190,8 +133,7 @@ def _expand_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
             continue
         (source,) = graph.sources(key)
         if graph.nodes[source]["op"] == "get_attr" and len(graph.readers(source)) == 1:
-            for name in ("outputs", "shape", "dtype", "output_bytes"):
-                graph.nodes[source][name] = data[name]
+            graph.nodes[source].update({name: data[name] for name in RESULT})
             hidden["views of parameters"] += 1
             bypass(graph, key)
 
@@ -231,10 +173,7 @@ def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
 def _read_instead(graph: ModelGraph, key: str, parts: list[str], first: str) -> None:
     slots = tuple(sorted(slot for part in parts for slot in graph.edges[part, key]["slots"]))
     graph.remove_edges_from([(part, key) for part in parts])
-    spec = graph.nodes[first]
-    graph.add_edge(
-        first, key, slots=slots, parts=(), shape=spec["shape"], dtype=spec["dtype"], bytes=spec["output_bytes"]
-    )
+    graph.link(first, key, edge_from(graph.nodes[first], slots, graph.nodes[first]["output_bytes"]))
 
 
 def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
+from fxsummary.graph.attributes import BLANK
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ParameterInfo
 from fxsummary.passes.parameters import counts
 from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import UNREAD, own_call
 from fxsummary.views.shared import later_names
-from fxsummary.views.simplify import NO_COSTS
 
 MOST_NAMES = 2
 
@@ -116,11 +116,8 @@ class _Result:
                 self._give(leaves[stack], held)
             else:
                 waiting.setdefault(stack, []).append((self._key(number), self._row(stack, held, read)))
-        result = self._graph.__class__()
-        result.graph.update(self._graph.graph, unread_shown=True)
         edges = ((source, target, dict(edge)) for source, target, edge in self._graph.edges(data=True))
-        result.fill(self._in_order(waiting), edges)
-        return result
+        return self._graph.derived(self._in_order(waiting), edges, unread_shown=True)
 
     def _in_order(self, waiting: dict[Stack, list[tuple[str, dict[str, Any]]]]) -> Iterator[tuple[str, dict[str, Any]]]:
         """The nodes, and each row behind the last operation of the module that it is in."""
@@ -169,11 +166,10 @@ class _Result:
             names = list(dict.fromkeys(name.partition(".")[0] for name in names))
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         return {
-            **NO_COSTS, **counts(tensors, unknown=False),
+            **BLANK, **counts(tensors, unknown=False),
             "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "module": path, "module_type": type_,
             "module_stack": stack, "label": "read elsewhere" if read else "not read",
-            "config": ", ".join(names[:MOST_NAMES]) + more, "arguments": "", "outputs": (), "shape": None,
-            "dtype": None, "packed": False, "output_bytes": 0, "source": "", "multiplicity": 1,
+            "config": ", ".join(names[:MOST_NAMES]) + more, "outputs": (),
             "unread": sum(tensor.numel or 0 for tensor in tensors if not tensor.read),
         }  # fmt: skip
 

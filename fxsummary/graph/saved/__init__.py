@@ -1,6 +1,6 @@
 """Saved graphs: a `ModelGraph` as JSON, and back. A file is only ever read as data.
 
-The format is described by ``fxsummary/saved/schema.json``; each module, operation and edge has a line of its own.
+`fxsummary.graph.saved.schema.schema` describes the format; each module, operation and edge has a line of its own.
 """
 
 from __future__ import annotations
@@ -13,28 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from fxsummary.errors import OutputError, SavedGraphError
+from fxsummary.graph.attributes import EDGE, NODE
 from fxsummary.graph.changes import Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
-from fxsummary.graph.saved.fields import (
-    CALL,
-    EDGE,
-    GRAPH,
-    MODULE,
-    NODE,
-    PARAMETER,
-    load_field,
-    load_fields,
-    save_fields,
-    stack_of,
-)
+from fxsummary.graph.saved.fields import CALL, GRAPH, MODULE, PARAMETER, load_field, load_fields, save_fields
+from fxsummary.graph.saved.schema import VERSION
 from fxsummary.graph.saved.values import WrongValueError, expected, load_value
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import shorten
 
 FORMAT = "fxsummary"
-VERSION = 1
-"""Raised when readers of the version before would misunderstand a file."""
 
 _PARTS = ("modules", "nodes", "edges")
 _CALLS = "calls"
@@ -166,6 +155,8 @@ def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, Any]]:
         if not isinstance(key, str):
             raise expected("text as the key of a node", key, "nodes")
         _check_free(data, ("key",), place)
+        if NODE.unsaved:
+            data = {name: value for name, value in data.items() if name not in NODE.unsaved}
         yield {"key": key} | save_fields(data, NODE, place)
 
 
@@ -270,7 +261,7 @@ def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, An
         known.add(key)
         data = load_fields(raw, NODE, f"{place} ({shorten(repr(key), 60)})", without=("key",))
         stack = data["module_stack"]
-        data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, stack_of(stack))
+        data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, tuple(map(ModuleCall._make, stack)))
         if "change" in data:
             data["differences"] = _load_differences(data.get("differences"), place)
         yield key, data

@@ -12,10 +12,11 @@ from typing import Any
 
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PLUMBING, VIEWS, base, is_random, operator_of
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.views.costs import is_weightless
 from fxsummary.views.idioms.heads import merge_repeated_heads, name_heads
 from fxsummary.views.idioms.loops import merge_loops
 from fxsummary.views.idioms.merger import Merger, is_plain
-from fxsummary.views.simplify import is_call, is_weightless
+from fxsummary.views.simplify import is_call
 
 _TURNING = PLUMBING | {"neg"}
 _FOLLOWING = PLUMBING | CASTS

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from fxsummary.graph.attributes import RESULT
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import calls_around
+from fxsummary.views.costs import carry_costs, is_weightless
 from fxsummary.views.scalars import add_slots, of_part
-from fxsummary.views.simplify import bypass, carry_costs, copy_of, is_call, is_weightless
+from fxsummary.views.simplify import bypass, copy_of, is_call
 
 
 class Merger:
@@ -74,12 +76,9 @@ class Merger:
 
     def finish(self) -> ModelGraph:
         """The graph in execution order, with what was hidden."""
-        result = self.graph.__class__()
-        result.graph.update(self.graph.graph)
-        result.graph["hidden"] = dict(sorted(self.hidden.items()))
         keys = sorted(self.graph, key=self.order.__getitem__)
-        result.fill(((key, self.node(key)) for key in keys), self.graph.edges(data=True))
-        return result
+        nodes = ((key, self.node(key)) for key in keys)
+        return self.graph.derived(nodes, self.graph.edges(data=True), hidden=dict(sorted(self.hidden.items())))
 
     @staticmethod
     def _operations(data: dict[str, Any]) -> int:
@@ -106,7 +105,7 @@ class Merger:
     @staticmethod
     def _set_results(data: dict[str, Any], exits: list[dict[str, Any]]) -> None:
         if len(exits) == 1:
-            data.update({name: exits[0][name] for name in ("outputs", "shape", "dtype", "output_bytes")})
+            data.update({name: exits[0][name] for name in RESULT})
             return
         sizes = [each["output_bytes"] for each in exits]
         data["outputs"] = tuple(each["outputs"] for each in exits)
