@@ -9,6 +9,7 @@ from itertools import count, takewhile
 from typing import Any
 
 from fxsummary.drawing.options import FACTS
+from fxsummary.graph.attributes import NODE
 from fxsummary.graph.changes import BECAME, Run, before, describe
 from fxsummary.graph.labels import base, is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, Totals
@@ -231,24 +232,11 @@ def tips_of(subject: Subject, key: str) -> list[str]:
     lines += [f"input: {text}" for text in _input_shapes(subject, key)]
     if outputs := [fmt.about(str(spec), data["assumed"]) for spec in leaves(data["outputs"])]:
         lines.append(f"output: {', '.join(outputs[:8])}{' …' if len(outputs) > 8 else ''}")
-    if data["parameters"] != 0:
-        lines.append(f"parameters: {_times(data, 'parameters')}")
-    if data["flops"] != 0:
-        share = subject.share([key])
-        percent = f" ({100 * share:.1f} %)" if share else ""
-        lines.append(f"FLOPs: {fmt.about(_times(data, 'flops'), data['trust'] == 'assumed')}{percent}")
-    if data["source"]:
-        lines.append(f"source: {data['source']}")
+    for name in NODE.tips:
+        if text := NODE.tip(name, data):
+            share = subject.share([key]) if name == "flops" else 0.0
+            lines.append(f"{NODE[name].label}: {text}" + (f" ({100 * share:.1f} %)" if share else ""))
     return [fmt.shorten(fmt.clean(line[: 2 * LONGEST_TIP]), LONGEST_TIP) for line in lines]
-
-
-def _times(data: dict[str, Any], name: str) -> str:
-    """A cost of one copy, then of all; "≥" where part of it is not known."""
-    times, number = data["multiplicity"], known(data, name)
-    if data[name] is None and not number:
-        return fmt.UNKNOWN
-    text = fmt.count(number) if times == 1 else f"{fmt.count(number)} × {times} = {fmt.count(number * times)}"
-    return f"≥ {text}" if data[name] is None else text
 
 
 _SLOT = re.compile("%%|%")

@@ -91,7 +91,7 @@ class Attributes(Registry[Attribute]):
         """Look the names up once that views ask for many times."""
         self.added = tuple(self)[self._own :]
         self.sums, self.unions, self.flags, self.largest = (
-            self._where(lambda each, rule=rule: each.adds == rule) for rule in ("sum", "union", "any", "max")
+            tuple(name for name, each in self.items() if each.adds == rule) for rule in ("sum", "union", "any", "max")
         )
         self.recomputed = {name: each.adds for name, each in self.items() if callable(each.adds)}
         self.folding = self._where(lambda each: each.folds)

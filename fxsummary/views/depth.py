@@ -94,7 +94,8 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
         if name == key:
             nodes[key] = dict(data)
         elif name not in nodes:
-            nodes[name] = _closed(graph, *closed[name])
+            block, keys = closed[name]
+            nodes[name] = _closed(graph, block, keys, block.copies)
     remarks = shared_with_others(graph)
     for name, (block, _) in closed.items():
         if not block.again and (remark := remarks.get(block.path)):
@@ -184,12 +185,17 @@ def _operations(data: dict[str, Any]) -> int:
     return 0 if data["op"] == UNREAD else int(data.get("closed", 1) * data["multiplicity"])
 
 
-def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, Any]:
-    """Attributes of the node that stands for a block."""
+def closed_block(graph: ModelGraph, block: Block, per: int) -> dict[str, Any]:
+    """Attributes of a block as one operation, in one of the ``per`` copies of what it lies in."""
+    keys = _inside(graph, block)
+    return _closed(graph, block, keys, per) if keys else {**BLANK, "kind": "other"}
+
+
+def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> dict[str, Any]:
+    """Attributes of the node that stands for a block, with costs of one of ``times`` copies."""
     last = graph.nodes[keys[-1]]
     result = result_of(graph, block)
     first = next(leaves(result.outputs), None)
-    times = block.copies
     stack = last["module_stack"]
     calls = 0 if block.call is None else 1 + next(i for i, call in enumerate(stack) if call == block.call)
     info = graph.modules.get(block.path)
@@ -210,7 +216,7 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, Any]:
         "dtype": first and first.dtype,
         "output_bytes": nbytes(result.outputs),
         "source": graph.nodes[keys[0]]["source"],
-        "multiplicity": times,
+        "multiplicity": block.copies,
         "closed": sum(_operations(graph.nodes[key]) // times for key in keys),
     }
     compared = "change" in last
