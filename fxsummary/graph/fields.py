@@ -55,7 +55,12 @@ class Field:
     @property
     def required(self) -> bool:
         """Whether it must be there."""
-        return self.default is NO_DEFAULT
+        return self.always and not self.has_default
+
+    @property
+    def has_default(self) -> bool:
+        """Whether it may be left out and still has a value."""
+        return self.default is not NO_DEFAULT
 
 
 def is_sizes(value: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from fxsummary.graph.labels import NO_TENSOR, TENSOR_ATTRIBUTES
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, leaves
+from fxsummary.views.costs import is_weightless
 
 Part = tuple[int | str, ...]
 """Path of a part of a value: () for the whole, (1,) for element 1 of a tuple."""
@@ -68,7 +69,7 @@ def add_slots(graph: ModelGraph, source: str, target: str, data: dict[str, Any])
 
 def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[str]) -> bool:
     outputs = data["outputs"]
-    if data["op"] not in ("call_function", "call_method") or data["flops"]:
+    if data["op"] not in ("call_function", "call_method") or not is_weightless(data):
         return False
     if outputs is not None:
         return next(leaves(outputs), None) is None
@@ -81,7 +82,7 @@ def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[st
 
 
 def _takes_apart(graph: ModelGraph, key: str, data: dict[str, Any]) -> bool:
-    if data["op"] != "call_function" or len(graph.sources(key)) != 1:
+    if data["op"] != "call_function" or not is_weightless(data) or len(graph.sources(key)) != 1:
         return False
     (source,) = graph.sources(key)
     outputs = graph.nodes[source]["outputs"]

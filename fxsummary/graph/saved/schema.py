@@ -66,7 +66,7 @@ def _object(
 def _field(field: Field) -> dict[str, Any]:
     described = {"description": field.description} if field.description else {}
     usual = list(field.default) if isinstance(field.default, tuple) else field.default
-    return {**field.type.schema, **described, **({} if field.required else {"default": usual})}
+    return {**field.type.schema, **described, **({"default": usual} if field.has_default else {})}
 
 
 def _array(items: Mapping[str, Any], **more: Any) -> dict[str, Any]:
