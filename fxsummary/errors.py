@@ -84,7 +84,7 @@ class BudgetError(FxsummaryError, AssertionError):
     """A model does not keep its budgets; the message lists each of them.
 
     Attributes:
-        findings: one `fxsummary.graph.findings.Finding` for each broken budget.
+        findings: one `fxsummary.graph.findings.Finding` for each exceeded budget.
     """
 
     def __init__(self, message: str, findings: tuple[Any, ...] = ()) -> None:

@@ -90,6 +90,7 @@ class Row:
         inside: the rows in it; of one copy.
         whole: whether its numbers are already of all copies.
         known_flops: of all copies, where that is all that is known.
+        numbers: of its operations on the page, where their facts are found.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Row:
     inside: list[Row] = field(default_factory=list)
     whole: bool = False
     known_flops: Interval | None = None
+    numbers: tuple[int, ...] = ()
 
     def walk(self) -> Iterator[Row]:
         yield self
@@ -224,7 +226,8 @@ def picture_rows(svg: str, *, tips: bool = True) -> Row:
             _innermost(frames, item.x + 1, item.y + item.height / 2).row.inside.append(last := item.row)
         elif element.get("class") == "bgt":
             (last or _innermost(frames, *_at(element)).row).copies = int("".join(element.itertext())[1:])
-    for element in root:
+    grouped = [text for group in root if group.get("data-m") for text in group if text.tag == f"{SVG}text"]
+    for element in [*root, *grouped]:
         if element.tag == f"{SVG}text" and element.get("font-size") == "10.5" and element.get("text-anchor") == "end":
             _header(_innermost(frames, *_at(element)).row, "".join(element.itertext()))
         elif (
@@ -269,6 +272,7 @@ def _item(element: ElementTree.Element, tips: bool) -> _Box | None:
     tip = element.findtext(f"{SVG}title") or ""
     x, y = min(_at(each)[0] for each in texts), min(_at(each)[1] for each in texts)
     row = Row("".join(texts[0].itertext()), count(shown), _flops(tip) if tips else None)
+    row.numbers = tuple(int(each.attrib["data-n"]) for each in element.iter() if each.get("data-n"))
     return _Box(x - 14, y - 16, 60 if not numbers else _at(numbers[0])[0] - x + 60, 20, row)
 
 

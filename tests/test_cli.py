@@ -304,7 +304,7 @@ def test_help_says_what_model_is_and_the_exit_codes(capsys: pytest.CaptureFixtur
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
     assert "package.module:factory" in out
-    assert "exit codes: 0 done, 2 could not be done (stderr says why); 1 if models differ" in out
+    assert "exit codes: 0 success, 2 failure (stderr says why); 1 if models differ" in out
 
 
 # --- in a process of its own -------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from graphs import graph_of
-from printed import Interval, check, picture_rows
+from printed import Interval, Row, check, picture_rows
 from torch import nn
 from zoo import HOSTILE, OWN, ZOO
 
@@ -132,6 +132,7 @@ def test_pictures_of_modules_add_up(name: str) -> None:
             if "xmlns" not in svg[:200]:
                 svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
             root = picture_rows(svg, tips=False)
+            with_shares(root, level["rows"], data)
             check(root)
             held = modules[path].get("parameters", 0)
             shown = root.value("parameters")
@@ -143,6 +144,23 @@ def test_pictures_of_modules_add_up(name: str) -> None:
                     shown,
                     held,
                 )
+
+
+def with_shares(root: Row, rows: list[int | None], data: dict[str, Any]) -> None:
+    """Give each row of a picture the share of FLOPs that the page's panel tells of it."""
+    if not data["flops"]:
+        return
+    calls = {(at, call) for each in data["operations"] for at, call in each.get("stack", [])}
+    for row in root.walk():
+        places = [at for number in row.numbers if (at := rows[number]) is not None]
+        facts = [data["operations"][at] if at >= 0 else data["modules"][-1 - at] for at in places]
+        known = sum((each.get("flops") or 0) * (1 if "path" in each else each.get("times", 1)) for each in facts)
+        if facts:
+            is_all = all(each.get("flops", 0) is not None for each in facts)
+            share = 100 * known / data["flops"]
+            # the panel tells of a module what all of its calls cost
+            once = all(len({call for called, call in calls if called == -1 - at}) < 2 for at in places if at < 0)
+            row.share = Interval(share if once else 0, share if is_all else float("inf"))
 
 
 def shares(graph: ModelGraph, path: str) -> bool:

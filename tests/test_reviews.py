@@ -53,11 +53,11 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 # --- budgets -----------------------------------------------------------------------------------
 
 
-def test_all_broken_budgets_are_in_one_error() -> None:
+def test_all_exceeded_budgets_are_in_one_error() -> None:
     with pytest.raises(BudgetError) as caught:
         graph_of("CNN").check(max_parameters="20k", max_flops=2e6, max_parameter_bytes="1 GiB", no_unknown=True)
     assert str(caught.value).splitlines() == [
-        "2 budgets of CNN are broken.",
+        "2 budgets of CNN are exceeded.",
         "max_parameters: 20,778 parameters, 778 more than the 20,000 allowed",
         "  15,690 (75.5 %) fc Linear",
         "  4,640 (22.3 %) conv2 Conv2d",
@@ -88,7 +88,7 @@ def test_unread_parameters_and_unknown_operations() -> None:
         graph_of(name).check(max_flops="1T")
 
 
-def test_a_lower_bound_that_is_too_much_is_broken_by_at_least_that() -> None:
+def test_a_lower_bound_that_is_too_much_is_exceeded_by_at_least_that() -> None:
     graph = graph_of("CustomOperatorWithoutFormula")
     if graph.totals.flops:
         with pytest.raises(BudgetError, match="at least"):
@@ -203,9 +203,9 @@ def test_check(capsys: pytest.CaptureFixture[str], folder: Path, form: str) -> N
     code, out, _ = run(capsys, "check", "wide.py:CNN", *INPUT, "--max-parameters", "30k", "--format", form)
     assert code == 1
     assert "30,938 parameters, 938 more than the 30,000 allowed" in out
-    assert "1 of 1 budget broken" in out
+    assert "CNN: budget exceeded" in out
     code, out, _ = run(capsys, "check", "wide.py:CNN", *INPUT, "--max-flops", "4.2G", "--no-unknown", "--format", form)
-    assert code == 0 and "none of 2 budgets broken" in out
+    assert code == 0 and "all budgets met" in out
 
 
 def test_check_reads_budgets_from_pyproject(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -215,9 +215,9 @@ def test_check_reads_budgets_from_pyproject(capsys: pytest.CaptureFixture[str], 
     inside.mkdir()
     assert pyproject.settings("check", inside)["baseline"] == str(folder / "narrow.json")
     code, out, _ = run(capsys, "check", "wide.py:CNN", *INPUT)
-    assert code == 1 and "2 of 3 budgets broken" in out
+    assert code == 1 and "2 of 3 budgets exceeded" in out
     code, out, _ = run(capsys, "check", "wide.py:CNN", *INPUT, "--max-parameters", "31k", "--tolerance", "0.5")
-    assert code == 0 and "none of 3" in out
+    assert code == 0 and "all budgets met" in out
     path.write_text("[project]\nname = 'other'\n")
     code, _, err = run(capsys, "check", "wide.py:CNN", *INPUT)
     assert code == 2 and "no budget is given" in err

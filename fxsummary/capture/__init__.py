@@ -1,7 +1,7 @@
 """Capture: from a model (and example inputs) to a ``torch.fx.Graph`` with specs and FLOPs.
 
-`fxsummary.capture.strategy` picks the way. A partial answer beats an exception; an exception is for input that is
-wrong. The modules of a way are imported when it is gone, so that a first call pays for one only.
+`fxsummary.capture.strategy` chooses how. A partial answer beats an exception; an exception is for input that is
+wrong. Each strategy is imported only when it is used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from torch import nn
 
 from fxsummary.capture.inputs.example import Inputs, bind, model_device
 from fxsummary.capture.restore import state_kept
-from fxsummary.capture.strategy import Capture, Capturing
+from fxsummary.capture.results import Capture
+from fxsummary.capture.strategy import Wish, capture_shapes, choose
 from fxsummary.capture.symbolic.tracer import Leaf
 from fxsummary.errors import ForwardError, InputError
 from fxsummary.support.gc_pause import paused
@@ -43,9 +44,9 @@ def capture(
     """
     with _lock, state_kept(model, (args, kwargs)):
         try:
-            return Capturing(model, leaf, trace, replay).run(
-                _given_inputs(model, args, kwargs, input_shape, input_dtype), input_shape, input_dtype
-            )
+            inputs = _given_inputs(model, args, kwargs, input_shape, input_dtype)
+            wish = Wish(model, leaf, trace, replay)
+            return choose(wish, inputs) if input_shape is None else capture_shapes(wish, input_shape, input_dtype)
         except (InputError, ForwardError) as error:
             from fxsummary.capture.inputs.hints import add_hints
 

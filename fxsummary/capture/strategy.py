@@ -1,10 +1,13 @@
-"""The way a model is captured: symbolically, recorded, or as its module tree; which goes, and what is said of it."""
+"""Chooses how to capture a model, and writes the notes that explain the choice.
+
+Each strategy returns a `Capture` or a `Refusal`: `symbolic` traces forward with proxies, `recorded` runs it once on
+meta tensors, `guessed` records it with the first inputs that it accepts; `module_tree` is what is left.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from torch import fx, nn
@@ -13,8 +16,9 @@ from fxsummary.capture import meta_forward
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature, from_shapes, model_device
 from fxsummary.capture.module_index import submodule
 from fxsummary.capture.nodes import SOURCE, STACK
-from fxsummary.capture.operations import propagate
+from fxsummary.capture.operations.propagate import OperationError, Propagation, propagate
 from fxsummary.capture.operations.twins import NoTwinError
+from fxsummary.capture.results import Capture, Refusal
 from fxsummary.capture.symbolic.trace import Trace, TraceStoppedError, trace
 from fxsummary.capture.symbolic.tracer import Leaf
 from fxsummary.errors import ForwardError, InputError
@@ -24,286 +28,293 @@ if TYPE_CHECKING:
     from fxsummary.capture.recorded.recorder import Recording
 
 
-@dataclass
-class Capture:
-    """What was learnt by looking at the model once.
+@dataclass(frozen=True)
+class Wish:
+    """What is to be captured, and how.
 
     Attributes:
-        model: the model, or the meta twin in which lazy modules were materialized.
-        captured_by: "symbolic", "recorded", "exported" or "modules".
-        trace: the FX graph; None for "modules".
-        propagation: specs and FLOPs by node; None where no input is known.
-        device: the device that the model's tensors are on.
-        inputs: the inputs of the forward that was captured; None where they are not known.
-        inputs_inferred: whether the inputs were guessed.
-        is_partial: whether the graph ends before forward does.
-        untold: paths of modules of which it cannot be told whether they are called; they count as called.
-        notes: what a reader must know.
-    """
-
-    model: nn.Module
-    captured_by: str
-    trace: Trace | None = None
-    propagation: propagate.Propagation | None = None
-    device: str = "cpu"
-    inputs: Inputs | None = None
-    inputs_inferred: bool = False
-    is_partial: bool = False
-    untold: frozenset[str] = frozenset()
-    notes: list[str] = field(default_factory=list)
-
-
-class Capturing:
-    """One capture.
-
-    Args:
         leaf: further modules not to enter.
         way: "auto", "symbolic" or "record".
         replay: whether a recording copies modules that are like others.
     """
 
-    def __init__(self, model: nn.Module, leaf: Leaf | None, way: str, replay: bool) -> None:
-        self._leaf = leaf
-        self._replay = replay
-        self._way = way
-        self._result = Capture(model, "symbolic", device=model_device(model))
-        self._tried = ""
+    model: nn.Module
+    leaf: Leaf | None = None
+    way: str = "auto"
+    replay: bool = True
 
-    def run(self, inputs: Inputs | None, shapes: Any, dtypes: Any) -> Capture:
-        """Capture with these inputs, or with some of these shapes and dtypes, or with what is inferred."""
-        if inputs is not None or shapes is None:
-            return self._captured(inputs)
-        if dtypes is not None:
-            return self._captured(from_shapes(self._result.model, shapes, dtypes, ()))
-        return self._with_guessed_dtypes(from_shapes(self._result.model, shapes, None, self._guessed_dtypes()))
+    @property
+    def name(self) -> str:
+        """Class name of the model."""
+        return type(self.model).__name__
 
-    def _with_guessed_dtypes(self, inputs: Inputs) -> Capture:
-        """Capture with these inputs, or with integers for one of them if an embedding asks for them."""
-        from fxsummary.capture.inputs.guess import inference
+    @property
+    def device(self) -> str:
+        """The device that the model's tensors are on."""
+        return model_device(self.model)
 
-        model = self._result.model
-        try:
-            return self._captured(inputs)
-        except (ForwardError, InputError) as error:
-            for better in inference.with_integers(inputs, error):
-                with suppress(ForwardError, InputError):
-                    return Capturing(model, self._leaf, self._way, self._replay)._with_guessed_dtypes(better)
-            raise
 
-    def _captured(self, inputs: Inputs | None) -> Capture:
-        result = self._result
-        if getattr(result.model.forward, "__func__", None) is nn.Module.forward:
-            return self._modules(f"{type(result.model).__name__} has no forward")
-        result.inputs = inputs
-        if meta_forward.has_lazy(result.model):
-            if inputs is None:
-                return self._modules(
-                    f"{type(result.model).__name__} has uninitialized lazy modules, whose shapes follow from the "
-                    "first input: pass example inputs or input_shape="
-                )
-            self._materialize(inputs)
-        if self._way == "record" and inputs is None and not forward_signature(result.model).parameters:
-            inputs = Inputs()
-        if self._way == "record" and inputs is not None:
-            return self._record(inputs)
-        try:
-            self._trace(inputs)
-        except TraceStoppedError as stopped:
-            return self._stopped(stopped, inputs)
-        return self._propagate(inputs)
+def capture_shapes(wish: Wish, shapes: Any, dtypes: Any) -> Capture:
+    """Capture with inputs of these shapes; dtypes that are not given follow from what reads the inputs first."""
+    if dtypes is not None:
+        return choose(wish, from_shapes(wish.model, shapes, dtypes, ()))
+    return _with_integers(wish, from_shapes(wish.model, shapes, None, _guessed_dtypes(wish)))
 
-    def _trace(self, inputs: Inputs | None) -> None:
-        model = self._result.model
-        if isinstance(model, fx.GraphModule):
-            from fxsummary.capture.exported import graph_module
 
-            self._result.captured_by = "exported"
-            self._result.trace = graph_module.from_graph_module(model, inputs)
-            return
-        self._result.trace = trace(model, inputs, self._leaf)
+def choose(wish: Wish, inputs: Inputs | None) -> Capture:
+    """Capture by the first strategy that leads to a graph; the module tree where none does.
 
-    def _propagate(self, inputs: Inputs | None) -> Capture:
-        result = self._result
-        assert result.trace is not None
-        if inputs is None and any(node.op == "placeholder" for node in result.trace.graph.nodes):
-            from fxsummary.capture.inputs.guess import inference
+    Args:
+        inputs: None where they are to be inferred.
 
-            found = inference.infer(result.model, result.trace)
-            if found is None:
-                return self._by_trying(result.trace) or self._without_inputs()
-            inputs, result.propagation = found
-            self._note_inferred(inputs)
-        else:
-            try:
-                self._run_graph(inputs)
-            except InputError as refused:
-                if inputs is None:  # forward with its defaults alone, which may be None for every tensor
-                    return self._by_trying(None) or self._modules(
-                        f"forward does not run on its defaults, and {self._not_inferred()}: pass example inputs"
-                    )
-                return self._record_or(refused, inputs)
-        if inputs is not None and (self._way == "record" or self._goes_further()):
-            return self._record(inputs)
-        skipped = result.trace.skipped_hooks
-        if skipped:
-            result.notes.append(f"forward hooks were not run, so what they change is not shown: on {_some(skipped)}")
-        self._note_stopped()
-        return result
+    Raises:
+        InputError: an operation refuses the inputs.
+        ForwardError: forward raised.
+    """
+    if getattr(wish.model.forward, "__func__", None) is nn.Module.forward:
+        return module_tree(wish, f"{wish.name} has no forward")
+    notes: list[str] = []
+    if meta_forward.has_lazy(wish.model):
+        if inputs is None:
+            return module_tree(wish, f"{wish.name} {_LAZY}")
+        wish, notes = _materialized(wish, inputs)
+    if wish.way == "record" and inputs is None and not forward_signature(wish.model).parameters:
+        inputs = Inputs()
+    if wish.way == "record" and inputs is not None:
+        result = recorded(wish, inputs)
+    else:
+        found = symbolic(wish, inputs)
+        result = found if isinstance(found, Capture) else _after(found, wish, inputs)
+    result.notes[:0] = notes
+    return result
 
-    def _record_or(self, refused: InputError, inputs: Inputs) -> Capture:
-        """A traced operation refuses its inputs: recording tells whether forward really does."""
-        if self._way != "auto" or self._result.captured_by == "exported":
-            raise refused
-        try:
-            return self._record(inputs)
-        except ForwardError:
-            raise refused from refused.__cause__
 
-    def _without_inputs(self) -> Capture:
-        self._result.notes.append(
-            f"{self._not_inferred()}, so shapes and FLOPs are not known: pass example inputs or input_shape="
-        )
-        self._run_graph(None)
-        return self._result
-
-    def _run_graph(self, inputs: Inputs | None) -> None:
-        result = self._result
-        assert result.trace is not None
-        try:
-            result.propagation = propagate.propagate(result.model, result.trace, result.device)
-        except propagate.OperationError as error:
-            raise self._refused(error, inputs) from error.__cause__
-
-    def _note_inferred(self, inputs: Inputs) -> None:
-        self._result.inputs = inputs
-        self._result.inputs_inferred = True
-        self._result.notes.append(f"input inferred: {describe(inputs)}")
-
-    def _goes_further(self) -> bool:
-        """Whether recording would tell more: it runs hooks, and has values where symbolic tracing has none."""
-        trace, propagation = self._result.trace, self._result.propagation
-        if self._way != "auto" or self._result.captured_by == "modules" or trace is None or propagation is None:
-            return False
-        return bool(trace.skipped_hooks) or any("packed" not in reason for _, reason in propagation.stopped)
-
-    def _record(self, inputs: Inputs) -> Capture:
-        """The recorded graph of a forward with these inputs."""
-        self._take(self._recording(inputs))
-        return self._result
-
-    def _recording(self, inputs: Inputs, budget: Budget | None = None) -> Recording:
-        from fxsummary.capture.recorded import recorder
-
-        model, device = self._result.model, self._result.device
-        return recorder.record(model, inputs, device, self._leaf, replay=self._replay, budget=budget)
-
-    def _take(self, recording: Recording) -> None:
-        result = self._result
-        result.captured_by, result.trace, result.propagation = "recorded", recording.trace, recording.propagation
-        result.notes += recording.notes
-        if recording.stopped:
-            where = f" at {recording.source}" if recording.source else ""
-            result.is_partial = True
-            remedy = (
-                "Pass inputs whose values decide what is asked there, or name the module in leaf= to show it as one "
-                "operation"
-            )
-            told = any(text in recording.stopped for text in _WITH_REMEDY)
-            result.notes.append(
-                f"recording stopped{where}: {recording.stopped.rstrip('.')}; what follows is not shown"
-                + ("" if told else f". {remedy}")
-            )
-
-    def _by_trying(self, partial: Trace | None) -> Capture | None:
-        """The recorded graph with the first inputs that forward accepts; None if none are found."""
-        if self._way == "symbolic":
-            return None
-        from fxsummary.capture.inputs.guess import inference
-        from fxsummary.capture.inputs.guess.budget import Budget
-
-        budget = Budget(inference.MAX_OPERATIONS)
-        found = inference.infer_by_trying(
-            self._result.model,
-            lambda inputs: self._recording(inputs, budget),
-            partial,
-            lambda recording: not recording.stopped,
-        )
-        if isinstance(found, str):
-            self._tried = found
-            return None
-        inputs, recording = found
-        self._note_inferred(inputs)
-        self._take(recording)
-        return self._result
-
-    def _not_inferred(self) -> str:
-        return "the input could not be inferred" + (f" ({self._tried})" if self._tried else "")
-
-    def _note_stopped(self) -> None:
-        propagation = self._result.propagation
-        for node, reason in propagation.stopped[:1] if propagation else ():
-            more = len(propagation.stopped) - 1 if propagation else 0
-            self._result.notes.append(
-                f"shapes are not known after {node.name}{_at(node)}: {reason}"
-                + (f" ({more} more such operation{'s' * (more > 1)})" if more else "")
-            )
-
-    def _refused(self, error: propagate.OperationError, inputs: Inputs | None) -> InputError:
-        node, model = error.node, self._result.model
-        stack = node.meta.get(STACK) or {}
-        path, _ = next(reversed(stack.values())) if stack else ("", type(model))
-        what = f"{path!r} ({submodule(model, path)})" if node.op == "call_module" and path else f"{node.name}"
-        shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
-        return InputError(
-            f"the inputs do not fit {type(model).__name__}: {what} refuses {shapes or 'its arguments'}: "
-            f"{str(error.__cause__).strip()}\n"
-            f"  in {path or 'the model itself'}{_at(node)}, with inputs {describe(inputs) if inputs else 'none'}.\n"
-            "  Pass inputs whose number, shape and dtype the model accepts.",
-            module=path,
-            source=node.meta.get(SOURCE, ""),
-        )
-
-    def _stopped(self, stopped: TraceStoppedError, inputs: Inputs | None) -> Capture:
-        where = f" at {stopped.source}" if stopped.source else ""
-        reason = f"symbolic tracing stopped{where}: {stopped.reason}"
-        if self._way != "symbolic":
-            captured = self._by_trying(stopped.partial) if inputs is None else self._record(inputs)
-            if captured is not None:
-                captured.notes.append(f"recorded, because {reason}")
-                return captured
-            reason += f"; {self._not_inferred()}: pass example inputs or input_shape="
-        elif inputs is not None:
+def _after(refusal: Refusal, wish: Wish, inputs: Inputs | None) -> Capture:
+    """The capture where symbolic tracing refuses."""
+    if wish.way == "symbolic":
+        if inputs is not None:
             with suppress(NoTwinError):
-                meta_forward.run(self._result.model, inputs)
-        return self._modules(reason)
+                meta_forward.run(wish.model, inputs)  # raises where the inputs are the reason
+        return module_tree(wish, refusal.reason)
+    found = guessed(wish, refusal.partial) if inputs is None else recorded(wish, inputs)
+    if isinstance(found, Refusal):
+        return module_tree(wish, f"{refusal.reason}; {found.reason}: pass example inputs or input_shape=")
+    found.notes.append(f"recorded, because {refusal.reason}")
+    return found
 
-    def _modules(self, reason: str) -> Capture:
-        remedy = "this is the module tree, with parameters but without dataflow, shapes and FLOPs"
-        self._result.notes.append(f"{reason}; {remedy}")
-        self._result.captured_by = "modules"
-        self._result.trace = None
-        return self._result
 
-    def _materialize(self, inputs: Inputs) -> None:
-        try:
-            self._result.model = meta_forward.run(self._result.model, inputs)
-        except NoTwinError as error:
-            self._result.notes.append(f"lazy modules could not be materialized: {error}")
+# --- the strategies --------------------------------------------------------------------------------
 
-    def _guessed_dtypes(self) -> list[str]:
-        """The dtype of each input by its first reader, as far as tracing gets without inputs."""
-        from fxsummary.capture.inputs.guess import inference
 
-        model = self._result.model
-        try:
-            traced = trace(model, None, self._leaf)
-        except TraceStoppedError:
-            return []
-        return [inference.dtype_for(need, model) for need in inference.input_needs(model, traced)]
+def symbolic(wish: Wish, inputs: Inputs | None) -> Capture | Refusal:
+    """Trace forward with proxies, then run the graph on specs; recorded where that tells more."""
+    try:
+        result = _traced(wish, inputs)
+    except TraceStoppedError as stopped:
+        where = f" at {stopped.source}" if stopped.source else ""
+        return Refusal(f"symbolic tracing stopped{where}: {stopped.reason}", stopped.partial)
+    assert result.trace is not None
+    if inputs is None and any(node.op == "placeholder" for node in result.trace.graph.nodes):
+        return _with_inferred(wish, result)
+    try:
+        result.propagation = _propagation(wish, result.trace, inputs)
+    except InputError as refused:
+        return _refused(wish, refused, inputs, result)
+    return _better(wish, result)
 
+
+def recorded(wish: Wish, inputs: Inputs) -> Capture:
+    """Run forward once on meta tensors, and write down what it calls."""
+    return _of_recording(wish, _recording(wish, inputs), inputs)
+
+
+def guessed(wish: Wish, partial: Trace | None) -> Capture | Refusal:
+    """Record forward with the first inputs that it accepts."""
+    if wish.way == "symbolic":
+        return Refusal(_NOT_INFERRED)
+    from fxsummary.capture.inputs.guess import inference
+    from fxsummary.capture.inputs.guess.budget import Budget
+
+    budget = Budget(inference.MAX_OPERATIONS)
+    found = inference.infer_by_trying(
+        wish.model, lambda inputs: _recording(wish, inputs, budget), partial, lambda recording: not recording.stopped
+    )
+    if isinstance(found, str):
+        return Refusal(_NOT_INFERRED + (f" ({found})" if found else ""))
+    inputs, recording = found
+    return _of_recording(wish, recording, inputs, inferred=True)
+
+
+def module_tree(wish: Wish, reason: str) -> Capture:
+    """The modules with their parameters alone."""
+    note = f"{reason}; this is the module tree, with parameters but without dataflow, shapes and FLOPs"
+    return Capture(wish.model, "modules", device=wish.device, notes=[note])
+
+
+_NOT_INFERRED = "the input could not be inferred"
+_LAZY = "has uninitialized lazy modules, whose shapes follow from the first input: pass example inputs or input_shape="
+
+
+# --- symbolic --------------------------------------------------------------------------------------
+
+
+def _traced(wish: Wish, inputs: Inputs | None) -> Capture:
+    if isinstance(wish.model, fx.GraphModule):
+        from fxsummary.capture.exported import graph_module
+
+        found = graph_module.from_graph_module(wish.model, inputs)
+        return Capture(wish.model, "exported", found, device=wish.device, inputs=inputs)
+    found = trace(wish.model, inputs, wish.leaf)
+    return Capture(wish.model, "symbolic", found, device=wish.device, inputs=inputs)
+
+
+def _with_inferred(wish: Wish, result: Capture) -> Capture:
+    """Of a trace without inputs: with those that the first layers ask for, or that forward accepts."""
+    from fxsummary.capture.inputs.guess import inference
+
+    assert result.trace is not None
+    found = inference.infer(wish.model, result.trace)
+    if found is not None:
+        inputs, result.propagation = found
+        _note_inferred(result, inputs)
+        return _better(wish, result)
+    other = guessed(wish, result.trace)
+    if isinstance(other, Capture):
+        return other
+    result.notes.append(f"{other.reason}, so shapes and FLOPs are not known: pass example inputs or input_shape=")
+    result.propagation = _propagation(wish, result.trace, None)
+    return result
+
+
+def _better(wish: Wish, result: Capture) -> Capture:
+    """The capture, or a recording that tells more: it runs hooks, and has values where tracing has none."""
+    found, propagation, inputs = result.trace, result.propagation, result.inputs
+    assert found is not None and propagation is not None
+    goes_further = found.skipped_hooks or any("packed" not in reason for _, reason in propagation.stopped)
+    if inputs is not None and (wish.way == "record" or (wish.way == "auto" and goes_further)):
+        return _of_recording(wish, _recording(wish, inputs), inputs, inferred=result.inputs_inferred)
+    if found.skipped_hooks:
+        names = _some(found.skipped_hooks)
+        result.notes.append(f"forward hooks were not run, so what they change is not shown: on {names}")
+    for node, reason in propagation.stopped[:1]:
+        more = len(propagation.stopped) - 1
+        result.notes.append(
+            f"shapes are not known after {node.name}{_at(node)}: {reason}"
+            + (f" ({more} more such operation{'s' * (more > 1)})" if more else "")
+        )
+    return result
+
+
+def _refused(wish: Wish, refused: InputError, inputs: Inputs | None, result: Capture) -> Capture:
+    """A traced operation refuses its inputs: recording tells whether forward really does."""
+    if inputs is None:  # forward with its defaults alone, which may be None for every tensor
+        found = guessed(wish, None)
+        if isinstance(found, Capture):
+            return found
+        return module_tree(wish, f"forward does not run on its defaults, and {found.reason}: pass example inputs")
+    if wish.way != "auto" or result.captured_by == "exported":
+        raise refused
+    try:
+        return recorded(wish, inputs)
+    except ForwardError:
+        raise refused from refused.__cause__
+
+
+def _propagation(wish: Wish, found: Trace, inputs: Inputs | None) -> Propagation:
+    try:
+        return propagate(wish.model, found, wish.device)
+    except OperationError as error:
+        raise _error_of(error, wish.model, inputs) from error.__cause__
+
+
+def _error_of(error: OperationError, model: nn.Module, inputs: Inputs | None) -> InputError:
+    node = error.node
+    stack = node.meta.get(STACK) or {}
+    path, _ = next(reversed(stack.values())) if stack else ("", type(model))
+    what = f"{path!r} ({submodule(model, path)})" if node.op == "call_module" and path else f"{node.name}"
+    shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
+    return InputError(
+        f"the inputs do not fit {type(model).__name__}: {what} refuses {shapes or 'its arguments'}: "
+        f"{str(error.__cause__).strip()}\n"
+        f"  in {path or 'the model itself'}{_at(node)}, with inputs {describe(inputs) if inputs else 'none'}.\n"
+        "  Pass inputs whose number, shape and dtype the model accepts.",
+        module=path,
+        source=node.meta.get(SOURCE, ""),
+    )
+
+
+# --- recorded --------------------------------------------------------------------------------------
+
+
+def _recording(wish: Wish, inputs: Inputs, budget: Budget | None = None) -> Recording:
+    from fxsummary.capture.recorded import recorder
+
+    return recorder.record(wish.model, inputs, wish.device, wish.leaf, replay=wish.replay, budget=budget)
+
+
+def _of_recording(wish: Wish, recording: Recording, inputs: Inputs, inferred: bool = False) -> Capture:
+    result = Capture(wish.model, "recorded", recording.trace, recording.propagation, wish.device, inputs)
+    if inferred:
+        _note_inferred(result, inputs)
+    result.notes += recording.notes
+    if recording.stopped:
+        where = f" at {recording.source}" if recording.source else ""
+        told = any(text in recording.stopped for text in _WITH_REMEDY)
+        result.is_partial = True
+        result.notes.append(
+            f"recording stopped{where}: {recording.stopped.rstrip('.')}; what follows is not shown"
+            + ("" if told else f". {_REMEDY}")
+        )
+    return result
+
+
+_REMEDY = "Pass inputs whose values decide what is asked there, or name the module in leaf= to show it as one operation"
 
 _WITH_REMEDY = ("nested tensors", "fake impl")
 """Reasons to stop that say themselves what to do."""
+
+
+# --- inputs ----------------------------------------------------------------------------------------
+
+
+def _with_integers(wish: Wish, inputs: Inputs) -> Capture:
+    """Capture with these inputs, or with integers for one of them if an embedding asks for them."""
+    from fxsummary.capture.inputs.guess import inference
+
+    try:
+        return choose(wish, inputs)
+    except (ForwardError, InputError) as error:
+        for better in inference.with_integers(inputs, error):
+            with suppress(ForwardError, InputError):
+                return _with_integers(wish, better)
+        raise
+
+
+def _guessed_dtypes(wish: Wish) -> list[str]:
+    """The dtype of each input by its first reader, as far as tracing gets without inputs."""
+    from fxsummary.capture.inputs.guess import inference
+
+    try:
+        traced = trace(wish.model, None, wish.leaf)
+    except TraceStoppedError:
+        return []
+    return [inference.dtype_for(need, wish.model) for need in inference.input_needs(wish.model, traced)]
+
+
+def _materialized(wish: Wish, inputs: Inputs) -> tuple[Wish, list[str]]:
+    """The wish with the lazy modules of its model materialized, or a note why they could not be."""
+    try:
+        return replace(wish, model=meta_forward.run(wish.model, inputs)), []
+    except NoTwinError as error:
+        return wish, [f"lazy modules could not be materialized: {error}"]
+
+
+def _note_inferred(result: Capture, inputs: Inputs) -> None:
+    result.inputs, result.inputs_inferred = inputs, True
+    result.notes.append(f"input inferred: {describe(inputs)}")
+
+
+# --- text ------------------------------------------------------------------------------------------
 
 
 def _at(node: fx.Node) -> str:
@@ -311,6 +322,6 @@ def _at(node: fx.Node) -> str:
     return f" at {source}" if source else ""
 
 
-def _some(names: Sequence[str], limit: int = 5) -> str:
+def _some(names: list[str], limit: int = 5) -> str:
     shown = ", ".join(name or "the model itself" for name in names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

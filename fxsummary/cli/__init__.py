@@ -27,14 +27,17 @@ _FORMS_OF = {"scale": (".png",), "direction": (*_PICTURES, ".mmd")}
 _PICTURE_OPTIONS = ("title", "theme", "color", "direction", "show", "source_url", "scale")
 
 _EPILOG = """\
-MODEL is package.module:factory or path/file.py:factory; the factory is a class
-or function that makes the model (with --arg name=value for its arguments), or a
-module. A factory that takes a config gets what --config makes. It is built on
-the meta device where that works, so that no weights are allocated, and put into
-eval mode. Or MODEL is an exported program, a file.pt2
-written by torch.export.save, which brings its inputs with it; it is read by
-torch.export.load, which unpickles: only open files that you trust. Or MODEL is
-a graph that was saved before, a file.json.
+MODEL is one of:
+  package.module:factory or path/file.py:factory
+      The factory is a class, a function that returns a model, or a model.
+      --arg passes arguments to it, --config a config. fxsummary builds the model
+      on the meta device if it can, which allocates no weights, and puts it into
+      eval mode.
+  file.pt2
+      An exported program, saved by torch.export.save; it has its inputs. It is
+      opened by torch.export.load, which unpickles: open only files that you trust.
+  file.json
+      A graph that fxsummary saved.
 
 examples:
   fxsummary show timm:create_model --arg model_name=resnet50
@@ -48,13 +51,13 @@ examples:
   fxsummary lint models.py:CNN
   fxsummary readme README.md --check
 
-exit codes: 0 done, 2 could not be done (stderr says why); 1 if models differ,
-a budget is broken, lint found something, or a block of a README is stale
+exit codes: 0 success, 2 failure (stderr says why); 1 if models differ, a budget
+is exceeded, lint has findings, or a block of a README is stale
 """
 
 _README = """\
-Rewrites what stands between <!-- fxsummary: MODEL --input 1x3x224x224 --view table --> and <!-- /fxsummary -->.
---view is table, mermaid or svg=PATH; MODEL, --input, --arg, --config, --depth and --no-fold are as in show.
+Replaces everything between <!-- fxsummary: MODEL --input 1x3x224x224 --view table --> and <!-- /fxsummary -->.
+--view is table, mermaid or svg=PATH; MODEL, --input, --arg, --config, --depth and --no-fold work as for show.
 """
 
 
@@ -69,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except Exception:  # a mistake of ours; Python's exit code, 1, would say that a review found something
+    except Exception:  # a bug of ours; exit code 1 would mean that a review found something
         traceback.print_exc()
         return FAILED
 
@@ -87,21 +90,24 @@ def _parser() -> argparse.ArgumentParser:
     add_model_arguments(show)
     show.add_argument("--view", help="summary (default), modules, parameters or operations")
     show.add_argument("--columns", help="columns behind the first (default: shape,parameters,flops,share)")
-    show.add_argument("--width", type=int, help="columns to use (default: those of the terminal, 80 in a pipe)")
-    show.add_argument("--no-fold", action="store_true", help="show each of several identical blocks")
+    show.add_argument("--width", type=int, help="width in columns (default: that of the terminal, 80 in a pipe)")
+    show.add_argument("--no-fold", action="store_true", help="show every copy of identical blocks")
     show.add_argument("-o", "--output", help="write to this file instead of stdout")
     show.set_defaults(run=_show)
     render = commands.add_parser(
-        "render", help="write a picture or a file", epilog=_EPILOG, formatter_class=parser.formatter_class
+        "render",
+        help="write a picture or another format",
+        epilog=_EPILOG,
+        formatter_class=parser.formatter_class,
     )
     add_model_arguments(render)
-    render.add_argument("-o", "--output", required=True, help="file to write; its suffix names the form")
+    render.add_argument("-o", "--output", required=True, help="file to write; the suffix selects the format")
     _add_picture_arguments(render)
     render.set_defaults(run=_render)
-    readme = commands.add_parser("readme", help="fill the blocks of a Markdown file", description=_README)
+    readme = commands.add_parser("readme", help="update the blocks of a Markdown file", description=_README)
     readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")
     readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")
-    readme.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    readme.add_argument("--quiet", action="store_true", help="print no progress to stderr")
     readme.set_defaults(run=_readme)
     review.add_commands(commands)
     return parser
@@ -119,19 +125,19 @@ class _Version(argparse.Action):
 
 
 def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-fold", action="store_true", help="draw each of several identical blocks")
+    parser.add_argument("--no-fold", action="store_true", help="draw every copy of identical blocks")
     group = parser.add_argument_group("options of pictures (.svg, .png, .pdf)")
     group.add_argument("--title", help="heading (default: the model's class name)")
     group.add_argument("--theme", help="auto, light or dark (default: auto; light in .png and .pdf)")
-    group.add_argument("--color", help="what colours stand for: kind (default), flops, parameters or memory")
+    group.add_argument("--color", help="colour by kind (default), flops, parameters or memory")
     group.add_argument("--direction", help="TB, from top to bottom (default), or LR, from left to right")
     group.add_argument(
-        "--show", metavar="FACTS", help="path,config,shape,parameters,flops, or some of them (default: all)"
+        "--show", metavar="FACTS", help="which of path,config,shape,parameters,flops to show (default: all)"
     )
     group.add_argument(
         "--source-url", metavar="URL", help="link to the source, such as https://host/blob/main/{file}#L{line}"
     )
-    group.add_argument("--scale", type=float, help="pixels for each pixel of the picture, in .png (default: 1)")
+    group.add_argument("--scale", type=float, help="scale of a .png, e.g. 2 for twice the size (default: 1)")
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -177,7 +183,7 @@ def _readme(options: argparse.Namespace) -> int:
 
 
 def _render_options(options: argparse.Namespace, suffix: str) -> dict[str, Any]:
-    """The options given, for an exporter; those that its form has not are refused, but for the depth of DOT."""
+    """Return the options for an exporter; refuse those that its format does not have, except depth for DOT."""
     given = {name: value for name in _PICTURE_OPTIONS if (value := getattr(options, name)) is not None}
     for name in given:
         if suffix not in _FORMS_OF.get(name, _PICTURES):

@@ -13,37 +13,45 @@ if TYPE_CHECKING:
 
 
 OF_MODELS = ("arg", "config", "config_arg", "input", "train")
-"""Options that say how to make a model, and with what to look at it."""
+"""Options that say how to build a model and which inputs it gets."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """MODEL, and the options that go with it."""
+    """Add MODEL and its options."""
     help_text = "package.module:factory, path/file.py:factory, file.pt2 or a saved graph.json"
     parser.add_argument("model", metavar="MODEL", help=help_text)
     add_model_options(parser)
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """The options alone."""
+    """Add the options of a model, without MODEL."""
     parser.add_argument(
         "--input",
         action="append",
         default=[],
         metavar="[NAME=]SHAPE[:DTYPE]",
-        help="an input, such as 1x3x224x224 or input_ids=1x128:int64; again for further inputs",
+        help="an input, such as 1x3x224x224 or input_ids=1x128:int64; repeatable",
     )
     parser.add_argument(
-        "--arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of the factory, a Python literal"
+        "--arg",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a Python literal to pass to the factory",
     )
-    parser.add_argument("--config", metavar="CONFIG", help="package.module:Config, the factory's first argument")
+    parser.add_argument("--config", metavar="CONFIG", help="package.module:Config; the factory gets an instance first")
     parser.add_argument(
-        "--config-arg", action="append", default=[], metavar="NAME=VALUE", help="an argument of CONFIG, as with --arg"
+        "--config-arg",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a Python literal to pass to CONFIG",
     )
     parser.add_argument(
         "--depth", type=_depth, help="levels of modules to open, 0 for the model as one row (default: all that fit)"
     )
-    parser.add_argument("--train", action="store_true", help="leave the model in train mode")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--train", action="store_true", help="keep the model in train mode")
+    parser.add_argument("--quiet", action="store_true", help="print no progress to stderr")
 
 
 def _depth(text: str) -> int:
@@ -53,7 +61,7 @@ def _depth(text: str) -> int:
 
 
 def graph_of(options: argparse.Namespace) -> ModelGraph:
-    """The graph that MODEL and its options mean."""
+    """Build the graph that MODEL and its options describe."""
     request = Request(
         options.model,
         tuple(options.input),

@@ -1,6 +1,6 @@
 """The commands for reviews: diff, check and lint.
 
-Exit codes: 0, models are equal, all budgets hold, nothing was found; 1, not so; 2, it could not be run.
+Exit codes: 0 if the models are equal, all budgets are met, or lint finds nothing; 1 if not; 2 if the command failed.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ HOLDS, BROKEN = 0, 1
 FORMATS = ("text", "markdown", "json", "github")
 SIDES = ("a", "b")
 
-_CODES = "exit codes: 0 {}, 1 {}, 2 could not be run (stderr says why)"
+_CODES = "exit codes: 0 {}, 1 {}, 2 failed (stderr says why)"
 _DIFF = f"""\
-A and B are MODELs as for show, or graphs saved with `fxsummary render MODEL -o
-graph.json`. Options of models are for both; --a-arg and its like are for one.
+A and B are models, as for show, or graphs that `fxsummary render MODEL -o
+graph.json` saved. --input, --arg and --config apply to both models, --a-arg,
+--b-arg and so on to one of them.
 
   fxsummary diff before.json models.py:CNN --format markdown
   fxsummary diff timm:create_model timm:create_model --a-arg model_name=resnet18
@@ -38,25 +39,25 @@ MODEL is package.module:factory or path/file.py:factory.
 {_CODES.format("they are equal", "they differ")}
 """
 _CHECK = f"""\
-Numbers may be written 25M, 4.2G, 100MiB. What is not given is read from the
-nearest pyproject.toml, from [tool.fxsummary.check].
+Write numbers as 25M, 4.2G or 100MiB. Budgets that you do not give come from
+[tool.fxsummary.check] in the nearest pyproject.toml.
 
 MODEL is package.module:factory or path/file.py:factory.
-{_CODES.format("all budgets hold", "a budget is broken")}
+{_CODES.format("all budgets are met", "a budget is exceeded")}
 """
 _LINT = f"""\
-Rules are silenced with --ignore RULE, or --ignore 'RULE:path.*' for some paths,
+Silence a rule with --ignore RULE, or for some paths with --ignore 'RULE:path.*',
 or in [tool.fxsummary.lint] of the nearest pyproject.toml.
 
 MODEL is package.module:factory or path/file.py:factory.
-{_CODES.format("nothing was found", "something was found")}
+{_CODES.format("no findings", "findings")}
 """
 
 
 def add_commands(commands: Any) -> None:
     """Add the three commands to the parser."""
     raw = argparse.RawDescriptionHelpFormatter
-    diff = commands.add_parser("diff", help="what is different in a model", epilog=_DIFF, formatter_class=raw)
+    diff = commands.add_parser("diff", help="compare two models", epilog=_DIFF, formatter_class=raw)
     for side in SIDES:
         diff.add_argument(side, metavar=side.upper(), help="a model, or a saved graph.json")
     add_model_options(diff)
@@ -77,22 +78,22 @@ def add_commands(commands: Any) -> None:
     check.set_defaults(run=_check)
     lint = commands.add_parser("lint", help="what looks like a mistake", epilog=_LINT, formatter_class=raw)
     add_model_arguments(lint)
-    lint.add_argument("--ignore", action="append", metavar="RULE[:PATH]", help="a rule not to look at; again for more")
-    lint.add_argument("--select", action="append", metavar="RULE", help="a rule of advice to look at, or all")
+    lint.add_argument("--ignore", action="append", metavar="RULE[:PATH]", help="a rule to skip; repeatable")
+    lint.add_argument("--select", action="append", metavar="RULE", help="an optional rule to check, or all; repeatable")
     lint.set_defaults(run=_lint)
     for parser in (diff, check, lint):
-        parser.add_argument("--format", default="text", choices=FORMATS, help="of the result (default: text)")
+        parser.add_argument("--format", default="text", choices=FORMATS, help="output format (default: text)")
 
 
 _HELP = {
-    "max_parameters": "most parameters",
-    "max_trainable_parameters": "most trainable parameters",
-    "max_flops": "most FLOPs",
-    "max_parameter_bytes": "most bytes of parameters",
-    "no_unread_parameters": "no parameter may be unread",
-    "no_unknown": "nothing may be unknown",
-    "baseline": "a saved graph: no more of anything than in it",
-    "tolerance": "by which part of the baseline there may be more, such as 0.01 or 1%%",
+    "max_parameters": "maximum number of parameters",
+    "max_trainable_parameters": "maximum number of trainable parameters",
+    "max_flops": "maximum FLOPs",
+    "max_parameter_bytes": "maximum size of all parameters, in bytes",
+    "no_unread_parameters": "fail if a parameter is never used",
+    "no_unknown": "fail if parameters or FLOPs are not fully known",
+    "baseline": "a saved graph that must not be exceeded",
+    "tolerance": "allowed increase over the baseline, e.g. 0.01 or 1%%",
 }
 
 
@@ -142,15 +143,23 @@ def _check(options: argparse.Namespace) -> int:
     budgets |= {name: value for name in KEYS["check"] if (value := getattr(options, name)) is not None}
     if not any(value is not False for name, value in budgets.items() if name != "tolerance"):
         raise InputError("no budget is given: pass --max-parameters 25M or the like, or see [tool.fxsummary.check].")
-    from fxsummary.review.budgets import broken, check_names
+    from fxsummary.review.budgets import check_names, exceeded
 
     check_names(budgets)  # before the work, not after
     graph = graph_of(options)
-    found = broken(graph, **budgets)
+    found = exceeded(graph, **budgets)
     number = len([value for name, value in budgets.items() if value is not False and name != "tolerance"])
     rules = len({finding.rule for finding in found})
-    title = f"{graph.name}: {rules or 'none'} of {number} budget{'s' * (number != 1)} broken"
+    title = f"{graph.name}: {_outcome(rules, number)}"
     return _tell(found, title, options)
+
+
+def _outcome(exceeded: int, budgets: int) -> str:
+    if not exceeded:
+        return "all budgets met" if budgets > 1 else "budget met"
+    if exceeded == budgets:
+        return "all budgets exceeded" if budgets > 1 else "budget exceeded"
+    return f"{exceeded} of {budgets} budgets exceeded"
 
 
 def _lint(options: argparse.Namespace) -> int:

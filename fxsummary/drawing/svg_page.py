@@ -93,7 +93,7 @@ def _mark_entries(scene: Scene) -> list[tuple[str, float, str]]:
     """What the marks on numbers and shapes mean, of those that are in the picture."""
     groups = [child for child in scene.root.walk() if isinstance(child, Group)]
     rows = [row for item in scene.items() for row in item.rows]
-    shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape} {row.parameters}" for row in rows)]
+    shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape}\n{row.parameters}" for row in rows)]
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
     repeated = any(group.repeat > 1 for group in groups) or any(row.repeat > 1 for row in rows)
     names = {"×N": "N copies: numbers are of one, % of all"}

@@ -1,4 +1,4 @@
-"""What a review finds: broken budgets, what looks like a mistake, what changed."""
+"""What a review finds: exceeded budgets, likely mistakes, changes."""
 
 from __future__ import annotations
 

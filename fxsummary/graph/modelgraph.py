@@ -241,12 +241,12 @@ class ModelGraph(nx.DiGraph):
         return target
 
     def check(self, **budgets: Any) -> None:
-        """Raise if a budget is broken: ``g.check(max_parameters=25_000_000, max_flops=4.2e9)``.
+        """Raise if a budget is exceeded: ``g.check(max_parameters=25_000_000, max_flops=4.2e9)``.
 
         See `fxsummary.review.budgets.check` for all of them.
 
         Raises:
-            BudgetError: budgets are broken; the message lists all of them.
+            BudgetError: budgets are exceeded; the message lists all of them.
         """
         call("fxsummary.review.budgets:check", self, **budgets)
 

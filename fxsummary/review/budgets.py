@@ -18,7 +18,7 @@ from fxsummary.text.parse import fraction, quantity
 from fxsummary.views.fold import fold_repeats
 
 CONTRIBUTORS = 5
-"""How many of the largest contributors a broken budget names."""
+"""How many of the largest contributors an exceeded budget names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ BUDGETS = (*COSTS, "no_unread_parameters", "no_unknown", "baseline", "tolerance"
 
 
 def check(graph: ModelGraph, **budgets: Any) -> None:
-    """Raise if a budget is broken; numbers may be texts such as ``"25M"``.
+    """Raise if a budget is exceeded; numbers may be strings such as ``"25M"``.
 
     Args:
         max_parameters, max_trainable_parameters: most parameters, tied and shared ones once.
@@ -61,10 +61,10 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
         tolerance: by which part they may be more, such as 0.01.
 
     Raises:
-        BudgetError: budgets are broken; the message lists all of them, with the largest contributors.
+        BudgetError: budgets are exceeded; the message lists all of them, with the largest contributors.
         InputError: a budget is not known, or its value is not understood.
 
-    A limit that cannot be shown to hold, because something is not known, is broken:
+    A limit counts as exceeded if something unknown could exceed it:
 
     >>> import torch, fxsummary
     >>> g = fxsummary.graph(torch.nn.Linear(8, 4), torch.empty(1, 8))
@@ -72,25 +72,25 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
     >>> g.check(max_parameters=10, max_flops=10)
     Traceback (most recent call last):
     ...
-    fxsummary.errors.BudgetError: 2 budgets of Linear are broken.
+    fxsummary.errors.BudgetError: 2 budgets of Linear are exceeded.
     max_parameters: 36 parameters, 26 more than the 10 allowed
       36 (100 %) linear Linear
     max_flops: 64 FLOPs, 54 more than the 10 allowed
       64 (100 %) linear Linear
     """
-    found = broken(graph, **budgets)
+    found = exceeded(graph, **budgets)
     if found:
         lines = [line for finding in found for line in (str(finding), *(f"  {text}" for text in finding.details))]
         are = "budget of {} is" if len(found) == 1 else "budgets of {} are"
-        title = f"{len(found)} {are.format(graph.name)} broken."
+        title = f"{len(found)} {are.format(graph.name)} exceeded."
         raise BudgetError("\n".join([title, *lines]), found)
 
 
-def broken(graph: ModelGraph, **budgets: Any) -> tuple[Finding, ...]:
-    """The broken budgets; see `check`."""
+def exceeded(graph: ModelGraph, **budgets: Any) -> tuple[Finding, ...]:
+    """The exceeded budgets; see `check`."""
     check_names(budgets)
     given = {name: value for name, value in budgets.items() if value is not None and value is not False}
-    return tuple(_broken(graph, graph.totals, given))
+    return tuple(_exceeded(graph, graph.totals, given))
 
 
 def check_names(budgets: Mapping[str, Any]) -> None:
@@ -109,7 +109,7 @@ def _hint(name: str) -> str:
     return f"did you mean {close[0]!r}? " if close else ""
 
 
-def _broken(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Iterator[Finding]:
+def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Iterator[Finding]:
     for name, cost in COSTS.items():
         if name in given:
             yield from _over(graph, totals, name, cost, _number(name, given[name]))

@@ -93,7 +93,7 @@ def marks_in(text: str, *, repeated: bool) -> list[str]:
     (['×N', '≈', '+N'], [])
     """
     found = [mark for mark in ("≈", "≥", "?") if mark in text]
-    return ["×N"] * repeated + found + ["+N"] * bool(re.search(r" \+\d", text))
+    return ["×N"] * repeated + found + ["+N"] * bool(re.search(r"\d \+\d", text))
 
 
 def delta(before: int | None, after: int | None, text: Callable[[int], str] = short) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -70,7 +71,8 @@ class Demand:
         """
         self.asked += 1
         if "fake impl" in str(error):
-            self._without_fake.setdefault(getattr(call.callee, "__name__", str(call.callee)), None)
+            named = re.match(r"\w+::\w+", str(error))
+            self._without_fake.setdefault(named[0] if named else str(call.callee), None)
         everything = [True] * len(call.given)
         indices = [each.spec.is_index for each in call.given]
         for chosen in [indices, everything] if any(indices) and not all(indices) else [everything]:
@@ -110,7 +112,7 @@ class Demand:
         """Where values were assumed, and what ran because it says nothing without them."""
         if self._without_fake:
             yield (
-                f"no fake kernel is registered for {', '.join(self._without_fake)}, so it ran on values; "
+                f"no fake kernel is registered for {', '.join(self._without_fake)}: what calls it ran on values; "
                 "torch.library.register_fake adds one"
             )
         places = list(filter(None, self._assumed_at))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import opcode
+import dis
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from types import FrameType
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch.fx import proxy as torch_fx
 
 
 class _Short:
-    """The methods that torch.fx has slower: it disassembles a whole function to see what a proxy is unpacked into."""
+    """The methods that torch.fx has slower: it disassembles the calling function each time a proxy is unpacked."""
 
     tracer: Any
 
@@ -23,7 +24,8 @@ class _Short:
         return Attribute(self, name)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
-        count = _targets(sys._getframe(1))
+        frame = sys._getframe(1)
+        count = _unpackings(frame.f_code).get(frame.f_lasti)
         if count is None:
             return self.tracer.iter(self)  # type: ignore[no-any-return]
         return (self[index] for index in range(count))  # type: ignore[index]
@@ -121,17 +123,7 @@ def _collect(value: Any, tracers: dict[Any, None]) -> None:
             _collect(item, tracers)
 
 
-_UNPACK, _EXTENDED = opcode.opmap["UNPACK_SEQUENCE"], opcode.opmap["EXTENDED_ARG"]
-
-
-def _targets(frame: FrameType) -> int | None:
-    """To how many names the frame assigns what it is iterating over now; None if it does something else."""
-    code, place = frame.f_code.co_code, frame.f_lasti
-    if code[place] != _UNPACK:
-        return None
-    count, shift = code[place + 1], 8
-    while place >= 2 and code[place - 2] == _EXTENDED:
-        place -= 2
-        count |= code[place + 1] << shift
-        shift += 8
-    return count
+@lru_cache(maxsize=256)
+def _unpackings(code: CodeType) -> dict[int, int]:
+    """To how many names each instruction of a function that unpacks a value assigns, by its offset."""
+    return {each.offset: each.argval for each in dis.get_instructions(code) if each.opname == "UNPACK_SEQUENCE"}

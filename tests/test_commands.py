@@ -1,0 +1,89 @@
+"""What README.md says to type, on the command line and in place of other tools, runs as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from zoo.real import define_torchvision_operators
+
+import fxsummary
+from fxsummary.cli import main
+
+define_torchvision_operators()
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    command
+    for block in CONSOLE
+    for command in re.split(r"^\$ ", block, flags=re.MULTILINE)
+    if command.startswith("fxs")
+]
+
+
+def test_the_readme_has_commands() -> None:
+    assert len(COMMANDS) >= 9 and len({command.split()[1] for command in COMMANDS}) >= 6
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.splitlines()[0])
+def test_the_commands_of_the_readme_run(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("docs", "README.md"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    line, _, expected = command.partition("\n")
+    arguments = shlex.split(line, comments=True)[1:]
+    assert main(arguments) == (1 if arguments[0] == "diff" else 0)  # the models differ
+    out = capsys.readouterr().out
+    if expected.strip():
+        assert expected.strip() in out
+    if "-o" in arguments:
+        assert (tmp_path / arguments[arguments.index("-o") + 1]).stat().st_size > 1000
+
+
+class Image(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x)
+
+
+class Tokens(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 4)
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        return self.embedding(input_ids)
+
+
+INSTEAD = re.findall(r"^\| [^|]+ \| `[^|]+` \| `([^|]+)` \|$", README, re.MULTILINE)
+
+
+def test_the_table_of_other_tools_is_read() -> None:
+    assert len(INSTEAD) == 7
+
+
+@pytest.mark.parametrize("code", [code for code in INSTEAD if "fxsummary." in code])
+def test_what_to_type_instead_of_other_tools_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = Tokens() if "ids" in code else Image()
+    x, ids = torch.empty(1, 3, 16, 16), torch.zeros(1, 5, dtype=torch.int64)
+    exec(code, {"fxsummary": fxsummary, "model": model, "x": x, "ids": ids})
+
+
+def test_the_command_instead_of_another_tool_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = [code for code in INSTEAD if "fxsummary." not in code]
+    monkeypatch.chdir(tmp_path)
+    torch.export.save(torch.export.export(Image(), (torch.empty(1, 3, 16, 16),)), tmp_path / "model.pt2")
+    assert main(shlex.split(command)[1:]) == 0
+    assert (tmp_path / "model.html").stat().st_size > 1000
