@@ -76,6 +76,9 @@ class Attributes(Registry[Attribute]):
         self._own = len(own)
         self._update()
 
+    def __getitem__(self, name: str) -> Attribute:
+        return self._items[name]
+
     def register(self, name: str, value: Attribute) -> Attribute:
         """Add an attribute that a pass of yours sets."""
         super().register(name, value)

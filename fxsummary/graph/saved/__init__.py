@@ -150,6 +150,7 @@ def _save_calls(graph: ModelGraph) -> Iterator[dict[str, Any]]:
 
 
 def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+    fields = dict(NODE)
     for key, data in graph.nodes(data=True):
         place = f"nodes[{key!r}]"
         if not isinstance(key, str):
@@ -157,16 +158,17 @@ def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, Any]]:
         _check_free(data, ("key",), place)
         if NODE.unsaved:
             data = {name: value for name, value in data.items() if name not in NODE.unsaved}
-        yield {"key": key} | save_fields(data, NODE, place)
+        yield {"key": key} | save_fields(data, fields, place)
 
 
 def _save_edges(graph: ModelGraph) -> Iterator[dict[str, Any]]:
     """By what reads, then in the order in which it reads, which is kept so."""
+    fields = dict(EDGE)
     for target in graph:
         for source, data in graph.sources(target).items():
             place = f"edges[{source!r}, {target!r}]"
             _check_free(data, ("from", "to"), place)
-            yield {"from": source, "to": target} | save_fields(data, EDGE, place)
+            yield {"from": source, "to": target} | save_fields(data, fields, place)
 
 
 def _check_free(data: Iterable[str], taken: Iterable[Any], place: str) -> None:
@@ -251,6 +253,7 @@ def _load_calls(items: list[dict[str, Any]]) -> Iterator[tuple[ModuleCall, Retur
 
 
 def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    fields = dict(NODE)
     stacks: dict[Any, Any] = {}  # equal ones are one object, as views expect
     known: set[str] = set()
     for index, raw in enumerate(items):
@@ -259,7 +262,7 @@ def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, An
         if not isinstance(key, str) or key in known:
             raise expected("a text that is the key of no other node", key, f"{place}.key")
         known.add(key)
-        data = load_fields(raw, NODE, f"{place} ({shorten(repr(key), 60)})", without=("key",))
+        data = load_fields(raw, fields, f"{place} ({shorten(repr(key), 60)})", without=("key",))
         stack = data["module_stack"]
         data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, tuple(map(ModuleCall._make, stack)))
         if "change" in data:
@@ -275,6 +278,7 @@ def _load_differences(items: Any, place: str) -> tuple[Difference, ...]:
 
 
 def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    fields = dict(EDGE)
     for index, raw in enumerate(items):
         place = f"edges[{index}]"
         source, target = raw.get("from"), raw.get("to")
@@ -284,4 +288,4 @@ def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tupl
         assert isinstance(source, str) and isinstance(target, str)
         if source in graph.sources(target):
             raise WrongValueError(place, f"there is an edge from {source!r} to {target!r} already")
-        yield source, target, load_fields(raw, EDGE, place, without=("from", "to"))
+        yield source, target, load_fields(raw, fields, place, without=("from", "to"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fxsummary.graph import fields as of
-from fxsummary.graph.fields import Field
+from fxsummary.graph.fields import NO_DEFAULT, Field
 from fxsummary.graph.saved.values import WrongValueError, expected, load_value, save_value
 
 CALL = {
@@ -63,15 +63,17 @@ def save_fields(data: Mapping[str, Any], fields: Mapping[str, Field], place: str
     """
     saved = {}
     for name, field in fields.items():
-        if name not in data:
+        value = data.get(name, NO_DEFAULT)
+        if value is NO_DEFAULT:
             if field.required:
                 raise WrongValueError(place, f"the attribute {name!r} is missing")
             continue
-        value = data[name]
+        default = field.default
+        if type(value) is type(default) and value == default and field.always:
+            continue
         if not field.type.fits(value):
             raise expected(field.type.what, value, f"{place}.{name}")
-        if field.required or not field.always or value != field.default or type(value) is not type(field.default):
-            saved[name] = save_value(value, f"{place}.{name}")
+        saved[name] = save_value(value, f"{place}.{name}")
     for name in sorted(data.keys() - fields.keys()):
         saved[name] = save_value(data[name], f"{place}.{name}")
     return saved
