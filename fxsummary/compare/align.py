@@ -81,6 +81,7 @@ class Alignment:
                 contents = self._signatures.contents
                 common = overlap(contents(self._before, a), contents(self._after, b))
                 return blocks_alike(a.type == b.type, same, common)
+            assert isinstance(a, str) and isinstance(b, str)
             return operations_alike(self._before.nodes[a], self._after.nodes[b], same)
 
         return aligned(before, after, likeness)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from fxsummary.graph.attributes import NODE
+from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
@@ -112,7 +112,7 @@ def blocks_alike(type_is_same: bool, path_is_same: bool, common: float) -> float
     return common + 0.5 * type_is_same + path_is_same if is_same else 0.0
 
 
-def operations_alike(one: Mapping[str, Any], other: Mapping[str, Any], path_is_same: bool) -> float:
+def operations_alike(one: NodeData, other: NodeData, path_is_same: bool) -> float:
     """The same for two operations.
 
     Args:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import cast
 
 from fxsummary.compare.align import Alignment
 from fxsummary.compare.modules import module_changes, runs
-from fxsummary.graph.attributes import NO_COSTS, NODE
+from fxsummary.graph.attributes import NO_COSTS, NODE, EdgeData, NodeData
 from fxsummary.graph.changes import SIGNS, Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.records import Totals
@@ -52,7 +52,7 @@ class _Names:
 
 def _nodes(
     before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[tuple[str, NodeData]]:
     behind: dict[str, list[str]] = {"": []}  # what was removed, by the operation that it stood behind
     last = ""
     for old, new in alignment.order:
@@ -68,8 +68,8 @@ def _nodes(
             yield names.of[old], _removed(before, alignment, old)
 
 
-def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names, key: str) -> dict[str, Any]:
-    data = {**after.nodes[key], "change": "added", "differences": (), "was": ""}
+def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names, key: str) -> NodeData:
+    data: NodeData = {**after.nodes[key], "change": "added", "differences": (), "was": ""}
     old = alignment.partner.get(key)
     if old is None:
         return data
@@ -88,12 +88,12 @@ def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _N
     return data
 
 
-def _place(data: Mapping[str, Any]) -> str:
+def _place(data: NodeData) -> str:
     """Path of an operation, or of the module that it runs in."""
     return str(data["target"] if data["op"] in ("call_module", "get_attr") else data["module"])
 
 
-def _removed(before: ModelGraph, alignment: Alignment, key: str) -> dict[str, Any]:
+def _removed(before: ModelGraph, alignment: Alignment, key: str) -> NodeData:
     """The attributes of an operation that is gone, in the modules that are what those around it were."""
     data = before.nodes[key]
     differences = [Difference(name, number, 0) for name in NODE.sums if (number := data.get(name, 0)) != 0]
@@ -101,7 +101,7 @@ def _removed(before: ModelGraph, alignment: Alignment, key: str) -> dict[str, An
     return {
         **data,
         **NO_COSTS,
-        **dict.fromkeys(set(NODE.sums) & data.keys(), 0),
+        **cast(NodeData, dict.fromkeys(set(NODE.sums) & data.keys(), 0)),
         "module_stack": stack,
         "module": stack[-1].path if stack else "",
         "change": "removed",
@@ -136,7 +136,7 @@ def _add_edges(result: ModelGraph, before: ModelGraph, after: ModelGraph, names:
     """Edges of what is gone first, then those after; an edge of both is one."""
     order = {key: place for place, key in enumerate(result)}
     known = set()
-    gone = []
+    gone: list[tuple[str, str, EdgeData]] = []
     for source, target, data in before.edges(data=True):
         start, end = names.of[source], names.of[target]
         known.add((start, end))

@@ -17,7 +17,7 @@ from fxsummary.convert.attributes import Reader
 from fxsummary.convert.module_tree import class_name, module_tree
 from fxsummary.convert.plain import plain
 from fxsummary.convert.tree_only import add_modules
-from fxsummary.graph.attributes import edge_from
+from fxsummary.graph.attributes import EdgeData, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, nbytes
 from fxsummary.support.gc_pause import paused
@@ -57,7 +57,7 @@ def _add_operations(
     A node that is a copy of another has all from that one but what lies in another place.
     """
     reader = Reader(capture, modules, tensors)
-    attributes: dict[AnyNode, dict[str, Any]] = {}
+    attributes: dict[AnyNode, NodeData] = {}
     for node in trace.nodes:
         like = node.meta.get(LIKE) if isinstance(node, fx.Node) else node.item.node
         if like is not None and like in attributes:
@@ -73,8 +73,8 @@ def _add_operations(
     return {"", *capture.untold, *reader.called}
 
 
-def _edges(attributes: Mapping[AnyNode, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    read: dict[AnyNode, list[dict[str, Any]]] = {}
+def _edges(attributes: Mapping[AnyNode, NodeData]) -> Iterator[tuple[str, str, EdgeData]]:
+    read: dict[AnyNode, list[EdgeData]] = {}
     for node in attributes:
         name = node.name
         copied = node.meta.get(COPY) if isinstance(node, fx.Node) else node
@@ -92,7 +92,7 @@ def _edges(attributes: Mapping[AnyNode, Mapping[str, Any]]) -> Iterator[tuple[st
                 yield source.name, name, edge
 
 
-def _edge(source: Mapping[str, Any], slots: tuple[int, ...]) -> dict[str, Any]:
+def _edge(source: NodeData, slots: tuple[int, ...]) -> EdgeData:
     return edge_from(source, slots, nbytes(source["outputs"]))
 
 

@@ -15,7 +15,7 @@ from fxsummary.capture.operations.run import Outcome
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert.module_tree import class_name, holds_packed, tensors_read
 from fxsummary.convert.plain import arguments, given, plain, qualified_name
-from fxsummary.graph.attributes import BLANK
+from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.modelgraph import ModuleCall, Returned
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
@@ -42,7 +42,7 @@ class Reader:
         self._call = functools.cache(self._module_call)
         self._functions: dict[int, tuple[str, str]] = {}
 
-    def read(self, node: fx.Node) -> dict[str, Any]:
+    def read(self, node: fx.Node) -> NodeData:
         """All attributes of a node."""
         outcome = self._outcomes.get(node, _NO_OUTCOME)
         outputs = plain(outcome.value)
@@ -77,11 +77,11 @@ class Reader:
             "source": node.meta[SOURCE],
         }
 
-    def moved(self, node: AnyNode, prototype: Mapping[str, Any]) -> dict[str, Any]:
+    def moved(self, node: AnyNode, prototype: NodeData) -> NodeData:
         """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
         raw = node.meta[STACK] if isinstance(node, fx.Node) else node.call.stacks[node.item.stack]
         stack = self._stacks.get(id(raw)) or self._stack(raw)
-        data = dict(prototype)
+        data = prototype.copy()
         data["module"], data["module_stack"] = stack[-1].path if stack else "", stack
         if data["op"] in _OF_MODULES:
             data["target"], label = self._names(node)

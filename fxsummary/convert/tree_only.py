@@ -10,7 +10,7 @@ from torch import fx, nn
 from fxsummary.capture import Capture, config
 from fxsummary.capture.symbolic.tracer import default_leaf
 from fxsummary.convert.module_tree import class_name, holds_packed, spec_or_none, tensors_read
-from fxsummary.graph.attributes import BLANK
+from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 
 
@@ -49,7 +49,7 @@ def _add_static(
 ) -> None:
     module = value if isinstance(value, nn.Module) else None
     spec = spec_or_none(value) if isinstance(value, torch.Tensor) else None
-    data = {
+    data: NodeData = {
         **BLANK,
         "op": "call_module" if module is not None else "get_attr",
         "target": target,

@@ -9,7 +9,7 @@ from itertools import count, takewhile
 from typing import Any
 
 from fxsummary.drawing.options import FACTS
-from fxsummary.graph.attributes import NODE
+from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.changes import BECAME, Run, before, describe
 from fxsummary.graph.labels import base, is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, Totals
@@ -57,9 +57,9 @@ class Subject:
         comparison = self.graph.comparison
         return {} if comparison is None else comparison.runs_by_path
 
-    def node(self, key: str) -> dict[str, Any]:
+    def node(self, key: str) -> NodeData:
         """Attributes of an operation."""
-        attributes: dict[str, Any] = self.graph.nodes[key]
+        attributes: NodeData = self.graph.nodes[key]
         return attributes
 
     def share(self, keys: Iterable[str]) -> float | None:
@@ -141,22 +141,22 @@ def container(first: str, last: str) -> str:
     return ".".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def path_of(data: dict[str, Any]) -> str:
+def path_of(data: NodeData) -> str:
     """The dotted name that an operation has itself: of its module or its parameter, "" for a function."""
     return str(data["target"]) if data["op"] in ("call_module", "get_attr") else ""
 
 
-def closed_inside(data: dict[str, Any]) -> int:
+def closed_inside(data: NodeData) -> int:
     """How many operations a closed module says that it holds; 0 for others, and for norms and activations."""
     return 0 if data["kind"] in ("norm", "activation") else int(data.get("closed", 0))
 
 
-def closed_text(data: dict[str, Any]) -> str:
+def closed_text(data: NodeData) -> str:
     """What a closed module says of what is in it."""
     return ", ".join(filter(None, (f"{closed_inside(data)} ops", data.get("shared", ""))))
 
 
-def parameters_text(nodes: Iterable[dict[str, Any]], copies: int = 1, unit: str = "") -> str:
+def parameters_text(nodes: Iterable[NodeData], copies: int = 1, unit: str = "") -> str:
     """Sum of the parameters of operations, all their copies counted, in one of ``copies``; in short, "" for none.
 
     >>> one, other = {"parameters": 9408, "multiplicity": 1}, {"parameters": None, "multiplicity": 3}
@@ -170,21 +170,21 @@ def parameters_text(nodes: Iterable[dict[str, Any]], copies: int = 1, unit: str 
     return fmt.short(number) + unit if number else ""
 
 
-def changed_parameters(nodes: Iterable[dict[str, Any]]) -> str:
+def changed_parameters(nodes: Iterable[NodeData]) -> str:
     """Of operations in a comparison, by how much their parameters differ; "" if they do not."""
     pairs = [(before(node, "parameters"), node["parameters"]) for node in nodes]
     was, now = (None if None in side else sum(side) for side in zip(*pairs, strict=True))
     return fmt.delta(was, now)
 
 
-def changed_config(data: dict[str, Any]) -> str:
+def changed_config(data: NodeData) -> str:
     """Of an operation in a comparison, its settings before and after; "" if they are the same or too long."""
     found = next((each for each in data["differences"] if each.attribute == "config"), None)
     text = f"{found.before} {BECAME} {found.after}" if found and found.before and found.after else ""
     return fmt.clean(text) if len(text) <= LONGEST_CONFIG else ""
 
 
-def chip_text(data: dict[str, Any]) -> str:
+def chip_text(data: NodeData) -> str:
     """Short name of a norm or activation on the row of its convolution."""
     label = data["label"]
     if is_batch_norm(label):

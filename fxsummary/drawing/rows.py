@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 from fxsummary.drawing.labels import (
     LONGEST_CONFIG,
@@ -28,6 +27,7 @@ from fxsummary.drawing.labels import (
 )
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import CONCATENATIONS, JOINS, base, is_batch_norm, is_instance_norm, operator_of
 from fxsummary.layout import Edge
@@ -56,7 +56,7 @@ class Composer:
         chips: bool | None = None,
     ) -> None:
         self.subject = subject
-        self.nodes: dict[str, dict[str, Any]] = dict(subject.graph.nodes(data=True))
+        self.nodes: dict[str, NodeData] = dict(subject.graph.nodes(data=True))
         self.cards = cards
         self.chips = not cards if chips is None else chips
         self.dataflow = subject.graph.captured_by != "modules"
@@ -233,7 +233,7 @@ class Composer:
         inputs = {edge.get("shape") for edge in self.subject.graph.sources(row.keys[0]).values()}
         row.same_shape = inputs == {nodes[-1]["shape"]}
 
-    def _path(self, data: dict[str, Any], base: str) -> str:
+    def _path(self, data: NodeData, base: str) -> str:
         """Path from the frame around it; first and last for a closed run."""
         own = data["module"] if data["parameters"] and data["module"] != base else ""
         path = relative(path_of(data) or own, base)

@@ -10,15 +10,14 @@ page, a field of saved graphs and a difference in comparisons; docs/extending.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from fxsummary.graph import fields as of
 from fxsummary.graph.records import ModuleCall
 from fxsummary.graph.table import Attribute, Attributes
 from fxsummary.text import numbers as fmt
 
-__all__ = ["BLANK", "EDGE", "NODE", "NO_COSTS", "RESULT", "Attribute", "EdgeData", "NodeData", "edge_from"]
+__all__ = ["BLANK", "EDGE", "NODE", "NO_COSTS", "Attribute", "EdgeData", "NodeData", "edge_from", "own_result"]
 
 
 _OWN: dict[str, Any] = {"folds": False, "compared": "", "tip": False}
@@ -162,20 +161,6 @@ EDGE = Attributes("edge attribute", {
 })  # fmt: skip
 """Of a value that flows."""
 
-RESULT = ("outputs", "shape", "dtype", "output_bytes")
-"""What an operation's result is."""
-
-BLANK: Mapping[str, Any] = {name: None if each.required else each.default for name, each in NODE.items() if each.always}
-"""What every operation has, in the order of the table; None in place of what must be given."""
-
-NO_COSTS: Mapping[str, Any] = {name: each.default for name, each in NODE.items() if each.adds and each.always}
-"""The attributes that add up, of an operation that costs nothing."""
-
-
-def edge_from(source: Mapping[str, Any], slots: tuple[int, ...], nbytes: int | None) -> dict[str, Any]:
-    """The attributes of an edge that takes the whole value of a node, which has ``nbytes``, to these slots."""
-    return {"slots": slots, "parts": (), "shape": source["shape"], "dtype": source["dtype"], "bytes": nbytes}
-
 
 class NodeData(TypedDict, total=False):
     """The attributes of a node, for type checkers."""
@@ -230,3 +215,22 @@ class EdgeData(TypedDict, total=False):
     bytes: int | None
     change: str
     each: bool
+
+
+BLANK = cast(NodeData, {name: None if each.required else each.default for name, each in NODE.items() if each.always})
+"""What every operation has, in the order of the table; None in place of what must be given."""
+
+NO_COSTS = cast(NodeData, {name: each.default for name, each in NODE.items() if each.adds and each.always})
+"""The attributes that add up, of an operation that costs nothing."""
+
+
+def own_result(data: NodeData) -> NodeData:
+    """What an operation's result is."""
+    return {
+        "outputs": data["outputs"], "shape": data["shape"], "dtype": data["dtype"], "output_bytes": data["output_bytes"]
+    }  # fmt: skip
+
+
+def edge_from(source: NodeData, slots: tuple[int, ...], nbytes: int | None) -> EdgeData:
+    """The attributes of an edge that takes the whole value of a node, which has ``nbytes``, to these slots."""
+    return {"slots": slots, "parts": (), "shape": source["shape"], "dtype": source["dtype"], "bytes": nbytes}

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import networkx as nx
 
-from fxsummary.graph.attributes import EDGE, NODE
+from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned, Totals, add_up
 from fxsummary.graph.spec import TensorSpec
 from fxsummary.support import files
@@ -25,6 +25,24 @@ if TYPE_CHECKING:
     from fxsummary.graph.findings import Finding
 
 __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned", "Totals"]
+
+
+class Nodes(Protocol):
+    """The nodes of a graph, for type checkers."""
+
+    def __getitem__(self, key: str) -> NodeData: ...
+    @overload
+    def __call__(self, data: Literal[True]) -> Iterable[tuple[str, NodeData]]: ...
+    @overload
+    def __call__(self, data: str, default: Any = None) -> Iterable[tuple[str, Any]]: ...
+
+
+class Edges(Protocol):
+    """The edges of a graph, for type checkers."""
+
+    def __getitem__(self, edge: tuple[str, str]) -> EdgeData: ...
+    def __iter__(self) -> Iterator[tuple[str, str]]: ...
+    def __call__(self, data: Literal[True]) -> Iterable[tuple[str, str, EdgeData]]: ...
 
 
 class ModelGraph(nx.DiGraph):
@@ -46,9 +64,7 @@ class ModelGraph(nx.DiGraph):
         {EDGE.described(always=False)}
     """
 
-    def fill(
-        self, nodes: Iterable[tuple[str, dict[str, Any]]], edges: Iterable[tuple[str, str, dict[str, Any]]]
-    ) -> None:
+    def fill(self, nodes: Iterable[tuple[str, NodeData]], edges: Iterable[tuple[str, str, EdgeData]]) -> None:
         """Add nodes and edges that are new; the dicts become the graph's own.
 
         The methods of networkx look up and copy each of them, which takes longer than all else in a big graph.
@@ -57,13 +73,13 @@ class ModelGraph(nx.DiGraph):
             self._node[key] = data
             self._succ[key] = {}
             self._pred[key] = {}
-        for source, target, data in edges:
-            self._succ[source][target] = self._pred[target][source] = data
+        for source, target, edge in edges:
+            self._succ[source][target] = self._pred[target][source] = edge
 
     def derived(
         self,
-        nodes: Iterable[tuple[str, dict[str, Any]]],
-        edges: Iterable[tuple[str, str, dict[str, Any]]] = (),
+        nodes: Iterable[tuple[str, NodeData]],
+        edges: Iterable[tuple[str, str, EdgeData]] = (),
         **facts: Any,
     ) -> ModelGraph:
         """Return a graph of these nodes and edges that is otherwise like this one, but for ``facts`` of the whole."""
@@ -72,23 +88,26 @@ class ModelGraph(nx.DiGraph):
         graph.fill(nodes, edges)
         return graph
 
-    def sources(self, key: str) -> Mapping[str, dict[str, Any]]:
+    def sources(self, key: str) -> Mapping[str, EdgeData]:
         """What a node reads: the attributes of its in-edges by the node they come from; ``pred[key]``, but quick."""
-        sources: Mapping[str, dict[str, Any]] = self._pred[key]
+        sources: Mapping[str, EdgeData] = self._pred[key]
         return sources
 
-    def readers(self, key: str) -> Mapping[str, dict[str, Any]]:
+    def readers(self, key: str) -> Mapping[str, EdgeData]:
         """What reads a node: the attributes of its out-edges by the node they go to; ``succ[key]``, but quick."""
-        readers: Mapping[str, dict[str, Any]] = self._succ[key]
+        readers: Mapping[str, EdgeData] = self._succ[key]
         return readers
 
-    def link(self, source: str, target: str, data: dict[str, Any]) -> None:
+    def link(self, source: str, target: str, data: EdgeData) -> None:
         """Add an edge between two nodes of the graph; the dict becomes the graph's own."""
         self._succ[source][target] = self._pred[target][source] = data
 
     if TYPE_CHECKING:  # networkx has no types of its own
+        nodes: Nodes
+        edges: Edges
 
         def __iter__(self) -> Iterator[str]: ...
+        def __getitem__(self, key: str) -> Mapping[str, EdgeData]: ...
 
     @property
     def name(self) -> str:

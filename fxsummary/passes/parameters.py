@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
 
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.text.numbers import count
 
@@ -36,7 +36,7 @@ def annotate(graph: ModelGraph) -> None:
     )
 
 
-def _note_ties(data: dict[str, Any], tensors: Mapping[str, ParameterInfo], read: Mapping[str, str]) -> None:
+def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mapping[str, str]) -> None:
     """Say of a module which module has counted a parameter that it shares.
 
     Args:
@@ -49,7 +49,7 @@ def _note_ties(data: dict[str, Any], tensors: Mapping[str, ParameterInfo], read:
         data["config"] = ", ".join(filter(None, (f"tied to {others[0]}", data["config"])))
 
 
-def counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, Any]:
+def counts(tensors: list[ParameterInfo], *, unknown: bool) -> NodeData:
     """The parameter and buffer attributes of an operation that reads these first; ``unknown`` if it reads others."""
     names: list[str] = []
     dtypes: dict[str, int] = {}

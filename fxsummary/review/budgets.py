@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -166,7 +166,8 @@ def growth(before: ModelGraph, after: ModelGraph) -> Iterator[str]:
 
 def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ...]:
     """The operations that have most of a cost, copies together, as texts."""
-    costs = [((d[attribute] or 0) * d["multiplicity"], key) for key, d in fold_repeats(graph).nodes(data=True)]
+    nodes: Iterable[tuple[str, Mapping[str, Any]]] = fold_repeats(graph).nodes(data=True)
+    costs = [((data[attribute] or 0) * data["multiplicity"], key) for key, data in nodes]
     texts = []
     for number, key in sorted(costs, key=lambda item: -item[0])[:CONTRIBUTORS]:
         data = graph.nodes[key]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
-from fxsummary.graph.attributes import NO_COSTS, NODE
+from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
 from fxsummary.graph.changes import Difference, before, joined
 from fxsummary.graph.records import TRUST, known
 
@@ -14,23 +14,24 @@ _costs = itemgetter(*_SUMS)
 _NOTHING = (0,) * len(_SUMS)
 
 
-def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) -> None:
+def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
     """Add the costs of a node's attributes, ``times`` over, to those of another.
 
     Unknown stays unknown; what is known then is in `at_least`.
     """
     compared = "change" in source
     was = {name: _sum(before(target, name), before(source, name), times) for name in NODE.sums} if compared else {}
+    part, whole = cast("dict[str, Any]", source), cast("dict[str, Any]", target)
     for name in NODE.sums:
-        if (number := source.get(name, 0)) != 0:
-            _add(name, number, target, known(source, name) if number is None else number, times)
+        if part.get(name, 0) != 0:
+            _add(name, part, whole, times)
     for name in NODE.unions:
-        if more := source.get(name):
-            target[name] = (*target.get(name, ()), *more)
+        if more := part.get(name):
+            whole[name] = (*whole.get(name, ()), *more)
     for name in NODE.flags:
-        target[name] = target.get(name, False) or source.get(name, False)
+        whole[name] = whole.get(name, False) or part.get(name, False)
     for name in NODE.largest:
-        target[name] = _larger(source.get(name, 0), target.get(name, 0))
+        whole[name] = _larger(part.get(name, 0), whole.get(name, 0))
     if source["trust"] != target["trust"]:
         target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
     if compared:
@@ -41,23 +42,24 @@ def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) 
     recompute(target)
 
 
-def recompute(data: dict[str, Any]) -> None:
+def recompute(data: NodeData) -> None:
     """Compute again what does not add up, after the costs or the result of an operation have changed."""
     for name, compute in NODE.recomputed.items():
-        data[name] = compute(data)
+        cast("dict[str, Any]", data)[name] = compute(data)
 
 
-def is_weightless(data: dict[str, Any]) -> bool:
+def is_weightless(data: NodeData) -> bool:
     """Whether an operation costs nothing."""
     return bool(_costs(data) == _NOTHING) and not any(data.get(name) for name in NODE.added if name in NODE.sums)
 
 
-def _add(name: str, number: int | None, target: dict[str, Any], least: int, times: int) -> None:
-    """Add a cost, of which ``least`` is known, to that of another node."""
-    whole = target.get(name, 0)
-    if number is None or whole is None:
-        target["at_least"] = {**target.get("at_least", {}), name: known(target, name) + times * least}
-    target[name] = None if number is None or whole is None else whole + times * number
+def _add(name: str, part: dict[str, Any], whole: dict[str, Any], times: int) -> None:
+    """Add a cost of one node to that of another; what is known of both, where one of them is not."""
+    one, other = part[name], whole.get(name, 0)
+    if one is None or other is None:
+        least = known(whole, name) + times * known(part, name)
+        whole["at_least"] = {**whole.get("at_least", {}), name: least}
+    whole[name] = None if one is None or other is None else other + times * one
 
 
 def _sum(one: int | None, other: int | None, times: int) -> int | None:
@@ -68,9 +70,10 @@ def _larger(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else max(one, other)
 
 
-def _carry_change(source: dict[str, Any], target: dict[str, Any], was: dict[str, int | None]) -> None:
+def _carry_change(source: NodeData, target: NodeData, was: dict[str, int | None]) -> None:
     """Of a comparison: the change of both together, and what they cost before."""
     others = [each for each in target["differences"] if each.attribute not in was]
-    costs = [Difference(name, n, target.get(name, 0)) for name, n in was.items() if n != target.get(name, 0)]
+    now = {name: target.get(name, 0) for name in was}
+    costs = [Difference(name, number, now[name]) for name, number in was.items() if number != now[name]]
     target["differences"] = (*others, *costs)
     target["change"] = joined((source["change"], target["change"]))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import islice
 from operator import index
-from typing import Any
 
 from fxsummary.errors import InputError
 from fxsummary.graph import changes
-from fxsummary.graph.attributes import BLANK
+from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import leaves, nbytes
@@ -88,11 +87,11 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     names = _names(graph, [block for block, _ in chosen])
     node_of = {key: name for name, (_, keys) in zip(names, chosen, strict=True) for key in keys}
     closed = dict(zip(names, chosen, strict=True))
-    nodes: dict[str, dict[str, Any]] = {}
+    nodes: dict[str, NodeData] = {}
     for key, data in graph.nodes(data=True):
         name = node_of.get(key, key)
         if name == key:
-            nodes[key] = dict(data)
+            nodes[key] = data.copy()
         elif name not in nodes:
             block, keys = closed[name]
             nodes[name] = _closed(graph, block, keys, block.copies)
@@ -103,15 +102,15 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     result = graph.derived((), ())
     _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
-    for source, target, data in graph.edges(data=True):
+    for source, target, edge in graph.edges(data=True):
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start == end:
             continue
         if (start, end) == (source, target):
-            add_slots(result, start, end, data)
+            add_slots(result, start, end, edge)
         elif end == target or start not in result.sources(end):
-            slots = data["slots"] if end == target else (len(result.sources(end)),)
-            add_slots(result, start, end, {**data, "slots": slots, "parts": ()})
+            slots = edge["slots"] if end == target else (len(result.sources(end)),)
+            add_slots(result, start, end, {**edge, "slots": slots, "parts": ()})
     return result
 
 
@@ -164,7 +163,7 @@ def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
     return list(names)
 
 
-def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, dict[str, Any]], names: dict[int, str]) -> None:
+def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], names: dict[int, str]) -> None:
     """Give each repeated pattern of several blocks a call of its own if some of its blocks are closed now.
 
     Args:
@@ -180,18 +179,18 @@ def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, dict[str, A
         nodes[key]["module_stack"] = stack + own_call(nodes[key])
 
 
-def _operations(data: dict[str, Any]) -> int:
+def _operations(data: NodeData) -> int:
     """Count the operations that a node represents; 0 for a row of parameters that are not read."""
     return 0 if data["op"] == UNREAD else int(data.get("closed", 1) * data["multiplicity"])
 
 
-def closed_block(graph: ModelGraph, block: Block, per: int) -> dict[str, Any]:
+def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:
     """Attributes of a block as one operation, in one of the ``per`` copies of what it lies in."""
     keys = _inside(graph, block)
     return _closed(graph, block, keys, per) if keys else {**BLANK, "kind": "other"}
 
 
-def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> dict[str, Any]:
+def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> NodeData:
     """Attributes of the node that stands for a block, with costs of one of ``times`` copies."""
     last = graph.nodes[keys[-1]]
     result = result_of(graph, block)
@@ -201,7 +200,7 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> dic
     info = graph.modules.get(block.path)
     type_ = block.type or graph.name
     kind = "norm" if is_small_norm(graph, block) else "activation" if is_small_activation(graph, block) else "other"
-    node: dict[str, Any] = {
+    node: NodeData = {
         **BLANK,
         "op": "call_module",
         "target": block.path,
@@ -212,8 +211,8 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> dic
         "label": type_,
         "config": info.config if info else "",
         "outputs": result.outputs,
-        "shape": first and first.shape,
-        "dtype": first and first.dtype,
+        "shape": first.shape if first else None,
+        "dtype": first.dtype if first else None,
         "output_bytes": nbytes(result.outputs),
         "source": graph.nodes[keys[0]]["source"],
         "multiplicity": block.copies,

@@ -10,13 +10,13 @@ exactly, and unfolding the graph gives the operations and edges that there were.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from operator import itemgetter
 from typing import Any
 
-from fxsummary.graph.attributes import BLANK, NODE
+from fxsummary.graph.attributes import BLANK, NODE, NodeData
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
 from fxsummary.graph.spec import leaves
@@ -49,7 +49,7 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
         return graph
     repeats = folding.runs()
     returned = frozenset().union(*[repeat.returned for repeat in repeats.values()])
-    nodes = (
+    nodes: Iterator[tuple[str, NodeData]] = (
         (key, {**data, "multiplicity": folding.times.get(key, 1) * data["multiplicity"]})
         for key, data in graph.nodes(data=True)
         if key not in folding.stand_in
@@ -232,7 +232,7 @@ class _Folding:
         number = self._signatures[id(block)] = self._interned.setdefault(tuple(parts), len(self._interned))
         return number
 
-    def _number(self, found: Hashable, data: dict[str, Any]) -> int:
+    def _number(self, found: Hashable, data: NodeData) -> int:
         """A number that two operations share if and only if they are alike, whatever they read.
 
         Args:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
 
-from fxsummary.graph.attributes import RESULT, edge_from
+from fxsummary.graph.attributes import NodeData, edge_from, own_result
 from fxsummary.graph.labels import (
     CASTS,
     CONCATENATIONS,
@@ -55,12 +54,12 @@ def simplify(graph: ModelGraph) -> ModelGraph:
 
 def copy_of(graph: ModelGraph) -> ModelGraph:
     return graph.derived(
-        ((key, dict(data)) for key, data in graph.nodes(data=True)),
-        ((source, target, dict(data)) for source, target, data in graph.edges(data=True)),
+        ((key, data.copy()) for key, data in graph.nodes(data=True)),
+        ((source, target, data.copy()) for source, target, data in graph.edges(data=True)),
     )
 
 
-def is_call(data: dict[str, Any]) -> bool:
+def is_call(data: NodeData) -> bool:
     return bool(data["op"] in ("call_function", "call_method", "call_module"))
 
 
@@ -69,7 +68,7 @@ def bypass(graph: ModelGraph, key: str) -> None:
     ((source, edge),) = graph.sources(key).items()
     part = next((part for _, part in reads_of(edge)), ())
     for target, data in list(graph.readers(key).items()):
-        add_slots(graph, source, target, of_part(dict(data), part))
+        add_slots(graph, source, target, of_part(data.copy(), part))
     graph.remove_node(key)
 
 
@@ -83,7 +82,7 @@ def _pass_over(graph: ModelGraph, hidden: Counter[str]) -> None:
             bypass(graph, key)
 
 
-def _value_read(graph: ModelGraph, key: str, data: dict[str, Any]) -> str | None:
+def _value_read(graph: ModelGraph, key: str, data: NodeData) -> str | None:
     """The only input; of ``x.type_as(y)`` and its like it is ``x``."""
     sources = graph.sources(key)
     if len(sources) == 1:
@@ -93,7 +92,7 @@ def _value_read(graph: ModelGraph, key: str, data: dict[str, Any]) -> str | None
     return None
 
 
-def _is_identity(graph: ModelGraph, data: dict[str, Any], source: dict[str, Any]) -> bool:
+def _is_identity(graph: ModelGraph, data: NodeData, source: NodeData) -> bool:
     label = base(data["label"])
     known = data["shape"] is not None and source["shape"] is not None
     same = known and (data["shape"], data["dtype"]) == (source["shape"], source["dtype"])
@@ -104,7 +103,7 @@ def _is_identity(graph: ModelGraph, data: dict[str, Any], source: dict[str, Any]
     return label in IDENTITIES or (same and (label in CASTS or label in RESHAPES))
 
 
-def _drops_nothing(graph: ModelGraph, data: dict[str, Any]) -> bool:
+def _drops_nothing(graph: ModelGraph, data: NodeData) -> bool:
     """Whether a dropout is in evaluation mode or has the rate 0."""
     if data["op"] == "call_module":
         module = graph.modules.get(data["target"])
@@ -133,7 +132,7 @@ def _expand_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
             continue
         (source,) = graph.sources(key)
         if graph.nodes[source]["op"] == "get_attr" and len(graph.readers(source)) == 1:
-            graph.nodes[source].update({name: data[name] for name in RESULT})
+            graph.nodes[source].update(own_result(data))
             hidden["views of parameters"] += 1
             bypass(graph, key)
 

@@ -6,7 +6,6 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
-from typing import Any
 
 from fxsummary.drawing import draw_fragment
 from fxsummary.drawing.choose import DEEPEST, MOST_ROWS, Fitting, Picture
@@ -14,7 +13,7 @@ from fxsummary.drawing.compose import compose
 from fxsummary.drawing.element_ids import OPEN
 from fxsummary.drawing.labels import closed_inside
 from fxsummary.exporters.page.outline import Outline
-from fxsummary.graph.attributes import NO_COSTS, edge_from
+from fxsummary.graph.attributes import NO_COSTS, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
 from fxsummary.views.blocks import Block
@@ -156,13 +155,13 @@ def focused(folded: ModelGraph, block: Block) -> ModelGraph:
         data = folded.nodes[key]
         stack = data["module_stack"][level:]
         nodes.append((key, {**data, "module_stack": stack, "multiplicity": data["multiplicity"] // block.copies}))
-    graph = folded.derived(nodes, [(source, key, dict(edge)) for source, key, edge in edges])
+    graph = folded.derived(nodes, [(source, key, edge.copy()) for source, key, edge in edges])
     if dataflow:
         _add_output(graph, folded, inside)
     return graph
 
 
-def _terminal(folded: ModelGraph, key: str, path: str) -> dict[str, Any]:
+def _terminal(folded: ModelGraph, key: str, path: str) -> NodeData:
     """An input of a block: the value of an operation outside."""
     data = folded.nodes[key]
     name = str(data["target"])
@@ -189,7 +188,7 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
     while name in graph or name in folded:
         name += "_"
     specs = tuple(folded.nodes[key]["outputs"] for key in leaving)
-    data = {**_terminal(folded, leaving[-1], ""), "op": "output", "kind": "output", "label": "output"}
+    data: NodeData = {**_terminal(folded, leaving[-1], ""), "op": "output", "kind": "output", "label": "output"}
     data["outputs"] = specs[0] if len(specs) == 1 else None if None in specs else specs
     edges = [
         (key, name, edge_from(folded.nodes[key], (slot,), folded.nodes[key]["output_bytes"]))

@@ -10,10 +10,10 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fxsummary.errors import OutputError, SavedGraphError
-from fxsummary.graph.attributes import EDGE, NODE
+from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
 from fxsummary.graph.changes import Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
@@ -156,9 +156,8 @@ def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, Any]]:
         if not isinstance(key, str):
             raise expected("text as the key of a node", key, "nodes")
         _check_free(data, ("key",), place)
-        if NODE.unsaved:
-            data = {name: value for name, value in data.items() if name not in NODE.unsaved}
-        yield {"key": key} | save_fields(data, fields, place)
+        saved = {name: value for name, value in data.items() if name not in NODE.unsaved} if NODE.unsaved else data
+        yield {"key": key} | save_fields(saved, fields, place)
 
 
 def _save_edges(graph: ModelGraph) -> Iterator[dict[str, Any]]:
@@ -252,7 +251,7 @@ def _load_calls(items: list[dict[str, Any]]) -> Iterator[tuple[ModuleCall, Retur
         yield ModuleCall(data["path"], data["type"], data["call"]), Returned(data["outputs"], data["assumed"])
 
 
-def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, NodeData]]:
     fields = dict(NODE)
     stacks: dict[Any, Any] = {}  # equal ones are one object, as views expect
     known: set[str] = set()
@@ -267,7 +266,7 @@ def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, An
         data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, tuple(map(ModuleCall._make, stack)))
         if "change" in data:
             data["differences"] = _load_differences(data.get("differences"), place)
-        yield key, data
+        yield key, cast(NodeData, data)
 
 
 def _load_differences(items: Any, place: str) -> tuple[Difference, ...]:
@@ -277,7 +276,7 @@ def _load_differences(items: Any, place: str) -> tuple[Difference, ...]:
         raise expected("an array of [attribute, before, after]", items, f"{place}.differences") from error
 
 
-def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tuple[str, str, EdgeData]]:
     fields = dict(EDGE)
     for index, raw in enumerate(items):
         place = f"edges[{index}]"
@@ -288,4 +287,4 @@ def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tupl
         assert isinstance(source, str) and isinstance(target, str)
         if source in graph.sources(target):
             raise WrongValueError(place, f"there is an edge from {source!r} to {target!r} already")
-        yield source, target, load_fields(raw, fields, place, without=("from", "to"))
+        yield source, target, cast(EdgeData, load_fields(raw, fields, place, without=("from", "to")))

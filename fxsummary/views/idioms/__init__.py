@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PLUMBING, VIEWS, base, is_random, operator_of
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.costs import is_weightless
@@ -41,7 +42,7 @@ def merge_idioms(graph: ModelGraph) -> ModelGraph:
     return merger.finish()
 
 
-def _calls(merger: Merger, labels: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _calls(merger: Merger, labels: frozenset[str]) -> Iterator[tuple[str, NodeData]]:
     """Operations with one of the labels that are still there, in execution order."""
     for key, data in list(merger.graph.nodes(data=True)):
         if base(data["label"]) in labels and key in merger.graph and is_call(data):
@@ -237,7 +238,7 @@ def _grown(merger: Merger, region: set[str]) -> set[str]:
     return region
 
 
-def _continues(data: dict[str, Any]) -> bool:
+def _continues(data: NodeData) -> bool:
     scaled = operator_of(data["label"]) == "mul" and _NUMBER.fullmatch(data["config"]) is not None
     return base(data["label"]) in _FOLLOWING or bool(data.get("run")) or scaled
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import VIEWS, base
 from fxsummary.views.idioms.merger import Merger, is_plain
 
@@ -25,14 +24,14 @@ def merge_repeated_heads(merger: Merger) -> None:
         if before is None or len(before) != 4 or len(after) != 4 or before[1] == 0:
             continue
         if after[1] > before[1] and after[1] % before[1] == 0 and (*before[2:],) == (*after[2:],):
-            name = {"label": "repeat heads", "config": f"×{after[1] // before[1]}"}
+            name: NodeData = {"label": "repeat heads", "config": f"×{after[1] // before[1]}"}
             if len(keys) == 1:
                 data.update(name)
             else:
                 merger.merge(keys, "views of repeated heads", **name)
 
 
-def _is_view(data: dict[str, Any]) -> bool:
+def _is_view(data: NodeData) -> bool:
     return base(data["label"]) in _VIEWS or bool(data.get("run"))
 
 
