@@ -1,5 +1,6 @@
 # make demo    set up, print the summary of a small CNN, render it to cnn.svg
 # make test    set up, run all tests
+# make test-quick  the tests that take less than a minute together
 # make lint    ruff, mypy --strict, import-linter
 # make pictures  render the pictures that README.md and docs/ show
 # make gallery  draw published models into docs/gallery/
@@ -16,13 +17,16 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 MODELS := --no-deps timm torchvision
 ZOO := $(MODELS) segmentation_models_pytorch
 
-.PHONY: demo test lint bench zoo sweep pictures gallery clean
+.PHONY: demo test test-quick lint bench zoo sweep pictures gallery clean
 
 demo: .venv/core
 	$(BIN)/python docs/examples/cnn.py
 
 test: .venv/test
 	$(BIN)/python -m pytest -n auto
+
+test-quick: .venv/test
+	$(BIN)/python -m pytest -n auto --quick
 
 lint: .venv/lint
 	$(BIN)/ruff check .

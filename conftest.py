@@ -21,6 +21,34 @@ IGNORED = {
 }
 
 
+QUICK = frozenset({"CNN", "nested_repeats", "transformer_encoder", "torchvision.resnet18"})
+"""Models of the zoo that a quick run looks at."""
+SLOW = frozenset(
+    {"test_zoo.py", "test_html_browser.py", "test_png_pdf.py", "test_documents.py", "test_growth.py",
+     "test_exported.py", "exported.md"}
+)  # fmt: skip
+"""Files that a quick run leaves out."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="four models of the zoo, and no slow tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("quick"):
+        chosen = [item for item in items if _is_quick(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    from zoo import ZOO
+
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    models = [value for value in parameters.values() if isinstance(value, str) and value in ZOO]
+    return item.path.name not in SLOW and item.get_closest_marker("slow") is None and QUICK.issuperset(models)
+
+
 @pytest.fixture(autouse=True)
 def _examples_write_elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
     if isinstance(request.node, pytest.DoctestItem):

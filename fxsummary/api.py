@@ -39,7 +39,7 @@ def graph(
     /,
     *args: Any,
     kwargs: Mapping[str, Any] | None = None,
-    input_shape: Sequence[int] | Sequence[Sequence[int]] | None = None,
+    input_shape: Sequence[int] | Sequence[Sequence[int]] | Mapping[str, Sequence[int]] | None = None,
     input_dtype: Any = None,
     trace: str = "auto",
     leaf: type[nn.Module] | str | Sequence[type[nn.Module] | str] | None = None,
@@ -57,9 +57,9 @@ def graph(
             which unpickles: only open files that you trust), which bring their inputs with them.
         args: positional inputs of forward; only shape, dtype and device of tensors are looked at.
         kwargs: inputs of forward by name.
-        input_shape: shape of the input, or a list of shapes, instead of inputs.
-        input_dtype: dtype for `input_shape`, or one for each shape; by default that of the parameters,
-            or int64 where an embedding reads the input.
+        input_shape: shape of the input, a list of shapes, or a dict of shapes by name, instead of inputs.
+        input_dtype: dtype for `input_shape`, one for each shape, or a dict for some of those that have names; by
+            default that of the parameters, or int64 where an embedding reads the input.
         trace: how to capture: "symbolic", by symbolic tracing alone; "record", by recording one forward on
             tensors without data; "auto", symbolic where that goes, else recorded.
         leaf: module types or names (of classes, or paths) that are shown as one operation.

@@ -331,6 +331,7 @@ def test_nothing_heavy_is_imported(code: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_python_m_fxsummary(tmp_path: Path) -> None:
     path = tmp_path / "cnn.dot"
     command = [sys.executable, "-m", "fxsummary", "render", CNN, "-o", str(path)]
@@ -342,6 +343,7 @@ def test_python_m_fxsummary(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[-1].startswith("fxsummary: error: ")
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(models: str) -> None:
     command = f"{sys.executable} -m fxsummary show {CNN} --quiet | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
@@ -349,6 +351,7 @@ def test_a_reader_that_goes_away_is_no_error(models: str) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_ascii_terminals_get_what_they_can_show() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "fxsummary", "show", CNN, "--quiet"]
@@ -490,8 +493,9 @@ def test_a_flowchart_has_a_direction(capsys: pytest.CaptureFixture[str], tmp_pat
     assert path.read_text("utf-8").startswith("flowchart LR\n")
 
 
+@pytest.mark.parametrize("name", ["", "x="])
 def test_a_shape_alone_is_of_integers_where_an_embedding_reads_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "tokens.py"
     file.write_text(
@@ -503,7 +507,7 @@ def test_a_shape_alone_is_of_integers_where_an_embedding_reads_it(
         "    def forward(self, x):\n"
         "        return self.fc(self.table(x)) if x.shape[1] > 3 else self.table(x)\n"
     )
-    assert main(["show", f"{file}:Tokens", "--input", "2x12"]) == 0
+    assert main(["show", f"{file}:Tokens", "--input", f"{name}2x12"]) == 0
     assert "2×12×2" in capsys.readouterr().out
-    assert main(["show", f"{file}:Tokens", "--input", "2x12:float32"]) == 2
+    assert main(["show", f"{file}:Tokens", "--input", f"{name}2x12:float32"]) == 2
     assert "2x12:int64" in capsys.readouterr().err

@@ -15,7 +15,8 @@ import fxsummary
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
 from fxsummary.capture.inputs.guess import candidates, inference
 from fxsummary.capture.inputs.guess.argument_names import CONVENTIONS, convention_for
-from fxsummary.capture.inputs.guess.error_context import scene_of
+from fxsummary.capture.inputs.guess.error_context import Refusal, Scene, scene_of
+from fxsummary.capture.inputs.guess.reshaping import blamed
 from fxsummary.capture.inputs.guess.sizes import DERIVED, WORDS, Settings, Sizes
 from fxsummary.capture.symbolic.trace import Trace, TraceStoppedError, trace
 from fxsummary.errors import ForwardError
@@ -689,6 +690,112 @@ def test_a_cache_that_forward_cannot_make_is_left_out_and_that_is_said() -> None
     assert "input inferred: input_ids 1×128, use_cache=False" in g.notes
 
 
+class OwnCache:
+    """What forward cannot make: the message does not say what it is."""
+
+    def __init__(self, config: Any) -> None:
+        self.layers = config.layers
+
+
+def test_a_cache_is_left_out_where_a_line_makes_it() -> None:
+    class Cached(Text):
+        def forward(self, input_ids: Tensor, use_cache: bool = True) -> Tensor:
+            kept = OwnCache(self.config) if use_cache else None
+            return super().forward(branch(input_ids)) + (kept is not None)
+
+    assert "input inferred: input_ids 1×128, use_cache=False" in fxsummary.graph(Cached()).notes
+
+
+def test_a_stopped_recording_tells_what_to_pass_instead() -> None:
+    """Where a mask of the wrong length meets values, meta tensors cannot tell; the operation itself can."""
+
+    class Masked(Vision):
+        def forward(self, pixel_values: Tensor, bool_masked_pos: Tensor) -> Tensor:  # type: ignore[override]
+            patches = torch.cat([super().forward(pixel_values).flatten(2).transpose(1, 2)] * 2, 1)
+            visible = patches[~bool_masked_pos]
+            return visible.reshape(1, -1, 4)
+
+    g = fxsummary.graph(Masked())
+    assert not g.is_partial
+    assert g.inputs["bool_masked_pos"].shape[-1] == 2 * 36
+    assert g.output_spec.shape == (1, 36, 4)  # half of what there is is masked
+
+
+def test_a_reason_to_stop_is_that_of_the_operation_on_values() -> None:
+    class Masked(nn.Module):
+        def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+            return x[mask] + 1
+
+    g = fxsummary.graph(
+        Masked(), torch.empty(1, 8, 4, device="meta"), torch.ones(1, 6, dtype=torch.bool, device="meta")
+    )
+    assert g.is_partial
+    assert any("refuses values that were assumed: The shape of the mask [1, 6]" in note for note in g.notes)
+
+
+def test_a_count_of_indices_takes_one_dimension() -> None:
+    class Counts(nn.Module):
+        def forward(self, order_mask: Tensor) -> Tensor:
+            return torch.bincount(order_mask, minlength=int(order_mask.max()) + 1) * 2
+
+    g = fxsummary.graph(Counts())
+    assert (g.is_partial, g.output_spec.shape) == (False, (1,))
+
+
+def test_other_inputs_are_tried_where_a_recording_stops_with_those_of_tracing() -> None:
+    class Audio(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv1d(16, 4, 3)
+            self.register_buffer("window", torch.hann_window(16))
+
+        def forward(self, sample: Tensor) -> Tensor:
+            padded = nn.functional.pad(sample.unsqueeze(1), (8, 8), mode="reflect").squeeze(1)
+            return self.conv(padded.unfold(-1, 16, 16).transpose(1, 2))
+
+    g = fxsummary.graph(Audio())
+    assert not g.is_partial
+    assert g.inputs["sample"].shape == (1, 16000)
+
+
+def test_a_part_is_not_taken_where_an_attempt_that_was_refused_got_further() -> None:
+    class Reads(Text):
+        def forward(self, input_ids: Tensor, image: Tensor) -> Tensor:  # type: ignore[override]
+            if image.dim() == 4:
+                return input_ids[image > 0]
+            for _ in range(20):
+                image = image + 1
+            raise ValueError("whatever comes")
+
+    assert fxsummary.graph(Reads()).captured_by == "modules"
+
+
+def test_an_argument_is_not_blamed_for_one_whose_name_begins_the_same() -> None:
+    spec = TensorSpec((1, 4), "float32", (4, 1), "cpu")
+    inputs = Inputs({"states": spec, "states_2": spec, "pair": (spec, spec)})
+    assert blamed(inputs, Refusal("", Scene(inputs=("states_2",))))[0] == "states_2"
+    assert blamed(inputs, Refusal("", Scene(inputs=("pair_1",))))[0] == "pair"
+
+
+def test_the_kind_of_a_token_is_that_of_the_line_that_counts_it() -> None:
+    class Both(Text):
+        def __init__(self) -> None:
+            super().__init__()
+            self.config = Config(image_token_id=7, audio_token_id=8)
+
+        def counted(self, input_ids: Tensor, token_id: int, features: int) -> None:
+            tokens = int((input_ids == token_id).sum())
+            if tokens != features:
+                raise ValueError(f"Multimodal features and tokens do not match, tokens: {tokens}, features: {features}")
+
+        def forward(self, input_ids: Tensor) -> Tensor:
+            self.counted(input_ids, self.config.image_token_id, 3)
+            self.counted(input_ids, self.config.audio_token_id, 2)
+            return super().forward(input_ids)
+
+    assert found(Both()) == "input_ids 1×133"
+
+
 def test_a_text_gets_the_token_that_forward_looks_for() -> None:
     class Asks(Text):
         def __init__(self) -> None:
@@ -741,7 +848,9 @@ def test_what_is_whole_is_preferred_and_a_part_is_better_than_nothing(wanted: An
     def attempt(inputs: Inputs) -> str:
         return "whole" if inputs.arguments["input_ids"].shape == wanted else "part"
 
-    result = inference.infer_by_trying(Text(), attempt, None, lambda made: made == "whole")
+    result = inference.infer_by_trying(
+        Text(), attempt, None, lambda made: None if made == "whole" else Refusal("", Scene())
+    )
     assert not isinstance(result, str)
     assert (describe(result[0]), result[1]) == expected
 

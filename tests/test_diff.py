@@ -107,6 +107,7 @@ def test_a_model_is_equal_to_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("names", [*pairwise(list(OWN)[::2]), *pairwise(list(REAL)[::6])], ids=str)
+@pytest.mark.slow
 def test_operations_and_costs_add_up(names: tuple[str, str]) -> None:
     assert_lawful(graph_of(names[0]), graph_of(names[1]))
 
@@ -153,6 +154,7 @@ def test_resnet_34_to_50_keeps_the_places_of_its_blocks() -> None:
     assert lines_of(result)["fc"].text == "Linear 512→1000 ⇒ 2048→1000"
 
 
+@pytest.mark.slow
 def test_bert_with_one_layer_more() -> None:
     one, other = language("BertModel"), language("BertModel", num_hidden_layers=13)
     assert_lawful(one, other)
@@ -372,6 +374,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("names", PAIRS, ids=str)
+@pytest.mark.slow
 def test_every_form_takes_a_comparison(names: tuple[str, str], tmp_path: Path) -> None:
     one, other = map(graph_of, names)
     assert_lawful(one, other)

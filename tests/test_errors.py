@@ -118,7 +118,7 @@ def test_inputs_that_are_no_tensors() -> None:
         fxsummary.graph(CNN(), "an image")
 
 
-@pytest.mark.parametrize("shape", ["abc", (1, 3, -28, 28), (1.0, 3), [(1, 3), "x"], 5, {"x": (1, 2)}])
+@pytest.mark.parametrize("shape", ["abc", (1, 3, -28, 28), (1.0, 3), [(1, 3), "x"], 5, {"x": 5}, {}])
 def test_not_a_shape(shape: Any) -> None:
     with pytest.raises(InputError, match="input_shape="):
         fxsummary.graph(CNN(), input_shape=shape)
@@ -143,6 +143,11 @@ def test_not_a_dtype(dtype: Any) -> None:
 def test_as_many_dtypes_as_shapes() -> None:
     with pytest.raises(InputError, match="2 dtypes for 1 shapes"):
         fxsummary.graph(CNN(), input_shape=(1, 3, 28, 28), input_dtype=["int64", "int64"])
+
+
+def test_dtypes_of_inputs_that_have_no_shape() -> None:
+    with pytest.raises(InputError, match="input_dtype names y, for which input_shape has no shape"):
+        fxsummary.graph(CNN(), input_shape={"x": (1, 3, 28, 28)}, input_dtype={"y": "int64"})
 
 
 def test_unknown_way_to_capture() -> None:

@@ -229,6 +229,7 @@ def test_sizes_are_in_proportion() -> None:
     assert len(html_of("torchvision.resnet50").encode()) < 500_000
 
 
+@pytest.mark.slow
 def test_a_model_of_126_layers_is_small() -> None:
     transformers = pytest.importorskip("transformers")
     config = transformers.LlamaConfig(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from zoo.own import CNN
 from zoo.real import TIMM, TORCHVISION
 
 import fxsummary
+from fxsummary.errors import ForwardError, InputError
 
 
 class LeNet(nn.Module):
@@ -169,6 +171,48 @@ def test_input_shapes_of_several_inputs() -> None:
         "ids": ((2, 7), "int64"),
         "numbers": ((2, 6), "float32"),
     }
+
+
+class Masked(nn.Module):
+    """Reads ids and a mask, by their values if it is to be recorded."""
+
+    def __init__(self, recorded: bool) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(100, 16)
+        self.recorded = recorded
+
+    def forward(self, input_ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        if self.recorded and input_ids.sum() > 10**6:
+            return input_ids
+        embedded = self.embedding(input_ids)
+        return embedded if mask is None else embedded * mask[..., None]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(
+    ("shapes", "dtypes", "expected"),
+    [
+        ({"input_ids": (2, 12)}, None, {"input_ids": "int64"}),
+        ({"mask": (2, 12), "input_ids": (2, 12)}, None, {"input_ids": "int64", "mask": "float32"}),
+        ({"mask": (2, 12), "input_ids": (2, 12)}, {"mask": "bool"}, {"input_ids": "int64", "mask": "bool"}),
+        ({"input_ids": (2, 12)}, {"input_ids": torch.int32}, {"input_ids": "int32"}),
+        ([(2, 12), (2, 12)], [None, "bool"], {"input_ids": "int64", "mask": "bool"}),
+    ],
+)
+def test_shapes_by_name_take_the_dtypes_that_their_readers_want(
+    recorded: bool, shapes: Any, dtypes: Any, expected: dict[str, str]
+) -> None:
+    graph = fxsummary.graph(Masked(recorded), input_shape=shapes, input_dtype=dtypes)
+    assert {name: shapes_of(spec) for name, spec in graph.inputs.items()} == {
+        name: ((2, 12), dtype) for name, dtype in expected.items()
+    }
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_dtype_that_is_given_is_not_replaced(recorded: bool) -> None:
+    shapes = {"input_ids": (2, 12), "mask": (2, 12)}
+    with pytest.raises((InputError, ForwardError), match="indices of an embedding"):
+        fxsummary.graph(Masked(recorded), input_shape=shapes, input_dtype={"input_ids": "float32"})
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, "int32", "torch.int32"])

@@ -519,6 +519,7 @@ def _digests(seed: str) -> dict[str, Any]:
     return json.loads(result.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_same_model_same_bytes_in_another_process() -> None:
     first, second = _digests("1"), _digests("2")
     assert len(first) > len(OWN)

@@ -111,6 +111,7 @@ def check_edges(root: Box, edges: list[Edge], placed: Layout) -> None:
 
 @settings(max_examples=250, deadline=None)
 @given(nested_graphs())
+@pytest.mark.slow
 def test_laws(graph: tuple[Box, list[Edge]]) -> None:
     root, edges = graph
     placed = layout(root, edges)

@@ -42,8 +42,8 @@ def test_assumed_shapes_and_flops_are_marked_in_text_and_tables(routed: ModelGra
         assert up.count("≈") >= 2 and "≈6" not in form.splitlines()[0]
         (head,) = [line for line in form.splitlines() if "8→3 " in line.replace("|", " ") or "head " in line]
         assert "≈" not in head
-    assert "≈          rests on values that were assumed" in routed.to_text()
-    assert "- **≈:** rests on values that were assumed" in routed.to_markdown()
+    assert "≈          depends on assumed values" in routed.to_text()
+    assert "- **≈:** depends on assumed values" in routed.to_markdown()
     assert "FLOPs      ≈" in routed.to_text()
 
 
@@ -58,7 +58,7 @@ def test_closed_modules_and_the_model_are_marked(routed: ModelGraph) -> None:
 def test_assumed_shapes_and_flops_are_marked_in_pictures(routed: ModelGraph) -> None:
     for depth in (0, 1, 2, None):
         svg = routed.to_svg(depth=depth)
-        assert ">≈</text>" in svg and "rests on values that were assumed" in svg
+        assert ">≈</text>" in svg and "depends on assumed values" in svg
         assert "≈" in svg.split("<desc>")[1].split("</desc>")[0]
     assert "≈" in routed.to_html() and "≈" in routed.to_dot() and "≈" in routed.to_mermaid()
 
@@ -74,7 +74,7 @@ def test_the_legend_has_only_the_marks_that_occur() -> None:
 def test_the_legend_explains_further_tensors_and_copies() -> None:
     model = nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(3)], nn.LSTM(4, 4))
     text = fxsummary.graph(model, torch.zeros(2, 4)).to_text()
-    assert "+N         N more tensors" in text and "×N         inside ×N" in text
+    assert "+N         N more tensors" in text and "×N         inside ×N," in text
 
 
 class Decomposed(nn.Module):
@@ -100,7 +100,7 @@ def test_what_is_known_of_a_block_is_a_lower_bound_in_every_form(decomposed: Mod
 
 
 def test_flowcharts_explain_the_marks_that_occur(decomposed: ModelGraph, routed: ModelGraph) -> None:
-    assert "×N: N copies" in decomposed.to_dot() and "≥: at least: part of it is not known" in decomposed.to_dot()
-    assert 'marks["×N N copies: inside, the counts are of one"]' in decomposed.to_mermaid()
-    assert "≈ rests on values that were assumed" in routed.to_mermaid()
+    assert "×N: N copies" in decomposed.to_dot() and "≥: at least; part of it is unknown" in decomposed.to_dot()
+    assert 'marks["×N N copies; counts inside are per copy"]' in decomposed.to_mermaid()
+    assert "≈ depends on assumed values" in routed.to_mermaid()
     assert "marks[" not in fxsummary.graph(nn.Linear(4, 4), torch.zeros(2, 4)).to_mermaid()

@@ -40,6 +40,7 @@ def checked(program: str, folder: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder).stdout
 
 
+@pytest.mark.slow
 def test_a_type_checker_sees_the_graph_and_no_any(tmp_path: Path) -> None:
     out = checked(PROGRAM, tmp_path)
     assert 'Revealed type is "fxsummary.graph.modelgraph.ModelGraph"' in out

@@ -189,7 +189,7 @@ FACTS = {
     "config": "8→10",
     "shape": "2×10",
     "parameters": "90",
-    "flops": "FLOPs, against the largest",
+    "flops": "FLOPs relative to the largest",
 }
 
 

@@ -13,6 +13,7 @@ from zoo import ZOO, given
 import fxsummary
 from fxsummary.capture import Capture, capture
 from fxsummary.capture.recorded.repeats.copy_block import Copy
+from fxsummary.errors import ForwardError
 
 
 class Counted:
@@ -310,3 +311,29 @@ def test_values_of_copies_are_computed(counted: Counted, kind: type[Block], sign
     assert counted.copies == 13
     way = model.eval().first(torch.full((2, 8), sign)).sum() > 0
     assert ("mul" in {label for _, label in graph.nodes(data="label")}) == bool(way)
+
+
+class Refusing(Block):
+    """Is called with an object that no copy can be told by, and raises."""
+
+    def forward(self, x: torch.Tensor, cache: object = None) -> torch.Tensor:
+        raise ValueError("never")
+
+
+class WithObject(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([Refusing() for _ in range(8)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x, object())
+        return x
+
+
+def test_an_error_inside_of_a_block_has_no_error_of_ours_behind_it() -> None:
+    """Its frames would hold the tensors of the recording, and to look for who holds them takes long."""
+    with pytest.raises(ForwardError) as raised:
+        fxsummary.graph(WithObject(), torch.zeros(2, 8), trace="record")
+    assert raised.value.__cause__ is not None
+    assert raised.value.__cause__.__context__ is None

@@ -359,6 +359,7 @@ def annotated(model: str, **options: Any) -> str:
 
 
 @pytest.mark.parametrize("folder", [".", "models"])
+@pytest.mark.slow
 def test_annotations_name_files_as_the_repository_does(repository: Path, folder: str) -> None:
     home = str(Path(__file__).parents[1])
     search = {**os.environ, "PYTHONPATH": os.pathsep.join([str(repository / "src"), home])}
@@ -370,6 +371,7 @@ def test_annotations_name_files_as_the_repository_does(repository: Path, folder:
         assert annotated(model, cwd=repository / folder, env=search) == file
 
 
+@pytest.mark.slow
 def test_annotations_are_relative_to_the_workspace_of_the_workflow(repository: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     workspace = {**environment, "GITHUB_WORKSPACE": str(repository.parent)}

@@ -405,6 +405,7 @@ def test_a_cycle_between_closed_blocks_is_drawn() -> None:
 
 
 @pytest.mark.parametrize("different", [True, False])
+@pytest.mark.slow
 def test_thousands_of_operations(different: bool) -> None:
     count = 3000
     nodes = {f"n{i}": node("call_function", (f"gelu{i * different}", "add")[i % 2]) for i in range(count)}

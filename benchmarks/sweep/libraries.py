@@ -44,8 +44,12 @@ class _Constants(TorchFunctionMode):
 
 def built(library: str, name: str) -> nn.Module:
     """A model in eval mode on the meta device, with gradients off."""
-    with torch.device("meta"), _Constants():
-        model = LIBRARIES[library].build(name)
+    try:
+        with torch.device("meta"), _Constants():
+            model = LIBRARIES[library].build(name)
+    except NotImplementedError:  # a constant lends its device to other tensors, which have no data
+        with torch.device("meta"):
+            model = LIBRARIES[library].build(name)
     for parameter in model.parameters():
         if not parameter.is_meta:
             return model.to("meta").eval().requires_grad_(False)

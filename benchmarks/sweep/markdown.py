@@ -17,18 +17,31 @@ Every model class of four libraries, each in its default configuration, with wei
 """
 
 _COLUMNS = """
-*Can be built*: the class builds from its default configuration, without network. *Dataflow*: operations with shapes,
-rather than the module tree alone. *Partial*: the graph ends before forward does, and a note says where and why.
-*Parameters equal*: to the elements of the distinct parameter tensors. *FLOPs equal*: to `FlopCounterMode` over the same
-forward on `meta`, where that runs; a count that says that it is a lower bound may be lower. *Over 2600 px*: pictures
-that are wider or taller than that, at the depth that fxsummary chooses.
+*Can be built*: the class builds from its default configuration, without network. *Can run*: some input may get through
+forward in that configuration; the others are [below](#what-cannot-run), each with the reason. *Dataflow*: how many of
+those that can run are captured with operations and shapes, rather than as the module tree alone; partial graphs count.
+*Partial*: the graph ends before forward does, and a note says where and why. *Parameters equal*: to the elements of the
+distinct parameter tensors. *FLOPs equal*: to `FlopCounterMode` over the same forward on `meta`, where that runs; a
+count that says that it is a lower bound may be lower. *Over 2600 px*: pictures that are wider or taller than that, at
+the depth that fxsummary chooses. Times are of all that can be built.
 """
 
 _WHY = """
 ## What is not captured, and why
 
-Without dataflow you still get the module tree, with parameters. Many of these default configurations do not run
-with any input: the reason is then the error of forward itself, with the inputs that got furthest.
+Without dataflow you still get the module tree, with parameters. The reason is the error of forward with the inputs that
+got furthest.
+"""
+
+_CANNOT_RUN = """
+## What cannot run
+
+No input runs these classes in their default configuration: forward is missing, or raises whatever it gets. Each was
+read in the code, and seen to raise with real tensors on the CPU, itself or the base model inside of it. fxsummary shows
+their module tree.
+
+| library | model | why |
+|---|---|---|
 """
 
 
@@ -40,6 +53,8 @@ def page(libraries: dict[str, list[Found]], totals: dict[str, int], versions: st
     ]
     parts.append(_WHY)
     parts += [_failures(name, models) for name, models in libraries.items()]
+    parts.append(_CANNOT_RUN)
+    parts += [_not_run(name, models) for name, models in libraries.items()]
     parts.append("\n## What cannot be built\n\n")
     parts += [_not_built(name, models) for name, models in libraries.items()]
     return "".join(parts)
@@ -61,6 +76,15 @@ def _failures(library: str, models: Sequence[Found]) -> str:
     if not lines:
         return f"\n{library}: nothing.\n"
     return "".join([f"\n### {library}\n\n| model | what |\n|---|---|\n", *lines])
+
+
+def _not_run(library: str, models: Sequence[Found]) -> str:
+    """Why classes cannot run, those with the same reason in one row."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for each in sorted(models, key=lambda each: str(each["name"])):
+        if report.is_built(each) and not report.can_run(each):
+            names[report.why_not_run(each)].append(f"`{each['name']}`")
+    return "".join(f"| {library} | {', '.join(same)} | {_cell(why)} |\n" for why, same in names.items())
 
 
 def _not_built(library: str, models: Sequence[Found]) -> str:

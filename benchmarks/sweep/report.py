@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmarks.sweep.cannot_run import reasons as cannot_run
+
 Found = dict[str, Any]
 
 MAX_PIXELS = 2600
@@ -15,6 +17,16 @@ TREE = "modules"
 def is_built(found: Found) -> bool:
     """Whether the model could be built in its default configuration."""
     return "true_parameters" in found
+
+
+def why_not_run(found: Found) -> str:
+    """Why no input runs a model in its default configuration; "" if one may."""
+    return next((models[found["name"]] for models in cannot_run().values() if found["name"] in models), "")
+
+
+def can_run(found: Found) -> bool:
+    """Whether there may be an input that forward takes."""
+    return is_built(found) and not why_not_run(found)
 
 
 def has_dataflow(found: Found) -> bool:
@@ -69,7 +81,9 @@ def failures(found: Found) -> list[str]:
     reasons = [reason for reason in reasons if not reason.startswith("truth: ")]
     if "died" in found and found.get("step") not in ("truth", "done"):
         reasons.append(f"{found['step']}: the process was ended ({found['died']})")
-    if found.get("captured_by") == TREE:
+    if why_not_run(found) and has_dataflow(found) and not found.get("partial"):
+        reasons.append("it stands in cannot_run.toml, and was captured")
+    if found.get("captured_by") == TREE and not why_not_run(found):
         reasons.append(f"module tree: {_why_a_tree(notes)}")
     if found.get("partial"):
         reasons.append(f"partial: {next((note for note in notes if 'stopped' in note), notes[-1:])}")
@@ -92,7 +106,8 @@ def _why_a_tree(notes: Sequence[str]) -> str:
 COLUMNS: dict[str, Callable[[Sequence[Found]], str]] = {
     "models": lambda models: str(len(models)),
     "can be built": lambda models: str(sum(map(is_built, models))),
-    "dataflow": lambda models: _share(models, has_dataflow),
+    "can run": lambda models: str(sum(map(can_run, models))),
+    "dataflow": lambda models: _share(list(filter(can_run, models)), has_dataflow),
     "partial": lambda models: str(sum(bool(each.get("partial")) for each in models)),
     "parameters equal": lambda models: _share(models, has_parameters),
     "FLOPs equal": lambda models: _share([each for each in models if "true_flops" in each], has_flops),

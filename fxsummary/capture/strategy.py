@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 from torch import fx, nn
 
 from fxsummary.capture import meta_forward
-from fxsummary.capture.inputs.example import Inputs, describe, forward_signature, from_shapes, model_device
+from fxsummary.capture.inputs.example import (
+    Inputs,
+    describe,
+    dtypes_by_name,
+    forward_signature,
+    from_shapes,
+    model_device,
+)
+from fxsummary.capture.inputs.guess import error_context
 from fxsummary.capture.module_index import submodule
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.propagate import OperationError, Propagation, propagate
@@ -56,9 +64,11 @@ class Wish:
 
 def capture_shapes(wish: Wish, shapes: Any, dtypes: Any) -> Capture:
     """Capture with inputs of these shapes; dtypes that are not given follow from what reads the inputs first."""
-    if dtypes is not None:
-        return choose(wish, from_shapes(wish.model, shapes, dtypes, ()))
-    return _with_integers(wish, from_shapes(wish.model, shapes, None, _guessed_dtypes(wish)))
+    given = dtypes_by_name(wish.model, shapes, dtypes)
+    fixed = frozenset([name for name, dtype in given.items() if dtype is not None])
+    inferred = {} if len(fixed) == len(given) else _inferred_dtypes(wish)
+    all_dtypes = {name: inferred.get(name) if dtype is None else dtype for name, dtype in given.items()}
+    return _with_integers(wish, from_shapes(wish.model, shapes, all_dtypes), fixed)
 
 
 def choose(wish: Wish, inputs: Inputs | None) -> Capture:
@@ -137,12 +147,16 @@ def guessed(wish: Wish, partial: Trace | None) -> Capture | Refusal:
 
     budget = Budget(inference.MAX_OPERATIONS)
     found = inference.infer_by_trying(
-        wish.model, lambda inputs: _recording(wish, inputs, budget), partial, lambda recording: not recording.stopped
+        wish.model, lambda inputs: _recording(wish, inputs, budget), partial, _why_partial
     )
     if isinstance(found, str):
         return Refusal(_NOT_INFERRED + (f" ({found})" if found else ""))
     inputs, recording = found
     return _of_recording(wish, recording, inputs, inferred=True)
+
+
+def _why_partial(recording: Recording) -> error_context.Refusal | None:
+    return error_context.Refusal(recording.stopped, recording.scene) if recording.stopped else None
 
 
 def module_tree(wish: Wish, reason: str) -> Capture:
@@ -176,6 +190,8 @@ def _with_inferred(wish: Wish, result: Capture) -> Capture:
     found = inference.infer(wish.model, result.trace)
     if found is not None:
         inputs, result.propagation = found
+        if wish.way != "symbolic" and _goes_further(wish, result):
+            return _record_inferred(wish, inputs, result.trace)
         _note_inferred(result, inputs)
         return _better(wish, result)
     other = guessed(wish, result.trace)
@@ -186,13 +202,27 @@ def _with_inferred(wish: Wish, result: Capture) -> Capture:
     return result
 
 
+def _record_inferred(wish: Wish, inputs: Inputs, partial: Trace) -> Capture:
+    """Record with these inputs, or with others if the recording stops with them."""
+    recording = _recording(wish, inputs)
+    found = guessed(wish, partial) if recording.stopped else None
+    return found if isinstance(found, Capture) else _of_recording(wish, recording, inputs, inferred=True)
+
+
+def _goes_further(wish: Wish, result: Capture) -> bool:
+    """Whether a recording tells more than a trace: it runs hooks, and has values where tracing has none."""
+    found, propagation = result.trace, result.propagation
+    assert found is not None and propagation is not None
+    stopped = any("packed" not in reason for _, reason in propagation.stopped)
+    return wish.way == "record" or (wish.way == "auto" and (bool(found.skipped_hooks) or stopped))
+
+
 def _better(wish: Wish, result: Capture) -> Capture:
-    """The capture, or a recording that tells more: it runs hooks, and has values where tracing has none."""
+    """The capture, or a recording if that tells more."""
     found, propagation, inputs = result.trace, result.propagation, result.inputs
     assert found is not None and propagation is not None
-    goes_further = found.skipped_hooks or any("packed" not in reason for _, reason in propagation.stopped)
-    if inputs is not None and (wish.way == "record" or (wish.way == "auto" and goes_further)):
-        return _of_recording(wish, _recording(wish, inputs), inputs, inferred=result.inputs_inferred)
+    if inputs is not None and _goes_further(wish, result):
+        return recorded(wish, inputs)
     if found.skipped_hooks:
         names = _some(found.skipped_hooks)
         result.notes.append(f"forward hooks were not run, so what they change is not shown: on {names}")
@@ -277,28 +307,34 @@ _WITH_REMEDY = ("nested tensors", "fake impl")
 # --- inputs ----------------------------------------------------------------------------------------
 
 
-def _with_integers(wish: Wish, inputs: Inputs) -> Capture:
-    """Capture with these inputs, or with integers for one of them if an embedding asks for them."""
+def _with_integers(wish: Wish, inputs: Inputs, fixed: frozenset[str]) -> Capture:
+    """Capture with these inputs, or with integers for one of them if an embedding asks for them.
+
+    Args:
+        fixed: names of inputs whose dtype was given.
+    """
     from fxsummary.capture.inputs.guess import inference
 
     try:
         return choose(wish, inputs)
     except (ForwardError, InputError) as error:
-        for better in inference.with_integers(inputs, error):
+        for better in inference.with_integers(inputs, error, fixed):
             with suppress(ForwardError, InputError):
-                return _with_integers(wish, better)
+                return _with_integers(wish, better, fixed)
         raise
 
 
-def _guessed_dtypes(wish: Wish) -> list[str]:
+def _inferred_dtypes(wish: Wish) -> dict[str, str]:
     """The dtype of each input by its first reader, as far as tracing gets without inputs."""
     from fxsummary.capture.inputs.guess import inference
 
     try:
         traced = trace(wish.model, None, wish.leaf)
     except TraceStoppedError:
-        return []
-    return [inference.dtype_for(need, wish.model) for need in inference.input_needs(wish.model, traced)]
+        return {}
+    names = [str(node.target) for node in traced.graph.nodes if node.op == "placeholder"]
+    needs = inference.input_needs(wish.model, traced)
+    return {name: inference.dtype_for(need, wish.model) for name, need in zip(names, needs, strict=True)}
 
 
 def _materialized(wish: Wish, inputs: Inputs) -> tuple[Wish, list[str]]:

@@ -30,7 +30,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]SHAPE[:DTYPE]",
-        help="an input, such as 1x3x224x224 or input_ids=1x128:int64; repeatable",
+        help="an input, such as 1x3x224x224, input_ids=1x128 or mask=1x128:bool; repeatable. A dtype that you leave "
+        "out is inferred",
     )
     parser.add_argument(
         "--arg",

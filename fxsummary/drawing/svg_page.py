@@ -74,7 +74,7 @@ def _legend_entries(scene: Scene) -> list[tuple[str, float, str]]:
     entries = [(kind, text_width(name, 10.5) + 27, name) for kind, name in LEGEND.items() if kind in kinds]
     rows = [row for item in scene.items() for row in item.rows]
     if any(row.share is not None and bar_shown(row) for row in rows):
-        name = "FLOPs, against the largest"
+        name = "FLOPs relative to the largest"
         entries.append(("bar", text_width(name, 10.5) + 37, name))
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
         joined = any(" + " in row.parameters for row in rows)
@@ -96,7 +96,7 @@ def _mark_entries(scene: Scene) -> list[tuple[str, float, str]]:
     shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape}\n{row.parameters}" for row in rows)]
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
     repeated = any(group.repeat > 1 for group in groups) or any(row.repeat > 1 for row in rows)
-    names = {"×N": "N copies: numbers are of one, % of all"}
+    names = {"×N": "N copies; numbers are per copy, % over all"}
     entries = [(mark, names.get(mark, MARKS_WITH_SHARES[mark])) for mark in marks_in(texts, repeated=repeated)]
     return [(mark, text_width(mark, 10.5, bold=True) + text_width(name, 10.5) + 18, name) for mark, name in entries]
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fxsummary.graph.modelgraph import ModelGraph
 
 
+_Input = tuple[str | None, tuple[int, ...], Any]
+"""Name, shape and dtype of an input; None for what is not said."""
+
 FILES = (".pt2", ".json")
 """Suffixes of files that stand for a model: exported programs and saved graphs."""
 
@@ -76,13 +79,23 @@ def analyse(
         model.eval()
     made(model)
     progress("analysing")
-    from fxsummary.api import graph
+    return _graph(model, inputs)
 
-    if inputs and not any(set("=:").intersection(text) for text in request.inputs):  # shapes alone: dtypes are inferred
-        return graph(model, input_shape=[tuple(tensor.shape) for _, tensor in inputs])
-    unnamed = [tensor for name, tensor in inputs if name is None]
-    named = {name: tensor for name, tensor in inputs if name is not None}
-    return graph(model, *unnamed, kwargs=named or None)
+
+def _graph(model: nn.Module, inputs: Sequence[_Input]) -> ModelGraph:
+    """The graph of a model with these inputs; dtypes that are not said are inferred."""
+    from fxsummary.api import graph
+    from fxsummary.capture.inputs.example import forward_signature
+
+    if not inputs:
+        return graph(model)
+    dtypes = [dtype for _, _, dtype in inputs]
+    if not any(name for name, _, _ in inputs):
+        return graph(model, input_shape=[shape for _, shape, _ in inputs], input_dtype=dtypes)
+    unnamed = iter(forward_signature(model).parameters)
+    names = [name or next(unnamed, "") for name, _, _ in inputs]
+    shapes = {name: shape for name, (_, shape, _) in zip(names, inputs, strict=True)}
+    return graph(model, input_shape=shapes, input_dtype=dict(zip(names, dtypes, strict=True)))
 
 
 def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGraph:
@@ -115,16 +128,17 @@ def _argument(text: str, option: str) -> tuple[str, Any]:
         return name, value
 
 
-def _input(text: str) -> tuple[str | None, Any]:
+def _input(text: str) -> _Input:
     import torch
 
     name, separator, rest = text.rpartition("=")
-    dims, _, dtype_name = rest.partition(":")
-    dtype = getattr(torch, dtype_name or "float32", None)
+    dims, colon, dtype_name = rest.partition(":")
+    dtype = getattr(torch, dtype_name, None) if colon else None
     sizes = dims.lower().split("x") if dims else []
-    if not all(size.isdigit() for size in sizes) or not isinstance(dtype, torch.dtype) or (separator and not name):
+    is_dtype = isinstance(dtype, torch.dtype) or not colon
+    if not all(size.isdigit() for size in sizes) or not is_dtype or (separator and not name):
         raise InputError(f"--input {text!r} is not [NAME=]SHAPE[:DTYPE], such as 1x3x224x224 or input_ids=1x128:int64.")
-    return name or None, torch.empty([int(size) for size in sizes], dtype=dtype, device="meta")
+    return name or None, tuple([int(size) for size in sizes]), dtype
 
 
 def build_config(config: str, arguments: dict[str, Any]) -> Any:

@@ -62,7 +62,7 @@ def flops(number: int | None, *, lower_bound: bool = False, assumed: bool = Fals
 
 
 def about(text: str, assumed: bool) -> str:
-    """A number or a shape, marked if it rests on values that were assumed.
+    """A number or a shape, marked if it depends on assumed values.
 
     >>> about("7×128", True), about("7×128", False), about("", True), about("?", True)
     ('≈7×128', '7×128', '', '?')
@@ -71,17 +71,17 @@ def about(text: str, assumed: bool) -> str:
 
 
 MARKS = {
-    "×N": "N copies: inside, the counts are of one",
-    "≈": "rests on values that were assumed",
-    "≥": "at least: part of it is not known",
-    "?": "not known",
+    "×N": "N copies; counts inside are per copy",
+    "≈": "depends on assumed values",
+    "≥": "at least; part of it is unknown",
+    "?": "unknown",
     "+N": "N more tensors",
 }
 """What the marks on numbers and shapes mean."""
 
 MARKS_WITH_SHARES = MARKS | {
-    "×N": "inside ×N the counts are of one copy, % of all copies",
-    "≥": "at least: part of it is not known, and % is of what is known",
+    "×N": "inside ×N, counts are per copy and % is over all copies",
+    "≥": "at least; part of it is unknown, and % is of the known part",
 }
 """The same where there are shares in percent."""
 

@@ -112,32 +112,60 @@ def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> In
     return Inputs(specs, given=dict(bound.arguments), keywords=frozenset(kwargs))
 
 
-def from_shapes(model: nn.Module, shapes: Any, dtypes: Any, guess_dtypes: Sequence[str]) -> Inputs:
-    """Inputs of the given shapes, in the order of forward's parameters.
+def from_shapes(model: nn.Module, shapes: Any, dtypes: Mapping[str, Any]) -> Inputs:
+    """Inputs of the given shapes, in the order of forward's parameters, or by name.
 
     Args:
-        shapes: one shape, or a sequence of shapes.
-        dtypes: one dtype for all, or one for each shape, or None for those in ``guess_dtypes``.
+        shapes: one shape, a sequence of shapes, or shapes by the name of a parameter.
+        dtypes: by name, as `dtypes_by_name` returns them; those of None are float32.
 
     Raises:
-        InputError: not shapes, or as many dtypes as shapes are wanted.
+        InputError: these are no shapes or no dtypes, or forward does not take so many.
     """
-    all_shapes = [shapes] if _is_shape(shapes) or not isinstance(shapes, (list, tuple)) else list(shapes)
-    if not all_shapes or not all(_is_shape(shape) for shape in all_shapes):
+    device = model_device(model)
+    each = _each_shape(shapes)
+    specs = {
+        name: _contiguous(tuple(shape), _dtype_name(dtype or "float32"), device)
+        for (name, dtype), shape in zip(dtypes.items(), each, strict=True)
+    }
+    return bind(model, (), specs) if isinstance(shapes, Mapping) else bind(model, list(specs.values()), {})
+
+
+def dtypes_by_name(model: nn.Module, shapes: Any, dtypes: Any) -> dict[str, Any]:
+    """The dtype that is given for each shape by the name of its input, None where none is.
+
+    Args:
+        shapes: as for `from_shapes`.
+        dtypes: one dtype for all, one for each shape, or some by name; None in place of those that are not given.
+
+    Raises:
+        InputError: these are no shapes, or there are not as many dtypes as shapes.
+    """
+    count = len(_each_shape(shapes))
+    parameters = [*forward_signature(model).parameters]
+    names = list(shapes) if isinstance(shapes, Mapping) else [*parameters, *map(str, range(count))][:count]
+    if isinstance(dtypes, Mapping):
+        unknown = [name for name in dtypes if name not in names]
+        if unknown:
+            raise InputError(f"input_dtype names {', '.join(unknown)}, for which input_shape has no shape.")
+        return {name: dtypes.get(name) for name in names}
+    given = list(dtypes) if isinstance(dtypes, (list, tuple)) else [dtypes] * count
+    if len(given) != count:
+        raise InputError(f"input_dtype has {len(given)} dtypes for {count} shapes; give one for each.")
+    return dict(zip(names, given, strict=True))
+
+
+def _each_shape(shapes: Any) -> list[Any]:
+    if isinstance(shapes, Mapping):
+        each = list(shapes.values())
+    else:
+        each = [shapes] if _is_shape(shapes) or not isinstance(shapes, (list, tuple)) else list(shapes)
+    if not each or not all(map(_is_shape, each)):
         raise InputError(
-            f"input_shape={shapes!r} is neither a shape such as (1, 3, 224, 224) nor a list of shapes; "
+            f"input_shape={shapes!r} is neither a shape such as (1, 3, 224, 224), nor a list or a dict of shapes; "
             "sizes are integers of 0 or more."
         )
-    if dtypes is None:
-        names = [guess_dtypes[i] if i < len(guess_dtypes) else "float32" for i in range(len(all_shapes))]
-    else:
-        given = list(dtypes) if isinstance(dtypes, (list, tuple)) else [dtypes] * len(all_shapes)
-        if len(given) != len(all_shapes):
-            raise InputError(f"input_dtype has {len(given)} dtypes for {len(all_shapes)} shapes; give one for each.")
-        names = [_dtype_name(dtype) for dtype in given]
-    device = model_device(model)
-    specs = [_contiguous(tuple(shape), name, device) for shape, name in zip(all_shapes, names, strict=True)]
-    return bind(model, specs, {})
+    return each
 
 
 def required(model: nn.Module) -> list[str]:

@@ -85,10 +85,15 @@ class Demand:
             except Exception as reason:  # torch's kernels raise of every kind
                 if chosen is not everything:
                     continue
-                if not is_limit_of_meta(reason) and not is_assumed:
+                is_limit = is_limit_of_meta(reason)
+                if not is_limit and not is_assumed:
                     raise
                 self._writer.write(call, Outcome(UNKNOWN, None))
-                self.stop(str(error))
+                self.stop(
+                    str(error)
+                    if is_limit
+                    else f"{_name(call.callee)} refuses values that were assumed: {_first(reason)}"
+                )
             if is_assumed:
                 self._note_assumed()
             return self.marked(outcome, call, is_assumed), result
@@ -147,6 +152,15 @@ class Demand:
         given = [tensors[self._writer.node_of(each)] for each in call.given]
         with off_meta() if all(chosen) else nullcontext():
             return observe_real(callee, args, kwargs, given, self._operations.device)
+
+
+def _first(error: Exception, limit: int = 200) -> str:
+    """What an error says, without the values of tensors that it may print."""
+    return str(error).strip().partition("\n")[0][:limit]
+
+
+def _name(callee: Any) -> str:
+    return getattr(callee, "__name__", str(callee))
 
 
 class _Loaded(dict[fx.Node, Any]):

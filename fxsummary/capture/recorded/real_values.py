@@ -264,13 +264,16 @@ class Evaluator:
     def _assume(self, spec: TensorSpec, name: str, deviation: float = 1.0) -> torch.Tensor:
         """Normally distributed numbers; zeros for integers, which may be indices; ones for masks and single integers.
 
-        A single integer may be a size or a step, by which something is divided.
+        A single integer may be a size or a step, by which something is divided. A mask of what is "masked" leaves
+        some of it.
         """
         dtype = getattr(torch, spec.dtype)
         self._bytes += spec.nbytes
         if self._bytes > MAX_BYTES:
             raise NoValueError(f"its tensors ({spec} and others) are too large to assume values for")
-        if dtype is torch.bool or ("mask" in name and not dtype.is_floating_point):
+        if dtype is torch.bool and "masked" in name:
+            return torch.arange(spec.numel).reshape(spec.shape) % 2 == 1
+        if dtype is torch.bool or ("mask" in name and not dtype.is_floating_point and len(spec.shape) > 1):
             return torch.ones(spec.shape, dtype=dtype)
         if not dtype.is_floating_point:
             return torch.zeros(spec.shape, dtype=dtype) if spec.shape else torch.ones((), dtype=dtype)

@@ -58,6 +58,7 @@ class Recording:
         propagation: specs and FLOPs by node.
         stopped: why it stopped, "" if it did not.
         source: ``file:line`` where it stopped.
+        scene: what forward was doing then.
         notes: what a reader must know.
     """
 
@@ -65,6 +66,7 @@ class Recording:
     propagation: Propagation
     stopped: str = ""
     source: str = ""
+    scene: Scene = field(default_factory=Scene)
     notes: list[str] = field(default_factory=list)
 
 
@@ -142,6 +144,7 @@ class Recorder:
         self._functions = modes.FunctionMode(self)
         self._higher_order = HigherOrder(self, self._writer, self._operations, self._functions)
         self._stopped: StopRecording | None = None
+        self._scene = Scene()
         self._snapshot: Snapshot | None = None
 
     # --- the forward ---------------------------------------------------------------------------
@@ -168,10 +171,11 @@ class Recorder:
                 self._quiet += 1
                 self._writer.output(result)
             except StopRecording as stopped:
-                self._stopped = stopped
+                self._stopped, self._scene = stopped, self.scene_of(stopped)
             except Exception as error:
                 if not is_limit_of_meta(error):
                     raise
+                self._scene = self.scene_of(error)
                 where, _ = source.of_traceback(error.__traceback__)
                 self._stopped = StopRecording(str(error).strip().partition("\n")[0], where)
                 _let_go(error)
@@ -195,9 +199,9 @@ class Recorder:
         if self._snapshot is not None:
             notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
-        return Recording(trace, writer.propagation, reason, where, notes)
+        return Recording(trace, writer.propagation, reason, where, self._scene, notes)
 
-    def scene_of(self, error: Exception) -> Scene:
+    def scene_of(self, error: BaseException) -> Scene:
         """What forward was doing when it raised."""
         self._writer.writes.expand()
         return scene_of(error, self._inputs_behind, len(self._writer.writes.nodes))

@@ -137,17 +137,27 @@ def _latent_grids(sizes: Sizes) -> list[list[Size]]:
     return [[LATENT_GRID]]
 
 
+def _latent_tokens(sizes: Sizes) -> torch.Tensor:
+    """Where the patches of a latent image stand, if a text comes first."""
+    return torch.arange(sizes.one("text"), sizes.one("text_and_latent"))
+
+
 CONVENTIONS: dict[str, Convention] = {
     # text
     "input_ids": _main(
-        "text", "1 text", "1 2 text", "1 text codebooks", kind="int", beside=(("micro_conds", ("1 latent",)),)
+        "text",
+        "1 text",
+        "1 2 text",
+        "1 text codebooks",
+        kind="int",
+        beside=(("micro_conds", ("1 latent",)), ("text_indexes", ("text",))),
     ),
     "decoder_input_ids": _main("decoder", "1 text", "codebooks text", kind="int"),
     "bbox": _ids("1 text 4", part="text", when=ALWAYS),
     "attention_mask": _ids(),
     "encoder_attention_mask": _ids(),
     "token_type_ids": _ids(),
-    "position_ids": _ids("1 text", beside=(("token_tags", ("packed 3",)),)),
+    "position_ids": _ids("1 text", beside=(("token_tags", ("packed 3",)), ("text_indexes", ("3 text_and_latent",)))),
     "indicator": _ids(),
     "lang_ids": _ids("1"),
     "entity_ids": _ids("1 2"),
@@ -206,7 +216,7 @@ CONVENTIONS: dict[str, Convention] = {
     "input_features_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     "feature_attention_mask": _ids("1 audio_frames", part="audio", when=ALWAYS),
     # diffusion
-    "sample": _main("latent", *_LATENTS, "1 latents samples"),
+    "sample": _main("latent", *_LATENTS, "1 latents samples", "1 samples"),
     "z": _main("latent", *_LATENTS),
     "hidden_states": _main("latent", *_LATENTS, "1 text hidden", beside=(("grid_thw", _FLAT),)),
     "timestep_indices": _ids("packed"),
@@ -235,6 +245,15 @@ CONVENTIONS: dict[str, Convention] = {
     "video_indices": _ids("latent_patches"),
     "audio_indices": _ids("text"),
     "text_indices": _ids("text"),
+    "text_indexes": _values(lambda sizes: torch.arange(sizes.one("text"))),
+    "und_len": _values(lambda sizes: sizes.one("text")),
+    "sequence_length": _values(lambda sizes: sizes.one("text_and_latent")),
+    "vision_tokens": _floats("[1 latents 1 latent]"),
+    "vision_token_shapes": _values(lambda sizes: [LATENT_GRID]),
+    "vision_sequence_indexes": _values(_latent_tokens),
+    "vision_mse_loss_indexes": _values(_latent_tokens),
+    "vision_timesteps": _floats("latent_patches"),
+    "vision_noisy_frame_indexes": _items(_ids("1")),
     "img_mask": _values(_latent_places),
     "text_rope_pos": _ids("text"),
     "visual_rope_pos": _values(lambda sizes: tuple(map(torch.arange, LATENT_GRID))),

@@ -11,7 +11,7 @@ import heapq
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -78,17 +78,17 @@ def infer_by_trying(
     model: nn.Module,
     attempt: Callable[[Inputs], T],
     partial: Trace | None = None,
-    is_whole: Callable[[T], bool] = lambda found: True,
+    why_partial: Callable[[T], Refusal | None] = lambda found: None,
 ) -> tuple[Inputs, T] | str:
     """The first inputs that an attempt does not refuse, and what it returned; what was tried if it refuses all.
 
     Args:
         attempt: raises `ForwardError` or `InputError` on inputs that do not fit.
         partial: the trace of forward without inputs, as far as it got.
-        is_whole: whether what an attempt returned is all there is to have; the first that is not is returned if
-            nothing better comes soon.
+        why_partial: why an attempt returned only a part of what there is, None if it is all; a part is returned if
+            nothing better comes soon, and no attempt that was refused got further.
     """
-    trying = _Trying(candidates.Guesses(model, partial), attempt, is_whole)
+    trying = _Trying(candidates.Guesses(model, partial), attempt, why_partial)
     return trying.run() or trying.report()
 
 
@@ -97,20 +97,22 @@ def _kind(inputs: Inputs) -> str:
     return ", ".join([f"{name} {len(spec.shape)}" for name, spec in placeholder_names(inputs)])
 
 
-def with_integers(inputs: Inputs, error: BaseException) -> Iterator[Inputs]:
-    """The inputs with integers for one of them, if an error says that one is read as an index."""
+def with_integers(inputs: Inputs, error: BaseException, fixed: Container[str] = ()) -> Iterator[Inputs]:
+    """The inputs with integers for one of them that is not fixed, if an error says that one is read as an index."""
     refusal = refusal_of(error)
     if re.search(NEEDS_INTEGERS, refusal.message):
-        yield from reshaping.with_dtype(inputs, refusal, "int64", reshaping.is_float)
+        for better in reshaping.with_dtype(inputs, refusal, "int64", reshaping.is_float):
+            if not any(name in fixed and better.arguments[name] != value for name, value in inputs.arguments.items()):
+                yield better
 
 
 class _Trying(Generic[T]):
     """Tries candidates, and what errors suggest instead: those first whose forward got furthest."""
 
-    def __init__(self, guesses: candidates.Guesses, attempt: Callable[[Inputs], T], is_whole: Any) -> None:
+    def __init__(self, guesses: candidates.Guesses, attempt: Callable[[Inputs], T], why_partial: Any) -> None:
         self._guesses = guesses
         self._attempt = attempt
-        self._is_whole = is_whole
+        self._why_partial = why_partial
         self._tried: set[str] = set()
         self._tries = MAX_TRIES
         self._has_bisected = False
@@ -191,17 +193,21 @@ class _Trying(Generic[T]):
             return None, Refusal("", Scene())
         except (ForwardError, InputError) as error:
             refusal = refusal_of(error)
-            if self._best is None or refusal.scene.operations > self._best[1].scene.operations:
-                self._best = inputs, refusal
-            if refusal.message:
-                self._reasons[_kind(inputs)][refusal.key] += 1
-            return None, refusal
-        if self._is_whole(found[1]):
-            return found, None
-        if self._fallback is None:
-            self._fallback = found
-            self._tries = min(self._tries, TRIES_FOR_MORE)
-        return None, None
+            if self._is_furthest(refusal):
+                self._fallback, self._best = None, (inputs, refusal)
+        else:
+            refusal = self._why_partial(found[1])
+            if refusal is None:
+                return found, None
+            if self._is_furthest(refusal):
+                self._fallback, self._best = found, (inputs, refusal)
+                self._tries = min(self._tries, TRIES_FOR_MORE)
+        if refusal.message:
+            self._reasons[_kind(inputs)][refusal.key] += 1
+        return None, refusal
+
+    def _is_furthest(self, refusal: Refusal) -> bool:
+        return self._best is None or refusal.scene.operations > self._best[1].scene.operations
 
     def _bisected(self, inputs: Inputs) -> tuple[Inputs, T] | None:
         """The smallest image whose features fit the first linear layer: they grow with its size."""

@@ -29,7 +29,8 @@ def repaired(guesses: Guesses, inputs: Inputs, refusal: Refusal) -> Iterator[Inp
             yield from repair(guesses, inputs, refusal, found)
     for name in _missing(guesses, inputs, refusal):
         yield from guesses.alternatives(inputs, name)
-    found = re.search("cache", refusal.scene.source)
+    made = "".join([step.text for step in refusal.scene.steps])
+    found = re.search("cache", refusal.scene.source) or re.search(r"\wCache\(", made)
     if found is not None:
         yield from _without_cache(guesses, inputs, refusal, found)
 
@@ -74,13 +75,20 @@ def _with_tokens(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Matc
     counts = [features]
     if type(hidden) is int and hidden > 0 and features % hidden == 0:
         counts.insert(0, features // hidden)  # some count the elements of all features
-    kind = (found.groupdict().get("kind") or "image").lower()
+    kind = _kind(found.groupdict().get("kind") or "image", refusal)
     token = int(found["id"]) if found.groupdict().get("id") else _token_id(guesses, kind)
     ids = inputs.arguments.get("input_ids")
     if isinstance(ids, TensorSpec) and token is not None:
         for count in counts:
             if have < count < MAX_TOKENS:
                 yield _with_more_tokens(guesses, inputs, ids, count - have, token, kind)
+
+
+def _kind(said: str, refusal: Refusal) -> str:
+    """The kind of tokens that a message names, or else the lines that raised it."""
+    lines = "".join([step.text for step in refusal.scene.steps])
+    named = re.search(rf"\b({'|'.join(_KINDS)})_token_", lines)
+    return named[1] if said.lower() not in _KINDS and named is not None else said.lower()
 
 
 _HIDDEN = ("hidden_size", "d_model", "n_embd")
@@ -203,7 +211,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"cannot specify both `?(\w+)`? and `?(\w+)`?", _without_one),
     (r"\bcache\b", _without_cache),
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", reshaping.with_size_of_image),
-    (r"too small|greater than actual input size|k not in range", reshaping.larger),
+    (r"too small|greater than actual input size|k not in range|Padding size should be less", reshaping.larger),
     (r"multiple of (?P<step>\d+)", reshaping.rounded),
     (NEEDS_BATCH, reshaping.with_batch),
     (NEEDS_INTEGERS, reshaping.with_integers),
@@ -228,7 +236,8 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"input.dim\(\) = (?P<got>\d) is not equal to len\(dims\) = (?P<wanted>\d)", reshaping.with_rank),
     (r"Expected \dD \(unbatched\) or (\d)D \(batched\)", reshaping.with_rank),
     (r"too many indices for tensor of dimension (\d)", reshaping.with_rank),
-    (r"\b(\d)-?D (?:input )?tensor|ndim == (\d)", reshaping.with_rank),
+    (r"Padding size \d is not supported for \dD", reshaping.shallower),
+    (r"\b(\d)-?D (?:input )?tensor|ndim == (\d)|only supports (\d)-d", reshaping.with_rank),
     (r"tensors must match\. +Expected \d-D tensors, but got (\d)-D|got \d and (\d)$", reshaping.with_rank),
     *[(pattern, reshaping.with_size) for pattern in _FEATURES],
     (r"reduction dim, but got \[(?P<rows>\d+), \d+\] X \[(?P<wanted>\d+)", reshaping.as_line),
@@ -240,6 +249,7 @@ _REPAIRS: tuple[tuple[str, _Repair], ...] = (
     (r"must match except in dimension (?P<free>\d)", reshaping.with_other_shape),
     (r"Expected (?P<wanted>\d+) in dimension \d but got (?P<got>\d+)", reshaping.with_either_size),
     (r"tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)", reshaping.with_either_size),
+    (r"shape of the mask \[(?P<a>[\d, ]+)\].*indexed tensor \[(?P<b>[\d, ]+)\]", reshaping.with_mask_shape),
     (r"had torch.Size\(\[(?P<a>[\d, ]+)\]\).*broadcastable to \[(?P<b>[\d, ]+)\]", reshaping.with_same_shape),
 )
 """What errors say, and what to do about it."""

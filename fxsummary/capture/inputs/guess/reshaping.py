@@ -80,9 +80,14 @@ def blamed(inputs: Inputs, refusal: Refusal) -> list[str]:
     First those that the refused tensors depend on, then those that the lines name, then all.
     """
     names = list(inputs.arguments)
-    behind = [name for found in refusal.scene.inputs for name in names if found == name or found.startswith(f"{name}_")]
+    behind = [name for found in refusal.scene.inputs for name in _arguments_of(found, names)]
     named = [name for step in refusal.scene.steps for name in names if holds(step.text, name)]
     return list(dict.fromkeys([*behind, *named, *names]))
+
+
+def _arguments_of(placeholder: str, names: list[str]) -> list[str]:
+    """The argument that a placeholder is, or of whose items it is one."""
+    return [placeholder] if placeholder in names else [name for name in names if placeholder.startswith(f"{name}_")]
 
 
 def holds(text: str, name: str) -> bool:
@@ -114,6 +119,15 @@ def deeper(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> 
     for more in (1, 2):
         for name in [name for name in blamed(inputs, refusal)[:MAX_BLAMED] if _rank(inputs, name) > 0]:
             yield from _put(inputs, name, partial(_deeper, more=more))
+
+
+def shallower(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """One dimension less."""
+    for name in blamed(inputs, refusal)[:MAX_BLAMED]:
+        rank = _rank(inputs, name) - 1
+        if rank > 0:
+            yield from [other for other in guesses.alternatives(inputs, name) if _rank(other, name) == rank]
+            yield from _put(inputs, name, lambda spec, rank=rank: contiguous(spec, _of_rank(spec.shape, rank)))  # type: ignore[misc]
 
 
 def _deeper(spec: TensorSpec, more: int) -> TensorSpec:
@@ -226,6 +240,14 @@ def with_same_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: M
             yield from _with_sizes(guesses, inputs, refusal, y, x, exact=True)
             yield from _with_length(inputs, refusal, y - x)
             yield from _with_length(inputs, refusal, x - y)
+
+
+def with_mask_shape(guesses: Guesses, inputs: Inputs, refusal: Refusal, found: Match) -> Iterator[Inputs]:
+    """A mask as long as what it masks."""
+    mask, masked = ([int(size) for size in found[name].split(",")] for name in ("a", "b"))
+    for got, wanted in zip(mask, masked, strict=False):
+        if got != wanted:
+            yield from _with_sizes(guesses, inputs, refusal, got, wanted, exact=True)
 
 
 def _with_length(inputs: Inputs, refusal: Refusal, more: int) -> Iterator[Inputs]:

@@ -159,7 +159,7 @@ WORDS: dict[str, Word] = {
     "channels": Word(_CHANNELS, (3, 1), part="image"),
     "frames": Word(("num_frames", "n_frames", "frames_per_clip", "sample_frames"), (8, 16), part="image"),
     "tiles": Word(("max_num_tiles",), (4,), part="image"),
-    "latents": Word((*_CHANNELS, "in_dim", "latent_channels"), (4, 16, 3)),
+    "latents": Word((*_CHANNELS, "in_dim", "latent_channels", "latent_channel"), (4, 16, 3)),
     "conditions": Word(("conditioning_channels",), (3,)),
     "hidden": Word(_HIDDEN, (), part="text"),
     "mels": Word(
@@ -334,6 +334,7 @@ DERIVED: dict[str, Callable[[Sizes], Size]] = {
     "history": _history,
     "latent_patches": lambda sizes: (math.prod(LATENT_GRID),),
     "packed": lambda sizes: (sizes.one("latent_patches") + 2 * sizes.one("text"),),
+    "text_and_latent": lambda sizes: (sizes.one("text") + sizes.one("latent_patches"),),
     "axes": _axes,
     "inner": lambda sizes: (sizes.setting("num_attention_heads") * sizes.setting("attention_head_dim"),),
     "later_frames": lambda sizes: (sizes.one("latent_frames") - 1,),
@@ -392,6 +393,7 @@ _BEHIND = {
     "pixels": ("latent",),
     "history": ("context",),
     "packed": ("text",),
+    "text_and_latent": ("text",),
     "later_frames": ("latent_frames",),
     "face_frames": ("latent_frames",),
 }

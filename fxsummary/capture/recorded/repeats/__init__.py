@@ -18,6 +18,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -83,13 +84,11 @@ class Replay:
         if signature is None or self._signatures.count(signature) < RECORDINGS + 2 or signature in self._refused:
             return run(module, args, kwargs)
         given: list[Tracked] = []
-        try:
-            with torch._C.DisableTorchFunction():  # what is asked here is not part of forward
-                structure = self._structure((args, kwargs), given)
-                key = signature, structure, self._tensors(given), self._surroundings()
-        except _NoKeyError:
-            return run(module, args, kwargs)
-        if key in self._refused:
+        key: Hashable = None
+        with suppress(_NoKeyError), torch._C.DisableTorchFunction():  # what is asked here is not part of forward
+            structure = self._structure((args, kwargs), given)
+            key = signature, structure, self._tensors(given), self._surroundings()
+        if key is None or key in self._refused:
             return run(module, args, kwargs)
         is_last = self._signatures.is_last(module, signature)
         known = self._templates.get(key, [])
