@@ -17,7 +17,7 @@ from zoo import ZOO
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.errors import DuplicateNameError, InputError, UnknownNameError
-from fxsummary.graph.attributes import BLANK, EDGE, NO_COSTS, NODE, RESULT, Attribute, EdgeData, NodeData
+from fxsummary.graph.attributes import BLANK, EDGE, NO_COSTS, NODE, Attribute, EdgeData, NodeData
 from fxsummary.graph.fields import COUNT, COUNT_OR_UNKNOWN, NUMBER, TEXTS, VALUE
 from fxsummary.graph.records import known
 from fxsummary.graph.saved import dumps, loads
@@ -168,7 +168,8 @@ def test_type_checkers_know_the_same_attributes() -> None:
 
 
 def test_what_costs_nothing_is_part_of_what_does_nothing() -> None:
-    assert NO_COSTS.items() <= BLANK.items() and {*RESULT} <= BLANK.keys()
+    assert NO_COSTS.items() <= BLANK.items()
+    assert BLANK.keys() == {name for name, attribute in NODE.items() if attribute.always}
     assert {name for name in NODE.sums if NODE[name].always} <= NO_COSTS.keys()
 
 
@@ -218,6 +219,13 @@ def test_every_titled_attribute_is_a_column_of_every_table(name: str) -> None:
         )
         assert all(NODE[column].title in text for text in (*texts, graph.to_markdown(columns=[column])))
     assert graph.to_text(columns="shape,parameters,flops,share") == graph.to_text()
+
+
+def test_a_folded_graph_lists_operations_with_all_their_copies() -> None:
+    graph = fold_repeats(graph_of("twelve_blocks"))
+    rows = [line.split() for line in graph.to_text(view="operations", columns="trainable_parameters").splitlines()]
+    printed = sum(int(row[-1].replace(",", "")) for row in rows[2:] if row[-1].replace(",", "").isdigit())
+    assert printed == graph.totals.trainable_parameters
 
 
 def test_columns_stand_in_the_order_in_which_they_are_asked_for() -> None:

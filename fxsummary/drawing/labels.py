@@ -110,15 +110,6 @@ def _shapes(shapes: list[str]) -> str:
     return text if len(text) <= LONGEST_SHAPES else f"{short(shapes[0], LONGEST_SHAPE)}, + {len(shapes) - 1} more"
 
 
-def relative(path: str, base: str) -> str:
-    """A path without the part that the frame around it says already.
-
-    >>> relative("layer1.0.conv1", "layer1.0"), relative("fc", ""), relative("a", "a")
-    ('conv1', 'fc', 'a')
-    """
-    return path[len(base) + 1 :] if base and path.startswith(base + ".") else path
-
-
 def span(first: str, last: str) -> str:
     """First and last path of a run.
 

@@ -20,7 +20,6 @@ from fxsummary.drawing.labels import (
     facts_of,
     parameters_text,
     path_of,
-    relative,
     shape_text,
     short,
     span,
@@ -31,6 +30,7 @@ from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import CONCATENATIONS, JOINS, base, is_batch_norm, is_instance_norm, operator_of
 from fxsummary.layout import Edge
+from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import UNREAD, Block, run_of
 
 MOST_CARDS = 16
@@ -102,7 +102,7 @@ class Composer:
         return len(items[0].rows) if len(items) == 1 and items[0].form == "stack" else 0
 
     def _group(self, block: Block, base: str, times: int, key: str, level: int) -> Group:
-        title = span(relative(block.path, base), relative(block.last, base))
+        title = span(relative_path(block.path, base), relative_path(block.last, base))
         types = " · ".join(dict.fromkeys(block.type.split(" · "))) + block.again
         return Group(
             key,
@@ -211,7 +211,7 @@ class Composer:
         data = nodes[0]
         row.shape = shape_text(data["outputs"], data.get("assumed", False))
         if row.is_tag:
-            name = relative(path_of(self.nodes[data["stands_for"]]), base) or data["label"]
+            name = relative_path(path_of(self.nodes[data["stands_for"]]), base) or data["label"]
             row.label, row.tips = short(name, LONGEST_PATH), ["the value of", name]
             return
         row.path = self._path(data, base)
@@ -236,9 +236,9 @@ class Composer:
     def _path(self, data: NodeData, base: str) -> str:
         """Path from the frame around it; first and last for a closed run."""
         own = data["module"] if data["parameters"] and data["module"] != base else ""
-        path = relative(path_of(data) or own, base)
+        path = relative_path(path_of(data) or own, base)
         if run := run_of(self.subject.graph, data):
-            path = span(path, relative(run.last, base))
+            path = span(path, relative_path(run.last, base))
         return short(path, LONGEST_PATH)
 
     def _joined(self) -> list[Edge]:

@@ -180,13 +180,11 @@ class ModelGraph(nx.DiGraph):
 
     def to_text(self, **options: Any) -> str:
         """The summary as text; see `fxsummary.exporters.text.to_text` for the options."""
-        text: str = EXPORTERS["text"](self, **options)
-        return text
+        return self._text("text", **options)
 
     def to_dot(self, **options: Any) -> str:
         """The graph in the DOT language; see `fxsummary.exporters.dot.to_graphviz` for the options."""
-        source: str = EXPORTERS["dot"](self, **options)
-        return source
+        return self._text("dot", **options)
 
     def to_graphviz(self, **options: Any) -> graphviz.Digraph:
         """The graph as a `graphviz.Digraph`, to be changed or rendered further."""
@@ -194,38 +192,31 @@ class ModelGraph(nx.DiGraph):
 
     def to_svg(self, **options: Any) -> str:
         """The picture as SVG; see `fxsummary.exporters.svg.to_svg` for the options."""
-        svg: str = EXPORTERS["svg"](self, **options)
-        return svg
+        return self._text("svg", **options)
 
     def to_png(self, **options: Any) -> bytes:
         """The picture as PNG; see `fxsummary.exporters.png.to_png` for the options, such as ``scale=2``."""
-        png: bytes = EXPORTERS["png"](self, **options)
-        return png
+        return self._bytes("png", **options)
 
     def to_pdf(self, **options: Any) -> bytes:
         """The picture as PDF of one page; see `fxsummary.exporters.pdf.to_pdf` for the options."""
-        pdf: bytes = EXPORTERS["pdf"](self, **options)
-        return pdf
+        return self._bytes("pdf", **options)
 
     def to_html(self, **options: Any) -> str:
         """A page to explore the graph in; see `fxsummary.exporters.html.to_html` for the options."""
-        page: str = EXPORTERS["html"](self, **options)
-        return page
+        return self._text("html", **options)
 
     def to_markdown(self, **options: Any) -> str:
         """The summary as Markdown; see `fxsummary.exporters.markdown.to_markdown` for the options."""
-        text: str = EXPORTERS["markdown"](self, **options)
-        return text
+        return self._text("markdown", **options)
 
     def to_mermaid(self, **options: Any) -> str:
         """The graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
-        source: str = EXPORTERS["mermaid"](self, **options)
-        return source
+        return self._text("mermaid", **options)
 
     def to_json(self) -> str:
         """Everything of the graph as JSON, which `fxsummary.load` reads back; see `fxsummary.graph.saved`."""
-        text: str = EXPORTERS["json"](self)
-        return text
+        return self._text("json")
 
     def to_node_link(self) -> dict[str, Any]:
         """The graph as node-link data; see `fxsummary.exporters.graphml.to_node_link`."""
@@ -234,8 +225,7 @@ class ModelGraph(nx.DiGraph):
 
     def to_graphml(self) -> str:
         """The graph as GraphML; see `fxsummary.exporters.graphml.to_graphml`."""
-        text: str = EXPORTERS["graphml"](self)
-        return text
+        return self._text("graphml")
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row for each operation; see `fxsummary.exporters.dataframe.to_pandas` for the columns."""
@@ -243,8 +233,15 @@ class ModelGraph(nx.DiGraph):
 
     def to_latex(self, **options: Any) -> str:
         """The summary as a LaTeX table; see `fxsummary.exporters.latex.to_latex` for the options."""
-        table: str = EXPORTERS["latex"](self, **options)
-        return table
+        return self._text("latex", **options)
+
+    def _text(self, form: str, **options: Any) -> str:
+        text: str = EXPORTERS[form](self, **options)
+        return text
+
+    def _bytes(self, form: str, **options: Any) -> bytes:
+        data: bytes = EXPORTERS[form](self, **options)
+        return data
 
     def render(self, path: str | Path, **options: Any) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from fxsummary.errors import UnknownNameError
 from fxsummary.exporters.tables.table import Column
-from fxsummary.graph.attributes import NODE
+from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import known
 from fxsummary.graph.spec import leaves
-from fxsummary.text.numbers import about, count, shape, share, short
+from fxsummary.text.numbers import about, shape, share
 from fxsummary.views.blocks import Block, result_of
+from fxsummary.views.costs import carry_costs
 from fxsummary.views.depth import closed_block
 
 COLUMNS = ("shape", "parameters", "flops", "share")
@@ -53,61 +53,35 @@ def _column(name: str) -> Column:
     return Column(NODE[name].title, right=is_number, shrinks=None if is_number else 12)
 
 
-@dataclass(frozen=True)
-class Costs:
-    """Costs of an operation or a block: sums over its copies, None where nothing is known.
+def costs_over(graph: ModelGraph, keys: Iterable[str], per: int) -> NodeData:
+    """The costs of some operations, in one of the ``per`` copies of what they lie in."""
+    parameters = flops = 0
+    no_parameters = no_flops = assumed = False
+    for key in keys:
+        data = graph.nodes[key]
+        times = data["multiplicity"] // per
+        parameters += known(data, "parameters") * times
+        flops += known(data, "flops") * times
+        no_parameters |= data["parameters"] is None
+        no_flops |= data["flops"] is None
+        assumed |= data["trust"] == "assumed"
+    return _costs(parameters, flops, no_parameters, no_flops, assumed)
 
-    Attributes:
-        partial: whether parameters and FLOPs are lower bounds; assumed: whether the FLOPs rest on assumed values.
-    """
 
-    parameters: int | None
-    flops: int | None
-    partial: tuple[bool, bool] = (False, False)
-    assumed: bool = False
+def costs_of_model(totals: Totals) -> NodeData:
+    """The costs of all operations, and of what none reads."""
+    no_flops = totals.flops is None or bool(totals.unknown_flops)
+    no_parameters = bool(totals.unknown_parameters)
+    return _costs(totals.parameters, totals.flops or 0, no_parameters, no_flops, bool(totals.assumed_flops))
 
-    @classmethod
-    def of_model(cls, totals: Totals) -> Costs:
-        """Those of all operations, and of what none reads."""
-        return cls(
-            totals.parameters if totals.parameters or not totals.unknown_parameters else None,
-            totals.flops,
-            (bool(totals.unknown_parameters), bool(totals.unknown_flops)),
-            bool(totals.assumed_flops),
-        )
 
-    @classmethod
-    def over(cls, graph: ModelGraph, keys: Iterable[str], per: int) -> Costs:
-        """The costs of some operations, in one of the ``per`` copies of what they lie in."""
-        parameters = cost = 0
-        missing = [False, False]
-        assumed = False
-        for key in keys:
-            data = graph.nodes[key]
-            times = data["multiplicity"] // per
-            parameters += known(data, "parameters") * times
-            cost += known(data, "flops") * times
-            missing[0] |= data["parameters"] is None
-            missing[1] |= data["flops"] is None
-            assumed |= data["trust"] == "assumed"
-        return cls(
-            None if missing[0] and not parameters else parameters,
-            None if missing[1] and not cost else cost,
-            (missing[0], missing[1]),
-            assumed,
-        )
-
-    def cells(self, total_flops: int | None, times: int) -> dict[str, str]:
-        """Parameters, FLOPs, and the share that ``times`` of them have of the model's FLOPs; "" for nothing."""
-        parameters = count(self.parameters) if self.parameters or self.parameters is None else ""
-        cost = about(short(self.flops), self.assumed) if self.flops or self.flops is None else ""
-        all_of_it = self.flops is not None and self.flops * times == total_flops
-        portion = about(share(self.flops * times, total_flops), self.assumed and not all_of_it) if self.flops else ""
-        return {
-            "parameters": f"≥ {parameters}" if self.partial[0] and self.parameters else parameters,
-            "flops": f"≥ {cost}" if self.partial[1] and self.flops else cost,
-            "share": portion.removesuffix(" %"),
-        }
+def _costs(parameters: int, flops: int, no_parameters: bool, no_flops: bool, assumed: bool) -> NodeData:
+    return {
+        "parameters": None if no_parameters else parameters,
+        "flops": None if no_flops else flops,
+        "at_least": {"parameters": parameters, "flops": flops},
+        "trust": "assumed" if assumed else "exact",
+    }
 
 
 def shape_cell(outputs: Any, assumed: bool = False) -> str:
@@ -141,29 +115,45 @@ class Cells:
 
     def of_model(self, root: Block) -> tuple[str, ...]:
         """Cells of the model as a whole."""
-        return self._of_block(root, Costs.of_model(self._totals), 1)
+        return self._of_block(root, costs_of_model(self._totals), 1)
 
     def of_block(self, block: Block, times: int) -> tuple[str, ...]:
         """Cells of a block in one of the ``times`` copies of what it lies in."""
-        return self._of_block(block, Costs.over(self._graph, block.operations(), times), times)
+        return self._of_block(block, costs_over(self._graph, block.operations(), times), times)
 
     def of_operation(self, key: str, times: int) -> tuple[str, ...]:
         """Cells of an operation in one of the ``times`` copies of what it lies in."""
         data = self._graph.nodes[key]
-        costs = Costs.over(self._graph, [key], times).cells(self._totals.flops, times)
-        costs["shape"] = shape_cell(data["outputs"], data["assumed"])
-        return self._row(costs, data)
+        costs = costs_over(self._graph, [key], times)
+        shape = shape_cell(data["outputs"], data["assumed"])
+        return self._row({**self._scaled(data, times), **costs} if self._others else costs, shape, times)
 
-    def _of_block(self, block: Block, costs: Costs, times: int) -> tuple[str, ...]:
-        cells = costs.cells(self._totals.flops, times)
-        cells["shape"] = shape_cell(*result_of(self._graph, block))
+    @staticmethod
+    def _scaled(data: NodeData, times: int) -> NodeData:
+        """An operation with the costs of its copies in one of the ``times`` copies of what it lies in."""
+        if data["multiplicity"] == times:
+            return data
+        scaled: NodeData = {**data, **NO_COSTS, **cast(NodeData, dict.fromkeys(NODE.sums, 0))}
+        carry_costs(data, scaled, data["multiplicity"] // times)
+        return scaled
+
+    def _of_block(self, block: Block, costs: NodeData, times: int) -> tuple[str, ...]:
+        shape = shape_cell(*result_of(self._graph, block))
         if not self._others:
-            return self._row(cells, {})
-        one = closed_block(self._graph, block, block.copies)  # a quotient is that of one copy, a sum that of all
-        data = closed_block(self._graph, block, times) | {name: one.get(name) for name in NODE.recomputed}
-        return self._row(cells, {**data, "kind": data["kind"] if data["kind"] != "other" else ""})
+            return self._row(costs, shape, times)
+        one: Mapping[str, Any] = closed_block(self._graph, block, block.copies)  # a quotient is that of one copy
+        data: dict[str, Any] = {**closed_block(self._graph, block, times)}
+        data |= {name: one.get(name) for name in NODE.recomputed}
+        costs["at_least"] = {**data.get("at_least", {}), **costs["at_least"]}
+        return self._row({**data, **costs, "kind": data["kind"] if data["kind"] != "other" else ""}, shape, times)
 
-    def _row(self, cells: dict[str, str], data: Mapping[str, Any]) -> tuple[str, ...]:
-        for name in self._others:
-            cells[name] = NODE.cell(name, data)
-        return tuple([cells[name] for name in self._names])
+    def _row(self, data: Mapping[str, Any], shape: str, times: int) -> tuple[str, ...]:
+        cells = {"shape": shape, "share": self._share(data, times)}
+        return tuple([cells[name] if name in cells else NODE.cell(name, data) for name in self._names])
+
+    def _share(self, data: Mapping[str, Any], times: int) -> str:
+        """The part that ``times`` of it have of the model's FLOPs, in percent; "" for nothing."""
+        flops, total = known(data, "flops") * times, self._totals.flops
+        if not flops:
+            return ""
+        return about(share(flops, total), data["trust"] == "assumed" and flops != total).removesuffix(" %")
