@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import fx, nn
 
-from fxsummary.capture import meta_forward
+from fxsummary.capture import meta_forward, notes
 from fxsummary.capture.inputs.example import (
     Inputs,
     describe,
@@ -22,8 +22,6 @@ from fxsummary.capture.inputs.example import (
     model_device,
 )
 from fxsummary.capture.inputs.guess import error_context
-from fxsummary.capture.module_index import submodule
-from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.propagate import OperationError, Propagation, propagate
 from fxsummary.capture.operations.twins import NoTwinError
 from fxsummary.capture.results import Capture, Refusal
@@ -83,11 +81,11 @@ def choose(wish: Wish, inputs: Inputs | None) -> Capture:
     """
     if getattr(wish.model.forward, "__func__", None) is nn.Module.forward:
         return module_tree(wish, f"{wish.name} has no forward")
-    notes: list[str] = []
+    told: list[str] = []
     if meta_forward.has_lazy(wish.model):
         if inputs is None:
             return module_tree(wish, f"{wish.name} {_LAZY}")
-        wish, notes = _materialized(wish, inputs)
+        wish, told = _materialized(wish, inputs)
     if wish.way == "record" and inputs is None and not forward_signature(wish.model).parameters:
         inputs = Inputs()
     if wish.way == "record" and inputs is not None:
@@ -95,7 +93,7 @@ def choose(wish: Wish, inputs: Inputs | None) -> Capture:
     else:
         found = symbolic(wish, inputs)
         result = found if isinstance(found, Capture) else _after(found, wish, inputs)
-    result.notes[:0] = notes
+    result.notes[:0] = told
     return result
 
 
@@ -121,8 +119,7 @@ def symbolic(wish: Wish, inputs: Inputs | None) -> Capture | Refusal:
     try:
         result = _traced(wish, inputs)
     except TraceStoppedError as stopped:
-        where = f" at {stopped.source}" if stopped.source else ""
-        return Refusal(f"symbolic tracing stopped{where}: {stopped.reason}", stopped.partial)
+        return Refusal(f"symbolic tracing stopped{notes.at(stopped.source)}: {stopped.reason}", stopped.partial)
     assert result.trace is not None
     if inputs is None and any(node.op == "placeholder" for node in result.trace.graph.nodes):
         return _with_inferred(wish, result)
@@ -223,15 +220,7 @@ def _better(wish: Wish, result: Capture) -> Capture:
     assert found is not None and propagation is not None
     if inputs is not None and _goes_further(wish, result):
         return recorded(wish, inputs)
-    if found.skipped_hooks:
-        names = _some(found.skipped_hooks)
-        result.notes.append(f"forward hooks were not run, so what they change is not shown: on {names}")
-    for node, reason in propagation.stopped[:1]:
-        more = len(propagation.stopped) - 1
-        result.notes.append(
-            f"shapes are not known after {node.name}{_at(node)}: {reason}"
-            + (f" ({more} more such operation{'s' * (more > 1)})" if more else "")
-        )
+    result.notes += notes.of_trace(found.skipped_hooks, propagation.stopped)
     return result
 
 
@@ -254,23 +243,7 @@ def _propagation(wish: Wish, found: Trace, inputs: Inputs | None) -> Propagation
     try:
         return propagate(wish.model, found, wish.device)
     except OperationError as error:
-        raise _error_of(error, wish.model, inputs) from error.__cause__
-
-
-def _error_of(error: OperationError, model: nn.Module, inputs: Inputs | None) -> InputError:
-    node = error.node
-    stack = node.meta.get(STACK) or {}
-    path, _ = next(reversed(stack.values())) if stack else ("", type(model))
-    what = f"{path!r} ({submodule(model, path)})" if node.op == "call_module" and path else f"{node.name}"
-    shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
-    return InputError(
-        f"the inputs do not fit {type(model).__name__}: {what} refuses {shapes or 'its arguments'}: "
-        f"{str(error.__cause__).strip()}\n"
-        f"  in {path or 'the model itself'}{_at(node)}, with inputs {describe(inputs) if inputs else 'none'}.\n"
-        "  Pass inputs whose number, shape and dtype the model accepts.",
-        module=path,
-        source=node.meta.get(SOURCE, ""),
-    )
+        raise notes.error_of(error, wish.model, inputs) from error.__cause__
 
 
 # --- recorded --------------------------------------------------------------------------------------
@@ -288,20 +261,9 @@ def _of_recording(wish: Wish, recording: Recording, inputs: Inputs, inferred: bo
         _note_inferred(result, inputs)
     result.notes += recording.notes
     if recording.stopped:
-        where = f" at {recording.source}" if recording.source else ""
-        told = any(text in recording.stopped for text in _WITH_REMEDY)
         result.is_partial = True
-        result.notes.append(
-            f"recording stopped{where}: {recording.stopped.rstrip('.')}; what follows is not shown"
-            + ("" if told else f". {_REMEDY}")
-        )
+        result.notes.append(notes.of_stop(recording.stopped, recording.source))
     return result
-
-
-_REMEDY = "Pass inputs whose values decide what is asked there, or name the module in leaf= to show it as one operation"
-
-_WITH_REMEDY = ("nested tensors", "fake impl")
-"""Reasons to stop that say themselves what to do."""
 
 
 # --- inputs ----------------------------------------------------------------------------------------
@@ -348,16 +310,3 @@ def _materialized(wish: Wish, inputs: Inputs) -> tuple[Wish, list[str]]:
 def _note_inferred(result: Capture, inputs: Inputs) -> None:
     result.inputs, result.inputs_inferred = inputs, True
     result.notes.append(f"input inferred: {describe(inputs)}")
-
-
-# --- text ------------------------------------------------------------------------------------------
-
-
-def _at(node: fx.Node) -> str:
-    source = node.meta.get(SOURCE, "")
-    return f" at {source}" if source else ""
-
-
-def _some(names: list[str], limit: int = 5) -> str:
-    shown = ", ".join(name or "the model itself" for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

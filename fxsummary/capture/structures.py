@@ -12,6 +12,7 @@ import torch
 from torch import fx
 
 from fxsummary.capture import source
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.operations.twins import META
 from fxsummary.graph.spec import TensorSpec, map_structure
 
@@ -118,7 +119,7 @@ def values_of(result: Any, value: Callable[[Any], Any], depth: int = 0) -> Any:
     return value(result)
 
 
-_LITERALS = (bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
+_LITERALS = tuple(ATOMS - {torch.Size})
 
 
 def listed(result: Any) -> Any:

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from fxsummary.capture.literals import ATOMS, NUMBERS
 from fxsummary.graph.spec import TensorSpec
 
 MAX_ENTRIES = 20_000
@@ -63,13 +64,12 @@ def clear() -> None:
         _numbers.clear()
 
 
-_PLAIN = frozenset({str, type(None), torch.dtype, torch.device, torch.memory_format, torch.layout, type(Ellipsis)})
+_PLAIN = ATOMS - NUMBERS - {torch.Size}
 _BY_IDENTITY = (
     type, FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType,
     torch._ops.OpOverload, torch._ops.OpOverloadPacket,
 )  # fmt: skip
-_NUMBERS = frozenset({bool, int, float, complex})
-_FLAT = frozenset({TensorSpec, *_PLAIN, *_NUMBERS})
+_FLAT = _PLAIN | NUMBERS | {TensorSpec}
 _SEQUENCES = frozenset({tuple, list, torch.Size})
 
 
@@ -81,7 +81,7 @@ def key_of(value: Any) -> Hashable:
     kind = type(value)
     if kind is TensorSpec or kind in _PLAIN:
         return value  # type: ignore[no-any-return]
-    if kind in _NUMBERS:
+    if kind in NUMBERS:
         return kind, value
     if kind in _SEQUENCES:
         kinds = tuple(map(type, value))

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AUTOCAST, SPEC
 from fxsummary.capture.operations.run import NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.operations.twins import NoTwinError, spec_of
@@ -115,7 +116,7 @@ class _Run:
         kind = type(argument)
         if kind is fx.Node:
             return self._values[argument]
-        if kind in _LITERALS:
+        if kind in ATOMS:
             return argument
         if isinstance(argument, tuple):
             return tuple([self._load(item) for item in argument])
@@ -144,4 +145,3 @@ class _Run:
 
 
 _CHANGES_SHAPE = frozenset({"unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "resize_"})
-_LITERALS = frozenset({int, float, str, bool, type(None), torch.dtype, torch.device})

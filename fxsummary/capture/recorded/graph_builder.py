@@ -12,6 +12,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import source
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.propagate import Propagation
@@ -240,7 +241,7 @@ class Writer:
     def _argument(self, value: Any, given: list[Tracked]) -> tuple[Any, Any]:
         """An argument with specs and with nodes for its tensors, which are added to ``given``."""
         kind = type(value)
-        if kind in _ATOMS:
+        if kind in ATOMS:
             return value, value
         if isinstance(value, torch.Tensor):
             tracked = self.tensors.of(value)
@@ -309,9 +310,3 @@ def has_tensor(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(map(has_tensor, value.values()))
     return not is_plain(value) and hasattr(value, "__dict__") and any(map(has_tensor, vars(value).values()))
-
-
-_ATOMS = frozenset(
-    {int, float, str, bool, type(None), complex, torch.dtype, torch.device, torch.layout, torch.memory_format,
-     type(Ellipsis), torch.Size}
-)  # fmt: skip

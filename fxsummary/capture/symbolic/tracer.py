@@ -22,6 +22,7 @@ from fxsummary.capture.inputs.example import (
     rebuilt,
     required,
 )
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.module_index import constants, first_paths, modules_by_path, tensor_names, unwrapped
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.operations import autocast
@@ -240,6 +241,4 @@ def _node_of(value: Any) -> fx.Node | None:
 
 
 _ANY_TENSOR = object()
-_LITERALS = frozenset(
-    {int, float, str, bool, type(None), torch.dtype, torch.device, torch.layout, type(Ellipsis), TensorSpec}
-)
+_LITERALS = ATOMS | {TensorSpec}

@@ -17,21 +17,23 @@ from __future__ import annotations
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import torch
 from torch import nn
 
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.repeats.copy_block import Copy
 from fxsummary.capture.recorded.repeats.read_block import Block, NotRepeatableError
 from fxsummary.capture.recorded.repeats.signatures import Signatures
-from fxsummary.capture.recorded.repeats.template import ATOMS, Template
+from fxsummary.capture.recorded.repeats.template import Template
 from fxsummary.capture.recorded.tensor_origins import Tracked
 
 RECORDINGS = 2
@@ -50,6 +52,26 @@ class MismatchError(BaseException):
 
 class _NoKeyError(Exception):
     """An argument that cannot be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of a module.
+
+    Attributes:
+        signature: of the module.
+        structure: of the arguments, without what their tensors are.
+        key: what it has in common with calls that are like it.
+        given: the tensors among the arguments.
+    """
+
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    signature: int
+    structure: Hashable
+    key: Hashable
+    given: list[Tracked]
 
 
 class Replay:
@@ -80,56 +102,75 @@ class Replay:
         Raises:
             MismatchError: what was copied before is not what this call does.
         """
+        call = self._lookup(module, args, kwargs)
+        known = self._templates.get(call.key, []) if call else []
+        if call is not None and len(known) >= RECORDINGS and not self._signatures.is_last(module, call.signature):
+            for result in self._copy(call, path, known[0]):
+                return result
+        elif call is not None and self._is_worth_learning(call, known):
+            return self._learn_from(call, path, run)
+        return run(module, args, kwargs)
+
+    def _lookup(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call | None:
+        """What tells the call from others; None where nothing does, or calls like it are not copied."""
         signature = self._signatures.of(module)
         if signature is None or self._signatures.count(signature) < RECORDINGS + 2 or signature in self._refused:
-            return run(module, args, kwargs)
+            return None
         given: list[Tracked] = []
-        key: Hashable = None
         with suppress(_NoKeyError), torch._C.DisableTorchFunction():  # what is asked here is not part of forward
             structure = self._structure((args, kwargs), given)
             key = signature, structure, self._tensors(given), self._surroundings()
-        if key is None or key in self._refused:
-            return run(module, args, kwargs)
-        is_last = self._signatures.is_last(module, signature)
-        known = self._templates.get(key, [])
-        if len(known) >= RECORDINGS:
-            if not is_last:
-                with torch._C.DisableTorchFunction():
-                    copy = Copy(self._writer, known[0], module, path, given)
-                    if copy.fits():
-                        self._copied.add(key)
-                        return copy.write()
-                return run(module, args, kwargs)
-            if key not in self._copied:
-                return run(module, args, kwargs)
-        if self._outer and self._signatures.count(signature) <= _OFTEN * self._outer:
-            return run(module, args, kwargs)
-        if key not in self._templates:
-            self._keys[signature] += 1
-            if self._keys[signature] > _MAX_KEYS:
-                self._refused.add(signature)
-                return run(module, args, kwargs)
-        block = Block(self._writer, path, given)
+            return None if key in self._refused else _Call(module, args, kwargs, signature, structure, key, given)
+        return None
+
+    def _copy(self, call: _Call, path: str, template: Template) -> list[Any]:
+        """What the call returns, in a list; nothing where the template does not fit."""
+        with torch._C.DisableTorchFunction():
+            copy = Copy(self._writer, template, call.module, path, call.given)
+            if not copy.fits():
+                return []
+            self._copied.add(call.key)
+            return [copy.write()]
+
+    def _is_worth_learning(self, call: _Call, known: Sequence[Template]) -> bool:
+        count = self._signatures.count(call.signature)
+        if len(known) >= RECORDINGS and call.key not in self._copied:
+            return False
+        if self._outer and count <= _OFTEN * self._outer:
+            return False
+        if call.key not in self._templates:
+            self._keys[call.signature] += 1
+            if self._keys[call.signature] > _MAX_KEYS:
+                self._refused.add(call.signature)
+                return False
+        return True
+
+    def _learn_from(self, call: _Call, path: str, run: Callable[..., Any]) -> Any:
+        """Run the call, and keep what it wrote as a template."""
+        block = Block(self._writer, path, call.given)
         before = self._demand.asked, _random_state()
-        outer, self._outer = self._outer, self._signatures.count(signature)
+        outer, self._outer = self._outer, self._signatures.count(call.signature)
         try:
-            with self._signatures.watched(module) as numbers_read:
-                result = [run(module, args, kwargs)]
+            with self._signatures.watched(call.module) as numbers_read:
+                result = [run(call.module, call.args, call.kwargs)]
         finally:
             self._outer = outer
         try:
             if numbers_read or before != (self._demand.asked, _random_state()):
                 raise NotRepeatableError("values, or the number of a block")
-            after: list[Tracked] = []
             with torch._C.DisableTorchFunction():
-                if self._structure((args, kwargs), after) != structure or after != given:
-                    raise NotRepeatableError("arguments were changed")
-                if not self._signatures.is_unchanged(module):
-                    raise NotRepeatableError("attributes were changed")
-                self._learn(key, block.template(result))
+                self._check_unchanged(call)
+                self._learn(call.key, block.template(result))
         except (NotRepeatableError, _NoKeyError):
-            self._refuse(key)
+            self._refuse(call.key)
         return result[0]
+
+    def _check_unchanged(self, call: _Call) -> None:
+        after: list[Tracked] = []
+        if self._structure((call.args, call.kwargs), after) != call.structure or after != call.given:
+            raise NotRepeatableError("arguments were changed")
+        if not self._signatures.is_unchanged(call.module):
+            raise NotRepeatableError("attributes were changed")
 
     def close(self) -> None:
         """The recording is done."""

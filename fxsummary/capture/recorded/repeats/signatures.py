@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.operations import memo
 
@@ -143,7 +144,7 @@ class Signatures:
             if name not in numbers:
                 value = attributes[name]
                 of: Any = type(value)
-                if of in _ATOMS:
+                if of in ATOMS:
                     parts += [name, of, value]
                 else:
                     parts += [name, _key(value, module)]
@@ -161,9 +162,6 @@ def _compared(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 _APART = frozenset({"_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"})
-_ATOMS = frozenset(
-    {int, float, str, bool, type(None), complex, torch.dtype, torch.device, torch.layout, torch.memory_format}
-)
 
 
 @cache
@@ -174,12 +172,12 @@ def _is_number(name: str) -> bool:
 def _key(value: Any, module: nn.Module) -> Hashable:
     """What an attribute is compared by; the type with it, for ``True`` and ``1`` are equal in Python."""
     kind = type(value)
-    if kind in _ATOMS:
+    if kind in ATOMS:
         return kind, value
     if isinstance(value, torch.Tensor):
         stride = value.stride() if value.layout is torch.strided else None
         return kind, value.shape, stride, value.dtype, value.device, value.requires_grad
-    if kind in (tuple, list, torch.Size):
+    if kind in (tuple, list):
         return kind, tuple([_key(item, module) for item in value])
     if kind in (dict, OrderedDict):
         return kind, tuple([(_key(name, module), _key(item, module)) for name, item in value.items()])

@@ -12,16 +12,11 @@ from typing import Any
 import torch
 from torch import fx
 
+from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AUTOCAST, SOURCE
 from fxsummary.capture.operations.run import Outcome
 from fxsummary.graph.records import Returned
 from fxsummary.graph.spec import TensorSpec
-
-ATOMS = frozenset(
-    {int, float, str, bool, type(None), complex, torch.dtype, torch.device, torch.layout, torch.memory_format,
-     type(Ellipsis), torch.Size}
-)  # fmt: skip
-"""Types of literals."""
 
 
 class Ref(int):
