@@ -163,7 +163,7 @@ def add_up(graph: Any) -> Totals:
 
 def known(data: Mapping[str, Any], cost: str) -> int:
     """The known part of an operation's cost: all of it, or a lower bound if it merges several operations."""
-    number = data.get(cost, 0)
+    number = data[cost]
     at_least: Mapping[str, int] = data.get("at_least", {})
     return int(at_least.get(cost, 0) if number is None else number)
 

@@ -50,12 +50,14 @@ def recompute(data: NodeData) -> None:
 
 def is_weightless(data: NodeData) -> bool:
     """Whether an operation costs nothing."""
-    return bool(_costs(data) == _NOTHING) and not any(data.get(name) for name in NODE.added if name in NODE.sums)
+    if _costs(data) != _NOTHING:
+        return False
+    return not NODE.added or not any(data.get(name) for name in NODE.added if name in NODE.sums)
 
 
 def _add(name: str, part: dict[str, Any], whole: dict[str, Any], times: int) -> None:
     """Add a cost of one node to that of another; what is known of both, where one of them is not."""
-    one, other = part[name], whole.get(name, 0)
+    one, other = part[name], whole.setdefault(name, 0)
     if one is None or other is None:
         least = known(whole, name) + times * known(part, name)
         whole["at_least"] = {**whole.get("at_least", {}), name: least}
