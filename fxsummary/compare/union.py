@@ -8,7 +8,7 @@ from typing import cast
 
 from fxsummary.compare.align import Alignment
 from fxsummary.compare.modules import module_changes, runs
-from fxsummary.graph.attributes import NO_COSTS, NODE, EdgeData, NodeData
+from fxsummary.graph.attributes import NO_COSTS, NODE, EdgeData, NodeData, own_path
 from fxsummary.graph.changes import SIGNS, Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.records import Totals
@@ -90,7 +90,7 @@ def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _N
 
 def _place(data: NodeData) -> str:
     """Path of an operation, or of the module that it runs in."""
-    return str(data["target"] if data["op"] in ("call_module", "get_attr") else data["module"])
+    return own_path(data) if data["op"] in ("call_module", "get_attr") else data["module"]
 
 
 def _removed(before: ModelGraph, alignment: Alignment, key: str) -> NodeData:

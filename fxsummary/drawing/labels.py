@@ -9,7 +9,7 @@ from itertools import count, takewhile
 from typing import Any
 
 from fxsummary.drawing.options import FACTS
-from fxsummary.graph.attributes import NODE, NodeData
+from fxsummary.graph.attributes import NODE, NodeData, own_path
 from fxsummary.graph.changes import BECAME, Run, before, describe
 from fxsummary.graph.labels import base, is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, Totals
@@ -132,11 +132,6 @@ def container(first: str, last: str) -> str:
     return ".".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def path_of(data: NodeData) -> str:
-    """The dotted name that an operation has itself: of its module or its parameter, "" for a function."""
-    return str(data["target"]) if data["op"] in ("call_module", "get_attr") else ""
-
-
 def closed_inside(data: NodeData) -> int:
     """How many operations a closed module says that it holds; 0 for others, and for norms and activations."""
     return 0 if data["kind"] in ("norm", "activation") else int(data.get("closed", 0))
@@ -218,7 +213,7 @@ def tips_of(subject: Subject, key: str) -> list[str]:
         lines.append(data["change"] if data["change"] != "changed" else f"changed: {describe(data)}")
     if data.get("closed"):
         lines.append(f"closed: {data['closed']} operations inside")
-    if path := path_of(data) or data["module"]:
+    if path := own_path(data) or data["module"]:
         lines.append(f"path: {path}")
     lines += [f"input: {text}" for text in _input_shapes(subject, key)]
     if outputs := [fmt.about(str(spec), data["assumed"]) for spec in leaves(data["outputs"])]:

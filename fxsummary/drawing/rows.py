@@ -19,14 +19,13 @@ from fxsummary.drawing.labels import (
     container,
     facts_of,
     parameters_text,
-    path_of,
     shape_text,
     short,
     span,
 )
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
-from fxsummary.graph.attributes import NodeData
+from fxsummary.graph.attributes import NodeData, own_path
 from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import CONCATENATIONS, JOINS, base, is_batch_norm, is_instance_norm, operator_of
 from fxsummary.layout import Edge
@@ -211,7 +210,7 @@ class Composer:
         data = nodes[0]
         row.shape = shape_text(data["outputs"], data.get("assumed", False))
         if row.is_tag:
-            name = relative_path(path_of(self.nodes[data["stands_for"]]), base) or data["label"]
+            name = relative_path(own_path(self.nodes[data["stands_for"]]), base) or data["label"]
             row.label, row.tips = short(name, LONGEST_PATH), ["the value of", name]
             return
         row.path = self._path(data, base)
@@ -236,7 +235,7 @@ class Composer:
     def _path(self, data: NodeData, base: str) -> str:
         """Path from the frame around it; first and last for a closed run."""
         own = data["module"] if data["parameters"] and data["module"] != base else ""
-        path = relative_path(path_of(data) or own, base)
+        path = relative_path(own_path(data) or own, base)
         if run := run_of(self.subject.graph, data):
             path = span(path, relative_path(run.last, base))
         return short(path, LONGEST_PATH)

@@ -17,7 +17,18 @@ from fxsummary.graph.records import ModuleCall
 from fxsummary.graph.table import Attribute, Attributes
 from fxsummary.text import numbers as fmt
 
-__all__ = ["BLANK", "EDGE", "NODE", "NO_COSTS", "Attribute", "EdgeData", "NodeData", "edge_from", "own_result"]
+__all__ = [
+    "BLANK",
+    "EDGE",
+    "NODE",
+    "NO_COSTS",
+    "Attribute",
+    "EdgeData",
+    "NodeData",
+    "edge_from",
+    "own_path",
+    "own_result",
+]
 
 
 _OWN: dict[str, Any] = {"folds": False, "compared": "", "tip": False}
@@ -222,6 +233,11 @@ BLANK = cast(NodeData, {name: None if each.required else each.default for name, 
 
 NO_COSTS = cast(NodeData, {name: each.default for name, each in NODE.items() if each.adds and each.always})
 """The attributes that add up, of an operation that costs nothing."""
+
+
+def own_path(data: NodeData) -> str:
+    """The dotted name of an operation's own module or parameter; "" for a function."""
+    return data["target"] if data["op"] in ("call_module", "get_attr") else ""
 
 
 def own_result(data: NodeData) -> NodeData:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fxsummary.graph.labels import FREE, VALUE_READS, base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import known
+from fxsummary.text.numbers import listed
 
 
 def annotate(graph: ModelGraph) -> None:
@@ -28,14 +29,9 @@ def annotate(graph: ModelGraph) -> None:
     others = [name for name in unknown if name not in without_formula]
     if without_formula:
         notes.append(
-            f"FLOPs are {'a lower bound' if is_bound else 'not known'}: no formula for {_some(without_formula)}; "
+            f"FLOPs are {'a lower bound' if is_bound else 'not known'}: no formula for {listed(without_formula)}; "
             "add one with torch.utils.flop_counter.register_flop_formula"
         )
     if others and is_bound:
-        notes.append(f"FLOPs are a lower bound: not known for {_some(others)}")
+        notes.append(f"FLOPs are a lower bound: not known for {listed(others)}")
     graph.graph["notes"] = tuple(notes)
-
-
-def _some(names: list[str], limit: int = 4) -> str:
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

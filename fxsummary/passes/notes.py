@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from fxsummary.graph.labels import DROPOUTS, base
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo
+from fxsummary.text.numbers import listed
 
 
 def annotate(graph: ModelGraph) -> None:
@@ -15,14 +16,14 @@ def annotate(graph: ModelGraph) -> None:
     notes = list(graph.notes)
     unused = [] if graph.is_partial else [_named(module) for module in never_called(graph)]
     if unused:
-        notes.append(f"never called in this forward: {_some(unused)}")
+        notes.append(f"never called in this forward: {listed(unused)}")
     active = [(key, graph.nodes[key]) for key in active_dropout(graph)]
     modules = [data["target"] for _, data in active if data["op"] == "call_module"]
     if modules:
-        notes.append(f"dropout is active, because these modules are in train mode: {_some(modules)}")
+        notes.append(f"dropout is active, because these modules are in train mode: {listed(modules)}")
     calls = [_placed(key, data["source"]) for key, data in active if data["op"] != "call_module"]
     if calls:
-        notes.append(f"dropout is active in calls with training=True: {_some(calls)}")
+        notes.append(f"dropout is active in calls with training=True: {listed(calls)}")
     graph.graph["notes"] = tuple(notes)
 
 
@@ -69,8 +70,3 @@ def _named(module: ModuleInfo) -> str:
 
 def _placed(key: str, source: str) -> str:
     return f"{key} at {source}" if source else key
-
-
-def _some(names: list[str], limit: int = 4) -> str:
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

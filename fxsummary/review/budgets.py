@@ -10,6 +10,7 @@ from typing import Any
 
 from fxsummary.compare import changed_lines, compare
 from fxsummary.errors import BudgetError, InputError
+from fxsummary.graph.attributes import own_path
 from fxsummary.graph.findings import Finding
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import Totals
@@ -171,7 +172,7 @@ def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ..
     texts = []
     for number, key in sorted(costs, key=lambda item: -item[0])[:CONTRIBUTORS]:
         data = graph.nodes[key]
-        name = (data["target"] if data["op"] in ("call_module", "get_attr") else "") or key
+        name = own_path(data) or key
         if number:
             text = fmt.size(number) if attribute.endswith("bytes") else fmt.count(number)
             texts.append(fmt.clean(f"{text} ({fmt.share(number, whole)}) {name} {data['label']}"))

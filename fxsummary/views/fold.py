@@ -31,7 +31,7 @@ WRITTEN = -1
 _COMPARED = tuple(name for name in NODE.folding if name in BLANK and name != "outputs")
 _settings = itemgetter(*_COMPARED)
 
-_RATES = ("config", "arguments")
+RATES = ("config", "arguments")
 """Blocks that differ in nothing but drop rates are the same architecture."""
 
 
@@ -238,10 +238,13 @@ class _Folding:
         Args:
             found: by what it is found again.
         """
-        ignored = _RATES if is_drop(data["label"]) else ()
-        alike: tuple[Any, ...] = tuple([_hashable(data.get(name)) for name in NODE.folding if name not in ignored])
+        alike = identity_of(data)
         if "change" in data:
-            kept = [_hashable(each) for each in data["differences"] if each.attribute not in ignored]
+            kept = [
+                _hashable(each)
+                for each in data["differences"]
+                if each.attribute not in RATES or not is_drop(data["label"])
+            ]
             alike = (*alike, data["change"], *kept)
         number = self._alike[found] = self._interned.setdefault(alike, len(self._interned))
         return number
@@ -274,11 +277,16 @@ def _nesting(block: Block, returned: Mapping[ModuleCall, Returned]) -> tuple[Has
     return tuple(nesting)
 
 
+def identity_of(data: NodeData) -> tuple[Hashable, ...]:
+    """What operations that are identical have in common, whatever they read; drop rates are not looked at."""
+    ignored = RATES if is_drop(data["label"]) else ()
+    return tuple([_hashable(data.get(name)) for name in NODE.folding if name not in ignored])
+
+
 def _hashable(value: object) -> Hashable:
-    if isinstance(value, list):
-        return tuple(_hashable(item) for item in value)
-    if isinstance(value, tuple):
-        return tuple(_hashable(item) for item in value)
+    """A value with its lists and dicts as tuples."""
+    if isinstance(value, (list, tuple)):
+        return tuple([_hashable(item) for item in value])
     if isinstance(value, dict):
-        return tuple((key, _hashable(item)) for key, item in value.items())
-    return value
+        return tuple([(key, _hashable(item)) for key, item in value.items()])
+    return value if isinstance(value, Hashable) else repr(value)
