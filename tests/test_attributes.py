@@ -199,6 +199,17 @@ def test_folding_keeps_what_adds_up(name: str) -> None:
         assert sums[0] == sums[1], attribute
 
 
+def test_a_derived_graph_knows_the_same_of_the_whole() -> None:
+    class Mine(ModelGraph):
+        pass
+
+    graph = Mine(name="Net", notes=("a note",))
+    graph.fill([("x", {**BLANK, "op": "placeholder"})], ())
+    derived = graph.derived(graph.nodes(data=True), hidden=3)
+    assert type(derived) is Mine and derived.notes == ("a note",) and derived.graph["hidden"] == 3
+    assert "hidden" not in graph.graph and list(derived) == ["x"]
+
+
 # --- columns -------------------------------------------------------------------------------------
 
 

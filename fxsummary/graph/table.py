@@ -140,7 +140,7 @@ class Attributes(Registry[Attribute]):
         """The names with their descriptions, for a docstring."""
         own = [(name, self[name]) for name in [*self][: self._own] if self[name].always == always]
         lines = [
-            textwrap.fill(f"{name}: {each.description}", 120, initial_indent=" " * 8, subsequent_indent=" " * 12)
+            textwrap.fill(f"- {name}: {each.description}", 120, initial_indent=" " * 8, subsequent_indent=" " * 10)
             for name, each in own
         ]
         return "\n".join(lines).lstrip()
