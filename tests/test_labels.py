@@ -10,6 +10,7 @@ from graphs import graph_of
 from torch import nn
 from zoo import ZOO
 
+import fxsummary
 from fxsummary.graph import labels
 from fxsummary.graph.labels import KINDS, base, is_batch_norm, is_drop, is_instance_norm, kind_of, operator_of
 
@@ -67,6 +68,30 @@ def test_an_operator_has_one_kind_however_it_is_spelled(name: str) -> None:
     spelled = [name, f"i{plain}", f"__{plain}__", f"__r{plain}__"]
     kinds = {label: kind_of("call_function", label) for label in spelled if hasattr(torch.Tensor, label)}
     assert hasattr(operator, name) and len(set(kinds.values())) <= 1, kinds
+
+
+@pytest.mark.parametrize("name", ["Stack", "Split", "Index", "Cat", "View", "To", "Chunk", "Repeat"])
+def test_a_module_of_yours_is_not_the_function_of_its_name(name: str) -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return self.one(x) + self.two(y)
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = Layer(), Layer()
+
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return self.second(self.first(x, y), y)
+
+    Layer.__name__ = name
+    picture = fxsummary.graph(Net(), torch.empty(2, 4), torch.empty(2, 4)).to_svg(depth=1)
+    assert f">{name}<" in picture and ">3 ops<" in picture
+    assert not any(base(name) in family for family in FAMILIES.values())
 
 
 def test_names_that_look_alike_are_told_apart() -> None:

@@ -1,7 +1,7 @@
 """The vocabulary of labels: the kind of each operation, and the families that views, lint rules and pictures ask for.
 
 A label is the name of what is called: a class (``Conv2d``), a function (``conv2d``) or a method (``add_``). Families
-hold base names: lower case, without the ``_`` of operations that work in place. Ask for ``base(label) in VIEWS``.
+hold base names, without the ``_`` of operations that work in place. Ask for ``base(label) in VIEWS``.
 
 >>> kind_of("call_module", "Conv2d"), kind_of("call_method", "view"), kind_of("call_function", "__radd__")
 ('convolution', 'reshape', 'arithmetic')
@@ -117,6 +117,11 @@ _PATTERNS = tuple(
 """For families of names that other libraries add to, such as ``RMSNorm`` or ``FrozenBatchNorm2d``."""
 _OF_OP = {"placeholder": "input", "output": "output", "get_attr": "parameter"}
 
+_LAYERS = _names(
+    "Flatten Unflatten Permute Identity Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout "
+    "DropPath StochasticDepth T mT"
+)
+"""Classes and attributes that do what a function of the same name does; a ``Stack`` of yours may be anything."""
 _BATCH_NORM = re.compile(r".*batch_?norm(act)?[123]?d?")
 _INSTANCE_NORM = re.compile(r".*instance_?norm[123]?d?")
 _RANDOM = re.compile(r"rand|normal|bernoulli|multinomial|dropout|drop_path|uniform")
@@ -124,8 +129,12 @@ _RANDOM = re.compile(r"rand|normal|bernoulli|multinomial|dropout|drop_path|unifo
 
 @cache
 def base(label: str) -> str:
-    """The name in lower case, without the ``_`` of what works in place."""
-    return label.lower().rstrip("_")
+    """The base name: without the ``_`` of what works in place, and in lower case if it is a layer of torch.
+
+    >>> base("Flatten"), base("squeeze_"), base("Stack")
+    ('flatten', 'squeeze', 'Stack')
+    """
+    return (label.lower() if label in _LAYERS else label).rstrip("_")
 
 
 @cache
@@ -149,7 +158,7 @@ def kind_of(op: str, label: str) -> str:
 
 @cache
 def _kind_of(label: str) -> str:
-    name = base(label)
+    name = label.lower().rstrip("_")
     if known := _KIND_OF.get(name) or _KIND_OF.get(operator_of(label)) or _KIND_OF.get(label.lower()):
         return known
     return next((kind for kind, pattern in _PATTERNS if pattern.fullmatch(name)), "other")
@@ -157,23 +166,22 @@ def _kind_of(label: str) -> str:
 
 def is_batch_norm(label: str) -> bool:
     """Whether a norm is a batch norm, frozen or with an activation in it or not."""
-    return _BATCH_NORM.fullmatch(base(label)) is not None
+    return _BATCH_NORM.fullmatch(label.lower()) is not None
 
 
 def is_instance_norm(label: str) -> bool:
     """Whether a norm is an instance norm."""
-    return _INSTANCE_NORM.fullmatch(base(label)) is not None
+    return _INSTANCE_NORM.fullmatch(label.lower()) is not None
 
 
 def is_drop(label: str) -> bool:
     """Whether an operation drops values at a rate, which often depends on the depth: all of `DROPS`, and others."""
-    name = base(label)
-    return "drop" in name or name in DROPS
+    return "drop" in label.lower() or base(label) in DROPS
 
 
 def is_random(label: str) -> bool:
     """Whether an operation draws random numbers, so that two calls with the same arguments differ."""
-    return _RANDOM.search(base(label)) is not None
+    return _RANDOM.search(label.lower()) is not None
 
 
 def writes(label: str) -> bool:

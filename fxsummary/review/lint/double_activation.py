@@ -27,7 +27,7 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
         if first is None:
             continue
         before = graph.nodes[first]
-        labels = base(before["label"]), base(data["label"])
+        labels = before["label"].lower().rstrip("_"), data["label"].lower().rstrip("_")
         names = name_of(graph, first), name_of(graph, key)
         if labels in _MEANT or names in seen:
             continue
