@@ -11,6 +11,7 @@ from torch import nn
 from zoo import ZOO
 
 import fxsummary
+from fxsummary.drawing.labels import chip_text
 from fxsummary.graph import labels
 from fxsummary.graph.labels import KINDS, base, is_batch_norm, is_drop, is_instance_norm, kind_of, operator_of
 
@@ -131,6 +132,11 @@ def test_norms_that_fold_into_a_convolution() -> None:
     instance = [name for name in dir(nn) if "InstanceNorm" in name] + ["instance_norm"]
     assert all(map(is_instance_norm, instance)) and not any(map(is_batch_norm, instance))
     assert not any(is_batch_norm(name) or is_instance_norm(name) for name in ("LayerNorm", "GroupNorm", "layer_norm"))
+
+
+def test_chips_of_norms() -> None:
+    names = "BatchNorm2d", "batch_norm", "BatchNormAct2d", "InstanceNorm1d", "ReLU"
+    assert [chip_text({"label": name}) for name in names] == ["BN", "BN", "BN·Act", "IN", "ReLU"]
 
 
 def test_whatever_drops_is_a_drop() -> None:

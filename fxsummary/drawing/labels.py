@@ -11,7 +11,7 @@ from typing import Any
 from fxsummary.drawing.options import FACTS
 from fxsummary.graph.attributes import NODE, NodeData, own_path
 from fxsummary.graph.changes import BECAME, Run, before, describe
-from fxsummary.graph.labels import base, is_batch_norm, is_instance_norm
+from fxsummary.graph.labels import is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import known
 from fxsummary.graph.spec import leaves
@@ -174,7 +174,7 @@ def chip_text(data: NodeData) -> str:
     """Short name of a norm or activation on the row of its convolution."""
     label = data["label"]
     if is_batch_norm(label):
-        return "BN·Act" if base(label).rstrip("123d").endswith("act") else "BN"
+        return "BN·Act" if label.lower().rstrip("123d").endswith("act") else "BN"
     return "IN" if is_instance_norm(label) else short(label.removesuffix("Activation"), 16)
 
 
