@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.source import of_traceback
 from fxsummary.graph.spec import TensorSpec
 
@@ -31,50 +32,42 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Where an exception was raised.
+class ErrorContext:
+    """An error of forward: what it says, and what the model's code was doing.
 
     Attributes:
+        message: what the error says.
         steps: the frames of the model's code, the innermost first.
-        inputs: the inputs that the tensors depend on which the innermost lines name, the nearest first.
+        inputs: the inputs behind the tensors that the innermost lines name, the nearest first.
         operations: how many operations had run.
         source: ``file:line`` in the model's code.
         channels: those that the innermost convolution got, and those that it takes; None if they agree.
     """
 
+    message: str = ""
     steps: tuple[Step, ...] = ()
     inputs: tuple[str, ...] = ()
     operations: int = 0
     source: str = ""
     channels: tuple[int, int] | None = None
 
-
-@dataclass(frozen=True)
-class Refusal:
-    """What forward said, and what its code was doing."""
-
-    message: str
-    scene: Scene
-
     @property
     def key(self) -> str:
-        """The same for what was refused for the same reason at the same place."""
-        return self.message + "".join([step.text for step in self.scene.steps[:1]])
+        """Equal for errors with the same reason at the same place."""
+        return self.message + "".join([step.text for step in self.steps[:1]])
 
-
-def refusal_of(error: BaseException) -> Refusal:
-    """The refusal that an error of an attempt is."""
-    cause = error.__cause__ or error
-    scene = getattr(error, "scene", None)
-    return Refusal(str(cause), scene if isinstance(scene, Scene) else scene_of(cause))
+    @property
+    def code(self) -> str:
+        """The source that all frames were running."""
+        return "".join([step.text for step in self.steps])
 
 
 InputsBehind = Callable[[torch.Tensor], Sequence[str]]
 """The inputs that a tensor depends on, the nearest first."""
 
 
-def scene_of(error: BaseException, inputs_behind: InputsBehind | None = None, operations: int = 0) -> Scene:
-    """The scene of an exception that left the model's forward."""
+def context_of(error: BaseException, inputs_behind: InputsBehind | None = None, operations: int = 0) -> ErrorContext:
+    """Return the context of an exception that left the model's forward."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     places = traceback.extract_tb(error.__traceback__)
     own = [
@@ -87,7 +80,7 @@ def scene_of(error: BaseException, inputs_behind: InputsBehind | None = None, op
     inputs = [name for tensor in tensors for name in inputs_behind(tensor)] if inputs_behind is not None else []
     channels = next(_channels(reversed(frames)), None)
     where, _ = of_traceback(error.__traceback__)
-    return Scene(tuple(steps), tuple(dict.fromkeys(inputs)), operations, where, channels)
+    return ErrorContext(str(error), tuple(steps), tuple(dict.fromkeys(inputs)), operations, where, channels)
 
 
 MAX_BLAMED = 3
@@ -142,3 +135,67 @@ def _channels(frames: Iterator[FrameType]) -> Iterator[tuple[int, int]]:
 
 def _shape(value: Any) -> tuple[int, ...]:
     return tuple(value.shape) if isinstance(value, (torch.Tensor, TensorSpec)) else ()
+
+
+def blamed(self) -> list[str]:
+        """The arguments that are most likely wrong."""
+        return blamed(self.inputs, self.error)[:MAX_BLAMED]
+
+    def number(self, group: str) -> int:
+        """A number in the message."""
+        return int(self.found[group])
+
+    def numbers(self, group: str) -> Shape:
+        """The numbers in a part of the message."""
+        return tuple(map(int, re.findall(r"\d+", self.found[group])))
+
+    def each(self, change: Change, names: Iterable[str] | None = None) -> Iterator[Inputs]:
+        """Yield the inputs with one of the blamed arguments changed, if it can be."""
+        for name in self.blamed if names is None else names:
+            value = self.inputs.arguments[name]
+            is_list = isinstance(value, (list, tuple)) and len(value) == 1
+            spec = value[0] if is_list else value
+            new = change(spec) if isinstance(spec, TensorSpec) else None
+            if new is not None and new != spec and all(size < MAX_SIZE for size in new.shape):
+                values = {key: given for key, given in self.inputs.values.items() if key != name}
+                arguments = {**self.inputs.arguments, name: [new] if is_list else new}
+                yield replace(self.inputs, arguments=arguments, values=values, given=None)
+
+    def alternatives(self, name: str, suits: Callable[[TensorSpec], bool]) -> Iterator[Inputs]:
+        """Yield the inputs with another shape that the name of an argument suggests."""
+        for other in self.guesses.alternatives(self.inputs, name):
+            value = only_tensor(other.arguments[name])
+            if value is not None and suits(value):
+                yield other
+
+    def rank(self, name: str) -> int:
+        """Number of dimensions of an argument, -1 if it is not a tensor."""
+        spec = only_tensor(self.inputs.arguments[name])
+        return len(spec.shape) if spec is not None else -1
+
+
+def only_tensor(value: object) -> TensorSpec | None:
+    """Return the spec that an argument is, alone or in a list; else None."""
+    value = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+    return value if isinstance(value, TensorSpec) else None
+
+
+def blamed(inputs: Inputs, error: ErrorContext) -> list[str]:
+    """Return the arguments that were passed, the likeliest culprits first.
+
+    First the ones that the refused tensors depend on, then those that the lines name, then all.
+    """
+    names = list(inputs.arguments)
+    behind = [name for found in error.inputs for name in _arguments_of(found, names)]
+    named = [name for step in error.steps for name in names if holds(step.text, name)]
+    return list(dict.fromkeys([*behind, *named, *names]))
+
+
+def _arguments_of(placeholder: str, names: list[str]) -> list[str]:
+    """The argument that a placeholder is, or of whose items it is one."""
+    return [placeholder] if placeholder in names else [name for name in names if placeholder.startswith(f"{name}_")]
+
+
+def holds(text: str, name: str) -> bool:
+    """Whether a text has a word."""
+    return re.search(rf"\b{name}\b", text) is not None
