@@ -6,7 +6,7 @@ import operator
 from functools import cache
 from typing import Any
 
-import torch
+from fxsummary.capture.torch_internals import OpOverload
 
 _NAMES = {
     "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
@@ -39,7 +39,7 @@ def function_name(target: Any) -> str:
     >>> function_name(torch.ops.aten._native_batch_norm_legit_functional.default), function_name(torch.cat)
     ('batch_norm', 'cat')
     """
-    if not isinstance(target, torch._ops.OpOverload):
+    if not isinstance(target, OpOverload):
         return getattr(target, "__name__", type(target).__name__)
     return _field_name(target)
 
@@ -63,7 +63,7 @@ def _field_name(overload: Any) -> str:
 
 def is_assertion(target: Any) -> bool:
     """Whether an operator only checks what export assumed."""
-    name = _schema_name(target) if isinstance(target, torch._ops.OpOverload) else ""
+    name = _schema_name(target) if isinstance(target, OpOverload) else ""
     return name.startswith(("_assert", "sym_constrain_range", "_functional_assert", "_functional_sym_constrain_range"))
 
 

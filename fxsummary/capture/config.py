@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from fxsummary.capture.aten import index_text
+from fxsummary.capture.torch_internals import AnyConv
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -30,7 +31,7 @@ def of_module(module: nn.Module) -> str:
 
 def _lacks_bias(module: nn.Module) -> bool:
     held = module._parameters
-    if isinstance(module, (nn.modules.conv._ConvNd, nn.Linear, nn.Bilinear, nn.LayerNorm)):
+    if isinstance(module, (AnyConv, nn.Linear, nn.Bilinear, nn.LayerNorm)):
         return held.get("bias") is None and "parametrizations" not in module._modules and bool(held)
     if isinstance(module, (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)):
         return not any("bias" in name and tensor is not None for name, tensor in held.items())
@@ -38,7 +39,7 @@ def _lacks_bias(module: nn.Module) -> bool:
 
 
 def _settings(module: nn.Module) -> str:
-    if isinstance(module, nn.modules.conv._ConvNd):
+    if isinstance(module, AnyConv):
         return _convolution(
             module.in_channels, module.out_channels, module.kernel_size, module.stride, module.padding,
             module.dilation, module.groups,

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.fx import _symbolic_trace
+
+from fxsummary.capture.torch_internals import CONSTANT_TYPES
 
 
 def modules_of(model: nn.Module) -> list[nn.Module]:
@@ -119,18 +120,15 @@ def constants(model: nn.Module, modules: Mapping[str, nn.Module]) -> dict[Any, s
     for module in modules.values():
         kinds.update(map(type, vars(module).values()))
     names: dict[Any, str] = {}
-    if any(issubclass(kind, _CONSTANTS) for kind in kinds):
+    if any(issubclass(kind, CONSTANT_TYPES) for kind in kinds):
         _collect(model, "", names)
     return names
 
 
 def _collect(module: nn.Module, prefix: str, names: dict[Any, str]) -> None:
     for name, value in vars(module).items():
-        if isinstance(value, _CONSTANTS):
+        if isinstance(value, CONSTANT_TYPES):
             names[value] = prefix + name
     for name, child in module._modules.items():
         if child is not None:
             _collect(child, f"{prefix}{name}.", names)
-
-
-_CONSTANTS: Any = getattr(_symbolic_trace, "_constant_attribute_types", (torch.Tensor, torch.ScriptObject))

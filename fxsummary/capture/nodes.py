@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import fx
 
+from fxsummary.capture.torch_internals import insert_node, name_of_target, unused_name
+
 STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummary_spec", "fxsummary_autocast"
 """Keys in ``node.meta``: module stack, ``file:line``, the spec of a placeholder, and the state of autocast."""
 
@@ -28,37 +30,21 @@ LIKE = "fxsummary_like"
 def new_node(
     graph: fx.Graph, op: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
 ) -> fx.Node:
-    """``graph.create_node``, without its walk over the arguments."""
-    if not IS_KNOWN:
-        return graph.create_node(op, target, args, kwargs, name, type_expr)
+    """Add a node as ``graph.create_node`` does, without its walk over the arguments."""
     return named_node(graph, new_name(graph, target, name), op, target, args or (), kwargs or {}, type_expr)
 
 
 def new_name(graph: fx.Graph, target: Any, name: str | None = None) -> str:
-    """A name that no node has: one like ``name``, or after what is called."""
-    candidate = _candidate(graph, target) if name is None else name
-    namespace: Any = graph._graph_namespace
-    if candidate in _TAKEN or candidate[-1:].isdigit() or not (candidate.isidentifier() and candidate.isascii()):
-        created: str = namespace.create_name(candidate, None)
-        return created
-    used, number, unused = namespace._used_names, namespace._base_count.get(candidate, 0), candidate
-    while unused in used:
-        number += 1
-        unused = f"{candidate}_{number}"
-    used.add(unused)
-    namespace._base_count[candidate] = number
-    return unused
+    """Return a name that no node has: one like ``name``, or after what is called."""
+    return unused_name(graph, _candidate(graph, target) if name is None else name)
 
 
 def named_node(
     graph: fx.Graph, name: str, op: str, target: Any, args: Any, kwargs: Any, type_expr: Any = None
 ) -> fx.Node:
-    """A node with a name from `new_name`; only where the graph is one that `IS_KNOWN`."""
+    """Add a node with a name from `new_name`."""
     node = fx.Node(graph, name, op, target, args, kwargs, type_expr)
-    graph._graph_namespace.associate_name_with_obj(name, node)
-    graph._insert(node)
-    graph._find_nodes_lookup_table.insert(node)
-    graph._len += 1
+    insert_node(graph, node)
     return node
 
 
@@ -68,14 +54,4 @@ def _candidate(graph: fx.Graph, target: Any) -> str:
         plain = target.replace(".", "_")
         if plain.isidentifier() and plain.isascii() and plain == plain.lower() and "__" not in plain:
             return plain
-    return graph._target_to_str(target)
-
-
-_TAKEN: Any = getattr(fx.graph, "_illegal_names", {})
-"""Names that torch.fx gives to no node: Python's own."""
-IS_KNOWN = (
-    all(hasattr(fx.Graph(), name) for name in ("_graph_namespace", "_insert", "_find_nodes_lookup_table", "_len"))
-    and all(hasattr(fx.graph._Namespace(), name) for name in ("_used_names", "_base_count"))
-    and bool(_TAKEN)
-)
-"""Whether a graph of this torch is made as `new_node` has it."""
+    return name_of_target(graph, target)

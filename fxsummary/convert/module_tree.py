@@ -13,6 +13,7 @@ from fxsummary.capture import Capture, config
 from fxsummary.capture.module_index import modules_of, tensors_of
 from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.symbolic.tracer import default_leaf
+from fxsummary.capture.torch_internals import ScriptModule
 from fxsummary.graph.modelgraph import ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import TensorSpec
 
@@ -122,4 +123,4 @@ def holds_packed(module: nn.Module) -> bool:
     return is_packed(module) or (bool(module._modules) and any(map(is_packed, modules_of(module))))
 
 
-_PACKED = frozenset({torch.ScriptObject, torch._C.ScriptModule})
+_PACKED = frozenset({torch.ScriptObject, ScriptModule})

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch.fx.node import _get_qualified_name
 
 from fxsummary.capture.structures import UNKNOWN
+from fxsummary.capture.torch_internals import fx_name
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -88,7 +88,7 @@ _WITH_REPR = (
 
 def qualified_name(target: Any) -> str:
     try:
-        return _get_qualified_name(target).removeprefix("_").replace("torch._C._nn.", "torch.nn.functional.")
+        return fx_name(target).removeprefix("_").replace("torch._C._nn.", "torch.nn.functional.")
     except Exception:  # a callable without a module or a name
         return getattr(target, "__qualname__", type(target).__name__)
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from fxsummary.capture import Capture, config
 from fxsummary.capture.symbolic.tracer import default_leaf
+from fxsummary.capture.torch_internals import Names
 from fxsummary.convert.module_tree import class_name, holds_packed, spec_or_none, tensors_read
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 
 
 def add_modules(graph: ModelGraph, capture: Capture, tensors: Mapping[int, str]) -> None:
     """Nodes without dataflow: one per leaf module, and one per parameter or buffer held by other modules."""
-    names = fx.graph._Namespace()
+    names = Names()
     seen: set[int] = set()
 
     def walk(module: nn.Module, path: str, stack: tuple[ModuleCall, ...]) -> None:
@@ -25,12 +26,12 @@ def add_modules(graph: ModelGraph, capture: Capture, tensors: Mapping[int, str])
         children = [(name, child) for name, child in module._modules.items() if child is not None]
         if path and (default_leaf(module) or not children):
             reads = tensors_read(module, tensors)
-            _add_static(graph, names.create_name(path.replace(".", "_"), None), path, stack, reads, module)
+            _add_static(graph, names.new(path.replace(".", "_")), path, stack, reads, module)
             return
         prefix = f"{path}." if path else ""
         for name, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None:
-                key = names.create_name((prefix + name).replace(".", "_"), None)
+                key = names.new((prefix + name).replace(".", "_"))
                 _add_static(graph, key, prefix + name, stack, (tensors[id(tensor)],), tensor)
         for name, child in children:
             walk(child, prefix + name, (*stack, ModuleCall(prefix + name, class_name(child))))

@@ -14,6 +14,7 @@ from fxsummary.capture.operations.flops import costs_nothing, formula
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
 from fxsummary.capture.operations.twins import META
 from fxsummary.capture.structures import UNKNOWN, has_unknown
+from fxsummary.capture.torch_internals import HigherOrderOperator, OpOverload
 from fxsummary.graph.spec import leaves, map_structure
 
 RUN_ONCE = frozenset(
@@ -112,12 +113,12 @@ class Costs:
             args, kwargs: specs for tensors, graph modules, and literals.
             casting: the state of autocast.
         """
-        if isinstance(target, torch._ops.HigherOrderOperator):
+        if isinstance(target, HigherOrderOperator):
             return self._of_higher_order(target, args, kwargs)
         name = getattr(target, "__name__", "")
         if name in _DERIVATIVES:
             return Cost(None, (_DERIVATIVES[name],))
-        if not isinstance(target, torch._ops.OpOverload) or costs_nothing(target):
+        if not isinstance(target, OpOverload) or costs_nothing(target):
             return FREE
         if has_unknown(args) or has_unknown(kwargs):
             return Cost(None)

@@ -22,6 +22,7 @@ from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, STACK
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.structures import UNKNOWN
+from fxsummary.capture.torch_internals import HigherOrderOperator
 from fxsummary.graph.spec import map_structure
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Flat:
             return args[0]
         if name == "copy_" and _writes_back(args):
             return args[0]
-        if isinstance(node.target, torch._ops.HigherOrderOperator) and name in RUN_ONCE:
+        if isinstance(node.target, HigherOrderOperator) and name in RUN_ONCE:
             found = self._written_out(name, args, env)
             if found is not None:
                 return found

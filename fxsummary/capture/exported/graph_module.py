@@ -14,6 +14,7 @@ from fxsummary.capture.module_index import modules_by_path
 from fxsummary.capture.nodes import SOURCE, SPEC, STACK
 from fxsummary.capture.source import is_user_file, relative
 from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.torch_internals import PyTreeCodeGen
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec
 
@@ -56,7 +57,7 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
 
 def _is_flat(module: fx.GraphModule) -> bool:
     """Whether the inputs of the graph are the tensors among the arguments, as those of exported ones are."""
-    return isinstance(module.graph._codegen, fx.graph._PyTreeCodeGen)
+    return isinstance(module.graph._codegen, PyTreeCodeGen)
 
 
 def _placeholders(graph: fx.Graph, name: str, value: Any) -> Any:

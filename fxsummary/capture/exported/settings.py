@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from fxsummary.capture import config
 from fxsummary.capture.exported.skeleton import forget_class
+from fxsummary.capture.torch_internals import AnyBatchNorm, AnyConv, AnyDropout, OpOverload
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -51,7 +51,7 @@ def has_settings(module: nn.Module) -> bool:
 
 def fill(module: nn.Module, calls: Sequence[Called]) -> None:
     """Set what is known of a module of ``torch.nn``; one of which too little is known keeps only its name."""
-    calls = [call for call in calls if isinstance(call.operator, torch._ops.OpOverload)]
+    calls = [call for call in calls if isinstance(call.operator, OpOverload)]
     for kind, find in _FINDERS:
         if isinstance(module, kind):
             vars(module).update(find(module, calls))
@@ -65,7 +65,7 @@ def fill(module: nn.Module, calls: Sequence[Called]) -> None:
 def is_training(calls: Sequence[Called]) -> bool | None:
     """Whether a call was one in training mode, where dropout and batch normalisation tell; else None."""
     for call in calls:
-        if call.name in ("dropout", "batch_norm") and isinstance(call.operator, torch._ops.OpOverload):
+        if call.name in ("dropout", "batch_norm") and isinstance(call.operator, OpOverload):
             for name in ("train", "training"):
                 told = call.argument(name)
                 if isinstance(told, bool):
@@ -229,17 +229,17 @@ _POOLS = (
 )  # fmt: skip
 _ADAPTIVE = (nn.modules.pooling._AdaptiveAvgPoolNd, nn.modules.pooling._AdaptiveMaxPoolNd)
 _FINDERS: tuple[tuple[Any, Callable[[nn.Module, Sequence[Called]], Settings]], ...] = (
-    (nn.modules.conv._ConvNd, _convolution),
+    (AnyConv, _convolution),
     (nn.Linear, _linear),
     (nn.Bilinear, _bilinear),
     ((nn.Embedding, nn.EmbeddingBag), _embedding),
     (nn.RNNBase, _recurrent),
     (nn.RNNCellBase, _cell),
     (nn.MultiheadAttention, _attention),
-    (nn.modules.dropout._DropoutNd, _dropout),
+    (AnyDropout, _dropout),
     (nn.GroupNorm, _group_norm),
     ((nn.LayerNorm, nn.RMSNorm), _layer_norm),
-    (nn.modules.batchnorm._NormBase, _features_norm),
+    (AnyBatchNorm, _features_norm),
     (_POOLS, _window),
     (_ADAPTIVE, _adaptive),
     (nn.Upsample, _upsample),

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from fxsummary.capture.exported import stacks
-from fxsummary.capture.operations.run import storage_of
+from fxsummary.capture.torch_internals import storage_of
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -23,6 +23,7 @@ from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.tensor_origins import Tracked
 from fxsummary.capture.structures import load, map_values, on_meta, tensors_in
+from fxsummary.capture.torch_internals import without_torch_function
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -129,7 +130,7 @@ class Derivatives:
         try:
             run = target.run(False)
             run.forward()
-            with torch._C.DisableTorchFunction(), count:
+            with without_torch_function(), count:
                 found = target.derive(run)
         except Exception:  # of every kind: what was run by values or in an autograd.Function has no gradient on meta
             return [None] * len(target.leaves), None
@@ -218,7 +219,7 @@ class _Run:
 
     def forward(self) -> None:
         """Compute the values."""
-        with torch._C.DisableTorchFunction(), torch.enable_grad():
+        with without_torch_function(), torch.enable_grad():
             for node in self._nodes:
                 value = self._value(node)
                 if node in self._starts and not value.requires_grad:

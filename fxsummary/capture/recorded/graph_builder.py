@@ -22,6 +22,7 @@ from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.memory import Writes
 from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked, element
 from fxsummary.capture.structures import is_plain, map_values, structure_of, tensors_in, values_of
+from fxsummary.capture.torch_internals import without_dispatch_modes, without_torch_function
 from fxsummary.graph.records import Returned
 from fxsummary.graph.spec import TensorSpec, map_structure
 
@@ -111,7 +112,7 @@ class Writer:
             assumed = assumed or (tracked is not None and tracked.assumed)
             return spec_of(value, self._device) if tracked is None else tracked.spec
 
-        with torch._C.DisableTorchFunction():
+        with without_torch_function():
             outputs = values_of(result, spec)
         self.returned[entered[0]] = self.stack[entered[0]], Returned(outputs, assumed)
         return result
@@ -193,7 +194,7 @@ class Writer:
             raw: the result itself, where it is of a kind that specs cannot stand for.
         """
         outcome = self.propagation.outcomes[node]
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        with without_dispatch_modes(), without_torch_function():
             value = self.tensors.rebuild(outcome, node, call.given) if raw is None else raw
             if raw is not None:
                 self.tensors.track(raw, node)

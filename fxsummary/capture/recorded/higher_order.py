@@ -14,6 +14,7 @@ from fxsummary.capture.operations.run import NoDataError, Operations, RefusedErr
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.transforms import Transform
 from fxsummary.capture.structures import map_values
+from fxsummary.capture.torch_internals import is_in_transform
 
 
 class Recorder(Protocol):
@@ -40,7 +41,7 @@ class HigherOrder:
 
     def transform(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A transform of torch.func is one operation; one inside of another is part of that."""
-        if torch._C._functorch.maybe_current_level() is not None:
+        if is_in_transform():
             return transform(transform.take_captured(), *args, **kwargs)
         if transform.has_modules:
             self._recorder.unseen(self._find_reads, (transform, args, kwargs), {})

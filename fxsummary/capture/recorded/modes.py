@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from fxsummary.capture import torch_internals
 
 
 class Calls(Protocol):
@@ -26,16 +27,12 @@ class FunctionMode(TorchFunctionMode):
         return self._recorder.torch_call(func, args, kwargs or {})
 
 
-class DispatchMode(TorchDispatchMode):
+class DispatchMode(torch_internals.DispatchMode):
     """Hands the recorder the ATen calls that come from elsewhere than a torch function."""
 
     def __init__(self, recorder: Calls) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._recorder = recorder
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return self._recorder.aten_call(func, args, kwargs or {})

@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
-from torch.fx import _symbolic_trace
 
 from fxsummary.capture.operations.flops import uncounted
 from fxsummary.capture.recorded.transforms import Transform
 from fxsummary.capture.structures import NESTED
+from fxsummary.capture.torch_internals import WRAPPED_FUNCTIONS
 
 
 class Recording(Protocol):
@@ -225,7 +225,7 @@ def _compilers(stack: ExitStack) -> None:
 
 def _wrapped_functions(stack: ExitStack) -> None:
     """Functions wrapped by ``torch.fx.wrap`` are one operation, as in symbolic tracing."""
-    for (_, name), namespace in list(_symbolic_trace._wrapped_fns_to_patch.items()):
+    for (_, name), namespace in list(WRAPPED_FUNCTIONS.items()):
         original = namespace.get(name)
         if callable(original):
             namespace[name] = _whole(original)

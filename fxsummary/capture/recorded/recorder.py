@@ -19,8 +19,6 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch._ops import HigherOrderOperator
-from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import meta_forward, source
@@ -29,7 +27,6 @@ from fxsummary.capture.inputs.guess.budget import Budget, TooMuchWorkError
 from fxsummary.capture.inputs.guess.error_context import Scene, scene_of
 from fxsummary.capture.inputs.placeholders import Placeholders
 from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of, unwrapped
-from fxsummary.capture.nodes import IS_KNOWN
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.operations.run import Alias, NoDataError, Operations, Outcome, RefusedError
@@ -47,6 +44,12 @@ from fxsummary.capture.restore.snapshots import Snapshot
 from fxsummary.capture.structures import is_limit_of_meta, listed, tensors_in
 from fxsummary.capture.symbolic.trace import Trace
 from fxsummary.capture.symbolic.tracer import Leaf, default_leaf
+from fxsummary.capture.torch_internals import (
+    HigherOrderOperator,
+    has_global_hooks,
+    is_in_transform,
+    without_torch_function,
+)
 
 
 @dataclass
@@ -137,7 +140,7 @@ class Recorder:
         self._demand = Demand(model, self._writer, self._operations, budget)
         self._paths = first_paths(modules_by_path(model))
         self._replay = None
-        if replay and IS_KNOWN and not (_global_forward_hooks or _global_forward_pre_hooks):
+        if replay and not has_global_hooks():
             self._replay = Replay(model, self._is_leaf, self._writer, self._demand, device)
         self._derivatives = Derivatives(model, self._writer, self._demand, device)
         self._quiet = 0
@@ -226,7 +229,7 @@ class Recorder:
 
     @property
     def _in_transform(self) -> bool:
-        return torch._C._functorch.maybe_current_level() is not None
+        return is_in_transform()
 
     def torch_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a torch function, or an access to a tensor's property."""
@@ -254,7 +257,7 @@ class Recorder:
         """A call of ATen that no torch function made, such as one from a ScriptFunction."""
         if self._quiet or self._in_transform or function._schema.name in modes.NO_OPERATION:
             return function(*args, **kwargs)
-        with torch._C.DisableTorchFunction():
+        with without_torch_function():
             return self.operation("call_function", function, function, args, kwargs)
 
     def _function_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

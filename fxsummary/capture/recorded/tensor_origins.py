@@ -11,9 +11,10 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import modules_by_path, tensor_names
-from fxsummary.capture.operations.run import Alias, Outcome, storage_of
+from fxsummary.capture.operations.run import Alias, Outcome
 from fxsummary.capture.operations.twins import Twins, materialize, spec_of
 from fxsummary.capture.structures import NESTED, is_plain
+from fxsummary.capture.torch_internals import storage_of
 from fxsummary.graph.spec import TensorSpec, map_structure
 
 NewNode = Callable[[str, Any, Any, Any], fx.Node]

@@ -5,22 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from fxsummary.capture.operations.run import storage_of
+from fxsummary.capture.torch_internals import DispatchMode, storage_of
 
 
-class WriteGuard(TorchDispatchMode):
+class WriteGuard(DispatchMode):
     """While active, only tensors made since can be written: tracing runs what does not meet a proxy for real."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._made: set[int] = set()
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func._schema.is_mutable:

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
-from torch.fx import _symbolic_trace
+
+from fxsummary.capture.torch_internals import MODULE_CALL, MODULE_GETATTR, autowrapped, fx_tracing, wrapped_function
 
 
 class Tracer(Protocol):
@@ -19,8 +20,6 @@ class Tracer(Protocol):
 
     def call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
     def attribute(self, tensor: torch.Tensor) -> Any: ...
-
-    _autowrap_function_ids: set[int]
 
 
 class Functions:
@@ -43,35 +42,21 @@ class Functions:
         """Replace them in a namespace."""
         for name, value in [item for item in namespace.items() if id(item[1]) in self._wanted]:
             if not name.startswith("_"):
-                self._patcher.patch(namespace, name, _whole(value))
-
-
-@functools.lru_cache(maxsize=256)
-def _whole(function: Any) -> Any:
-    return _symbolic_trace._create_wrapped_func(function)
+                self._patcher.patch(namespace, name, wrapped_function(value))
 
 
 @contextmanager
 def traced(tracer: Tracer) -> Iterator[Functions]:
     """Show the tracer what is called in this thread; other threads are left alone."""
-    tracing = _symbolic_trace._is_fx_tracing_flag
-    _symbolic_trace._is_fx_tracing_flag = True
-    try:
-        with _new_patcher() as patcher:
-            _patch_modules(patcher, tracer)
-            _symbolic_trace._patch_wrapped_functions(patcher)
-            functions = Functions(patcher, tracer._autowrap_function_ids)
-            functions.wrap_in(vars(math))
-            yield functions
-    finally:
-        _symbolic_trace._is_fx_tracing_flag = tracing
-
-
-_new_patcher: Any = getattr(_symbolic_trace, "_new_patcher", _symbolic_trace._Patcher)
+    with fx_tracing() as patcher:
+        _patch_modules(patcher, tracer)
+        functions = Functions(patcher, autowrapped(tracer))
+        functions.wrap_in(vars(math))
+        yield functions
 
 
 def _patch_modules(patcher: Any, tracer: Tracer) -> None:
-    original_call, original_getattr = _symbolic_trace._orig_module_call, _symbolic_trace._orig_module_getattr
+    original_call, original_getattr = MODULE_CALL, MODULE_GETATTR
     thread = threading.get_ident()
 
     @functools.wraps(original_call)

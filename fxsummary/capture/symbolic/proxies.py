@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import dis
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from types import CodeType
 from typing import Any
 
 import torch
 from torch import fx
 from torch.fx import proxy as torch_fx
 
+from fxsummary.capture.torch_internals import HigherOrderOperator, ScriptMethod, name_of_target, unpackings
+
 
 class _Short:
-    """The methods that torch.fx has slower: it disassembles the calling function each time a proxy is unpacked."""
+    """The methods that torch.fx has slower."""
 
     tracer: Any
 
@@ -25,7 +24,7 @@ class _Short:
 
     def __iter__(self) -> Iterator[Any]:
         frame = sys._getframe(1)
-        count = _unpackings(frame.f_code).get(frame.f_lasti)
+        count = unpackings(frame.f_code).get(frame.f_lasti)
         if count is None:
             return self.tracer.iter(self)  # type: ignore[no-any-return]
         return (self[index] for index in range(count))  # type: ignore[index]
@@ -38,13 +37,13 @@ class _Short:
         if function in _DERIVATIVES:
             raise torch_fx.TraceError("forward takes a derivative")
         tracer = _tracer(function, args, kwargs)
-        if isinstance(function, torch._C.ScriptMethod):
+        if isinstance(function, ScriptMethod):
             return tracer.create_proxy("call_method", function.name, (function.owner, *args), kwargs)
         if torch.overrides.is_tensor_method_or_property(function):
             return tracer.create_proxy("call_method", function.__name__, args, kwargs)
-        if isinstance(function, torch._ops.HigherOrderOperator):
+        if isinstance(function, HigherOrderOperator):
             return fx.Proxy.__torch_function__(function, types, args, kwargs)
-        name = tracer.graph._target_to_str(function.__name__)
+        name = name_of_target(tracer.graph, function.__name__)
         return tracer.create_proxy("call_function", function, args, kwargs, name)
 
 
@@ -121,9 +120,3 @@ def _collect(value: Any, tracers: dict[Any, None]) -> None:
     elif isinstance(value, dict):
         for item in value.values():
             _collect(item, tracers)
-
-
-@lru_cache(maxsize=256)
-def _unpackings(code: CodeType) -> dict[int, int]:
-    """To how many names each instruction of a function that unpacks a value assigns, by its offset."""
-    return {each.offset: each.argval for each in dis.get_instructions(code) if each.opname == "UNPACK_SEQUENCE"}

@@ -35,6 +35,7 @@ from fxsummary.capture.recorded.repeats.read_block import Block, NotRepeatableEr
 from fxsummary.capture.recorded.repeats.signatures import Signatures
 from fxsummary.capture.recorded.repeats.template import Template
 from fxsummary.capture.recorded.tensor_origins import Tracked
+from fxsummary.capture.torch_internals import without_torch_function
 
 RECORDINGS = 2
 """How many calls are recorded and must have written the same before others are copied."""
@@ -117,7 +118,7 @@ class Replay:
         if signature is None or self._signatures.count(signature) < RECORDINGS + 2 or signature in self._refused:
             return None
         given: list[Tracked] = []
-        with suppress(_NoKeyError), torch._C.DisableTorchFunction():  # what is asked here is not part of forward
+        with suppress(_NoKeyError), without_torch_function():  # what is asked here is not part of forward
             structure = self._structure((args, kwargs), given)
             key = signature, structure, self._tensors(given), self._surroundings()
             return None if key in self._refused else _Call(module, args, kwargs, signature, structure, key, given)
@@ -125,7 +126,7 @@ class Replay:
 
     def _copy(self, call: _Call, path: str, template: Template) -> list[Any]:
         """What the call returns, in a list; nothing where the template does not fit."""
-        with torch._C.DisableTorchFunction():
+        with without_torch_function():
             copy = Copy(self._writer, template, call.module, path, call.given)
             if not copy.fits():
                 return []
@@ -158,7 +159,7 @@ class Replay:
         try:
             if numbers_read or before != (self._demand.asked, _random_state()):
                 raise NotRepeatableError("values, or the number of a block")
-            with torch._C.DisableTorchFunction():
+            with without_torch_function():
                 self._check_unchanged(call)
                 self._learn(call.key, block.template(result))
         except (NotRepeatableError, _NoKeyError):

@@ -1,0 +1,197 @@
+"""Everything private of torch and CPython that fxsummary uses, and what is lost if a release takes it away.
+
+Each name has one test in tests/test_torch_internals.py that says so. Use nothing private elsewhere.
+"""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.fx import _symbolic_trace
+from torch.fx.node import _get_qualified_name
+from torch.nn.modules import module as _modules
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# --- classes ---------------------------------------------------------------------------------------
+
+OpOverload: Any = torch._ops.OpOverload
+"""An ATen operator with its overload. Lost without it: exported programs, formulas."""
+OpOverloadPacket: Any = torch._ops.OpOverloadPacket
+"""An ATen operator. Lost without it: calls of ``torch.ops`` in the memo."""
+HigherOrderOperator: Any = torch._ops.HigherOrderOperator
+"""``cond``, ``flex_attention`` and the like. Lost without it: these are entered or refused."""
+ScriptMethod: Any = torch._C.ScriptMethod
+"""A method of a TorchScript module. Lost without it: tracing a model that calls one."""
+ScriptModule: Any = torch._C.ScriptModule
+"""The inside of a TorchScript module. Lost without it: the mark of packed weights."""
+AnyConv: Any = nn.modules.conv._ConvNd
+"""All convolutions. Lost without it: their settings ("3→16, 3×3")."""
+AnyDropout: Any = nn.modules.dropout._DropoutNd
+"""All dropouts. Lost without it: their settings in exported programs."""
+AnyBatchNorm: Any = nn.modules.batchnorm._NormBase
+"""Batch and instance norms. Lost without it: their settings in exported programs."""
+PyTreeCodeGen: Any = fx.graph._PyTreeCodeGen
+"""How a graph takes nested inputs. Lost without it: a GraphModule with a dict or list among its inputs."""
+
+
+class DispatchMode(TorchDispatchMode):
+    """A mode that sees ATen calls and does not import torch's compiler.
+
+    Lost without `_should_skip_dynamo`: 1.7 s in the first call of a process.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+
+# --- calls -----------------------------------------------------------------------------------------
+
+
+def without_torch_function() -> AbstractContextManager[None]:
+    """Calls of torch within are not seen by modes and tensor subclasses. Lost without it: recording."""
+    context: AbstractContextManager[None] = torch._C.DisableTorchFunction()
+    return context
+
+
+def without_dispatch_modes() -> AbstractContextManager[None]:
+    """ATen calls within are not seen by dispatch modes. Lost without it: recording."""
+    context: AbstractContextManager[None] = torch._C._DisableTorchDispatch()
+    return context
+
+
+def is_in_transform() -> bool:
+    """Whether ``vmap`` or ``grad`` is running. Lost without it: their insides are recorded."""
+    return torch._C._functorch.maybe_current_level() is not None
+
+
+def is_composite(operator: Any) -> bool:
+    """Whether an ATen operator decomposes by itself. Lost without it: FLOPs of operators that call others."""
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(operator.name(), "CompositeImplicitAutograd"))
+
+
+def has_global_hooks() -> bool:
+    """Whether hooks are set for all modules. Lost without it: copying of blocks is unsafe beside such hooks."""
+    return bool(_modules._global_forward_hooks or _modules._global_forward_pre_hooks)
+
+
+def fx_name(function: Callable[..., Any]) -> str:
+    """Where a function is found, as torch.fx writes it. Lost without it: names of functions in the graph."""
+    return _get_qualified_name(function)
+
+
+def storage_of(tensor: torch.Tensor) -> int:
+    """A number that tensors share if they share memory. Lost without it: aliases and in-place writes.
+
+    ``data_ptr``, which is public, is 0 on the meta device.
+    """
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (RuntimeError, NotImplementedError):
+        return id(tensor)
+
+
+@lru_cache(maxsize=256)
+def unpackings(code: CodeType) -> dict[int, int]:
+    """To how many names each instruction that unpacks a value assigns, by its offset in ``frame.f_lasti``.
+
+    torch.fx disassembles the calling function each time a proxy is unpacked; here it is done once for each function.
+    Lost without it: half of the speed of tracing.
+    """
+    return {each.offset: each.argval for each in dis.get_instructions(code) if each.opname == "UNPACK_SEQUENCE"}
+
+
+# --- torch.fx --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def fx_tracing() -> Iterator[Any]:
+    """Tell torch that it is traced; yields a patcher whose replacements are taken back. Lost without it: tracing."""
+    tracing = _symbolic_trace._is_fx_tracing_flag
+    _symbolic_trace._is_fx_tracing_flag = True
+    try:
+        with _new_patcher() as patcher:
+            _symbolic_trace._patch_wrapped_functions(patcher)
+            yield patcher
+    finally:
+        _symbolic_trace._is_fx_tracing_flag = tracing
+
+
+_new_patcher: Any = getattr(_symbolic_trace, "_new_patcher", _symbolic_trace._Patcher)
+
+MODULE_CALL: Any = _symbolic_trace._orig_module_call
+MODULE_GETATTR: Any = _symbolic_trace._orig_module_getattr
+"""``nn.Module.__call__`` and ``__getattr__`` as torch defines them. Lost without them: tracing inside of a trace."""
+
+WRAPPED_FUNCTIONS: Any = _symbolic_trace._wrapped_fns_to_patch
+"""What ``torch.fx.wrap`` was called with. Lost without it: such functions are entered by a recording."""
+
+CONSTANT_TYPES: tuple[type, ...] = tuple(
+    getattr(_symbolic_trace, "_constant_attribute_types", (torch.Tensor, torch.ScriptObject))
+)
+"""Types of objects that a graph may hold as constants. Lost without it: script objects among attributes."""
+
+
+@lru_cache(maxsize=256)
+def wrapped_function(function: Any) -> Any:
+    """The function as one operation of a trace. Lost without it: functions of ``math`` on traced values."""
+    return _symbolic_trace._create_wrapped_func(function)
+
+
+def autowrapped(tracer: Any) -> set[int]:
+    """The functions that a tracer makes one operation, by id. Lost without it: as `wrapped_function`."""
+    functions: set[int] = tracer._autowrap_function_ids
+    return functions
+
+
+def insert_node(graph: fx.Graph, node: fx.Node) -> None:
+    """Put a node at the graph's place of insertion. Lost without it: ``create_node``, which walks all arguments."""
+    graph._graph_namespace.associate_name_with_obj(node.name, node)
+    graph._insert(node)
+    graph._find_nodes_lookup_table.insert(node)
+    graph._len += 1
+
+
+def unused_name(graph: fx.Graph, candidate: str) -> str:
+    """A name that no node of the graph has. Lost without it: as `insert_node`."""
+    namespace: Any = graph._graph_namespace
+    if candidate in _ILLEGAL or candidate[-1:].isdigit() or not (candidate.isidentifier() and candidate.isascii()):
+        created: str = namespace.create_name(candidate, None)
+        return created
+    used, number, unused = namespace._used_names, namespace._base_count.get(candidate, 0), candidate
+    while unused in used:
+        number += 1
+        unused = f"{candidate}_{number}"
+    used.add(unused)
+    namespace._base_count[candidate] = number
+    return unused
+
+
+_ILLEGAL: Any = fx.graph._illegal_names
+
+
+def name_of_target(graph: fx.Graph, target: Any) -> str:
+    """What torch.fx names a node after. Lost without it: the names that torch.fx gives."""
+    return graph._target_to_str(target)
+
+
+class Names:
+    """Names for what is no node yet, by the rules of torch.fx. Lost without it: keys of module trees."""
+
+    def __init__(self) -> None:
+        self._namespace: Any = fx.graph._Namespace()
+
+    def new(self, candidate: str) -> str:
+        """A name like the candidate that was not given before."""
+        name: str = self._namespace.create_name(candidate, None)
+        return name
