@@ -11,6 +11,7 @@ import torch
 from fxsummary.capture.inputs.guess.guesses import NEEDS_INTEGERS
 from fxsummary.errors import FxsummaryError
 
+
 def add_hints(error: FxsummaryError, args: Sequence[Any]) -> None:
     """Add to an error what its inputs suggest."""
     hints = [*_of_arguments(args), *_of_dtype(str(error))]

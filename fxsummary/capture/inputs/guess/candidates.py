@@ -172,9 +172,7 @@ class Guesses:
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 required = parameter.default is parameter.empty
                 row = self._row(name, required)
-                if row is not None and (
-                    required or row.when == ALWAYS or any(map(self._has, options(row.when)))
-                ):
+                if row is not None and (required or row.when == ALWAYS or any(map(self._has, options(row.when)))):
                     found.append(_Passed(name, row, required))
         return found
 
@@ -227,7 +225,9 @@ class Guesses:
 
     # --- inputs --------------------------------------------------------------------------------
 
-    def _with_parts(self, passed: list[_Passed], parts: frozenset[str], index: int) -> Iterator[tuple[int, int, Inputs]]:
+    def _with_parts(
+        self, passed: list[_Passed], parts: frozenset[str], index: int
+    ) -> Iterator[tuple[int, int, Inputs]]:
         chosen = [each for each in passed if each.required or not each.row.part or each.row.part in parts]
         for cost, inputs in itertools.islice(self._combinations(chosen), MAX_GUESSES):
             yield cost + OTHER_PARTS * index, index, inputs

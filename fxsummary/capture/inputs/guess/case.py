@@ -35,7 +35,50 @@ class Case:
     found: re.Match[str]
 
     @property
-    def changed(inputs: Inputs, change: Callable[[TensorSpec], TensorSpec]) -> Inputs:
+    def blamed(self) -> list[str]:
+        """The arguments that are most likely wrong."""
+        return blamed(self.inputs, self.error)[:MAX_BLAMED]
+
+    def number(self, group: str) -> int:
+        """A number in the message."""
+        return int(self.found[group])
+
+    def numbers(self, group: str) -> Shape:
+        """The numbers in a part of the message."""
+        return tuple(map(int, re.findall(r"\d+", self.found[group])))
+
+    def each(self, change: Change, names: Iterable[str] | None = None) -> Iterator[Inputs]:
+        """Yield the inputs with one of the blamed arguments changed, if it can be."""
+        for name in self.blamed if names is None else names:
+            value = self.inputs.arguments[name]
+            is_list = isinstance(value, (list, tuple)) and len(value) == 1
+            spec = value[0] if is_list else value
+            new = change(spec) if isinstance(spec, TensorSpec) else None
+            if new is not None and new != spec and all(size < MAX_SIZE for size in new.shape):
+                values = {key: given for key, given in self.inputs.values.items() if key != name}
+                arguments = {**self.inputs.arguments, name: [new] if is_list else new}
+                yield replace(self.inputs, arguments=arguments, values=values, given=None)
+
+    def alternatives(self, name: str, suits: Callable[[TensorSpec], bool]) -> Iterator[Inputs]:
+        """Yield the inputs with another shape that the name of an argument suggests."""
+        for other in self.guesses.alternatives(self.inputs, name):
+            value = only_tensor(other.arguments[name])
+            if value is not None and suits(value):
+                yield other
+
+    def rank(self, name: str) -> int:
+        """Number of dimensions of an argument, -1 if it is not a tensor."""
+        spec = only_tensor(self.inputs.arguments[name])
+        return len(spec.shape) if spec is not None else -1
+
+
+def only_tensor(value: object) -> TensorSpec | None:
+    """Return the spec that an argument is, alone or in a list; else None."""
+    value = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+    return value if isinstance(value, TensorSpec) else None
+
+
+def changed(inputs: Inputs, change: Callable[[TensorSpec], TensorSpec]) -> Inputs:
     """Return the inputs with each spec changed."""
     arguments = map_structure(lambda v: change(v) if isinstance(v, TensorSpec) else v, dict(inputs.arguments))
     return replace(inputs, arguments=arguments, given=None)

@@ -255,9 +255,7 @@ ARGUMENTS = {
         part="audio",
         when=ALWAYS,
     ),
-    "input_values": Argument(
-        "1 samples | 1 audio_channels samples | 1 audio_frames mels", part="audio", when=ALWAYS
-    ),
+    "input_values": Argument("1 samples | 1 audio_channels samples | 1 audio_frames mels", part="audio", when=ALWAYS),
     "spectrogram": Argument("1 audio_frames mels", part="audio", when=ALWAYS),
     "decoder_input_values": Argument("1 text mels", part="decoder", when=ALWAYS),
     "audio_mel": Argument("1 audio_frames mels", part="audio", when=ALWAYS),
@@ -267,14 +265,10 @@ ARGUMENTS = {
     # diffusion
     "sample": Argument(f"{LATENTS} | 1 latents samples | 1 samples", part="latent", when=ALWAYS),
     "z": Argument(LATENTS, part="latent", when=ALWAYS),
-    "hidden_states": Argument(
-        f"{LATENTS} | 1 text hidden", part="latent", when=ALWAYS, first={"grid_thw": FLAT}
-    ),
+    "hidden_states": Argument(f"{LATENTS} | 1 text hidden", part="latent", when=ALWAYS, first={"grid_thw": FLAT}),
     "timestep_indices": Argument("packed", "int"),
     "token_tags": Argument("packed", "int"),
-    "latents": Argument(
-        LATENTS, part="latent", when=ALWAYS, first={"controls_latents": "1 16 latent_frames latent"}
-    ),
+    "latents": Argument(LATENTS, part="latent", when=ALWAYS, first={"controls_latents": "1 16 latent_frames latent"}),
     "timestep": Argument("1", when=ALWAYS),
     "t": ONE,
     "fps": Argument("1", "int"),

@@ -8,7 +8,7 @@ of its arguments. `Search` tries both the same way.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -42,9 +42,7 @@ def infer(model: nn.Module, trace: Trace) -> tuple[Inputs, Propagation] | None:
     return Search(source, lambda inputs: source.propagated(trace, inputs)).run()
 
 
-def infer_by_trying(
-    model: nn.Module, attempt: Attempt[T], partial: Trace | None = None
-) -> tuple[Inputs, T] | str:
+def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None = None) -> tuple[Inputs, T] | str:
     """Return the first inputs that an attempt accepts, and what it returned; what was tried if it accepts none.
 
     Args:

@@ -165,4 +165,3 @@ def size_hints(model: nn.Module) -> list[int]:
         add(module.__dict__.get("img_size"))
         add(module.__dict__.get("image_size"))
     return found
-

@@ -9,7 +9,16 @@ from dataclasses import replace
 from functools import partial
 
 from fxsummary.capture.inputs.example import Inputs
-from fxsummary.capture.inputs.guess.case import Case, changed, in_pairs, is_float, is_image, only_tensor, resized, shaped
+from fxsummary.capture.inputs.guess.case import (
+    Case,
+    changed,
+    in_pairs,
+    is_float,
+    is_image,
+    only_tensor,
+    resized,
+    shaped,
+)
 from fxsummary.capture.inputs.guess.guesses import LINE_OF_TEXT
 from fxsummary.graph.spec import TensorSpec
 

@@ -214,4 +214,3 @@ def dims_of(word: str) -> int:
     """Return the number of dimensions that a word stands for."""
     row = SIZES.get(word)
     return row.dims if isinstance(row, Size) else 1
-
