@@ -35,7 +35,11 @@ SIZES: dict[str, Size | str] = {
     "image_tokens": Size("latent_query_num | num_image_tokens", default=1),
     # images and video
     "image": Size(
-        "image_size | img_size | input_size | sample_size | resolution | crop_size", IMAGE_SIZES, part="image", dims=2
+        "image_size | img_size | input_size | sample_size | resolution | crop_size",
+        IMAGE_SIZES,
+        part="image",
+        dims=2,
+        inside="img_size | image_size",
     ),
     "channels": Size(CHANNELS, (3, 1), part="image"),
     "frames": Size("num_frames | n_frames | frames_per_clip | sample_frames", (8, 16), part="image"),

@@ -20,10 +20,10 @@ from fxsummary.capture.inputs.guess.candidates import Guesses
 from fxsummary.capture.inputs.guess.case import changed, in_pairs, is_float, is_image, resized, shaped
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of
 from fxsummary.capture.inputs.guess.guesses import NEEDS, NEEDS_BATCH, NEEDS_INTEGERS, SIZES
-from fxsummary.capture.inputs.guess.requirements import Need, dtype_for, input_needs, size_hints
+from fxsummary.capture.inputs.guess.requirements import Need, dtype_for, input_needs
 from fxsummary.capture.inputs.guess.rows import Size, options
 from fxsummary.capture.inputs.guess.search import Attempt, Search
-from fxsummary.capture.inputs.guess.sizes import Shape, usual_sizes
+from fxsummary.capture.inputs.guess.sizes import Settings, Shape, found_sizes
 from fxsummary.capture.operations.propagate import OperationError, Propagation, propagate
 from fxsummary.capture.symbolic.trace import Trace
 from fxsummary.graph.spec import TensorSpec, contiguous, leaves
@@ -94,8 +94,8 @@ class _FirstReaders:
 
     def _candidates(self) -> Iterator[Inputs]:
         """All inputs at the same place in their lists of shapes."""
-        hints = size_hints(self._model)
-        lists = [list(shapes_for(need, hints)) for need in self._needs.values()]
+        settings = Settings(self._model)
+        lists = [list(shapes_for(need, settings)) for need in self._needs.values()]
         for index in range(max(map(len, lists))):
             yield self._inputs([shapes[min(index, len(shapes) - 1)] for shapes in lists])
 
@@ -134,12 +134,12 @@ class _FirstReaders:
         return propagation, ErrorContext(operations=1)
 
 
-def shapes_for(need: Need, hints: list[int]) -> Iterator[Shape]:
+def shapes_for(need: Need, settings: Settings) -> Iterator[Shape]:
     """Yield the shapes to try for what the first reader takes, the usual ones first."""
     for shape in options(NEEDS[need.kind + str(need.dims or "")]):
         *words, last = shape.replace("size", str(need.size)).split()
         row = SIZES.get(last)
-        for sizes in usual_sizes(row, hints) if isinstance(row, Size) else [(int(last),)]:
+        for sizes in found_sizes(row, settings) if isinstance(row, Size) else [(int(last),)]:
             yield (*map(int, words), *sizes)
 
 

@@ -144,24 +144,3 @@ def first_layer(model: nn.Module) -> Need | None:
         if need is not None and not isinstance(module, nn.LayerNorm):
             return need
     return None
-
-
-def size_hints(model: nn.Module) -> list[int]:
-    """Image sizes that the model itself names, such as ``image_size`` or timm's ``default_cfg``."""
-    found: list[int] = []
-
-    def add(value: Any) -> None:
-        size = value[-1] if isinstance(value, (tuple, list)) and value else value
-        if type(size) is int and 0 < size <= 4096 and size not in found:
-            found.append(size)
-
-    for holder in (model, getattr(model, "config", None)):
-        for name in ("image_size", "img_size", "input_size", "sample_size"):
-            add(getattr(holder, name, None))
-    for name in ("default_cfg", "pretrained_cfg"):
-        settings = getattr(model, name, None)
-        add(settings.get("input_size") if isinstance(settings, dict) else getattr(settings, "input_size", None))
-    for module in modules_of(model):
-        add(module.__dict__.get("img_size"))
-        add(module.__dict__.get("image_size"))
-    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 ALWAYS = "always"
 """Pass an argument whenever the part of the input that it belongs to is passed."""
@@ -54,6 +53,7 @@ class Size:
 
     Attributes:
         names: settings that hold it; two names in one alternative for height and width.
+        inside: attributes of modules inside the model that hold it, which come next.
         usual: sizes to try after those.
         part: the part of the model whose config is searched first.
         limits: settings that bound the usual sizes.
@@ -63,9 +63,10 @@ class Size:
     """
 
     names: str = ""
-    usual: tuple[Any, ...] = ()
+    usual: tuple[int | tuple[int, ...], ...] = ()
     part: str = ""
     limits: str = ""
     dims: int = 1
+    inside: str = ""
     default: int | None = None
     take: str = ""

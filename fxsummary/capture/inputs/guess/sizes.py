@@ -11,8 +11,8 @@ from typing import Any
 from torch import nn
 
 from fxsummary.capture.inputs.guess.guesses import DIMENSIONS, PARTS, SIZES
-from fxsummary.capture.inputs.guess.requirements import size_hints
 from fxsummary.capture.inputs.guess.rows import Size, options
+from fxsummary.capture.module_index import modules_of
 
 Shape = tuple[int, ...]
 
@@ -24,8 +24,8 @@ class Settings:
     """Attributes of a model, its config and the configs inside that, by name."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.image_hints = size_hints(model)
         self._holders = list(_holders(model))
+        self._modules = [vars(module) for module in modules_of(model)]
 
     def all(self, names: str, part: str = "") -> Iterator[Any]:
         """Yield the values of these settings (alternatives), from the configs of this part of the model first."""
@@ -34,6 +34,10 @@ class Settings:
                 values = [_attribute(holder, each) for each in name.split()]
                 if None not in values:
                     yield values[0] if len(values) == 1 else values
+
+    def inside(self, name: str) -> Iterator[Any]:
+        """Yield the values that the modules inside the model have for an attribute."""
+        return (each[name] for each in self._modules if name in each)
 
     def first(self, names: str, part: str = "") -> Any:
         """Return the first that is set, or None."""
@@ -81,25 +85,22 @@ def _attribute(holder: Any, name: str) -> Any:
 
 def found_sizes(row: Size, settings: Settings) -> list[Shape]:
     """Return the sizes that a word may stand for, the likeliest first."""
-    values = [_size(_taken(row, value), row.dims) for value in settings.all(row.names, row.part)]
-    found = [value for value in values if value is not None]
+    values = [*settings.all(row.names, row.part)]
+    for name in options(row.inside):
+        values += settings.inside(name)
+    found = [size for value in values for size in [_size(_taken(row, value), row.dims)] if size is not None]
     if row.default is not None:
         return [*found, (row.default,)][:1]
     limits = [settings.first(name, row.part) for name in options(row.limits)]
     limit = min((each for each in limits if type(each) is int and each > 0), default=None)
-    return list(dict.fromkeys([*found, *usual_sizes(row, settings.image_hints, limit)]))
-
-
-def usual_sizes(row: Size, image_hints: list[int], limit: int | None = None) -> list[Shape]:
-    """Return the sizes to try if no setting names one."""
-    usual = (*(image_hints if "image_size" in row.names else ()), *row.usual)
-    return [size if isinstance(size, tuple) else (min(size, limit or size),) * row.dims for size in usual]
+    usual = [each if isinstance(each, tuple) else (min(each, limit or each),) * row.dims for each in row.usual]
+    return list(dict.fromkeys([*found, *usual]))
 
 
 def _taken(row: Size, value: Any) -> Any:
-    if not row.take:
-        return value
-    return {"length": len, "max": max}[row.take](value) if isinstance(value, (tuple, list)) and value else None
+    if not row.take or not isinstance(value, (tuple, list)):
+        return None if row.take else value
+    return len(value) if row.take == "length" else max(value, default=None)
 
 
 def _size(value: Any, dims: int) -> Shape | None:
