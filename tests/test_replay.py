@@ -268,7 +268,7 @@ def test_in_place_writes_of_its_own(counted: Counted) -> None:
     assert counted.copies == 5
 
 
-# --- nodes that are put in the graph later -----------------------------------------------------
+# --- the nodes of copies -----------------------------------------------------
 
 
 def recorded(model: nn.Module, *args: torch.Tensor, replay: bool = True) -> Capture:
@@ -280,15 +280,12 @@ def lines(graph: fx.Graph) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", [Block, InPlace])
-def test_the_fx_graph_is_complete_where_it_is_asked_for(kind: type[Block]) -> None:
+def test_the_graph_of_copies_is_that_of_recorded_blocks(kind: type[Block]) -> None:
     model = Stack(*[kind() for _ in range(9)])
     traces = [recorded(model, torch.ones(2, 8), replay=replay).trace for replay in (True, False)]
     assert traces[0] is not None and traces[1] is not None
-    waiting = [node for node in traces[0].nodes if not isinstance(node, fx.Node)]
-    assert len(waiting) > 10
     assert lines(traces[0].graph) == lines(traces[1].graph)
     traces[0].graph.lint()
-    assert list(traces[0].nodes) == list(traces[0].graph.nodes)
 
 
 class AskingAfter(nn.Module):

@@ -20,9 +20,6 @@ NO_GRAD = "fxsummary_no_grad"
 APPLIED = "fxsummary_applied"
 """Key in ``node.meta``: the call of a `torch.autograd.Function` that yields it, and its place among the results."""
 
-COPY = "fxsummary_copy"
-"""Key in ``node.meta``: the `CopiedNode` that this node stands for."""
-
 LIKE = "fxsummary_like"
 """Key in ``node.meta``: the node that this one is a copy of, in another call of an identical module."""
 

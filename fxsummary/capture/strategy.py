@@ -246,14 +246,17 @@ def _propagation(wish: Wish, found: Trace, inputs: Inputs | None) -> Propagation
 def _recording(wish: Wish, inputs: Inputs) -> Recording:
     from fxsummary.capture.recorded import recorder
 
-    return recorder.record(wish.model, inputs, wish.device, wish.leaf, replay=wish.replay)
+    found = recorder.record(wish.model, inputs, wish.device, wish.leaf, replay=wish.replay)
+    if isinstance(found, recorder.Failure):
+        raise found.error
+    return found
 
 
 def _attempt(wish: Wish, inputs: Inputs, budget: Budget) -> tuple[Recording | None, ErrorContext | None]:
     """Record forward with inputs that may not fit; return the recording, and why there is none or only a part."""
     from fxsummary.capture.recorded import recorder
 
-    found = recorder.attempt(wish.model, inputs, wish.device, wish.leaf, replay=wish.replay, budget=budget)
+    found = recorder.record(wish.model, inputs, wish.device, wish.leaf, replay=wish.replay, budget=budget)
     return (None, found.context) if isinstance(found, recorder.Failure) else (found, found.context)
 
 

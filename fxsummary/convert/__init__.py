@@ -5,13 +5,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import fx, nn
 
 from fxsummary.capture import Capture
 from fxsummary.capture.module_index import modules_by_path, tensor_names
-from fxsummary.capture.nodes import AFTER, COPY, LIKE
+from fxsummary.capture.nodes import AFTER, LIKE
 from fxsummary.capture.symbolic.trace import Trace
 from fxsummary.convert.attributes import Reader
 from fxsummary.convert.module_tree import class_name, module_tree
@@ -20,9 +20,6 @@ from fxsummary.convert.tree_only import add_modules
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, nbytes
 from fxsummary.support.gc_pause import paused
-
-if TYPE_CHECKING:
-    from fxsummary.convert.attributes import AnyNode
 
 
 @paused()
@@ -56,13 +53,10 @@ def _add_operations(
     A node that is a copy of another has all from that one but what lies in another place.
     """
     reader = Reader(capture, modules, tensors)
-    attributes: dict[AnyNode, dict[str, Any]] = {}
-    for node in trace.nodes:
-        like = node.meta.get(LIKE) if isinstance(node, fx.Node) else node.item.node
-        if like is not None and like in attributes:
-            attributes[node] = reader.moved(node, attributes[like])
-        elif isinstance(node, fx.Node):
-            attributes[node] = reader.read(node)
+    attributes: dict[fx.Node, dict[str, Any]] = {}
+    for node in trace.graph.nodes:
+        like = attributes.get(node.meta.get(LIKE))
+        attributes[node] = reader.read(node) if like is None else reader.moved(node, like)
     graph.fill(((node.name, data) for node, data in attributes.items()), _edges(attributes))
     for key, data in graph.nodes(data=True):
         if data["op"] == "output":
@@ -72,23 +66,20 @@ def _add_operations(
     return {"", *capture.untold, *reader.called}
 
 
-def _edges(attributes: Mapping[AnyNode, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    read: dict[AnyNode, list[dict[str, Any]]] = {}
+def _edges(attributes: Mapping[fx.Node, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    read: dict[Any, list[dict[str, Any]]] = {}
     for node in attributes:
-        name = node.name
-        copied = node.meta.get(COPY) if isinstance(node, fx.Node) else node
-        if copied is not None and copied.item.node in read:  # it reads the same as that one, from other nodes
-            table = copied.call.table
-            for ref, edge in zip(copied.item.sources, read[copied.item.node], strict=True):
-                yield table[ref].name, name, edge.copy()
+        sources = _sources(node)
+        like = read.get(node.meta.get(LIKE))
+        if like is not None and len(like) == len(sources):  # it reads the same as that one, from other nodes
+            edges = [edge.copy() for edge in like]
         else:
-            assert isinstance(node, fx.Node)
-            sources = _sources(node)
-            edges = read[node] = list(map(_edge, map(attributes.__getitem__, sources), _slots(node, sources)))
+            edges = list(map(_edge, map(attributes.__getitem__, sources), _slots(node, sources)))
             if node.target is operator.getitem and len(edges) == 1:
                 edges[0]["parts"] = _part_taken(node.args[1], attributes[sources[0]]["outputs"])
-            for source, edge in zip(sources, edges, strict=True):
-                yield source.name, name, edge
+        read[node] = edges
+        for source, edge in zip(sources, edges, strict=True):
+            yield source.name, node.name, edge
 
 
 def _edge(source: Mapping[str, Any], slots: tuple[int, ...]) -> dict[str, Any]:
@@ -107,19 +98,15 @@ def _part_taken(key: Any, outputs: Any) -> tuple[tuple[int | str, ...], ...]:
     return ((str(plain(key)),),)
 
 
-def _sources(node: fx.Node) -> Sequence[AnyNode]:
+def _sources(node: fx.Node) -> Sequence[fx.Node]:
     """The nodes that it reads, those of its arguments first."""
-    copied = node.meta.get(COPY)
-    if copied is not None:
-        sources: Sequence[AnyNode] = copied.sources
-        return sources
     after = node.meta.get(AFTER, ())
     return list(dict.fromkeys([*node.all_input_nodes, *after])) if after else node.all_input_nodes
 
 
-def _slots(node: fx.Node, sources: Sequence[AnyNode]) -> list[tuple[int, ...]]:
+def _slots(node: fx.Node, sources: Sequence[fx.Node]) -> list[tuple[int, ...]]:
     """At which places of the arguments each of these nodes stands, counted over all nodes in them."""
-    slots: dict[AnyNode, list[int]] = {source: [] for source in sources}
+    slots: dict[fx.Node, list[int]] = {source: [] for source in sources}
     place = count()
     fx.map_arg((node.args, node.kwargs), lambda source: slots[source].append(next(place)))
     return list(map(tuple, slots.values()))

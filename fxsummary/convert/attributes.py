@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import fx, nn
 
@@ -17,11 +17,6 @@ from fxsummary.convert.module_tree import class_name, holds_packed, tensors_read
 from fxsummary.convert.plain import arguments, given, plain, qualified_name
 from fxsummary.graph.modelgraph import ModuleCall, Returned
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
-
-if TYPE_CHECKING:
-    from fxsummary.capture.recorded.repeats.copied import CopiedNode
-
-    AnyNode = fx.Node | CopiedNode
 
 
 class Reader:
@@ -77,9 +72,9 @@ class Reader:
             **_FOR_PASSES,
         }
 
-    def moved(self, node: AnyNode, prototype: Mapping[str, Any]) -> dict[str, Any]:
+    def moved(self, node: fx.Node, prototype: Mapping[str, Any]) -> dict[str, Any]:
         """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
-        raw = node.meta[STACK] if isinstance(node, fx.Node) else node.call.stacks[node.item.stack]
+        raw = node.meta[STACK]
         stack = self._stacks.get(id(raw)) or self._stack(raw)
         data = dict(prototype)
         data["module"], data["module_stack"] = stack[-1].path if stack else "", stack
@@ -116,7 +111,7 @@ class Reader:
         name = kind.rpartition(".")[2] if isinstance(kind, str) else kind.__name__
         return ModuleCall(path, name, int(call) if call.isdigit() else 0)
 
-    def _names(self, node: AnyNode) -> tuple[str, str]:
+    def _names(self, node: fx.Node) -> tuple[str, str]:
         """What is called, in full and in short."""
         target = node.target
         if isinstance(target, str):
@@ -128,7 +123,7 @@ class Reader:
             names = self._functions[id(target)] = qualified_name(target), function_name(target)
         return names
 
-    def _reads(self, node: AnyNode) -> tuple[str, ...]:
+    def _reads(self, node: fx.Node) -> tuple[str, ...]:
         if node.op == "call_module":
             return tensors_read(self._modules[str(node.target)], self._tensors)
         if node.op != "get_attr":

@@ -200,7 +200,6 @@ class _Run:
     """
 
     def __init__(self, owner: Derivatives, roots: list[fx.Node], cut: list[fx.Node], *, real: bool = False) -> None:
-        owner.writer.writes.expand()
         self.values: dict[fx.Node, Any] = {}
         self.leading: set[fx.Node] = set()
         self._model = owner.model

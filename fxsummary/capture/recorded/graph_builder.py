@@ -67,7 +67,7 @@ class Writer:
         self.propagation = Propagation()
         self.inputs: dict[fx.Node, torch.Tensor] = {}
         self.tensors = Tensors(model, device)
-        self.writes = Writes(self.graph, self.propagation.outcomes)
+        self.writes = Writes()
         self._device = device
         self.versions: dict[int, int] = {}
         self.calls: dict[str, int] = {}

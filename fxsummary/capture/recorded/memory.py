@@ -1,50 +1,29 @@
 """The nodes of a recording in their order, and which of them yield, read and write which memory.
 
-What is seldom asked for is worked out when it is: places, memory, and the nodes of copied calls, which are in
-the graph only after `Writes.expand`.
+What is seldom asked for is worked out when it is: places and memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import fx
-
-from fxsummary.capture.operations.outcome import Outcome
-
-
-class Copied(Protocol):
-    """A node that is not in the graph yet."""
-
-    @property
-    def outcome(self) -> Outcome: ...
-    def write(self, graph: fx.Graph) -> fx.Node: ...
-    def replace(self, node: fx.Node) -> None: ...
 
 
 class Writes:
     """Grows with the recording.
 
-    Args:
-        graph: where the nodes are.
-        outcomes: what they yield.
-
     Attributes:
-        nodes: all nodes in order; of copied calls those that are not in the graph yet stand for themselves.
+        nodes: all nodes in order.
         writers: the nodes that write a memory in place, by its number.
     """
 
-    def __init__(self, graph: fx.Graph, outcomes: dict[fx.Node, Outcome]) -> None:
-        self.nodes: list[Any] = []
+    def __init__(self) -> None:
+        self.nodes: list[fx.Node] = []
         self.writers: dict[int, list[fx.Node]] = {}
-        self._graph = graph
-        self._outcomes = outcomes
-        self._copies = 0
-        self._readers: list[tuple[int, Callable[[], None]]] = []
         self._order: dict[fx.Node, int] = {}
-        self._storages: dict[Any, set[int]] = {}
-        self._pending: list[tuple[list[Any], Sequence[tuple[int, ...]], Sequence[int]]] = []
+        self._storages: dict[fx.Node, set[int]] = {}
+        self._pending: list[tuple[list[fx.Node], Sequence[tuple[int, ...]], Sequence[int]]] = []
 
     @property
     def order(self) -> Mapping[fx.Node, int]:
@@ -77,48 +56,6 @@ class Writes:
         """A node yields or writes a memory."""
         self._storages.setdefault(node, set()).add(storage)
 
-    def note_all(self, nodes: list[Any], places: Sequence[tuple[int, ...]], numbers: Sequence[int]) -> None:
+    def note_all(self, nodes: list[fx.Node], places: Sequence[tuple[int, ...]], numbers: Sequence[int]) -> None:
         """Several nodes do: for each the places, in ``numbers``, of the memory that it yields or writes."""
         self._pending.append((nodes, places, numbers))
-
-    # --- copies --------------------------------------------------------------------------------
-
-    def add_copy(self, node: Copied) -> None:
-        """The next node, which is not in the graph yet."""
-        self.nodes.append(node)
-        self._copies += 1
-
-    def add_reader(self, read: Callable[[], None]) -> None:
-        """The last node is in the graph and reads such nodes; ``read`` gives it those that then are there."""
-        self._readers.append((len(self.nodes), read))
-
-    def expand(self, start: int = 0) -> None:
-        """Put nodes in the graph for all copies from a place in `nodes` on."""
-        places: list[tuple[int, fx.Node | None]] = []
-        following: fx.Node | None = None
-        for index in reversed(range(start, len(self.nodes) if self._copies else start)):
-            if type(self.nodes[index]) is fx.Node:
-                following = self.nodes[index]
-            else:
-                places.append((index, following))
-        if not places:
-            return
-        storages: Any = self.storages
-        for index, following in reversed(places):
-            copied: Copied = self.nodes[index]
-            if following is None:
-                node = copied.write(self._graph)
-            else:
-                with self._graph.inserting_before(following):
-                    node = copied.write(self._graph)
-            copied.replace(node)
-            self.nodes[index] = node
-            self._outcomes[node] = copied.outcome
-            if copied in storages:
-                storages[node] = storages.pop(copied)
-        for place, read in self._readers:
-            if place > start:
-                read()
-        self._readers = [reader for reader in self._readers if reader[0] <= start]
-        self._order.clear()
-        self._copies -= len(places)

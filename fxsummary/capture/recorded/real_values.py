@@ -76,7 +76,6 @@ class Evaluator:
             NoValueError: it cannot be computed.
         """
         if node not in self._values or self._written_since(node):
-            self._writes.expand()
             self._run(self._needed(node))
         return self._values[node]
 

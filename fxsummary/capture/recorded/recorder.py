@@ -88,20 +88,6 @@ class Failure:
 
 
 def record(
-    model: nn.Module, inputs: Inputs, device: str, leaf: Leaf | None = None, *, replay: bool = True
-) -> Recording:
-    """Record one forward, with the arguments of `attempt`.
-
-    Raises:
-        ForwardError: forward raised.
-    """
-    found = attempt(model, inputs, device, leaf, replay=replay)
-    if isinstance(found, Failure):
-        raise found.error
-    return found
-
-
-def attempt(
     model: nn.Module,
     inputs: Inputs,
     device: str,
@@ -129,7 +115,7 @@ def attempt(
         recorder.finish()
         if isinstance(stopped, TooMuchWorkError):
             raise
-        return attempt(model, inputs, device, leaf, replay=False, budget=budget)
+        return record(model, inputs, device, leaf, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
         failure = Failure(meta_forward.error_of(model, inputs, error), recorder.context_of(error))
         failure.error.__cause__ = error
@@ -223,9 +209,7 @@ class Recorder:
         if stopped is not None:
             _let_go(stopped)
             stopped.__traceback__ = None
-        trace = Trace(
-            writer.graph, writer.tensors.constants, given=writer.inputs, written=writer.writes, returned=writer.returned
-        )
+        trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
         notes = list(self._demand.notes())
         if self._snapshot is not None:
             notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
@@ -235,7 +219,6 @@ class Recorder:
 
     def context_of(self, error: BaseException) -> ErrorContext:
         """What forward was doing when it raised."""
-        self._writer.writes.expand()
         return context_of(error, self._inputs_behind, len(self._writer.writes.nodes))
 
     def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -14,15 +14,11 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs, model_device
 from fxsummary.capture.inputs.placeholders import copy_object, is_shared
-from fxsummary.capture.recorded.memory import Writes
 from fxsummary.capture.restore import preserved
 from fxsummary.capture.restore.escaped import remove
 from fxsummary.capture.restore.write_guard import WriteGuard
 from fxsummary.capture.symbolic.tracer import Leaf, SymbolicTracer, default_leaf
 from fxsummary.graph.spec import TensorSpec, map_structure
-
-if TYPE_CHECKING:
-    from fxsummary.capture.recorded.repeats.copied import CopiedNode
 
 
 @dataclass
@@ -30,32 +26,19 @@ class Trace:
     """A traced FX graph with what is needed to read it.
 
     Attributes:
+        graph: its nodes carry `STACK` and `SOURCE` in their meta.
         constants: tensors that are no parameter or buffer, by the get_attr target that refers to them.
         skipped_hooks: paths of modules with hooks that were not run.
         given: the input tensors by placeholder, where a recording was given them.
-        written: the nodes of a recording, those included that are not in the graph yet.
         returned: for each call of a module that was entered, by its key in the stack, its entry there and what it
             returned: `Returned`, or, of a symbolic trace, a structure of nodes.
     """
 
-    _graph: fx.Graph
+    graph: fx.Graph
     constants: dict[str, torch.Tensor] = field(default_factory=dict)
     skipped_hooks: list[str] = field(default_factory=list)
     given: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
-    written: Writes | None = None
     returned: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-
-    @property
-    def graph(self) -> fx.Graph:
-        """The FX graph; its nodes carry `STACK` and `SOURCE` in their meta."""
-        if self.written is not None:
-            self.written.expand()
-        return self._graph
-
-    @property
-    def nodes(self) -> Iterable[fx.Node | CopiedNode]:
-        """Its nodes in order; those of copied calls as they are, in the graph or not yet."""
-        return self._graph.nodes if self.written is None else self.written.nodes
 
 
 class TraceStoppedError(Exception):

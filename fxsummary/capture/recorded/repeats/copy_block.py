@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.nodes import COPY, new_name
+from fxsummary.capture.nodes import AFTER, STACK, named_node, new_name
 from fxsummary.capture.recorded.graph_builder import Writer
-from fxsummary.capture.recorded.repeats.copied import CopiedCall, CopiedNode
 from fxsummary.capture.recorded.repeats.template import Entry, Operation, Read, Ref, Result, Template
 from fxsummary.capture.recorded.tensor_origins import Tracked
 
@@ -79,30 +77,36 @@ class Copy:
         }
         for path, number in template.calls:
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
-        self._write_items(CopiedCall(self._prefix, table, stacks))
+        self._write_items(table, stacks)
         for number, writers in template.writes:
             storage = self._storages[number]
             writer.writes.writers[storage] = [_node(table, ref) for ref in writers]
             writer.versions[storage] = len(writers)
         return self._result(template.result, table)
 
-    def _write_items(self, call: CopiedCall) -> None:
-        writer, template = self._writer, self._template
-        graph, table, prefix = writer.graph, call.table, self._prefix
-        written: list[Any] = []
+    def _write_items(self, table: list[Any], stacks: Sequence[dict[str, Any]]) -> None:
+        start, template = len(table), self._template
         for item in template.items:
-            if type(item) is not Operation:
-                node: Any = self._read(item, call.stacks[item.stack])  # type: ignore[arg-type]
-            else:
-                name = new_name(graph, prefix + item.target if item.is_relative else item.target, item.name)
-                node = CopiedNode(name, call, item)
-                if item.is_lasting:
-                    node = self._lasting(node)
-                else:
-                    writer.writes.add_copy(node)
-            written.append(node)
-            table.append(node)
-        writer.writes.note_all(written, template.places, self._storages)
+            stack = stacks[item.stack]
+            table.append(self._read(item, stack) if isinstance(item, Read) else self._operation(item, table, stack))
+        self._writer.writes.note_all(table[start:], template.places, self._storages)
+
+    def _operation(self, item: Operation, table: Sequence[Any], stack: dict[str, Any]) -> fx.Node:
+        writer, kwargs = self._writer, item.kwargs
+        target = self._prefix + item.target if item.is_relative else item.target
+        if item.is_flat:
+            args: Any = tuple([table[arg] if type(arg) is Ref else arg for arg in item.args])
+        else:
+            args, kwargs = _with_nodes(item.args, table), _with_nodes(kwargs, table)
+        node = named_node(writer.graph, new_name(writer.graph, target, item.name), item.op, target, args, kwargs)
+        node.meta = {**item.meta, STACK: stack}
+        if item.after:
+            node.meta[AFTER] = tuple([table[ref] for ref in item.after])
+        writer.writes.nodes.append(node)
+        writer.propagation.outcomes[node] = item.outcome
+        if item.is_element:
+            writer.tensors.note_item(node)
+        return node
 
     def _stack(self, entries: Sequence[Entry]) -> dict[str, Any]:
         stack = dict(self._writer.stack)
@@ -120,18 +124,6 @@ class Copy:
         what = item.what
         tracked = self._attributes[what] if isinstance(what, str) else self._given[what]
         return self._writer.node_like(item.node, tracked, stack)
-
-    def _lasting(self, copied: CopiedNode) -> fx.Node:
-        """The node of one that others may refer to."""
-        writer = self._writer
-        node = copied.write(writer.graph)
-        node.meta[COPY] = copied
-        writer.writes.nodes.append(node)
-        writer.writes.add_reader(partial(copied.read, node))
-        writer.propagation.outcomes[node] = copied.outcome
-        if copied.item.is_element:
-            writer.tensors.note_item(node)
-        return node
 
     def _result(self, value: Any, table: Sequence[fx.Node | None]) -> Any:
         kind = type(value)
@@ -157,3 +149,16 @@ def _node(table: Sequence[fx.Node | None], ref: int) -> fx.Node:
     node = table[ref]
     assert node is not None
     return node
+
+
+def _with_nodes(value: Any, table: Sequence[Any]) -> Any:
+    kind = type(value)
+    if kind is Ref:
+        return table[value]
+    if kind is tuple or kind is list:
+        return kind([_with_nodes(item, table) for item in value])
+    if kind is dict:
+        return {key: _with_nodes(item, table) for key, item in value.items()}
+    if kind is slice:
+        return slice(*[_with_nodes(item, table) for item in (value.start, value.stop, value.step)])
+    return value

@@ -49,7 +49,6 @@ class Block:
         self._memory: list[int] = []
         self._stacks: dict[tuple[Entry, ...], int] = {}
         self._own_storages: set[int] = set()
-        self._lasting: set[int] = set()
 
     def template(self, result: list[Any]) -> Template:
         """What it wrote.
@@ -61,7 +60,6 @@ class Block:
             NotRepeatableError: it did more than that.
         """
         writer = self._writer
-        writer.writes.expand(self._start)
         if len(writer.tensors.constants) > self._constants:
             raise NotRepeatableError("a constant")
         nodes = writer.writes.nodes[self._start :]
@@ -84,7 +82,6 @@ class Block:
         self._check_leaks(result)
         returned = self._result(result[0], fixed)
         writes = tuple(self._writes(fixed))
-        self._lasting.update([ref for _, refs in writes for ref in refs])
         items = tuple([self._read(node, reads[node]) if node in reads else self._operation(node) for node in nodes])
         return Template(
             attributes,
@@ -144,10 +141,8 @@ class Block:
             kwargs,
             not kwargs and all(type(arg) is Ref or type(arg) in ATOMS for arg in args),
             self._stack(node.meta[STACK]),
-            tuple([self._ref(each) for each in dict.fromkeys((*node.all_input_nodes, *after))]),
             tuple([self._ref(each) for each in after]),
             self._is_element(node),
-            self._refs[node] in self._lasting,
             self._writer.propagation.outcomes[node],
         )
 
@@ -242,7 +237,6 @@ class Block:
         node, place = tracked.origin
         made = tracked.node_if_made
         refs = self._refs[node], None if made is None else self._ref(made)
-        self._lasting.update([ref for ref in refs if ref is not None])
         return Result(
             refs[0],
             place,

@@ -60,9 +60,7 @@ class Operation:
         args, kwargs: with `Ref` for nodes.
         is_flat: whether no `Ref` is deeper inside.
         stack: index of its module stack.
-        sources: `Ref` of the nodes that it reads, those of its arguments first.
         after: `Ref` of in-place writes that it must see.
-        is_lasting: whether others than the nodes of this call may refer to its node later.
         is_element: whether it takes an element out of a result of several.
     """
 
@@ -76,10 +74,8 @@ class Operation:
     kwargs: dict[str, Any]
     is_flat: bool
     stack: int
-    sources: tuple[Ref, ...]
     after: tuple[Ref, ...]
     is_element: bool
-    is_lasting: bool
     outcome: Outcome
 
     def does_as(self, other: object) -> bool:
