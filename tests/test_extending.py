@@ -88,8 +88,8 @@ class Scanner(nn.Module):
         return self.fc(lidar_scan if bool((lidar_scan == lidar_scan).all()) else -lidar_scan)
 
 
-def test_an_input_convention(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "input inferred: lidar_scan 1×1×3" in fxsummary.graph(Scanner(48)).notes  # by the linear layer alone
+def test_an_input_convention() -> None:
+    assert "input inferred: lidar_scan 1×3" in fxsummary.graph(Scanner(48)).notes  # by the linear layer alone
     sys.modules.pop("convention", None)
     try:
         importlib.import_module("convention")
