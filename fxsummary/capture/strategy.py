@@ -29,8 +29,8 @@ from fxsummary.capture.symbolic.tracer import Leaf
 from fxsummary.errors import ForwardError, InputError
 
 if TYPE_CHECKING:
-    from fxsummary.capture.inputs.guess.budget import Budget
     from fxsummary.capture.inputs.guess.error_context import ErrorContext
+    from fxsummary.capture.recorded.budget import Budget
     from fxsummary.capture.recorded.recorder import Recording
 
 
@@ -140,7 +140,7 @@ def guessed(wish: Wish, partial: Trace | None) -> Capture | Refusal:
     if wish.way == "symbolic":
         return Refusal(_NOT_INFERRED)
     from fxsummary.capture.inputs.guess import inference, search
-    from fxsummary.capture.inputs.guess.budget import Budget
+    from fxsummary.capture.recorded.budget import Budget
 
     budget = Budget(search.MAX_OPERATIONS)
     found = inference.infer_by_trying(wish.model, lambda inputs: _attempt(wish, inputs, budget), partial)

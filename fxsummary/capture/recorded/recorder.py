@@ -23,7 +23,6 @@ from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import meta_forward, source
 from fxsummary.capture.inputs.example import Inputs
-from fxsummary.capture.inputs.guess.budget import Budget, TooMuchWorkError
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, context_of
 from fxsummary.capture.inputs.placeholders import Placeholders
 from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of, unwrapped
@@ -32,6 +31,7 @@ from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.operations.run import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.recorded import leaf_hooks, modes, patches, torch_calls
+from fxsummary.capture.recorded.budget import Budget, TooMuchWorkError
 from fxsummary.capture.recorded.data_dependence import Demand, StopRecording
 from fxsummary.capture.recorded.derivatives import Derivatives
 from fxsummary.capture.recorded.graph_builder import Call, Writer, has_tensor

@@ -51,12 +51,11 @@ class Case:
         """Yield the inputs with one of the blamed arguments changed, if it can be."""
         for name in self.blamed if names is None else names:
             value = self.inputs.arguments[name]
-            is_list = isinstance(value, (list, tuple)) and len(value) == 1
-            spec = value[0] if is_list else value
-            new = change(spec) if isinstance(spec, TensorSpec) else None
+            spec = only_tensor(value)
+            new = change(spec) if spec is not None else None
             if new is not None and new != spec and all(size < MAX_SIZE for size in new.shape):
                 values = {key: given for key, given in self.inputs.values.items() if key != name}
-                arguments = {**self.inputs.arguments, name: [new] if is_list else new}
+                arguments = {**self.inputs.arguments, name: new if spec is value else [new]}
                 yield replace(self.inputs, arguments=arguments, values=values, given=None)
 
     def alternatives(self, name: str, suits: Callable[[TensorSpec], bool]) -> Iterator[Inputs]:

@@ -17,7 +17,7 @@ from torch import nn
 from fxsummary.capture.inputs.example import Inputs, model_device
 from fxsummary.capture.inputs.guess import repairs
 from fxsummary.capture.inputs.guess.candidates import Guesses
-from fxsummary.capture.inputs.guess.case import changed, in_pairs, is_float, is_image, resized, shaped
+from fxsummary.capture.inputs.guess.case import MAX_BLAMED, changed, in_pairs, is_float, is_image, resized, shaped
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of
 from fxsummary.capture.inputs.guess.guesses import NEEDS, NEEDS_BATCH, NEEDS_INTEGERS, SIZES
 from fxsummary.capture.inputs.guess.requirements import Need, dtype_for, input_needs
@@ -56,12 +56,15 @@ def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None
 def with_integers(inputs: Inputs, error: BaseException, fixed: Container[str] = ()) -> Iterator[Inputs]:
     """Yield the inputs with integers for one that is not fixed, if an error says that one is read as an index."""
     context = context_of(error.__cause__ or error)
-    if re.search(NEEDS_INTEGERS, context.message):
-        for name in blamed(inputs, context):
-            spec = inputs.arguments[name]
-            if name not in fixed and isinstance(spec, TensorSpec) and is_float(spec):
-                better = {**inputs.arguments, name: replace(spec, dtype="int64")}
-                yield replace(inputs, arguments=better, given=None)
+    names = blamed(inputs, context) if re.search(NEEDS_INTEGERS, context.message) else []
+    floats = [name for name in names if name not in fixed and _is_float(inputs.arguments[name])]
+    for name in floats[:MAX_BLAMED]:
+        better = {**inputs.arguments, name: replace(inputs.arguments[name], dtype="int64")}
+        yield replace(inputs, arguments=better, given=None)
+
+
+def _is_float(value: object) -> bool:
+    return isinstance(value, TensorSpec) and is_float(value)
 
 
 class _Names(Guesses):

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from fxsummary.capture.inputs.example import Inputs, describe, placeholder_names
-from fxsummary.capture.inputs.guess.budget import TooMuchWorkError
 from fxsummary.capture.inputs.guess.error_context import ErrorContext
 from fxsummary.capture.inputs.guess.repairs import compare_features
+from fxsummary.capture.recorded.budget import TooMuchWorkError
 
 T = TypeVar("T")
 

@@ -115,8 +115,8 @@ def _size(value: Any, dims: int) -> Shape | None:
     return value if good else None
 
 
-class Sizes(Mapping[str, Any]):
-    """One choice of size for each word; as a mapping: an int, or a tuple of several dimensions.
+class Sizes:
+    """One choice of size for each word.
 
     Args:
         choices: the size chosen for some words; for the others it is the likeliest.
@@ -126,51 +126,31 @@ class Sizes(Mapping[str, Any]):
         self._settings = settings
         self._choices = choices or {}
 
-    def __getitem__(self, word: str) -> Any:
-        sizes = self._of(word)
-        return sizes[0] if len(sizes) == 1 else sizes
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(SIZES)
-
-    def __len__(self) -> int:
-        return len(SIZES)
-
-    def _of(self, word: str) -> Shape:
-        """Return the sizes of a word.
-
-        Raises:
-            KeyError: nothing tells.
-        """
+    def __getitem__(self, word: str) -> Shape:
+        """Return the sizes of a word, or raise KeyError if nothing tells."""
+        if word.isdigit():
+            return (int(word),)
+        row = SIZES[word]
         if word in self._choices:
             return self._choices[word]
-        row = int(word) if word.isdigit() else SIZES[word]
         if isinstance(row, Size):
             sizes = found_sizes(row, self._settings)
             if not sizes:
                 raise KeyError(word)
             return sizes[0]
-        value = self.value(row) if isinstance(row, str) else row
+        value = self.value(row)
         return tuple(value) if isinstance(value, list) else (value,)
 
     def value(self, expression: str) -> Any:
-        """Compute an expression of the tables.
-
-        Raises:
-            KeyError: nothing tells one of its sizes.
-        """
-        try:
-            return eval(_compiled(expression), {"__builtins__": {}, "max": max, "range": range}, self)
-        except NameError as error:
-            raise KeyError(expression) from error
+        """Compute an expression of the tables, or raise KeyError if nothing tells one of its sizes."""
+        code = _compiled(expression)
+        sizes = {name: self[name] for name in code.co_names if name in SIZES}
+        numbers = {name: size[0] if len(size) == 1 else size for name, size in sizes.items()}
+        return eval(code, {"__builtins__": {}, "max": max, "range": range}, numbers)
 
     def shape(self, words: str) -> Shape:
-        """Return a shape in numbers.
-
-        Raises:
-            KeyError: nothing tells one of its sizes.
-        """
-        return tuple([size for word in words.strip("[]").split() for size in self._of(word)])
+        """Return a shape in numbers, or raise KeyError if nothing tells one of its sizes."""
+        return tuple([size for word in words.strip("[]").split() for size in self[word]])
 
     def is_known(self, words: str) -> bool:
         """Whether the size of each word of a shape is known."""
