@@ -156,16 +156,17 @@ def autowrapped(tracer: Any) -> set[int]:
 
 def insert_node(graph: fx.Graph, node: fx.Node) -> None:
     """Put a node at the graph's place of insertion. Lost without it: ``create_node``, which walks all arguments."""
-    graph._graph_namespace.associate_name_with_obj(node.name, node)
+    op = node.op
+    graph._graph_namespace._obj_to_name[node] = node.name
     graph._insert(node)
-    graph._find_nodes_lookup_table.insert(node)
+    graph._find_nodes_lookup_table.table[op, node.target if op == "call_function" else None][node] = None
     graph._len += 1
 
 
 def unused_name(graph: fx.Graph, candidate: str) -> str:
     """A name that no node of the graph has. Lost without it: as `insert_node`."""
     namespace: Any = graph._graph_namespace
-    if candidate in _ILLEGAL or candidate[-1:].isdigit() or not (candidate.isidentifier() and candidate.isascii()):
+    if not _is_plain(candidate):
         created: str = namespace.create_name(candidate, None)
         return created
     used, number, unused = namespace._used_names, namespace._base_count.get(candidate, 0), candidate
@@ -177,7 +178,11 @@ def unused_name(graph: fx.Graph, candidate: str) -> str:
     return unused
 
 
-_ILLEGAL: Any = fx.graph._illegal_names
+@lru_cache(maxsize=4096)
+def _is_plain(candidate: str) -> bool:
+    """Whether torch.fx would leave the candidate as it is, but for a number at its end."""
+    is_name = candidate.isidentifier() and candidate.isascii()
+    return is_name and candidate not in fx.graph._illegal_names and not candidate[-1:].isdigit()
 
 
 def name_of_target(graph: fx.Graph, target: Any) -> str:
