@@ -14,7 +14,8 @@ from torch import Tensor, nn
 import fxsummary
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
 from fxsummary.capture.inputs.guess import inference, repairs, search
-from fxsummary.capture.inputs.guess.candidates import Guesses, row_for
+from fxsummary.capture.inputs.guess.argument_rows import row_for
+from fxsummary.capture.inputs.guess.candidates import Guesses
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of
 from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, ENDINGS, NEEDS, REPAIRS, SIZES
 from fxsummary.capture.inputs.guess.rows import Argument, options

@@ -18,20 +18,11 @@ import torch
 from torch import nn
 
 from fxsummary.capture.inputs.example import Inputs, bind, forward_signature, model_device
-from fxsummary.capture.inputs.guess.guesses import (
-    ANY_SIZE,
-    ARGUMENTS,
-    CHANNEL_WORDS,
-    ENDINGS,
-    IDS,
-    NEEDS,
-    PARTS,
-    SIZES,
-    UNKNOWN,
-)
-from fxsummary.capture.inputs.guess.requirements import Need, dtype_for, field_needs, first_layer, first_needs
-from fxsummary.capture.inputs.guess.rows import ALWAYS, Argument, Size, options
-from fxsummary.capture.inputs.guess.sizes import Settings, Shape, Sizes, dims_of, found_sizes, words_of
+from fxsummary.capture.inputs.guess.argument_rows import ArgumentRows, row_for
+from fxsummary.capture.inputs.guess.guesses import PARTS, SIZES
+from fxsummary.capture.inputs.guess.requirements import dtype_for
+from fxsummary.capture.inputs.guess.rows import Argument, Size
+from fxsummary.capture.inputs.guess.sizes import Settings, Shape, Sizes, found_sizes, words_of
 from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.symbolic.trace import Trace
@@ -83,8 +74,7 @@ class Guesses:
         main = getattr(model, "main_input_name", "")
         self.main = main if isinstance(main, str) else ""
         self.float_dtype = dtype_for(None, model)
-        self._needs = first_needs(model, partial) if partial is not None else {}
-        self._fields = field_needs(model, partial) if partial is not None else {}
+        self._rows = ArgumentRows(model, self.settings, partial)
 
     # --- what to try ---------------------------------------------------------------------------
 
@@ -110,7 +100,7 @@ class Guesses:
 
     def alternatives(self, inputs: Inputs, name: str) -> Iterator[Inputs]:
         """Yield the same inputs with another value for one argument, whether it is passed or not."""
-        row = self._row(name, required=True)
+        row = self._rows.row(name, required=True)
         passed = _Passed(name, row or Argument(), required=True)
         for shape in row.options or ("",) if row is not None else ():
             one = self._inputs([passed], [shape], self._sizes_in(inputs))
@@ -126,7 +116,7 @@ class Guesses:
 
     def shape_of_words(self, inputs: Inputs, name: str, words: Sequence[str]) -> Shape | None:
         """Return a shape for an argument from the names that forward's code gives to its dimensions."""
-        row = self._row(name, required=True)
+        row = self._rows.row(name, required=True)
         if row is None:
             return None
         likely = {word for shape in row.options for word in shape.strip("[]").split()}
@@ -163,7 +153,7 @@ class Guesses:
             specs = {name: spec_of(value, self._device) for name, value in tensors.items()}
             yield Inputs(specs, inferred=True, values=tensors)
 
-    # --- the row of an argument ----------------------------------------------------------------
+    # --- inputs --------------------------------------------------------------------------------
 
     def _passed(self) -> list[_Passed]:
         """The arguments that forward requires, and those that are passed by convention."""
@@ -171,59 +161,10 @@ class Guesses:
         for name, parameter in self._signature.items():
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 required = parameter.default is parameter.empty
-                row = self._row(name, required)
-                if row is not None and (required or row.when == ALWAYS or any(map(self._has, options(row.when)))):
+                row = self._rows.row(name, required)
+                if row is not None and (required or self._rows.is_passed(row)):
                     found.append(_Passed(name, row, required))
         return found
-
-    def _row(self, name: str, required: bool) -> Argument | None:
-        row = row_for(name)
-        if row is not None:
-            first = [shapes for key, shapes in row.first.items() if self._has(key)]
-            row = self._with_known_sizes(row.with_options(*options("|".join([*first, row.shapes]))), required)
-        if not required:
-            return row
-        if name in self._fields:
-            return Argument(fields={key: self._with_need(row_for(key), n) for key, n in self._fields[name].items()})
-        need = self._needs.get(name)
-        annotation = self._signature[name].annotation
-        is_open = need is None and name != self.parameters[0]
-        if row is None and (is_open or "list[" in str(annotation)):
-            return _by_annotation(annotation)
-        return self._with_need(row, need)
-
-    def _has(self, name: str) -> bool:
-        """Whether forward takes an argument of this name, or the model has such a setting."""
-        return name in self.parameters or any(self.settings.all(name))
-
-    def _with_known_sizes(self, row: Argument, required: bool) -> Argument | None:
-        """The row with the shapes whose sizes are known, or with another size if it must be passed."""
-        sizes = Sizes(self.settings)
-        known = tuple(filter(sizes.is_known, row.options))
-        if not known and required:
-            words = [[word if sizes.is_known(word) else ANY_SIZE for word in shape.split()] for shape in row.options]
-            known = tuple([" ".join(each) for each in words])
-        return row.with_options(*known) if known or not row.shapes else None
-
-    def _with_need(self, row: Argument | None, need: Need | None) -> Argument:
-        """The row, with the shapes first that the first reader takes."""
-        if row is None:
-            row, need = Argument(), need or first_layer(self._model)
-        if need is None:
-            return row
-        if need.kind == "ids":
-            return replace(row, dtype="int", shapes=row.shapes or IDS)
-        size, sizes = str(need.size), Sizes(self.settings)
-        if need.kind == "image":
-            shapes = [_with_channels(each, size) if _suits(each, need, sizes) else each for each in row.options]
-        else:
-            shapes = [*[_with_features(each, size) for each in row.options], *row.options]
-        shapes.sort(key=lambda shape: not _suits(shape, need, sizes))
-        kind = need.kind + str(need.dims or "")
-        own = [shape.replace("size", size) for shape in options(NEEDS[kind])]
-        return row.with_options(*shapes, "1 pictured" if kind in ("features", "image2") else "", *own)
-
-    # --- inputs --------------------------------------------------------------------------------
 
     def _with_parts(
         self, passed: list[_Passed], parts: frozenset[str], index: int
@@ -272,39 +213,6 @@ class Guesses:
             return {key: self._value(each, (*each.options, "")[0], sizes) for key, each in row.fields.items()}
         spec = contiguous(sizes.shape(shape), dtype, self._device)
         return [spec] if shape.startswith("[") else spec
-
-
-def row_for(name: str) -> Argument | None:
-    """Return the row of a name, or of its ending."""
-    found = (row for ending, row in ENDINGS.items() if name.endswith(ending))
-    return ARGUMENTS[name] if name in ARGUMENTS else next(found, None)
-
-
-def _by_annotation(annotation: Any) -> Argument:
-    """A row for an argument that no table names."""
-    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    is_list = "list" in text.lower()
-    if "int" in text and "Tensor" not in text:
-        return Argument(value="[1]" if is_list else "1", dtype="plain")
-    dtype = "int" if "LongTensor" in text or "IntTensor" in text else "bool" if "BoolTensor" in text else "float"
-    return Argument(dtype=dtype).with_options(*[f"[{each}]" if is_list else each for each in options(UNKNOWN)])
-
-
-def _suits(shape: str, need: Need, sizes: Sizes) -> bool:
-    words = shape.strip("[]").split()
-    if need.kind == "image":
-        return sum(map(dims_of, words)) == need.dims + 2
-    return bool(words) and sizes.is_known(words[-1]) and sizes.shape(words[-1])[-1] == need.size
-
-
-def _with_features(shape: str, size: str) -> str:
-    """The shape with its last dimension of this size; "" if that is one of space."""
-    *words, last = shape.split()
-    return "" if dims_of(last) > 1 or not words else " ".join([*words, size])
-
-
-def _with_channels(shape: str, size: str) -> str:
-    return " ".join(size if word in CHANNEL_WORDS else word for word in shape.split())
 
 
 def _part_sets(passed: Sequence[_Passed], main: str) -> list[frozenset[str]]:
