@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 ALWAYS = "always"
 """Pass an argument whenever the part of the input that it belongs to is passed."""
 
 
+@lru_cache(4096)
 def options(text: str) -> tuple[str, ...]:
     """Split alternatives, such as ``"1 text | text"``."""
     return tuple(filter(None, map(str.strip, text.split("|"))))

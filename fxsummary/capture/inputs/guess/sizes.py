@@ -25,11 +25,15 @@ class Settings:
 
     def __init__(self, model: nn.Module) -> None:
         self._holders = list(_holders(model))
+        self._ranked: dict[str, list[Any]] = {}
         self._modules = [vars(module) for module in modules_of(model)]
 
     def all(self, names: str, part: str = "") -> Iterator[Any]:
         """Yield the values of these settings (alternatives), from the configs of this part of the model first."""
-        for _, holder in sorted(self._holders, key=lambda held: _rank(held[0], part)):
+        if part not in self._ranked:
+            holders = sorted(self._holders, key=lambda held: _rank(held[0], part))
+            self._ranked[part] = [holder for _, holder in holders]
+        for holder in self._ranked[part]:
             for name in options(names):
                 values = [_attribute(holder, each) for each in name.split()]
                 if None not in values:
