@@ -30,7 +30,7 @@ class ArgumentRows:
         self._fields = field_needs(model, partial) if partial is not None else {}
 
     def row(self, name: str, required: bool) -> Argument | None:
-        """Return the row of an argument; None if nothing tells what it is."""
+        """Return the row of an argument; None if its meaning is unknown."""
         row = row_for(name)
         if row is not None:
             first = [shapes for key, shapes in row.first.items() if self._has(key)]
@@ -51,7 +51,7 @@ class ArgumentRows:
         return name in self._signature or any(self._settings.all(name))
 
     def _with_known_sizes(self, row: Argument, required: bool) -> Argument | None:
-        """The row with the shapes whose sizes are known, or with another size if it must be passed."""
+        """Keep the shapes whose sizes are known; if there are none and it must be passed, put in any size."""
         sizes = Sizes(self._settings)
         known = tuple(filter(sizes.is_known, row.options))
         if not known and required:
@@ -60,7 +60,7 @@ class ArgumentRows:
         return row.with_options(*known) if known or not row.shapes else None
 
     def _with_need(self, row: Argument | None, need: Need | None) -> Argument:
-        """The row, with the shapes first that the first reader takes."""
+        """Put the shapes first that fit the first reader."""
         if row is None:
             row, need = Argument(), need or first_layer(self._model)
         if need is None:
@@ -89,7 +89,7 @@ def row_for(name: str) -> Argument | None:
 
 
 def _by_annotation(annotation: Any) -> Argument:
-    """A row for an argument that no table names."""
+    """Make a row from an annotation, for a name that is in no table."""
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     is_list = "list" in text.lower()
     if "int" in text and "Tensor" not in text:
@@ -106,7 +106,7 @@ def _suits(shape: str, need: Need, sizes: Sizes) -> bool:
 
 
 def _with_features(shape: str, size: str) -> str:
-    """The shape with its last dimension of this size; "" if that is one of space."""
+    """Set the last dimension to this size; "" if it is a spatial one."""
     *words, last = shape.split()
     return "" if dims_of(last) > 1 or not words else " ".join([*words, size])
 

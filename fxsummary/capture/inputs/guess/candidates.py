@@ -49,7 +49,7 @@ class _Passed:
 
 
 class Guesses:
-    """What the inputs of a model may be, from names, settings and first readers.
+    """Guesses the inputs of a model from argument names, settings and first readers.
 
     Attributes:
         settings: the settings of the model and its config.
@@ -124,7 +124,7 @@ class Guesses:
         return tuple([sizes.dimension(word, likely) for word in words])
 
     def _sizes_in(self, inputs: Inputs) -> Sizes:
-        """Sizes as these inputs have them."""
+        """Return the sizes, with those that these inputs already have."""
         found: dict[str, Shape] = {}
         for name, value in inputs.arguments.items():
             if isinstance(value, TensorSpec) and name.endswith("input_ids"):
@@ -156,7 +156,7 @@ class Guesses:
     # --- inputs --------------------------------------------------------------------------------
 
     def _passed(self) -> list[_Passed]:
-        """The arguments that forward requires, and those that are passed by convention."""
+        """List the arguments that forward requires, and the optional ones that are passed by convention."""
         found = []
         for name, parameter in self._signature.items():
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -174,7 +174,7 @@ class Guesses:
             yield cost + OTHER_PARTS * index, index, inputs
 
     def _combinations(self, passed: Sequence[_Passed]) -> Iterator[tuple[int, Inputs]]:
-        """All combinations of shapes and of the sizes in them, with their distance from the first."""
+        """Yield all combinations of shapes and of the sizes in them, with their distance from the first."""
         shapes = [each.row.options or ("",) for each in passed]
         words = sorted({word for each in shapes for shape in each for word in words_of(shape)})
         sizes = [found_sizes(row, self.settings) for row in map(SIZES.get, words) if isinstance(row, Size)]
@@ -190,12 +190,12 @@ class Guesses:
                     yield cost, inputs
 
     def _inputs(self, passed: Sequence[_Passed], shapes: Sequence[str], sizes: Sizes) -> Inputs | None:
-        """These arguments in these shapes; None if a size is not known."""
+        """Make inputs with these shapes; None if a required size is unknown."""
         made: dict[str, Any] = {}
         for each, shape in zip(passed, shapes, strict=True):
             try:
                 made[each.name] = self._value(each.row, shape, sizes)
-            except KeyError:  # nothing tells a size
+            except KeyError:  # a size is unknown
                 if each.required:
                     return None
         values = {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
@@ -216,7 +216,7 @@ class Guesses:
 
 
 def _part_sets(passed: Sequence[_Passed], main: str) -> list[frozenset[str]]:
-    """Which parts of the input to pass, all first; a model that takes images gets video only if nothing else fits."""
+    """List which parts of the input to pass, all first; a model of images gets video only if nothing else fits."""
     wanted = {each.row.part for each in passed}
     needed = {each.row.part for each in passed if each.required}
     parts = [part for part in PARTS if part in wanted]

@@ -1,4 +1,4 @@
-"""What the model's code was doing when it raised: enough to find inputs that fit, and nothing that holds a tensor."""
+"""Describes what the model's code was doing when it raised, in text: it keeps no tensor alive."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ MAX_BLAMED = 3
 
 
 def _tensors(frame: FrameType, text: str) -> Iterator[torch.Tensor]:
-    """The tensors that a line of source names."""
+    """Yield the tensors that a line of source names."""
     for name in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text)):
         value = frame.f_locals.get(name)
         items = value if isinstance(value, (tuple, list)) else [value]
@@ -96,7 +96,7 @@ def _tensors(frame: FrameType, text: str) -> Iterator[torch.Tensor]:
 
 
 def _text(place: traceback.FrameSummary, explains: bool) -> str:
-    """The source that was running; of one that raises by itself, also the conditions that it depends on."""
+    """Return the source that was running; for the line that raised, also the conditions around it."""
     first = place.lineno or 0
     last = getattr(place, "end_lineno", None) or first  # from Python 3.11 on
     text = "".join([linecache.getline(place.filename, line) for line in range(first, last + 1)])
@@ -104,7 +104,7 @@ def _text(place: traceback.FrameSummary, explains: bool) -> str:
 
 
 def _conditions(filename: str, line: int) -> Iterator[str]:
-    """The ``if`` lines around a line, the innermost first."""
+    """Yield the ``if`` lines around a line, the innermost first."""
     indent = _indent(linecache.getline(filename, line))
     while indent and line > 1:
         line -= 1
@@ -149,7 +149,7 @@ def blamed(inputs: Inputs, error: ErrorContext) -> list[str]:
 
 
 def _arguments_of(placeholder: str, names: list[str]) -> list[str]:
-    """The argument that a placeholder is, or of whose items it is one."""
+    """Return the argument that a placeholder is, or is an item of."""
     return [placeholder] if placeholder in names else [name for name in names if placeholder.startswith(f"{name}_")]
 
 

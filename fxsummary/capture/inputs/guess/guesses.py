@@ -106,10 +106,10 @@ SIZES: dict[str, Size | str] = {
 }
 
 ANY_SIZE = "64"
-"""Size of a dimension that nothing determines; the error may name the right one."""
+"""Size of a dimension that nothing determines; the error may show the right one."""
 
 CHANNEL_WORDS = ("channels", "latents", "audio_channels", "conditions")
-"""Words that stand for the channels of a convolution."""
+"""Words for the channels of a convolution."""
 
 HIDDEN = "hidden_size | d_model | n_embd"
 """Settings that hold the features of a token."""
@@ -126,10 +126,9 @@ PARTS = {
     "series": (),
     "video": (),
 }
-"""Parts of an input, the first of which are preferred where not all can be passed, and words in the names of configs
-that hold their settings."""
+"""Parts of an input, preferred in this order if not all can be passed, and words in the names of their configs."""
 
-# What the first operation that reads an input takes: shapes in which "size" is its number of channels or features.
+# Shapes that the first reader of an input takes; "size" is its number of channels or features.
 NEEDS = {
     "ids": "1 128 | 1 32 | 1 512 | 128",
     "sequence": "1 16 size | 16 1 size | 1 size",
@@ -139,10 +138,10 @@ NEEDS = {
     "image3": "1 size volume",
 }
 IDS = "1 text | text"
-"""Shapes of ids if their name is not known."""
+"""Shapes of ids whose name is unknown."""
 
 UNKNOWN = "1 text hidden | 1 text | 1 | 1 channels image"
-"""Shapes of a tensor of which neither the name nor the first reader is known."""
+"""Shapes of a tensor whose name and first reader are both unknown."""
 
 # Names that code gives to the dimensions of a shape that it unpacks; the first word of the first row that fits.
 DIMENSIONS = (
@@ -365,7 +364,7 @@ ARGUMENTS = {
     # graphs
     "edge_index": Argument("2 64", "int"),
 }
-"""What to pass for an argument of forward, by its name."""
+"""What to pass for an argument, by its name."""
 
 ENDINGS = {
     "mask": IDS_OF_TEXT,
@@ -407,10 +406,10 @@ FEATURES = (
     r"same reduction dim, but got \[\d+, (?P<got>\d+)\] X \[(?P<wanted>\d+), \d+\]",
     r"batch2 tensor to be: \[\d+, (?P<got>\d+)\] but got: \[\d+, (?P<wanted>\d+)\]",
 )
-"""Errors of linear layers that get other features than they take."""
+"""Errors of linear layers that get the wrong number of features."""
 
 VIEWS = r"shape '\[(?:-?\d+, )*(?P<wanted>\d+)\]' is invalid for input of size (?P<got>\d+)"
-"""The error of a view that asks for other features than there are."""
+"""The error of a view whose size does not fit the features."""
 
 # Patterns of error messages (case is ignored), and the function of `repairs` or `reshaping` that changes the inputs.
 # Every row that matches is applied, in this order.

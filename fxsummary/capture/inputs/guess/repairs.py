@@ -1,4 +1,7 @@
-"""What an error of forward says about inputs that did not fit, and the inputs that follow from it."""
+"""Reads the error of a forward that refused its inputs, and suggests other inputs.
+
+Each repair yields the inputs with one change: its docstring says which.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ MAX_TOKENS = 100_000
 
 
 def repaired(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-    """Yield other inputs, if the error shows what is wrong with these; the likeliest first."""
+    """Yield what an error suggests instead of these inputs, the likeliest first."""
     for pattern, name in REPAIRS:
         found = re.search(pattern, error.message, re.IGNORECASE | re.DOTALL)
         if found is not None:
@@ -51,7 +54,7 @@ def compare_features(error: ErrorContext) -> int | None:
 
 
 def _missing(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[str]:
-    """Arguments of forward that were not passed and that an error names, or that are None where it was raised."""
+    """Yield arguments that were not passed, but that the error names or that are None where it was raised."""
     names = [name for name in guesses.parameters if name not in inputs.arguments]
     yield from (name for name in names if name in ARGUMENTS and holds(error.message, name))
     for step in error.steps if re.search("NoneType(?!.* not callable)", error.message) else error.steps[:1]:
@@ -65,7 +68,7 @@ def _missing(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[
 
 
 def with_tokens(case: Case) -> Iterator[Inputs]:
-    """As many tokens that stand for an image (or sound, ...) as it has features."""
+    """As many placeholder tokens of an image (or sound, ...) as it has features."""
     have, features = case.number("tokens"), case.number("features")
     hidden = case.guesses.settings.first(HIDDEN, "text")
     counts = [features]
@@ -82,13 +85,13 @@ def with_tokens(case: Case) -> Iterator[Inputs]:
 
 
 def _kind(said: str, error: ErrorContext) -> str:
-    """The kind of tokens that a message names, or else the lines that raised it."""
+    """Return the kind of tokens that the message names, or else the lines that raised it."""
     named = re.search(rf"\b({'|'.join(TOKEN_TYPES)})_token_", error.code)
     return named[1] if said.lower() not in TOKEN_TYPES and named is not None else said.lower()
 
 
 def _with_more_tokens(case: Case, count: int, token: int, kind: str) -> Inputs:
-    """One block of tokens after the first; what is as long as the text grows with it."""
+    """Insert a block of tokens after the first; tensors as long as the text grow with it."""
     ids = case.inputs.arguments["input_ids"]
     length = ids.shape[-1]
 
@@ -130,7 +133,7 @@ def _with(inputs: Inputs, **arguments: Any) -> Inputs:
 
 
 def without_one(case: Case) -> Iterator[Inputs]:
-    """One of two arguments less, the main one last."""
+    """Without one of two arguments, the main one last."""
     passed = case.inputs.arguments
     names = [name for name in case.found.groups() if name in passed]
     for name in sorted(names, key=lambda name: name == case.guesses.main) if len(passed) > 1 else ():
@@ -149,7 +152,7 @@ def without_cache(case: Case) -> Iterator[Inputs]:
 
 
 def without_key(case: Case) -> Iterator[Inputs]:
-    """Without what a module does not take, in dicts of arguments."""
+    """Without the key of a dict of arguments that a module does not take."""
     for name, value in case.inputs.arguments.items():
         if isinstance(value, dict) and case.found["key"] in value:
             yield _with(case.inputs, **{name: {key: v for key, v in value.items() if key != case.found["key"]}})
@@ -164,7 +167,7 @@ def with_listed_value(case: Case) -> Iterator[Inputs]:
 
 
 def with_longer_list(case: Case) -> Iterator[Inputs]:
-    """As many tensors in a list as the model has modules in one of its own."""
+    """As many tensors in a list as the model has modules in one of its lists."""
     for name, value in case.inputs.arguments.items():
         if isinstance(value, list) and len(value) == 1:
             for length in case.guesses.lengths_of_lists:
@@ -172,7 +175,7 @@ def with_longer_list(case: Case) -> Iterator[Inputs]:
 
 
 def as_list(case: Case) -> Iterator[Inputs]:
-    """A list of one tensor, for one that is refused."""
+    """A list of one tensor in place of the tensor."""
     for name in case.blamed:
         if isinstance(case.inputs.arguments[name], TensorSpec):
             yield _with(case.inputs, **{name: [case.inputs.arguments[name]]})

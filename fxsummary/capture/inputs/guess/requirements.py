@@ -1,4 +1,4 @@
-"""What the first operation that reads an input asks of it, and the shapes that satisfy it."""
+"""Finds what the first operation that reads an input needs: channels, features or integers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_DEPTH = 6
 
 @dataclass(frozen=True)
 class Need:
-    """What the first reader of an input asks for.
+    """What the first reader of an input needs.
 
     Attributes:
         kind: "image" (channels, then `dims` spatial sizes), "features" (in the last dimension),
@@ -62,7 +62,7 @@ def _reads_a_field(node: fx.Node) -> bool:
 
 
 def dtype_for(need: Need | None, model: nn.Module) -> str:
-    """int64 for ids, else the dtype of the model's first floating-point parameter."""
+    """Return int64 for ids, else the dtype of the model's first floating-point parameter."""
     if need is not None and need.kind == "ids":
         return "int64"
     floats = (dtype_name(p.dtype) for p in tensors_of(model) if p.dtype.is_floating_point)
@@ -138,7 +138,7 @@ def _function_need(node: fx.Node, model: nn.Module) -> Need | None:
 
 
 def first_layer(model: nn.Module) -> Need | None:
-    """What the first layer of a model takes that tells by itself."""
+    """Return the need of the first layer of a model that states one."""
     for module in modules_of(model):
         need = _module_need(module)
         if need is not None and not isinstance(module, nn.LayerNorm):

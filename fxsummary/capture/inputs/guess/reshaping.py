@@ -1,4 +1,7 @@
-"""Changes the rank, size or dtype of inputs that forward refused; `guesses.REPAIRS` names the functions."""
+"""Changes the rank, size or dtype of inputs that forward refused; `guesses.REPAIRS` names the functions.
+
+Each repair yields the inputs with one change: its docstring says which.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ NO_FEATURES = 2
 
 
 def with_rank(case: Case) -> Iterator[Inputs]:
-    """As many dimensions as the code wants, or as many more as it misses."""
+    """As many dimensions as the code expects, or as many more as are missing."""
     groups = case.found.groupdict()
     numbers = [int(number) for number in case.found.groups() if number]
     wanted = int(groups.get("wanted") or max(numbers)) + ("too many indices" in case.found.group())
@@ -49,7 +52,7 @@ def shallower(case: Case) -> Iterator[Inputs]:
 
 
 def deeper(case: Case) -> Iterator[Inputs]:
-    """One or two dimensions more, where a shape has fewer than forward reads."""
+    """One or two dimensions more."""
     for more in (1, 2):
         yield from case.each(lambda spec: _with_dims(spec, len(spec.shape) + more) if spec.shape else None)  # noqa: B023
 
@@ -60,7 +63,7 @@ def _of_rank(case: Case, name: str, rank: int) -> Iterator[Inputs]:
 
 
 def _with_dims(spec: TensorSpec, rank: int) -> TensorSpec:
-    """With dimensions of 1 after the batch, or without those before the last."""
+    """Insert dimensions of 1 after the batch, or drop the dimensions after it."""
     shape = spec.shape
     if rank >= len(shape):
         return shaped(spec, *shape[:1], *[1] * (rank - len(shape)), *shape[1:])
@@ -68,7 +71,7 @@ def _with_dims(spec: TensorSpec, rank: int) -> TensorSpec:
 
 
 def with_named_shape(case: Case) -> Iterator[Inputs]:
-    """The shape that the message spells out."""
+    """The shape that the message names."""
     named = [name for name in case.inputs.arguments if f"`{name}`" in case.error.message]
     for name in [*named, *case.blamed][:1]:
         yield from _named_dimensions(case, name)
@@ -78,7 +81,7 @@ _UNPACKED = r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|(?:shape|be a) `
 
 
 def _named_dimensions(case: Case, name: str, rank: int | None = None) -> Iterator[Inputs]:
-    """The shape in the words of the line that unpacks it, such as ``batch, channels, height, width = x.shape``."""
+    """The shape that a line unpacks, such as ``batch, channels, height, width = x.shape``."""
     for text in [*[step.text for step in case.error.steps[:2]], case.error.message]:
         found = re.search(_UNPACKED, text)
         names = re.split(r", *", found[1] or found[2]) if found is not None else []
@@ -91,7 +94,7 @@ def _named_dimensions(case: Case, name: str, rank: int | None = None) -> Iterato
 
 
 def with_space(case: Case) -> Iterator[Inputs]:
-    """One channel in the space that the message names."""
+    """One channel in the spatial size that the message names."""
     return case.each(lambda spec: shaped(spec, 1, 1, *case.numbers("space")))
 
 
@@ -104,7 +107,7 @@ def with_size_of_image(case: Case) -> Iterator[Inputs]:
 
 
 def as_line(case: Case) -> Iterator[Inputs]:
-    """Images of one line of text, where height was left over in front of features."""
+    """Images of one line of text, if rows were left over before the features."""
     if "rows" not in case.found.groupdict() or case.number("rows") % case.number("wanted") == 0:
         yield resized(case.inputs, LINE_OF_TEXT)
 
@@ -115,13 +118,13 @@ def larger(case: Case) -> Iterator[Inputs]:
 
 
 def rounded(case: Case) -> Iterator[Inputs]:
-    """Images or sound whose size is the next multiple of what is wanted."""
+    """Images or sound rounded up to the multiple that the message names."""
     step = case.number("step")
     yield changed(case.inputs, lambda spec: _scaled(spec, lambda size: -(-size // step) * step))
 
 
 def _scaled(spec: TensorSpec, scale: Callable[[int], int]) -> TensorSpec:
-    """The spec with its dimensions of space or time scaled."""
+    """Scale the spatial dimensions of an image, or the length of a sound."""
     is_sound = is_float(spec) and spec.shape[-1:] > (4096,)
     split = len(spec.shape) - (2 if is_image(spec) else int(is_sound))
     return shaped(spec, *spec.shape[:split], *map(scale, spec.shape[split:]))
@@ -133,7 +136,7 @@ def with_batch(case: Case) -> Iterator[Inputs]:
 
 
 def with_size(case: Case) -> Iterator[Inputs]:
-    """Another size for the dimension that an operation refuses, or in proportion to it."""
+    """Another size for the dimension that an operation refuses, or one in proportion to it."""
     return _with_sizes(case, case.number("got"), case.number("wanted"))
 
 
@@ -144,7 +147,7 @@ def with_channels(case: Case) -> Iterator[Inputs]:
 
 
 def with_either_size(case: Case) -> Iterator[Inputs]:
-    """The size of one of two tensors for the other."""
+    """The size of one tensor for the other."""
     got, wanted = case.number("got"), case.number("wanted")
     yield from _exchanged(case, got, wanted)
     for a, b in ((wanted, got), (got, wanted)):  # a mask is as long as what it masks
@@ -156,7 +159,7 @@ def _with_all(spec: TensorSpec, got: int, wanted: int) -> TensorSpec:
 
 
 def with_same_shape(case: Case) -> Iterator[Inputs]:
-    """One of two shapes that cannot be broadcast for the other."""
+    """The sizes of one tensor for the other, if they cannot be broadcast."""
     for x, y in zip(reversed(case.numbers("a")), reversed(case.numbers("b")), strict=False):
         if x != y and 1 not in (x, y):
             yield from _exchanged(case, x, y)
@@ -170,7 +173,7 @@ def _exchanged(case: Case, a: int, b: int) -> Iterator[Inputs]:
 
 
 def _longer(spec: TensorSpec, more: int) -> TensorSpec | None:
-    """A longer or shorter sequence: what does not fit may be several of them, one after the other."""
+    """Make a sequence longer or shorter: several may be concatenated before the operation that refuses them."""
     if len(spec.shape) != 3 or spec.shape[1] + more < 1:
         return None
     return shaped(spec, spec.shape[0], spec.shape[1] + more, spec.shape[2])
@@ -184,7 +187,7 @@ def with_mask_shape(case: Case) -> Iterator[Inputs]:
 
 
 def with_other_shape(case: Case) -> Iterator[Inputs]:
-    """The shape of one of two tensors for the other, but for the dimension in which they may differ."""
+    """The shape of one tensor for the other, except for the dimension in which they may differ."""
     place = case.number("free")
     specs = [(name, case.inputs.arguments[name]) for name in case.blamed]
     tensors = [(name, spec) for name, spec in specs if isinstance(spec, TensorSpec) and len(spec.shape) > place]
@@ -195,14 +198,14 @@ def with_other_shape(case: Case) -> Iterator[Inputs]:
 
 
 def with_index(case: Case) -> Iterator[Inputs]:
-    """A dimension in which the index lies that forward reads."""
+    """A dimension large enough for the index that forward reads."""
     place, size = case.number("place"), case.number("index") + 1
     names = [name for name in case.blamed if 0 < place < case.rank(name)]
     return case.each(lambda spec: shaped(spec, *spec.shape[:place], size, *spec.shape[place + 1 :]), names)
 
 
 def with_elements(case: Case) -> Iterator[Inputs]:
-    """Another shape whose elements fill the view that forward asks for."""
+    """A shape with enough elements for the view that forward makes."""
     wanted = math.prod(int(size) for size in re.findall(r"\d+", case.found["view"].replace("-1", "")))
     for name in case.blamed:
         now = only_tensor(case.inputs.arguments[name])
@@ -211,7 +214,7 @@ def with_elements(case: Case) -> Iterator[Inputs]:
 
 
 def _with_more(spec: TensorSpec, wanted: int) -> TensorSpec | None:
-    """The spec with so many elements, by more features or more rows of ids; None if it takes a fraction of them."""
+    """Multiply the features, or the rows of ids, to get this many elements; None if it is not a multiple."""
     more, rest = divmod(wanted, spec.numel or 1)
     if more < 2 or rest or not spec.shape:
         return None
@@ -232,7 +235,7 @@ def _with_sizes(case: Case, got: int, wanted: int, exact: bool = False) -> Itera
 
 
 def _with_size(spec: TensorSpec, place: int, got: int, wanted: int, exact: bool) -> TensorSpec | None:
-    """The spec with another size at one place, if that may be what was refused."""
+    """Change the size of one dimension, if that may be what was refused."""
     now, is_batch = spec.shape[place], place == -len(spec.shape)
     if is_batch and (exact or len(spec.shape) > 1):
         return None
@@ -253,12 +256,12 @@ def _with_size(spec: TensorSpec, place: int, got: int, wanted: int, exact: bool)
 
 
 def with_integers(case: Case) -> Iterator[Inputs]:
-    """Integers for the input that is read as an index."""
+    """Integers for an input that is read as an index."""
     return case.each(lambda spec: replace(spec, dtype="int64") if is_float(spec) else None)
 
 
 def with_floats(case: Case) -> Iterator[Inputs]:
-    """Floating-point numbers for the input that is read as integers."""
+    """Floating-point numbers for an input that holds integers."""
     return case.each(lambda spec: None if is_float(spec) else replace(spec, dtype=case.guesses.float_dtype))
 
 

@@ -1,4 +1,4 @@
-"""Kinds of rows in `fxsummary.capture.inputs.guess.guesses`."""
+"""The kinds of rows in the tables of `fxsummary.capture.inputs.guess.guesses`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Size:
-    """Where to find the size that a word stands for.
+    """Where to find the size for a word.
 
     Attributes:
         names: settings that hold it; two names in one alternative for height and width.
@@ -59,7 +59,7 @@ class Size:
         usual: sizes to try after those.
         part: the part of the model whose config is searched first.
         limits: settings that bound the usual sizes.
-        dims: number of dimensions; one number stands for all of them.
+        dims: number of dimensions; one number is the size of each.
         default: the size if no setting holds it, when there is nothing to try.
         take: "length" or "max" for settings that are lists and whose length or maximum is the size.
     """

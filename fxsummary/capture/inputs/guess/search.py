@@ -1,4 +1,4 @@
-"""The search for inputs that a model accepts: candidates in turn, then what their errors suggest."""
+"""Searches for inputs that a model accepts: tries candidates, then what their errors suggest."""
 
 from __future__ import annotations
 

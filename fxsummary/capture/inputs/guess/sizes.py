@@ -88,7 +88,7 @@ def _attribute(holder: Any, name: str) -> Any:
 
 
 def found_sizes(row: Size, settings: Settings) -> list[Shape]:
-    """Return the sizes that a word may stand for, the likeliest first."""
+    """Return the possible sizes for a row of `SIZES`, the likeliest first."""
     values = [*settings.all(row.names, row.part)]
     for name in options(row.inside):
         values += settings.inside(name)
@@ -131,7 +131,7 @@ class Sizes:
         self._choices = choices or {}
 
     def __getitem__(self, word: str) -> Shape:
-        """Return the sizes of a word, or raise KeyError if nothing tells."""
+        """Return the sizes of a word, or raise KeyError if it is unknown."""
         if word.isdigit():
             return (int(word),)
         row = SIZES[word]
@@ -146,14 +146,14 @@ class Sizes:
         return tuple(value) if isinstance(value, list) else (value,)
 
     def value(self, expression: str) -> Any:
-        """Compute an expression of the tables, or raise KeyError if nothing tells one of its sizes."""
+        """Compute an expression of the tables, or raise KeyError if one of its sizes is unknown."""
         code = _compiled(expression)
         sizes = {name: self[name] for name in code.co_names if name in SIZES}
         numbers = {name: size[0] if len(size) == 1 else size for name, size in sizes.items()}
         return eval(code, {"__builtins__": {}, "max": max, "range": range}, numbers)
 
     def shape(self, words: str) -> Shape:
-        """Return a shape in numbers, or raise KeyError if nothing tells one of its sizes."""
+        """Return a shape in numbers, or raise KeyError if one of its sizes is unknown."""
         return tuple([size for word in words.strip("[]").split() for size in self[word]])
 
     def is_known(self, words: str) -> bool:
@@ -165,7 +165,7 @@ class Sizes:
         return True
 
     def dimension(self, name: str, likely: Collection[str]) -> int:
-        """Return the size of a dimension by the name of a variable; 1 if nothing tells.
+        """Return the size of a dimension from the name of a variable; 1 if it is unknown.
 
         Args:
             likely: words of the shapes that the tensor may have.
@@ -185,7 +185,7 @@ def _compiled(expression: str) -> CodeType:
 
 
 def words_of(shape: str) -> Iterator[str]:
-    """Yield the words of a shape that are looked up, also those behind computed ones."""
+    """Yield the words of a shape that are looked up, including those that computed words depend on."""
     for word in shape.strip("[]").split():
         row = SIZES.get(word)
         if isinstance(row, str):
@@ -196,6 +196,6 @@ def words_of(shape: str) -> Iterator[str]:
 
 
 def dims_of(word: str) -> int:
-    """Return the number of dimensions that a word stands for."""
+    """Return the number of dimensions of a word."""
     row = SIZES.get(word)
     return row.dims if isinstance(row, Size) else 1
