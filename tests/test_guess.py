@@ -18,10 +18,10 @@ from fxsummary.capture.inputs.guess import argument_rows, guesses
 from fxsummary.capture.inputs.guess.error_context import ErrorContext
 from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, ENDINGS, SIZES
 from fxsummary.capture.inputs.guess.inference import with_integers
-from fxsummary.capture.inputs.guess.rows import Size, options
+from fxsummary.capture.inputs.guess.rows import Argument, Size, options
 from fxsummary.capture.inputs.guess.search import Attempt, Search
 from fxsummary.capture.inputs.guess.sizes import Settings, Sizes, found_sizes
-from fxsummary.errors import ForwardError
+from fxsummary.errors import ForwardError, UnknownNameError
 from fxsummary.graph.spec import contiguous
 
 
@@ -229,3 +229,13 @@ def test_expressions_take_what_is_chosen() -> None:
     assert sizes.shape("1 patches patch_features") == (1, 16, 192)
     with pytest.raises(KeyError):
         sizes.value("context + 1")
+
+
+def test_a_misspelt_word_in_a_row_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Scanner(nn.Module):
+        def forward(self, lidar_scan: torch.Tensor) -> torch.Tensor:
+            return lidar_scan if bool(lidar_scan.any()) else -lidar_scan
+
+    monkeypatch.setitem(ARGUMENTS, "lidar_scan", Argument("1 beems 3"))
+    with pytest.raises(UnknownNameError, match="'beems', which is not in SIZES"):
+        fxsummary.graph(Scanner())

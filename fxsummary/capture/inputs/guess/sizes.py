@@ -10,9 +10,11 @@ from typing import Any
 
 from torch import nn
 
+from fxsummary.capture.inputs.guess import guesses
 from fxsummary.capture.inputs.guess.guesses import DIMENSIONS, PARTS, SIZES
 from fxsummary.capture.inputs.guess.rows import Size, options
 from fxsummary.capture.module_index import modules_of
+from fxsummary.errors import UnknownNameError
 
 Shape = tuple[int, ...]
 
@@ -134,9 +136,11 @@ class Sizes:
         """Return the sizes of a word, or raise KeyError if it is unknown."""
         if word.isdigit():
             return (int(word),)
-        row = SIZES[word]
         if word in self._choices:
             return self._choices[word]
+        row = SIZES.get(word)
+        if row is None:
+            raise UnknownNameError(f"a shape has the word {word!r}, which is not in SIZES of {guesses.__name__}")
         if isinstance(row, Size):
             sizes = found_sizes(row, self._settings)
             if not sizes:
