@@ -15,6 +15,7 @@ from kernels import Compared
 from torch import nn
 
 import fxsummary
+from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, SIZES
 from fxsummary.capture.operations.kernels import KERNELS
 from fxsummary.graph.attributes import NODE
 from fxsummary.graph.saved.schema import schema
@@ -144,3 +145,27 @@ def test_a_lint_rule() -> None:
     finally:
         RULES.unregister("large-kernels")
         sys.modules.pop("large_kernels", None)
+
+
+class Scanner(nn.Module):
+    """Reads points, of which the last dimension is the coordinates unless they come first."""
+
+    def __init__(self, num_beams: int, is_transposed: bool = False) -> None:
+        super().__init__()
+        self.num_beams = num_beams
+        self.is_transposed = is_transposed
+        self.fc = nn.Linear(num_beams if is_transposed else 3, 8)
+
+    def forward(self, lidar_scan: torch.Tensor) -> torch.Tensor:
+        return self.fc(lidar_scan if bool((lidar_scan == lidar_scan).all()) else -lidar_scan)
+
+
+def test_an_input_convention() -> None:
+    assert "input inferred: lidar_scan 1×3" in fxsummary.graph(Scanner(48)).notes  # by the linear layer alone
+    sys.modules.pop("convention", None)
+    try:
+        importlib.import_module("convention")
+        assert "input inferred: lidar_scan 1×48×3" in fxsummary.graph(Scanner(48)).notes
+        assert "input inferred: lidar_scan 1×3×48" in fxsummary.graph(Scanner(48, is_transposed=True)).notes
+    finally:
+        del ARGUMENTS["lidar_scan"], SIZES["beams"]
