@@ -1,13 +1,15 @@
-"""What torch's own kernels on meta say of an operation: the truth that rules are held against."""
+"""Hold our kernels against torch's own kernels on meta, which stay the truth."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
 
-from fxsummary.capture.operations.outcome import Outcome
-from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
+from fxsummary.capture.operations.kernels import DECLINED, KERNELS, answer
 from fxsummary.capture.operations.twins import META
 from fxsummary.graph.spec import TensorSpec
 
@@ -17,10 +19,44 @@ def spec(*shape: int, dtype: str = "float32", stride: tuple[int, ...] | None = N
     return TensorSpec(shape, dtype, stride or tuple(torch.empty(shape, device="meta").stride()), "cpu")
 
 
-def of_kernel(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome | None:
-    """The outcome by the kernel; None where it refuses or needs values."""
-    operations = Operations("cpu")
-    try:
-        return operations._observe(target, args, kwargs, operations.twins, None, META)[0]
-    except (RefusedError, NoDataError):
-        return None
+def described(result: Any) -> list[Any]:
+    """What a kernel decides: shape, strides, dtype and device of each tensor."""
+    leaves = tree_flatten(result)[0]
+    return [
+        (tuple(each.shape), each.stride(), each.dtype, each.device) if isinstance(each, torch.Tensor) else each
+        for each in leaves
+    ]
+
+
+class Compared(TorchDispatchMode):
+    """Runs every operator by torch's kernel and compares what ours answers.
+
+    Attributes:
+        answered: how many calls each of our kernels answered.
+        wrong: the calls on which the two differ.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.answered: Counter[str] = Counter()
+        self.wrong: list[Any] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = {name: META if name == "device" else value for name, value in (kwargs or {}).items()}
+        if func._name not in KERNELS:
+            return func(*args, **kwargs)
+        try:
+            ours = answer(func, args, kwargs)
+        except Exception as error:  # a kernel declines, it never raises
+            ours = error
+        try:
+            theirs = func(*args, **kwargs)
+        except Exception:
+            if ours is not DECLINED:
+                self.wrong.append((func, described(args), kwargs, ours, "torch raises"))
+            raise
+        if ours is not DECLINED:
+            self.answered[func._name] += 1
+            if isinstance(ours, Exception) or described(ours) != described(theirs):
+                self.wrong.append((func, described(args), kwargs, ours, described(theirs)))
+        return theirs

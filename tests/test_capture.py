@@ -22,7 +22,6 @@ from zoo.own import CNN, Residual, twelve_blocks
 import fxsummary
 from fxsummary.capture.operations import memo
 from fxsummary.capture.operations.propagate import propagate
-from fxsummary.capture.operations.rules import by_rule
 from fxsummary.capture.operations.run import Operations
 from fxsummary.capture.symbolic.trace import trace
 from fxsummary.graph.spec import TensorSpec
@@ -368,10 +367,10 @@ def test_each_distinct_operation_runs_once(monkeypatch: pytest.MonkeyPatch) -> N
     calls: list[tuple[int, ...]] = []
     compute = Operations._compute
 
-    def counting(self: Operations, target: Any, args: Any, kwargs: Any, casting: Any) -> Any:
+    def counting(self: Operations, target: Any, args: Any, *rest: Any) -> Any:
         if isinstance(target, nn.Linear):
             calls.append(args[0].shape)
-        return compute(self, target, args, kwargs, casting)
+        return compute(self, target, args, *rest)
 
     monkeypatch.setattr(Operations, "_compute", counting)
     memo.clear()
@@ -441,7 +440,7 @@ def test_a_formula_registered_later_counts() -> None:
         del torch.utils.flop_counter.flop_registry[torch.ops.zoo.late]
 
 
-# --- rules -------------------------------------------------------------------------------------
+# --- operations --------------------------------------------------------------------------------
 
 SPECS = [
     torch.empty(2, 3),
@@ -458,7 +457,7 @@ SPECS = [
     torch.empty(1, 3),
     torch.empty(()),
 ]
-RULED: list[Any] = [
+LAYERS: list[Any] = [
     nn.BatchNorm1d(3), nn.BatchNorm2d(3), nn.BatchNorm3d(3), nn.LayerNorm(3), nn.LayerNorm((4, 5)), nn.BatchNorm1d(5),
     nn.ReLU(), nn.ReLU6(), nn.GELU(), nn.SiLU(), nn.Sigmoid(), nn.Tanh(), nn.Hardswish(), nn.Hardsigmoid(),
     nn.LeakyReLU(), nn.ELU(), nn.Mish(), nn.Softplus(), nn.Dropout(), nn.Identity(), F.relu, F.gelu, torch.relu,
@@ -467,18 +466,23 @@ RULED: list[Any] = [
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
-@pytest.mark.parametrize("called", RULED, ids=lambda called: getattr(called, "__name__", str(called)))
-def test_a_rule_says_what_the_kernel_says(called: Any, training: bool) -> None:
-    """A closed form answers as the real kernel does, or leaves the answer to it."""
+@pytest.mark.parametrize("called", LAYERS, ids=lambda called: getattr(called, "__name__", str(called)))
+def test_an_outcome_is_what_the_real_kernel_returns(called: Any, training: bool) -> None:
     if isinstance(called, nn.Module):
         called.train(training)
+    answered = 0
     for tensor in SPECS:
+        if isinstance(called, nn.BatchNorm1d) and not tensor.is_contiguous():
+            continue  # torch's kernel on meta keeps the order in memory, the real one does not
         spec = TensorSpec(tuple(tensor.shape), str(tensor.dtype)[6:], tensor.stride(), "cpu")
-        answer = by_rule(called, (spec,), {}, "cpu")
-        if answer is None:
+        try:
+            result = called(tensor)
+        except Exception:  # what the real kernel refuses, meta may take
             continue
-        result = called(tensor)
-        assert answer.value == TensorSpec(tuple(result.shape), str(result.dtype)[6:], result.stride(), "cpu"), spec
+        value = Operations("cpu").run(called, (spec,), {}).value
+        assert value == TensorSpec(tuple(result.shape), str(result.dtype)[6:], result.stride(), "cpu"), spec
+        answered += 1
+    assert answered
 
 
 # --- kinds -------------------------------------------------------------------------------------

@@ -57,6 +57,23 @@ def test_a_dispatch_mode_sees_aten_calls_but_not_those_that_are_hidden_from_it()
     assert "aten::add.Tensor" in mode.names and "aten::mul.Tensor" not in mode.names
 
 
+def test_operators_with_a_kernel_in_python_are_known() -> None:
+    assert internals.has_python_kernel(torch.ops.aten.gelu.default)
+    assert not internals.has_python_kernel(torch.ops.aten.view.default)
+
+
+def test_below_autograd_a_mode_sees_a_recurrent_layer_as_one_call() -> None:
+    with torch.no_grad(), _Seen() as mode, internals.below_autograd():
+        nn.LSTM(2, 3)(torch.ones(4, 1, 2))
+    assert "aten::lstm.input" in mode.names
+
+
+def test_flex_attention_has_an_implementation_without_data() -> None:
+    from torch.nn.attention.flex_attention import flex_attention_hop
+
+    assert internals.fake_implementation(flex_attention_hop) is not None
+
+
 class _Functions(torch.overrides.TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()

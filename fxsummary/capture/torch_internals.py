@@ -70,6 +70,20 @@ def without_dispatch_modes() -> AbstractContextManager[None]:
     return context
 
 
+def below_autograd() -> AbstractContextManager[None]:
+    """Dispatch modes see operators called within undivided. Lost without it: time for each step of an LSTM."""
+    context: AbstractContextManager[None] = torch._C._AutoDispatchBelowAutograd()
+    return context
+
+
+def fake_implementation(operator: Any) -> Callable[..., Any] | None:
+    """Torch's own result of an operator that takes functions. Lost without it: shapes behind ``flex_attention``."""
+    from torch._higher_order_ops import utils
+
+    found: Callable[..., Any] | None = getattr(utils, "registered_hop_fake_fns", {}).get(operator)
+    return found
+
+
 def is_in_transform() -> bool:
     """Whether ``vmap`` or ``grad`` is running. Lost without it: their insides are recorded."""
     return torch._C._functorch.maybe_current_level() is not None
@@ -78,6 +92,12 @@ def is_in_transform() -> bool:
 def is_composite(operator: Any) -> bool:
     """Whether an ATen operator decomposes by itself. Lost without it: FLOPs of operators that call others."""
     return bool(torch._C._dispatch_has_kernel_for_dispatch_key(operator.name(), "CompositeImplicitAutograd"))
+
+
+@lru_cache(maxsize=1024)
+def has_python_kernel(operator: Any) -> bool:
+    """Whether an operator's kernel on meta is Python. Lost without it: capture inside ``torch.device("meta")``."""
+    return torch._C.DispatchKey.Meta in getattr(operator, "py_kernels", ()) and not operator.is_view
 
 
 def has_global_hooks() -> bool:

@@ -7,6 +7,7 @@ user added with ``register_flop_formula`` too. `FORMULAS` holds what that regist
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +15,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch._ops import HigherOrderOperator
-from torch.utils import flop_counter
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, shape_wrapper
+
+from fxsummary.capture.torch_internals import DispatchMode, HigherOrderOperator, OpOverload, is_composite
 
 aten = torch.ops.aten
 Shape = Sequence[int]
@@ -220,24 +220,15 @@ def formula(packet: Any) -> Callable[..., int] | None:
     return found
 
 
-def _is_torchs(packet: Any, count: Any) -> bool:
-    return str(packet).startswith("aten.") and getattr(count, "__module__", "") == flop_counter.__name__
-
-
-_TORCHS = {packet: count for packet, count in flop_registry.items() if _is_torchs(packet, count)}
-
-
 class _Registry:
     """What torch's registry held when it was last looked at.
 
     Attributes:
         version: how often it has changed.
-        is_torchs: whether the formulas of ATen operators are those of torch.
     """
 
     def __init__(self) -> None:
         self.version = -1
-        self.is_torchs = True
         self._packets: tuple[Any, ...] = ()
         self._counts: tuple[Any, ...] = ()
 
@@ -247,8 +238,6 @@ class _Registry:
         if self.version < 0 or counts != self._counts or packets != self._packets:
             self.version += 1
             self._packets, self._counts = packets, counts
-            aten_counts = {packet: flop_registry[packet] for packet in packets if str(packet).startswith("aten.")}
-            self.is_torchs = aten_counts == _TORCHS
         return self
 
 
@@ -258,11 +247,6 @@ _registry = _Registry()
 def registry_version() -> int:
     """A number that grows when a formula is registered with torch, replaced or removed."""
     return _registry.look().version
-
-
-def aten_counts_as_torch() -> bool:
-    """Whether all formulas of ATen operators in torch's registry are torch's, none is the user's or missing."""
-    return _registry.look().is_torchs
 
 
 _paused = threading.local()
@@ -279,7 +263,7 @@ def uncounted() -> Iterator[None]:
         _paused.now = outer
 
 
-class FlopCount(TorchDispatchMode):
+class FlopCount(DispatchMode):
     """Counts the FLOPs of the ATen calls made while it is active.
 
     Attributes:
@@ -289,15 +273,11 @@ class FlopCount(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.flops = 0
         self.unknown: list[str] = []
 
     supports_higher_order_operators = True
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -322,7 +302,7 @@ class FlopCount(TorchDispatchMode):
         if count is not None and any(map(_is_sparse, args)):
             self.unknown.append(str(packet))  # the formulas are those of dense products
         elif count is not None:
-            self.flops += count(*args, **kwargs, out_val=result)
+            self.flops += _evaluate(count, args, kwargs, result)
         elif not _is_free(func):
             self.unknown.append(str(packet))
         return result
@@ -331,7 +311,7 @@ class FlopCount(TorchDispatchMode):
         """Run an operator."""
         return func(*args, **kwargs)
 
-    def _higher_order(self, func: HigherOrderOperator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _higher_order(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An operator that takes functions: by its formula, or by what its functions do."""
         count, written_out = formula(func), in_python(func)
         if count is None and written_out is not None:
@@ -341,13 +321,33 @@ class FlopCount(TorchDispatchMode):
         if count is None:
             self.unknown.append(str(func))
         elif not getattr(_paused, "now", False):
-            self.flops += count(*args, **kwargs, out_val=result)
+            self.flops += _evaluate(count, args, kwargs, result)
         return result
 
 
-def in_python(func: HigherOrderOperator) -> Callable[..., Any] | None:
+_WRAPPER = shape_wrapper(len).__code__
+
+
+def _evaluate(count: Callable[..., int], args: Any, kwargs: Any, result: Any) -> int:
+    """Evaluate a formula; torch's wrapper, which turns tensors into shapes, takes longer than most kernels."""
+    if getattr(count, "__code__", None) is not _WRAPPER:
+        return count(*args, **kwargs, out_val=result)
+    formula: Callable[..., int] = count.__wrapped__  # type: ignore[attr-defined]
+    return formula(*_shapes(args), **_shapes(kwargs), out_shape=_shapes(result))
+
+
+def _shapes(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.shape
+    if isinstance(value, (tuple, list)):
+        return value if value and type(value[0]) is int else [_shapes(item) for item in value]
+    return {name: _shapes(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def in_python(func: Any) -> Callable[..., Any] | None:
     """What an operator that takes functions does, written out in Python; None if that is not known."""
-    return func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+    found: Callable[..., Any] | None = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+    return found
 
 
 def costs_nothing(func: Any) -> bool:
@@ -361,15 +361,15 @@ def costs_nothing(func: Any) -> bool:
     return formula(getattr(func, "_overloadpacket", func)) is None and not _is_composite(func) and _is_free(func)
 
 
+@functools.lru_cache(maxsize=1024)
 def _is_composite(func: Any) -> bool:
-    if not isinstance(func, torch._ops.OpOverload) or func.namespace == "prim":
-        return False
-    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))
+    return isinstance(func, OpOverload) and func.namespace != "prim" and is_composite(func)
 
 
+@functools.lru_cache(maxsize=1024)
 def _is_free(func: Any) -> bool:
     """Whether an operator without a formula is known not to be of the matrix family."""
-    if not isinstance(func, torch._ops.OpOverload):
+    if not isinstance(func, OpOverload):
         return False
     if func.namespace in _KNOWN_FREE:
         name = func._schema.name.partition("::")[2]

@@ -1,7 +1,8 @@
-"""The outcome of one operation on specs: from the memo, by a rule, or by running it once on meta.
+"""The outcome of one operation on specs: from the memo, or by running it once on meta twins.
 
-Symbolic propagation and recording ask here. Arguments are specs and literals, never tensors; a tensor (on
-meta) is made only where an operation is met for the first time in the process.
+It runs under a mode that sees every ATen call: the mode answers with our kernels where torch's are slow Python, counts
+FLOPs by formula, and notes which arguments are written. Symbolic propagation and recording ask here, with specs and
+literals for arguments; tensors (on meta) are made only the first time that the process meets an operation.
 """
 
 from __future__ import annotations
@@ -10,20 +11,19 @@ import functools
 import importlib
 import re
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from types import BuiltinFunctionType
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture.module_index import tensors_of
 from fxsummary.capture.operations import autocast, kernels, memo
-from fxsummary.capture.operations.composed import composed
 from fxsummary.capture.operations.flops import FlopCount, registry_version
 from fxsummary.capture.operations.outcome import Alias, Outcome
-from fxsummary.capture.operations.rules import by_rule
 from fxsummary.capture.operations.twins import META, NoTwinError, Twins, spec_of
 from fxsummary.capture.structures import (
     TO_DEVICE,
@@ -35,6 +35,7 @@ from fxsummary.capture.structures import (
     on_meta,
     tensors_in,
 )
+from fxsummary.capture.torch_internals import DispatchMode, below_autograd, has_python_kernel, storage_of
 from fxsummary.graph.spec import TensorSpec
 
 __all__ = [
@@ -93,7 +94,8 @@ class Operations:
             return outcome, None
         if has_spec((args, kwargs), is_sparse):
             raise NoDataError("sparse tensors have no counterpart on meta")
-        outcome, raw = self._compute(target, args, kwargs, casting)
+        twins = self.twins if key is None else Twins()  # what has a key does not depend on earlier calls
+        outcome, raw = self._compute(target, args, kwargs, casting, twins)
         if key is not None and raw is None:
             memo.put(key, outcome)
         return outcome, raw
@@ -113,19 +115,16 @@ class Operations:
             raise memo.NoKeyError(type(target).__name__)
         return self._signatures[state]
 
-    def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any) -> tuple[Outcome, Any]:
+    def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any, twins: Twins) -> tuple[Outcome, Any]:
         if not casting:
-            known = by_rule(target, args, kwargs, self.device) or composed(target, args, kwargs, self.device)
-            if known is not None:
-                return known, None
+            return self._observe(target, args, kwargs, twins, None, META)
+        _import_compiler()
         with autocast.fake_tensors(casting) as device:
-            twins = Twins(device) if casting else self.twins
-            return self._observe(target, args, kwargs, twins, casting, device)
+            return self._observe(target, args, kwargs, Twins(device), casting, device)
 
     def _observe(
         self, target: Any, args: Any, kwargs: Any, twins: Twins, casting: Any, device: torch.device
     ) -> tuple[Outcome, Any]:
-        _import_compiler()
         tensors: list[torch.Tensor] = []
 
         def make(value: Any) -> Any:
@@ -135,12 +134,12 @@ class Operations:
             return tensors[-1]
 
         try:
-            with torch.no_grad(), torch.device(device), autocast.enter(casting):
+            with torch.no_grad(), autocast.enter(casting) if casting else nullcontext():
                 function, mode = callee_of(target, twins)
                 args, kwargs = map_values(make, args), map_values(make, kwargs)
                 args, kwargs = on_meta(target, args, kwargs, device)
-                count = _Observed(tensors)
-                with mode, count:
+                count = _Observed(tensors, on_meta=not casting)
+                with mode, count, torch.device(device) if casting else _undivided(target):
                     value = function(*args, **kwargs)
         except NoTwinError as error:
             raise NoDataError(str(error)) from error
@@ -161,9 +160,19 @@ class Operations:
         return spec_of(value, self.device) if isinstance(value, torch.Tensor) else value
 
 
+_UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention})
+
+
+def _undivided(target: Any) -> AbstractContextManager[Any]:
+    """Let a mode see an operator that has a formula and a kernel as one call, and not the calls for each time step."""
+    if isinstance(target, nn.RNNBase) or (isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED):
+        return below_autograd()
+    return nullcontext()
+
+
 @functools.cache
 def _import_compiler() -> None:
-    """Import torch's compiler where it matters when: meta kernels do, and before 2.13 that fails on a meta device."""
+    """Import torch's compiler on the CPU: kernels in Python do, and before 2.13 that fails inside a meta device."""
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 13):
         with torch.device("cpu"):
             importlib.import_module("torch._dynamo")
@@ -242,39 +251,38 @@ def _alias(output: torch.Tensor, tensors: list[torch.Tensor]) -> Alias | None:
     return None
 
 
-def storage_of(tensor: torch.Tensor) -> int:
-    """A number that tensors share if they share memory."""
-    try:
-        return int(tensor.untyped_storage()._cdata)
-    except (RuntimeError, NotImplementedError):
-        return id(tensor)
-
-
 class _Observed(FlopCount):
-    """`FlopCount` that also sees which of the arguments are written in place."""
+    """`FlopCount` that also sees which of the arguments are written in place, and keeps an operation on meta.
 
-    def __init__(self, tensors: list[torch.Tensor]) -> None:
+    Args:
+        tensors: the tensors among the arguments, in order.
+        on_meta: whether they are on meta: then new tensors are too, and our kernels answer.
+    """
+
+    def __init__(self, tensors: list[torch.Tensor], on_meta: bool = False) -> None:
         super().__init__()
         self.written: set[int] = set()
+        self._on_meta = on_meta
         self._tensors = tensors
         self._storages: list[int] | None = None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        schema = getattr(func, "_schema", None)
-        if schema is not None and getattr(schema, "is_mutable", False):
-            for argument, value in zip(schema.arguments, args):  # noqa: B905 (defaults are left out)
-                if argument.alias_info is not None and argument.alias_info.is_write:
-                    self._note(value)
-            for name, value in (kwargs or {}).items():
-                if name == "out":
-                    self._note(value)
+        for place in _written_by(func):
+            self._note(args[place] if place < len(args) else (kwargs or {}).get("out"))
         return super().__torch_dispatch__(func, types, args, kwargs)
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator: on meta by a kernel of ours where torch's own is too strict."""
-        kernel = kernels.META.get(getattr(func, "_overloadpacket", None)) or kernels.of_higher_order(func)
-        if kernel is not None and self._tensors and self._tensors[0].is_meta:
-            return kernel(*args, **kwargs)
+        """Run an operator, on meta by a kernel of ours if one covers the call."""
+        if not self._on_meta:
+            return func(*args, **kwargs)
+        if _takes_device(func):
+            kwargs = {name: value for name, value in kwargs.items() if name != "pin_memory"}
+            kwargs["device"] = META
+        result = kernels.answer(func, args, kwargs)
+        if result is not NotImplemented:
+            return result
+        if has_python_kernel(func):
+            _import_compiler()
         return func(*args, **kwargs)
 
     def _note(self, value: Any) -> None:
@@ -285,7 +293,23 @@ class _Observed(FlopCount):
             self.written.update(index for index, other in enumerate(self._storages) if other == storage)
 
 
-class OnMeta(TorchDispatchMode):
+@functools.lru_cache(maxsize=1024)
+def _written_by(func: Any) -> tuple[int, ...]:
+    """Positions of the arguments that an operator writes to."""
+    schema = getattr(func, "_schema", None)
+    if schema is None or not getattr(schema, "is_mutable", False):
+        return ()
+    infos = [argument.alias_info for argument in schema.arguments]
+    return tuple([place for place, info in enumerate(infos) if info is not None and info.is_write])
+
+
+@functools.lru_cache(maxsize=1024)
+def _takes_device(func: Any) -> bool:
+    """Whether an operator has an argument that says where its result lies."""
+    return any(argument.name == "device" for argument in getattr(getattr(func, "_schema", None), "arguments", ()))
+
+
+class OnMeta(DispatchMode):
     """Lets code that holds real tensors, such as a ScriptModule, run on meta: they become their twins.
 
     Attributes:
@@ -293,17 +317,13 @@ class OnMeta(TorchDispatchMode):
     """
 
     def __init__(self, twins: Twins) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.replaced: list[torch.Tensor] = []
         self._twins = twins
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False
-
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = map_values(self._twin, (args, kwargs or {}))
-        if "device" in kwargs or any(argument.name == "device" for argument in func._schema.arguments):
+        if "device" in kwargs or _takes_device(func):
             kwargs["device"] = META
         return func(*args, **kwargs)
 

@@ -6,6 +6,7 @@ import copy
 import functools
 import types
 import weakref
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
@@ -88,10 +89,17 @@ class Twins:
             if isinstance(module, torch.jit.ScriptModule):
                 raise NoTwinError(f"{type(module).__name__} is compiled by torch.jit")
             twin = self._remember(module, object.__new__(type(module)))
+            attributes = twin.__dict__
             for name, value in vars(module).items():
-                twin.__dict__[name] = self._value(own_hooks(value) if name in _HOOKS else value)
-                if isinstance(value, dict):
-                    self._remember(value, twin.__dict__[name])
+                kind = type(value)
+                if kind in _ATOMS:
+                    attributes[name] = value
+                elif kind in _DICTS and not value:
+                    attributes[name] = kind()
+                else:
+                    attributes[name] = self._value(own_hooks(value) if name in _HOOKS else value)
+                    if isinstance(value, dict):
+                        self._remember(value, attributes[name])
         assert isinstance(twin, nn.Module)
         return twin
 
@@ -101,6 +109,15 @@ class Twins:
         return twin
 
     def _value(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in _ATOMS:
+            return value
+        if kind is tuple and _ATOMS.issuperset(map(type, value)):
+            return value
+        if kind in _COLLECTIONS:
+            return kind(self._each(value)) if value else kind()
+        if kind in _DICTS:
+            return self._dict(value)
         if isinstance(value, torch.Tensor):
             return self.tensor(value)
         if isinstance(value, nn.Module):
@@ -113,15 +130,15 @@ class Twins:
             return functools.partial(self._value(value.func), *self._each(value.args), **self._value(value.keywords))
         if isinstance(value, torch.ScriptObject):
             raise NoTwinError("it holds packed weights")
-        kind = type(value)
-        if kind in (list, tuple, set):
-            return kind(self._each(value))
         if isinstance(value, dict) and kind.__module__ in ("builtins", "collections", "torch.nn.modules.container"):
-            twin = value.copy()
-            for key, item in value.items():
-                twin[key] = self._value(item)
-            return twin
+            return self._dict(value)
         return value
+
+    def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        twin = value.copy()
+        for key, item in value.items():
+            twin[key] = self._value(item)
+        return twin
 
     def _handle(self, handle: RemovableHandle) -> RemovableHandle:
         """The handle of a hook, which removes it from the twin and not from the original."""
@@ -138,6 +155,9 @@ class Twins:
         return [self._value(value) for value in values]
 
 
+_ATOMS = frozenset({bool, int, float, str, type(None)})
+_COLLECTIONS = frozenset({list, tuple, set})
+_DICTS = frozenset({dict, OrderedDict})
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
@@ -157,6 +177,9 @@ def own_hooks(hooks: dict[int, Any]) -> dict[int, Any]:
 
 
 def _empty_like(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    if type(tensor) is nn.Parameter and tensor.layout is torch.strided:
+        twin = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
+        return nn.Parameter(twin, requires_grad=tensor.requires_grad)
     if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
         options: dict[str, Any] = {"requires_grad": tensor.requires_grad, "device": device, "dtype": tensor.dtype}
         return type(tensor)(**options)

@@ -1,0 +1,46 @@
+"""Meta kernels of the common ATen operators, because torch's own are slow Python.
+
+The first of torch's kernels that runs in a process imports a second's worth of ``torch._dynamo`` and ``sympy``.
+A kernel here takes meta tensors and returns meta tensors of the right shape, strides and dtype; it returns
+`DECLINED` for cases that it does not cover, and torch's own kernel then runs, or raises. It counts no FLOPs.
+
+One file per family: `elementwise`, `products`, `norms`, `images`, `reductions`, `parts`, `makers`; `results` makes the
+tensors. The tests hold every kernel against torch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from fxsummary.capture.operations.kernels import elementwise, images, makers, norms, parts, products, reductions
+from fxsummary.capture.operations.kernels.results import DECLINED, new
+from fxsummary.capture.torch_internals import HigherOrderOperator, fake_implementation
+
+__all__ = ["DECLINED", "KERNELS", "answer"]
+
+_FAMILIES = (elementwise, images, makers, norms, parts, products, reductions)
+KERNELS: dict[str, Callable[..., Any]] = {
+    f"aten::{name}": kernel for family in _FAMILIES for name, kernel in family.KERNELS.items()
+}
+"""Kernels by operator and overload, as in ``aten::add.Tensor``; called with the operator's arguments."""
+
+
+def answer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return what an operator returns for meta tensors, `DECLINED` if no kernel covers the call."""
+    if isinstance(func, HigherOrderOperator):
+        kernel = fake_implementation(func)
+        return DECLINED if kernel is None else kernel(*args, **kwargs)
+    name = func.name()
+    if name == "aten::lift_fresh":  # by which `torch.tensor` makes a tensor, with data
+        return new(args[0].shape, args[0].dtype)
+    kernel = KERNELS.get(name)
+    if kernel is None or not all(map(_is_expected, args)) or (kwargs and not all(map(_is_expected, kwargs.values()))):
+        return DECLINED
+    return kernel(*args, **kwargs)
+
+
+def _is_expected(value: Any) -> bool:
+    return not isinstance(value, torch.Tensor) or (value.is_meta and value.layout is torch.strided)

@@ -1,0 +1,149 @@
+"""Matrix products, convolutions, recurrent layers. Their FLOPs are in `fxsummary.capture.operations.flops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, each, is_plain, new
+
+
+def _fit(first: Tensor, *others: Tensor | None) -> bool:
+    """Whether tensors are of one floating-point dtype."""
+    dtype = first.dtype
+    return dtype.is_floating_point and all(each is None or each.dtype is dtype for each in others)
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """``mm`` and ``bmm``."""
+    if not _fit(a, b) or not a.dim() == b.dim() in (2, 3) or a.shape[-1] != b.shape[-2] or a.shape[:-2] != b.shape[:-2]:
+        return DECLINED
+    return new((*a.shape[:-1], b.shape[-1]), a.dtype)
+
+
+def matrices(a: Tensor, b: Tensor) -> Tensor:
+    """``mm``."""
+    return product(a, b) if a.dim() == 2 else DECLINED
+
+
+def batches(a: Tensor, b: Tensor) -> Tensor:
+    """``bmm``."""
+    return product(a, b) if a.dim() == 3 else DECLINED
+
+
+def with_sum(bias: Tensor, a: Tensor, b: Tensor, **_: Any) -> Tensor:
+    """``addmm`` and ``baddbmm``."""
+    result = product(a, b) if _fit(bias, a) else DECLINED
+    fits = result is not DECLINED and broadcast(bias.shape, result.shape) == result.shape
+    return result if fits else DECLINED
+
+
+def matrix_vector(a: Tensor, b: Tensor) -> Tensor:
+    """``mv``."""
+    fits = _fit(a, b) and (a.dim(), b.dim()) == (2, 1) and a.shape[1] == b.shape[0]
+    return new(a.shape[:1], a.dtype) if fits else DECLINED
+
+
+def vectors(a: Tensor, b: Tensor) -> Tensor:
+    """``dot`` and ``vdot``."""
+    return new((), a.dtype) if _fit(a, b) and a.dim() == b.dim() == 1 and a.shape == b.shape else DECLINED
+
+
+_KEEPS_FORMAT = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13)
+"""Whether convolutions on meta keep the memory format, as they did before 2.13."""
+
+
+def convolution(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, transposed: bool,
+    extra: Any, groups: int,
+) -> Tensor:  # fmt: skip
+    """A convolution, transposed or not, of any number of dimensions."""
+    batch, given, *sizes = x.shape if x.dim() > 2 else (0, 0)
+    outer, inner, *widths = weight.shape
+    wanted, channels = (outer, inner * groups) if transposed else (inner * groups, outer)
+    if not _fit(x, weight, bias) or not batch or len(sizes) != len(widths) or given != wanted or outer % groups:
+        return DECLINED
+    if bias is not None and bias.shape != (channels,):
+        return DECLINED
+    if _KEEPS_FORMAT and not (x.is_contiguous() and weight.is_contiguous()):
+        return DECLINED
+    settings = [each(value, len(sizes)) for value in (stride, padding, dilation, extra)]
+    if any(len(setting) != len(sizes) for setting in settings) or 0 in settings[0]:
+        return DECLINED
+    result = [
+        (size - 1) * step - 2 * pad + extent * (width - 1) + more + 1
+        if transposed
+        else (size + 2 * pad - extent * (width - 1) - 1) // step + 1
+        for size, width, step, pad, extent, more in zip(sizes, widths, *settings, strict=True)
+    ]
+    return new((batch, channels, *result), x.dtype) if min(*result, *sizes) > 0 and min(settings[1]) >= 0 else DECLINED
+
+
+def recurrent(
+    x: Tensor, states: Any, weights: Any, has_biases: bool, layers: int, dropout: float, train: bool, twice: bool,
+    batch_first: bool,
+) -> Any:  # fmt: skip
+    """``lstm``, ``gru``, ``rnn_tanh`` and ``rnn_relu`` over sequences of one length."""
+    states = [states] if isinstance(states, Tensor) else states
+    directions = 2 if twice else 1
+    if x.dim() != 3 or not x.is_contiguous() or (train and dropout) or not _fit(x, *states, *weights):
+        return DECLINED
+    steps, batch = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
+    if any(each.shape[:-1] != (layers * directions, batch) or not is_plain(each) for each in states) or 0 in x.shape:
+        return DECLINED
+    projections = len(states) == 2 and states[0].shape != states[1].shape
+    if len(weights) != layers * directions * (2 + 2 * has_biases + projections) or weights[0].shape[1] != x.shape[2]:
+        return DECLINED
+    width = directions * states[0].shape[2]
+    stride = (width, batch * width, 1) if batch_first else None
+    output = new((batch, steps, width) if batch_first else (steps, batch, width), x.dtype, stride)
+    return output, *[new(each.shape, x.dtype) for each in states]
+
+
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0, is_causal: bool = False,
+    *, scale: float | None = None, enable_gqa: bool = False,
+) -> Tensor:  # fmt: skip
+    """``scaled_dot_product_attention``, whose result is contiguous."""
+    if not _fit(q, k, v) or not q.dim() == k.dim() == v.dim() or q.dim() not in (3, 4) or not 0 <= dropout < 1:
+        return DECLINED
+    repeats = q.shape[-3] // max(k.shape[-3], 1) if enable_gqa and q.dim() == 4 else 1
+    heads = (*k.shape[:-3], k.shape[-3] * repeats)
+    if q.shape[:-2] != heads or q.shape[-1] != k.shape[-1] or k.shape[:-1] != v.shape[:-1] or 0 in q.shape:
+        return DECLINED
+    scores = torch.Size((*q.shape[:-1], k.shape[-2]))
+    if mask is not None and (
+        is_causal or mask.dtype not in (torch.bool, q.dtype) or broadcast(mask.shape, scores) != scores
+    ):
+        return DECLINED
+    return new((*q.shape[:-1], v.shape[-1]), q.dtype)
+
+
+def grouped(
+    a: Tensor, b: Tensor, offs: Tensor | None = None, bias: Tensor | None = None, out_dtype: torch.dtype | None = None
+) -> Tensor:
+    """``_grouped_mm``; torch's kernel takes only bfloat16 and checks strides.
+
+    (m, k) @ (g, k, n) -> (m, n), rows grouped; (m, k) @ (k, n) -> (g, m, n), inner dimension grouped;
+    (g, m, k) @ (k, n) -> (m, n), columns grouped; (g, m, k) @ (g, k, n) -> (g, m, n).
+    """
+    if a.shape[-1] != b.shape[-2]:
+        raise RuntimeError(f"contraction dimension of mat_a and mat_b must match, got {a.shape[-1]} and {b.shape[-2]}")
+    groups = (offs.shape[0],) if a.dim() == b.dim() == 2 and offs is not None else ()
+    batch = a.shape[:1] if a.dim() == b.dim() == 3 else groups
+    return new((*batch, a.shape[-2], b.shape[-1]), out_dtype or a.dtype)
+
+
+KERNELS: dict[str, Any] = {
+    "mm": matrices,
+    "bmm": batches,
+    **dict.fromkeys(("addmm", "baddbmm"), with_sum),
+    "mv": matrix_vector,
+    **dict.fromkeys(("dot", "vdot"), vectors),
+    "convolution": convolution,
+    "_grouped_mm": grouped,
+    **{f"{name}.input": recurrent for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
+    "scaled_dot_product_attention": attention,
+}
