@@ -39,13 +39,7 @@ class InputError(_PlacedError, ValueError):
 
 
 class ForwardError(_PlacedError, RuntimeError):
-    """The model's own forward raised; its exception is the ``__cause__``.
-
-    Attributes:
-        scene: what the model's code was doing, for `fxsummary.capture.inputs.guess.repairs`.
-    """
-
-    scene: object = None
+    """The model's own forward raised; its exception is the ``__cause__``."""
 
 
 class UnknownNameError(FxsummaryError, LookupError, ValueError):

@@ -130,6 +130,13 @@ def test_view(capsys: pytest.CaptureFixture[str], view: str) -> None:
     assert (code, out) == (0, graph_of("CNN").to_text(view=view) + "\n")
 
 
+def test_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "show", CNN, "--columns", "kind,flops", "--input", "1x3x28x28")
+    assert (code, out) == (0, graph_of("CNN").to_text(columns=["kind", "flops"]) + "\n")
+    code, _, err = run(capsys, "show", CNN, "--columns", "colour", "--input", "1x3x28x28")
+    assert code == 2 and "unknown column 'colour'" in err
+
+
 def test_width(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "show", CNN, "--width", "60", "--input", "1x3x28x28")
     assert (code, out) == (0, graph_of("CNN").to_text(width=60) + "\n")

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 import fxsummary
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
-from fxsummary.capture.inputs.guess import candidates, inference
-from fxsummary.capture.inputs.guess.argument_names import CONVENTIONS, convention_for
-from fxsummary.capture.inputs.guess.error_context import Refusal, Scene, scene_of
-from fxsummary.capture.inputs.guess.reshaping import blamed
-from fxsummary.capture.inputs.guess.sizes import DERIVED, WORDS, Settings, Sizes
+from fxsummary.capture.inputs.guess import inference, repairs, search
+from fxsummary.capture.inputs.guess.argument_rows import row_for
+from fxsummary.capture.inputs.guess.candidates import Guesses
+from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of
+from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, ENDINGS, NEEDS, REPAIRS, SIZES
+from fxsummary.capture.inputs.guess.rows import Argument, options
+from fxsummary.capture.inputs.guess.sizes import Settings, Sizes
 from fxsummary.capture.symbolic.trace import Trace, TraceStoppedError, trace
-from fxsummary.errors import ForwardError
 from fxsummary.graph.spec import TensorSpec, map_structure
 
 
@@ -47,9 +48,9 @@ def really(model: nn.Module) -> Callable[[Inputs], Any]:
                 )
         try:
             args, kwargs = inputs.split(forward_signature(model), arguments)
-            return model(*args, **kwargs)
+            return model(*args, **kwargs), None
         except Exception as error:
-            raise ForwardError(str(error)) from error
+            return None, context_of(error)
 
     return attempt
 
@@ -68,7 +69,12 @@ def found(model: nn.Module) -> str:
 
 
 def first(model: nn.Module) -> str:
-    return describe(next(candidates.candidates(model, partial_of(model))))
+    return describe(next(Guesses(model, partial_of(model)).candidates()))
+
+
+def offered(model: nn.Module) -> list[Inputs]:
+    """All that may be tried."""
+    return [inputs for stage in Guesses(model).stages() for inputs in stage]
 
 
 def branch(x: Tensor) -> Tensor:
@@ -498,17 +504,17 @@ def test_errors_of_meta_kernels_lead_to_inputs_too() -> None:
     conv = nn.Conv2d(48, 4, 1, device="meta")
     with pytest.raises(RuntimeError) as raised:
         conv(torch.empty(1, 768, 56, 56, device="meta"))
-    assert scene_of(raised.value).channels == (768, 48)
+    assert context_of(raised.value).channels == (768, 48)
 
 
-def test_a_scene_holds_text_and_no_tensors() -> None:
+def test_the_context_of_an_error_holds_text_and_no_tensors() -> None:
     def fails(pixel_values: Any, image_sizes: Any = None) -> None:
         for _ in image_sizes:
             pass
 
     with pytest.raises(TypeError) as raised:
         fails(torch.zeros(2))
-    step = scene_of(raised.value).steps[0]
+    step = context_of(raised.value).steps[0]
     assert "for _ in image_sizes" in step.text
     assert step.absent == {"image_sizes"}
 
@@ -547,10 +553,10 @@ class Example(nn.Module):
 
 
 def test_conventions_come_before_dummies_which_are_made_only_to_run() -> None:
-    tried = [describe(inputs) for inputs in candidates.candidates(Hub())]
+    tried = [describe(inputs) for inputs in offered(Hub())]
     assert tried[0] == "input_ids 1×128"
     assert "input_ids 3×5" in tried
-    (dummy,) = [inputs for inputs in candidates.candidates(Hub()) if inputs.arguments["input_ids"].shape == (3, 5)]
+    (dummy,) = [inputs for inputs in offered(Hub()) if inputs.arguments["input_ids"].shape == (3, 5)]
     assert dummy.inferred
     assert (dummy.values["input_ids"] == 1).all()
 
@@ -566,17 +572,17 @@ def test_the_example_of_the_author_comes_first(example: Any) -> None:
 
 
 def test_text_alone_and_an_image_alone_are_offered() -> None:
-    tried = {frozenset(inputs.arguments) for inputs in candidates.candidates(Multimodal())}
+    tried = {frozenset(inputs.arguments) for inputs in offered(Multimodal())}
     assert {frozenset({"input_ids", "pixel_values"}), frozenset({"input_ids"}), frozenset({"pixel_values"})} <= tried
 
 
 def test_no_candidate_comes_twice() -> None:
-    tried = [repr(inputs) for inputs in candidates.candidates(Multimodal())]
+    tried = [repr(inputs) for inputs in offered(Multimodal())]
     assert len(tried) == len(set(tried)) > 10
 
 
 def test_candidates_are_on_the_device_and_in_the_dtype_of_the_model() -> None:
-    inputs = next(candidates.candidates(Denoiser().to("meta", torch.bfloat16)))
+    inputs = offered(Denoiser().to("meta", torch.bfloat16))[0]
     assert inputs.arguments["sample"].device == "meta"
     assert inputs.arguments["sample"].dtype == "bfloat16"
     assert all(type(spec) is TensorSpec for spec in inputs.arguments.values())
@@ -587,7 +593,7 @@ def test_nothing_is_made_up_for_forwards_without_arguments() -> None:
         def forward(self, *args: Any, **kwargs: Any) -> int:
             return 1
 
-    assert list(candidates.candidates(Constant())) == []
+    assert offered(Constant()) == []
     assert found(Constant()) == "nothing"
 
 
@@ -606,7 +612,7 @@ def test_a_property_that_raises_is_passed_over() -> None:
 def refuse(messages: Iterator[str], tried: list[Inputs]) -> Callable[[Inputs], Any]:
     def attempt(inputs: Inputs) -> Any:
         tried.append(inputs)
-        raise ForwardError(next(messages))
+        return None, ErrorContext(next(messages))
 
     return attempt
 
@@ -615,7 +621,7 @@ def test_tries_are_limited() -> None:
     tried: list[Inputs] = []
     numbers = (f"reason {number}" for number in range(1000))
     assert isinstance(inference.infer_by_trying(Vision(), refuse(numbers, tried)), str)
-    assert len(tried) == inference.MAX_TRIES
+    assert len(tried) == search.MAX_TRIES
 
 
 def test_what_is_refused_for_the_same_reason_is_given_up() -> None:
@@ -623,12 +629,12 @@ def test_what_is_refused_for_the_same_reason_is_given_up() -> None:
     same = ("no" for _ in range(1000))
     assert isinstance(inference.infer_by_trying(Vision(), refuse(same, tried)), str)
     ranks = [len(inputs.arguments["pixel_values"].shape) for inputs in tried]
-    assert max(map(ranks.count, ranks)) == inference.MAX_SAME
+    assert max(map(ranks.count, ranks)) == inference._Names.max_same
 
 
 def test_what_was_tried_is_told() -> None:
     def attempt(inputs: Inputs) -> Any:
-        raise ForwardError("wrapped") from ValueError("no such thing")
+        return None, ErrorContext("no such thing")
 
     said = inference.infer_by_trying(Text(), attempt)
     assert isinstance(said, str)
@@ -773,8 +779,8 @@ def test_a_part_is_not_taken_where_an_attempt_that_was_refused_got_further() -> 
 def test_an_argument_is_not_blamed_for_one_whose_name_begins_the_same() -> None:
     spec = TensorSpec((1, 4), "float32", (4, 1), "cpu")
     inputs = Inputs({"states": spec, "states_2": spec, "pair": (spec, spec)})
-    assert blamed(inputs, Refusal("", Scene(inputs=("states_2",))))[0] == "states_2"
-    assert blamed(inputs, Refusal("", Scene(inputs=("pair_1",))))[0] == "pair"
+    assert blamed(inputs, ErrorContext(inputs=("states_2",)))[0] == "states_2"
+    assert blamed(inputs, ErrorContext(inputs=("pair_1",)))[0] == "pair"
 
 
 def test_the_kind_of_a_token_is_that_of_the_line_that_counts_it() -> None:
@@ -821,7 +827,7 @@ def test_an_argument_that_a_condition_asks_for_is_passed() -> None:
 
 
 def test_the_search_ends_with_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference, "MAX_OPERATIONS", 3_000)
+    monkeypatch.setattr(search, "MAX_OPERATIONS", 3_000)
 
     class Endless(Text):
         def forward(self, input_ids: Tensor) -> Tensor:
@@ -845,12 +851,11 @@ def test_other_errors_are_not_hidden() -> None:
     ("wanted", "expected"), [((1, 16), ("input_ids 1×16", "whole")), ((0, 0), ("input_ids 1×128", "part"))]
 )
 def test_what_is_whole_is_preferred_and_a_part_is_better_than_nothing(wanted: Any, expected: Any) -> None:
-    def attempt(inputs: Inputs) -> str:
-        return "whole" if inputs.arguments["input_ids"].shape == wanted else "part"
+    def attempt(inputs: Inputs) -> tuple[str, ErrorContext | None]:
+        is_whole = inputs.arguments["input_ids"].shape == wanted
+        return ("whole", None) if is_whole else ("part", ErrorContext())
 
-    result = inference.infer_by_trying(
-        Text(), attempt, None, lambda made: None if made == "whole" else Refusal("", Scene())
-    )
+    result = inference.infer_by_trying(Text(), attempt)
     assert not isinstance(result, str)
     assert (describe(result[0]), result[1]) == expected
 
@@ -859,7 +864,7 @@ def test_the_model_is_left_alone() -> None:
     model = Multimodal()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     attributes = dict(vars(model))
-    list(candidates.candidates(model))
+    offered(model)
     assert vars(model) == attributes
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
@@ -867,17 +872,26 @@ def test_the_model_is_left_alone() -> None:
 # --- names and sizes ---------------------------------------------------------------------------------
 
 
-def test_every_word_of_a_shape_is_known() -> None:
-    named = [*CONVENTIONS.values(), *[convention_for(f"some_{ending}") for ending in ("ids", "mask", "tokens")]]
-    shapes = [
-        shape
-        for convention in named
-        if convention is not None
-        for shape in (*convention.shapes, *[shape for _, beside in convention.beside for shape in beside])
-    ]
-    assert shapes
-    words = {word for shape in shapes for word in shape.strip("[]").split() if not word.isdigit()}
-    assert words <= {*WORDS, *DERIVED}
+def rows(found: Argument) -> Iterator[Argument]:
+    """A row and those of its fields."""
+    yield found
+    for each in found.fields.values() if isinstance(found.fields, dict) else found.fields:
+        yield from rows(each)
+
+
+def test_every_word_of_the_tables_is_known() -> None:
+    every = [row for found in (*ARGUMENTS.values(), *ENDINGS.values()) for row in rows(found)]
+    shapes = [shape for row in every for text in (row.shapes, *row.first.values()) for shape in options(text)]
+    shapes += [shape for text in NEEDS.values() for shape in options(text.replace("size", "8"))]
+    expressions = [row.value for row in every if row.value] + [row for row in SIZES.values() if isinstance(row, str)]
+    names = [name for text in expressions for name in compile(text, "", "eval").co_names]
+    words = [word for shape in shapes for word in shape.strip("[]").split() if not word.isdigit()]
+    assert len(words) > 200
+    assert {*words, *names} <= {*SIZES, "max", "range"}
+
+
+def test_every_repair_of_the_table_exists() -> None:
+    assert all(callable(repairs.repair_named(name)) for _, name in REPAIRS)
 
 
 def test_settings_are_looked_up_in_the_config_of_the_part_first() -> None:
@@ -886,8 +900,8 @@ def test_settings_are_looked_up_in_the_config_of_the_part_first() -> None:
         hidden_size=1, text_config=Config(hidden_size=2), vision_config=Config(hidden_size=3), audio_config={"width": 9}
     )
     settings = Settings(model)
-    assert [settings.first(("hidden_size",), part) for part in ("", "text", "image")] == [1, 2, 3]
-    assert settings.first(("nothing",), default=5) == 5
+    assert [settings.first("hidden_size", part) for part in ("", "text", "image")] == [1, 2, 3]
+    assert settings.first("nothing") is None
 
 
 def test_sizes_that_follow_from_others() -> None:
@@ -898,22 +912,21 @@ def test_sizes_that_follow_from_others() -> None:
 
 
 def test_endings_tell_where_the_whole_name_does_not() -> None:
-    convention = convention_for("entity_ids_of_mine")
-    assert convention is None
-    convention = convention_for("my_token_ids")
-    assert convention is not None and convention.kind == "int"
-    assert convention_for("x") is None
+    assert row_for("entity_ids_of_mine") is None
+    row = row_for("my_token_ids")
+    assert row is not None and row.dtype == "int"
+    assert row_for("x") is None
 
 
 def test_a_dict_is_told_by_how_it_is_read() -> None:
-    guesses = candidates.Guesses(Fields(), partial_of(Fields()))
+    guesses = Guesses(Fields(), partial_of(Fields()))
     inputs = next(guesses.candidates())
     assert set(inputs.arguments["batch"]) == {"image", "words"}
     assert inputs.arguments["batch"]["words"].dtype == "int64"
 
 
 def test_alternatives_replace_one_argument() -> None:
-    guesses = candidates.Guesses(Multimodal())
+    guesses = Guesses(Multimodal())
     inputs = next(guesses.candidates())
     others = list(guesses.alternatives(inputs, "pixel_values"))
     assert len({other.arguments["pixel_values"].shape for other in others}) > 2

@@ -25,7 +25,8 @@ from fxsummary import ModelGraph
 from fxsummary.compare import Line, changed_lines
 from fxsummary.errors import InputError, SavedGraphError
 from fxsummary.exporters.reports import comparison as report
-from fxsummary.graph.changes import COSTS, SIGNS, Comparison, Run, before
+from fxsummary.graph.attributes import NO_COSTS, NODE
+from fxsummary.graph.changes import SIGNS, Comparison, Run, before
 from fxsummary.graph.saved import dumps, loads
 
 define_torchvision_operators()
@@ -81,7 +82,7 @@ def assert_lawful(one: ModelGraph, other: ModelGraph) -> None:
     assert [key for key in result if result.nodes[key]["change"] != "removed"] == list(other)
     assert result.totals == other.totals and comparison.before == one.totals
     data = [data for _, data in result.nodes(data=True)]
-    for name in COSTS:
+    for name in NO_COSTS.keys() & {*NODE.sums}:
         sides = [(before(each, name), each[name]) for each in data]
         was = sum(number or 0 for number, _ in sides)
         now = sum(number or 0 for _, number in sides)

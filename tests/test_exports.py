@@ -27,9 +27,9 @@ import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.errors import MissingPackageError, TooLargeError, UnknownNameError
 from fxsummary.exporters import markdown, mermaid
-from fxsummary.exporters.dataframe import COLUMNS
 from fxsummary.exporters.latex import escaped as latex_escaped
 from fxsummary.exporters.tables.summary import summarise
+from fxsummary.graph.attributes import NODE
 from fxsummary.text.numbers import clean
 
 needs_pandas = pytest.mark.skipif(
@@ -346,7 +346,9 @@ def test_hostile_names_in_graphml(key: str) -> None:
 def test_frame_has_the_documented_columns_and_adds_up(name: str) -> None:
     graph = graph_of(name)
     frame = graph.to_pandas()
-    assert {column: str(dtype) for column, dtype in frame.dtypes.items()} == COLUMNS
+    assert {column: str(dtype) for column, dtype in frame.dtypes.items()} == {
+        name: NODE[name].type.column for name in NODE.columns if NODE[name].always
+    }
     assert frame.index.name == "operation" and list(frame.index) == [clean(key) for key in graph]
     assert frame.flops.sum() == (graph.totals.flops or 0)
     assert frame.parameters.sum() == graph.totals.parameters - graph.totals.unread_parameters
@@ -440,7 +442,7 @@ def test_forms_of_an_empty_graph() -> None:
     assert graph.to_node_link()["nodes"] == []
     assert len(nx.parse_graphml(graph.to_graphml())) == 0
     if not fxsummary.support.registry.EXPORTERS["latex"].missing():
-        assert graph.to_pandas().shape == (0, len(COLUMNS))
+        assert graph.to_pandas().shape == (0, len([name for name in NODE.columns if NODE[name].always]))
         assert [len(row) for row in latex_rows(graph.to_latex())] == [5, 5]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +15,11 @@ from kernels import Compared
 from torch import nn
 
 import fxsummary
+from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, SIZES
 from fxsummary.capture.operations.kernels import KERNELS
+from fxsummary.graph.attributes import NODE
+from fxsummary.graph.saved.schema import schema
+from fxsummary.passes import PASSES
 from fxsummary.review.lint import RULES
 from fxsummary.support.registry import EXPORTERS
 
@@ -29,11 +35,59 @@ def net() -> fxsummary.ModelGraph:
     return fxsummary.graph(nn.Sequential(nn.Linear(8, 4), nn.ReLU()), torch.empty(2, 8))
 
 
-def test_a_pass() -> None:
+@pytest.fixture
+def intensity() -> Iterator[None]:
+    """The pass of the page, registered for one test."""
+    importlib.import_module("intensity")
+    yield
+    NODE.unregister("intensity")
+    PASSES.unregister("intensity")
+    sys.modules.pop("intensity")
+
+
+@pytest.mark.usefixtures("intensity")
+def test_a_pass_runs_on_every_graph() -> None:
     graph = net()
-    importlib.import_module("intensity").annotate(graph)
-    assert graph.nodes["_0"]["intensity"] == 2 * 2 * 8 * 4 / (2 * 4 * 4)
+    assert graph.nodes["_0"]["intensity"] == 2 * 2 * 8 * 4 / (2 * 4 * 4) == 4
     assert graph.nodes["_1"]["intensity"] == 0
+
+
+@pytest.mark.usefixtures("intensity")
+def test_what_a_pass_sets_is_shown_everywhere(tmp_path: Path) -> None:
+    graph = net()
+    row = next(line for line in graph.to_text(columns=("flops", "intensity")).splitlines() if "0 Linear" in line)
+    assert row.split()[-2:] == ["128", "4.0"]
+    assert "| FLOPs | FLOPs/B |" in graph.to_markdown(columns="flops,intensity")
+    assert "| 128 | 4.0 |" in graph.to_markdown(columns="flops,intensity")
+    assert "FLOPs/B: 4.0" in graph.to_svg() and "FLOPs/B: 4.0" in graph.to_dot()
+    assert '"more":[["FLOPs/B","4.0"]]' in graph.to_html()
+    assert json.loads(graph.to_json())["nodes"][1]["intensity"] == 4
+    assert fxsummary.load(graph.render(tmp_path / "net.json")).to_text(columns="intensity") == graph.to_text(
+        columns="intensity"
+    )
+    assert schema()["$defs"]["node"]["properties"]["intensity"]["default"] == 0
+    difference = fxsummary.diff(graph, fxsummary.graph(nn.Sequential(nn.Linear(16, 4), nn.ReLU()), torch.empty(2, 16)))
+    assert ("intensity", 4, 8) in difference.nodes["_0"]["differences"]
+    assert "8→4 ⇒ 16→4: FLOPs/B 4.0 ⇒ 8.0" in difference.to_text()
+    assert "FLOPs/B 4.0 ⇒ 8.0" in difference.to_svg() and "FLOPs/B 4.0 ⇒ 8.0" in difference.to_markdown()
+
+
+@pytest.mark.usefixtures("intensity")
+def test_what_a_pass_sets_is_a_column_of_dataframes_and_latex() -> None:
+    pytest.importorskip("pandas")
+    graph = net()
+    assert graph.to_pandas()["intensity"].tolist() == [0, 4, 0, 0]
+    pytest.importorskip("jinja2")
+    assert "FLOPs/B" in graph.to_latex(columns=["intensity"])
+
+
+@pytest.mark.usefixtures("intensity")
+def test_a_quotient_is_computed_again_for_a_block() -> None:
+    model = nn.Sequential(*[nn.Sequential(nn.Linear(8, 16), nn.Linear(16, 8)) for _ in range(3)])
+    graph = fxsummary.graph(model, torch.empty(2, 8))
+    rows = [line.split() for line in graph.to_text(columns="flops,intensity").splitlines()]
+    assert next(row for row in rows if "×3" in row)[-1] == "16.0"  # (512 + 512) FLOPs in a block, 64 bytes out of it
+    assert "FLOPs/B: 16.0" in graph.to_svg(depth=1)
 
 
 def test_an_exporter(tmp_path: Path) -> None:
@@ -50,7 +104,7 @@ def test_an_exporter(tmp_path: Path) -> None:
         ]
         assert net().render(tmp_path / "net.tsv", header=False).read_text().startswith("input_1\t")
     finally:
-        EXPORTERS._items.pop("tsv", None)
+        EXPORTERS.unregister("tsv")
 
 
 def test_a_formula() -> None:
@@ -89,5 +143,29 @@ def test_a_lint_rule() -> None:
         (finding,) = graph.lint(select=["large-kernels"])
         assert (finding.message, finding.remedy) == ("0 has a kernel of 7×7", "Use three of 3×3.")
     finally:
-        RULES._items.pop("large-kernels", None)
+        RULES.unregister("large-kernels")
         sys.modules.pop("large_kernels", None)
+
+
+class Scanner(nn.Module):
+    """Reads points, of which the last dimension is the coordinates unless they come first."""
+
+    def __init__(self, num_beams: int, is_transposed: bool = False) -> None:
+        super().__init__()
+        self.num_beams = num_beams
+        self.is_transposed = is_transposed
+        self.fc = nn.Linear(num_beams if is_transposed else 3, 8)
+
+    def forward(self, lidar_scan: torch.Tensor) -> torch.Tensor:
+        return self.fc(lidar_scan if bool((lidar_scan == lidar_scan).all()) else -lidar_scan)
+
+
+def test_an_input_convention() -> None:
+    assert "input inferred: lidar_scan 1×3" in fxsummary.graph(Scanner(48)).notes  # by the linear layer alone
+    sys.modules.pop("convention", None)
+    try:
+        importlib.import_module("convention")
+        assert "input inferred: lidar_scan 1×48×3" in fxsummary.graph(Scanner(48)).notes
+        assert "input inferred: lidar_scan 1×3×48" in fxsummary.graph(Scanner(48, is_transposed=True)).notes
+    finally:
+        del ARGUMENTS["lidar_scan"], SIZES["beams"]

@@ -11,7 +11,6 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
-from fxsummary.capture.inputs.guess.error_context import Scene, scene_of
 from fxsummary.capture.module_index import first_paths, modules_by_path, modules_of
 from fxsummary.capture.operations.twins import META, Twins
 from fxsummary.capture.restore import preserved
@@ -49,12 +48,12 @@ def run(model: nn.Module, inputs: Inputs) -> nn.Module:
     return twin
 
 
-def error_of(model: nn.Module, inputs: Inputs, error: Exception, scene: Scene | None = None) -> ForwardError:
+def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
     """The error to raise for an exception that left the forward of ``model``."""
     path, kind = _innermost_module(model, error.__traceback__)
     where, _ = source.of_traceback(error.__traceback__)
     place = f"in {path!r} ({kind})" if path else f"in {type(model).__name__} itself"
-    failed = ForwardError(
+    return ForwardError(
         f"forward of {type(model).__name__} raised {type(error).__name__}: {error}\n"
         f"  {place}{f', at {where}' if where else ''}, with inputs {describe(inputs) or 'none'}.\n"
         "  fxsummary ran forward on tensors without data. If the model itself accepts these inputs, show the module\n"
@@ -62,8 +61,6 @@ def error_of(model: nn.Module, inputs: Inputs, error: Exception, scene: Scene | 
         module=path,
         source=where,
     )
-    failed.scene = scene or scene_of(error)
-    return failed
 
 
 def _innermost_module(model: nn.Module, traceback: TracebackType | None) -> tuple[str, str]:

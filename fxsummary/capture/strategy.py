@@ -21,7 +21,6 @@ from fxsummary.capture.inputs.example import (
     from_shapes,
     model_device,
 )
-from fxsummary.capture.inputs.guess import error_context
 from fxsummary.capture.operations.propagate import OperationError, Propagation, propagate
 from fxsummary.capture.operations.twins import NoTwinError
 from fxsummary.capture.results import Capture, Refusal
@@ -30,7 +29,8 @@ from fxsummary.capture.symbolic.tracer import Leaf
 from fxsummary.errors import ForwardError, InputError
 
 if TYPE_CHECKING:
-    from fxsummary.capture.inputs.guess.budget import Budget
+    from fxsummary.capture.inputs.guess.error_context import ErrorContext
+    from fxsummary.capture.recorded.budget import Budget
     from fxsummary.capture.recorded.recorder import Recording
 
 
@@ -139,21 +139,15 @@ def guessed(wish: Wish, partial: Trace | None) -> Capture | Refusal:
     """Record forward with the first inputs that it accepts."""
     if wish.way == "symbolic":
         return Refusal(_NOT_INFERRED)
-    from fxsummary.capture.inputs.guess import inference
-    from fxsummary.capture.inputs.guess.budget import Budget
+    from fxsummary.capture.inputs.guess import inference, search
+    from fxsummary.capture.recorded.budget import Budget
 
-    budget = Budget(inference.MAX_OPERATIONS)
-    found = inference.infer_by_trying(
-        wish.model, lambda inputs: _recording(wish, inputs, budget), partial, _why_partial
-    )
+    budget = Budget(search.MAX_OPERATIONS)
+    found = inference.infer_by_trying(wish.model, lambda inputs: _attempt(wish, inputs, budget), partial)
     if isinstance(found, str):
         return Refusal(_NOT_INFERRED + (f" ({found})" if found else ""))
     inputs, recording = found
     return _of_recording(wish, recording, inputs, inferred=True)
-
-
-def _why_partial(recording: Recording) -> error_context.Refusal | None:
-    return error_context.Refusal(recording.stopped, recording.scene) if recording.stopped else None
 
 
 def module_tree(wish: Wish, reason: str) -> Capture:
@@ -249,10 +243,21 @@ def _propagation(wish: Wish, found: Trace, inputs: Inputs | None) -> Propagation
 # --- recorded --------------------------------------------------------------------------------------
 
 
-def _recording(wish: Wish, inputs: Inputs, budget: Budget | None = None) -> Recording:
+def _recording(wish: Wish, inputs: Inputs) -> Recording:
     from fxsummary.capture.recorded import recorder
 
-    return recorder.record(wish.model, inputs, wish.device, wish.leaf, replay=wish.replay, budget=budget)
+    found = recorder.record(wish.model, inputs, wish.device, wish.leaf, replay=wish.replay)
+    if isinstance(found, recorder.Failure):
+        raise found.error
+    return found
+
+
+def _attempt(wish: Wish, inputs: Inputs, budget: Budget) -> tuple[Recording | None, ErrorContext | None]:
+    """Record forward with inputs that may not fit; return the recording, and why there is none or only a part."""
+    from fxsummary.capture.recorded import recorder
+
+    found = recorder.record(wish.model, inputs, wish.device, wish.leaf, replay=wish.replay, budget=budget)
+    return (None, found.context) if isinstance(found, recorder.Failure) else (found, found.context)
 
 
 def _of_recording(wish: Wish, recording: Recording, inputs: Inputs, inferred: bool = False) -> Capture:
@@ -294,9 +299,8 @@ def _inferred_dtypes(wish: Wish) -> dict[str, str]:
         traced = trace(wish.model, None, wish.leaf)
     except TraceStoppedError:
         return {}
-    names = [str(node.target) for node in traced.graph.nodes if node.op == "placeholder"]
     needs = inference.input_needs(wish.model, traced)
-    return {name: inference.dtype_for(need, wish.model) for name, need in zip(names, needs, strict=True)}
+    return {name: inference.dtype_for(need, wish.model) for name, need in needs.items()}
 
 
 def _materialized(wish: Wish, inputs: Inputs) -> tuple[Wish, list[str]]:

@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print the summary", epilog=_EPILOG, formatter_class=parser.formatter_class)
     add_model_arguments(show)
     show.add_argument("--view", help="summary (default), modules, parameters or operations")
+    show.add_argument("--columns", help="columns behind the first (default: shape,parameters,flops,share)")
     show.add_argument("--width", type=int, help="width in columns (default: that of the terminal, 80 in a pipe)")
     show.add_argument("--no-fold", action="store_true", help="show every copy of identical blocks")
     show.add_argument("-o", "--output", help="write to this file instead of stdout")
@@ -142,7 +143,9 @@ def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
 def _show(options: argparse.Namespace) -> int:
     graph = graph_of(options)
     width = options.width or (shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80)
-    text = graph.to_text(width=width, depth=options.depth, view=options.view, fold=not options.no_fold)
+    text = graph.to_text(
+        width=width, depth=options.depth, view=options.view, fold=not options.no_fold, columns=options.columns
+    )
     if options.output:
         from fxsummary.support import files
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from fxsummary.compare.alike import Item, Signatures, blocks_alike, operations_alike, overlap
 from fxsummary.compare.sequences import aligned
+from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import Block, block_tree
@@ -81,6 +82,7 @@ class Alignment:
                 contents = self._signatures.contents
                 common = overlap(contents(self._before, a), contents(self._after, b))
                 return blocks_alike(a.type == b.type, same, common)
+            assert isinstance(a, str) and isinstance(b, str)
             return operations_alike(self._before.nodes[a], self._after.nodes[b], same)
 
         return aligned(before, after, likeness)
@@ -96,7 +98,7 @@ class Alignment:
             call = item.call
             return relative_path(item.path, base) + (f" {call.call}" if call and call.call else "")
         data = graph.nodes[item]
-        return relative_path(data["target"], base) if data["op"] in ("call_module", "get_attr") else ""
+        return relative_path(own_path(data), base)
 
     def _find_moved(self) -> None:
         """Pair what is identical, or has the same path and class, wherever it is; whole blocks first."""

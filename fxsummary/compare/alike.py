@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Hashable
 
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
-from fxsummary.views.fold import is_drop
+from fxsummary.views.fold import identity_of
 
-COMPARED = (
-    "op", "label", "config", "arguments", "outputs", "parameters", "trainable_parameters", "parameter_dtypes",
-    "buffers", "buffer_bytes", "flops", "packed",
-)  # fmt: skip
-"""Attributes in which identical operations are equal."""
-
-_RATES = ("config", "arguments")
 _EXCHANGED = frozenset({"activation", "norm", "pool"})
 """Kinds of which one may stand in the place of another: ReLU, then GELU."""
 _LEAST_OVERLAP = 0.5
@@ -64,9 +57,7 @@ class Signatures:
             parts: Hashable = (item.type, *inner)
             self._known[id(graph), id(item)] = self._numbers.setdefault(parts, len(self._numbers))
         else:
-            data = graph.nodes[item]
-            ignored = _RATES if is_drop(data["label"]) else ()
-            alike = tuple(hashable(data[name]) for name in COMPARED if name not in ignored)
+            alike = identity_of(graph.nodes[item])
             self._known[id(graph), item] = self._numbers.setdefault(alike, len(self._numbers))
 
     def contents(self, graph: ModelGraph, block: Block) -> Counter[str]:
@@ -86,15 +77,6 @@ class Signatures:
                     found |= {self.number(graph, inner), *self.inside(graph, inner)}
             known = self._inside[id(block)] = frozenset(found)
         return known
-
-
-def hashable(value: Any) -> Hashable:
-    """A value with its lists and dicts as tuples."""
-    if isinstance(value, (list, tuple)):
-        return tuple(hashable(item) for item in value)
-    if isinstance(value, Mapping):
-        return tuple((key, hashable(item)) for key, item in value.items())
-    return value if isinstance(value, Hashable) else repr(value)
 
 
 def overlap(one: Counter[str], other: Counter[str]) -> float:
@@ -117,7 +99,7 @@ def blocks_alike(type_is_same: bool, path_is_same: bool, common: float) -> float
     return common + 0.5 * type_is_same + path_is_same if is_same else 0.0
 
 
-def operations_alike(one: Mapping[str, Any], other: Mapping[str, Any], path_is_same: bool) -> float:
+def operations_alike(one: NodeData, other: NodeData, path_is_same: bool) -> float:
     """The same for two operations.
 
     Args:

@@ -6,11 +6,11 @@ that differs only in what follows from another one (the shape of its result, its
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from fxsummary.compare.modules import costs, module_change
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.changes import BECAME, Comparison, describe, follows
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import relative_path, run_name
@@ -141,7 +141,7 @@ class _Lines:
                 line.children = self.inside(block, block.path if block.call else base)
         return line
 
-    def _of_operation(self, key: str, data: Mapping[str, Any], base: str) -> Line:
+    def _of_operation(self, key: str, data: NodeData, base: str) -> Line:
         own = str(data["target"]) if data["op"] in ("call_module", "get_attr", "placeholder") else ""
         return Line(
             data["change"],

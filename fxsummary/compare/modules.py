@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from fxsummary.graph.changes import ModuleChange, Run, before, joined
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
@@ -36,7 +37,7 @@ def costs(graph: ModelGraph, keys: Iterable[str], attribute: str) -> tuple[int |
     """What operations cost before and after, all copies; None if nothing is known of one of them."""
     sums: list[int | None] = [0, 0]
     for key in keys:
-        data = graph.nodes[key]
+        data: Mapping[str, Any] = graph.nodes[key]
         for side, number in enumerate((before(data, attribute), data[attribute])):
             known = sums[side]
             sums[side] = None if number is None or known is None else known + number * data["multiplicity"]

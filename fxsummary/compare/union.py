@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import cast
 
 from fxsummary.compare.align import Alignment
 from fxsummary.compare.modules import module_changes, runs
-from fxsummary.graph.changes import COSTS, SIGNS, Comparison, Difference
+from fxsummary.graph.attributes import NO_COSTS, NODE, EdgeData, NodeData, own_path
+from fxsummary.graph.changes import SIGNS, Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.records import Totals
 from fxsummary.support.gc_pause import paused
 from fxsummary.text import numbers as fmt
-
-ATTRIBUTES = (
-    "label", "config", "arguments", "outputs", "parameters", "trainable_parameters", "parameter_bytes",
-    "parameter_dtypes", "buffers", "buffer_bytes", "flops", "packed",
-)  # fmt: skip
-"""Attributes of an operation that are compared; its place and its inputs are, too."""
-
-_NOTHING = {
-    **dict.fromkeys(COSTS, 0), "parameter_names": (), "parameter_dtypes": (), "reads": (), "unknown_operators": (),
-    "assumed": False, "trust": "exact", "packed": False,
-}  # fmt: skip
-"""Costs of an operation that is gone, so that sums over the result are those of the model after."""
 
 
 @paused()
@@ -38,9 +27,7 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
     """
     alignment = Alignment(before, after)
     names = _Names(before, after, alignment)
-    result = after.__class__()
-    result.graph.update(after.graph)
-    result.fill(_nodes(before, after, alignment, names), ())
+    result = after.derived(_nodes(before, after, alignment, names))
     _add_edges(result, before, after, names)
     calls = {new: old for old, new in alignment.calls.items() if new != old}
     result.graph["comparison"] = _comparison(result, before, after, calls)
@@ -65,7 +52,7 @@ class _Names:
 
 def _nodes(
     before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[tuple[str, NodeData]]:
     behind: dict[str, list[str]] = {"": []}  # what was removed, by the operation that it stood behind
     last = ""
     for old, new in alignment.order:
@@ -81,13 +68,15 @@ def _nodes(
             yield names.of[old], _removed(before, alignment, old)
 
 
-def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names, key: str) -> dict[str, Any]:
-    data = {**after.nodes[key], "change": "added", "differences": (), "was": ""}
+def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names, key: str) -> NodeData:
+    data: NodeData = {**after.nodes[key], "change": "added", "differences": (), "was": ""}
     old = alignment.partner.get(key)
     if old is None:
         return data
     was = before.nodes[old]
-    differences = [Difference(name, was[name], data[name]) for name in ATTRIBUTES if was[name] != data[name]]
+    differences = [
+        Difference(name, was.get(name), data.get(name)) for name in NODE.compared if NODE.differ(was, data, name)
+    ]
     rewired = None if key in alignment.moved else _rewired(before, after, names, old, key)
     if rewired is not None:
         differences.append(rewired)
@@ -99,19 +88,20 @@ def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _N
     return data
 
 
-def _place(data: Mapping[str, Any]) -> str:
+def _place(data: NodeData) -> str:
     """Path of an operation, or of the module that it runs in."""
-    return str(data["target"] if data["op"] in ("call_module", "get_attr") else data["module"])
+    return own_path(data) if data["op"] in ("call_module", "get_attr") else data["module"]
 
 
-def _removed(before: ModelGraph, alignment: Alignment, key: str) -> dict[str, Any]:
+def _removed(before: ModelGraph, alignment: Alignment, key: str) -> NodeData:
     """The attributes of an operation that is gone, in the modules that are what those around it were."""
     data = before.nodes[key]
-    differences = [Difference(name, data[name], _NOTHING[name]) for name in COSTS if data[name] != _NOTHING[name]]
+    differences = [Difference(name, number, 0) for name in NODE.sums if (number := data.get(name, 0)) != 0]
     stack = tuple(_moved_call(alignment, call) for call in data["module_stack"])
     return {
         **data,
-        **_NOTHING,
+        **NO_COSTS,
+        **cast(NodeData, dict.fromkeys(set(NODE.sums) & data.keys(), 0)),
         "module_stack": stack,
         "module": stack[-1].path if stack else "",
         "change": "removed",
@@ -146,7 +136,7 @@ def _add_edges(result: ModelGraph, before: ModelGraph, after: ModelGraph, names:
     """Edges of what is gone first, then those after; an edge of both is one."""
     order = {key: place for place, key in enumerate(result)}
     known = set()
-    gone = []
+    gone: list[tuple[str, str, EdgeData]] = []
     for source, target, data in before.edges(data=True):
         start, end = names.of[source], names.of[target]
         known.add((start, end))

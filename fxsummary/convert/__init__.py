@@ -17,6 +17,7 @@ from fxsummary.convert.attributes import Reader
 from fxsummary.convert.module_tree import class_name, module_tree
 from fxsummary.convert.plain import plain
 from fxsummary.convert.tree_only import add_modules
+from fxsummary.graph.attributes import EdgeData, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, nbytes
 from fxsummary.support.gc_pause import paused
@@ -53,7 +54,7 @@ def _add_operations(
     A node that is a copy of another has all from that one but what lies in another place.
     """
     reader = Reader(capture, modules, tensors)
-    attributes: dict[fx.Node, dict[str, Any]] = {}
+    attributes: dict[fx.Node, NodeData] = {}
     for node in trace.graph.nodes:
         like = attributes.get(node.meta.get(LIKE))
         attributes[node] = reader.read(node) if like is None else reader.moved(node, like)
@@ -66,8 +67,8 @@ def _add_operations(
     return {"", *capture.untold, *reader.called}
 
 
-def _edges(attributes: Mapping[fx.Node, Mapping[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    read: dict[Any, list[dict[str, Any]]] = {}
+def _edges(attributes: Mapping[fx.Node, NodeData]) -> Iterator[tuple[str, str, EdgeData]]:
+    read: dict[Any, list[EdgeData]] = {}
     for node in attributes:
         sources = _sources(node)
         like = read.get(node.meta.get(LIKE))
@@ -82,11 +83,8 @@ def _edges(attributes: Mapping[fx.Node, Mapping[str, Any]]) -> Iterator[tuple[st
             yield source.name, node.name, edge
 
 
-def _edge(source: Mapping[str, Any], slots: tuple[int, ...]) -> dict[str, Any]:
-    return {
-        "slots": slots, "parts": (), "shape": source["shape"], "dtype": source["dtype"],
-        "bytes": nbytes(source["outputs"]),
-    }  # fmt: skip
+def _edge(source: NodeData, slots: tuple[int, ...]) -> EdgeData:
+    return edge_from(source, slots, nbytes(source["outputs"]))
 
 
 def _part_taken(key: Any, outputs: Any) -> tuple[tuple[int | str, ...], ...]:

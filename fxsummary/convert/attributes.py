@@ -15,6 +15,7 @@ from fxsummary.capture.operations.run import Outcome
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert.module_tree import class_name, holds_packed, tensors_read
 from fxsummary.convert.plain import arguments, given, plain, qualified_name
+from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.modelgraph import ModuleCall, Returned
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
@@ -36,7 +37,7 @@ class Reader:
         self._call = functools.cache(self._module_call)
         self._functions: dict[int, tuple[str, str]] = {}
 
-    def read(self, node: fx.Node) -> dict[str, Any]:
+    def read(self, node: fx.Node) -> NodeData:
         """All attributes of a node."""
         outcome = self._outcomes.get(node, _NO_OUTCOME)
         outputs = plain(outcome.value)
@@ -50,6 +51,7 @@ class Reader:
             is_call = node.op.startswith("call_") and node.target is not getattr
             settings = self._call_config(node, label) if is_call else ""
         return {
+            **BLANK,  # with room for what passes set: a dict that grows later is made anew, thousands of times
             "op": node.op,
             "target": target,
             "module": stack[-1].path if stack else "",
@@ -68,15 +70,13 @@ class Reader:
             "assumed": outcome.assumed,
             "packed": module is not None and holds_packed(module),
             "source": node.meta[SOURCE],
-            "multiplicity": 1,
-            **_FOR_PASSES,
         }
 
-    def moved(self, node: fx.Node, prototype: Mapping[str, Any]) -> dict[str, Any]:
+    def moved(self, node: fx.Node, prototype: NodeData) -> NodeData:
         """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
         raw = node.meta[STACK]
         stack = self._stacks.get(id(raw)) or self._stack(raw)
-        data = dict(prototype)
+        data = prototype.copy()
         data["module"], data["module_stack"] = stack[-1].path if stack else "", stack
         if data["op"] in _OF_MODULES:
             data["target"], label = self._names(node)
@@ -152,12 +152,5 @@ def _nodes_in(structure: Any) -> Iterator[fx.Node]:
             yield from _nodes_in(item)
 
 
-_FOR_PASSES = dict.fromkeys(
-    (
-        "kind", "parameters", "trainable_parameters", "parameter_names", "parameter_bytes", "parameter_dtypes",
-        "buffers", "buffer_bytes", "trust", "output_bytes",
-    )
-)  # fmt: skip
-"""Room for what the passes set: a dict that grows later is made anew, thousands of times."""
 _OF_MODULES = ("call_module", "get_attr")
 _NO_OUTCOME = Outcome(UNKNOWN, None)

@@ -11,6 +11,7 @@ from fxsummary.capture import Capture, config
 from fxsummary.capture.symbolic.tracer import default_leaf
 from fxsummary.capture.torch_internals import Names
 from fxsummary.convert.module_tree import class_name, holds_packed, spec_or_none, tensors_read
+from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 
 
@@ -49,24 +50,20 @@ def _add_static(
 ) -> None:
     module = value if isinstance(value, nn.Module) else None
     spec = spec_or_none(value) if isinstance(value, torch.Tensor) else None
-    graph.add_node(
-        key,
-        op="call_module" if module is not None else "get_attr",
-        target=target,
-        module=stack[-1].path if stack else "",
-        module_type=stack[-1].type if stack else graph.name,
-        module_stack=stack,
-        label=class_name(module) if module is not None else target.rpartition(".")[2],
-        config="" if module is None else config.of_module(module),
-        arguments="",
-        outputs=spec,
-        shape=spec.shape if spec else None,
-        dtype=spec.dtype if spec else None,
-        reads=reads,
-        flops=None if module is not None else 0,
-        unknown_operators=(),
-        assumed=False,
-        packed=module is not None and holds_packed(module),
-        source="",
-        multiplicity=1,
-    )
+    data: NodeData = {
+        **BLANK,
+        "op": "call_module" if module is not None else "get_attr",
+        "target": target,
+        "module": stack[-1].path if stack else "",
+        "module_type": stack[-1].type if stack else graph.name,
+        "module_stack": stack,
+        "label": class_name(module) if module is not None else target.rpartition(".")[2],
+        "config": "" if module is None else config.of_module(module),
+        "outputs": spec,
+        "shape": spec.shape if spec else None,
+        "dtype": spec.dtype if spec else None,
+        "reads": reads,
+        "flops": None if module is not None else 0,
+        "packed": module is not None and holds_packed(module),
+    }
+    graph.fill([(key, data)], ())

@@ -159,20 +159,15 @@ def _forms(graph: ModelGraph, wanted: Embedding, theme: str) -> dict[str, Any]:
         options: dict[str, Any] = dict(wanted.options)
         svg = to_svg(graph, depth=wanted.depth, theme=theme, **options)
         return {"svg": svg, "titles": (), "numbers": (), "rows": (), "text": graph.to_text(depth=wanted.depth)}
-    from fxsummary.exporters.tables.listings import COLUMNS, Entry, Listing
+    from fxsummary.exporters.tables.listings import Entry, Listing
     from fxsummary.exporters.tables.summary import VIEWS as TABLES
     from fxsummary.exporters.tables.table import tree
 
     view = VIEWS[wanted.view]
-    table = TABLES.get_or_raise(view)(graph, wanted.depth, True)
+    table = TABLES.get_or_raise(view)(graph, wanted.depth, True, None)
     if not isinstance(table, Listing):
-        entries = [
-            Entry(
-                (f"{row.head} {row.settings}".strip(), row.output, row.parameters, row.flops, row.share), row.branches
-            )
-            for row in table.rows
-        ]
-        table = Listing(COLUMNS, entries)
+        entries = [Entry((f"{row.head} {row.settings}".strip(), *row.cells), row.branches) for row in table.rows]
+        table = Listing(table.columns, entries)
     return {
         "svg": "",
         "titles": [column.title for column in table.columns],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.scene import HeatScale, Item, Row, Scene
@@ -15,11 +16,14 @@ HEAT_STEPS = len(STEPS) + 1
 UNKNOWN = "heat-unknown"
 
 
+Cost = Literal["flops", "parameters", "output_bytes"]
+
+
 @dataclass(frozen=True, slots=True)
 class _Measure:
     """A cost: the node attribute, its name in the legend, its numbers as text."""
 
-    attribute: str
+    attribute: Cost
     name: str
     text: Callable[[int | None], str]
 
@@ -58,13 +62,14 @@ def _is_heated(item: Item) -> bool:
     return item.form != "terminal"
 
 
-def _cost(row: Row, subject: Subject, attribute: str) -> int | None:
+def _cost(row: Row, subject: Subject, attribute: Cost) -> int | None:
     total = 0
     for key in row.keys:
         data = subject.node(key)
         if attribute == "output_bytes" and data["op"] == "get_attr":
             continue  # a parameter is no activation
-        if data[attribute] is None:
+        number = data[attribute]
+        if number is None:
             return None
-        total += data[attribute] * data["multiplicity"]
+        total += number * data["multiplicity"]
     return total

@@ -9,7 +9,9 @@ from itertools import count, takewhile
 from typing import Any
 
 from fxsummary.drawing.options import FACTS
+from fxsummary.graph.attributes import NODE, NodeData, own_path
 from fxsummary.graph.changes import BECAME, Run, before, describe
+from fxsummary.graph.labels import is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import known
 from fxsummary.graph.spec import leaves
@@ -24,11 +26,6 @@ LONGEST_SHAPE = 40
 LONGEST_SHAPES = 24
 LONGEST_TIP = 600
 MOST_MERGED = 24
-
-CHIPS = {
-    "BatchNorm1d": "BN", "BatchNorm2d": "BN", "BatchNorm3d": "BN", "SyncBatchNorm": "BN", "batch_norm": "BN",
-    "BatchNormAct2d": "BN·Act", "InstanceNorm1d": "IN", "InstanceNorm2d": "IN", "InstanceNorm3d": "IN",
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -60,9 +57,9 @@ class Subject:
         comparison = self.graph.comparison
         return {} if comparison is None else comparison.runs_by_path
 
-    def node(self, key: str) -> dict[str, Any]:
+    def node(self, key: str) -> NodeData:
         """Attributes of an operation."""
-        attributes: dict[str, Any] = self.graph.nodes[key]
+        attributes: NodeData = self.graph.nodes[key]
         return attributes
 
     def share(self, keys: Iterable[str]) -> float | None:
@@ -113,15 +110,6 @@ def _shapes(shapes: list[str]) -> str:
     return text if len(text) <= LONGEST_SHAPES else f"{short(shapes[0], LONGEST_SHAPE)}, + {len(shapes) - 1} more"
 
 
-def relative(path: str, base: str) -> str:
-    """A path without the part that the frame around it says already.
-
-    >>> relative("layer1.0.conv1", "layer1.0"), relative("fc", ""), relative("a", "a")
-    ('conv1', 'fc', 'a')
-    """
-    return path[len(base) + 1 :] if base and path.startswith(base + ".") else path
-
-
 def span(first: str, last: str) -> str:
     """First and last path of a run.
 
@@ -144,22 +132,17 @@ def container(first: str, last: str) -> str:
     return ".".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def path_of(data: dict[str, Any]) -> str:
-    """The dotted name that an operation has itself: of its module or its parameter, "" for a function."""
-    return str(data["target"]) if data["op"] in ("call_module", "get_attr") else ""
-
-
-def closed_inside(data: dict[str, Any]) -> int:
+def closed_inside(data: NodeData) -> int:
     """How many operations a closed module says that it holds; 0 for others, and for norms and activations."""
     return 0 if data["kind"] in ("norm", "activation") else int(data.get("closed", 0))
 
 
-def closed_text(data: dict[str, Any]) -> str:
+def closed_text(data: NodeData) -> str:
     """What a closed module says of what is in it."""
     return ", ".join(filter(None, (f"{closed_inside(data)} ops", data.get("shared", ""))))
 
 
-def parameters_text(nodes: Iterable[dict[str, Any]], copies: int = 1, unit: str = "") -> str:
+def parameters_text(nodes: Iterable[NodeData], copies: int = 1, unit: str = "") -> str:
     """Sum of the parameters of operations, all their copies counted, in one of ``copies``; in short, "" for none.
 
     >>> one, other = {"parameters": 9408, "multiplicity": 1}, {"parameters": None, "multiplicity": 3}
@@ -173,28 +156,26 @@ def parameters_text(nodes: Iterable[dict[str, Any]], copies: int = 1, unit: str 
     return fmt.short(number) + unit if number else ""
 
 
-def changed_parameters(nodes: Iterable[dict[str, Any]]) -> str:
+def changed_parameters(nodes: Iterable[NodeData]) -> str:
     """Of operations in a comparison, by how much their parameters differ; "" if they do not."""
     pairs = [(before(node, "parameters"), node["parameters"]) for node in nodes]
     was, now = (None if None in side else sum(side) for side in zip(*pairs, strict=True))
     return fmt.delta(was, now)
 
 
-def changed_config(data: dict[str, Any]) -> str:
+def changed_config(data: NodeData) -> str:
     """Of an operation in a comparison, its settings before and after; "" if they are the same or too long."""
     found = next((each for each in data["differences"] if each.attribute == "config"), None)
     text = f"{found.before} {BECAME} {found.after}" if found and found.before and found.after else ""
     return fmt.clean(text) if len(text) <= LONGEST_CONFIG else ""
 
 
-def chip_text(data: dict[str, Any]) -> str:
+def chip_text(data: NodeData) -> str:
     """Short name of a norm or activation on the row of its convolution."""
-    name = (
-        "BN"
-        if data["label"].rstrip("123d").endswith("BatchNorm")
-        else short(data["label"].removesuffix("Activation"), 16)
-    )
-    return CHIPS.get(data["label"], name)
+    label = data["label"]
+    if is_batch_norm(label):
+        return "BN·Act" if label.lower().rstrip("123d").endswith("act") else "BN"
+    return "IN" if is_instance_norm(label) else short(label.removesuffix("Activation"), 16)
 
 
 def facts_of(subject: Subject, block: Block, times: int) -> str:
@@ -232,29 +213,16 @@ def tips_of(subject: Subject, key: str) -> list[str]:
         lines.append(data["change"] if data["change"] != "changed" else f"changed: {describe(data)}")
     if data.get("closed"):
         lines.append(f"closed: {data['closed']} operations inside")
-    if path := path_of(data) or data["module"]:
+    if path := own_path(data) or data["module"]:
         lines.append(f"path: {path}")
     lines += [f"input: {text}" for text in _input_shapes(subject, key)]
     if outputs := [fmt.about(str(spec), data["assumed"]) for spec in leaves(data["outputs"])]:
         lines.append(f"output: {', '.join(outputs[:8])}{' …' if len(outputs) > 8 else ''}")
-    if data["parameters"] != 0:
-        lines.append(f"parameters: {_times(data, 'parameters')}")
-    if data["flops"] != 0:
-        share = subject.share([key])
-        percent = f" ({100 * share:.1f} %)" if share else ""
-        lines.append(f"FLOPs: {fmt.about(_times(data, 'flops'), data['trust'] == 'assumed')}{percent}")
-    if data["source"]:
-        lines.append(f"source: {data['source']}")
+    for name in NODE.tips:
+        if text := NODE.tip(name, data):
+            share = subject.share([key]) if name == "flops" else 0.0
+            lines.append(f"{NODE[name].label}: {text}" + (f" ({100 * share:.1f} %)" if share else ""))
     return [fmt.shorten(fmt.clean(line[: 2 * LONGEST_TIP]), LONGEST_TIP) for line in lines]
-
-
-def _times(data: dict[str, Any], name: str) -> str:
-    """A cost of one copy, then of all; "≥" where part of it is not known."""
-    times, number = data["multiplicity"], known(data, name)
-    if data[name] is None and not number:
-        return fmt.UNKNOWN
-    text = fmt.count(number) if times == 1 else f"{fmt.count(number)} × {times} = {fmt.count(number * times)}"
-    return f"≥ {text}" if data[name] is None else text
 
 
 _SLOT = re.compile("%%|%")

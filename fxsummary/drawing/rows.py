@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 from fxsummary.drawing.labels import (
     LONGEST_CONFIG,
@@ -20,23 +19,23 @@ from fxsummary.drawing.labels import (
     container,
     facts_of,
     parameters_text,
-    path_of,
-    relative,
     shape_text,
     short,
     span,
 )
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
+from fxsummary.graph.attributes import NodeData, own_path
 from fxsummary.graph.changes import joined
+from fxsummary.graph.labels import CONCATENATIONS, JOINS, base, is_batch_norm, is_instance_norm, operator_of
 from fxsummary.layout import Edge
+from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import UNREAD, Block, run_of
 
 MOST_CARDS = 16
 RETURNED = ("→ output", "reshape")
 """The chip of a value that the model returns, where no edge shows it."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "truediv": "÷"}
-_JOINS = dict.fromkeys(("cat", "concat", "concatenate"), "concat") | {n: n for n in ("stack", "hstack", "vstack")}
 
 
 class Composer:
@@ -56,7 +55,7 @@ class Composer:
         chips: bool | None = None,
     ) -> None:
         self.subject = subject
-        self.nodes: dict[str, dict[str, Any]] = dict(subject.graph.nodes(data=True))
+        self.nodes: dict[str, NodeData] = dict(subject.graph.nodes(data=True))
         self.cards = cards
         self.chips = not cards if chips is None else chips
         self.dataflow = subject.graph.captured_by != "modules"
@@ -102,7 +101,7 @@ class Composer:
         return len(items[0].rows) if len(items) == 1 and items[0].form == "stack" else 0
 
     def _group(self, block: Block, base: str, times: int, key: str, level: int) -> Group:
-        title = span(relative(block.path, base), relative(block.last, base))
+        title = span(relative_path(block.path, base), relative_path(block.last, base))
         types = " · ".join(dict.fromkeys(block.type.split(" · "))) + block.again
         return Group(
             key,
@@ -155,9 +154,9 @@ class Composer:
         if data["op"] in ("get_attr", "stand_in", UNREAD):
             return "parameter"
         slots = sum([len(edge["slots"]) for edge in self.subject.graph.sources(key).values()])
-        if _sign(data["label"]) and slots == 2 and data["op"] != "call_module":
+        if sign_of(data["label"]) and slots == 2 and data["op"] != "call_module":
             return "sign"
-        if data["label"] in _JOINS and slots >= 2:
+        if slots >= 2 and _join(data["label"]):
             return "concat"
         return "card" if self.cards else "stack"
 
@@ -191,7 +190,7 @@ class Composer:
                 return False
             if data["shape"] != main["shape"] or data["kind"] in kinds or "activation" in kinds:
                 return False
-            is_chip = data["kind"] == "activation" or (data["kind"] == "norm" and _is_batch_norm(data["label"]))
+            is_chip = data["kind"] == "activation" or (data["kind"] == "norm" and _is_folded(data["label"]))
             if not is_chip:
                 return False
         host.keys.append(key)
@@ -211,12 +210,12 @@ class Composer:
         data = nodes[0]
         row.shape = shape_text(data["outputs"], data.get("assumed", False))
         if row.is_tag:
-            name = relative(path_of(self.nodes[data["stands_for"]]), base) or data["label"]
+            name = relative_path(own_path(self.nodes[data["stands_for"]]), base) or data["label"]
             row.label, row.tips = short(name, LONGEST_PATH), ["the value of", name]
             return
         row.path = self._path(data, base)
-        if data["label"] in _JOINS:
-            row.label = _JOINS[data["label"]]
+        if joins := _join(data["label"]):
+            row.label = joins
         else:
             pill = f"{row.path if data['op'] == 'get_attr' else data['label']} {data['config']}".rstrip()
             names = {"get_attr": pill, UNREAD: pill, "placeholder": data["target"]}
@@ -233,12 +232,12 @@ class Composer:
         inputs = {edge.get("shape") for edge in self.subject.graph.sources(row.keys[0]).values()}
         row.same_shape = inputs == {nodes[-1]["shape"]}
 
-    def _path(self, data: dict[str, Any], base: str) -> str:
+    def _path(self, data: NodeData, base: str) -> str:
         """Path from the frame around it; first and last for a closed run."""
         own = data["module"] if data["parameters"] and data["module"] != base else ""
-        path = relative(path_of(data) or own, base)
+        path = relative_path(own_path(data) or own, base)
         if run := run_of(self.subject.graph, data):
-            path = span(path, relative(run.last, base))
+            path = span(path, relative_path(run.last, base))
         return short(path, LONGEST_PATH)
 
     def _joined(self) -> list[Edge]:
@@ -250,31 +249,28 @@ class Composer:
         return list(edges)
 
 
-_BATCH_NORMS = frozenset({"batch_norm", "BatchNormAct2d"})
+def _join(label: str) -> str:
+    """What the row of a concatenation or a stack says; "" for other operations."""
+    name = base(label)
+    return "concat" if name in CONCATENATIONS else name if name in JOINS else ""
 
 
-def _is_batch_norm(label: str) -> bool:
+def _is_folded(label: str) -> bool:
     """Whether a norm is one that is folded into the convolution before it.
 
-    >>> _is_batch_norm("FrozenBatchNorm2d"), _is_batch_norm("InstanceNorm1d"), _is_batch_norm("LayerNorm")
+    >>> _is_folded("FrozenBatchNorm2d"), _is_folded("InstanceNorm1d"), _is_folded("LayerNorm")
     (True, True, False)
     """
-    return label in _BATCH_NORMS or label.rstrip("123d").endswith(("BatchNorm", "InstanceNorm"))
-
-
-def _sign(label: str) -> str:
-    """The sign of a sum or product, "" for other operations.
-
-    >>> _sign("add"), _sign("iadd"), _sign("mul_"), _sign("addmm")
-    ('+', '+', '×', '')
-    """
-    name = label.rstrip("_")
-    return SIGNS.get(name) or (SIGNS.get(name[1:], "") if name.startswith("i") else "")
+    return is_batch_norm(label) or is_instance_norm(label)
 
 
 def sign_of(label: str) -> str:
-    """The sign in the circle of an operation."""
-    return _sign(label)
+    """The sign of a sum or product, "" for other operations.
+
+    >>> sign_of("add"), sign_of("iadd"), sign_of("mul_"), sign_of("addmm")
+    ('+', '+', '×', '')
+    """
+    return SIGNS.get(operator_of(label), "")
 
 
 def _inner_base(block: Block, base: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fxsummary.graph.attributes import NODE
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import clean
 from fxsummary.text.numbers import shape as shape_text
@@ -11,24 +12,22 @@ from fxsummary.text.numbers import shape as shape_text
 if TYPE_CHECKING:
     import pandas
 
-COLUMNS = {
-    "op": "string", "target": "string", "kind": "string", "module": "string", "module_type": "string",
-    "label": "string", "config": "string", "shape": "string", "dtype": "string",
-    "parameters": "Int64", "trainable_parameters": "Int64", "parameter_bytes": "Int64",
-    "buffers": "Int64", "buffer_bytes": "Int64", "flops": "Int64", "trust": "string", "output_bytes": "Int64",
-    "multiplicity": "Int64", "source": "string",
-}  # fmt: skip
-"""Columns with their dtypes."""
+
+def columns_of(graph: ModelGraph) -> dict[str, str]:
+    """The attributes that have a title and that an operation has, with the dtypes of their columns."""
+    present = {name for _, data in graph.nodes(data=True) for name in data}
+    names = [name for name in NODE.columns if NODE[name].always or name in present]
+    return {name: NODE[name].type.column for name in names}
 
 
 def to_pandas(graph: ModelGraph) -> pandas.DataFrame:
     """A DataFrame with a row for each operation, in execution order, under the name that torch.fx gives it.
 
-    The columns are attributes of the nodes, which `fxsummary.ModelGraph` describes: ``op``, ``target``, ``kind``,
+    The columns are the attributes that have a title in `fxsummary.graph.attributes`: ``op``, ``target``, ``kind``,
     ``module``, ``module_type``, ``label``, ``config``, ``shape`` (as ``1×3×28×28``), ``dtype``, ``trust`` and
     ``source`` as texts (dtype "string"); ``parameters``, ``trainable_parameters``, ``parameter_bytes``, ``buffers``,
-    ``buffer_bytes``, ``flops``, ``output_bytes`` and ``multiplicity`` as whole numbers (dtype "Int64"). What is not
-    known is ``<NA>``.
+    ``buffer_bytes``, ``flops``, ``output_bytes`` and ``multiplicity`` as whole numbers (dtype "Int64"); of a comparison
+    ``change`` and ``was``; and those that you registered. What is not known is ``<NA>``.
     """
     import pandas
 
@@ -36,7 +35,7 @@ def to_pandas(graph: ModelGraph) -> pandas.DataFrame:
     index = pandas.Index([clean(str(key)) for key in graph], name="operation", dtype="string")
     columns = {
         name: pandas.Series([_cell(data.get(name)) for data in rows], index=index, dtype=dtype)
-        for name, dtype in COLUMNS.items()
+        for name, dtype in columns_of(graph).items()
     }
     return pandas.DataFrame(columns, index=index)
 

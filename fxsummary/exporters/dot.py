@@ -6,11 +6,12 @@ drawn once more beside each block that reads it. The `dot` program is not needed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from fxsummary.drawing.style import LIGHT, colour_of
+from fxsummary.graph.attributes import NODE
 from fxsummary.graph.changes import SIGNS
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import leaves
@@ -149,5 +150,10 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
         "fillcolor": LIGHT.changes[change][0] if change and not terminal else LIGHT.kinds[colour][0],
         **({"color": LIGHT.changes[change][1], "penwidth": "2"} if SIGNS.get(change) else {}),
         "fontcolor": LIGHT.terminal_text if terminal else LIGHT.text,
-        "tooltip": quoted(f"{key} {data['source']}"),
+        "tooltip": "\\n".join(quoted(line) for line in [f"{key} {data['source']}", *_more(data)]),
     }
+
+
+def _more(data: Mapping[str, Any]) -> list[str]:
+    """The attributes that are not fxsummary's own, as lines."""
+    return [f"{NODE[name].label}: {text}" for name in NODE.added if (text := NODE.tip(name, data))]

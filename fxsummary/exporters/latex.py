@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fxsummary.exporters.tables.listings import COLUMNS
+from collections.abc import Iterable
+
 from fxsummary.exporters.tables.summary import Row, summarise
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import clean, shorten
@@ -24,6 +25,7 @@ def to_latex(
     *,
     depth: int | None = None,
     fold: bool = True,
+    columns: Iterable[str] | str | None = None,
     caption: str | None = None,
     label: str | None = None,
     longtable: bool = False,
@@ -34,18 +36,20 @@ def to_latex(
         graph: what to show; it is not changed.
         depth: levels of modules to open, 0 for the model as one row; None for all.
         fold: show a run of identical blocks once, with ``×N``.
+        columns: names of the columns behind the first; see `fxsummary.exporters.text.to_text`.
         caption, label: of the table, as LaTeX; without both it is a ``tabular`` alone.
         longtable: whether it may go over several pages, which needs the package longtable.
     """
     import pandas
 
-    titles = [escaped(column.title) for column in COLUMNS]
-    rows = [_cells(row) for row in summarise(graph, check_depth(depth), fold).rows]
+    summary = summarise(graph, check_depth(depth), fold, columns)
+    titles = [escaped(column.title) for column in summary.columns]
+    rows = [_cells(row) for row in summary.rows]
     frame = pandas.DataFrame(rows, columns=titles, dtype="object")
     text: str = frame.to_latex(
         index=False,
         escape=False,
-        column_format="".join("r" if column.right else "l" for column in COLUMNS),
+        column_format="".join("r" if column.right else "l" for column in summary.columns),
         caption=caption,
         label=label,
         longtable=longtable,
@@ -57,8 +61,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     name = rf"\texttt{{{escaped(row.name)}}}" if row.name else ""
     first = " ".join(filter(None, (name, escaped(row.type), escaped(row.settings))))
     indent = r"\quad" * max(len(row.branches) - 1, 0)
-    rest = (row.output, row.parameters, row.flops, row.share)
-    return (f"{indent} {first}".lstrip(" "), *map(escaped, rest))
+    return (f"{indent} {first}".lstrip(" "), *map(escaped, row.cells))
 
 
 def escaped(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from fxsummary.exporters.tables.listings import COLUMNS, Listing
+from fxsummary.exporters.tables.listings import Listing
 from fxsummary.exporters.tables.summary import VIEWS, Row, Summary
 from fxsummary.exporters.tables.table import Column
 from fxsummary.graph.modelgraph import ModelGraph
@@ -27,7 +27,14 @@ _PLAIN_NAME = re.compile(r"[\w.…-]+")
 
 
 @paused()
-def to_markdown(graph: ModelGraph, *, depth: int | None = None, view: str | None = None, fold: bool = True) -> str:
+def to_markdown(
+    graph: ModelGraph,
+    *,
+    depth: int | None = None,
+    view: str | None = None,
+    fold: bool = True,
+    columns: Iterable[str] | str | None = None,
+) -> str:
     """The graph as Markdown.
 
     Args:
@@ -37,28 +44,30 @@ def to_markdown(graph: ModelGraph, *, depth: int | None = None, view: str | None
             "parameters", each named parameter; "operations", in execution order. None for "summary", or, of a
             graph that `fxsummary.diff` made, for what differs.
         fold: show a run of identical blocks once, with ``×N``.
+        columns: names of the columns behind the first; see `fxsummary.exporters.text.to_text`.
 
     Raises:
-        UnknownNameError: no such view.
-        InputError: ``depth`` is no number of levels.
+        UnknownNameError: no such view or column.
+        InputError: ``depth`` is no number of levels, or the view has columns of its own.
     """
     depth = check_depth(depth)
     if view is None and graph.comparison is not None:
         text: str = call("fxsummary.exporters.reports.comparison:markdown", graph)
         return text
-    shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold)
+    shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold, columns)
     return _listing(shown) if isinstance(shown, Listing) else _summary(graph, shown)
 
 
 def _summary(graph: ModelGraph, summary: Summary) -> str:
     heading = f"**{escaped(graph.name)}** · {escaped(summary.inputs, LONGEST_FACT)}"
-    table = _table(COLUMNS, map(_cells, summary.rows))
+    table = _table(summary.columns, [_cells(row, summary.columns) for row in summary.rows])
     return "\n".join([heading, "", *table, "", *_facts(summary.facts)]) + "\n"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, columns: Sequence[Column]) -> tuple[str, ...]:
     named = " ".join(filter(None, (row.name and name(row.name), escaped(row.type), escaped(row.settings))))
-    return (indented(named, len(row.branches)), row.output, row.parameters, row.flops, row.share)
+    rest = [cell if column.right else escaped(cell) for cell, column in zip(row.cells, columns[1:], strict=True)]
+    return (indented(named, len(row.branches)), *rest)
 
 
 def _listing(listing: Listing) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from fxsummary.drawing.compose import shown
 from fxsummary.drawing.labels import parameters_text, shape_text
 from fxsummary.drawing.options import DIRECTIONS, check_name
 from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.errors import TooLargeError
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.changes import SIGNS, joined
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text import numbers as fmt
@@ -174,7 +174,7 @@ def _label(graph: ModelGraph, keys: list[str], parent: str, copies: int) -> str:
     return "<br>".join([_with_copies(lines[0], repeat), *(escaped(line) for line in lines[1:] if line)])
 
 
-def _name(graph: ModelGraph, data: Mapping[str, Any], parent: str) -> str:
+def _name(graph: ModelGraph, data: NodeData, parent: str) -> str:
     if data["op"] == "stand_in":
         return str(data["stands_for"])
     if data["op"] not in ("call_module", "get_attr"):
@@ -185,7 +185,7 @@ def _name(graph: ModelGraph, data: Mapping[str, Any], parent: str) -> str:
     return path if data["op"] == "get_attr" else f"{path} {data['label']}"
 
 
-def _kind(data: Mapping[str, Any]) -> str:
+def _kind(data: NodeData) -> str:
     """The kind whose shape and colour an operation has; the name of a value from elsewhere looks like a parameter."""
     return "parameter" if data["op"] == "stand_in" else str(data["kind"])
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fxsummary.exporters.reports.comparison import changes
-from fxsummary.exporters.tables.listings import COLUMNS, Listing
-from fxsummary.exporters.tables.summary import VIEWS, Row, Summary
+from fxsummary.exporters.tables.listings import Listing
+from fxsummary.exporters.tables.summary import VIEWS, Summary
 from fxsummary.exporters.tables.table import display_width, fit, render_table, tree, wrap
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
@@ -18,7 +20,13 @@ LEAST_REMARK = 8
 
 @paused()
 def to_text(
-    graph: ModelGraph, *, width: int = 80, depth: int | None = None, view: str | None = None, fold: bool = True
+    graph: ModelGraph,
+    *,
+    width: int = 80,
+    depth: int | None = None,
+    view: str | None = None,
+    fold: bool = True,
+    columns: Iterable[str] | str | None = None,
 ) -> str:
     """The graph as text.
 
@@ -29,15 +37,18 @@ def to_text(
             "parameters", each named parameter; "operations", in execution order. None for "summary", or,
             of a graph that `fxsummary.diff` made, for what differs.
         fold: show a run of identical blocks once, with ``×N``.
+        columns: names of the columns behind the first, such as ``("shape", "kind", "output_bytes")`` or
+            ``"shape,flops"``: attributes of operations that have a title in `fxsummary.graph.attributes`, and "share",
+            the percentage of the FLOPs. None for shape, parameters, FLOPs and share.
 
     Raises:
-        UnknownNameError: no such view.
-        InputError: ``depth`` is no number of levels.
+        UnknownNameError: no such view or column.
+        InputError: ``depth`` is no number of levels, or the view has columns of its own.
     """
     width, depth = max(width, MIN_WIDTH), check_depth(depth)
     if view is None and graph.comparison is not None:
         return "\n".join(changes(graph, graph.comparison, width, depth))
-    shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold)
+    shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold, columns)
     lines = _listing(shown, width) if isinstance(shown, Listing) else _summary(graph, shown, width)
     return "\n".join(lines)
 
@@ -48,7 +59,7 @@ def _listing(listing: Listing, width: int) -> list[str]:
 
 
 def _summary(graph: ModelGraph, summary: Summary, width: int) -> list[str]:
-    table = render_table(COLUMNS, _fitted(summary.rows, width), width)
+    table = render_table(summary.columns, _fitted(summary, width), width)
     facts = [
         f"{name if number == 0 else '':<11}{line}"
         for name, text in summary.facts
@@ -58,16 +69,16 @@ def _summary(graph: ModelGraph, summary: Summary, width: int) -> list[str]:
     return [*heading, "", *table, "─" * display_width(table[1]), *facts]
 
 
-def _fitted(rows: list[Row], width: int) -> list[tuple[str, ...]]:
+def _fitted(summary: Summary, width: int) -> list[tuple[str, ...]]:
     """The cells of the rows with as many settings in the first as its width allows."""
-    rest = [(row.output, row.parameters, row.flops, row.share) for row in rows]
+    first, *others = summary.columns
     room = width - sum(
-        2 + max([display_width(column.title), *(display_width(cells[index]) for cells in rest)])
-        for index, column in enumerate(COLUMNS[1:])
+        2 + max([display_width(column.title), *(display_width(row.cells[index]) for row in summary.rows)])
+        for index, column in enumerate(others)
     )
-    room = max(room, COLUMNS[0].shrinks or 0)
-    heads = [_with_settings(clean(tree(row.branches) + row.head), clean(row.settings), room) for row in rows]
-    return [(head, *cells) for head, cells in zip(heads, rest, strict=True)]
+    room = max(room, first.shrinks or 0)
+    heads = [_with_settings(clean(tree(row.branches) + row.head), clean(row.settings), room) for row in summary.rows]
+    return [(head, *row.cells) for head, row in zip(heads, summary.rows, strict=True)]
 
 
 def _with_settings(head: str, settings: str, room: int) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import networkx as nx
 
+from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned, Totals, add_up
 from fxsummary.graph.spec import TensorSpec
 from fxsummary.support import files
@@ -26,59 +27,44 @@ if TYPE_CHECKING:
 __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned", "Totals"]
 
 
+class Nodes(Protocol):
+    """The nodes of a graph, for type checkers."""
+
+    def __getitem__(self, key: str) -> NodeData: ...
+    @overload
+    def __call__(self, data: Literal[True]) -> Iterable[tuple[str, NodeData]]: ...
+    @overload
+    def __call__(self, data: str, default: Any = None) -> Iterable[tuple[str, Any]]: ...
+
+
+class Edges(Protocol):
+    """The edges of a graph, for type checkers."""
+
+    def __getitem__(self, edge: tuple[str, str]) -> EdgeData: ...
+    def __iter__(self) -> Iterator[tuple[str, str]]: ...
+    def __call__(self, data: Literal[True]) -> Iterable[tuple[str, str, EdgeData]]: ...
+
+
 class ModelGraph(nx.DiGraph):
-    """The operations of a model and the values that flow between them.
+    __doc__ = f"""The operations of a model and the values that flow between them.
 
     Nodes are the operations of the traced ``torch.fx`` graph, keyed by their FX name, in execution
-    order. Everything of networkx works on it.
+    order. Everything of networkx works on it. `fxsummary.graph.attributes` has the attributes as a table.
 
     Node attributes:
-        op: torch.fx opcode: placeholder, call_module, call_function, call_method, get_attr, output.
-        target: what is called: a module path, a qualified function name or a method name.
-        kind: convolution, linear, attention, norm, activation, pool, embedding, recurrent,
-            arithmetic, reshape, input, output, parameter or other.
-        module: path of the innermost module that was running ("" for the model itself; for a
-            call_module node the module called); module_type: its class name.
-        module_stack: tuple of `ModuleCall`, outermost first, the model itself left out.
-        label: short name of the operation, such as ``Conv2d`` or ``flatten``.
-        config: settings in short, such as ``3→16, 3×3, s1, p1``.
-        arguments: the call's arguments as text, ``%`` where a value of another node goes in; the
-            k-th ``%`` is slot k of the in-edges.
-        outputs: `TensorSpec` in the nesting of the operation's result; None where not known, and for
-            values that are not tensors their literal.
-        shape, dtype: of the first tensor of `outputs`; None where there is none.
-        parameters, trainable_parameters: elements of the parameters first read here; None if unknown.
-        parameter_names: names of those parameters; parameter_bytes: their bytes.
-        parameter_dtypes: their elements by dtype, as pairs of dtype name and number.
-        buffers, buffer_bytes: number and bytes of the buffers first read here.
-        reads: names of all parameters and buffers that the operation reads, first read here or not.
-        flops: FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown.
-        at_least: what is known of costs that are None, by name; missing where nothing is.
-        unknown_operators: names of the operators called whose FLOPs are not known.
-        assumed: whether its shapes rest on values that were assumed, such as a routing decision.
-        trust: of the FLOPs: "exact", "assumed" (they rest on such values) or "unknown".
-        packed: whether the module holds weights in a form whose size is not known.
-        output_bytes: bytes of the tensors in `outputs`; None if unknown.
-        source: ``file:line`` of the call in the user's code, "" where it is not known.
-        multiplicity: how many identical operations this one stands for (1 unless repeats are folded).
+        {NODE.described()}
 
-    Node attributes of a comparison (`fxsummary.diff`), whose costs and totals are those of the model after:
-        change: "added", "removed", "changed", "moved" (the same at another place) or "same".
-        differences: tuple of `Difference`: attribute, what it was, what it is; of a removed operation its costs.
-        was: path that it had before, where that is another; of a removed operation its path.
+    Node attributes that views and comparisons add where they say something:
+        {NODE.described(always=False)}
+
+    The costs and totals of a comparison (`fxsummary.diff`) are those of the model after.
 
     Edge attributes:
-        slots: argument positions that the value goes to (``x + x`` is one edge with two slots); () where
-            the value is read because it was written in place, through another name.
-        parts: for each slot the part of the value that goes there, as a path: ``(1,)`` for element 1 of a
-            tuple, ``()`` for the whole value; () alone where every slot takes the whole value.
-        shape, dtype, bytes: of the value; of its first tensor where there are several.
-        change: in a comparison "added", "removed" or "same".
+        {EDGE.described()}
+        {EDGE.described(always=False)}
     """
 
-    def fill(
-        self, nodes: Iterable[tuple[str, dict[str, Any]]], edges: Iterable[tuple[str, str, dict[str, Any]]]
-    ) -> None:
+    def fill(self, nodes: Iterable[tuple[str, NodeData]], edges: Iterable[tuple[str, str, EdgeData]]) -> None:
         """Add nodes and edges that are new; the dicts become the graph's own.
 
         The methods of networkx look up and copy each of them, which takes longer than all else in a big graph.
@@ -87,26 +73,41 @@ class ModelGraph(nx.DiGraph):
             self._node[key] = data
             self._succ[key] = {}
             self._pred[key] = {}
-        for source, target, data in edges:
-            self._succ[source][target] = self._pred[target][source] = data
+        for source, target, edge in edges:
+            self._succ[source][target] = self._pred[target][source] = edge
 
-    def sources(self, key: str) -> Mapping[str, dict[str, Any]]:
+    def derived(
+        self,
+        nodes: Iterable[tuple[str, NodeData]],
+        edges: Iterable[tuple[str, str, EdgeData]] = (),
+        **facts: Any,
+    ) -> ModelGraph:
+        """Return a graph of these nodes and edges that is otherwise like this one, but for ``facts`` of the whole."""
+        graph = self.__class__()
+        graph.graph.update(self.graph, **facts)
+        graph.fill(nodes, edges)
+        return graph
+
+    def sources(self, key: str) -> Mapping[str, EdgeData]:
         """What a node reads: the attributes of its in-edges by the node they come from; ``pred[key]``, but quick."""
-        sources: Mapping[str, dict[str, Any]] = self._pred[key]
+        sources: Mapping[str, EdgeData] = self._pred[key]
         return sources
 
-    def readers(self, key: str) -> Mapping[str, dict[str, Any]]:
+    def readers(self, key: str) -> Mapping[str, EdgeData]:
         """What reads a node: the attributes of its out-edges by the node they go to; ``succ[key]``, but quick."""
-        readers: Mapping[str, dict[str, Any]] = self._succ[key]
+        readers: Mapping[str, EdgeData] = self._succ[key]
         return readers
 
-    def link(self, source: str, target: str, data: dict[str, Any]) -> None:
+    def link(self, source: str, target: str, data: EdgeData) -> None:
         """Add an edge between two nodes of the graph; the dict becomes the graph's own."""
         self._succ[source][target] = self._pred[target][source] = data
 
     if TYPE_CHECKING:  # networkx has no types of its own
+        nodes: Nodes
+        edges: Edges
 
         def __iter__(self) -> Iterator[str]: ...
+        def __getitem__(self, key: str) -> Mapping[str, EdgeData]: ...
 
     @property
     def name(self) -> str:
@@ -179,13 +180,11 @@ class ModelGraph(nx.DiGraph):
 
     def to_text(self, **options: Any) -> str:
         """The summary as text; see `fxsummary.exporters.text.to_text` for the options."""
-        text: str = EXPORTERS["text"](self, **options)
-        return text
+        return self._text("text", **options)
 
     def to_dot(self, **options: Any) -> str:
         """The graph in the DOT language; see `fxsummary.exporters.dot.to_graphviz` for the options."""
-        source: str = EXPORTERS["dot"](self, **options)
-        return source
+        return self._text("dot", **options)
 
     def to_graphviz(self, **options: Any) -> graphviz.Digraph:
         """The graph as a `graphviz.Digraph`, to be changed or rendered further."""
@@ -193,38 +192,31 @@ class ModelGraph(nx.DiGraph):
 
     def to_svg(self, **options: Any) -> str:
         """The picture as SVG; see `fxsummary.exporters.svg.to_svg` for the options."""
-        svg: str = EXPORTERS["svg"](self, **options)
-        return svg
+        return self._text("svg", **options)
 
     def to_png(self, **options: Any) -> bytes:
         """The picture as PNG; see `fxsummary.exporters.png.to_png` for the options, such as ``scale=2``."""
-        png: bytes = EXPORTERS["png"](self, **options)
-        return png
+        return self._bytes("png", **options)
 
     def to_pdf(self, **options: Any) -> bytes:
         """The picture as PDF of one page; see `fxsummary.exporters.pdf.to_pdf` for the options."""
-        pdf: bytes = EXPORTERS["pdf"](self, **options)
-        return pdf
+        return self._bytes("pdf", **options)
 
     def to_html(self, **options: Any) -> str:
         """A page to explore the graph in; see `fxsummary.exporters.html.to_html` for the options."""
-        page: str = EXPORTERS["html"](self, **options)
-        return page
+        return self._text("html", **options)
 
     def to_markdown(self, **options: Any) -> str:
         """The summary as Markdown; see `fxsummary.exporters.markdown.to_markdown` for the options."""
-        text: str = EXPORTERS["markdown"](self, **options)
-        return text
+        return self._text("markdown", **options)
 
     def to_mermaid(self, **options: Any) -> str:
         """The graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
-        source: str = EXPORTERS["mermaid"](self, **options)
-        return source
+        return self._text("mermaid", **options)
 
     def to_json(self) -> str:
         """Everything of the graph as JSON, which `fxsummary.load` reads back; see `fxsummary.graph.saved`."""
-        text: str = EXPORTERS["json"](self)
-        return text
+        return self._text("json")
 
     def to_node_link(self) -> dict[str, Any]:
         """The graph as node-link data; see `fxsummary.exporters.graphml.to_node_link`."""
@@ -233,8 +225,7 @@ class ModelGraph(nx.DiGraph):
 
     def to_graphml(self) -> str:
         """The graph as GraphML; see `fxsummary.exporters.graphml.to_graphml`."""
-        text: str = EXPORTERS["graphml"](self)
-        return text
+        return self._text("graphml")
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row for each operation; see `fxsummary.exporters.dataframe.to_pandas` for the columns."""
@@ -242,8 +233,15 @@ class ModelGraph(nx.DiGraph):
 
     def to_latex(self, **options: Any) -> str:
         """The summary as a LaTeX table; see `fxsummary.exporters.latex.to_latex` for the options."""
-        table: str = EXPORTERS["latex"](self, **options)
-        return table
+        return self._text("latex", **options)
+
+    def _text(self, form: str, **options: Any) -> str:
+        text: str = EXPORTERS[form](self, **options)
+        return text
+
+    def _bytes(self, form: str, **options: Any) -> bytes:
+        data: bytes = EXPORTERS[form](self, **options)
+        return data
 
     def render(self, path: str | Path, **options: Any) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.

@@ -74,6 +74,19 @@ class TensorSpec:
         return f"{'×'.join(map(str, self.shape)) or 'scalar'} {self.dtype}"
 
 
+def contiguous(shape: tuple[int, ...], dtype: str, device: str = "cpu") -> TensorSpec:
+    """Return the spec of a contiguous tensor.
+
+    >>> contiguous((2, 3), "float32").stride
+    (3, 1)
+    """
+    stride, step = [], 1
+    for size in reversed(shape):
+        stride.append(step)
+        step *= max(size, 1)
+    return TensorSpec(shape, dtype, tuple(reversed(stride)), device)
+
+
 def leaves(structure: Any) -> Iterator[TensorSpec]:
     """The specs in nested tuples, lists and dicts, in order."""
     if isinstance(structure, TensorSpec):

@@ -5,21 +5,17 @@
 
 from __future__ import annotations
 
+from fxsummary.graph.labels import FREE, VALUE_READS, base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import known
-
-_FREE = frozenset({"norm", "activation", "pool", "embedding", "arithmetic", "reshape", "input", "output", "parameter"})
-"""Kinds outside the matrix-product family: they cost nothing by the convention, whatever their shape."""
-
-_READS_VALUES = frozenset({"item", "tolist", "nonzero", "unique", "bincount", "multinomial", "numpy"})
-"""Calls that end what is known of shapes, because they depend on values; they are no matrix products either."""
+from fxsummary.text.numbers import listed
 
 
 def annotate(graph: ModelGraph) -> None:
     """Set `flops` and `trust` on every node: 0 where the kind is outside the family, None where it is not known."""
     unknown: dict[str, None] = {}
     for key, data in graph.nodes(data=True):
-        free = data["kind"] in _FREE or data["label"] in _READS_VALUES
+        free = data["kind"] in FREE or base(data["label"]) in VALUE_READS
         if data["flops"] is None and free and not data["unknown_operators"]:
             data["flops"] = 0
         data["trust"] = "unknown" if data["flops"] is None else "exact"
@@ -33,14 +29,9 @@ def annotate(graph: ModelGraph) -> None:
     others = [name for name in unknown if name not in without_formula]
     if without_formula:
         notes.append(
-            f"FLOPs are {'a lower bound' if is_bound else 'not known'}: no formula for {_some(without_formula)}; "
+            f"FLOPs are {'a lower bound' if is_bound else 'not known'}: no formula for {listed(without_formula)}; "
             "add one with torch.utils.flop_counter.register_flop_formula"
         )
     if others and is_bound:
-        notes.append(f"FLOPs are a lower bound: not known for {_some(others)}")
+        notes.append(f"FLOPs are a lower bound: not known for {listed(others)}")
     graph.graph["notes"] = tuple(notes)
-
-
-def _some(names: list[str], limit: int = 4) -> str:
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from fxsummary.graph.labels import DROPOUTS, base
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo
-
-_DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "featurealphadropout"})
+from fxsummary.text.numbers import listed
 
 
 def annotate(graph: ModelGraph) -> None:
@@ -16,14 +16,14 @@ def annotate(graph: ModelGraph) -> None:
     notes = list(graph.notes)
     unused = [] if graph.is_partial else [_named(module) for module in never_called(graph)]
     if unused:
-        notes.append(f"never called in this forward: {_some(unused)}")
+        notes.append(f"never called in this forward: {listed(unused)}")
     active = [(key, graph.nodes[key]) for key in active_dropout(graph)]
     modules = [data["target"] for _, data in active if data["op"] == "call_module"]
     if modules:
-        notes.append(f"dropout is active, because these modules are in train mode: {_some(modules)}")
+        notes.append(f"dropout is active, because these modules are in train mode: {listed(modules)}")
     calls = [_placed(key, data["source"]) for key, data in active if data["op"] != "call_module"]
     if calls:
-        notes.append(f"dropout is active in calls with training=True: {_some(calls)}")
+        notes.append(f"dropout is active in calls with training=True: {listed(calls)}")
     graph.graph["notes"] = tuple(notes)
 
 
@@ -53,11 +53,11 @@ def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
 
 def active_dropout(graph: ModelGraph) -> Iterator[str]:
     """Keys of the dropouts that drop values."""
-    labels = {label for _, label in graph.nodes(data="label") if "drop" in label.lower()}
+    labels = {label for _, label in graph.nodes(data="label") if base(label) in DROPOUTS}
     for key, data in graph.nodes(data=True) if labels else ():
         if data["label"] not in labels or data["config"] == "p=0":
             continue
-        if data["label"].lower().replace("_", "") not in _DROPOUTS:
+        if base(data["label"]) not in DROPOUTS:
             continue
         active = graph.modules[data["target"]].training if data["op"] == "call_module" else None
         if active or (active is None and "training=True" in data["arguments"]):
@@ -70,8 +70,3 @@ def _named(module: ModuleInfo) -> str:
 
 def _placed(key: str, source: str) -> str:
     return f"{key} at {source}" if source else key
-
-
-def _some(names: list[str], limit: int = 4) -> str:
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
 
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
-from fxsummary.text.numbers import count
+from fxsummary.text.numbers import count, listed
 
 
 def annotate(graph: ModelGraph) -> None:
@@ -36,7 +36,7 @@ def annotate(graph: ModelGraph) -> None:
     )
 
 
-def _note_ties(data: dict[str, Any], tensors: Mapping[str, ParameterInfo], read: Mapping[str, str]) -> None:
+def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mapping[str, str]) -> None:
     """Say of a module which module has counted a parameter that it shares.
 
     Args:
@@ -49,7 +49,7 @@ def _note_ties(data: dict[str, Any], tensors: Mapping[str, ParameterInfo], read:
         data["config"] = ", ".join(filter(None, (f"tied to {others[0]}", data["config"])))
 
 
-def counts(tensors: list[ParameterInfo], *, unknown: bool) -> dict[str, Any]:
+def counts(tensors: list[ParameterInfo], *, unknown: bool) -> NodeData:
     """The parameter and buffer attributes of an operation that reads these first; ``unknown`` if it reads others."""
     names: list[str] = []
     dtypes: dict[str, int] = {}
@@ -100,13 +100,8 @@ def _notes(modules: dict[str, ModuleInfo], *, dataflow: bool) -> list[str]:
     unread = [p for p in everything if not p.read and not p.buffer and p.tied_to is None]
     if unread and dataflow:
         total = sum(p.numel or 0 for p in unread)
-        notes.append(f"{count(total)} parameters are never read in this forward: {_some([p.name for p in unread])}")
+        notes.append(f"{count(total)} parameters are never read in this forward: {listed([p.name for p in unread])}")
     tied = [p for p in everything if p.tied_to is not None and not p.buffer]
     if tied:
-        notes.append("tied parameters, counted once: " + _some([f"{p.name} = {p.tied_to}" for p in tied]))
+        notes.append("tied parameters, counted once: " + listed([f"{p.name} = {p.tied_to}" for p in tied]))
     return notes
-
-
-def _some(names: list[str], limit: int = 4) -> str:
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

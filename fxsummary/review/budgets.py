@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from fxsummary.compare import changed_lines, compare
 from fxsummary.errors import BudgetError, InputError
+from fxsummary.graph.attributes import own_path
 from fxsummary.graph.findings import Finding
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import Totals
@@ -166,11 +167,12 @@ def growth(before: ModelGraph, after: ModelGraph) -> Iterator[str]:
 
 def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ...]:
     """The operations that have most of a cost, copies together, as texts."""
-    costs = [((d[attribute] or 0) * d["multiplicity"], key) for key, d in fold_repeats(graph).nodes(data=True)]
+    nodes: Iterable[tuple[str, Mapping[str, Any]]] = fold_repeats(graph).nodes(data=True)
+    costs = [((data[attribute] or 0) * data["multiplicity"], key) for key, data in nodes]
     texts = []
     for number, key in sorted(costs, key=lambda item: -item[0])[:CONTRIBUTORS]:
         data = graph.nodes[key]
-        name = (data["target"] if data["op"] in ("call_module", "get_attr") else "") or key
+        name = own_path(data) or key
         if number:
             text = fmt.size(number) if attribute.endswith("bytes") else fmt.count(number)
             texts.append(fmt.clean(f"{text} ({fmt.share(number, whole)}) {name} {data['label']}"))

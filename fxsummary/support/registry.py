@@ -46,6 +46,11 @@ class Registry(Mapping[str, T], Generic[T]):
         self._items[name] = value
         return value
 
+    def unregister(self, name: str) -> None:
+        """Take out what was registered under ``name``, such as to register it again."""
+        self.get_or_raise(name)
+        del self._items[name]
+
     def get_or_raise(self, name: str) -> T:
         """The value of ``name``; raises UnknownNameError that lists the known names."""
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 UNKNOWN = "?"
 
@@ -184,6 +184,16 @@ def shorten(text: str, width: int) -> str:
         return "…"[:width]
     tail = width // 2
     return text[: width - 1 - tail] + "…" + text[len(text) - tail :]
+
+
+def listed(names: Sequence[str], limit: int = 4) -> str:
+    """Some names, and how many more there are.
+
+    >>> listed(["a", "b"]), listed(["a", "b", "c"], limit=2)
+    ('a, b', 'a, b and 1 more')
+    """
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 def relative_path(path: str, parent: str) -> str:

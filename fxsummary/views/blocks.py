@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
 
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
 
 UNREAD = "unread"
@@ -105,7 +105,7 @@ class Repeat:
     returned: frozenset[str] = frozenset()
 
 
-def own_call(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
+def own_call(data: NodeData) -> tuple[ModuleCall, ...]:
     """The call of the module that an operation with these attributes is; () if it is none."""
     stack: tuple[ModuleCall, ...] = data["module_stack"]
     return stack[-1:] if data["op"] == "call_module" and stack and stack[-1].path == data["module"] else ()
@@ -128,14 +128,14 @@ def result_of(graph: ModelGraph, block: Block) -> Returned:
     return Returned(outputs[0] if len(outputs) == 1 else tuple(outputs), any(data["assumed"] for data in results))
 
 
-def run_of(graph: ModelGraph, data: Mapping[str, Any]) -> Repeat | None:
+def run_of(graph: ModelGraph, data: NodeData) -> Repeat | None:
     """The run that a closed module starts, if each copy in it is a single module."""
     stack: tuple[ModuleCall, ...] = data["module_stack"] if data.get("closed") else ()
     run: Repeat | None = graph.graph.get("repeats", {}).get(stack[-1]) if stack else None
     return run if run is not None and run.period == 1 else None
 
 
-def calls_around(data: dict[str, Any]) -> tuple[ModuleCall, ...]:
+def calls_around(data: NodeData) -> tuple[ModuleCall, ...]:
     """The module calls around an operation with these attributes, outermost first; its own is left out."""
     stack: tuple[ModuleCall, ...] = data["module_stack"]
     return stack[:-1] if own_call(data) else stack

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from sys import maxsize
-from typing import Any
 
+from fxsummary.graph.attributes import BLANK, NodeData, own_result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.views.blocks import calls_around
-from fxsummary.views.simplify import NO_COSTS
 
 BROADCAST = 4
 """A value that this many sibling blocks read is cut."""
@@ -27,26 +26,23 @@ def cut_broadcasts(graph: ModelGraph) -> ModelGraph:
     names = _stand_ins(graph, around)
     if not names:
         return graph
-    result = graph.__class__()
-    result.graph.update(graph.graph)
-    waiting: dict[Stack, dict[str, dict[str, Any]]] = {}
+    waiting: dict[Stack, dict[str, NodeData]] = {}
     for (source, stack), name in names.items():
         waiting.setdefault(stack, {})[name] = _stand_in(graph.nodes[source], source, stack)
     times = _times(graph, around, waiting)
-    nodes: dict[str, dict[str, Any]] = {}
+    nodes: dict[str, NodeData] = {}
     for key, data in graph.nodes(data=True):
         for length in range(1, len(around[key]) + 1 if waiting else 0):
             stack = around[key][:length]
             for name, stand_in in waiting.pop(stack, {}).items():
                 nodes[name] = {**stand_in, "multiplicity": times[stack]}
-        nodes[key] = dict(data)
+        nodes[key] = data.copy()
     cut = {source for source, _ in names}
     edges = []
     for source, target, edge in graph.edges(data=True):
         block = _entered(around[source], around[target]) if source in cut else ()
-        edges.append((names.get((source, block), source), target, dict(edge)))
-    result.fill(nodes.items(), edges)
-    return result
+        edges.append((names.get((source, block), source), target, edge.copy()))
+    return graph.derived(nodes.items(), edges)
 
 
 def _stand_ins(graph: ModelGraph, around: Mapping[str, Stack]) -> dict[tuple[str, Stack], str]:
@@ -91,12 +87,11 @@ def _new_key(graph: ModelGraph, key: str) -> str:
     return key
 
 
-def _stand_in(data: Mapping[str, Any], source: str, stack: Stack) -> dict[str, Any]:
+def _stand_in(data: NodeData, source: str, stack: Stack) -> NodeData:
     """Attributes of a stand-in for a value."""
-    names = "target", "kind", "label", "outputs", "shape", "dtype", "source"
     return {
-        **{name: data[name] for name in names},
-        **NO_COSTS, "op": "stand_in", "stands_for": data.get("stands_for", source), "module_stack": stack,
-        "module": stack[-1].path, "module_type": stack[-1].type, "config": "", "arguments": "", "packed": False,
-        "output_bytes": 0,
+        **BLANK, **own_result(data), "output_bytes": 0, "target": data["target"], "kind": data["kind"],
+        "label": data["label"], "source": data["source"], "op": "stand_in",
+        "stands_for": data.get("stands_for", source), "module_stack": stack, "module": stack[-1].path,
+        "module_type": stack[-1].type,
     }  # fmt: skip

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import islice
 from operator import index
-from typing import Any
 
 from fxsummary.errors import InputError
 from fxsummary.graph import changes
+from fxsummary.graph.attributes import BLANK, NodeData
+from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import leaves, nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, result_of, stacks_in
+from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.shared import shared_with_others
-from fxsummary.views.simplify import NO_COSTS, carry_costs
 
 MOST_IN_A_NORM = 10
-_HEAVY = frozenset({"convolution", "linear", "attention", "recurrent", "embedding"})
+_HEAVY = PRODUCTS | {"embedding"}
+"""Kinds that hold most of a model's parameters: a norm has none of them."""
 
 
 def check_depth(depth: object) -> int | None:
@@ -85,30 +87,30 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     names = _names(graph, [block for block, _ in chosen])
     node_of = {key: name for name, (_, keys) in zip(names, chosen, strict=True) for key in keys}
     closed = dict(zip(names, chosen, strict=True))
-    result = graph.__class__()
-    result.graph.update(graph.graph)
-    nodes: dict[str, dict[str, Any]] = {}
+    nodes: dict[str, NodeData] = {}
     for key, data in graph.nodes(data=True):
         name = node_of.get(key, key)
         if name == key:
-            nodes[key] = dict(data)
+            nodes[key] = data.copy()
         elif name not in nodes:
-            nodes[name] = _closed(graph, *closed[name])
+            block, keys = closed[name]
+            nodes[name] = _closed(graph, block, keys, block.copies)
     remarks = shared_with_others(graph)
     for name, (block, _) in closed.items():
         if not block.again and (remark := remarks.get(block.path)):
             nodes[name]["shared"] = remark
+    result = graph.derived((), ())
     _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
-    for source, target, data in graph.edges(data=True):
+    for source, target, edge in graph.edges(data=True):
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start == end:
             continue
         if (start, end) == (source, target):
-            add_slots(result, start, end, data)
+            add_slots(result, start, end, edge)
         elif end == target or start not in result.sources(end):
-            slots = data["slots"] if end == target else (len(result.sources(end)),)
-            add_slots(result, start, end, {**data, "slots": slots, "parts": ()})
+            slots = edge["slots"] if end == target else (len(result.sources(end)),)
+            add_slots(result, start, end, {**edge, "slots": slots, "parts": ()})
     return result
 
 
@@ -161,7 +163,7 @@ def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
     return list(names)
 
 
-def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, dict[str, Any]], names: dict[int, str]) -> None:
+def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], names: dict[int, str]) -> None:
     """Give each repeated pattern of several blocks a call of its own if some of its blocks are closed now.
 
     Args:
@@ -177,23 +179,29 @@ def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, dict[str, A
         nodes[key]["module_stack"] = stack + own_call(nodes[key])
 
 
-def _operations(data: dict[str, Any]) -> int:
+def _operations(data: NodeData) -> int:
     """Count the operations that a node represents; 0 for a row of parameters that are not read."""
     return 0 if data["op"] == UNREAD else int(data.get("closed", 1) * data["multiplicity"])
 
 
-def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, object]:
-    """Attributes of the node that stands for a block."""
+def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:
+    """Attributes of a block as one operation, in one of the ``per`` copies of what it lies in."""
+    keys = _inside(graph, block)
+    return _closed(graph, block, keys, per) if keys else {**BLANK, "kind": "other"}
+
+
+def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> NodeData:
+    """Attributes of the node that stands for a block, with costs of one of ``times`` copies."""
     last = graph.nodes[keys[-1]]
     result = result_of(graph, block)
     first = next(leaves(result.outputs), None)
-    times = block.copies
     stack = last["module_stack"]
     calls = 0 if block.call is None else 1 + next(i for i, call in enumerate(stack) if call == block.call)
     info = graph.modules.get(block.path)
     type_ = block.type or graph.name
     kind = "norm" if is_small_norm(graph, block) else "activation" if is_small_activation(graph, block) else "other"
-    node: dict[str, object] = {
+    node: NodeData = {
+        **BLANK,
         "op": "call_module",
         "target": block.path,
         "kind": kind,
@@ -202,14 +210,14 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str]) -> dict[str, objec
         "module_stack": stack[:calls],
         "label": type_,
         "config": info.config if info else "",
-        "arguments": "",
-        "packed": any(graph.nodes[key].get("packed") for key in keys),
+        "outputs": result.outputs,
+        "shape": first.shape if first else None,
+        "dtype": first.dtype if first else None,
+        "output_bytes": nbytes(result.outputs),
         "source": graph.nodes[keys[0]]["source"],
-        "multiplicity": times,
+        "multiplicity": block.copies,
         "closed": sum(_operations(graph.nodes[key]) // times for key in keys),
     }
-    node |= {"outputs": result.outputs, "output_bytes": nbytes(result.outputs)}
-    node |= {"shape": first and first.shape, "dtype": first and first.dtype, **NO_COSTS}
     compared = "change" in last
     if compared:
         node |= {"change": "same", "differences": (), "was": ""}

@@ -26,16 +26,13 @@ def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelG
     patterns = patterns_in(root)
     if not _take_out(root, says_nothing) | _open_wrappers(root):
         return graph
-    result = graph.__class__()
-    result.graph.update(graph.graph)
-    if patterns:
-        result.graph["repeats"] = joined(root, patterns, graph.graph["repeats"])
+    repeats = {"repeats": joined(root, patterns, graph.graph["repeats"])} if patterns else {}
     stacks = stacks_in(root)
-    result.fill(
+    return graph.derived(
         ((key, {**data, "module_stack": stacks[key] + own_call(data)}) for key, data in graph.nodes(data=True)),
-        ((source, target, dict(edge)) for source, target, edge in graph.edges(data=True)),
+        ((source, target, edge.copy()) for source, target, edge in graph.edges(data=True)),
+        **repeats,
     )
-    return result
 
 
 def _take_out(root: Block, says_nothing: Callable[[Block], bool]) -> bool:

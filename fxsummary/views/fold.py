@@ -10,12 +10,14 @@ exactly, and unfolding the graph gives the operations and edges that there were.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from operator import itemgetter
 from typing import Any
 
+from fxsummary.graph.attributes import BLANK, NODE, NodeData
+from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
 from fxsummary.graph.spec import leaves
 from fxsummary.views.blocks import Block, Repeat, block_tree
@@ -26,15 +28,10 @@ MAX_PERIOD = 4
 WRITTEN = -1
 """In place of a slot: the value is read because it was written in place, through another name."""
 
-_COMPARED = (
-    "op", "label", "config", "arguments", "parameters", "trainable_parameters", "parameter_dtypes",
-    "buffers", "buffer_bytes", "flops", "packed", "multiplicity",
-)  # fmt: skip
-
+_COMPARED = tuple(name for name in NODE.folding if name in BLANK and name != "outputs")
 _settings = itemgetter(*_COMPARED)
 
-_RATES = ("config", "arguments")
-_DROPS = frozenset({"stochastic_depth", "StochasticDepth"})
+RATES = ("config", "arguments")
 """Blocks that differ in nothing but drop rates are the same architecture."""
 
 
@@ -50,18 +47,14 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
     folding.fold(block_tree(graph), 1)
     if not folding.stand_in:
         return graph
-    folded = graph.__class__()
-    folded.graph.update(graph.graph)
-    repeats = folded.graph["repeats"] = folding.runs()
+    repeats = folding.runs()
     returned = frozenset().union(*[repeat.returned for repeat in repeats.values()])
-    folded.fill(
-        (
-            (key, {**data, "multiplicity": folding.times.get(key, 1) * data["multiplicity"]})
-            for key, data in graph.nodes(data=True)
-            if key not in folding.stand_in
-        ),
-        (),
+    nodes: Iterator[tuple[str, NodeData]] = (
+        (key, {**data, "multiplicity": folding.times.get(key, 1) * data["multiplicity"]})
+        for key, data in graph.nodes(data=True)
+        if key not in folding.stand_in
     )
+    folded = graph.derived(nodes, repeats=repeats)
     order = {key: index for index, key in enumerate(graph)}
     for target in folded:
         for start, data in graph.sources(target).items():
@@ -221,7 +214,7 @@ class _Folding:
         for key in keys:
             data = nodes[key]
             found: Hashable = id(data["outputs"]), *_settings(data)  # most of those alike have the very same outputs
-            if "change" in data:
+            if "change" in data or NODE.added:
                 found = key
             number = alike.get(found)
             parts.append(self._number(found, data) if number is None else number)
@@ -239,24 +232,22 @@ class _Folding:
         number = self._signatures[id(block)] = self._interned.setdefault(tuple(parts), len(self._interned))
         return number
 
-    def _number(self, found: Hashable, data: dict[str, Any]) -> int:
+    def _number(self, found: Hashable, data: NodeData) -> int:
         """A number that two operations share if and only if they are alike, whatever they read.
 
         Args:
             found: by what it is found again.
         """
-        ignored = _RATES if is_drop(data["label"]) else ()
-        alike: tuple[Any, ...] = _hashable(data["outputs"]), *(data[n] for n in _COMPARED if n not in ignored)
+        alike = identity_of(data)
         if "change" in data:
-            kept = [_hashable(each) for each in data["differences"] if each.attribute not in ignored]
+            kept = [
+                _hashable(each)
+                for each in data["differences"]
+                if each.attribute not in RATES or not is_drop(data["label"])
+            ]
             alike = (*alike, data["change"], *kept)
         number = self._alike[found] = self._interned.setdefault(alike, len(self._interned))
         return number
-
-
-def is_drop(label: str) -> bool:
-    """Whether an operation of this name drops values at a rate, which says nothing of the architecture."""
-    return "drop" in label.lower() or label in _DROPS
 
 
 def _sizes(root: Block) -> dict[int, int]:
@@ -286,11 +277,16 @@ def _nesting(block: Block, returned: Mapping[ModuleCall, Returned]) -> tuple[Has
     return tuple(nesting)
 
 
+def identity_of(data: NodeData) -> tuple[Hashable, ...]:
+    """What operations that are identical have in common, whatever they read; drop rates are not looked at."""
+    ignored = RATES if is_drop(data["label"]) else ()
+    return tuple([_hashable(data.get(name)) for name in NODE.folding if name not in ignored])
+
+
 def _hashable(value: object) -> Hashable:
-    if isinstance(value, list):
-        return tuple(_hashable(item) for item in value)
-    if isinstance(value, tuple):
-        return tuple(_hashable(item) for item in value)
+    """A value with its lists and dicts as tuples."""
+    if isinstance(value, (list, tuple)):
+        return tuple([_hashable(item) for item in value])
     if isinstance(value, dict):
-        return tuple((key, _hashable(item)) for key, item in value.items())
-    return value
+        return tuple([(key, _hashable(item)) for key, item in value.items()])
+    return value if isinstance(value, Hashable) else repr(value)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from fxsummary.graph.attributes import EdgeData, NodeData
+from fxsummary.graph.labels import NO_TENSOR, TENSOR_ATTRIBUTES
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, leaves
+from fxsummary.views.costs import is_weightless
 
 Part = tuple[int | str, ...]
 """Path of a part of a value: () for the whole, (1,) for element 1 of a tuple."""
-
-_SCALAR_LABELS = frozenset({"size", "dim", "numel", "len", "_assert", "is_floating_point", "get_device"})
-"""Calls that give no tensor, where their result is not known."""
 
 
 def hide_scalars(graph: ModelGraph) -> ModelGraph:
@@ -33,59 +32,57 @@ def hide_scalars(graph: ModelGraph) -> ModelGraph:
             part_of[key] = whole, part + taken
     if not hidden:
         return graph
-    shown = graph.__class__()
-    shown.graph.update(graph.graph)
-    shown.fill(((key, dict(data)) for key, data in graph.nodes(data=True) if key not in hidden), ())
+    shown = graph.derived((key, data.copy()) for key, data in graph.nodes(data=True) if key not in hidden)
     for source in graph:
         start, part = part_of.get(source, (source, ()))
         if start in hidden:
             continue
-        for target, data in graph.readers(source).items():
+        for target, edge in graph.readers(source).items():
             if target not in hidden:
-                add_slots(shown, start, target, of_part(data, part))
+                add_slots(shown, start, target, of_part(edge, part))
     return shown
 
 
-def reads_of(edge: Mapping[str, Any]) -> Sequence[tuple[int, Part]]:
+def reads_of(edge: EdgeData) -> Sequence[tuple[int, Part]]:
     """The slots of an edge, each with the part of the value that goes there."""
     slots = edge["slots"]
     return list(zip(slots, edge.get("parts") or ((),) * len(slots), strict=True))
 
 
-def of_part(edge: dict[str, Any], part: Part) -> dict[str, Any]:
+def of_part(edge: EdgeData, part: Part) -> EdgeData:
     """The edge from a value to what reads a part of it: what was read of the part is now read of the value."""
     if not part:
         return edge
     return {**edge, "parts": tuple([part + inner for _, inner in reads_of(edge)])}
 
 
-def add_slots(graph: ModelGraph, source: str, target: str, data: dict[str, Any]) -> None:
+def add_slots(graph: ModelGraph, source: str, target: str, data: EdgeData) -> None:
     """Add an edge between two nodes, or its slots to the edge that is there already."""
     known = graph.sources(target).get(source)
     if known is None:
-        graph.link(source, target, dict(data))
+        graph.link(source, target, data.copy())
     else:
         reads = dict([*reads_of(known), *reads_of(data)])
         known["slots"] = tuple(sorted(reads))
         known["parts"] = tuple([reads[slot] for slot in known["slots"]]) if any(reads.values()) else ()
 
 
-def _is_scalar(graph: ModelGraph, key: str, data: dict[str, Any], hidden: set[str]) -> bool:
+def _is_scalar(graph: ModelGraph, key: str, data: NodeData, hidden: set[str]) -> bool:
     outputs = data["outputs"]
-    if data["op"] not in ("call_function", "call_method") or data["flops"]:
+    if data["op"] not in ("call_function", "call_method") or not is_weightless(data):
         return False
     if outputs is not None:
         return next(leaves(outputs), None) is None
-    if data["label"] in _SCALAR_LABELS:
+    if data["label"] in NO_TENSOR:
         return True
     if data["target"].endswith("getattr"):
-        return data["label"] not in ("T", "mT", "H", "mH", "data", "real", "imag")
+        return data["label"] not in TENSOR_ATTRIBUTES
     sources = graph.sources(key)
     return bool(sources) and all(source in hidden for source in sources)
 
 
-def _takes_apart(graph: ModelGraph, key: str, data: dict[str, Any]) -> bool:
-    if data["op"] != "call_function" or len(graph.sources(key)) != 1:
+def _takes_apart(graph: ModelGraph, key: str, data: NodeData) -> bool:
+    if data["op"] != "call_function" or not is_weightless(data) or len(graph.sources(key)) != 1:
         return False
     (source,) = graph.sources(key)
     outputs = graph.nodes[source]["outputs"]

@@ -8,42 +8,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from operator import itemgetter
-from typing import Any
 
-from fxsummary.graph.changes import COSTS, Difference, before, joined
+from fxsummary.graph.attributes import NodeData, edge_from, own_result
+from fxsummary.graph.labels import (
+    CASTS,
+    CONCATENATIONS,
+    DROPS,
+    EXPANSIONS,
+    IDENTITIES,
+    LIKE_ANOTHER,
+    RESHAPES,
+    VIEWS,
+    base,
+)
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import TRUST, known
+from fxsummary.views.costs import carry_costs, is_weightless
 from fxsummary.views.scalars import add_slots, hide_scalars, of_part, reads_of
 
 __all__ = ["hide_scalars", "simplify"]
-
-_DROPS = frozenset({
-    "dropout", "dropout1d", "dropout2d", "dropout3d", "alphadropout", "alpha_dropout", "featurealphadropout",
-    "feature_alpha_dropout", "droppath", "drop_path", "stochasticdepth", "stochastic_depth",
-})  # fmt: skip
-_ALWAYS_SAME = frozenset({"identity", "contiguous", "detach", "clone", "alias", "checkpoint_name"})
-_SAME_IF_EQUAL = frozenset({
-    "to", "type", "type_as", "float", "half", "bfloat16", "double", "expand", "expand_as", "view", "reshape",
-    "view_as", "reshape_as", "flatten", "squeeze", "unflatten",
-})  # fmt: skip
-_LIKE_ANOTHER = frozenset({"type_as", "expand_as", "view_as", "reshape_as"})
-VIEWS = frozenset({
-    "view", "reshape", "transpose", "permute", "flatten", "unflatten", "unsqueeze", "squeeze", "expand", "t", "T", "mT",
-    "swapaxes", "swapdims", "movedim", "view_as", "reshape_as", "expand_as", "Flatten", "Unflatten", "Permute",
-})  # fmt: skip
-_EXPANSIONS = frozenset({"expand", "unsqueeze", "repeat", "view", "reshape", "expand_as"})
-CONCATENATIONS = frozenset({"cat", "concat", "concatenate"})
-
-_SUMMED = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
-_costs = itemgetter(*_SUMMED)
-_NOTHING = (0,) * len(_SUMMED)
-_JOINED = ("parameter_names", "parameter_dtypes", "reads", "unknown_operators")
-NO_COSTS: Mapping[str, Any] = {
-    **dict.fromkeys(_SUMMED, 0), **dict.fromkeys(_JOINED, ()), "assumed": False, "trust": "exact",
-}  # fmt: skip
-"""Attributes of a node that costs nothing."""
 
 
 def simplify(graph: ModelGraph) -> ModelGraph:
@@ -71,59 +53,13 @@ def simplify(graph: ModelGraph) -> ModelGraph:
 
 
 def copy_of(graph: ModelGraph) -> ModelGraph:
-    work = graph.__class__()
-    work.graph.update(graph.graph)
-    work.fill(
-        ((key, dict(data)) for key, data in graph.nodes(data=True)),
-        ((source, target, dict(data)) for source, target, data in graph.edges(data=True)),
+    return graph.derived(
+        ((key, data.copy()) for key, data in graph.nodes(data=True)),
+        ((source, target, data.copy()) for source, target, data in graph.edges(data=True)),
     )
-    return work
 
 
-def carry_costs(source: dict[str, Any], target: dict[str, Any], times: int = 1) -> None:
-    """Add the costs of a node's attributes, ``times`` over, to those of another.
-
-    Unknown stays unknown; what is known then is in `at_least`.
-    """
-    compared = "change" in source
-    was = {name: _sum(before(target, name), before(source, name), times) for name in COSTS} if compared else {}
-    for name in _SUMMED:
-        if (number := source[name]) != 0:
-            whole = target[name]
-            if number is None or whole is None:
-                least = known(target, name) + times * known(source, name)
-                target["at_least"] = {**target.get("at_least", {}), name: least}
-            target[name] = None if number is None or whole is None else whole + times * number
-    for name in _JOINED:
-        if more := source[name]:
-            target[name] = (*target[name], *more)
-    target["assumed"] = target["assumed"] or source["assumed"]
-    if source["trust"] != target["trust"]:
-        target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
-    if compared:
-        _carry_change(source, target, was)
-    if times > 1:
-        extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
-        target["parameter_dtypes"] += extra
-
-
-def _sum(one: int | None, other: int | None, times: int) -> int | None:
-    return None if one is None or other is None else one + times * other
-
-
-def _carry_change(source: dict[str, Any], target: dict[str, Any], was: dict[str, int | None]) -> None:
-    """Of a comparison: the change of both together, and what they cost before."""
-    others = [each for each in target["differences"] if each.attribute not in COSTS]
-    costs = [Difference(name, number, target[name]) for name, number in was.items() if number != target[name]]
-    target["differences"] = (*others, *costs)
-    target["change"] = joined((source["change"], target["change"]))
-
-
-def is_weightless(data: dict[str, Any]) -> bool:
-    return bool(_costs(data) == _NOTHING)
-
-
-def is_call(data: dict[str, Any]) -> bool:
+def is_call(data: NodeData) -> bool:
     return bool(data["op"] in ("call_function", "call_method", "call_module"))
 
 
@@ -132,7 +68,7 @@ def bypass(graph: ModelGraph, key: str) -> None:
     ((source, edge),) = graph.sources(key).items()
     part = next((part for _, part in reads_of(edge)), ())
     for target, data in list(graph.readers(key).items()):
-        add_slots(graph, source, target, of_part(dict(data), part))
+        add_slots(graph, source, target, of_part(data.copy(), part))
     graph.remove_node(key)
 
 
@@ -146,28 +82,28 @@ def _pass_over(graph: ModelGraph, hidden: Counter[str]) -> None:
             bypass(graph, key)
 
 
-def _value_read(graph: ModelGraph, key: str, data: dict[str, Any]) -> str | None:
+def _value_read(graph: ModelGraph, key: str, data: NodeData) -> str | None:
     """The only input; of ``x.type_as(y)`` and its like it is ``x``."""
     sources = graph.sources(key)
     if len(sources) == 1:
         return next(iter(sources))
-    if data["label"] in _LIKE_ANOTHER:
+    if base(data["label"]) in LIKE_ANOTHER:
         return next((source for source, edge in sources.items() if 0 in edge["slots"]), None)
     return None
 
 
-def _is_identity(graph: ModelGraph, data: dict[str, Any], source: dict[str, Any]) -> bool:
-    label = data["label"].lower().rstrip("_")
+def _is_identity(graph: ModelGraph, data: NodeData, source: NodeData) -> bool:
+    label = base(data["label"])
     known = data["shape"] is not None and source["shape"] is not None
     same = known and (data["shape"], data["dtype"]) == (source["shape"], source["dtype"])
     if known and not same:
         return False
-    if label in _DROPS:
+    if label in DROPS:
         return _drops_nothing(graph, data)
-    return label in _ALWAYS_SAME or (same and label in _SAME_IF_EQUAL)
+    return label in IDENTITIES or (same and (label in CASTS or label in RESHAPES))
 
 
-def _drops_nothing(graph: ModelGraph, data: dict[str, Any]) -> bool:
+def _drops_nothing(graph: ModelGraph, data: NodeData) -> bool:
     """Whether a dropout is in evaluation mode or has the rate 0."""
     if data["op"] == "call_module":
         module = graph.modules.get(data["target"])
@@ -192,12 +128,11 @@ def _drop_dead(graph: ModelGraph, hidden: Counter[str]) -> None:
 def _expand_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
     """The expand of a parameter is part of the parameter."""
     for key, data in list(graph.nodes(data=True)):
-        if data["label"] not in _EXPANSIONS or len(graph.sources(key)) != 1 or not is_weightless(data):
+        if base(data["label"]) not in EXPANSIONS or len(graph.sources(key)) != 1 or not is_weightless(data):
             continue
         (source,) = graph.sources(key)
         if graph.nodes[source]["op"] == "get_attr" and len(graph.readers(source)) == 1:
-            for name in ("outputs", "shape", "dtype", "output_bytes"):
-                graph.nodes[source][name] = data[name]
+            graph.nodes[source].update(own_result(data))
             hidden["views of parameters"] += 1
             bypass(graph, key)
 
@@ -221,7 +156,7 @@ def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
     """A concatenation that starts with what an earlier one has joined reads that one (DenseNet)."""
     known: dict[tuple[str, ...], str] = {}
     for key, data in list(graph.nodes(data=True)):
-        if data["label"] not in CONCATENATIONS:
+        if base(data["label"]) not in CONCATENATIONS:
             continue
         arguments = [source for source in graph.sources(key) if graph.edges[source, key]["slots"]]
         parts = sorted(arguments, key=lambda source: graph.edges[source, key]["slots"])
@@ -237,23 +172,21 @@ def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
 def _read_instead(graph: ModelGraph, key: str, parts: list[str], first: str) -> None:
     slots = tuple(sorted(slot for part in parts for slot in graph.edges[part, key]["slots"]))
     graph.remove_edges_from([(part, key) for part in parts])
-    spec = graph.nodes[first]
-    graph.add_edge(
-        first, key, slots=slots, parts=(), shape=spec["shape"], dtype=spec["dtype"], bytes=spec["output_bytes"]
-    )
+    graph.link(first, key, edge_from(graph.nodes[first], slots, graph.nodes[first]["output_bytes"]))
 
 
 def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:
     """A view that reads a view, as its only reader and in the same block, becomes one operation with it."""
     runs: dict[str, list[str]] = {}  # by their last operation
     for key, data in graph.nodes(data=True):
-        if data["label"] not in VIEWS or not is_call(data) or len(graph.sources(key)) != 1:
+        if base(data["label"]) not in VIEWS or not is_call(data) or len(graph.sources(key)) != 1:
             continue
         (source,) = graph.sources(key)
         first = graph.nodes[source]
-        if not (first.get("run") or first["label"] in VIEWS) or not is_call(first) or len(graph.readers(source)) != 1:
+        is_view = is_call(first) and (first.get("run") or base(first["label"]) in VIEWS)
+        if not is_view or len(graph.readers(source)) != 1 or len(graph.sources(source)) != 1:
             continue
-        if first["module_stack"] == data["module_stack"] and len(graph.sources(source)) == 1:
+        if first["module_stack"] == data["module_stack"]:
             run = runs[key] = runs.pop(source, [source])
             run.append(key)
             hidden["views shown in one row"] += 1

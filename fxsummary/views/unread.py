@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any
 
+from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ParameterInfo
 from fxsummary.passes.parameters import counts
 from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import UNREAD, own_call
 from fxsummary.views.shared import later_names
-from fxsummary.views.simplify import NO_COSTS
 
 MOST_NAMES = 2
 
@@ -100,7 +99,7 @@ class _Result:
     def __init__(self, graph: ModelGraph, places: _Places, moved: dict[str, list[ParameterInfo]]) -> None:
         self._graph = graph
         self._places = places
-        self._nodes = {key: dict(data) for key, data in graph.nodes(data=True)}
+        self._nodes = {key: data.copy() for key, data in graph.nodes(data=True)}
         for key, tensors in moved.items():
             self._take(self._nodes[key], tensors)
 
@@ -110,19 +109,16 @@ class _Result:
         for tensor in tensors:
             rows.setdefault((self._places.of(tensor.name), tensor.read), []).append(tensor)
         leaves = {data["module_stack"]: data for data in reversed(self._nodes.values()) if own_call(data)}
-        waiting: dict[Stack, list[tuple[str, dict[str, Any]]]] = {}
+        waiting: dict[Stack, list[tuple[str, NodeData]]] = {}
         for number, ((stack, read), held) in enumerate(sorted(rows.items(), key=lambda row: row[0][1])):
             if stack in leaves:
                 self._give(leaves[stack], held)
             else:
                 waiting.setdefault(stack, []).append((self._key(number), self._row(stack, held, read)))
-        result = self._graph.__class__()
-        result.graph.update(self._graph.graph, unread_shown=True)
-        edges = ((source, target, dict(edge)) for source, target, edge in self._graph.edges(data=True))
-        result.fill(self._in_order(waiting), edges)
-        return result
+        edges = ((source, target, edge.copy()) for source, target, edge in self._graph.edges(data=True))
+        return self._graph.derived(self._in_order(waiting), edges, unread_shown=True)
 
-    def _in_order(self, waiting: dict[Stack, list[tuple[str, dict[str, Any]]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _in_order(self, waiting: dict[Stack, list[tuple[str, NodeData]]]) -> Iterator[tuple[str, NodeData]]:
         """The nodes, and each row behind the last operation of the module that it is in."""
         last = {stack: key for key, data in self._nodes.items() for stack in _around(data) if stack in waiting}
         behind: dict[str, list[Stack]] = {}
@@ -134,7 +130,7 @@ class _Result:
                 yield from waiting[stack]
         yield from (row for stack, rows in waiting.items() if stack not in last for row in rows)
 
-    def _take(self, data: dict[str, Any], tensors: list[ParameterInfo]) -> None:
+    def _take(self, data: NodeData, tensors: list[ParameterInfo]) -> None:
         """Take parameters from an operation that reads them, but is not in their module."""
         gone = {tensor.name for tensor in tensors}
         kept = [name for name in data["parameter_names"] if name not in gone]
@@ -144,16 +140,16 @@ class _Result:
         names = list(dict.fromkeys(stack[-1].path if stack else self._graph.name for stack in stacks))
         data["config"] = ", ".join(filter(None, (data["config"], f"in {', '.join(names[:MOST_NAMES])}")))
 
-    def _give(self, data: dict[str, Any], tensors: list[ParameterInfo]) -> None:
+    def _give(self, data: NodeData, tensors: list[ParameterInfo]) -> None:
         """Give parameters to the operation of their module, which is not the first to read them."""
         held = [self._places.tensors[name] for name in data["parameter_names"]]
         data.update(self._counts(data, [*held, *tensors]))
 
     @staticmethod
-    def _counts(data: dict[str, Any], held: list[ParameterInfo]) -> dict[str, Any]:
+    def _counts(data: NodeData, held: list[ParameterInfo]) -> NodeData:
         """The attributes of an operation that holds these parameters, and the buffers that it had."""
-        buffers = {name: data[name] for name in ("buffers", "buffer_bytes")}
-        return {**counts(held, unknown=data["packed"]), **buffers}
+        own = counts(held, unknown=data["packed"])
+        return {**own, "buffers": data["buffers"], "buffer_bytes": data["buffer_bytes"]}
 
     def _key(self, number: int) -> str:
         key = f"not read {number}"
@@ -161,7 +157,7 @@ class _Result:
             key += "_"
         return key
 
-    def _row(self, stack: Stack, tensors: list[ParameterInfo], read: bool) -> dict[str, Any]:
+    def _row(self, stack: Stack, tensors: list[ParameterInfo], read: bool) -> NodeData:
         """Attributes of a row."""
         path, type_ = (stack[-1].path, stack[-1].type) if stack else ("", self._graph.name)
         names = [relative_path(tensor.name, path) for tensor in tensors]
@@ -169,16 +165,15 @@ class _Result:
             names = list(dict.fromkeys(name.partition(".")[0] for name in names))
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         return {
-            **NO_COSTS, **counts(tensors, unknown=False),
+            **BLANK, **counts(tensors, unknown=False),
             "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "module": path, "module_type": type_,
             "module_stack": stack, "label": "read elsewhere" if read else "not read",
-            "config": ", ".join(names[:MOST_NAMES]) + more, "arguments": "", "outputs": (), "shape": None,
-            "dtype": None, "packed": False, "output_bytes": 0, "source": "", "multiplicity": 1,
+            "config": ", ".join(names[:MOST_NAMES]) + more, "outputs": (),
             "unread": sum(tensor.numel or 0 for tensor in tensors if not tensor.read),
         }  # fmt: skip
 
 
-def _around(data: dict[str, Any]) -> Iterator[Stack]:
+def _around(data: NodeData) -> Iterator[Stack]:
     """The stacks of the modules around an operation, outermost first."""
     if data["op"] != "output":
         stack: Stack = data["module_stack"]

@@ -1,10 +1,38 @@
 """A pass: arithmetic intensity of each operation, FLOPs per byte that it puts out."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from fxsummary import ModelGraph
+from fxsummary.graph.attributes import NODE, Attribute
+from fxsummary.graph.fields import NUMBER_OR_UNKNOWN
+from fxsummary.passes import PASSES
+
+
+def intensity(data: Mapping[str, Any]) -> float | None:
+    """FLOPs per output byte of an operation; None where one of them is not known."""
+    flops, nbytes = data["flops"], data["output_bytes"]
+    if flops == 0:
+        return 0.0
+    return None if flops is None or not nbytes else flops / nbytes
 
 
 def annotate(graph: ModelGraph) -> None:
-    """Set `intensity` on every node: FLOPs per output byte, None where one of them is not known."""
+    """Set `intensity` on every node."""
     for _, data in graph.nodes(data=True):
-        flops, nbytes = data["flops"], data["output_bytes"]
-        data["intensity"] = None if flops is None or not nbytes else flops / nbytes
+        data["intensity"] = intensity(data)
+
+
+NODE.register(
+    "intensity",
+    Attribute(
+        NUMBER_OR_UNKNOWN,
+        "FLOPs per byte of output; None where one of them is not known",
+        default=0.0,
+        title="FLOPs/B",
+        text="{:.1f}".format,
+        adds=intensity,  # a quotient does not add up: it is computed again from what does
+        rests_on=("flops", "outputs"),
+    ),
+)
+PASSES.register("intensity", annotate)

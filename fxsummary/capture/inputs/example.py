@@ -13,7 +13,7 @@ from torch import nn
 from fxsummary.capture.module_index import tensors_of
 from fxsummary.capture.operations.twins import dtype_name, materialize, spec_of
 from fxsummary.errors import InputError
-from fxsummary.graph.spec import TensorSpec, map_structure
+from fxsummary.graph.spec import TensorSpec, contiguous, map_structure
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def from_shapes(model: nn.Module, shapes: Any, dtypes: Mapping[str, Any]) -> Inp
     device = model_device(model)
     each = _each_shape(shapes)
     specs = {
-        name: _contiguous(tuple(shape), _dtype_name(dtype or "float32"), device)
+        name: contiguous(tuple(shape), _dtype_name(dtype or "float32"), device)
         for (name, dtype), shape in zip(dtypes.items(), each, strict=True)
     }
     return bind(model, (), specs) if isinstance(shapes, Mapping) else bind(model, list(specs.values()), {})
@@ -227,10 +227,6 @@ def _to_spec(value: Any) -> Any:
     if isinstance(value, torch.Tensor) and value.is_nested:
         raise InputError("nested tensors are not supported: pass padded tensors, to_padded_tensor(0.0) makes them.")
     return spec_of(value) if isinstance(value, torch.Tensor) else value
-
-
-def _contiguous(shape: tuple[int, ...], dtype: str, device: str) -> TensorSpec:
-    return spec_of(torch.empty(shape, dtype=getattr(torch, dtype), device="meta"), device)
 
 
 def _is_shape(value: Any) -> bool:

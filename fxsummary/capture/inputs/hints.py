@@ -8,12 +8,8 @@ from typing import Any
 
 import torch
 
+from fxsummary.capture.inputs.guess.guesses import NEEDS_INTEGERS
 from fxsummary.errors import FxsummaryError
-
-NEEDS_INTEGERS = (
-    r"indices of an embedding to be int|tensors used as indices must be|expected scalar type (?:Long|Int)\b"
-)
-"""What torch says of an index that is no integer."""
 
 
 def add_hints(error: FxsummaryError, args: Sequence[Any]) -> None:

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.inputs.guess.budget import Budget
 from fxsummary.capture.operations.run import NoDataError, Operations, Outcome, observe_real
+from fxsummary.capture.recorded.budget import Budget
 from fxsummary.capture.recorded.graph_builder import Call, Writer
 from fxsummary.capture.recorded.real_values import Evaluator, NoValueError, off_meta
 from fxsummary.capture.recorded.torch_calls import Assemble

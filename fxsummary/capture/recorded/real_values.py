@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.inputs.guess.budget import Budget
 from fxsummary.capture.module_index import submodule, tensors_of
 from fxsummary.capture.operations.run import Outcome
 from fxsummary.capture.operations.twins import Twins, materialize
+from fxsummary.capture.recorded.budget import Budget
 from fxsummary.capture.recorded.memory import Writes
 from fxsummary.capture.recorded.tensor_origins import element
 from fxsummary.capture.structures import load, tensors_in

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -23,8 +23,7 @@ from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import meta_forward, source
 from fxsummary.capture.inputs.example import Inputs
-from fxsummary.capture.inputs.guess.budget import Budget, TooMuchWorkError
-from fxsummary.capture.inputs.guess.error_context import Scene, scene_of
+from fxsummary.capture.inputs.guess.error_context import ErrorContext, context_of
 from fxsummary.capture.inputs.placeholders import Placeholders
 from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of, unwrapped
 from fxsummary.capture.operations import autocast
@@ -32,6 +31,7 @@ from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.operations.run import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.recorded import leaf_hooks, modes, patches, torch_calls
+from fxsummary.capture.recorded.budget import Budget, TooMuchWorkError
 from fxsummary.capture.recorded.data_dependence import Demand, StopRecording
 from fxsummary.capture.recorded.derivatives import Derivatives
 from fxsummary.capture.recorded.graph_builder import Call, Writer, has_tensor
@@ -50,6 +50,7 @@ from fxsummary.capture.torch_internals import (
     is_in_transform,
     without_torch_function,
 )
+from fxsummary.errors import ForwardError
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Recording:
         propagation: specs and FLOPs by node.
         stopped: why it stopped, "" if it did not.
         source: ``file:line`` where it stopped.
-        scene: what forward was doing then.
+        context: what forward was doing then; None if it did not.
         notes: what a reader must know.
     """
 
@@ -69,8 +70,21 @@ class Recording:
     propagation: Propagation
     stopped: str = ""
     source: str = ""
-    scene: Scene = field(default_factory=Scene)
+    context: ErrorContext | None = None
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What came of a recording whose forward raised.
+
+    Attributes:
+        error: the error to raise.
+        context: what forward was doing; it holds no tensors.
+    """
+
+    error: ForwardError
+    context: ErrorContext
 
 
 def record(
@@ -81,8 +95,8 @@ def record(
     *,
     replay: bool = True,
     budget: Budget | None = None,
-) -> Recording:
-    """Record one forward.
+) -> Recording | Failure:
+    """Record one forward, or return why it raised.
 
     Args:
         device: the device that tensors claim to be on; on ``meta``, questions are answered for the CPU.
@@ -91,7 +105,6 @@ def record(
         budget: how many operations may be run; None for any number.
 
     Raises:
-        ForwardError: forward raised.
         TooMuchWorkError: the budget is spent.
     """
     recorder = Recorder(model, device, leaf, replay, budget)
@@ -104,10 +117,11 @@ def record(
             raise
         return record(model, inputs, device, leaf, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
-        failed = meta_forward.error_of(model, inputs, error, recorder.scene_of(error))
+        failure = Failure(meta_forward.error_of(model, inputs, error), recorder.context_of(error))
+        failure.error.__cause__ = error
         _let_go(error)
         recorder.finish()
-        raise failed from error
+        return failure
     return recorder.finish()
 
 
@@ -147,7 +161,7 @@ class Recorder:
         self._functions = modes.FunctionMode(self)
         self._higher_order = HigherOrder(self, self._writer, self._operations, self._functions)
         self._stopped: StopRecording | None = None
-        self._scene = Scene()
+        self._context: ErrorContext | None = None
         self._snapshot: Snapshot | None = None
 
     # --- the forward ---------------------------------------------------------------------------
@@ -174,11 +188,11 @@ class Recorder:
                 self._quiet += 1
                 self._writer.output(result)
             except StopRecording as stopped:
-                self._stopped, self._scene = stopped, self.scene_of(stopped)
+                self._stopped, self._context = stopped, self.context_of(stopped)
             except Exception as error:
                 if not is_limit_of_meta(error):
                     raise
-                self._scene = self.scene_of(error)
+                self._context = self.context_of(error)
                 where, _ = source.of_traceback(error.__traceback__)
                 self._stopped = StopRecording(str(error).strip().partition("\n")[0], where)
                 _let_go(error)
@@ -200,11 +214,12 @@ class Recorder:
         if self._snapshot is not None:
             notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
-        return Recording(trace, writer.propagation, reason, where, self._scene, notes)
+        context = replace(self._context, message=reason) if reason and self._context is not None else None
+        return Recording(trace, writer.propagation, reason, where, context, notes)
 
-    def scene_of(self, error: BaseException) -> Scene:
+    def context_of(self, error: BaseException) -> ErrorContext:
         """What forward was doing when it raised."""
-        return scene_of(error, self._inputs_behind, len(self._writer.writes.nodes))
+        return context_of(error, self._inputs_behind, len(self._writer.writes.nodes))
 
     def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:
         """The inputs that a tensor depends on, the nearest first."""

@@ -13,11 +13,11 @@ from fxsummary.drawing.compose import compose
 from fxsummary.drawing.element_ids import OPEN
 from fxsummary.drawing.labels import closed_inside
 from fxsummary.exporters.page.outline import Outline
+from fxsummary.graph.attributes import NO_COSTS, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
 from fxsummary.views.blocks import Block
 from fxsummary.views.depth import close_small
-from fxsummary.views.simplify import NO_COSTS
 
 MANY_ROWS = 250
 
@@ -146,24 +146,22 @@ def focused(folded: ModelGraph, block: Block) -> ModelGraph:
         return folded
     inside = dict.fromkeys(block.operations())
     level = next(i for i, c in enumerate(folded.nodes[next(iter(inside))]["module_stack"]) if c == block.call) + 1
-    graph = folded.__class__()
-    graph.graph.update(folded.graph)
     dataflow = folded.captured_by != "modules"
     edges = [(source, key, edge) for key in inside for source, edge in folded.sources(key).items()]
     edges = [edge for edge in edges if dataflow or edge[0] in inside]
-    for source in dict.fromkeys(source for source, _, _ in edges if source not in inside):
-        graph.add_node(source, **_terminal(folded, source, block.path))
+    outside = dict.fromkeys(source for source, _, _ in edges if source not in inside)
+    nodes = [(source, _terminal(folded, source, block.path)) for source in outside]
     for key in inside:
         data = folded.nodes[key]
         stack = data["module_stack"][level:]
-        graph.add_node(key, **{**data, "module_stack": stack, "multiplicity": data["multiplicity"] // block.copies})
-    graph.add_edges_from(edges)
+        nodes.append((key, {**data, "module_stack": stack, "multiplicity": data["multiplicity"] // block.copies}))
+    graph = folded.derived(nodes, [(source, key, edge.copy()) for source, key, edge in edges])
     if dataflow:
         _add_output(graph, folded, inside)
     return graph
 
 
-def _terminal(folded: ModelGraph, key: str, path: str) -> dict[str, object]:
+def _terminal(folded: ModelGraph, key: str, path: str) -> NodeData:
     """An input of a block: the value of an operation outside."""
     data = folded.nodes[key]
     name = str(data["target"])
@@ -190,14 +188,13 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
     while name in graph or name in folded:
         name += "_"
     specs = tuple(folded.nodes[key]["outputs"] for key in leaving)
-    data = {**_terminal(folded, leaving[-1], ""), "op": "output", "kind": "output", "label": "output"}
+    data: NodeData = {**_terminal(folded, leaving[-1], ""), "op": "output", "kind": "output", "label": "output"}
     data["outputs"] = specs[0] if len(specs) == 1 else None if None in specs else specs
-    graph.add_node(name, **data)
-    for slot, key in enumerate(leaving):
-        node = folded.nodes[key]
-        graph.add_edge(
-            key, name, slots=(slot,), parts=(), shape=node["shape"], dtype=node["dtype"], bytes=node["output_bytes"]
-        )
+    edges = [
+        (key, name, edge_from(folded.nodes[key], (slot,), folded.nodes[key]["output_bytes"]))
+        for slot, key in enumerate(leaving)
+    ]
+    graph.fill([(name, data)], edges)
 
 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:

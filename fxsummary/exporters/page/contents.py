@@ -10,6 +10,7 @@ from fxsummary.drawing.labels import LONGEST_TIP, Subject, _call
 from fxsummary.drawing.style import LEGEND, colour_of
 from fxsummary.exporters.page.atlas import Atlas, Level
 from fxsummary.exporters.page.outline import Outline
+from fxsummary.graph.attributes import NODE
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
@@ -165,6 +166,7 @@ def _operation(outline: Outline, key: str, numbers: dict[str, int], modules: dic
         "trust": data["trust"] if data["trust"] != "exact" else "",
         "unknown": [_text(name) for name in data["unknown_operators"]],
         "source": _text(data["source"]),
+        "more": [[NODE[name].title, _text(text)] for name in NODE.added if (text := NODE.tip(name, data))],
         "times": data["multiplicity"] if data["multiplicity"] > 1 else 0,
     })  # fmt: skip
 

@@ -82,6 +82,7 @@ function operationPanel(operation) {
     Memory: size(operation.bytes, times),
     Buffers: size(operation.buffers, times),
     Result: size(operation.memory, times),
+    ...Object.fromEntries(operation.more || []),
   };
   const place = {
     Module: module ? moduleLink(module) : operation.module,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fxsummary.exporters.tables import listings
-from fxsummary.exporters.tables.listings import Costs, Listing, shape_cell
+from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
+from fxsummary.exporters.tables.listings import Listing
+from fxsummary.exporters.tables.table import Column
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
 from fxsummary.text.numbers import (
@@ -20,7 +22,7 @@ from fxsummary.text.numbers import (
     share,
     size,
 )
-from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
+from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.shared import shared_with_others
@@ -38,18 +40,14 @@ class Row:
         name: of a module, parameter or run of blocks, relative to what it lies in; "" for functions.
         type: class name or function, with the call and the number of copies.
         settings: comma-separated.
-        output: shape of what it yields.
-        parameters, flops, share: costs of one copy, and the part of all copies in the model's FLOPs, in percent.
+        cells: those of the columns behind the first: costs of one copy, shares of all copies.
     """
 
     branches: tuple[bool, ...]
     name: str
     type: str
     settings: str
-    output: str
-    parameters: str
-    flops: str
-    share: str
+    cells: tuple[str, ...]
 
     @property
     def head(self) -> str:
@@ -62,59 +60,61 @@ class Summary:
     """What is said of a model.
 
     Attributes:
+        columns: of the table.
         rows: the model, then what it is made of.
         inputs: names with shapes, or what else there is to say.
         facts: totals and notes, as pairs of heading and text; further lines of the same have no heading.
     """
 
+    columns: tuple[Column, ...]
     rows: list[Row]
     inputs: str
     facts: list[tuple[str, str]]
 
 
-def summarise(graph: ModelGraph, depth: int | None = None, fold: bool = True) -> Summary:
+def summarise(
+    graph: ModelGraph, depth: int | None = None, fold: bool = True, columns: Iterable[str] | str | None = None
+) -> Summary:
     """The summary of a graph, which is not changed.
 
     Args:
         depth: levels of modules to open, 0 for the model as one row; None for all.
         fold: show a run of identical blocks once, with ``×N``.
+        columns: names of the columns behind the first; the usual ones if None.
     """
+    names = column_names(columns)
     shown = hide_scalars(with_unread(graph))
     shown = fold_repeats(shown) if fold else shown
     totals = graph.totals
-    rows = _Rows(shown, totals, depth)
+    rows = _Rows(shown, Cells(shown, totals, names), depth)
     rows.add_model()
-    return Summary(rows.rows, _inputs(graph), _facts(graph, shown, totals, rows.marks()))
+    return Summary(
+        (Column("Module", shrinks=20), *columns_of(names)),
+        rows.rows,
+        _inputs(graph),
+        _facts(graph, shown, totals, rows.marks()),
+    )
 
 
 class _Rows:
     """The rows while they are made."""
 
-    def __init__(self, graph: ModelGraph, totals: Totals, depth: int | None) -> None:
+    def __init__(self, graph: ModelGraph, cells: Cells, depth: int | None) -> None:
         self._graph = graph
-        self._totals = totals
+        self._cells = cells
         self._depth = depth
         self._shared = shared_with_others(graph)
         self.rows: list[Row] = []
         self.has_repeats = False
 
     def add_model(self) -> None:
-        totals = self._totals
-        whole = Costs(
-            totals.parameters if totals.parameters or not totals.unknown_parameters else None,
-            totals.flops,
-            (bool(totals.unknown_parameters), bool(totals.unknown_flops)),
-            bool(totals.assumed_flops),
-        )
-        costs = whole.cells(totals.flops, 1)
         root = block_tree(self._graph)
-        self.rows.append(Row((), "", self._graph.name, "", shape_cell(*result_of(self._graph, root)), *costs))
+        self.rows.append(Row((), "", self._graph.name, "", self._cells.of_model(root)))
         self._add_items(root, "", (), 1)
 
     def marks(self) -> list[str]:
         """The marks that occur in the rows."""
-        cells = " ".join(cell for row in self.rows for cell in (row.output, row.parameters, row.flops, row.share))
-        return marks_in(cells, repeated=self.has_repeats)
+        return marks_in(" ".join(cell for row in self.rows for cell in row.cells), repeated=self.has_repeats)
 
     def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
         """The rows of what is in a block, which is open if ``level`` levels may be."""
@@ -135,16 +135,15 @@ class _Rows:
         return data["op"] not in ("placeholder", "output") and not (in_tree and not data["parameter_names"])
 
     def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
-        keys = list(block.operations())
         name = relative_path(block.path, path)
         if block.repeat > 1:
             self.has_repeats = True
             name = run_name(name, relative_path(block.last, path))
         folded = f" ×{block.repeat}" if block.repeat > 1 else ""
-        output = shape_cell(*result_of(self._graph, block))
-        costs = Costs.over(self._graph, keys, times).cells(self._totals.flops, times)
         remark = "" if block.again else self._shared.get(block.path, "")
-        self.rows.append(Row(branches, name, f"{block.type}{block.again}{folded}", remark, output, *costs))
+        self.rows.append(
+            Row(branches, name, f"{block.type}{block.again}{folded}", remark, self._cells.of_block(block, times))
+        )
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self._graph.nodes[key]
@@ -157,10 +156,7 @@ class _Rows:
             name = relative_path(data["target"], path)
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
-        costs = Costs.over(self._graph, [key], times).cells(self._totals.flops, times)
-        self.rows.append(
-            Row(branches, name, label, data["config"], shape_cell(data["outputs"], data["assumed"]), *costs)
-        )
+        self.rows.append(Row(branches, name, label, data["config"], self._cells.of_operation(key, times)))
 
 
 def _inputs(graph: ModelGraph) -> str:
@@ -222,9 +218,9 @@ def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     return lines
 
 
-View = Callable[[ModelGraph, "int | None", bool], Summary | Listing]
+View = Callable[[ModelGraph, "int | None", bool, listings.Names], Summary | Listing]
 VIEWS: Registry[View] = Registry("view")
-"""What a table may show, by name: made from a graph, the levels of modules to show, and whether runs are folded."""
+"""What a table may show, by name: made from a graph, the levels to show, whether runs are folded, and the columns."""
 
 VIEWS.register("summary", summarise)
 VIEWS.register("modules", listings.modules)

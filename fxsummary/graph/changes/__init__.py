@@ -1,11 +1,10 @@
 """What a comparison of two graphs says: records on its nodes and beside them, and their words."""
 
 from fxsummary.graph.changes.describe import BECAME, describe, follows
-from fxsummary.graph.changes.records import COSTS, SIGNS, Comparison, Difference, ModuleChange, Run, before, joined
+from fxsummary.graph.changes.records import SIGNS, Comparison, Difference, ModuleChange, Run, before, joined
 
 __all__ = [
     "BECAME",
-    "COSTS",
     "SIGNS",
     "Comparison",
     "Difference",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fxsummary.graph.attributes import NODE
 from fxsummary.graph.changes.records import Difference
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
@@ -12,15 +13,15 @@ from fxsummary.text import numbers as fmt
 BECAME = "⇒"
 """Between what was and what is; settings have → in them."""
 LONGEST = 60
-_FOLLOW = frozenset({"outputs", "arguments", "flops", "buffer_bytes"})
-_SILENT = frozenset({"flops", "trainable_parameters", "parameter_bytes", "buffer_bytes", "parameter_dtypes", "buffers"})
+_SILENT = frozenset({*NODE.sums, "parameter_dtypes"}) - {"parameters"}
 """What is told by another difference, or by the columns of costs."""
 
 
 def follows(data: Mapping[str, Any]) -> bool:
     """Whether an operation differs only in what follows from its inputs: the shape of its result, its FLOPs."""
-    attributes = {each.attribute for each in data["differences"]}
-    return data["change"] == "changed" and data["op"] != "placeholder" and _shapes(data) and attributes <= _FOLLOW
+    if data["change"] != "changed" or data["op"] == "placeholder" or not _shapes(data):
+        return False
+    return NODE.following.issuperset(each.attribute for each in data["differences"])
 
 
 def _shapes(data: Mapping[str, Any]) -> bool:
@@ -52,6 +53,10 @@ def describe(data: Mapping[str, Any]) -> str:
         texts.append("trainable " + _became(*map(fmt.count, found["trainable_parameters"][1:])))
     if not set(found) - _SILENT and len(texts) == 1 and "buffers" in found:
         texts.append("buffers " + _became(*map(str, found["buffers"][1:])))
+    for name in NODE.added:
+        if name in found:
+            values = (fmt.UNKNOWN if value is None else NODE[name].text(value) for value in found[name][1:])
+            texts.append(f"{NODE[name].label} {_became(*values)}")
     if data["was"]:
         texts.append(f"(was {data['was']})")
     return f"{texts[0]}{': ' if len(texts) > 1 else ''}{', '.join(texts[1:])}"

@@ -1,7 +1,8 @@
 """What a comparison says: the changes of operations, of modules and of a model as frozen records.
 
 A graph that `fxsummary.diff` made has on each node `change`, one of `SIGNS`; `differences`, a tuple of
-`Difference`; and `was`, the path in the model before where that is another.
+`Difference`; and `was`, the path in the model before where that is another. The costs of a removed operation are 0, and
+its `differences` have what they were.
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, NamedTuple
 
+from fxsummary.graph.attributes import NODE
 from fxsummary.graph.records import ModuleCall, Totals
 
 SIGNS = {"added": "+", "removed": "−", "changed": "~", "moved": "→", "same": ""}
 """The sign of each change: it says without colour what the colours say."""
-
-COSTS = ("parameters", "trainable_parameters", "parameter_bytes", "buffers", "buffer_bytes", "flops")
-"""Attributes that add up; those of a removed operation are 0, and its `differences` have what they were."""
 
 
 class Difference(NamedTuple):
@@ -149,5 +148,6 @@ def joined(changes: Iterable[str]) -> str:
 def before(data: Mapping[str, Any], attribute: str) -> Any:
     """What an attribute of an operation was; for a cost of an added one, 0."""
     if data["change"] == "added":
-        return 0 if attribute in COSTS else None
-    return next((each.before for each in data["differences"] if each.attribute == attribute), data[attribute])
+        return 0 if attribute in NODE.sums else None
+    now = data.get(attribute, NODE[attribute].default)
+    return next((each.before for each in data["differences"] if each.attribute == attribute), now)

@@ -1,6 +1,6 @@
 """Saved graphs: a `ModelGraph` as JSON, and back. A file is only ever read as data.
 
-The format is described by ``fxsummary/saved/schema.json``; each module, operation and edge has a line of its own.
+`fxsummary.graph.saved.schema.schema` describes the format; each module, operation and edge has a line of its own.
 """
 
 from __future__ import annotations
@@ -10,31 +10,20 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fxsummary.errors import OutputError, SavedGraphError
+from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
 from fxsummary.graph.changes import Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
-from fxsummary.graph.saved.fields import (
-    CALL,
-    EDGE,
-    GRAPH,
-    MODULE,
-    NODE,
-    PARAMETER,
-    load_field,
-    load_fields,
-    save_fields,
-    stack_of,
-)
+from fxsummary.graph.saved.fields import CALL, GRAPH, MODULE, PARAMETER, load_field, load_fields, save_fields
+from fxsummary.graph.saved.schema import VERSION
 from fxsummary.graph.saved.values import WrongValueError, expected, load_value
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import shorten
 
 FORMAT = "fxsummary"
-VERSION = 1
-"""Raised when readers of the version before would misunderstand a file."""
 
 _PARTS = ("modules", "nodes", "edges")
 _CALLS = "calls"
@@ -161,21 +150,24 @@ def _save_calls(graph: ModelGraph) -> Iterator[dict[str, Any]]:
 
 
 def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+    fields = dict(NODE)
     for key, data in graph.nodes(data=True):
         place = f"nodes[{key!r}]"
         if not isinstance(key, str):
             raise expected("text as the key of a node", key, "nodes")
         _check_free(data, ("key",), place)
-        yield {"key": key} | save_fields(data, NODE, place)
+        saved = {name: value for name, value in data.items() if name not in NODE.unsaved} if NODE.unsaved else data
+        yield {"key": key} | save_fields(saved, fields, place)
 
 
 def _save_edges(graph: ModelGraph) -> Iterator[dict[str, Any]]:
     """By what reads, then in the order in which it reads, which is kept so."""
+    fields = dict(EDGE)
     for target in graph:
         for source, data in graph.sources(target).items():
             place = f"edges[{source!r}, {target!r}]"
             _check_free(data, ("from", "to"), place)
-            yield {"from": source, "to": target} | save_fields(data, EDGE, place)
+            yield {"from": source, "to": target} | save_fields(data, fields, place)
 
 
 def _check_free(data: Iterable[str], taken: Iterable[Any], place: str) -> None:
@@ -259,7 +251,8 @@ def _load_calls(items: list[dict[str, Any]]) -> Iterator[tuple[ModuleCall, Retur
         yield ModuleCall(data["path"], data["type"], data["call"]), Returned(data["outputs"], data["assumed"])
 
 
-def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, NodeData]]:
+    fields = dict(NODE)
     stacks: dict[Any, Any] = {}  # equal ones are one object, as views expect
     known: set[str] = set()
     for index, raw in enumerate(items):
@@ -268,12 +261,12 @@ def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, An
         if not isinstance(key, str) or key in known:
             raise expected("a text that is the key of no other node", key, f"{place}.key")
         known.add(key)
-        data = load_fields(raw, NODE, f"{place} ({shorten(repr(key), 60)})", without=("key",))
+        data = load_fields(raw, fields, f"{place} ({shorten(repr(key), 60)})", without=("key",))
         stack = data["module_stack"]
-        data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, stack_of(stack))
+        data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, tuple(map(ModuleCall._make, stack)))
         if "change" in data:
             data["differences"] = _load_differences(data.get("differences"), place)
-        yield key, data
+        yield key, cast(NodeData, data)
 
 
 def _load_differences(items: Any, place: str) -> tuple[Difference, ...]:
@@ -283,7 +276,8 @@ def _load_differences(items: Any, place: str) -> tuple[Difference, ...]:
         raise expected("an array of [attribute, before, after]", items, f"{place}.differences") from error
 
 
-def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tuple[str, str, EdgeData]]:
+    fields = dict(EDGE)
     for index, raw in enumerate(items):
         place = f"edges[{index}]"
         source, target = raw.get("from"), raw.get("to")
@@ -293,4 +287,4 @@ def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tupl
         assert isinstance(source, str) and isinstance(target, str)
         if source in graph.sources(target):
             raise WrongValueError(place, f"there is an edge from {source!r} to {target!r} already")
-        yield source, target, load_fields(raw, EDGE, place, without=("from", "to"))
+        yield source, target, cast(EdgeData, load_fields(raw, fields, place, without=("from", "to")))

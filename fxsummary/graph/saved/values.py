@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fxsummary.graph.fields import is_sizes
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -130,11 +131,6 @@ def load_spec(raw: Any, place: str) -> TensorSpec:
     if stride is not None and (not is_sizes(stride) or len(stride) != len(shape)):
         raise expected("null, or a step for each dimension", stride, f"{place}.stride")
     return TensorSpec(tuple(shape), dtype, None if stride is None else tuple(stride), device)
-
-
-def is_sizes(value: Any) -> bool:
-    """Whether it is a sequence of whole numbers, none of them negative."""
-    return isinstance(value, (tuple, list)) and all(type(item) is int and item >= 0 for item in value)
 
 
 def _load_list(content: Any, place: str) -> list[Any]:

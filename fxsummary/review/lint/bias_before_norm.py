@@ -11,22 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fxsummary.graph.findings import Finding
+from fxsummary.graph.labels import is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.review.lint.facts import only_source
 from fxsummary.review.lint.rule import Rule
 from fxsummary.text.numbers import count
-
-_NORMS = frozenset({
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "batch_norm", "BatchNormAct2d",
-    "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "instance_norm",
-})  # fmt: skip
 
 
 def find(graph: ModelGraph) -> Iterator[Finding]:
     """One finding for each layer."""
     seen: set[str] = set()
     for key, label in graph.nodes(data="label"):
-        source = only_source(graph, key) if label in _NORMS else None
+        source = only_source(graph, key) if _subtracts_mean(label) else None
         data = graph.nodes[source] if source is not None else {}
         if not data or data["op"] != "call_module" or data["target"] in seen:
             continue
@@ -37,6 +33,11 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
         who = f"the {count(biases)} biases of {data['target']}"
         message = f"{who} are redundant: in training, {label} subtracts the mean that they shift"
         yield Finding("bias-before-norm", message, data["target"], data["source"], remedy="Pass bias=False.")
+
+
+def _subtracts_mean(label: str) -> bool:
+    """Whether a norm subtracts the mean of each channel in training; a frozen one never does."""
+    return (is_batch_norm(label) or is_instance_norm(label)) and "frozen" not in label.lower()
 
 
 def _biases(graph: ModelGraph, path: str) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fxsummary.graph.findings import Finding
+from fxsummary.graph.labels import writes
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.review.lint.facts import knows_dataflow, name_of
 from fxsummary.review.lint.rule import Rule
@@ -23,18 +24,13 @@ def find(graph: ModelGraph) -> Iterator[Finding]:
     dead: set[str] = set()
     for key in reversed(list(graph)):
         data = graph.nodes[key]
-        if data["op"] in ("output", "placeholder") or _writes(data["label"]) or not dead.issuperset(graph.readers(key)):
+        if data["op"] in ("output", "placeholder") or writes(data["label"]) or not dead.issuperset(graph.readers(key)):
             continue
         dead.add(key)
         if data["op"] != "get_attr" and (data["flops"] or data["parameters"]) and not _leads_to_cost(graph, key, dead):
             name = name_of(graph, key)
             message = f"nothing reads the result of {name} ({data['label']})"
             yield Finding("dead-operations", message, name, data["source"], remedy="Remove it, or use its result.")
-
-
-def _writes(label: str) -> bool:
-    """Whether an operation is there for what it writes."""
-    return label.rstrip("_") != label or label in ("setitem", "_assert", "iadd", "imul", "isub", "index_put")
 
 
 def _leads_to_cost(graph: ModelGraph, key: str, dead: set[str]) -> bool:

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fxsummary.graph.findings import Finding
+from fxsummary.graph.labels import DROPOUTS, IDENTITIES, VIEWS, base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.review.lint.facts import name_of
 from fxsummary.review.lint.rule import Rule
 
-_PASSED = frozenset({
-    "dropout", "dropout1d", "dropout2d", "dropout3d", "identity", "view", "reshape", "flatten", "contiguous", "permute",
-    "transpose", "unsqueeze", "squeeze",
-})  # fmt: skip
+_PASSED = DROPOUTS | IDENTITIES | VIEWS
 _MEANT = frozenset({("softplus", "tanh"), ("logsigmoid", "softplus")})
 
 
@@ -44,7 +42,7 @@ def _activation_before(graph: ModelGraph, key: str) -> str | None:
         data = graph.nodes[key]
         if data["kind"] == "activation":
             return key
-        if data["label"].lower().rstrip("_") not in _PASSED:
+        if base(data["label"]) not in _PASSED:
             return None
     return None
 

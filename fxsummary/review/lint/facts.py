@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo
 from fxsummary.passes.notes import never_called
 
@@ -42,5 +43,4 @@ def only_source(graph: ModelGraph, key: str) -> str | None:
 
 def name_of(graph: ModelGraph, key: str) -> str:
     """The path of the module or parameter of an operation, or its key."""
-    data = graph.nodes[key]
-    return str(data["target"] if data["op"] in ("call_module", "get_attr") else "") or key
+    return own_path(graph.nodes[key]) or key

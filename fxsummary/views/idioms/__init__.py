@@ -10,17 +10,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from fxsummary.graph.attributes import NodeData
+from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PLUMBING, VIEWS, base, is_random, operator_of
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.views.costs import is_weightless
 from fxsummary.views.idioms.heads import merge_repeated_heads, name_heads
 from fxsummary.views.idioms.loops import merge_loops
 from fxsummary.views.idioms.merger import Merger, is_plain
-from fxsummary.views.simplify import CONCATENATIONS, VIEWS, is_call, is_weightless
+from fxsummary.views.simplify import is_call
 
-_JOINS = CONCATENATIONS | {"stack", "hstack", "vstack"}
-_PARTS = frozenset({"index", "chunk", "split", "unbind", "narrow", "select", "slice", "tensor_split"})
-_PLUMBING = VIEWS | _JOINS | _PARTS
-_SWITCHES = frozenset({"to", "float", "half", "type", "type_as", "bfloat16"})
-_RANDOM = re.compile(r"rand|normal|bernoulli|multinomial|dropout|drop_path|uniform", re.IGNORECASE)
+_TURNING = PLUMBING | {"neg"}
+_FOLLOWING = PLUMBING | CASTS
 _WHOLE_SLICES = re.compile(r"\[(…|-?\d*:-?\d*)(, (…|-?\d*:-?\d*))*\]")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 
@@ -42,17 +42,11 @@ def merge_idioms(graph: ModelGraph) -> ModelGraph:
     return merger.finish()
 
 
-def _calls(merger: Merger, labels: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _calls(merger: Merger, labels: frozenset[str]) -> Iterator[tuple[str, NodeData]]:
     """Operations with one of the labels that are still there, in execution order."""
     for key, data in list(merger.graph.nodes(data=True)):
-        if data["label"] in labels and key in merger.graph and is_call(data):
+        if base(data["label"]) in labels and key in merger.graph and is_call(data):
             yield key, data
-
-
-def _labelled(data: dict[str, Any], *names: str) -> bool:
-    """Whether an operation has one of the names, in place or not."""
-    label = data["label"].rstrip("_")
-    return label in names or (label.startswith("i") and label[1:] in names)
 
 
 def _hide_empty_operands(merger: Merger) -> None:
@@ -77,7 +71,7 @@ def _hide_neutral_numbers(merger: Merger) -> None:
     neutral = {"mul": "1", "div": "1", "truediv": "1", "add": "0", "sub": "0"}
     for key, data in list(merger.graph.nodes(data=True)):
         sources = list(merger.graph.sources(key))
-        if len(sources) == 1 and is_plain(data) and data["config"] == neutral.get(data["label"].rstrip("_")):
+        if len(sources) == 1 and is_plain(data) and data["config"] == neutral.get(operator_of(data["label"])):
             edge = merger.graph.edges[sources[0], key]
             if data["shape"] is not None and (edge["shape"], edge["dtype"]) == (data["shape"], data["dtype"]):
                 merger.hide(key, "operations with a neutral number")
@@ -98,9 +92,11 @@ def _merge_rotations(merger: Merger) -> None:
     turned: list[str] = []
     for key, data in list(merger.graph.nodes(data=True)):
         factors = list(merger.graph.sources(key))
-        if not (_labelled(data, "add") and len(factors) == 2 and is_call(data)):
+        if not (operator_of(data["label"]) == "add" and len(factors) == 2 and is_call(data)):
             continue
-        if not all(_labelled(merger.node(f), "mul") and len(merger.graph.readers(f)) == 1 for f in factors):
+        if not all(
+            operator_of(merger.node(f)["label"]) == "mul" and len(merger.graph.readers(f)) == 1 for f in factors
+        ):
             continue
         for straight, crossed in (factors, factors[::-1]):
             region = _turned_region(merger, straight, crossed)
@@ -114,7 +110,12 @@ def _merge_rotations(merger: Merger) -> None:
         for source in list(merger.graph.sources(key)):
             view = merger.node(source)
             shared = all(reader in turned for reader in merger.graph.readers(source))
-            if shared and view["label"] in VIEWS and is_weightless(view) and len(merger.graph.sources(source)) == 1:
+            if (
+                shared
+                and base(view["label"]) in VIEWS
+                and is_weightless(view)
+                and len(merger.graph.sources(source)) == 1
+            ):
                 merger.hide(source, "views of rotary tables")
 
 
@@ -123,7 +124,7 @@ def _turned_region(merger: Merger, straight: str, crossed: str) -> set[str]:
     for start in merger.graph.sources(crossed):
         region, sources = _region_above(merger, start, crossed)
         labels = [merger.node(key)["label"] for key in region]
-        turned = "neg" in labels and any(label in _JOINS for label in labels)
+        turned = "neg" in labels and any(base(label) in JOINS for label in labels)
         if turned and len(sources) == 1 and sources < set(merger.graph.sources(straight)):
             return region
     return set()
@@ -137,7 +138,7 @@ def _region_above(merger: Merger, start: str, reader: str) -> tuple[set[str], se
         key = pending.pop()
         data = merger.node(key)
         own = all(k in region or k == reader for k in merger.graph.readers(key))
-        if own and is_plain(data) and (data["label"] in _PLUMBING or data["label"] == "neg" or data.get("run")):
+        if own and is_plain(data) and (base(data["label"]) in _TURNING or data.get("run")):
             region.add(key)
             pending += merger.graph.sources(key)
         else:
@@ -152,7 +153,7 @@ def _merge_constants(merger: Merger) -> None:
     for number, (key, data) in enumerate(merger.graph.nodes(data=True)):
         sources = list(merger.graph.sources(key))
         buffers = [s for s in sources if s not in piece_of and _only_read_buffer(merger, s)]
-        if not is_plain(data) or _RANDOM.search(data["label"]) or data["shape"] is None:
+        if not is_plain(data) or is_random(data["label"]) or data["shape"] is None:
             continue
         if any(source not in piece_of and source not in buffers for source in sources):
             continue
@@ -190,7 +191,7 @@ def _merge_equal_constants(merger: Merger) -> None:
     alike: dict[Any, list[str]] = {}
     for key, data in merger.graph.nodes(data=True):
         readers = tuple(merger.graph.readers(key))
-        if is_plain(data) and readers and not merger.graph.sources(key) and not _RANDOM.search(data["label"]):
+        if is_plain(data) and readers and not merger.graph.sources(key) and not is_random(data["label"]):
             place = data["module_stack"], data["multiplicity"], readers
             alike.setdefault((data["label"], data["config"], data["shape"], data["dtype"], place), []).append(key)
     for keys in alike.values():
@@ -201,10 +202,10 @@ def _merge_equal_constants(merger: Merger) -> None:
 def _merge_waves(merger: Merger) -> None:
     """Sine and cosine of one value with the arithmetic that leads there and the joining that follows."""
     for key, data in list(merger.graph.nodes(data=True)):
-        if key not in merger.graph or not _labelled(data, "sin") or len(merger.graph.sources(key)) != 1:
+        if key not in merger.graph or base(data["label"]) != "sin" or len(merger.graph.sources(key)) != 1:
             continue
         (angle,) = merger.graph.sources(key)
-        twins = [k for k in merger.graph.readers(angle) if _labelled(merger.node(k), "cos")]
+        twins = [k for k in merger.graph.readers(angle) if base(merger.node(k)["label"]) == "cos"]
         if twins:
             region = _grown(merger, {key, twins[0]})
             name = "sinusoidal embedding" if len(_exits(merger, region)) == 1 else "sin, cos table"
@@ -237,9 +238,9 @@ def _grown(merger: Merger, region: set[str]) -> set[str]:
     return region
 
 
-def _continues(data: dict[str, Any]) -> bool:
-    scaled = _labelled(data, "mul") and _NUMBER.fullmatch(data["config"]) is not None
-    return data["label"] in _PLUMBING or data["label"] in _SWITCHES or bool(data.get("run")) or scaled
+def _continues(data: NodeData) -> bool:
+    scaled = operator_of(data["label"]) == "mul" and _NUMBER.fullmatch(data["config"]) is not None
+    return base(data["label"]) in _FOLLOWING or bool(data.get("run")) or scaled
 
 
 def _merge_flat_products(merger: Merger) -> None:
@@ -251,7 +252,7 @@ def _merge_flat_products(merger: Merger) -> None:
         if len(sources) != 1 or len(readers) != 1 or len(merger.graph.readers(sources[0])) != 1:
             continue
         flat, back = merger.node(sources[0]), merger.node(readers[0])
-        if not (is_plain(flat) and is_plain(back) and flat["label"] in VIEWS and back["label"] in VIEWS):
+        if not (is_plain(flat) and is_plain(back) and base(flat["label"]) in VIEWS and base(back["label"]) in VIEWS):
             continue
         (before,) = [edge["shape"] for edge in merger.graph.sources(sources[0]).values()] or [None]
         if (
@@ -267,7 +268,7 @@ def _merge_scalings(merger: Merger) -> None:
     """A product with a number belongs to the operation before it, a linear one."""
     signs = {"mul": "×", "div": "÷", "truediv": "÷"}
     for key, data in list(merger.graph.nodes(data=True)):
-        sign = signs.get(data["label"].rstrip("_"))
+        sign = signs.get(operator_of(data["label"]))
         sources = list(merger.graph.sources(key))
         if not sign or not is_plain(data) or len(sources) != 1 or not _NUMBER.fullmatch(data["config"]):
             continue

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from fxsummary.graph.attributes import NodeData
+from fxsummary.graph.labels import VIEWS, base
 from fxsummary.views.idioms.merger import Merger, is_plain
-from fxsummary.views.simplify import VIEWS
+
+_VIEWS = VIEWS | {"index"}
 
 
 def merge_repeated_heads(merger: Merger) -> None:
     """Key and value heads repeated for groups of query heads: index, expand, reshape."""
     for key, data in list(merger.graph.nodes(data=True)):
-        if key not in merger.graph or not (data["label"] in VIEWS or data.get("run")) or not data["shape"]:
+        if key not in merger.graph or not (base(data["label"]) in VIEWS or data.get("run")) or not data["shape"]:
             continue
         keys = [key]
         while len(sources := list(merger.graph.sources(keys[0]))) == 1 and len(merger.graph.readers(sources[0])) == 1:
@@ -23,15 +24,15 @@ def merge_repeated_heads(merger: Merger) -> None:
         if before is None or len(before) != 4 or len(after) != 4 or before[1] == 0:
             continue
         if after[1] > before[1] and after[1] % before[1] == 0 and (*before[2:],) == (*after[2:],):
-            name = {"label": "repeat heads", "config": f"×{after[1] // before[1]}"}
+            name: NodeData = {"label": "repeat heads", "config": f"×{after[1] // before[1]}"}
             if len(keys) == 1:
                 data.update(name)
             else:
                 merger.merge(keys, "views of repeated heads", **name)
 
 
-def _is_view(data: dict[str, Any]) -> bool:
-    return data["label"] in VIEWS or data["label"] == "index" or bool(data.get("run"))
+def _is_view(data: NodeData) -> bool:
+    return base(data["label"]) in _VIEWS or bool(data.get("run"))
 
 
 def name_heads(merger: Merger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from itertools import groupby
 
+from fxsummary.graph.labels import JOINS, RESHAPES, base
 from fxsummary.views.idioms.merger import Merger
 
 LONGEST_PERIOD = 24
@@ -52,7 +53,7 @@ def _merge_run(merger: Merger, keys: list[str], copies: int) -> None:
     members = set(keys)
     for reader in {r for key in keys for r in merger.graph.readers(key) if r not in members}:
         data = merger.node(reader)
-        collects = data["label"] in ("stack", "cat", "concat") and not data["reads"]
+        collects = base(data["label"]) in JOINS and not data["reads"]
         if (
             collects
             and len(merger.graph.sources(reader)) >= copies - 1
@@ -60,7 +61,7 @@ def _merge_run(merger: Merger, keys: list[str], copies: int) -> None:
         ):
             members.add(reader)
     names = [merger.node(key)["label"] for key in keys[: len(keys) // copies]]
-    names = [name for name in dict.fromkeys(names) if name not in ("index", "unsqueeze", "squeeze", "view", "reshape")]
+    names = [name for name in dict.fromkeys(names) if base(name) not in RESHAPES | {"index"}]
     heavy = any(merger.node(key)["kind"] == "linear" for key in keys)
     merger.merge(
         members,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fxsummary.graph.attributes import NodeData, own_result
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import calls_around
+from fxsummary.views.costs import carry_costs, is_weightless
 from fxsummary.views.scalars import add_slots, of_part
-from fxsummary.views.simplify import bypass, carry_costs, copy_of, is_call, is_weightless
+from fxsummary.views.simplify import bypass, copy_of, is_call
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Merger:
@@ -26,9 +31,9 @@ class Merger:
         self.order = {key: float(place) for place, key in enumerate(graph)}
         self.hidden: Counter[str] = Counter(graph.graph.get("hidden", {}))
 
-    def node(self, key: str) -> dict[str, Any]:
+    def node(self, key: str) -> NodeData:
         """Attributes of an operation."""
-        data: dict[str, Any] = self.graph.nodes[key]
+        data: NodeData = self.graph.nodes[key]
         return data
 
     def hide(self, key: str, kind: str) -> None:
@@ -41,7 +46,9 @@ class Merger:
         self.hidden[kind] += self._operations(self.node(key))
         self.graph.remove_node(key)
 
-    def merge(self, members: Iterable[str], hidden: str, main: str | None = None, **attributes: Any) -> str | None:
+    def merge(
+        self, members: Iterable[str], hidden: str, main: str | None = None, **attributes: Unpack[NodeData]
+    ) -> str | None:
         """Make one operation of several; its key, or None where the order of execution does not allow it.
 
         Args:
@@ -74,15 +81,12 @@ class Merger:
 
     def finish(self) -> ModelGraph:
         """The graph in execution order, with what was hidden."""
-        result = self.graph.__class__()
-        result.graph.update(self.graph.graph)
-        result.graph["hidden"] = dict(sorted(self.hidden.items()))
         keys = sorted(self.graph, key=self.order.__getitem__)
-        result.fill(((key, self.node(key)) for key in keys), self.graph.edges(data=True))
-        return result
+        nodes = ((key, self.node(key)) for key in keys)
+        return self.graph.derived(nodes, self.graph.edges(data=True), hidden=dict(sorted(self.hidden.items())))
 
     @staticmethod
-    def _operations(data: dict[str, Any]) -> int:
+    def _operations(data: NodeData) -> int:
         return int(data["multiplicity"] * data.get("closed", 1))
 
     def _same_copies(self, keys: list[str]) -> bool:
@@ -104,17 +108,18 @@ class Merger:
         return between[-1] if between else (low + high) / 2
 
     @staticmethod
-    def _set_results(data: dict[str, Any], exits: list[dict[str, Any]]) -> None:
+    def _set_results(data: NodeData, exits: list[NodeData]) -> None:
         if len(exits) == 1:
-            data.update({name: exits[0][name] for name in ("outputs", "shape", "dtype", "output_bytes")})
+            data.update(own_result(exits[0]))
             return
         sizes = [each["output_bytes"] for each in exits]
+        known = [size for size in sizes if size is not None]
         data["outputs"] = tuple(each["outputs"] for each in exits)
-        data["output_bytes"] = None if None in sizes else sum(sizes)
-        data.update(shape=exits[0]["shape"], dtype=exits[0]["dtype"])
+        data["output_bytes"] = sum(known) if len(known) == len(sizes) else None
+        data["shape"], data["dtype"] = exits[0]["shape"], exits[0]["dtype"]
 
     @staticmethod
-    def _set_stack(data: dict[str, Any], stacks: list[Any]) -> None:
+    def _set_stack(data: NodeData, stacks: list[Any]) -> None:
         shared = []
         for calls in zip(*stacks, strict=False):
             if len(set(calls)) > 1:
@@ -133,9 +138,9 @@ class Merger:
         for place, (source, edge) in enumerate(sources):
             add_slots(graph, source, main, {**edge, "slots": (place,), "parts": edge["parts"][:1]})
         for key, reader, edge in readers:
-            add_slots(graph, main, reader, of_part(dict(edge), (exits.index(key),) if len(exits) > 1 else ()))
+            add_slots(graph, main, reader, of_part(edge.copy(), (exits.index(key),) if len(exits) > 1 else ()))
 
 
-def is_plain(data: dict[str, Any]) -> bool:
+def is_plain(data: NodeData) -> bool:
     """Whether an operation is a function of its inputs alone, without any cost."""
     return is_call(data) and data["op"] != "call_module" and is_weightless(data) and not data["reads"]

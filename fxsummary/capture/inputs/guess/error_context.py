@@ -1,4 +1,4 @@
-"""What the model's code was doing when it raised: enough to find inputs that fit, and nothing that holds a tensor."""
+"""Describes what the model's code was doing when it raised, in text: it keeps no tensor alive."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.source import of_traceback
 from fxsummary.graph.spec import TensorSpec
 
@@ -31,50 +32,42 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Where an exception was raised.
+class ErrorContext:
+    """An error of forward: what it says, and what the model's code was doing.
 
     Attributes:
+        message: what the error says.
         steps: the frames of the model's code, the innermost first.
-        inputs: the inputs that the tensors depend on which the innermost lines name, the nearest first.
+        inputs: the inputs behind the tensors that the innermost lines name, the nearest first.
         operations: how many operations had run.
         source: ``file:line`` in the model's code.
         channels: those that the innermost convolution got, and those that it takes; None if they agree.
     """
 
+    message: str = ""
     steps: tuple[Step, ...] = ()
     inputs: tuple[str, ...] = ()
     operations: int = 0
     source: str = ""
     channels: tuple[int, int] | None = None
 
-
-@dataclass(frozen=True)
-class Refusal:
-    """What forward said, and what its code was doing."""
-
-    message: str
-    scene: Scene
-
     @property
     def key(self) -> str:
-        """The same for what was refused for the same reason at the same place."""
-        return self.message + "".join([step.text for step in self.scene.steps[:1]])
+        """Equal for errors with the same reason at the same place."""
+        return self.message + "".join([step.text for step in self.steps[:1]])
 
-
-def refusal_of(error: BaseException) -> Refusal:
-    """The refusal that an error of an attempt is."""
-    cause = error.__cause__ or error
-    scene = getattr(error, "scene", None)
-    return Refusal(str(cause), scene if isinstance(scene, Scene) else scene_of(cause))
+    @property
+    def code(self) -> str:
+        """The source that all frames were running."""
+        return "".join([step.text for step in self.steps])
 
 
 InputsBehind = Callable[[torch.Tensor], Sequence[str]]
 """The inputs that a tensor depends on, the nearest first."""
 
 
-def scene_of(error: BaseException, inputs_behind: InputsBehind | None = None, operations: int = 0) -> Scene:
-    """The scene of an exception that left the model's forward."""
+def context_of(error: BaseException, inputs_behind: InputsBehind | None = None, operations: int = 0) -> ErrorContext:
+    """Return the context of an exception that left the model's forward."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     places = traceback.extract_tb(error.__traceback__)
     own = [
@@ -87,7 +80,7 @@ def scene_of(error: BaseException, inputs_behind: InputsBehind | None = None, op
     inputs = [name for tensor in tensors for name in inputs_behind(tensor)] if inputs_behind is not None else []
     channels = next(_channels(reversed(frames)), None)
     where, _ = of_traceback(error.__traceback__)
-    return Scene(tuple(steps), tuple(dict.fromkeys(inputs)), operations, where, channels)
+    return ErrorContext(str(error), tuple(steps), tuple(dict.fromkeys(inputs)), operations, where, channels)
 
 
 MAX_BLAMED = 3
@@ -95,7 +88,7 @@ MAX_BLAMED = 3
 
 
 def _tensors(frame: FrameType, text: str) -> Iterator[torch.Tensor]:
-    """The tensors that a line of source names."""
+    """Yield the tensors that a line of source names."""
     for name in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text)):
         value = frame.f_locals.get(name)
         items = value if isinstance(value, (tuple, list)) else [value]
@@ -103,7 +96,7 @@ def _tensors(frame: FrameType, text: str) -> Iterator[torch.Tensor]:
 
 
 def _text(place: traceback.FrameSummary, explains: bool) -> str:
-    """The source that was running; of one that raises by itself, also the conditions that it depends on."""
+    """Return the source that was running; for the line that raised, also the conditions around it."""
     first = place.lineno or 0
     last = getattr(place, "end_lineno", None) or first  # from Python 3.11 on
     text = "".join([linecache.getline(place.filename, line) for line in range(first, last + 1)])
@@ -111,7 +104,7 @@ def _text(place: traceback.FrameSummary, explains: bool) -> str:
 
 
 def _conditions(filename: str, line: int) -> Iterator[str]:
-    """The ``if`` lines around a line, the innermost first."""
+    """Yield the ``if`` lines around a line, the innermost first."""
     indent = _indent(linecache.getline(filename, line))
     while indent and line > 1:
         line -= 1
@@ -142,3 +135,24 @@ def _channels(frames: Iterator[FrameType]) -> Iterator[tuple[int, int]]:
 
 def _shape(value: Any) -> tuple[int, ...]:
     return tuple(value.shape) if isinstance(value, (torch.Tensor, TensorSpec)) else ()
+
+
+def blamed(inputs: Inputs, error: ErrorContext) -> list[str]:
+    """Return the arguments that were passed, the likeliest culprits first.
+
+    First the ones that the refused tensors depend on, then those that the lines name, then all.
+    """
+    names = list(inputs.arguments)
+    behind = [name for found in error.inputs for name in _arguments_of(found, names)]
+    named = [name for step in error.steps for name in names if holds(step.text, name)]
+    return list(dict.fromkeys([*behind, *named, *names]))
+
+
+def _arguments_of(placeholder: str, names: list[str]) -> list[str]:
+    """Return the argument that a placeholder is, or is an item of."""
+    return [placeholder] if placeholder in names else [name for name in names if placeholder.startswith(f"{name}_")]
+
+
+def holds(text: str, name: str) -> bool:
+    """Whether a text has a word."""
+    return re.search(rf"\b{name}\b", text) is not None

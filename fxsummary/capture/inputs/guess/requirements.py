@@ -1,9 +1,8 @@
-"""What the first operation that reads an input asks of it, and the shapes that satisfy it."""
+"""Finds what the first operation that reads an input needs: channels, features or integers."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +13,12 @@ from fxsummary.capture.module_index import modules_by_path, modules_of, tensors_
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.symbolic.trace import Trace
 
-SIZES = (224, 299, 256, 384, 32, 28, 64, 128, 96, 512, 48, 192, 240, 288, 320, 336, 448, 160, 16)
-LENGTHS = (256, 1000, 128, 3000, 16000, 64, 100)
-VOLUMES = ((16, 112, 112), (32, 32, 32), (64, 64, 64), (96, 96, 96), (16, 224, 224))
 MAX_DEPTH = 6
 
 
 @dataclass(frozen=True)
 class Need:
-    """What the first reader of an input asks for.
+    """What the first reader of an input needs.
 
     Attributes:
         kind: "image" (channels, then `dims` spatial sizes), "features" (in the last dimension),
@@ -36,32 +32,28 @@ class Need:
     dims: int = 0
 
 
-def input_needs(model: nn.Module, trace: Trace) -> list[Need | None]:
-    """The need of each placeholder; that of the model's first layer where its readers do not tell."""
+def first_needs(model: nn.Module, trace: Trace) -> dict[str, Need | None]:
+    """Return the need of each placeholder by name; None if its readers do not show it."""
     modules = modules_by_path(model)
     nodes = [node for node in trace.graph.nodes if node.op == "placeholder"]
-    return [_first_need(node, modules, model) or first_layer(model) for node in nodes]
+    return {str(node.target): _first_need(node, modules, model) for node in nodes}
 
 
-def first_needs(model: nn.Module, trace: Trace) -> dict[str, Need]:
-    """The needs of the placeholders whose readers tell, by name."""
-    modules = modules_by_path(model)
-    nodes = [node for node in trace.graph.nodes if node.op == "placeholder"]
-    needs = {str(node.target): _first_need(node, modules, model) for node in nodes}
-    return {name: need for name, need in needs.items() if need is not None}
+def input_needs(model: nn.Module, trace: Trace) -> dict[str, Need | None]:
+    """Return the need of each placeholder; that of the model's first layer if its readers do not show it."""
+    return {name: need or first_layer(model) for name, need in first_needs(model, trace).items()}
 
 
 def field_needs(model: nn.Module, trace: Trace) -> dict[str, dict[str, Need]]:
-    """The needs of the fields of those placeholders that are read as dicts, by name and key."""
+    """Return the needs of the fields of placeholders that are read as dicts, by name and key."""
     modules = modules_by_path(model)
     found: dict[str, dict[str, Need]] = {}
     for node in trace.graph.nodes:
-        if node.op != "placeholder" or not node.users or not all(map(_reads_a_field, node.users)):
-            continue
-        for user in node.users:
-            need = _first_need(user, modules, model)
-            if need is not None:
-                found.setdefault(str(node.target), {})[user.args[1]] = need
+        if node.op == "placeholder" and all(map(_reads_a_field, node.users)):
+            for user in node.users:
+                need = _first_need(user, modules, model)
+                if need is not None:
+                    found.setdefault(str(node.target), {})[user.args[1]] = need
     return found
 
 
@@ -70,7 +62,7 @@ def _reads_a_field(node: fx.Node) -> bool:
 
 
 def dtype_for(need: Need | None, model: nn.Module) -> str:
-    """int64 for ids, else the dtype of the model's first floating-point parameter."""
+    """Return int64 for ids, else the dtype of the model's first floating-point parameter."""
     if need is not None and need.kind == "ids":
         return "int64"
     floats = (dtype_name(p.dtype) for p in tensors_of(model) if p.dtype.is_floating_point)
@@ -94,30 +86,33 @@ def _reads_only_the_shape(node: fx.Node) -> bool:
 def _module_need(module: nn.Module) -> Need | None:
     if isinstance(module, nn.modules.conv._ConvNd):
         return Need("image", module.in_channels, len(module.kernel_size))
-    if isinstance(module, (nn.Linear, nn.Bilinear)):
-        return Need("features", module.in_features if isinstance(module, nn.Linear) else module.in1_features)
-    if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
-        return Need("ids", module.num_embeddings)
-    if isinstance(module, nn.RNNBase):
-        return Need("sequence", module.input_size)
-    if isinstance(module, nn.modules.rnn.RNNCellBase):
-        return Need("features", module.input_size)
-    if isinstance(module, nn.MultiheadAttention):
-        return Need("sequence", module.embed_dim)
-    if isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
-        return Need("sequence", module.self_attn.embed_dim)
+    if isinstance(module, nn.GroupNorm):
+        return Need("image", module.num_channels, 2)
+    if isinstance(module, (nn.BatchNorm2d, nn.BatchNorm3d)):
+        return Need("image", module.num_features, 3 if isinstance(module, nn.BatchNorm3d) else 2)
     if isinstance(module, (nn.TransformerEncoder, nn.TransformerDecoder)):
         return _module_need(module.layers[0])
-    if isinstance(module, nn.Transformer):
-        return Need("sequence", module.d_model)
-    if isinstance(module, (nn.BatchNorm2d, nn.GroupNorm, nn.BatchNorm3d)):
-        channels = module.num_channels if isinstance(module, nn.GroupNorm) else module.num_features
-        return Need("image", channels, 3 if isinstance(module, nn.BatchNorm3d) else 2)
-    if isinstance(module, nn.BatchNorm1d):
-        return Need("features", module.num_features)
-    if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
-        return Need("sequence", module.normalized_shape[0])
-    return None
+    if isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+        return Need("sequence", module.self_attn.embed_dim)
+    if isinstance(module, nn.LayerNorm):
+        return Need("sequence", module.normalized_shape[0]) if len(module.normalized_shape) == 1 else None
+    found = ((kind, attribute) for cls, kind, attribute in _LAYERS if isinstance(module, cls))
+    kind, attribute = next(found, ("", ""))
+    return Need(kind, getattr(module, attribute)) if kind else None
+
+
+_LAYERS: tuple[tuple[type[nn.Module], str, str], ...] = (
+    (nn.Linear, "features", "in_features"),
+    (nn.Bilinear, "features", "in1_features"),
+    (nn.Embedding, "ids", "num_embeddings"),
+    (nn.EmbeddingBag, "ids", "num_embeddings"),
+    (nn.RNNBase, "sequence", "input_size"),
+    (nn.modules.rnn.RNNCellBase, "features", "input_size"),
+    (nn.MultiheadAttention, "sequence", "embed_dim"),
+    (nn.Transformer, "sequence", "d_model"),
+    (nn.BatchNorm1d, "features", "num_features"),
+)
+"""Layers whose input follows from one attribute."""
 
 
 def _function_need(node: fx.Node, model: nn.Module) -> Need | None:
@@ -143,50 +138,9 @@ def _function_need(node: fx.Node, model: nn.Module) -> Need | None:
 
 
 def first_layer(model: nn.Module) -> Need | None:
-    """What the first layer of a model takes that tells by itself."""
+    """Return the need of the first layer of a model that states one."""
     for module in modules_of(model):
         need = _module_need(module)
         if need is not None and not isinstance(module, nn.LayerNorm):
             return need
     return None
-
-
-def size_hints(model: nn.Module) -> list[int]:
-    """Image sizes that the model itself names, such as ``image_size`` or timm's ``default_cfg``."""
-    found: list[int] = []
-
-    def add(value: Any) -> None:
-        size = value[-1] if isinstance(value, (tuple, list)) and value else value
-        if type(size) is int and 0 < size <= 4096 and size not in found:
-            found.append(size)
-
-    for holder in (model, getattr(model, "config", None)):
-        for name in ("image_size", "img_size", "input_size", "sample_size"):
-            add(getattr(holder, name, None))
-    for name in ("default_cfg", "pretrained_cfg"):
-        settings = getattr(model, name, None)
-        add(settings.get("input_size") if isinstance(settings, dict) else getattr(settings, "input_size", None))
-    for module in modules_of(model):
-        add(module.__dict__.get("img_size"))
-        add(module.__dict__.get("image_size"))
-    return found
-
-
-def shapes_for(need: Need, hints: list[int]) -> Iterator[tuple[int, ...]]:
-    """Shapes to try, the usual ones first."""
-    if need.kind == "image" and need.dims == 2:
-        yield from (image_shape(need, size) for size in dict.fromkeys([*hints, *SIZES]))
-    elif need.kind == "image":
-        for sizes in [(length,) for length in LENGTHS] if need.dims == 1 else VOLUMES:
-            yield (1, need.size, *sizes)
-    elif need.kind == "ids":
-        yield from ((1, 128), (1, 32), (1, 512), (128,))
-    elif need.kind == "sequence":
-        yield from ((1, 16, need.size), (16, 1, need.size), (1, need.size))
-    else:
-        yield from ((1, need.size), (1, 16, need.size), (1, 16, 16, need.size))
-
-
-def image_shape(need: Need, size: int) -> tuple[int, ...]:
-    """One square image (or cube)."""
-    return (1, need.size, *[size] * need.dims)

@@ -1,0 +1,115 @@
+"""Finds the row of `ARGUMENTS` for each argument of a model, and completes it with what its first reader takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from fxsummary.capture.inputs.example import forward_signature
+from fxsummary.capture.inputs.guess.guesses import ANY_SIZE, ARGUMENTS, CHANNEL_WORDS, ENDINGS, IDS, NEEDS, UNKNOWN
+from fxsummary.capture.inputs.guess.requirements import Need, field_needs, first_layer, first_needs
+from fxsummary.capture.inputs.guess.rows import ALWAYS, Argument, options
+from fxsummary.capture.inputs.guess.sizes import Settings, Sizes, dims_of
+from fxsummary.capture.symbolic.trace import Trace
+
+
+class ArgumentRows:
+    """Rows for the arguments of one model.
+
+    Args:
+        partial: the trace of forward without inputs, as far as it got.
+    """
+
+    def __init__(self, model: nn.Module, settings: Settings, partial: Trace | None) -> None:
+        self._model = model
+        self._settings = settings
+        self._signature = forward_signature(model).parameters
+        self._needs = first_needs(model, partial) if partial is not None else {}
+        self._fields = field_needs(model, partial) if partial is not None else {}
+
+    def row(self, name: str, required: bool) -> Argument | None:
+        """Return the row of an argument; None if its meaning is unknown."""
+        row = row_for(name)
+        if row is not None:
+            first = [shapes for key, shapes in row.first.items() if self._has(key)]
+            row = self._with_known_sizes(row.with_options(*options("|".join([*first, row.shapes]))), required)
+        if not required:
+            return row
+        if name in self._fields:
+            return Argument(fields={key: self._with_need(row_for(key), n) for key, n in self._fields[name].items()})
+        need = self._needs.get(name)
+        annotation = self._signature[name].annotation
+        is_open = need is None and name != next(iter(self._signature))
+        if row is None and (is_open or "list[" in str(annotation)):
+            return _by_annotation(annotation)
+        return self._with_need(row, need)
+
+    def _has(self, name: str) -> bool:
+        """Whether forward takes an argument of this name, or the model has such a setting."""
+        return name in self._signature or any(self._settings.all(name))
+
+    def _with_known_sizes(self, row: Argument, required: bool) -> Argument | None:
+        """Keep the shapes whose sizes are known; if there are none and it must be passed, put in any size."""
+        sizes = Sizes(self._settings)
+        known = tuple(filter(sizes.is_known, row.options))
+        if not known and required:
+            words = [[word if sizes.is_known(word) else ANY_SIZE for word in shape.split()] for shape in row.options]
+            known = tuple([" ".join(each) for each in words])
+        return row.with_options(*known) if known or not row.shapes else None
+
+    def _with_need(self, row: Argument | None, need: Need | None) -> Argument:
+        """Put the shapes first that fit the first reader."""
+        if row is None:
+            row, need = Argument(), need or first_layer(self._model)
+        if need is None:
+            return row
+        if need.kind == "ids":
+            return replace(row, dtype="int", shapes=row.shapes or IDS)
+        size, sizes = str(need.size), Sizes(self._settings)
+        if need.kind == "image":
+            shapes = [_with_channels(each, size) if _suits(each, need, sizes) else each for each in row.options]
+        else:
+            shapes = [*[_with_features(each, size) for each in row.options], *row.options]
+        shapes.sort(key=lambda shape: not _suits(shape, need, sizes))
+        kind = need.kind + str(need.dims or "")
+        own = [shape.replace("size", size) for shape in options(NEEDS[kind])]
+        return row.with_options(*shapes, "1 pictured" if kind in ("features", "image2") else "", *own)
+
+    def is_passed(self, row: Argument) -> bool:
+        """Whether to pass an argument that has a default."""
+        return row.when == ALWAYS or any(map(self._has, options(row.when)))
+
+
+def row_for(name: str) -> Argument | None:
+    """Return the row of a name, or of its ending."""
+    found = (row for ending, row in ENDINGS.items() if name.endswith(ending))
+    return ARGUMENTS[name] if name in ARGUMENTS else next(found, None)
+
+
+def _by_annotation(annotation: Any) -> Argument:
+    """Make a row from an annotation, for a name that is in no table."""
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    is_list = "list" in text.lower()
+    if "int" in text and "Tensor" not in text:
+        return Argument(value="[1]" if is_list else "1", dtype="plain")
+    dtype = "int" if "LongTensor" in text or "IntTensor" in text else "bool" if "BoolTensor" in text else "float"
+    return Argument(dtype=dtype).with_options(*[f"[{each}]" if is_list else each for each in options(UNKNOWN)])
+
+
+def _suits(shape: str, need: Need, sizes: Sizes) -> bool:
+    words = shape.strip("[]").split()
+    if need.kind == "image":
+        return sum(map(dims_of, words)) == need.dims + 2
+    return bool(words) and sizes.is_known(words[-1]) and sizes.shape(words[-1])[-1] == need.size
+
+
+def _with_features(shape: str, size: str) -> str:
+    """Set the last dimension to this size; "" if it is a spatial one."""
+    *words, last = shape.split()
+    return "" if dims_of(last) > 1 or not words else " ".join([*words, size])
+
+
+def _with_channels(shape: str, size: str) -> str:
+    return " ".join(size if word in CHANNEL_WORDS else word for word in shape.split())

@@ -1,0 +1,159 @@
+"""The columns of tables: costs of operations and blocks as cells, and every attribute that has a title."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from fxsummary.errors import UnknownNameError
+from fxsummary.exporters.tables.table import Column
+from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
+from fxsummary.graph.modelgraph import ModelGraph, Totals
+from fxsummary.graph.records import known
+from fxsummary.graph.spec import leaves
+from fxsummary.text.numbers import about, shape, share
+from fxsummary.views.blocks import Block, result_of
+from fxsummary.views.costs import carry_costs
+from fxsummary.views.depth import closed_block
+
+COLUMNS = ("shape", "parameters", "flops", "share")
+"""The columns behind the names, unless others are asked for."""
+_SHARE = Column("%", right=True)
+
+
+def column_names(columns: Iterable[str] | str | None) -> tuple[str, ...]:
+    """The names of the columns behind the first: those given, or a text with commas between them, or the usual ones.
+
+    >>> column_names("kind, flops"), column_names(None)
+    (('kind', 'flops'), ('shape', 'parameters', 'flops', 'share'))
+    >>> column_names(["colour"])
+    Traceback (most recent call last):
+    ...
+    fxsummary.errors.UnknownNameError: unknown column 'colour'. Known: op, target, kind, module, module_type, label, \
+config, shape, dtype, parameters, trainable_parameters, parameter_bytes, buffers, buffer_bytes, flops, trust, \
+output_bytes, multiplicity, source, change, was, share
+    """
+    if columns is None:
+        return COLUMNS
+    names = columns.split(",") if isinstance(columns, str) else columns
+    wanted = tuple(name.strip() for name in names)
+    for name in wanted:
+        if name not in (*NODE.columns, "share"):
+            raise UnknownNameError(f"unknown column {name!r}. Known: {', '.join((*NODE.columns, 'share'))}")
+    return wanted
+
+
+def columns_of(names: Iterable[str]) -> tuple[Column, ...]:
+    """The columns as a table has them."""
+    return tuple(_SHARE if name == "share" else _column(name) for name in names)
+
+
+def _column(name: str) -> Column:
+    is_number = NODE[name].type.is_number
+    return Column(NODE[name].title, right=is_number, shrinks=None if is_number else 12)
+
+
+def costs_over(graph: ModelGraph, keys: Iterable[str], per: int) -> NodeData:
+    """The costs of some operations, in one of the ``per`` copies of what they lie in."""
+    parameters = flops = 0
+    no_parameters = no_flops = assumed = False
+    for key in keys:
+        data = graph.nodes[key]
+        times = data["multiplicity"] // per
+        parameters += known(data, "parameters") * times
+        flops += known(data, "flops") * times
+        no_parameters |= data["parameters"] is None
+        no_flops |= data["flops"] is None
+        assumed |= data["trust"] == "assumed"
+    return _costs(parameters, flops, no_parameters, no_flops, assumed)
+
+
+def costs_of_model(totals: Totals) -> NodeData:
+    """The costs of all operations, and of what none reads."""
+    no_flops = totals.flops is None or bool(totals.unknown_flops)
+    no_parameters = bool(totals.unknown_parameters)
+    return _costs(totals.parameters, totals.flops or 0, no_parameters, no_flops, bool(totals.assumed_flops))
+
+
+def _costs(parameters: int, flops: int, no_parameters: bool, no_flops: bool, assumed: bool) -> NodeData:
+    return {
+        "parameters": None if no_parameters else parameters,
+        "flops": None if no_flops else flops,
+        "at_least": {"parameters": parameters, "flops": flops},
+        "trust": "assumed" if assumed else "exact",
+    }
+
+
+def shape_cell(outputs: Any, assumed: bool = False) -> str:
+    """The shape of the first tensor and how many more there are; ``?`` if unknown.
+
+    >>> from fxsummary.graph.spec import TensorSpec
+    >>> shape_cell((TensorSpec((7, 128), "float32"), TensorSpec((7,), "int64")), assumed=True)
+    '≈7×128 +1'
+    """
+    specs = list(leaves(outputs))
+    if not specs:
+        return "?" if outputs is None else ""
+    more = f" +{len(specs) - 1}" if len(specs) > 1 else ""
+    return about(shape(specs[0].shape) + more, assumed)
+
+
+class Cells:
+    """Makes the cells of the columns asked for, one tuple for a row.
+
+    Args:
+        graph: whose operations the rows show.
+        totals: of the model.
+        names: of the columns.
+    """
+
+    def __init__(self, graph: ModelGraph, totals: Totals, names: tuple[str, ...]) -> None:
+        self._graph = graph
+        self._totals = totals
+        self._names = names
+        self._others = [name for name in names if name not in COLUMNS]
+
+    def of_model(self, root: Block) -> tuple[str, ...]:
+        """Cells of the model as a whole."""
+        return self._of_block(root, costs_of_model(self._totals), 1)
+
+    def of_block(self, block: Block, times: int) -> tuple[str, ...]:
+        """Cells of a block in one of the ``times`` copies of what it lies in."""
+        return self._of_block(block, costs_over(self._graph, block.operations(), times), times)
+
+    def of_operation(self, key: str, times: int) -> tuple[str, ...]:
+        """Cells of an operation in one of the ``times`` copies of what it lies in."""
+        data = self._graph.nodes[key]
+        costs = costs_over(self._graph, [key], times)
+        shape = shape_cell(data["outputs"], data["assumed"])
+        return self._row({**self._scaled(data, times), **costs} if self._others else costs, shape, times)
+
+    @staticmethod
+    def _scaled(data: NodeData, times: int) -> NodeData:
+        """An operation with the costs of its copies in one of the ``times`` copies of what it lies in."""
+        if data["multiplicity"] == times:
+            return data
+        scaled: NodeData = {**data, **NO_COSTS, **cast(NodeData, dict.fromkeys(NODE.sums, 0))}
+        carry_costs(data, scaled, data["multiplicity"] // times)
+        return scaled
+
+    def _of_block(self, block: Block, costs: NodeData, times: int) -> tuple[str, ...]:
+        shape = shape_cell(*result_of(self._graph, block))
+        if not self._others:
+            return self._row(costs, shape, times)
+        one: Mapping[str, Any] = closed_block(self._graph, block, block.copies)  # a quotient is that of one copy
+        data: dict[str, Any] = {**closed_block(self._graph, block, times)}
+        data |= {name: one.get(name) for name in NODE.recomputed}
+        costs["at_least"] = {**data.get("at_least", {}), **costs["at_least"]}
+        return self._row({**data, **costs, "kind": data["kind"] if data["kind"] != "other" else ""}, shape, times)
+
+    def _row(self, data: Mapping[str, Any], shape: str, times: int) -> tuple[str, ...]:
+        cells = {"shape": shape, "share": self._share(data, times)}
+        return tuple([cells[name] if name in cells else NODE.cell(name, data) for name in self._names])
+
+    def _share(self, data: Mapping[str, Any], times: int) -> str:
+        """The part that ``times`` of it have of the model's FLOPs, in percent; "" for nothing."""
+        flops, total = known(data, "flops") * times, self._totals.flops
+        if not flops:
+            return ""
+        return about(share(flops, total), data["trust"] == "assumed" and flops != total).removesuffix(" %")

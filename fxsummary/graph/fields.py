@@ -1,0 +1,156 @@
+"""What attributes may hold: each `Type` in words, as a Python type, as JSON Schema and as a pandas column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fxsummary.graph.records import TRUST, ModuleCall
+from fxsummary.graph.spec import TensorSpec
+
+NO_DEFAULT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """What a value may be.
+
+    Attributes:
+        what: in words, for errors.
+        hint: as a Python type.
+        fits: whether a value is of the type.
+        schema: as JSON Schema.
+        column: dtype of a pandas column of such values; "" for structures.
+    """
+
+    what: str
+    hint: Any
+    fits: Callable[[Any], bool]
+    schema: Mapping[str, Any]
+    column: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether tables align it to the right."""
+        return self.column in ("Int64", "Float64")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value under a name.
+
+    Attributes:
+        type: what it may be.
+        description: what it means.
+        default: what it is where it is left out; without one it must be there.
+        always: whether it is there also where it has its default.
+    """
+
+    type: Type
+    description: str = ""
+    default: Any = NO_DEFAULT
+    always: bool = True
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be there."""
+        return self.always and not self.has_default
+
+    @property
+    def has_default(self) -> bool:
+        """Whether it may be left out and still has a value."""
+        return self.default is not NO_DEFAULT
+
+
+def is_sizes(value: Any) -> bool:
+    """Whether it is a sequence of whole numbers, none of them negative."""
+    return isinstance(value, (tuple, list)) and all(type(item) is int and item >= 0 for item in value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _tuple_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, tuple) and all(map(fits, value))
+
+
+def _is_call(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 3 and all(map(_is_text, value[:2])) and _is_count(value[2])
+
+
+def _is_count_of(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and _is_text(value[0]) and _is_count(value[1])
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(step, (int, str)) for step in value)
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _records(*items: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of an array of arrays that have these items."""
+    return {
+        "type": "array",
+        "items": {"type": "array", "prefixItems": list(items), "minItems": len(items), "items": False},
+    }
+
+
+def one_of(*names: str) -> Type:
+    """Texts of which a value is one."""
+    return Type(f"one of {', '.join(names)}", str, lambda value: value in names, {"enum": list(names)}, "string")
+
+
+def optional(type_: Type, what: str, schema: Mapping[str, Any]) -> Type:
+    """A type whose values may also be None."""
+    return Type(what, type_.hint | None, lambda value: value is None or type_.fits(value), schema, type_.column)
+
+
+_OR_NULL = {"type": ["string", "null"]}
+_STRING, _COUNT = {"type": "string"}, _ref("count")
+
+TEXT = Type("text", str, _is_text, _STRING, "string")
+FLAG = Type("true or false", bool, lambda value: isinstance(value, bool), {"type": "boolean"}, "boolean")
+COUNT = Type("a whole number, not negative", int, _is_count, _COUNT, "Int64")
+COUNT_OR_UNKNOWN = optional(COUNT, f"{COUNT.what}, or null where it is not known", _ref("known"))
+TIMES = Type(
+    "a whole number of at least 1", int, lambda value: _is_count(value) and value > 0,
+    {"type": "integer", "minimum": 1}, "Int64",
+)  # fmt: skip
+NUMBER = Type("a number", float, _is_number, {"type": "number"}, "Float64")
+NUMBER_OR_UNKNOWN = optional(NUMBER, "a number, or null where it is not known", {"type": ["number", "null"]})
+VALUE = Type("a value", Any, lambda value: True, _ref("value"))
+TEXTS = Type("an array of texts", tuple[str, ...], _tuple_of(_is_text), _ref("texts"))
+SIZES = Type("an array of sizes", tuple[int, ...], lambda value: isinstance(value, tuple) and is_sizes(value), _STRING)
+SHAPE = Type("an array of sizes, or null", SIZES.hint | None, optional(SIZES, "", {}).fits, _ref("shape"), "string")
+SLOTS = Type("an array of argument positions", SIZES.hint, SIZES.fits, {"type": "array", "items": _COUNT})
+DTYPE = optional(TEXT, "the name of a dtype, or null", _OR_NULL)
+PATH = optional(TEXT, "the path of a module, or null", _OR_NULL)
+NAME = optional(TEXT, "the name of a parameter, or null", _OR_NULL)
+TENSOR = Type(
+    "a tensor, or null", TensorSpec | None, lambda value: value is None or isinstance(value, TensorSpec),
+    {"anyOf": [_ref("tensor"), {"type": "null"}]},
+)  # fmt: skip
+STACK = Type(
+    "an array of [path, type, call]", tuple[ModuleCall, ...], _tuple_of(_is_call), _records(_STRING, _STRING, _COUNT)
+)
+COUNTS = Type(
+    "an array of [dtype, number]", tuple[tuple[str, int], ...], _tuple_of(_is_count_of), _records(_STRING, _COUNT)
+)
+PARTS = Type(
+    "an array with the path of a part for each slot", tuple[tuple[int | str, ...], ...], _tuple_of(_is_path),
+    {"type": "array", "items": {"type": "array", "items": {"type": ["integer", "string"]}}},
+)  # fmt: skip
+TRUSTED = one_of(*TRUST)

@@ -1,0 +1,113 @@
+"""The JSON Schema of saved graphs, made from the tables of attributes, for other programs to read them by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fxsummary.graph.attributes import EDGE, NODE
+from fxsummary.graph.fields import Field
+from fxsummary.graph.saved.fields import CALL, GRAPH, MODULE, PARAMETER
+
+VERSION = 1
+"""Raised when readers of the version before would misunderstand a file."""
+
+_TEXT, _COUNT, _VALUE = {"type": "string"}, {"$ref": "#/$defs/count"}, {"$ref": "#/$defs/value"}
+
+
+def schema() -> dict[str, Any]:
+    """The format of saved graphs as JSON Schema (draft 2020-12), attributes that you registered included.
+
+    >>> schema()["$defs"]["node"]["properties"]["flops"]
+    {'$ref': '#/$defs/known', 'description': 'FLOPs of the matrix-product family (2 per multiply-accumulate); None if \
+unknown', 'default': 0}
+    """
+    lists = {
+        "modules": ("module", 'The module tree: first the model itself, "", and each module before its children.'),
+        "calls": ("call", "What each call of a module that is no leaf returned."),
+        "nodes": ("node", "The operations in execution order."),
+        "edges": ("edge", "The values that flow, by the operation that reads them."),
+    }
+    head = {"format": {"const": "fxsummary"}, "version": {"const": VERSION}}
+    arrays = {name: _array({"$ref": f"#/$defs/{item}"}, description=text) for name, (item, text) in lists.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:fxsummary:graph:{VERSION}",
+        "title": f"A saved ModelGraph of fxsummary, version {VERSION}",
+        "description": "An attribute that is left out has its default. There may be attributes beyond those listed; "
+        "they hold values as in $defs/value.",
+        "type": "object",
+        "required": ["format", "version", "modules", "nodes", "edges"],
+        "properties": head | {name: _field(field) for name, field in GRAPH.items()} | arrays,
+        "additionalProperties": _VALUE,
+        "$defs": {
+            "module": _object(MODULE, {"parameters": _array({"$ref": "#/$defs/parameter"}, default=[])}),
+            "parameter": _object(PARAMETER),
+            "call": _object(CALL),
+            "node": _object(NODE, {"key": _TEXT}, ("key",), more=True),
+            "edge": _object(EDGE, {"from": _TEXT, "to": _TEXT}, ("from", "to"), more=True),
+            **_values(),
+        },
+    }
+
+
+def _object(
+    fields: Mapping[str, Field], own: Mapping[str, Any] = {}, needed: tuple[str, ...] = (), more: bool = False
+) -> dict[str, Any]:
+    """The schema of an object with these fields, and properties of its own, of which some are ``needed``."""
+    return {
+        "type": "object",
+        "required": [*needed, *(name for name, field in fields.items() if field.required)],
+        "properties": {**own, **{name: _field(field) for name, field in fields.items()}},
+        "additionalProperties": _VALUE if more else False,
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    described = {"description": field.description} if field.description else {}
+    usual = list(field.default) if isinstance(field.default, tuple) else field.default
+    return {**field.type.schema, **described, **({"default": usual} if field.has_default else {})}
+
+
+def _array(items: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items, **more}
+
+
+def _values() -> dict[str, Any]:
+    """The schemas that others refer to; see `fxsummary.graph.saved.values`."""
+    pair = _array(_VALUE, minItems=2, maxItems=2)
+    tagged = {
+        "list": _array(_VALUE),
+        "dict": {"type": "object", "additionalProperties": _VALUE},
+        "pairs": _array(pair, description="A dict with keys that are not text."),
+        "float": {"enum": ["inf", "-inf", "nan"]},
+        "complex": pair,
+        "bytes": {"type": "string", "pattern": "^([0-9a-f]{2})*$"},
+        "slice": _array(_VALUE, minItems=3, maxItems=3),
+    }
+    stride = "Left out: that of a contiguous tensor; null: a layout without strides."
+    tensor = {
+        "shape": _array(_COUNT),
+        "dtype": _TEXT,
+        "stride": {"type": ["array", "null"], "items": _COUNT, "description": stride},
+        "device": {"type": "string", "default": "cpu"},
+    }
+    single = {"type": ["null", "boolean", "number", "string"]}
+    return {
+        "count": {"type": "integer", "minimum": 0},
+        "known": {"type": ["integer", "null"], "minimum": 0, "description": "null: not known."},
+        "texts": _array(_TEXT),
+        "shape": {"type": ["array", "null"], "items": _COUNT},
+        "tensor": {
+            "type": "object", "required": ["shape", "dtype"], "properties": tensor, "additionalProperties": False,
+        },
+        "value": {
+            "description": "A Python value. An array is a tuple; other than numbers, texts, true, false and null are "
+            "objects.",
+            "anyOf": [single, _array(_VALUE), {"$ref": "#/$defs/tensor"}, {"$ref": "#/$defs/tagged"}],
+        },
+        "tagged": {
+            "type": "object", "minProperties": 1, "maxProperties": 1, "properties": tagged,
+            "additionalProperties": False,
+        },
+    }  # fmt: skip

@@ -1,0 +1,81 @@
+"""The costs of several operations as those of one: every attribute adds up as the table says."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import Any, cast
+
+from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
+from fxsummary.graph.changes import Difference, before, joined
+from fxsummary.graph.records import TRUST, known
+
+_SUMS = tuple(name for name in NODE.sums if name in NO_COSTS)
+_costs = itemgetter(*_SUMS)
+_NOTHING = (0,) * len(_SUMS)
+
+
+def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
+    """Add the costs of a node's attributes, ``times`` over, to those of another.
+
+    Unknown stays unknown; what is known then is in `at_least`.
+    """
+    compared = "change" in source
+    was = {name: _sum(before(target, name), before(source, name), times) for name in NODE.sums} if compared else {}
+    part, whole = cast("dict[str, Any]", source), cast("dict[str, Any]", target)
+    for name in NODE.sums:
+        if part.get(name, 0) != 0:
+            _add(name, part, whole, times)
+    for name in NODE.unions:
+        if more := part.get(name):
+            whole[name] = (*whole.get(name, ()), *more)
+    for name in NODE.flags:
+        whole[name] = whole.get(name, False) or part.get(name, False)
+    for name in NODE.largest:
+        whole[name] = _larger(part.get(name, 0), whole.get(name, 0))
+    if source["trust"] != target["trust"]:
+        target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
+    if compared:
+        _carry_change(source, target, was)
+    if times > 1:
+        extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
+        target["parameter_dtypes"] += extra
+    recompute(target)
+
+
+def recompute(data: NodeData) -> None:
+    """Compute again what does not add up, after the costs or the result of an operation have changed."""
+    for name, compute in NODE.recomputed.items():
+        cast("dict[str, Any]", data)[name] = compute(data)
+
+
+def is_weightless(data: NodeData) -> bool:
+    """Whether an operation costs nothing."""
+    if _costs(data) != _NOTHING:
+        return False
+    return not NODE.added or not any(data.get(name) for name in NODE.added if name in NODE.sums)
+
+
+def _add(name: str, part: dict[str, Any], whole: dict[str, Any], times: int) -> None:
+    """Add a cost of one node to that of another; what is known of both, where one of them is not."""
+    one, other = part[name], whole.setdefault(name, 0)
+    if one is None or other is None:
+        least = known(whole, name) + times * known(part, name)
+        whole["at_least"] = {**whole.get("at_least", {}), name: least}
+    whole[name] = None if one is None or other is None else other + times * one
+
+
+def _sum(one: int | None, other: int | None, times: int) -> int | None:
+    return None if one is None or other is None else one + times * other
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else max(one, other)
+
+
+def _carry_change(source: NodeData, target: NodeData, was: dict[str, int | None]) -> None:
+    """Of a comparison: the change of both together, and what they cost before."""
+    others = [each for each in target["differences"] if each.attribute not in was]
+    now = {name: target.get(name, 0) for name in was}
+    costs = [Difference(name, number, now[name]) for name, number in was.items() if number != now[name]]
+    target["differences"] = (*others, *costs)
+    target["change"] = joined((source["change"], target["change"]))
