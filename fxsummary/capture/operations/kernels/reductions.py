@@ -10,7 +10,6 @@ from torch import Tensor
 
 from fxsummary.capture.operations.kernels.results import DECLINED, Sizes, dimension, is_plain, new
 
-
 _MAX_RANK = 64
 """More dimensions than these torch does not reduce."""
 
