@@ -26,10 +26,11 @@ reveal_type((parameters, text, rules, picture, keys))
 """
 
 
-def test_the_wheel_is_typed(tmp_path: Path) -> None:
+def test_the_wheel_is_typed_and_has_the_input_conventions(tmp_path: Path) -> None:
     wheel = pytest.importorskip("hatchling.builders.wheel", reason="hatchling is not installed: pip install hatchling")
     (built,) = wheel.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
-    assert "fxsummary/py.typed" in zipfile.ZipFile(built).namelist()
+    names = zipfile.ZipFile(built).namelist()
+    assert {"fxsummary/py.typed", "fxsummary/capture/inputs/guess/guesses.py"} <= set(names)
 
 
 def checked(program: str, folder: Path) -> str:

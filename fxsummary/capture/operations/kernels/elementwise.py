@@ -23,6 +23,11 @@ def same(x: Tensor, *_: Any, **__: Any) -> Tensor:
     return elementwise(x.dtype, x) if x.is_floating_point() else DECLINED
 
 
+def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
+    """``gelu``, exact or by tanh."""
+    return same(x) if approximate in ("none", "tanh") else DECLINED
+
+
 def same_number(x: Tensor) -> Tensor:
     """A function of one tensor of real numbers, integers included."""
     return DECLINED if x.is_complex() or x.dtype is torch.bool else elementwise(x.dtype, x)
@@ -171,7 +176,7 @@ def in_place(kernel: Any) -> Any:
 
 
 _FLOATS = (
-    "relu", "gelu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "leaky_relu", "elu", "softplus",
+    "relu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "leaky_relu", "elu", "softplus",
     "hardtanh", "mish", "exp", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "sinh", "cosh",
     "asin", "acos", "atan", "erf", "erfc", "floor", "ceil", "round", "trunc", "frac", "reciprocal", "celu",
 )  # fmt: skip
@@ -181,6 +186,7 @@ _COMPARISONS = [f"{name}.{kind}" for name in ("eq", "ne", "lt", "le", "gt", "ge"
 
 _NEW: dict[str, Any] = {
     **dict.fromkeys(_FLOATS, same),
+    "gelu": gelu,
     **dict.fromkeys(_NUMBERS, same_number),
     **dict.fromkeys(_LIMITS, clamped),
     **dict.fromkeys(("add.Tensor", "mul.Tensor"), arithmetic),

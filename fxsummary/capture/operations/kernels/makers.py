@@ -14,7 +14,7 @@ from fxsummary.capture.operations.kernels.results import DECLINED, elementwise_s
 
 def like(x: Tensor, *_: Any, dtype: torch.dtype | None = None, memory_format: Any = None, **__: Any) -> Tensor:
     """``empty_like`` and its like, which keep the order in memory and fill gaps."""
-    if memory_format not in (None, torch.preserve_format):
+    if memory_format not in (None, torch.preserve_format) or not is_clear(x):
         return DECLINED
     dense = is_dense(x.shape, x.stride())
     return new(x.shape, dtype or x.dtype, x.stride() if dense else elementwise_stride(x.shape, (x.stride(),)))
@@ -22,8 +22,7 @@ def like(x: Tensor, *_: Any, dtype: torch.dtype | None = None, memory_format: An
 
 def drawn_like(x: Tensor, *, dtype: torch.dtype | None = None, **options: Any) -> Tensor:
     """``rand_like`` and ``randn_like``."""
-    covered = (dtype or x.dtype).is_floating_point and is_clear(x)
-    return like(x, dtype=dtype, **options) if covered else DECLINED
+    return like(x, dtype=dtype, **options) if (dtype or x.dtype).is_floating_point else DECLINED
 
 
 def span(end: Any, **options: Any) -> Tensor:

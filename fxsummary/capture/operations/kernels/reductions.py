@@ -10,6 +10,9 @@ from torch import Tensor
 
 from fxsummary.capture.operations.kernels.results import DECLINED, Sizes, dimension, is_plain, new
 
+_MAX_RANK = 64
+"""More dimensions than these torch does not reduce."""
+
 
 def _reduced(x: Tensor, dim: Any, keepdim: bool) -> Sizes | None:
     """Return the shape without dimensions (all if none are given), or with 1 in their place."""
@@ -23,7 +26,7 @@ def _reduced(x: Tensor, dim: Any, keepdim: bool) -> Sizes | None:
 
 def _over(x: Tensor, dim: Any, keepdim: bool, dtype: torch.dtype) -> Tensor:
     shape = _reduced(x, dim, keepdim)
-    return DECLINED if shape is None or 0 in x.shape else new(shape, dtype)
+    return DECLINED if shape is None or 0 in x.shape or x.dim() > _MAX_RANK else new(shape, dtype)
 
 
 def total(x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Tensor:
