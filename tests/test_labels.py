@@ -30,7 +30,7 @@ def test_no_name_has_two_kinds() -> None:
     assert labels._BY_KIND.keys() <= {*KINDS}
 
 
-@pytest.mark.parametrize("family", FAMILIES.keys() - ATTRIBUTES)
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - ATTRIBUTES))
 def test_families_hold_base_names(family: str) -> None:
     assert all(name == base(name) for name in FAMILIES[family])
 
@@ -116,7 +116,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", sorted(LAYERS))
 def test_layers_of_torch_have_their_kind(kind: str) -> None:
     assert {kind_of("call_module", layer.__name__) for layer in LAYERS[kind]} == {kind}
 
