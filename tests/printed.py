@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from fxsummary.exporters.tables.table import display_width
 
 SVG = "{http://www.w3.org/2000/svg}"
-UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12, "P": 10**15}
 
 
 @dataclass(frozen=True)

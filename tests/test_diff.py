@@ -435,3 +435,12 @@ def test_a_comparison_is_saved_and_pickled() -> None:
 def test_same_models_same_bytes() -> None:
     texts = {fxsummary.diff(chain(Block()), chain(Block(16), Block(16))).to_svg() for _ in range(2)}
     assert len(texts) == 1
+
+
+def test_the_device_is_no_difference() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.LSTM(8, 4))
+    here = fxsummary.graph(model, torch.empty(2, 8))
+    with torch.device("meta"):
+        elsewhere = fxsummary.graph(nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.LSTM(8, 4)), torch.empty(2, 8))
+    compared = fxsummary.diff(here, elsewhere).comparison
+    assert compared is not None and compared.equal

@@ -124,8 +124,8 @@ def _facts_compared(graph: ModelGraph, comparison: Comparison) -> list[str]:
     before, after = comparison.before, comparison.after
     if comparison.equal:
         return ["no differences", _parameters(after), fmt.flops(after.flops), *_inputs(graph)]
-    change = fmt.delta(before.parameters, after.parameters) or "="
-    parameters = f"{fmt.short(before.parameters)} → {_parameters(after)} ({change})"
+    change = fmt.delta(before.parameters, after.parameters, fmt.parameters) or "="
+    parameters = f"{fmt.parameters(before.parameters)} → {_parameters(after)} ({change})"
     change = fmt.delta(before.flops, after.flops) or "="
     flops = f"{fmt.short(before.flops)} → {fmt.flops(after.flops)} ({change})"
     return [parameters, flops, *_inputs(graph)]
@@ -133,7 +133,7 @@ def _facts_compared(graph: ModelGraph, comparison: Comparison) -> list[str]:
 
 def _parameters(totals: Totals) -> str:
     bound = "≥ " if totals.unknown_parameters else ""
-    return f"{bound}{fmt.short(totals.parameters)} parameters"
+    return f"{bound}{fmt.parameters(totals.parameters)} parameters"
 
 
 def _inputs(graph: ModelGraph) -> list[str]:

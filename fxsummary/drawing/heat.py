@@ -30,7 +30,7 @@ class _Measure:
 
 MEASURES = {
     "flops": _Measure("flops", "FLOPs", fmt.short),
-    "parameters": _Measure("parameters", "parameters", fmt.short),
+    "parameters": _Measure("parameters", "parameters", fmt.parameters),
     "memory": _Measure("output_bytes", "output memory", fmt.size),
 }
 

@@ -152,15 +152,15 @@ def parameters_text(nodes: Iterable[NodeData], copies: int = 1, unit: str = "") 
     nodes = list(nodes)
     number = sum(known(node, "parameters") * node["multiplicity"] for node in nodes) // copies
     if any(node["parameters"] is None for node in nodes):
-        return f"≥ {fmt.short(number)}{unit}" if number else f"{fmt.UNKNOWN}{unit}"
-    return fmt.short(number) + unit if number else ""
+        return f"≥ {fmt.parameters(number)}{unit}" if number else f"{fmt.UNKNOWN}{unit}"
+    return fmt.parameters(number) + unit if number else ""
 
 
 def changed_parameters(nodes: Iterable[NodeData]) -> str:
     """Of operations in a comparison, by how much their parameters differ; "" if they do not."""
     pairs = [(before(node, "parameters"), node["parameters"]) for node in nodes]
     was, now = (None if None in side else sum(side) for side in zip(*pairs, strict=True))
-    return fmt.delta(was, now)
+    return fmt.delta(was, now, fmt.parameters)
 
 
 def changed_config(data: NodeData) -> str:

@@ -75,7 +75,7 @@ def title(graph: ModelGraph) -> str:
     """Name, parameters, FLOPs and inputs on one line."""
     totals = graph.totals
     inputs = ", ".join(f"{name} {shape_text(s.shape) if s else '?'}" for name, s in graph.inputs.items())
-    parameters = ("≥ " if totals.unknown_parameters else "") + short(totals.parameters)
+    parameters = ("≥ " if totals.unknown_parameters else "") + fmt.parameters(totals.parameters)
     cost = "≥ " if totals.unknown_flops and totals.flops is not None else ""
     cost += fmt.about(short(totals.flops), bool(totals.assumed_flops))
     return f"{graph.name} · {parameters} parameters · {cost} FLOPs · {inputs}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -85,6 +85,11 @@ def contiguous(shape: tuple[int, ...], dtype: str, device: str = "cpu") -> Tenso
         stride.append(step)
         step *= max(size, 1)
     return TensorSpec(shape, dtype, tuple(reversed(stride)), device)
+
+
+def without_device(structure: Any) -> Any:
+    """The structure with specs that do not say where their tensors are."""
+    return map_structure(lambda each: replace(each, device="") if isinstance(each, TensorSpec) else each, structure)
 
 
 def leaves(structure: Any) -> Iterator[TensorSpec]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fxsummary.graph.fields import Field
 from fxsummary.graph.records import known
+from fxsummary.graph.spec import without_device
 from fxsummary.support.registry import Registry
 from fxsummary.text import numbers as fmt
 
@@ -108,9 +109,9 @@ class Attributes(Registry[Attribute]):
         return tuple(name for name, each in self.items() if holds(each))
 
     def differ(self, one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
-        """Whether an attribute of two operations is not the same."""
-        default = self[name].default
-        return bool(one.get(name, default) != other.get(name, default))
+        """Whether an attribute of two operations is not the same; where their tensors are does not count."""
+        a, b = (each.get(name, self[name].default) for each in (one, other))
+        return bool(a != b) and bool(without_device(a) != without_device(b))
 
     def cell(self, name: str, data: Mapping[str, Any]) -> str:
         """A value as text in a table: "" if it is the default, ``?`` if it is a number that is not known."""

@@ -159,7 +159,7 @@ def _grown(graph: ModelGraph, totals: Totals, baseline: ModelGraph, tolerance: f
 def growth(before: ModelGraph, after: ModelGraph) -> Iterator[str]:
     """The modules that make most of a difference, as texts."""
     lines = [line for line in changed_lines(compare(before, after)) if line.change]
-    deltas = [(fmt.delta(*line.parameters), fmt.delta(*line.flops, fmt.flops), line) for line in lines]
+    deltas = [(fmt.delta(*line.parameters, fmt.parameters), fmt.delta(*line.flops, fmt.flops), line) for line in lines]
     for parameters, flops, line in deltas[:CONTRIBUTORS]:
         costs = [f"{parameters} parameters" if parameters else "", flops]
         yield fmt.clean(f"{line.name} {line.text}: {', '.join(filter(None, costs)) or 'no cost'}".strip())
@@ -200,7 +200,7 @@ def _first(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _number(name: str, value: Any) -> float:
     try:
-        return quantity(value)
+        return quantity(value, of_bytes=name == "max_parameter_bytes")
     except ValueError as error:
         raise InputError(f"{name}: {error}.") from None
 

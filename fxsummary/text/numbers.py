@@ -141,6 +141,15 @@ def size(nbytes: int | None) -> str:
     return f"{nbytes} B"
 
 
+def parameters(number: int | None) -> str:
+    """A number of parameters as `short` writes it, with B for billions.
+
+    >>> parameters(6_738_415_616), parameters(25_557_032), parameters(None)
+    ('6.74 B', '25.6 M', '?')
+    """
+    return short(number).replace(" G", " B")
+
+
 def share(part: int | None, whole: int | None) -> str:
     """Percentage of a whole, empty where there is none.
 

@@ -10,12 +10,17 @@ _BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _NUMBER = re.compile(r"\s*(\d[\d_,]*(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*([kmgtp]?i?)b?\s*", re.IGNORECASE)
 
 
-def quantity(text: str | int | float) -> int | float:
-    """The number that a text means.
+def quantity(text: str | int | float, *, of_bytes: bool = True) -> int | float:
+    """Return the number that a text means.
+
+    Args:
+        of_bytes: whether a ``B`` at the end means bytes; else it alone means billions, as in "7B parameters".
 
     Raises:
         ValueError: it means none.
 
+    >>> quantity("7B", of_bytes=False), quantity("7 B")
+    (7000000000, 7)
     >>> quantity("25M"), quantity("4.2G"), quantity("100MiB"), quantity("1_000"), quantity(7), quantity("2.5 kB")
     (25000000, 4200000000, 104857600, 1000, 7, 2500)
     >>> quantity("many")
@@ -29,6 +34,8 @@ def quantity(text: str | int | float) -> int | float:
         return text
     found = _NUMBER.fullmatch(text)
     unit = found[2].lower() if found else "?"
+    if not of_bytes and found and not unit and text.strip().lower().endswith("b"):
+        unit = "g"
     factor = {**_UNITS, **_BINARY}.get(unit)
     if found is None or factor is None:
         raise ValueError(f"{text!r} is not a number such as 25M, 4.2G or 100MiB")

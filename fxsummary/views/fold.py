@@ -19,7 +19,7 @@ from typing import Any
 from fxsummary.graph.attributes import BLANK, NODE, NodeData
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
-from fxsummary.graph.spec import leaves
+from fxsummary.graph.spec import TensorSpec, leaves
 from fxsummary.views.blocks import Block, Repeat, block_tree
 from fxsummary.views.copies import Copy, Read, exits, links_of, shown_for
 from fxsummary.views.scalars import add_slots, reads_of
@@ -278,13 +278,15 @@ def _nesting(block: Block, returned: Mapping[ModuleCall, Returned]) -> tuple[Has
 
 
 def identity_of(data: NodeData) -> tuple[Hashable, ...]:
-    """What operations that are identical have in common, whatever they read; drop rates are not looked at."""
+    """What operations that are identical have in common, whatever they read; drop rates and devices do not count."""
     ignored = RATES if is_drop(data["label"]) else ()
     return tuple([_hashable(data.get(name)) for name in NODE.folding if name not in ignored])
 
 
 def _hashable(value: object) -> Hashable:
-    """A value with its lists and dicts as tuples."""
+    """A value with its lists and dicts as tuples, and specs without the device."""
+    if isinstance(value, TensorSpec):
+        return replace(value, device="")
     if isinstance(value, (list, tuple)):
         return tuple([_hashable(item) for item in value])
     if isinstance(value, dict):

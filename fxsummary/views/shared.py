@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.text.numbers import short
+from fxsummary.text.numbers import parameters
 
 
 def shared_with_others(graph: ModelGraph) -> Mapping[str, str]:
@@ -49,4 +49,4 @@ def _around(name: str) -> list[str]:
 def _remark(found: list[tuple[str, int]]) -> str:
     where = list(dict.fromkeys(place for place, _ in found))
     more = f" and {len(where) - 1} more" if len(where) > 1 else ""
-    return f"shares {short(sum(number for _, number in found))} with {where[0]}{more}"
+    return f"shares {parameters(sum(number for _, number in found))} with {where[0]}{more}"

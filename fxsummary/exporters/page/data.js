@@ -105,6 +105,9 @@ function short(number) {
   return `${Number(value.toPrecision(4))} ${"kMGTP"[at]}`;
 }
 
+/** A number of parameters: B for billions. */
+const shortParameters = (number) => short(number).replace(" G", " B");
+
 function bytes(number) {
   let value = number;
   let at = 0;

@@ -118,7 +118,7 @@ function modulePanel(module) {
   const known = flops !== undefined || module.least;
   const child = (inner) => [
     h("span", moduleLink(inner, nameOf(inner)), ` ${inner.type}`),
-    h("small", percent(inner.flops, data.flops) || (inner.parameters ? `${short(allOf(inner))} params` : "")),
+    h("small", percent(inner.flops, data.flops) || (inner.parameters ? `${shortParameters(allOf(inner))} params` : "")),
   ];
   const costs = {
     Parameters: counted(module.parameters, times, module.unknown),

@@ -45,7 +45,7 @@ function name(row, thing, tabindex) {
 function describe({ module, operation }) {
   const { label, type = label, config = "", outputs = [], parameters, flops } = module || operation;
   const path = module ? nameOf(module, "") : operation.op === "call_module" ? operation.target : "";
-  const costs = [parameters && `${short(parameters)} parameters`, operation && flops && `${short(flops)} FLOPs`];
+  const costs = [parameters && `${shortParameters(parameters)} parameters`, operation && flops && `${short(flops)} FLOPs`];
   return [`${path} ${type} ${config}`.trim(), ...outputs.slice(0, 2), ...costs].filter(Boolean).map(clean);
 }
 

@@ -17,7 +17,7 @@ function branch(module, depth) {
       badge(times) || "",
       h("i", type),
     ),
-    h("span.number", module.parameters ? short(allOf(module)) : ""),
+    h("span.number", module.parameters ? shortParameters(allOf(module)) : ""),
     h("span.number", percent(module.flops, data.flops)),
   );
   row.style.setProperty("--depth", depth);

@@ -154,7 +154,7 @@ def sentence(path: str, line: Line, plain: bool = False) -> str:
     if not plain:
         sign = sign.replace("+", r"\+")  # which would begin a list
     parts = [" ".join(filter(None, (sign, name, text)))]
-    if parameters := fmt.delta(*line.parameters):
+    if parameters := fmt.delta(*line.parameters, fmt.parameters):
         parts.append(f"{parameters} parameters")
     if cost := fmt.delta(*line.flops, fmt.flops):
         parts.append(cost if cost != fmt.UNKNOWN else "? FLOPs")
@@ -181,7 +181,7 @@ def _named(line: Line) -> str:
 
 
 def _costs(line: Line) -> tuple[str, str]:
-    return fmt.delta(*line.parameters), fmt.delta(*line.flops)
+    return fmt.delta(*line.parameters, fmt.parameters), fmt.delta(*line.flops)
 
 
 def _flat(
