@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import sys
 from itertools import combinations, pairwise
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -186,10 +188,8 @@ def test_long_chains_and_deep_nesting(depth: int) -> None:
         group = inner
     group.children = [Box(f"n{i}", 50, 20) for i in range(3000)]
     edges = [Edge(f"n{i}", f"n{i + 1}") for i in range(2999)] + [Edge(f"n{i}", f"n{i + 3}") for i in range(0, 2990, 3)]
-    start = time.perf_counter()
     placed = layout(root, edges)
     assert len(placed.boxes) == 3000 + depth
-    assert time.perf_counter() - start < 20
 
 
 def test_wrong_edges_are_refused() -> None:
@@ -260,17 +260,25 @@ def test_boxes_that_values_leave_on_the_other_side_make_no_staircase() -> None:
     assert placed.width < 2.5 * max(placed.boxes[group.key].width for group in groups)
 
 
-def test_time_grows_linearly() -> None:
-    def seconds(blocks: int) -> float:
+def test_work_grows_linearly() -> None:
+    def calls(blocks: int) -> int:
         groups = [
             Box(f"g{i}", children=[Box(f"n{i}.{j}", 50 + i % 7 + j, 20) for j in range(10)]) for i in range(blocks)
         ]
         edges = [Edge(f"n{i}.{j}", f"n{i}.{j + 1}") for i in range(blocks) for j in range(9)]
         edges += [Edge(f"n{i}.0", f"n{i}.9") for i in range(blocks)]
         edges += [Edge(f"n{i}.9", f"n{i + 1}.0") for i in range(blocks - 1)]
-        start = time.process_time()
-        layout(Box("root", children=groups), edges)
-        return time.process_time() - start
+        count = 0
 
-    seconds(20)
-    assert seconds(400) < 40 * max(seconds(40), 0.005)
+        def counted(frame: FrameType, event: str, argument: Any) -> None:
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        sys.setprofile(counted)
+        try:
+            layout(Box("root", children=groups), edges)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert calls(400) < 20 * calls(40)

@@ -34,6 +34,7 @@ _TO_THE_END = 2**63 - 1
 def function_name(target: Any) -> str:
     """The name of a function; of an ATen operator the one that its callers know.
 
+    >>> import torch
     >>> function_name(torch.ops.aten.add.Tensor), function_name(torch.ops.aten._softmax.default)
     ('add', 'softmax')
     >>> function_name(torch.ops.aten._native_batch_norm_legit_functional.default), function_name(torch.cat)

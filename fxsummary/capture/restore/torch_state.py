@@ -1,4 +1,4 @@
-"""The random states, and the switch of torch that a capture turns."""
+"""The random states, the state of autocast, and the switch of torch that a capture turns."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ import torch
 
 @contextmanager
 def preserved_globals() -> Iterator[None]:
-    """Restore the random states, and switch off the fused attention path that hides its operations."""
-    random_state = _random_state()
+    """Restore random states and autocast, and switch off the fused attention path that hides its operations.
+
+    An interrupt inside ``torch.autocast.__enter__`` leaves autocast on: Python calls ``__exit__`` only after it.
+    """
+    random_state, autocast = _random_state(), _autocast_state()
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -22,6 +25,31 @@ def preserved_globals() -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
         _restore_random(random_state)
+        if _autocast_state() != autocast:
+            _restore_autocast(autocast)
+
+
+_DEVICES = ("cpu", "cuda")
+
+
+def _autocast_state() -> tuple[Any, ...]:
+    torch.autocast_increment_nesting()
+    return (
+        torch.autocast_decrement_nesting(),
+        torch.is_autocast_cache_enabled(),
+        *[(torch.is_autocast_enabled(each), torch.get_autocast_dtype(each)) for each in _DEVICES],
+    )
+
+
+def _restore_autocast(state: tuple[Any, ...]) -> None:
+    nesting, is_caching, *devices = state
+    while _autocast_state()[0] > nesting:
+        if torch.autocast_decrement_nesting() == 0:
+            torch.clear_autocast_cache()
+    torch.set_autocast_cache_enabled(is_caching)
+    for each, (is_enabled, dtype) in zip(_DEVICES, devices, strict=True):
+        torch.set_autocast_enabled(each, is_enabled)
+        torch.set_autocast_dtype(each, dtype)
 
 
 def _random_state() -> tuple[Any, ...]:
