@@ -24,7 +24,7 @@ class Capture:
         inputs: the inputs of the forward that was captured; None where they are not known.
         inputs_inferred: whether the inputs were guessed.
         is_partial: whether the graph ends before forward does.
-        untold: paths of modules of which it cannot be told whether they are called; they count as called.
+        untold: paths of modules that may or may not be called; they count as called.
         notes: what a reader must know.
     """
 

@@ -51,7 +51,7 @@ class Reader:
             is_call = node.op.startswith("call_") and node.target is not getattr
             settings = self._call_config(node, label) if is_call else ""
         return {
-            **BLANK,  # with room for what passes set: a dict that grows later is made anew, thousands of times
+            **BLANK,  # room for what passes set: a dict that grows later is reallocated, thousands of times
             "op": node.op,
             "target": target,
             "module": stack[-1].path if stack else "",

@@ -127,7 +127,7 @@ NODE = Attributes("node attribute", {
         text=fmt.size, rests_on=("outputs",),
     ),
     "multiplicity": _part(
-        of.TIMES, "how many identical operations this one stands for (1 unless repeats are folded)", 1, title="Copies",
+        of.TIMES, "number of identical operations that it represents (1 unless repeats are folded)", 1, title="Copies",
         folds=True,
     ),
     "source": _part(

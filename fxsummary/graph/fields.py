@@ -109,7 +109,7 @@ def _records(*items: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def one_of(*names: str) -> Type:
-    """Texts of which a value is one."""
+    """One of several fixed texts."""
     return Type(f"one of {', '.join(names)}", str, lambda value: value in names, {"enum": list(names)}, "string")
 
 

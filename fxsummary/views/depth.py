@@ -191,7 +191,7 @@ def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:
 
 
 def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> NodeData:
-    """Attributes of the node that stands for a block, with costs of one of ``times`` copies."""
+    """Return the attributes of a closed block's node, with the costs of one of ``times`` copies."""
     last = graph.nodes[keys[-1]]
     result = result_of(graph, block)
     first = next(leaves(result.outputs), None)

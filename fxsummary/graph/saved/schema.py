@@ -54,7 +54,7 @@ unknown', 'default': 0}
 def _object(
     fields: Mapping[str, Field], own: Mapping[str, Any] = {}, needed: tuple[str, ...] = (), more: bool = False
 ) -> dict[str, Any]:
-    """The schema of an object with these fields, and properties of its own, of which some are ``needed``."""
+    """Return the JSON Schema of an object with these fields and further properties; ``needed`` ones are required."""
     return {
         "type": "object",
         "required": [*needed, *(name for name, field in fields.items() if field.required)],

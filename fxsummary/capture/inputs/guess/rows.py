@@ -24,7 +24,7 @@ class Argument:
         shapes: alternatives in words of `SIZES`, the likeliest first; in brackets for a list of one tensor.
         dtype: "float" (the dtype of the model), "int", "bool", or "plain" for a value that is not a tensor.
         part: part of the input that it belongs to; a model that takes several parts can do without some of them.
-        when: names, one of which must be a setting of the model or another argument of forward; otherwise the argument
+        when: names, one must be a setting of the model or another argument of forward; if none is, the argument
             keeps its default. An argument without a default is always passed.
         first: shapes that come first if the model has a setting or an argument of that name.
         value: the value itself, as a Python expression over the words of `SIZES`.
