@@ -98,6 +98,15 @@ class ModelGraph(nx.DiGraph):
         readers: Mapping[str, EdgeData] = self._succ[key]
         return readers
 
+    def links(self) -> Iterator[tuple[str, str, EdgeData]]:
+        """The edges with their attributes; ``edges(data=True)``, but quick, and without a view that the graph keeps.
+
+        That view refers back to the graph, which then waits for the garbage collector.
+        """
+        for source, readers in self._succ.items():
+            for target, data in readers.items():
+                yield source, target, data
+
     def link(self, source: str, target: str, data: EdgeData) -> None:
         """Add an edge between two nodes of the graph; the dict becomes the graph's own."""
         self._succ[source][target] = self._pred[target][source] = data

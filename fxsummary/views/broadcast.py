@@ -39,7 +39,7 @@ def cut_broadcasts(graph: ModelGraph) -> ModelGraph:
         nodes[key] = data.copy()
     cut = {source for source, _ in names}
     edges = []
-    for source, target, edge in graph.edges(data=True):
+    for source, target, edge in graph.links():
         block = _entered(around[source], around[target]) if source in cut else ()
         edges.append((names.get((source, block), source), target, edge.copy()))
     return graph.derived(nodes.items(), edges)

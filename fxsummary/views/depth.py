@@ -102,7 +102,7 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     result = graph.derived((), ())
     _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
-    for source, target, edge in graph.edges(data=True):
+    for source, target, edge in graph.links():
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start == end:
             continue

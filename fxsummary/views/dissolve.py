@@ -30,7 +30,7 @@ def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelG
     stacks = stacks_in(root)
     return graph.derived(
         ((key, {**data, "module_stack": stacks[key] + own_call(data)}) for key, data in graph.nodes(data=True)),
-        ((source, target, edge.copy()) for source, target, edge in graph.edges(data=True)),
+        ((source, target, edge.copy()) for source, target, edge in graph.links()),
         **repeats,
     )
 

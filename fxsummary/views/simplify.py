@@ -55,7 +55,7 @@ def simplify(graph: ModelGraph) -> ModelGraph:
 def copy_of(graph: ModelGraph) -> ModelGraph:
     return graph.derived(
         ((key, data.copy()) for key, data in graph.nodes(data=True)),
-        ((source, target, data.copy()) for source, target, data in graph.edges(data=True)),
+        ((source, target, data.copy()) for source, target, data in graph.links()),
     )
 
 
@@ -158,8 +158,8 @@ def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
     for key, data in list(graph.nodes(data=True)):
         if base(data["label"]) not in CONCATENATIONS:
             continue
-        arguments = [source for source in graph.sources(key) if graph.edges[source, key]["slots"]]
-        parts = sorted(arguments, key=lambda source: graph.edges[source, key]["slots"])
+        arguments = [source for source in graph.sources(key) if graph.sources(key)[source]["slots"]]
+        parts = sorted(arguments, key=lambda source: graph.sources(key)[source]["slots"])
         for length in range(len(parts) - 1, 1, -1):
             first = known.get((data["config"], *parts[:length]))
             if first is not None:
@@ -170,7 +170,7 @@ def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
 
 
 def _read_instead(graph: ModelGraph, key: str, parts: list[str], first: str) -> None:
-    slots = tuple(sorted(slot for part in parts for slot in graph.edges[part, key]["slots"]))
+    slots = tuple(sorted(slot for part in parts for slot in graph.sources(key)[part]["slots"]))
     graph.remove_edges_from([(part, key) for part in parts])
     graph.link(first, key, edge_from(graph.nodes[first], slots, graph.nodes[first]["output_bytes"]))
 

@@ -115,7 +115,7 @@ class _Result:
                 self._give(leaves[stack], held)
             else:
                 waiting.setdefault(stack, []).append((self._key(number), self._row(stack, held, read)))
-        edges = ((source, target, edge.copy()) for source, target, edge in self._graph.edges(data=True))
+        edges = ((source, target, edge.copy()) for source, target, edge in self._graph.links())
         return self._graph.derived(self._in_order(waiting), edges, unread_shown=True)
 
     def _in_order(self, waiting: dict[Stack, list[tuple[str, NodeData]]]) -> Iterator[tuple[str, NodeData]]:

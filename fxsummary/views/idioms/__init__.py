@@ -57,7 +57,7 @@ def _hide_empty_operands(merger: Merger) -> None:
         if len(sources) != len(empty) + 1 or not empty or not is_weightless(data):
             continue
         (whole,) = set(sources) - set(empty)
-        if merger.graph.edges[whole, key]["shape"] != data["shape"]:
+        if merger.graph.sources(key)[whole]["shape"] != data["shape"]:
             continue
         merger.graph.remove_edges_from([(source, key) for source in empty])
         merger.hide(key, "concatenations with an empty tensor")
@@ -72,7 +72,7 @@ def _hide_neutral_numbers(merger: Merger) -> None:
     for key, data in list(merger.graph.nodes(data=True)):
         sources = list(merger.graph.sources(key))
         if len(sources) == 1 and is_plain(data) and data["config"] == neutral.get(operator_of(data["label"])):
-            edge = merger.graph.edges[sources[0], key]
+            edge = merger.graph.sources(key)[sources[0]]
             if data["shape"] is not None and (edge["shape"], edge["dtype"]) == (data["shape"], data["dtype"]):
                 merger.hide(key, "operations with a neutral number")
 
@@ -82,7 +82,7 @@ def _hide_whole_slices(merger: Merger) -> None:
     for key, data in _calls(merger, frozenset({"index"})):
         sources = list(merger.graph.sources(key))
         if len(sources) == 1 and is_weightless(data) and _WHOLE_SLICES.fullmatch(data["config"]):
-            edge = merger.graph.edges[sources[0], key]
+            edge = merger.graph.sources(key)[sources[0]]
             if data["shape"] is not None and (edge["shape"], edge["dtype"]) == (data["shape"], data["dtype"]):
                 merger.hide(key, "slices of everything")
 

@@ -83,7 +83,7 @@ class Merger:
         """The graph in execution order, with what was hidden."""
         keys = sorted(self.graph, key=self.order.__getitem__)
         nodes = ((key, self.node(key)) for key in keys)
-        return self.graph.derived(nodes, self.graph.edges(data=True), hidden=dict(sorted(self.hidden.items())))
+        return self.graph.derived(nodes, self.graph.links(), hidden=dict(sorted(self.hidden.items())))
 
     @staticmethod
     def _operations(data: NodeData) -> int:
