@@ -46,8 +46,9 @@ def picture(
 
 def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
     """What a picture with everything open shows."""
-    simple = simplify(with_unread(graph))
-    return close_small(merge_idioms(fold_repeats(simple) if fold else simple))
+    whole = with_unread(graph)
+    simple = simplify(whole, own=whole is not graph)
+    return close_small(merge_idioms(fold_repeats(simple) if fold else simple, own=True))
 
 
 def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:

@@ -28,8 +28,8 @@ from fxsummary.views.scalars import add_slots, hide_scalars, of_part, reads_of
 __all__ = ["hide_scalars", "simplify"]
 
 
-def simplify(graph: ModelGraph) -> ModelGraph:
-    """A smaller graph with the same totals for the operations; ``graph`` itself is not changed.
+def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
+    """A smaller graph with the same totals for the operations; ``graph`` itself is not changed unless it is ``own``.
 
     Hidden are values that are not tensors, operations that nothing reads, identities (dropout in
     evaluation mode, casts that change nothing) and ``getitem`` on tuples. A run of views becomes one
@@ -40,7 +40,7 @@ def simplify(graph: ModelGraph) -> ModelGraph:
     if graph.captured_by == "modules":
         return graph
     work = hide_scalars(graph)
-    work = copy_of(graph) if work is graph else work
+    work = copy_of(graph) if work is graph and not own else work
     for key, data in graph.nodes(data=True):
         if key not in work:
             hidden["getitem" if data["shape"] is not None else "values that are not tensors"] += 1

@@ -17,7 +17,7 @@ from fxsummary.views.costs import is_weightless
 from fxsummary.views.idioms.heads import merge_repeated_heads, name_heads
 from fxsummary.views.idioms.loops import merge_loops
 from fxsummary.views.idioms.merger import Merger, is_plain
-from fxsummary.views.simplify import is_call
+from fxsummary.views.simplify import copy_of, is_call
 
 _TURNING = PLUMBING | {"neg"}
 _FOLLOWING = PLUMBING | CASTS
@@ -25,14 +25,14 @@ _WHOLE_SLICES = re.compile(r"\[(…|-?\d*:-?\d*)(, (…|-?\d*:-?\d*))*\]")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 
 
-def merge_idioms(graph: ModelGraph) -> ModelGraph:
-    """A graph with one operation for each idiom and the same totals; ``graph`` itself is not changed.
+def merge_idioms(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
+    """A graph with one operation for each idiom and the same totals; ``graph`` stays as it is unless it is ``own``.
 
     It expects a graph from `simplify`; folded repeats may be in it.
     """
     if graph.captured_by == "modules":
         return graph
-    merger = Merger(graph)
+    merger = Merger(graph if own else copy_of(graph))
     for step in (
         _hide_empty_operands, _hide_neutral_numbers, _hide_whole_slices, merge_loops,
         _merge_rotations, _merge_constants, _merge_equal_constants, _merge_waves,

@@ -11,7 +11,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import calls_around
 from fxsummary.views.costs import carry_costs, is_weightless
 from fxsummary.views.scalars import add_slots, of_part
-from fxsummary.views.simplify import bypass, copy_of, is_call
+from fxsummary.views.simplify import bypass, is_call
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -27,7 +27,7 @@ class Merger:
     """
 
     def __init__(self, graph: ModelGraph) -> None:
-        self.graph = copy_of(graph)
+        self.graph = graph
         self.order = {key: float(place) for place, key in enumerate(graph)}
         self.hidden: Counter[str] = Counter(graph.graph.get("hidden", {}))
 
