@@ -25,7 +25,7 @@ QUICK = frozenset({"CNN", "nested_repeats", "transformer_encoder", "torchvision.
 """Models of the zoo that a quick run looks at."""
 SLOW = frozenset(
     {"test_zoo.py", "test_html_browser.py", "test_png_pdf.py", "test_documents.py", "test_growth.py",
-     "test_exported.py", "exported.md"}
+     "test_exported.py", "exported.md", "test_kernels.py"}
 )  # fmt: skip
 """Files that a quick run leaves out."""
 
