@@ -148,7 +148,7 @@ def test_a_lint_rule() -> None:
 
 
 class Scanner(nn.Module):
-    """Reads points, of which the last dimension is the coordinates unless they come first."""
+    """Reads points; coordinates are the last dimension, or the first if transposed."""
 
     def __init__(self, num_beams: int, is_transposed: bool = False) -> None:
         super().__init__()

@@ -1,6 +1,8 @@
-"""Everything private of torch and CPython that fxsummary uses, and what is lost if a release takes it away.
+"""What fxsummary uses of the private parts of torch and CPython, and what is lost if a release takes it away.
 
-Each name has one test in tests/test_torch_internals.py that says so. Use nothing private elsewhere.
+Each name has one test in tests/test_torch_internals.py. Private names elsewhere: the functions of torch that a
+recording replaces (`fxsummary.capture.recorded.patches`), fake tensors inside autocast, and reference counts of copied
+blocks.
 """
 
 from __future__ import annotations

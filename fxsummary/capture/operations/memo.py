@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from fxsummary.capture.literals import ATOMS, NUMBERS
+from fxsummary.capture.torch_internals import OpOverload, OpOverloadPacket
 from fxsummary.graph.spec import TensorSpec
 
 MAX_ENTRIES = 20_000
@@ -67,7 +68,7 @@ def clear() -> None:
 _PLAIN = ATOMS - NUMBERS - {torch.Size}
 _BY_IDENTITY = (
     type, FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType,
-    torch._ops.OpOverload, torch._ops.OpOverloadPacket,
+    OpOverload, OpOverloadPacket,
 )  # fmt: skip
 _FLAT = _PLAIN | NUMBERS | {TensorSpec}
 _SEQUENCES = frozenset({tuple, list, torch.Size})

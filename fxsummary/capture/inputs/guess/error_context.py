@@ -11,10 +11,10 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import nn
 
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.source import of_traceback
+from fxsummary.capture.torch_internals import AnyConv
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -125,7 +125,7 @@ def _channels(frames: Iterator[FrameType]) -> Iterator[tuple[int, int]]:
     for frame in frames:
         held = list(frame.f_locals.values())
         items = [item for value in held for item in (value if isinstance(value, tuple) else (value,))]
-        for layer in [value for value in held if isinstance(value, nn.modules.conv._ConvNd)]:
+        for layer in [value for value in held if isinstance(value, AnyConv)]:
             yield from [
                 (shape[1], layer.in_channels)
                 for shape in map(_shape, items)

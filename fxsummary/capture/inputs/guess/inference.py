@@ -26,6 +26,7 @@ from fxsummary.capture.inputs.guess.search import Attempt, Search
 from fxsummary.capture.inputs.guess.sizes import Settings, Shape, found_sizes
 from fxsummary.capture.operations.propagate import OperationError, Propagation, propagate
 from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.torch_internals import AnyConv
 from fxsummary.graph.spec import TensorSpec, contiguous, leaves
 
 T = TypeVar("T")
@@ -152,6 +153,6 @@ def _channels(error: OperationError, model: nn.Module) -> tuple[int, int] | None
     if error.node.op != "call_module" or not isinstance(spec, TensorSpec) or len(spec.shape) < 2:
         return None
     module = model.get_submodule(str(error.node.target))
-    if isinstance(module, nn.modules.conv._ConvNd) and spec.shape[1] != module.in_channels:
+    if isinstance(module, AnyConv) and spec.shape[1] != module.in_channels:
         return spec.shape[1], module.in_channels
     return None

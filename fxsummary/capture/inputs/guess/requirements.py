@@ -12,6 +12,7 @@ from torch import fx, nn
 from fxsummary.capture.module_index import modules_by_path, modules_of, tensors_of
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.torch_internals import AnyConv
 
 MAX_DEPTH = 6
 
@@ -84,7 +85,7 @@ def _reads_only_the_shape(node: fx.Node) -> bool:
 
 
 def _module_need(module: nn.Module) -> Need | None:
-    if isinstance(module, nn.modules.conv._ConvNd):
+    if isinstance(module, AnyConv):
         return Need("image", module.in_channels, len(module.kernel_size))
     if isinstance(module, nn.GroupNorm):
         return Need("image", module.num_channels, 2)
