@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from graphs import graph_of
-from zoo.real import define_torchvision_operators
 
 import fxsummary
 from fxsummary.cli import main
+from zoo.operators import define_torchvision_operators
 
 ROOT = Path(__file__).parents[1]
 CNN = f"{ROOT / 'docs' / 'examples' / 'cnn.py'}:CNN"

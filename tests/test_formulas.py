@@ -12,10 +12,10 @@ from graphs import graph_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
-from zoo.own import CNN
 
 import fxsummary
 from fxsummary.capture.operations import flops
+from zoo.own import CNN
 
 
 def test_small_cnn() -> None:

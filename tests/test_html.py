@@ -17,7 +17,6 @@ import torch
 from graphs import graph_of
 from printed import Interval, Row, check, picture_rows
 from torch import nn
-from zoo import HOSTILE, OWN, ZOO
 
 import fxsummary
 from fxsummary import ModelGraph
@@ -27,6 +26,7 @@ from fxsummary.exporters.page.assemble import SCRIPTS
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.outline import outline
 from fxsummary.graph.modelgraph import ModuleCall
+from zoo import HOSTILE, OWN, ZOO
 
 VOID = frozenset({"meta", "link", "input", "br"})
 every_model = pytest.mark.parametrize("name", ZOO)

@@ -38,7 +38,6 @@ from graphs import (
 )
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
-from zoo import OWN, REAL, ZOO, Entry
 
 import fxsummary
 from fxsummary import ModelGraph
@@ -55,6 +54,7 @@ from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.simplify import simplify
 from fxsummary.views.unread import with_unread
+from zoo import OWN, REAL, ZOO, Entry
 
 every_model = pytest.mark.parametrize("name", ZOO)
 every_own_model = pytest.mark.parametrize("name", OWN)
