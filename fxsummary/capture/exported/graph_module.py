@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 import re
 from collections import OrderedDict
+from functools import partial
 from typing import Any
 
 from torch import fx, nn
 
-from fxsummary.capture.inputs.example import Inputs, is_sequence, named_items, placeholder_names, rebuilt
+from fxsummary.capture.inputs.example import Inputs, map_named, placeholder_names
 from fxsummary.capture.module_index import modules_by_path
 from fxsummary.capture.nodes import SOURCE, SPEC, STACK
 from fxsummary.capture.source import is_user_file, relative
@@ -36,7 +37,7 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
     for node in module.graph.nodes:
         name = str(node.target).lstrip("*")
         if node.op == "placeholder" and isinstance(given.get(name), (tuple, list, dict)):
-            copies[node] = _placeholders(graph, name, given[name])
+            copies[node] = map_named(partial(_placeholder, graph), name, given[name])
             continue
         source = copies.get(node.args[0]) if node.target in (operator.getitem, getattr) else None
         if isinstance(source, (tuple, list, dict)):
@@ -60,17 +61,12 @@ def _is_flat(module: fx.GraphModule) -> bool:
     return isinstance(module.graph._codegen, PyTreeCodeGen)
 
 
-def _placeholders(graph: fx.Graph, name: str, value: Any) -> Any:
-    """An argument with a placeholder for each tensor in it."""
-    if isinstance(value, TensorSpec):
-        node = graph.create_node("placeholder", name, (), {})
-        node.meta[STACK], node.meta[SOURCE] = OrderedDict(), ""
-        return node
-    if is_sequence(value):
-        return rebuilt(value, [_placeholders(graph, each, item) for each, item in named_items(name, value)])
-    if isinstance(value, dict):
-        return {key: _placeholders(graph, f"{name}_{key}", item) for key, item in value.items()}
-    return value
+def _placeholder(graph: fx.Graph, name: str, value: object) -> object:
+    if not isinstance(value, TensorSpec):
+        return value
+    node = graph.create_node("placeholder", name, (), {})
+    node.meta[STACK], node.meta[SOURCE] = OrderedDict(), ""
+    return node
 
 
 def _part(value: Any, key: Any, *_: Any) -> Any:

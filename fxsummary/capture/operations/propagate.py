@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AUTOCAST, SPEC
 from fxsummary.capture.operations.run import NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.operations.twins import NoTwinError, spec_of
 from fxsummary.capture.restore import preserved
-from fxsummary.capture.structures import UNKNOWN, has_unknown
+from fxsummary.capture.structures import ATOMS, UNKNOWN, has_unknown
 from fxsummary.capture.symbolic.trace import Trace
 from fxsummary.graph.spec import TensorSpec
 

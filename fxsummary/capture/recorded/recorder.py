@@ -22,9 +22,9 @@ from torch import fx, nn
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import meta_forward, source
+from fxsummary.capture.inputs import placeholders
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, context_of
-from fxsummary.capture.inputs.placeholders import Placeholders
 from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of, unwrapped
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.propagate import Propagation
@@ -174,7 +174,7 @@ class Recorder:
             warnings.simplefilter("ignore")
             self._snapshot = stack.enter_context(preserved(self._model, caches=False))
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
-            args, kwargs = Placeholders(self._writer.placeholder).arguments(self._model, inputs)
+            args, kwargs = placeholders.arguments(self._model, inputs, self._writer.placeholder)
             for tracked in self._writer.tensors:
                 self._derivatives.mark(tracked.tensor)
             stack.enter_context(patches.installed(self))

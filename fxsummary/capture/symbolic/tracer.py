@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import weakref
 from collections import OrderedDict
@@ -14,22 +13,14 @@ from torch import fx, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import source
-from fxsummary.capture.inputs.example import (
-    Inputs,
-    forward_signature,
-    is_sequence,
-    named_items,
-    rebuilt,
-    required,
-)
-from fxsummary.capture.literals import ATOMS
+from fxsummary.capture.inputs.example import Inputs, forward_signature, required
 from fxsummary.capture.module_index import constants, first_paths, modules_by_path, tensor_names, unwrapped
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.twins import is_own_hook, spec_of
 from fxsummary.capture.recorded.torch_calls import SPEC_ONLY
 from fxsummary.capture.restore.escaped import survivors
-from fxsummary.capture.structures import listed, values_of
+from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, values_of
 from fxsummary.capture.symbolic.fx_patches import Functions, traced
 from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy
 from fxsummary.graph.spec import TensorSpec
@@ -96,29 +87,17 @@ class SymbolicTracer(fx.Tracer):
                 self.graph.erase_node(proxy.node)
         return self.graph
 
-    def placeholders(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def placeholders(self) -> tuple[Args, Kwargs]:
         """Forward's arguments, with a placeholder for each tensor among them."""
-        model = self.root
-        inputs = self._inputs or Inputs(dict.fromkeys(required(model), _ANY_TENSOR))
-        signature = forward_signature(model)
-        arguments: dict[str, Any] = {}
-        for name, value in inputs.arguments.items():
-            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
-                arguments[name] = {key: self._placeholders(key, item) for key, item in value.items()}
-            else:
-                arguments[name] = self._placeholders(name, value)
-        return inputs.split(signature, arguments)
+        inputs = self._inputs or Inputs(dict.fromkeys(required(self.root), _ANY_TENSOR))
+        return inputs.map(self._placeholder, forward_signature(self.root))
 
-    def _placeholders(self, name: str, value: Any) -> Any:
-        if isinstance(value, TensorSpec) or value is _ANY_TENSOR:
-            proxy = self.create_proxy("placeholder", name, (), {})
-            proxy.node.meta[SPEC] = None if value is _ANY_TENSOR else value
-            return proxy
-        if is_sequence(value):
-            return rebuilt(value, [self._placeholders(each, item) for each, item in named_items(name, value)])
-        if isinstance(value, dict):
-            return {key: self._placeholders(f"{name}_{key}", item) for key, item in value.items()}
-        return value
+    def _placeholder(self, name: str, value: object) -> object:
+        if not isinstance(value, TensorSpec) and value is not _ANY_TENSOR:
+            return value
+        proxy = self.create_proxy("placeholder", name, (), {})
+        proxy.node.meta[SPEC] = None if value is _ANY_TENSOR else value
+        return proxy
 
     # --- nodes ---------------------------------------------------------------------------------
 
@@ -236,7 +215,7 @@ class SymbolicTracer(fx.Tracer):
         return self._names.get(id(tensor))
 
 
-def _node_of(value: Any) -> fx.Node | None:
+def _node_of(value: object, _: int) -> fx.Node | None:
     return value.node if isinstance(value, fx.Proxy) else None
 
 
