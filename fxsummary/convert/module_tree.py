@@ -12,7 +12,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 from fxsummary.capture import Capture, config
 from fxsummary.capture.module_index import modules_of, tensors_of
 from fxsummary.capture.operations.twins import spec_of
-from fxsummary.capture.symbolic.tracer import default_leaf
+from fxsummary.capture.subject import default_leaf
 from fxsummary.capture.torch_internals import ScriptModule
 from fxsummary.graph.modelgraph import ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import TensorSpec

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import operator
-import re
 from collections import OrderedDict
 from functools import partial
 from typing import Any
 
 from torch import fx, nn
 
+from fxsummary.capture.exported import stacks
 from fxsummary.capture.inputs.example import Inputs, map_named, placeholder_names
 from fxsummary.capture.module_index import modules_by_path
 from fxsummary.capture.nodes import SOURCE, SPEC, STACK
-from fxsummary.capture.source import is_user_file, relative
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.results import Trace
+from fxsummary.capture.source import relative
 from fxsummary.capture.torch_internals import PyTreeCodeGen
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec
-
-_FRAME = re.compile(r'File "(.+)", line (\d+)')
 
 
 def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
@@ -51,7 +49,8 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
             node.name,
         )
         copy.meta[STACK] = _stack(node, types)
-        copy.meta[SOURCE] = _source(node)
+        name, line = [("", ""), *stacks.frames(node.stack_trace or "")][-1]
+        copy.meta[SOURCE] = f"{relative(name)}:{line}" if name else ""
         copies[node] = copy
     return _with_specs(Trace(graph), inputs)
 
@@ -98,8 +97,3 @@ def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str,
             path = ".".join(parts[:end])
             stack[path] = (path, types.get(path, nn.Module))
     return stack
-
-
-def _source(node: fx.Node) -> str:
-    frames = [match for match in _FRAME.findall(node.stack_trace or "") if is_user_file(match[0])]
-    return f"{relative(frames[-1][0])}:{frames[-1][1]}" if frames else ""

@@ -14,12 +14,12 @@ from torch import fx, nn
 from fxsummary.capture import source
 from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import autocast
-from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.operations.run import Outcome
 from fxsummary.capture.operations.twins import Twins, spec_of
 from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.memory import Writes
 from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked, element
+from fxsummary.capture.results import Propagation
 from fxsummary.capture.structures import ATOMS, is_plain, map_values, structure_of, tensors_in, values_of
 from fxsummary.capture.torch_internals import without_dispatch_modes, without_torch_function
 from fxsummary.graph.records import Returned

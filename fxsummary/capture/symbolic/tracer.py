@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs, forward_signature, required
@@ -21,29 +19,10 @@ from fxsummary.capture.operations.twins import is_own_hook, spec_of
 from fxsummary.capture.recorded.torch_calls import SPEC_ONLY
 from fxsummary.capture.restore.escaped import survivors
 from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, values_of
+from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.fx_patches import Functions, traced
 from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy
 from fxsummary.graph.spec import TensorSpec
-
-Leaf = Callable[[nn.Module, str], bool]
-
-_ENTERED = (
-    nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict,
-    nn.DataParallel, nn.parallel.DistributedDataParallel,
-    nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder,
-    nn.TransformerEncoderLayer, nn.TransformerDecoderLayer,
-)  # fmt: skip
-"""Modules of ``torch.nn`` that are made of others: a reader wants those, such as attention and feed-forward."""
-
-
-def default_leaf(module: nn.Module) -> bool:
-    """Modules of ``torch.nn`` that are not made of others are leaves; a parametrized one is what it was before."""
-    kind: Any = type(module)
-    if kind.__module__ == "torch.nn.utils.parametrize":
-        kind = type_before_parametrizations(module)
-    if not kind.__module__.startswith(("torch.nn.", "torch.ao.nn.")):
-        return isinstance(module, torch.jit.ScriptModule)
-    return kind is not nn.Module and not issubclass(kind, _ENTERED)
 
 
 class SymbolicTracer(fx.Tracer):
@@ -54,15 +33,16 @@ class SymbolicTracer(fx.Tracer):
     but become nodes, as parameters do, where their values are used; hooks are not run.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, device: str) -> None:
+    def __init__(self, subject: Subject, inputs: Inputs | None) -> None:
         super().__init__()
+        model = subject.model
         self.root: nn.Module = model
         self.graph = fx.Graph()
         self.skipped_hooks: list[str] = []
         self.returned: dict[str, tuple[Any, Any]] = {}
         self._inputs = inputs
-        self._leaf = leaf
-        self._device = device
+        self._subject = subject
+        self._device = subject.device
         self._modules = modules_by_path(model)
         self._paths = first_paths(self._modules)
         self.tensor_attrs: Any = constants(model, self._modules)
@@ -178,7 +158,7 @@ class SymbolicTracer(fx.Tracer):
         path = self._paths.get(id(module))
         if path is None:
             raise NameError("module is not installed as a submodule")
-        is_leaf = default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
+        is_leaf = self._subject.is_leaf(module, path)
         if is_leaf:  # what it reads lies outside of it
             args = tuple([self.create_arg(item) for item in args])
             kwargs = self.create_arg(kwargs) if kwargs else kwargs

@@ -12,7 +12,7 @@ from fxsummary.capture.inputs.guess.guesses import ANY_SIZE, ARGUMENTS, CHANNEL_
 from fxsummary.capture.inputs.guess.requirements import Need, field_needs, first_layer, first_needs
 from fxsummary.capture.inputs.guess.rows import ALWAYS, Argument, options
 from fxsummary.capture.inputs.guess.sizes import Settings, Sizes, dims_of
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.results import Trace
 
 
 class ArgumentRows:

@@ -25,7 +25,7 @@ from fxsummary.capture.inputs.guess.rows import Argument, Size
 from fxsummary.capture.inputs.guess.sizes import Settings, Shape, Sizes, found_sizes, words_of
 from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.operations.twins import spec_of
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.results import Trace
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec, contiguous
 

@@ -24,8 +24,9 @@ from fxsummary.capture.inputs.guess.requirements import Need, dtype_for, input_n
 from fxsummary.capture.inputs.guess.rows import Size, options
 from fxsummary.capture.inputs.guess.search import Attempt, Search
 from fxsummary.capture.inputs.guess.sizes import Settings, Shape, found_sizes
-from fxsummary.capture.operations.propagate import OperationError, Propagation, propagate
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.operations.propagate import OperationError, propagate
+from fxsummary.capture.results import Propagation, Trace
+from fxsummary.capture.subject import Subject
 from fxsummary.capture.torch_internals import AnyConv
 from fxsummary.graph.spec import TensorSpec, contiguous, leaves
 
@@ -34,13 +35,15 @@ T = TypeVar("T")
 __all__ = ["dtype_for", "infer", "infer_by_trying", "input_needs", "with_integers"]
 
 
-def infer(model: nn.Module, trace: Trace) -> tuple[Inputs, Propagation] | None:
+def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
     """Return inputs that every operation of the traced forward accepts, and the specs that follow; None if none do."""
+    model = subject.model
     needs = {name: need for name, need in input_needs(model, trace).items() if need is not None}
     if not needs or len(needs) < sum(node.op == "placeholder" for node in trace.graph.nodes):
         return None
     source = _FirstReaders(model, needs)
-    return Search(source, lambda inputs: source.propagated(trace, inputs)).run()
+    with subject.snapshot.preserved():
+        return Search(source, lambda inputs: source.propagated(trace, inputs)).run()
 
 
 def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None = None) -> tuple[Inputs, T] | str:
