@@ -8,6 +8,7 @@ output has the structure of forward's return value.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -101,7 +102,7 @@ class Flat:
         if aten.is_assertion(node.target):
             return None
         name, args, kwargs = aten.function_name(node.target), self._load(node.args, env), self._load(node.kwargs, env)
-        if aten.is_item(node.target) and isinstance(args[0], (tuple, list)):
+        if node.target is operator.getitem and isinstance(args[0], (tuple, list)):
             return args[0][args[1]]
         if name in _COPIES_OF_CONSTANTS and self._is_constant(args[0]):
             return args[0]

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import networkx as nx
 from torch import fx, nn
 
-from fxsummary.capture import aten
 from fxsummary.capture.exported import stacks
 from fxsummary.capture.exported.costs import FREE, add_up
 from fxsummary.capture.exported.hints import COST, ENTRIES, VALUE
@@ -119,7 +118,7 @@ class _Writer:
             return
         for index, node in enumerate(outputs):
             key = node.args[1] if source is not None else index
-            name = node.name if aten.is_item(node.target) else "getitem"
+            name = node.name if node.target is operator.getitem else "getitem"
             item = self.graph.create_node("call_function", operator.getitem, (written, key), {}, name)
             self._written[node] = self._note(item, node, Outcome(node.meta[VALUE], 0), path)
             item.meta[STACK].popitem()  # its caller takes it
@@ -168,7 +167,7 @@ def _several(outputs: list[fx.Node], inside: set[fx.Node], module: nn.Module) ->
     """The operation of a group whose several results are those of the module; None where there is none."""
     if not outputs or not (len(outputs) > 1 or isinstance(module, nn.RNNBase)):
         return None
-    sources = {node.args[0] if aten.is_item(node.target) else None for node in outputs}
+    sources = {node.args[0] if node.target is operator.getitem else None for node in outputs}
     source = sources.pop()
     return source if not sources and isinstance(source, fx.Node) and source in inside else None
 
