@@ -17,11 +17,10 @@ from zoo import HOSTILE
 
 import fxsummary
 from fxsummary import ModelGraph
-from fxsummary.drawing import arrange
-from fxsummary.drawing.compose import picture
-from fxsummary.drawing.heat import STEPS
-from fxsummary.drawing.links import address
-from fxsummary.drawing.options import Look
+from fxsummary.drawing.arrangement import arrange
+from fxsummary.drawing.choose import picture
+from fxsummary.drawing.finishing import STEPS
+from fxsummary.drawing.look import Look, address
 from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.exporters.svg import to_svg
