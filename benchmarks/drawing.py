@@ -1,6 +1,6 @@
 """Time to draw made-up graphs of many operations, none folded: the layout must grow linearly.
 
-Run it with ``python benchmarks/drawing.py [OPERATIONS ...]``; it prints operations, ms, and ms per 1,000.
+Run it with ``python -m benchmarks.drawing [OPERATIONS ...]``; it prints operations, ms, and ms per 1,000.
 """
 
 from __future__ import annotations

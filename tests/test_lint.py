@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from graphs import graph_of
 from torch import nn
-from zoo import OWN, REAL
-from zoo.real import define_torchvision_operators, torchvision_model
 
 import fxsummary
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.graph.findings import Finding
 from fxsummary.review.lint import RULES, Rule
+from zoo import OWN, REAL
+from zoo.operators import define_torchvision_operators
+from zoo.real import torchvision_model
 
 define_torchvision_operators()
 

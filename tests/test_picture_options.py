@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from test_layout import check_boxes, check_edges, nested_graphs
 from test_svg import SVG, Stages, contrast, parsed, texts
 from torch import nn
-from zoo import HOSTILE
 
 import fxsummary
 from fxsummary import ModelGraph
@@ -25,6 +24,7 @@ from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.exporters.svg import to_svg
 from fxsummary.layout import Box, Edge, layout_rightwards
+from zoo import HOSTILE
 
 MODELS = ("CNN", "branches", "stages", "transformer")
 TEMPLATE = "https://host.example/repo/{file}?a=1&b=2#L{line}"

@@ -12,7 +12,6 @@ import torch
 from graphs import graph_of
 from test_layout import check_boxes, check_edges
 from torch import nn
-from zoo import HOSTILE, OWN, ZOO
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
@@ -30,6 +29,7 @@ from fxsummary.views.blocks import UNREAD
 from fxsummary.views.depth import limit_depth
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.simplify import simplify
+from zoo import HOSTILE, OWN, ZOO
 
 SVG = "{http://www.w3.org/2000/svg}"
 every_model = pytest.mark.parametrize("name", ZOO)

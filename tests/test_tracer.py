@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
-from zoo import OWN, ZOO
 
 from fxsummary.capture.module_index import first_paths, modules_by_path, modules_of, tensor_names
 from fxsummary.capture.nodes import STACK, new_node
@@ -20,6 +19,7 @@ from fxsummary.capture.operations import memo
 from fxsummary.capture.symbolic.proxies import Attribute, Proxy
 from fxsummary.capture.symbolic.trace import TraceStoppedError, trace
 from fxsummary.capture.symbolic.tracer import SymbolicTracer
+from zoo import OWN, ZOO
 
 Pair = namedtuple("Pair", "first second")
 

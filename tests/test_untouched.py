@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import torch
 import untouched
-import zoo.keeping
 from torch import nn
 
 import fxsummary
+import zoo.keeping
 from fxsummary.errors import ForwardError
 
 X = torch.ones(2, 3)

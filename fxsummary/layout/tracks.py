@@ -56,11 +56,13 @@ def _ordered(tracks: list[Track]) -> list[Track]:
     if len(rest) > MOST_COMPARED:
         return rest
     cost = [[_cost(a, b) if a is not b else 0 for b in rest] for a in rest]
-    left = list(range(len(rest)))
+    total = {i: sum(cost[i]) - sum(row[i] for row in cost) for i in range(len(rest))}
     ordered: list[Track] = []
-    while left:
-        best = min(left, key=lambda i: sum(cost[i][j] - cost[j][i] for j in left))
-        left.remove(best)
+    while total:
+        best = min(total, key=total.__getitem__)
+        del total[best]
+        for i in total:
+            total[i] -= cost[i][best] - cost[best][i]
         ordered.append(rest[best])
     return ordered
 

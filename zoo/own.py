@@ -44,7 +44,7 @@ def ids(*shape: int, high: int = 10) -> Callable[[], Example]:
     return lambda: given(torch.randint(high, shape))
 
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 CNN = run_path(str(EXAMPLES / "cnn.py"))["CNN"]
 zoo(randn(1, 3, 28, 28), name="CNN")(CNN)
 
