@@ -10,7 +10,7 @@ import pytest
 import torch
 from graphs import graph_of
 from hypothesis import given, settings
-from test_layout import check_boxes, check_edges, nested_graphs
+from test_layout import check_boxes, check_edges, nested_graphs, route_of
 from test_svg import SVG, Stages, contrast, parsed, texts
 from torch import nn
 
@@ -139,7 +139,7 @@ def test_laws_of_the_layout(graph: tuple[Box, list[Edge]]) -> None:
     assert {key: (placed.boxes[key].width, placed.boxes[key].height) for key in sizes} == sizes
     assert layout_rightwards(root, edges) == placed
     for edge in edges:
-        route = placed.route(edge)
+        route = route_of(placed, edge)
         assert abs(route[0].x - placed.boxes[edge.source].right) < 0.05
 
 
