@@ -9,8 +9,8 @@ import sys
 import time
 from typing import Any
 
-from fxsummary.drawing import draw
 from fxsummary.drawing.compose import compose
+from fxsummary.drawing.svg_page import draw
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import TensorSpec
 

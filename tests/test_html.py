@@ -21,8 +21,7 @@ from torch import nn
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.errors import UnknownNameError
-from fxsummary.exporters.html import to_html
-from fxsummary.exporters.page.assemble import SCRIPTS
+from fxsummary.exporters.html import SCRIPTS, to_html
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.outline import outline
 from fxsummary.graph.modelgraph import ModuleCall

@@ -111,6 +111,6 @@ def test_the_row_of_a_module_shows_all_that_it_returned(options: dict[str, Any])
 
 
 def _drawn(graph: ModelGraph, depth: int) -> ModelGraph:
-    from fxsummary.drawing.compose import picture
+    from fxsummary.drawing.choose import picture
 
     return picture(graph, depth=depth).graph

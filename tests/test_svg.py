@@ -15,7 +15,8 @@ from torch import nn
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
-from fxsummary.drawing import arrange, compose
+from fxsummary.drawing import choose, compose
+from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.rows import RETURNED
 from fxsummary.drawing.scene import Item
@@ -36,7 +37,7 @@ every_model = pytest.mark.parametrize("name", ZOO)
 
 @cache
 def picture_of(name: str) -> Any:
-    return compose.picture(graph_of(name))
+    return choose.picture(graph_of(name))
 
 
 @cache
