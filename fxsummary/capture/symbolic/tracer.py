@@ -46,7 +46,7 @@ class SymbolicTracer(fx.Tracer):
         self._modules = modules_by_path(model)
         self._paths = first_paths(self._modules)
         self.tensor_attrs: Any = constants(model, self._modules)
-        self._names: dict[int, str] | None = None
+        self._names = tensor_names(self._modules)
         self._attributes: dict[str, ParameterProxy] = {}
         self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
@@ -137,6 +137,8 @@ class SymbolicTracer(fx.Tracer):
             name = self._name_of(a)
             if name is not None:
                 return self.create_node("get_attr", name, (), {})
+            if isinstance(a, nn.Parameter):
+                raise fx.proxy.TraceError("forward makes a parameter")
         return super().create_arg(a)
 
     # --- modules -------------------------------------------------------------------------------
@@ -190,8 +192,6 @@ class SymbolicTracer(fx.Tracer):
             self.skipped_hooks.append(path)
 
     def _name_of(self, tensor: torch.Tensor) -> str | None:
-        if self._names is None:
-            self._names = tensor_names(self._modules)
         return self._names.get(id(tensor))
 
 
