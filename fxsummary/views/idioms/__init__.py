@@ -7,7 +7,7 @@ exactly, and what was merged is counted in ``graph.graph["hidden"]`` and kept in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fxsummary.graph.attributes import NodeData
@@ -33,12 +33,8 @@ def merge_idioms(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
     if graph.captured_by == "modules":
         return graph
     merger = Merger(graph if own else copy_of(graph))
-    for step in (
-        _hide_empty_operands, _hide_neutral_numbers, _hide_whole_slices, merge_loops,
-        _merge_rotations, _merge_constants, _merge_equal_constants, _merge_waves,
-        merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
-    ):  # fmt: skip
-        step(merger)
+    for idiom in IDIOMS:
+        idiom(merger)
     return merger.finish()
 
 
@@ -279,3 +275,11 @@ def _merge_scalings(merger: Merger) -> None:
         ):
             config = ", ".join(filter(None, (source["config"], sign + data["config"])))
             merger.merge([sources[0], key], "scalings", sources[0], config=config)
+
+
+IDIOMS: list[Callable[[Merger], None]] = [
+    _hide_empty_operands, _hide_neutral_numbers, _hide_whole_slices, merge_loops,
+    _merge_rotations, _merge_constants, _merge_equal_constants, _merge_waves,
+    merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
+]  # fmt: skip
+"""All idioms, in the order in which they are merged; later ones see what earlier ones made."""
