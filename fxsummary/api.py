@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +93,10 @@ def graph(
         return passes.annotate(convert(capture_exported(model, _leaf_test(leaf))))
     _check_model(model)
     assert isinstance(model, nn.Module)
+    model = unwrapped(model)
+    _check_names(leaf, model)
     captured = capture(
-        unwrapped(model),
+        model,
         args,
         kwargs,
         input_shape=input_shape,
@@ -190,6 +193,20 @@ def _leaf_test(leaf: Any) -> Any:
         return isinstance(module, types) or bool({path, kind.__name__} & names) or _qualified_name(kind) in qualified
 
     return is_leaf
+
+
+def _check_names(leaf: Any, model: nn.Module) -> None:
+    """Refuse names in ``leaf=`` that no module has: a misspelt one would change nothing."""
+    named = [leaf] if isinstance(leaf, (str, type)) else list(leaf or ())
+    if names := {name for name in named if isinstance(name, str)}:
+        known = dict.fromkeys(text for path, module in model.named_modules() for text in (type(module).__name__, path))
+        for name in sorted(names - known.keys()):
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise InputError(
+                f"leaf={name!r}: no module of {type(model).__name__} has this class name or path. {hint}"
+                "Pass a class, its name, or the path of a module."
+            )
 
 
 def _qualified_name(kind: type) -> str:
