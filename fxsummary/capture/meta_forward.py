@@ -11,7 +11,7 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
-from fxsummary.capture.module_index import first_paths, modules_by_path, modules_of
+from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of
 from fxsummary.capture.operations.twins import META, Twins
 from fxsummary.capture.structures import is_limit_of_meta
 from fxsummary.capture.subject import Subject
@@ -20,10 +20,7 @@ from fxsummary.errors import ForwardError
 
 def has_lazy(model: nn.Module) -> bool:
     """Whether any parameter or buffer waits for a first input to get its shape."""
-    kinds: set[type] = set()
-    for module in modules_of(model):
-        kinds.update(map(type, module._parameters.values()), map(type, module._buffers.values()))
-    return any(issubclass(kind, UninitializedTensorMixin) for kind in kinds)
+    return any(issubclass(kind, UninitializedTensorMixin) for kind in set(map(type, tensors_of(model))))
 
 
 def run(subject: Subject, inputs: Inputs) -> nn.Module:

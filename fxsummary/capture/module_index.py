@@ -110,7 +110,7 @@ def tensor_names(modules: Mapping[str, nn.Module]) -> dict[int, str]:
     return names
 
 
-def constants(model: nn.Module, modules: Mapping[str, nn.Module]) -> dict[Any, str]:
+def constants(modules: Mapping[str, nn.Module]) -> dict[Any, str]:
     """The last name of each tensor that is a plain attribute of a module, as torch.fx finds it.
 
     Args:
@@ -119,16 +119,11 @@ def constants(model: nn.Module, modules: Mapping[str, nn.Module]) -> dict[Any, s
     kinds: set[type] = set()
     for module in modules.values():
         kinds.update(map(type, vars(module).values()))
-    names: dict[Any, str] = {}
-    if any(issubclass(kind, CONSTANT_TYPES) for kind in kinds):
-        _collect(model, "", names)
-    return names
-
-
-def _collect(module: nn.Module, prefix: str, names: dict[Any, str]) -> None:
-    for name, value in vars(module).items():
-        if isinstance(value, CONSTANT_TYPES):
-            names[value] = prefix + name
-    for name, child in module._modules.items():
-        if child is not None:
-            _collect(child, f"{prefix}{name}.", names)
+    if not any(issubclass(kind, CONSTANT_TYPES) for kind in kinds):
+        return {}
+    return {
+        value: f"{path}.{name}" if path else name
+        for path, module in modules.items()
+        for name, value in vars(module).items()
+        if isinstance(value, CONSTANT_TYPES)
+    }

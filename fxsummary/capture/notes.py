@@ -32,7 +32,9 @@ _WITH_REMEDY = ("nested tensors", "fake impl")
 def of_trace(hooks: Sequence[str], stopped: Sequence[tuple[fx.Node, str]]) -> Iterator[str]:
     """Say which hooks were not run, and after which operation shapes are not known."""
     if hooks:
-        yield f"forward hooks were not run, so what they change is not shown: on {_some(hooks)}"
+        shown, more = ", ".join(name or "the model itself" for name in hooks[:5]), len(hooks) - 5
+        others = f" and {more} more" if more > 0 else ""
+        yield f"forward hooks were not run, so what they change is not shown: on {shown}{others}"
     for node, reason in stopped[:1]:
         more = len(stopped) - 1
         others = f" ({more} more such operation{'s' * (more > 1)})" if more else ""
@@ -55,8 +57,3 @@ def error_of(error: OperationError, model: nn.Module, inputs: Inputs | None) -> 
         module=path,
         source=node.meta.get(SOURCE, ""),
     )
-
-
-def _some(names: Sequence[str], limit: int = 5) -> str:
-    shown = ", ".join(name or "the model itself" for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

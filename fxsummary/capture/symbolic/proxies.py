@@ -11,6 +11,7 @@ import torch
 from torch import fx
 from torch.fx import proxy as torch_fx
 
+from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.capture.torch_internals import HigherOrderOperator, ScriptMethod, name_of_target, unpackings
 
 
@@ -31,7 +32,7 @@ class _Short:
 
     @classmethod
     def __torch_function__(
-        cls, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Kwargs | None = None
     ) -> Any:
         kwargs = kwargs or {}
         if function in _DERIVATIVES:
@@ -72,7 +73,7 @@ class ParameterProxy(Proxy):
 
     @classmethod
     def __torch_function__(
-        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Kwargs | None = None
     ) -> Any:
         if getattr(function, "__name__", "") in _QUESTIONS and len(args) == 1 and isinstance(args[0], ParameterProxy):
             return function(args[0].tensor, **(kwargs or {}))
@@ -102,21 +103,16 @@ class Attribute(_Short, torch_fx.Attribute):  # type: ignore[misc]
 _DERIVATIVES = (torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward)
 
 
-def _tracer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    tracers: dict[Any, None] = {}
-    _collect(args, tracers)
-    _collect(kwargs, tracers)
+def _tracer(function: Callable[..., object], args: Args, kwargs: Kwargs) -> Any:
+    tracers = set(_tracers((args, kwargs)))
     if len(tracers) > 1:
         raise RuntimeError(f"Found multiple different tracers while trying to trace operations {function}")
-    return next(iter(tracers))
+    return tracers.pop()
 
 
-def _collect(value: Any, tracers: dict[Any, None]) -> None:
+def _tracers(value: object) -> Iterator[Any]:
     if isinstance(value, fx.Proxy):
-        tracers[value.tracer] = None
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            _collect(item, tracers)
-    elif isinstance(value, dict):
-        for item in value.values():
-            _collect(item, tracers)
+        yield value.tracer
+    elif isinstance(value, (tuple, list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tracers(item)

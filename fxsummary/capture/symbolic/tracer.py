@@ -45,7 +45,7 @@ class SymbolicTracer(fx.Tracer):
         self._device = subject.device
         self._modules = modules_by_path(model)
         self._paths = first_paths(self._modules)
-        self.tensor_attrs: Any = constants(model, self._modules)
+        self.tensor_attrs: Any = constants(self._modules)
         self._names: dict[int, str] | None = None
         self._attributes: dict[str, ParameterProxy] = {}
         self.proxies: list[weakref.ref[fx.Proxy]] = []
@@ -113,7 +113,7 @@ class SymbolicTracer(fx.Tracer):
         self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
     ) -> fx.Node:
         """As torch.fx, with module stack and source line in the node's meta."""
-        node = new_node(self.graph, kind, target, args, kwargs, name, type_expr)
+        node = new_node(self.graph, kind, target, args, kwargs, name)
         if self._stack_now is None:
             self._stack_now = OrderedDict(self.module_stack)
         meta = node.meta
