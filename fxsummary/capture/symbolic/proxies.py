@@ -48,7 +48,7 @@ class _Short:
         return tracer.create_proxy("call_function", function, args, kwargs, name)
 
 
-class Proxy(_Short, fx.Proxy):  # type: ignore[misc]
+class Proxy(_Short, fx.Proxy):
     """A value in a forward that is traced."""
 
     def __init__(self, node: fx.Node, tracer: Any) -> None:
@@ -91,7 +91,7 @@ _QUESTIONS = frozenset(
 """What a tensor answers whatever its values are."""
 
 
-class Attribute(_Short, torch_fx.Attribute):  # type: ignore[misc]
+class Attribute(_Short, torch_fx.Attribute):
     """An attribute of such a value: a method, if it is called next."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from fxsummary.capture.inputs.example import Inputs
@@ -48,12 +48,15 @@ class Case:
         return tuple(map(int, re.findall(r"\d+", self.found[group])))
 
     def each(self, change: Change, names: Iterable[str] | None = None) -> Iterator[Inputs]:
-        """Yield the inputs with one of the blamed arguments changed, if it can be."""
+        """Yield the inputs with one of the blamed arguments changed, if it can be; an image keeps its form."""
         for name in self.blamed if names is None else names:
             value = self.inputs.arguments[name]
             spec = only_tensor(value)
             new = change(spec) if spec is not None else None
-            if new is not None and new != spec and all(size < MAX_SIZE for size in new.shape):
+            if new is None or spec is None or new == spec or any(size >= MAX_SIZE for size in new.shape):
+                continue
+            dims = self.guesses.spatial_dims.get(name, 0)
+            if not dims or len(new.shape) != len(spec.shape) or new.shape[-dims:] == spec.shape[-dims:]:
                 values = {key: given for key, given in self.inputs.values.items() if key != name}
                 arguments = {**self.inputs.arguments, name: new if spec is value else [new]}
                 yield replace(self.inputs, arguments=arguments, values=values, given=None)
@@ -77,9 +80,12 @@ def only_tensor(value: object) -> TensorSpec | None:
     return value if isinstance(value, TensorSpec) else None
 
 
-def changed(inputs: Inputs, change: Callable[[TensorSpec], TensorSpec]) -> Inputs:
-    """Return the inputs with each spec changed."""
-    arguments = map_structure(lambda v: change(v) if isinstance(v, TensorSpec) else v, dict(inputs.arguments))
+def changed(inputs: Inputs, change: Callable[[TensorSpec], TensorSpec], keep: Container[str] = ()) -> Inputs:
+    """Return the inputs with each spec changed, except in some arguments."""
+    arguments = {
+        name: value if name in keep else map_structure(lambda v: change(v) if isinstance(v, TensorSpec) else v, value)
+        for name, value in inputs.arguments.items()
+    }
     return replace(inputs, arguments=arguments, given=None)
 
 
@@ -101,8 +107,3 @@ def is_image(spec: TensorSpec) -> bool:
 def is_float(spec: TensorSpec) -> bool:
     """Whether a tensor holds floating-point numbers."""
     return "float" in spec.dtype
-
-
-def in_pairs(inputs: Inputs) -> Inputs:
-    """Return the inputs with a batch of 2 in place of 1."""
-    return changed(inputs, lambda spec: shaped(spec, 2, *spec.shape[1:]) if spec.shape[:1] == (1,) else spec)

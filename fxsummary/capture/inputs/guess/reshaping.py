@@ -15,7 +15,6 @@ from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess.case import (
     Case,
     changed,
-    in_pairs,
     is_float,
     is_image,
     only_tensor,
@@ -132,7 +131,7 @@ def _scaled(spec: TensorSpec, scale: Callable[[int], int]) -> TensorSpec:
 
 def with_batch(case: Case) -> Iterator[Inputs]:
     """A batch of 2."""
-    yield in_pairs(case.inputs)
+    yield changed(case.inputs, lambda spec: shaped(spec, 2, *spec.shape[1:]) if spec.shape[:1] == (1,) else spec)
 
 
 def with_size(case: Case) -> Iterator[Inputs]:
@@ -151,7 +150,7 @@ def with_either_size(case: Case) -> Iterator[Inputs]:
     got, wanted = case.number("got"), case.number("wanted")
     yield from _exchanged(case, got, wanted)
     for a, b in ((wanted, got), (got, wanted)):  # a mask is as long as what it masks
-        yield changed(case.inputs, partial(_with_all, got=a, wanted=b))
+        yield changed(case.inputs, partial(_with_all, got=a, wanted=b), keep=case.guesses.spatial_dims)
 
 
 def _with_all(spec: TensorSpec, got: int, wanted: int) -> TensorSpec:
