@@ -20,6 +20,7 @@ from fxsummary.capture.exported.hints import COST, ENTRIES, VALUE
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.structures import UNKNOWN
 from fxsummary.graph.spec import map_structure
 
 Call = tuple[str, int]
@@ -137,12 +138,18 @@ class _Writer:
         return node
 
     def drop_unused_numbers(self) -> None:
-        """Sizes that only the inside of leaf modules has read."""
+        """Sizes that only checks and the inside of leaf modules have read."""
         for node in reversed(list(self.graph.nodes)):
             value = self.outcomes[node].value
-            if node.op == "call_function" and not node.users and isinstance(value, (bool, int, float)):
+            is_number = isinstance(value, (bool, int, float)) or (value is UNKNOWN and not _yields_tensors(node.target))
+            if node.op == "call_function" and is_number and not node.users:
                 self.graph.erase_node(node)
                 del self.outcomes[node]
+
+
+def _yields_tensors(target: object) -> bool:
+    schema = getattr(target, "_schema", None)
+    return schema is not None and any("Tensor" in str(result.type) for result in schema.returns)
 
 
 def _is_own(node: fx.Node, own: frozenset[str]) -> bool:
