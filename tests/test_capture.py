@@ -16,8 +16,6 @@ import torch
 from graphs import contents, graph_of, graph_with, shapes_of
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
-from zoo import OWN, ZOO
-from zoo.own import CNN, Residual, twelve_blocks
 
 import fxsummary
 from fxsummary.capture.operations import memo
@@ -27,6 +25,8 @@ from fxsummary.capture.results import Trace
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.trace import trace
 from fxsummary.graph.spec import TensorSpec
+from zoo import OWN, ZOO
+from zoo.own import CNN, Residual, twelve_blocks
 
 TRACED_BY_FX = [
     "CNN",

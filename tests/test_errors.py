@@ -11,8 +11,6 @@ import pytest
 import torch
 from graphs import graph_of
 from torch import Tensor, nn
-from zoo import OWN
-from zoo.own import CNN
 
 import fxsummary
 from fxsummary.errors import (
@@ -23,6 +21,8 @@ from fxsummary.errors import (
     OutputError,
     UnknownNameError,
 )
+from zoo import OWN
+from zoo.own import CNN
 
 
 def test_errors_are_what_a_reader_would_have_expected() -> None:

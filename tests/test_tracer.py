@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
-from zoo import OWN, ZOO
 
 from fxsummary.capture.module_index import first_paths, modules_by_path, modules_of, tensor_names
 from fxsummary.capture.nodes import STACK, new_node
@@ -22,6 +21,7 @@ from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.proxies import Attribute, Proxy
 from fxsummary.capture.symbolic.trace import trace
 from fxsummary.capture.symbolic.tracer import SymbolicTracer
+from zoo import OWN, ZOO
 
 Pair = namedtuple("Pair", "first second")
 

@@ -189,7 +189,7 @@ def _render_options(options: argparse.Namespace, suffix: str) -> dict[str, Any]:
         if suffix not in _FORMS_OF.get(name, _PICTURES):
             raise InputError(f"--{name.replace('_', '-')} does not go with {suffix} files.")
     if suffix in _PICTURES:
-        from fxsummary.drawing import look
+        from fxsummary.drawing.look import look
 
         look(options.color or "kind", options.direction or "TB", options.show, options.source_url)
     if options.no_fold:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from fxsummary.drawing.compose import shown
 from fxsummary.drawing.labels import parameters_text, shape_text
-from fxsummary.drawing.options import DIRECTIONS, check_name
+from fxsummary.drawing.look import DIRECTIONS, check_name
 from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.errors import TooLargeError
 from fxsummary.graph.attributes import NodeData

@@ -41,7 +41,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def register(self, name: str, value: T) -> T:
         """Add ``value`` under ``name``; raises DuplicateNameError if the name is taken."""
-        if name in self._items:
+        if name in self._filled():
             raise DuplicateNameError(f"{self._noun} {name!r} is registered already: {self._items[name]!r}")
         self._items[name] = value
         return value

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from fxsummary.capture.restore.containers import EXACT, base_of
+from fxsummary.capture.restore.states import Accessors, accessors, of_state
 from fxsummary.capture.restore.variables import Variables, of_cell, of_class, of_slots
 from fxsummary.capture.structures import ATOMS
 
@@ -144,6 +145,10 @@ class Inside:
             yield from self.variables[-1].read().values()
         self._kinds[kind] = None
 
+    def _read_state(self, value: object, state: Accessors) -> Iterable[object]:
+        self.variables.append(of_state(value, *state))
+        return [vars(value)] if hasattr(value, "__dict__") else ()
+
     def _read_function(self, value: types.FunctionType) -> Iterable[object]:
         self.functions.append(value)
         return [*_defaults(value), *self._read_container(value.__dict__), *self._seen_by(value)]
@@ -210,6 +215,9 @@ def _attributes(*names: str) -> Reader:
 
 def _reader(kind: type) -> Reader:
     """How to read instances of a type."""
+    state = accessors(kind)
+    if state is not None:
+        return lambda inside, value: inside._read_state(value, state)
     for kinds, read in _KINDS:
         if issubclass(kind, kinds):
             return read

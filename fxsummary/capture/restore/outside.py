@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from fxsummary.capture.restore.containers import EXACT
 from fxsummary.capture.restore.inside import Inside, is_users
+from fxsummary.capture.restore.states import Accessors
 from fxsummary.capture.restore.variables import of_class
 
 
@@ -34,6 +35,10 @@ class Outside(Inside):
 
     def _seen_by(self, function: types.FunctionType) -> Iterable[object]:
         """Nothing yet: `_follow` adds it."""
+        return ()
+
+    def _read_state(self, value: object, state: Accessors) -> Iterable[object]:
+        """Nothing: it can hold no proxy, and may be a large array."""
         return ()
 
     def _add_class(self, kind: type) -> None:

@@ -42,7 +42,7 @@ class Snapshot:
         """Restore, on the way out, everything, and what `preserved_globals` restores.
 
         What lies outside of the model is left alone, unless it holds a proxy or a meta tensor. The values of tensors
-        are not covered: `WriteGuard` refuses to change them.
+        are not covered: no capture writes to them (`fxsummary.capture.symbolic.guard.Guard`).
 
         Args:
             caches: whether to clear each ``lru_cache`` that holds proxies or meta tensors; an interrupt always does.

@@ -12,9 +12,9 @@ from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.placeholders import copy_object, is_shared
 from fxsummary.capture.restore.escaped import remove
-from fxsummary.capture.restore.write_guard import WriteGuard
 from fxsummary.capture.results import Refusal, Trace
 from fxsummary.capture.subject import Subject
+from fxsummary.capture.symbolic.guard import Guard
 from fxsummary.capture.symbolic.tracer import SymbolicTracer
 from fxsummary.graph.spec import TensorSpec, map_structure
 
@@ -40,7 +40,7 @@ def trace(subject: Subject, inputs: Inputs | None) -> Trace | Refusal:
     refusal = None
     with subject.snapshot.preserved():
         try:
-            with torch.no_grad(), WriteGuard():
+            with torch.no_grad(), Guard():
                 graph = copy_context().run(tracer.run)  # context variables that forward sets stay in the copy
         except Exception as error:  # whatever forward does with a Proxy
             where, function = source.of_traceback(error.__traceback__)

@@ -46,7 +46,7 @@ class SymbolicTracer(fx.Tracer):
         self._modules = modules_by_path(model)
         self._paths = first_paths(self._modules)
         self.tensor_attrs: Any = constants(self._modules)
-        self._names: dict[int, str] | None = None
+        self._names = tensor_names(self._modules)
         self._attributes: dict[str, ParameterProxy] = {}
         self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
@@ -134,16 +134,18 @@ class SymbolicTracer(fx.Tracer):
         if kind is dict and all(type(key) is str for key in a):
             return {key: self.create_arg(item) for key, item in a.items()}
         if isinstance(a, torch.Tensor):
-            name = self._name_of(a)
+            name = self._names.get(id(a))
             if name is not None:
                 return self.create_node("get_attr", name, (), {})
+            if isinstance(a, nn.Parameter):
+                raise fx.proxy.TraceError("forward makes a parameter")
         return super().create_arg(a)
 
     # --- modules -------------------------------------------------------------------------------
 
     def attribute(self, tensor: torch.Tensor) -> Any:
         """A parameter or buffer read by forward becomes one get_attr node; torch.fx leaves buffers as they are."""
-        name = self._name_of(tensor)
+        name = self._names.get(id(tensor))
         if name is None:
             return tensor
         proxy = self._attributes.get(name)
@@ -188,11 +190,6 @@ class SymbolicTracer(fx.Tracer):
         hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
         if not all(is_own_hook(hook) for hook in hooks) and path not in self.skipped_hooks:
             self.skipped_hooks.append(path)
-
-    def _name_of(self, tensor: torch.Tensor) -> str | None:
-        if self._names is None:
-            self._names = tensor_names(self._modules)
-        return self._names.get(id(tensor))
 
 
 def _node_of(value: object, _: int) -> fx.Node | None:

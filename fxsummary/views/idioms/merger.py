@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fxsummary.graph.attributes import NodeData, own_result
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
 from fxsummary.views.costs import carry_costs, is_weightless
 from fxsummary.views.scalars import add_slots, of_part
@@ -119,15 +120,10 @@ class Merger:
         data["shape"], data["dtype"] = exits[0]["shape"], exits[0]["dtype"]
 
     @staticmethod
-    def _set_stack(data: NodeData, stacks: list[Any]) -> None:
-        shared = []
-        for calls in zip(*stacks, strict=False):
-            if len(set(calls)) > 1:
-                break
-            shared.append(calls[0])
-        data["module_stack"] = tuple(shared)
-        data["module"] = shared[-1].path if shared else ""
-        data["module_type"] = shared[-1].type if shared else ""
+    def _set_stack(data: NodeData, stacks: list[tuple[ModuleCall, ...]]) -> None:
+        stack = min((each[: common(stacks[0], each)] for each in stacks), key=len)
+        data["module_stack"] = stack
+        data["module"], data["module_type"] = (stack[-1].path, stack[-1].type) if stack else ("", "")
 
     def _reconnect(self, keys: list[str], main: str, exits: list[str]) -> None:
         graph, inside = self.graph, set(keys)

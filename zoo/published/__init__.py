@@ -1,30 +1,30 @@
-"""All entries of the zoo, by name."""
+"""Published models with small configs, and odd ones of our own; ``make zoo`` finds an independent truth for each."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from benchmarks.zoo import (
-    diffusers_models,
-    monai_models,
-    own_models,
-    segmentation_models,
-    timm_models,
+from zoo.entry import Entry
+from zoo.published import (
+    diffusers,
+    monai,
+    odd,
+    segmentation,
+    timm,
     transformers_multimodal,
     transformers_text,
     transformers_vision,
 )
-from benchmarks.zoo.entry import Entry
 
 _FAMILIES = (
-    own_models,
-    timm_models,
+    odd,
+    timm,
     transformers_text,
     transformers_vision,
     transformers_multimodal,
-    diffusers_models,
-    segmentation_models,
-    monai_models,
+    diffusers,
+    segmentation,
+    monai,
 )
 
 

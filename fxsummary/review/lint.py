@@ -1,43 +1,39 @@
-"""Lint: what looks like a mistake in a model. One file for each rule; `RULES` has them by name.
+"""Lint: what looks like a mistake in a model; `RULES` has the rules by name, `fxsummary.review.rules` says why.
 
 A rule is a function from a graph to findings. Advice, which good models may go against, is given only if asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from fxsummary.errors import InputError
 from fxsummary.graph.findings import Finding
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.review.lint import (
-    active_dropout,
-    bias_before_norm,
-    channel_multiples,
-    dead_operations,
-    double_activation,
-    float64,
-    uncalled_modules,
-    unread_parameters,
-    untied_weights,
-)
-from fxsummary.review.lint.rule import RULES, Rule
+from fxsummary.support.registry import Registry
 
-__all__ = ["RULES", "Rule", "lint"]
 
-for _rule in (
-    unread_parameters.RULE,
-    uncalled_modules.RULE,
-    dead_operations.RULE,
-    bias_before_norm.RULE,
-    double_activation.RULE,
-    active_dropout.RULE,
-    float64.RULE,
-    untied_weights.RULE,
-    channel_multiples.RULE,
-):
-    RULES.register(_rule.name, _rule)
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Something that looks like a mistake.
+
+    Attributes:
+        name: such as "dead-operations".
+        find: yields what it finds in a graph.
+        reason: why it is a mistake, in one sentence; the docstring of `find` says more.
+        is_advice: whether it is asked for only by name, because good models may have it.
+    """
+
+    name: str
+    find: Callable[[ModelGraph], Iterable[Finding]]
+    reason: str
+    is_advice: bool = False
+
+
+RULES: Registry[Rule] = Registry("lint rule", filled_by="fxsummary.review.rules")
+"""Every rule by name."""
 
 
 def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str] = ()) -> tuple[Finding, ...]:
@@ -69,9 +65,10 @@ def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str]
 
 
 def check_names(ignore: Iterable[str], select: Iterable[str]) -> tuple[list[tuple[str, str]], set[str]]:
-    """Rules and paths to ignore, and advice asked for; raises UnknownNameError if there is no such rule."""
+    """Rules with the paths to ignore, and advice asked for; raises UnknownNameError if there is no such rule."""
     asked = {name for name in _listed(select, "select") if name == "all" or RULES.get_or_raise(name)}
-    return [_ignored(entry) for entry in _listed(ignore, "ignore")], asked
+    entries = [entry.partition(":") for entry in _listed(ignore, "ignore")]
+    return [(RULES.get_or_raise(name).name, path or "*") for name, _, path in entries], asked
 
 
 def _listed(names: Iterable[str], option: str) -> list[str]:
@@ -79,10 +76,3 @@ def _listed(names: Iterable[str], option: str) -> list[str]:
     if not all(isinstance(name, str) for name in listed):
         raise InputError(f"{option}={names!r} is not a list of names of rules.")
     return listed
-
-
-def _ignored(entry: str) -> tuple[str, str]:
-    """A rule and the paths of which it is not to speak."""
-    name, _, path = entry.partition(":")
-    RULES.get_or_raise(name)
-    return name, path or "*"

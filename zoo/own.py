@@ -44,7 +44,7 @@ def ids(*shape: int, high: int = 10) -> Callable[[], Example]:
     return lambda: given(torch.randint(high, shape))
 
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 CNN = run_path(str(EXAMPLES / "cnn.py"))["CNN"]
 zoo(randn(1, 3, 28, 28), name="CNN")(CNN)
 
@@ -438,6 +438,31 @@ class TwoThousandOperations(nn.Module):
         for _ in range(1000):
             x = (x + 1).relu()
         return x
+
+
+@zoo(randn(2, 8), captured_by="recorded", notes=("forward computes a product that no input goes into",))
+class ConstantProduct(nn.Module):
+    """A product of tensors that forward makes costs FLOPs too, and tracing cannot see it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + torch.arange(8.0) @ torch.ones(8, 8)
+
+
+@zoo(randn(2, 8), captured_by="recorded", notes=("forward makes a parameter",))
+class MakesParameter(nn.Module):
+    """A parameter that is there only while forward runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.bias = nn.Parameter(torch.zeros(8))
+        return self.fc(x) + self.bias
 
 
 # --- recurrent ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.zoo.entry import Entry, Example, given
+from zoo.entry import Entry, Example, given
 
 Options = Mapping[str, Any]
 Inputs = Callable[[], Example]

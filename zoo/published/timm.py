@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.zoo.entry import Entry, Example, define_torchvision_operators, given
+from zoo.entry import Entry, Example, given
+from zoo.operators import define_torchvision_operators
 
 _NAMES = """
     beit_base_patch16_224 halonet_h1 mobileone_s1 cait_xxs24_224 coat_tiny convit_tiny convmixer_768_32

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.zoo.entry import Entry, given
-from benchmarks.zoo.transformers_parts import (
+from zoo.entry import Entry, given
+from zoo.published.transformers_parts import (
     ENCODER,
     RESNET,
     SWIN,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.zoo.entry import Entry, Example, given
+from zoo.entry import Entry, Example, given
 
 _TABLE: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     "UNet": (

@@ -2,50 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from zoo.operators import define_torchvision_operators
+
 for _variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "DIFFUSERS_OFFLINE"):
     os.environ[_variable] = "1"  # nothing is ever downloaded
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-_libraries: list[torch.library.Library] = []
-"""A Library must stay alive for its operators to stay defined."""
-
-
-def _compiled_part_loads() -> bool:
-    spec = importlib.util.find_spec("torchvision")
-    libraries = [] if spec is None or spec.origin is None else list(Path(spec.origin).parent.glob("_C*.so"))
-    try:
-        for library in libraries:
-            torch.ops.load_library(library)
-    except OSError:
-        return False
-    return bool(libraries)
-
-
-def define_torchvision_operators() -> None:
-    """Define the two operators that torchvision wants at import, for wheels whose compiled part does not load."""
-    if _libraries or _compiled_part_loads() or hasattr(torch.ops.torchvision, "nms"):
-        return
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _libraries.append(library)
-
 
 @dataclass(frozen=True)
 class Example:
-    """The inputs of one forward call, as real tensors."""
+    """The inputs of one forward call."""
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -62,35 +38,56 @@ def given(*args: Any, **kwargs: Any) -> Example:
 
 @dataclass(frozen=True)
 class Entry:
-    """A model of the zoo.
+    """A model of the zoo and what is to be said of it.
 
     Attributes:
-        name: ``family/model``, unique.
-        factory: makes the model on the CPU.
+        name: how tests are called; of published models ``family/model``.
+        factory: makes the model; the same one each time.
         inputs: makes the inputs of forward.
         library: the distribution that the model is from, "" for our own.
+        captured_by: what `ModelGraph.captured_by` must be.
+        notes: regular expressions; for each there must be a note that it is found in.
+        flops: a number derived by hand, where `FlopCounterMode` has a hole; "counter" where it is right;
+            "unknown" where no number can be stood behind.
+        lower_bound: whether `flops` is a lower bound, because a part has an unknown cost.
+        unread: how many parameters forward never reads.
+        packed: whether it holds weights of a size that is not known.
+        real: a published model, built on the meta device.
+        train: whether it is meant to be looked at in train mode.
     """
 
     name: str
     factory: Callable[[], nn.Module]
     inputs: Callable[[], Example]
     library: str = ""
-
-    @property
-    def family(self) -> str:
-        """The part of the name before the slash."""
-        return self.name.partition("/")[0]
+    captured_by: str = "symbolic"
+    notes: tuple[str, ...] = ()
+    flops: int | str = "counter"
+    lower_bound: bool = False
+    unread: int = 0
+    packed: bool = False
+    real: bool = False
+    train: bool = False
 
     def model(self) -> nn.Module:
-        """A new model in eval mode, with the same weights each time."""
+        """A new model with the same weights each time."""
         define_torchvision_operators()
         torch.manual_seed(0)
-        return self.factory().eval()
+        return self.factory().train(self.train)
 
     def example(self) -> Example:
         """New inputs, the same values each time."""
         torch.manual_seed(1)
         return self.inputs()
+
+    @property
+    def has_dataflow(self) -> bool:
+        return self.captured_by != "modules"
+
+    @property
+    def family(self) -> str:
+        """The part of the name before the slash."""
+        return self.name.partition("/")[0]
 
     def definition(self) -> str:
         """Text that changes when the entry does."""
@@ -111,7 +108,7 @@ def definition(value: Any) -> str:
         return str({name: definition(item) for name, item in value.items()})
     if isinstance(value, (list, tuple)):
         return str([definition(item) for item in value])
-    if inspect.isfunction(value) and value.__module__.startswith("benchmarks"):
+    if inspect.isfunction(value) and value.__module__.startswith("zoo"):
         return inspect.getsource(value) + str([definition(cell.cell_contents) for cell in value.__closure__ or ()])
     if isinstance(value, type) or callable(value):
         return f"{value.__module__}.{value.__qualname__}"

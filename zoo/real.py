@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from zoo.entry import Entry, Example, given
-
-_libraries: list[torch.library.Library] = []
-"""A Library must stay alive for its operators to stay defined."""
-
-
-def _compiled_part_loads() -> bool:
-    spec = importlib.util.find_spec("torchvision")
-    libraries = [] if spec is None or spec.origin is None else list(Path(spec.origin).parent.glob("_C*.so"))
-    try:
-        for library in libraries:
-            torch.ops.load_library(library)
-    except OSError:
-        return False
-    return bool(libraries)
-
-
-def define_torchvision_operators() -> None:
-    """Define the two operators that torchvision wants at import, for wheels whose compiled part does not load."""
-    if _libraries or _compiled_part_loads() or hasattr(torch.ops.torchvision, "nms"):
-        return
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _libraries.append(library)
+from zoo.operators import define_torchvision_operators
 
 
 def timm_model(name: str) -> nn.Module:

@@ -6,8 +6,8 @@ from functools import partial
 
 import torch
 
-from benchmarks.zoo.entry import Example, given
-from benchmarks.zoo.transformers_parts import (
+from zoo.entry import Example, given
+from zoo.published.transformers_parts import (
     AUDIO,
     DECODER,
     ENCODER,
