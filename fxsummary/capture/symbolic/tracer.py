@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from fxsummary.capture.recorded.torch_calls import SPEC_ONLY
 from fxsummary.capture.restore.escaped import survivors
 from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, values_of
 from fxsummary.capture.subject import Subject
-from fxsummary.capture.symbolic.fx_patches import Functions, traced
+from fxsummary.capture.symbolic.fx_patches import traced
 from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy
 from fxsummary.graph.spec import TensorSpec
 
@@ -51,15 +52,15 @@ class SymbolicTracer(fx.Tracer):
         self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
         self._stack_now: OrderedDict[str, Any] | None = None
-        self._functions: Functions | None = None
+        self._wrap_globals: Callable[[object], None] | None = None
         self._outermost = sys._getframe(1)
 
     def run(self) -> fx.Graph:
         """Trace the forward of the model."""
         args, kwargs = self.placeholders()
         self.note_hooks(self.root, "")
-        with traced(self) as self._functions:
-            self._functions.wrap(type(self.root).forward)
+        with traced(self) as self._wrap_globals:
+            self._wrap_globals(type(self.root).forward)
             result = listed(self.root.forward(*args, **kwargs))
             self.create_node("output", "output", (self.create_arg(result),), {})
         for proxy in self._attributes.values():
@@ -85,10 +86,10 @@ class SymbolicTracer(fx.Tracer):
         self,
         kind: str,
         target: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        args: Args,
+        kwargs: Kwargs,
         name: str | None = None,
-        type_expr: Any = None,
+        type_expr: object = None,
         proxy_factory_fn: Any = None,
     ) -> Any:
         """As torch.fx."""
@@ -110,7 +111,7 @@ class SymbolicTracer(fx.Tracer):
         return survivors(self.proxies)
 
     def create_node(
-        self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
+        self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: object = None
     ) -> fx.Node:
         """As torch.fx, with module stack and source line in the node's meta."""
         node = new_node(self.graph, kind, target, args, kwargs, name)
@@ -154,7 +155,7 @@ class SymbolicTracer(fx.Tracer):
             proxy = self._attributes[name] = ParameterProxy(node, self, tensor)
         return proxy
 
-    def call(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
+    def call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> Any:
         """A call of a module: one node, or those of its forward. Hooks are not run: they belong to the user."""
         module = unwrapped(module)
         path = self._paths.get(id(module))
@@ -174,8 +175,8 @@ class SymbolicTracer(fx.Tracer):
             if is_leaf:
                 return Proxy(self.create_node("call_module", path, args, kwargs), self)
             forward = module.forward
-            if self._functions is not None:
-                self._functions.wrap(forward)
+            if self._wrap_globals is not None:
+                self._wrap_globals(forward)
             result = forward(*args, **kwargs)
             self.returned[key] = self.module_stack[key], values_of(result, _node_of)
             return result

@@ -23,9 +23,11 @@ class ArgumentRows:
 
     Args:
         partial: the trace of forward without inputs, as far as it got.
+        by_name: whether names of arguments mean something; if not, the first readers alone say what to pass.
     """
 
-    def __init__(self, model: nn.Module, settings: Settings, partial: Trace | None) -> None:
+    def __init__(self, model: nn.Module, settings: Settings, partial: Trace | None, by_name: bool) -> None:
+        self._by_name = by_name
         self._model = model
         self._settings = settings
         self._signature = forward_signature(model).parameters
@@ -34,6 +36,8 @@ class ArgumentRows:
 
     def row(self, name: str, required: bool) -> Argument | None:
         """Return the row of an argument; None if its meaning is unknown."""
+        if not self._by_name:
+            return self._with_need(None, self.needs.get(name)) if required else None
         row = row_for(name)
         if row is not None:
             first = [shapes for key, shapes in row.first.items() if self._has(key)]

@@ -62,10 +62,10 @@ class Guesses:
 
     Args:
         partial: the trace of forward without inputs, as far as it got.
-        optional: whether to pass arguments that have a default.
+        by_name: whether names of arguments mean something; if not, only those without a default are passed.
     """
 
-    def __init__(self, model: nn.Module, partial: Trace | None = None, optional: bool = True) -> None:
+    def __init__(self, model: nn.Module, partial: Trace | None = None, by_name: bool = True) -> None:
         self._model = model
         self._signature = forward_signature(model).parameters
         self._device = model_device(model)
@@ -77,10 +77,9 @@ class Guesses:
         main = getattr(model, "main_input_name", "")
         self.main = main if isinstance(main, str) else ""
         self.float_dtype = dtype_for(None, model)
-        self._rows = ArgumentRows(model, self.settings, partial)
+        self._rows = ArgumentRows(model, self.settings, partial, by_name)
         needs = self._rows.needs.items()
         self.spatial_dims = {name: need.dims for name, need in needs if need is not None and need.kind == "image"}
-        self._optional = optional
 
     # --- what to try ---------------------------------------------------------------------------
 
@@ -168,7 +167,7 @@ class Guesses:
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 required = parameter.default is parameter.empty
                 row = self._rows.row(name, required)
-                if row is not None and (required or (self._optional and self._rows.is_passed(row))):
+                if row is not None and (required or self._rows.is_passed(row)):
                     found.append(_Passed(name, row, required))
         return found
 

@@ -19,11 +19,13 @@ from fxsummary.capture.inputs.guess.candidates import Guesses
 from fxsummary.capture.inputs.guess.case import MAX_BLAMED, is_float, is_image, shaped
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of
 from fxsummary.capture.inputs.guess.guesses import NEEDS_INTEGERS
-from fxsummary.capture.inputs.guess.requirements import field_needs, input_needs
+from fxsummary.capture.inputs.guess.requirements import input_needs
 from fxsummary.capture.inputs.guess.search import Attempt, Search
+from fxsummary.capture.module_index import submodule
 from fxsummary.capture.operations.propagate import OperationError, propagate
 from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.subject import Subject
+from fxsummary.capture.torch_internals import AnyConv
 from fxsummary.graph.spec import TensorSpec, leaves
 
 T = TypeVar("T")
@@ -32,7 +34,7 @@ T = TypeVar("T")
 def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
     """Return inputs that every operation of the traced forward accepts, and the specs that follow; None if none do."""
     model, needs = subject.model, input_needs(subject.model, trace)
-    if not needs or None in needs.values() or field_needs(model, trace):
+    if not needs or None in needs.values():
         return None
 
     def attempt(inputs: Inputs) -> tuple[Propagation | None, ErrorContext | None]:
@@ -42,14 +44,23 @@ def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
             propagation = propagate(model, trace, subject.device, specs)
         except OperationError as error:
             done = next(place for place, node in enumerate(trace.graph.nodes) if node is error.node)
-            return None, ErrorContext(str(error.__cause__), operations=done)
+            return None, ErrorContext(str(error.__cause__), operations=done, channels=_channels(error, model))
         first, batch = next(leaves(propagation.output), None), next(iter(specs.values())).shape[0]
         if first is None or not first.shape or first.shape[0] == batch:
             return propagation, None
         return propagation, ErrorContext(operations=len(trace.graph.nodes))
 
     with subject.snapshot.preserved():
-        return Search(_Names(model, trace, optional=False), attempt).run()
+        return Search(_Names(model, trace, by_name=False), attempt).run()
+
+
+def _channels(error: OperationError, model: nn.Module) -> tuple[int, int] | None:
+    """The channels that a convolution got, and those that it takes, if that is what it refuses."""
+    layer = submodule(model, str(error.node.target)) if error.node.op == "call_module" else None
+    spec = next(iter(error.arguments), None)
+    if not isinstance(layer, AnyConv) or not isinstance(spec, TensorSpec) or len(spec.shape) < 2:
+        return None
+    return None if spec.shape[1] == layer.in_channels else (spec.shape[1], layer.in_channels)
 
 
 def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None = None) -> tuple[Inputs, T] | str:
