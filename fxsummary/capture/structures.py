@@ -175,14 +175,10 @@ def on_meta(target: object, args: Args, kwargs: Kwargs, device: torch.device = M
     if "generator" in kwargs or "pin_memory" in kwargs:
         kwargs = {name: value for name, value in kwargs.items() if name not in ("generator", "pin_memory")}
     if target == "to":
-        args = tuple([device if index and _is_device(arg) else arg for index, arg in enumerate(args)])
+        args = (args[0], *[device if isinstance(arg, (torch.device, str)) else arg for arg in args[1:]])
     elif isinstance(target, str) and target in TO_DEVICE:
         args, kwargs = args[:1], {}
     return args, kwargs
-
-
-def _is_device(value: object) -> bool:
-    return isinstance(value, (torch.device, str))
 
 
 _LIMITS = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -45,24 +46,9 @@ class Inputs:
         Args:
             arguments: as in `arguments`, whatever the values.
         """
-        args: list[object] = []
-        kwargs: Kwargs = {}
-        is_left_out = False  # after one that is, none can be positional
-        for name, parameter in signature.parameters.items():
-            if name not in arguments:
-                is_left_out |= parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-                continue
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                args.extend(arguments[name])
-            elif parameter.kind is parameter.VAR_KEYWORD:
-                kwargs.update(arguments[name])
-            elif parameter.kind is parameter.POSITIONAL_ONLY or not (
-                is_left_out or kwargs or name in self.keywords or parameter.kind is parameter.KEYWORD_ONLY
-            ):
-                args.append(arguments[name])
-            else:
-                kwargs[name] = arguments[name]
-        return tuple(args), kwargs
+        others = {name: value for name, value in arguments.items() if name not in self.keywords}
+        bound = inspect.BoundArguments(signature, OrderedDict(others))
+        return bound.args, bound.kwargs | {name: arguments[name] for name in arguments if name in self.keywords}
 
     def map(
         self, function: NamedLeaf, signature: inspect.Signature, arguments: Mapping[str, Any] | None = None
@@ -114,8 +100,9 @@ def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> In
     except TypeError as error:
         given = [f"{len(args)} positional"] if args else []
         given += [f"{name}=" for name in kwargs]
+        takes = ", ".join(map(str, signature.parameters.values()))
         raise InputError(
-            f"forward of {type(model).__name__} takes {_describe(signature)}, but the inputs given are "
+            f"forward of {type(model).__name__} takes ({takes}), but the inputs given are "
             f"{', '.join(given)}: {error}. Pass the inputs of forward after the model, those by name in kwargs=."
         ) from error
     specs = {name: map_structure(_to_spec, value) for name, value in bound.arguments.items()}
@@ -169,8 +156,8 @@ def _each_shape(shapes: Any) -> list[Any]:
     if isinstance(shapes, Mapping):
         each = list(shapes.values())
     else:
-        each = [shapes] if _is_shape(shapes) or not isinstance(shapes, (list, tuple)) else list(shapes)
-    if not each or not all(map(_is_shape, each)):
+        each = [shapes] if is_shape(shapes) or not isinstance(shapes, (list, tuple)) else list(shapes)
+    if not each or not all(map(is_shape, each)):
         raise InputError(
             f"input_shape={shapes!r} is neither a shape such as (1, 3, 224, 224), nor a list or a dict of shapes; "
             "sizes are integers of 0 or more."
@@ -228,7 +215,8 @@ def _to_spec(value: Any) -> Any:
     return spec_of(value) if isinstance(value, torch.Tensor) else value
 
 
-def _is_shape(value: Any) -> bool:
+def is_shape(value: object) -> bool:
+    """Whether a value can be the shape of a tensor."""
     return isinstance(value, (tuple, list)) and all(type(size) is int and size >= 0 for size in value)
 
 
@@ -238,7 +226,3 @@ def _dtype_name(dtype: Any) -> str:
     if isinstance(dtype, str) and isinstance(getattr(torch, dtype.removeprefix("torch."), None), torch.dtype):
         return dtype_name(getattr(torch, dtype.removeprefix("torch.")))
     raise InputError(f"input_dtype={dtype!r} is not a dtype; pass one such as torch.int64 or 'int64'.")
-
-
-def _describe(signature: inspect.Signature) -> str:
-    return "(" + ", ".join(str(p) for p in signature.parameters.values()) + ")"

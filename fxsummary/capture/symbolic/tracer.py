@@ -178,7 +178,8 @@ class SymbolicTracer(fx.Tracer):
             if self._wrap_globals is not None:
                 self._wrap_globals(forward)
             result = forward(*args, **kwargs)
-            self.returned[key] = self.module_stack[key], values_of(result, _node_of)
+            outputs = values_of(result, lambda value, _: value.node if isinstance(value, fx.Proxy) else None)
+            self.returned[key] = self.module_stack[key], outputs
             return result
         finally:
             self.module_stack.pop(key, None)
@@ -191,10 +192,6 @@ class SymbolicTracer(fx.Tracer):
         hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
         if not all(is_own_hook(hook) for hook in hooks) and path not in self.skipped_hooks:
             self.skipped_hooks.append(path)
-
-
-def _node_of(value: object, _: int) -> fx.Node | None:
-    return value.node if isinstance(value, fx.Proxy) else None
 
 
 _ANY_TENSOR = object()
