@@ -28,7 +28,7 @@ def new_node(graph: fx.Graph, op: str, target: Any, args: Any, kwargs: Any, name
     return node
 
 
-def new_name(graph: fx.Graph, target: Any, name: str | None = None) -> str:
+def new_name(graph: fx.Graph, target: object, name: str | None = None) -> str:
     """Return a name that no node has: one like ``name``, or after what is called."""
     if name is None:
         plain = target.replace(".", "_") if type(target) is str else ""

@@ -158,7 +158,7 @@ def _opened(value: object, depth: int) -> object:
     return {name: item for name, item in items.items() if any(True for _ in tensors_in(item))}
 
 
-def listed(result: Any) -> Any:
+def listed(result: object) -> Any:
     """What forward returned; of a generator all that it yields."""
     return list(result) if isinstance(result, Iterator) else result
 

@@ -90,7 +90,7 @@ class Costs:
     def __init__(self, device: str) -> None:
         self._operations = Operations(device)
 
-    def of(self, target: Any, args: Args, kwargs: Kwargs, casting: object = None) -> Cost:
+    def of(self, target: object, args: Args, kwargs: Kwargs, casting: object = None) -> Cost:
         """The cost of one call.
 
         Args:

@@ -86,11 +86,11 @@ def _with_specs(trace: Trace, inputs: Inputs | None) -> Trace:
     return trace
 
 
-def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str, tuple[str, Any]]:
+def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str, tuple[str, object]]:
     given = node.meta.get("nn_module_stack")
     if given:
         return OrderedDict((key, (value[0], value[1])) for key, value in given.items())
-    stack: OrderedDict[str, tuple[str, Any]] = OrderedDict()
+    stack: OrderedDict[str, tuple[str, object]] = OrderedDict()
     if node.op == "call_module":
         parts = str(node.target).split(".")
         for end in range(1, len(parts) + 1):

@@ -90,7 +90,7 @@ class _Writer:
         self._written[node] = self._note(copy, node, outcome)
         return copy
 
-    def _load(self, value: Any) -> Any:
+    def _load(self, value: object) -> Any:
         if not isinstance(value, fx.Node):
             return value
         return self._written.get(value) or self.copy(value)  # a get_attr is written where it is first read

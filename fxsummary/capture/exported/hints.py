@@ -19,7 +19,7 @@ _SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _MANY = 2**31
 
 
-def value_of(value: Any) -> Any:
+def value_of(value: object) -> Any:
     """A value as specs and literals; `UNKNOWN` for one whose size depends on data."""
     if isinstance(value, torch.Tensor):
         shape = [_hint(size) for size in value.shape]
@@ -38,7 +38,7 @@ def value_of(value: Any) -> Any:
     return value
 
 
-def _hint(value: Any) -> Any:
+def _hint(value: object) -> Any:
     if not isinstance(value, _SYMBOLIC):
         return value
     return value.node.hint if value.node.has_hint() else None
@@ -49,7 +49,7 @@ def with_values(argument: object) -> Any:
     return map_structure(lambda item: item.meta[VALUE] if isinstance(item, fx.Node) else item, argument)
 
 
-def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any, Any]) -> str:
+def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any, object]) -> str:
     """A sentence that names the dimensions of the inputs that are symbolic; "" where there are none.
 
     Args:
@@ -70,7 +70,7 @@ def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any
     return f"dynamic dimensions are shown with the size of the example: {'; '.join(parts)}"
 
 
-def _size_text(size: torch.SymInt, ranges: Mapping[Any, Any]) -> str:
+def _size_text(size: torch.SymInt, ranges: Mapping[Any, object]) -> str:
     hint, allowed = _hint(size), ranges.get(size.node.expr)
     text = "?" if hint is None else str(hint)
     low, high = _bound(getattr(allowed, "lower", None)), _bound(getattr(allowed, "upper", None))

@@ -205,7 +205,7 @@ def _upsample(seen: _Seen) -> Settings:
 
 
 _POOLING: Any = nn.modules.pooling
-_FINDERS: tuple[tuple[Any, Callable[[_Seen], Settings]], ...] = (
+_FINDERS: tuple[tuple[type | tuple[type, ...], Callable[[_Seen], Settings]], ...] = (
     (AnyConv, _convolution),
     (nn.Linear, _linear),
     (nn.Bilinear, _named("weight", "bilinear", "out_features", "in1_features", "in2_features")),

@@ -31,7 +31,7 @@ class Skeleton:
 
     def __init__(self, program: ExportedProgram) -> None:
         self._types = _types(program)
-        self._first: dict[Any, tuple[str, torch.Tensor]] = {}
+        self._first: dict[object, tuple[str, torch.Tensor]] = {}
         self._names: dict[str, str] = {}
         self.root = _make(self._types.get("", "ExportedProgram"))
         self.modules: dict[str, nn.Module] = {"": self.root}
@@ -142,7 +142,7 @@ def _tensors(program: ExportedProgram) -> Iterator[tuple[str, torch.Tensor, bool
                 yield name, tensor, name in buffers
 
 
-def _identity(tensor: torch.Tensor) -> Any:
+def _identity(tensor: torch.Tensor) -> object:
     """What two tensors share if they are one: in a loaded program tied tensors are two views of one storage.
 
     On ``meta`` only the object tells: torch.export.save writes all meta tensors of one shape as one.

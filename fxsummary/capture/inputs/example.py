@@ -40,7 +40,7 @@ class Inputs:
     given: Mapping[str, Any] | None = None
     keywords: frozenset[str] = frozenset()
 
-    def split(self, signature: inspect.Signature, arguments: Mapping[str, Any]) -> tuple[Args, Kwargs]:
+    def split(self, signature: inspect.Signature, arguments: Mapping[str, object]) -> tuple[Args, Kwargs]:
         """Arguments by name as positional ones and those passed by name, as they were given.
 
         Args:
@@ -88,7 +88,7 @@ def _of_schema(schema: Any) -> inspect.Signature:
     )
 
 
-def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Inputs:
+def bind(model: nn.Module, args: Sequence[object], kwargs: Mapping[str, object]) -> Inputs:
     """Bind example inputs to forward's parameters.
 
     Raises:
@@ -109,7 +109,7 @@ def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> In
     return Inputs(specs, given=dict(bound.arguments), keywords=frozenset(kwargs))
 
 
-def from_shapes(model: nn.Module, shapes: Any, dtypes: Mapping[str, Any]) -> Inputs:
+def from_shapes(model: nn.Module, shapes: object, dtypes: Mapping[str, object]) -> Inputs:
     """Inputs of the given shapes, in the order of forward's parameters, or by name.
 
     Args:
@@ -128,7 +128,7 @@ def from_shapes(model: nn.Module, shapes: Any, dtypes: Mapping[str, Any]) -> Inp
     return bind(model, (), specs) if isinstance(shapes, Mapping) else bind(model, list(specs.values()), {})
 
 
-def dtypes_by_name(model: nn.Module, shapes: Any, dtypes: Any) -> dict[str, Any]:
+def dtypes_by_name(model: nn.Module, shapes: object, dtypes: object) -> dict[str, Any]:
     """The dtype that is given for each shape by the name of its input, None where none is.
 
     Args:
@@ -152,7 +152,7 @@ def dtypes_by_name(model: nn.Module, shapes: Any, dtypes: Any) -> dict[str, Any]
     return dict(zip(names, given, strict=True))
 
 
-def _each_shape(shapes: Any) -> list[Any]:
+def _each_shape(shapes: object) -> list[Any]:
     if isinstance(shapes, Mapping):
         each = list(shapes.values())
     else:
@@ -209,7 +209,7 @@ def describe(inputs: Inputs) -> str:
     return ", ".join([*tensors, *flags])
 
 
-def _to_spec(value: Any) -> Any:
+def _to_spec(value: object) -> Any:
     if isinstance(value, torch.Tensor) and value.is_nested:
         raise InputError("nested tensors are not supported: pass padded tensors, to_padded_tensor(0.0) makes them.")
     return spec_of(value) if isinstance(value, torch.Tensor) else value
@@ -220,7 +220,7 @@ def is_shape(value: object) -> bool:
     return isinstance(value, (tuple, list)) and all(type(size) is int and size >= 0 for size in value)
 
 
-def _dtype_name(dtype: Any) -> str:
+def _dtype_name(dtype: object) -> str:
     if isinstance(dtype, torch.dtype):
         return dtype_name(dtype)
     if isinstance(dtype, str) and isinstance(getattr(torch, dtype.removeprefix("torch."), None), torch.dtype):

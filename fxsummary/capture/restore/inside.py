@@ -40,17 +40,17 @@ class Inside:
         caches: ``lru_cache`` functions met on the way.
     """
 
-    def __init__(self, modules: Iterable[nn.Module], roots: Iterable[Any] = ()) -> None:
-        self.containers: list[Any] = []
-        self.empty: list[Any] = []
+    def __init__(self, modules: Iterable[nn.Module], roots: Iterable[object] = ()) -> None:
+        self.containers: list[object] = []
+        self.empty: list[object] = []
         self.variables: list[Variables] = []
         self.functions: list[types.FunctionType] = []
         self.caches: list[Any] = []
         self.classes: dict[type, None] = {}
         self._kinds: dict[type, None] = {}
-        self.seen: dict[int, Any] = {}
+        self.seen: dict[int, object] = {}
         self._most = sys.maxsize
-        self._values: list[Any] = []
+        self._values: list[object] = []
         self._atoms = set(_ATOMS)
         self._readers = dict(_READERS)
         self._add_modules(modules)
@@ -88,7 +88,7 @@ class Inside:
             if each:
                 self._add(each.values())
 
-    def _add(self, values: Iterable[Any]) -> None:
+    def _add(self, values: Iterable[object]) -> None:
         atoms = self._atoms
         self._values += [value for value in values if type(value) not in atoms]
 
@@ -185,12 +185,12 @@ def is_users(module: str) -> bool:
     return module.partition(".")[0] not in _LIBRARIES or module == "__main__"
 
 
-def _dict_of(value: Any) -> dict[str, Any]:
+def _dict_of(value: object) -> dict[str, object]:
     """``vars`` without asking the object."""
     return object.__getattribute__(value, "__dict__")  # type: ignore[no-any-return]
 
 
-def _slots(kind: type) -> dict[str, Any]:
+def _slots(kind: type) -> dict[str, types.MemberDescriptorType]:
     return {
         name: member
         for each in reversed(kind.__mro__)
@@ -227,7 +227,7 @@ def _reader(kind: type) -> Reader:
 
 _OBJECTS = (nn.Module, dict, list, set, deque, tuple, frozenset)
 _PLAIN_OBJECTS = (types.SimpleNamespace, argparse.Namespace, threading.local)
-_HOLDS_NOTHING: Any = (
+_HOLDS_NOTHING: tuple[type, ...] = (
     torch.Size,
     torch.jit.ScriptModule,
     types.ModuleType,
@@ -237,7 +237,7 @@ _HOLDS_NOTHING: Any = (
     BaseException,
 )
 _METHODS = frozenset({staticmethod, classmethod, property, functools.cached_property})
-_KINDS: tuple[tuple[Any, Reader], ...] = (
+_KINDS: tuple[tuple[type | tuple[type, ...], Reader], ...] = (
     (_HOLDS_NOTHING, _nothing),
     (torch.Tensor, Inside._read_tensor),
     (type, Inside._read_type),

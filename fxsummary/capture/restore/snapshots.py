@@ -16,7 +16,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import modules_of
-from fxsummary.capture.restore.containers import EXACT, base_of, copied, is_same, refill
+from fxsummary.capture.restore.containers import base_of, copied, is_same, refill
 from fxsummary.capture.restore.inside import Inside
 from fxsummary.capture.restore.outside import Outside
 from fxsummary.capture.restore.torch_state import preserved_globals
@@ -75,14 +75,14 @@ class _Copies:
     def __init__(self, found: Inside) -> None:
         self._empty = found.empty
         self._filled = found.containers
-        self._copies = [each.copy() if type(each) in EXACT else copied(each) for each in self._filled]
+        self._copies = [copied(each) for each in self._filled]
         self._dicts = [each for each in self._filled if type(each) is dict]
         self._others = [(each, base_of(each)) for each in self._filled if type(each) is not dict]
         self._held = list(self._held_now())
         self._variables = found.variables
         self._values = [each.read() for each in found.variables]
 
-    def _held_now(self) -> Iterator[Any]:
+    def _held_now(self) -> Iterator[object]:
         """The keys and values of dicts, the items of other containers."""
         dicts, others = self._dicts, self._others
         keys = [*dicts, *[base.__iter__(each) for each, base in others]]
@@ -101,7 +101,7 @@ class _Copies:
                 (container, {} if isinstance(container, dict) else ()) for container in self._empty if container
             )
 
-    def _changed_variables(self) -> Iterator[tuple[Variables, dict[str, Any], dict[str, Any]]]:
+    def _changed_variables(self) -> Iterator[tuple[Variables, dict[str, object], dict[str, object]]]:
         for variables, before in zip(self._variables, self._values, strict=True):
             now = variables.read()
             if not is_same(now, before):
@@ -130,7 +130,7 @@ class _Copies:
                     variables.set(name, before[name]) if name in before else variables.delete(name)
 
 
-def _restore_items(container: dict[Any, Any], copy: dict[Any, Any]) -> None:
+def _restore_items(container: dict[object, object], copy: dict[object, object]) -> None:
     changed = [(key, value) for key, value in dict.items(container) if value is not copy.get(key, _ABSENT)]
     for key, value in changed:
         if has_escaped([key, value]):
@@ -160,7 +160,9 @@ def has_escaped(values: Sequence[Any]) -> bool:
     return False
 
 
-_NOT_ENTERED: Any = (type, types.ModuleType, types.FunctionType, types.FrameType, types.CodeType, str, int, float)
+_NOT_ENTERED: tuple[type, ...] = (
+    type, types.ModuleType, types.FunctionType, types.FrameType, types.CodeType, str, int, float,
+)  # fmt: skip
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def _set_slice(value: Any, content: Any) -> None:
     value[:] = content
 
 
-def _position(iterator: Any) -> Any:
+def _position(iterator: object) -> Any:
     """Where an iterator of a sequence is; None at its end."""
     reduced = iterator.__reduce__()
     return reduced[2] if len(reduced) > 2 else None

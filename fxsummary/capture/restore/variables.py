@@ -6,7 +6,6 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def of_class(kind: type) -> Variables:
     return Variables(lambda: dict(vars(kind)), partial(type.__setattr__, kind), partial(type.__delattr__, kind))
 
 
-def of_slots(value: object, slots: Mapping[str, Any]) -> Variables:
+def of_slots(value: object, slots: Mapping[str, types.MemberDescriptorType]) -> Variables:
     """The attributes of an object that are not in a ``__dict__``."""
 
     def read() -> dict[str, object]:

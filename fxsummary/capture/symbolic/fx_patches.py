@@ -19,8 +19,8 @@ from fxsummary.capture.torch_internals import MODULE_CALL, MODULE_GETATTR, autow
 class Tracer(Protocol):
     """What the replacements need of a tracer."""
 
-    def call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> Any: ...
-    def attribute(self, tensor: torch.Tensor) -> Any: ...
+    def call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object: ...
+    def attribute(self, tensor: torch.Tensor) -> object: ...
 
 
 @contextmanager
@@ -53,13 +53,13 @@ def _patch_modules(patcher: Any, tracer: Tracer) -> None:
     thread = threading.get_ident()
 
     @functools.wraps(original_call)
-    def call(module: nn.Module, /, *args: object, **kwargs: object) -> Any:
+    def call(module: nn.Module, /, *args: object, **kwargs: object) -> object:
         if threading.get_ident() != thread:
             return original_call(module, *args, **kwargs)
         return tracer.call(module, args, kwargs)
 
     @functools.wraps(original_getattr)
-    def attribute(module: nn.Module, name: str) -> Any:
+    def attribute(module: nn.Module, name: str) -> object:
         value = original_getattr(module, name)
         if isinstance(value, torch.Tensor) and threading.get_ident() == thread:
             return tracer.attribute(value)

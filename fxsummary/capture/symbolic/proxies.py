@@ -59,7 +59,7 @@ class Proxy(_Short, fx.Proxy):
 class ParameterProxy(Proxy):
     """A parameter or buffer, which answers questions about its dtype, shape and the like itself."""
 
-    def __init__(self, node: fx.Node, tracer: Any, tensor: torch.Tensor) -> None:
+    def __init__(self, node: fx.Node, tracer: object, tensor: torch.Tensor) -> None:
         super().__init__(node, tracer)
         self.tensor = tensor
 
@@ -94,7 +94,7 @@ _QUESTIONS = frozenset(
 class Attribute(_Short, torch_fx.Attribute):
     """An attribute of such a value: a method, if it is called next."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         if self.attr == "backward":
             raise torch_fx.TraceError("forward takes a derivative")
         return super().__call__(*args, **kwargs)

@@ -40,7 +40,7 @@ class SymbolicTracer(fx.Tracer):
         self.root: nn.Module = model
         self.graph = fx.Graph()
         self.skipped_hooks: list[str] = []
-        self.returned: dict[str, tuple[Any, Any]] = {}
+        self.returned: dict[str, tuple[object, object]] = {}
         self._inputs = inputs
         self._subject = subject
         self._device = subject.device
@@ -51,7 +51,7 @@ class SymbolicTracer(fx.Tracer):
         self._attributes: dict[str, ParameterProxy] = {}
         self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
-        self._stack_now: OrderedDict[str, Any] | None = None
+        self._stack_now: OrderedDict[str, object] | None = None
         self._wrap_globals: Callable[[object], None] | None = None
         self._outermost = sys._getframe(1)
 

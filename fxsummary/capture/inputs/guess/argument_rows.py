@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from torch import nn
 
@@ -95,7 +94,7 @@ def row_for(name: str) -> Argument | None:
     return ARGUMENTS[name] if name in ARGUMENTS else next(found, None)
 
 
-def _by_annotation(annotation: Any) -> Argument:
+def _by_annotation(annotation: object) -> Argument:
     """Make a row from an annotation, for a name that is in no table."""
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     is_list = "list" in text.lower()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -128,7 +127,7 @@ def with_last_tokens(case: Case) -> Iterator[Inputs]:
 # --- arguments -------------------------------------------------------------------------------------
 
 
-def _with(inputs: Inputs, **arguments: Any) -> Inputs:
+def _with(inputs: Inputs, **arguments: object) -> Inputs:
     return replace(inputs, arguments={**inputs.arguments, **arguments})
 
 

@@ -96,7 +96,7 @@ def _module_need(module: nn.Module) -> Need | None:
     return None
 
 
-_LAYERS: tuple[tuple[Any, str, str, int], ...] = (
+_LAYERS: tuple[tuple[type | tuple[type, ...], str, str, int], ...] = (
     (nn.GroupNorm, "image", "num_channels", 2),
     (nn.BatchNorm2d, "image", "num_features", 2),
     (nn.BatchNorm3d, "image", "num_features", 3),

@@ -68,7 +68,7 @@ def _holders(model: nn.Module) -> Iterator[tuple[str, Any]]:
             yield "", getattr(model, name)
 
 
-def _configs(path: str, config: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _configs(path: str, config: object, depth: int = 0) -> Iterator[tuple[str, Any]]:
     yield path, config
     items = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})
     for name, value in list(items.items()) if depth < 3 else ():
@@ -77,7 +77,7 @@ def _configs(path: str, config: Any, depth: int = 0) -> Iterator[tuple[str, Any]
             yield from _configs(f"{path}.{name}", value, depth + 1)
 
 
-def _attribute(holder: Any, name: str) -> Any:
+def _attribute(holder: object, name: str) -> Any:
     if isinstance(holder, nn.Module) and name not in vars(holder) and not hasattr(type(holder), name):
         return None  # the class may look it up in its config, which is a holder of its own, and warn
     try:
@@ -103,7 +103,7 @@ def found_sizes(row: Size, settings: Settings) -> list[Shape]:
     return list(dict.fromkeys([*found, *usual]))
 
 
-def _taken(row: Size, value: Any) -> Any:
+def _taken(row: Size, value: object) -> Any:
     if not row.take or not isinstance(value, (tuple, list)):
         return None if row.take else value
     return len(value) if row.take == "length" else max(value, default=None)
