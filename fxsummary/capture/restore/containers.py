@@ -19,11 +19,9 @@ def base_of(container: object) -> Any:
 def copied(container: object) -> Any:
     """A copy of the built-in type."""
     base = base_of(container)
-    return (
-        base.copy(container)
-        if type(container) in EXACT
-        else base(base.items(container) if issubclass(base, dict) else base.__iter__(container))
-    )
+    if type(container) in EXACT:
+        return base.copy(container)
+    return base(base.items(container) if issubclass(base, dict) else base.__iter__(container))
 
 
 def refill(container: object, copy: object) -> None:

@@ -75,7 +75,10 @@ class ArgumentRows:
             return replace(row, dtype="int", shapes=row.shapes or IDS)
         size, sizes = str(need.size), Sizes(self._settings)
         if need.kind == "image":
-            shapes = [_with_channels(each, size) if _suits(each, need, sizes) else each for each in row.options]
+            shapes = [
+                " ".join(size if word in CHANNEL_WORDS and _suits(each, need, sizes) else word for word in each.split())
+                for each in row.options
+            ]
         else:
             shapes = [*[_with_features(each, size) for each in row.options], *row.options]
         shapes.sort(key=lambda shape: not _suits(shape, need, sizes))
@@ -115,7 +118,3 @@ def _with_features(shape: str, size: str) -> str:
     """Set the last dimension to this size; "" if it is a spatial one."""
     *words, last = shape.split()
     return "" if dims_of(last) > 1 or not words else " ".join([*words, size])
-
-
-def _with_channels(shape: str, size: str) -> str:
-    return " ".join(size if word in CHANNEL_WORDS else word for word in shape.split())

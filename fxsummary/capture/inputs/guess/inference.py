@@ -78,14 +78,10 @@ def with_integers(inputs: Inputs, error: BaseException, fixed: Container[str] = 
     """Yield the inputs with integers for one that is not fixed, if an error says that one is read as an index."""
     context = context_of(error.__cause__ or error)
     names = blamed(inputs, context) if re.search(NEEDS_INTEGERS, context.message) else []
-    floats = [name for name in names if name not in fixed and _is_float(inputs.arguments[name])]
-    for name in floats[:MAX_BLAMED]:
-        better = {**inputs.arguments, name: replace(inputs.arguments[name], dtype="int64")}
-        yield replace(inputs, arguments=better, given=None)
-
-
-def _is_float(value: object) -> bool:
-    return isinstance(value, TensorSpec) and is_float(value)
+    named = [(name, inputs.arguments[name]) for name in names if name not in fixed]
+    floats = [(name, spec) for name, spec in named if isinstance(spec, TensorSpec) and is_float(spec)]
+    for name, spec in floats[:MAX_BLAMED]:
+        yield replace(inputs, arguments={**inputs.arguments, name: replace(spec, dtype="int64")}, given=None)
 
 
 class _Names(Guesses):

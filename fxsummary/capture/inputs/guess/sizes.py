@@ -33,8 +33,7 @@ class Settings:
     def all(self, names: str, part: str = "") -> Iterator[Any]:
         """Yield the values of these settings (alternatives), from the configs of this part of the model first."""
         if part not in self._ranked:
-            holders = sorted(self._holders, key=lambda held: _rank(held[0], part))
-            self._ranked[part] = [holder for _, holder in holders]
+            self._ranked[part] = [holder for _, holder in sorted(self._holders, key=lambda held: _rank(held[0], part))]
         for holder in self._ranked[part]:
             for name in options(names):
                 values = [_attribute(holder, each) for each in name.split()]
@@ -94,19 +93,16 @@ def found_sizes(row: Size, settings: Settings) -> list[Shape]:
     values = [*settings.all(row.names, row.part)]
     for name in options(row.inside):
         values += settings.inside(name)
-    found = [size for value in values for size in [_size(_taken(row, value), row.dims)] if size is not None]
+    if row.take:
+        lists = [value for value in values if isinstance(value, (tuple, list))]
+        values = [len(value) if row.take == "length" else max(value, default=None) for value in lists]
+    found = [size for size in [_size(value, row.dims) for value in values] if size is not None]
     if row.default is not None:
         return [*found, (row.default,)][:1]
     limits = [settings.first(name, row.part) for name in options(row.limits)]
     limit = min((each for each in limits if type(each) is int and each > 0), default=None)
     usual = [each if isinstance(each, tuple) else (min(each, limit or each),) * row.dims for each in row.usual]
     return list(dict.fromkeys([*found, *usual]))
-
-
-def _taken(row: Size, value: object) -> Any:
-    if not row.take or not isinstance(value, (tuple, list)):
-        return None if row.take else value
-    return len(value) if row.take == "length" else max(value, default=None)
 
 
 def _size(value: Any, dims: int) -> Shape | None:
