@@ -10,7 +10,7 @@ from fxsummary.graph.attributes import NodeData, own_result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
-from fxsummary.views.costs import carry_costs, is_weightless
+from fxsummary.views.costs import carry_costs, is_free, is_weightless
 from fxsummary.views.scalars import add_slots, of_part
 from fxsummary.views.simplify import bypass, is_call
 
@@ -38,7 +38,9 @@ class Merger:
         return data
 
     def hide(self, key: str, kind: str) -> None:
-        """Take out an operation with one input, which is also its result."""
+        """Take out an operation with one input, which is also its result, unless it costs something."""
+        if not is_weightless(self.node(key)):
+            return
         self.hidden[kind] += self._operations(self.node(key))
         bypass(self.graph, key)
 
@@ -138,5 +140,5 @@ class Merger:
 
 
 def is_plain(data: NodeData) -> bool:
-    """Whether an operation is a function of its inputs alone, without any cost."""
-    return is_call(data) and data["op"] != "call_module" and is_weightless(data) and not data["reads"]
+    """Whether an operation is a function of its inputs alone, without parameters and FLOPs."""
+    return is_call(data) and data["op"] != "call_module" and is_free(data) and not data["reads"]
