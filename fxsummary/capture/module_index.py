@@ -16,17 +16,7 @@ from fxsummary.capture.torch_internals import CONSTANT_TYPES
 
 def modules_of(model: nn.Module) -> list[nn.Module]:
     """``model.modules()``, of deep trees too, in their order."""
-    found: dict[int, nn.Module] = {}
-    todo: list[nn.Module] = [model]
-    while todo:
-        module = todo.pop()
-        if id(module) not in found:
-            found[id(module)] = module
-            if module._modules:
-                children = [child for child in module._modules.values() if child is not None]
-                children.reverse()
-                todo.extend(children)
-    return list(found.values())
+    return list({id(module): module for module in modules_by_path(model).values()}.values())
 
 
 def unwrapped(module: nn.Module) -> nn.Module:

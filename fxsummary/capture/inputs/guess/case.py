@@ -56,7 +56,7 @@ class Case:
             if new is None or spec is None or new == spec or any(size >= MAX_SIZE for size in new.shape):
                 continue
             dims = self.guesses.spatial_dims.get(name, 0)
-            if not dims or len(new.shape) != len(spec.shape) or new.shape[-dims:] == spec.shape[-dims:]:
+            if dims < 2 or len(new.shape) != len(spec.shape) or new.shape[-dims:] == spec.shape[-dims:]:
                 values = {key: given for key, given in self.inputs.values.items() if key != name}
                 arguments = {**self.inputs.arguments, name: new if spec is value else [new]}
                 yield replace(self.inputs, arguments=arguments, values=values, given=None)

@@ -276,9 +276,7 @@ ARGUMENTS = {
     "t": ONE,
     "fps": Argument("1", "int"),
     "encoder_hidden_states": Argument(
-        "1 text cross | 1 text hidden",
-        when=CROSS,
-        first={"motion_max_seq_length": "latent_frames text cross"},
+        "1 text cross | 1 text hidden", when=CROSS, first={"motion_max_seq_length": "latent_frames text cross"}
     ),
     "encodings_and_masks": Argument(
         fields=(Argument(fields=(Argument("1 text hidden"), Argument("1 text"))),), when=ALWAYS

@@ -12,15 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from fxsummary.capture.inputs.example import Inputs
-from fxsummary.capture.inputs.guess.case import (
-    Case,
-    changed,
-    is_float,
-    is_image,
-    only_tensor,
-    resized,
-    shaped,
-)
+from fxsummary.capture.inputs.guess.case import Case, changed, is_float, is_image, only_tensor, resized, shaped
 from fxsummary.capture.inputs.guess.guesses import LINE_OF_TEXT
 from fxsummary.graph.spec import TensorSpec
 
@@ -149,8 +141,9 @@ def with_either_size(case: Case) -> Iterator[Inputs]:
     """The size of one tensor for the other."""
     got, wanted = case.number("got"), case.number("wanted")
     yield from _exchanged(case, got, wanted)
+    images = [name for name, dims in case.guesses.spatial_dims.items() if dims > 1]
     for a, b in ((wanted, got), (got, wanted)):  # a mask is as long as what it masks
-        yield changed(case.inputs, partial(_with_all, got=a, wanted=b), keep=case.guesses.spatial_dims)
+        yield changed(case.inputs, partial(_with_all, got=a, wanted=b), keep=images)
 
 
 def _with_all(spec: TensorSpec, got: int, wanted: int) -> TensorSpec:
