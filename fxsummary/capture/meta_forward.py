@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any
+from traceback import walk_tb
 
 import torch
 from torch import nn
@@ -47,7 +46,10 @@ def run(subject: Subject, inputs: Inputs) -> nn.Module:
 
 def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
     """The error to raise for an exception that left the forward of ``model``."""
-    path, kind = _innermost_module(model, error.__traceback__)
+    paths = first_paths(modules_by_path(model))
+    owners = [frame.f_locals.get("self") for frame, _ in walk_tb(error.__traceback__)]
+    inside = [(paths[id(each)], type(each).__name__) for each in owners if id(each) in paths]
+    path, kind = inside[-1] if inside else ("", "")
     where, _ = source.of_traceback(error.__traceback__)
     place = f"in {path!r} ({kind})" if path else f"in {type(model).__name__} itself"
     return ForwardError(
@@ -58,15 +60,3 @@ def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError
         module=path,
         source=where,
     )
-
-
-def _innermost_module(model: nn.Module, traceback: TracebackType | None) -> tuple[str, str]:
-    paths = first_paths(modules_by_path(model))
-    found = ("", type(model).__name__)
-    while traceback is not None:
-        owner: Any = traceback.tb_frame.f_locals.get("self")
-        path = paths.get(id(owner))
-        if path is not None:
-            found = (path, type(owner).__name__)
-        traceback = traceback.tb_next
-    return found

@@ -72,21 +72,7 @@ class Inside:
         held = [value for each in attributes for value in each.values() if type(value) not in atoms]
         self.empty += [value for value in held if type(value) in EXACT and not value]
         self._values += [value for value in held if type(value) not in EXACT or value]
-        for name in ("_modules", "_parameters", "_buffers"):
-            own = [each[name] for each in attributes if type(each.get(name)) is dict and each[name]]
-            self.containers += own
-            self.seen.update((id(each), each) for each in own)
-            if name != "_modules":
-                self._add_attributes_of([tensor for each in own for tensor in each.values()])
         self._kinds.update(dict.fromkeys(map(type, modules)))
-
-    def _add_attributes_of(self, tensors: Iterable[torch.Tensor | None]) -> None:
-        attributes = [tensor.__dict__ for tensor in tensors if tensor is not None]
-        self.empty += [each for each in attributes if not each]
-        self.containers += [each for each in attributes if each]
-        for each in attributes:
-            if each:
-                self._add(each.values())
 
     def _add(self, values: Iterable[object]) -> None:
         atoms = self._atoms
@@ -250,7 +236,8 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Reader], ...] = (
 )
 _READERS: dict[type, Reader] = {
     **dict.fromkeys(EXACT, Inside._read_container),
+    **dict.fromkeys((torch.Tensor, nn.Parameter), Inside._read_tensor),
     tuple: lambda _, value: value,
     frozenset: lambda _, value: value,
 }
-_ATOMS = ATOMS | {bytes, nn.Parameter, types.ModuleType, types.CodeType}
+_ATOMS = ATOMS | {bytes, types.ModuleType, types.CodeType}
