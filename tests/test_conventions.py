@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import fxsummary
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
-from fxsummary.capture.inputs.guess import inference, repairs, search
+from fxsummary.capture.inputs.guess import inference, search
 from fxsummary.capture.inputs.guess.argument_rows import row_for
 from fxsummary.capture.inputs.guess.candidates import Guesses
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of
@@ -891,7 +891,7 @@ def test_every_word_of_the_tables_is_known() -> None:
 
 
 def test_every_repair_of_the_table_exists() -> None:
-    assert all(callable(repairs.repair_named(name)) for _, name in REPAIRS)
+    assert all(callable(inference.REPAIR[name]) for _, name in REPAIRS)
 
 
 def test_settings_are_looked_up_in_the_config_of_the_part_first() -> None:

@@ -13,7 +13,7 @@ from fxsummary.capture import aten
 from fxsummary.capture.exported import grouping, settings
 from fxsummary.capture.exported.costs import Costs, times_mapped
 from fxsummary.capture.exported.flatten import Flat
-from fxsummary.capture.exported.hints import COST, dynamic_dimensions, with_values
+from fxsummary.capture.exported.metadata import COST, dynamic_dimensions, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.inputs.example import model_device
 from fxsummary.capture.nodes import AUTOCAST, SOURCE

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import fx
 
-from fxsummary.capture.exported.hints import VALUE, value_of
+from fxsummary.capture.exported.metadata import VALUE, value_of
 from fxsummary.capture.operations.flops import costs_nothing, formula
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
 from fxsummary.capture.operations.twins import META

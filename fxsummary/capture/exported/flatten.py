@@ -18,9 +18,9 @@ from torch import fx
 from torch.utils._pytree import TreeSpec
 
 from fxsummary.capture import aten
-from fxsummary.capture.exported import stacks
+from fxsummary.capture.exported import metadata
 from fxsummary.capture.exported.costs import RUN_ONCE
-from fxsummary.capture.exported.hints import ENTRIES, VALUE, value_of, with_values
+from fxsummary.capture.exported.metadata import ENTRIES, VALUE, value_of, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import AUTOCAST, SOURCE
 from fxsummary.capture.operations.twins import dtype_name
@@ -59,9 +59,9 @@ class Flat:
         self.inputs: list[tuple[str, object]] = []
         self._program = program
         self._skeleton = skeleton
-        self._sources = stacks.Sources(stacks.all_nodes(program.graph_module))
+        self._sources = metadata.Sources(metadata.all_nodes(program.graph_module))
         self._attributes: dict[str, fx.Node] = {}
-        self._place: tuple[list[stacks.Entry], str] = ([], "")
+        self._place: tuple[list[metadata.Entry], str] = ([], "")
         self._casting: tuple[str, str] | None = None
         env: Env = {}
         nodes = list(program.graph.nodes)
@@ -94,7 +94,7 @@ class Flat:
                 value = reduce(getattr, str(node.target).split("."), module)
                 env[node] = value if isinstance(value, fx.GraphModule) else _Attribute(str(node.target), value)
             elif node.op == "call_function":
-                entries = [entry for entry in stacks.entries(node) if entry.path in self._skeleton.modules]
+                entries = [entry for entry in metadata.entries(node) if entry.path in self._skeleton.modules]
                 self._place = entries or self._place[0], self._sources.line(node) or self._place[1]
                 env[node] = self._call(node, env)
 

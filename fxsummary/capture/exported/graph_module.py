@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from fxsummary.capture.exported import stacks
+from fxsummary.capture.exported import metadata
 from fxsummary.capture.inputs.example import Inputs, map_named, placeholder_names
 from fxsummary.capture.module_index import modules_by_path
 from fxsummary.capture.nodes import SOURCE, SPEC, STACK
@@ -49,7 +49,7 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
             node.name,
         )
         copy.meta[STACK] = _stack(node, types)
-        name, line = [("", ""), *stacks.frames(node.stack_trace or "")][-1]
+        name, line = [("", ""), *metadata.frames(node.stack_trace or "")][-1]
         copy.meta[SOURCE] = f"{relative(name)}:{line}" if name else ""
         copies[node] = copy
     return _with_specs(Trace(graph), inputs)

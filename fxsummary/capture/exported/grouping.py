@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import networkx as nx
 from torch import fx, nn
 
-from fxsummary.capture.exported import stacks
+from fxsummary.capture.exported import metadata
 from fxsummary.capture.exported.costs import FREE, add_up
-from fxsummary.capture.exported.hints import COST, ENTRIES, VALUE
+from fxsummary.capture.exported.metadata import COST, ENTRIES, VALUE
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.outcome import Outcome
@@ -132,7 +132,7 @@ class _Writer:
         """
         stack = origin.meta[ENTRIES]
         ends = [place for place, entry in enumerate(stack, 1) if entry.path == leaf] or [len(stack)]
-        node.meta[STACK] = stacks.as_module_stack(stack[: ends[0]])
+        node.meta[STACK] = metadata.as_module_stack(stack[: ends[0]])
         node.meta[SOURCE] = origin.meta[SOURCE]
         self.outcomes[node] = outcome
         return node

@@ -12,7 +12,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import aten
-from fxsummary.capture.exported.hints import ENTRIES, VALUE, with_values
+from fxsummary.capture.exported.metadata import ENTRIES, VALUE, with_values
 from fxsummary.capture.exported.skeleton import forget_class
 from fxsummary.capture.torch_internals import AnyBatchNorm, AnyConv, AnyDropout, OpOverload
 from fxsummary.graph.spec import TensorSpec

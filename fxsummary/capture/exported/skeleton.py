@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from fxsummary.capture.exported import stacks
+from fxsummary.capture.exported import metadata
 from fxsummary.capture.torch_internals import storage_of
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def _empty_class(kind: str) -> type[nn.Module]:
 
 def _types(program: ExportedProgram) -> dict[str, str]:
     types: dict[str, str] = {}
-    for node in stacks.all_nodes(program.graph_module):
-        for entry in stacks.entries(node):
+    for node in metadata.all_nodes(program.graph_module):
+        for entry in metadata.entries(node):
             types.setdefault(entry.path, entry.type)
     return types
 

@@ -21,8 +21,7 @@ import torch
 from torch import nn
 
 from fxsummary.capture.restore.containers import EXACT, base_of
-from fxsummary.capture.restore.states import Accessors, accessors, of_state
-from fxsummary.capture.restore.variables import Variables, of_cell, of_class, of_slots
+from fxsummary.capture.restore.variables import Accessors, Variables, accessors, of_cell, of_class, of_slots, of_state
 from fxsummary.capture.structures import ATOMS
 
 Reader = Callable[["Inside", Any], Iterable[object]]

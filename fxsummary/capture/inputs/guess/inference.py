@@ -7,18 +7,18 @@ A forward that can be traced without inputs is tried on specs alone, any other i
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from torch import nn
 
 from fxsummary.capture.inputs.example import Inputs, map_named, placeholder_names
-from fxsummary.capture.inputs.guess import repairs
+from fxsummary.capture.inputs.guess import repairs, reshaping
 from fxsummary.capture.inputs.guess.candidates import Guesses
-from fxsummary.capture.inputs.guess.case import MAX_BLAMED, is_float, is_image, shaped
-from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of
-from fxsummary.capture.inputs.guess.guesses import NEEDS_INTEGERS
+from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of, holds
+from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, NEEDS_INTEGERS, REPAIRS
+from fxsummary.capture.inputs.guess.repairs import MAX_BLAMED, Case, is_float, is_image, shaped
 from fxsummary.capture.inputs.guess.requirements import input_needs
 from fxsummary.capture.inputs.guess.search import Attempt, Search
 from fxsummary.capture.module_index import submodule
@@ -91,7 +91,7 @@ class _Names(Guesses):
     tries_for_more = 8
 
     def repaired(self, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-        return repairs.repaired(self, inputs, error)
+        return repaired(self, inputs, error)
 
     def resized(self, inputs: Inputs, size: int) -> Inputs | None:
         images = [name for name, spec in placeholder_names(inputs) if is_image(spec) or name in self.spatial_dims]
@@ -102,3 +102,31 @@ class _Names(Guesses):
 
         arguments = {name: map_named(change, name, value) for name, value in inputs.arguments.items()}
         return replace(inputs, arguments=arguments, given=None) if images else None
+
+
+def repaired(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
+    """Yield what an error suggests instead of these inputs, the likeliest first."""
+    for pattern, name in REPAIRS:
+        found = re.search(pattern, error.message, re.IGNORECASE | re.DOTALL)
+        if found is not None:
+            yield from REPAIR[name](Case(guesses, inputs, error, found))
+    for name in _missing(guesses, inputs, error):
+        yield from guesses.alternatives(inputs, name)
+    found = re.search("cache", error.source) or re.search(r"\wCache\(", error.code)
+    if found is not None:
+        yield from repairs.without_cache(Case(guesses, inputs, error, found))
+
+
+REPAIR: dict[str, Callable[[Case], Iterator[Inputs]]] = {**vars(repairs), **vars(reshaping)}
+"""The functions that rows of `REPAIRS` name."""
+
+
+def _missing(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[str]:
+    """Yield arguments that were not passed, but that the error names or that are None where it was raised."""
+    names = [name for name in guesses.parameters if name not in inputs.arguments]
+    yield from (name for name in names if name in ARGUMENTS and holds(error.message, name))
+    for step in error.steps if re.search("NoneType(?!.* not callable)", error.message) else error.steps[:1]:
+        absent = [name for name in names if name in step.absent and holds(step.text, name)]
+        if absent:
+            yield from absent
+            return

@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import partial
 
 from fxsummary.capture.inputs.example import Inputs
-from fxsummary.capture.inputs.guess.case import Case, changed, is_float, is_image, only_tensor, resized, shaped
 from fxsummary.capture.inputs.guess.guesses import LINE_OF_TEXT
+from fxsummary.capture.inputs.guess.repairs import Case, changed, is_float, is_image, only_tensor, resized, shaped
 from fxsummary.graph.spec import TensorSpec
 
 NO_FEATURES = 2

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from fxsummary.capture.inputs.example import Inputs, describe, placeholder_names
 from fxsummary.capture.inputs.guess.error_context import ErrorContext
-from fxsummary.capture.inputs.guess.repairs import compare_features
+from fxsummary.capture.inputs.guess.guesses import FEATURES, VIEWS
 from fxsummary.capture.recorded.budget import TooMuchWorkError
 
 T = TypeVar("T")
@@ -176,3 +177,13 @@ class Search(Generic[T]):
 def _kind(inputs: Inputs) -> str:
     """Equal for inputs that differ in their sizes only."""
     return ", ".join([f"{name} {len(spec.shape)}" for name, spec in placeholder_names(inputs)])
+
+
+def compare_features(error: ErrorContext) -> int | None:
+    """Return 1 if a linear layer or a view got too many features, -1 if too few, None if something else is wrong."""
+    for pattern in (*FEATURES, VIEWS):
+        found = re.search(pattern, error.message)
+        if found is not None:
+            got, wanted = int(found["got"]), int(found["wanted"])
+            return (got > wanted) - (got < wanted)
+    return None
