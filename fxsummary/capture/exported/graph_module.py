@@ -30,51 +30,25 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
     """
     graph = fx.Graph()
     copies: dict[fx.Node, Any] = {}
-    given = {} if inputs is None or _is_flat(module) else inputs.arguments
+    # the inputs of an exported graph are the tensors among the arguments
+    is_flat = inputs is None or isinstance(module.graph._codegen, PyTreeCodeGen)
+    given = {} if inputs is None or is_flat else inputs.arguments
     types = {path: type(child) for path, child in modules_by_path(module).items()}
     for node in module.graph.nodes:
         name = str(node.target).lstrip("*")
+        source = copies.get(node.args[0]) if node.target in (operator.getitem, getattr) else None
         if node.op == "placeholder" and isinstance(given.get(name), (tuple, list, dict)):
             copies[node] = map_named(partial(_placeholder, graph), name, given[name])
-            continue
-        source = copies.get(node.args[0]) if node.target in (operator.getitem, getattr) else None
-        if isinstance(source, (tuple, list, dict)):
-            copies[node] = _part(source, *node.args[1:])
-            continue
-        copy = graph.create_node(
-            node.op,
-            node.target,
-            fx.map_arg(node.args, copies.__getitem__),
-            fx.map_arg(node.kwargs, copies.__getitem__),
-            node.name,
-        )
-        copy.meta[STACK] = _stack(node, types)
-        name, line = [("", ""), *metadata.frames(node.stack_trace or "")][-1]
-        copy.meta[SOURCE] = f"{relative(name)}:{line}" if name else ""
-        copies[node] = copy
-    return _with_specs(Trace(graph), inputs)
-
-
-def _is_flat(module: fx.GraphModule) -> bool:
-    """Whether the inputs of the graph are the tensors among the arguments, as those of exported ones are."""
-    return isinstance(module.graph._codegen, PyTreeCodeGen)
-
-
-def _placeholder(graph: fx.Graph, name: str, value: object) -> object:
-    if not isinstance(value, TensorSpec):
-        return value
-    node = graph.create_node("placeholder", name, (), {})
-    node.meta[STACK], node.meta[SOURCE] = OrderedDict(), ""
-    return node
-
-
-def _part(value: Any, key: Any, *_: Any) -> Any:
-    """An item or a field of an argument."""
-    return getattr(value, key) if isinstance(value, tuple) and isinstance(key, str) else value[key]
-
-
-def _with_specs(trace: Trace, inputs: Inputs | None) -> Trace:
-    placeholders = [node for node in trace.graph.nodes if node.op == "placeholder"]
+        elif isinstance(source, (tuple, list, dict)):
+            key = node.args[1]
+            copies[node] = getattr(source, key) if isinstance(source, tuple) and isinstance(key, str) else source[key]
+        else:
+            args, kwargs = fx.map_arg((node.args, node.kwargs), copies.__getitem__)
+            copy = copies[node] = graph.create_node(node.op, node.target, args, kwargs, node.name)
+            copy.meta[STACK] = _stack(node, types)
+            file, line = [("", ""), *metadata.frames(node.stack_trace or "")][-1]
+            copy.meta[SOURCE] = f"{relative(file)}:{line}" if file else ""
+    placeholders = [node for node in graph.nodes if node.op == "placeholder"]
     specs = [] if inputs is None else [spec for _, spec in placeholder_names(inputs)]
     if inputs is not None and len(specs) != sum(1 for node in placeholders if not node.args):
         raise InputError(
@@ -83,7 +57,15 @@ def _with_specs(trace: Trace, inputs: Inputs | None) -> Trace:
         )
     for index, node in enumerate(placeholders):
         node.meta[SPEC] = specs[index] if index < len(specs) else None
-    return trace
+    return Trace(graph)
+
+
+def _placeholder(graph: fx.Graph, name: str, value: object) -> object:
+    if not isinstance(value, TensorSpec):
+        return value
+    node = graph.create_node("placeholder", name, (), {})
+    node.meta[STACK], node.meta[SOURCE] = OrderedDict(), ""
+    return node
 
 
 def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str, tuple[str, object]]:

@@ -28,14 +28,12 @@ class Inputs:
 
     Attributes:
         arguments: parameter name of forward -> value; a ``*args`` parameter has a tuple, ``**kwargs`` a dict.
-        inferred: whether they were guessed.
         values: data of some of the tensors, by their name in `placeholder_names`, where forward goes by values.
         given: the arguments with the tensors themselves, where they were given.
         keywords: names of those passed by name, which a wrapper of forward may tell apart.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    inferred: bool = False
     values: Mapping[str, torch.Tensor] = field(default_factory=dict)
     given: Mapping[str, Any] | None = None
     keywords: frozenset[str] = frozenset()

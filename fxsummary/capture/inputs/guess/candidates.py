@@ -141,12 +141,12 @@ class Guesses:
     def _examples(self) -> Iterator[Inputs]:
         """Yield what the model's author set as an example, by the convention of Lightning."""
         example = vars(self._model).get("example_input_array")
+        args = (example,) if isinstance(example, torch.Tensor) else example
         with suppress(InputError):
-            if isinstance(example, Mapping):
-                yield replace(bind(self._model, (), example), inferred=True)
-            elif isinstance(example, (torch.Tensor, tuple, list)):
-                args = (example,) if isinstance(example, torch.Tensor) else example
-                yield replace(bind(self._model, args, {}), inferred=True)
+            if isinstance(args, Mapping):
+                yield bind(self._model, (), args)
+            elif isinstance(args, (tuple, list)):
+                yield bind(self._model, args, {})
 
     def _dummies(self) -> Iterator[Inputs]:
         try:
@@ -156,7 +156,7 @@ class Guesses:
         tensors = {n: value for n, value in given.items() if n in self.parameters and isinstance(value, torch.Tensor)}
         if tensors:
             specs = {name: spec_of(value, self._device) for name, value in tensors.items()}
-            yield Inputs(specs, inferred=True, values=tensors)
+            yield Inputs(specs, values=tensors)
 
     # --- inputs --------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class Guesses:
                     return None
         values = {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
         specs = {name: spec_of(value, self._device) for name, value in values.items()}
-        return Inputs({**made, **specs}, inferred=True, values=values) if made else None
+        return Inputs({**made, **specs}, values=values) if made else None
 
     def _value(self, row: Argument, shape: str, sizes: Sizes) -> Any:
         dtype = {"float": self.float_dtype, "int": "int64"}.get(row.dtype, row.dtype)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -104,21 +104,16 @@ def as_line(case: Case) -> Iterator[Inputs]:
 
 
 def larger(case: Case) -> Iterator[Inputs]:
-    """Images or sound of twice the size."""
-    yield changed(case.inputs, lambda spec: _scaled(spec, lambda size: 2 * size))
+    """Images or sound rounded up to the multiple that the message names, or of twice the size."""
+    step = case.number("step") if "step" in case.found.groupdict() else 0
 
+    def change(spec: TensorSpec) -> TensorSpec:
+        is_sound = is_float(spec) and spec.shape[-1:] > (4096,)
+        split = len(spec.shape) - (2 if is_image(spec) else int(is_sound))
+        sizes = [-(-size // step) * step if step else 2 * size for size in spec.shape[split:]]
+        return shaped(spec, *spec.shape[:split], *sizes)
 
-def rounded(case: Case) -> Iterator[Inputs]:
-    """Images or sound rounded up to the multiple that the message names."""
-    step = case.number("step")
-    yield changed(case.inputs, lambda spec: _scaled(spec, lambda size: -(-size // step) * step))
-
-
-def _scaled(spec: TensorSpec, scale: Callable[[int], int]) -> TensorSpec:
-    """Scale the spatial dimensions of an image, or the length of a sound."""
-    is_sound = is_float(spec) and spec.shape[-1:] > (4096,)
-    split = len(spec.shape) - (2 if is_image(spec) else int(is_sound))
-    return shaped(spec, *spec.shape[:split], *map(scale, spec.shape[split:]))
+    yield changed(case.inputs, change)
 
 
 def with_batch(case: Case) -> Iterator[Inputs]:
@@ -127,14 +122,10 @@ def with_batch(case: Case) -> Iterator[Inputs]:
 
 
 def with_size(case: Case) -> Iterator[Inputs]:
-    """Another size for the dimension that an operation refuses, or one in proportion to it."""
-    return _with_sizes(case, case.number("got"), case.number("wanted"))
-
-
-def with_channels(case: Case) -> Iterator[Inputs]:
-    """As many channels as the innermost convolution takes."""
-    if case.error.channels is not None:
-        yield from _with_sizes(case, *case.error.channels)
+    """Another size for the dimension that an operation or the innermost convolution refuses, or one in proportion."""
+    is_named = "got" in case.found.groupdict()
+    sizes = (case.number("got"), case.number("wanted")) if is_named else case.error.channels
+    return _with_sizes(case, *sizes) if sizes is not None else iter(())
 
 
 def with_either_size(case: Case) -> Iterator[Inputs]:
