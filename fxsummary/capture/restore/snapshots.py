@@ -6,7 +6,7 @@ import gc
 import signal
 import threading
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from operator import is_
@@ -20,7 +20,7 @@ from fxsummary.capture.restore.containers import base_of, copied, is_same, refil
 from fxsummary.capture.restore.inside import Inside
 from fxsummary.capture.restore.outside import Outside
 from fxsummary.capture.restore.torch_state import preserved_globals
-from fxsummary.capture.restore.variables import Variables
+from fxsummary.capture.restore.variables import Variables, of_dict
 
 
 class Snapshot:
@@ -58,7 +58,7 @@ class Snapshot:
         finally:
             with _without_interrupts():
                 self._inside.restore()
-                self._outside.restore_escaped()
+                self._outside.restore(only_escaped=True)
                 if caches:
                     self.clear_caches()
 
@@ -101,43 +101,32 @@ class _Copies:
                 (container, {} if isinstance(container, dict) else ()) for container in self._empty if container
             )
 
-    def _changed_variables(self) -> Iterator[tuple[Variables, dict[str, object], dict[str, object]]]:
-        for variables, before in zip(self._variables, self._values, strict=True):
-            now = variables.read()
-            if not is_same(now, before):
-                yield variables, before, now
+    def restore(self, only_escaped: bool = False) -> None:
+        """Put everything back, in the order that it had.
 
-    def restore(self) -> None:
-        """Put everything back, in the order that it had."""
+        Args:
+            only_escaped: put back only what now holds a proxy or a meta tensor; other threads may change the rest.
+        """
         for container, copy in self._changed():
-            refill(container, copy)
-        for variables, before, now in self._changed_variables():
-            for name in [name for name in now if name not in before]:
-                variables.delete(name)
-            for name in [name for name in before if now.get(name, _ABSENT) is not before[name]]:
-                variables.set(name, before[name])
-
-    def restore_escaped(self) -> None:
-        """Put back only what now holds a proxy or a meta tensor: other threads may change the rest meanwhile."""
-        for container, copy in self._changed():
-            if isinstance(copy, dict):
-                _restore_items(container, copy)
-            elif has_escaped(list(container)):
+            if only_escaped and isinstance(copy, dict):
+                _put_back(of_dict(container), copy, only_escaped)
+            elif not only_escaped or has_escaped(list(container)):
                 refill(container, copy)
-        for variables, before, now in self._changed_variables():
-            for name, value in now.items():
-                if value is not before.get(name, _ABSENT) and has_escaped([value]):
-                    variables.set(name, before[name]) if name in before else variables.delete(name)
+        for variables, before in zip(self._variables, self._values, strict=True):
+            if not is_same(variables.read(), before):
+                _put_back(variables, before, only_escaped)
 
 
-def _restore_items(container: dict[object, object], copy: dict[object, object]) -> None:
-    changed = [(key, value) for key, value in dict.items(container) if value is not copy.get(key, _ABSENT)]
-    for key, value in changed:
-        if has_escaped([key, value]):
-            if key in copy:
-                container[key] = copy[key]
-            else:
-                del container[key]
+def _put_back(variables: Variables, before: Mapping[Any, object], only_escaped: bool) -> None:
+    now = variables.read()
+    changed = [name for name in {**now, **before} if now.get(name, _ABSENT) is not before.get(name, _ABSENT)]
+    for name in changed:
+        if only_escaped and not has_escaped([name, now.get(name)]):
+            continue
+        if name in before:
+            variables.set(name, before[name])
+        else:
+            variables.delete(name)
 
 
 _ABSENT = object()

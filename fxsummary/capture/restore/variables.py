@@ -18,14 +18,16 @@ from typing import Any
 
 import torch
 
+from fxsummary.capture.restore.containers import base_of
+
 
 @dataclass(frozen=True)
 class Variables:
     """Values by name, and how to change them."""
 
-    read: Callable[[], dict[str, object]]
-    set: Callable[[str, object], None]
-    delete: Callable[[str], None]
+    read: Callable[[], dict[Any, object]]
+    set: Callable[[Any, object], None]
+    delete: Callable[[Any], None]
 
 
 def of_cell(cell: types.CellType) -> Variables:
@@ -38,6 +40,14 @@ def of_cell(cell: types.CellType) -> Variables:
             return {}
 
     return Variables(read, partial(setattr, cell), partial(delattr, cell))
+
+
+def of_dict(container: dict[Any, object]) -> Variables:
+    """The items of a dict."""
+    base = base_of(container)
+    return Variables(
+        lambda: dict(base.items(container)), partial(base.__setitem__, container), partial(base.__delitem__, container)
+    )
 
 
 def of_class(kind: type) -> Variables:
