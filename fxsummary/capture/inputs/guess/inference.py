@@ -21,11 +21,9 @@ from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, NEEDS_INTEGERS, RE
 from fxsummary.capture.inputs.guess.repairs import MAX_BLAMED, Case, is_float, is_image, shaped
 from fxsummary.capture.inputs.guess.requirements import input_needs
 from fxsummary.capture.inputs.guess.search import Attempt, Search
-from fxsummary.capture.module_index import submodule
 from fxsummary.capture.operations.propagate import OperationError, propagate
 from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.subject import Subject
-from fxsummary.capture.torch_internals import AnyConv
 from fxsummary.graph.spec import TensorSpec, leaves
 
 T = TypeVar("T")
@@ -44,7 +42,7 @@ def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
             propagation = propagate(model, trace, subject.device, specs)
         except OperationError as error:
             done = next(place for place, node in enumerate(trace.graph.nodes) if node is error.node)
-            return None, ErrorContext(str(error.__cause__), operations=done, channels=_channels(error, model))
+            return None, context_of(error.__cause__ or error, operations=done)
         first, batch = next(leaves(propagation.output), None), next(iter(specs.values())).shape[0]
         if first is None or not first.shape or first.shape[0] == batch:
             return propagation, None
@@ -52,15 +50,6 @@ def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
 
     with subject.snapshot.preserved():
         return Search(_Names(model, trace, by_name=False), attempt).run()
-
-
-def _channels(error: OperationError, model: nn.Module) -> tuple[int, int] | None:
-    """The channels that a convolution got, and those that it takes, if that is what it refuses."""
-    layer = submodule(model, str(error.node.target)) if error.node.op == "call_module" else None
-    spec = next(iter(error.arguments), None)
-    if not isinstance(layer, AnyConv) or not isinstance(spec, TensorSpec) or len(spec.shape) < 2:
-        return None
-    return None if spec.shape[1] == layer.in_channels else (spec.shape[1], layer.in_channels)
 
 
 def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None = None) -> tuple[Inputs, T] | str:

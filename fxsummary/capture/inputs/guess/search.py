@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
@@ -157,21 +158,16 @@ class Search(Generic[T]):
         inputs, self._wrong_size = self._wrong_size, None
         if inputs is None or self._is_spent or self._source.resized(inputs, 1) is None:
             return None
-        low, high = 1, MAX_IMAGE
-        while low < high:
-            middle = (low + high) // 2
-            found, error = self._try_size(inputs, middle)
-            if found is not None or (error is not None and compare_features(error) == 1):
-                high = middle
-            else:
-                low = middle + 1
-        found, error = self._try_size(inputs, low)
-        return found if error is None else None
 
-    def _try_size(self, inputs: Inputs, size: int) -> tuple[tuple[Inputs, T] | None, ErrorContext | None]:
-        other = self._source.resized(inputs, size)
-        assert other is not None
-        return self._try(other)
+        def try_size(size: int) -> tuple[tuple[Inputs, T] | None, ErrorContext | None]:
+            return self._try(self._source.resized(inputs, size) or inputs)
+
+        def is_large(size: int) -> bool:
+            found, error = try_size(size)
+            return found is not None or (error is not None and compare_features(error) == 1)
+
+        found, error = try_size(1 + bisect_left(range(1, MAX_IMAGE), True, key=is_large))
+        return found if error is None else None
 
 
 def _kind(inputs: Inputs) -> str:
