@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from fxsummary.capture import notes
 from fxsummary.capture.inputs.example import Inputs, bind
 from fxsummary.capture.results import Capture
 from fxsummary.capture.strategy import capture_shapes, choose
@@ -52,9 +53,7 @@ def capture(
                 raise InputError("both example inputs and input_shape= are given; pass one of them.")
             return capture_shapes(subject, input_shape, input_dtype)
         except (InputError, ForwardError) as error:
-            from fxsummary.capture.inputs.hints import add_hints
-
-            add_hints(error, args)
+            notes.add_hints(error, args)
             raise
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import fx, nn
 
-from fxsummary.capture.inputs.example import Inputs, describe
+from fxsummary.capture.inputs.example import Inputs, describe, is_shape
 from fxsummary.capture.module_index import submodule
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.propagate import OperationError
 from fxsummary.capture.source import at
-from fxsummary.errors import InputError
+from fxsummary.errors import FxsummaryError, InputError
 
 
 def of_stop(reason: str, source: str) -> str:
@@ -57,3 +59,25 @@ def error_of(error: OperationError, model: nn.Module, inputs: Inputs | None) -> 
         module=path,
         source=node.meta.get(SOURCE, ""),
     )
+
+
+# --- inputs that do not fit ------------------------------------------------------------------------
+
+
+def add_hints(error: FxsummaryError, args: Sequence[object]) -> None:
+    """Add to an error what is often meant by inputs that do not fit."""
+    error.args = ("\n  ".join([str(error), *_hints(args, str(error))]),)
+
+
+def _hints(args: Sequence[object], message: str) -> Iterator[str]:
+    from fxsummary.capture.inputs.guess.guesses import NEEDS_INTEGERS
+
+    if args and all(map(is_shape, args)) and all(args):
+        yield f"Did you mean input_shape={args[0] if len(args) == 1 else list(args)}?"
+    elif len(args) == 1 and isinstance(args[0], (list, tuple)) and set(map(type, args[0])) == {torch.Tensor}:
+        yield f"The input is a {type(args[0]).__name__} of tensors. To pass them as inputs of forward, write *inputs."
+    if re.search(NEEDS_INTEGERS, message):
+        yield (
+            "Indices are integers: pass an int64 tensor, or the dtype with a shape, "
+            'such as input_dtype="int64" or 2x12:int64.'
+        )

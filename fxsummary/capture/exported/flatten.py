@@ -17,15 +17,14 @@ import torch
 from torch import fx
 from torch.utils._pytree import TreeSpec
 
-from fxsummary.capture import aten
 from fxsummary.capture.exported import metadata
 from fxsummary.capture.exported.costs import RUN_ONCE
 from fxsummary.capture.exported.metadata import ENTRIES, VALUE, value_of, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
-from fxsummary.capture.nodes import AUTOCAST, SOURCE
+from fxsummary.capture.nodes import AUTOCAST, SOURCE, function_name
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.structures import UNKNOWN, Args, walk
-from fxsummary.capture.torch_internals import HigherOrderOperator
+from fxsummary.capture.torch_internals import HigherOrderOperator, OpOverload
 from fxsummary.graph.spec import map_structure
 
 if TYPE_CHECKING:
@@ -37,6 +36,10 @@ _LIFTED = frozenset({"PARAMETER", "BUFFER", "CONSTANT_TENSOR", "CUSTOM_OBJ"})
 _OUTPUTS = frozenset({"USER_OUTPUT", "LOSS_OUTPUT"})
 _NUMBERS = (bool, int, float)
 _COPIES_OF_CONSTANTS = frozenset({"lift_fresh", "lift_fresh_copy", "detach", "detach_", "alias"})
+
+
+_ASSERTIONS = ("_assert", "sym_constrain_range", "_functional_assert", "_functional_sym_constrain_range")
+"""How operators begin that only check what export assumed."""
 
 
 class _Attribute(NamedTuple):
@@ -99,9 +102,9 @@ class Flat:
                 env[node] = self._call(node, env)
 
     def _call(self, node: fx.Node, env: Env) -> Any:
-        if aten.is_assertion(node.target):
+        if isinstance(node.target, OpOverload) and node.target._schema.name.rpartition("::")[2].startswith(_ASSERTIONS):
             return None
-        name, args, kwargs = aten.function_name(node.target), self._load(node.args, env), self._load(node.kwargs, env)
+        name, args, kwargs = function_name(node.target), self._load(node.args, env), self._load(node.kwargs, env)
         if node.target is operator.getitem and isinstance(args[0], (tuple, list)):
             return args[0][args[1]]
         if _is_attribute(args[:1]) and (
@@ -177,7 +180,7 @@ def _is_attribute(args: Args) -> bool:
 
 def _writes_back(buffer: fx.Node, value: object) -> bool:
     """Whether a copy puts into a buffer what an in-place operation has put there already."""
-    if not isinstance(value, fx.Node) or not aten.function_name(value.target).endswith("_"):
+    if not isinstance(value, fx.Node) or not function_name(value.target).endswith("_"):
         return False
     return value.args[:1] == (buffer,)
 
