@@ -23,12 +23,16 @@ Shape = tuple[int, ...]
 
 
 class Settings:
-    """Attributes of a model, its config and the configs inside that, by name."""
+    """Attributes of a model, its config and the configs inside that, by name.
+
+    Attributes:
+        modules: the attributes of each module inside the model.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self._holders = list(_holders(model))
         self._ranked: dict[str, list[Any]] = {}
-        self._modules = [vars(module) for module in modules_of(model)]
+        self.modules = [vars(module) for module in modules_of(model)]
 
     def all(self, names: str, part: str = "") -> Iterator[Any]:
         """Yield the values of these settings (alternatives), from the configs of this part of the model first."""
@@ -39,10 +43,6 @@ class Settings:
                 values = [_attribute(holder, each) for each in name.split()]
                 if None not in values:
                     yield values[0] if len(values) == 1 else values
-
-    def inside(self, name: str) -> Iterator[Any]:
-        """Yield the values that the modules inside the model have for an attribute."""
-        return (each[name] for each in self._modules if name in each)
 
     def first(self, names: str, part: str = "") -> Any:
         """Return the first that is set, or None."""
@@ -92,7 +92,7 @@ def found_sizes(row: Size, settings: Settings) -> list[Shape]:
     """Return the possible sizes for a row of `SIZES`, the likeliest first."""
     values = [*settings.all(row.names, row.part)]
     for name in options(row.inside):
-        values += settings.inside(name)
+        values += [each[name] for each in settings.modules if name in each]
     if row.take:
         lists = [value for value in values if isinstance(value, (tuple, list))]
         values = [len(value) if row.take == "length" else max(value, default=None) for value in lists]
