@@ -8,15 +8,13 @@ import threading
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
-from operator import is_
 from typing import Any
 
 import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import modules_of
-from fxsummary.capture.restore.containers import base_of, copied, is_same, refill
+from fxsummary.capture.restore.containers import copied, is_same, refill
 from fxsummary.capture.restore.inside import Inside
 from fxsummary.capture.restore.outside import Outside
 from fxsummary.capture.restore.torch_state import preserved_globals
@@ -76,30 +74,17 @@ class _Copies:
         self._empty = found.empty
         self._filled = found.containers
         self._copies = [copied(each) for each in self._filled]
-        self._dicts = [each for each in self._filled if type(each) is dict]
-        self._others = [(each, base_of(each)) for each in self._filled if type(each) is not dict]
-        self._held = list(self._held_now())
         self._variables = found.variables
         self._values = [each.read() for each in found.variables]
 
-    def _held_now(self) -> Iterator[object]:
-        """The keys and values of dicts, the items of other containers."""
-        dicts, others = self._dicts, self._others
-        keys = [*dicts, *[base.__iter__(each) for each, base in others]]
-        values = [base.values(each) for each, base in others if issubclass(base, dict)]
-        return chain(chain.from_iterable(keys), chain.from_iterable(map(dict.values, dicts)), *values)
-
     def _changed(self) -> Iterator[tuple[Any, Any]]:
         """The containers that do not hold what they held, each with its copy."""
-        now = list(self._held_now())
-        if len(now) != len(self._held) or not all(map(is_, now, self._held)):
-            for container, copy in zip(self._filled, self._copies, strict=True):
-                if not is_same(container, copy):
-                    yield container, copy
-        if any(self._empty):
-            yield from (
-                (container, {} if isinstance(container, dict) else ()) for container in self._empty if container
-            )
+        for container, copy in zip(self._filled, self._copies, strict=True):
+            if not is_same(container, copy):
+                yield container, copy
+        for container in self._empty if any(self._empty) else ():
+            if container:
+                yield container, {} if isinstance(container, dict) else ()
 
     def restore(self, only_escaped: bool = False) -> None:
         """Put everything back, in the order that it had.
