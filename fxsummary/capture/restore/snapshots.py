@@ -14,7 +14,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import modules_of
-from fxsummary.capture.restore.containers import copied, is_same, refill
+from fxsummary.capture.restore.containers import base_of, copied, is_same, refill
 from fxsummary.capture.restore.inside import Inside
 from fxsummary.capture.restore.outside import Outside
 from fxsummary.capture.restore.torch_state import preserved_globals
@@ -68,23 +68,13 @@ class Snapshot:
 
 
 class _Copies:
-    """The contents of containers and variables; almost always all is as it was, so that is checked first."""
+    """The contents of containers and variables; most containers are empty, and stay so."""
 
     def __init__(self, found: Inside) -> None:
         self._empty = found.empty
-        self._filled = found.containers
-        self._copies = [copied(each) for each in self._filled]
+        self._filled: list[tuple[Any, Any]] = [(each, copied(each)) for each in found.containers]
         self._variables = found.variables
         self._values = [each.read() for each in found.variables]
-
-    def _changed(self) -> Iterator[tuple[Any, Any]]:
-        """The containers that do not hold what they held, each with its copy."""
-        for container, copy in zip(self._filled, self._copies, strict=True):
-            if not is_same(container, copy):
-                yield container, copy
-        for container in self._empty if any(self._empty) else ():
-            if container:
-                yield container, {} if isinstance(container, dict) else ()
 
     def restore(self, only_escaped: bool = False) -> None:
         """Put everything back, in the order that it had.
@@ -92,7 +82,8 @@ class _Copies:
         Args:
             only_escaped: put back only what now holds a proxy or a meta tensor; other threads may change the rest.
         """
-        for container, copy in self._changed():
+        changed = [(container, copy) for container, copy in self._filled if not is_same(container, copy)]
+        for container, copy in [*changed, *[(each, base_of(each)()) for each in self._empty if each]]:
             if only_escaped and isinstance(copy, dict):
                 _put_back(of_dict(container), copy, only_escaped)
             elif not only_escaped or has_escaped(list(container)):
