@@ -56,7 +56,8 @@ def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
     while todo:
         path, module = todo.pop()
         found[path] = module
-        if not module._modules or (id(module) in seen and any(found[above] is module for above in _above(path))):
+        names = path.split(".") if id(module) in seen else ()
+        if not module._modules or any(found[".".join(names[:count])] is module for count in range(len(names))):
             continue
         seen.add(id(module))
         prefix = f"{path}." if path else ""
@@ -64,13 +65,6 @@ def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
         children.reverse()
         todo.extend(children)
     return found
-
-
-def _above(path: str) -> Iterator[str]:
-    """The paths of the modules that one lies in, innermost first."""
-    while path:
-        path = path.rpartition(".")[0]
-        yield path
 
 
 def first_paths(modules: Mapping[str, nn.Module]) -> dict[int, str]:
