@@ -7,7 +7,6 @@ shows what neither does. Candidates come in the order of their distance from the
 from __future__ import annotations
 
 import heapq
-import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -57,7 +56,6 @@ class Guesses:
         keywords: name of the parameter that takes any keyword, or "".
         main: the argument that the model names as its main one, or "".
         float_dtype: dtype of the model's floating-point tensors.
-
         spatial_dims: number of spatial dimensions of an argument that a convolution reads first, by its name.
 
     Args:
@@ -71,9 +69,7 @@ class Guesses:
         self._device = model_device(model)
         self.settings = Settings(model)
         self.parameters = tuple(self._signature)
-        self.keywords = {each.kind: name for name, each in self._signature.items()}.get(
-            inspect.Parameter.VAR_KEYWORD, ""
-        )
+        self.keywords = next((name for name, each in self._signature.items() if each.kind is each.VAR_KEYWORD), "")
         main = getattr(model, "main_input_name", "")
         self.main = main if isinstance(main, str) else ""
         self.float_dtype = dtype_for(None, model)
@@ -91,10 +87,8 @@ class Guesses:
     def candidates(self) -> Iterator[Inputs]:
         """Yield inputs to try, the likeliest first."""
         passed = self._passed()
-        streams = [
-            self._with_parts(passed, parts, index)
-            for index, parts in enumerate(_part_sets(passed, (row_for(self.main) or Argument()).part))
-        ]
+        sets = _part_sets(passed, (row_for(self.main) or Argument()).part)
+        streams = [self._with_parts(passed, parts, index) for index, parts in enumerate(sets)]
         guessed = (inputs for _, _, inputs in heapq.merge(*streams, key=lambda guess: guess[:2]))
         seen = set()
         for inputs in itertools.chain(self._examples(), guessed):
