@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from traceback import walk_tb
 
 import torch
@@ -10,16 +11,16 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
-from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of
+from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_in_modules
 from fxsummary.capture.operations.twins import META, Twins
 from fxsummary.capture.structures import is_limit_of_meta
 from fxsummary.capture.subject import Subject
 from fxsummary.errors import ForwardError
 
 
-def has_lazy(model: nn.Module) -> bool:
+def has_lazy(modules: Iterable[nn.Module]) -> bool:
     """Whether any parameter or buffer waits for a first input to get its shape."""
-    return any(issubclass(kind, UninitializedTensorMixin) for kind in set(map(type, tensors_of(model))))
+    return any(issubclass(kind, UninitializedTensorMixin) for kind in set(map(type, tensors_in_modules(modules))))
 
 
 def run(subject: Subject, inputs: Inputs) -> nn.Module:

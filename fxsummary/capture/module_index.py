@@ -5,7 +5,7 @@ torch's own walks are slow and recurse, and a model may hide them behind attribu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -31,11 +31,21 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 def tensors_of(model: nn.Module) -> Iterator[torch.Tensor]:
     """The parameters of a model, then its buffers; a tensor that has several names comes several times."""
-    modules = modules_of(model) if model._modules else [model]
-    for module in modules:
-        yield from [tensor for tensor in module._parameters.values() if tensor is not None]
-    for module in modules:
-        yield from [tensor for tensor in module._buffers.values() if tensor is not None]
+    return tensors_in_modules(modules_of(model) if model._modules else [model])
+
+
+def tensors_in_modules(modules: Iterable[nn.Module]) -> Iterator[torch.Tensor]:
+    """The parameters that modules hold themselves, then their buffers."""
+    modules = list(modules)
+    for held in ("_parameters", "_buffers"):
+        for module in modules:
+            yield from [tensor for tensor in getattr(module, held).values() if tensor is not None]
+
+
+def device_of(tensors: Iterator[torch.Tensor]) -> str:
+    """The device of the first of these tensors, "cpu" where there is none."""
+    first = next(tensors, None)
+    return "cpu" if first is None else str(first.device)
 
 
 def submodule(model: nn.Module, path: str) -> nn.Module:

@@ -46,7 +46,7 @@ def choose(subject: Subject, inputs: Inputs | None) -> Capture:
     if getattr(subject.model.forward, "__func__", None) is nn.Module.forward:
         return module_tree(subject, f"{subject.name} has no forward")
     told: list[str] = []
-    if meta_forward.has_lazy(subject.model):
+    if meta_forward.has_lazy(subject.modules.values()):
         if inputs is None:
             return module_tree(subject, f"{subject.name} {_LAZY}")
         try:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from fxsummary.capture.module_index import tensors_of
+from fxsummary.capture.module_index import device_of, tensors_of
 from fxsummary.capture.operations.twins import dtype_name, materialize, spec_of
 from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.errors import InputError
@@ -172,8 +172,7 @@ def required(model: nn.Module) -> list[str]:
 
 def model_device(model: nn.Module) -> str:
     """Device of the first parameter or buffer, "cpu" where there is none."""
-    first = next(tensors_of(model), None)
-    return "cpu" if first is None else str(first.device)
+    return device_of(tensors_of(model))
 
 
 def map_named(function: NamedLeaf, name: str, value: Any) -> Any:

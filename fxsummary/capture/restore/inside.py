@@ -69,6 +69,8 @@ class Inside:
         self.containers += attributes
         atoms = self._atoms
         held = [value for each in attributes for value in each.values() if type(value) not in atoms]
+        own = [each["_parameters"] for each in attributes if type(each.get("_parameters")) is dict]
+        held += [parameter.__dict__ for each in own for parameter in each.values() if parameter is not None]
         self.empty += [value for value in held if type(value) in EXACT and not value]
         self._values += [value for value in held if type(value) not in EXACT or value]
         self._kinds.update(dict.fromkeys(map(type, modules)))
@@ -235,8 +237,8 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Reader], ...] = (
 )
 _READERS: dict[type, Reader] = {
     **dict.fromkeys(EXACT, Inside._read_container),
-    **dict.fromkeys((torch.Tensor, nn.Parameter), Inside._read_tensor),
+    torch.Tensor: Inside._read_tensor,
     tuple: lambda _, value: value,
     frozenset: lambda _, value: value,
 }
-_ATOMS = ATOMS | {bytes, types.ModuleType, types.CodeType}
+_ATOMS = ATOMS | {bytes, nn.Parameter, types.ModuleType, types.CodeType}

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.restore.containers import base_of, copied, is_same, refill
 from fxsummary.capture.restore.inside import Inside
 from fxsummary.capture.restore.outside import Outside
@@ -25,11 +24,12 @@ class Snapshot:
     """What a model holds, and what its code can reach beyond it, as they are now.
 
     Args:
+        modules: all modules of the model.
         roots: further objects that forward may change, such as its arguments.
     """
 
-    def __init__(self, model: nn.Module, roots: Sequence[object] = ()) -> None:
-        inside = Inside(modules_of(model), roots)
+    def __init__(self, modules: Sequence[nn.Module], roots: Sequence[object] = ()) -> None:
+        inside = Inside(modules, roots)
         outside = Outside(inside)
         self._inside = _Copies(inside)
         self._outside = _Copies(outside)

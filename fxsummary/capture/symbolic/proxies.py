@@ -32,7 +32,7 @@ class _Short:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """A copy has the same values; torch.fx gives it a tracer of its own."""
-        return self.clone()  # type: ignore[attr-defined]
+        return self.clone()
 
     @classmethod
     def __torch_function__(

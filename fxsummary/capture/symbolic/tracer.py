@@ -13,7 +13,7 @@ from torch import fx, nn
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs, forward_signature, required
-from fxsummary.capture.module_index import constants, first_paths, modules_by_path, tensor_names, unwrapped
+from fxsummary.capture.module_index import constants, first_paths, tensor_names, unwrapped
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.twins import is_own_hook, spec_of
@@ -44,10 +44,9 @@ class SymbolicTracer(fx.Tracer):
         self._inputs = inputs
         self._subject = subject
         self._device = subject.device
-        self._modules = modules_by_path(model)
-        self._paths = first_paths(self._modules)
-        self.tensor_attrs: Any = constants(self._modules)
-        self._names = tensor_names(self._modules)
+        self._paths = first_paths(subject.modules)
+        self.tensor_attrs: Any = constants(subject.modules)
+        self._names = tensor_names(subject.modules)
         self._attributes: dict[str, ParameterProxy] = {}
         self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
