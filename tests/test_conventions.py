@@ -628,7 +628,7 @@ def test_what_is_refused_for_the_same_reason_is_given_up() -> None:
     same = ("no" for _ in range(1000))
     assert isinstance(inference.infer_by_trying(Vision(), refuse(same, tried)), str)
     ranks = [len(inputs.arguments["pixel_values"].shape) for inputs in tried]
-    assert max(map(ranks.count, ranks)) == inference._Names.max_same
+    assert max(map(ranks.count, ranks)) == inference.Source.max_same
 
 
 def test_what_was_tried_is_told() -> None:

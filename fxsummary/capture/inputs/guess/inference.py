@@ -49,7 +49,7 @@ def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
         return propagation, ErrorContext(operations=len(trace.graph.nodes))
 
     with subject.snapshot.preserved():
-        return Search(_Names(model, trace, by_name=False), attempt).run()
+        return Search(Source(model, trace, by_name=False), attempt).run()
 
 
 def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None = None) -> tuple[Inputs, T] | str:
@@ -59,7 +59,7 @@ def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None
         attempt: runs forward, and returns what came of it, and why that is nothing or not all.
         partial: the trace of forward without inputs, as far as it got.
     """
-    search = Search(_Names(model, partial), attempt)
+    search = Search(Source(model, partial), attempt)
     return search.run() or search.report()
 
 
@@ -73,16 +73,23 @@ def with_integers(inputs: Inputs, error: BaseException, fixed: Container[str] = 
         yield replace(inputs, arguments={**inputs.arguments, name: replace(spec, dtype="int64")}, given=None)
 
 
-class _Names(Guesses):
-    """Inputs to try, with what the errors of forward suggest instead."""
+class Source(Guesses):
+    """Inputs to try, with what the errors of forward suggest instead.
+
+    Attributes:
+        max_same: how often the same arguments may be refused for reasons that were given before.
+        tries_for_more: further tries after an attempt that accepted only in part.
+    """
 
     max_same = 3
     tries_for_more = 8
 
     def repaired(self, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
+        """Yield what an error suggests instead of these inputs."""
         return repaired(self, inputs, error)
 
     def resized(self, inputs: Inputs, size: int) -> Inputs | None:
+        """Return the inputs with images of this size, None if there are none."""
         images = [name for name, spec in placeholder_names(inputs) if is_image(spec) or name in self.spatial_dims]
 
         def change(name: str, value: Any) -> object:

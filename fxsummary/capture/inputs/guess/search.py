@@ -8,12 +8,15 @@ import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fxsummary.capture.inputs.example import Inputs, describe, placeholder_names
 from fxsummary.capture.inputs.guess.error_context import ErrorContext
 from fxsummary.capture.inputs.guess.guesses import FEATURES, VIEWS
 from fxsummary.capture.recorded.budget import TooMuchWorkError
+
+if TYPE_CHECKING:
+    from fxsummary.capture.inputs.guess.inference import Source
 
 T = TypeVar("T")
 
@@ -30,27 +33,6 @@ MAX_USELESS = 8
 
 MAX_IMAGE = 1024
 """The largest image to try."""
-
-
-class Source(Protocol):
-    """Where inputs to try come from.
-
-    Attributes:
-        max_same: how often the same arguments may be refused for reasons that were given before.
-        tries_for_more: further tries after an attempt that accepted only in part.
-    """
-
-    max_same: int
-    tries_for_more: int
-
-    def stages(self) -> Iterator[Iterator[Inputs]]:
-        """Yield lists of candidates; the next list is for the case that nothing in this one is accepted."""
-
-    def repaired(self, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-        """Yield what an error suggests instead of these inputs."""
-
-    def resized(self, inputs: Inputs, size: int) -> Inputs | None:
-        """Return the inputs with images of this size, None if there are none."""
 
 
 Attempt = Callable[[Inputs], "tuple[T | None, ErrorContext | None]"]
