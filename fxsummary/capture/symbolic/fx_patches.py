@@ -7,24 +7,19 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.capture.torch_internals import MODULE_CALL, MODULE_GETATTR, autowrapped, fx_tracing, wrapped_function
 
-
-class Tracer(Protocol):
-    """What the replacements need of a tracer."""
-
-    def call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object: ...
-    def attribute(self, tensor: torch.Tensor) -> object: ...
+if TYPE_CHECKING:
+    from fxsummary.capture.symbolic.tracer import SymbolicTracer
 
 
 @contextmanager
-def traced(tracer: Tracer) -> Iterator[Callable[[object], None]]:
+def traced(tracer: SymbolicTracer) -> Iterator[Callable[[object], None]]:
     """Show the tracer what is called in this thread; other threads are left alone.
 
     Yields a function that makes those of ``math`` one operation, where a forward sees them as global names.
@@ -48,7 +43,7 @@ def traced(tracer: Tracer) -> Iterator[Callable[[object], None]]:
         yield wrap_globals
 
 
-def _patch_modules(patcher: Any, tracer: Tracer) -> None:
+def _patch_modules(patcher: Any, tracer: SymbolicTracer) -> None:
     original_call, original_getattr = MODULE_CALL, MODULE_GETATTR
     thread = threading.get_ident()
 
