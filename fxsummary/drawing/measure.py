@@ -193,7 +193,7 @@ def _item_box(item: Item, measured: Measured, narrow: frozenset[str]) -> Box:
 def _pill_box(item: Item, row: Row) -> Box:
     size, bold, sides, height = PILLS[item.form]
     width = text_width(row.label, size, bold=bold) + (8 if row.shape else 0) + text_width(row.shape, 10, mono=True)
-    width += (text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0) + sides
+    width += (text_width(row.parameters, 10.5) + 8 if row.parameters and item.form != "terminal" else 0.0) + sides
     weight = 0.01 if item.form == "parameter" else 1.0
     return Box(item.key, width, height, weight=weight, side_entry=item.form == "concat")
 

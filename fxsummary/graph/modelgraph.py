@@ -98,6 +98,11 @@ class ModelGraph(nx.DiGraph):
         readers: Mapping[str, EdgeData] = self._succ[key]
         return readers
 
+    def only_source(self, key: str) -> str | None:
+        """The node that a node reads, if it reads one alone."""
+        sources = self._pred[key]
+        return next(iter(sources)) if len(sources) == 1 else None
+
     def links(self) -> Iterator[tuple[str, str, EdgeData]]:
         """The edges with their attributes; ``edges(data=True)``, but quick, and without a view that the graph keeps.
 
