@@ -17,9 +17,8 @@ from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
 from fxsummary.graph.changes import Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
-from fxsummary.graph.saved.fields import CALL, GRAPH, MODULE, PARAMETER, load_field, load_fields, save_fields
-from fxsummary.graph.saved.schema import VERSION
-from fxsummary.graph.saved.values import WrongValueError, expected, load_value
+from fxsummary.graph.saved.schema import CALL, GRAPH, MODULE, PARAMETER, VERSION
+from fxsummary.graph.saved.values import WrongValueError, expected, load_field, load_fields, load_value, save_fields
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import shorten
 
