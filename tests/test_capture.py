@@ -21,6 +21,8 @@ import fxsummary
 from fxsummary.capture.operations import memo
 from fxsummary.capture.operations.propagate import propagate
 from fxsummary.capture.operations.run import Operations
+from fxsummary.capture.results import Trace
+from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.trace import trace
 from fxsummary.graph.spec import TensorSpec
 from zoo import OWN, ZOO
@@ -521,7 +523,8 @@ def test_threads_wait_for_each_other() -> None:
 def test_propagation_alone() -> None:
     """The parts can be used by themselves: a trace without inputs, specs afterwards."""
     model = CNN()
-    traced = trace(model, None)
+    traced = trace(Subject(model), None)
+    assert isinstance(traced, Trace)
     outcome = propagate(model, traced, "cpu", {"x": TensorSpec((4, 3, 28, 28), "float32", (2352, 784, 28, 1))})
     assert outcome.output.shape == (4, 10)
     assert sum(each.flops or 0 for each in outcome.outcomes.values()) == 4 * 2_515_072

@@ -440,6 +440,31 @@ class TwoThousandOperations(nn.Module):
         return x
 
 
+@zoo(randn(2, 8), captured_by="recorded", notes=("forward computes a product that no input goes into",))
+class ConstantProduct(nn.Module):
+    """A product of tensors that forward makes costs FLOPs too, and tracing cannot see it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + torch.arange(8.0) @ torch.ones(8, 8)
+
+
+@zoo(randn(2, 8), captured_by="recorded", notes=("forward makes a parameter",))
+class MakesParameter(nn.Module):
+    """A parameter that is there only while forward runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.bias = nn.Parameter(torch.zeros(8))
+        return self.fc(x) + self.bias
+
+
 # --- recurrent ---------------------------------------------------------------------------------
 
 

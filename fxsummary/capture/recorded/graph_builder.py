@@ -12,16 +12,15 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import source
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import autocast
-from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.operations.run import Outcome
 from fxsummary.capture.operations.twins import Twins, spec_of
 from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.memory import Writes
 from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked, element
-from fxsummary.capture.structures import is_plain, map_values, structure_of, tensors_in, values_of
+from fxsummary.capture.results import Propagation
+from fxsummary.capture.structures import ATOMS, is_plain, map_values, structure_of, tensors_in, values_of
 from fxsummary.capture.torch_internals import without_dispatch_modes, without_torch_function
 from fxsummary.graph.records import Returned
 from fxsummary.graph.spec import TensorSpec, map_structure
@@ -104,7 +103,7 @@ class Writer:
         """Remember what the call of a module returned; returns it."""
         assumed = False
 
-        def spec(value: Any) -> Any:
+        def spec(value: Any, _: int) -> Any:
             nonlocal assumed
             if not isinstance(value, torch.Tensor):
                 return None

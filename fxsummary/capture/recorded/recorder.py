@@ -22,12 +22,11 @@ from torch import fx, nn
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import meta_forward, source
+from fxsummary.capture.inputs import placeholders
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, context_of
-from fxsummary.capture.inputs.placeholders import Placeholders
 from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of, unwrapped
 from fxsummary.capture.operations import autocast
-from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.operations.run import Alias, NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.recorded import leaf_hooks, modes, patches, torch_calls
@@ -38,12 +37,10 @@ from fxsummary.capture.recorded.graph_builder import Call, Writer, has_tensor
 from fxsummary.capture.recorded.higher_order import HigherOrder
 from fxsummary.capture.recorded.repeats import MismatchError, Replay
 from fxsummary.capture.recorded.transforms import Transform
-from fxsummary.capture.restore import preserved
 from fxsummary.capture.restore.heal import heal
-from fxsummary.capture.restore.snapshots import Snapshot
+from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.structures import is_limit_of_meta, listed, tensors_in
-from fxsummary.capture.symbolic.trace import Trace
-from fxsummary.capture.symbolic.tracer import Leaf, default_leaf
+from fxsummary.capture.subject import Subject
 from fxsummary.capture.torch_internals import (
     HigherOrderOperator,
     has_global_hooks,
@@ -88,26 +85,18 @@ class Failure:
 
 
 def record(
-    model: nn.Module,
-    inputs: Inputs,
-    device: str,
-    leaf: Leaf | None = None,
-    *,
-    replay: bool = True,
-    budget: Budget | None = None,
+    subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Budget | None = None
 ) -> Recording | Failure:
     """Record one forward, or return why it raised.
 
     Args:
-        device: the device that tensors claim to be on; on ``meta``, questions are answered for the CPU.
-        leaf: further modules not to enter.
-        replay: whether modules that are like recorded ones are copied from these.
+        replay: whether modules that are like recorded ones are copied from these, if the subject allows it.
         budget: how many operations may be run; None for any number.
 
     Raises:
         TooMuchWorkError: the budget is spent.
     """
-    recorder = Recorder(model, device, leaf, replay, budget)
+    recorder = Recorder(subject, replay and subject.replay, budget)
     try:
         recorder.run(inputs)
     except (MismatchError, TooMuchWorkError) as stopped:
@@ -115,9 +104,9 @@ def record(
         recorder.finish()
         if isinstance(stopped, TooMuchWorkError):
             raise
-        return record(model, inputs, device, leaf, replay=False, budget=budget)
+        return record(subject, inputs, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
-        failure = Failure(meta_forward.error_of(model, inputs, error), recorder.context_of(error))
+        failure = Failure(meta_forward.error_of(subject.model, inputs, error), recorder.context_of(error))
         failure.error.__cause__ = error
         _let_go(error)
         recorder.finish()
@@ -142,12 +131,12 @@ def _let_go(error: BaseException) -> None:
 class Recorder:
     """Sees what a forward calls, and has it written down."""
 
-    def __init__(
-        self, model: nn.Module, device: str, leaf: Leaf | None, replay: bool, budget: Budget | None = None
-    ) -> None:
+    def __init__(self, subject: Subject, replay: bool, budget: Budget | None = None) -> None:
+        model, device = subject.model, subject.device  # on ``meta``, questions are answered for the CPU
         self._model = model
         self._budget = budget
-        self._leaf = leaf
+        self._is_leaf = subject.is_leaf
+        self._snapshot = subject.snapshot
         self._claim = torch.device("cpu" if device == "meta" else device)
         self._operations = Operations(device)
         self._writer = Writer(model, device)
@@ -162,7 +151,6 @@ class Recorder:
         self._higher_order = HigherOrder(self, self._writer, self._operations, self._functions)
         self._stopped: StopRecording | None = None
         self._context: ErrorContext | None = None
-        self._snapshot: Snapshot | None = None
 
     # --- the forward ---------------------------------------------------------------------------
 
@@ -172,9 +160,9 @@ class Recorder:
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            self._snapshot = stack.enter_context(preserved(self._model, caches=False))
+            stack.enter_context(self._snapshot.preserved(caches=False))
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
-            args, kwargs = Placeholders(self._writer.placeholder).arguments(self._model, inputs)
+            args, kwargs = placeholders.arguments(self._model, inputs, self._writer.placeholder)
             for tracked in self._writer.tensors:
                 self._derivatives.mark(tracked.tensor)
             stack.enter_context(patches.installed(self))
@@ -211,8 +199,7 @@ class Recorder:
             stopped.__traceback__ = None
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
         notes = list(self._demand.notes())
-        if self._snapshot is not None:
-            notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
+        notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
         reason, where = (stopped.reason, stopped.source) if stopped else ("", "")
         context = replace(self._context, message=reason) if reason and self._context is not None else None
         return Recording(trace, writer.propagation, reason, where, context, notes)
@@ -377,9 +364,6 @@ class Recorder:
             return module._call_impl(*args, **kwargs)
         finally:
             self._quiet += 1
-
-    def _is_leaf(self, module: nn.Module, path: str) -> bool:
-        return default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
 
     def _holds_results(self, module: nn.Module) -> bool:
         """Whether parameters were replaced by results of operations, as ``functional_call`` does."""

@@ -26,7 +26,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.graph_builder import Writer
@@ -35,6 +34,7 @@ from fxsummary.capture.recorded.repeats.read_block import Block, NotRepeatableEr
 from fxsummary.capture.recorded.repeats.signatures import Signatures
 from fxsummary.capture.recorded.repeats.template import Template
 from fxsummary.capture.recorded.tensor_origins import Tracked
+from fxsummary.capture.structures import ATOMS
 from fxsummary.capture.torch_internals import without_torch_function
 
 RECORDINGS = 2

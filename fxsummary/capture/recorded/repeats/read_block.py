@@ -12,12 +12,11 @@ from typing import Any
 import torch
 from torch import fx
 
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.repeats.template import Entry, Operation, Read, Ref, Result, Template
 from fxsummary.capture.recorded.tensor_origins import Tracked
-from fxsummary.capture.structures import tensors_in
+from fxsummary.capture.structures import ATOMS, tensors_in
 from fxsummary.graph.spec import TensorSpec
 
 

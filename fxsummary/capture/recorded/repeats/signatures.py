@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.operations import memo
+from fxsummary.capture.structures import ATOMS
 
 _NUMBER = re.compile(r"(.*_)?(idx|index|number|layer_?(id|num|i)|block_?(id|num)|depth_id)")
 """Names of attributes that number a block."""

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import fx
 
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AUTOCAST, SOURCE
 from fxsummary.capture.operations.run import Outcome
+from fxsummary.capture.structures import ATOMS
 from fxsummary.graph.records import Returned
 from fxsummary.graph.spec import TensorSpec
 

@@ -1,4 +1,4 @@
-"""Refuses in-place writes to tensors that were there before a trace."""
+"""Watches what runs for real while forward is traced: operations on tensors that are not proxies."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
+from fxsummary.capture.operations.flops import costs_nothing
 from fxsummary.capture.torch_internals import DispatchMode, storage_of
 
 
-class WriteGuard(DispatchMode):
-    """While active, only tensors made since can be written: tracing runs what does not meet a proxy for real."""
+class Guard(DispatchMode):
+    """Raises RuntimeError where a trace would be wrong: for writes to the user's tensors, and FLOPs that no node has."""
 
     def __init__(self) -> None:
         super().__init__()
         self._made: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not costs_nothing(func):
+            raise RuntimeError(f"forward computes a product that no input goes into ({func})")
         if func._schema.is_mutable:
             for argument, value in zip(func._schema.arguments, args):  # noqa: B905 (defaults are left out)
                 if argument.alias_info is not None and argument.alias_info.is_write:
