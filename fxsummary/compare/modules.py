@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fxsummary.graph.changes import ModuleChange, Run, before, joined
@@ -15,7 +15,7 @@ Calls = Mapping[ModuleCall, ModuleCall]
 
 def module_changes(graph: ModelGraph, former: Calls) -> tuple[ModuleChange, ...]:
     """Every module call of a compared graph, the model itself first, in execution order."""
-    return tuple(module_change(graph, block, former) for block in _walk(block_tree(graph)))
+    return tuple(module_change(graph, block, former) for block in block_tree(graph).walk())
 
 
 def module_change(graph: ModelGraph, block: Block, former: Calls) -> ModuleChange:
@@ -47,7 +47,7 @@ def costs(graph: ModelGraph, keys: Iterable[str], attribute: str) -> tuple[int |
 def runs(graph: ModelGraph) -> tuple[Run, ...]:
     """Siblings of one class, two or more of them, whose number is not what it was."""
     found: list[Run] = []
-    for block in _walk(block_tree(graph)):
+    for block in block_tree(graph).walk():
         counts: dict[tuple[str, str], list[int]] = {}
         for item in block.items:
             path, kind, change = _sibling(graph, item)
@@ -70,11 +70,3 @@ def _sibling(graph: ModelGraph, item: str | Block) -> tuple[str, str, str]:
         return item.path, item.type, joined(graph.nodes[key]["change"] for key in item.operations())
     data = graph.nodes[item]
     return (data["target"] if data["op"] == "call_module" else "", data["label"], data["change"])
-
-
-def _walk(root: Block) -> Iterator[Block]:
-    todo = [root]
-    while todo:
-        block = todo.pop()
-        yield block
-        todo.extend(reversed(list(block.blocks())))

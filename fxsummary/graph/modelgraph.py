@@ -17,6 +17,7 @@ from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Retur
 from fxsummary.graph.spec import TensorSpec
 from fxsummary.support import files
 from fxsummary.support.registry import EXPORTERS, call, exporter_for
+from fxsummary.text import numbers as fmt
 
 if TYPE_CHECKING:
     import graphviz
@@ -171,6 +172,11 @@ class ModelGraph(nx.DiGraph):
             for _, data in self.nodes(data=True)
             if data.get("op") == "placeholder" and data.get("change") != "removed"
         }
+
+    @property
+    def inputs_text(self) -> str:
+        """The inputs with their shapes, such as ``x 1×3×28×28``."""
+        return ", ".join(f"{name} {fmt.shape(spec.shape) if spec else '?'}" for name, spec in self.inputs.items())
 
     @property
     def totals(self) -> Totals:

@@ -11,17 +11,7 @@ from fxsummary.exporters.tables.listings import Listing
 from fxsummary.exporters.tables.table import Column
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
-from fxsummary.text.numbers import (
-    MARKS_WITH_SHARES,
-    about,
-    count,
-    marks_in,
-    relative_path,
-    run_name,
-    shape,
-    share,
-    size,
-)
+from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, marks_in, relative_path, share, size
 from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
@@ -86,14 +76,12 @@ def summarise(
     shown = hide_scalars(with_unread(graph))
     shown = fold_repeats(shown) if fold else shown
     totals = graph.totals
-    rows = _Rows(shown, Cells(shown, totals, names), depth)
-    rows.add_model()
-    return Summary(
-        (Column("Module", shrinks=20), *columns_of(names)),
-        rows.rows,
-        _inputs(graph),
-        _facts(graph, shown, totals, rows.marks()),
-    )
+    rows, root = _Rows(shown, Cells(shown, totals, names), depth), block_tree(shown)
+    rows.rows.append(Row((), "", graph.name, "", rows.cells.of_model(root)))
+    rows.add_items(root, "", (), 1)
+    marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
+    titles = (Column("Module", shrinks=20), *columns_of(names))
+    return Summary(titles, rows.rows, _inputs(graph), _facts(graph, shown, totals, marks))
 
 
 class _Rows:
@@ -101,22 +89,13 @@ class _Rows:
 
     def __init__(self, graph: ModelGraph, cells: Cells, depth: int | None) -> None:
         self._graph = graph
-        self._cells = cells
+        self.cells = cells
         self._depth = depth
         self._shared = shared_with_others(graph)
         self.rows: list[Row] = []
         self.has_repeats = False
 
-    def add_model(self) -> None:
-        root = block_tree(self._graph)
-        self.rows.append(Row((), "", self._graph.name, "", self._cells.of_model(root)))
-        self._add_items(root, "", (), 1)
-
-    def marks(self) -> list[str]:
-        """The marks that occur in the rows."""
-        return marks_in(" ".join(cell for row in self.rows for cell in row.cells), repeated=self.has_repeats)
-
-    def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
+    def add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
         """The rows of what is in a block, which is open if ``level`` levels may be."""
         if self._depth is not None and level > self._depth:
             return
@@ -125,7 +104,7 @@ class _Rows:
             branch = (*branches, index == len(items) - 1)
             if isinstance(item, Block):
                 self._add_block(item, path, branch, parent.copies)
-                self._add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
+                self.add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
             else:
                 self._add_operation(item, path, branch, parent.copies)
 
@@ -135,15 +114,10 @@ class _Rows:
         return data["op"] not in ("placeholder", "output") and not (in_tree and not data["parameter_names"])
 
     def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
-        name = relative_path(block.path, path)
-        if block.repeat > 1:
-            self.has_repeats = True
-            name = run_name(name, relative_path(block.last, path))
-        folded = f" ×{block.repeat}" if block.repeat > 1 else ""
+        self.has_repeats |= block.repeat > 1
         remark = "" if block.again else self._shared.get(block.path, "")
-        self.rows.append(
-            Row(branches, name, f"{block.type}{block.again}{folded}", remark, self._cells.of_block(block, times))
-        )
+        type_ = f"{block.type}{block.again}{block.copied}"
+        self.rows.append(Row(branches, block.name_from(path), type_, remark, self.cells.of_block(block, times)))
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self._graph.nodes[key]
@@ -156,14 +130,13 @@ class _Rows:
             name = relative_path(data["target"], path)
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
-        self.rows.append(Row(branches, name, label, data["config"], self._cells.of_operation(key, times)))
+        self.rows.append(Row(branches, name, label, data["config"], self.cells.of_operation(key, times)))
 
 
 def _inputs(graph: ModelGraph) -> str:
     if graph.captured_by == "modules":
         return "module tree, no dataflow"
-    inputs = ", ".join(f"{name} {shape(spec.shape) if spec else '?'}" for name, spec in graph.inputs.items())
-    return ("input inferred: " if graph.inputs_inferred else "input ") + (inputs or "none")
+    return ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
 
 
 def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
@@ -201,20 +174,13 @@ def _flops_line(graph: ModelGraph, totals: Totals) -> str:
 
 def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     """The operations that hold most parameters: where pruning would pay."""
-    held = [
-        ((data["parameters"] or 0) * data["multiplicity"], key)
-        for key, data in graph.nodes(data=True)
-        if data["op"] != UNREAD
-    ]
-    top = sorted(held, key=lambda item: -item[0])[:LARGEST]
+    nodes = [data for _, data in graph.nodes(data=True) if data["op"] != UNREAD and data["parameters"]]
+    held = [((data["parameters"] or 0) * data["multiplicity"], data) for data in nodes]
     lines = []
-    for number, key in top:
-        data = graph.nodes[key]
+    for number, data in sorted(held, key=lambda item: -item[0])[:LARGEST]:
         times = f" ×{data['multiplicity']}" if data["multiplicity"] > 1 else ""
-        if number:
-            lines.append(
-                f"{count(number)} ({share(number, totals.parameters)}) {data['target'] or data['label']}{times}"
-            )
+        name = data["target"] or data["label"]
+        lines.append(f"{count(number)} ({share(number, totals.parameters)}) {name}{times}")
     return lines
 
 
