@@ -18,7 +18,7 @@ from fxsummary.graph.table import Attribute as Attribute
 from fxsummary.graph.table import Attributes
 from fxsummary.text import numbers as fmt
 
-_OWN: dict[str, Any] = {"folds": False, "compared": "", "tip": False}
+_OWN: dict[str, Any] = {"folds": False, "compared": "", "tip": False, "is_own": True}
 """What an attribute of fxsummary is unless the table says otherwise."""
 
 

@@ -10,7 +10,7 @@ from fxsummary.graph.attributes import NodeData, own_result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
-from fxsummary.views.costs import carry_costs, is_weightless
+from fxsummary.views.costs import carry_costs, is_free, is_weightless
 from fxsummary.views.scalars import add_slots, of_part, reads_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class Merger:
         return self.graph.nodes[key]
 
     def hide(self, key: str, kind: str) -> None:
-        """Take out an operation with one input, which is also its result: its readers read that."""
+        """Take out an operation with one input, which is also its result, unless it costs something."""
+        if not is_weightless(self.node(key)):
+            return
         ((source, edge),) = self.graph.sources(key).items()
         part = next((part for _, part in reads_of(edge)), ())
         for target, data in list(self.graph.readers(key).items()):
@@ -145,5 +147,5 @@ def is_call(data: NodeData) -> bool:
 
 
 def is_plain(data: NodeData) -> bool:
-    """Whether an operation is a function of its inputs alone, without any cost."""
-    return is_call(data) and data["op"] != "call_module" and is_weightless(data) and not data["reads"]
+    """Whether an operation is a function of its inputs alone, without parameters and FLOPs."""
+    return is_call(data) and data["op"] != "call_module" and is_free(data) and not data["reads"]

@@ -12,7 +12,7 @@ from fxsummary.capture.torch_internals import DispatchMode, storage_of
 
 
 class Guard(DispatchMode):
-    """Raises RuntimeError where a trace would be wrong: for writes to the user's tensors, and FLOPs that no node has."""
+    """Raises RuntimeError where a trace would be wrong: for writes to tensors of the user, and for lost FLOPs."""
 
     def __init__(self) -> None:
         super().__init__()

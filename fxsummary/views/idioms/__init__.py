@@ -7,12 +7,12 @@ exactly, and what was merged is counted in ``graph.graph["hidden"]`` and kept in
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PLUMBING, VIEWS, base, is_random, operator_of
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.costs import is_weightless
+from fxsummary.views.costs import is_free, is_weightless
 from fxsummary.views.idioms.heads import merge_repeated_heads, name_heads
 from fxsummary.views.idioms.loops import merge_loops
 from fxsummary.views.merger import Merger, copy_of, is_call, is_plain
@@ -32,12 +32,8 @@ def merge_idioms(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
     if graph.captured_by == "modules":
         return graph
     merger = Merger(graph if own else copy_of(graph))
-    for step in (
-        _hide_empty_operands, _hide_identities, merge_loops,
-        _merge_rotations, _merge_constants, _merge_equal_constants, _merge_waves,
-        merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
-    ):  # fmt: skip
-        step(merger)
+    for idiom in IDIOMS:
+        idiom(merger)
     return merger.finish()
 
 
@@ -47,7 +43,10 @@ def _hide_empty_operands(merger: Merger) -> None:
         if base(data["label"]) not in CONCATENATIONS or not is_call(data) or not is_weightless(data):
             continue
         sources = merger.graph.sources(key)
-        empty = [s for s in sources if 0 in (merger.node(s)["shape"] or ()) and is_plain(merger.node(s))]
+        nodes = {source: merger.node(source) for source in sources}
+        empty = [
+            s for s, each in nodes.items() if 0 in (each["shape"] or ()) and is_plain(each) and is_weightless(each)
+        ]
         whole = [s for s in sources if s not in empty]
         if not empty or len(whole) != 1 or sources[whole[0]]["shape"] != data["shape"]:
             continue
@@ -62,7 +61,7 @@ def _hide_identities(merger: Merger) -> None:
     """A product with one, a sum with zero, an index that takes all of its input."""
     for key, data in merger.nodes():
         is_neutral = data["config"] == _NEUTRAL.get(operator_of(data["label"])) and is_plain(data)
-        is_whole = base(data["label"]) == "index" and is_call(data) and is_weightless(data)
+        is_whole = base(data["label"]) == "index" and is_call(data) and is_free(data)
         if not is_neutral and not (is_whole and _WHOLE_SLICES.fullmatch(data["config"])):
             continue
         for edge in merger.graph.sources(key).values() if merger.graph.only_source(key) is not None else ():
@@ -88,7 +87,7 @@ def _merge_rotations(merger: Merger) -> None:
     for key in turned:
         for source in list(graph.sources(key)):
             view = merger.node(source)
-            is_view = base(view["label"]) in VIEWS and is_weightless(view) and graph.only_source(source) is not None
+            is_view = base(view["label"]) in VIEWS and is_free(view) and graph.only_source(source) is not None
             if is_view and all(reader in turned for reader in graph.readers(source)):
                 merger.hide(source, "views of rotary tables")
 
@@ -232,3 +231,11 @@ def _merge_scalings(merger: Merger) -> None:
         if source["kind"] == "linear" and len(merger.graph.readers(first)) == 1 and source["shape"] == data["shape"]:
             config = ", ".join(filter(None, (source["config"], sign + data["config"])))
             merger.merge([first, key], "scalings", first, config=config)
+
+
+IDIOMS: list[Callable[[Merger], None]] = [
+    _hide_empty_operands, _hide_identities, merge_loops,
+    _merge_rotations, _merge_constants, _merge_equal_constants, _merge_waves,
+    merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
+]  # fmt: skip
+"""All idioms, in the order in which they are merged; later ones see what earlier ones made."""
