@@ -10,7 +10,7 @@ from fxsummary.errors import InputError
 from fxsummary.graph import changes
 from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.labels import PRODUCTS
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import leaves, nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, result_of, stacks_in
 from fxsummary.views.costs import carry_costs
@@ -74,12 +74,17 @@ def is_small_activation(graph: ModelGraph, block: Block) -> bool:
     return plain and len(sources) == 1 and "activation" in kinds and kinds <= {"activation", "arithmetic"}
 
 
-def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> ModelGraph:
+Closed = dict["ModuleCall | None", NodeData]
+"""Closed blocks of one graph by their calls."""
+
+
+def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: Closed | None = None) -> ModelGraph:
     """The graph with one node in place of each outermost block for which ``closes(block, level)`` holds.
 
     The model itself is level 0, the blocks directly in it are level 1. A repeated pattern of several blocks is
-    no level of its own and is never closed as a whole.
+    no level of its own and is never closed as a whole. A graph whose blocks are closed again and again has a ``memo``.
     """
+    memo = {} if memo is None else memo
     root = block_tree(graph)
     chosen = [(block, keys) for block in _chosen(root, closes) if (keys := _inside(graph, block))]
     if not chosen:
@@ -94,7 +99,9 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
             nodes[key] = data.copy()
         elif name not in nodes:
             block, keys = closed[name]
-            nodes[name] = _closed(graph, block, keys, block.copies)
+            if block.call not in memo:
+                memo[block.call] = _closed(graph, block, keys, block.copies)
+            nodes[name] = memo[block.call].copy()
     remarks = shared_with_others(graph)
     for name, (block, _) in closed.items():
         if not block.again and (remark := remarks.get(block.path)):
