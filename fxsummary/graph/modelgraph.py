@@ -125,6 +125,12 @@ class ModelGraph(nx.DiGraph):
         sources = self._pred[key]
         return next(iter(sources)) if len(sources) == 1 else None
 
+    def new_key(self, key: str) -> str:
+        """A key that no node has: this one, with ``_`` behind it as often as needed."""
+        while key in self:
+            key += "_"
+        return key
+
     def links(self) -> Iterator[tuple[str, str, EdgeData]]:
         """The edges with their attributes; ``edges(data=True)``, but quick, and without a view that the graph keeps.
 

@@ -214,7 +214,7 @@ def patterns_in(root: Block) -> dict[int, list[Block]]:
     return {id(block): [*block.blocks()] for block in root.walk() if block.is_pattern and block.call is None}
 
 
-def joined(
+def with_calls(
     root: Block, patterns: dict[int, list[Block]], repeats: dict[ModuleCall, Repeat]
 ) -> dict[ModuleCall, Repeat]:
     """Give a call to each pattern whose blocks have changed; the repeats with these calls."""

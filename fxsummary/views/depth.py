@@ -7,15 +7,15 @@ from itertools import islice
 from operator import index
 
 from fxsummary.errors import InputError
-from fxsummary.graph import changes
 from fxsummary.graph.attributes import BLANK, NodeData
+from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import leaves, nbytes
-from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, result_of, stacks_in
+from fxsummary.views.blocks import UNREAD, Block, block_tree, own_call, patterns_in, result_of, stacks_in, with_calls
 from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
-from fxsummary.views.shared import shared_with_others
+from fxsummary.views.unread import shared_with_others
 
 MOST_IN_A_NORM = 10
 _HEAVY = PRODUCTS | {"embedding"}
@@ -181,14 +181,9 @@ def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], 
         return
     for parent in list(root.walk()):
         parent.items = [names.get(id(item), item) if isinstance(item, Block) else item for item in parent.items]
-    result.graph["repeats"] = joined(root, patterns, result.graph["repeats"])
+    result.graph["repeats"] = with_calls(root, patterns, result.graph["repeats"])
     for key, stack in stacks_in(root).items():
         nodes[key]["module_stack"] = stack + own_call(nodes[key])
-
-
-def _operations(data: NodeData) -> int:
-    """Count the operations that a node represents; 0 for a row of parameters that are not read."""
-    return 0 if data["op"] == UNREAD else int(data.get("closed", 1) * data["multiplicity"])
 
 
 def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:
@@ -199,7 +194,8 @@ def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:
 
 def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> NodeData:
     """Return the attributes of a closed block's node, with the costs of one of ``times`` copies."""
-    last = graph.nodes[keys[-1]]
+    inside = [graph.nodes[key] for key in keys]
+    last = inside[-1]
     result = result_of(graph, block)
     first = next(leaves(result.outputs), None)
     stack = last["module_stack"]
@@ -221,16 +217,15 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> Nod
         "shape": first.shape if first else None,
         "dtype": first.dtype if first else None,
         "output_bytes": nbytes(result.outputs),
-        "source": graph.nodes[keys[0]]["source"],
+        "source": inside[0]["source"],
         "multiplicity": block.copies,
-        "closed": sum(_operations(graph.nodes[key]) // times for key in keys),
+        "closed": sum(data.get("closed", 1) * data["multiplicity"] // times for data in inside if data["op"] != UNREAD),
     }
-    compared = "change" in last
-    if compared:
+    if "change" in last:
         node |= {"change": "same", "differences": (), "was": ""}
-    for key in keys:
-        carry_costs(graph.nodes[key], node, graph.nodes[key]["multiplicity"] // times)
+    for data in inside:
+        carry_costs(data, node, data["multiplicity"] // times)
     node["assumed"] = result.assumed
-    if compared:
-        node["change"] = changes.joined(graph.nodes[key]["change"] for key in keys)
+    if "change" in last:
+        node["change"] = joined(data["change"] for data in inside)
     return node

@@ -183,9 +183,7 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
     leaving = [key for key in inside if not folded.readers(key) or any(to not in inside for to in folded.readers(key))]
     if not leaving:
         return
-    name = "output"
-    while name in graph or name in folded:
-        name += "_"
+    name = folded.new_key("output")
     specs = tuple(folded.nodes[key]["outputs"] for key in leaving)
     data: NodeData = {**_terminal(folded, leaving[-1], ""), "op": "output", "kind": "output", "label": "output"}
     data["outputs"] = specs[0] if len(specs) == 1 else None if None in specs else specs

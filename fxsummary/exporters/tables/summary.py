@@ -15,8 +15,7 @@ from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, marks_in, re
 from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
-from fxsummary.views.shared import shared_with_others
-from fxsummary.views.unread import with_unread
+from fxsummary.views.unread import shared_with_others, with_unread
 
 LARGEST = 5
 
