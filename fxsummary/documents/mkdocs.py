@@ -8,7 +8,7 @@ with file and line, which ``mkdocs build --strict`` refuses; the page says why.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def _figure(wanted: Embedding, shown: Shown) -> str:
 
 
 def _table(wanted: Embedding, shown: Shown) -> str:
-    def cells(row: tuple[str, ...], tag: str) -> str:
+    def cells(row: Sequence[str], tag: str) -> str:
         made = []
         for at, (text, is_number) in enumerate(zip(row, shown.numbers, strict=True)):
             content = escape(text)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from fxsummary.exporters.tables import listings
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
-from fxsummary.exporters.tables.listings import Listing
-from fxsummary.exporters.tables.table import Column
+from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
 from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, marks_in, relative_path, share, size
@@ -20,50 +18,9 @@ from fxsummary.views.unread import shared_with_others, with_unread
 LARGEST = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the summary.
-
-    Attributes:
-        branches: for each level above and its own, whether it is the last of its siblings there.
-        name: of a module, parameter or run of blocks, relative to what it lies in; "" for functions.
-        type: class name or function, with the call and the number of copies.
-        settings: comma-separated.
-        cells: those of the columns behind the first: costs of one copy, shares of all copies.
-    """
-
-    branches: tuple[bool, ...]
-    name: str
-    type: str
-    settings: str
-    cells: tuple[str, ...]
-
-    @property
-    def head(self) -> str:
-        """Name and type."""
-        return f"{self.name} {self.type}" if self.name else self.type
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What is said of a model.
-
-    Attributes:
-        columns: of the table.
-        rows: the model, then what it is made of.
-        inputs: names with shapes, or what else there is to say.
-        facts: totals and notes, as pairs of heading and text; further lines of the same have no heading.
-    """
-
-    columns: tuple[Column, ...]
-    rows: list[Row]
-    inputs: str
-    facts: list[tuple[str, str]]
-
-
 def summarise(
     graph: ModelGraph, depth: int | None = None, fold: bool = True, columns: Iterable[str] | str | None = None
-) -> Summary:
+) -> Table:
     """The summary of a graph, which is not changed.
 
     Args:
@@ -76,11 +33,11 @@ def summarise(
     shown = fold_repeats(shown) if fold else shown
     totals = graph.totals
     rows, root = _Rows(shown, Cells(shown, totals, names), depth), block_tree(shown)
-    rows.rows.append(Row((), "", graph.name, "", rows.cells.of_model(root)))
+    rows.rows.append(Row("", rows.cells.of_model(root), type=graph.name))
     rows.add_items(root, "", (), 1)
     marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
     titles = (Column("Module", shrinks=20), *columns_of(names))
-    return Summary(titles, rows.rows, _inputs(graph), _facts(graph, shown, totals, marks))
+    return Table(titles, rows.rows, _inputs(graph), _facts(graph, shown, totals, marks))
 
 
 class _Rows:
@@ -116,7 +73,8 @@ class _Rows:
         self.has_repeats |= block.repeat > 1
         remark = "" if block.again else self._shared.get(block.path, "")
         type_ = f"{block.type}{block.again}{block.copied}"
-        self.rows.append(Row(branches, block.name_from(path), type_, remark, self.cells.of_block(block, times)))
+        cells = self.cells.of_block(block, times)
+        self.rows.append(Row(block.name_from(path), cells, branches, type_, remark))
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self._graph.nodes[key]
@@ -129,7 +87,7 @@ class _Rows:
             name = relative_path(data["target"], path)
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
-        self.rows.append(Row(branches, name, label, data["config"], self.cells.of_operation(key, times)))
+        self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))
 
 
 def _inputs(graph: ModelGraph) -> str:
@@ -183,8 +141,7 @@ def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     return lines
 
 
-View = Callable[[ModelGraph, "int | None", bool, listings.Names], Summary | Listing]
-VIEWS: Registry[View] = Registry("view")
+VIEWS: Registry[Callable[[ModelGraph, int | None, bool, listings.Names], Table]] = Registry("view")
 """What a table may show, by name: made from a graph, the levels to show, whether runs are folded, and the columns."""
 
 VIEWS.register("summary", summarise)
