@@ -145,13 +145,13 @@ _TAGS: dict[str, tuple[str, type, Callable[[Any], object]]] = {
 """What an object with one key stands for, by that key: in words, what its value is in JSON, and what is made of it."""
 
 
-def save_fields(data: Mapping[str, Any], fields: Mapping[str, Field], place: str) -> dict[str, Any]:
+def save_fields(data: Mapping[str, object], fields: Mapping[str, Field], place: str) -> dict[str, object]:
     """Attributes as JSON: those of the table in its order, without defaults, then all others by name.
 
     Raises:
         WrongValueError: one is missing, or is not what the table says.
     """
-    saved = {}
+    saved: dict[str, object] = {}
     for name, field in fields.items():
         value = data.get(name, NO_DEFAULT)
         if value is NO_DEFAULT:
