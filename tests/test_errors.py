@@ -160,6 +160,11 @@ def test_leaf_that_is_neither_type_nor_name() -> None:
         fxsummary.graph(CNN(), leaf=[3])
 
 
+def test_leaf_that_names_no_module() -> None:
+    with pytest.raises(InputError, match=r"leaf='Conv2': no module of CNN has .*did you mean 'Conv2d'\?"):
+        fxsummary.graph(CNN(), leaf=["conv1", "Conv2"])
+
+
 # --- forward raises ----------------------------------------------------------------------------
 
 

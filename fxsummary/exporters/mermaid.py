@@ -29,6 +29,7 @@ MOST_IN_A_BOX = 3
 DEEPEST = 12
 
 _ARROW = " --> "
+_COPIES = re.compile(r' ×\d+("|<br>)')
 _SPECIAL = re.compile(r"[^\w ×→…·≥≈+=,./()?-]")
 _SHAPES = {"input": ('(["', '"])'), "output": ('(["', '"])'), "parameter": ('[/"', '"/]')}
 
@@ -86,13 +87,13 @@ def _source(whole: ModelGraph, direction: str) -> str:
     lines = [f"flowchart {direction}", *_blocks(root, graph, {keys[0]: keys for keys in boxes}, ids)]
     edges = [(ids[source], ids[target]) for source, target in graph.edges]
     lines += [f"  {source}{_ARROW}{target}" for source, target in edges if source != target]
-    return "\n".join([*lines, *_legend(lines, graph), *_colours(graph, ids)]) + "\n"
+    return "\n".join([*lines, *_legend(lines), *_colours(graph, ids)]) + "\n"
 
 
-def _legend(lines: list[str], graph: ModelGraph) -> Iterator[str]:
+def _legend(lines: list[str]) -> Iterator[str]:
     """A box beside the model that says what the marks on its numbers and shapes mean."""
     boxes = "".join(line for line in lines if _ARROW not in line)
-    if marks := fmt.marks_in(boxes, repeated=bool(graph.graph.get("repeats"))):
+    if marks := fmt.marks_in(boxes, repeated=_COPIES.search(boxes) is not None):
         yield f'  marks["{"<br>".join(f"{mark} {fmt.MARKS[mark]}" for mark in marks)}"]'
         yield "  style marks fill:none,stroke:none"
 
@@ -117,9 +118,10 @@ def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
 
 def _goes_on(graph: ModelGraph, first: str, second: str) -> bool:
     """Whether an operation only finishes what the one before it yields."""
-    kinds = graph.nodes[first]["kind"], graph.nodes[second]["kind"]
+    one, other = graph.nodes[first], graph.nodes[second]
     alone = len(graph.readers(first)) == 1 and graph.only_source(second) == first
-    return alone and kinds[0] not in _SHAPES and kinds[1] in ("norm", "activation")
+    alike = one["multiplicity"] == other["multiplicity"] and not one.get("closed")
+    return alone and alike and one["kind"] not in _SHAPES and other["kind"] in ("norm", "activation")
 
 
 def _blocks(root: Block, graph: ModelGraph, boxes: Mapping[str, list[str]], ids: Mapping[str, str]) -> Iterator[str]:
@@ -170,7 +172,7 @@ def _name(graph: ModelGraph, data: NodeData, parent: str) -> str:
     path = relative_path(data["target"], parent)
     if run := run_of(graph, data):
         path = run_name(path, relative_path(run.last, parent))
-    return path if data["op"] == "get_attr" else f"{path} {data['label']}"
+    return path if data["op"] == "get_attr" else f"{path} {data['label']}".strip()
 
 
 def _kind(data: NodeData) -> str:
