@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Literal
 
 from fxsummary.graph.changes import ModuleChange, Run, before, joined
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.views.blocks import Block, block_tree
 
+Cost = Literal["parameters", "flops"]
 Calls = Mapping[ModuleCall, ModuleCall]
 """Module calls before by those after."""
 
@@ -33,11 +34,13 @@ def module_change(graph: ModelGraph, block: Block, former: Calls) -> ModuleChang
     )
 
 
-def costs(graph: ModelGraph, keys: Iterable[str], attribute: str) -> tuple[int | None, int | None]:
+def costs(
+    graph: ModelGraph, keys: Iterable[str], attribute: Literal["parameters", "flops"]
+) -> tuple[int | None, int | None]:
     """What operations cost before and after, all copies; None if nothing is known of one of them."""
     sums: list[int | None] = [0, 0]
     for key in keys:
-        data: Mapping[str, Any] = graph.nodes[key]
+        data = graph.nodes[key]
         for side, number in enumerate((before(data, attribute), data[attribute])):
             known = sums[side]
             sums[side] = None if number is None or known is None else known + number * data["multiplicity"]

@@ -109,6 +109,12 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
     result = graph.derived((), ())
     _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
+    _add_edges(result, graph, node_of)
+    return result
+
+
+def _add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -> None:
+    """The edges of a graph, between the nodes in place of their ends."""
     for source, target, edge in graph.links():
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start == end:
@@ -118,7 +124,6 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
         elif end == target or start not in result.sources(end):
             slots = edge["slots"] if end == target else (len(result.sources(end)),)
             add_slots(result, start, end, {**edge, "slots": slots, "parts": ()})
-    return result
 
 
 def shown_at(graph: ModelGraph) -> list[int]:
