@@ -85,7 +85,7 @@ def _edges(attributes: Mapping[fx.Node, NodeData]) -> Iterator[tuple[str, str, E
             yield source.name, node.name, edge
 
 
-def _part_taken(key: Any, outputs: Any) -> tuple[tuple[int | str, ...], ...]:
+def _part_taken(key: object, outputs: object) -> tuple[tuple[int | str, ...], ...]:
     """Which part of a result of several an element access reads; () if it reads the whole."""
     if isinstance(key, int) and isinstance(outputs, (tuple, list)):
         return ((key + len(outputs) if key < 0 else int(key),),)

@@ -191,7 +191,7 @@ def _sources(model: nn.Module) -> set[str]:
     return {name for name in found | {name for name in own if not name.startswith(installed)} if name}
 
 
-def _file(module: Any) -> str:
+def _file(module: object) -> str:
     name = getattr(module, "__file__", None)
     return name if isinstance(name, str) and name.endswith(".py") and os.path.isabs(name) else ""
 

@@ -86,7 +86,7 @@ class ModelDirective(SphinxDirective):
             table.insert(0, self._caption(nodes.title, wanted.caption))
         return table
 
-    def _caption(self, kind: Any, text: str) -> nodes.Element:
+    def _caption(self, kind: type[nodes.Element], text: str) -> nodes.Element:
         inline, messages = self.parse_inline(text)
         caption: nodes.Element = kind(text, "", *inline, *messages)
         return caption
@@ -111,7 +111,7 @@ class PictureTransform(SphinxPostTransform):
 
     default_priority = 7  # before images are collected and converted
 
-    def run(self, **_: Any) -> None:
+    def run(self, **_: object) -> None:
         """Replace every `picture`."""
         for node in list(self.document.findall(picture)):
             wanted, alt = node["embedding"], node["alt"]

@@ -92,7 +92,7 @@ def contiguous(shape: tuple[int, ...], dtype: str, device: str = "cpu") -> Tenso
     return TensorSpec(shape, dtype, dense_stride(shape), device)
 
 
-def without_device(structure: Any) -> Any:
+def without_device(structure: object) -> object:
     """The structure with specs that do not say where their tensors are."""
     return map_structure(lambda each: replace(each, device="") if isinstance(each, TensorSpec) else each, structure)
 

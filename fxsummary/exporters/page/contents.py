@@ -184,7 +184,7 @@ def _tensors(graph: ModelGraph, outline: Outline) -> Record:
     return records
 
 
-def _specs(outputs: Any, assumed: bool) -> list[str]:
+def _specs(outputs: object, assumed: bool) -> list[str]:
     specs = [fmt.about(str(spec), assumed) for spec in leaves(outputs)]
     return specs if len(specs) <= MOST_SPECS else [*specs[:MOST_SPECS], f"and {len(specs) - MOST_SPECS} more"]
 
@@ -193,7 +193,7 @@ def _spec(shape: tuple[int, ...] | None, dtype: str | None) -> str:
     return "" if shape is None else f"{fmt.shape(shape)} {dtype or ''}".rstrip()
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return short(str(value), LONGEST_TIP)
 
 
