@@ -28,8 +28,6 @@ class Subject:
 
     Attributes:
         graph: what is drawn; whole: as captured, for the tooltips.
-        totals: of the whole.
-        show: the facts to be shown.
         returned: operations whose rows say that the model returns their value.
     """
 

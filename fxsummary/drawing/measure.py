@@ -34,7 +34,6 @@ class Columns:
 
     Attributes:
         path, name, shape, bar: left ends; parameters: right end.
-        width: of the table.
     """
 
     name: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from fxsummary.drawing.choose import DEEPEST, MOST_ROWS, Fitting
 from fxsummary.drawing.compose import Picture, compose
@@ -24,8 +25,7 @@ MOST_BYTES = 600_000
 """Of the levels beside those that are shown first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """One way to show a module.
 
     Attributes:
@@ -60,10 +60,6 @@ class Atlas:
     memo: Memo = field(default_factory=Memo)
     pictures: dict[str, int] = field(default_factory=dict)
     views: dict[str, View] = field(default_factory=dict)
-
-    def add(self, svg: str) -> int:
-        """The number of a picture."""
-        return self.pictures.setdefault(svg, len(self.pictures))
 
 
 _Choice = tuple[list[tuple[int, Picture]], int]
@@ -171,11 +167,9 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
     specs = tuple(folded.nodes[key]["outputs"] for key in leaving)
     data: NodeData = {**_terminal(folded, leaving[-1], ""), "op": "output", "kind": "output", "label": "output"}
     data["outputs"] = specs[0] if len(specs) == 1 else None if None in specs else specs
-    edges = [
-        (key, name, edge_from(folded.nodes[key], (slot,), folded.nodes[key]["output_bytes"]))
-        for slot, key in enumerate(leaving)
-    ]
-    graph.fill([(name, data)], edges)
+    graph.fill([(name, data)], ())
+    for slot, key in enumerate(leaving):
+        graph.link(key, name, edge_from(folded.nodes[key], (slot,), folded.nodes[key]["output_bytes"]))
 
 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
@@ -187,7 +181,7 @@ def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, pi
             row.chips.append(OPEN)
     svg, marks = draw_fragment(picture.scene, atlas.memo)
     operations = tuple(_meant(outline, picture, key) for key in marks.operations)
-    return Level(atlas.add(svg), operations, tuple(marks.frames), depth)
+    return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), operations, tuple(marks.frames), depth)
 
 
 def _meant(outline: Outline, picture: Picture, key: str) -> str | tuple[str, str] | None:
