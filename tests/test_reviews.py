@@ -20,7 +20,7 @@ from fxsummary.cli import main
 from fxsummary.errors import BudgetError, InputError, SettingsError
 from fxsummary.exporters.reports.findings import FORMATS
 from fxsummary.graph.findings import Finding
-from fxsummary.review import budgets, pyproject
+from fxsummary.review import pyproject
 from fxsummary.text.parse import quantity
 
 ROOT = Path(__file__).parents[1]
@@ -130,10 +130,6 @@ def test_budgets_that_are_not_understood(given: dict[str, object], said: str) ->
 def test_what_is_no_quantity(text: str) -> None:
     with pytest.raises(ValueError, match="is not a number"):
         quantity(text)
-
-
-def test_names_of_budgets_are_those_of_the_settings() -> None:
-    assert pyproject.KEYS["check"] == budgets.BUDGETS
 
 
 # --- formats -----------------------------------------------------------------------------------
@@ -381,7 +377,7 @@ def test_annotations_are_relative_to_the_workspace_of_the_workflow(repository: P
 
 
 def test_annotations_of_a_saved_graph_name_files_below_the_working_directory(repository: Path) -> None:
-    from fxsummary.exporters.reports.repository import path_in_repository
+    from fxsummary.exporters.reports.findings import path_in_repository
 
     assert path_in_repository("nets/net.py") == "src/nets/net.py"
     assert path_in_repository("nets/missing.py") == "nets/missing.py"
