@@ -441,7 +441,7 @@ class TwoThousandOperations(nn.Module):
         return x
 
 
-@zoo(randn(2, 8), captured_by="recorded", notes=("forward computes a product that no input goes into",))
+@zoo(randn(2, 8), captured_by="recorded", notes=("forward computes a product that does not depend on an input",))
 class ConstantProduct(nn.Module):
     """A product of tensors that forward makes costs FLOPs too, and tracing cannot see it."""
 
