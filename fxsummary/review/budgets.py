@@ -100,10 +100,8 @@ def check_names(budgets: Mapping[str, Any]) -> None:
             close = get_close_matches(name, BUDGETS, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise InputError(f"unknown budget {name!r}: {hint}Known: {', '.join(BUDGETS)}")
-        if name in COSTS and value is not None:
+        if name == "tolerance" or (name in COSTS and value is not None):
             _number(name, value)
-        elif name == "tolerance":
-            _part(value)
 
 
 def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Iterator[Finding]:
@@ -120,7 +118,7 @@ def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Itera
             if names:
                 yield _finding("no_unknown", f"{title} not known of {len(names)}", _first(names))
     if "baseline" in given:
-        yield from _grown(graph, totals, _baseline(given["baseline"]), _part(given.get("tolerance", 0)))
+        yield from _grown(graph, totals, _baseline(given["baseline"]), _number("tolerance", given.get("tolerance", 0)))
 
 
 def _over(graph: ModelGraph, totals: Totals, name: str, cost: _Cost, most: float) -> Iterator[Finding]:
@@ -196,13 +194,6 @@ def _first(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _number(name: str, value: Any) -> float:
     try:
-        return quantity(value, of_bytes=name == "max_parameter_bytes")
+        return fraction(value) if name == "tolerance" else quantity(value, of_bytes=name == "max_parameter_bytes")
     except ValueError as error:
         raise InputError(f"{name}: {error}.") from None
-
-
-def _part(value: Any) -> float:
-    try:
-        return fraction(value)
-    except ValueError as error:
-        raise InputError(f"tolerance: {error}.") from None
