@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import fx
 
-from fxsummary.capture import aten
 from fxsummary.capture.exported import grouping, settings
 from fxsummary.capture.exported.costs import Costs, times_mapped
 from fxsummary.capture.exported.flatten import Flat
-from fxsummary.capture.exported.hints import COST, dynamic_dimensions, with_values
+from fxsummary.capture.exported.metadata import COST, dynamic_dimensions, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.inputs.example import model_device
-from fxsummary.capture.nodes import AUTOCAST, SOURCE
+from fxsummary.capture.nodes import AUTOCAST, SOURCE, function_name
 from fxsummary.capture.restore.torch_state import preserved_globals
 from fxsummary.capture.results import Capture, Propagation, Trace
 from fxsummary.capture.source import at
@@ -72,7 +71,7 @@ def _notes(flat: fx.Graph, propagation: Propagation) -> Iterator[str]:
     unknown = [
         node
         for node, outcome in propagation.outcomes.items()
-        if has_unknown(outcome.value) and node.op != "output" and aten.function_name(node.target) != "item"
+        if has_unknown(outcome.value) and node.op != "output" and function_name(node.target) != "item"
     ]
     for node in unknown[:1]:
         where = at(node.meta[SOURCE])

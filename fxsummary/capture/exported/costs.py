@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import fx
 
-from fxsummary.capture.exported.hints import VALUE, value_of
+from fxsummary.capture.exported.metadata import VALUE, value_of
 from fxsummary.capture.operations.flops import costs_nothing, formula
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
 from fxsummary.capture.operations.twins import META
@@ -90,7 +90,7 @@ class Costs:
     def __init__(self, device: str) -> None:
         self._operations = Operations(device)
 
-    def of(self, target: Any, args: Args, kwargs: Kwargs, casting: object = None) -> Cost:
+    def of(self, target: object, args: Args, kwargs: Kwargs, casting: object = None) -> Cost:
         """The cost of one call.
 
         Args:

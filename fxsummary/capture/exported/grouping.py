@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import networkx as nx
 from torch import fx, nn
 
-from fxsummary.capture.exported import stacks
+from fxsummary.capture.exported import metadata
 from fxsummary.capture.exported.costs import FREE, add_up
-from fxsummary.capture.exported.hints import COST, ENTRIES, VALUE
+from fxsummary.capture.exported.metadata import COST, ENTRIES, VALUE
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.structures import UNKNOWN
 from fxsummary.graph.spec import map_structure
 
 Call = tuple[str, int]
@@ -89,7 +90,7 @@ class _Writer:
         self._written[node] = self._note(copy, node, outcome)
         return copy
 
-    def _load(self, value: Any) -> Any:
+    def _load(self, value: object) -> Any:
         if not isinstance(value, fx.Node):
             return value
         return self._written.get(value) or self.copy(value)  # a get_attr is written where it is first read
@@ -131,18 +132,24 @@ class _Writer:
         """
         stack = origin.meta[ENTRIES]
         ends = [place for place, entry in enumerate(stack, 1) if entry.path == leaf] or [len(stack)]
-        node.meta[STACK] = stacks.as_module_stack(stack[: ends[0]])
+        node.meta[STACK] = metadata.as_module_stack(stack[: ends[0]])
         node.meta[SOURCE] = origin.meta[SOURCE]
         self.outcomes[node] = outcome
         return node
 
     def drop_unused_numbers(self) -> None:
-        """Sizes that only the inside of leaf modules has read."""
+        """Sizes that only checks and the inside of leaf modules have read."""
         for node in reversed(list(self.graph.nodes)):
             value = self.outcomes[node].value
-            if node.op == "call_function" and not node.users and isinstance(value, (bool, int, float)):
+            is_number = isinstance(value, (bool, int, float)) or (value is UNKNOWN and not _yields_tensors(node.target))
+            if node.op == "call_function" and is_number and not node.users:
                 self.graph.erase_node(node)
                 del self.outcomes[node]
+
+
+def _yields_tensors(target: object) -> bool:
+    schema = getattr(target, "_schema", None)
+    return schema is not None and any("Tensor" in str(result.type) for result in schema.returns)
 
 
 def _is_own(node: fx.Node, own: frozenset[str]) -> bool:

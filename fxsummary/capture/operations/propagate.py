@@ -11,7 +11,6 @@ from torch import fx, nn
 from fxsummary.capture.nodes import AUTOCAST, SPEC
 from fxsummary.capture.operations.run import NoDataError, Operations, Outcome, RefusedError
 from fxsummary.capture.operations.twins import NoTwinError, spec_of
-from fxsummary.capture.restore.torch_state import preserved_globals
 from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.structures import ATOMS, UNKNOWN, has_unknown
 from fxsummary.graph.spec import TensorSpec
@@ -34,7 +33,7 @@ class OperationError(Exception):
 def propagate(
     model: nn.Module, trace: Trace, device: str, inputs: Mapping[str, TensorSpec] | None = None
 ) -> Propagation:
-    """Run the graph on specs.
+    """Run the graph on specs, inside of `Snapshot.preserved`.
 
     Args:
         device: the device that tensors claim to be on.
@@ -44,7 +43,7 @@ def propagate(
         OperationError: an operation refuses its inputs.
     """
     run = _Run(model, trace, device, inputs or {})
-    with preserved_globals(), torch.no_grad():
+    with torch.no_grad():
         for node in trace.graph.nodes:
             run.step(node)
     return run.result

@@ -7,7 +7,6 @@ computed is taken out of whatever holds it.
 from __future__ import annotations
 
 import weakref
-from typing import Any
 
 import torch
 from torch import fx
@@ -46,7 +45,7 @@ def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str
     return [notes[id(tensor)] for tensor in left]
 
 
-def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[Any, ...]], evaluator: Evaluator) -> str:
+def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[object, ...]], evaluator: Evaluator) -> str:
     """Give a tensor its value, or say why it has none."""
     node, place = origin
     note = f"forward keeps a tensor of {node.name} outside of the model; fxsummary took it out again"

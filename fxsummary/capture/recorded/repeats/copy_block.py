@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.nodes import AFTER, STACK, named_node, new_name
+from fxsummary.capture.nodes import AFTER, STACK, new_node
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.repeats.template import Entry, Operation, Read, Ref, Result, Template
 from fxsummary.capture.recorded.tensor_origins import Tracked
@@ -98,7 +98,7 @@ class Copy:
             args: Any = tuple([table[arg] if type(arg) is Ref else arg for arg in item.args])
         else:
             args, kwargs = _with_nodes(item.args, table), _with_nodes(kwargs, table)
-        node = named_node(writer.graph, new_name(writer.graph, target, item.name), item.op, target, args, kwargs)
+        node = new_node(writer.graph, item.op, target, args, kwargs, item.name)
         meta = node.meta  # to set the attribute itself takes torch.fx ten times as long
         meta.update(item.meta)
         meta[STACK] = stack
