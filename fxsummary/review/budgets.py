@@ -93,7 +93,7 @@ def exceeded(graph: ModelGraph, **budgets: Any) -> tuple[Finding, ...]:
     return tuple(_exceeded(graph, graph.totals, given))
 
 
-def check_names(budgets: Mapping[str, Any]) -> None:
+def check_names(budgets: Mapping[str, object]) -> None:
     """Raise InputError if a budget is not known, or its number is not understood."""
     for name, value in budgets.items():
         if name not in BUDGETS:
@@ -173,7 +173,7 @@ def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ..
     return tuple(texts)
 
 
-def _baseline(baseline: Any) -> ModelGraph:
+def _baseline(baseline: object) -> ModelGraph:
     if isinstance(baseline, ModelGraph):
         return baseline
     if isinstance(baseline, (str, os.PathLike)):
