@@ -132,10 +132,7 @@ class ModelGraph(nx.DiGraph):
         return key
 
     def links(self) -> Iterator[tuple[str, str, EdgeData]]:
-        """The edges with their attributes; ``edges(data=True)``, but quick, and without a view that the graph keeps.
-
-        That view refers back to the graph, which then waits for the garbage collector.
-        """
+        """The edges with their attributes; ``edges(data=True)``, but quick, and without a view that refers to it."""
         for source, readers in self._succ.items():
             for target, data in readers.items():
                 yield source, target, data
