@@ -113,7 +113,7 @@ def test_baseline_and_tolerance(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"max_parametres": 1}, "unknown budget 'max_parametres': did you mean 'max_parameters'"),
+        ({"max_parametres": 1}, "unknown budget 'max_parametres'. Did you mean 'max_parameters'"),
         ({"max_flops": "many"}, "max_flops: 'many' is not a number such as 25M"),
         ({"max_flops": -1}, "is not a number of 0 or more"),
         ({"max_flops": True}, "is not a number"),
@@ -224,9 +224,9 @@ def test_check_reads_budgets_from_pyproject(capsys: pytest.CaptureFixture[str], 
     [
         (
             "[tool.fxsummary.check]\nmax-parametres = 1",
-            "unknown key 'max-parametres' in [tool.fxsummary.check]: did you mean",
+            "[tool.fxsummary.check]: unknown key 'max-parametres'. Did you mean 'max-parameters'",
         ),
-        ("[tool.fxsummary]\nchek = 1", "unknown key 'chek' in [tool.fxsummary]: did you mean 'check'"),
+        ("[tool.fxsummary]\nchek = 1", "[tool.fxsummary]: unknown key 'chek'. Did you mean 'check'"),
         ("[tool.fxsummary.check]\nno_unknown = 1", "check.no_unknown = 1 is not true or false"),
         ("[tool.fxsummary.check]\nmax_flops = true", "is not a number or a text"),
         ("[tool.fxsummary.lint]\nignore = 'float64'", "lint.ignore = 'float64' is not a list of texts"),

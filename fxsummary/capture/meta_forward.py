@@ -55,7 +55,7 @@ def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError
     place = f"in {path!r} ({kind})" if path else f"in {type(model).__name__} itself"
     return ForwardError(
         f"forward of {type(model).__name__} raised {type(error).__name__}: {error}\n"
-        f"  {place}{f', at {where}' if where else ''}, with inputs {describe(inputs) or 'none'}.\n"
+        f"  {place}{f', at {where}' if where else ''}, with inputs {describe(inputs)}.\n"
         "  fxsummary ran forward on tensors without data. If the model itself accepts these inputs, show the module\n"
         "  as one operation with leaf=; otherwise pass inputs that it accepts.",
         module=path,

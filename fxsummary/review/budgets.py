@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from fxsummary.compare import changed_lines, compare
@@ -15,6 +14,7 @@ from fxsummary.graph.findings import Finding
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import Totals
 from fxsummary.review.pyproject import BUDGETS
+from fxsummary.support.registry import unknown
 from fxsummary.text import numbers as fmt
 from fxsummary.text.parse import fraction, quantity
 from fxsummary.views.fold import fold_repeats
@@ -97,9 +97,7 @@ def check_names(budgets: Mapping[str, object]) -> None:
     """Raise InputError if a budget is not known, or its number is not understood."""
     for name, value in budgets.items():
         if name not in BUDGETS:
-            close = get_close_matches(name, BUDGETS, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise InputError(f"unknown budget {name!r}: {hint}Known: {', '.join(BUDGETS)}")
+            raise InputError(unknown("budget", name, BUDGETS))
         if name == "tolerance" or (name in COSTS and value is not None):
             _number(name, value)
 

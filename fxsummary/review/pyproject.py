@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from fxsummary.errors import SettingsError
+from fxsummary.support.registry import unknown
 
 FILE = "pyproject.toml"
 BUDGETS = {
@@ -86,6 +86,4 @@ def _check_table(section: Any, name: str, known: Collection[str], path: Path) ->
         raise SettingsError(f"{path}: {name} is not a table.")
     for key in section:
         if key.replace("-", "_") not in known:
-            close = get_close_matches(key.replace("-", "_"), known, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise SettingsError(f"{path}: unknown key {key!r} in [{name}]: {hint}Known: {', '.join(known)}")
+            raise SettingsError(f"{path}, [{name}]: {unknown('key', key, [each.replace('_', '-') for each in known])}")

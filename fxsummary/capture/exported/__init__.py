@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,9 @@ import torch
 from torch import fx
 
 from fxsummary.capture.exported import grouping, settings
-from fxsummary.capture.exported.costs import Costs, times_mapped
+from fxsummary.capture.exported.costs import Costs, over, times_mapped
 from fxsummary.capture.exported.flatten import Flat
-from fxsummary.capture.exported.metadata import COST, dynamic_dimensions, with_values
+from fxsummary.capture.exported.metadata import OUTCOME, dynamic_dimensions, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.inputs.example import model_device
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, function_name
@@ -64,7 +65,8 @@ def _count(graph: fx.Graph, device: str) -> None:
         for node in graph.nodes:
             if node.op == "call_function":
                 args, kwargs = with_values(node.args), with_values(node.kwargs)
-                node.meta[COST] = costs.of(node.target, args, kwargs, node.meta[AUTOCAST]).over(times[node])
+                cost = over(costs.of(node.target, args, kwargs, node.meta[AUTOCAST]), times[node])
+                node.meta[OUTCOME] = replace(cost, value=node.meta[OUTCOME].value)
 
 
 def _notes(flat: fx.Graph, propagation: Propagation) -> Iterator[str]:
@@ -76,7 +78,7 @@ def _notes(flat: fx.Graph, propagation: Propagation) -> Iterator[str]:
     for node in unknown[:1]:
         where = at(node.meta[SOURCE])
         yield f"shapes are not known after {node.name}{where}: its size depends on the values of tensors"
-    branching = [node.name for node in flat.nodes if node.op == "call_function" and node.meta[COST].assumed]
+    branching = [node.name for node in flat.nodes if node.meta[OUTCOME].assumed]
     if branching:
         names = ", ".join(branching[:4]) + (" and more" if len(branching) > 4 else "")
         yield f"one of the branches of torch.cond runs; the FLOPs of {names} are those of the branch with the most"

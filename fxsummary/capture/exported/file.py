@@ -68,25 +68,19 @@ def _what_it_is(names: Sequence[str]) -> str:
     return "it is some other zip archive"
 
 
-class _Catch(logging.Filter):
-    """Keeps the exceptions that are logged, and lets no record through."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.errors: list[BaseException] = []
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and record.exc_info[1] is not None:
-            self.errors.append(record.exc_info[1])
-        return False
-
-
 @contextmanager
 def _warnings_of_torch() -> Iterator[list[BaseException]]:
     """torch.export.load logs the reason of a failure and then raises another exception: here is the reason."""
-    catch, logger = _Catch(), logging.getLogger("torch.export")
+    errors: list[BaseException] = []
+
+    def catch(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        errors.extend([error] if error is not None else [])
+        return False
+
+    logger = logging.getLogger("torch.export")
     logger.addFilter(catch)
     try:
-        yield catch.errors
+        yield errors
     finally:
         logger.removeFilter(catch)

@@ -19,9 +19,10 @@ from torch.utils._pytree import TreeSpec
 
 from fxsummary.capture.exported import metadata
 from fxsummary.capture.exported.costs import RUN_ONCE
-from fxsummary.capture.exported.metadata import ENTRIES, VALUE, value_of, with_values
+from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME, value_of, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, function_name
+from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.structures import UNKNOWN, Args, walk
 from fxsummary.capture.torch_internals import HigherOrderOperator, OpOverload
@@ -53,7 +54,7 @@ class Flat:
     """The flat graph.
 
     Attributes:
-        graph: an FX graph; the meta of its nodes holds `ENTRIES`, `VALUE`, `SOURCE` and `AUTOCAST`.
+        graph: an FX graph; the meta of its nodes holds `ENTRIES`, `OUTCOME`, `SOURCE` and `AUTOCAST`.
         inputs: name in forward, and value as exported, of each input.
     """
 
@@ -162,7 +163,7 @@ class Flat:
     def _create(self, op: str, target: Any, args: Any, kwargs: Any, name: str, value: object) -> fx.Node:
         node = self.graph.create_node(op, target, args, kwargs, name)
         node.meta[ENTRIES], node.meta[SOURCE] = self._place
-        node.meta[AUTOCAST], node.meta[VALUE] = self._casting, value
+        node.meta[AUTOCAST], node.meta[OUTCOME] = self._casting, Outcome(value)
         return node
 
     def _output(self, node: fx.Node, env: Env) -> None:

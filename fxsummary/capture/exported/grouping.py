@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import networkx as nx
 from torch import fx, nn
 
 from fxsummary.capture.exported import metadata
-from fxsummary.capture.exported.costs import FREE, add_up
-from fxsummary.capture.exported.metadata import COST, ENTRIES, VALUE
+from fxsummary.capture.exported.costs import add_up
+from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.outcome import Outcome
@@ -85,9 +86,7 @@ class _Writer:
     def copy(self, node: fx.Node) -> fx.Node:
         args, kwargs = map_structure(self._load, (node.args, node.kwargs))
         copy = self.graph.create_node(node.op, node.target, args, kwargs, node.name)
-        cost = node.meta.get(COST, FREE)
-        outcome = Outcome(node.meta[VALUE], cost.flops, cost.unknown, assumed=cost.assumed)
-        self._written[node] = self._note(copy, node, outcome)
+        self._written[node] = self._note(copy, node, node.meta[OUTCOME])
         return copy
 
     def _load(self, value: object) -> Any:
@@ -107,13 +106,13 @@ class _Writer:
             outputs.sort(key=lambda node: not _reads(node, f"{path}.out_proj.".lstrip("."), inside))
         source = _several(outputs, inside, module)
         if source is None and len(outputs) > 1:
-            value: object = tuple([node.meta[VALUE] for node in outputs])
+            value: object = tuple([node.meta[OUTCOME].value for node in outputs])
         else:
-            value = (source or [*members, *outputs][-1]).meta[VALUE]
-        cost = add_up([node.meta[COST] for node in members])
+            value = (source or [*members, *outputs][-1]).meta[OUTCOME].value
+        outcome = replace(add_up([node.meta[OUTCOME] for node in members]), value=value)
         name = path.replace(".", "_") or type(module).__name__.lower()
         written = self.graph.create_node("call_module", path, args, {}, name)
-        self._note(written, members[0], Outcome(value, cost.flops, cost.unknown, assumed=cost.assumed), path)
+        self._note(written, members[0], outcome, path)
         if source is None and len(outputs) <= 1:
             self._written.update(dict.fromkeys(outputs, written))
             return
@@ -121,7 +120,7 @@ class _Writer:
             key = node.args[1] if source is not None else index
             name = node.name if node.target is operator.getitem else "getitem"
             item = self.graph.create_node("call_function", operator.getitem, (written, key), {}, name)
-            self._written[node] = self._note(item, node, Outcome(node.meta[VALUE], 0), path)
+            self._written[node] = self._note(item, node, Outcome(node.meta[OUTCOME].value, 0), path)
             item.meta[STACK].popitem()  # its caller takes it
 
     def _note(self, node: fx.Node, origin: fx.Node, outcome: Outcome, leaf: str | None = None) -> fx.Node:
@@ -154,7 +153,9 @@ def _yields_tensors(target: object) -> bool:
 
 def _is_own(node: fx.Node, own: frozenset[str]) -> bool:
     """Whether an input need not be shown: a tensor of the module itself, or a size."""
-    return str(node.target) in own if node.op == "get_attr" else isinstance(node.meta[VALUE], (bool, int, float))
+    return (
+        str(node.target) in own if node.op == "get_attr" else isinstance(node.meta[OUTCOME].value, (bool, int, float))
+    )
 
 
 def _reads(node: fx.Node, prefix: str, inside: set[fx.Node]) -> bool:

@@ -123,8 +123,8 @@ def _common(folders: set[str]) -> str:
 
 # --- values ----------------------------------------------------------------------------------------
 
-VALUE, COST, ENTRIES = "fxsummary_value", "fxsummary_cost", "fxsummary_entries"
-"""Keys in ``node.meta`` of a flat graph: specs and literals of a node, its FLOPs, and its module stack."""
+OUTCOME, ENTRIES = "fxsummary_outcome", "fxsummary_entries"
+"""Keys in ``node.meta`` of a flat graph: what a node yields, and its module stack."""
 
 _SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _MANY = 2**31
@@ -157,7 +157,7 @@ def _hint(value: object) -> Any:
 
 def with_values(argument: object) -> Any:
     """An argument of a node of a flat graph, with the values of other nodes in it."""
-    return map_structure(lambda item: item.meta[VALUE] if isinstance(item, fx.Node) else item, argument)
+    return map_structure(lambda item: item.meta[OUTCOME].value if isinstance(item, fx.Node) else item, argument)
 
 
 def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any, object]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.exported.metadata import ENTRIES, VALUE, with_values
+from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME, with_values
 from fxsummary.capture.exported.skeleton import forget_class
 from fxsummary.capture.nodes import function_name
 from fxsummary.capture.torch_internals import AnyBatchNorm, AnyConv, AnyDropout, OpOverload
@@ -65,7 +65,7 @@ def fill_all(modules: Mapping[str, nn.Module], graph: fx.Graph) -> None:
                 if path in finders and first.setdefault(path, (number, []))[0] == number:
                     names = [argument.name for argument in node.target._schema.arguments]
                     given = dict(zip(names, with_values(node.args), strict=False))
-                    first[path][1].append(_Called(function_name(node.target), given, node.meta[VALUE]))
+                    first[path][1].append(_Called(function_name(node.target), given, node.meta[OUTCOME].value))
     training = {path: _is_training(called) for path, (_, called) in first.items()}
     is_any_training = any(training.values())
     for path, module in modules.items():

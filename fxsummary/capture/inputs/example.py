@@ -16,6 +16,7 @@ from fxsummary.capture.operations.twins import dtype_name, materialize, spec_of
 from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec, contiguous, map_structure
+from fxsummary.text.numbers import shape
 
 T = TypeVar("T")
 NamedLeaf = Callable[[str, Any], object]
@@ -198,12 +199,14 @@ def placeholder_names(inputs: Inputs) -> list[tuple[str, TensorSpec]]:
 
 
 def describe(inputs: Inputs) -> str:
-    """The inputs in short, such as ``x 1×3×28×28, use_cache=False``."""
-    tensors = [f"{name} {'×'.join(map(str, spec.shape))}" for name, spec in placeholder_names(inputs)]
+    """The inputs in short, such as ``x 1×3×28×28, use_cache=False``; "none" if there are none."""
+    tensors = [f"{name} {shape(spec.shape)}" for name, spec in placeholder_names(inputs)]
     inside = [pair for value in inputs.arguments.values() if type(value) is dict for pair in value.items()]
     named = [*inputs.arguments.items(), *inside]
-    flags = [f"{name}={value}" for name, value in named if isinstance(value, (bool, int, float, str))]
-    return ", ".join([*tensors, *flags])
+    flags = [
+        f"{name}={value}" for name, value in named if isinstance(value, (bool, int, float, str)) or is_shape(value)
+    ]
+    return ", ".join([*tensors, *flags]) or "none"
 
 
 def _to_spec(value: object) -> Any:

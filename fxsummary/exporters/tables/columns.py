@@ -11,6 +11,7 @@ from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import known
 from fxsummary.graph.spec import leaves
+from fxsummary.support.registry import unknown
 from fxsummary.text.numbers import about, shape, share
 from fxsummary.views.blocks import Block, result_of
 from fxsummary.views.costs import carry_costs
@@ -39,7 +40,7 @@ output_bytes, multiplicity, source, change, was, share
     wanted = tuple(name.strip() for name in names)
     for name in wanted:
         if name not in (*NODE.columns, "share"):
-            raise UnknownNameError(f"unknown column {name!r}. Known: {', '.join((*NODE.columns, 'share'))}")
+            raise UnknownNameError(unknown("column", name, (*NODE.columns, "share")))
     return wanted
 
 
