@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from fxsummary.capture.exported.hints import value_of
-from fxsummary.capture.operations.flops import costs_nothing, formula
+from fxsummary.capture.operations.flop_count import costs_nothing, formula
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
 from fxsummary.capture.operations.twins import META
 from fxsummary.capture.structures import UNKNOWN, has_unknown

@@ -22,7 +22,7 @@ from fxsummary.capture.exported.costs import Cost, add_up
 from fxsummary.capture.exported.flatten import Flat
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import SOURCE, STACK
-from fxsummary.capture.operations.run import Outcome
+from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.graph.spec import map_structure
 
 Call = tuple[str, int]

@@ -10,7 +10,7 @@ what has no key (foreign objects as arguments, unknown attribute types) is never
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import count
 from threading import Lock
 from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType
@@ -72,12 +72,20 @@ _BY_IDENTITY = (
 )  # fmt: skip
 _FLAT = _PLAIN | NUMBERS | {TensorSpec}
 _SEQUENCES = frozenset({tuple, list, torch.Size})
+_DICTS = frozenset({dict, OrderedDict})
 
 
-def key_of(value: Any) -> Hashable:
+def _no_key(value: object) -> Hashable:
+    raise NoKeyError(type(value).__name__)
+
+
+def key_of(value: Any, other: Callable[[Any], Hashable] = _no_key) -> Hashable:
     """A hashable stand-in for an argument; raises NoKeyError where there is none.
 
     Numbers carry their type: ``True``, ``1`` and ``1.0`` are equal in Python and different to torch.
+
+    Args:
+        other: the stand-in for what is not known here.
     """
     kind = type(value)
     if kind is TensorSpec or kind in _PLAIN:
@@ -88,14 +96,12 @@ def key_of(value: Any) -> Hashable:
         kinds = tuple(map(type, value))
         if _FLAT.issuperset(kinds):
             return kind, kinds, tuple(value)
-        return kind, tuple([key_of(item) for item in value])
+        return kind, tuple([key_of(item, other) for item in value])
     if kind is slice:
-        return kind, key_of(value.start), key_of(value.stop), key_of(value.step)
-    if kind is dict:
-        return kind, tuple([(name, key_of(item)) for name, item in value.items()])
-    if isinstance(value, _BY_IDENTITY):
-        return value
-    raise NoKeyError(kind.__name__)
+        return kind, key_of((value.start, value.stop, value.step), other)
+    if kind in _DICTS:
+        return kind, tuple([(name, key_of(item, other)) for name, item in value.items()])
+    return value if isinstance(value, _BY_IDENTITY) else other(value)  # type: ignore[no-any-return]
 
 
 IRRELEVANT = frozenset(
@@ -103,37 +109,40 @@ IRRELEVANT = frozenset(
         "_backward_pre_hooks", "_backward_hooks", "_is_full_backward_hook", "_forward_hooks_with_kwargs",
         "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
         "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
-        "_non_persistent_buffers_set", "_flat_weights", "_flat_weight_refs",
+        "_non_persistent_buffers_set", "_flat_weights", "_flat_weight_refs", "_modules",
     }
 )  # fmt: skip
 
 
-def module_signature(module: nn.Module) -> Hashable:
-    """All of a module that its forward on meta may depend on; raises NoKeyError where that is not known."""
-    parts: list[Any] = [type(module)]
+_HOOKS = frozenset({"_forward_hooks", "_forward_pre_hooks"})
+
+
+def attributes_key(
+    module: nn.Module, other: Callable[[Any], Hashable], without: Callable[[str], bool] = lambda name: False
+) -> tuple[Hashable, ...]:
+    """All of a module but its submodules; raises NoKeyError if it has hooks.
+
+    Args:
+        other: as in `key_of`; tensors too.
+        without: the names of attributes that are left out.
+    """
+    parts: list[Hashable] = [type(module)]
     for name, value in vars(module).items():
-        if name in IRRELEVANT:
-            continue
-        kind = type(value)
-        if kind in _FLAT:
-            parts.append((name, kind, value))
-        elif name == "_parameters" or name == "_buffers":
-            parts.extend([(key, _tensor_key(tensor)) for key, tensor in value.items()])
-        elif name == "_modules":
-            parts.extend([(key, None if child is None else module_signature(child)) for key, child in value.items()])
-        elif name in ("_forward_hooks", "_forward_pre_hooks"):
-            if value:
-                raise NoKeyError(name)
-        elif isinstance(value, torch.Tensor):
-            parts.append((name, _tensor_key(value)))
-        else:
-            parts.append((name, key_of(value)))
+        if name in _HOOKS and value:
+            raise NoKeyError(name)
+        if name not in IRRELEVANT and not without(name):
+            kind = type(value)
+            parts += (name, kind, value) if kind in _FLAT else (name, key_of(value, other))
     return tuple(parts)
 
 
-def _tensor_key(tensor: torch.Tensor | None) -> Hashable:
-    if tensor is None:
-        return None
-    if tensor.layout is not torch.strided:
-        raise NoKeyError("layout")
+def module_signature(module: nn.Module) -> Hashable:
+    """All of a module that its forward on meta may depend on; raises NoKeyError where that is not known."""
+    children = [(name, None if child is None else module_signature(child)) for name, child in module._modules.items()]
+    return attributes_key(module, _tensor_key), *children
+
+
+def _tensor_key(tensor: Any) -> Hashable:
+    if not isinstance(tensor, torch.Tensor) or tensor.layout is not torch.strided:
+        raise NoKeyError(type(tensor).__name__)
     return tensor.shape, tensor.dtype, tensor.stride(), tensor.requires_grad

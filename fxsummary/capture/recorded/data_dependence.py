@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.operations.run import NoDataError, Operations, Outcome, observe_real
+from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.run import NoDataError, Operations, observe_real
 from fxsummary.capture.recorded.budget import Budget
 from fxsummary.capture.recorded.graph_builder import Call, Writer
 from fxsummary.capture.recorded.real_values import Evaluator, NoValueError, off_meta
@@ -41,7 +42,7 @@ class Demand:
         self.assuming = False
         self.asked = 0
         self.evaluator = Evaluator(
-            model, writer.propagation.outcomes, writer.inputs, writer.tensors.constants, writer.writes, budget
+            model, writer.propagation.outcomes, writer.inputs, writer.tensors.constants, writer.memory, budget
         )
         self._writer = writer
         self._operations = operations
@@ -57,7 +58,7 @@ class Demand:
                 return item
             node = self._writer.node_of(self._writer.tensors.of(item))
             result = self._value(node)
-            if self.evaluator.is_assumed(node):
+            if node in self.evaluator.assumed:
                 self.assuming = True
                 self._note_assumed()
             return result
@@ -79,7 +80,7 @@ class Demand:
             nodes = [self._writer.node_of(each) for each, wanted in zip(call.given, chosen, strict=True) if wanted]
             for node in nodes:
                 self._value(node)
-            is_assumed = any(map(self.evaluator.is_assumed, nodes))
+            is_assumed = not self.evaluator.assumed.isdisjoint(nodes)
             try:
                 outcome, result = self._run(call, chosen)
             except Exception as reason:  # torch's kernels raise of every kind

@@ -16,8 +16,9 @@ from torch import Tensor, fx, nn
 
 from fxsummary.capture.module_index import submodule, tensors_of
 from fxsummary.capture.nodes import AFTER, APPLIED, NO_GRAD
-from fxsummary.capture.operations.flops import FlopCount
-from fxsummary.capture.operations.run import Outcome, callee_of
+from fxsummary.capture.operations.flop_count import FlopCount
+from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.run import callee_of
 from fxsummary.capture.operations.twins import META, Twins, materialize, spec_of
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.graph_builder import Writer
@@ -209,7 +210,7 @@ class _Run:
         self._twins = Twins()
         self._applied: dict[Applied, list[Tensor]] = {}
         self._cut = frozenset(cut)
-        self._nodes = sorted(self._before([*roots, *cut]), key=owner.writer.writes.order.__getitem__)
+        self._nodes = sorted(self._before([*roots, *cut]), key=owner.writer.memory.order.__getitem__)
         inner = [leaf for node in self._nodes if isinstance(node.target, Derivative) for leaf in node.target.leaves]
         self._starts = {*cut, *owner.starts(), *[leaf for leaf in inner if isinstance(leaf, fx.Node)]}
         for node in self._nodes:

@@ -54,7 +54,7 @@ def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[Any, ...]], evaluat
         value = evaluator.value(node)
         for key in place:
             value = element(value, key)
-        if evaluator.is_assumed(node):
+        if node in evaluator.assumed:
             return f"{note}, because its value would rest on assumed values"
         torch.utils.swap_tensors(tensor, value.detach().clone())
     except (NoValueError, RuntimeError) as error:

@@ -1,17 +1,143 @@
-"""Writes a `Template` into a recording again, for another block."""
+"""What a block wrote in terms of another block: to write it again there, or to compare the two."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from copy import copy
+from itertools import islice
 
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.nodes import AFTER, STACK, named_node, new_name
+from fxsummary.capture.literals import ATOMS
+from fxsummary.capture.module_index import submodule
+from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, named_node, new_name
 from fxsummary.capture.recorded.graph_builder import Writer
-from fxsummary.capture.recorded.repeats.template import Entry, Operation, Read, Ref, Result, Template
+from fxsummary.capture.recorded.repeats.block import Argument, Block, map_result
 from fxsummary.capture.recorded.tensor_origins import Tracked
+from fxsummary.graph.spec import TensorSpec
+
+
+class Correspondence:
+    """The nodes, paths, memory and calls of one block in terms of another.
+
+    Args:
+        block: what was recorded.
+        prefix: the other block's path and a dot.
+        calls: how often each module had been called before the other one.
+    """
+
+    def __init__(self, block: Block, prefix: str, calls: Mapping[str, int]) -> None:
+        self.block = block
+        self.prefix = prefix
+        self._calls = dict(calls)
+        self.nodes: dict[fx.Node, fx.Node] = {}
+        self.storages: dict[int, int] = {}
+        self._entries: dict[int, list[tuple[str, tuple[str, type]]]] = {}
+
+    def match(self, sources: Sequence[fx.Node | None], fixed: Sequence[int]) -> bool:
+        """Start with the nodes of the arguments, and the memory of arguments and attributes."""
+        pairs = zip(self.block.sources, sources, strict=True)
+        self.nodes.update({a: b for a, b in pairs if a is not None and b is not None})
+        pairs = set(zip(self.block.fixed_storages(), fixed, strict=True))
+        self.storages.update(pairs)
+        return len(pairs) == len(self.storages) == len(set(self.storages.values()))
+
+    def target(self, node: fx.Node) -> fx.node.Target:
+        """What a node calls or reads."""
+        is_relative = node.op in ("call_module", "get_attr")
+        return self.prefix + self.block.inside(str(node.target)) if is_relative else node.target
+
+    def stack(self, stack: Mapping[str, tuple[str, type]]) -> list[tuple[str, tuple[str, type]]]:
+        """The entries of a module stack inside of the block."""
+        found = self._entries.get(id(stack))
+        if found is None:
+            entries = islice(stack.items(), self.block.depth, None)
+            found = self._entries[id(stack)] = [self.entry(*each) for each in entries]
+        return found
+
+    def entry(self, key: str, entry: tuple[str, type]) -> tuple[str, tuple[str, type]]:
+        """A call of a module: its key in the stack, path and class."""
+        path, kind = entry
+        call = int(key[len(path) + 1 :] or 0) - self.block.calls.get(path, 0)
+        path = self.prefix + self.block.inside(path)
+        call += self._calls.get(path, 0)
+        return f"{path}@{call}" if call else path, (path, kind)
+
+    def tracked(self, value: object) -> object:
+        """A part of the result; of a tensor without the tensor itself."""
+        if type(value) is not Tracked or value.origin is None:
+            return value
+        found = copy(value)
+        node, place = value.origin
+        found.origin = self.nodes[node], place
+        found.node = None if value.node is None else self.nodes[value.node]
+        found.storage = self.storages[value.storage]
+        return found
+
+
+def wrote_the_same(a: Block, b: Block, writer: Writer) -> bool:
+    """Whether the calls of two blocks did the same."""
+    to = Correspondence(a, b.prefix, b.calls)
+    if [*a.attributes.values()] != [*b.attributes.values()] or len(a.nodes) != len(b.nodes) or a.counts != b.counts:
+        return False
+    if not to.match(b.sources, b.fixed_storages()):
+        return False
+    known = {*a.nodes}
+    to.nodes.update({x: y for x, y in zip(a.attributes, b.attributes, strict=True) if x not in known})
+    if not all(_is_same_node(to, x, y, b, writer) for x, y in zip(a.nodes, b.nodes, strict=True)):
+        return False
+    if len(set(to.storages.values())) != len(to.storages):
+        return False
+    writers = {to.storages[storage]: [to.nodes[each] for each in nodes] for storage, nodes in a.writers.items()}
+    returned = [(*to.entry(key, entry), value) for key, (entry, value) in a.returned]
+    return (
+        writers == b.writers
+        and returned == [(key, *value) for key, value in b.returned]
+        and _same(map_result(a.result, lambda value: _facts(to.tracked(value))), map_result(b.result, _facts))
+    )
+
+
+def _is_same_node(to: Correspondence, x: fx.Node, y: fx.Node, b: Block, writer: Writer) -> bool:
+    """Whether two nodes, after those before them, are the same in their blocks."""
+    if x.op != y.op or to.target(x) != y.target or to.block.arguments.get(x) != b.arguments.get(y):
+        return False
+    known = all(each in to.nodes for each in (*x.all_input_nodes, *x.meta.get(AFTER, ())))
+    if not known or not _same(fx.map_arg((x.args, x.kwargs), to.nodes.__getitem__), (y.args, y.kwargs)):
+        return False
+    if tuple([to.nodes[each] for each in x.meta.get(AFTER, ())]) != y.meta.get(AFTER, ()):
+        return False
+    to.nodes[x] = y
+    outcomes, memory = writer.propagation.outcomes, writer.memory
+    storages = memory.storages_of(x), memory.storages_of(y)
+    return (
+        len(storages[0]) == len(storages[1])
+        and all(to.storages.setdefault(s, t) == t for s, t in zip(*storages, strict=True))
+        and outcomes[x] == outcomes[y]
+        and all(x.meta.get(name) == y.meta.get(name) for name in (SOURCE, AUTOCAST, NO_GRAD))
+        and to.stack(x.meta[STACK]) == list(islice(y.meta[STACK].items(), b.depth, None))
+    )
+
+
+_FACTS = ("node", "origin", "spec", "storage", "version", "assumed")
+
+
+def _facts(value: object) -> object:
+    """What is compared of a part of a result."""
+    return [getattr(value, name) for name in _FACTS] if type(value) is Tracked else value
+
+
+def _same(a: object, b: object) -> bool:
+    """Whether two arguments are the same; ``1`` and ``True`` are not."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(map(_same, a.values(), b.values()))
+    if isinstance(a, slice) and isinstance(b, slice):
+        return _same((a.start, a.stop, a.step), (b.start, b.stop, b.step))
+    return a is b or ((type(a) in ATOMS or isinstance(a, (str, TensorSpec))) and bool(a == b))
 
 
 class Copy:
@@ -21,146 +147,85 @@ class Copy:
         given: the tensors among its arguments.
     """
 
-    def __init__(
-        self, writer: Writer, template: Template, module: nn.Module, path: str, given: Sequence[Tracked]
-    ) -> None:
+    def __init__(self, writer: Writer, block: Block, module: nn.Module, path: str, given: Sequence[Tracked]) -> None:
         self._writer = writer
-        self._template = template
-        self._prefix = f"{path}."
-        self._given = given
-        self._nodes: list[fx.Node | None] = [each.node_if_made for each in given]
-        self._storages: list[int] = []
-        self._attributes: dict[str, Tracked] = {}
+        self._block = block
         self._module = module
+        self._given = given
+        self._to = Correspondence(block, f"{path}.", writer.calls)
+        self._read: dict[fx.Node, Tracked] = {node: given[index] for node, index in block.arguments.items()}
 
     def fits(self) -> bool:
-        """Whether the parameters and buffers are read as in the template, and share memory as there."""
-        template = self._template
-        memory = [each.storage for each in self._given]
-        for path, is_made in (
-            *[(path, True) for path in template.attributes],
-            *[(item.what, False) for item in template.items if type(item) is Read and isinstance(item.what, str)],
-        ):
+        """Whether the parameters and buffers are read as in the recorded call, and share memory as there."""
+        own = set(self._block.nodes)
+        for source, path in self._block.attributes.items():
             tracked = self._attribute(path)
-            if tracked is None or (tracked.node_if_made is not None) != is_made:
+            if tracked is None or (tracked.node is None) != (source in own):
                 return False
-            self._attributes[path] = tracked
-            memory.append(tracked.storage)
-        numbers = {storage: number for number, storage in enumerate(dict.fromkeys(memory))}
-        self._storages = list(numbers)
-        return tuple([numbers[storage] for storage in memory]) == template.memory
+            self._read[source] = tracked
+            if tracked.node is not None:
+                self._to.nodes[source] = tracked.node
+        fixed = [each.storage for each in (*self._given, *map(self._read.__getitem__, self._block.attributes))]
+        return self._to.match([each.node for each in self._given], fixed)
 
     def _attribute(self, path: str) -> Tracked | None:
-        """What is known of a parameter or buffer; None where it is no longer what it was."""
-        *names, last = path.split(".")
-        holder: Any = self._module
-        for name in names:
-            holder = holder._modules.get(name)
-            if holder is None:
-                return None
-        value = getattr(holder, last, None)
+        """What is known of a parameter or buffer; None if it is no longer what it was."""
+        name, _, last = path.rpartition(".")
+        try:
+            value = getattr(submodule(self._module, name), last, None)
+        except KeyError:
+            return None
         if not isinstance(value, torch.Tensor):
             return None
         tracked = self._writer.tensors.of(value)
-        node = tracked.node_if_made
-        is_read = tracked.attribute == self._prefix + path and (node is None or node.op == "get_attr")
-        return tracked if is_read and tracked.storage not in self._writer.versions else None
+        is_here = tracked.attribute == self._to.prefix + path
+        is_read = is_here and (tracked.node is None or tracked.node.op == "get_attr")
+        return tracked if is_read and tracked.storage not in self._writer.memory.writers else None
 
-    def write(self) -> Any:
+    def write(self) -> object:
         """Write it; returns what the call returns."""
-        writer, template = self._writer, self._template
-        table = [*self._nodes, *[self._attributes[path].node_if_made for path in template.attributes]]
-        self._storages += [writer.tensors.new_storage() for _ in range(template.storages - len(self._storages))]
-        stacks = [self._stack(entries) for entries in template.stacks]
-        writer.returned |= {
-            key: (entry, value) for each, value in template.returned for key, entry in [self._entry(each)]
-        }
-        for path, number in template.calls:
-            writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
-        self._write_items(table, stacks)
-        for number, writers in template.writes:
-            storage = self._storages[number]
-            writer.writes.writers[storage] = [_node(table, ref) for ref in writers]
-            writer.versions[storage] = len(writers)
-        return self._result(template.result, table)
+        writer, block, to = self._writer, self._block, self._to
+        stack = dict(writer.stack)
+        stacks: dict[int, dict[str, tuple[str, type]]] = {}
+        for node in block.nodes:
+            entries = node.meta[STACK]
+            if id(entries) not in stacks:
+                stacks[id(entries)] = stack | dict(to.stack(entries))
+            to.nodes[node] = self._write(node, stacks[id(entries)])
+        for key, (entry, value) in block.returned:
+            key, entry = to.entry(key, entry)
+            writer.returned[key] = entry, value
+        for path, number in block.counts.items():
+            writer.calls[to.prefix + path] = writer.calls.get(to.prefix + path, 0) + number
+        for storage, nodes in block.writers.items():
+            writer.memory.writers[to.storages[storage]] = [to.nodes[each] for each in nodes]
+        return map_result(block.result, self._tensor)
 
-    def _write_items(self, table: list[Any], stacks: Sequence[dict[str, Any]]) -> None:
-        start, template = len(table), self._template
-        for item in template.items:
-            stack = stacks[item.stack]
-            table.append(self._read(item, stack) if isinstance(item, Read) else self._operation(item, table, stack))
-        self._writer.writes.note_all(table[start:], template.places, self._storages)
+    def _write(self, node: fx.Node, stack: dict[str, tuple[str, type]]) -> fx.Node:
+        writer, nodes, meta = self._writer, self._to.nodes, node.meta
+        like = meta.get(LIKE, node)
+        if node in self._read:
+            return writer.node_like(like, self._read[node], stack)
+        args, kwargs = fx.map_arg(node.args, nodes.__getitem__), fx.map_arg(node.kwargs, nodes.__getitem__)
+        target = self._to.target(node)
+        name = new_name(writer.graph, target, None if node.op == "call_module" else like.name)
+        made = named_node(writer.graph, name, node.op, target, args, kwargs)
+        made.meta.update(meta)  # to set the attribute itself takes torch.fx ten times as long
+        made.meta.update({STACK: stack, LIKE: like})
+        if AFTER in meta:
+            made.meta[AFTER] = tuple([nodes[each] for each in meta[AFTER]])
+        writer.propagation.outcomes[made] = writer.propagation.outcomes[node]
+        writer.memory.add(made)
+        for storage in writer.memory.storages_of(node):
+            if storage not in self._to.storages:
+                self._to.storages[storage] = writer.tensors.new_storage()
+            writer.memory.note(made, self._to.storages[storage])
+        if writer.is_element(made):
+            writer.tensors.note_item(made)
+        return made
 
-    def _operation(self, item: Operation, table: Sequence[Any], stack: dict[str, Any]) -> fx.Node:
-        writer, kwargs = self._writer, item.kwargs
-        target = self._prefix + item.target if item.is_relative else item.target
-        if item.is_flat:
-            args: Any = tuple([table[arg] if type(arg) is Ref else arg for arg in item.args])
-        else:
-            args, kwargs = _with_nodes(item.args, table), _with_nodes(kwargs, table)
-        node = named_node(writer.graph, new_name(writer.graph, target, item.name), item.op, target, args, kwargs)
-        meta = node.meta  # to set the attribute itself takes torch.fx ten times as long
-        meta.update(item.meta)
-        meta[STACK] = stack
-        if item.after:
-            meta[AFTER] = tuple([table[ref] for ref in item.after])
-        writer.writes.nodes.append(node)
-        writer.propagation.outcomes[node] = item.outcome
-        if item.is_element:
-            writer.tensors.note_item(node)
-        return node
-
-    def _stack(self, entries: Sequence[Entry]) -> dict[str, Any]:
-        stack = dict(self._writer.stack)
-        stack.update(map(self._entry, entries))
-        return stack
-
-    def _entry(self, entry: Entry) -> tuple[str, tuple[str, Any]]:
-        """An entry of a module stack, with its key."""
-        relative, kind, offset = entry
-        path = self._prefix + relative
-        call = self._writer.calls.get(path, 0) + offset
-        return f"{path}@{call}" if call else path, (path, kind)
-
-    def _read(self, item: Read, stack: Any) -> fx.Node:
-        what = item.what
-        tracked = self._attributes[what] if isinstance(what, str) else self._given[what]
-        return self._writer.node_like(item.node, tracked, stack)
-
-    def _result(self, value: Any, table: Sequence[fx.Node | None]) -> Any:
-        kind = type(value)
-        if kind is Ref:
+    def _tensor(self, value: object) -> object:
+        if type(value) is Argument:
             return self._given[value].tensor
-        if kind is Result:
-            tracked = self._writer.tensors.add_copy(
-                value.spec,
-                (_node(table, value.node), value.place),
-                None if value.made is None else _node(table, value.made),
-                self._storages[value.storage],
-            )
-            tracked.version, tracked.assumed = value.version, value.assumed
-            return tracked.tensor
-        if kind in (tuple, list):
-            return kind([self._result(item, table) for item in value])
-        if kind is dict:
-            return {key: self._result(item, table) for key, item in value.items()}
-        return value
-
-
-def _node(table: Sequence[fx.Node | None], ref: int) -> fx.Node:
-    node = table[ref]
-    assert node is not None
-    return node
-
-
-def _with_nodes(value: Any, table: Sequence[Any]) -> Any:
-    kind = type(value)
-    if kind is Ref:
-        return table[value]
-    if kind is tuple or kind is list:
-        return kind([_with_nodes(item, table) for item in value])
-    if kind is dict:
-        return {key: _with_nodes(item, table) for key, item in value.items()}
-    if kind is slice:
-        return slice(*[_with_nodes(item, table) for item in (value.start, value.stop, value.step)])
-    return value
+        tracked = self._to.tracked(value)
+        return self._writer.tensors.revived(tracked) if type(tracked) is Tracked else tracked

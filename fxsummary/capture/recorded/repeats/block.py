@@ -1,0 +1,153 @@
+"""One recorded call of a block: what it wrote, so that the same can be written for another block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from itertools import islice
+
+import torch
+from torch import fx
+
+from fxsummary.capture.literals import ATOMS
+from fxsummary.capture.nodes import AFTER
+from fxsummary.capture.recorded.graph_builder import Writer
+from fxsummary.capture.recorded.tensor_origins import Tracked
+
+
+class NotRepeatableError(Exception):
+    """A block did something that cannot be written again for another one."""
+
+
+class Argument(int):
+    """In place of a tensor that a block returns: which of its arguments it is."""
+
+
+class Block:
+    """A call of a block, made before it runs; `finish` reads what it wrote.
+
+    Args:
+        path: of the block.
+        given: the tensors among its arguments.
+
+    Attributes:
+        prefix: the block's path and a dot.
+        sources: the nodes of the arguments; None if there was none yet.
+        depth: how many calls of modules it lies in.
+        calls: how often each module had been called before.
+        nodes: what it wrote, in order.
+        attributes: the nodes of the block's parameters and buffers that it read, with their paths in the block.
+        arguments: the nodes that arguments got here, with the positions of these.
+        writers: by number of its own memory, the nodes that write it in place.
+        counts: how often it called each module in it.
+        returned: the calls of modules in it, and what they returned, as in `Writer.returned`.
+        result: what it returned, with `Tracked` and `Argument` for tensors.
+    """
+
+    def __init__(self, writer: Writer, path: str, given: Sequence[Tracked]) -> None:
+        self._writer = writer
+        self.prefix = f"{path}."
+        self.given = given
+        self.sources = [each.node for each in given]
+        self.depth = len(writer.stack)
+        self.calls = dict(writer.calls)
+        self._start = len(writer.memory.order), len(writer.tensors), len(writer.tensors.constants), len(writer.returned)
+
+    def finish(self, result: list[object]) -> None:
+        """Read what the call wrote.
+
+        Args:
+            result: what it returned, in a list that alone holds it; its tensors are made again.
+
+        Raises:
+            NotRepeatableError: it did more than write nodes.
+        """
+        writer = self._writer
+        first, tensors, constants, returned = self._start
+        if len(writer.tensors.constants) > constants:
+            raise NotRepeatableError("a constant")
+        self.nodes = list(islice(writer.memory.order, first, None))
+        self._read_sources()
+        counts = {path: number - self.calls.get(path, 0) for path, number in writer.calls.items()}
+        self.counts = {self.inside(path): number for path, number in counts.items() if number}
+        self.returned = list(islice(writer.returned.items(), returned, None))
+        self.writers = dict(self._writes())
+        own = self._origins(result[0], set())
+        result.clear()
+        self.result = map_result(own, lambda each: copy(each) if type(each) is Tracked else each)
+        held = writer.tensors.let_go(list(islice(writer.tensors, tensors, None)))
+        result.append(map_result(own, self._tensor))
+        if held:
+            raise NotRepeatableError("a tensor is kept somewhere")
+
+    def inside(self, path: str) -> str:
+        """A path relative to the block."""
+        if not path.startswith(self.prefix):
+            raise NotRepeatableError(f"{path} is outside of the block")
+        return path[len(self.prefix) :]
+
+    def _read_sources(self) -> None:
+        """See what the nodes read: of what is outside, only arguments, and attributes of the block."""
+        self.attributes: dict[fx.Node, str] = {}
+        given = zip(self.given, self.sources, strict=True)
+        self.arguments = {
+            each.node: index for index, (each, source) in enumerate(given) if source is None and each.node is not None
+        }
+        known = {*self.nodes, *self.sources}
+        for node in self.nodes:
+            if node.op == "call_module":
+                self.inside(str(node.target))
+            outside = [each for each in (*node.all_input_nodes, *node.meta.get(AFTER, ())) if each not in known]
+            for source in [*outside, node] if node.op == "get_attr" else outside:
+                if source.op != "get_attr" or len(self._writer.memory.storages_of(source)) != 1:
+                    raise NotRepeatableError(f"{source.name} is no attribute")
+                self.attributes[source] = self.inside(str(source.target))
+                known.add(source)
+
+    def fixed_storages(self) -> list[int]:
+        """The numbers of the memory of arguments and attributes, in order."""
+        memory = self._writer.memory
+        return [each.storage for each in self.given] + [memory.storages_of(node)[0] for node in self.attributes]
+
+    def _writes(self) -> Iterator[tuple[int, list[fx.Node]]]:
+        memory, fixed, own = self._writer.memory, set(self.fixed_storages()), set(self.nodes)
+        for storage in {storage for node in self.nodes for storage in memory.storages_of(node)}:
+            writers = [each for each in memory.writers.get(storage, ()) if each in own]
+            if writers and storage in fixed:
+                raise NotRepeatableError("an argument or attribute is written in place")
+            if writers:
+                yield storage, writers
+
+    def _origins(self, value: object, seen: set[int]) -> object:
+        """A result with `Tracked` and `Argument` for tensors.
+
+        Args:
+            seen: the numbers of the memory of what is returned; grows.
+        """
+        kind = type(value)
+        if kind in ATOMS:
+            return value
+        if isinstance(value, tuple) and kind is tuple:
+            return tuple([self._origins(item, seen) for item in value])
+        if not isinstance(value, torch.Tensor) or kind is not torch.Tensor:
+            raise NotRepeatableError(f"a {kind.__name__} is returned")
+        for index, each in enumerate(self.given):
+            if each.tensor is value:
+                return Argument(index)
+        tracked, own = self._writer.tensors.get(value), {None, *self.nodes}
+        if tracked is None or tracked.origin is None or tracked.origin[0] not in own or tracked.node not in own:
+            raise NotRepeatableError("what is returned does not come from the block")
+        if tracked.storage in {*seen, *self.fixed_storages()}:
+            raise NotRepeatableError("what is returned shares memory")
+        seen.add(tracked.storage)
+        return tracked
+
+    def _tensor(self, value: object) -> object:
+        if type(value) is Tracked:
+            return self._writer.tensors.revived(value)
+        return self.given[value].tensor if type(value) is Argument else value
+
+
+def map_result(value: object, function: Callable[[object], object]) -> object:
+    """A result with ``function`` applied to all that are no tuples."""
+    return tuple([map_result(item, function) for item in value]) if isinstance(value, tuple) else function(value)
