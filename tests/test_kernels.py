@@ -226,7 +226,7 @@ def test_kernels_over_the_zoo(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def outcome(target: Any, *args: Any, **kwargs: Any) -> Outcome:
     operations = Operations("cpu")
-    return operations._compute(target, args, kwargs, None, operations.twins)[0]
+    return operations._observe(target, args, kwargs, operations.twins, None)[0]
 
 
 def check(target: Any, *args: Any, **kwargs: Any) -> Outcome:

@@ -75,15 +75,18 @@ class Transform:
 
     def read(self, captured: tuple[torch.Tensor, ...], /, *args: object, **kwargs: object) -> Any:
         """Run it on meta, and capture those tensors of modules that it reads."""
-        twins = Twins()
+        twins, read = Twins(), set()
 
         def replace(tensor: torch.Tensor) -> torch.Tensor:
             if id(tensor) not in self.of_modules:
                 return tensor
-            self._read.setdefault(id(tensor), self._index_of(tensor))
+            read.add(id(tensor))
             return twins.tensor(tensor)
 
-        return self._run(self._reading, replace, captured, args, kwargs)
+        try:
+            return self._run(self._reading, replace, captured, args, kwargs)
+        finally:
+            self._read = {key: self._index_of(tensor) for key, tensor in self.of_modules.items() if key in read}
 
     def _run(self, run: Callable[..., Any], replace: Replace, captured: Any, args: Any, kwargs: Any) -> Any:
         function = _walk(self._function, lambda item: captured[item] if type(item) is _Slot else item, 0)

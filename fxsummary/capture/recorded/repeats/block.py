@@ -74,8 +74,8 @@ class Block:
         self.writers = dict(self._writes())
         own = self._origins(result[0], set())
         result.clear()
-        self.result = map_result(own, lambda each: copy(each) if type(each) is Tracked else each)
         held = writer.tensors.let_go(list(islice(writer.tensors, tensors, None)))
+        self.result = map_result(own, lambda each: copy(each) if type(each) is Tracked else each)
         result.append(map_result(own, self._tensor))
         if held:
             raise NotRepeatableError("a tensor is kept somewhere")
