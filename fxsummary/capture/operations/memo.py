@@ -118,7 +118,7 @@ _HOOKS = frozenset({"_forward_hooks", "_forward_pre_hooks"})
 
 
 def attributes_key(
-    module: nn.Module, other: Callable[[Any], Hashable], without: Callable[[str], bool] = lambda name: False
+    module: nn.Module, other: Callable[[Any], Hashable], without: frozenset[str] = IRRELEVANT
 ) -> tuple[Hashable, ...]:
     """All of a module but its submodules; raises NoKeyError if it has hooks.
 
@@ -128,11 +128,15 @@ def attributes_key(
     """
     parts: list[Hashable] = [type(module)]
     for name, value in vars(module).items():
-        if name in _HOOKS and value:
+        if name in without:
+            continue
+        kind = type(value)
+        if kind in _FLAT:
+            parts += (name, kind, value)
+        elif name not in _HOOKS:
+            parts += (name, key_of(value, other))
+        elif value:
             raise NoKeyError(name)
-        if name not in IRRELEVANT and not without(name):
-            kind = type(value)
-            parts += (name, kind, value) if kind in _FLAT else (name, key_of(value, other))
     return tuple(parts)
 
 

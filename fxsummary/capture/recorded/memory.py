@@ -27,12 +27,14 @@ class Memory:
         """A node follows those before it."""
         self.order[node] = len(self.order)
 
-    def note(self, node: fx.Node, storage: int) -> None:
-        """A node yields or writes a memory."""
+    def note(self, node: fx.Node, *storages: int) -> None:
+        """A node yields or writes these memories."""
         known = self._storages.get(node, ())
-        if storage not in known:
-            self._storages[node] = (*known, storage)
-            self.holders[storage].append(node)
+        for storage in storages:
+            if storage not in known:
+                known = (*known, storage)
+                self.holders[storage].append(node)
+        self._storages[node] = known
 
     def storages_of(self, node: fx.Node) -> Sequence[int]:
         """The numbers of the memory that a node yields or writes."""

@@ -192,7 +192,7 @@ class Recorder:
 
     def finish(self) -> Recording:
         """What was recorded; tensors that live on in caches get their values."""
-        writer = self._writer
+        writer, self._replay = self._writer, None
         self._derivatives.clear()
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
         notes = list(self._demand.notes())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from itertools import islice
 
@@ -25,14 +26,17 @@ class Correspondence:
         block: what was recorded.
         prefix: the other block's path and a dot.
         calls: how often each module had been called before the other one.
+        new_storage: a number for memory of the other one.
     """
 
-    def __init__(self, block: Block, prefix: str, calls: Mapping[str, int]) -> None:
+    def __init__(
+        self, block: Block, prefix: str, calls: Mapping[str, int], new_storage: Callable[[], int] | None = None
+    ) -> None:
         self.block = block
         self.prefix = prefix
         self._calls = dict(calls)
         self.nodes: dict[fx.Node, fx.Node] = {}
-        self.storages: dict[int, int] = {}
+        self.storages: dict[int, int] = defaultdict(new_storage)
         self._entries: dict[int, list[tuple[str, tuple[str, type]]]] = {}
 
     def match(self, sources: Sequence[fx.Node | None], fixed: Sequence[int]) -> bool:
@@ -152,7 +156,7 @@ class Copy:
         self._block = block
         self._module = module
         self._given = given
-        self._to = Correspondence(block, f"{path}.", writer.calls)
+        self._to = Correspondence(block, f"{path}.", writer.calls, writer.tensors.new_storage)
         self._read: dict[fx.Node, Tracked] = {node: given[index] for node, index in block.arguments.items()}
 
     def fits(self) -> bool:
@@ -202,24 +206,22 @@ class Copy:
         return map_result(block.result, self._tensor)
 
     def _write(self, node: fx.Node, stack: dict[str, tuple[str, type]]) -> fx.Node:
-        writer, nodes, meta = self._writer, self._to.nodes, node.meta
+        writer, nodes, meta, op = self._writer, self._to.nodes, node.meta, node.op
         like = meta.get(LIKE, node)
         if node in self._read:
             return writer.node_like(like, self._read[node], stack)
-        args, kwargs = fx.map_arg(node.args, nodes.__getitem__), fx.map_arg(node.kwargs, nodes.__getitem__)
-        target = self._to.target(node)
-        name = new_name(writer.graph, target, None if node.op == "call_module" else like.name)
-        made = named_node(writer.graph, name, node.op, target, args, kwargs)
-        made.meta.update(meta)  # to set the attribute itself takes torch.fx ten times as long
-        made.meta.update({STACK: stack, LIKE: like})
+        args = fx.map_arg(node.args, nodes.__getitem__)
+        kwargs = fx.map_arg(node.kwargs, nodes.__getitem__) if node.kwargs else {}
+        target = node.target if op != "call_module" else self._to.target(node)
+        name = new_name(writer.graph, target, None if op == "call_module" else like.name)
+        made = named_node(writer.graph, name, op, target, args, kwargs)
+        made.meta.update({**meta, STACK: stack, LIKE: like})  # to set it takes torch.fx ten times as long
         if AFTER in meta:
             made.meta[AFTER] = tuple([nodes[each] for each in meta[AFTER]])
         writer.propagation.outcomes[made] = writer.propagation.outcomes[node]
         writer.memory.add(made)
-        for storage in writer.memory.storages_of(node):
-            if storage not in self._to.storages:
-                self._to.storages[storage] = writer.tensors.new_storage()
-            writer.memory.note(made, self._to.storages[storage])
+        storages = self._to.storages
+        writer.memory.note(made, *[storages[each] for each in writer.memory.storages_of(node)])
         if writer.is_element(made):
             writer.tensors.note_item(made)
         return made

@@ -40,7 +40,7 @@ class Signatures:
         self._is_leaf = is_leaf
         self._signatures: dict[int, int | None] = {}
         self._own: dict[int, Hashable] = {}
-        self._numbers: dict[tuple[type, str], None] = {}
+        self._numbers: dict[type, frozenset[str]] = {}
         self._interned: dict[Hashable, int] = {}
         self._last: dict[int, int] = {}
         self._counts: Counter[int] = Counter()
@@ -65,12 +65,13 @@ class Signatures:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Within, `reads` grows: a descriptor of the class hands out each number, which stays in its module."""
-        for kind, name in self._numbers:
+        numbers = [(kind, name) for kind, names in self._numbers.items() for name in names]
+        for kind, name in numbers:
             type.__setattr__(kind, name, _Number(name, self))
         try:
             yield
         finally:
-            for kind, name in self._numbers:
+            for kind, name in numbers:
                 type.__delattr__(kind, name)
 
     def _add(self, module: nn.Module, path: str) -> int | None:
@@ -86,7 +87,9 @@ class Signatures:
         kind = type(module)
         if not self._is_leaf(module, path):
             numbers = [name for name, value in vars(module).items() if type(value) is int and _is_number(name)]
-            self._numbers.update(dict.fromkeys([(kind, name) for name in numbers if not hasattr(kind, name)]))
+            if numbers:
+                own = {name for name in numbers if not hasattr(kind, name)}
+                self._numbers[kind] = self._numbers.get(kind, frozenset()) | own
         own = self._own[id(module)] = self._of_own(module)
         if own is None or not is_known:
             return None
@@ -98,7 +101,6 @@ class Signatures:
 
     def _of_own(self, module: nn.Module) -> Hashable:
         """All of a module but its submodules and numbers; None if it has hooks."""
-        kind = type(module)
 
         def other(value: object) -> Hashable:
             if isinstance(value, torch.Tensor):
@@ -109,7 +111,7 @@ class Signatures:
             return type(value), id(value)
 
         try:
-            return memo.attributes_key(module, other, lambda name: (kind, name) in self._numbers)
+            return memo.attributes_key(module, other, memo.IRRELEVANT | self._numbers.get(type(module), frozenset()))
         except memo.NoKeyError:
             return None
 
