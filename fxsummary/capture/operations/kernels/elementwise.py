@@ -7,14 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fxsummary.capture.operations.kernels.results import (
-    DECLINED,
-    elementwise,
-    fit,
-    is_dense,
-    is_plain,
-    new,
-)
+from fxsummary.capture.operations.kernels.results import DECLINED, elementwise, fit, is_dense, is_plain, new
 
 
 def same(x: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -109,13 +102,6 @@ def filled(x: Tensor, mask: Tensor, value: Any) -> Tensor:
     return result if result is DECLINED else new(result.shape, x.dtype)
 
 
-def dropped(x: Tensor, p: float, train: bool | None) -> Any:
-    """``native_dropout`` and the mask."""
-    if not x.is_floating_point() or not train or not 0 < p < 1:
-        return DECLINED
-    return elementwise(x.dtype, x), elementwise(torch.bool, x, computed=x.dtype)
-
-
 def in_place(kernel: Any) -> Any:
     """Make the kernel of an in-place operation, whose result is its first argument."""
 
@@ -156,6 +142,5 @@ KERNELS: dict[str, Any] = {
     **dict.fromkeys(("masked_fill.Scalar", "masked_fill.Tensor"), filled),
     "_prelu_kernel": leaky,
     "where.self": chosen,
-    "native_dropout": dropped,
     **{name: in_place(kernel) for name, kernel in _IN_PLACE.items()},
 }

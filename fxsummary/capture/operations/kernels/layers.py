@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -102,24 +103,20 @@ def _pooled(x: Tensor, width: Any, step: Any, pad: Any, extent: Any, ceil: bool)
     return (*x.shape[:2], *sizes)
 
 
-def max_pool(rank: int) -> Callable[..., Any]:
-    """The kernel of ``max_pool2d_with_indices`` and its like."""
-
-    def kernel(x: Tensor, width: Any, step: Any = (), pad: Any = (0,), extent: Any = (1,), ceil: bool = False) -> Any:
-        shape = _pooled(x, width, step, pad, extent, ceil) if _is_image(x, rank) else None
-        return DECLINED if shape is None else (new(shape, x.dtype), new(shape, torch.int64))
-
-    return kernel
+def max_pool(
+    rank: int, x: Tensor, width: Any, step: Any = (), pad: Any = (0,), extent: Any = (1,), ceil: bool = False
+) -> Any:
+    """``max_pool2d_with_indices`` and its like."""
+    shape = _pooled(x, width, step, pad, extent, ceil) if _is_image(x, rank) else None
+    return DECLINED if shape is None else (new(shape, x.dtype), new(shape, torch.int64))
 
 
-def average_pool(rank: int) -> Callable[..., Any]:
-    """The kernel of ``avg_pool2d`` and its like."""
-
-    def kernel(x: Tensor, width: Any, step: Any = (), pad: Any = (0,), ceil: bool = False, *_: Any) -> Tensor:
-        shape = _pooled(x, width, step, pad, (1,), ceil) if _is_image(x, rank) else None
-        return DECLINED if shape is None else new(shape, x.dtype)
-
-    return kernel
+def average_pool(
+    rank: int, x: Tensor, width: Any, step: Any = (), pad: Any = (0,), ceil: bool = False, *_: Any
+) -> Tensor:
+    """``avg_pool2d`` and its like."""
+    shape = _pooled(x, width, step, pad, (1,), ceil) if _is_image(x, rank) else None
+    return DECLINED if shape is None else new(shape, x.dtype)
 
 
 def resized(x: Tensor, size: Any, *_: Any) -> Tensor:
@@ -140,10 +137,10 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "native_group_norm": group_norm,
     **dict.fromkeys(("_softmax", "_log_softmax", "_safe_softmax"), softmax),
     "_weight_norm_interface": weight_norm,
-    "max_pool2d_with_indices": max_pool(2),
-    "max_pool3d_with_indices": max_pool(3),
-    "avg_pool2d": average_pool(2),
-    "avg_pool3d": average_pool(3),
+    "max_pool2d_with_indices": partial(max_pool, 2),
+    "max_pool3d_with_indices": partial(max_pool, 3),
+    "avg_pool2d": partial(average_pool, 2),
+    "avg_pool3d": partial(average_pool, 3),
     "_adaptive_avg_pool2d": resized,
     **{f"upsample_{mode}2d": resized for mode in ("nearest", "bilinear", "bicubic")},
     "embedding": embedded,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,22 +12,18 @@ from torch import Tensor
 from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, each, fit, is_plain, new
 
 
-def product(*ranks: int) -> Callable[..., Tensor]:
-    """The kernel of a product of two matrices, batches of them, or vectors."""
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        inner = max(b.dim() - 2, 0)
-        fits = fit(a, b) and (a.dim(), b.dim()) == ranks and a.shape[-1] == b.shape[inner]
-        if not fits or (inner and a.shape[:inner] != b.shape[:inner]):
-            return DECLINED
-        return new((*a.shape[:-1], *b.shape[inner + 1 :]), a.dtype)
-
-    return kernel
+def product(ranks: tuple[int, int], a: Tensor, b: Tensor) -> Tensor:
+    """A product of two matrices, batches of them, or vectors."""
+    inner = max(b.dim() - 2, 0)
+    fits = fit(a, b) and (a.dim(), b.dim()) == ranks and a.shape[-1] == b.shape[inner]
+    if not fits or (inner and a.shape[:inner] != b.shape[:inner]):
+        return DECLINED
+    return new((*a.shape[:-1], *b.shape[inner + 1 :]), a.dtype)
 
 
 def with_sum(bias: Tensor, a: Tensor, b: Tensor, **_: Any) -> Tensor:
     """``addmm``."""
-    result = product(2, 2)(a, b) if fit(bias, a) else DECLINED
+    result = product((2, 2), a, b) if fit(bias, a) else DECLINED
     fits = result is not DECLINED and broadcast(bias.shape, result.shape) == result.shape
     return result if fits else DECLINED
 
@@ -117,10 +114,10 @@ def grouped(
 
 
 KERNELS: dict[str, Callable[..., Any]] = {
-    "mm": product(2, 2),
-    "bmm": product(3, 3),
-    "mv": product(2, 1),
-    **dict.fromkeys(("dot", "vdot"), product(1, 1)),
+    "mm": partial(product, (2, 2)),
+    "bmm": partial(product, (3, 3)),
+    "mv": partial(product, (2, 1)),
+    **dict.fromkeys(("dot", "vdot"), partial(product, (1, 1))),
     "addmm": with_sum,
     "convolution": convolution,
     "_grouped_mm": grouped,

@@ -46,22 +46,6 @@ def mean(
     return _over(x, dim, keepdim, result) if result.is_floating_point else DECLINED
 
 
-def extreme(x: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    """``amax`` and ``amin``."""
-    return _over(x, dim, keepdim, x.dtype) if x.is_floating_point() and x.is_contiguous() else DECLINED
-
-
-def position(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """``argmax`` and ``argmin``."""
-    return DECLINED if x.is_complex() or x.dtype is torch.bool else _over(x, dim, keepdim, torch.int64)
-
-
-def question(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """``any`` and ``all``."""
-    covered = x.dtype is not torch.uint8 and dim != [] and x.is_contiguous()
-    return _over(x, dim, keepdim, torch.bool) if covered else DECLINED
-
-
 def norm(
     x: Tensor, order: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None
 ) -> Tensor:
@@ -125,14 +109,6 @@ def indexed(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
     return new(shape, x.dtype, elementwise_stride(shape, (around(x.stride(), [0] * len(places)),)))
 
 
-def shifted(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor:
-    """``roll``."""
-    places = {dimension(dim, x.dim()) for dim in dims}
-    if x.dim() == 0 or 0 in x.shape or None in places or len(places) != len(dims) or len(shifts) != (len(dims) or 1):
-        return DECLINED
-    return new(x.shape, x.dtype)
-
-
 def repeated(x: Tensor, counts: Sequence[int]) -> Tensor:
     """``repeat``."""
     if len(counts) < x.dim() or any(count <= 0 for count in counts) or 0 in x.shape:
@@ -166,15 +142,11 @@ def span(*given: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
 KERNELS: dict[str, Callable[..., Any]] = {
     "sum.dim_IntList": total,
     **dict.fromkeys(("mean", "mean.dim", "var.correction", "std.correction", "logsumexp"), mean),
-    **dict.fromkeys(("amax", "amin"), extreme),
-    **dict.fromkeys(("argmax", "argmin"), position),
-    **dict.fromkeys(("any", "all", "any.dim", "all.dim"), question),
     "linalg_vector_norm": norm,
     "cumsum": running,
     "cat": joined,
     "stack": stacked,
     "index.Tensor": indexed,
-    "roll": shifted,
     "repeat": repeated,
     **dict.fromkeys(("tril", "triu"), triangle),
     **dict.fromkeys(("empty_like", "zeros_like", "ones_like", "full_like"), like),
