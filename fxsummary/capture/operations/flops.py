@@ -37,7 +37,7 @@ def linear_flops(x: Shape, weight: Shape, *_: object, **__: object) -> int:
 
 def convolution_flops(x: Shape, weight: Shape, *_: object, out_shape: Shape, **__: object) -> int:
     """A convolution that is not transposed, by torch's formula."""
-    return conv_flop_count(list(x), list(weight), list(out_shape))  # type: ignore[no-any-return]
+    return conv_flop_count(list(x), list(weight), list(out_shape))
 
 
 def addbmm_flops(bias: Shape, a: Shape, b: Shape, **_: object) -> int:
@@ -133,7 +133,7 @@ def recurrent_flops(input: Shape, second: object, third: object, *rest: object, 
     1120
     """
     is_packed = bool(rest) and isinstance(rest[0], (list, tuple))
-    return recurrent_cell_flops(input, None, *(rest[0] if is_packed else third))  # type: ignore[misc,attr-defined]
+    return recurrent_cell_flops(input, None, *(rest[0] if is_packed else third))  # type: ignore[misc]
 
 
 def recurrent_cell_flops(input: Shape, hidden: object, *weights: object, **_: object) -> int:

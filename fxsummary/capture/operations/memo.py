@@ -101,7 +101,7 @@ def key_of(value: Any, other: Callable[[Any], Hashable] = _no_key) -> Hashable:
         return kind, key_of((value.start, value.stop, value.step), other)
     if kind in _DICTS:
         return kind, tuple([(name, key_of(item, other)) for name, item in value.items()])
-    return value if isinstance(value, _BY_IDENTITY) else other(value)  # type: ignore[no-any-return]
+    return value if isinstance(value, _BY_IDENTITY) else other(value)
 
 
 IRRELEVANT = frozenset(
@@ -126,7 +126,7 @@ def attributes_key(
         other: as in `key_of`; tensors too.
         without: the names of attributes that are left out.
     """
-    parts: list[Hashable] = [type(module)]
+    parts: list[Any] = [type(module)]
     for name, value in vars(module).items():
         if name in without:
             continue

@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from fxsummary.capture import torch_internals
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.outcome import Alias, Outcome
-from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
+from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError, Target
 from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.budget import Budget
@@ -102,7 +102,7 @@ class Calls:
         return self.operation("call_function", function, function, args, kwargs)
 
     def operation(
-        self, op: str, target: fx.node.Target, callee: object, args: Args, kwargs: Kwargs, by_values: bool = True
+        self, op: str, target: fx.node.Target, callee: Target, args: Args, kwargs: Kwargs, by_values: bool = True
     ) -> object:
         """Record one call, and return its result on meta.
 

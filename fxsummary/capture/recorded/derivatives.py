@@ -38,7 +38,7 @@ class Derivatives:
     """
 
     def __init__(self, model: nn.Module, writer: Writer, demand: Demand, device: str) -> None:
-        self.handlers: dict[object, Callable[..., object]] = {
+        self.handlers: dict[Callable[..., Any], Callable[..., Any]] = {
             torch.autograd.grad: self._grad,
             torch.autograd.backward: self._backward,
             Tensor.backward: lambda tensor, gradient=None, *_, **named: self._backward(tensor, gradient, **named),
@@ -102,14 +102,14 @@ class Derivatives:
         node = self.writer.node_of(tracked)
         return node in _Run(self, [node], []).leading and not tracked.spec.is_index
 
-    def _derive(self, target: Derivative, outputs: object, leaves: list[Tensor], gradients: object) -> Any:
+    def _derive(self, target: Derivative, outputs: object, leaves: list[Tensor], gradients: object) -> Gradients:
         """Record a derivative; returns one gradient for each leaf, or None where there is none."""
         self._demand.asked += 1  # so that no block with it is copied
         tensors = self.writer.tensors
         ours = [each for each in leaves if tensors.is_ours(each)]
         call = self.writer.call("call_function", target, target, (_listed(outputs), ours, _listed(gradients)), {})
         inputs: Any
-        target.outputs, inputs, target.gradients = call.nodes[0]  # type: ignore[assignment]
+        target.outputs, inputs, target.gradients = call.nodes[0]
         nodes = iter(inputs)
         target.leaves = [next(nodes) if tensors.is_ours(each) else each for each in leaves]
         roots = [*target.outputs, *filter(None, target.gradients)]
@@ -126,7 +126,8 @@ class Derivatives:
         if not target.options.get("allow_unused"):
             specs = [spec or tensors.of(leaf).spec for spec, leaf in zip(specs, leaves, strict=True)]
         outcome = self._demand.marked(Outcome(tuple(specs), flops, unknown), call)
-        return self.writer.result(self.writer.write(call, outcome), call)
+        result: Any = self.writer.result(self.writer.write(call, outcome), call)
+        return tuple(result)
 
 
 class Derivative:
@@ -171,7 +172,7 @@ class Applied:
     def sources(self) -> list[fx.Node]:
         """The nodes that it reads."""
         found: list[fx.Node] = []
-        fx.map_arg(self.args, found.append)  # type: ignore[arg-type]
+        fx.map_arg(self.args, found.append)
         return found
 
 

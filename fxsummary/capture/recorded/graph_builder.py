@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -17,6 +18,7 @@ from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STAC
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.propagate import Propagation
+from fxsummary.capture.operations.run import Target
 from fxsummary.capture.operations.twins import Twins, spec_of
 from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.memory import Memory
@@ -46,9 +48,9 @@ class Call:
 
     op: str
     target: fx.node.Target
-    callee: object
-    specs: tuple[Args, Kwargs] = ((), {})
-    nodes: tuple[Args, Kwargs] = ((), {})
+    callee: Target
+    specs: tuple[Any, Any] = ((), {})
+    nodes: tuple[Any, Any] = ((), {})
     given: list[Tracked] = field(default_factory=list)
 
 
@@ -138,7 +140,7 @@ class Writer:
         """The end of the graph: what forward returned."""
         structure = structure_of(result)
 
-        def each(function: Callable[[Tracked], object]) -> object:
+        def each(function: Callable[[Tracked], object]) -> Any:
             return map_structure(
                 lambda item: function(self.tensors.of(item)) if isinstance(item, torch.Tensor) else item, structure
             )
@@ -160,20 +162,16 @@ class Writer:
         self.propagation.outcomes.setdefault(node, Outcome(tracked.spec))
         self.memory.note(node, tracked.storage)
 
-    def call(self, op: str, target: fx.node.Target, callee: object, args: Args, kwargs: Kwargs) -> Call:
+    def call(self, op: str, target: fx.node.Target, callee: Target, args: Args, kwargs: Kwargs) -> Call:
         """A call with its arguments read; its node is not written yet."""
         call = Call(op, target, callee)
         place = torch_calls.SPEC_ONLY.get(target)
-        if place is not None and len(args) > place and isinstance(args[place], torch.Tensor):
-            args = (*args[:place], self._spec_if_attribute(args[place]), *args[place + 1 :])
+        asked = args[place] if place is not None and len(args) > place else None
+        if place is not None and isinstance(asked, torch.Tensor) and not self.tensors.of(asked).is_ours:
+            args = (*args[:place], self.tensors.of(asked).spec, *args[place + 1 :])  # the attribute itself is not read
         positional, named = self._argument(tuple(args), call.given), self._argument(dict(kwargs), call.given)
-        call.specs, call.nodes = zip(positional, named, strict=True)
+        call.specs, call.nodes = (positional[0], named[0]), (positional[1], named[1])
         return call
-
-    def _spec_if_attribute(self, tensor: torch.Tensor) -> torch.Tensor | TensorSpec:
-        """A parameter or buffer that is only asked for its dtype or shape is not read."""
-        tracked = self.tensors.of(tensor)
-        return tensor if tracked.is_ours else tracked.spec
 
     def write(self, call: Call, outcome: Outcome) -> fx.Node:
         """Write the node of a call; of what a leaf module's call takes and gives only this node lies inside of it."""
@@ -231,7 +229,8 @@ class Writer:
         node.meta[SOURCE] = self.source()
         self.memory.add(node)
         if self.is_element(node):
-            self.propagation.outcomes[node] = Outcome(element(self.propagation.outcomes[args[0]].value, args[1]))
+            whole: Any = args[0]
+            self.propagation.outcomes[node] = Outcome(element(self.propagation.outcomes[whole].value, args[1]))
         return node
 
     def is_element(self, node: fx.Node) -> bool:

@@ -101,11 +101,6 @@ class Evaluator:
         if assumed:
             self.assumed.add(node)
 
-    def load(self, argument: object) -> object:
-        """An argument with the values of its nodes."""
-        fx.map_arg(argument, self.value)
-        return load(argument, self._values)
-
     def module(self, module: nn.Module) -> nn.Module:
         """A module to run for real: with the real parameters, and copies of what running it may change."""
         return copy.deepcopy(module) if isinstance(module, torch.jit.ScriptModule) else self._copies.module(module)

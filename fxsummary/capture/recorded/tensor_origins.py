@@ -16,7 +16,7 @@ from fxsummary.capture.structures import NESTED, is_plain
 from fxsummary.capture.torch_internals import storage_of
 from fxsummary.graph.spec import TensorSpec, map_structure
 
-NewNode = Callable[[str, object, tuple[object, ...], dict[str, object]], fx.Node]
+NewNode = Callable[[str, fx.node.Target, tuple[object, ...], dict[str, object]], fx.Node]
 """Makes a node: opcode, target, args, kwargs."""
 
 Origin = tuple[fx.Node, tuple[object, ...]]

@@ -57,7 +57,7 @@ QUESTIONS: frozenset[Function] = frozenset(
 
 HOOKS = frozenset(_methods("register_hook", "register_post_accumulate_grad_hook"))
 
-MARKS = HOOKS | _methods("requires_grad_", "retain_grad") | {Tensor.requires_grad.__set__, Tensor.grad.__set__}  # type: ignore[attr-defined]
+MARKS = HOOKS | _methods("requires_grad_", "retain_grad") | {Tensor.requires_grad.__set__, Tensor.grad.__set__}  # type: ignore[attr-defined,union-attr]
 """These change what autograd does with a tensor, and nothing else."""
 
 _OTHER_DEVICES = ["is_meta", "is_xpu", "is_mps", "is_hpu", "is_mtia", "is_xla", "is_ipu", "is_maia", "is_vulkan"]

@@ -51,7 +51,7 @@ def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[Any, ...]], evaluat
     node, place = origin
     note = f"forward keeps a tensor of {node.name} outside of the model; fxsummary took it out again"
     try:
-        value = evaluator.value(node)
+        value: Any = evaluator.value(node)
         for key in place:
             value = element(value, key)
         if node in evaluator.assumed:

@@ -3,7 +3,7 @@
 Two calls are alike if their modules have the same signature (`signatures`) and their arguments the same key:
 literals, specs, which tensors share memory, whether they have nodes yet; and if they are made from the same
 line of source with autocast and gradients in the same state. After `RECORDINGS` calls that wrote the same
-(`wrote_the_same`), further ones are copied; the last module of each signature is recorded again, and if
+(`Block.description`), further ones are copied; the last module of each signature is recorded again, and if
 it then did otherwise, the recording is made anew without replay (`MismatchError`).
 
 Never replayed is what a recorded call cannot tell: modules with hooks or shared submodules, arguments that are
@@ -28,7 +28,7 @@ from fxsummary.capture.operations import autocast, memo
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.repeats.block import Block, NotRepeatableError
-from fxsummary.capture.recorded.repeats.copy_block import Copy, wrote_the_same
+from fxsummary.capture.recorded.repeats.copy_block import Copy
 from fxsummary.capture.recorded.repeats.signatures import Signatures
 from fxsummary.capture.recorded.tensor_origins import Tracked
 from fxsummary.capture.torch_internals import without_torch_function
@@ -151,7 +151,7 @@ class Replay:
                 self._check_unchanged(call)
                 block.finish(result)
                 known = self._known.setdefault(call.key, [])
-                if known and not wrote_the_same(known[0], block, self._writer):
+                if known and known[0].description() != block.description():
                     raise NotRepeatableError("what others like it do not do")
                 known.append(block)
         except (NotRepeatableError, memo.NoKeyError):

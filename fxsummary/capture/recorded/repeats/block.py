@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import copy
 from itertools import islice
 
@@ -10,9 +10,11 @@ import torch
 from torch import fx
 
 from fxsummary.capture.literals import ATOMS
-from fxsummary.capture.nodes import AFTER
+from fxsummary.capture.nodes import AFTER, AUTOCAST, NO_GRAD, SOURCE, STACK
+from fxsummary.capture.operations import memo
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.tensor_origins import Tracked
+from fxsummary.graph.spec import map_structure
 
 
 class NotRepeatableError(Exception):
@@ -86,6 +88,43 @@ class Block:
             raise NotRepeatableError(f"{path} is outside of the block")
         return path[len(self.prefix) :]
 
+    def entry(self, key: str, entry: tuple[str, type]) -> tuple[str, type, int]:
+        """An entry of a module stack: relative path, class, and which call of the module since the block's began."""
+        path, kind = entry
+        return self.inside(path), kind, int(key[len(path) + 1 :] or 0) - self.calls.get(path, 0)
+
+    def description(self) -> list[object]:
+        """All that the call wrote, in terms that are equal for calls that wrote the same.
+
+        Nodes and memory are numbered in the order in which they are met.
+        """
+        memory, outcomes = self._writer.memory, self._writer.propagation.outcomes
+        numbers: dict[object, int] = {}
+
+        def number(item: object) -> int:
+            return numbers.setdefault(item, len(numbers))
+
+        def key(value: object) -> Hashable:
+            return (fx.Node, number(value)) if isinstance(value, fx.Node) else (type(value), id(value))
+
+        def described(value: object) -> object:
+            if not isinstance(value, Tracked) or value.origin is None:
+                return type(value), value
+            numbered = map(number, (value.origin[0], value.node, value.storage))
+            return *numbered, value.origin[1], value.spec, value.version, value.assumed
+
+        parts: list[object] = [*map(number, (*self.sources, *self.fixed_storages())), *self.attributes.values()]
+        for node in self.nodes:
+            meta, is_relative = node.meta, node.op in ("call_module", "get_attr")
+            numbered = map(number, (*meta.get(AFTER, ()), *memory.storages_of(node), node))
+            parts += [node.op, self.inside(str(node.target)) if is_relative else node.target, *numbered]
+            parts += [memo.key_of(map_structure(lambda each: each, (node.args, node.kwargs)), key), outcomes[node]]
+            parts += [self.entry(*each) for each in islice(meta[STACK].items(), self.depth, None)]
+            parts += [self.arguments.get(node), *[meta.get(name) for name in (SOURCE, AUTOCAST, NO_GRAD)]]
+        parts += [(number(storage), *map(number, nodes)) for storage, nodes in self.writers.items()]
+        parts += [(self.entry(key, entry), value) for key, (entry, value) in self.returned]
+        return [*parts, self.counts, map_result(self.result, described)]
+
     def _read_sources(self) -> None:
         """See what the nodes read: of what is outside, only arguments, and attributes of the block."""
         self.attributes: dict[fx.Node, str] = {}
@@ -111,7 +150,7 @@ class Block:
 
     def _writes(self) -> Iterator[tuple[int, list[fx.Node]]]:
         memory, fixed, own = self._writer.memory, set(self.fixed_storages()), set(self.nodes)
-        for storage in {storage for node in self.nodes for storage in memory.storages_of(node)}:
+        for storage in dict.fromkeys(storage for node in self.nodes for storage in memory.storages_of(node)):
             writers = [each for each in memory.writers.get(storage, ()) if each in own]
             if writers and storage in fixed:
                 raise NotRepeatableError("an argument or attribute is written in place")

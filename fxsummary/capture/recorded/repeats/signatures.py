@@ -88,8 +88,8 @@ class Signatures:
         if not self._is_leaf(module, path):
             numbers = [name for name, value in vars(module).items() if type(value) is int and _is_number(name)]
             if numbers:
-                own = {name for name in numbers if not hasattr(kind, name)}
-                self._numbers[kind] = self._numbers.get(kind, frozenset()) | own
+                hidden = {name for name in numbers if not hasattr(kind, name)}
+                self._numbers[kind] = self._numbers.get(kind, frozenset()) | hidden
         own = self._own[id(module)] = self._of_own(module)
         if own is None or not is_known:
             return None
