@@ -139,8 +139,8 @@ def test_a_node_may_yield_several_memories_and_a_memory_have_several_holders() -
     memory, (a, b, c) = Memory(), nodes(3)
     for node, storage in ((a, 7), (b, 7), (c, 7), (c, 9), (c, 7)):
         memory.note(node, storage)
-    assert (memory.storages_of(a), memory.storages_of(c)) == ((7,), (7, 9))
-    assert memory.holders[7] == [a, b, c] and memory.storages_of(nodes(1)[0]) == ()
+    assert (memory.storages[a], memory.storages[c]) == ((7,), (7, 9))
+    assert memory.holders() == {7: [a, b, c], 9: [c]}
 
 
 def test_the_version_of_a_memory_is_how_often_it_was_written() -> None:

@@ -92,6 +92,8 @@ def key_of(value: Any, other: Callable[[Any], Hashable] = _no_key) -> Hashable:
         return value  # type: ignore[no-any-return]
     if kind in NUMBERS:
         return kind, value
+    if isinstance(value, torch.Tensor):
+        return other(value)
     if kind in _SEQUENCES:
         kinds = tuple(map(type, value))
         if _FLAT.issuperset(kinds):
@@ -133,9 +135,11 @@ def attributes_key(
         kind = type(value)
         if kind in _FLAT:
             parts += (name, kind, value)
+        elif kind in _DICTS and not value:
+            parts += (name, kind)
         elif name not in _HOOKS:
             parts += (name, key_of(value, other))
-        elif value:
+        else:
             raise NoKeyError(name)
     return tuple(parts)
 

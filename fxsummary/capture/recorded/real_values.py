@@ -78,7 +78,9 @@ class Evaluator:
         Raises:
             NoValueError: it cannot be computed.
         """
-        writers = [each for storage in self._memory.storages_of(node) for each in self._memory.writers.get(storage, ())]
+        writers = [
+            each for storage in self._memory.storages.get(node, ()) for each in self._memory.writers.get(storage, ())
+        ]
         if node not in self._values or not self._values.keys() >= set(writers):
             with torch.no_grad(), off_meta():
                 for each in self._needed(node):
@@ -145,6 +147,7 @@ class Evaluator:
         needed: set[fx.Node] = set()
         written: dict[int, int] = {}  # up to which position the writes to a memory are known
         queued: set[fx.Node] = set()
+        holders: dict[int, list[fx.Node]] = {}
         todo = [(node, len(order))]
         while todo:
             current, before = todo.pop()
@@ -153,14 +156,15 @@ class Evaluator:
                 needed.add(current)
                 if not (cut and (self._is_costly(current) or self._reads_no_data(current))):
                     todo.extend((each, order[current]) for each in current.all_input_nodes)
-            for storage in self._memory.storages_of(current):
+            for storage in self._memory.storages.get(current, ()):
                 if written.get(storage, -1) >= before:
                     continue
                 written[storage] = before
                 for writer in writers.get(storage, ()):  # in place, and what reads before it
                     if order[writer] < before and writer not in queued and writer not in self._values:
                         queued.add(writer)
-                        users = [user for holder in self._memory.holders[storage] for user in holder.users]
+                        holders = holders or self._memory.holders()
+                        users = [user for holder in holders[storage] for user in holder.users]
                         readers = [user for user in users if order.get(user, order[writer]) < order[writer]]
                         new = [each for each in (writer, *readers) if each not in needed and each not in self._values]
                         todo.extend((each, order[each]) for each in new)
@@ -215,7 +219,7 @@ class Evaluator:
             )
         elif node.op in ("placeholder", "get_attr"):
             tensor = (self._given[node] if node.op == "placeholder" else self.attribute(node)).detach()
-            is_written = any(self._memory.writers.get(each) for each in self._memory.storages_of(node))
+            is_written = any(self._memory.writers.get(each) for each in self._memory.storages.get(node, ()))
             self._values[node] = tensor.clone() if is_written else tensor
         else:
             self._values[node] = self.call(node, self._values)

@@ -37,7 +37,7 @@ class Block:
         sources: the nodes of the arguments; None if there was none yet.
         depth: how many calls of modules it lies in.
         calls: how often each module had been called before.
-        nodes: what it wrote, in order.
+        nodes: what it wrote, in order; `elements` are those that take an element out of a result.
         attributes: the nodes of the block's parameters and buffers that it read, with their paths in the block.
         arguments: the nodes that arguments got here, with the positions of these.
         writers: by number of its own memory, the nodes that write it in place.
@@ -69,6 +69,7 @@ class Block:
         if len(writer.tensors.constants) > constants:
             raise NotRepeatableError("a constant")
         self.nodes = list(islice(writer.memory.order, first, None))
+        self.elements = set(filter(writer.is_element, self.nodes))
         self._read_sources()
         counts = {path: number - self.calls.get(path, 0) for path, number in writer.calls.items()}
         self.counts = {self.inside(path): number for path, number in counts.items() if number}
@@ -116,7 +117,7 @@ class Block:
         parts: list[object] = [*map(number, (*self.sources, *self.fixed_storages())), *self.attributes.values()]
         for node in self.nodes:
             meta, is_relative = node.meta, node.op in ("call_module", "get_attr")
-            numbered = map(number, (*meta.get(AFTER, ()), *memory.storages_of(node), node))
+            numbered = map(number, (*meta.get(AFTER, ()), *memory.storages.get(node, ()), node))
             parts += [node.op, self.inside(str(node.target)) if is_relative else node.target, *numbered]
             parts += [memo.key_of(map_structure(lambda each: each, (node.args, node.kwargs)), key), outcomes[node]]
             parts += [self.entry(*each) for each in islice(meta[STACK].items(), self.depth, None)]
@@ -138,7 +139,7 @@ class Block:
                 self.inside(str(node.target))
             outside = [each for each in (*node.all_input_nodes, *node.meta.get(AFTER, ())) if each not in known]
             for source in [*outside, node] if node.op == "get_attr" else outside:
-                if source.op != "get_attr" or len(self._writer.memory.storages_of(source)) != 1:
+                if source.op != "get_attr" or len(self._writer.memory.storages.get(source, ())) != 1:
                     raise NotRepeatableError(f"{source.name} is no attribute")
                 self.attributes[source] = self.inside(str(source.target))
                 known.add(source)
@@ -146,11 +147,11 @@ class Block:
     def fixed_storages(self) -> list[int]:
         """The numbers of the memory of arguments and attributes, in order."""
         memory = self._writer.memory
-        return [each.storage for each in self.given] + [memory.storages_of(node)[0] for node in self.attributes]
+        return [each.storage for each in self.given] + [memory.storages[node][0] for node in self.attributes]
 
     def _writes(self) -> Iterator[tuple[int, list[fx.Node]]]:
         memory, fixed, own = self._writer.memory, set(self.fixed_storages()), set(self.nodes)
-        for storage in dict.fromkeys(storage for node in self.nodes for storage in memory.storages_of(node)):
+        for storage in dict.fromkeys(storage for node in self.nodes for storage in memory.storages.get(node, ())):
             writers = [each for each in memory.writers.get(storage, ()) if each in own]
             if writers and storage in fixed:
                 raise NotRepeatableError("an argument or attribute is written in place")

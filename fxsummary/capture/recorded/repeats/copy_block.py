@@ -108,8 +108,9 @@ class Copy:
             made.meta[AFTER] = tuple(map(self._nodes.__getitem__, meta[AFTER]))
         writer.propagation.outcomes[made] = writer.propagation.outcomes[node]
         writer.memory.add(made)
-        writer.memory.note(made, *[self._storages[each] for each in writer.memory.storages_of(node)])
-        if writer.is_element(made):
+        if node in writer.memory.storages:
+            writer.memory.storages[made] = tuple([self._storages[each] for each in writer.memory.storages[node]])
+        if node in self._block.elements:
             writer.tensors.note_item(made)
         return made
 
