@@ -26,7 +26,14 @@ _FREE_LINALG = frozenset(
 )
 _KNOWN_FREE = frozenset({"aten", "prim", "prims", "profiler", "debugprims", "inductor"})
 
-_SAME_DTYPE = {aten.mm: (0, 1), aten.bmm: (0, 1), aten.addmm: (1, 2), aten.baddbmm: (1, 2), aten.mv: (0, 1)}
+_SAME_DTYPE = {
+    aten.linear: (0, 1),
+    aten.mm: (0, 1),
+    aten.bmm: (0, 1),
+    aten.addmm: (1, 2),
+    aten.baddbmm: (1, 2),
+    aten.mv: (0, 1),
+}
 
 
 def formula(packet: object) -> Callable[..., int] | None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from torch.utils.flop_counter import conv_flop_count, shape_wrapper
+from torch.utils.flop_counter import flop_registry, shape_wrapper
 
 aten = torch.ops.aten
 Shape = Sequence[int]
@@ -27,17 +27,12 @@ def mv_flops(matrix: Shape, *_: object, **__: object) -> int:
 
 
 def linear_flops(x: Shape, weight: Shape, *_: object, **__: object) -> int:
-    """(…, k) @ (n, k)ᵀ: every element meets n weights; the bias is not counted.
+    """(…, k) @ (n, k)ᵀ, by the formula of a matrix product; the bias is not counted.
 
     >>> linear_flops((2, 3, 4), (5, 4))
     240
     """
-    return 2 * math.prod(x) * weight[0]
-
-
-def convolution_flops(x: Shape, weight: Shape, *_: object, out_shape: Shape, **__: object) -> int:
-    """A convolution that is not transposed, by torch's formula."""
-    return conv_flop_count(list(x), list(weight), list(out_shape))
+    return int(flop_registry[aten.mm]((math.prod(x[:-1]), x[-1]), weight[::-1]))
 
 
 def addbmm_flops(bias: Shape, a: Shape, b: Shape, **_: object) -> int:
@@ -152,7 +147,6 @@ _EXTRA: dict[str, Callable[..., int]] = {
     "addmv": lambda bias, matrix, *_, **__: mv_flops(matrix),
     **dict.fromkeys(("dot", "vdot"), mv_flops),
     "linear": linear_flops,
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), convolution_flops),
     "addbmm": addbmm_flops,
     "_trilinear": trilinear_flops,
     **dict.fromkeys(("_cdist_forward", "_euclidean_dist"), distance_flops),

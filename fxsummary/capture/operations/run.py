@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture.module_index import tensors_of
@@ -146,12 +146,14 @@ class Operations:
         return count.outcome(value, self.device), value
 
 
-_UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention})
+_UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention, linear})
 
 
 def _undivided(target: Target) -> AbstractContextManager[object]:
-    """Let a mode see an operator that has a formula and a kernel as one call, and not the calls for each time step."""
-    if isinstance(target, nn.RNNBase) or (isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED):
+    """Let a mode see an operator that has a formula and a kernel as one call, and not what it is made of."""
+    if isinstance(target, (nn.RNNBase, nn.Linear)) or (
+        isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED
+    ):
         return below_autograd()
     return nullcontext()
 

@@ -28,6 +28,16 @@ def with_sum(bias: Tensor, a: Tensor, b: Tensor, **_: Any) -> Tensor:
     return result if fits else DECLINED
 
 
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``linear``, seen as a whole below autograd."""
+    fits = (
+        fit(x, weight, bias) and x.dim() > 0 and weight.dim() == 2 and x.shape[-1:] == weight.shape[1:] and is_plain(x)
+    )
+    if not fits or (bias is not None and bias.shape != weight.shape[:1]):
+        return DECLINED
+    return new((*x.shape[:-1], weight.shape[0]), x.dtype)
+
+
 _KEEPS_FORMAT = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13)
 """Whether convolutions on meta keep the memory format, as they did before 2.13."""
 
@@ -119,6 +129,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "mv": partial(product, (2, 1)),
     **dict.fromkeys(("dot", "vdot"), partial(product, (1, 1))),
     "addmm": with_sum,
+    "linear": linear,
     "convolution": convolution,
     "_grouped_mm": grouped,
     **{f"{name}.input": recurrent for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
