@@ -35,7 +35,7 @@ lint: .venv/lint
 	$(BIN)/lint-imports
 
 bench: .venv/bench
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python -m benchmarks.speed
 
 zoo: .venv/zoo
 	$(BIN)/python -m benchmarks.zoo --no-inputs
@@ -53,7 +53,7 @@ pictures: .venv/core
 		-o docs/pictures/diff.svg
 
 gallery: .venv/bench
-	$(BIN)/python benchmarks/gallery.py
+	$(BIN)/python -m benchmarks.gallery
 
 docs: .venv/docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

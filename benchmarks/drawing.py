@@ -1,6 +1,6 @@
 """Time to draw made-up graphs of many operations, none folded: the layout must grow linearly.
 
-Run it with ``python benchmarks/drawing.py [OPERATIONS ...]``; it prints operations, ms, and ms per 1,000.
+Run it with ``python -m benchmarks.drawing [OPERATIONS ...]``; it prints operations, ms, and ms per 1,000.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sys
 import time
 from typing import Any
 
-from fxsummary.drawing import draw
 from fxsummary.drawing.compose import compose
+from fxsummary.drawing.svg_page import draw
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import TensorSpec
 

@@ -1,6 +1,6 @@
 """Draw published models into docs/gallery, one SVG each, and write its index.
 
-Run it with ``python benchmarks/gallery.py [NAME ...]``. The models are made on the meta device from their default
+Run it with ``python -m benchmarks.gallery [NAME ...]``. The models are made on the meta device from their default
 configurations; nothing is downloaded. It prints sizes, and the times of capture and of drawing.
 """
 
@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from benchmarks.zoo.entry import define_torchvision_operators
+from zoo.operators import define_torchvision_operators
 
 define_torchvision_operators()
 

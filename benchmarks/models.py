@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-_operators = torch.library.Library("torchvision", "DEF")
-"""torchvision's wheel for this torch has no operators of its own; these two are looked up on import."""
-for _name in ("nms", "qnms"):
-    _operators.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+from zoo.operators import define_torchvision_operators
+
+define_torchvision_operators()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ A time on a shared machine means little, a ratio of two medians taken in turns m
 runs every candidate once, so that whatever slows the machine slows them all. After the time comes the ratio of
 the comparison's first line to it: below 1 where fxsummary is faster.
 
-Run with ``make bench``, or ``python benchmarks/speed.py --rounds 9 --only GPT-2``.
+Run with ``make bench``, or ``python -m benchmarks.speed --rounds 9 --only GPT-2``.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from models import LLAMAS, MODELS, Case, Chain
 from torch.utils._pytree import tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 
 import fxsummary
+from benchmarks.models import LLAMAS, MODELS, Case, Chain
 from fxsummary import passes
 from fxsummary.capture import capture
 from fxsummary.capture.operations import memo
 from fxsummary.convert import convert
 
 ROUNDS = 5
-RESULTS = Path(__file__).parent / "results" / "speed.json"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 
 Candidates = dict[str, Callable[[], object]]
 
@@ -210,7 +211,7 @@ def chains(rounds: int) -> dict[str, float | str]:
 FIRST = {
     "nothing": "",
     **{
-        name: f"from models import MODELS; case = MODELS[{name!r}](); import fxsummary"
+        name: f"from benchmarks.models import MODELS; case = MODELS[{name!r}](); import fxsummary"
         for name in ("ResNet-50", "BERT-base", "ViT-B/16", "GPT-2")
     },
 }
@@ -223,7 +224,7 @@ def first_calls(rounds: int) -> dict[str, float | str]:
     for name, prepare in FIRST.items():
         if prepare:
             code = (
-                f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import warnings; "
+                f"import sys; sys.path.insert(0, {str(ROOT)!r}); import warnings; "
                 "warnings.filterwarnings('ignore'); import torch, time; "
                 f"{prepare}; start = time.perf_counter(); "
                 "fxsummary.graph(case.model, *case.args); print(time.perf_counter() - start)"
@@ -272,9 +273,9 @@ def run_apart(name: str, rounds: int) -> dict[str, float | str]:
 
 
 def _in_process(name: str, rounds: int, without: Iterable[str] = ()) -> dict[str, float | str]:
-    command = [sys.executable, __file__, "--in-process", name, "--rounds", str(rounds)]
+    command = [sys.executable, "-m", "benchmarks.speed", "--in-process", name, "--rounds", str(rounds)]
     command += [part for candidate in without for part in ("--without", candidate)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
     found: dict[str, float | str] = json.loads(output.splitlines()[-1])
     return found
 

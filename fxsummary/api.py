@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,27 +46,25 @@ def graph(
     leaf: type[nn.Module] | str | Sequence[type[nn.Module] | str] | None = None,
     replay: bool = True,
 ) -> ModelGraph:
-    """The graph of a model: its operations with shapes, parameters and FLOPs.
+    """Return the graph of a model: its operations with shapes, parameters and FLOPs.
 
-    Shapes and costs come from meta tensors. Operations run on data only where forward depends on a value, such as
-    ``.item()`` or a mask. Nothing that can be reached from the model changes. Inputs that you leave out are inferred
-    where possible; ``graph.notes`` says what was inferred.
+    Shapes and costs come from meta tensors. Operations run on data only if forward depends on a value (``.item()``, a
+    mask). Nothing that can be reached from the model changes. If you leave out inputs, fxsummary infers them where it
+    can; ``graph.notes`` says which.
 
     Args:
-        model: a module, or a `torch.fx.GraphModule`, on any device, ``meta`` included; or a
-            `torch.export.ExportedProgram`, or the path of one saved as ``.pt2`` (read by `torch.export.load`,
-            which unpickles: only open files that you trust), which bring their inputs with them.
-        args: positional inputs of forward; only shape, dtype and device of tensors are looked at.
+        model: a module on any device, ``meta`` included, a `torch.fx.GraphModule`, a `torch.export.ExportedProgram`, or
+            the path of a ``.pt2`` file. Loading a file unpickles parts of it: open only files that you trust.
+        args: positional inputs of forward; their values matter only if forward depends on them.
         kwargs: inputs of forward by name.
-        input_shape: shape of the input, a list of shapes, or a dict of shapes by name, instead of inputs.
-        input_dtype: dtype for `input_shape`, one for each shape, or a dict for some of those that have names; by
-            default that of the parameters, or int64 where an embedding reads the input.
-        trace: how to capture: "symbolic", by symbolic tracing alone; "record", by recording one forward on
-            tensors without data; "auto", symbolic where that goes, else recorded.
-        leaf: module types or names (of classes, or paths) that are shown as one operation.
-        replay: whether, in a recording, modules that are like others are copied from these instead of run
-            again. The graph is the same; pass False to see a module run that tells itself from its siblings
-            in a way that is not seen (a global counter, say).
+        input_shape: instead of inputs, a shape, a list of shapes, or a dict of shapes by name.
+        input_dtype: dtype for `input_shape`, one per shape, or a dict by name. By default the dtype of the parameters,
+            or int64 if an embedding reads the input.
+        trace: how to capture: "symbolic" (tracing alone), "record" (one forward on meta tensors), or "auto" (symbolic
+            if that works, else record).
+        leaf: module types, class names or module paths to show as one operation.
+        replay: in a recording, copy modules that are like earlier ones instead of running them. Pass False if modules
+            differ in a way that fxsummary cannot see, such as a global counter.
 
     Raises:
         ModelError: ``model`` is not a module.
@@ -73,36 +72,44 @@ def graph(
         InputError: the inputs do not fit the model.
         ForwardError: forward raised; the exception is its ``__cause__``.
 
-    >>> import torch
     >>> g = graph(torch.nn.Conv2d(3, 16, 3, padding=1), torch.empty(1, 3, 28, 28))
     >>> g.totals.parameters, g.totals.flops
     (448, 677376)
     """
-    if trace not in _WAYS:
-        raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
-    if isinstance(model, (str, os.PathLike)) and Path(model).suffix == SUFFIX:
-        from fxsummary.capture.exported.file import load
-
-        _check_torch()
-        model = load(model)
-    if is_exported(model):
-        _check_torch()
-        if args or kwargs or input_shape is not None or input_dtype is not None or trace != "auto":
-            raise InputError("an exported program has its graph and its inputs: pass it alone, or with leaf=.")
-        return passes.annotate(convert(capture_exported(model, _leaf_test(leaf))))
-    _check_model(model)
-    assert isinstance(model, nn.Module)
+    is_alone = not args and (kwargs or None, input_shape, input_dtype, trace) == (None, None, None, "auto")
+    if (program := _program(model, is_alone)) is not None:
+        return passes.annotate(convert(capture_exported(program, _leaf_test(leaf))))
+    module = _checked(model, leaf, trace)
+    test = _leaf_test(leaf)
     captured = capture(
-        unwrapped(model),
-        args,
-        kwargs,
-        input_shape=input_shape,
-        input_dtype=input_dtype,
-        trace=trace,
-        leaf=_leaf_test(leaf),
-        replay=replay,
+        module, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, trace=trace, leaf=test, replay=replay
     )
     return passes.annotate(convert(captured))
+
+
+def _program(model: Any, is_alone: bool) -> Any:
+    """The exported program that was given, or that lies in the file that was given; None for a module."""
+    is_file = isinstance(model, (str, os.PathLike)) and Path(model).suffix == SUFFIX
+    if not is_file and not is_exported(model):
+        return None
+    _check_torch()
+    if not is_alone:
+        raise InputError("an exported program has its graph and its inputs: pass it alone, or with leaf=.")
+    if not is_file:
+        return model
+    from fxsummary.capture.exported.file import load
+
+    return load(model)
+
+
+def _checked(model: Any, leaf: Any, trace: str) -> nn.Module:
+    """The module that was given, without wrappers such as `nn.DataParallel`; what is wrong is refused."""
+    if trace not in _WAYS:
+        raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
+    _check_model(model)
+    module = unwrapped(model)
+    _check_names(leaf, module)
+    return module
 
 
 def diff(before: Any, after: Any, /, **inputs: Any) -> ModelGraph:
@@ -190,6 +197,20 @@ def _leaf_test(leaf: Any) -> Any:
         return isinstance(module, types) or bool({path, kind.__name__} & names) or _qualified_name(kind) in qualified
 
     return is_leaf
+
+
+def _check_names(leaf: Any, model: nn.Module) -> None:
+    """Refuse names in ``leaf=`` that no module has: a misspelt one would change nothing."""
+    named = [leaf] if isinstance(leaf, (str, type)) else list(leaf or ())
+    if names := {name for name in named if isinstance(name, str)}:
+        known = dict.fromkeys(text for path, module in model.named_modules() for text in (type(module).__name__, path))
+        for name in sorted(names - known.keys()):
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise InputError(
+                f"leaf={name!r}: no module of {type(model).__name__} has this class name or path. {hint}"
+                "Pass a class, its name, or the path of a module."
+            )
 
 
 def _qualified_name(kind: type) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.utils._pytree import tree_map
-from zoo import ZOO, Entry, Example
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
 from fxsummary.support.registry import EXPORTERS
+from zoo import ZOO, Entry, Example
 
 AVAILABLE = {name: exporter for name, exporter in EXPORTERS.items() if not exporter.missing()}
 """The exporters whose packages are installed."""

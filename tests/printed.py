@@ -131,7 +131,7 @@ def check(root: Row) -> None:
 
 # --- tables: text, Markdown ----------------------------------------------------------------------
 
-_COPIES = re.compile(r" ×(\d+)$")
+_COPIES = re.compile(r" ×(\d+)(?= shares |$)")
 
 
 def rows_of(lines: list[tuple[int, str, str, str, str]]) -> Row:

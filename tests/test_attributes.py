@@ -12,7 +12,6 @@ import torch
 from graphs import graph_of
 from printed import check, markdown_rows
 from torch import nn
-from zoo import ZOO
 
 import fxsummary
 from fxsummary import ModelGraph
@@ -28,6 +27,7 @@ from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
 from fxsummary.views.unread import with_unread
+from zoo import ZOO
 
 OWN = [name for name, entry in ZOO.items() if not entry.real]
 SOME = ["CNN", "twelve_blocks", "SharedBlock", "TiedWeights", "Unused", "SelfAttention", "torchvision.resnet50"]

@@ -16,15 +16,17 @@ import torch
 from graphs import contents, graph_of, graph_with, shapes_of
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
-from zoo import OWN, ZOO
-from zoo.own import CNN, Residual, twelve_blocks
 
 import fxsummary
 from fxsummary.capture.operations import memo
 from fxsummary.capture.operations.propagate import propagate
 from fxsummary.capture.operations.run import Operations
+from fxsummary.capture.results import Trace
+from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.trace import trace
 from fxsummary.graph.spec import TensorSpec
+from zoo import OWN, ZOO
+from zoo.own import CNN, Residual, twelve_blocks
 
 TRACED_BY_FX = [
     "CNN",
@@ -521,7 +523,8 @@ def test_threads_wait_for_each_other() -> None:
 def test_propagation_alone() -> None:
     """The parts can be used by themselves: a trace without inputs, specs afterwards."""
     model = CNN()
-    traced = trace(model, None)
+    traced = trace(Subject(model), None)
+    assert isinstance(traced, Trace)
     outcome = propagate(model, traced, "cpu", {"x": TensorSpec((4, 3, 28, 28), "float32", (2352, 784, 28, 1))})
     assert outcome.output.shape == (4, 10)
     assert sum(each.flops or 0 for each in outcome.outcomes.values()) == 4 * 2_515_072

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from zoo.real import define_torchvision_operators
 
 import fxsummary
 from fxsummary.cli import main
+from zoo.operators import define_torchvision_operators
 
 define_torchvision_operators()
 

@@ -20,7 +20,9 @@ from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, c
 from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, ENDINGS, NEEDS, REPAIRS, SIZES
 from fxsummary.capture.inputs.guess.rows import Argument, options
 from fxsummary.capture.inputs.guess.sizes import Settings, Sizes
-from fxsummary.capture.symbolic.trace import Trace, TraceStoppedError, trace
+from fxsummary.capture.results import Refusal, Trace
+from fxsummary.capture.subject import Subject
+from fxsummary.capture.symbolic.trace import trace
 from fxsummary.graph.spec import TensorSpec, map_structure
 
 
@@ -56,10 +58,8 @@ def really(model: nn.Module) -> Callable[[Inputs], Any]:
 
 
 def partial_of(model: nn.Module) -> Trace | None:
-    try:
-        return trace(model, None)
-    except TraceStoppedError as stopped:
-        return stopped.partial
+    traced = trace(Subject(model), None)
+    return traced.partial if isinstance(traced, Refusal) else traced
 
 
 def found(model: nn.Module) -> str:

@@ -17,8 +17,6 @@ import pytest
 import torch
 from graphs import AVAILABLE, contents, display_width, graph_of, unprintable
 from torch import nn
-from zoo import OWN, REAL, ZOO
-from zoo.real import define_torchvision_operators, torchvision_model
 
 import fxsummary
 from fxsummary import ModelGraph
@@ -28,6 +26,9 @@ from fxsummary.exporters.reports import comparison as report
 from fxsummary.graph.attributes import NO_COSTS, NODE
 from fxsummary.graph.changes import SIGNS, Comparison, Run, before
 from fxsummary.graph.saved import dumps, loads
+from zoo import OWN, REAL, ZOO
+from zoo.operators import define_torchvision_operators
+from zoo.real import torchvision_model
 
 define_torchvision_operators()
 

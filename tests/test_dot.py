@@ -8,11 +8,11 @@ import pytest
 import torch
 from graphs import graph_of
 from torch import Tensor, nn
-from zoo import HOSTILE
 
 import fxsummary
 from fxsummary.text.numbers import clean
 from fxsummary.views.scalars import hide_scalars
+from zoo import HOSTILE
 
 
 def drawing_of(source: str) -> pygraphviz.AGraph:

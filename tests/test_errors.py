@@ -11,8 +11,6 @@ import pytest
 import torch
 from graphs import graph_of
 from torch import Tensor, nn
-from zoo import OWN
-from zoo.own import CNN
 
 import fxsummary
 from fxsummary.errors import (
@@ -23,6 +21,8 @@ from fxsummary.errors import (
     OutputError,
     UnknownNameError,
 )
+from zoo import OWN
+from zoo.own import CNN
 
 
 def test_errors_are_what_a_reader_would_have_expected() -> None:
@@ -158,6 +158,11 @@ def test_unknown_way_to_capture() -> None:
 def test_leaf_that_is_neither_type_nor_name() -> None:
     with pytest.raises(InputError, match="leaf="):
         fxsummary.graph(CNN(), leaf=[3])
+
+
+def test_leaf_that_names_no_module() -> None:
+    with pytest.raises(InputError, match=r"leaf='Conv2': no module of CNN has .*did you mean 'Conv2d'\?"):
+        fxsummary.graph(CNN(), leaf=["conv1", "Conv2"])
 
 
 # --- forward raises ----------------------------------------------------------------------------

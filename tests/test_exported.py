@@ -25,9 +25,6 @@ from test_cli import run
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn import functional as F
-from zoo import OWN
-from zoo.own import CNN
-from zoo.real import define_torchvision_operators
 
 import fxsummary
 from fxsummary import ModelGraph, api
@@ -35,6 +32,9 @@ from fxsummary.capture.exported.grouping import Unit, in_order
 from fxsummary.errors import FxsummaryError, InputError, ModelError, ModelFileError
 from fxsummary.graph.spec import leaves
 from fxsummary.views.simplify import simplify
+from zoo import OWN
+from zoo.operators import define_torchvision_operators
+from zoo.own import CNN
 
 VERSION = tuple(int(part) for part in torch.__version__.split(".")[:2])
 

@@ -20,8 +20,6 @@ from graphs import graph_of, unprintable
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from torch import Tensor, nn
-from zoo import HOSTILE, OWN, REAL
-from zoo.real import torchvision_model
 
 import fxsummary
 from fxsummary import ModelGraph
@@ -31,6 +29,8 @@ from fxsummary.exporters.latex import escaped as latex_escaped
 from fxsummary.exporters.tables.summary import summarise
 from fxsummary.graph.attributes import NODE
 from fxsummary.text.numbers import clean
+from zoo import HOSTILE, OWN, REAL
+from zoo.real import torchvision_model
 
 needs_pandas = pytest.mark.skipif(
     fxsummary.support.registry.EXPORTERS["latex"].missing() != [], reason="pandas and jinja2 are not installed"

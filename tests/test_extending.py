@@ -22,6 +22,7 @@ from fxsummary.graph.saved.schema import schema
 from fxsummary.passes import PASSES
 from fxsummary.review.lint import RULES
 from fxsummary.support.registry import EXPORTERS
+from fxsummary.views.idioms import IDIOMS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "examples" / "extending"
 
@@ -145,6 +146,22 @@ def test_a_lint_rule() -> None:
     finally:
         RULES.unregister("large-kernels")
         sys.modules.pop("large_kernels", None)
+
+
+def test_an_idiom() -> None:
+    class Gated(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x * torch.sigmoid(x)).tanh()
+
+    before = list(IDIOMS)
+    sys.modules.pop("gates", None)
+    try:
+        importlib.import_module("gates")
+        graph = fxsummary.graph(Gated(), torch.empty(2, 8))
+        assert "silu" in graph.to_mermaid()
+        assert "sigmoid" not in graph.to_mermaid() and "sigmoid" in graph.to_text()
+    finally:
+        IDIOMS[:] = before
 
 
 class Scanner(nn.Module):

@@ -13,10 +13,10 @@ import torch
 from graphs import graph_of
 from test_html import hostile_graph
 from torch import nn
-from zoo import HOSTILE
 
 import fxsummary
 from fxsummary import ModelGraph
+from zoo import HOSTILE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -10,6 +10,8 @@ from torch import nn
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.graph.attributes import NODE, Attribute
+from fxsummary.graph.fields import COUNT
 from fxsummary.views.depth import close_small
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
@@ -66,6 +68,20 @@ def test_rotary_embeddings_and_their_table(interleaved: bool) -> None:
     table = next(key for key, data in view.nodes(data=True) if data["label"] == "sin, cos table")
     assert len(view.nodes[table]["outputs"]) == 2 and view.nodes[table]["buffers"] == 1
     assert "cos" in " ".join(view.nodes[table]["absorbed"]) + table
+
+
+def test_a_merged_idiom_keeps_the_costs_that_you_add() -> None:
+    NODE.register("hours", Attribute(COUNT, "time that it took", 0, title="Hours", adds="sum"))
+    try:
+        graph = fxsummary.graph(Rotary(interleaved=False), torch.empty(2, 6, 8), torch.empty(2, 6, 8))
+        for _, data in graph.nodes(data=True):
+            data["hours"] = int(data["kind"] == "arithmetic" and data["shape"] is not None)
+        view = merge_idioms(simplify(graph))
+        assert labels(view).count("rotary") == 2
+        assert sum(data["hours"] for _, data in view.nodes(data=True)) >= 8
+        assert view.graph["hidden"]["operations of rotary embeddings"] > 8
+    finally:
+        NODE.unregister("hours")
 
 
 def test_a_sum_of_products_is_no_rotation() -> None:

@@ -9,12 +9,12 @@ import pytest
 import torch
 from graphs import shapes_of
 from torch import Tensor, nn
-from zoo import OWN, REAL
-from zoo.own import CNN
-from zoo.real import TIMM, TORCHVISION
 
 import fxsummary
 from fxsummary.errors import ForwardError, InputError
+from zoo import OWN, REAL
+from zoo.own import CNN
+from zoo.real import TIMM, TORCHVISION
 
 
 class LeNet(nn.Module):

@@ -19,7 +19,6 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 from torch.utils._pytree import tree_map
 from torch.utils.flop_counter import flop_registry, register_flop_formula
-from zoo import ZOO
 
 import fxsummary
 from fxsummary.capture.operations import kernels, memo, run
@@ -27,6 +26,7 @@ from fxsummary.capture.operations.kernels import KERNELS
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.run import Operations, RefusedError
 from fxsummary.graph.spec import TensorSpec
+from zoo import ZOO
 
 # --- torch's database of operators ---------------------------------------------------------------
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from graphs import graph_of
 from torch import nn
-from zoo import ZOO
 
 import fxsummary
 from fxsummary.drawing.labels import chip_text
 from fxsummary.graph import labels
 from fxsummary.graph.labels import KINDS, base, is_batch_norm, is_drop, is_instance_norm, kind_of, operator_of
+from zoo import ZOO
 
 FAMILIES = {
     name: value

@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from graphs import graph_of
 from torch import nn
-from zoo import OWN, REAL
-from zoo.real import define_torchvision_operators, torchvision_model
 
 import fxsummary
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.graph.findings import Finding
 from fxsummary.review.lint import RULES, Rule
+from zoo import OWN, REAL
+from zoo.operators import define_torchvision_operators
+from zoo.real import torchvision_model
 
 define_torchvision_operators()
 
@@ -189,11 +190,11 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
 
 
 def test_every_rule_says_why() -> None:
-    ours = {name: rule for name, rule in RULES.items() if rule.find.__module__.startswith("fxsummary.review.lint.")}
-    assert len(ours) == 9
+    ours = {name: rule for name, rule in RULES.items() if rule.find.__module__ == "fxsummary.review.rules"}
+    assert len(ours) >= 9
     for name, rule in ours.items():
         assert name == rule.name and rule.reason.endswith("."), name
-        assert len(rule.find.__globals__["__doc__"]) > 200, name  # type: ignore[attr-defined]
+        assert len(rule.find.__doc__ or "") > 200, name
 
 
 def test_silencing() -> None:

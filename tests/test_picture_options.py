@@ -10,22 +10,21 @@ import pytest
 import torch
 from graphs import graph_of
 from hypothesis import given, settings
-from test_layout import check_boxes, check_edges, nested_graphs
+from test_layout import check_boxes, check_edges, nested_graphs, route_of
 from test_svg import SVG, Stages, contrast, parsed, texts
 from torch import nn
-from zoo import HOSTILE
 
 import fxsummary
 from fxsummary import ModelGraph
-from fxsummary.drawing import arrange
-from fxsummary.drawing.compose import picture
-from fxsummary.drawing.heat import STEPS
-from fxsummary.drawing.links import address
-from fxsummary.drawing.options import Look
+from fxsummary.drawing.arrangement import arrange
+from fxsummary.drawing.choose import picture
+from fxsummary.drawing.finishing import STEPS
+from fxsummary.drawing.look import Look, address
 from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.exporters.svg import to_svg
 from fxsummary.layout import Box, Edge, layout_rightwards
+from zoo import HOSTILE
 
 MODELS = ("CNN", "branches", "stages", "transformer")
 TEMPLATE = "https://host.example/repo/{file}?a=1&b=2#L{line}"
@@ -140,7 +139,7 @@ def test_laws_of_the_layout(graph: tuple[Box, list[Edge]]) -> None:
     assert {key: (placed.boxes[key].width, placed.boxes[key].height) for key in sizes} == sizes
     assert layout_rightwards(root, edges) == placed
     for edge in edges:
-        route = placed.route(edge)
+        route = route_of(placed, edge)
         assert abs(route[0].x - placed.boxes[edge.source].right) < 0.05
 
 

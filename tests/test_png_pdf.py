@@ -13,7 +13,6 @@ import pytest
 import torch
 from graphs import graph_of
 from torch import nn
-from zoo import HOSTILE
 
 import fxsummary
 from fxsummary import ModelGraph
@@ -23,6 +22,7 @@ from fxsummary.errors import FxsummaryError, InputError, MissingPackageError, Ou
 from fxsummary.exporters import fontfiles, pdf, png
 from fxsummary.exporters.fontfiles import Fonts, choose, find_fonts
 from fxsummary.exporters.png import size_of
+from zoo import HOSTILE
 
 FONTS = find_fonts()
 needs_fonts = pytest.mark.skipif(FONTS is None, reason="no fonts on this machine")

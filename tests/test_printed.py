@@ -19,10 +19,10 @@ from printed import (
     text_rows,
     total,
 )
-from zoo import ZOO
 
 from fxsummary import ModelGraph
 from fxsummary.errors import InputError, TooLargeError
+from zoo import ZOO
 
 every_model = pytest.mark.parametrize("name", ZOO)
 DEPTHS = (0, 1, 2, 3, None)

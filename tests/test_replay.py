@@ -8,12 +8,12 @@ import pytest
 import torch
 from graphs import contents, graph_with, meta_inputs, meta_model
 from torch import fx, nn
-from zoo import ZOO, given
 
 import fxsummary
 from fxsummary.capture import Capture, capture
 from fxsummary.capture.recorded.repeats.copy_block import Copy
 from fxsummary.errors import ForwardError
+from zoo import ZOO, given
 
 
 class Counted:

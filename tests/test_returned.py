@@ -8,12 +8,12 @@ import pytest
 import torch
 from graphs import graph_of, graph_with, shapes_of
 from torch import nn
-from zoo import OWN, ZOO
 
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.graph.saved import loads
 from fxsummary.graph.spec import leaves
+from zoo import OWN, ZOO
 
 
 def returned_by(model: nn.Module, example: Any) -> dict[tuple[str, int], list[Any]]:
@@ -111,6 +111,6 @@ def test_the_row_of_a_module_shows_all_that_it_returned(options: dict[str, Any])
 
 
 def _drawn(graph: ModelGraph, depth: int) -> ModelGraph:
-    from fxsummary.drawing.compose import picture
+    from fxsummary.drawing.choose import picture
 
     return picture(graph, depth=depth).graph

@@ -15,7 +15,6 @@ import torch
 from graphs import graph_of, unprintable
 from jsonschema import Draft202012Validator
 from torch import nn
-from zoo import HOSTILE, ZOO
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
@@ -27,6 +26,7 @@ from fxsummary.graph.saved.schema import schema
 from fxsummary.views.depth import limit_depth
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.simplify import simplify
+from zoo import HOSTILE, ZOO
 
 SCHEMA = json.loads(json.dumps(schema()))
 VALIDATOR = Draft202012Validator(SCHEMA)

@@ -12,11 +12,11 @@ import torch
 from graphs import graph_of
 from test_layout import check_boxes, check_edges
 from torch import nn
-from zoo import HOSTILE, OWN, ZOO
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
-from fxsummary.drawing import arrange, compose
+from fxsummary.drawing import choose, compose
+from fxsummary.drawing.arrangement import arrange
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.rows import RETURNED
 from fxsummary.drawing.scene import Item
@@ -29,6 +29,7 @@ from fxsummary.views.blocks import UNREAD
 from fxsummary.views.depth import limit_depth
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.simplify import simplify
+from zoo import HOSTILE, OWN, ZOO
 
 SVG = "{http://www.w3.org/2000/svg}"
 every_model = pytest.mark.parametrize("name", ZOO)
@@ -36,7 +37,7 @@ every_model = pytest.mark.parametrize("name", ZOO)
 
 @cache
 def picture_of(name: str) -> Any:
-    return compose.picture(graph_of(name))
+    return choose.picture(graph_of(name))
 
 
 @cache

@@ -12,11 +12,11 @@ import pytest
 import torch
 from graphs import graph_of
 from torch import nn
-from zoo import ZOO
 
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.views.fold import fold_repeats
+from zoo import ZOO
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -9,7 +9,6 @@ import torch
 from graphs import graph_of
 from torch import nn
 from unfolding import as_listed, unfolded_as_listed
-from zoo import ZOO
 
 import fxsummary
 from fxsummary import ModelGraph
@@ -17,6 +16,7 @@ from fxsummary.graph.saved import loads
 from fxsummary.views.fold import fold_repeats, is_drop
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.simplify import simplify
+from zoo import ZOO
 
 SHOWN = ("op", "label", "config", "shape", "dtype", "parameters", "flops", "trust")
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from graphs import graph_of
 from torch import nn
-from zoo import ZOO
 
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.views.depth import limit_depth
 from fxsummary.views.unread import with_unread
+from zoo import ZOO
 
 
 def rows(graph: ModelGraph) -> dict[str, int]:

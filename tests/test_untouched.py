@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import functools
+import random
 import threading
 import weakref
+from array import array
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
+import numpy
 import pytest
 import torch
 import untouched
-import zoo.keeping
 from torch import nn
 
 import fxsummary
+import zoo.keeping
 from fxsummary.errors import ForwardError
 
 X = torch.ones(2, 3)
@@ -136,6 +140,38 @@ def test_what_a_model_holds_is_as_it_was(place: str, trace: str, device: str) ->
     assert graph.totals.flops == 36
     assert list(graph.nodes(data=True)) == list(again.nodes(data=True))
     assert model(X).isfinite().all()
+
+
+def counted(array: Any) -> float:
+    array[0] += 1
+    return float(array[0])
+
+
+STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], float]]] = {
+    "array of numpy": (lambda: numpy.zeros((2, 3)).reshape(6), counted),
+    "generator of numpy": (lambda: numpy.random.default_rng(0), lambda place: float(place.random())),
+    "random state of numpy": (lambda: numpy.random.RandomState(0), lambda place: float(place.rand())),
+    "generator of torch": (
+        lambda: torch.Generator().manual_seed(3), lambda place: torch.rand((), generator=place).item()
+    ),
+    "generator of Python": (lambda: random.Random(0), lambda place: place.random()),
+    "bytes": (lambda: bytearray(2), counted),
+    "array": (lambda: array("i", [0]), counted),
+    "buffer": (lambda: StringIO("a"), lambda place: float(place.write("bc") + len(place.getvalue()))),
+    "iterator of a list": (lambda: iter([1, 2, 3]), lambda place: float(next(place))),
+    "iterator of a range": (lambda: iter(range(1, 9)), lambda place: float(next(place))),
+}  # fmt: skip
+"""Objects with a state, and a step that changes it."""
+
+
+@every_way
+@pytest.mark.parametrize("name", STATES)
+def test_states_are_as_they_were(name: str, trace: str) -> None:
+    make, step = STATES[name]
+    model = Keeps(lambda self, y: setattr(self, "scale", step(self.place[0])), [make()])
+    graph, again = (fxsummary.graph(model, X, trace=trace) for _ in range(2))
+    assert graph.to_json() == again.to_json()
+    assert step(model.place[0]) == step(make())
 
 
 GLOBAL: dict[str, Any] = {"other": 1}

@@ -8,8 +8,9 @@ import pytest
 
 pytest.importorskip("transformers", reason="the models come from transformers, which is not installed")
 
-from benchmarks.zoo import registry, truth
+from benchmarks.zoo import truth
 from benchmarks.zoo.check import MISSING, check
+from zoo.published import entries
 
 TRANSFORMERS = (
     "BertForMaskedLM", "RobertaForMultipleChoice", "AlbertForMaskedLM", "DebertaV2ForTokenClassification",
@@ -28,7 +29,7 @@ TRANSFORMERS = (
 """One or two of each kind: encoders, decoders, mixtures of experts, state space, encoder-decoders, vision, detection,
 segmentation, audio, multimodal, documents, video."""
 
-ENTRIES = registry.entries()
+ENTRIES = entries()
 NAMES = [f"transformers/{name}" for name in TRANSFORMERS if f"transformers/{name}" in ENTRIES]
 NAMES += [name for name in ENTRIES if name.startswith("own/")]
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from benchmarks.zoo.entry import define_torchvision_operators
+from zoo.operators import define_torchvision_operators
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ import torch
 import fxsummary
 from benchmarks.zoo import pool, report, worker
 from benchmarks.zoo.check import Result
-from benchmarks.zoo.entry import Entry
-from benchmarks.zoo.registry import entries
 from benchmarks.zoo.truth import Truth
 from benchmarks.zoo.truths import Truths
+from zoo.entry import Entry
+from zoo.published import entries
 
 RESULTS = Path(__file__).parent.parent / "results" / "zoo.json"
 

@@ -12,12 +12,12 @@ from torch import nn
 
 import fxsummary
 from benchmarks.zoo import outputs, replay, state
-from benchmarks.zoo.entry import Entry, Example
 from benchmarks.zoo.pool import summary
 from benchmarks.zoo.truth import Truth
 from fxsummary.capture import capture
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import leaves
+from zoo.entry import Entry, Example
 
 MISSING = "-"
 """The answer of a check that could not be made."""

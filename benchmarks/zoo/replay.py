@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from benchmarks.zoo.entry import Example
 from benchmarks.zoo.outputs import tensors
+from zoo.entry import Example
 
 
 class _Interpreter(fx.Interpreter):

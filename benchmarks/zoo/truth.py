@@ -24,8 +24,8 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from benchmarks.zoo.entry import Entry, Example
 from benchmarks.zoo.outputs import Leaf, leaves
+from zoo.entry import Entry, Example
 
 aten = torch.ops.aten
 Shape = Sequence[int]

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from benchmarks.zoo import truth
-from benchmarks.zoo.entry import Entry
 from benchmarks.zoo.truth import Truth
+from zoo.entry import Entry
 
 
 class Truths:

@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 
-from benchmarks.zoo.registry import entries
+from zoo.published import entries
 
 
 def truth(name: str) -> dict[str, Any]:

@@ -12,11 +12,10 @@ from typing import Any
 
 from torch import nn
 
-from fxsummary.capture.inputs.example import Inputs, bind, model_device
-from fxsummary.capture.restore import state_kept
+from fxsummary.capture.inputs.example import Inputs, bind
 from fxsummary.capture.results import Capture
-from fxsummary.capture.strategy import Wish, capture_shapes, choose
-from fxsummary.capture.symbolic.tracer import Leaf
+from fxsummary.capture.strategy import capture_shapes, choose
+from fxsummary.capture.subject import Leaf, Subject
 from fxsummary.errors import ForwardError, InputError
 from fxsummary.support.gc_pause import paused
 
@@ -42,11 +41,13 @@ def capture(
         InputError: the inputs do not fit forward, or an operation refuses them.
         ForwardError: forward raised.
     """
-    with _lock, state_kept(model, (args, kwargs)):
+    with _lock:
+        subject = Subject(model, leaf, trace, replay, (args, kwargs))
         try:
             inputs = _given_inputs(model, args, kwargs, input_shape, input_dtype)
-            wish = Wish(model, leaf, trace, replay)
-            return choose(wish, inputs) if input_shape is None else capture_shapes(wish, input_shape, input_dtype)
+            if input_shape is None:
+                return choose(subject, inputs)
+            return capture_shapes(subject, input_shape, input_dtype)
         except (InputError, ForwardError) as error:
             from fxsummary.capture.inputs.hints import add_hints
 
@@ -59,16 +60,7 @@ def capture_exported(program: Any, leaf: Leaf | None = None) -> Capture:
     from fxsummary.capture import exported
 
     with _lock:
-        found = exported.read(program, leaf)
-    return Capture(
-        found.model,
-        "exported",
-        found.trace,
-        found.propagation,
-        model_device(found.model),
-        untold=found.untold,
-        notes=found.notes,
-    )
+        return exported.read(program, leaf)
 
 
 def is_exported(value: object) -> bool:

@@ -13,8 +13,8 @@ from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
 from fxsummary.capture.module_index import first_paths, modules_by_path, modules_of
 from fxsummary.capture.operations.twins import META, Twins
-from fxsummary.capture.restore import preserved
 from fxsummary.capture.structures import is_limit_of_meta
+from fxsummary.capture.subject import Subject
 from fxsummary.errors import ForwardError
 
 
@@ -26,7 +26,7 @@ def has_lazy(model: nn.Module) -> bool:
     return any(issubclass(kind, UninitializedTensorMixin) for kind in kinds)
 
 
-def run(model: nn.Module, inputs: Inputs) -> nn.Module:
+def run(subject: Subject, inputs: Inputs) -> nn.Module:
     """Run forward on a meta twin of the model, as far as it gets without values of tensors.
 
     The model itself is left as it is.
@@ -38,9 +38,9 @@ def run(model: nn.Module, inputs: Inputs) -> nn.Module:
         ForwardError: forward raised.
         NoTwinError: no twin can be made.
     """
-    twin = Twins().module(model)
+    twin = Twins().module(subject.model)
     try:
-        with preserved(model), torch.no_grad(), torch.device(META):
+        with subject.snapshot.preserved(), torch.no_grad(), torch.device(META):
             inputs.on_meta(twin, forward_signature(twin))
     except Exception as error:  # forward is the user's code
         if not is_limit_of_meta(error):

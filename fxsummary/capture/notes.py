@@ -10,6 +10,7 @@ from fxsummary.capture.inputs.example import Inputs, describe
 from fxsummary.capture.module_index import submodule
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.propagate import OperationError
+from fxsummary.capture.source import at
 from fxsummary.errors import InputError
 
 
@@ -54,11 +55,6 @@ def error_of(error: OperationError, model: nn.Module, inputs: Inputs | None) -> 
         module=path,
         source=node.meta.get(SOURCE, ""),
     )
-
-
-def at(source: str) -> str:
-    """Return " at file:line", or "" where the line is not known."""
-    return f" at {source}" if source else ""
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:

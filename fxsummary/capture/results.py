@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from torch import nn
+import torch
+from torch import fx, nn
 
 from fxsummary.capture.inputs.example import Inputs
-from fxsummary.capture.operations.propagate import Propagation
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.operations.outcome import Outcome
+
+
+@dataclass
+class Trace:
+    """An FX graph with what is needed to read it.
+
+    Attributes:
+        graph: its nodes carry `STACK` and `SOURCE` in their meta.
+        constants: tensors that are no parameter or buffer, by the get_attr target that refers to them.
+        skipped_hooks: paths of modules with hooks that were not run.
+        given: the input tensors by placeholder, where a recording was given them.
+        returned: for each call of a module that was entered, by its key in the stack, its entry there and what it
+            returned: `Returned`, or, of a symbolic trace, a structure of nodes.
+    """
+
+    graph: fx.Graph
+    constants: dict[str, torch.Tensor] = field(default_factory=dict)
+    skipped_hooks: list[str] = field(default_factory=list)
+    given: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
+    returned: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Propagation:
+    """Outcomes by node, and the first reason why outcomes are not known, if any."""
+
+    outcomes: dict[fx.Node, Outcome] = field(default_factory=dict)
+    stopped: list[tuple[fx.Node, str]] = field(default_factory=list)
+
+    @property
+    def output(self) -> Any:
+        """Value of the output node."""
+        return next(reversed(self.outcomes.values())).value
 
 
 @dataclass

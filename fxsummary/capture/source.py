@@ -40,6 +40,11 @@ def caller(outermost: FrameType | None) -> str:
     return ""
 
 
+def at(source: str) -> str:
+    """Return " at file:line", or "" where the line is not known."""
+    return f" at {source}" if source else ""
+
+
 def of_traceback(traceback: TracebackType | None) -> tuple[str, str]:
     """``file:line`` and function name of the innermost frame of the user's code in a traceback."""
     found = ("", "")

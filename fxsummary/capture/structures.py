@@ -1,20 +1,35 @@
-"""Values on their way through a graph: specs for tensors, literals, and what is not known."""
+"""Values on their way through a graph: nested specs, tensors and literals, and what is not known."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import fx
 
 from fxsummary.capture import source
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.operations.twins import META
 from fxsummary.graph.spec import TensorSpec, map_structure
+
+Args = tuple[Any, ...]
+"""The positional arguments of a call."""
+
+Kwargs = dict[str, Any]
+"""The arguments of a call by name."""
+
+NUMBERS: frozenset[type] = frozenset({bool, int, float, complex})
+"""Types of numbers; ``True``, ``1`` and ``1.0`` are equal in Python and different to torch."""
+
+ATOMS: frozenset[type] = NUMBERS | {
+    str, type(None), type(Ellipsis), torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size,
+}  # fmt: skip
+"""Types of literals: immutable, without tensors, and the same wherever they occur."""
+
+_LITERALS = tuple(ATOMS - {torch.Size})
 
 
 class _Unknown:
@@ -29,38 +44,72 @@ UNKNOWN = _Unknown()
 """The value of a node that could not be computed."""
 
 
-def map_values(function: Callable[[Any], Any], structure: Any) -> Any:
+# --- walks -----------------------------------------------------------------------------------------
+
+
+def items_of(value: object) -> Iterable[object] | None:
+    """What is directly inside a tuple, list, dict, slice or dataclass; None for anything else."""
+    if isinstance(value, (tuple, list)):
+        return value
+    if isinstance(value, Mapping):
+        return value.values()
+    if type(value) is slice:
+        return (value.start, value.stop, value.step)
+    if is_record(value):
+        return fields_of(value).values()
+    return None
+
+
+def is_record(value: object) -> bool:
+    """Whether a value is an instance of a dataclass that holds further values; a spec is one value."""
+    return dataclasses.is_dataclass(value) and not isinstance(value, (type, TensorSpec))
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """The fields of a dataclass by name."""
+    return {each.name: getattr(record, each.name, None) for each in dataclasses.fields(record)}
+
+
+def walk(value: object) -> Iterator[object]:
+    """Everything that is nested in a value, in order; the value itself if nothing is."""
+    items = None if isinstance(value, torch.Tensor) else items_of(value)
+    if items is None:
+        yield value
+    else:
+        for item in items:
+            yield from walk(item)
+
+
+def tensors_in(value: object) -> Iterator[torch.Tensor]:
+    """The tensors in nested values, in order."""
+    return (each for each in walk(value) if isinstance(each, torch.Tensor))
+
+
+def has_unknown(value: object) -> bool:
+    """Whether something in a nested value is not known."""
+    return any(each is UNKNOWN for each in walk(value))
+
+
+def map_values(function: Callable[[Any], object], structure: object) -> Any:
     """`map_structure` that enters dataclasses too."""
 
-    def enter(value: Any) -> Any:
-        if not dataclasses.is_dataclass(value) or isinstance(value, (type, TensorSpec)):
+    def enter(value: object) -> object:
+        if not is_record(value):
             return function(value)
         mapped = copy.copy(value)
-        for each in dataclasses.fields(value):
-            object.__setattr__(mapped, each.name, map_values(function, getattr(value, each.name)))
+        for name, item in fields_of(value).items():
+            object.__setattr__(mapped, name, map_values(function, item))
         return mapped
 
     return map_structure(enter, structure)
 
 
-def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in nested tuples, lists, dicts, slices and dataclasses, in order."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors_in(item)
-    elif type(value) is slice:
-        yield from tensors_in((value.start, value.stop, value.step))
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for each in dataclasses.fields(value):
-            yield from tensors_in(getattr(value, each.name, None))
+def load(argument: object, values: Mapping[fx.Node, object]) -> Any:
+    """An argument of a node with the values of other nodes in it, its collections as plain ones."""
+    return map_structure(lambda item: values[item] if isinstance(item, fx.Node) else item, argument)
 
 
-def is_plain(value: Any) -> bool:
+def is_plain(value: object) -> bool:
     """Whether a result is made of tensors, literals, tuples, lists and dicts only, so that specs can stand for it."""
     kind = type(value)
     if isinstance(value, torch.Tensor):
@@ -68,58 +117,45 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, tuple):
         is_known = kind is tuple or hasattr(value, "_fields") or kind.__module__ == "torch.return_types"
         return kind is torch.Size or (is_known and all(map(is_plain, value)))
-    if kind is list:
-        return all(map(is_plain, value))
-    if kind is dict:
-        return all(map(is_plain, value.values()))
+    if kind is list or kind is dict:
+        return all(map(is_plain, items_of(value) or ()))
     return isinstance(value, _LITERALS)
 
 
-def load(argument: Any, values: Mapping[fx.Node, Any]) -> Any:
-    """An argument of a node with the values of other nodes in it, its collections as plain ones."""
-    return map_structure(lambda item: values[item] if isinstance(item, fx.Node) else item, argument)
-
+# --- results ---------------------------------------------------------------------------------------
 
 MAX_DEPTH = 8
 
 
-def structure_of(result: Any, depth: int = 0) -> Any:
-    """What forward returned as tuples, lists, dicts, tensors and literals; of other objects what holds tensors."""
-    if result is None or isinstance(result, (torch.Tensor, *_LITERALS)):
-        return result
-    if depth > MAX_DEPTH:
-        return f"<{type(result).__name__}>"
-    if isinstance(result, Mapping):
-        return {str(key): structure_of(item, depth + 1) for key, item in result.items()}
-    if isinstance(result, list):
-        return [structure_of(item, depth + 1) for item in result]
-    if isinstance(result, tuple):
-        return tuple([structure_of(item, depth + 1) for item in result])
-    if dataclasses.is_dataclass(result) and not isinstance(result, type):
-        named = {each.name: getattr(result, each.name, None) for each in dataclasses.fields(result)}
-        return {name: structure_of(item, depth + 1) for name, item in named.items()}
-    if hasattr(result, "__dict__") and not isinstance(result, (type, torch.nn.Module)) and not callable(result):
-        items = {name: structure_of(item, depth + 1) for name, item in vars(result).items()}
-        return {name: item for name, item in items.items() if any(True for _ in tensors_in(item))}
-    return f"<{type(result).__name__}>"
+def values_of(result: object, value: Callable[[Any, int], object], depth: int = 0) -> Any:
+    """What a module returned as tuples, lists and dicts of what ``value`` makes of all else, by its depth.
 
-
-def values_of(result: Any, value: Callable[[Any], Any], depth: int = 0) -> Any:
-    """What a module returned as tuples, lists and dicts of what ``value`` makes of all else.
-
-    Other than in `structure_of` other objects are left closed: a cache that goes from layer to layer is no result.
+    Objects are left closed, other than in `structure_of`: a cache that goes from layer to layer is no result.
     """
-    if isinstance(result, Mapping) and depth < MAX_DEPTH:
-        return {str(key): values_of(item, value, depth + 1) for key, item in result.items()}
-    if isinstance(result, (list, tuple)) and depth < MAX_DEPTH:
-        return tuple([values_of(item, value, depth + 1) for item in result])
-    if dataclasses.is_dataclass(result) and not isinstance(result, type) and depth < MAX_DEPTH:
-        named = {each.name: getattr(result, each.name, None) for each in dataclasses.fields(result)}
-        return {name: values_of(item, value, depth + 1) for name, item in named.items()}
-    return value(result)
+    if depth > MAX_DEPTH or isinstance(result, torch.Tensor):
+        return value(result, depth)
+    named = fields_of(result) if is_record(result) else result
+    if isinstance(named, Mapping):
+        return {str(key): values_of(item, value, depth + 1) for key, item in named.items()}
+    if isinstance(named, (list, tuple)):
+        items = [values_of(item, value, depth + 1) for item in named]
+        return items if isinstance(named, list) else tuple(items)
+    return value(result, depth)
 
 
-_LITERALS = tuple(ATOMS - {torch.Size})
+def structure_of(result: object) -> Any:
+    """What forward returned as tuples, lists, dicts, tensors and literals; of other objects what holds tensors."""
+    return values_of(result, _opened)
+
+
+def _opened(value: object, depth: int) -> object:
+    if isinstance(value, (torch.Tensor, *_LITERALS)):
+        return value
+    is_object = hasattr(value, "__dict__") and not isinstance(value, (type, torch.nn.Module)) and not callable(value)
+    if depth > MAX_DEPTH or not is_object:
+        return f"<{type(value).__name__}>"
+    items = {name: values_of(item, _opened, depth + 1) for name, item in vars(value).items()}
+    return {name: item for name, item in items.items() if any(True for _ in tensors_in(item))}
 
 
 def listed(result: Any) -> Any:
@@ -127,32 +163,12 @@ def listed(result: Any) -> Any:
     return list(result) if isinstance(result, Iterator) else result
 
 
-def has_unknown(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any(has_unknown(item) for item in value)
-    if isinstance(value, dict):
-        return any(has_unknown(item) for item in value.values())
-    if type(value) is slice:
-        return has_unknown((value.start, value.stop, value.step))
-    return value is UNKNOWN
-
-
-def has_spec(value: Any, wanted: Callable[[TensorSpec], bool] = lambda spec: True) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any(has_spec(item, wanted) for item in value)
-    if isinstance(value, dict):
-        return any(has_spec(item, wanted) for item in value.values())
-    return type(value) is TensorSpec and wanted(value)
-
-
-def is_sparse(spec: TensorSpec) -> bool:
-    return spec.stride is None
-
+# --- the meta device -------------------------------------------------------------------------------
 
 TO_DEVICE = frozenset({"cpu", "cuda"})
 
 
-def on_meta(target: Any, args: Any, kwargs: Any, device: torch.device = META) -> tuple[Any, Any]:
+def on_meta(target: object, args: Args, kwargs: Kwargs, device: torch.device = META) -> tuple[Args, Kwargs]:
     """Whatever device a call asks for, it gets meta (or ``device``), and what needs another is left out."""
     if kwargs.get("device") is not None:
         kwargs = {**kwargs, "device": device}
@@ -165,7 +181,7 @@ def on_meta(target: Any, args: Any, kwargs: Any, device: torch.device = META) ->
     return args, kwargs
 
 
-def _is_device(value: Any) -> bool:
+def _is_device(value: object) -> bool:
     return isinstance(value, (torch.device, str))
 
 

@@ -13,17 +13,16 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fxsummary.cli import review
 from fxsummary.cli.model_options import add_model_arguments, graph_of, say
 from fxsummary.errors import FxsummaryError, InputError
 
+if TYPE_CHECKING:
+    from fxsummary.support.registry import Exporter
+
 DONE, STALE, FAILED = 0, 1, 2
-_PICTURES = (".svg", ".png", ".pdf")
-_WITH_FOLD = (*_PICTURES, ".txt", ".md", ".mmd", ".tex")
-_WITH_DEPTH = (*_WITH_FOLD, ".html")
-_FORMS_OF = {"scale": (".png",), "direction": (*_PICTURES, ".mmd")}
 _PICTURE_OPTIONS = ("title", "theme", "color", "direction", "show", "source_url", "scale")
 
 _EPILOG = """\
@@ -162,8 +161,9 @@ def _render(options: argparse.Namespace) -> int:
     from fxsummary.support.registry import exporter_for
 
     suffix = Path(options.output).suffix.lower()
-    exporter_for(suffix).check_packages()  # before the work, not after
-    chosen = _render_options(options, suffix)
+    exporter = exporter_for(suffix)
+    exporter.check_packages()  # before the work, not after
+    chosen = _render_options(options, exporter)
     path = graph_of(options).render(options.output, **chosen)
     sys.stdout.write(f"{path}\n")
     return DONE
@@ -182,22 +182,18 @@ def _readme(options: argparse.Namespace) -> int:
     return STALE if options.check and any(result.stale for result in results) else DONE
 
 
-def _render_options(options: argparse.Namespace, suffix: str) -> dict[str, Any]:
-    """Return the options for an exporter; refuse those that its format does not have, except depth for DOT."""
-    given = {name: value for name in _PICTURE_OPTIONS if (value := getattr(options, name)) is not None}
+def _render_options(options: argparse.Namespace, exporter: Exporter) -> dict[str, Any]:
+    """Return the options for an exporter; refuse those that it does not have."""
+    given = {name: value for name in (*_PICTURE_OPTIONS, "depth") if (value := getattr(options, name)) is not None}
+    if options.no_fold:
+        given["fold"] = False
+    known = exporter.options
     for name in given:
-        if suffix not in _FORMS_OF.get(name, _PICTURES):
-            raise InputError(f"--{name.replace('_', '-')} does not go with {suffix} files.")
-    if suffix in _PICTURES:
-        from fxsummary.drawing import look
+        if name not in known:
+            option = "no-fold" if name == "fold" else name.replace("_", "-")
+            raise InputError(f"--{option} does not go with {exporter.suffix} files.")
+    if "color" in known:  # before the model is built
+        from fxsummary.drawing.look import look
 
         look(options.color or "kind", options.direction or "TB", options.show, options.source_url)
-    if options.no_fold:
-        if suffix not in _WITH_FOLD:
-            raise InputError(f"--no-fold does not go with {suffix} files.")
-        given["fold"] = False
-    if options.depth is not None and suffix != ".dot":
-        if suffix not in _WITH_DEPTH:
-            raise InputError(f"--depth does not go with {suffix} files.")
-        given["depth"] = options.depth
     return given

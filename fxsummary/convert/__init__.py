@@ -12,7 +12,7 @@ from torch import fx, nn
 from fxsummary.capture import Capture
 from fxsummary.capture.module_index import modules_by_path, tensor_names
 from fxsummary.capture.nodes import AFTER, LIKE
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.results import Trace
 from fxsummary.convert.attributes import Reader
 from fxsummary.convert.module_tree import class_name, module_tree
 from fxsummary.convert.plain import plain

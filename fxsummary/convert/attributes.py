@@ -8,11 +8,12 @@ from typing import Any
 
 from torch import fx, nn
 
-from fxsummary.capture import Capture, config
+from fxsummary.capture import Capture
 from fxsummary.capture.aten import function_name
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import UNKNOWN
+from fxsummary.convert import config
 from fxsummary.convert.module_tree import class_name, holds_packed, tensors_read
 from fxsummary.convert.plain import arguments, given, plain, qualified_name
 from fxsummary.graph.attributes import BLANK, NodeData

@@ -9,11 +9,12 @@ from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from fxsummary.capture import Capture, config
+from fxsummary.capture import Capture
 from fxsummary.capture.module_index import modules_of, tensors_of
 from fxsummary.capture.operations.twins import spec_of
-from fxsummary.capture.symbolic.tracer import default_leaf
+from fxsummary.capture.subject import default_leaf
 from fxsummary.capture.torch_internals import ScriptModule
+from fxsummary.convert import config
 from fxsummary.graph.modelgraph import ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import TensorSpec
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from fxsummary.capture import Capture, config
-from fxsummary.capture.symbolic.tracer import default_leaf
+from fxsummary.capture import Capture
+from fxsummary.capture.subject import default_leaf
 from fxsummary.capture.torch_internals import Names
+from fxsummary.convert import config
 from fxsummary.convert.module_tree import class_name, holds_packed, spec_or_none, tensors_read
 from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall

@@ -6,9 +6,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from math import log
 
-from fxsummary.drawing.cards import make_tiles
-from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, measure
-from fxsummary.drawing.scene import Arranged, Group, Item, Scene
+from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, make_tiles, measure
+from fxsummary.drawing.scene import Group, Item, Scene
 from fxsummary.layout import Layout, Memo, Planner, Shape, Spacing, layout_rightwards, walk
 
 LONGEST_SIDE = 2600.0
@@ -70,7 +69,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrangement(Arranged):
+class Arrangement:
     """A layout of a scene, with the sizes and columns of its items, and what the page measures."""
 
     measured: Measured
@@ -80,17 +79,14 @@ class Arrangement(Arranged):
 
 def arrange(scene: Scene, memo: Memo | None = None) -> Arrangement:
     """The best arrangement of a scene, found once; ``memo`` may be shared by scenes that have much in common."""
-    if not isinstance(scene.arranged, Arrangement):
-        scene.arranged = _arranged(scene, memo or Memo())
-    return scene.arranged
-
-
-def _arranged(scene: Scene, memo: Memo) -> Arrangement:
-    if scene.direction == "LR":
-        return _rightwards(scene, memo)
-    found = _best_columns(scene, frozenset(), memo)
-    if found.page.longest > LONGEST_SIDE and (narrow := _parallel(scene, found.measured, memo)):
-        return min(found, _best_columns(scene, narrow, memo), key=lambda each: each.page.cost)
+    if isinstance(scene.arranged, Arrangement):
+        return scene.arranged
+    memo = memo or Memo()
+    found = _rightwards(scene, memo) if scene.direction == "LR" else _best_columns(scene, frozenset(), memo)
+    is_large = scene.direction != "LR" and found.page.longest > LONGEST_SIDE
+    if is_large and (narrow := _parallel(scene, found.measured, memo)):
+        found = min(found, _best_columns(scene, narrow, memo), key=lambda each: each.page.cost)
+    scene.arranged = found
     return found
 
 
@@ -139,8 +135,7 @@ def _parallel(scene: Scene, measured: Measured, memo: Memo) -> frozenset[str]:
     """Keys of the items that lie in one of many branches side by side, columns aside."""
     placed = Planner(measured.root, scene.edges, memo=memo).layout(Shape(tallest=float("inf")))
     found: set[str] = set()
-    groups = [scene.root, *(child for child in scene.root.walk() if isinstance(child, Group))]
-    for group in groups:
+    for group in (scene.root, *scene.groups()):
         rects = [placed.boxes[child.key] for child in group.children]
         tops, bottoms = sorted(rect.y for rect in rects), sorted(rect.bottom for rect in rects)
         for child in group.children:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from math import log
-from typing import Protocol
 
-from fxsummary.drawing import Composer, Page, Scene, Subject, add_tips, arrange
-from fxsummary.drawing.arrangement import LONGEST_SIDE
+from fxsummary.drawing.arrangement import LONGEST_SIDE, Page, arrange
+from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts, shown
+from fxsummary.drawing.finishing import add_tips
+from fxsummary.drawing.labels import Subject
+from fxsummary.drawing.look import Look
+from fxsummary.drawing.rows import Composer
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.depth import close_blocks, shown_at
+from fxsummary.views.depth import check_depth, close_blocks, shown_at
 
 MOST_ROWS = 150
 DEEPEST = 13
@@ -30,48 +34,49 @@ ROUNDS = 2
 TIGHT_COST = 0.2
 
 
-@dataclass(slots=True)
-class Picture:
-    """A scene, the graph that it was made of, what of it was drawn, and whether it has fewer frames.
+def picture(
+    graph: ModelGraph, *, title: str | None = None, depth: int | None = None, fold: bool = True, look: Look = PLAIN
+) -> Picture:
+    """The scene of a graph, to be laid out and painted; the graph is not changed.
 
-    Attributes:
-        excess: why it is larger than a page, and which depth fits; "" if it is not.
+    Args:
+        title: heading; the model's class name if None.
+        depth: levels of modules to open, 0 for the model as one row; None for as much as fits a page.
+        fold: whether runs of identical blocks are drawn once.
+        look: colours, direction, facts and links.
     """
-
-    scene: Scene
-    graph: ModelGraph
-    subject: Subject
-    tight: bool = False
-    excess: str = ""
-
-    @property
-    def rows(self) -> int:
-        """Number of rows, signs and pills."""
-        return sum(len(item.rows) for item in self.scene.items())
+    depth = check_depth(depth)
+    fitting = Fitting(graph, shown(graph, fold=fold), look)
+    found = fitting.best() if depth is None else fitting.compose(fitting.closed(depth))
+    add_tips(found.scene, found.subject)
+    fitting.note_excess(found, depth)
+    set_texts(graph, found, title)
+    return found
 
 
-class Compose(Protocol):
-    """Makes the picture of a graph."""
-
-    def __call__(self, graph: ModelGraph, /, *, tips: bool = True, tight: bool = False) -> Picture: ...
-
-
-@dataclass(slots=True)
+@dataclass
 class Fitting:
     """The search for the picture of one graph.
 
     Attributes:
-        whole: as captured; folded: what is drawn if everything is open.
-        compose: makes a picture of a graph.
+        whole: as captured; folded: what is drawn if everything is open; look: of the pictures.
         memo: of the layouts; one_row: whether operations fit in one row.
     """
 
     whole: ModelGraph
     folded: ModelGraph
-    compose: Compose
+    look: Look = PLAIN
     memo: Memo = field(default_factory=Memo)
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
-    composer: Composer | None = None
+
+    @cached_property
+    def rough(self) -> Composer:
+        """Tells how many rows operations take."""
+        return Composer(Subject(self.folded, self.whole, self.whole.totals))
+
+    def compose(self, graph: ModelGraph, tight: bool = False) -> Picture:
+        """The picture of a graph made of the folded one."""
+        return compose(self.whole, graph, tight, look=self.look, totals=self.rough.subject.totals)
 
     def best(self) -> Picture:
         """The depth that shows most within the limits, with more opened where there is room."""
@@ -81,7 +86,6 @@ class Fitting:
         opened: frozenset[str] = frozenset()
         for level in range(depth, depth + ROUNDS):
             picture, opened = self._opened(picture, depth, level, opened)
-        add_tips(picture.scene, picture.subject)
         return picture
 
     def note_excess(self, picture: Picture, depth: int | None) -> None:
@@ -115,9 +119,7 @@ class Fitting:
         if len(keys) > MOST_IN_A_ROW:
             return False
         if tuple(keys) not in self.one_row:
-            self.composer = self.composer or Composer(Subject(self.folded, self.whole, self.whole.totals))
-            flat = Block(block.call, [*keys], copies=block.copies)
-            self.one_row[tuple(keys)] = self.composer.table_rows(flat) == 1
+            self.one_row[tuple(keys)] = self.rough.table_rows(Block(block.call, [*keys], copies=block.copies)) == 1
         return self.one_row[tuple(keys)]
 
     def _best_depth(self) -> tuple[Picture, int]:
@@ -127,7 +129,7 @@ class Fitting:
         for depth in range(min(deepest, DEEPEST), 0, -1):
             if depth > 1 and sizes[min(depth, len(sizes) - 1)] > MOST_ROWS * MOST_PER_ROW:
                 continue
-            picture = self.compose(self.closed(depth) if depth < deepest else self.folded, tips=False)
+            picture = self.compose(self.closed(depth) if depth < deepest else self.folded)
             if (picture.rows > MOST_ROWS and depth > 1) or picture.rows == rows:
                 continue
             rows = picture.rows
@@ -145,7 +147,7 @@ class Fitting:
         """The picture, with fewer frames where that makes it fit."""
         if picture.rows > MOST_ROWS or self._page(picture).fits:
             return picture
-        tight = self.compose(picture.graph, tips=False, tight=True)
+        tight = self.compose(picture.graph, tight=True)
         fewer = len(list(tight.scene.root.walk())) < len(list(picture.scene.root.walk()))
         if fewer and (self._page(tight).fits or self._value(tight) > self._value(picture) + TIGHT_COST):
             return tight
@@ -161,7 +163,7 @@ class Fitting:
         best = picture, opened
         while low < high:
             more = opened.union(blocks[:count])
-            candidate = self.compose(self.closed(depth, more), tips=False)
+            candidate = self.compose(self.closed(depth, more))
             room = candidate.rows <= MOST_ROWS
             if room:
                 candidate = self._tightened(candidate)

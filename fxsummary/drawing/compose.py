@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from fxsummary.drawing import MOST_CARDS, Composer, Look, Subject, add_tips, cut_outputs, finish
-from fxsummary.drawing.choose import Fitting, Picture
-from fxsummary.drawing.labels import LONGEST_LABEL, shape_text, short
+from fxsummary.drawing.finishing import finish
+from fxsummary.drawing.labels import LONGEST_LABEL, Subject, shape_text, short
+from fxsummary.drawing.look import Look
+from fxsummary.drawing.rows import MOST_CARDS, Composer
+from fxsummary.drawing.scene import Scene
 from fxsummary.graph.changes import Comparison
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
-from fxsummary.views.depth import check_depth, close_small
+from fxsummary.views.depth import close_small
 from fxsummary.views.dissolve import WRAPPERS, dissolve
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
@@ -21,27 +23,28 @@ from fxsummary.views.simplify import simplify
 from fxsummary.views.unread import with_unread
 
 MOST_INPUTS = 4
+DEEP = 4
+"""Modules around a value, the page included, from which on its way to the output is not drawn."""
 PLAIN = Look()
 
 
-def picture(
-    graph: ModelGraph, *, title: str | None = None, depth: int | None = None, fold: bool = True, look: Look = PLAIN
-) -> Picture:
-    """The scene of a graph, to be laid out and painted; the graph is not changed.
+@dataclass(slots=True)
+class Picture:
+    """A scene, the graph that it was made of, and what of it was drawn.
 
-    Args:
-        title: heading; the model's class name if None.
-        depth: levels of modules to open, 0 for the model as one row; None for as much as fits a page.
-        fold: whether runs of identical blocks are drawn once.
-        look: colours, direction, facts and links.
+    Attributes:
+        excess: why it is larger than a page, and which depth fits; "" if it is not.
     """
-    depth = check_depth(depth)
-    composed = partial(compose, graph, look=look, totals=graph.totals)
-    fitting = Fitting(graph, shown(graph, fold=fold), composed)
-    found = fitting.best() if depth is None else composed(fitting.closed(depth))
-    fitting.note_excess(found, depth)
-    set_texts(graph, found, title)
-    return found
+
+    scene: Scene
+    graph: ModelGraph
+    subject: Subject
+    excess: str = ""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, signs and pills."""
+        return sum(len(item.rows) for item in self.scene.items())
 
 
 def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
@@ -49,6 +52,62 @@ def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
     whole = with_unread(graph)
     simple = simplify(whole, own=whole is not graph)
     return close_small(merge_idioms(fold_repeats(simple) if fold else simple, own=True))
+
+
+def compose(
+    whole: ModelGraph,
+    graph: ModelGraph,
+    tight: bool = False,
+    *,
+    look: Look = PLAIN,
+    base: str = "",
+    totals: Totals | None = None,
+) -> Picture:
+    """The picture of a graph that was made of ``whole`` by views; rows have no tooltips yet.
+
+    Args:
+        tight: whether there are fewer frames, none around what is one table in a container.
+        look: colours, direction, facts and links.
+        base: path that those in the picture are relative to.
+        totals: what shares are of; those of ``whole`` if None.
+    """
+    rough = Composer(Subject(graph, whole, totals or whole.totals))
+
+    def says_nothing(block: Block) -> bool:
+        rows = rough.table_rows(block)
+        return rows == 1 or (rows > 1 and tight and block.type in WRAPPERS)
+
+    drawn = cut_broadcasts(dissolve(graph, says_nothing))
+    subject = replace(rough.subject, graph=drawn, show=look.show)
+    root = block_tree(drawn)
+    edges, subject.returned = _cut_outputs(root, drawn, lambda key: rough.form(key) in ("stack", "sign"))
+    operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
+    few = rough.dataflow and not any(root.blocks()) and operations <= MOST_CARDS
+    cards = few or look.direction == "LR"
+    scene = Composer(subject, edges, cards=cards, chips=not few).scene(root, base)
+    finish(scene, subject, look)
+    return Picture(scene, graph, subject)
+
+
+def _cut_outputs(
+    root: Block, graph: ModelGraph, can_tell: Callable[[str], bool]
+) -> tuple[list[tuple[str, str]], frozenset[str]]:
+    """Take away edges to the outputs that come from deep inside, or from every copy of a repeated module, as caches do.
+
+    Returns the edges that stay and the sources of the others, whose rows are to say it; only of those
+    for which ``can_tell`` holds. At least one edge to an output stays.
+    """
+    edges = list(graph.edges)
+    ends = [edge for edge in edges if graph.nodes[edge[1]]["op"] == "output"]
+    deep = {
+        item for chain in root.chains() if len(chain) >= DEEP and all(block.repeat == 1 for block in chain)
+        for item in chain[-1].items
+        if isinstance(item, str)
+    }  # fmt: skip
+    cut = {edge for edge in ends if can_tell(edge[0]) and (edge[0] in deep or graph.edges[edge].get("each"))}
+    if len(cut) == len(ends) and ends:
+        cut.discard(ends[-1])
+    return [edge for edge in edges if edge not in cut], frozenset(source for source, _ in cut)
 
 
 def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
@@ -61,45 +120,6 @@ def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
     scene.changes = {} if comparison is None else comparison.counts
     scene.facts = " · ".join(_facts(graph, picture))
     scene.description = _description(graph, picture)
-
-
-def compose(
-    whole: ModelGraph,
-    graph: ModelGraph,
-    *,
-    look: Look = PLAIN,
-    base: str = "",
-    totals: Totals | None = None,
-    tips: bool = True,
-    tight: bool = False,
-) -> Picture:
-    """The picture of a graph that was made of ``whole`` by views.
-
-    Args:
-        look: colours, direction, facts and links.
-        base: path that those in the picture are relative to.
-        totals: what shares are of; those of ``whole`` if None.
-        tips: whether rows have tooltips.
-        tight: whether there are fewer frames, none around what is one table in a container.
-    """
-    rough = Composer(Subject(graph, whole, totals or whole.totals))
-
-    def says_nothing(block: Block) -> bool:
-        rows = rough.table_rows(block)
-        return rows == 1 or (rows > 1 and tight and block.type in WRAPPERS)
-
-    drawn = cut_broadcasts(dissolve(graph, says_nothing))
-    subject = replace(rough.subject, graph=drawn, show=look.show)
-    root = block_tree(drawn)
-    edges, subject.returned = cut_outputs(root, drawn, can_tell=lambda key: rough.form(key) in ("stack", "sign"))
-    operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
-    few = rough.dataflow and not any(root.blocks()) and operations <= MOST_CARDS
-    cards = few or look.direction == "LR"
-    scene = Composer(subject, edges, cards=cards, chips=not few).scene(root, base)
-    finish(scene, subject, look)
-    if tips:
-        add_tips(scene, subject)
-    return Picture(scene, graph, subject, tight)
 
 
 def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
@@ -154,7 +174,7 @@ def _description(graph: ModelGraph, picture: Picture) -> str:
         hidden.append(f"{copies} operations in folded copies")
     if closed := [data["closed"] for data in nodes if "closed" in data]:
         hidden.append(f"{sum(closed)} operations in {len(closed)} closed modules")
-    if names := sum(row.is_tag for item in picture.scene.items() for row in item.rows) + len(picture.subject.returned):
+    if names := sum(row.is_tag for row in picture.scene.rows()) + len(picture.subject.returned):
         hidden.append(f"{names} edges drawn as names")
     texts = [picture.scene.facts.replace(" · ", "; ")]
     if hidden:

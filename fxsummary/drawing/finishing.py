@@ -1,47 +1,77 @@
-"""The last step of composing a scene: what the reader chose not to see goes, heat and links come."""
+"""The last step of composing a scene: what the reader chose not to see goes; heat, links and tooltips come."""
 
 from __future__ import annotations
 
-from fxsummary.drawing.heat import heat
+from collections.abc import Callable
+from typing import Literal
+
 from fxsummary.drawing.labels import Subject, tips_of
-from fxsummary.drawing.links import address
-from fxsummary.drawing.options import FACTS, Look
-from fxsummary.drawing.scene import Group, Item, Row, Scene
+from fxsummary.drawing.look import FACTS, Look, address
+from fxsummary.drawing.scene import HeatScale, Item, Row, Scene
+from fxsummary.text import numbers as fmt
+
+STEPS = (0.02, 0.15, 0.40, 0.75)
+"""Shares of the largest row from which on the next colour is used."""
+HEAT_STEPS = len(STEPS) + 1
+UNKNOWN = "heat-unknown"
+Cost = Literal["flops", "parameters", "output_bytes"]
+MEASURES: dict[str, tuple[Cost, str, Callable[[int | None], str]]] = {
+    "flops": ("flops", "FLOPs", fmt.short),
+    "parameters": ("parameters", "parameters", fmt.parameters),
+    "memory": ("output_bytes", "output memory", fmt.size),
+}
+"""Costs that colours may stand for: the node attribute, its name in the legend, its numbers as text."""
 
 
 def finish(scene: Scene, subject: Subject, look: Look) -> None:
     """Make a composed scene look as wished."""
     scene.direction = look.direction
     if look.color != "kind":
-        heat(scene, subject, look.color)
-    rows = [row for item in scene.items() for row in item.rows]
-    if hidden := set(FACTS) - look.show:
-        for row in rows:
-            _hide(row, hidden)
-    if look.source_url:
-        for row in rows:
-            if not row.is_tag:
-                row.link = address(look.source_url, subject.node(row.keys[0])["source"])
-        _link_groups(scene)
+        _heat(scene, subject, look.color)
+    for row in scene.rows():
+        for fact in set(FACTS) - look.show:
+            if fact == "flops":
+                row.share = 0.0
+            else:
+                setattr(row, fact, "")
+        if look.source_url and not row.is_tag:
+            row.link = address(look.source_url, subject.node(row.keys[0])["source"])
+    for group in scene.groups() if look.source_url else ():  # a group leads to the line of its first operation
+        rows = (row for inner in group.walk() if isinstance(inner, Item) for row in inner.rows)
+        group.link = next((row.link for row in rows if row.link), "")
 
 
 def add_tips(scene: Scene, subject: Subject) -> None:
     """Give each row the lines of its tooltip."""
-    for row in (row for item in scene.items() for row in item.rows if not row.is_tag):
-        for key in row.keys:
+    for row in scene.rows():
+        for key in () if row.is_tag else row.keys:
             row.tips += [*([""] if row.tips else []), *tips_of(subject, key)]
 
 
-def _hide(row: Row, hidden: set[str]) -> None:
-    for fact in hidden - {"flops"}:
-        setattr(row, fact, "")
-    if "flops" in hidden:
-        row.share = 0.0
+def _heat(scene: Scene, subject: Subject, color: str) -> None:
+    """Colour every row by its part of a cost, against the row that costs most; give the scene its legend."""
+    attribute, name, text = MEASURES[color]
+    items = [item for item in scene.items() if item.form != "terminal"]
+    rows = [row for item in items for row in item.rows if not row.is_tag]
+    costs = [_cost(row, subject, attribute) for row in rows]
+    known = [cost for cost in costs if cost is not None]
+    largest = max(known, default=0)
+    for row, cost in zip(rows, costs, strict=True):
+        row.heat = UNKNOWN if cost is None else f"heat{step(cost / largest if largest else 0.0)}"
+    bound = "≥ " if len(known) < len(costs) else ""
+    scene.heat = HeatScale(name, text(largest), bound + text(sum(known)), unknown=len(known) < len(costs))
 
 
-def _link_groups(scene: Scene) -> None:
-    """A group leads to the line of its first operation."""
-    for group in scene.root.walk():
-        if isinstance(group, Group):
-            rows = (row for inner in group.walk() if isinstance(inner, Item) for row in inner.rows)
-            group.link = next((row.link for row in rows if row.link), "")
+def step(share: float) -> int:
+    """Number of the colour of a share of the largest row, from 0 to 4.
+
+    >>> [step(share) for share in (0, 0.02, 0.39, 0.74, 1)]
+    [0, 1, 2, 3, 4]
+    """
+    return sum(share >= least for least in STEPS)
+
+
+def _cost(row: Row, subject: Subject, attribute: Cost) -> int | None:
+    nodes = [data for key in row.keys if (data := subject.node(key))["op"] != "get_attr" or attribute != "output_bytes"]
+    costs = [(data[attribute], data["multiplicity"]) for data in nodes]  # a parameter is no activation
+    return sum(number * times for number, times in costs if number is not None) if None not in dict(costs) else None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import count, takewhile
-from typing import Any
+from itertools import count
 
-from fxsummary.drawing.options import FACTS
+from fxsummary.drawing.look import FACTS
 from fxsummary.graph.attributes import NODE, NodeData, own_path
-from fxsummary.graph.changes import BECAME, Run, before, describe
+from fxsummary.graph.changes import BECAME, before, describe
 from fxsummary.graph.labels import is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import known
@@ -45,18 +44,6 @@ class Subject:
     show: frozenset[str] = frozenset(FACTS)
     returned: frozenset[str] = frozenset()
 
-    @property
-    def repeats(self) -> Mapping[Any, Any]:
-        """Folded runs, by the call of their first block."""
-        repeats: Mapping[Any, Any] = self.graph.graph.get("repeats", {})
-        return repeats
-
-    @property
-    def runs(self) -> Mapping[str, list[Run]]:
-        """In a comparison, siblings whose number changed, by the path of what holds them."""
-        comparison = self.graph.comparison
-        return {} if comparison is None else comparison.runs_by_path
-
     def node(self, key: str) -> NodeData:
         """Attributes of an operation."""
         attributes: NodeData = self.graph.nodes[key]
@@ -80,15 +67,12 @@ class Subject:
 
 
 def short(text: str, width: int) -> str:
-    """Clean text, cut in the middle."""
-    return fmt.shorten(fmt.clean(text[: 4 * LONGEST_TIP]) if len(text) <= 4 * LONGEST_TIP else _ends(text), width)
+    """Clean text, cut in the middle; of a very long one only the ends are looked at."""
+    ends = text if len(text) <= 4 * LONGEST_TIP else text[: 2 * LONGEST_TIP] + text[-2 * LONGEST_TIP :]
+    return fmt.shorten(fmt.clean(ends), width)
 
 
-def _ends(text: str) -> str:
-    return fmt.clean(text[: 2 * LONGEST_TIP] + text[-2 * LONGEST_TIP :])
-
-
-def shape_text(outputs: Any, assumed: bool = False) -> str:
+def shape_text(outputs: object, assumed: bool = False) -> str:
     """Shapes of the tensors in a result, "" if there is none or it is not known; marked if they were ``assumed``.
 
     >>> from fxsummary.graph.spec import TensorSpec
@@ -96,18 +80,15 @@ def shape_text(outputs: Any, assumed: bool = False) -> str:
     >>> shape_text(half), shape_text((half, half)), shape_text(None)
     ('1×8×64×32', '2 × (1×8×64×32)', '')
     """
-    return fmt.about(_shapes([fmt.shape(spec.shape) for spec in leaves(outputs)]), assumed)
-
-
-def _shapes(shapes: list[str]) -> str:
-    if not shapes:
-        return ""
-    if len(shapes) == 1:
-        return short(shapes[0], LONGEST_SHAPE)
-    if len(set(shapes)) == 1:
-        return short(f"{len(shapes)} × ({shapes[0]})", LONGEST_SHAPE)
+    shapes = [fmt.shape(spec.shape) for spec in leaves(outputs)]
     text = ", ".join(shapes)
-    return text if len(text) <= LONGEST_SHAPES else f"{short(shapes[0], LONGEST_SHAPE)}, + {len(shapes) - 1} more"
+    if len(shapes) < 2:
+        text = short(text, LONGEST_SHAPE)
+    elif len(set(shapes)) == 1:
+        text = short(f"{len(shapes)} × ({shapes[0]})", LONGEST_SHAPE)
+    elif len(text) > LONGEST_SHAPES:
+        text = f"{short(shapes[0], LONGEST_SHAPE)}, + {len(shapes) - 1} more"
+    return fmt.about(text, assumed)
 
 
 def span(first: str, last: str) -> str:
@@ -118,8 +99,7 @@ def span(first: str, last: str) -> str:
     """
     if not last or first == last:
         return first
-    same = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
-    return f"{first} … {last[len(same.rstrip('0123456789')) :]}"
+    return f"{first} … {last[fmt.common(first, last) :]}"
 
 
 def container(first: str, last: str) -> str:
@@ -128,8 +108,8 @@ def container(first: str, last: str) -> str:
     >>> container("layers.0.a", "layers.3.b"), container("up.0", "down.0")
     ('layers', '')
     """
-    pairs = zip(first.split("."), last.split("."), strict=False)
-    return ".".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    parts = first.split(".")
+    return ".".join(parts[: fmt.common(parts, last.split("."))])
 
 
 def closed_inside(data: NodeData) -> int:
@@ -182,7 +162,9 @@ def facts_of(subject: Subject, block: Block, times: int) -> str:
     """Header text on the right; ``times`` is how many copies the frames around it stand for."""
     data = [subject.node(key) for key in block.operations()] if "parameters" in subject.show else []
     one = parameters_text(data, times * block.repeat)
-    texts = [f"{run.before} → {run.after}" for run in subject.runs.get(block.path, ())]
+    compared = subject.graph.comparison
+    runs = () if compared is None else compared.runs_by_path.get(block.path, ())
+    texts = [f"{run.before} → {run.after}" for run in runs]
     if one and block.repeat > 1:
         texts.append(f"{one} × {block.repeat} = {parameters_text(data, times)} params")
     elif one:
@@ -206,30 +188,32 @@ def tips_of(subject: Subject, key: str) -> list[str]:
     """Lines of an operation's tooltip: the call, path, shapes, costs of one copy and of all, source."""
     data = subject.node(key)
     merged = data.get("absorbed", ())
-    lines = [_call(subject, absorbed) for absorbed in merged[:MOST_MERGED]]
+    lines = [call_text(subject, absorbed) for absorbed in merged[:MOST_MERGED]]
     lines += [f"… and {len(merged) - MOST_MERGED:,} more"] if len(merged) > MOST_MERGED else []
-    lines.append(_call(subject, key))
+    lines.append(call_text(subject, key))
     if data.get("change", "same") != "same":
         lines.append(data["change"] if data["change"] != "changed" else f"changed: {describe(data)}")
     if data.get("closed"):
         lines.append(f"closed: {data['closed']} operations inside")
     if path := own_path(data) or data["module"]:
         lines.append(f"path: {path}")
-    lines += [f"input: {text}" for text in _input_shapes(subject, key)]
+    for source, edge in list(subject.graph.sources(key).items())[:4]:
+        if (shape := edge.get("shape")) is not None:
+            lines.append(f"input: {subject.node(source).get('stands_for', source)} {fmt.shape(shape)}")
     if outputs := [fmt.about(str(spec), data["assumed"]) for spec in leaves(data["outputs"])]:
         lines.append(f"output: {', '.join(outputs[:8])}{' …' if len(outputs) > 8 else ''}")
     for name in NODE.tips:
         if text := NODE.tip(name, data):
             share = subject.share([key]) if name == "flops" else 0.0
             lines.append(f"{NODE[name].label}: {text}" + (f" ({100 * share:.1f} %)" if share else ""))
-    return [fmt.shorten(fmt.clean(line[: 2 * LONGEST_TIP]), LONGEST_TIP) for line in lines]
+    return [short(line, LONGEST_TIP) for line in lines]
 
 
 _SLOT = re.compile("%%|%")
 """In `arguments`: a literal percent sign, or a place where a value goes in."""
 
 
-def _call(subject: Subject, key: str) -> str:
+def call_text(subject: Subject, key: str) -> str:
     """``Conv2d(%relu) 64→128, 3×3`` with the names of the inputs, taken from the graph as captured."""
     known = key in subject.whole
     graph = subject.whole if known else subject.graph
@@ -244,10 +228,3 @@ def _call(subject: Subject, key: str) -> str:
     filled = _SLOT.sub(lambda m: "%" if m[0] == "%%" else f"%{names.get(next(slots), '')}", data["arguments"])
     config = f"  {data['config']}" if data["op"] == "call_module" and data["config"] else ""
     return f"{data['label']}({filled}){config}"
-
-
-def _input_shapes(subject: Subject, key: str) -> list[str]:
-    edges = list(subject.graph.sources(key).items())[:4]
-    names = [subject.node(source).get("stands_for", source) for source, _ in edges]
-    shapes = [edge.get("shape") for _, edge in edges]
-    return [f"{name} {fmt.shape(shape)}" for name, shape in zip(names, shapes, strict=True) if shape is not None]

@@ -48,31 +48,21 @@ def element(name: str, content: str = "", /, **attributes: str | float | None) -
     return f"<{start}>{content}</{name}>" if content else f"<{start}/>"
 
 
-def text(
-    x: float, y: float, content: str, size: float, style: str = "t", *, bold: bool = False, anchor: str | None = None
-) -> str:
-    """A text with its baseline at ``y``; ``style`` holds its CSS classes."""
-    weight = "bold" if bold else None
+BOLD, END, MIDDLE = {"font_weight": "bold"}, {"text_anchor": "end"}, {"text_anchor": "middle"}
+"""Attributes of a text."""
+
+
+def text(x: float, y: float, content: str, size: float, style: str = "t", **more: str) -> str:
+    """A text with its baseline at ``y``, "" for none; ``style`` holds its CSS classes."""
     body = escape(content)
-    if not body:
-        return ""
-    return element("text", body, x=x, y=y, class_=style, font_size=size, font_weight=weight, text_anchor=anchor)
+    return element("text", body, x=x, y=y, class_=style, font_size=size, **more) if body else ""
 
 
 def rect(
-    x: float,
-    y: float,
-    width: float,
-    height: float,
-    style: str,
-    *,
-    radius: float | None = None,
-    stroke_width: float | None = None,
-    dashes: str | None = None,
+    x: float, y: float, width: float, height: float, style: str, radius: float | None = None, **more: float | str | None
 ) -> str:
-    """A rectangle with its CSS classes."""
-    size = {"x": x, "y": y, "width": width, "height": height, "rx": radius}
-    return element("rect", "", **size, class_=style, stroke_width=stroke_width, stroke_dasharray=dashes)
+    """A rectangle with its CSS classes, round corners and further attributes."""
+    return element("rect", "", x=x, y=y, width=width, height=height, rx=radius, class_=style, **more)
 
 
 def linked(address: str, content: str) -> str:
@@ -87,13 +77,14 @@ def tooltip(lines: Sequence[str]) -> str:
 
 def rounded(points: Sequence[Point]) -> str:
     """Path data of a line with rounded corners."""
-    first = points[0]
-    parts = [f"M{number(first.x)} {number(first.y)}"]
+    parts = [f"M{_pair(points[0])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         into, out = hypot(corner.x - before.x, corner.y - before.y), hypot(after.x - corner.x, after.y - corner.y)
         radius = min(RADIUS, into / 2, out / 2)
-        a = _towards(corner, before, radius / into)
-        b = _towards(corner, after, radius / out)
+        a, b = (
+            Point(corner.x + (end.x - corner.x) * share, corner.y + (end.y - corner.y) * share)
+            for end, share in ((before, radius / into), (after, radius / out))
+        )
         parts.append(f"L{_pair(a)}Q{_pair(corner)} {_pair(b)}")
     return "".join(parts) + f"L{_pair(points[-1])}"
 
@@ -106,10 +97,6 @@ def arrowhead(before: Point, tip: Point) -> str:
     left = Point(base.x - uy * ARROW_HALF_WIDTH, base.y + ux * ARROW_HALF_WIDTH)
     right = Point(base.x + uy * ARROW_HALF_WIDTH, base.y - ux * ARROW_HALF_WIDTH)
     return f"M{_pair(tip)}L{_pair(left)}L{_pair(right)}Z"
-
-
-def _towards(start: Point, end: Point, share: float) -> Point:
-    return Point(start.x + (end.x - start.x) * share, start.y + (end.y - start.y) * share)
 
 
 def _pair(point: Point) -> str:

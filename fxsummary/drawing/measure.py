@@ -6,12 +6,18 @@ from dataclasses import dataclass, field
 
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.scene import Group, Item, Row, Scene
-from fxsummary.layout import Box, Padding, Spacing
+from fxsummary.layout import Box, Padding, Spacing, walk
 
 ROW_HEIGHT = 22.0
 STRIPE = 4.0
 CARD_WIDTH, CARD_HEIGHT, LOW_CARD_HEIGHT = 210.0, 44.0, 30.0
-TERMINAL_HEIGHT, CONCAT_HEIGHT, PARAMETER_HEIGHT, SIGN = 26.0, 24.0, 22.0, 24.0
+SIGN = 24.0
+PILLS = {"terminal": (12, True, 24, 26.0), "concat": (11.5, True, 22, 24.0), "parameter": (11, False, 20, 22.0)}
+"""Forms with one line: size of the label and whether it is bold, room at its sides, height."""
+LEFT, RIGHT = 16.0, 12.0
+"""Room at the sides of the texts on a card."""
+LEAST_TILE, TILE_HEIGHTS = 96.0, (30.0, 44.0, 60.0)
+"""Least width of a tile; heights of one with one, two and three lines."""
 HEADER, SIDE, BOTTOM = 26.0, 14.0, 8.0
 SHEETS = 8.0
 BAR = 30.0
@@ -127,15 +133,33 @@ def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
             children.append(box)
             if isinstance(child, Group):
                 pending.append(child)
-    _widen_cards(scene, boxes)
+    cards = [boxes[item.key] for item in scene.items() if item.form == "card"]
+    widest = max((card.width for card in cards), default=0.0)
+    for box in cards:
+        box.width = widest
     return measured
 
 
-def _widen_cards(scene: Scene, boxes: dict[str, Box]) -> None:
-    """All cards are as wide as the widest."""
-    cards = [boxes[item.key] for item in scene.items() if item.form == "card"]
-    for box in cards:
-        box.width = max(card.width for card in cards)
+def make_tiles(scene: Scene, measured: Measured) -> None:
+    """Give all cards the size of tiles: cards with the result's shape in them, for pictures from left to right."""
+    rows = {item.key: item.rows[0] for item in scene.items() if item.form == "card"}
+    for _, box in walk(measured.root):
+        if row := rows.get(box.key):
+            box.width, box.height = tile_size(row)
+            box.overhang = SHEETS if row.repeat > 1 else 0.0
+
+
+def tile_size(row: Row) -> tuple[float, float]:
+    """Width and height of the tile of a row."""
+    path = text_width(row.path, 10, mono=True)
+    chips = sum(4 + chip_width(chip) for chip, _ in row.chips)
+    head = text_width(row.label, 13, bold=True) + (3 + chips if chips else 0.0) + (10 + path if path else 0.0)
+    if row.repeat > 1:
+        head += 8 + badge_width(row.repeat)
+    parameters = text_width(card_parameters(row), 10.5)
+    foot = text_width(row.shape, 10, mono=True) + (14 + parameters if parameters else 0.0)
+    width = max(head, text_width(row.config, 11), foot) + LEFT + RIGHT
+    return max(LEAST_TILE, width), TILE_HEIGHTS[bool(row.config) + bool(row.shape or row.parameters)]
 
 
 def _group_box(group: Group) -> Box:
@@ -159,7 +183,7 @@ def _item_box(item: Item, measured: Measured, narrow: frozenset[str]) -> Box:
         height = ROW_HEIGHT * len(item.rows)
         return Box(item.key, columns.width, height, weight=1.0 + len(item.keys), overhang=overhang)
     if item.form == "card":
-        return Box(item.key, _card_width(row), card_height(row))
+        return Box(item.key, _card_width(row), CARD_HEIGHT if row.config or row.parameters else LOW_CARD_HEIGHT)
     if item.form == "sign":
         chips = sum(chip_width(text) + 8 for text, _ in row.chips)
         return Box(item.key, SIGN + chips, SIGN, anchor=SIGN / 2, side_entry=True, pin_gap=0.0)
@@ -167,21 +191,11 @@ def _item_box(item: Item, measured: Measured, narrow: frozenset[str]) -> Box:
 
 
 def _pill_box(item: Item, row: Row) -> Box:
-    shape = text_width(row.shape, 10, mono=True)
-    between = 8 if row.shape else 0
-    parameters = text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0
-    if item.form == "terminal":
-        return Box(item.key, text_width(row.label, 12, bold=True) + between + shape + 24, TERMINAL_HEIGHT)
-    if item.form == "concat":
-        width = text_width(row.label, 11.5, bold=True) + between + shape + parameters + 22
-        return Box(item.key, width, CONCAT_HEIGHT, side_entry=True)
-    width = text_width(row.label, 11) + between + shape + parameters + 20
-    return Box(item.key, width, PARAMETER_HEIGHT, weight=0.01)
-
-
-def card_height(row: Row) -> float:
-    """Height of a card: lower without a second line."""
-    return CARD_HEIGHT if row.config or row.parameters else LOW_CARD_HEIGHT
+    size, bold, sides, height = PILLS[item.form]
+    width = text_width(row.label, size, bold=bold) + (8 if row.shape else 0) + text_width(row.shape, 10, mono=True)
+    width += (text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0) + sides
+    weight = 0.01 if item.form == "parameter" else 1.0
+    return Box(item.key, width, height, weight=weight, side_entry=item.form == "concat")
 
 
 def _card_width(row: Row) -> float:

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from fxsummary.drawing import shapes
-from fxsummary.drawing.cards import card_texts, chips_at, config_ends, muted_style, pill_texts, tile_texts
-from fxsummary.drawing.change_marks import change_mark, changed_style
+from fxsummary.drawing import measure, shapes
 from fxsummary.drawing.element_ids import Marks
 from fxsummary.drawing.fonts import text_width
-from fxsummary.drawing.markup import arrowhead, element, linked, rect, rounded, text, tooltip
-from fxsummary.drawing.measure import (
-    BAR,
-    LEAST_SHARE,
-    ROW_HEIGHT,
-    SIGN,
-    STRIPE,
-    Columns,
-    Measured,
-    badge_width,
-    bar_shown,
-    chip_width,
-    shape_shown,
-)
+from fxsummary.drawing.markup import BOLD, END, MIDDLE, arrowhead, element, linked, rect, rounded, text, tooltip
+from fxsummary.drawing.measure import ROW_HEIGHT, Columns, Measured, badge_width
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
-from fxsummary.layout import Layout, Point, Rect, Wire
+from fxsummary.drawing.shapes import muted_style
+from fxsummary.layout import Layout, Point, Rect
 
 
 @dataclass(slots=True)
@@ -35,7 +22,7 @@ class Painter:
     """Paints one scene, moved by (dx, dy).
 
     Attributes:
-        frames, wires, heads, headers, items: elements by layer, from back to front.
+        frames, wires, headers, items: elements by layer, from back to front.
         marks: numbers the elements, for a page that finds them by these; they then have no tooltips.
     """
 
@@ -44,54 +31,49 @@ class Painter:
     measured: Measured
     dx: float
     dy: float
+    marks: Marks | None = None
     frames: list[str] = field(default_factory=list)
     wires: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
-    marks: Marks | None = None
 
     def paint(self) -> list[str]:
         """All elements in drawing order."""
         for child in self.scene.root.walk():
+            box = self.layout.boxes[child.key]
+            box = box._replace(x=box.x + self.dx, y=box.y + self.dy)
             if isinstance(child, Group):
-                self._group(child, self._rect(child.key))
+                self._group(child, box)
             else:
-                self._item(child, self._rect(child.key))
+                self._item(child, box)
         if self.scene.dataflow:
             self._wires()
-        return [*self.frames, *self.wires, *self.headers, *self.items]
-
-    def _rect(self, key: str) -> Rect:
-        box = self.layout.boxes[key]
-        return box._replace(x=box.x + self.dx, y=box.y + self.dy)
+        return [part for part in (*self.frames, *self.wires, *self.headers, *self.items) if part]
 
     def _group(self, group: Group, box: Rect) -> None:
-        style = f"g{(group.level + 1) % 2}"
+        level = (group.level + 1) % 2
         for shift in (8.0, 4.0) if group.repeat > 1 else ():
-            self.frames.append(shapes.outline(box, style, 10, shift))
+            self.frames.append(shapes.outline(box, f"g{level}", 10, shift))
         mark = {} if self.marks is None else self.marks.frame(group)
-        outline = shapes.outline(box, changed_style(style, group.change), 10)
+        outline = shapes.outline(box, shapes.changed_style(f"g{level}", group.change), 10)
         self.frames.append(element("g", self._tooltip(group.tips) + outline, **mark))
-        right = box.right - 12
+        left, right, base = box.x + 12, box.right - 12, box.y + 17
         parts: list[str] = []
         if group.repeat > 1:
             width = badge_width(group.repeat)
             parts.append(shapes.badge(right - width + 4, box.y + 4, group.repeat))
             right -= width + 6
-        left = box.x + 12
-        title = text_width(group.title, 11, bold=True)
-        parts.append(text(left, box.y + 17, group.title, 11, bold=True))
-        kind_at = left + title + (7 if group.title else 0)
-        parts.append(text(kind_at, box.y + 17, group.type, 11, "mu"))
-        parts.append(text(right, box.y + 17, group.facts, 10.5, "mu", anchor="end"))
-        ground = f"h{(group.level + 1) % 2}"
-        masks = [rect(left - 3, box.y + 6, kind_at + text_width(group.type, 11) - left + 6, 15, ground)]
+        kind_at = left + text_width(group.title, 11, bold=True) + (7 if group.title else 0)
+        parts.append(text(left, base, group.title, 11, **BOLD))
+        parts.append(text(kind_at, base, group.type, 11, "mu"))
+        parts.append(text(right, base, group.facts, 10.5, "mu", **END))
+        masks = [rect(left - 3, box.y + 6, kind_at + text_width(group.type, 11) - left + 6, 15, f"h{level}")]
         if group.facts:
             width = text_width(group.facts, 10.5)
-            masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, ground))
+            masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, f"h{level}"))
         header = [*masks, *parts] if self.marks is None else [element("g", "".join([*masks, *parts]), **mark)]
         self.headers += [linked(group.link, "".join(header))] if group.link else header
-        self.headers += change_mark(group.change, box.x, box.y + 13)
+        self.headers += shapes.change_mark(group.change, box.x, box.y + 13)
 
     def _tooltip(self, lines: list[str]) -> str:
         return tooltip(lines) if self.marks is None else ""
@@ -104,13 +86,17 @@ class Painter:
         for number, (chip, kind) in enumerate(row.chips):
             drawn = shapes.chip(x, y, chip, kind)
             yield drawn if self.marks is None else element("g", drawn, **self.marks.chip(row, number))
-            x += chip_width(chip) + gap
+            x += measure.chip_width(chip) + gap
 
     def _wires(self) -> None:
+        """The wires, those that skip layers on their way to a sum or a concatenation first."""
         forms = {item.key: item.form for item in self.scene.items()}
         drawn: dict[str, str] = {}
         heads: dict[str, dict[str, None]] = {"ah": {}, "ahs": {}}
-        skips = {id(wire): _is_skip(wire, forms) for wire in self.layout.wires}
+        skips = {
+            id(wire): wire.layers > 1 and forms.get(wire.head) in ("sign", "concat") and len(wire.points) > 2
+            for wire in self.layout.wires
+        }
         for wire in sorted(self.layout.wires, key=lambda wire: not skips[id(wire)]):
             points = [Point(p.x + self.dx, p.y + self.dy) for p in wire.points]
             if len(points) < 2:
@@ -131,17 +117,16 @@ class Painter:
     def _edge_shapes(self) -> None:
         """Output shapes of cards, right of the wire that leaves them."""
         shapes = {item.key: item.rows[-1].shape for item in self.scene.items() if item.form == "card"}
-        obstacles = [
-            *self.layout.boxes.values(),
-            *(_around(a, b) for w in self.layout.wires for a, b in pairwise(w.points)),
-        ]
+        segments = [pair for wire in self.layout.wires for pair in pairwise(wire.points)] if shapes else []
+        around = [Rect(min(a.x, b.x), min(a.y, b.y), abs(a.x - b.x), abs(a.y - b.y)) for a, b in segments]
+        obstacles = [*self.layout.boxes.values(), *around]
         for wire in sorted(self.layout.wires, key=lambda wire: len(wire.points)):
             shape = shapes.get(wire.tail, "")
-            width = text_width(shape, 10, mono=True)
-            for a, b in pairwise(wire.points):
-                if not shape or a.x != b.x or b.y - a.y < 16:
+            for a, b in pairwise(wire.points) if shape else ():
+                if a.x != b.x or b.y - a.y < 16:
                     continue
-                place = Rect(a.x + 8, max(a.y + 3, (a.y + min(b.y, a.y + 32)) / 2 - 6), width, 11)
+                y = max(a.y + 3, (a.y + min(b.y, a.y + 32)) / 2 - 6)
+                place = Rect(a.x + 8, y, text_width(shape, 10, mono=True), 11)
                 if place.right < self.layout.width + self.dx and not any(_touches(place, o) for o in obstacles):
                     shapes.pop(wire.tail)
                     self.items.append(text(place.x + self.dx, place.y + 9.5 + self.dy, shape, 10, "mu m"))
@@ -153,13 +138,10 @@ class Painter:
             self._stack(item, box)
             return
         row = item.rows[0]
-        paint = {
-            "card": self._card, "sign": self._sign, "concat": self._concat,
-            "terminal": self._terminal, "parameter": self._parameter,
-        }[item.form]  # fmt: skip
-        self.items.append(self._row(item, row, paint(row, box)))
+        content = self._card(row, box) if item.form == "card" else self._pill(item, row, box)
+        self.items.append(self._row(item, row, content))
         at = (box.x, box.y + box.height / 2) if item.form == "card" else (box.x - 3, box.y + 2)
-        self.items += change_mark(row.change, *at)
+        self.items += shapes.change_mark(row.change, *at)
 
     def _stack(self, item: Item, box: Rect) -> None:
         columns = self.measured.columns[item.key]
@@ -169,105 +151,83 @@ class Painter:
         for number, row in enumerate(item.rows):
             y = box.y + ROW_HEIGHT * number
             first, last = number == 0, number == len(item.rows) - 1
-            body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, STRIPE, first, last)
+            body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, measure.STRIPE, first, last)
             if not first:
-                body += element("path", d=shapes.line(box.x + STRIPE, y, box.right), class_="cut", stroke_width=1)
-            self.items.append(self._row(item, row, body + self._cells(row, columns, box.x, y)))
+                line = f"M{box.x + measure.STRIPE:.1f} {y:.1f}H{box.right:.1f}"
+                body += element("path", d=line, class_="cut", stroke_width=1)
+            self.items.append(self._row(item, row, body + "".join(self._cells(row, columns, box.x, y))))
         self.items.append(shapes.outline(box, "line", 6))
         for number, row in enumerate(item.rows):
-            self.items += change_mark(row.change, box.x, box.y + ROW_HEIGHT * (number + 0.5))
+            self.items += shapes.change_mark(row.change, box.x, box.y + ROW_HEIGHT * (number + 0.5))
         if repeat > 1:
             self.items.append(shapes.badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
 
-    def _cells(self, row: Row, columns: Columns, left: float, top: float) -> str:
-        base, muted = top + ROW_HEIGHT / 2 + 4.1, muted_style(row)
-        parts = [text(left + columns.path, base - 0.3, row.path, 10, f"{muted} m")] if columns.path is not None else []
-        x = left + columns.name
-        parts.append(text(x, base, row.label, 12, bold=True))
+    def _cells(self, row: Row, columns: Columns, left: float, top: float) -> Iterator[str]:
+        middle, muted = top + ROW_HEIGHT / 2, muted_style(row)
+        base, x = middle + 4.1, left + columns.name
+        if columns.path is not None:
+            yield text(left + columns.path, base - 0.3, row.path, 10, f"{muted} m")
+        yield text(x, base, row.label, 12, **BOLD)
         x += text_width(row.label, 12, bold=True) + 6
         if row.config:
-            parts.append(text(x, base, row.config, 11, muted))
+            yield text(x, base, row.config, 11, muted)
             x += text_width(row.config, 11) + 6
-        parts += self._chips(row, x, top + ROW_HEIGHT / 2 - 7.5)
+        yield from self._chips(row, x, middle - 7.5)
         if columns.shape is not None:
-            parts.append(text(left + columns.shape, base - 0.3, shape_shown(row), 10, "t m"))
+            yield text(left + columns.shape, base - 0.3, measure.shape_shown(row), 10, "t m")
         if columns.parameters is not None:
-            parts.append(text(left + columns.parameters, base, row.parameters, 10.5, muted, anchor="end"))
-        if columns.bar is not None and bar_shown(row):
-            parts.append(self._bar(row, left + columns.bar, top + ROW_HEIGHT / 2))
-        return "".join(parts)
-
-    def _bar(self, row: Row, x: float, middle: float) -> str:
-        if row.share is None:
-            return text(x, middle + 4.1, "?", 10.5, muted_style(row))
-        length = max(2.5, BAR * row.share / self.scene.largest)
-        track = rect(x, middle - 2.5, BAR, 5, "bt", radius=2.5)
-        return track + rect(x, middle - 2.5, length, 5, "bar", radius=2.5)
+            yield text(left + columns.parameters, base, row.parameters, 10.5, muted, **END)
+        if columns.bar is not None and measure.bar_shown(row):
+            x = left + columns.bar
+            if row.share is None:
+                yield text(x, base, "?", 10.5, muted)
+            else:
+                length = max(2.5, measure.BAR * row.share / self.scene.largest)
+                yield rect(x, middle - 2.5, measure.BAR, 5, "bt", 2.5) + rect(x, middle - 2.5, length, 5, "bar", 2.5)
 
     def _card(self, row: Row, box: Rect) -> str:
-        sheets = [
-            shapes.outline(box, f"f-{row.ground} line", 8, shift) for shift in ((8.0, 4.0) if row.repeat > 1 else ())
-        ]
-        parts = [*sheets, shapes.ground(row, box, 8, 5, True, True)]
-        if row.share is not None and row.share >= LEAST_SHARE:
+        """A card, or a tile in a picture from left to right."""
+        repeated, width = row.repeat > 1, badge_width(row.repeat)
+        parts = [shapes.outline(box, f"f-{row.ground} line", 8, shift) for shift in (8.0, 4.0) if repeated]
+        parts.append(shapes.ground(row, box, 8, 5, True, True))
+        if row.share is not None and row.share >= measure.LEAST_SHARE:
             length = (box.width - 16) * row.share / self.scene.largest
-            parts.append(rect(box.x + 8, box.bottom - 3, length, 3, "bar", radius=1.5))
+            parts.append(rect(box.x + 8, box.bottom - 3, length, 3, "bar", 1.5))
         if self.scene.direction == "LR":
-            parts.append(self._tile(row, box))
+            right = box.right - measure.RIGHT - (8 + width if repeated else 0.0)
+            parts.append(shapes.card_texts(row, box, right, tile=True))
+            parts += self._chips(row, box.x + measure.LEFT + text_width(row.label, 13, bold=True) + 7, box.y + 7.5)
+            badge = box.right - 8 - width, box.y + 6
         else:
-            parts.append(card_texts(row, box.x, box.y, box.right))
-            parts += self._chips(row, box.x + config_ends(row), box.y + 24.5)
-            if row.repeat > 1:
-                parts.append(shapes.badge(box.right + 4 - badge_width(row.repeat), box.y - 9, row.repeat))
-        return "".join(parts) + shapes.outline(box, "line", 8)
+            parts.append(shapes.card_texts(row, box, box.right - measure.RIGHT, tile=False))
+            config = text_width(row.config, 11) + 6 if row.config else 0.0
+            parts += self._chips(row, box.x + measure.LEFT + config, box.y + 24.5)
+            badge = box.right + 4 - width, box.y - 9
+        return "".join([*parts, shapes.badge(*badge, row.repeat) if repeated else "", shapes.outline(box, "line", 8)])
 
-    def _tile(self, row: Row, box: Rect) -> str:
-        parts = [tile_texts(row, box.x, box.y, box.right)]
-        parts += self._chips(row, box.x + chips_at(row), box.y + 7.5)
-        if row.repeat > 1:
-            parts.append(shapes.badge(box.right - 8 - badge_width(row.repeat), box.y + 6, row.repeat))
-        return "".join(parts)
-
-    def _sign(self, row: Row, box: Rect) -> str:
-        parts: list[str] = []
-        if row.chips:
-            parts.append(shapes.pill(box, "f-parameter o-arithmetic", 12, 1.2))
-        middle = box.x + SIGN / 2
-        circle = element(
-            "circle", cx=middle, cy=box.y + 12, r=11.2, class_=f"f-{row.ground} o-arithmetic", stroke_width=1.5
-        )
-        parts += [circle, text(middle, box.y + 17.6, sign_of(row.label), 17, bold=True, anchor="middle")]
-        parts += self._chips(row, box.x + SIGN + 3, box.y + 4.5, gap=8)
-        return "".join(parts)
-
-    def _concat(self, row: Row, box: Rect) -> str:
-        return (
-            shapes.pill(box, f"f-{row.ground} o-arithmetic", 12, 1.5)
-            + text(box.x + 11, box.y + 16.2, row.label, 11.5, bold=True)
-            + pill_texts(row, box.right - 11, box.y + 16)
-        )
-
-    def _terminal(self, row: Row, box: Rect) -> str:
-        return (
-            rect(*box, "f-terminal", radius=13)
-            + text(box.x + 12, box.y + 17.2, row.label, 12, "iot", bold=True)
-            + text(box.right - 12, box.y + 17, row.shape, 10, "iot m", anchor="end")
-        )
-
-    def _parameter(self, row: Row, box: Rect) -> str:
-        x, y, width, height = box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1
-        frame = rect(x, y, width, height, f"f-{row.ground} o-parameter", radius=5, dashes="3 2.5")
-        name = text(box.x + 9, box.y + 15, row.label, 11)
-        return frame + name + pill_texts(row, box.right - 9, box.y + 15)
-
-
-def _is_skip(wire: Wire, forms: Mapping[str, str]) -> bool:
-    return wire.layers > 1 and forms.get(wire.head) in ("sign", "concat") and len(wire.points) > 2
-
-
-def _around(a: Point, b: Point) -> Rect:
-    """The box around a segment."""
-    return Rect(min(a.x, b.x), min(a.y, b.y), abs(a.x - b.x), abs(a.y - b.y))
+    def _pill(self, item: Item, row: Row, box: Rect) -> str:
+        """A sign, a concatenation, an input or output, or a parameter."""
+        if item.form == "sign":
+            middle = box.x + measure.SIGN / 2
+            style = f"f-{row.ground} o-arithmetic"
+            circle = element("circle", cx=middle, cy=box.y + 12, r=11.2, class_=style, stroke_width=1.5)
+            sign = text(middle, box.y + 17.6, sign_of(row.label), 17, **BOLD, **MIDDLE)
+            around = shapes.pill(box, "f-parameter o-arithmetic", 12, 1.2) if row.chips else ""
+            return "".join([around, circle, sign, *self._chips(row, box.x + measure.SIGN + 3, box.y + 4.5, gap=8)])
+        if item.form == "terminal":
+            label = text(box.x + 12, box.y + 17.2, row.label, 12, "iot", **BOLD)
+            shape = text(box.right - 12, box.y + 17, row.shape, 10, "iot m", **END)
+            return rect(*box, "f-terminal", 13) + label + shape
+        if item.form == "concat":
+            frame = shapes.pill(box, f"f-{row.ground} o-arithmetic", 12, 1.5)
+            label, right, base = text(box.x + 11, box.y + 16.2, row.label, 11.5, **BOLD), box.right - 11, box.y + 16
+        else:
+            x, y, style = box.x + 0.5, box.y + 0.5, f"f-{row.ground} o-parameter"
+            frame = rect(x, y, box.width - 1, box.height - 1, style, 5, stroke_dasharray="3 2.5")
+            label, right, base = text(box.x + 9, box.y + 15, row.label, 11), box.right - 9, box.y + 15
+        muted, width = muted_style(row), text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0
+        shape = text(right - width, base, row.shape, 10, f"{muted} m", **END)
+        return frame + label + shape + text(right, base, row.parameters, 10.5, muted, **END)
 
 
 def _touches(a: Rect, b: Rect) -> bool:

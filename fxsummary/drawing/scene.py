@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fxsummary.layout import Edge
 
@@ -102,25 +102,13 @@ class Group:
                 pending.extend(reversed(child.children))
 
 
-@dataclass(frozen=True, slots=True)
-class HeatScale:
-    """What the colours of a heat scale mean.
-
-    Attributes:
-        name: of the cost; largest, whole: its greatest value in a row and its sum, as texts.
-        unknown: whether there are rows whose cost is not known.
-    """
+class HeatScale(NamedTuple):
+    """What the colours of a heat scale mean: name of the cost, greatest value and sum; whether some is unknown."""
 
     name: str
     largest: str
     whole: str
-    unknown: bool = False
-
-
-class Arranged:
-    """Where everything in a scene lies; see `fxsummary.drawing.arrangement`."""
-
-    __slots__ = ()
+    unknown: bool
 
 
 @dataclass(slots=True)
@@ -135,7 +123,7 @@ class Scene:
         title, facts, description: the texts of the page.
         direction: TB or LR.
         heat: the scale, if colours stand for a cost.
-        arranged: its layout, once it was asked for.
+        arranged: its layout, once it was asked for; see `fxsummary.drawing.arrangement`.
         changes: number of operations by change, in a comparison.
     """
 
@@ -148,9 +136,17 @@ class Scene:
     description: str = ""
     direction: str = "TB"
     heat: HeatScale | None = None
-    arranged: Arranged | None = None
+    arranged: object = None
     changes: Mapping[str, int] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
         """All items in reading order."""
         return (child for child in self.root.walk() if isinstance(child, Item))
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of all items."""
+        return (row for item in self.items() for row in item.rows)
+
+    def groups(self) -> Iterator[Group]:
+        """The groups inside the page, outer ones first."""
+        return (child for child in self.root.walk() if isinstance(child, Group))

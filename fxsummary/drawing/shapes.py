@@ -1,59 +1,82 @@
-"""Shapes that a picture is made of: borders, grounds, chips, badges."""
+"""What a picture is made of: borders, grounds, chips, badges, marks of changes, and the texts on cards and pills."""
 
 from __future__ import annotations
 
-from fxsummary.drawing.markup import element, rect, text
-from fxsummary.drawing.measure import badge_width, chip_width
+from fxsummary.drawing.markup import BOLD, END, MIDDLE, element, rect, text
+from fxsummary.drawing.measure import LEFT, RIGHT, badge_width, card_parameters, chip_width
 from fxsummary.drawing.scene import Row
+from fxsummary.graph.changes import SIGNS
 from fxsummary.layout import Rect
 
 
 def outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:
     """The border of a box, moved right and down by ``shift``."""
     x, y = box.x + shift + 0.5, box.y + shift + 0.5
-    return rect(x, y, box.width - 1, box.height - 1, style, radius=radius - 0.5)
+    return rect(x, y, box.width - 1, box.height - 1, style, radius - 0.5)
 
 
 def pill(box: Rect, style: str, radius: float, stroke: float) -> str:
     """A filled box with a border inside its bounds."""
     half = stroke / 2
     width, height = box.width - stroke, box.height - stroke
-    return rect(box.x + half, box.y + half, width, height, style, radius=radius - half, stroke_width=stroke)
+    return rect(box.x + half, box.y + half, width, height, style, radius - half, stroke_width=stroke)
 
 
 def ground(row: Row, box: Rect, radius: float, stripe: float, first: bool, last: bool) -> str:
     """The coloured ground of a row or card with its stripe, round where it is at an end of its box."""
-    x, y, width, height = box
+    x, y, right, foot = box.x, box.y, box.right, box.bottom
     top, bottom = radius if first else 0.0, radius if last else 0.0
-    body = element("path", d=_rounded_box(x, y, x + width, y + height, top, bottom), class_=f"f-{row.ground}")
-    right, foot = x + stripe, y + height
-    band = f"M{right:.1f} {y:.1f}V{foot:.1f}H{x + bottom:.1f}"
-    band += f"Q{x:.1f} {foot:.1f} {x:.1f} {foot - bottom:.1f}" if last else ""
-    band += f"V{y + top:.1f}" + (f"Q{x:.1f} {y:.1f} {x + top:.1f} {y:.1f}" if first else "") + "Z"
-    return body + element("path", d=band, class_=f"s-{row.kind}")
-
-
-def _rounded_box(x: float, y: float, right: float, foot: float, top: float, bottom: float) -> str:
     path = f"M{x + top:.1f} {y:.1f}H{right - top:.1f}Q{right:.1f} {y:.1f} {right:.1f} {y + top:.1f}"
     path += f"V{foot - bottom:.1f}Q{right:.1f} {foot:.1f} {right - bottom:.1f} {foot:.1f}"
     path += f"H{x + bottom:.1f}Q{x:.1f} {foot:.1f} {x:.1f} {foot - bottom:.1f}"
-    return path + f"V{y + top:.1f}Q{x:.1f} {y:.1f} {x + top:.1f} {y:.1f}Z"
-
-
-def line(left: float, y: float, right: float) -> str:
-    """Path data of a horizontal line."""
-    return f"M{left:.1f} {y:.1f}H{right:.1f}"
+    path += f"V{y + top:.1f}Q{x:.1f} {y:.1f} {x + top:.1f} {y:.1f}Z"
+    band = f"M{x + stripe:.1f} {y:.1f}V{foot:.1f}H{x + bottom:.1f}"
+    band += f"Q{x:.1f} {foot:.1f} {x:.1f} {foot - bottom:.1f}" if last else ""
+    band += f"V{y + top:.1f}" + (f"Q{x:.1f} {y:.1f} {x + top:.1f} {y:.1f}" if first else "") + "Z"
+    return element("path", d=path, class_=f"f-{row.ground}") + element("path", d=band, class_=f"s-{row.kind}")
 
 
 def chip(x: float, y: float, content: str, kind: str) -> str:
     """A chip with its text."""
     width = chip_width(content)
-    frame = rect(x, y, width, 15, f"f-{kind} o-{kind}", radius=4, stroke_width=0.8)
-    return frame + text(x + width / 2, y + 10.9, content, 9.5, f"s-{kind}", bold=True, anchor="middle")
+    frame = rect(x, y, width, 15, f"f-{kind} o-{kind}", 4, stroke_width=0.8)
+    return frame + text(x + width / 2, y + 10.9, content, 9.5, f"s-{kind}", **BOLD, **MIDDLE)
 
 
 def badge(x: float, y: float, repeat: int) -> str:
     """An ×N badge."""
     width = badge_width(repeat)
-    label = text(x + width / 2, y + 13, f"×{repeat}", 11, "bgt", bold=True, anchor="middle")
-    return rect(x, y, width, 18, "badge", radius=9) + label
+    return rect(x, y, width, 18, "badge", 9) + text(x + width / 2, y + 13, f"×{repeat}", 11, "bgt", **BOLD, **MIDDLE)
+
+
+def changed_style(style: str, change: str) -> str:
+    """The classes of a frame around what changed."""
+    return f"{style} o-{change}" if SIGNS.get(change) else style
+
+
+def change_mark(change: str, x: float, y: float) -> list[str]:
+    """The sign of a change in a disc on the left border of what changed; nothing for what is the same."""
+    sign = SIGNS.get(change)
+    if not sign:
+        return []
+    disc = element("circle", cx=x, cy=y, r=7, class_=f"s-{change}")
+    return [disc + text(x, y + 4.2, sign, 12, "bgt", **BOLD, **MIDDLE)]
+
+
+def muted_style(row: Row) -> str:
+    """The class of muted text on the ground of a row."""
+    return "hm" if row.heat else "mu"
+
+
+def card_texts(row: Row, box: Rect, right: float, *, tile: bool) -> str:
+    """The texts on a card or a tile; the path ends at ``right``."""
+    muted, left = muted_style(row), box.x + LEFT
+    parts = [
+        text(left, box.y + 19.5, row.label, 13, **BOLD),
+        text(right, box.y + 19, row.path, 10, f"{muted} m", **END),
+    ]
+    parts.append(text(left, box.y + 35.5, row.config, 11, muted))
+    base = box.y + (51.5 if tile and row.config else 35.5)
+    parts.append(text(left, base - 0.5, row.shape, 10, "t m") if tile else "")
+    parts.append(text(box.right - RIGHT, base, card_parameters(row), 10.5, muted, **END))
+    return "".join(parts)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from fxsummary.drawing.options import THEMES, check_name
+from fxsummary.drawing.look import THEMES, check_name
 
-Theme = Literal["auto", "light", "dark"]
-
+_KINDS = {  # fill and stroke in the light scheme, then in the dark one
+    "convolution": ("#e8f1fd", "#1f6feb", "#14294a", "#6cb0ff"),
+    "linear": ("#ecebfd", "#5b4fd6", "#25224f", "#a59bff"),
+    "attention": ("#fdeaf4", "#c2257f", "#3f1530", "#ff7fc4"),
+    "recurrent": ("#eef4dc", "#5c7a10", "#232e0c", "#b3d15a"),
+    "norm": ("#fdf3dc", "#b07908", "#38290a", "#f0b849"),
+    "activation": ("#e7f6ec", "#1f8a4c", "#10301e", "#5fd08d"),
+    "pool": ("#e0f5f7", "#0e7f8f", "#0b2f35", "#4fd0e0"),
+    "embedding": ("#f3e9fb", "#8a3fc4", "#2f1a42", "#cf97ff"),
+    "arithmetic": ("#eef1f5", "#44546a", "#242c37", "#a9b8cc"),
+    "reshape": ("#f5f6f8", "#75849a", "#1c232d", "#7d8da3"),
+    "terminal": ("#26313f", "#26313f", "#dfe6ee", "#dfe6ee"),
+    "parameter": ("#ffffff", "#75849a", "#12181f", "#7d8da3"),
+    "other": ("#f1efec", "#7a6f63", "#2a2622", "#b5a898"),
+}
 LEGEND = {
-    "convolution": "convolution",
-    "linear": "linear / matmul",
-    "attention": "attention",
-    "recurrent": "recurrent",
-    "norm": "norm",
-    "activation": "activation",
-    "pool": "pool / resize",
-    "embedding": "embedding",
-    "arithmetic": "arithmetic",
-    "reshape": "reshape",
-    "terminal": "input / output",
-    "parameter": "parameter",
-    "other": "other",
+    kind: {"linear": "linear / matmul", "pool": "pool / resize", "terminal": "input / output"}.get(kind, kind)
+    for kind in _KINDS
 }
 """Kinds that have a colour, in the order of the legend."""
 
@@ -44,99 +46,58 @@ class Palette:
     """One colour scheme: fill and stroke by kind and by change, the heat scale, and the rest of the page."""
 
     kinds: dict[str, tuple[str, str]]
+    changes: dict[str, tuple[str, str]]
+    groups: tuple[str, str]
+    heat: tuple[str, str, str, str, str]
     terminal_text: str
     text: str
     muted: str
     edge: str
     skip: str
     page: str
-    groups: tuple[str, str]
     border: str
     bar: str
     track: str
     badge: str
-    heat: tuple[str, str, str, str, str]
     heat_unknown: str
     heat_muted: str
-    changes: dict[str, tuple[str, str]]
 
 
-LIGHT = Palette(
-    kinds={
-        "convolution": ("#e8f1fd", "#1f6feb"),
-        "linear": ("#ecebfd", "#5b4fd6"),
-        "attention": ("#fdeaf4", "#c2257f"),
-        "recurrent": ("#eef4dc", "#5c7a10"),
-        "norm": ("#fdf3dc", "#b07908"),
-        "activation": ("#e7f6ec", "#1f8a4c"),
-        "pool": ("#e0f5f7", "#0e7f8f"),
-        "embedding": ("#f3e9fb", "#8a3fc4"),
-        "arithmetic": ("#eef1f5", "#44546a"),
-        "reshape": ("#f5f6f8", "#75849a"),
-        "terminal": ("#26313f", "#26313f"),
-        "parameter": ("#ffffff", "#75849a"),
-        "other": ("#f1efec", "#7a6f63"),
-    },
-    terminal_text="#ffffff",
-    text="#16202c",
-    muted="#566373",
-    edge="#5a6b80",
-    skip="#2a6fb0",
-    page="#ffffff",
-    groups=("#f7f9fb", "#eef2f7"),
-    border="#cbd5e1",
-    bar="#e2853b",
-    track="#dde4ec",
-    badge="#c2257f",
-    heat=("#ffffff", "#fff3e2", "#ffe3c2", "#ffd09b", "#ffb86b"),
-    heat_unknown="#e3e7ec",
-    heat_muted="#2b3847",
-    changes={
-        "added": ("#dff5e4", "#16722f"),
-        "removed": ("#fde3e1", "#b8242a"),
-        "changed": ("#fdf0c8", "#855600"),
-        "moved": ("#e2ecfd", "#1a5fd0"),
-        "same": ("#ffffff", "#cbd5e1"),
-    },
-)
-DARK = Palette(
-    kinds={
-        "convolution": ("#14294a", "#6cb0ff"),
-        "linear": ("#25224f", "#a59bff"),
-        "attention": ("#3f1530", "#ff7fc4"),
-        "recurrent": ("#232e0c", "#b3d15a"),
-        "norm": ("#38290a", "#f0b849"),
-        "activation": ("#10301e", "#5fd08d"),
-        "pool": ("#0b2f35", "#4fd0e0"),
-        "embedding": ("#2f1a42", "#cf97ff"),
-        "arithmetic": ("#242c37", "#a9b8cc"),
-        "reshape": ("#1c232d", "#7d8da3"),
-        "terminal": ("#dfe6ee", "#dfe6ee"),
-        "parameter": ("#12181f", "#7d8da3"),
-        "other": ("#2a2622", "#b5a898"),
-    },
-    terminal_text="#0d1218",
-    text="#e6edf3",
-    muted="#9fb0c3",
-    edge="#8fa3ba",
-    skip="#6fb1ee",
-    page="#0d1218",
-    groups=("#121921", "#18212b"),
-    border="#334155",
-    bar="#f0a15e",
-    track="#2a3441",
-    badge="#ff7fc4",
-    heat=("#12181f", "#2a1f14", "#432a10", "#5e370b", "#7c4606"),
-    heat_unknown="#2b3440",
-    heat_muted="#d3dce6",
-    changes={
-        "added": ("#10301c", "#5fd08d"),
-        "removed": ("#421a1c", "#ff8f88"),
-        "changed": ("#3a2c08", "#f0b849"),
-        "moved": ("#14294a", "#6cb0ff"),
-        "same": ("#12181f", "#334155"),
-    },
-)
+_CHANGES = {
+    "added": ("#dff5e4", "#16722f", "#10301c", "#5fd08d"),
+    "removed": ("#fde3e1", "#b8242a", "#421a1c", "#ff8f88"),
+    "changed": ("#fdf0c8", "#855600", "#3a2c08", "#f0b849"),
+    "moved": ("#e2ecfd", "#1a5fd0", "#14294a", "#6cb0ff"),
+    "same": ("#ffffff", "#cbd5e1", "#12181f", "#334155"),
+}
+_OTHERS = {  # in the light scheme, then in the dark one
+    "terminal_text": ("#ffffff", "#0d1218"),
+    "text": ("#16202c", "#e6edf3"),
+    "muted": ("#566373", "#9fb0c3"),
+    "edge": ("#5a6b80", "#8fa3ba"),
+    "skip": ("#2a6fb0", "#6fb1ee"),
+    "page": ("#ffffff", "#0d1218"),
+    "border": ("#cbd5e1", "#334155"),
+    "bar": ("#e2853b", "#f0a15e"),
+    "track": ("#dde4ec", "#2a3441"),
+    "badge": ("#c2257f", "#ff7fc4"),
+    "heat_unknown": ("#e3e7ec", "#2b3440"),
+    "heat_muted": ("#2b3847", "#d3dce6"),
+}
+
+
+def _palette(at: int, groups: tuple[str, str], heat: tuple[str, str, str, str, str]) -> Palette:
+    """The scheme number ``at`` of the tables."""
+
+    kinds, changes = (
+        {name: (colours[2 * at], colours[2 * at + 1]) for name, colours in table.items()}
+        for table in (_KINDS, _CHANGES)
+    )
+    return Palette(kinds, changes, groups, heat, **{name: colours[at] for name, colours in _OTHERS.items()})
+
+
+LIGHT = _palette(0, ("#f7f9fb", "#eef2f7"), ("#ffffff", "#fff3e2", "#ffe3c2", "#ffd09b", "#ffb86b"))
+DARK = _palette(1, ("#121921", "#18212b"), ("#12181f", "#2a1f14", "#432a10", "#5e370b", "#7c4606"))
 
 SANS = 'Helvetica,Arial,"Liberation Sans","DejaVu Sans Condensed",sans-serif'
 MONO = 'Consolas,Menlo,"Liberation Mono","DejaVu Sans Mono",monospace'
@@ -150,8 +111,6 @@ _SELECTOR = re.compile(r"(?:^|(?<=[{}]))(?=[^{}@]+\{)")
 
 def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, scope: str = "") -> str:
     """The CSS of a theme; "auto" is light with the dark scheme in one media query.
-
-    It has the heat scale and the colours of changes, or not.
 
     With a ``scope``, a selector of the element around, the rules hold only inside of that, so that a picture
     that is part of a page leaves the rest of the page, and other pictures, as they are.
@@ -180,11 +139,13 @@ def _rules(p: Palette, heat: bool, changes: bool) -> str:
     strokes = {"e": p.edge, "sk": p.skip, "line": p.border, "cut": p.page}
     rules += [f".{name}{{stroke:{colour}}}" for name, colour in strokes.items()]
     rules += [f".g{i}{{fill:{fill};stroke:{p.border}}}" for i, fill in enumerate(p.groups)]
-    for kind, (fill, stroke) in p.kinds.items():
-        rules.append(f".f-{kind}{{fill:{fill}}}.s-{kind}{{fill:{stroke}}}.o-{kind}{{stroke:{stroke}}}")
+    rules += _of_pairs(p.kinds)
     if heat:
         rules += [f".f-heat{step}{{fill:{fill}}}" for step, fill in enumerate(p.heat)]
         rules.append(f".f-heat-unknown{{fill:{p.heat_unknown}}}.hm{{fill:{p.heat_muted}}}")
-    for change, (fill, stroke) in p.changes.items() if changes else ():
-        rules.append(f".f-{change}{{fill:{fill}}}.s-{change}{{fill:{stroke}}}.o-{change}{{stroke:{stroke}}}")
-    return "".join(rules)
+    return "".join([*rules, *(_of_pairs(p.changes) if changes else ())])
+
+
+def _of_pairs(colours: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    for name, (fill, stroke) in colours.items():
+        yield f".f-{name}{{fill:{fill}}}.s-{name}{{fill:{stroke}}}.o-{name}{{stroke:{stroke}}}"

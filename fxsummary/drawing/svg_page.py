@@ -1,26 +1,30 @@
-"""The whole SVG: title, facts, legend, and the picture below them."""
+"""The whole SVG: title, facts, legend, and the picture below them; or the picture alone, to go into a page."""
 
 from __future__ import annotations
 
 from math import ceil
+from typing import NamedTuple
 
 from fxsummary.drawing.arrangement import arrange
-from fxsummary.drawing.change_marks import change_mark
+from fxsummary.drawing.element_ids import Marks
+from fxsummary.drawing.finishing import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.fonts import text_width
-from fxsummary.drawing.heat import HEAT_STEPS, STEPS, UNKNOWN
-from fxsummary.drawing.markup import element, escape, number, rect, text, tooltip
+from fxsummary.drawing.markup import BOLD, element, escape, number, rect, text, tooltip
 from fxsummary.drawing.measure import bar_shown
 from fxsummary.drawing.painter import Painter
-from fxsummary.drawing.scene import Group, HeatScale, Scene
+from fxsummary.drawing.scene import Scene
+from fxsummary.drawing.shapes import change_mark
 from fxsummary.drawing.style import LEGEND, stylesheet
 from fxsummary.graph.changes import SIGNS
+from fxsummary.layout import Memo
 from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
 
-MARGIN = 28.0
+MARGIN, FRAGMENT_MARGIN = 28.0, 16.0
 SHEET_ROOM = 12.0
 LEAST_WIDTH, LEGEND_WIDTH = 300.0, 760.0
 SWATCH = 14.0
 """Width of a colour of the heat scale in the legend."""
+_XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
 
 
 def draw(scene: Scene, theme: str = "auto") -> str:
@@ -28,31 +32,36 @@ def draw(scene: Scene, theme: str = "auto") -> str:
     scope = f"fx-{theme}"
     style = stylesheet(theme, heat=scene.heat is not None, changes=bool(scene.changes), scope=f".{scope}")
     arranged = arrange(scene)
-    measured, placed = arranged.measured, arranged.layout
-    entries = _legend_entries(scene)
+    placed, entries = arranged.layout, _legend_entries(scene)
     facts = _wrapped(scene.facts, max(LEGEND_WIDTH, placed.width))
-    legend_width = min(sum(width for _, width, _ in entries), LEGEND_WIDTH)
+    legend_width = min(sum(entry.width for entry in entries), LEGEND_WIDTH)
     texts = [text_width(scene.title, 20, bold=True), *(text_width(line, 11) for line in facts), legend_width]
     width = float(ceil(max(LEAST_WIDTH, placed.width + SHEET_ROOM, *texts) + 2 * MARGIN))
-    head = [text(MARGIN, 36, scene.title, 20, bold=True)]
+    head = [text(MARGIN, 36, scene.title, 20, **BOLD)]
     head += [text(MARGIN, 56 + 16 * i, line, 11, "mu") for i, line in enumerate(facts)]
     legend, bottom = _legend(entries, 62 + 16 * len(facts), width, heated=scene.heat is not None)
-    top = bottom + 26
-    painter = Painter(scene, placed, measured, (width - placed.width) / 2, top)
-    height = float(ceil(top + placed.height + MARGIN))
-    body = [rect(0, 0, width, height, "page"), *head, *legend, *painter.paint()]
-    return _document(scene, style, scope, width, height, body)
-
-
-def _document(scene: Scene, style: str, scope: str, width: float, height: float, body: list[str]) -> str:
-    w, h = number(width), number(height)
-    start = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}"'
-        f' class="{scope}" role="img" aria-label="{escape(scene.title)} architecture">'
-    )
-    lines = [start, f"<title>{escape(scene.title)}</title>", f"<desc>{escape(scene.description)}</desc>"]
-    lines += [f"<style>{style}</style>", *(part for part in body if part), "</svg>"]
+    painter = Painter(scene, placed, arranged.measured, (width - placed.width) / 2, bottom + 26)
+    height = float(ceil(bottom + 26 + placed.height + MARGIN))
+    w, h, title = number(width), number(height), escape(scene.title)
+    lines = [
+        f'<svg {_XMLNS} width="{w}" height="{h}" viewBox="0 0 {w} {h}"'
+        f' class="{scope}" role="img" aria-label="{title} architecture">',
+        f"<title>{title}</title>", f"<desc>{escape(scene.description)}</desc>", f"<style>{style}</style>",
+        rect(0, 0, width, height, "page"), *filter(None, head), *legend, *painter.paint(), "</svg>",
+    ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def draw_fragment(scene: Scene, memo: Memo | None = None) -> tuple[str, Marks]:
+    """The scene as an SVG element to go into a page that has the style sheet, and what the numbers in it stand for.
+
+    Equal scenes give equal bytes. ``memo`` may be shared by scenes that have much in common.
+    """
+    arranged = arrange(scene, memo)
+    placed, marks = arranged.layout, Marks()
+    body = Painter(scene, placed, arranged.measured, FRAGMENT_MARGIN, FRAGMENT_MARGIN, marks).paint()
+    w, h = number(placed.width + SHEET_ROOM + 2 * FRAGMENT_MARGIN), number(placed.height + 2 * FRAGMENT_MARGIN)
+    return "\n".join([f'<svg {_XMLNS} width="{w}" height="{h}" viewBox="0 0 {w} {h}">', *body, "</svg>"]), marks
 
 
 def _wrapped(facts: str, width: float) -> list[str]:
@@ -67,93 +76,85 @@ def _wrapped(facts: str, width: float) -> list[str]:
     return lines
 
 
-def _legend_entries(scene: Scene) -> list[tuple[str, float, str]]:
-    """(kind, width, name) of what is in the picture."""
-    kinds = {row.kind for item in scene.items() for row in item.rows}
-    kinds |= {kind for item in scene.items() for row in item.rows for _, kind in row.chips}
-    entries = [(kind, text_width(name, 10.5) + 27, name) for kind, name in LEGEND.items() if kind in kinds]
-    rows = [row for item in scene.items() for row in item.rows]
+class _Entry(NamedTuple):
+    """An entry of the legend: what it explains and its name, which starts ``at`` px behind its mark."""
+
+    kind: str
+    name: str
+    at: float = 17
+    end: float = 10
+
+    @property
+    def width(self) -> float:
+        return self.at + text_width(self.name, 10.5) + self.end
+
+
+def _after(mark: str, name: str) -> _Entry:
+    """The entry of a mark that is a text."""
+    return _Entry(mark, name, text_width(mark, 10.5, bold=True) + 5, 13)
+
+
+def _legend_entries(scene: Scene) -> list[_Entry]:
+    """What is in the picture."""
+    rows, groups = list(scene.rows()), list(scene.groups())
+    kinds = {row.kind for row in rows} | {kind for row in rows for _, kind in row.chips}
+    entries = [_Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
     if any(row.share is not None and bar_shown(row) for row in rows):
-        name = "FLOPs relative to the largest"
-        entries.append(("bar", text_width(name, 10.5) + 37, name))
+        entries.append(_Entry("bar", "FLOPs relative to the largest", 26, 11))
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
-        joined = any(" + " in row.parameters for row in rows)
-        name = "parameters, + those of its norm" if joined else "parameters"
-        name = "parameters; with a sign, their change" if scene.changes else name
-        entries.append(("number", text_width("1.2 M", 10.5, bold=True) + text_width(name, 10.5) + 18, name))
-    around = {each.change for each in scene.root.walk() if isinstance(each, Group)}
+        name = "parameters, + those of its norm" if any(" + " in row.parameters for row in rows) else "parameters"
+        entries.append(_after(_NUMBER, "parameters; with a sign, their change" if scene.changes else name))
     for change, times in scene.changes.items():
-        if (times or change in around) and SIGNS[change]:
-            name = f"{change} ({times:,})" if times else change
-            entries.append((change, text_width(name, 10.5) + 32, name))
-    return entries + (_heat_entries(scene.heat) if scene.heat else []) + _mark_entries(scene)
-
-
-def _mark_entries(scene: Scene) -> list[tuple[str, float, str]]:
-    """What the marks on numbers and shapes mean, of those that are in the picture."""
-    groups = [child for child in scene.root.walk() if isinstance(child, Group)]
-    rows = [row for item in scene.items() for row in item.rows]
+        if SIGNS[change] and (times or any(group.change == change for group in groups)):
+            entries.append(_Entry(change, f"{change} ({times:,})" if times else change, 19, 13))
+    if heat := scene.heat:
+        name = f"{heat.name} of a row, up to {heat.largest} of {heat.whole}"
+        entries.append(_Entry("heat", name, SWATCH * HEAT_STEPS + 7, 15))
+        entries += [_Entry(UNKNOWN, f"{heat.name} not known")] if heat.unknown else []
     shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape}\n{row.parameters}" for row in rows)]
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
+    names = MARKS_WITH_SHARES | {"×N": "N copies; numbers are per copy, % over all"}
     repeated = any(group.repeat > 1 for group in groups) or any(row.repeat > 1 for row in rows)
-    names = {"×N": "N copies; numbers are per copy, % over all"}
-    entries = [(mark, names.get(mark, MARKS_WITH_SHARES[mark])) for mark in marks_in(texts, repeated=repeated)]
-    return [(mark, text_width(mark, 10.5, bold=True) + text_width(name, 10.5) + 18, name) for mark, name in entries]
+    return entries + [_after(mark, names[mark]) for mark in marks_in(texts, repeated=repeated)]
 
 
-def _heat_entries(scale: HeatScale) -> list[tuple[str, float, str]]:
-    """The scale of colours with the value of its end, and what is not known."""
-    name = f"{scale.name} of a row, up to {scale.largest} of {scale.whole}"
-    entries = [("heat", text_width(name, 10.5) + 16 + SWATCH * HEAT_STEPS + 6, name)]
-    if scale.unknown:
-        name = f"{scale.name} not known"
-        entries.append((UNKNOWN, text_width(name, 10.5) + 27, name))
-    return entries
+_NUMBER = "1.2 M"
+"""Stands in the legend for the parameters of a row."""
 
 
-def _legend(
-    entries: list[tuple[str, float, str]], top: float, width: float, *, heated: bool
-) -> tuple[list[str], float]:
+def _legend(entries: list[_Entry], top: float, width: float, *, heated: bool) -> tuple[list[str], float]:
     """Elements of the legend and its lower end."""
     x, y = MARGIN, top
     parts: list[str] = []
-    for kind, length, name in entries:
-        if x > MARGIN and x + length > width - MARGIN + 12:
+    for entry in entries:
+        if x > MARGIN and x + entry.width > width - MARGIN + 12:
             x, y = MARGIN, y + 18
-        parts.append(_entry(kind, name, x, y, heated=heated))
-        x += length
+        parts.append(_mark(entry.kind, x, y, heated) + text(x + entry.at, y + 1, entry.name, 10.5, "mu"))
+        x += entry.width
     return parts, y + 6 if entries else top - 18
 
 
-def _entry(kind: str, name: str, x: float, y: float, *, heated: bool) -> str:
+def _mark(kind: str, x: float, y: float, heated: bool) -> str:
+    """What stands before the name of an entry."""
     if kind in SIGNS:
-        return "".join(change_mark(kind, x + 7, y - 3)) + text(x + 19, y + 1, name, 10.5, "mu")
+        return "".join(change_mark(kind, x + 7, y - 3))
     if kind == "heat":
-        return _heat_entry(name, x, y)
-    if kind in MARKS_WITH_SHARES:
-        mark_width = text_width(kind, 10.5, bold=True)
-        return text(x, y + 1, kind, 10.5, "mu", bold=True) + text(x + mark_width + 5, y + 1, name, 10.5, "mu")
-    if kind == "number":
-        number_width = text_width("1.2 M", 10.5, bold=True)
-        return text(x, y + 1, "1.2 M", 10.5, "mu", bold=True) + text(x + number_width + 5, y + 1, name, 10.5, "mu")
+        return "".join(_heat_swatch(step, x, y) for step in range(HEAT_STEPS))
+    if kind in MARKS_WITH_SHARES or kind == _NUMBER:
+        return text(x, y + 1, kind, 10.5, "mu", **BOLD)
     if kind == "bar":
-        bar = rect(x, y - 5.5, 20, 5, "bt", radius=2.5) + rect(x, y - 5.5, 12, 5, "bar", radius=2.5)
-        return bar + text(x + 26, y + 1, name, 10.5, "mu")
-    dashes = "3 2" if kind == "parameter" else None
+        return rect(x, y - 5.5, 20, 5, "bt", 2.5) + rect(x, y - 5.5, 12, 5, "bar", 2.5)
     fill = "heat0" if heated and kind not in ("terminal", UNKNOWN) else kind
-    stroke = "other" if kind == UNKNOWN else kind
-    swatch = rect(x + 0.5, y - 8.5, 11, 11, f"f-{fill} o-{stroke}", radius=3, dashes=dashes)
-    if kind not in ("terminal", "parameter", UNKNOWN):
-        swatch += element("path", d=f"M{x + 3.5:.1f} {y - 8:.1f}h-1q-2 0 -2 2v7q0 2 2 2h1z", class_=f"s-{kind}")
-    return swatch + text(x + 17, y + 1, name, 10.5, "mu")
+    style = f"f-{fill} o-{'other' if kind == UNKNOWN else kind}"
+    swatch = rect(x + 0.5, y - 8.5, 11, 11, style, 3, stroke_dasharray="3 2" if kind == "parameter" else None)
+    if kind in ("terminal", "parameter", UNKNOWN):
+        return swatch
+    return swatch + element("path", d=f"M{x + 3.5:.1f} {y - 8:.1f}h-1q-2 0 -2 2v7q0 2 2 2h1z", class_=f"s-{kind}")
 
 
-def _heat_entry(name: str, x: float, y: float) -> str:
-    """The colours beside each other, from the least to the most."""
+def _heat_swatch(step: int, x: float, y: float) -> str:
+    """One of the colours of the heat scale, which lie beside each other."""
     ends = [0.0, *STEPS, 1.0]
-    parts = []
-    for step in range(HEAT_STEPS):
-        tip = f"{100 * ends[step]:.0f} to {100 * ends[step + 1]:.0f} % of the largest row"
-        swatch = rect(x + 0.5 + SWATCH * step, y - 8.5, SWATCH, 11, f"f-heat{step} line", stroke_width=1)
-        parts.append(element("g", tooltip([tip]) + swatch))
-    return "".join(parts) + text(x + SWATCH * HEAT_STEPS + 7, y + 1, name, 10.5, "mu")
+    tip = f"{100 * ends[step]:.0f} to {100 * ends[step + 1]:.0f} % of the largest row"
+    swatch = rect(x + 0.5 + SWATCH * step, y - 8.5, SWATCH, 11, f"f-heat{step} line", stroke_width=1)
+    return element("g", tooltip([tip]) + swatch)

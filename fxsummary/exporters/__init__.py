@@ -5,10 +5,10 @@ from fxsummary.support.registry import EXPORTERS, Exporter
 for _exporter in (
     Exporter("text", "fxsummary.exporters.text:to_text", ".txt"),
     Exporter("svg", "fxsummary.exporters.svg:to_svg", ".svg"),
-    Exporter("png", "fxsummary.exporters.png:to_png", ".png", needs=("resvg_py",)),
-    Exporter("pdf", "fxsummary.exporters.pdf:to_pdf", ".pdf", needs=("svglib", "reportlab")),
+    Exporter("png", "fxsummary.exporters.png:to_png", ".png", needs=("resvg_py",), like="svg"),
+    Exporter("pdf", "fxsummary.exporters.pdf:to_pdf", ".pdf", needs=("svglib", "reportlab"), like="svg"),
     Exporter("html", "fxsummary.exporters.html:to_html", ".html"),
-    Exporter("dot", "fxsummary.exporters.dot:to_dot", ".dot"),
+    Exporter("dot", "fxsummary.exporters.dot:to_dot", ".dot", like="graphviz"),
     Exporter("markdown", "fxsummary.exporters.markdown:to_markdown", ".md"),
     Exporter("mermaid", "fxsummary.exporters.mermaid:to_mermaid", ".mmd"),
     Exporter("json", "fxsummary.graph.saved:dumps", ".json"),

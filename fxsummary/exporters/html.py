@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from functools import cache
+from importlib import resources
+from string import Template
+from typing import Any
+
 from fxsummary.drawing.compose import set_texts
-from fxsummary.drawing.style import stylesheet
-from fxsummary.exporters.page.assemble import assemble
+from fxsummary.drawing.markup import escape
+from fxsummary.drawing.style import DARK, LIGHT, Palette, rules_of, stylesheet
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.contents import contents
 from fxsummary.exporters.page.outline import outline
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.depth import check_depth
+
+SCRIPTS = ("data.js", "picture.js", "panel.js", "tree.js", "search.js", "main.js")
+"""In the order in which they are joined to one script."""
+
+_UNSAFE = re.compile("[<>&\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
@@ -25,15 +41,78 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
     stylesheet(theme)  # raises if it is unknown
     modules = outline(graph)
     atlas = draw_atlas(modules, check_depth(depth))
-    root = atlas.views[""]
     set_texts(graph, atlas.first, title)
-    scene = atlas.first.scene
-    return assemble(
-        title=scene.title,
-        facts=scene.facts,
-        description=scene.description,
-        theme=theme,
-        pictures=list(atlas.pictures),
-        first=root.levels[root.start].picture,
-        data=contents(modules, atlas),
+    root, scene, pictures = atlas.views[""], atlas.first.scene, list(atlas.pictures)
+    first = root.levels[root.start].picture
+    style, script = _style(), "\n".join(map(_asset, SCRIPTS))
+    policy = (  # it forbids the page to ask for anything
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
     )
+    others = [f'<template id="picture-{at}">{svg}</template>' for at, svg in enumerate(pictures) if at != first]
+    return Template(_asset("page.html")).substitute(
+        policy=policy,
+        title=escape(scene.title),
+        facts=escape(scene.facts),
+        description=escape(scene.description),
+        theme=escape(theme),
+        style=style,
+        script=script,
+        picture=pictures[first],
+        first=first,
+        pictures="\n".join(others),
+        data=embedded(contents(modules, atlas)),
+    )
+
+
+def embedded(data: Mapping[str, Any]) -> str:
+    """JSON that can stand in a script element: nothing in it ends the element or is read as markup.
+
+    >>> embedded({"</script>": "a & b \\u2028"})
+    '{"\\\\u003c/script\\\\u003e":"a \\\\u0026 b \\\\u2028"}'
+    """
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files("fxsummary.exporters.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+@cache
+def _style() -> str:
+    """Both schemes as CSS variables: light, dark where the reader's system is, and either where the page says so."""
+    (light, rules), (dark, _) = map(_variables, (LIGHT, DARK))
+    return (
+        f":root{{color-scheme:light;{light}}}\n"
+        f'@media screen{{:root[data-theme="dark"]{{color-scheme:dark;{dark}}}}}\n'
+        f'@media screen and (prefers-color-scheme:dark){{:root[data-theme="auto"]{{color-scheme:dark;{dark}}}}}\n'
+        f"{rules_of(rules)}\n{_asset('page.css')}"
+    )
+
+
+def _variables(palette: Palette) -> tuple[str, Palette]:
+    """A CSS variable for each colour of a palette, and a palette whose colours are these variables."""
+    declared: dict[str, str] = {}
+
+    def variable(name: str, colour: str) -> str:
+        declared[f"--{name}"] = colour
+        return f"var(--{name})"
+
+    values: dict[str, Any] = {}
+    for name, value in ((each.name, getattr(palette, each.name)) for each in fields(palette)):
+        if isinstance(value, dict):
+            both = {kind: zip(("fill", "stroke"), pair, strict=True) for kind, pair in value.items()}
+            values[name] = {
+                kind: tuple([variable(f"{use}-{kind}", colour) for use, colour in pair]) for kind, pair in both.items()
+            }
+        elif isinstance(value, tuple):
+            values[name] = tuple([variable(f"{name}-{number}", colour) for number, colour in enumerate(value)])
+        else:
+            values[name] = variable(name.replace("_", "-"), value)
+    return ";".join(f"{name}:{colour}" for name, colour in declared.items()), replace(palette, **values)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from fxsummary.drawing.compose import shown
 from fxsummary.drawing.labels import parameters_text, shape_text
-from fxsummary.drawing.options import DIRECTIONS, check_name
+from fxsummary.drawing.look import DIRECTIONS, check_name
 from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.errors import TooLargeError
 from fxsummary.graph.attributes import NodeData
@@ -29,6 +29,7 @@ MOST_IN_A_BOX = 3
 DEEPEST = 12
 
 _ARROW = " --> "
+_COPIES = re.compile(r' ×\d+("|<br>)')
 _SPECIAL = re.compile(r"[^\w ×→…·≥≈+=,./()?-]")
 _SHAPES = {"input": ('(["', '"])'), "output": ('(["', '"])'), "parameter": ('[/"', '"/]')}
 
@@ -85,13 +86,13 @@ def _source(whole: ModelGraph, direction: str) -> str:
     ids = {key: f"n{index}" for index, keys in enumerate(boxes) for key in keys}
     lines = [f"flowchart {direction}", *_blocks(root, graph, {keys[0]: keys for keys in boxes}, ids)]
     lines += [f"  {ids[source]}{_ARROW}{ids[target]}" for source, target in _edges(graph, ids)]
-    return "\n".join([*lines, *_legend(lines, graph), *_colours(graph, ids)]) + "\n"
+    return "\n".join([*lines, *_legend(lines), *_colours(graph, ids)]) + "\n"
 
 
-def _legend(lines: list[str], graph: ModelGraph) -> Iterator[str]:
+def _legend(lines: list[str]) -> Iterator[str]:
     """A box beside the model that says what the marks on its numbers and shapes mean."""
     boxes = "".join(line for line in lines if _ARROW not in line)
-    if marks := fmt.marks_in(boxes, repeated=bool(graph.graph.get("repeats"))):
+    if marks := fmt.marks_in(boxes, repeated=_COPIES.search(boxes) is not None):
         yield f'  marks["{"<br>".join(f"{mark} {fmt.MARKS[mark]}" for mark in marks)}"]'
         yield "  style marks fill:none,stroke:none"
 
@@ -116,9 +117,10 @@ def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
 
 def _goes_on(graph: ModelGraph, first: str, second: str) -> bool:
     """Whether an operation only finishes what the one before it yields."""
-    kinds = graph.nodes[first]["kind"], graph.nodes[second]["kind"]
+    one, other = graph.nodes[first], graph.nodes[second]
     alone = len(graph.readers(first)) == 1 and list(graph.sources(second)) == [first]
-    return alone and kinds[0] not in _SHAPES and kinds[1] in ("norm", "activation")
+    alike = one["multiplicity"] == other["multiplicity"] and not one.get("closed")
+    return alone and alike and one["kind"] not in _SHAPES and other["kind"] in ("norm", "activation")
 
 
 def _edges(graph: ModelGraph, ids: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -182,7 +184,7 @@ def _name(graph: ModelGraph, data: NodeData, parent: str) -> str:
     path = relative_path(data["target"], parent)
     if run := run_of(graph, data):
         path = run_name(path, relative_path(run.last, parent))
-    return path if data["op"] == "get_attr" else f"{path} {data['label']}"
+    return path if data["op"] == "get_attr" else f"{path} {data['label']}".strip()
 
 
 def _kind(data: NodeData) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fxsummary.drawing import draw, look
-from fxsummary.drawing.compose import picture
+from fxsummary.drawing.choose import picture
+from fxsummary.drawing.look import look
+from fxsummary.drawing.svg_page import draw
 from fxsummary.graph.modelgraph import ModelGraph
 
 

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-_OWN: dict[str, Any] = {"folds": False, "compared": "", "tip": False}
+_OWN: dict[str, Any] = {"folds": False, "compared": "", "tip": False, "is_own": True}
 """What an attribute of fxsummary is unless the table says otherwise."""
 
 

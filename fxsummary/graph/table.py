@@ -36,6 +36,7 @@ class Attribute(Field):
             that may only follow from other inputs.
         tip: whether tooltips and the page list it, unless it has its default.
         always: whether every operation has it, also where it says nothing.
+        is_own: whether exporters know it by name; what else there is, all of them show alike.
         saved: whether JSON holds it.
     """
 
@@ -49,6 +50,7 @@ class Attribute(Field):
     tip: bool = True
     always: bool = False
     saved: bool = True
+    is_own: bool = False
 
     @property
     def label(self) -> str:
@@ -65,7 +67,7 @@ class Attributes(Registry[Attribute]):
     """A table of attributes by name.
 
     Attributes:
-        added: names of the attributes that are not fxsummary's own.
+        added: names of the attributes that passes add to fxsummary's own.
         sums, unions, flags, largest: names of those that add up, by how; recomputed: functions of those that do not.
         folding, compared, following, tips, unsaved: names of those for which the table says so.
         columns: names of those with a title.
@@ -93,7 +95,7 @@ class Attributes(Registry[Attribute]):
 
     def _update(self) -> None:
         """Look the names up once that views ask for many times."""
-        self.added = tuple(self)[self._own :]
+        self.added = self._where(lambda each: not each.is_own)
         self.sums, self.unions, self.flags, self.largest = (
             tuple(name for name, each in self.items() if each.adds == rule) for rule in ("sum", "union", "any", "max")
         )

@@ -127,13 +127,6 @@ class Layout:
     wires: list[Wire] = field(default_factory=list)
     paths: dict[Edge, tuple[int, ...]] = field(default_factory=dict)
 
-    def route(self, edge: Edge) -> list[Point]:
-        """All corners of an edge, from the border of its source to that of its target."""
-        points: list[Point] = []
-        for index in self.paths[edge]:
-            points += [p for p in self.wires[index].points if not points or p != points[-1]]
-        return points
-
 
 def walk(root: Box) -> Iterator[tuple[Box, Box]]:
     """Pairs of parent and child below ``root``, parents first, in reading order; not recursive."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import groupby
 from math import log
 
@@ -50,14 +51,13 @@ def fold_columns(level: Level, routed: Routed, spacing: Spacing, shape: Shape) -
         return routed
     best, least = routed, shape.cost(routed.width, routed.height)
 
-    def cost(columns: _Columns, folded: Routed) -> float:
-        return shape.cost(folded.width, folded.height) + columns.cost
+    def cost(columns: _Columns) -> float:
+        return shape.cost(columns.width, columns.height) + columns.cost
 
-    candidates = sorted(_candidates(level, routed, spacing), key=lambda columns: cost(columns, columns.fold()))
-    for columns in candidates[:MOST_TIGHTENED]:
-        folded = columns.tightened().fold()
-        if cost(columns, folded) < least - 1e-9:
-            best, least = folded, cost(columns, folded)
+    for columns in sorted(_candidates(level, routed, spacing), key=cost)[:MOST_TIGHTENED]:
+        tight = columns.tightened()
+        if cost(tight) < least - 1e-9:
+            best, least = tight.fold(), cost(tight)
     return best
 
 
@@ -67,9 +67,8 @@ def lower_columns(level: Level, routed: Routed, spacing: Spacing, height: float)
         return routed
     best, least = None, routed.height
     for columns in sorted(_candidates(level, routed, spacing), key=lambda c: len(c.cuts)):
-        candidate = columns.fold()
-        if candidate.height < 0.8 * least:
-            best, least = columns, candidate.height
+        if columns.height < 0.8 * least:
+            best, least = columns, columns.height
         if least <= height:
             break
     return best.tightened().fold() if best else routed
@@ -96,7 +95,7 @@ def _candidates(level: Level, routed: Routed, spacing: Spacing) -> Iterator[_Col
             seen.add(chosen)
             columns = _Columns(level, routed, spacing, list(chosen), {cut: crossing[cut] for cut in chosen})
             if columns.balanced:
-                yield columns
+                yield columns.placed()
         if len(cuts) == len(crossing) or (seen and len(routed.tops) > MANY_LAYERS):
             return
 
@@ -149,7 +148,7 @@ class _Columns:
         gaps = [[replace(segment, aligned=False, broken=False) for segment in gap] for gap in self.level.gaps]
         level = replace(self.level, gaps=gaps)
         assign_x(level, self.spacing, self.cuts)
-        return _Columns(level, Router(level, self.spacing).run(), self.spacing, self.cuts, self.crossing)
+        return _Columns(level, Router(level, self.spacing).run(), self.spacing, self.cuts, self.crossing).placed()
 
     def column(self, layer: float) -> int:
         """Column of a layer, or of a gap as half a layer."""
@@ -157,8 +156,6 @@ class _Columns:
 
     def fold(self) -> Routed:
         """The level in columns."""
-        self.starts = self._port_columns()
-        self._place_columns()
         self._rank_wires()
         level, old = self.level, self.routed
         new = Routed(width=self.width, height=self.height, tops=old.tops, bottoms=old.bottoms)
@@ -183,7 +180,9 @@ class _Columns:
                 found[link.tail] = min(found.get(link.tail, column), column)
         return found
 
-    def _place_columns(self) -> None:
+    def placed(self) -> _Columns:
+        """With its columns side by side: its width and height are known."""
+        self.starts = self._port_columns()
         spans = [(float("inf"), float("-inf"))] * (len(self.cuts) + 1)
         for column, left, right in self._pieces():
             low, high = spans[column]
@@ -200,19 +199,22 @@ class _Columns:
         self.width = x - self.spacing.column
         self.height = top + LOOP + 4
         self.height += max(h + w * self.spacing.track for h, w in zip(self.heights, [*loops, 0], strict=True))
+        return self
 
     def _pieces(self) -> Iterator[tuple[int, float, float]]:
         """Column, left and right end of everything that takes room in a column."""
         level = self.level
+        columns = cache(self.column)
         for n, node in enumerate(level.nodes):
             if node.end == 0 and not node.lane:
-                yield self.column(level.layer[n]), self.routed.x[n], self.routed.x[n] + node.width
+                yield columns(level.layer[n]), self.routed.x[n], self.routed.x[n] + node.width
+        marks = set(self.marks)
         for i, corners in enumerate(self.routed.corners):
             first, last = self._range(i)
             places = [(level.layer[n], self.routed.x[n]) for n in level.chains[i][1:-1]]
-            for tag, x in [*places, *((tag, p.x) for tag, p in corners if tag not in self.marks)]:
-                if first <= self.column(tag) <= last:
-                    yield self.column(tag), x, x
+            for tag, x in [*places, *((tag, p.x) for tag, p in corners if tag not in marks)]:
+                if first <= columns(tag) <= last:
+                    yield columns(tag), x, x
 
     def _range(self, i: int) -> tuple[int, int]:
         """First and last column in which a wire is drawn; elsewhere the port that it leads to has moved."""

@@ -52,7 +52,8 @@ def assign_x(level: Level, spacing: Spacing, cuts: Container[int] = ()) -> None:
     _align(level, where, cuts)
     blocks = _build_blocks(level)
     _separate(level, blocks, spacing)
-    _pack_left(blocks)
+    for block in blocks.order:  # packed to the left
+        blocks.x[block] = max((blocks.x[left] + d for left, d in blocks.left[block].items()), default=0.0)
     _collect_pulls(level, blocks, cuts)
     fixed = _spine_block(level, blocks)
     for _ in range(SWEEPS):
@@ -172,11 +173,6 @@ def _gap(level: Level, a: int, b: int, spacing: Spacing) -> float:
     return (spacing.track, spacing.horizontal * 0.75, spacing.horizontal)[solid]
 
 
-def _pack_left(blocks: _Blocks) -> None:
-    for block in blocks.order:
-        blocks.x[block] = max((blocks.x[left] + d for left, d in blocks.left[block].items()), default=0.0)
-
-
 def _collect_pulls(level: Level, blocks: _Blocks, cuts: Container[int]) -> None:
     blocks.pulls = [[] for _ in blocks.x]
     for number, gap in enumerate(level.gaps):
@@ -208,18 +204,14 @@ def _spine_block(level: Level, blocks: _Blocks) -> int:
 def _relax(blocks: _Blocks, fixed: int) -> bool:
     """Move each block towards the median of its neighbours, first those that go right; whether any moved."""
     moved = False
-    for block in reversed(blocks.order):
-        wish = _wish(blocks, block) if block != fixed else 0.0
-        room = min((blocks.x[r] - d for r, d in blocks.right[block].items()), default=float("inf")) - blocks.x[block]
-        if min(wish, room) > 0.01:
-            blocks.x[block] += min(wish, room)
-            moved = True
-    for block in blocks.order:
-        wish = _wish(blocks, block) if block != fixed else 0.0
-        room = max((blocks.x[n] + d for n, d in blocks.left[block].items()), default=float("-inf")) - blocks.x[block]
-        if max(wish, room) < -0.01:
-            blocks.x[block] += max(wish, room)
-            moved = True
+    for sign, beside, least in ((1, blocks.right, min), (-1, blocks.left, max)):
+        for block in blocks.order[::-sign]:
+            wish = _wish(blocks, block) if block != fixed else 0.0
+            ends = [blocks.x[other] - sign * distance for other, distance in beside[block].items()]
+            step = least(wish, least(ends, default=sign * float("inf")) - blocks.x[block])
+            if sign * step > 0.01:
+                blocks.x[block] += step
+                moved = True
     return moved
 
 

@@ -26,7 +26,8 @@ def crossing_wires(level: Level) -> dict[int, set[int]]:
         if level.nodes[head].end <= 0:
             heads[trunk] = max(heads.get(trunk, -1), level.layer[head])
             first[trunk] = min(first.get(trunk, level.layer[head]), level.layer[head])
-    up = {gap for i in level.upwards for gap in range(level.layer[level.chains[i][-1]], _below(level, i) + 1)}
+    ends = [(level.layer[level.chains[i][-1]], level.layer[level.chains[i][0]]) for i in level.upwards]
+    up = {gap for top, bottom in ends for gap in range(top, bottom + 2)}
     starts: dict[int, list[int]] = {}
     stops: dict[int, list[int]] = {}
     for trunk, last in heads.items():
@@ -45,10 +46,6 @@ def crossing_wires(level: Level) -> dict[int, set[int]]:
 
 def _has_box(level: Level, layer: int) -> bool:
     return any(level.nodes[node].end == 0 and not level.nodes[node].lane for node in level.layers[layer])
-
-
-def _below(level: Level, i: int) -> int:
-    return level.layer[level.chains[i][0]] + 1
 
 
 def partition(routed: Routed, cuts: list[int], count: int) -> list[int]:

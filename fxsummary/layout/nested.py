@@ -1,8 +1,8 @@
-"""`layout`: boxes in boxes. Each group is laid out alone, then placed as one box in its parent."""
+"""Boxes in boxes. Each group is laid out alone, then placed as one box in its parent."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -11,9 +11,8 @@ from fxsummary.layout.columns import Shape, fold_columns, lower_columns
 from fxsummary.layout.coordinates import assign_x
 from fxsummary.layout.layering import layered
 from fxsummary.layout.level import Level, Link, Node
-from fxsummary.layout.ordering import order_layers
+from fxsummary.layout.ordering import add_side_lanes, order_layers
 from fxsummary.layout.routing import Routed, Router
-from fxsummary.layout.sides import add_side_lanes
 
 
 @dataclass(slots=True)
@@ -50,15 +49,8 @@ class _Group:
         return self.links.setdefault((tail, head, value), len(self.links))
 
 
-def layout(
-    root: Box,
-    edges: list[Edge],
-    spacing: Spacing | None = None,
-    *,
-    shape: Shape | None = None,
-    inner: float | None = None,
-) -> Layout:
-    """Positions of all boxes in ``root`` and routes of all edges between its leaves.
+class Planner:
+    """Positions of all boxes in ``root`` and routes of all edges between its leaves, in several shapes.
 
     Every segment of a route is horizontal or vertical; none runs through a box other than the groups
     around its ends. Cycles between groups are allowed: some wires then go up. Parallel edges count once.
@@ -67,17 +59,11 @@ def layout(
         root: a group; its padding is kept, its key names the outermost level.
         edges: between leaves; an edge from a leaf to itself is refused.
         spacing: distances in pixels.
-        shape: how the top level should look; it is cut into columns for that.
-        inner: groups inside that are higher than this are cut into columns too; None for none.
+        memo: of layouts that have much in common with this one.
 
     Raises:
         ValueError: a key is used twice, or an edge names something that is not a leaf.
     """
-    return Planner(root, edges, spacing).layout(shape, inner)
-
-
-class Planner:
-    """Layouts of one picture in several shapes; for the arguments see `layout`."""
 
     def __init__(self, root: Box, edges: list[Edge], spacing: Spacing | None = None, memo: Memo | None = None) -> None:
         self._root = root
@@ -88,33 +74,35 @@ class Planner:
         self._ranks = _ranks(root, edges)
 
     def size(self, shape: Shape | None = None, inner: float | None = None) -> tuple[float, float]:
-        """Width and height that the layout would have."""
+        """Width and height that the layout would have.
+
+        Args:
+            shape: how the top level should look; it is cut into columns for that.
+            inner: groups inside that are higher than this are cut into columns too; None for none.
+        """
         for key in reversed(self._groups):
             group = self._groups[key]
             signature = _lay_out(group, self._groups, self._spacing, self._ranks, self._memo)
             wanted: Shape | float | None = (shape or Shape()) if group.box is self._root else inner
             if wanted is not None:
-                group.routed = self._in_columns(group, signature, wanted)
-            _set_size(group)
+                if (signature, wanted) not in self._memo.columns:
+                    cut: Callable[..., Routed] = fold_columns if isinstance(wanted, Shape) else lower_columns
+                    self._memo.columns[signature, wanted] = cut(group.level, group.routed, self._spacing, wanted)
+                group.routed = self._memo.columns[signature, wanted]
+            padding = group.box.padding
+            width = group.routed.width + padding.left + padding.right
+            group.width = max(width, group.box.width)
+            group.indent = (group.width - width) / 2
+            group.height = max(group.routed.height + padding.top + padding.bottom, group.box.height)
         top = self._groups[self._root.key]
         return top.width, top.height
-
-    def _in_columns(self, group: _Group, signature: Hashable, wanted: Shape | float) -> Routed:
-        known = self._memo.columns.get((signature, wanted))
-        if known is None:
-            if isinstance(wanted, Shape):
-                known = fold_columns(group.level, group.routed, self._spacing, wanted)
-            else:
-                known = lower_columns(group.level, group.routed, self._spacing, wanted)
-            self._memo.columns[signature, wanted] = known
-        return known
 
     def tallest(self) -> float:
         """Height of the tallest group inside, of the size asked for last."""
         return max((group.height for group in self._groups.values() if group.box is not self._root), default=0.0)
 
     def layout(self, shape: Shape | None = None, inner: float | None = None) -> Layout:
-        """The layout."""
+        """The layout, of the same arguments as `size`."""
         self.size(shape, inner)
         return _assemble(self._root, self._groups, self._paths)
 
@@ -232,14 +220,6 @@ def _node(box: Box, group: _Group | None) -> Node:
     return node
 
 
-def _set_size(group: _Group) -> None:
-    padding = group.box.padding
-    inner = group.routed.width + padding.left + padding.right
-    group.width = max(inner, group.box.width)
-    group.indent = (group.width - inner) / 2
-    group.height = max(group.routed.height + padding.top + padding.bottom, group.box.height)
-
-
 def _assemble(root: Box, groups: dict[str, _Group], paths: dict[Edge, list[tuple[str, int]]]) -> Layout:
     """Absolute positions: parents first, so that a group's corner is known before its contents."""
     top = groups[root.key]
@@ -280,15 +260,15 @@ def _wire(group: _Group, number: int, value: str, origin: Point, corner: Point) 
 
 def _simplified(points: list[Point]) -> tuple[Point, ...]:
     """Without repeated corners and without those in the middle of a straight line."""
+
+    def straight(axis: int, *line: Point) -> bool:
+        return all(abs(a[axis] - b[axis]) < 0.01 for a, b in pairwise(line))
+
     kept: list[Point] = []
     for point in points:
-        if kept and abs(point.x - kept[-1].x) < 0.01 and abs(point.y - kept[-1].y) < 0.01:
+        if kept and straight(0, kept[-1], point) and straight(1, kept[-1], point):
             continue
-        if len(kept) > 1 and _straight(kept[-2], kept[-1], point):
+        if len(kept) > 1 and any(straight(axis, kept[-2], kept[-1], point) for axis in (0, 1)):
             kept.pop()
         kept.append(point)
     return tuple(kept)
-
-
-def _straight(a: Point, b: Point, c: Point) -> bool:
-    return max(abs(a.x - b.x), abs(b.x - c.x)) < 0.01 or max(abs(a.y - b.y), abs(b.y - c.y)) < 0.01

@@ -1,4 +1,7 @@
-"""Heights and wires of a level whose nodes have their x: y of the layers, corners of every chain."""
+"""Heights and wires of a level whose nodes have their x: y of the layers, corners of every chain.
+
+Wires between two layers: each trunk has one horizontal track, ordered so that they cross and touch little.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from itertools import pairwise
 
 from fxsummary.layout.boxes import Point, Spacing
 from fxsummary.layout.level import Level, Segment
-from fxsummary.layout.tracks import Track, place_tracks
 
 ARROW_ROOM = 10.0
 NARROW = 4.0
+# Ordering compares all pairs of tracks; gaps with more of them are ordered by their ends alone.
+MOST_COMPARED = 60
+NEAR = 4.0
+TOUCH_COST = 50
 
 Corner = tuple[float, Point]
 """A corner and the layer it belongs to; halves are the gaps above the next layer."""
@@ -35,6 +41,30 @@ class Routed:
     height: float = 0.0
 
 
+@dataclass(slots=True)
+class Track:
+    """A horizontal wire piece in a gap.
+
+    Attributes:
+        up, down: x where it meets the layer above and the layer below.
+        place: number of the track, counted from the top.
+    """
+
+    up: list[float] = field(default_factory=list)
+    down: list[float] = field(default_factory=list)
+    place: int = 0
+
+    @property
+    def low(self) -> float:
+        """Left end."""
+        return min(*self.up, *self.down)
+
+    @property
+    def high(self) -> float:
+        """Right end."""
+        return max(*self.up, *self.down)
+
+
 class Router:
     """Routes one level; the methods are its steps."""
 
@@ -42,6 +72,7 @@ class Router:
         self.level = level
         self.spacing = spacing
         self.pins = _pins(level)
+        self.segments = {(s.upper, s.lower, s.value): s for gap in level.gaps for s in gap}
         self.tracks: list[dict[tuple[str, int], Track]] = [{} for _ in level.gaps]
         self.result = Routed(x=list(level.x))
 
@@ -125,7 +156,7 @@ class Router:
         bottom = self.result.y[tail] + level.nodes[tail].body_height
         corners: list[Corner] = [(level.layer[tail], Point(level.x[tail] + level.leave(tail, value), bottom))]
         for upper, lower in pairwise(chain[: stop + 1]):
-            self._step(corners, self._segment(upper, lower, value))
+            self._step(corners, self.segments[upper, lower, value])
         if not beside:
             enter = self.pins[head, chain[-2], value]
             return [*corners, (level.layer[head], Point(enter, self.result.y[head]))]
@@ -146,20 +177,11 @@ class Router:
         corners += [(bottom_gap - 0.5, Point(x, y)) for x in (leave, level.x[chain[1]])]
         for lower, upper in pairwise(chain[1:-1]):
             step: list[Corner] = []
-            self._step(step, self._segment(upper, lower, value))
+            self._step(step, self.segments[upper, lower, value])
             corners += reversed(step)
         y = self.track_y[top_gap]["in", i]
         corners += [(top_gap - 0.5, Point(x, y)) for x in (level.x[chain[-2]], enter)]
         return [*corners, (level.layer[head], Point(enter, self.result.y[head]))]
-
-    def _segment(self, upper: int, lower: int, value: str) -> Segment:
-        return self._segments[upper, lower, value]
-
-    @property
-    def _segments(self) -> dict[tuple[int, int, str], Segment]:
-        if not hasattr(self, "_by_ends"):
-            self._by_ends = {(s.upper, s.lower, s.value): s for gap in self.level.gaps for s in gap}
-        return self._by_ends
 
 
 def _pins(level: Level) -> dict[tuple[int, int, str], float]:
@@ -189,3 +211,50 @@ def _spread(level: Level, number: int, aligned: list[bool]) -> list[float]:
     room = max(0.0, min(node.anchor, node.width - node.anchor) - 8)
     gap = min(node.pin_gap, room / reach) if reach else 0.0
     return [node.anchor + (place - middle) * gap for place in range(len(aligned))]
+
+
+def place_tracks(tracks: list[Track]) -> int:
+    """Number the tracks of a gap from the top; returns how many numbers were needed."""
+    ordered = _ordered(tracks)
+    used: list[list[tuple[float, float]]] = []
+    for track in ordered:
+        low, high = track.low - NEAR, track.high + NEAR
+        place = len(used)
+        while place and not any(a < high and low < b for a, b in used[place - 1]):
+            place -= 1
+        if place == len(used):
+            used.append([])
+        track.place = place
+        used[place].append((track.low, track.high))
+    return len(used)
+
+
+def _ordered(tracks: list[Track]) -> list[Track]:
+    """From top to bottom: repeatedly the one that costs least above all others left."""
+    rest = sorted(tracks, key=_by_direction)
+    if len(rest) > MOST_COMPARED:
+        return rest
+    cost = [[_cost(a, b) if a is not b else 0 for b in rest] for a in rest]
+    total = {i: sum(cost[i]) - sum(row[i] for row in cost) for i in range(len(rest))}
+    ordered: list[Track] = []
+    while total:
+        best = min(total, key=total.__getitem__)
+        del total[best]
+        for i in total:
+            total[i] -= cost[i][best] - cost[best][i]
+        ordered.append(rest[best])
+    return ordered
+
+
+def _by_direction(track: Track) -> tuple[bool, float, float]:
+    """Those going right from the right end, then those going left from the left end."""
+    rightwards = sum(track.down) * len(track.up) > sum(track.up) * len(track.down)
+    start = min(track.up, default=track.low)
+    return not rightwards, -start if rightwards else start, track.high
+
+
+def _cost(above: Track, below: Track) -> int:
+    """Crossings, and costlier touches, if one track lies above another."""
+    crossings = sum(above.low < x < above.high for x in below.up) + sum(below.low < x < below.high for x in above.down)
+    touches = sum(abs(a - b) < NEAR for a in above.down for b in below.up)
+    return crossings + TOUCH_COST * touches

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any, Generic, TypeVar
 
 from fxsummary.errors import DuplicateNameError, MissingPackageError, UnknownNameError
@@ -41,7 +42,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def register(self, name: str, value: T) -> T:
         """Add ``value`` under ``name``; raises DuplicateNameError if the name is taken."""
-        if name in self._items:
+        if name in self._filled():
             raise DuplicateNameError(f"{self._noun} {name!r} is registered already: {self._items[name]!r}")
         self._items[name] = value
         return value
@@ -72,9 +73,14 @@ class Registry(Mapping[str, T], Generic[T]):
 
 def call(function: str, *arguments: Any, **options: Any) -> Any:
     """Import ``module:function`` and call it: what is seldom used is imported late."""
-    module, _, name = function.partition(":")
     with paused():
-        return getattr(import_module(module), name)(*arguments, **options)
+        return _imported(function)(*arguments, **options)
+
+
+def _imported(function: str) -> Callable[..., Any]:
+    module, _, name = function.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ class Exporter:
         suffix: of the files of this form, such as ".txt"; "" if it is not written to files.
         needs: packages that only this form needs.
         extra: the extra of fxsummary that installs them; the one of its name if "".
+        like: the exporter that its ``**options`` go to.
     """
 
     name: str
@@ -94,6 +101,14 @@ class Exporter:
     suffix: str = ""
     needs: tuple[str, ...] = ()
     extra: str = ""
+    like: str = ""
+
+    @property
+    def options(self) -> frozenset[str]:
+        """Names of the options that it takes."""
+        parameters = signature(_imported(self.function)).parameters.values()
+        own = frozenset(each.name for each in parameters if each.kind is each.KEYWORD_ONLY)
+        return own | EXPORTERS[self.like].options if self.like else own
 
     def __call__(self, graph: Any, **options: Any) -> Any:
         """The graph in this form."""

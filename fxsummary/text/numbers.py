@@ -220,9 +220,16 @@ def run_name(first: str, last: str) -> str:
     >>> run_name("encoder_layer_0", "encoder_layer_11"), run_name("1", "5"), run_name("a", "a")
     ('encoder_layer_0…11', '1…5', 'a')
     """
-    if first == last:
-        return first
-    common = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    while common and first[common - 1].isdigit():
-        common -= 1
-    return f"{first}…{last[common:]}"
+    return first if first == last else f"{first}…{last[common(first, last) :]}"
+
+
+def common(one: Sequence[object], other: Sequence[object]) -> int:
+    """How many items two sequences have in common at the start; of texts, digits before a difference do not count.
+
+    >>> common("layer_10", "layer_12"), common("ab", "abc"), common([1, 2], [1, 3])
+    (6, 2, 1)
+    """
+    length = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    while isinstance(one, str) and length and one[length - 1].isdigit():
+        length -= 1
+    return length

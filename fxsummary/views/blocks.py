@@ -76,11 +76,15 @@ class Block:
 
     def walk(self) -> Iterator[Block]:
         """This block and all inside, outer ones before those in them, otherwise in execution order."""
-        pending = [self]
+        return (chain[-1] for chain in self.chains())
+
+    def chains(self) -> Iterator[tuple[Block, ...]]:
+        """The blocks of `walk`, each with those around it, this one first."""
+        pending: list[tuple[Block, ...]] = [(self,)]
         while pending:
-            block = pending.pop()
-            yield block
-            pending.extend(reversed([*block.blocks()]))
+            chain = pending.pop()
+            yield chain
+            pending.extend(reversed([(*chain, block) for block in chain[-1].blocks()]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +222,7 @@ def joined(
 def stacks_in(root: Block) -> dict[str, tuple[ModuleCall, ...]]:
     """The calls of the blocks around each operation, outermost first."""
     stacks: dict[str, tuple[ModuleCall, ...]] = {}
-    pending: list[tuple[Block, tuple[ModuleCall, ...]]] = [(root, ())]
-    while pending:
-        block, stack = pending.pop()
-        for item in block.items:
-            if isinstance(item, str):
-                stacks[item] = stack
-            else:
-                pending.append((item, stack if item.call is None else (*stack, item.call)))
+    for chain in root.chains():
+        stack = tuple([block.call for block in chain if block.call is not None])
+        stacks.update((item, stack) for item in chain[-1].items if isinstance(item, str))
     return stacks

@@ -48,11 +48,14 @@ def recompute(data: NodeData) -> None:
         cast("dict[str, Any]", data)[name] = compute(data)
 
 
+def is_free(data: NodeData) -> bool:
+    """Whether an operation has no parameters, buffers and FLOPs."""
+    return bool(_costs(data) == _NOTHING)
+
+
 def is_weightless(data: NodeData) -> bool:
-    """Whether an operation costs nothing."""
-    if _costs(data) != _NOTHING:
-        return False
-    return not NODE.added or not any(data.get(name) for name in NODE.added if name in NODE.sums)
+    """Whether an operation costs nothing, not even what passes of yours have added."""
+    return is_free(data) and not any(data.get(name) for name in NODE.added if name in NODE.sums)
 
 
 def _add(name: str, part: dict[str, Any], whole: dict[str, Any], times: int) -> None:

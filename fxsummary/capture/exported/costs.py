@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
 from torch import fx
 
-from fxsummary.capture.exported.hints import value_of
+from fxsummary.capture.exported.hints import VALUE, value_of
+from fxsummary.capture.operations.autocast import Casting
 from fxsummary.capture.operations.flop_count import costs_nothing, formula
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
 from fxsummary.capture.operations.twins import META
-from fxsummary.capture.structures import UNKNOWN, has_unknown
+from fxsummary.capture.structures import UNKNOWN, Args, Kwargs, has_unknown
 from fxsummary.capture.torch_internals import HigherOrderOperator, OpOverload
 from fxsummary.graph.spec import leaves, map_structure
 
@@ -37,22 +38,18 @@ class Cost(NamedTuple):
 
     def over(self, times: int) -> Cost:
         """That of as many calls."""
-        return self if times == 1 or not self.flops else self._replace(flops=times * self.flops)
+        return self if self.flops is None else self._replace(flops=times * self.flops)
 
 
-def times_mapped(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> dict[fx.Node, int]:
-    """Over how many slices each operation is mapped: what ``vmap`` runs is exported as it runs on one.
-
-    Args:
-        values: specs and literals by node.
-    """
-    sizes: dict[fx.Node, dict[Any, int]] = {}
+def times_mapped(graph: fx.Graph) -> dict[fx.Node, int]:
+    """Over how many slices each operation is mapped: what ``vmap`` runs is exported as it runs on one."""
+    sizes: dict[fx.Node, dict[object, int]] = {}
     for node in graph.nodes:
         found = {level: size for source in node.all_input_nodes for level, size in sizes[source].items()}
         name = getattr(node.target, "__name__", "")
         if name == "_add_batch_dim":
             source, dim, level = node.args[:3]
-            found = {**found, level: values[source].shape[dim]}
+            found = {**found, level: source.meta[VALUE].shape[dim]}
         elif name == "_remove_batch_dim":
             found = {level: size for level, size in found.items() if level != node.args[1]}
         sizes[node] = found
@@ -77,22 +74,11 @@ def add_up(costs: Iterable[Cost]) -> Cost:
     return Cost(flops, tuple(unknown), any(cost.assumed for cost in parts))
 
 
-def _steps(name: str, args: tuple[Any, ...]) -> int | None:
-    """How often a loop runs its body: once for each slice of what it runs over."""
-    over: Any = args[_RUNS_OVER[name]] if name in _RUNS_OVER else ()
-    first = next(leaves(over), None)
-    return first.shape[0] if first is not None and first.shape else None
-
-
 _DERIVATIVES = {"_jvp_increment_nesting": "jvp", "_grad_increment_nesting": "grad"}
 """What opens a transform that computes derivatives, beside the operations that are seen."""
 
 _RUNS_OVER = {"map_impl": 1, "scan": 2}
-"""The position of what it runs over among the arguments."""
-
-
-def _on_meta(value: Any) -> Any:
-    return META if isinstance(value, torch.device) else value
+"""The position of what a loop runs over among its arguments: its body runs once for each slice."""
 
 
 class Costs:
@@ -105,7 +91,7 @@ class Costs:
     def __init__(self, device: str) -> None:
         self._operations = Operations(device)
 
-    def of(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None) -> Cost:
+    def of(self, target: Any, args: Args, kwargs: Kwargs, casting: Casting | None = None) -> Cost:
         """The cost of one call.
 
         Args:
@@ -123,14 +109,14 @@ class Costs:
         if has_unknown(args) or has_unknown(kwargs):
             return Cost(None)
         if casting is None:
-            args, kwargs = map_structure(_on_meta, args), map_structure(_on_meta, kwargs)
+            args, kwargs = map_structure(lambda v: META if isinstance(v, torch.device) else v, (args, kwargs))
         try:
             outcome = self._operations.run(target, args, kwargs, casting)
         except (RefusedError, NoDataError):
             return Cost(None, (str(target._overloadpacket),))
         return Cost(None if outcome.unknown else outcome.flops, outcome.unknown)
 
-    def _of_higher_order(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Cost:
+    def _of_higher_order(self, target: Any, args: Args, kwargs: Kwargs) -> Cost:
         name, count = target.__name__, formula(target)
         if count is not None and not has_unknown(args):
             return Cost(count(*args, **kwargs))  # of the shapes
@@ -140,16 +126,16 @@ class Costs:
         if name == _BRANCH and all(cost.flops is not None for cost in costs):
             most = max(costs, key=lambda cost: cost.flops or 0)
             return most._replace(assumed=len({cost.flops for cost in costs}) > 1 or most.assumed)
-        steps = _steps(name, args)
-        if steps is not None and len(costs) == 1 and costs[0].flops is not None:
-            return costs[0]._replace(flops=steps * costs[0].flops)
+        first = next(leaves(args[_RUNS_OVER[name]]), None) if name in _RUNS_OVER else None
+        if first is not None and first.shape and len(costs) == 1 and costs[0].flops is not None:
+            return costs[0].over(first.shape[0])
         is_free = name in _LOOPS and all(cost == FREE for cost in costs)
         return FREE if is_free else Cost(None, (name,))
 
     def _of_graph(self, body: fx.GraphModule) -> Cost:
         """The cost of running a graph inside the graph once."""
 
-        def load(node: Any) -> Any:
+        def load(node: object) -> object:
             if not isinstance(node, fx.Node):
                 return node
             if node.op == "get_attr" and isinstance(getattr(body, str(node.target), None), fx.GraphModule):

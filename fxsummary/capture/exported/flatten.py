@@ -8,8 +8,10 @@ output has the structure of forward's return value.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from functools import reduce
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import fx
@@ -17,11 +19,11 @@ from torch import fx
 from fxsummary.capture import aten
 from fxsummary.capture.exported import stacks
 from fxsummary.capture.exported.costs import RUN_ONCE
-from fxsummary.capture.exported.hints import value_of
+from fxsummary.capture.exported.hints import ENTRIES, VALUE, value_of, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
-from fxsummary.capture.nodes import AUTOCAST, SOURCE, STACK
+from fxsummary.capture.nodes import AUTOCAST, SOURCE
 from fxsummary.capture.operations.twins import dtype_name
-from fxsummary.capture.structures import UNKNOWN
+from fxsummary.capture.structures import UNKNOWN, walk
 from fxsummary.capture.torch_internals import HigherOrderOperator
 from fxsummary.graph.spec import map_structure
 
@@ -36,46 +38,38 @@ _NUMBERS = (bool, int, float)
 _COPIES_OF_CONSTANTS = frozenset({"lift_fresh", "lift_fresh_copy", "detach", "detach_", "alias"})
 
 
-class _Attribute:
+class _Attribute(NamedTuple):
     """A lifted input: a parameter, buffer or constant by name."""
 
-    def __init__(self, target: str, value: Any) -> None:
-        self.target = target
-        self.value = value
+    target: str
+    value: object
 
 
 class Flat:
     """The flat graph.
 
     Attributes:
-        graph: an FX graph; the meta of its nodes holds `STACK`, `SOURCE` and `AUTOCAST`.
-        entries: module stack of each node.
-        values: specs and literals by node.
+        graph: an FX graph; the meta of its nodes holds `ENTRIES`, `VALUE`, `SOURCE` and `AUTOCAST`.
         inputs: name in forward, and value as exported, of each input.
     """
 
     def __init__(self, program: ExportedProgram, skeleton: Skeleton) -> None:
         self.graph = fx.Graph()
-        self.entries: dict[fx.Node, list[stacks.Entry]] = {}
-        self.values: dict[fx.Node, Any] = {}
-        self.inputs: list[tuple[str, Any]] = []
+        self.inputs: list[tuple[str, object]] = []
         self._program = program
         self._skeleton = skeleton
         self._sources = stacks.Sources(stacks.all_nodes(program.graph_module))
         self._attributes: dict[str, fx.Node] = {}
         self._place: tuple[list[stacks.Entry], str] = ([], "")
-        self._casting: Any = None
-        self._run()
-
-    def _run(self) -> None:
+        self._casting: tuple[str, str] | None = None
         env: Env = {}
-        nodes = list(self._program.graph.nodes)
-        names = _input_names(self._program)
-        specs = {spec.arg.name: spec for spec in self._program.graph_signature.input_specs if hasattr(spec.arg, "name")}
+        nodes = list(program.graph.nodes)
+        names = _input_names(program)
+        specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs if hasattr(spec.arg, "name")}
         for node in nodes:
             if node.op == "placeholder":
                 self._input(node, specs.get(node.name), names, env)
-        self._steps(self._program.graph_module, env)
+        self._steps(program.graph_module, env)
         self._output(nodes[-1], env)
         self._drop_unused_numbers()
 
@@ -97,26 +91,18 @@ class Flat:
     def _steps(self, module: fx.GraphModule, env: Env) -> None:
         for node in module.graph.nodes:
             if node.op == "get_attr":
-                env[node] = self._held(module, node)
+                value = reduce(getattr, str(node.target).split("."), module)
+                env[node] = value if isinstance(value, fx.GraphModule) else _Attribute(str(node.target), value)
             elif node.op == "call_function":
-                self._place = self._place_of(node)
+                entries = [entry for entry in stacks.entries(node) if entry.path in self._skeleton.modules]
+                self._place = entries or self._place[0], self._sources.line(node) or self._place[1]
                 env[node] = self._call(node, env)
-
-    def _held(self, module: fx.GraphModule, node: fx.Node) -> Any:
-        value: Any = module
-        for name in str(node.target).split("."):
-            value = getattr(value, name)
-        return value if isinstance(value, fx.GraphModule) else _Attribute(str(node.target), value)
-
-    def _place_of(self, node: fx.Node) -> tuple[list[stacks.Entry], str]:
-        entries = [entry for entry in stacks.entries(node) if entry.path in self._skeleton.modules]
-        return entries or self._place[0], self._sources.line(node) or self._place[1]
 
     def _call(self, node: fx.Node, env: Env) -> Any:
         if aten.is_assertion(node.target):
             return None
         name, args, kwargs = aten.function_name(node.target), self._load(node.args, env), self._load(node.kwargs, env)
-        if aten.is_item(node.target) and isinstance(args[0], (tuple, list)):
+        if node.target is operator.getitem and isinstance(args[0], (tuple, list)):
             return args[0][args[1]]
         if name in _COPIES_OF_CONSTANTS and self._is_constant(args[0]):
             return args[0]
@@ -127,7 +113,7 @@ class Flat:
             if found is not None:
                 return found
         value = value_of(node.meta.get("val", UNKNOWN))
-        if isinstance(value, _NUMBERS) and not _nodes_in(args):
+        if isinstance(value, _NUMBERS) and not any(isinstance(each, fx.Node) for each in walk(args)):
             return value
         return self._create("call_function", node.target, args, kwargs, node.name, value)
 
@@ -163,25 +149,20 @@ class Flat:
 
     def _attribute(self, attribute: _Attribute) -> fx.Node:
         """The node that reads a parameter, buffer or constant, made where it is first read."""
-        node = self._attributes.get(attribute.target)
-        if node is None:
-            name = attribute.target.replace(".", "_")
-            value = value_of(attribute.value)
-            node = self._create("get_attr", attribute.target, (), {}, name, value)
-            self._attributes[attribute.target] = node
-        return node
+        target = attribute.target
+        if target not in self._attributes:
+            name = target.replace(".", "_")
+            self._attributes[target] = self._create("get_attr", target, (), {}, name, value_of(attribute.value))
+        return self._attributes[target]
 
     def _is_constant(self, node: Any) -> bool:
         is_read = isinstance(node, fx.Node) and node.op == "get_attr"
         return is_read and str(node.target) not in self._program.state_dict
 
-    def _create(self, op: str, target: Any, args: Any, kwargs: Any, name: str, value: Any) -> fx.Node:
+    def _create(self, op: str, target: Any, args: Any, kwargs: Any, name: str, value: object) -> fx.Node:
         node = self.graph.create_node(op, target, args, kwargs, name)
-        self.entries[node], source = self._place
-        node.meta[STACK] = stacks.as_module_stack(self.entries[node])
-        node.meta[SOURCE] = source
-        node.meta[AUTOCAST] = self._casting
-        self.values[node] = value
+        node.meta[ENTRIES], node.meta[SOURCE] = self._place
+        node.meta[AUTOCAST], node.meta[VALUE] = self._casting, value
         return node
 
     def _output(self, node: fx.Node, env: Env) -> None:
@@ -190,13 +171,12 @@ class Flat:
         results = [arg for arg, spec in zip(given, specs, strict=True) if spec.kind.name in _OUTPUTS]
         self._place = ([], "")
         structure = _unflatten(self._program.call_spec.out_spec, iter(self._load(results, env)))
-        value = map_structure(lambda item: self.values[item] if isinstance(item, fx.Node) else item, structure)
-        self._create("output", "output", (structure,), {}, "output", value)
+        self._create("output", "output", (structure,), {}, "output", with_values(structure))
 
     def _drop_unused_numbers(self) -> None:
         """Sizes that only checks have read."""
         for node in reversed(list(self.graph.nodes)):
-            is_number = isinstance(self.values[node], _NUMBERS) or self.values[node] is UNKNOWN
+            is_number = isinstance(node.meta[VALUE], _NUMBERS) or node.meta[VALUE] is UNKNOWN
             if node.op == "call_function" and is_number and not node.users and not _is_operator_on_tensors(node):
                 self.graph.erase_node(node)
 
@@ -205,12 +185,6 @@ def _is_operator_on_tensors(node: fx.Node) -> bool:
     """Whether a call yields tensors, as far as its schema tells."""
     schema = getattr(node.target, "_schema", None)
     return schema is not None and any("Tensor" in str(result.type) for result in schema.returns)
-
-
-def _nodes_in(args: tuple[Any, ...]) -> list[fx.Node]:
-    found: list[fx.Node] = []
-    fx.map_arg(args, found.append)
-    return found
 
 
 def _writes_back(args: tuple[Any, ...]) -> bool:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import operator
-import re
 from collections import OrderedDict
+from functools import partial
 from typing import Any
 
 from torch import fx, nn
 
-from fxsummary.capture.inputs.example import Inputs, is_sequence, named_items, placeholder_names, rebuilt
+from fxsummary.capture.exported import stacks
+from fxsummary.capture.inputs.example import Inputs, map_named, placeholder_names
 from fxsummary.capture.module_index import modules_by_path
 from fxsummary.capture.nodes import SOURCE, SPEC, STACK
-from fxsummary.capture.source import is_user_file, relative
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.results import Trace
+from fxsummary.capture.source import relative
 from fxsummary.capture.torch_internals import PyTreeCodeGen
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec
-
-_FRAME = re.compile(r'File "(.+)", line (\d+)')
 
 
 def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
@@ -36,7 +35,7 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
     for node in module.graph.nodes:
         name = str(node.target).lstrip("*")
         if node.op == "placeholder" and isinstance(given.get(name), (tuple, list, dict)):
-            copies[node] = _placeholders(graph, name, given[name])
+            copies[node] = map_named(partial(_placeholder, graph), name, given[name])
             continue
         source = copies.get(node.args[0]) if node.target in (operator.getitem, getattr) else None
         if isinstance(source, (tuple, list, dict)):
@@ -50,7 +49,8 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
             node.name,
         )
         copy.meta[STACK] = _stack(node, types)
-        copy.meta[SOURCE] = _source(node)
+        name, line = [("", ""), *stacks.frames(node.stack_trace or "")][-1]
+        copy.meta[SOURCE] = f"{relative(name)}:{line}" if name else ""
         copies[node] = copy
     return _with_specs(Trace(graph), inputs)
 
@@ -60,17 +60,12 @@ def _is_flat(module: fx.GraphModule) -> bool:
     return isinstance(module.graph._codegen, PyTreeCodeGen)
 
 
-def _placeholders(graph: fx.Graph, name: str, value: Any) -> Any:
-    """An argument with a placeholder for each tensor in it."""
-    if isinstance(value, TensorSpec):
-        node = graph.create_node("placeholder", name, (), {})
-        node.meta[STACK], node.meta[SOURCE] = OrderedDict(), ""
-        return node
-    if is_sequence(value):
-        return rebuilt(value, [_placeholders(graph, each, item) for each, item in named_items(name, value)])
-    if isinstance(value, dict):
-        return {key: _placeholders(graph, f"{name}_{key}", item) for key, item in value.items()}
-    return value
+def _placeholder(graph: fx.Graph, name: str, value: object) -> object:
+    if not isinstance(value, TensorSpec):
+        return value
+    node = graph.create_node("placeholder", name, (), {})
+    node.meta[STACK], node.meta[SOURCE] = OrderedDict(), ""
+    return node
 
 
 def _part(value: Any, key: Any, *_: Any) -> Any:
@@ -102,8 +97,3 @@ def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str,
             path = ".".join(parts[:end])
             stack[path] = (path, types.get(path, nn.Module))
     return stack
-
-
-def _source(node: fx.Node) -> str:
-    frames = [match for match in _FRAME.findall(node.stack_trace or "") if is_user_file(match[0])]
-    return f"{relative(frames[-1][0])}:{frames[-1][1]}" if frames else ""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import fx
 
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.structures import UNKNOWN
-from fxsummary.graph.spec import TensorSpec
+from fxsummary.graph.spec import TensorSpec, map_structure
+
+VALUE, COST, ENTRIES = "fxsummary_value", "fxsummary_cost", "fxsummary_entries"
+"""Keys in ``node.meta`` of a flat graph: specs and literals of a node, its FLOPs, and its module stack."""
 
 _SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _MANY = 2**31
@@ -18,7 +22,12 @@ _MANY = 2**31
 def value_of(value: Any) -> Any:
     """A value as specs and literals; `UNKNOWN` for one whose size depends on data."""
     if isinstance(value, torch.Tensor):
-        return _spec(value)
+        shape = [_hint(size) for size in value.shape]
+        stride = [_hint(step) for step in value.stride()] if value.layout is torch.strided else None
+        if None in shape or (stride is not None and None in stride):
+            return UNKNOWN
+        steps = None if stride is None else tuple(stride)
+        return TensorSpec(tuple(shape), dtype_name(value.dtype), steps, str(value.device))
     if isinstance(value, _SYMBOLIC):
         hint = _hint(value)
         return UNKNOWN if hint is None else hint
@@ -29,22 +38,18 @@ def value_of(value: Any) -> Any:
     return value
 
 
-def _spec(tensor: torch.Tensor) -> Any:
-    shape = [_hint(size) for size in tensor.shape]
-    stride = [_hint(step) for step in tensor.stride()] if tensor.layout is torch.strided else None
-    if None in shape or (stride is not None and None in stride):
-        return UNKNOWN
-    steps = None if stride is None else tuple(stride)
-    return TensorSpec(tuple(shape), dtype_name(tensor.dtype), steps, str(tensor.device))
-
-
 def _hint(value: Any) -> Any:
     if not isinstance(value, _SYMBOLIC):
         return value
     return value.node.hint if value.node.has_hint() else None
 
 
-def dynamic_dimensions(inputs: Sequence[tuple[str, Any]], ranges: Mapping[Any, Any]) -> str:
+def with_values(argument: object) -> Any:
+    """An argument of a node of a flat graph, with the values of other nodes in it."""
+    return map_structure(lambda item: item.meta[VALUE] if isinstance(item, fx.Node) else item, argument)
+
+
+def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any, Any]) -> str:
     """A sentence that names the dimensions of the inputs that are symbolic; "" where there are none.
 
     Args:
@@ -52,27 +57,20 @@ def dynamic_dimensions(inputs: Sequence[tuple[str, Any]], ranges: Mapping[Any, A
         ranges: what sizes are allowed, by symbol.
     """
     places: dict[str, list[str]] = {}
-    sizes: dict[str, Any] = {}
+    sizes: dict[str, torch.SymInt] = {}
     for name, value in inputs:
-        for place, size in _symbolic_sizes(name, value):
-            key = str(size)
-            places.setdefault(key, []).append(place)
-            sizes[key] = size
+        dimensions = enumerate(value.shape) if isinstance(value, torch.Tensor) else ()
+        for place, size in [(name, value), *[(f"dimension {i} of {name}", size) for i, size in dimensions]]:
+            if isinstance(size, torch.SymInt):
+                places.setdefault(str(size), []).append(place)
+                sizes[str(size)] = size
     if not places:
         return ""
     parts = [f"{', '.join(places[key])} ({_size_text(size, ranges)})" for key, size in sizes.items()]
     return f"dynamic dimensions are shown with the size of the example: {'; '.join(parts)}"
 
 
-def _symbolic_sizes(name: str, value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, torch.SymInt):
-        return [(name, value)]
-    if not isinstance(value, torch.Tensor):
-        return []
-    return [(f"dimension {i} of {name}", size) for i, size in enumerate(value.shape) if isinstance(size, torch.SymInt)]
-
-
-def _size_text(size: Any, ranges: Mapping[Any, Any]) -> str:
+def _size_text(size: torch.SymInt, ranges: Mapping[Any, Any]) -> str:
     hint, allowed = _hint(size), ranges.get(size.node.expr)
     text = "?" if hint is None else str(hint)
     low, high = _bound(getattr(allowed, "lower", None)), _bound(getattr(allowed, "upper", None))

@@ -1,20 +1,27 @@
 """Settings of torch.nn modules from what their call in an exported program shows: weights and arguments.
 
-`fill` sets the attributes by which `fxsummary.capture.config` describes a module, where they can be known.
+`fill_all` sets the attributes that describe a module, where they can be known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+import torch
+from torch import fx, nn
 
-from fxsummary.capture import config
+from fxsummary.capture import aten
+from fxsummary.capture.exported.hints import ENTRIES, VALUE, with_values
 from fxsummary.capture.exported.skeleton import forget_class
+from fxsummary.capture.structures import Args
 from fxsummary.capture.torch_internals import AnyBatchNorm, AnyConv, AnyDropout, OpOverload
 from fxsummary.graph.spec import TensorSpec
+
+
+class _NotShownError(Exception):
+    """The call of a module does not show its settings."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +36,11 @@ class Called:
     """
 
     name: str
-    args: tuple[Any, ...]
-    value: Any
+    args: Args
+    value: object
     operator: Any
 
-    def argument(self, name: str, default: Any = None) -> Any:
+    def argument(self, name: str, default: object = None) -> Any:
         """The argument of this name in the operator's schema."""
         for position, argument in enumerate(self.operator._schema.arguments):
             if argument.name == name:
@@ -41,198 +48,196 @@ class Called:
         return default
 
 
-Settings = Mapping[str, Any]
+@dataclass(frozen=True)
+class _Seen:
+    """A module and the operations in its first call."""
+
+    module: nn.Module
+    calls: list[Called]
+
+    def first(self, *names: str) -> Called:
+        """The first operation of these names, or names that begin so."""
+        for call in self.calls:
+            if call.name.startswith(names):
+                return call
+        raise _NotShownError
+
+    def shape(self, name: str, *operators: str) -> tuple[int, ...]:
+        """Shape of a parameter; of a parametrized one as the operation sees it."""
+        tensor = self.module._parameters.get(name)
+        return _shape(self.first(*operators).argument(name)) if tensor is None else tuple(tensor.shape)
 
 
-def has_settings(module: nn.Module) -> bool:
-    """Whether a module is one of those whose settings can be found in its call."""
-    return isinstance(module, _DESCRIBED)
+def _shape(value: object) -> tuple[int, ...]:
+    if not isinstance(value, TensorSpec):
+        raise _NotShownError
+    return value.shape
 
 
-def fill(module: nn.Module, calls: Sequence[Called]) -> None:
-    """Set what is known of a module of ``torch.nn``; one of which too little is known keeps only its name."""
-    calls = [call for call in calls if isinstance(call.operator, OpOverload)]
-    for kind, find in _FINDERS:
-        if isinstance(module, kind):
-            vars(module).update(find(module, calls))
-            break
-    try:
-        config.of_module(module)
-    except (AttributeError, TypeError):
-        forget_class(module)
+def fill_all(modules: Mapping[str, nn.Module], graph: fx.Graph) -> None:
+    """Set what the first call of each module of torch.nn shows of it, and which modules were in training mode."""
+    first = _first_calls(modules, graph)
+    training = {path: _is_training(called) for path, called in first.items()}
+    is_any_training = any(training.values())
+    for path, module in modules.items():
+        told = training.get(path)
+        module.training = is_any_training if told is None else told
+        find = next((find for kind, find in _FINDERS if isinstance(module, kind)), None)
+        if find is not None:
+            try:
+                vars(module).update(find(_Seen(module, first.get(path, []))))
+            except _NotShownError:
+                forget_class(module)
 
 
-def is_training(calls: Sequence[Called]) -> bool | None:
+def _first_calls(modules: Mapping[str, nn.Module], graph: fx.Graph) -> dict[str, list[Called]]:
+    """The operations in the first call of each module that has settings, by its path."""
+    kinds = tuple(kind for kinds, _ in _FINDERS for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+    described = {path for path, module in modules.items() if isinstance(module, kinds)}
+    first: dict[str, tuple[int, list[Called]]] = {}
+    for node in graph.nodes:
+        if node.op == "call_function" and isinstance(node.target, OpOverload):
+            for path, _, number in node.meta[ENTRIES]:
+                if path in described and first.setdefault(path, (number, []))[0] == number:
+                    name, args = aten.function_name(node.target), with_values(node.args)
+                    first[path][1].append(Called(name, args, node.meta[VALUE], node.target))
+    return {path: called for path, (_, called) in first.items()}
+
+
+def _is_training(calls: list[Called]) -> bool | None:
     """Whether a call was one in training mode, where dropout and batch normalisation tell; else None."""
-    for call in calls:
-        if call.name in ("dropout", "batch_norm") and isinstance(call.operator, OpOverload):
-            for name in ("train", "training"):
-                told = call.argument(name)
-                if isinstance(told, bool):
-                    return told
-    return None
+    asked = [call for call in calls if call.name in ("dropout", "batch_norm")]
+    told = [call.argument(name) for call in asked for name in ("train", "training")]
+    return next((each for each in told if isinstance(each, bool)), None)
 
 
-def _shape(module: nn.Module, name: str) -> tuple[int, ...] | None:
-    tensor = module._parameters.get(name)
-    return None if tensor is None else tuple(tensor.shape)
+# --- what shows the settings of each kind ----------------------------------------------------------
+
+Settings = Mapping[str, object]
 
 
-def _first(calls: Sequence[Called], *names: str) -> Called | None:
-    return next((call for call in calls if call.name in names or call.name.startswith(names)), None)
-
-
-def _weight(module: nn.Module, calls: Sequence[Called], *names: str) -> tuple[int, ...] | None:
-    """Shape of the weight; of a parametrized one as the call sees it."""
-    shape, call = _shape(module, "weight"), _first(calls, *names)
-    if shape is None and call is not None:
-        spec = call.argument("weight")
-        shape = spec.shape if isinstance(spec, TensorSpec) else None
-    return shape
-
-
-def _convolution(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    call, weight = _first(calls, "conv"), _weight(module, calls, "conv")
-    if call is None or weight is None:
-        return {}
+def _convolution(seen: _Seen) -> Settings:
+    weight, call = seen.shape("weight", "conv"), seen.first("conv")
     groups = call.argument("groups", 1)
-    settings = {
-        "kernel_size": weight[2:],
-        "stride": call.argument("stride", 1),
-        "padding": call.argument("padding", 0),
-        "dilation": call.argument("dilation", 1),
-        "groups": groups,
-    }
-    if isinstance(module, nn.modules.conv._ConvTransposeNd):
-        return {**settings, "in_channels": weight[0], "out_channels": weight[1] * groups}
-    return {**settings, "in_channels": weight[1] * groups, "out_channels": weight[0]}
+    channels = weight[1] * groups, weight[0]
+    if isinstance(seen.module, nn.modules.conv._ConvTransposeNd):
+        channels = weight[0], weight[1] * groups
+    found = {"in_channels": channels[0], "out_channels": channels[1], "kernel_size": weight[2:], "groups": groups}
+    defaults = {"stride": 1, "padding": 0, "dilation": 1}
+    return found | {name: call.argument(name, default) for name, default in defaults.items()}
 
 
-def _linear(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    weight, product = _weight(module, calls, "linear"), _first(calls, "addmm", "mm")
-    if weight is None and product is not None and isinstance(product.args[-1], TensorSpec):
-        weight = product.args[-1].shape[::-1]  # decomposed, the weight comes transposed
-    return {} if weight is None else {"in_features": weight[1], "out_features": weight[0]}
+def _linear(seen: _Seen) -> Settings:
+    try:
+        features, inputs = seen.shape("weight", "linear")
+    except _NotShownError:
+        inputs, features = _shape(seen.first("addmm", "mm").args[-1])  # decomposed, the weight comes transposed
+    return {"in_features": inputs, "out_features": features}
 
 
-def _bilinear(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    weight = _shape(module, "weight")
-    return {} if weight is None else dict(zip(("out_features", "in1_features", "in2_features"), weight, strict=True))
+def _named(name: str, operator: str, *settings: str) -> Callable[[_Seen], Settings]:
+    """Settings that are the sizes of a parameter."""
+    return lambda seen: dict(zip(settings, seen.shape(name, operator), strict=True))
 
 
-def _embedding(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    weight = _weight(module, calls, "embedding")
-    return {} if weight is None else {"num_embeddings": weight[0], "embedding_dim": weight[1]}
+def _gates(module: nn.Module) -> int:
+    return 4 if isinstance(module, (nn.LSTM, nn.LSTMCell)) else 3 if isinstance(module, (nn.GRU, nn.GRUCell)) else 1
 
 
-def _recurrent(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    gates = 4 if isinstance(module, nn.LSTM) else 3 if isinstance(module, nn.GRU) else 1
-    names = [name for name in module._parameters if name.startswith("weight_ih_l")]
-    weight = _shape(module, "weight_ih_l0")
-    if weight is None:
-        return {}
+def _recurrent(seen: _Seen) -> Settings:
+    rows, columns = seen.shape("weight_ih_l0")
+    held = seen.module._parameters
+    names = [name for name in held if name.startswith("weight_ih_l")]
     is_bidirectional = any(name.endswith("_reverse") for name in names)
     return {
-        "input_size": weight[1],
-        "hidden_size": weight[0] // gates,
+        "input_size": columns,
+        "hidden_size": rows // _gates(seen.module),
         "num_layers": len(names) // (2 if is_bidirectional else 1),
         "bidirectional": is_bidirectional,
-        "proj_size": (_shape(module, "weight_hr_l0") or (0,))[0],
+        "proj_size": seen.shape("weight_hr_l0")[0] if "weight_hr_l0" in held else 0,
     }
 
 
-def _cell(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    gates = 4 if isinstance(module, nn.LSTMCell) else 3 if isinstance(module, nn.GRUCell) else 1
-    weight = _shape(module, "weight_ih")
-    return {} if weight is None else {"input_size": weight[1], "hidden_size": weight[0] // gates}
+def _cell(seen: _Seen) -> Settings:
+    rows, columns = seen.shape("weight_ih")
+    return {"input_size": columns, "hidden_size": rows // _gates(seen.module)}
 
 
-def _attention(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    inner = module._modules.get("out_proj")
-    weight = None if inner is None else _shape(inner, "weight")
-    query = _query(calls)
-    if weight is None or query is None or not query.shape[-1]:
-        return {}
-    return {"embed_dim": weight[0], "num_heads": weight[0] // query.shape[-1]}
-
-
-def _query(calls: Sequence[Called]) -> TensorSpec | None:
-    """The queries, split into heads: what goes into the last product before the softmax."""
-    found: Called | None = None
-    for call in calls:
+def _attention(seen: _Seen) -> Settings:
+    """The queries, split into heads, are what goes into the last product before the softmax."""
+    inner, products = seen.module._modules.get("out_proj"), []
+    for call in seen.calls:
         if call.name in ("scaled_dot_product_attention", "baddbmm", "bmm", "matmul"):
-            found = call
+            products.append(call)
         if call.name in ("scaled_dot_product_attention", "softmax", "safe_softmax"):
             break
     else:
-        return None
-    query = None if found is None else found.args[1 if found.name == "baddbmm" else 0]
-    return query if isinstance(query, TensorSpec) else None
+        raise _NotShownError
+    if inner is None or not products:
+        raise _NotShownError
+    query = _shape(products[-1].args[products[-1].name == "baddbmm"])
+    features = _Seen(inner, []).shape("weight")[0]
+    if not query[-1]:
+        raise _NotShownError
+    return {"embed_dim": features, "num_heads": features // query[-1]}
 
 
-def _dropout(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    call = _first(calls, "dropout")
-    p = None if call is None else call.argument("p")
-    return {"p": p} if isinstance(p, (int, float)) else {}
+def _dropout(seen: _Seen) -> Settings:
+    p = seen.first("dropout").argument("p")
+    if not isinstance(p, (int, float)):
+        raise _NotShownError
+    return {"p": p}
 
 
-def _group_norm(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    call = _first(calls, "group_norm")
-    if call is None or not isinstance(call.args[0], TensorSpec):
-        return {}
+def _group_norm(seen: _Seen) -> Settings:
+    call = seen.first("group_norm")
     groups = call.argument("num_groups", call.argument("group"))
-    return {"num_channels": call.args[0].shape[1], "num_groups": groups}
+    return {"num_channels": _shape(call.args[0])[1], "num_groups": groups}
 
 
-def _layer_norm(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    call, shape = _first(calls, "layer_norm", "rms_norm"), _shape(module, "weight")
-    if shape is None and call is not None:
-        shape = call.argument("normalized_shape")
+def _layer_norm(seen: _Seen) -> Settings:
+    has_weight = seen.module._parameters.get("weight") is not None
+    shape = seen.shape("weight") if has_weight else seen.first("layer_norm", "rms_norm").argument("normalized_shape")
     return {} if shape is None else {"normalized_shape": tuple(shape)}
 
 
-def _features_norm(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    held = [t for t in (*module._parameters.values(), *module._buffers.values()) if t is not None and t.dim() == 1]
-    if held:
-        return {"num_features": held[0].shape[0]}
-    call = _first(calls, "batch_norm", "instance_norm")
-    return {"num_features": call.args[0].shape[1]} if call and isinstance(call.args[0], TensorSpec) else {}
+def _features_norm(seen: _Seen) -> Settings:
+    tensors: list[torch.Tensor | None] = [*seen.module._parameters.values(), *seen.module._buffers.values()]
+    for held in tensors:
+        if held is not None and held.dim() == 1:
+            return {"num_features": held.shape[0]}
+    return {"num_features": _shape(seen.first("batch_norm", "instance_norm").args[0])[1]}
 
 
-def _window(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    call = next((call for call in calls if call.argument("kernel_size") is not None), None)
-    if call is None:
-        return {}
-    kernel = call.argument("kernel_size")
-    return {"kernel_size": kernel, "stride": call.argument("stride") or kernel, "padding": call.argument("padding", 0)}
+def _window(seen: _Seen) -> Settings:
+    for call in seen.calls:
+        kernel = call.argument("kernel_size")
+        if kernel is not None:
+            stride = call.argument("stride") or kernel
+            return {"kernel_size": kernel, "stride": stride, "padding": call.argument("padding", 0)}
+    raise _NotShownError
 
 
-def _adaptive(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    value = calls[-1].value if calls else None
-    spec = value[0] if isinstance(value, (tuple, list)) and value else value
-    dims = int(type(module).__name__[-2])
-    return {"output_size": spec.shape[-dims:]} if isinstance(spec, TensorSpec) else {}
+def _adaptive(seen: _Seen) -> Settings:
+    value = seen.calls[-1].value if seen.calls else None
+    shape = _shape(value[0] if isinstance(value, (tuple, list)) and value else value)
+    return {"output_size": shape[-int(type(seen.module).__name__[-2]) :]}
 
 
-def _upsample(module: nn.Module, calls: Sequence[Called]) -> Settings:
-    call = _first(calls, "upsample")
-    if call is None:
-        return {}
+def _upsample(seen: _Seen) -> Settings:
+    call = seen.first("upsample")
     scales = call.argument("scale_factors")
     if scales:
         return {"scale_factor": scales[0] if len(set(scales)) == 1 else tuple(scales)}
     return {"size": call.argument("output_size") or call.argument("size")}
 
 
-_POOLS = (
-    nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd, nn.modules.pooling._LPPoolNd, nn.Unfold,
-)  # fmt: skip
-_ADAPTIVE = (nn.modules.pooling._AdaptiveAvgPoolNd, nn.modules.pooling._AdaptiveMaxPoolNd)
-_FINDERS: tuple[tuple[Any, Callable[[nn.Module, Sequence[Called]], Settings]], ...] = (
+_POOLING: Any = nn.modules.pooling
+_FINDERS: tuple[tuple[Any, Callable[[_Seen], Settings]], ...] = (
     (AnyConv, _convolution),
     (nn.Linear, _linear),
-    (nn.Bilinear, _bilinear),
-    ((nn.Embedding, nn.EmbeddingBag), _embedding),
+    (nn.Bilinear, _named("weight", "bilinear", "out_features", "in1_features", "in2_features")),
+    ((nn.Embedding, nn.EmbeddingBag), _named("weight", "embedding", "num_embeddings", "embedding_dim")),
     (nn.RNNBase, _recurrent),
     (nn.RNNCellBase, _cell),
     (nn.MultiheadAttention, _attention),
@@ -240,8 +245,7 @@ _FINDERS: tuple[tuple[Any, Callable[[nn.Module, Sequence[Called]], Settings]], .
     (nn.GroupNorm, _group_norm),
     ((nn.LayerNorm, nn.RMSNorm), _layer_norm),
     (AnyBatchNorm, _features_norm),
-    (_POOLS, _window),
-    (_ADAPTIVE, _adaptive),
+    ((_POOLING._MaxPoolNd, _POOLING._AvgPoolNd, _POOLING._LPPoolNd, nn.Unfold), _window),
+    ((_POOLING._AdaptiveAvgPoolNd, _POOLING._AdaptiveMaxPoolNd), _adaptive),
     (nn.Upsample, _upsample),
 )
-_DESCRIBED = tuple(kind for kinds, _ in _FINDERS for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))

@@ -85,22 +85,23 @@ class Sources:
 
     def __init__(self, nodes: Iterable[fx.Node]) -> None:
         texts = {node.stack_trace for node in nodes if node.stack_trace}
-        folders = {os.path.dirname(name) for text in texts for name, _ in _frames(text) if not _PACKAGE.search(name)}
+        folders = {os.path.dirname(name) for text in texts for name, _ in frames(text) if not _PACKAGE.search(name)}
         self._folder = _common(folders)
 
     def line(self, node: fx.Node) -> str:
         """``file:line`` of a node; "" where it is not known."""
-        frames = _frames(node.stack_trace or "")
-        if not frames:
+        found = frames(node.stack_trace or "")
+        if not found:
             return ""
-        name, number = frames[-1]
+        name, number = found[-1]
         package = _PACKAGE.search(name)
         return f"{package[1] if package else name.removeprefix(self._folder).lstrip('/')}:{number}"
 
 
-def _frames(text: str) -> list[tuple[str, str]]:
-    frames = [(name.replace("\\", "/"), number) for name, number in _FRAME.findall(text) if is_user_file(name)]
-    return [frame for frame in frames if not _is_library(frame[0])]
+def frames(text: str) -> list[tuple[str, str]]:
+    """File and line of each frame in the user's code."""
+    found = [(name.replace("\\", "/"), number) for name, number in _FRAME.findall(text) if is_user_file(name)]
+    return [frame for frame in found if not _is_library(frame[0])]
 
 
 def _is_library(name: str) -> bool:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from fxsummary.capture.module_index import tensors_of
 from fxsummary.capture.operations.twins import dtype_name, materialize, spec_of
+from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec, contiguous, map_structure
+
+T = TypeVar("T")
+NamedLeaf = Callable[[str, Any], object]
+"""What to make of a value among the arguments, by its name."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,14 @@ class Inputs:
     given: Mapping[str, Any] | None = None
     keywords: frozenset[str] = frozenset()
 
-    def split(
-        self, signature: inspect.Signature, arguments: Mapping[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def split(self, signature: inspect.Signature, arguments: Mapping[str, Any]) -> tuple[Args, Kwargs]:
         """Arguments by name as positional ones and those passed by name, as they were given.
 
         Args:
             arguments: as in `arguments`, whatever the values.
         """
-        args: list[Any] = []
-        kwargs: dict[str, Any] = {}
+        args: list[object] = []
+        kwargs: Kwargs = {}
         is_left_out = False  # after one that is, none can be positional
         for name, parameter in signature.parameters.items():
             if name not in arguments:
@@ -61,15 +64,22 @@ class Inputs:
                 kwargs[name] = arguments[name]
         return tuple(args), kwargs
 
-    def call(self, function: Any, signature: inspect.Signature, leaf: Any) -> Any:
-        """Call ``function`` with these arguments, each spec replaced by ``leaf(spec)``."""
-        arguments = {name: map_structure(leaf, value) for name, value in self.arguments.items()}
-        args, kwargs = self.split(signature, arguments)
-        return function(*args, **kwargs)
+    def map(
+        self, function: NamedLeaf, signature: inspect.Signature, arguments: Mapping[str, Any] | None = None
+    ) -> tuple[Args, Kwargs]:
+        """Positional and named arguments, with what ``function`` makes of each name and value in them."""
+        mapped = {}
+        for name, value in (self.arguments if arguments is None else arguments).items():
+            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                mapped[name] = {key: map_named(function, key, item) for key, item in value.items()}
+            else:
+                mapped[name] = map_named(function, name, value)
+        return self.split(signature, mapped)
 
-    def on_meta(self, function: Any, signature: inspect.Signature) -> Any:
+    def on_meta(self, function: Callable[..., T], signature: inspect.Signature) -> T:
         """Call ``function`` with meta tensors."""
-        return self.call(function, signature, lambda v: materialize(v) if isinstance(v, TensorSpec) else v)
+        args, kwargs = self.map(lambda _, v: materialize(v) if isinstance(v, TensorSpec) else v, signature)
+        return function(*args, **kwargs)
 
 
 def forward_signature(model: nn.Module) -> inspect.Signature:
@@ -181,37 +191,26 @@ def model_device(model: nn.Module) -> str:
     return "cpu" if first is None else str(first.device)
 
 
-def placeholder_names(inputs: Inputs) -> Iterator[tuple[str, TensorSpec]]:
+def map_named(function: NamedLeaf, name: str, value: Any) -> Any:
+    """An argument with what ``function`` makes of each value in its tuples, lists and dicts.
+
+    A value is named after its argument and its place in it.
+    """
+    if type(value) in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+        names = getattr(value, "_fields", range(len(value)))
+        items = [map_named(function, f"{name}_{key}", item) for key, item in zip(names, value, strict=True)]
+        return tuple.__new__(type(value), items) if isinstance(value, tuple) else items
+    if type(value) is dict:
+        return {key: map_named(function, f"{name}_{key}", item) for key, item in value.items()}
+    return function(name, value)
+
+
+def placeholder_names(inputs: Inputs) -> list[tuple[str, TensorSpec]]:
     """A name for each tensor, as a parameter name and its place inside, and its spec."""
+    found: list[tuple[str, object]] = []
     for name, value in inputs.arguments.items():
-        yield from _named_leaves(name, value)
-
-
-def _named_leaves(name: str, value: Any) -> Iterator[tuple[str, TensorSpec]]:
-    if isinstance(value, TensorSpec):
-        yield name, value
-    elif isinstance(value, (tuple, list)):
-        for each, item in named_items(name, value):
-            yield from _named_leaves(each, item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _named_leaves(f"{name}_{key}", item)
-
-
-def is_sequence(value: Any) -> bool:
-    """Whether an argument is a tuple, a list or a named tuple, so that its items are inputs of their own."""
-    return type(value) in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields"))
-
-
-def named_items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The items of a tuple or list, each with a name: that of its field, or its place."""
-    for key, item in zip(getattr(value, "_fields", range(len(value))), value, strict=True):
-        yield f"{name}_{key}", item
-
-
-def rebuilt(value: Any, items: list[Any]) -> Any:
-    """A tuple or list of the same kind with other items."""
-    return tuple.__new__(type(value), items) if isinstance(value, tuple) else type(value)(items)
+        map_named(lambda *leaf: found.append(leaf), name, value)
+    return [(name, value) for name, value in found if isinstance(value, TensorSpec)]
 
 
 def describe(inputs: Inputs) -> str:

@@ -3,63 +3,46 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import itertools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from fxsummary.capture.inputs.example import Inputs, forward_signature, is_sequence, named_items, rebuilt
+from fxsummary.capture.inputs.example import Inputs, forward_signature
+from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.graph.spec import TensorSpec
 
+T = TypeVar("T")
 AddPlaceholder = Callable[[str, "torch.Tensor | TensorSpec"], torch.Tensor]
 """Makes the placeholder of an input, and returns the meta tensor that stands for it."""
 
 
-class Placeholders:
-    """Builds the arguments of forward."""
+def arguments(model: nn.Module, inputs: Inputs, add: AddPlaceholder) -> tuple[Args, Kwargs]:
+    """Positional and named arguments for forward, with one placeholder for each tensor in them."""
 
-    def __init__(self, add: AddPlaceholder) -> None:
-        self._add = add
-        self._data: Mapping[str, torch.Tensor] = {}
-
-    def arguments(self, model: nn.Module, inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Positional and named arguments, one placeholder for each tensor in them."""
-        signature = forward_signature(model)
-        arguments: dict[str, Any] = {}
-        self._data = inputs.values
-        for name, value in (inputs.arguments if inputs.given is None else inputs.given).items():
-            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
-                arguments[name] = {key: self._place(key, item) for key, item in value.items()}
-            else:
-                arguments[name] = self._place(name, value)
-        return inputs.split(signature, arguments)
-
-    def _place(self, name: str, value: Any) -> Any:
+    def place(name: str, value: object) -> object:
         if isinstance(value, (torch.Tensor, TensorSpec)):
-            return self._add(name, self._data.get(name, value))
-        if is_sequence(value):
-            return rebuilt(value, [self._place(each, item) for each, item in named_items(name, value)])
-        if type(value) is dict:
-            return {key: self._place(f"{name}_{key}", item) for key, item in value.items()}
+            return add(name, inputs.values.get(name, value))
         if is_shared(value):
             return value
         count = itertools.count()
         try:
-            return copy_object(value, lambda tensor: self._add(f"{name}_{next(count)}", tensor))
+            return copy_object(value, lambda tensor: add(f"{name}_{next(count)}", tensor))
         except Exception:  # the object's own code
             return value
 
+    return inputs.map(place, forward_signature(model), inputs.given)
 
-def is_shared(value: Any) -> bool:
+
+def is_shared(value: object) -> bool:
     """Whether an argument is used as it is: nothing that a forward changes."""
     return value is None or isinstance(value, (bool, int, float, str, type, nn.Module)) or callable(value)
 
 
-def copy_object(value: Any, replace: Callable[[torch.Tensor], Any]) -> Any:
+def copy_object(value: T, replace: Callable[[torch.Tensor], object]) -> T:
     """A deep copy of an object, such as a cache, with its tensors replaced; the user's stays as it is."""
     with _Copying(replace):
         return copy.deepcopy(value)
@@ -68,11 +51,13 @@ def copy_object(value: Any, replace: Callable[[torch.Tensor], Any]) -> Any:
 class _Copying(TorchFunctionMode):
     """While active, the deep copy of a tensor is what ``replace`` makes of it."""
 
-    def __init__(self, replace: Callable[[torch.Tensor], Any]) -> None:
+    def __init__(self, replace: Callable[[torch.Tensor], object]) -> None:
         super().__init__()
         self._replace = replace
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self, func: Callable[..., object], types: object, args: Args = (), kwargs: Kwargs | None = None
+    ) -> Any:
         if func is not torch.Tensor.__deepcopy__:
             return func(*args, **(kwargs or {}))
         tensor, memo = args

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fxsummary.capture.literals import ATOMS, NUMBERS
+from fxsummary.capture.structures import ATOMS, NUMBERS
 from fxsummary.capture.torch_internals import OpOverload, OpOverloadPacket
 from fxsummary.graph.spec import TensorSpec
 

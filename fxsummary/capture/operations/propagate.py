@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.module_index import submodule
 from fxsummary.capture.nodes import AUTOCAST, SPEC
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
 from fxsummary.capture.operations.twins import NoTwinError, spec_of
-from fxsummary.capture.restore import preserved
-from fxsummary.capture.structures import UNKNOWN, has_unknown, load
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.restore.torch_state import preserved_globals
+from fxsummary.capture.results import Propagation, Trace
+from fxsummary.capture.structures import ATOMS, UNKNOWN, has_unknown, load
 from fxsummary.graph.spec import TensorSpec
-
-
-@dataclass
-class Propagation:
-    """Outcomes by node, and the first reason why outcomes are not known, if any."""
-
-    outcomes: dict[fx.Node, Outcome] = field(default_factory=dict)
-    stopped: list[tuple[fx.Node, str]] = field(default_factory=list)
-
-    @property
-    def output(self) -> Any:
-        """Value of the output node."""
-        return next(reversed(self.outcomes.values())).value
 
 
 class OperationError(Exception):
@@ -62,7 +47,7 @@ def propagate(
         OperationError: an operation refuses its inputs.
     """
     run = _Run(model, trace, device, inputs or {})
-    with preserved(model), torch.no_grad():
+    with preserved_globals(), torch.no_grad():
         for node in trace.graph.nodes:
             run.step(node)
     return run.result

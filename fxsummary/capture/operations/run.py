@@ -27,13 +27,12 @@ from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.twins import META, NoTwinError, Twins, spec_of
 from fxsummary.capture.structures import (
     TO_DEVICE,
-    has_spec,
     is_limit_of_meta,
     is_plain,
-    is_sparse,
     map_values,
     on_meta,
     tensors_in,
+    walk,
 )
 from fxsummary.capture.torch_internals import DispatchMode, below_autograd, has_python_kernel, storage_of
 from fxsummary.graph.spec import TensorSpec
@@ -89,7 +88,7 @@ class Operations:
         outcome = None if key is None else memo.get(key)
         if outcome is not None:
             return outcome, None
-        if has_spec((args, kwargs), is_sparse):
+        if any(type(each) is TensorSpec and each.stride is None for each in walk((args, kwargs))):
             raise NoDataError("sparse tensors have no counterpart on meta")
         if casting:
             _import_compiler()

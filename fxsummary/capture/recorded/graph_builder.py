@@ -13,17 +13,16 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import source
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.outcome import Outcome
-from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.operations.run import Target
 from fxsummary.capture.operations.twins import Twins, spec_of
 from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.memory import Memory
 from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked, element
-from fxsummary.capture.structures import is_plain, map_values, structure_of, tensors_in, values_of
+from fxsummary.capture.results import Propagation
+from fxsummary.capture.structures import ATOMS, is_plain, map_values, structure_of, tensors_in, values_of
 from fxsummary.capture.torch_internals import without_dispatch_modes, without_torch_function
 from fxsummary.graph.records import Returned
 from fxsummary.graph.spec import TensorSpec, map_structure
@@ -109,7 +108,7 @@ class Writer:
         """Remember what the call of a module returned."""
         assumed = False
 
-        def spec(value: object) -> TensorSpec | None:
+        def spec(value: object, _: int) -> TensorSpec | None:
             nonlocal assumed
             if not isinstance(value, torch.Tensor):
                 return None

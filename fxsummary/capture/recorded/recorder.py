@@ -19,11 +19,10 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import meta_forward, source
+from fxsummary.capture.inputs import placeholders
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, context_of
-from fxsummary.capture.inputs.placeholders import Placeholders
 from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of, unwrapped
-from fxsummary.capture.operations.propagate import Propagation
 from fxsummary.capture.operations.run import Operations
 from fxsummary.capture.recorded import leaf_hooks, patches
 from fxsummary.capture.recorded.budget import Budget, TooMuchWorkError
@@ -32,12 +31,10 @@ from fxsummary.capture.recorded.data_dependence import Demand, StopRecording
 from fxsummary.capture.recorded.derivatives import Derivatives
 from fxsummary.capture.recorded.graph_builder import Args, Writer
 from fxsummary.capture.recorded.repeats import MismatchError, Replay
-from fxsummary.capture.restore import preserved
 from fxsummary.capture.restore.heal import heal
-from fxsummary.capture.restore.snapshots import Snapshot
+from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.structures import is_limit_of_meta, listed
-from fxsummary.capture.symbolic.trace import Trace
-from fxsummary.capture.symbolic.tracer import Leaf, default_leaf
+from fxsummary.capture.subject import Subject
 from fxsummary.capture.torch_internals import has_global_hooks, is_in_transform
 from fxsummary.errors import ForwardError
 
@@ -81,36 +78,28 @@ class _TracebackError(Exception):
 
 
 def record(
-    model: nn.Module,
-    inputs: Inputs,
-    device: str,
-    leaf: Leaf | None = None,
-    *,
-    replay: bool = True,
-    budget: Budget | None = None,
+    subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Budget | None = None
 ) -> Recording | Failure:
     """Record one forward, or return why it raised.
 
     Args:
-        device: the device that tensors claim to be on; on ``meta``, questions are answered for the CPU.
-        leaf: further modules not to enter.
-        replay: whether modules that are like recorded ones are copied from these.
+        replay: whether modules that are like recorded ones are copied from these, if the subject allows it.
         budget: how many operations may be run; None for any number.
 
     Raises:
         TooMuchWorkError: the budget is spent.
     """
-    recorder = Recorder(model, device, leaf, budget)
+    recorder = Recorder(subject, budget)
     try:
-        recorder.run(inputs, replay)
+        recorder.run(inputs, replay and subject.replay)
     except (MismatchError, TooMuchWorkError) as stopped:
         _let_go(stopped)
         recorder.finish()
         if isinstance(stopped, TooMuchWorkError):
             raise
-        return record(model, inputs, device, leaf, replay=False, budget=budget)
+        return record(subject, inputs, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
-        failure = Failure(meta_forward.error_of(model, inputs, error), recorder.context_of(error))
+        failure = Failure(meta_forward.error_of(subject.model, inputs, error), recorder.context_of(error))
         text = "".join(traceback.format_exception(error))
         _let_go(error)
         failure.error.__cause__, error.__cause__ = error, _TracebackError(f"\n{text}")
@@ -134,10 +123,12 @@ def _let_go(error: BaseException) -> None:
 class Recorder:
     """Runs a forward, and writes what it calls."""
 
-    def __init__(self, model: nn.Module, device: str, leaf: Leaf | None, budget: Budget | None) -> None:
+    def __init__(self, subject: Subject, budget: Budget | None) -> None:
+        model, device = subject.model, subject.device
         self._model = model
-        self._leaf = leaf
         self._device = device
+        self._is_leaf = subject.is_leaf
+        self._snapshot = subject.snapshot
         operations = Operations(device)
         self._writer = Writer(model, device)
         self._demand = Demand(model, self._writer, operations, budget)
@@ -148,7 +139,6 @@ class Recorder:
         self._replay: Replay | None = None
         self._stopped = "", ""
         self._context: ErrorContext | None = None
-        self._snapshot: Snapshot | None = None
 
     # --- the forward ---------------------------------------------------------------------------
 
@@ -158,9 +148,9 @@ class Recorder:
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            self._snapshot = stack.enter_context(preserved(self._model, caches=False))
+            stack.enter_context(self._snapshot.preserved(caches=False))
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
-            args, kwargs = Placeholders(self._writer.placeholder).arguments(self._model, inputs)
+            args, kwargs = placeholders.arguments(self._model, inputs, self._writer.placeholder)
             for tracked in self._writer.tensors:
                 self._derivatives.mark(tracked.tensor)
             if replay and not has_global_hooks():
@@ -196,8 +186,7 @@ class Recorder:
         self._derivatives.clear()
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
         notes = list(self._demand.notes())
-        if self._snapshot is not None:
-            notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
+        notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
         return Recording(trace, writer.propagation, *self._stopped, self._context, notes)
 
     def context_of(self, error: BaseException) -> ErrorContext:
@@ -242,9 +231,6 @@ class Recorder:
             return module._call_impl(*args, **kwargs)
         finally:
             self._calls.quiet += 1
-
-    def _is_leaf(self, module: nn.Module, path: str) -> bool:
-        return default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
 
     def _holds_results(self, module: nn.Module) -> bool:
         """Whether parameters were replaced by results of operations, as ``functional_call`` does."""

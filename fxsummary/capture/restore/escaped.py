@@ -6,9 +6,11 @@ import functools
 import gc
 import types
 import weakref
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from fxsummary.capture.restore.containers import base_of, refill
 
 
 def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:
@@ -35,17 +37,14 @@ def remove(values: Sequence[Any]) -> None:
 
 
 def _remove_from(holder: Any, wanted: set[int]) -> None:
-    """Take objects out of one holder; methods that a subclass overrides are not called."""
-    kind = type(holder)
-    base: Any = next((each for each in (OrderedDict, dict, list, deque, set) if issubclass(kind, each)), None)
+    """Take objects out of one holder."""
+    base = base_of(holder)
     if base in (OrderedDict, dict):
         for key in [key for key, item in base.items(holder) if id(item) in wanted or id(key) in wanted]:
             base.__delitem__(holder, key)
     elif base is not None:
-        kept = [item for item in base.__iter__(holder) if id(item) not in wanted]
-        base.clear(holder)
-        (base.update if base is set else base.extend)(holder, kept)
-    elif kind is types.CellType:
+        refill(holder, [item for item in base.__iter__(holder) if id(item) not in wanted])
+    elif type(holder) is types.CellType:
         holder.cell_contents = None
-    elif kind is functools._lru_cache_wrapper:
+    elif type(holder) is functools._lru_cache_wrapper:
         holder.cache_clear()

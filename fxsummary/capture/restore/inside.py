@@ -12,7 +12,7 @@ import sys
 import threading
 import types
 import weakref
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -20,9 +20,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from fxsummary.capture.restore.variables import Cell, ClassAttributes, Slots, Variables
+from fxsummary.capture.restore.containers import EXACT, base_of
+from fxsummary.capture.restore.states import Accessors, accessors, of_state
+from fxsummary.capture.restore.variables import Variables, of_cell, of_class, of_slots
+from fxsummary.capture.structures import ATOMS
 
-CONTAINERS: Any = (dict, list, set, deque)
+Reader = Callable[["Inside", Any], Iterable[object]]
+"""Notes what a value is, and returns what it holds."""
 
 
 class Inside:
@@ -102,98 +106,74 @@ class Inside:
                 if read is _nothing:
                     self._atoms.add(kind)
             seen[id(value)] = value
-            read(self, value)
+            self._add(read(self, value))
         self._values = []
 
     def _add_class(self, kind: type) -> None:
         for each in kind.__mro__:
             if each not in self.classes and is_users(each.__module__):
                 self.classes[each] = None
-                self.variables.append(ClassAttributes(each))
+                self.variables.append(of_class(each))
                 for value in vars(each).values():
                     if type(value) is types.FunctionType:
-                        self._add_defaults(value)
+                        self._add(_defaults(value))
                     elif type(value) not in _METHODS:
                         self._add((value,))
 
-    # --- readers, by type --------------------------------------------------------------------------
+    # --- readers, by type; each returns what a value holds -------------------------------------------
 
-    def _read_container(self, value: Any) -> None:
+    def _read_container(self, value: Any) -> Iterable[object]:
         if not len(value):
             self.empty.append(value)
-            return
+            return ()
         self.containers.append(value)
-        kind = next(each for each in CONTAINERS if isinstance(value, each))
-        self._add(dict.values(value) if kind is dict else kind.__iter__(value))
+        base = base_of(value)
+        held: Iterable[object] = base.values(value) if issubclass(base, dict) else base.__iter__(value)
+        return held
 
-    def _read_object(self, value: Any) -> None:
+    def _read_object(self, value: Any) -> Iterable[object]:
         kind = type(value)
-        if issubclass(kind, CONTAINERS):
-            self._read_container(value)
+        if base_of(value) is not None:
+            yield from self._read_container(value)
         elif issubclass(kind, (tuple, frozenset)):
-            self._add(tuple.__iter__(value) if issubclass(kind, tuple) else frozenset.__iter__(value))
+            yield from tuple.__iter__(value) if issubclass(kind, tuple) else frozenset.__iter__(value)
         with suppress(AttributeError):
-            attributes = (
-                vars(value) if issubclass(kind, threading.local) else object.__getattribute__(value, "__dict__")
-            )
-            self._read_container(attributes)
+            yield from self._read_container(vars(value) if issubclass(kind, threading.local) else _dict_of(value))
         slots = _slots(kind)
         if slots:
-            variables = Slots(value, slots)
-            self.variables.append(variables)
-            self._add(variables.read().values())
+            self.variables.append(of_slots(value, slots))
+            yield from self.variables[-1].read().values()
         self._kinds[kind] = None
 
-    def _read_items(self, value: Any) -> None:
-        self._add(value)
+    def _read_state(self, value: object, state: Accessors) -> Iterable[object]:
+        self.variables.append(of_state(value, *state))
+        return [vars(value)] if hasattr(value, "__dict__") else ()
 
-    def _add_defaults(self, function: types.FunctionType) -> None:
-        if function.__defaults__:
-            self._add(function.__defaults__)
-        if function.__kwdefaults__:
-            self._add(function.__kwdefaults__.values())
-
-    def _read_function(self, value: types.FunctionType) -> None:
+    def _read_function(self, value: types.FunctionType) -> Iterable[object]:
         self.functions.append(value)
-        self._add_defaults(value)
-        self._read_container(value.__dict__)
-        self._add_seen_by(value)
+        return [*_defaults(value), *self._read_container(value.__dict__), *self._seen_by(value)]
 
-    def _add_seen_by(self, function: types.FunctionType) -> None:
+    def _seen_by(self, function: types.FunctionType) -> Iterable[object]:
         """Variables of enclosing functions and global containers: the model's hooks may fill them."""
-        self._add_cells(function)
         space = function.__globals__
         named = [space[name] for name in function.__code__.co_names if name in space]
-        self._add([value for value in named if type(value) in EXACT])
+        return [*self._cells_of(function), *[value for value in named if type(value) in EXACT]]
 
-    def _add_cells(self, function: types.FunctionType) -> None:
-        for cell in function.__closure__ or ():
-            variable = Cell(cell)
-            self.variables.append(variable)
-            self._add(variable.read().values())
+    def _cells_of(self, function: types.FunctionType) -> Iterable[object]:
+        cells = list(map(of_cell, function.__closure__ or ()))
+        self.variables += cells
+        return [value for cell in cells for value in cell.read().values()]
 
-    def _read_tensor(self, value: torch.Tensor) -> None:
-        self._read_container(_dict_of(value))
+    def _read_tensor(self, value: torch.Tensor) -> Iterable[object]:
+        return self._read_container(_dict_of(value))
 
-    def _read_method(self, value: types.MethodType) -> None:
-        self._add((value.__self__, value.__func__))
-
-    def _read_builtin(self, value: types.BuiltinMethodType) -> None:
-        self._add((value.__self__,))
-
-    def _read_partial(self, value: functools.partial[Any]) -> None:
-        self._add((value.func, *value.args, *value.keywords.values()))
-
-    def _read_descriptor(self, value: Any) -> None:
-        names = ("__func__", "fget", "fset", "func")
-        self._add([getattr(value, name) for name in names if hasattr(value, name)])
-
-    def _read_type(self, value: type) -> None:
+    def _read_type(self, value: type) -> Iterable[object]:
         self._kinds[value] = None
+        return ()
 
-    def _read_cache(self, value: Any) -> None:
+    def _read_cache(self, value: Any) -> Iterable[object]:
         self.caches.append(value)
-        self._add((value.__wrapped__,))
+        return (value.__wrapped__,)
 
 
 _LIBRARIES = sys.stdlib_module_names | {"torch", "fxsummary", "builtins", "torchgen", "functorch"}
@@ -219,24 +199,34 @@ def _slots(kind: type) -> dict[str, Any]:
     }
 
 
-def _nothing(_: Inside, value: Any) -> None:
+def _defaults(function: types.FunctionType) -> Iterable[object]:
+    return [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+
+
+def _nothing(_: Inside, value: object) -> Iterable[object]:
     """Instances of this type hold nothing that a forward could fill."""
+    return ()
 
 
-def _reader(kind: type) -> Callable[[Inside, Any], None]:
+def _attributes(*names: str) -> Reader:
+    """Instances of this type hold others in these attributes."""
+    return lambda _, value: [getattr(value, name) for name in names if hasattr(value, name)]
+
+
+def _reader(kind: type) -> Reader:
     """How to read instances of a type."""
+    state = accessors(kind)
+    if state is not None:
+        return lambda inside, value: inside._read_state(value, state)
     for kinds, read in _KINDS:
         if issubclass(kind, kinds):
             return read
-    if issubclass(kind, nn.Module) or kind in _PLAIN_OBJECTS or kind in EXACT:
-        return Inside._read_object
-    if issubclass(kind, (*CONTAINERS, tuple, frozenset)) or is_users(kind.__module__):
-        return Inside._read_object
-    return _nothing
+    is_object = issubclass(kind, _OBJECTS) or kind in _PLAIN_OBJECTS or is_users(kind.__module__)
+    return Inside._read_object if is_object else _nothing
 
 
+_OBJECTS = (nn.Module, dict, list, set, deque, tuple, frozenset)
 _PLAIN_OBJECTS = (types.SimpleNamespace, argparse.Namespace, threading.local)
-EXACT = frozenset({dict, OrderedDict, list, set, deque})
 _HOLDS_NOTHING: Any = (
     torch.Size,
     torch.jit.ScriptModule,
@@ -246,22 +236,21 @@ _HOLDS_NOTHING: Any = (
     enum.Enum,
     BaseException,
 )
-_KINDS: tuple[tuple[Any, Callable[[Inside, Any], None]], ...] = (
+_METHODS = frozenset({staticmethod, classmethod, property, functools.cached_property})
+_KINDS: tuple[tuple[Any, Reader], ...] = (
     (_HOLDS_NOTHING, _nothing),
     (torch.Tensor, Inside._read_tensor),
     (type, Inside._read_type),
     (types.FunctionType, Inside._read_function),
-    (types.MethodType, Inside._read_method),
-    (types.BuiltinMethodType, Inside._read_builtin),
-    (functools.partial, Inside._read_partial),
-    ((staticmethod, classmethod, property, functools.cached_property), Inside._read_descriptor),
+    (types.MethodType, _attributes("__self__", "__func__")),
+    (types.BuiltinMethodType, _attributes("__self__")),
+    (functools.partial, lambda _, value: (value.func, *value.args, *value.keywords.values())),
+    (tuple(_METHODS), _attributes("__func__", "fget", "fset", "func")),
     (functools._lru_cache_wrapper, Inside._read_cache),
 )
-_METHODS = frozenset({staticmethod, classmethod, property, functools.cached_property})
-_READERS: dict[type, Callable[[Inside, Any], None]] = {
+_READERS: dict[type, Reader] = {
     **dict.fromkeys(EXACT, Inside._read_container),
-    tuple: Inside._read_items,
-    frozenset: Inside._read_items,
+    tuple: lambda _, value: value,
+    frozenset: lambda _, value: value,
 }
-_ATOMS: set[type] = {int, float, str, bool, bytes, complex, type(None), torch.dtype, torch.device, torch.Size}
-_ATOMS |= {nn.Parameter, types.ModuleType, types.CodeType}
+_ATOMS = ATOMS | {bytes, nn.Parameter, types.ModuleType, types.CodeType}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Iterator
 
-from fxsummary.capture.restore.inside import EXACT, Inside, is_users
-from fxsummary.capture.restore.variables import ClassAttributes
+from fxsummary.capture.restore.containers import EXACT
+from fxsummary.capture.restore.inside import Inside, is_users
+from fxsummary.capture.restore.states import Accessors
+from fxsummary.capture.restore.variables import of_class
 
 
 class Outside(Inside):
@@ -31,14 +33,19 @@ class Outside(Inside):
             self._add_class(self._kinds.popitem()[0])
             self._walk()
 
-    def _add_seen_by(self, function: types.FunctionType) -> None:
-        """Nothing yet: `_follow` does."""
+    def _seen_by(self, function: types.FunctionType) -> Iterable[object]:
+        """Nothing yet: `_follow` adds it."""
+        return ()
+
+    def _read_state(self, value: object, state: Accessors) -> Iterable[object]:
+        """Nothing: it can hold no proxy, and may be a large array."""
+        return ()
 
     def _add_class(self, kind: type) -> None:
         """Add the containers in a class's own attributes."""
         if kind not in self.classes and is_users(kind.__module__):
             self.classes[kind] = None
-            self.variables.append(ClassAttributes(kind))
+            self.variables.append(of_class(kind))
             self._add([value for value in vars(kind).values() if type(value) in EXACT])
 
     def _follow(self, function: types.FunctionType) -> None:
@@ -49,7 +56,7 @@ class Outside(Inside):
         if id(space) not in self._spaces:
             self._spaces.add(id(space))
             self.containers.append(space)
-        self._add_cells(function)
+        self._add(self._cells_of(function))
         names = set(_names(function.__code__))
         spaces = [space]
         for each in spaces:  # grows: `package.module.function` leads from one module to the next

@@ -6,7 +6,6 @@ import gc
 import signal
 import threading
 import types
-from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -17,8 +16,10 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import modules_of
-from fxsummary.capture.restore.inside import EXACT, Inside
+from fxsummary.capture.restore.containers import EXACT, base_of, copied, is_same, refill
+from fxsummary.capture.restore.inside import Inside
 from fxsummary.capture.restore.outside import Outside
+from fxsummary.capture.restore.torch_state import preserved_globals
 from fxsummary.capture.restore.variables import Variables
 
 
@@ -29,24 +30,37 @@ class Snapshot:
         roots: further objects that forward may change, such as its arguments.
     """
 
-    def __init__(self, model: nn.Module, roots: Sequence[Any] = ()) -> None:
+    def __init__(self, model: nn.Module, roots: Sequence[object] = ()) -> None:
         inside = Inside(modules_of(model), roots)
         outside = Outside(inside)
         self._inside = _Copies(inside)
         self._outside = _Copies(outside)
         self._caches = [(cache, cache.cache_info()) for cache in outside.caches]
 
-    def restore(self, caches: bool) -> None:
-        """Put back what the model holds, and take proxies and meta tensors out of everything else.
+    @contextmanager
+    def preserved(self, *, caches: bool = True) -> Iterator[None]:
+        """Restore, on the way out, everything, and what `preserved_globals` restores.
+
+        What lies outside of the model is left alone, unless it holds a proxy or a meta tensor. The values of tensors
+        are not covered: no capture writes to them (`fxsummary.capture.symbolic.guard.Guard`).
 
         Args:
-            caches: whether to clear each ``lru_cache`` that holds one.
+            caches: whether to clear each ``lru_cache`` that holds proxies or meta tensors; an interrupt always does.
         """
-        with _without_interrupts():
-            self._inside.restore()
-            self._outside.restore_escaped()
-            if caches:
-                self.clear_caches()
+        try:
+            with preserved_globals():
+                yield
+        except Exception:
+            raise
+        except BaseException:
+            caches = True
+            raise
+        finally:
+            with _without_interrupts():
+                self._inside.restore()
+                self._outside.restore_escaped()
+                if caches:
+                    self.clear_caches()
 
     def clear_caches(self) -> None:
         """Clear each ``lru_cache`` that has got a proxy or a meta tensor since."""
@@ -61,9 +75,9 @@ class _Copies:
     def __init__(self, found: Inside) -> None:
         self._empty = found.empty
         self._filled = found.containers
-        self._copies = [each.copy() if type(each) in EXACT else _copy(each) for each in self._filled]
+        self._copies = [each.copy() if type(each) in EXACT else copied(each) for each in self._filled]
         self._dicts = [each for each in self._filled if type(each) is dict]
-        self._others = [(each, _base(each)) for each in self._filled if type(each) is not dict]
+        self._others = [(each, base_of(each)) for each in self._filled if type(each) is not dict]
         self._held = list(self._held_now())
         self._variables = found.variables
         self._values = [each.read() for each in found.variables]
@@ -80,7 +94,7 @@ class _Copies:
         now = list(self._held_now())
         if len(now) != len(self._held) or not all(map(is_, now, self._held)):
             for container, copy in zip(self._filled, self._copies, strict=True):
-                if not _is_same(container, copy):
+                if not is_same(container, copy):
                     yield container, copy
         if any(self._empty):
             yield from (
@@ -90,13 +104,13 @@ class _Copies:
     def _changed_variables(self) -> Iterator[tuple[Variables, dict[str, Any], dict[str, Any]]]:
         for variables, before in zip(self._variables, self._values, strict=True):
             now = variables.read()
-            if not _is_same(now, before):
+            if not is_same(now, before):
                 yield variables, before, now
 
     def restore(self) -> None:
         """Put everything back, in the order that it had."""
         for container, copy in self._changed():
-            _refill(container, copy)
+            refill(container, copy)
         for variables, before, now in self._changed_variables():
             for name in [name for name in now if name not in before]:
                 variables.delete(name)
@@ -109,7 +123,7 @@ class _Copies:
             if isinstance(copy, dict):
                 _restore_items(container, copy)
             elif has_escaped(list(container)):
-                _refill(container, copy)
+                refill(container, copy)
         for variables, before, now in self._changed_variables():
             for name, value in now.items():
                 if value is not before.get(name, _ABSENT) and has_escaped([value]):
@@ -163,33 +177,3 @@ def _without_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
         if held and callable(handler):
             handler(*held[0])
-
-
-def _base(container: Any) -> Any:
-    """The type whose methods read and fill a container; a subclass may have overridden them."""
-    kind = type(container)
-    return kind if kind in _BASES else next(each for each in _BASES if isinstance(container, each))
-
-
-_BASES: Any = (OrderedDict, dict, set, list, deque)
-
-
-def _copy(container: Any) -> Any:
-    base = _base(container)
-    return base(base.items(container) if issubclass(base, dict) else base.__iter__(container))
-
-
-def _refill(container: Any, copy: Any) -> None:
-    base = _base(container)
-    base.clear(container)
-    (base.update if hasattr(base, "update") else base.extend)(container, copy)
-
-
-def _is_same(container: Any, copy: Any) -> bool:
-    """Whether a container holds the very objects that its copy holds, in the same order."""
-    base = _base(container)
-    if base.__len__(container) != len(copy):
-        return False
-    if issubclass(base, dict):
-        return all(map(is_, base.values(container), copy.values())) and all(map(is_, base.__iter__(container), copy))
-    return set(container) == copy if base is set else all(map(is_, base.__iter__(container), copy))

@@ -3,65 +3,50 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 
-class Cell:
-    """A variable of an enclosing function, read and written as a dict with at most one item."""
+@dataclass(frozen=True)
+class Variables:
+    """Values by name, and how to change them."""
 
-    def __init__(self, cell: types.CellType) -> None:
-        self._cell = cell
+    read: Callable[[], dict[str, object]]
+    set: Callable[[str, object], None]
+    delete: Callable[[str], None]
 
-    def read(self) -> dict[str, Any]:
+
+def of_cell(cell: types.CellType) -> Variables:
+    """A variable of an enclosing function, as a dict with at most one item."""
+
+    def read() -> dict[str, object]:
         try:
-            return {"": self._cell.cell_contents}
+            return {"cell_contents": cell.cell_contents}
         except ValueError:  # not assigned yet
             return {}
 
-    def set(self, name: str, value: Any) -> None:
-        self._cell.cell_contents = value
-
-    def delete(self, name: str) -> None:
-        del self._cell.cell_contents
+    return Variables(read, partial(setattr, cell), partial(delattr, cell))
 
 
-class ClassAttributes:
+def of_class(kind: type) -> Variables:
     """The attributes of a class."""
-
-    def __init__(self, kind: type) -> None:
-        self._kind = kind
-
-    def read(self) -> dict[str, Any]:
-        return dict(vars(self._kind))
-
-    def set(self, name: str, value: Any) -> None:
-        type.__setattr__(self._kind, name, value)
-
-    def delete(self, name: str) -> None:
-        type.__delattr__(self._kind, name)
+    return Variables(lambda: dict(vars(kind)), partial(type.__setattr__, kind), partial(type.__delattr__, kind))
 
 
-class Slots:
+def of_slots(value: object, slots: Mapping[str, Any]) -> Variables:
     """The attributes of an object that are not in a ``__dict__``."""
 
-    def __init__(self, value: object, slots: dict[str, Any]) -> None:
-        self._value = value
-        self._slots = slots
-
-    def read(self) -> dict[str, Any]:
+    def read() -> dict[str, object]:
         found = {}
-        for name, slot in self._slots.items():
+        for name, slot in slots.items():
             try:
-                found[name] = slot.__get__(self._value)
+                found[name] = slot.__get__(value)
             except AttributeError:
                 continue
         return found
 
-    def set(self, name: str, value: Any) -> None:
-        self._slots[name].__set__(self._value, value)
-
-    def delete(self, name: str) -> None:
-        self._slots[name].__delete__(self._value)
-
-
-Variables = Cell | ClassAttributes | Slots
+    return Variables(
+        read, lambda name, new: slots[name].__set__(value, new), lambda name: slots[name].__delete__(value)
+    )

@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import source
-from fxsummary.capture.inputs.example import (
-    Inputs,
-    forward_signature,
-    is_sequence,
-    named_items,
-    rebuilt,
-    required,
-)
-from fxsummary.capture.literals import ATOMS
+from fxsummary.capture.inputs.example import Inputs, forward_signature, required
 from fxsummary.capture.module_index import constants, first_paths, modules_by_path, tensor_names, unwrapped
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.twins import is_own_hook, spec_of
 from fxsummary.capture.recorded.torch_calls import SPEC_ONLY
 from fxsummary.capture.restore.escaped import survivors
-from fxsummary.capture.structures import listed, values_of
+from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, values_of
+from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.fx_patches import Functions, traced
 from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy
 from fxsummary.graph.spec import TensorSpec
-
-Leaf = Callable[[nn.Module, str], bool]
-
-_ENTERED = (
-    nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict,
-    nn.DataParallel, nn.parallel.DistributedDataParallel,
-    nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder,
-    nn.TransformerEncoderLayer, nn.TransformerDecoderLayer,
-)  # fmt: skip
-"""Modules of ``torch.nn`` that are made of others: a reader wants those, such as attention and feed-forward."""
-
-
-def default_leaf(module: nn.Module) -> bool:
-    """Modules of ``torch.nn`` that are not made of others are leaves; a parametrized one is what it was before."""
-    kind: Any = type(module)
-    if kind.__module__ == "torch.nn.utils.parametrize":
-        kind = type_before_parametrizations(module)
-    if not kind.__module__.startswith(("torch.nn.", "torch.ao.nn.")):
-        return isinstance(module, torch.jit.ScriptModule)
-    return kind is not nn.Module and not issubclass(kind, _ENTERED)
 
 
 class SymbolicTracer(fx.Tracer):
@@ -63,19 +33,20 @@ class SymbolicTracer(fx.Tracer):
     but become nodes, as parameters do, where their values are used; hooks are not run.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs | None, leaf: Leaf | None, device: str) -> None:
+    def __init__(self, subject: Subject, inputs: Inputs | None) -> None:
         super().__init__()
+        model = subject.model
         self.root: nn.Module = model
         self.graph = fx.Graph()
         self.skipped_hooks: list[str] = []
         self.returned: dict[str, tuple[Any, Any]] = {}
         self._inputs = inputs
-        self._leaf = leaf
-        self._device = device
+        self._subject = subject
+        self._device = subject.device
         self._modules = modules_by_path(model)
         self._paths = first_paths(self._modules)
         self.tensor_attrs: Any = constants(model, self._modules)
-        self._names: dict[int, str] | None = None
+        self._names = tensor_names(self._modules)
         self._attributes: dict[str, ParameterProxy] = {}
         self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
@@ -96,29 +67,17 @@ class SymbolicTracer(fx.Tracer):
                 self.graph.erase_node(proxy.node)
         return self.graph
 
-    def placeholders(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def placeholders(self) -> tuple[Args, Kwargs]:
         """Forward's arguments, with a placeholder for each tensor among them."""
-        model = self.root
-        inputs = self._inputs or Inputs(dict.fromkeys(required(model), _ANY_TENSOR))
-        signature = forward_signature(model)
-        arguments: dict[str, Any] = {}
-        for name, value in inputs.arguments.items():
-            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
-                arguments[name] = {key: self._placeholders(key, item) for key, item in value.items()}
-            else:
-                arguments[name] = self._placeholders(name, value)
-        return inputs.split(signature, arguments)
+        inputs = self._inputs or Inputs(dict.fromkeys(required(self.root), _ANY_TENSOR))
+        return inputs.map(self._placeholder, forward_signature(self.root))
 
-    def _placeholders(self, name: str, value: Any) -> Any:
-        if isinstance(value, TensorSpec) or value is _ANY_TENSOR:
-            proxy = self.create_proxy("placeholder", name, (), {})
-            proxy.node.meta[SPEC] = None if value is _ANY_TENSOR else value
-            return proxy
-        if is_sequence(value):
-            return rebuilt(value, [self._placeholders(each, item) for each, item in named_items(name, value)])
-        if isinstance(value, dict):
-            return {key: self._placeholders(f"{name}_{key}", item) for key, item in value.items()}
-        return value
+    def _placeholder(self, name: str, value: object) -> object:
+        if not isinstance(value, TensorSpec) and value is not _ANY_TENSOR:
+            return value
+        proxy = self.create_proxy("placeholder", name, (), {})
+        proxy.node.meta[SPEC] = None if value is _ANY_TENSOR else value
+        return proxy
 
     # --- nodes ---------------------------------------------------------------------------------
 
@@ -178,6 +137,8 @@ class SymbolicTracer(fx.Tracer):
             name = self._name_of(a)
             if name is not None:
                 return self.create_node("get_attr", name, (), {})
+            if isinstance(a, nn.Parameter):
+                raise fx.proxy.TraceError("forward makes a parameter")
         return super().create_arg(a)
 
     # --- modules -------------------------------------------------------------------------------
@@ -199,7 +160,7 @@ class SymbolicTracer(fx.Tracer):
         path = self._paths.get(id(module))
         if path is None:
             raise NameError("module is not installed as a submodule")
-        is_leaf = default_leaf(module) or (self._leaf is not None and self._leaf(module, path))
+        is_leaf = self._subject.is_leaf(module, path)
         if is_leaf:  # what it reads lies outside of it
             args = tuple([self.create_arg(item) for item in args])
             kwargs = self.create_arg(kwargs) if kwargs else kwargs
@@ -231,12 +192,10 @@ class SymbolicTracer(fx.Tracer):
             self.skipped_hooks.append(path)
 
     def _name_of(self, tensor: torch.Tensor) -> str | None:
-        if self._names is None:
-            self._names = tensor_names(self._modules)
         return self._names.get(id(tensor))
 
 
-def _node_of(value: Any) -> fx.Node | None:
+def _node_of(value: object, _: int) -> fx.Node | None:
     return value.node if isinstance(value, fx.Proxy) else None
 
 

@@ -1,1 +1,1 @@
-"""The HTML page: what is on it (`outline`, `atlas`, `contents`), and how it is put together (`assemble`)."""
+"""What is on the HTML page: the modules (`outline`), their pictures (`atlas`), all else (`contents`)."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import takewhile
 
-from fxsummary.drawing import draw_fragment
-from fxsummary.drawing.choose import DEEPEST, MOST_ROWS, Fitting, Picture
-from fxsummary.drawing.compose import compose
+from fxsummary.drawing.choose import DEEPEST, MOST_ROWS, Fitting
+from fxsummary.drawing.compose import Picture, compose
 from fxsummary.drawing.element_ids import OPEN
 from fxsummary.drawing.labels import closed_inside
+from fxsummary.drawing.svg_page import draw_fragment
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.graph.attributes import NO_COSTS, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
+from fxsummary.text.numbers import common
 from fxsummary.views.blocks import Block
 from fxsummary.views.depth import close_small
 
@@ -122,13 +121,13 @@ def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _C
 def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[tuple[int, Picture]]:
     """Distinct pictures of a module with their depth, from ``least`` on: the ones with most closed first."""
     focus = focused(outline.folded, block)
-    fitting = Fitting(outline.graph, close_small(focus), partial(compose, outline.graph))
+    fitting = Fitting(outline.graph, close_small(focus))
     totals = outline.graph.totals
     if totals.flops is not None:
         totals = replace(totals, flops=totals.flops // block.copies)
     before: list[str] = []
     for depth in range(least, min(fitting.nesting(), DEEPEST) + 1):
-        picture = compose(outline.graph, fitting.closed(depth), base=path, totals=totals, tips=False)
+        picture = compose(outline.graph, fitting.closed(depth), base=path, totals=totals)
         if before and picture.rows > MANY_ROWS:
             return
         drawn = [key for item in picture.scene.items() for key in item.keys]
@@ -175,8 +174,8 @@ def _terminal(folded: ModelGraph, key: str, path: str) -> NodeData:
 
 def _seen_from(path: str, name: str) -> str:
     """A dotted name without what it has in common with a path; its last part stays."""
-    shared = takewhile(lambda pair: pair[0] == pair[1], zip(path.split("."), name.split(".")[:-1], strict=False))
-    return ".".join(name.split(".")[len(list(shared)) :])
+    parts = name.split(".")
+    return ".".join(parts[common(path.split("."), parts[:-1]) :])
 
 
 def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) -> None:
@@ -200,13 +199,13 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
     """A picture, painted and put into the atlas."""
     nodes = picture.subject.graph.nodes
-    for row in (row for item in picture.scene.items() for row in item.rows):
+    for row in picture.scene.rows():
         data = nodes[row.keys[0]]
         if closed_inside(data) and data["module"] in views:
             row.chips.append(OPEN)
-    fragment = draw_fragment(picture.scene, atlas.memo)
-    operations = tuple(_meant(outline, picture, key) for key in fragment.marks.operations)
-    return Level(atlas.add(fragment.svg), operations, tuple(fragment.marks.frames), depth)
+    svg, marks = draw_fragment(picture.scene, atlas.memo)
+    operations = tuple(_meant(outline, picture, key) for key in marks.operations)
+    return Level(atlas.add(svg), operations, tuple(marks.frames), depth)
 
 
 def _meant(outline: Outline, picture: Picture, key: str) -> str | tuple[str, str] | None:

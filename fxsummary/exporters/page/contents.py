@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fxsummary.drawing.labels import LONGEST_TIP, Subject, _call
+from fxsummary.drawing.labels import LONGEST_TIP, Subject, call_text, short
 from fxsummary.drawing.style import LEGEND, colour_of
 from fxsummary.exporters.page.atlas import Atlas, Level
 from fxsummary.exporters.page.outline import Outline
@@ -150,8 +150,8 @@ def _operation(outline: Outline, key: str, numbers: dict[str, int], modules: dic
         "label": _text(data["label"]),
         "config": _text(data["config"]),
         "kind": colour_of("parameter" if data["op"] == "get_attr" else data["kind"]),
-        "call": _text(_call(subject, key)),
-        "joined": [_text(_call(subject, other)) for other in data.get("absorbed", ())],
+        "call": _text(call_text(subject, key)),
+        "joined": [_text(call_text(subject, other)) for other in data.get("absorbed", ())],
         "stack": [[modules[call.path], call.call] for call in data["module_stack"] if call.path in modules],
         "module": data["module"],
         "inputs": inputs if outline.graph.captured_by != "modules" else [],
@@ -194,8 +194,7 @@ def _spec(shape: tuple[int, ...] | None, dtype: str | None) -> str:
 
 
 def _text(value: Any) -> str:
-    text = str(value)
-    return fmt.shorten(fmt.clean(text if len(text) <= 4 * LONGEST_TIP else text[: 4 * LONGEST_TIP]), LONGEST_TIP)
+    return short(str(value), LONGEST_TIP)
 
 
 def _filled(record: Record) -> Record:

@@ -7,13 +7,13 @@ exactly, and what was merged is counted in ``graph.graph["hidden"]`` and kept in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PLUMBING, VIEWS, base, is_random, operator_of
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.costs import is_weightless
+from fxsummary.views.costs import is_free, is_weightless
 from fxsummary.views.idioms.heads import merge_repeated_heads, name_heads
 from fxsummary.views.idioms.loops import merge_loops
 from fxsummary.views.idioms.merger import Merger, is_plain
@@ -33,12 +33,8 @@ def merge_idioms(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
     if graph.captured_by == "modules":
         return graph
     merger = Merger(graph if own else copy_of(graph))
-    for step in (
-        _hide_empty_operands, _hide_neutral_numbers, _hide_whole_slices, merge_loops,
-        _merge_rotations, _merge_constants, _merge_equal_constants, _merge_waves,
-        merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
-    ):  # fmt: skip
-        step(merger)
+    for idiom in IDIOMS:
+        idiom(merger)
     return merger.finish()
 
 
@@ -53,7 +49,7 @@ def _hide_empty_operands(merger: Merger) -> None:
     """A concatenation of a tensor with empty ones, such as a cache's first, is the tensor."""
     for key, data in _calls(merger, CONCATENATIONS):
         sources = list(merger.graph.sources(key))
-        empty = [s for s in sources if 0 in (merger.node(s)["shape"] or ()) and is_plain(merger.node(s))]
+        empty = [s for s in sources if _is_empty(merger.node(s))]
         if len(sources) != len(empty) + 1 or not empty or not is_weightless(data):
             continue
         (whole,) = set(sources) - set(empty)
@@ -64,6 +60,10 @@ def _hide_empty_operands(merger: Merger) -> None:
         for source in empty:
             if not merger.graph.readers(source) and not merger.graph.sources(source):
                 merger.drop(source, "empty tensors")
+
+
+def _is_empty(data: NodeData) -> bool:
+    return 0 in (data["shape"] or ()) and is_plain(data) and is_weightless(data)
 
 
 def _hide_neutral_numbers(merger: Merger) -> None:
@@ -81,7 +81,7 @@ def _hide_whole_slices(merger: Merger) -> None:
     """An index that takes all of its input."""
     for key, data in _calls(merger, frozenset({"index"})):
         sources = list(merger.graph.sources(key))
-        if len(sources) == 1 and is_weightless(data) and _WHOLE_SLICES.fullmatch(data["config"]):
+        if len(sources) == 1 and is_free(data) and _WHOLE_SLICES.fullmatch(data["config"]):
             edge = merger.graph.sources(key)[sources[0]]
             if data["shape"] is not None and (edge["shape"], edge["dtype"]) == (data["shape"], data["dtype"]):
                 merger.hide(key, "slices of everything")
@@ -110,12 +110,7 @@ def _merge_rotations(merger: Merger) -> None:
         for source in list(merger.graph.sources(key)):
             view = merger.node(source)
             shared = all(reader in turned for reader in merger.graph.readers(source))
-            if (
-                shared
-                and base(view["label"]) in VIEWS
-                and is_weightless(view)
-                and len(merger.graph.sources(source)) == 1
-            ):
+            if shared and base(view["label"]) in VIEWS and is_free(view) and len(merger.graph.sources(source)) == 1:
                 merger.hide(source, "views of rotary tables")
 
 
@@ -280,3 +275,11 @@ def _merge_scalings(merger: Merger) -> None:
         ):
             config = ", ".join(filter(None, (source["config"], sign + data["config"])))
             merger.merge([sources[0], key], "scalings", sources[0], config=config)
+
+
+IDIOMS: list[Callable[[Merger], None]] = [
+    _hide_empty_operands, _hide_neutral_numbers, _hide_whole_slices, merge_loops,
+    _merge_rotations, _merge_constants, _merge_equal_constants, _merge_waves,
+    merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
+]  # fmt: skip
+"""All idioms, in the order in which they are merged; later ones see what earlier ones made."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fxsummary.graph.attributes import NodeData, own_result
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
-from fxsummary.views.costs import carry_costs, is_weightless
+from fxsummary.views.costs import carry_costs, is_free, is_weightless
 from fxsummary.views.scalars import add_slots, of_part
 from fxsummary.views.simplify import bypass, is_call
 
@@ -37,7 +38,9 @@ class Merger:
         return data
 
     def hide(self, key: str, kind: str) -> None:
-        """Take out an operation with one input, which is also its result."""
+        """Take out an operation with one input, which is also its result, unless it costs something."""
+        if not is_weightless(self.node(key)):
+            return
         self.hidden[kind] += self._operations(self.node(key))
         bypass(self.graph, key)
 
@@ -119,15 +122,10 @@ class Merger:
         data["shape"], data["dtype"] = exits[0]["shape"], exits[0]["dtype"]
 
     @staticmethod
-    def _set_stack(data: NodeData, stacks: list[Any]) -> None:
-        shared = []
-        for calls in zip(*stacks, strict=False):
-            if len(set(calls)) > 1:
-                break
-            shared.append(calls[0])
-        data["module_stack"] = tuple(shared)
-        data["module"] = shared[-1].path if shared else ""
-        data["module_type"] = shared[-1].type if shared else ""
+    def _set_stack(data: NodeData, stacks: list[tuple[ModuleCall, ...]]) -> None:
+        stack = min((each[: common(stacks[0], each)] for each in stacks), key=len)
+        data["module_stack"] = stack
+        data["module"], data["module_type"] = (stack[-1].path, stack[-1].type) if stack else ("", "")
 
     def _reconnect(self, keys: list[str], main: str, exits: list[str]) -> None:
         graph, inside = self.graph, set(keys)
@@ -142,5 +140,5 @@ class Merger:
 
 
 def is_plain(data: NodeData) -> bool:
-    """Whether an operation is a function of its inputs alone, without any cost."""
-    return is_call(data) and data["op"] != "call_module" and is_weightless(data) and not data["reads"]
+    """Whether an operation is a function of its inputs alone, without parameters and FLOPs."""
+    return is_call(data) and data["op"] != "call_module" and is_free(data) and not data["reads"]

@@ -12,11 +12,14 @@ from fxsummary.capture.inputs.guess.guesses import ANY_SIZE, ARGUMENTS, CHANNEL_
 from fxsummary.capture.inputs.guess.requirements import Need, field_needs, first_layer, first_needs
 from fxsummary.capture.inputs.guess.rows import ALWAYS, Argument, options
 from fxsummary.capture.inputs.guess.sizes import Settings, Sizes, dims_of
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.results import Trace
 
 
 class ArgumentRows:
     """Rows for the arguments of one model.
+
+    Attributes:
+        needs: what the first reader of an argument takes, by its name.
 
     Args:
         partial: the trace of forward without inputs, as far as it got.
@@ -26,7 +29,7 @@ class ArgumentRows:
         self._model = model
         self._settings = settings
         self._signature = forward_signature(model).parameters
-        self._needs = first_needs(model, partial) if partial is not None else {}
+        self.needs = first_needs(model, partial) if partial is not None else {}
         self._fields = field_needs(model, partial) if partial is not None else {}
 
     def row(self, name: str, required: bool) -> Argument | None:
@@ -39,7 +42,7 @@ class ArgumentRows:
             return row
         if name in self._fields:
             return Argument(fields={key: self._with_need(row_for(key), n) for key, n in self._fields[name].items()})
-        need = self._needs.get(name)
+        need = self.needs.get(name)
         annotation = self._signature[name].annotation
         is_open = need is None and name != next(iter(self._signature))
         if row is None and (is_open or "list[" in str(annotation)):

@@ -25,7 +25,7 @@ from fxsummary.capture.inputs.guess.rows import Argument, Size
 from fxsummary.capture.inputs.guess.sizes import Settings, Shape, Sizes, found_sizes, words_of
 from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.operations.twins import spec_of
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.results import Trace
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec, contiguous
 
@@ -58,11 +58,14 @@ class Guesses:
         main: the argument that the model names as its main one, or "".
         float_dtype: dtype of the model's floating-point tensors.
 
+        spatial_dims: number of spatial dimensions of an argument that a convolution reads first, by its name.
+
     Args:
         partial: the trace of forward without inputs, as far as it got.
+        optional: whether to pass arguments that have a default.
     """
 
-    def __init__(self, model: nn.Module, partial: Trace | None = None) -> None:
+    def __init__(self, model: nn.Module, partial: Trace | None = None, optional: bool = True) -> None:
         self._model = model
         self._signature = forward_signature(model).parameters
         self._device = model_device(model)
@@ -75,6 +78,9 @@ class Guesses:
         self.main = main if isinstance(main, str) else ""
         self.float_dtype = dtype_for(None, model)
         self._rows = ArgumentRows(model, self.settings, partial)
+        needs = self._rows.needs.items()
+        self.spatial_dims = {name: need.dims for name, need in needs if need is not None and need.kind == "image"}
+        self._optional = optional
 
     # --- what to try ---------------------------------------------------------------------------
 
@@ -162,7 +168,7 @@ class Guesses:
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 required = parameter.default is parameter.empty
                 row = self._rows.row(name, required)
-                if row is not None and (required or self._rows.is_passed(row)):
+                if row is not None and (required or (self._optional and self._rows.is_passed(row))):
                     found.append(_Passed(name, row, required))
         return found
 

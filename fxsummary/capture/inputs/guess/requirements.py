@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from fxsummary.capture.module_index import modules_by_path, modules_of, tensors_of
 from fxsummary.capture.operations.twins import dtype_name
-from fxsummary.capture.symbolic.trace import Trace
+from fxsummary.capture.results import Trace
 from fxsummary.capture.torch_internals import AnyConv
 
 MAX_DEPTH = 6

@@ -9,11 +9,11 @@ from itertools import islice
 import torch
 from torch import fx
 
-from fxsummary.capture.literals import ATOMS
 from fxsummary.capture.nodes import AFTER, AUTOCAST, NO_GRAD, SOURCE, STACK
 from fxsummary.capture.operations import memo
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.tensor_origins import Tracked
+from fxsummary.capture.structures import ATOMS
 from fxsummary.graph.spec import map_structure
 
 

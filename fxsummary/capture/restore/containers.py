@@ -1,0 +1,39 @@
+"""Containers by the methods of their built-in type, which a subclass may have overridden."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from operator import is_
+from typing import Any
+
+EXACT = frozenset({dict, OrderedDict, list, set, deque})
+_BASES: Any = (OrderedDict, dict, set, list, deque)
+
+
+def base_of(container: object) -> Any:
+    """The built-in type whose methods read and fill a container; None if it is no container."""
+    kind = type(container)
+    return kind if kind in EXACT else next((each for each in _BASES if issubclass(kind, each)), None)
+
+
+def copied(container: Any) -> Any:
+    """A copy of the built-in type."""
+    base = base_of(container)
+    return base(base.items(container) if issubclass(base, dict) else base.__iter__(container))
+
+
+def refill(container: Any, copy: Any) -> None:
+    """Give a container the items of another, in their order."""
+    base = base_of(container)
+    base.clear(container)
+    (base.update if hasattr(base, "update") else base.extend)(container, copy)
+
+
+def is_same(container: Any, copy: Any) -> bool:
+    """Whether a container holds the very objects that its copy holds, in the same order."""
+    base = base_of(container)
+    if base.__len__(container) != len(copy):
+        return False
+    if issubclass(base, dict):
+        return all(map(is_, base.values(container), copy.values())) and all(map(is_, base.__iter__(container), copy))
+    return set(container) == copy if base is set else all(map(is_, base.__iter__(container), copy))

@@ -1,0 +1,70 @@
+"""What is captured, and how: a model with the copy of its state that is put back after each run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrize import type_before_parametrizations
+
+from fxsummary.capture.inputs.example import model_device
+from fxsummary.capture.restore.snapshots import Snapshot
+
+Leaf = Callable[[nn.Module, str], bool]
+"""Whether to show a module, with its path, as one operation."""
+
+
+class Subject:
+    """What is captured, and how.
+
+    Args:
+        leaf: further modules not to enter.
+        way: "auto", "symbolic" or "record".
+        replay: whether a recording copies modules that are like others.
+        arguments: those of forward, which are put back like the model.
+
+    Attributes:
+        name: class name of the model.
+        device: the device that the model's tensors are on.
+        snapshot: what the model holds now.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        leaf: Leaf | None = None,
+        way: str = "auto",
+        replay: bool = True,
+        arguments: Sequence[object] = (),
+    ) -> None:
+        self.model = model
+        self.leaf = leaf
+        self.way = way
+        self.replay = replay
+        self.name = type(model).__name__
+        self.device = model_device(model)
+        self.snapshot = Snapshot(model, arguments)
+
+    def is_leaf(self, module: nn.Module, path: str) -> bool:
+        """Whether a module is one operation."""
+        return default_leaf(module) or (self.leaf is not None and self.leaf(module, path))
+
+
+def default_leaf(module: nn.Module) -> bool:
+    """Modules of ``torch.nn`` that are not made of others are leaves; a parametrized one is what it was before."""
+    kind: type = type(module)
+    if kind.__module__ == "torch.nn.utils.parametrize":
+        kind = type_before_parametrizations(module)
+    if not kind.__module__.startswith(("torch.nn.", "torch.ao.nn.")):
+        return isinstance(module, torch.jit.ScriptModule)
+    return kind is not nn.Module and not issubclass(kind, _ENTERED)
+
+
+_ENTERED = (
+    nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict,
+    nn.DataParallel, nn.parallel.DistributedDataParallel,
+    nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder,
+    nn.TransformerEncoderLayer, nn.TransformerDecoderLayer,
+)  # fmt: skip
+"""Modules of ``torch.nn`` that are made of others: a reader wants those, such as attention and feed-forward."""

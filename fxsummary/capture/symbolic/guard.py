@@ -1,0 +1,39 @@
+"""Watches what runs for real while forward is traced: operations on tensors that are not proxies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from fxsummary.capture.operations.flop_count import costs_nothing
+from fxsummary.capture.torch_internals import DispatchMode, storage_of
+
+
+class Guard(DispatchMode):
+    """Raises RuntimeError where a trace would be wrong: for writes to tensors of the user, and for lost FLOPs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not costs_nothing(func):
+            raise RuntimeError(f"forward computes a product that no input goes into ({func})")
+        if func._schema.is_mutable:
+            for argument, value in zip(func._schema.arguments, args):  # noqa: B905 (defaults are left out)
+                if argument.alias_info is not None and argument.alias_info.is_write:
+                    self._check(value, func)
+        result = func(*args, **(kwargs or {}))
+        if func._schema.name in _NEW or not any(returned.alias_info for returned in func._schema.returns):
+            self._made.update(storage_of(each) for each in tree_leaves(result) if isinstance(each, torch.Tensor))
+        return result
+
+    def _check(self, value: Any, func: Any) -> None:
+        if any(isinstance(each, torch.Tensor) and storage_of(each) not in self._made for each in tree_leaves(value)):
+            raise RuntimeError(f"forward writes into a tensor that it did not make ({func})")
+
+
+_NEW = frozenset({"aten::lift_fresh", "aten::lift"})
+"""What `torch.tensor` ends with; by their schema they are views."""
