@@ -29,6 +29,10 @@ class _Short:
             return self.tracer.iter(self)  # type: ignore[no-any-return]
         return (self[index] for index in range(count))  # type: ignore[index]
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A copy has the same values; torch.fx gives it a tracer of its own."""
+        return self.clone()  # type: ignore[attr-defined]
+
     @classmethod
     def __torch_function__(
         cls, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
