@@ -12,57 +12,53 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from itertools import count
-from threading import Lock
 from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType
 from typing import Any
 
 import torch
 from torch import nn
 
+from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import ATOMS, NUMBERS
 from fxsummary.capture.torch_internals import OpOverload, OpOverloadPacket
 from fxsummary.graph.spec import TensorSpec
 
 MAX_ENTRIES = 20_000
-_entries: OrderedDict[Hashable, Any] = OrderedDict()
-_numbers: OrderedDict[Hashable, int] = OrderedDict()
+_entries: dict[Hashable, Outcome] = {}
+_numbers: dict[Hashable, int] = {}
 _count = count()
-_lock = Lock()
 
 
 class NoKeyError(Exception):
     """A value on which an outcome may depend in a way that no key can express."""
 
 
-def get(key: Hashable) -> Any:
-    """What is kept under the key, or None."""
+def get(key: Hashable) -> Outcome | None:
+    """What is kept under the key."""
     return _entries.get(key)
 
 
-def put(key: Hashable, value: Any) -> None:
-    """Keep a value; the oldest entry goes when there are `MAX_ENTRIES`."""
-    with _lock:
-        _entries[key] = value
-        if len(_entries) > MAX_ENTRIES:
-            _entries.popitem(last=False)
+def put(key: Hashable, value: Outcome) -> None:
+    """Keep an outcome; the oldest goes when there are `MAX_ENTRIES`."""
+    _entries[key] = value
+    if len(_entries) > MAX_ENTRIES:
+        del _entries[next(iter(_entries))]
 
 
 def number_of(signature: Hashable) -> int:
     """A number for a signature, in place of which it stands in keys: to find a large tuple takes long."""
     number = _numbers.get(signature)
     if number is None:
-        with _lock:
-            number = _numbers[signature] = next(_count)
-            if len(_numbers) > MAX_ENTRIES:
-                _numbers.popitem(last=False)
+        number = _numbers[signature] = next(_count)
+        if len(_numbers) > MAX_ENTRIES:
+            del _numbers[next(iter(_numbers))]
     return number
 
 
 def clear() -> None:
     """Forget everything."""
-    with _lock:
-        _entries.clear()
-        _numbers.clear()
+    _entries.clear()
+    _numbers.clear()
 
 
 _PLAIN = ATOMS - NUMBERS - {torch.Size}

@@ -20,13 +20,12 @@ from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.budget import Budget
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.derivatives import Derivatives
-from fxsummary.capture.recorded.graph_builder import Args, Writer, has_tensor
+from fxsummary.capture.recorded.graph_builder import Writer, has_tensor
 from fxsummary.capture.recorded.higher_order import HigherOrder
 from fxsummary.capture.recorded.torch_calls import Function
-from fxsummary.capture.structures import tensors_in
+from fxsummary.capture.structures import Args, Kwargs, tensors_in
 
-Kwargs = dict[str, Any]
-Handler = Callable[[Function, tuple[Any, ...], Kwargs], object]
+Handler = Callable[[Function, Args, Kwargs], object]
 
 
 class Calls:
@@ -51,25 +50,22 @@ class Calls:
         self._derivatives = derivatives
         self._operations = operations
         device = torch.device("cpu" if operations.device == "meta" else operations.device)
+        operators, reflected, properties = torch_calls.OPERATORS, torch_calls.REFLECTED, torch_calls.PROPERTIES
         self._handlers: dict[Function, Handler] = {
             **dict.fromkeys(torch_calls.DEVICE_QUESTIONS, lambda f, *_: torch_calls.DEVICE_QUESTIONS[f](device)),
             **dict.fromkeys(torch_calls.MARKS, self._mark),
             **dict.fromkeys(torch_calls.VALUES, self._value),
             **dict.fromkeys(torch_calls.TEXTS, self._text),
-            **dict.fromkeys(torch_calls.PROPERTIES, self._property),
             **dict.fromkeys(torch_calls.CHANGES_METADATA, self._change_metadata),
-            **dict.fromkeys(
-                torch_calls.OPERATORS, lambda f, args, kwargs: self._function(torch_calls.OPERATORS[f], args, kwargs)
-            ),
-            **dict.fromkeys(
-                torch_calls.REFLECTED, lambda f, args, _: self._function(torch_calls.REFLECTED[f], args[::-1], {})
-            ),
+            **dict.fromkeys(properties, lambda f, args, _: self._function(getattr, (*args, properties[f]), {})),
+            **dict.fromkeys(operators, lambda f, *given: self._function(operators[f], *given)),
+            **dict.fromkeys(reflected, lambda f, args, _: self._function(reflected[f], args[::-1], {})),
             **dict.fromkeys(derivatives.handlers, lambda f, *given: self.unseen(derivatives.handlers[f], *given)),
             Tensor.type: self._type,
             Tensor.data.__get__: self._data,  # type: ignore[attr-defined]
             Tensor.data.__set__: self._replace_data,  # type: ignore[attr-defined]
             Tensor.__deepcopy__: self._copy,
-            Tensor.__setitem__: self._set_item,
+            Tensor.__setitem__: lambda _, *given: self._function(torch_calls.set_item, *given),
         }
 
     @property
@@ -77,7 +73,7 @@ class Calls:
         """Whether calls are recorded now, and not part of an operation that is being run."""
         return not self.quiet
 
-    def torch_call(self, function: Function, args: tuple[Any, ...], kwargs: Kwargs) -> object:
+    def torch_call(self, function: Function, args: Args, kwargs: Kwargs) -> object:
         """A call of a torch function, or an access to a tensor's property."""
         if self.quiet or torch_internals.is_in_transform() or function in torch_calls.QUESTIONS:
             return function(*args, **kwargs)
@@ -90,7 +86,7 @@ class Calls:
             return self.operation("call_method", function.__name__, function.__name__, args, kwargs)
         return self._function(function, args, kwargs)
 
-    def _aten_call(self, function: Function, args: tuple[Any, ...], kwargs: Kwargs) -> object:
+    def _aten_call(self, function: Function, args: Args, kwargs: Kwargs) -> object:
         """A call of ATen that no torch function made, such as one from a ScriptFunction."""
         is_none = getattr(function, "_schema", None) is not None and function._schema.name in _NO_OPERATION  # type: ignore[attr-defined]
         if self.quiet or torch_internals.is_in_transform() or is_none:
@@ -162,7 +158,7 @@ class Calls:
 
     # --- more than operations ------------------------------------------------------------------
 
-    def _mark(self, function: Function, args: tuple[Any, ...], kwargs: Kwargs) -> object:
+    def _mark(self, function: Function, args: Args, kwargs: Kwargs) -> object:
         """``requires_grad_`` and the like: done to tensors of the recording, never to the user's."""
         tensor = args[0]
         self._derivatives.forget(tensor)
@@ -178,10 +174,7 @@ class Calls:
             return RemovableHandle(collections.OrderedDict())
         return tensor if function is Tensor.requires_grad_ else None
 
-    def _property(self, function: Function, args: Args, _: Kwargs) -> object:
-        return self._function(getattr, (args[0], torch_calls.PROPERTIES[function]), {})
-
-    def _data(self, function: Function, args: tuple[Any, ...], _: Kwargs) -> object:
+    def _data(self, function: Function, args: Args, _: Kwargs) -> object:
         tensors = self._writer.tensors
         return self._function(getattr, (*args, "data"), {}) if tensors.is_ours(args[0]) else tensors.data_of(args[0])
 
@@ -189,14 +182,11 @@ class Calls:
         is_question = len(args) + len(kwargs) == 1
         return function(*args) if is_question else self.operation("call_method", "type", "type", args, kwargs)
 
-    def _copy(self, _: Function, args: tuple[Any, ...], __: Kwargs) -> object:
+    def _copy(self, _: Function, args: Args, __: Kwargs) -> object:
         copy = args[1][id(args[0])] = self.operation("call_method", "clone", "clone", args[:1], {})
         return copy
 
-    def _set_item(self, _: Function, args: Args, kwargs: Kwargs) -> None:
-        self._function(torch_calls.set_item, args, kwargs)
-
-    def _change_metadata(self, function: Function, args: tuple[Any, ...], kwargs: Kwargs) -> object:
+    def _change_metadata(self, function: Function, args: Args, kwargs: Kwargs) -> object:
         """An in-place change of shape: done to the meta tensor itself."""
         name = function.__name__
         self.quiet += 1
@@ -212,7 +202,7 @@ class Calls:
         finally:
             self.quiet -= 1
 
-    def _replace_data(self, _: Function, args: tuple[Any, ...], __: Kwargs) -> None:
+    def _replace_data(self, _: Function, args: Args, __: Kwargs) -> None:
         """``tensor.data = data``."""
         self.quiet += 1
         try:
@@ -237,7 +227,7 @@ class Calls:
         finally:
             self.quiet -= 1
 
-    def _text(self, function: Function, args: tuple[Any, ...], kwargs: Kwargs) -> str:
+    def _text(self, function: Function, args: Args, kwargs: Kwargs) -> str:
         if args[0].numel() <= 1:
             return str(self._value(function, args, kwargs))
         return f"tensor(..., size={tuple(args[0].shape)}, dtype={args[0].dtype})"

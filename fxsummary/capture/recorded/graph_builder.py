@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -22,13 +22,21 @@ from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.memory import Memory
 from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked, element
 from fxsummary.capture.results import Propagation
-from fxsummary.capture.structures import ATOMS, is_plain, map_values, structure_of, tensors_in, values_of
+from fxsummary.capture.structures import (
+    ATOMS,
+    Args,
+    Kwargs,
+    is_plain,
+    map_values,
+    structure_of,
+    tensors_in,
+    values_of,
+    walk,
+)  # fmt: skip
 from fxsummary.capture.torch_internals import without_dispatch_modes, without_torch_function
 from fxsummary.graph.records import Returned
 from fxsummary.graph.spec import TensorSpec, map_structure
 
-Args = tuple[object, ...]
-Kwargs = Mapping[str, object]
 Stack = dict[str, tuple[str, type]]
 """Calls of modules that are running: path and class by key."""
 
@@ -65,6 +73,7 @@ class Writer:
         calls: how often each module was called, by path.
         stack: the calls of modules that are running.
         returned: the entry in the stack of each call that has ended, and what it returned, by key in the stack.
+        outermost: the frame inside of which source lines are looked for.
     """
 
     def __init__(self, model: nn.Module, device: str) -> None:
@@ -78,17 +87,13 @@ class Writer:
         self.stack: Stack = {}
         self.returned: dict[str, tuple[tuple[str, type], Returned]] = {}
         self._stack_now: Stack | None = None
-        self._outermost: FrameType | None = None
+        self.outermost: FrameType | None = None
 
     # --- places --------------------------------------------------------------------------------
 
-    def start(self, outermost: FrameType) -> None:
-        """Source lines are looked for in the frames inside of this one."""
-        self._outermost = outermost
-
     def source(self) -> str:
         """``file:line`` of what the model's code is doing now."""
-        return source.caller(self._outermost)
+        return source.caller(self.outermost)
 
     @contextmanager
     def inside(self, path: str, kind: type) -> Iterator[str]:
@@ -298,10 +303,8 @@ class Writer:
 
 def has_tensor(value: object) -> bool:
     """Whether there are tensors, or specs, in a result."""
-    if isinstance(value, (torch.Tensor, TensorSpec)):
-        return True
-    if isinstance(value, (tuple, list)):
-        return any(map(has_tensor, value))
-    if isinstance(value, Mapping):
-        return any(map(has_tensor, value.values()))
-    return not is_plain(value) and hasattr(value, "__dict__") and any(map(has_tensor, vars(value).values()))
+    return any(
+        isinstance(each, (torch.Tensor, TensorSpec))
+        or (not is_plain(each) and any(map(has_tensor, getattr(each, "__dict__", {}).values())))
+        for each in walk(value)
+    )

@@ -13,7 +13,6 @@ import warnings
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import fx, nn
@@ -29,11 +28,11 @@ from fxsummary.capture.recorded.budget import Budget, TooMuchWorkError
 from fxsummary.capture.recorded.calls import Calls
 from fxsummary.capture.recorded.data_dependence import Demand, StopRecording
 from fxsummary.capture.recorded.derivatives import Derivatives
-from fxsummary.capture.recorded.graph_builder import Args, Writer
+from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.repeats import MismatchError, Replay
 from fxsummary.capture.restore.heal import heal
 from fxsummary.capture.results import Propagation, Trace
-from fxsummary.capture.structures import is_limit_of_meta, listed
+from fxsummary.capture.structures import Args, Kwargs, is_limit_of_meta, listed
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.torch_internals import has_global_hooks, is_in_transform
 from fxsummary.errors import ForwardError
@@ -144,7 +143,7 @@ class Recorder:
 
     def run(self, inputs: Inputs, replay: bool) -> None:
         """Run forward and write its graph."""
-        self._writer.start(sys._getframe(1))  # one that holds no tensors
+        self._writer.outermost = sys._getframe(1)  # one that holds no tensors
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
@@ -171,7 +170,7 @@ class Recorder:
                 where, _ = source.of_traceback(error.__traceback__)
                 self._stop(error, str(error).strip().partition("\n")[0], where)
 
-    def _forward(self, args: Args, kwargs: dict[str, Any]) -> object:
+    def _forward(self, args: Args, kwargs: Kwargs) -> object:
         if self._is_leaf(self._model, ""):
             return self._leaf_call(self._model, "", args, kwargs)
         return listed(self._model._call_impl(*args, **kwargs))
@@ -206,7 +205,7 @@ class Recorder:
 
     # --- modules -------------------------------------------------------------------------------
 
-    def _module_call(self, module: nn.Module, args: Args, kwargs: dict[str, Any]) -> object:
+    def _module_call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object:
         """A call of a module: a leaf is one operation, others are entered."""
         module = unwrapped(module)
         path = self._paths.get(id(module))
@@ -224,7 +223,7 @@ class Recorder:
             self._writer.note_returned(key, result)
             return result
 
-    def _run_inside(self, module: nn.Module, args: Args, kwargs: dict[str, Any]) -> object:
+    def _run_inside(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object:
         """Enter a module; what it is called with lies in no closure, where an exception's frames would keep it."""
         self._calls.quiet -= 1
         try:
@@ -237,7 +236,7 @@ class Recorder:
         parameters = tensors_of(module) if module._modules else module._parameters.values()
         return any(self._writer.tensors.is_ours(tensor) for tensor in parameters if tensor is not None)
 
-    def _leaf_call(self, module: nn.Module, path: str, args: Args, kwargs: dict[str, Any]) -> object:
+    def _leaf_call(self, module: nn.Module, path: str, args: Args, kwargs: Kwargs) -> object:
         def operation(*values: object, **named: object) -> object:
             return self._calls.operation("call_module", path, module, values, named)
 
