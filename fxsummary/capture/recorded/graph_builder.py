@@ -89,8 +89,6 @@ class Writer:
         self._stack_now: Stack | None = None
         self.outermost: FrameType | None = None
 
-    # --- places --------------------------------------------------------------------------------
-
     def source(self) -> str:
         """``file:line`` of what the model's code is doing now."""
         return source.caller(self.outermost)
@@ -111,33 +109,32 @@ class Writer:
 
     def note_returned(self, key: str, result: object) -> None:
         """Remember what the call of a module returned."""
-        assumed = False
+        assumed: list[bool] = []
 
         def spec(value: object, _: int) -> TensorSpec | None:
-            nonlocal assumed
-            if not isinstance(value, torch.Tensor):
-                return None
-            tracked = self.tensors.get(value)
-            assumed = assumed or (tracked is not None and tracked.assumed)
-            return spec_of(value, self._device) if tracked is None else tracked.spec
+            tracked = self.tensors.get(value) if isinstance(value, torch.Tensor) else None
+            if tracked is not None:
+                assumed.append(tracked.assumed)
+                return tracked.spec
+            return spec_of(value, self._device) if isinstance(value, torch.Tensor) else None
 
         with without_torch_function():
             outputs = values_of(result, spec)
-        self.returned[key] = self.stack[key], Returned(outputs, assumed)
-
-    # --- nodes ---------------------------------------------------------------------------------
+        self.returned[key] = self.stack[key], Returned(outputs, any(assumed))
 
     def placeholder(self, name: str, given: torch.Tensor | TensorSpec) -> torch.Tensor:
         """The meta tensor that forward gets for an input."""
         node = self._new_node("placeholder", name, (), {})
-        spec = None
         if isinstance(given, torch.Tensor):
             self.inputs[node] = given
             twin = Twins().tensor(given).detach().requires_grad_(given.requires_grad)
-            spec = None if given.layout is torch.strided else spec_of(given, self._device)
+            spec = spec_of(given, self._device)
         else:
             twin = Twins().of_spec(given)
-        self._set_outcome(node, self.tensors.add(twin, (node, ()), spec))
+            spec = spec_of(twin, self._device)
+        tracked = self.tensors.add(twin, (node, ()), spec)
+        self.propagation.outcomes[node] = Outcome(spec)
+        self.memory.note(node, tracked.storage)
         return twin
 
     def output(self, result: object) -> None:
@@ -159,12 +156,9 @@ class Writer:
         if tracked.node is not None:
             return tracked.node
         node = self.tensors.node(tracked, self._new_node)
-        self._set_outcome(node, tracked)
-        return node
-
-    def _set_outcome(self, node: fx.Node, tracked: Tracked) -> None:
         self.propagation.outcomes.setdefault(node, Outcome(tracked.spec))
         self.memory.note(node, tracked.storage)
+        return node
 
     def call(self, op: str, target: fx.node.Target, callee: Target, args: Args, kwargs: Kwargs) -> Call:
         """A call with its arguments read; its node is not written yet."""
@@ -188,14 +182,11 @@ class Writer:
         if not torch.is_grad_enabled():
             node.meta[NO_GRAD] = True
         self.propagation.outcomes[node] = outcome
-        if self.memory.writers:  # writes through an alias that this node sees, though no argument comes from them
-            writers = [
-                self.memory.writers[each.storage][-1]
-                for each in call.given
-                if each.version < self.memory.version(each.storage)
-            ]
-            if writers:
-                node.meta[AFTER] = tuple(dict.fromkeys(each for each in writers if each not in node.all_input_nodes))
+        memory = self.memory  # writes through an alias that this node sees, though no argument comes from them
+        seen = [each.storage for each in call.given if each.version < memory.version(each.storage)]
+        if seen:
+            last = dict.fromkeys([memory.writers[each][-1] for each in seen])
+            node.meta[AFTER] = tuple([each for each in last if each not in node.all_input_nodes])
         return node
 
     def result(self, node: fx.Node, call: Call, raw: object = None) -> object:
@@ -256,8 +247,6 @@ class Writer:
         self.memory.note(node, written.storage)
         if isinstance(value, torch.Tensor) and self.tensors.of(value) is written:
             written.version = self.memory.version(written.storage)
-
-    # --- arguments -----------------------------------------------------------------------------
 
     def _argument(self, value: object, given: list[Tracked]) -> tuple[object, object]:
         """An argument with specs and with nodes for its tensors, which are added to ``given``."""

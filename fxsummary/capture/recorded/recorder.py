@@ -99,7 +99,7 @@ def record(
         return record(subject, inputs, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
         failure = Failure(meta_forward.error_of(subject.model, inputs, error), recorder.context_of(error))
-        text = "".join(traceback.format_exception(error))
+        text = "".join(traceback.format_exception(error)) if budget is None else ""  # else it is only an attempt
         _let_go(error)
         failure.error.__cause__, error.__cause__ = error, _TracebackError(f"\n{text}")
         recorder.finish()
