@@ -146,15 +146,16 @@ class Operations:
 
 
 _UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention, linear})
+_PRODUCTS = {packet: flop_registry.get(packet) for packet in (torch.ops.aten.mm, torch.ops.aten.addmm)}
 
 
 def _undivided(target: Target) -> AbstractContextManager[object]:
     """Let a mode see an operator that has a formula and a kernel as one call, and not what it is made of."""
-    if isinstance(target, (nn.RNNBase, nn.Linear)) or (
-        isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED
-    ):
-        return below_autograd()
-    return nullcontext()
+    is_linear = isinstance(target, nn.Linear) or target is linear
+    if is_linear and any(flop_registry.get(packet) is not known for packet, known in _PRODUCTS.items()):
+        return nullcontext()  # the user has other formulas for what it is made of
+    is_known = isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED
+    return below_autograd() if is_known or is_linear or isinstance(target, nn.RNNBase) else nullcontext()
 
 
 @functools.cache

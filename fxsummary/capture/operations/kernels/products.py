@@ -30,10 +30,8 @@ def with_sum(bias: Tensor, a: Tensor, b: Tensor, **_: Any) -> Tensor:
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``linear``, seen as a whole below autograd."""
-    fits = (
-        fit(x, weight, bias) and x.dim() > 0 and weight.dim() == 2 and x.shape[-1:] == weight.shape[1:] and is_plain(x)
-    )
-    if not fits or (bias is not None and bias.shape != weight.shape[:1]):
+    fits = fit(x, weight, bias) and x.dim() > 0 and weight.dim() == 2 and x.shape[-1:] == weight.shape[1:]
+    if not fits or not x.is_contiguous() or (bias is not None and bias.shape != weight.shape[:1]):
         return DECLINED
     return new((*x.shape[:-1], weight.shape[0]), x.dtype)
 

@@ -109,6 +109,14 @@ def indexed(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
     return new(shape, x.dtype, elementwise_stride(shape, (around(x.stride(), [0] * len(places)),)))
 
 
+def shifted(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor:
+    """``roll``."""
+    places = {dimension(dim, x.dim()) for dim in dims}
+    if x.dim() == 0 or 0 in x.shape or None in places or len(places) != len(dims) or len(shifts) != (len(dims) or 1):
+        return DECLINED
+    return new(x.shape, x.dtype)
+
+
 def repeated(x: Tensor, counts: Sequence[int]) -> Tensor:
     """``repeat``."""
     if len(counts) < x.dim() or any(count <= 0 for count in counts) or 0 in x.shape:
@@ -147,6 +155,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "cat": joined,
     "stack": stacked,
     "index.Tensor": indexed,
+    "roll": shifted,
     "repeat": repeated,
     **dict.fromkeys(("tril", "triu"), triangle),
     **dict.fromkeys(("empty_like", "zeros_like", "ones_like", "full_like"), like),
