@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import submodule
-from fxsummary.capture.nodes import AFTER, LIKE, STACK, named_node, new_name
+from fxsummary.capture.nodes import AFTER, LIKE, STACK, new_node
 from fxsummary.capture.recorded.graph_builder import Stack, Writer
 from fxsummary.capture.recorded.repeats.block import Argument, Block, map_result
 from fxsummary.capture.recorded.tensor_origins import Tracked
@@ -101,11 +101,12 @@ class Copy:
             target = self._prefix + self._block.inside(str(target))
         args = fx.map_arg(node.args, self._nodes.__getitem__)
         kwargs = fx.map_arg(node.kwargs, self._nodes.__getitem__) if node.kwargs else {}
-        name = new_name(writer.graph, target, None if op == "call_module" else like.name)
-        made = named_node(writer.graph, name, op, target, args, kwargs)
-        made.meta.update({**meta, STACK: stack, LIKE: like})  # to set it takes torch.fx ten times as long
+        made = new_node(writer.graph, op, target, args, kwargs, None if op == "call_module" else like.name)
+        copied = made.meta  # to set the attribute itself takes torch.fx ten times as long
+        copied.update(meta)
+        copied[STACK], copied[LIKE] = stack, like
         if AFTER in meta:
-            made.meta[AFTER] = tuple(map(self._nodes.__getitem__, meta[AFTER]))
+            copied[AFTER] = tuple(map(self._nodes.__getitem__, meta[AFTER]))
         writer.propagation.outcomes[made] = writer.propagation.outcomes[node]
         writer.memory.add(made)
         if node in writer.memory.storages:
