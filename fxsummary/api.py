@@ -206,7 +206,7 @@ def _check_names(leaf: Any, model: nn.Module) -> None:
         known = dict.fromkeys(text for path, module in model.named_modules() for text in (type(module).__name__, path))
         for name in sorted(names - known.keys()):
             close = get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
+            hint = f"Did you mean {close[0]!r}? " if close else ""
             raise InputError(
                 f"leaf={name!r}: no module of {type(model).__name__} has this class name or path. {hint}"
                 "Pass a class, its name, or the path of a module."

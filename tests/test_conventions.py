@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import fxsummary
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
-from fxsummary.capture.inputs.guess import inference, repairs, search
+from fxsummary.capture.inputs.guess import inference, search
 from fxsummary.capture.inputs.guess.argument_rows import row_for
 from fxsummary.capture.inputs.guess.candidates import Guesses
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of
@@ -557,7 +557,6 @@ def test_conventions_come_before_dummies_which_are_made_only_to_run() -> None:
     assert tried[0] == "input_ids 1×128"
     assert "input_ids 3×5" in tried
     (dummy,) = [inputs for inputs in offered(Hub()) if inputs.arguments["input_ids"].shape == (3, 5)]
-    assert dummy.inferred
     assert (dummy.values["input_ids"] == 1).all()
 
 
@@ -629,7 +628,7 @@ def test_what_is_refused_for_the_same_reason_is_given_up() -> None:
     same = ("no" for _ in range(1000))
     assert isinstance(inference.infer_by_trying(Vision(), refuse(same, tried)), str)
     ranks = [len(inputs.arguments["pixel_values"].shape) for inputs in tried]
-    assert max(map(ranks.count, ranks)) == inference._Names.max_same
+    assert max(map(ranks.count, ranks)) == inference.Source.max_same
 
 
 def test_what_was_tried_is_told() -> None:
@@ -891,7 +890,7 @@ def test_every_word_of_the_tables_is_known() -> None:
 
 
 def test_every_repair_of_the_table_exists() -> None:
-    assert all(callable(repairs.repair_named(name)) for _, name in REPAIRS)
+    assert all(callable(inference.REPAIR[name]) for _, name in REPAIRS)
 
 
 def test_settings_are_looked_up_in_the_config_of_the_part_first() -> None:

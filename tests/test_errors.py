@@ -161,7 +161,7 @@ def test_leaf_that_is_neither_type_nor_name() -> None:
 
 
 def test_leaf_that_names_no_module() -> None:
-    with pytest.raises(InputError, match=r"leaf='Conv2': no module of CNN has .*did you mean 'Conv2d'\?"):
+    with pytest.raises(InputError, match=r"leaf='Conv2': no module of CNN has .*Did you mean 'Conv2d'\?"):
         fxsummary.graph(CNN(), leaf=["conv1", "Conv2"])
 
 
@@ -337,7 +337,7 @@ def _umask() -> int:
 
 
 def test_unknown_view() -> None:
-    with pytest.raises(UnknownNameError, match=r"did you mean 'modules'.*summary, modules, parameters, operations"):
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'modules'.*summary, modules, parameters, operations"):
         graph_of("CNN").to_text(view="module")
 
 

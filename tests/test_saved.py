@@ -299,9 +299,7 @@ WRONG = {
     with_modules({"path": "a", "type": "M"}): r"modules\[0\]: 'a' is not among the children of a module before it",
     with_modules({"path": "", "type": "M", "children": [""]}): r"modules\[0\]: '' is the child of two modules",
     with_modules({"path": "", "type": "M", "children": ["a"]}): r"modules: the children a are missing",
-    with_modules(
-        {"path": "", "type": "M", "parameters": [1]}
-    ): r"modules\[0\]\.parameters: expected an array of objects",
+    with_modules({"path": "", "type": "M", "parameters": [1]}): r"modules\[0\]\.parameters\[0\]: expected an object",
     with_modules(
         {"path": "", "type": "M", "parameters": [{"name": "w"}]}
     ): r"modules\[0\]\.parameters\[0\]: 'spec' is missing",

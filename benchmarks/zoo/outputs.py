@@ -35,12 +35,12 @@ def tensors(
 
 def _items(value: Any) -> tuple[list[Any], bool]:
     """The parts of a value, and whether it had to be opened as an object."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name) for field in dataclasses.fields(value)], False
     if isinstance(value, Mapping):
         return list(value.values()), False
     if isinstance(value, (list, tuple)):
         return list(value), False
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [getattr(value, field.name) for field in dataclasses.fields(value)], False
     if isinstance(value, (nn.Module, type)) or not hasattr(value, "__dict__"):
         return [], False
     return list(vars(value).values()), True

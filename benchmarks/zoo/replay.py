@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.utils import _pytree as pytree
 
 from benchmarks.zoo.outputs import tensors
+from fxsummary.graph.spec import TensorSpec
 from zoo.entry import Example
 
 
@@ -20,8 +22,16 @@ class _Interpreter(fx.Interpreter):
         super().__init__(model, graph=graph)
         self._constants = constants
 
+    def fetch_args_kwargs_from_env(self, n: fx.Node) -> Any:
+        """With tensors in place of the specs of weights that are only asked for their dtype or shape."""
+        return pytree.tree_map_only(TensorSpec, _empty, super().fetch_args_kwargs_from_env(n))
+
     def fetch_attr(self, target: str) -> Any:
         return self._constants[target] if target in self._constants else super().fetch_attr(target)
+
+
+def _empty(spec: TensorSpec) -> torch.Tensor:
+    return torch.empty(spec.shape, dtype=getattr(torch, spec.dtype))
 
 
 @contextmanager

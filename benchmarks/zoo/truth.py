@@ -163,6 +163,17 @@ def _add_matrix_vector(bias: Shape, matrix: Shape, vector: Shape, **_: Any) -> i
     return 2 * matrix[0] * matrix[1]
 
 
+def _triangular_system(a: Shape, b: Shape, *, out_shape: Any = None, left: bool = True, **_: Any) -> int:
+    """(…, n, n) with k right sides: row i has i products with what is known already, n²/2 in all for each side."""
+    out = out_shape or b
+    return math.prod(out) * a[-1]
+
+
+def _distances(a: Shape, b: Shape, *_: Any, **__: Any) -> int:
+    """(…, m, k) and (…, n, k): all pairs of rows meet in a matrix product."""
+    return 2 * math.prod(a) * b[-2]
+
+
 def _dot(a: Shape, b: Shape, **_: Any) -> int:
     """(k)·(k): k multiply-accumulates."""
     return 2 * a[0]
@@ -230,6 +241,8 @@ _BY_NAME: dict[str, Callable[..., int]] = {
     "_scaled_dot_product_fused_attention_overrideable": _attention,
     "mkldnn_rnn_layer": _recurrent_layer,
     "conv_tbc": _convolution_tbc,
+    "linalg_solve_triangular": _triangular_system,
+    "_euclidean_dist": _distances,
 }
 FORMULAS: dict[Any, Callable[..., int]] = {
     getattr(aten, name): formula

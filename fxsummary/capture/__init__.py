@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from fxsummary.capture import notes
 from fxsummary.capture.inputs.example import Inputs, bind
 from fxsummary.capture.results import Capture
 from fxsummary.capture.strategy import capture_shapes, choose
@@ -26,11 +27,11 @@ _lock = RLock()
 @paused()
 def capture(
     model: nn.Module,
-    args: Sequence[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
+    args: Sequence[object] = (),
+    kwargs: Mapping[str, object] | None = None,
     *,
-    input_shape: Any = None,
-    input_dtype: Any = None,
+    input_shape: object = None,
+    input_dtype: object = None,
     trace: str = "auto",
     leaf: Leaf | None = None,
     replay: bool = True,
@@ -44,14 +45,15 @@ def capture(
     with _lock:
         subject = Subject(model, leaf, trace, replay, (args, kwargs))
         try:
-            inputs = _given_inputs(model, args, kwargs, input_shape, input_dtype)
+            if input_shape is None and input_dtype is None:
+                return choose(subject, bind(model, args, kwargs or {}) if args or kwargs else None)
             if input_shape is None:
-                return choose(subject, inputs)
+                raise InputError("input_dtype= goes with input_shape=, which is not given.")
+            if args or kwargs:
+                raise InputError("both example inputs and input_shape= are given; pass one of them.")
             return capture_shapes(subject, input_shape, input_dtype)
         except (InputError, ForwardError) as error:
-            from fxsummary.capture.inputs.hints import add_hints
-
-            add_hints(error, args)
+            notes.add_hints(error, args)
             raise
 
 
@@ -68,18 +70,6 @@ def is_exported(value: object) -> bool:
     return any(
         kind.__name__ == "ExportedProgram" and kind.__module__.startswith("torch.") for kind in type(value).__mro__
     )
-
-
-def _given_inputs(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None, input_shape: Any, input_dtype: Any
-) -> Inputs | None:
-    if input_dtype is not None and input_shape is None:
-        raise InputError("input_dtype= goes with input_shape=, which is not given.")
-    if not args and not kwargs:
-        return None
-    if input_shape is not None:
-        raise InputError("both example inputs and input_shape= are given; pass one of them.")
-    return bind(model, args, kwargs or {})
 
 
 __all__ = ["Capture", "Inputs", "Leaf", "capture"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any
+from collections.abc import Iterable
+from traceback import walk_tb
 
 import torch
 from torch import nn
@@ -11,19 +11,16 @@ from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-def
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs, describe, forward_signature
-from fxsummary.capture.module_index import first_paths, modules_by_path, modules_of
+from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_in_modules
 from fxsummary.capture.operations.twins import META, Twins
 from fxsummary.capture.structures import is_limit_of_meta
 from fxsummary.capture.subject import Subject
 from fxsummary.errors import ForwardError
 
 
-def has_lazy(model: nn.Module) -> bool:
+def has_lazy(modules: Iterable[nn.Module]) -> bool:
     """Whether any parameter or buffer waits for a first input to get its shape."""
-    kinds: set[type] = set()
-    for module in modules_of(model):
-        kinds.update(map(type, module._parameters.values()), map(type, module._buffers.values()))
-    return any(issubclass(kind, UninitializedTensorMixin) for kind in kinds)
+    return any(issubclass(kind, UninitializedTensorMixin) for kind in set(map(type, tensors_in_modules(modules))))
 
 
 def run(subject: Subject, inputs: Inputs) -> nn.Module:
@@ -50,26 +47,17 @@ def run(subject: Subject, inputs: Inputs) -> nn.Module:
 
 def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
     """The error to raise for an exception that left the forward of ``model``."""
-    path, kind = _innermost_module(model, error.__traceback__)
+    paths = first_paths(modules_by_path(model))
+    owners = [frame.f_locals.get("self") for frame, _ in walk_tb(error.__traceback__)]
+    inside = [(paths[id(each)], type(each).__name__) for each in owners if id(each) in paths]
+    path, kind = inside[-1] if inside else ("", "")
     where, _ = source.of_traceback(error.__traceback__)
     place = f"in {path!r} ({kind})" if path else f"in {type(model).__name__} itself"
     return ForwardError(
         f"forward of {type(model).__name__} raised {type(error).__name__}: {error}\n"
-        f"  {place}{f', at {where}' if where else ''}, with inputs {describe(inputs) or 'none'}.\n"
+        f"  {place}{f', at {where}' if where else ''}, with inputs {describe(inputs)}.\n"
         "  fxsummary ran forward on tensors without data. If the model itself accepts these inputs, show the module\n"
         "  as one operation with leaf=; otherwise pass inputs that it accepts.",
         module=path,
         source=where,
     )
-
-
-def _innermost_module(model: nn.Module, traceback: TracebackType | None) -> tuple[str, str]:
-    paths = first_paths(modules_by_path(model))
-    found = ("", type(model).__name__)
-    while traceback is not None:
-        owner: Any = traceback.tb_frame.f_locals.get("self")
-        path = paths.get(id(owner))
-        if path is not None:
-            found = (path, type(owner).__name__)
-        traceback = traceback.tb_next
-    return found

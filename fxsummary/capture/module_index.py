@@ -5,7 +5,7 @@ torch's own walks are slow and recurse, and a model may hide them behind attribu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,17 +16,7 @@ from fxsummary.capture.torch_internals import CONSTANT_TYPES
 
 def modules_of(model: nn.Module) -> list[nn.Module]:
     """``model.modules()``, of deep trees too, in their order."""
-    found: dict[int, nn.Module] = {}
-    todo: list[nn.Module] = [model]
-    while todo:
-        module = todo.pop()
-        if id(module) not in found:
-            found[id(module)] = module
-            if module._modules:
-                children = [child for child in module._modules.values() if child is not None]
-                children.reverse()
-                todo.extend(children)
-    return list(found.values())
+    return list({id(module): module for module in modules_by_path(model).values()}.values())
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -41,11 +31,21 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 def tensors_of(model: nn.Module) -> Iterator[torch.Tensor]:
     """The parameters of a model, then its buffers; a tensor that has several names comes several times."""
-    modules = modules_of(model) if model._modules else [model]
-    for module in modules:
-        yield from [tensor for tensor in module._parameters.values() if tensor is not None]
-    for module in modules:
-        yield from [tensor for tensor in module._buffers.values() if tensor is not None]
+    return tensors_in_modules(modules_of(model) if model._modules else [model])
+
+
+def tensors_in_modules(modules: Iterable[nn.Module]) -> Iterator[torch.Tensor]:
+    """The parameters that modules hold themselves, then their buffers."""
+    modules = list(modules)
+    for held in ("_parameters", "_buffers"):
+        for module in modules:
+            yield from [tensor for tensor in getattr(module, held).values() if tensor is not None]
+
+
+def device_of(tensors: Iterator[torch.Tensor]) -> str:
+    """The device of the first of these tensors, "cpu" where there is none."""
+    first = next(tensors, None)
+    return "cpu" if first is None else str(first.device)
 
 
 def submodule(model: nn.Module, path: str) -> nn.Module:
@@ -66,7 +66,8 @@ def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
     while todo:
         path, module = todo.pop()
         found[path] = module
-        if not module._modules or (id(module) in seen and any(found[above] is module for above in _above(path))):
+        names = path.split(".") if id(module) in seen else ()
+        if not module._modules or any(found[".".join(names[:count])] is module for count in range(len(names))):
             continue
         seen.add(id(module))
         prefix = f"{path}." if path else ""
@@ -74,13 +75,6 @@ def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
         children.reverse()
         todo.extend(children)
     return found
-
-
-def _above(path: str) -> Iterator[str]:
-    """The paths of the modules that one lies in, innermost first."""
-    while path:
-        path = path.rpartition(".")[0]
-        yield path
 
 
 def first_paths(modules: Mapping[str, nn.Module]) -> dict[int, str]:
@@ -110,7 +104,7 @@ def tensor_names(modules: Mapping[str, nn.Module]) -> dict[int, str]:
     return names
 
 
-def constants(model: nn.Module, modules: Mapping[str, nn.Module]) -> dict[Any, str]:
+def constants(modules: Mapping[str, nn.Module]) -> dict[Any, str]:
     """The last name of each tensor that is a plain attribute of a module, as torch.fx finds it.
 
     Args:
@@ -119,16 +113,11 @@ def constants(model: nn.Module, modules: Mapping[str, nn.Module]) -> dict[Any, s
     kinds: set[type] = set()
     for module in modules.values():
         kinds.update(map(type, vars(module).values()))
-    names: dict[Any, str] = {}
-    if any(issubclass(kind, CONSTANT_TYPES) for kind in kinds):
-        _collect(model, "", names)
-    return names
-
-
-def _collect(module: nn.Module, prefix: str, names: dict[Any, str]) -> None:
-    for name, value in vars(module).items():
-        if isinstance(value, CONSTANT_TYPES):
-            names[value] = prefix + name
-    for name, child in module._modules.items():
-        if child is not None:
-            _collect(child, f"{prefix}{name}.", names)
+    if not any(issubclass(kind, CONSTANT_TYPES) for kind in kinds):
+        return {}
+    return {
+        value: f"{path}.{name}" if path else name
+        for path, module in modules.items()
+        for name, value in vars(module).items()
+        if isinstance(value, CONSTANT_TYPES)
+    }

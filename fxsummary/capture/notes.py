@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import fx, nn
 
-from fxsummary.capture.inputs.example import Inputs, describe
+from fxsummary.capture.inputs.example import Inputs, describe, is_shape
 from fxsummary.capture.module_index import submodule
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.propagate import OperationError
 from fxsummary.capture.source import at
-from fxsummary.errors import InputError
+from fxsummary.errors import FxsummaryError, InputError
 
 
 def of_stop(reason: str, source: str) -> str:
@@ -32,7 +34,9 @@ _WITH_REMEDY = ("nested tensors", "fake impl")
 def of_trace(hooks: Sequence[str], stopped: Sequence[tuple[fx.Node, str]]) -> Iterator[str]:
     """Say which hooks were not run, and after which operation shapes are not known."""
     if hooks:
-        yield f"forward hooks were not run, so what they change is not shown: on {_some(hooks)}"
+        shown, more = ", ".join(name or "the model itself" for name in hooks[:5]), len(hooks) - 5
+        others = f" and {more} more" if more > 0 else ""
+        yield f"forward hooks were not run, so what they change is not shown: on {shown}{others}"
     for node, reason in stopped[:1]:
         more = len(stopped) - 1
         others = f" ({more} more such operation{'s' * (more > 1)})" if more else ""
@@ -57,6 +61,23 @@ def error_of(error: OperationError, model: nn.Module, inputs: Inputs | None) -> 
     )
 
 
-def _some(names: Sequence[str], limit: int = 5) -> str:
-    shown = ", ".join(name or "the model itself" for name in names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+# --- inputs that do not fit ------------------------------------------------------------------------
+
+
+def add_hints(error: FxsummaryError, args: Sequence[object]) -> None:
+    """Add to an error what is often meant by inputs that do not fit."""
+    error.args = ("\n  ".join([str(error), *_hints(args, str(error))]),)
+
+
+def _hints(args: Sequence[object], message: str) -> Iterator[str]:
+    from fxsummary.capture.inputs.guess.guesses import NEEDS_INTEGERS
+
+    if args and all(map(is_shape, args)) and all(args):
+        yield f"Did you mean input_shape={args[0] if len(args) == 1 else list(args)}?"
+    elif len(args) == 1 and isinstance(args[0], (list, tuple)) and set(map(type, args[0])) == {torch.Tensor}:
+        yield f"The input is a {type(args[0]).__name__} of tensors. To pass them as inputs of forward, write *inputs."
+    if re.search(NEEDS_INTEGERS, message):
+        yield (
+            "Indices are integers: pass an int64 tensor, or the dtype with a shape, "
+            'such as input_dtype="int64" or 2x12:int64.'
+        )

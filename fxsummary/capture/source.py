@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
+from traceback import walk_tb
 from types import FrameType, TracebackType
 
 import torch
@@ -47,19 +48,12 @@ def at(source: str) -> str:
 
 def of_traceback(traceback: TracebackType | None) -> tuple[str, str]:
     """``file:line`` and function name of the innermost frame of the user's code in a traceback."""
-    found = ("", "")
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if is_user_file(code.co_filename):
-            found = (f"{relative(code.co_filename)}:{traceback.tb_lineno}", code.co_name)
-        traceback = traceback.tb_next
-    return found
+    places = [(frame.f_code, line) for frame, line in walk_tb(traceback)]
+    own = [(code, line) for code, line in places if is_user_file(code.co_filename)]
+    return (f"{relative(own[-1][0].co_filename)}:{own[-1][1]}", own[-1][0].co_name) if own else ("", "")
 
 
 def raised_by_user(error: BaseException) -> bool:
     """Whether the innermost frame of an exception's traceback is in the user's code."""
-    traceback, filename = error.__traceback__, ""
-    while traceback is not None:
-        filename = traceback.tb_frame.f_code.co_filename
-        traceback = traceback.tb_next
-    return bool(filename) and is_user_file(filename)
+    files = [frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__)]
+    return bool(files) and is_user_file(files[-1])

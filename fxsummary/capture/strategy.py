@@ -7,7 +7,7 @@ meta tensors, `guessed` records it with the first inputs that it accepts; `modul
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import fx, nn
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fxsummary.capture.recorded.recorder import Recording
 
 
-def capture_shapes(subject: Subject, shapes: Any, dtypes: Any) -> Capture:
+def capture_shapes(subject: Subject, shapes: object, dtypes: object) -> Capture:
     """Capture with inputs of these shapes; dtypes that are not given follow from what reads the inputs first."""
     given = dtypes_by_name(subject.model, shapes, dtypes)
     fixed = frozenset([name for name, dtype in given.items() if dtype is not None])
@@ -46,7 +46,7 @@ def choose(subject: Subject, inputs: Inputs | None) -> Capture:
     if getattr(subject.model.forward, "__func__", None) is nn.Module.forward:
         return module_tree(subject, f"{subject.name} has no forward")
     told: list[str] = []
-    if meta_forward.has_lazy(subject.model):
+    if meta_forward.has_lazy(subject.modules.values()):
         if inputs is None:
             return module_tree(subject, f"{subject.name} {_LAZY}")
         try:

@@ -158,7 +158,7 @@ def _opened(value: object, depth: int) -> object:
     return {name: item for name, item in items.items() if any(True for _ in tensors_in(item))}
 
 
-def listed(result: Any) -> Any:
+def listed(result: object) -> Any:
     """What forward returned; of a generator all that it yields."""
     return list(result) if isinstance(result, Iterator) else result
 
@@ -175,14 +175,10 @@ def on_meta(target: object, args: Args, kwargs: Kwargs, device: torch.device = M
     if "generator" in kwargs or "pin_memory" in kwargs:
         kwargs = {name: value for name, value in kwargs.items() if name not in ("generator", "pin_memory")}
     if target == "to":
-        args = tuple([device if index and _is_device(arg) else arg for index, arg in enumerate(args)])
+        args = (args[0], *[device if isinstance(arg, (torch.device, str)) else arg for arg in args[1:]])
     elif isinstance(target, str) and target in TO_DEVICE:
         args, kwargs = args[:1], {}
     return args, kwargs
-
-
-def _is_device(value: object) -> bool:
-    return isinstance(value, (torch.device, str))
 
 
 _LIMITS = re.compile(

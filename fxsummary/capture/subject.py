@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from fxsummary.capture.inputs.example import model_device
+from fxsummary.capture.module_index import device_of, modules_by_path, tensors_in_modules
 from fxsummary.capture.restore.snapshots import Snapshot
 
 Leaf = Callable[[nn.Module, str], bool]
@@ -26,6 +26,7 @@ class Subject:
 
     Attributes:
         name: class name of the model.
+        modules: every module by path, see `modules_by_path`.
         device: the device that the model's tensors are on.
         snapshot: what the model holds now.
     """
@@ -43,8 +44,10 @@ class Subject:
         self.way = way
         self.replay = replay
         self.name = type(model).__name__
-        self.device = model_device(model)
-        self.snapshot = Snapshot(model, arguments)
+        self.modules = modules_by_path(model)
+        unique = list({id(module): module for module in self.modules.values()}.values())
+        self.device = device_of(tensors_in_modules(unique))
+        self.snapshot = Snapshot(unique, arguments)
 
     def is_leaf(self, module: nn.Module, path: str) -> bool:
         """Whether a module is one operation."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fxsummary import __version__
 from fxsummary.cli import review
-from fxsummary.cli.model_options import add_model_arguments, graph_of, say
+from fxsummary.cli.model_options import add_model_arguments, graph_of, say, width, write
 from fxsummary.errors import FxsummaryError, InputError
 
 if TYPE_CHECKING:
@@ -77,15 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fxsummary",
-        description="See a PyTorch model's architecture and what it costs.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    look: dict[str, Any] = {"epilog": _EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    description = "See a PyTorch model's architecture and what it costs."
+    parser = argparse.ArgumentParser(prog="fxsummary", description=description, **look)
+    parser.add_argument("--version", action="version", version=f"fxsummary {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    show = commands.add_parser("show", help="print the summary", epilog=_EPILOG, formatter_class=parser.formatter_class)
+    show = commands.add_parser("show", help="print the summary", **look)
     add_model_arguments(show)
     show.add_argument("--view", help="summary (default), modules, parameters or operations")
     show.add_argument("--columns", help="columns behind the first (default: shape,parameters,flops,share)")
@@ -93,12 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--no-fold", action="store_true", help="show every copy of identical blocks")
     show.add_argument("-o", "--output", help="write to this file instead of stdout")
     show.set_defaults(run=_show)
-    render = commands.add_parser(
-        "render",
-        help="write a picture or another format",
-        epilog=_EPILOG,
-        formatter_class=parser.formatter_class,
-    )
+    render = commands.add_parser("render", help="write a picture or another format", **look)
     add_model_arguments(render)
     render.add_argument("-o", "--output", required=True, help="file to write; the suffix selects the format")
     _add_picture_arguments(render)
@@ -112,17 +104,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _Version(argparse.Action):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{**options, "nargs": 0})
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from fxsummary import __version__
-
-        sys.stdout.write(f"fxsummary {__version__}\n")
-        parser.exit()
-
-
 def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-fold", action="store_true", help="draw every copy of identical blocks")
     group = parser.add_argument_group("options of pictures (.svg, .png, .pdf)")
@@ -130,30 +111,21 @@ def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--theme", help="auto, light or dark (default: auto; light in .png and .pdf)")
     group.add_argument("--color", help="colour by kind (default), flops, parameters or memory")
     group.add_argument("--direction", help="TB, from top to bottom (default), or LR, from left to right")
-    group.add_argument(
-        "--show", metavar="FACTS", help="which of path,config,shape,parameters,flops to show (default: all)"
-    )
-    group.add_argument(
-        "--source-url", metavar="URL", help="link to the source, such as https://host/blob/main/{file}#L{line}"
-    )
+    facts, url = "path,config,shape,parameters,flops", "https://host/blob/main/{file}#L{line}"
+    group.add_argument("--show", metavar="FACTS", help=f"which of {facts} to show (default: all)")
+    group.add_argument("--source-url", metavar="URL", help=f"link to the source, such as {url}")
     group.add_argument("--scale", type=float, help="scale of a .png, e.g. 2 for twice the size (default: 1)")
 
 
 def _show(options: argparse.Namespace) -> int:
-    graph = graph_of(options)
-    width = options.width or (shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80)
-    text = graph.to_text(
-        width=width, depth=options.depth, view=options.view, fold=not options.no_fold, columns=options.columns
-    )
+    chosen = {"depth": options.depth, "view": options.view, "columns": options.columns, "fold": not options.no_fold}
+    text = graph_of(options).to_text(width=options.width or width(), **chosen) + "\n"
     if options.output:
         from fxsummary.support import files
 
-        files.write(Path(options.output), f"{text}\n".encode())
-        return DONE
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+        files.write(Path(options.output), text.encode())
+    else:
+        write(text)
     return DONE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,32 +26,18 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a model, without MODEL."""
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="[NAME=]SHAPE[:DTYPE]",
-        help="an input, such as 1x3x224x224, input_ids=1x128 or mask=1x128:bool; repeatable. A dtype that you leave "
-        "out is inferred",
-    )
-    parser.add_argument(
-        "--arg",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a Python literal to pass to the factory",
-    )
+    examples = "1x3x224x224, input_ids=1x128 or mask=1x128:bool"
+    dtype = "A dtype that you leave out is inferred"
+    repeated = {
+        "--input": ("[NAME=]SHAPE[:DTYPE]", f"an input, such as {examples}; repeatable. {dtype}"),
+        "--arg": ("NAME=VALUE", "a Python literal to pass to the factory"),
+        "--config-arg": ("NAME=VALUE", "a Python literal to pass to CONFIG"),
+    }
+    for option, (metavar, text) in repeated.items():
+        parser.add_argument(option, action="append", default=[], metavar=metavar, help=text)
     parser.add_argument("--config", metavar="CONFIG", help="package.module:Config; the factory gets an instance first")
-    parser.add_argument(
-        "--config-arg",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a Python literal to pass to CONFIG",
-    )
-    parser.add_argument(
-        "--depth", type=_depth, help="levels of modules to open, 0 for the model as one row (default: all that fit)"
-    )
+    levels = "levels of modules to open, 0 for the model as one row (default: all that fit)"
+    parser.add_argument("--depth", type=_depth, help=levels)
     parser.add_argument("--train", action="store_true", help="keep the model in train mode")
     parser.add_argument("--quiet", action="store_true", help="print no progress to stderr")
 
@@ -63,17 +50,24 @@ def _depth(text: str) -> int:
 
 def graph_of(options: argparse.Namespace) -> ModelGraph:
     """Build the graph that MODEL and its options describe."""
-    request = Request(
-        options.model,
-        tuple(options.input),
-        tuple(options.arg),
-        options.config,
-        tuple(options.config_arg),
-        options.train,
-    )
+    given = tuple(options.input), tuple(options.arg), options.config, tuple(options.config_arg), options.train
+    request = Request(options.model, *given)
     return analyse(request, (lambda text: None) if options.quiet else say)
 
 
 def say(text: str) -> None:
     """Tell on stderr what happens."""
     sys.stderr.write(f"fxsummary: {text}\n")
+
+
+def width() -> int:
+    """Columns of the terminal; 80 in a pipe."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+
+
+def write(text: str) -> None:
+    """Write a result to stdout, whatever characters it can show."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fxsummary.cli.model_options import OF_MODELS, add_model_arguments, add_model_options, graph_of
+from fxsummary.cli.model_options import OF_MODELS, add_model_arguments, add_model_options, graph_of, width, write
 from fxsummary.errors import InputError
 from fxsummary.loading.load_model import FILES
-from fxsummary.review.pyproject import KEYS, settings
+from fxsummary.review.pyproject import BUDGETS, KEYS, settings
 
 if TYPE_CHECKING:
     from fxsummary.graph.findings import Finding
@@ -69,12 +67,12 @@ def add_commands(commands: Any) -> None:
     diff.set_defaults(run=_diff)
     check = commands.add_parser("check", help="check budgets", epilog=_CHECK, formatter_class=raw)
     add_model_arguments(check)
-    for name in KEYS["check"]:
+    for name in BUDGETS:
         option = f"--{name.replace('_', '-')}"
         if name.startswith("no_"):
-            check.add_argument(option, action="store_const", const=True, help=_HELP[name])
+            check.add_argument(option, action="store_const", const=True, help=BUDGETS[name])
         else:
-            check.add_argument(option, metavar="FILE" if name == "baseline" else "N", help=_HELP[name])
+            check.add_argument(option, metavar="FILE" if name == "baseline" else "N", help=BUDGETS[name])
     check.set_defaults(run=_check)
     lint = commands.add_parser("lint", help="what looks like a mistake", epilog=_LINT, formatter_class=raw)
     add_model_arguments(lint)
@@ -83,18 +81,6 @@ def add_commands(commands: Any) -> None:
     lint.set_defaults(run=_lint)
     for parser in (diff, check, lint):
         parser.add_argument("--format", default="text", choices=FORMATS, help="output format (default: text)")
-
-
-_HELP = {
-    "max_parameters": "maximum number of parameters",
-    "max_trainable_parameters": "maximum number of trainable parameters",
-    "max_flops": "maximum FLOPs",
-    "max_parameter_bytes": "maximum size of all parameters, in bytes",
-    "no_unread_parameters": "fail if a parameter is never used",
-    "no_unknown": "fail if parameters or FLOPs are not fully known",
-    "baseline": "a saved graph that must not be exceeded",
-    "tolerance": "allowed increase over the baseline, e.g. 0.01 or 1%%",
-}
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -107,7 +93,7 @@ def _diff(options: argparse.Namespace) -> int:
 
     compared = compare(*graphs)
     assert compared.comparison is not None
-    _write(_compared(compared, options))
+    write(_compared(compared, options))
     if options.output:
         compared.render(options.output)
     return HOLDS if compared.comparison.equal else BROKEN
@@ -135,7 +121,7 @@ def _compared(graph: ModelGraph, options: argparse.Namespace) -> str:
         return json.dumps(comparison.data(graph), indent=1, ensure_ascii=False) + "\n"
     if options.format == "github":
         return findings.github(comparison.notices(graph), comparison.title(graph.comparison))
-    return graph.to_text(width=_width(), depth=options.depth) + "\n"
+    return graph.to_text(width=width(), depth=options.depth) + "\n"
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -177,16 +163,5 @@ def _lint(options: argparse.Namespace) -> int:
 def _tell(found: tuple[Finding, ...], title: str, options: argparse.Namespace) -> int:
     from fxsummary.exporters.reports.findings import FORMATS
 
-    _write(FORMATS[options.format](found, title))
+    write(FORMATS[options.format](found, title))
     return BROKEN if found else HOLDS
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-
-
-def _write(text: str) -> None:
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
-    sys.stdout.write(text)
-    sys.stdout.flush()

@@ -77,9 +77,9 @@ class Alignment:
             path = self._name(self._before, a, one.path)
             same = bool(path) and path == self._name(self._after, b, other.path)
             if isinstance(a, Block) and isinstance(b, Block):
-                if self._is_wrapped(before[i], b, self._after) or self._is_wrapped(after[j], a, self._before):
-                    return 0.0
-                contents = self._signatures.contents
+                contents, inside = self._signatures.contents, self._signatures.inside
+                if before[i] in inside(self._after, b) or after[j] in inside(self._before, a):
+                    return 0.0  # as a whole in the other one, which is where it moved to
                 common = overlap(contents(self._before, a), contents(self._after, b))
                 return blocks_alike(a.type == b.type, same, common)
             assert isinstance(a, str) and isinstance(b, str)
@@ -87,23 +87,18 @@ class Alignment:
 
         return aligned(before, after, likeness)
 
-    def _is_wrapped(self, number: int, around: Block, graph: ModelGraph) -> bool:
-        """Whether a block is as a whole in another one: then that is where it moved to."""
-        return number in self._signatures.inside(graph, around)
-
     @staticmethod
     def _name(graph: ModelGraph, item: Item, base: str) -> str:
         """The path of an item from the block around it, with the number of the call; "" if it has none."""
         if isinstance(item, Block):
             call = item.call
             return relative_path(item.path, base) + (f" {call.call}" if call and call.call else "")
-        data = graph.nodes[item]
-        return relative_path(own_path(data), base)
+        return relative_path(own_path(graph.nodes[item]), base)
 
     def _find_moved(self) -> None:
         """Pair what is identical, or has the same path and class, wherever it is; whole blocks first."""
         places: dict[int, list[Item]] = defaultdict(list)
-        for item in self._inside(self._after, self._new):
+        for item in self._inside(self._new):
             if self._has_identity(self._after, item):
                 places[self._signatures.number(self._after, item)].append(item)
         taken: set[int | str] = set()
@@ -112,11 +107,13 @@ class Alignment:
             lost = todo.pop()
             found = None
             if self._has_identity(self._before, lost):
-                number = self._signatures.number(self._before, lost)
-                found = self._best_place(lost, [p for p in places.get(number, ()) if _id(p) not in taken])
+                path, number = self._name(self._before, lost, ""), self._signatures.number(self._before, lost)
+                free = [place for place in places.get(number, ()) if _id(place) not in taken]
+                same = [place for place in free if self._name(self._after, place, "") == path]
+                found = next(iter(same or free), None)
             if found is not None:
                 self._pair_moved(lost, found)
-                taken.update(map(_id, [found, *self._inside(self._after, [found])]))
+                taken.update(map(_id, [found, *self._inside([found])]))
             elif isinstance(lost, Block):
                 todo.extend(reversed(lost.items))
         self._pair_by_path(taken)
@@ -148,11 +145,6 @@ class Alignment:
         for item in items:
             yield from item.operations() if isinstance(item, Block) else (item,)
 
-    def _best_place(self, lost: Item, places: list[Item]) -> Item | None:
-        path = self._name(self._before, lost, "")
-        same = [place for place in places if self._name(self._after, place, "") == path]
-        return next(iter(same or places), None)
-
     def _has_identity(self, graph: ModelGraph, item: Item) -> bool:
         """Whether finding it elsewhere says more than chance: a block of several operations, or parameters."""
         if isinstance(item, Block):
@@ -160,7 +152,7 @@ class Alignment:
         return bool(graph.nodes[item]["parameters"]) and graph.nodes[item]["op"] == "call_module"
 
     @staticmethod
-    def _inside(graph: ModelGraph, items: list[Item]) -> Iterator[Item]:
+    def _inside(items: list[Item]) -> Iterator[Item]:
         todo = list(reversed(items))
         while todo:
             item = todo.pop()

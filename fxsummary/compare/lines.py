@@ -13,7 +13,7 @@ from fxsummary.compare.modules import costs, module_change
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.changes import BECAME, Comparison, describe, follows
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.text.numbers import relative_path, run_name
+from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
@@ -118,12 +118,8 @@ class _Lines:
         found = module_change(self._graph, block, self._calls)
         if found.change == "same":
             return None
-        name = relative_path(block.path, base)
-        if block.repeat > 1:
-            name = run_name(name, relative_path(block.last, base))
-        kind = found.type if block.call else block.type
-        text = f"{kind} ×{block.repeat}" if block.repeat > 1 else kind
-        line = Line(found.change, name, text, block.path, found.parameters, found.flops)
+        text = (found.type if block.call else block.type) + block.copied
+        line = Line(found.change, block.name_from(base), text, block.path, found.parameters, found.flops)
         line.source = next((self._graph.nodes[key]["source"] for key in keys if self._graph.nodes[key]["source"]), "")
         if found.change == "moved":
             line.text += f" (was {found.was})" if found.was else ""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from fxsummary.graph.changes import ModuleChange, Run, before, joined
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.views.blocks import Block, block_tree
 
+Cost = Literal["parameters", "flops"]
 Calls = Mapping[ModuleCall, ModuleCall]
 """Module calls before by those after."""
 
 
 def module_changes(graph: ModelGraph, former: Calls) -> tuple[ModuleChange, ...]:
     """Every module call of a compared graph, the model itself first, in execution order."""
-    return tuple(module_change(graph, block, former) for block in _walk(block_tree(graph)))
+    return tuple(module_change(graph, block, former) for block in block_tree(graph).walk())
 
 
 def module_change(graph: ModelGraph, block: Block, former: Calls) -> ModuleChange:
@@ -33,11 +34,13 @@ def module_change(graph: ModelGraph, block: Block, former: Calls) -> ModuleChang
     )
 
 
-def costs(graph: ModelGraph, keys: Iterable[str], attribute: str) -> tuple[int | None, int | None]:
+def costs(
+    graph: ModelGraph, keys: Iterable[str], attribute: Literal["parameters", "flops"]
+) -> tuple[int | None, int | None]:
     """What operations cost before and after, all copies; None if nothing is known of one of them."""
     sums: list[int | None] = [0, 0]
     for key in keys:
-        data: Mapping[str, Any] = graph.nodes[key]
+        data = graph.nodes[key]
         for side, number in enumerate((before(data, attribute), data[attribute])):
             known = sums[side]
             sums[side] = None if number is None or known is None else known + number * data["multiplicity"]
@@ -47,7 +50,7 @@ def costs(graph: ModelGraph, keys: Iterable[str], attribute: str) -> tuple[int |
 def runs(graph: ModelGraph) -> tuple[Run, ...]:
     """Siblings of one class, two or more of them, whose number is not what it was."""
     found: list[Run] = []
-    for block in _walk(block_tree(graph)):
+    for block in block_tree(graph).walk():
         counts: dict[tuple[str, str], list[int]] = {}
         for item in block.items:
             path, kind, change = _sibling(graph, item)
@@ -70,11 +73,3 @@ def _sibling(graph: ModelGraph, item: str | Block) -> tuple[str, str, str]:
         return item.path, item.type, joined(graph.nodes[key]["change"] for key in item.operations())
     data = graph.nodes[item]
     return (data["target"] if data["op"] == "call_module" else "", data["label"], data["change"])
-
-
-def _walk(root: Block) -> Iterator[Block]:
-    todo = [root]
-    while todo:
-        block = todo.pop()
-        yield block
-        todo.extend(reversed(list(block.blocks())))

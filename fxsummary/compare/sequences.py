@@ -8,11 +8,12 @@ from difflib import SequenceMatcher
 MOST_PAIRS = 40_000
 """Beyond so many pairs only what is identical is aligned, before the gaps between are looked at."""
 
+Signs = Sequence[Hashable]
 Likeness = Callable[[int, int], float]
 Pair = tuple[int | None, int | None]
 
 
-def aligned(one: Sequence[Hashable], other: Sequence[Hashable], likeness: Likeness) -> list[Pair]:
+def aligned(one: Signs, other: Signs, likeness: Likeness) -> list[Pair]:
     """Pairs of places in both, each place once; None opposite of what has no counterpart.
 
     Args:
@@ -31,27 +32,21 @@ def aligned(one: Sequence[Hashable], other: Sequence[Hashable], likeness: Likene
     while tail < min(len(one), len(other)) - start and one[-1 - tail] == other[-1 - tail]:
         tail += 1
     pairs: list[Pair] = [(place, place) for place in range(start)]
-    pairs += _middle(one, other, (start, len(one) - tail), (start, len(other) - tail), likeness)
+    pairs += _middle(one, other, range(start, len(one) - tail), range(start, len(other) - tail), likeness)
     pairs += [(len(one) - back, len(other) - back) for back in range(tail, 0, -1)]
     return pairs
 
 
-def _middle(
-    one: Sequence[Hashable],
-    other: Sequence[Hashable],
-    first: tuple[int, int],
-    second: tuple[int, int],
-    likeness: Likeness,
-) -> Iterator[Pair]:
-    if (first[1] - first[0]) * (second[1] - second[0]) <= MOST_PAIRS:
-        yield from _best(one, other, first, second, likeness)
+def _middle(one: Signs, other: Signs, rows: range, columns: range, likeness: Likeness) -> Iterator[Pair]:
+    if len(rows) * len(columns) <= MOST_PAIRS:
+        yield from _best(one, other, rows, columns, likeness)
         return
-    matcher = SequenceMatcher(None, one[slice(*first)], other[slice(*second)], autojunk=False)
-    at, to = first[0], second[0]
+    matcher = SequenceMatcher(None, one[rows.start : rows.stop], other[columns.start : columns.stop], autojunk=False)
+    at, to = rows.start, columns.start
     for i, j, length in matcher.get_matching_blocks():
-        i, j = i + first[0], j + second[0]
+        i, j = i + rows.start, j + columns.start
         if (i - at) * (j - to) <= MOST_PAIRS:
-            yield from _best(one, other, (at, i), (to, j), likeness)
+            yield from _best(one, other, range(at, i), range(to, j), likeness)
         else:
             yield from ((place, None) for place in range(at, i))
             yield from ((None, place) for place in range(to, j))
@@ -59,15 +54,8 @@ def _middle(
         at, to = i + length, j + length
 
 
-def _best(
-    one: Sequence[Hashable],
-    other: Sequence[Hashable],
-    first: tuple[int, int],
-    second: tuple[int, int],
-    likeness: Likeness,
-) -> list[Pair]:
+def _best(one: Signs, other: Signs, rows: range, columns: range, likeness: Likeness) -> list[Pair]:
     """The alignment of greatest total likeness, by dynamic programming; identical ones count 3 more."""
-    rows, columns = range(*first), range(*second)
     if not rows or not columns:
         return [*((i, None) for i in rows), *((None, j) for j in columns)]
     value = [[0.0] * (len(columns) + 1) for _ in range(len(rows) + 1)]

@@ -13,7 +13,6 @@ from fxsummary.graph.changes import SIGNS, Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.records import Totals
 from fxsummary.support.gc_pause import paused
-from fxsummary.text import numbers as fmt
 
 
 @paused()
@@ -97,7 +96,7 @@ def _removed(before: ModelGraph, alignment: Alignment, key: str) -> NodeData:
     """The attributes of an operation that is gone, in the modules that are what those around it were."""
     data = before.nodes[key]
     differences = [Difference(name, number, 0) for name in NODE.sums if (number := data.get(name, 0)) != 0]
-    stack = tuple(_moved_call(alignment, call) for call in data["module_stack"])
+    stack = tuple(alignment.calls.get(call, call) for call in data["module_stack"])
     return {
         **data,
         **NO_COSTS,
@@ -108,10 +107,6 @@ def _removed(before: ModelGraph, alignment: Alignment, key: str) -> NodeData:
         "differences": tuple(differences),
         "was": _place(data),
     }
-
-
-def _moved_call(alignment: Alignment, call: ModuleCall) -> ModuleCall:
-    return alignment.calls.get(call, call)
 
 
 def _rewired(before: ModelGraph, after: ModelGraph, names: _Names, old: str, new: str) -> Difference | None:
@@ -159,10 +154,6 @@ def _comparison(
         operations=(len(before), len(after)),
         modules=module_changes(result, calls),
         runs=runs(result),
-        inputs=(_inputs(before), _inputs(after)),
+        inputs=(before.inputs_text, after.inputs_text),
         calls=calls,
     )
-
-
-def _inputs(graph: ModelGraph) -> str:
-    return ", ".join(f"{name} {fmt.shape(spec.shape) if spec else fmt.UNKNOWN}" for name, spec in graph.inputs.items())

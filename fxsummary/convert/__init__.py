@@ -34,13 +34,14 @@ def convert(capture: Capture) -> ModelGraph:
         called = set(modules)
     else:
         called = _add_operations(graph, capture, capture.trace, modules, tensors)
+    propagation = None if capture.is_partial else capture.propagation
     graph.graph.update(
         name=class_name(capture.model),
         captured_by=capture.captured_by,
         notes=tuple(capture.notes),
         inputs_inferred=capture.inputs_inferred,
         is_partial=capture.is_partial,
-        output_spec=_output_spec(capture),
+        output_spec=None if propagation is None else plain(propagation.output),
         modules=module_tree(modules, tensors, capture, called),
     )
     return graph
@@ -75,7 +76,8 @@ def _edges(attributes: Mapping[fx.Node, NodeData]) -> Iterator[tuple[str, str, E
         if like is not None and len(like) == len(sources):  # it reads the same as that one, from other nodes
             edges = [edge.copy() for edge in like]
         else:
-            edges = list(map(_edge, map(attributes.__getitem__, sources), _slots(node, sources)))
+            read_at = zip(map(attributes.__getitem__, sources), _slots(node, sources), strict=True)
+            edges = [edge_from(source, slots, nbytes(source["outputs"])) for source, slots in read_at]
             if node.target is operator.getitem and len(edges) == 1:
                 edges[0]["parts"] = _part_taken(node.args[1], attributes[sources[0]]["outputs"])
         read[node] = edges
@@ -83,11 +85,7 @@ def _edges(attributes: Mapping[fx.Node, NodeData]) -> Iterator[tuple[str, str, E
             yield source.name, node.name, edge
 
 
-def _edge(source: NodeData, slots: tuple[int, ...]) -> EdgeData:
-    return edge_from(source, slots, nbytes(source["outputs"]))
-
-
-def _part_taken(key: Any, outputs: Any) -> tuple[tuple[int | str, ...], ...]:
+def _part_taken(key: object, outputs: object) -> tuple[tuple[int | str, ...], ...]:
     """Which part of a result of several an element access reads; () if it reads the whole."""
     if isinstance(key, int) and isinstance(outputs, (tuple, list)):
         return ((key + len(outputs) if key < 0 else int(key),),)
@@ -108,7 +106,3 @@ def _slots(node: fx.Node, sources: Sequence[fx.Node]) -> list[tuple[int, ...]]:
     place = count()
     fx.map_arg((node.args, node.kwargs), lambda source: slots[source].append(next(place)))
     return list(map(tuple, slots.values()))
-
-
-def _output_spec(capture: Capture) -> Any:
-    return None if capture.propagation is None or capture.is_partial else plain(capture.propagation.output)

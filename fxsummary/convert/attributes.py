@@ -9,8 +9,7 @@ from typing import Any
 from torch import fx, nn
 
 from fxsummary.capture import Capture
-from fxsummary.capture.aten import function_name
-from fxsummary.capture.nodes import SOURCE, STACK
+from fxsummary.capture.nodes import SOURCE, STACK, function_name
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert import config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -28,7 +28,7 @@ def arguments(node: fx.Node) -> str:
     return ", ".join(parts)
 
 
-def given(node: fx.Node) -> dict[str, Any]:
+def given(node: fx.Node) -> dict[str, fx.node.Argument]:
     """The arguments by name, without private ones and those that have their default."""
     if not node.kwargs:
         return {}
@@ -41,7 +41,7 @@ def given(node: fx.Node) -> dict[str, Any]:
 
 
 @functools.cache
-def _defaults(target: Any) -> dict[str, Any]:
+def _defaults(target: fx.node.Target) -> dict[str, object]:
     """The defaults of a function or method in Python; of one that picks one of two, those of the usual one."""
     function = getattr(torch.Tensor, target, None) if isinstance(target, str) else target
     if isinstance(function, FunctionType) and function.__closure__:
@@ -54,11 +54,11 @@ def _defaults(target: Any) -> dict[str, Any]:
     return {name: each.default for name, each in parameters.items() if each.default is not each.empty}
 
 
-def _is_same(value: Any, default: Any) -> bool:
+def _is_same(value: object, default: object) -> bool:
     return type(value) is type(default) and bool(value == default)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, fx.Node):
         return "%"
     if isinstance(value, (tuple, list)):
@@ -71,7 +71,7 @@ def _text(value: Any) -> str:
     return _repr(value)
 
 
-def _repr(value: Any) -> str:
+def _repr(value: object) -> str:
     """repr without addresses, so that the same model gives the same text."""
     if isinstance(value, str):
         return repr(value).replace("%", "%%")
@@ -86,7 +86,7 @@ _WITH_REPR = (
 )  # fmt: skip
 
 
-def qualified_name(target: Any) -> str:
+def qualified_name(target: Callable[..., object]) -> str:
     try:
         return fx_name(target).removeprefix("_").replace("torch._C._nn.", "torch.nn.functional.")
     except Exception:  # a callable without a module or a name
@@ -96,7 +96,7 @@ def qualified_name(target: Any) -> str:
 _PLAIN = frozenset({bool, int, float, str, type(None), TensorSpec})
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """A value as tuples, lists, dicts, specs, numbers and strings only; None for what is not known."""
     if value is UNKNOWN:
         return None

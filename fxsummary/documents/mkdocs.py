@@ -8,10 +8,10 @@ with file and line, which ``mkdocs build --strict`` refuses; the page says why.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mkdocs.config import config_options
 from mkdocs.config.base import Config
@@ -20,6 +20,11 @@ from mkdocs.plugins import BasePlugin, get_plugin_logger
 from fxsummary.documents.render import CSS, Embedding, Shown, described, embedding, inline, page_css, show
 from fxsummary.errors import FxsummaryError, InputError
 from fxsummary.support import files
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.livereload import LiveReloadServer
+    from mkdocs.structure.pages import Page
 
 logger = get_plugin_logger("fxsummary")
 
@@ -39,12 +44,12 @@ class FxsummaryPlugin(BasePlugin[Options]):
     def __init__(self) -> None:
         self._used: set[str] = set()
 
-    def on_config(self, config: Any) -> Any:
+    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         """The pages use our style sheet."""
         config["extra_css"].append(f"assets/{CSS}")
         return config
 
-    def on_page_markdown(self, markdown: str, *, page: Any, config: Any, **_: Any) -> str:
+    def on_page_markdown(self, markdown: str, *, page: Page, config: MkDocsConfig, **_: object) -> str:
         """The text of a page with HTML for our blocks."""
         source = page.file.content_string
         above = max(0, source.count("\n") - markdown.count("\n"))  # what MkDocs takes as the page's settings
@@ -78,13 +83,13 @@ class FxsummaryPlugin(BasePlugin[Options]):
         self._used.update(shown.files)
         return _figure(wanted, shown) if wanted.view == "picture" else _table(wanted, shown)
 
-    def on_serve(self, server: Any, **_: Any) -> Any:
+    def on_serve(self, server: LiveReloadServer, **_: object) -> LiveReloadServer:
         """Pages are built again when the files of their models change."""
         for name in sorted(self._used):
             server.watch(name)
         return server
 
-    def on_post_build(self, *, config: Any) -> None:
+    def on_post_build(self, *, config: MkDocsConfig) -> None:
         """The style sheet goes with the site."""
         assets = Path(config["site_dir"]) / "assets"
         assets.mkdir(parents=True, exist_ok=True)
@@ -124,7 +129,7 @@ def _figure(wanted: Embedding, shown: Shown) -> str:
 
 
 def _table(wanted: Embedding, shown: Shown) -> str:
-    def cells(row: tuple[str, ...], tag: str) -> str:
+    def cells(row: Sequence[str], tag: str) -> str:
         made = []
         for at, (text, is_number) in enumerate(zip(row, shown.numbers, strict=True)):
             content = escape(text)

@@ -10,9 +10,8 @@ import argparse
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
 
 from fxsummary.errors import FxsummaryError, InputError, ReadmeError
@@ -40,24 +39,16 @@ class BlockParser(argparse.ArgumentParser):
         raise InputError(f"{message}. A block looks like {_EXAMPLE}")
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block of a file.
-
-    Attributes:
-        line: number of the line that opens it.
-        end: number of the line that closes it.
-        text: the arguments.
-    """
+class Block(NamedTuple):
+    """A block of a file: the numbers of the lines that open and close it, and its arguments."""
 
     line: int
     end: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a block: where it is, and whether it, or the picture that it shows, was not as it should be."""
+class Result(NamedTuple):
+    """Result for one block: its line, and whether it, or the picture that it shows, was stale."""
 
     line: int
     stale: bool

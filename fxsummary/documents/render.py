@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -116,15 +116,15 @@ class Shown:
         svg: the picture, "" for a table.
         titles, rows: of the table; which columns hold numbers is in `numbers`.
         text: the same as plain text.
-        files: the files that it was made from.
+        files: the files that it was made from, with what they held.
     """
 
     svg: str
-    titles: tuple[str, ...]
-    numbers: tuple[bool, ...]
-    rows: tuple[tuple[str, ...], ...]
+    titles: Sequence[str]
+    numbers: Sequence[bool]
+    rows: Sequence[Sequence[str]]
     text: str
-    files: tuple[str, ...]
+    files: Mapping[str, str]
 
 
 def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
@@ -141,7 +141,7 @@ def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
     place = kept / f"{_digest(json.dumps([said, made_by], sort_keys=True).encode())}.json"
     known = _read(place)
     if known is not None and all(_digest_of(name) == digest for name, digest in known["files"].items()):
-        return _shown(known)
+        return Shown(**known)
     sources: set[str] = set()
     graph = analyse(wanted.request, made=lambda model: sources.update(_sources(model)))
     if wanted.request.model.endswith(FILES):
@@ -149,7 +149,7 @@ def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
     made = {**_forms(graph, wanted, theme), "files": {name: _digest_of(name) for name in sorted(sources)}}
     kept.mkdir(parents=True, exist_ok=True)
     files.write(place, json.dumps(made, ensure_ascii=False).encode())
-    return _shown(json.loads(json.dumps(made)))
+    return Shown(**made)
 
 
 def _forms(graph: ModelGraph, wanted: Embedding, theme: str) -> dict[str, Any]:
@@ -159,33 +159,17 @@ def _forms(graph: ModelGraph, wanted: Embedding, theme: str) -> dict[str, Any]:
         options: dict[str, Any] = dict(wanted.options)
         svg = to_svg(graph, depth=wanted.depth, theme=theme, **options)
         return {"svg": svg, "titles": (), "numbers": (), "rows": (), "text": graph.to_text(depth=wanted.depth)}
-    from fxsummary.exporters.tables.listings import Entry, Listing
     from fxsummary.exporters.tables.summary import VIEWS as TABLES
-    from fxsummary.exporters.tables.table import tree
 
     view = VIEWS[wanted.view]
     table = TABLES.get_or_raise(view)(graph, wanted.depth, True, None)
-    if not isinstance(table, Listing):
-        entries = [Entry((f"{row.head} {row.settings}".strip(), *row.cells), row.branches) for row in table.rows]
-        table = Listing(table.columns, entries)
     return {
         "svg": "",
         "titles": [column.title for column in table.columns],
         "numbers": [column.right for column in table.columns],
-        "rows": [(tree(row.branches) + row.cells[0], *row.cells[1:]) for row in table.rows],
+        "rows": [(f"{row.head} {row.settings}".rstrip(), *row.cells) for row in table.rows],
         "text": graph.to_text(view=view, depth=wanted.depth),
     }
-
-
-def _shown(known: Mapping[str, Any]) -> Shown:
-    return Shown(
-        known["svg"],
-        tuple(known["titles"]),
-        tuple(known["numbers"]),
-        tuple(map(tuple, known["rows"])),
-        known["text"],
-        tuple(known["files"]),
-    )
 
 
 def _read(place: Path) -> dict[str, Any] | None:
@@ -207,7 +191,7 @@ def _sources(model: nn.Module) -> set[str]:
     return {name for name in found | {name for name in own if not name.startswith(installed)} if name}
 
 
-def _file(module: Any) -> str:
+def _file(module: object) -> str:
     name = getattr(module, "__file__", None)
     return name if isinstance(name, str) and name.endswith(".py") and os.path.isabs(name) else ""
 

@@ -21,18 +21,8 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from fxsummary import __version__
-from fxsummary.documents.render import (
-    CSS,
-    OPTIONS,
-    VIEWS,
-    Embedding,
-    Shown,
-    described,
-    embedding,
-    inline,
-    page_css,
-    show,
-)
+from fxsummary.documents import render
+from fxsummary.documents.render import OPTIONS, Embedding, Shown, described, embedding, inline, show
 from fxsummary.errors import FxsummaryError
 from fxsummary.support import files
 from fxsummary.support.registry import EXPORTERS
@@ -52,7 +42,7 @@ class ModelDirective(SphinxDirective):
     option_spec: ClassVar[dict[str, Any]] = {
         **dict.fromkeys(OPTIONS, directives.unchanged),
         "train": directives.flag,
-        "view": lambda text: directives.choice(text, tuple(VIEWS)),
+        "view": lambda text: directives.choice(text, tuple(render.VIEWS)),
         "depth": directives.nonnegative_int,
         "class": directives.class_option,
         "name": directives.unchanged,
@@ -66,7 +56,9 @@ class ModelDirective(SphinxDirective):
             wanted = embedding(self.arguments[0], said, folder)
             shown = show(wanted, kept(self.env.app))
         except FxsummaryError as error:
-            return [self._failed(error)]
+            logger.warning("fxsummary: %s", error, location=self.get_location(), type="fxsummary")
+            text = f"{self.arguments[0]} cannot be shown: {error}"
+            return [nodes.warning("", nodes.paragraph(text, text))]
         for name in shown.files:
             self.env.note_dependency(name)
         made = self._table(wanted, shown) if wanted.view != "picture" else self._figure(wanted, shown)
@@ -74,11 +66,6 @@ class ModelDirective(SphinxDirective):
         self.set_source_info(made)
         self.add_name(made)
         return [made]
-
-    def _failed(self, error: FxsummaryError) -> nodes.Node:
-        logger.warning("fxsummary: %s", error, location=self.get_location(), type="fxsummary")
-        text = f"{self.arguments[0]} cannot be shown: {error}"
-        return nodes.warning("", nodes.paragraph(text, text))
 
     def _figure(self, wanted: Embedding, shown: Shown) -> nodes.Element:
         figure = nodes.figure("", picture("", embedding=wanted, alt=described(wanted, shown)))
@@ -92,15 +79,14 @@ class ModelDirective(SphinxDirective):
         group = nodes.tgroup("", cols=len(widths))
         group += [nodes.colspec("", colwidth=width) for width in widths]
         group += nodes.thead("", _row([nodes.Text(title) for title in shown.titles], shown.numbers))
-        group += nodes.tbody(
-            "", *[_row([_cell(text, at) for at, text in enumerate(row)], shown.numbers) for row in shown.rows]
-        )
+        rows = [[_cell(text, at) for at, text in enumerate(row)] for row in shown.rows]
+        group += nodes.tbody("", *[_row(row, shown.numbers) for row in rows])
         table = nodes.table("", group)
         if wanted.caption:
             table.insert(0, self._caption(nodes.title, wanted.caption))
         return table
 
-    def _caption(self, kind: Any, text: str) -> nodes.Element:
+    def _caption(self, kind: type[nodes.Element], text: str) -> nodes.Element:
         inline, messages = self.parse_inline(text)
         caption: nodes.Element = kind(text, "", *inline, *messages)
         return caption
@@ -125,7 +111,7 @@ class PictureTransform(SphinxPostTransform):
 
     default_priority = 7  # before images are collected and converted
 
-    def run(self, **_: Any) -> None:
+    def run(self, **_: object) -> None:
         """Replace every `picture`."""
         for node in list(self.document.findall(picture)):
             wanted, alt = node["embedding"], node["alt"]
@@ -161,7 +147,7 @@ def _write_css(app: Sphinx) -> None:
     if app.builder.format == "html":
         static = Path(app.outdir) / "_static"
         static.mkdir(parents=True, exist_ok=True)
-        files.write(static / CSS, page_css().encode())
+        files.write(static / render.CSS, render.page_css().encode())
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -169,6 +155,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_node(picture)
     app.add_directive("fxsummary", ModelDirective)
     app.add_post_transform(PictureTransform)
-    app.add_css_file(CSS)
+    app.add_css_file(render.CSS)
     app.connect("builder-inited", _write_css)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,7 +16,7 @@ from fxsummary.drawing.rows import Composer
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.depth import check_depth, close_blocks, shown_at
+from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
 
 MOST_ROWS = 150
 DEEPEST = 13
@@ -60,7 +60,7 @@ class Fitting:
 
     Attributes:
         whole: as captured; folded: what is drawn if everything is open; look: of the pictures.
-        memo: of the layouts; one_row: whether operations fit in one row.
+        memo: of the layouts; one_row: whether operations fit in one row; blocks: of the closed blocks.
     """
 
     whole: ModelGraph
@@ -68,6 +68,7 @@ class Fitting:
     look: Look = PLAIN
     memo: Memo = field(default_factory=Memo)
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    blocks: Closed = field(default_factory=dict)
 
     @cached_property
     def rough(self) -> Composer:
@@ -112,7 +113,7 @@ class Fitting:
         def closes(block: Block, level: int) -> bool:
             return level >= depth and (level == 0 or (block.path not in opened and not self._is_one_row(block)))
 
-        return close_blocks(self.folded, closes)
+        return close_blocks(self.folded, closes, self.blocks)
 
     def _is_one_row(self, block: Block) -> bool:
         keys = list(islice(block.operations(), MOST_IN_A_ROW + 1))

@@ -17,14 +17,9 @@ from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import UNREAD, Block
 
-LONGEST_PATH = 22
-LONGEST_LABEL = 40
-LONGEST_CONFIG = 48
-LONGEST_LITERALS = 28
-LONGEST_SHAPE = 40
-LONGEST_SHAPES = 24
-LONGEST_TIP = 600
-MOST_MERGED = 24
+LONGEST_PATH, LONGEST_LABEL, LONGEST_CONFIG, LONGEST_LITERALS = 22, 40, 48, 28
+LONGEST_SHAPE, LONGEST_SHAPES = 40, 24
+LONGEST_TIP, MOST_MERGED = 600, 24
 
 
 @dataclass(slots=True)
@@ -33,8 +28,6 @@ class Subject:
 
     Attributes:
         graph: what is drawn; whole: as captured, for the tooltips.
-        totals: of the whole.
-        show: the facts to be shown.
         returned: operations whose rows say that the model returns their value.
     """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from fxsummary.errors import InputError, UnknownNameError
+from fxsummary.support.registry import unknown
 
 THEMES = ("auto", "light", "dark")
 COLORS = ("kind", "flops", "parameters", "memory")
@@ -58,7 +59,7 @@ def look(color: str, direction: str, show: Iterable[str] | None, source_url: str
 def check_name(noun: str, name: object, known: Collection[str]) -> None:
     """Raise UnknownNameError if a name is none of those known."""
     if name not in known:
-        raise UnknownNameError(f"unknown {noun} {name!r}. Known: {', '.join(known)}")
+        raise UnknownNameError(unknown(noun, name, known))
 
 
 def _facts(show: Iterable[str] | None) -> frozenset[str]:

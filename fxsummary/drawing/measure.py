@@ -34,7 +34,6 @@ class Columns:
 
     Attributes:
         path, name, shape, bar: left ends; parameters: right end.
-        width: of the table.
     """
 
     name: float
@@ -109,14 +108,6 @@ def table_columns(rows: list[Row], *, narrow: bool = False) -> Columns:
     return columns
 
 
-def header_width(group: Group) -> float:
-    """Least width of a group for its header."""
-    width = 24 + text_width(group.title, 11, bold=True) + 7 + text_width(group.type, 11)
-    if group.facts:
-        width += 16 + text_width(group.facts, 10.5)
-    return width + (badge_width(group.repeat) + 6 if group.repeat > 1 else 0)
-
-
 def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
     """Boxes of all groups and items; the items in ``narrow`` have fewer columns."""
     root = Box(scene.root.key, children=[])
@@ -164,15 +155,11 @@ def tile_size(row: Row) -> tuple[float, float]:
 
 def _group_box(group: Group) -> Box:
     operations = sum(len(item.keys) for item in group.walk() if isinstance(item, Item))
-    return Box(
-        group.key,
-        width=header_width(group),
-        height=HEADER + BOTTOM,
-        children=[],
-        padding=Padding(HEADER, SIDE, BOTTOM, SIDE),
-        weight=2.0 + operations,
-        overhang=SHEETS if group.repeat > 1 else 0.0,
-    )
+    width = 24 + text_width(group.title, 11, bold=True) + 7 + text_width(group.type, 11)
+    width += 16 + text_width(group.facts, 10.5) if group.facts else 0
+    width += badge_width(group.repeat) + 6 if group.repeat > 1 else 0
+    padding, overhang = Padding(HEADER, SIDE, BOTTOM, SIDE), SHEETS if group.repeat > 1 else 0.0
+    return Box(group.key, width, HEADER + BOTTOM, [], padding, weight=2.0 + operations, overhang=overhang)
 
 
 def _item_box(item: Item, measured: Measured, narrow: frozenset[str]) -> Box:
@@ -183,7 +170,11 @@ def _item_box(item: Item, measured: Measured, narrow: frozenset[str]) -> Box:
         height = ROW_HEIGHT * len(item.rows)
         return Box(item.key, columns.width, height, weight=1.0 + len(item.keys), overhang=overhang)
     if item.form == "card":
-        return Box(item.key, _card_width(row), CARD_HEIGHT if row.config or row.parameters else LOW_CARD_HEIGHT)
+        first = text_width(row.label, 13, bold=True) + text_width(row.path, 10, mono=True)
+        second = text_width(row.config, 11) + text_width(card_parameters(row), 10.5)
+        second += sum(chip_width(text) + 10 for text, _ in row.chips)
+        width = max(CARD_WIDTH, first + 46, second + 46)
+        return Box(item.key, width, CARD_HEIGHT if row.config or row.parameters else LOW_CARD_HEIGHT)
     if item.form == "sign":
         chips = sum(chip_width(text) + 8 for text, _ in row.chips)
         return Box(item.key, SIGN + chips, SIGN, anchor=SIGN / 2, side_entry=True, pin_gap=0.0)
@@ -193,16 +184,9 @@ def _item_box(item: Item, measured: Measured, narrow: frozenset[str]) -> Box:
 def _pill_box(item: Item, row: Row) -> Box:
     size, bold, sides, height = PILLS[item.form]
     width = text_width(row.label, size, bold=bold) + (8 if row.shape else 0) + text_width(row.shape, 10, mono=True)
-    width += (text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0) + sides
+    width += (text_width(row.parameters, 10.5) + 8 if row.parameters and item.form != "terminal" else 0.0) + sides
     weight = 0.01 if item.form == "parameter" else 1.0
     return Box(item.key, width, height, weight=weight, side_entry=item.form == "concat")
-
-
-def _card_width(row: Row) -> float:
-    first = text_width(row.label, 13, bold=True) + text_width(row.path, 10, mono=True)
-    second = text_width(row.config, 11) + text_width(card_parameters(row), 10.5)
-    second += sum(chip_width(text) + 10 for text, _ in row.chips)
-    return max(CARD_WIDTH, first + 46, second + 46)
 
 
 def card_parameters(row: Row) -> str:

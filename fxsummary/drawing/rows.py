@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from fxsummary.drawing.labels import (
-    LONGEST_CONFIG,
-    LONGEST_LABEL,
-    LONGEST_LITERALS,
-    LONGEST_PATH,
-    Subject,
-    changed_config,
-    changed_parameters,
-    chip_text,
-    closed_inside,
-    closed_text,
-    container,
-    facts_of,
-    parameters_text,
-    shape_text,
-    short,
-    span,
-)
+from fxsummary.drawing import labels
+from fxsummary.drawing.labels import LONGEST_LABEL, Subject, closed_inside, parameters_text, shape_text, short, span
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.graph.attributes import NodeData, own_path
@@ -82,14 +66,17 @@ class Composer:
                 if isinstance(entry, Block):
                     inner = self._group(entry, base, times, f"{group.key}/{number}", group.level + 1)
                     group.children.append(inner)
-                    below = _inner_base(entry, base)
+                    below = entry.path
+                    if entry.is_pattern:  # what its copies are in
+                        below = max(base, labels.container(entry.path, entry.last), key=len)
                     pending.append((entry, inner, times * entry.repeat, below))
                 elif entry in items:
                     group.children.append(items[entry])
-        scene = Scene(page, [], self.dataflow)
-        scene.edges = self._joined() if self.dataflow else _in_order(page)
-        shares = [row.share or 0.0 for item in scene.items() for row in item.rows]
-        scene.largest = max(shares, default=0.0)
+        ends = [(self.item_of[source].key, self.item_of[target].key) for source, target in self.edges]
+        scene = Scene(page, list(dict.fromkeys(Edge(a, b) for a, b in ends if a != b)), self.dataflow)
+        if not self.dataflow:
+            scene.edges = list(_in_order(scene))
+        scene.largest = max((row.share or 0.0 for row in scene.rows()), default=0.0)
         return scene
 
     def table_rows(self, block: Block) -> int:
@@ -103,17 +90,10 @@ class Composer:
     def _group(self, block: Block, base: str, times: int, key: str, level: int) -> Group:
         title = span(relative_path(block.path, base), relative_path(block.last, base))
         types = " · ".join(dict.fromkeys(block.type.split(" · "))) + block.again
-        return Group(
-            key,
-            short(title, LONGEST_LABEL),
-            short(types, LONGEST_LABEL),
-            facts_of(self.subject, block, times),
-            block.repeat,
-            level,
-            [span(block.path, block.last), types],
-            "" if block.is_pattern else block.path,
-            change=self._change(block.operations()),
-        )
+        facts, tips = labels.facts_of(self.subject, block, times), [span(block.path, block.last), types]
+        path, change = "" if block.is_pattern else block.path, self._change(block.operations())
+        title, types = short(title, LONGEST_LABEL), short(types, LONGEST_LABEL)
+        return Group(key, title, types, facts, block.repeat, level, tips, path, change=change)
 
     def _change(self, keys: Iterable[str]) -> str:
         """In a comparison, the change of some operations together."""
@@ -129,17 +109,15 @@ class Composer:
             if isinstance(key, Block):
                 last = None
                 continue
-            form = self.form(key)
-            source = self._only_source(key)
-            above = item_of.get(source) if source is not None else None
-            if not self.dataflow:
-                above = last
+            form, before = self.form(key), self.before.get(key, [])
+            alone = len(before) == 1 and len(self.after[before[0]]) == 1
+            above = last if not self.dataflow else item_of.get(before[0]) if alone else None
             row = self._row(key, times)
             if above is not None and self._joins(above, form, row):
                 if not self._fuses(above, key):
                     above.rows.append(row)
                 item = above
-            elif above is not None and self._is_chip_of(above, form, row):
+            elif above is not None and self._joins_card(above, form, row):
                 item = above
             else:
                 item = items[key] = Item(key, form, [row])
@@ -160,11 +138,6 @@ class Composer:
             return "concat"
         return "card" if self.cards else "stack"
 
-    def _only_source(self, key: str) -> str | None:
-        """The operation that this one alone reads and that is read by this one alone."""
-        before = self.before.get(key, [])
-        return before[0] if len(before) == 1 and len(self.after[before[0]]) == 1 else None
-
     def _joins(self, above: Item, form: Form, row: Row) -> bool:
         """Whether an operation goes into the item of the one that it reads."""
         if above.form == "sign":
@@ -173,7 +146,7 @@ class Composer:
             return chip and len(above.rows[0].keys) == 1 and self.chips
         return above.form == form == "stack" and row.repeat == 1 and above.rows[0].repeat == 1
 
-    def _is_chip_of(self, above: Item, form: Form, row: Row) -> bool:
+    def _joins_card(self, above: Item, form: Form, row: Row) -> bool:
         """Make a norm or activation a chip of the card above it, where cards have chips."""
         single = row.repeat == 1 and above.rows[0].repeat == 1
         return self.chips and above.form == form == "card" and single and self._fuses(above, row.keys[0])
@@ -194,7 +167,7 @@ class Composer:
             if not is_chip:
                 return False
         host.keys.append(key)
-        host.chips.append((chip_text(data), colour_of(data["kind"])))
+        host.chips.append((labels.chip_text(data), colour_of(data["kind"])))
         return True
 
     def _row(self, key: str, times: int) -> Row:
@@ -211,7 +184,7 @@ class Composer:
         row.shape = shape_text(data["outputs"], data.get("assumed", False))
         if row.is_tag:
             name = relative_path(own_path(self.nodes[data["stands_for"]]), base) or data["label"]
-            row.label, row.tips = short(name, LONGEST_PATH), ["the value of", name]
+            row.label, row.tips = short(name, labels.LONGEST_PATH), ["the value of", name]
             return
         row.path = self._path(data, base)
         if joins := _join(data["label"]):
@@ -220,14 +193,14 @@ class Composer:
             pill = f"{row.path if data['op'] == 'get_attr' else data['label']} {data['config']}".rstrip()
             names = {"get_attr": pill, UNREAD: pill, "placeholder": data["target"]}
             row.label = short(str(names.get(data["op"], data["label"])), LONGEST_LABEL)
-            longest = LONGEST_CONFIG if data["op"] == "call_module" else LONGEST_LITERALS
-            row.config = short(closed_text(data) if closed_inside(data) else data["config"], longest)
+            longest = labels.LONGEST_CONFIG if data["op"] == "call_module" else labels.LONGEST_LITERALS
+            row.config = short(labels.closed_text(data) if closed_inside(data) else data["config"], longest)
         row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
         row.change = self._change(row.keys)
         row.parameters = " + ".join(filter(None, (parameters_text([node], node["multiplicity"]) for node in nodes)))
         if row.change:
-            row.parameters = changed_parameters(nodes) or row.parameters
-            row.config = changed_config(nodes[0]) or row.config
+            row.parameters = labels.changed_parameters(nodes) or row.parameters
+            row.config = labels.changed_config(nodes[0]) or row.config
         row.share = self.subject.share(row.keys)
         inputs = {edge.get("shape") for edge in self.subject.graph.sources(row.keys[0]).values()}
         row.same_shape = inputs == {nodes[-1]["shape"]}
@@ -238,15 +211,7 @@ class Composer:
         path = relative_path(own_path(data) or own, base)
         if run := run_of(self.subject.graph, data):
             path = span(path, relative_path(run.last, base))
-        return short(path, LONGEST_PATH)
-
-    def _joined(self) -> list[Edge]:
-        edges: dict[Edge, None] = {}
-        for source, target in self.edges:
-            a, b = self.item_of[source].key, self.item_of[target].key
-            if a != b:
-                edges[Edge(a, b)] = None
-        return list(edges)
+        return short(path, labels.LONGEST_PATH)
 
 
 def _join(label: str) -> str:
@@ -273,25 +238,9 @@ def sign_of(label: str) -> str:
     return SIGNS.get(operator_of(label), "")
 
 
-def _inner_base(block: Block, base: str) -> str:
-    """What paths in a block are relative to: the block, or what its copies are in where it is a pattern."""
-    if not block.is_pattern:
-        return block.path
-    return max(base, container(block.path, block.last), key=len)
-
-
-def _in_order(page: Group) -> list[Edge]:
+def _in_order(scene: Scene) -> Iterator[Edge]:
     """Edges that put items without dataflow below each other."""
-    edges: list[Edge] = []
-    groups = [page, *(child for child in page.walk() if isinstance(child, Group))]
-    for group in groups:
-        known = [ends for child in group.children if (ends := _ends(child))]
-        edges += [Edge(a[-1], b[0]) for a, b in pairwise(known)]
-    return edges
-
-
-def _ends(child: Group | Item) -> list[str]:
-    """Keys of the items in a group or of an item, in order."""
-    if isinstance(child, Item):
-        return [child.key]
-    return [inner.key for inner in child.walk() if isinstance(inner, Item)]
+    for group in (scene.root, *scene.groups()):
+        inside = [[child] if isinstance(child, Item) else list(child.walk()) for child in group.children]
+        known = [keys for each in inside if (keys := [item.key for item in each if isinstance(item, Item)])]
+        yield from (Edge(a[-1], b[0]) for a, b in pairwise(known))

@@ -17,13 +17,11 @@ class Row:
 
     Attributes:
         keys: its operations; the first gives the row its name, the others are chips.
-        kind: colour of the row.
         label, config, path, shape, parameters: texts, "" for nothing.
         share: of the whole model's FLOPs, all copies counted; None where not known.
         chips: text and kind of each chip.
         repeat: copies of the row itself.
         same_shape: whether the result has the shape of the input.
-        tips: lines of the tooltip.
         heat: step of the heat scale, "" where the colour is that of the kind.
         link: address of its source line, "" for none.
         change: in a comparison one of `fxsummary.graph.changes.SIGNS`; "" in other pictures.
@@ -73,7 +71,6 @@ class Group:
 
     Attributes:
         title, type, facts: bold name, class, and the text on the right of the header.
-        repeat: how many copies it stands for.
         level: nesting depth, 0 for the page.
         link: address of its first source line, "" for none.
         path: of the module; "" for the page and for a pattern of several modules.
@@ -116,12 +113,9 @@ class Scene:
     """A picture's contents.
 
     Attributes:
-        root: the page.
-        edges: between items.
         dataflow: False where the edges only keep the order and are not to be seen.
         largest: greatest share of FLOPs of a row.
         title, facts, description: the texts of the page.
-        direction: TB or LR.
         heat: the scale, if colours stand for a cost.
         arranged: its layout, once it was asked for; see `fxsummary.drawing.arrangement`.
         changes: number of operations by change, in a comparison.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fxsummary.graph.attributes import NODE
 from fxsummary.graph.modelgraph import ModelGraph
@@ -46,7 +46,7 @@ def to_csv(graph: ModelGraph) -> str:
     return text
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if isinstance(value, tuple):
         return shape_text(value)
     return clean(value) if isinstance(value, str) else value

@@ -6,7 +6,7 @@ drawn once more beside each block that reads it. The `dot` program is not needed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from fxsummary.graph.changes import SIGNS
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
-from fxsummary.text.numbers import clean, relative_path, run_name, short, shorten
+from fxsummary.text.numbers import clean, short, shorten
 from fxsummary.text.numbers import shape as shape_text
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import graphviz
 
 MAX_LABEL = 60
+_COSTS = (("parameters", "params"), ("flops", "FLOPs"))
 
 
 def to_dot(graph: ModelGraph, **options: Any) -> str:
@@ -55,30 +56,29 @@ def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") 
         },
         edge_attr={"color": LIGHT.edge, "arrowsize": "0.7"},
     )  # fmt: skip
-    ids = _ids(shown)
+    numbers = {"n": count(), "c": count()}  # short ids, because names may hold anything; c for a stand-in
+    ids = {
+        key: f"{letter}{next(numbers[letter])}"
+        for key, stands_for in shown.nodes(data="stands_for")
+        for letter in ("n" if stands_for is None else "c")
+    }
     _write(drawing, shown, ids, block_tree(shown), "", count(1))
     for source, target in shown.edges:
         drawing.edge(ids[source], ids[target])
-    _explain(drawing, graph, bool(shown.graph.get("repeats")))
-    return drawing
-
-
-def _explain(drawing: graphviz.Digraph, graph: ModelGraph, repeated: bool) -> None:
-    """Below the title, what the marks on numbers and shapes mean."""
     lines = [quoted(title(graph), 200)]
-    for mark in fmt.marks_in("".join([lines[0], *drawing.body]), repeated=repeated):
+    for mark in fmt.marks_in("".join([lines[0], *drawing.body]), repeated=bool(shown.graph.get("repeats"))):
         lines.append(quoted(f"{mark}: {fmt.MARKS[mark]}", 200))
     drawing.graph_attr["label"] = "\\n".join(lines)
+    return drawing
 
 
 def title(graph: ModelGraph) -> str:
     """Name, parameters, FLOPs and inputs on one line."""
     totals = graph.totals
-    inputs = ", ".join(f"{name} {shape_text(s.shape) if s else '?'}" for name, s in graph.inputs.items())
     parameters = ("≥ " if totals.unknown_parameters else "") + fmt.parameters(totals.parameters)
     cost = "≥ " if totals.unknown_flops and totals.flops is not None else ""
     cost += fmt.about(short(totals.flops), bool(totals.assumed_flops))
-    return f"{graph.name} · {parameters} parameters · {cost} FLOPs · {inputs}"
+    return f"{graph.name} · {parameters} parameters · {cost} FLOPs · {graph.inputs_text}"
 
 
 def quoted(text: str, limit: int = MAX_LABEL) -> str:
@@ -96,15 +96,6 @@ def quoted(text: str, limit: int = MAX_LABEL) -> str:
     return f" {literal}" if short_text.startswith("<") else literal
 
 
-def _ids(graph: ModelGraph) -> dict[str, str]:
-    """A short id for each node, because names may hold anything: n and a number, c and a number for a stand-in."""
-    operations, stand_ins = count(), count()
-    return {
-        key: f"n{next(operations)}" if stands_for is None else f"c{next(stand_ins)}"
-        for key, stands_for in graph.nodes(data="stands_for")
-    }
-
-
 def _write(
     drawing: graphviz.Digraph, graph: ModelGraph, ids: dict[str, str], block: Block, path: str, numbers: Iterator[int]
 ) -> None:
@@ -114,15 +105,9 @@ def _write(
             drawing.node(ids[key], **_node_attributes(graph, key))
     for inner in block.blocks():
         with drawing.subgraph(name=f"cluster_{next(numbers)}") as cluster:
-            cluster.attr(label=quoted(_block_label(inner, path)), style="rounded", color="#94a3b8", fontsize="11")
+            label = f"{inner.name_from(path)}  {inner.type}{inner.again}" + inner.copied.replace(" ", "  ")
+            cluster.attr(label=quoted(label), style="rounded", color="#94a3b8", fontsize="11")
             _write(cluster, graph, ids, inner, inner.path or path, numbers)
-
-
-def _block_label(block: Block, parent: str) -> str:
-    name = relative_path(block.path, parent)
-    if block.repeat > 1:
-        name = run_name(name, relative_path(block.last, parent))
-    return f"{name}  {block.type}{block.again}" + (f"  ×{block.repeat}" if block.repeat > 1 else "")
 
 
 def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
@@ -130,30 +115,22 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     if name := data.get("stands_for"):
         return {"label": quoted(name), "style": "rounded,dashed", "shape": "box", "tooltip": quoted(f"value of {name}")}
     change = data.get("change", "")
-    lines = [data["label"] if data["op"] != "call_module" else f"{data['label']}  {data['target'].rpartition('.')[2]}"]
-    lines[0] = f"{SIGNS.get(change, '')} {lines[0]}".lstrip()
-    lines += [data["config"]] if data["config"] else []
+    own = f"  {data['target'].rpartition('.')[2]}" if data["op"] == "call_module" else ""
     shapes = [fmt.about(shape_text(spec.shape), data["assumed"]) for spec in leaves(data["outputs"])]
     more = f" +{len(shapes) - 2}" if len(shapes) > 2 else ""
-    lines += [", ".join(shapes[:2]) + more] if shapes else []
-    costs = [f"{fmt.count(data['parameters'])} params"] if data["parameters"] or data["parameters"] is None else []
-    costs += (
-        [f"{fmt.about(short(data['flops']), data['trust'] == 'assumed')} FLOPs"]
-        if data["flops"] or data["flops"] is None
-        else []
-    )
-    lines += [" · ".join(costs)] if costs else []
+    lines = [
+        f"{SIGNS.get(change, '')} {data['label']}{own}".lstrip(),
+        data["config"],
+        ", ".join(shapes[:2]) + more,
+        " · ".join(f"{text} {unit}" for name, unit in _COSTS if (text := NODE.cell(name, data))),
+    ]
     colour = colour_of(data["kind"])
     terminal = colour == "terminal"
+    added = [f"{NODE[name].label}: {text}" for name in NODE.added if (text := NODE.tip(name, data))]
     return {
-        "label": "\\n".join(quoted(line) for line in lines),
+        "label": "\\n".join(quoted(line) for line in lines if line),
         "fillcolor": LIGHT.changes[change][0] if change and not terminal else LIGHT.kinds[colour][0],
         **({"color": LIGHT.changes[change][1], "penwidth": "2"} if SIGNS.get(change) else {}),
         "fontcolor": LIGHT.terminal_text if terminal else LIGHT.text,
-        "tooltip": "\\n".join(quoted(line) for line in [f"{key} {data['source']}", *_more(data)]),
+        "tooltip": "\\n".join(quoted(line) for line in [f"{key} {data['source']}", *added]),
     }
-
-
-def _more(data: Mapping[str, Any]) -> list[str]:
-    """The attributes that are not fxsummary's own, as lines."""
-    return [f"{NODE[name].label}: {text}" for name in NODE.added if (text := NODE.tip(name, data))]

@@ -58,9 +58,9 @@ def flattened(graph: ModelGraph) -> nx.DiGraph:
     return flat
 
 
-def _names(graph: ModelGraph) -> dict[Any, str]:
+def _names(graph: ModelGraph) -> dict[str, str]:
     """Texts for the keys of the nodes: themselves, but for those that XML cannot hold."""
-    names: dict[Any, str] = {}
+    names: dict[str, str] = {}
     used: set[str] = set()
     for key in graph:
         name = clean(str(key))
@@ -71,11 +71,11 @@ def _names(graph: ModelGraph) -> dict[Any, str]:
     return names
 
 
-def _scalars(data: Mapping[Any, Any]) -> dict[str, Any]:
+def _scalars(data: Mapping[str, object]) -> dict[str, object]:
     return {clean(str(name)): _scalar(value, name == "shape") for name, value in data.items()}
 
 
-def _scalar(value: Any, is_shape: bool = False) -> Any:
+def _scalar(value: object, is_shape: bool = False) -> object:
     """A value as one number, truth value or text.
 
     >>> _scalar((1, 3, 28, 28), is_shape=True), _scalar(("a", "b")), _scalar(None), _scalar({"x": (1, 2)})
@@ -94,7 +94,7 @@ def _scalar(value: Any, is_shape: bool = False) -> Any:
     return clean(json.dumps(_plain(value), ensure_ascii=False))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fxsummary.exporters.tables.summary import Row, summarise
+from fxsummary.exporters.tables.summary import summarise
+from fxsummary.exporters.tables.table import Row
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import clean, shorten
 from fxsummary.views.depth import check_depth

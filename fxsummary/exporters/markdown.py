@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from fxsummary.exporters.tables.listings import Listing
-from fxsummary.exporters.tables.summary import VIEWS, Row, Summary
-from fxsummary.exporters.tables.table import Column
+from fxsummary.exporters.tables.summary import VIEWS
+from fxsummary.exporters.tables.table import Column, Row
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
 from fxsummary.support.registry import call
@@ -54,37 +53,21 @@ def to_markdown(
     if view is None and graph.comparison is not None:
         text: str = call("fxsummary.exporters.reports.comparison:markdown", graph)
         return text
-    shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold, columns)
-    return _listing(shown) if isinstance(shown, Listing) else _summary(graph, shown)
+    table = VIEWS.get_or_raise(view or "summary")(graph, depth, fold, columns)
+    marks = ["--:" if column.right else ":--" for column in table.columns]
+    lines = [[column.title for column in table.columns], *(_cells(row, table.columns[1:]) for row in table.rows)]
+    shown = [f"| {' | '.join(cells)} |" for cells in lines]
+    shown.insert(1, f"|{'|'.join(marks)}|")
+    if table.facts:
+        heading = f"**{escaped(graph.name)}** · {escaped(table.inputs, LONGEST_FACT)}"
+        shown = [heading, "", *shown, "", *_facts(table.facts)]
+    return "\n".join(shown) + "\n"
 
 
-def _summary(graph: ModelGraph, summary: Summary) -> str:
-    heading = f"**{escaped(graph.name)}** · {escaped(summary.inputs, LONGEST_FACT)}"
-    table = _table(summary.columns, [_cells(row, summary.columns) for row in summary.rows])
-    return "\n".join([heading, "", *table, "", *_facts(summary.facts)]) + "\n"
-
-
-def _cells(row: Row, columns: Sequence[Column]) -> tuple[str, ...]:
+def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
     named = " ".join(filter(None, (row.name and name(row.name), escaped(row.type), escaped(row.settings))))
-    rest = [cell if column.right else escaped(cell) for cell, column in zip(row.cells, columns[1:], strict=True)]
-    return (indented(named, len(row.branches)), *rest)
-
-
-def _listing(listing: Listing) -> str:
-    rows = [
-        (indented(name(row.cells[0]), len(row.branches)), *(escaped(cell) for cell in row.cells[1:]))
-        for row in listing.rows
-    ]
-    return "\n".join(_table(listing.columns, rows)) + "\n"
-
-
-def _table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> list[str]:
-    marks = ["--:" if column.right else ":--" for column in columns]
-    return [_line([column.title for column in columns]), f"|{'|'.join(marks)}|", *map(_line, rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    rest = [cell if column.right else escaped(cell) for cell, column in zip(row.cells, columns, strict=True)]
+    return [indented(named, len(row.branches)), *rest]
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> list[str]:

@@ -85,7 +85,8 @@ def _source(whole: ModelGraph, direction: str) -> str:
     boxes = _boxes(root, graph)
     ids = {key: f"n{index}" for index, keys in enumerate(boxes) for key in keys}
     lines = [f"flowchart {direction}", *_blocks(root, graph, {keys[0]: keys for keys in boxes}, ids)]
-    lines += [f"  {ids[source]}{_ARROW}{ids[target]}" for source, target in _edges(graph, ids)]
+    edges = [(ids[source], ids[target]) for source, target in graph.edges]
+    lines += [f"  {source}{_ARROW}{target}" for source, target in edges if source != target]
     return "\n".join([*lines, *_legend(lines), *_colours(graph, ids)]) + "\n"
 
 
@@ -118,13 +119,9 @@ def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
 def _goes_on(graph: ModelGraph, first: str, second: str) -> bool:
     """Whether an operation only finishes what the one before it yields."""
     one, other = graph.nodes[first], graph.nodes[second]
-    alone = len(graph.readers(first)) == 1 and list(graph.sources(second)) == [first]
+    alone = len(graph.readers(first)) == 1 and graph.only_source(second) == first
     alike = one["multiplicity"] == other["multiplicity"] and not one.get("closed")
     return alone and alike and one["kind"] not in _SHAPES and other["kind"] in ("norm", "activation")
-
-
-def _edges(graph: ModelGraph, ids: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [edge for edge in graph.edges if ids[edge[0]] != ids[edge[1]]]
 
 
 def _blocks(root: Block, graph: ModelGraph, boxes: Mapping[str, list[str]], ids: Mapping[str, str]) -> Iterator[str]:
@@ -140,23 +137,13 @@ def _blocks(root: Block, graph: ModelGraph, boxes: Mapping[str, list[str]], ids:
             if opened:
                 yield f"{indent[2:]}end"
         elif isinstance(item, Block):
-            yield f'{indent}subgraph b{number}["{_block_label(item, path)}"]'
+            name = f"{shorten(item.name_from(path), LONGEST_LINE)} {item.type}{item.again}"
+            yield f'{indent}subgraph b{number}["{escaped(name)}{item.copied}"]'
             number += 1
             opened.append((iter(item.items), item.path if item.call else path, item.copies))
         elif item in boxes:
             left, right = _SHAPES.get(_kind(graph.nodes[item]), ('["', '"]'))
             yield f"{indent}{ids[item]}{left}{_label(graph, boxes[item], path, copies)}{right}"
-
-
-def _block_label(block: Block, parent: str) -> str:
-    name = relative_path(block.path, parent)
-    if block.repeat > 1:
-        name = run_name(name, relative_path(block.last, parent))
-    return _with_copies(f"{shorten(name, LONGEST_LINE)} {block.type}{block.again}", block.repeat)
-
-
-def _with_copies(name: str, copies: int) -> str:
-    return escaped(name) + (f" ×{copies}" if copies > 1 else "")
 
 
 def _label(graph: ModelGraph, keys: list[str], parent: str, copies: int) -> str:
@@ -173,7 +160,8 @@ def _label(graph: ModelGraph, keys: list[str], parent: str, copies: int) -> str:
     lines.append(shape_text(operations[-1]["outputs"], operations[-1].get("assumed", False)))
     lines.append(parameters_text(operations, operations[0]["multiplicity"], " parameters"))
     repeat = operations[0]["multiplicity"] // copies if operations[0]["op"] != "stand_in" else 1
-    return "<br>".join([_with_copies(lines[0], repeat), *(escaped(line) for line in lines[1:] if line)])
+    lines = [escaped(line) for line in lines if line]
+    return "<br>".join([lines[0] + (f" ×{repeat}" if repeat > 1 else ""), *lines[1:]])
 
 
 def _name(graph: ModelGraph, data: NodeData, parent: str) -> str:

@@ -30,7 +30,8 @@ def to_png(graph: ModelGraph, *, scale: float = 1.0, theme: str = "light", **opt
         TooLargeError: the picture would be larger than viewers take.
         OutputError: there are no fonts on this machine.
     """
-    check_scale(scale)
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale <= 0:
+        raise InputError(f"scale={scale!r} is not a positive number, such as 2.")
     svg = to_svg(graph, theme="light" if theme == "auto" else theme, **options)
     return png_of(svg, scale)
 
@@ -58,12 +59,6 @@ def png_of(svg: str, scale: float) -> bytes:
         )
     except ValueError as error:
         raise OutputError(f"resvg_py cannot draw the picture: {error}. Render to .svg instead.") from error
-
-
-def check_scale(scale: float) -> None:
-    """Raise InputError if a scale is not a positive number."""
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale <= 0:
-        raise InputError(f"scale={scale!r} is not a positive number, such as 2.")
 
 
 def size_of(svg: str) -> tuple[float, float]:

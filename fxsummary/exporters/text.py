@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fxsummary.exporters.reports.comparison import changes
-from fxsummary.exporters.tables.listings import Listing
-from fxsummary.exporters.tables.summary import VIEWS, Summary
-from fxsummary.exporters.tables.table import display_width, fit, render_table, tree, wrap
+from fxsummary.exporters.tables.summary import VIEWS
+from fxsummary.exporters.tables.table import Table, display_width, fit, render_table, wrap
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import clean
@@ -48,37 +47,26 @@ def to_text(
     width, depth = max(width, MIN_WIDTH), check_depth(depth)
     if view is None and graph.comparison is not None:
         return "\n".join(changes(graph, graph.comparison, width, depth))
-    shown = VIEWS.get_or_raise(view or "summary")(graph, depth, fold, columns)
-    lines = _listing(shown, width) if isinstance(shown, Listing) else _summary(graph, shown, width)
-    return "\n".join(lines)
-
-
-def _listing(listing: Listing, width: int) -> list[str]:
-    rows = [(tree(row.branches) + row.cells[0], *row.cells[1:]) for row in listing.rows]
-    return render_table(listing.columns, rows, width)
-
-
-def _summary(graph: ModelGraph, summary: Summary, width: int) -> list[str]:
-    table = render_table(summary.columns, _fitted(summary, width), width)
+    table = VIEWS.get_or_raise(view or "summary")(graph, depth, fold, columns)
+    if not table.facts:
+        return "\n".join(render_table(table.columns, [(row.head, *row.cells) for row in table.rows], width))
+    lines = render_table(table.columns, _fitted(table, width), width)
     facts = [
         f"{name if number == 0 else '':<11}{line}"
-        for name, text in summary.facts
+        for name, text in table.facts
         for number, line in enumerate(wrap(text, width - 11, ""))
     ]
-    heading = wrap(f"{graph.name} · {summary.inputs}", width, "  ")
-    return [*heading, "", *table, "─" * display_width(table[1]), *facts]
+    heading = wrap(f"{graph.name} · {table.inputs}", width, "  ")
+    return "\n".join([*heading, "", *lines, "─" * display_width(lines[1]), *facts])
 
 
-def _fitted(summary: Summary, width: int) -> list[tuple[str, ...]]:
+def _fitted(table: Table, width: int) -> list[tuple[str, ...]]:
     """The cells of the rows with as many settings in the first as its width allows."""
-    first, *others = summary.columns
-    room = width - sum(
-        2 + max([display_width(column.title), *(display_width(row.cells[index]) for row in summary.rows)])
-        for index, column in enumerate(others)
-    )
-    room = max(room, first.shrinks or 0)
-    heads = [_with_settings(clean(tree(row.branches) + row.head), clean(row.settings), room) for row in summary.rows]
-    return [(head, *row.cells) for head, row in zip(heads, summary.rows, strict=True)]
+    room = width
+    for index, column in enumerate(table.columns[1:]):
+        room -= 2 + max([display_width(column.title), *(display_width(row.cells[index]) for row in table.rows)])
+    room = max(room, table.columns[0].shrinks or 0)
+    return [(_with_settings(clean(row.head), clean(row.settings), room), *row.cells) for row in table.rows]
 
 
 def _with_settings(head: str, settings: str, room: int) -> str:

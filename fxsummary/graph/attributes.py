@@ -14,22 +14,9 @@ from typing import Any, TypedDict, cast
 
 from fxsummary.graph import fields as of
 from fxsummary.graph.records import ModuleCall
-from fxsummary.graph.table import Attribute, Attributes
+from fxsummary.graph.table import Attribute as Attribute
+from fxsummary.graph.table import Attributes
 from fxsummary.text import numbers as fmt
-
-__all__ = [
-    "BLANK",
-    "EDGE",
-    "NODE",
-    "NO_COSTS",
-    "Attribute",
-    "EdgeData",
-    "NodeData",
-    "edge_from",
-    "own_path",
-    "own_result",
-]
-
 
 _OWN: dict[str, Any] = {"folds": False, "compared": "", "tip": False, "is_own": True}
 """What an attribute of fxsummary is unless the table says otherwise."""

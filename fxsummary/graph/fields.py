@@ -10,6 +10,7 @@ from fxsummary.graph.records import TRUST, ModuleCall
 from fxsummary.graph.spec import TensorSpec
 
 NO_DEFAULT = object()
+Fits = Callable[[object], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class Type:
 
     what: str
     hint: Any
-    fits: Callable[[Any], bool]
-    schema: Mapping[str, Any]
+    fits: Fits
+    schema: Mapping[str, object]
     column: str = ""
 
     @property
@@ -63,49 +64,51 @@ class Field:
         return self.default is not NO_DEFAULT
 
 
-def is_sizes(value: Any) -> bool:
+def is_sizes(value: object) -> bool:
     """Whether it is a sequence of whole numbers, none of them negative."""
     return isinstance(value, (tuple, list)) and all(type(item) is int and item >= 0 for item in value)
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _tuple_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _is_step(value: object) -> bool:
+    return isinstance(value, (int, str))
+
+
+def _every(fits: Fits) -> Fits:
+    """Whether a value is a tuple of such values."""
     return lambda value: isinstance(value, tuple) and all(map(fits, value))
 
 
-def _is_call(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 3 and all(map(_is_text, value[:2])) and _is_count(value[2])
+def _each(*fits: Fits) -> Fits:
+    """Whether a value is a tuple of one value of each of these."""
 
+    def fit(value: object) -> bool:
+        if not isinstance(value, tuple) or len(value) != len(fits):
+            return False
+        return all(one(item) for one, item in zip(fits, value, strict=True))
 
-def _is_count_of(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and _is_text(value[0]) and _is_count(value[1])
-
-
-def _is_path(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(step, (int, str)) for step in value)
+    return fit
 
 
 def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _records(*items: Mapping[str, Any]) -> dict[str, Any]:
+def _records(*items: Mapping[str, object]) -> dict[str, object]:
     """The schema of an array of arrays that have these items."""
-    return {
-        "type": "array",
-        "items": {"type": "array", "prefixItems": list(items), "minItems": len(items), "items": False},
-    }
+    item = {"type": "array", "prefixItems": list(items), "minItems": len(items), "items": False}
+    return {"type": "array", "items": item}
 
 
 def one_of(*names: str) -> Type:
@@ -113,7 +116,7 @@ def one_of(*names: str) -> Type:
     return Type(f"one of {', '.join(names)}", str, lambda value: value in names, {"enum": list(names)}, "string")
 
 
-def optional(type_: Type, what: str, schema: Mapping[str, Any]) -> Type:
+def optional(type_: Type, what: str, schema: Mapping[str, object]) -> Type:
     """A type whose values may also be None."""
     return Type(what, type_.hint | None, lambda value: value is None or type_.fits(value), schema, type_.column)
 
@@ -126,13 +129,13 @@ FLAG = Type("true or false", bool, lambda value: isinstance(value, bool), {"type
 COUNT = Type("a whole number, not negative", int, _is_count, _COUNT, "Int64")
 COUNT_OR_UNKNOWN = optional(COUNT, f"{COUNT.what}, or null where it is not known", _ref("known"))
 TIMES = Type(
-    "a whole number of at least 1", int, lambda value: _is_count(value) and value > 0,
+    "a whole number of at least 1", int, lambda value: _is_count(value) and value != 0,
     {"type": "integer", "minimum": 1}, "Int64",
 )  # fmt: skip
 NUMBER = Type("a number", float, _is_number, {"type": "number"}, "Float64")
 NUMBER_OR_UNKNOWN = optional(NUMBER, "a number, or null where it is not known", {"type": ["number", "null"]})
 VALUE = Type("a value", Any, lambda value: True, _ref("value"))
-TEXTS = Type("an array of texts", tuple[str, ...], _tuple_of(_is_text), _ref("texts"))
+TEXTS = Type("an array of texts", tuple[str, ...], _every(_is_text), _ref("texts"))
 SIZES = Type("an array of sizes", tuple[int, ...], lambda value: isinstance(value, tuple) and is_sizes(value), _STRING)
 SHAPE = Type("an array of sizes, or null", SIZES.hint | None, optional(SIZES, "", {}).fits, _ref("shape"), "string")
 SLOTS = Type("an array of argument positions", SIZES.hint, SIZES.fits, {"type": "array", "items": _COUNT})
@@ -144,13 +147,15 @@ TENSOR = Type(
     {"anyOf": [_ref("tensor"), {"type": "null"}]},
 )  # fmt: skip
 STACK = Type(
-    "an array of [path, type, call]", tuple[ModuleCall, ...], _tuple_of(_is_call), _records(_STRING, _STRING, _COUNT)
-)
+    "an array of [path, type, call]", tuple[ModuleCall, ...], _every(_each(_is_text, _is_text, _is_count)),
+    _records(_STRING, _STRING, _COUNT),
+)  # fmt: skip
 COUNTS = Type(
-    "an array of [dtype, number]", tuple[tuple[str, int], ...], _tuple_of(_is_count_of), _records(_STRING, _COUNT)
-)
+    "an array of [dtype, number]", tuple[tuple[str, int], ...], _every(_each(_is_text, _is_count)),
+    _records(_STRING, _COUNT),
+)  # fmt: skip
 PARTS = Type(
-    "an array with the path of a part for each slot", tuple[tuple[int | str, ...], ...], _tuple_of(_is_path),
+    "an array with the path of a part for each slot", tuple[tuple[int | str, ...], ...], _every(_every(_is_step)),
     {"type": "array", "items": {"type": "array", "items": {"type": ["integer", "string"]}}},
 )  # fmt: skip
 TRUSTED = one_of(*TRUST)

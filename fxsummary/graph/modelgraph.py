@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, overload
 
 import networkx as nx
 
@@ -16,6 +17,7 @@ from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Retur
 from fxsummary.graph.spec import TensorSpec
 from fxsummary.support import files
 from fxsummary.support.registry import EXPORTERS, call, exporter_for
+from fxsummary.text import numbers as fmt
 
 if TYPE_CHECKING:
     import graphviz
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from fxsummary.graph.findings import Finding
 
 __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned", "Totals"]
+
+
+T = TypeVar("T")
 
 
 class Nodes(Protocol):
@@ -43,6 +48,23 @@ class Edges(Protocol):
     def __getitem__(self, edge: tuple[str, str]) -> EdgeData: ...
     def __iter__(self) -> Iterator[tuple[str, str]]: ...
     def __call__(self, data: Literal[True]) -> Iterable[tuple[str, str, EdgeData]]: ...
+
+
+class Fact(Generic[T]):
+    """What a graph says of the whole model, kept by networkx as an attribute of the graph, with a default."""
+
+    def __init__(self, default: T) -> None:
+        self._default = default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, graph: ModelGraph | None, owner: type) -> T:
+        value: T = self._default if graph is None else graph.graph.get(self._name, self._default)
+        return value
+
+    def __set__(self, graph: ModelGraph, value: T) -> None:
+        graph.graph[self._name] = value
 
 
 class ModelGraph(nx.DiGraph):
@@ -98,6 +120,17 @@ class ModelGraph(nx.DiGraph):
         readers: Mapping[str, EdgeData] = self._succ[key]
         return readers
 
+    def only_source(self, key: str) -> str | None:
+        """The node that a node reads, if it reads one alone."""
+        sources = self._pred[key]
+        return next(iter(sources)) if len(sources) == 1 else None
+
+    def new_key(self, key: str) -> str:
+        """A key that no node has: this one, with ``_`` behind it as often as needed."""
+        while key in self:
+            key += "_"
+        return key
+
     def links(self) -> Iterator[tuple[str, str, EdgeData]]:
         """The edges with their attributes; ``edges(data=True)``, but quick, and without a view that the graph keeps.
 
@@ -118,27 +151,24 @@ class ModelGraph(nx.DiGraph):
         def __iter__(self) -> Iterator[str]: ...
         def __getitem__(self, key: str) -> Mapping[str, EdgeData]: ...
 
-    @property
-    def name(self) -> str:
-        """Class name of the model."""
-        name: str = self.graph.get("name", "")
-        return name
-
-    @name.setter
-    def name(self, value: str) -> None:
-        self.graph["name"] = value
-
-    @property
-    def captured_by(self) -> str:
-        """How the graph was captured: "symbolic", "recorded", "exported" or "modules" (no dataflow)."""
-        captured_by: str = self.graph.get("captured_by", "symbolic")
-        return captured_by
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know, one sentence or two each."""
-        notes: tuple[str, ...] = self.graph.get("notes", ())
-        return notes
+    name = Fact("")
+    """Class name of the model."""
+    captured_by = Fact("symbolic")
+    """How the graph was captured: "symbolic", "recorded", "exported" or "modules" (no dataflow)."""
+    notes = Fact[tuple[str, ...]](())
+    """What a reader must know, one sentence or two each."""
+    inputs_inferred = Fact(False)
+    """Whether the inputs were guessed because none were given."""
+    is_partial = Fact(False)
+    """Whether the graph ends before forward does; a note says why."""
+    output_spec = Fact[Any](None)
+    """Forward's return value with `TensorSpec` for its tensors; dataclasses as dicts; None if unknown."""
+    returned = Fact[Mapping[ModuleCall, Returned]](MappingProxyType({}))
+    """What each call of a module returned, where it is known: not of leaf modules, nor in exported programs."""
+    modules = Fact[Mapping[str, ModuleInfo]](MappingProxyType({}))
+    """The module tree: every submodule by path, also those never called; "" is the model itself."""
+    comparison: Fact[Comparison | None] = Fact(None)
+    """Of a graph that `fxsummary.diff` made: totals before and after, modules, runs; None of others."""
 
     @property
     def inputs(self) -> Mapping[str, TensorSpec | None]:
@@ -150,42 +180,14 @@ class ModelGraph(nx.DiGraph):
         }
 
     @property
-    def inputs_inferred(self) -> bool:
-        """Whether the inputs were guessed because none were given."""
-        return bool(self.graph.get("inputs_inferred", False))
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether the graph ends before forward does; a note says why."""
-        return bool(self.graph.get("is_partial", False))
-
-    @property
-    def output_spec(self) -> Any:
-        """Forward's return value with `TensorSpec` for its tensors; dataclasses as dicts; None if unknown."""
-        return self.graph.get("output_spec")
-
-    @property
-    def returned(self) -> Mapping[ModuleCall, Returned]:
-        """What each call of a module returned, where it is known: not of leaf modules, nor in exported programs."""
-        returned: Mapping[ModuleCall, Returned] = self.graph.get("returned", {})
-        return returned
-
-    @property
-    def modules(self) -> Mapping[str, ModuleInfo]:
-        """The module tree: every submodule by path, also those never called; "" is the model itself."""
-        modules: Mapping[str, ModuleInfo] = self.graph.get("modules", {})
-        return modules
+    def inputs_text(self) -> str:
+        """The inputs with their shapes, such as ``x 1×3×28×28``."""
+        return ", ".join(f"{name} {fmt.shape(spec.shape) if spec else '?'}" for name, spec in self.inputs.items())
 
     @property
     def totals(self) -> Totals:
         """Sums over the operations present, times their multiplicity, and the parameters that none reads."""
         return add_up(self)
-
-    @property
-    def comparison(self) -> Comparison | None:
-        """Of a graph that `fxsummary.diff` made: totals before and after, modules, runs; None of others."""
-        comparison: Comparison | None = self.graph.get("comparison")
-        return comparison
 
     def to_text(self, **options: Any) -> str:
         """The summary as text; see `fxsummary.exporters.text.to_text` for the options."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fxsummary.graph.spec import TensorSpec, itemsize
+
+if TYPE_CHECKING:
+    from fxsummary.graph.modelgraph import ModelGraph
 
 TRUST = ("exact", "assumed", "unknown")
 """How far the FLOPs of an operation can be trusted, best first."""
@@ -132,33 +136,57 @@ class Totals:
         return None if self.flops is None else self.flops // 2
 
 
-def add_up(graph: Any) -> Totals:
-    """The totals of a `ModelGraph`."""
-    sums = _Sums()
+def add_up(graph: ModelGraph) -> Totals:
+    """The totals of a graph."""
+    sums: Counter[str] = Counter()
+    by_dtype: Counter[str] = Counter()
+    unknown_flops, assumed_flops = list[str](), list[str]()
+    unknown_parameters = [data["target"] for _, data in graph.nodes(data=True) if data["parameters"] is None]
     for key, data in graph.nodes(data=True):
-        if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]:
-            sums.add_operation(key, data)
-    in_rows = graph.graph.get("unread_shown", False)
-    for module in graph.modules.values():
-        for parameter in module.parameters:
-            if parameter.tied_to is None and not parameter.read and (parameter.buffer or not in_rows):
-                sums.add_unread(parameter)
-    if graph.is_partial:
-        sums.unknown_flops.append("the rest of forward")
-    nothing_known = graph.captured_by == "modules" or (sums.unknown_flops and not sums.flops)
+        if not (data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]):
+            continue
+        times = data["multiplicity"]
+        if data["flops"] is None:
+            unknown_flops.append(key)
+        if data["trust"] == "assumed":
+            assumed_flops.append(key)
+        for name in ("parameters", "trainable_parameters", "flops", "buffers", "buffer_bytes"):
+            sums[name] += times * known(data, name)
+        sums["unread_parameters"] += times * data.get("unread", 0)
+        for dtype, numel in data["parameter_dtypes"]:
+            by_dtype[dtype] += times * numel * itemsize(dtype)
+    unknown_parameters += _add_unread(graph, sums, by_dtype)
+    unknown_flops += ["the rest of forward"] if graph.is_partial else []
+    flops = sums.pop("flops", 0)
+    nothing_known = graph.captured_by == "modules" or (unknown_flops and not flops)
     return Totals(
-        parameters=sums.parameters,
-        trainable_parameters=sums.trainable,
-        unread_parameters=sums.unread,
-        parameter_bytes=sum(sums.bytes_by_dtype.values()),
-        buffers=sums.buffers,
-        buffer_bytes=sums.buffer_bytes,
-        bytes_by_dtype=dict(sorted(sums.bytes_by_dtype.items())),
-        flops=None if nothing_known else sums.flops,
-        unknown_flops=tuple(sums.unknown_flops),
-        assumed_flops=tuple(sums.assumed_flops),
-        unknown_parameters=tuple(sums.unknown_parameters),
+        **sums,
+        flops=None if nothing_known else flops,
+        parameter_bytes=by_dtype.total(),
+        bytes_by_dtype=dict(sorted(by_dtype.items())),
+        unknown_flops=tuple(unknown_flops),
+        assumed_flops=tuple(assumed_flops),
+        unknown_parameters=tuple(unknown_parameters),
     )
+
+
+def _add_unread(graph: ModelGraph, sums: Counter[str], by_dtype: Counter[str]) -> list[str]:
+    """Add what no operation reads, unless there are rows for it; returns the names of weights of unknown size."""
+    unknown: list[str] = []
+    in_rows = graph.graph.get("unread_shown", False)
+    for tensor in (each for module in graph.modules.values() for each in module.parameters if not each.read):
+        if tensor.tied_to is not None or (in_rows and not tensor.buffer):
+            continue
+        if tensor.spec is None:
+            unknown.append(tensor.name)
+        elif tensor.buffer:
+            sums.update(buffers=1, buffer_bytes=tensor.nbytes or 0)
+        else:
+            numel = tensor.spec.numel
+            trainable = numel if tensor.trainable else 0
+            sums.update(parameters=numel, unread_parameters=numel, trainable_parameters=trainable)
+            by_dtype[tensor.spec.dtype] += tensor.nbytes or 0
+    return unknown
 
 
 def known(data: Mapping[str, Any], cost: str) -> int:
@@ -166,46 +194,3 @@ def known(data: Mapping[str, Any], cost: str) -> int:
     number = data[cost]
     at_least: Mapping[str, int] = data.get("at_least", {})
     return int(at_least.get(cost, 0) if number is None else number)
-
-
-class _Sums:
-    """`Totals` while they are added up."""
-
-    def __init__(self) -> None:
-        self.parameters = self.trainable = self.unread = self.buffers = self.buffer_bytes = self.flops = 0
-        self.bytes_by_dtype: dict[str, int] = {}
-        self.unknown_flops: list[str] = []
-        self.assumed_flops: list[str] = []
-        self.unknown_parameters: list[str] = []
-
-    def add_operation(self, key: str, data: Mapping[str, Any]) -> None:
-        times = data["multiplicity"]
-        if data["parameters"] is None:
-            self.unknown_parameters.append(data["target"])
-        if data["flops"] is None:
-            self.unknown_flops.append(key)
-        if data["trust"] == "assumed":
-            self.assumed_flops.append(key)
-        self.parameters += times * known(data, "parameters")
-        self.trainable += times * known(data, "trainable_parameters")
-        self.unread += times * data.get("unread", 0)
-        self.buffers += times * data["buffers"]
-        self.buffer_bytes += times * data["buffer_bytes"]
-        self.flops += times * known(data, "flops")
-        for dtype, numel in data["parameter_dtypes"]:
-            self._add_bytes(dtype, times * numel * itemsize(dtype))
-
-    def add_unread(self, tensor: ParameterInfo) -> None:
-        if tensor.spec is None:
-            self.unknown_parameters.append(tensor.name)
-        elif tensor.buffer:
-            self.buffers += 1
-            self.buffer_bytes += tensor.nbytes or 0
-        else:
-            self.unread += tensor.spec.numel
-            self.parameters += tensor.spec.numel
-            self.trainable += tensor.spec.numel if tensor.trainable else 0
-            self._add_bytes(tensor.spec.dtype, tensor.nbytes or 0)
-
-    def _add_bytes(self, dtype: str, nbytes: int) -> None:
-        self.bytes_by_dtype[dtype] = self.bytes_by_dtype.get(dtype, 0) + nbytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -74,25 +74,30 @@ class TensorSpec:
         return f"{'×'.join(map(str, self.shape)) or 'scalar'} {self.dtype}"
 
 
-def contiguous(shape: tuple[int, ...], dtype: str, device: str = "cpu") -> TensorSpec:
-    """Return the spec of a contiguous tensor.
+def dense_stride(shape: Sequence[int]) -> tuple[int, ...]:
+    """The stride of a contiguous tensor.
 
-    >>> contiguous((2, 3), "float32").stride
-    (3, 1)
+    >>> dense_stride((2, 3, 4)), dense_stride((2, 0)), dense_stride(())
+    ((12, 4, 1), (1, 1), ())
     """
     stride, step = [], 1
     for size in reversed(shape):
         stride.append(step)
         step *= max(size, 1)
-    return TensorSpec(shape, dtype, tuple(reversed(stride)), device)
+    return tuple(reversed(stride))
 
 
-def without_device(structure: Any) -> Any:
+def contiguous(shape: tuple[int, ...], dtype: str, device: str = "cpu") -> TensorSpec:
+    """Return the spec of a contiguous tensor."""
+    return TensorSpec(shape, dtype, dense_stride(shape), device)
+
+
+def without_device(structure: object) -> object:
     """The structure with specs that do not say where their tensors are."""
     return map_structure(lambda each: replace(each, device="") if isinstance(each, TensorSpec) else each, structure)
 
 
-def leaves(structure: Any) -> Iterator[TensorSpec]:
+def leaves(structure: object) -> Iterator[TensorSpec]:
     """The specs in nested tuples, lists and dicts, in order."""
     if isinstance(structure, TensorSpec):
         yield structure
@@ -104,7 +109,7 @@ def leaves(structure: Any) -> Iterator[TensorSpec]:
             yield from leaves(item)
 
 
-def nbytes(structure: Any) -> int | None:
+def nbytes(structure: object) -> int | None:
     """Bytes of the specs in a structure; None for None, where nothing is known.
 
     >>> nbytes((TensorSpec((2, 3), "float32"), [TensorSpec((), "bool")])), nbytes(None), nbytes(3)

@@ -50,10 +50,8 @@ class Box:
     """A thing to place: a leaf of fixed size, or a group of boxes that is as large as its contents.
 
     Attributes:
-        key: unique name.
         width, height: size of a leaf; the least size of a group.
         children: the boxes inside, in reading order; None for a leaf.
-        padding: of a group.
         weight: how much the box counts for the spine, the heaviest chain, which is drawn straight.
         anchor: x of the middle wire, from the left border of a leaf; None for half the width.
         overhang: space kept free beyond the right and the bottom border.
@@ -115,7 +113,6 @@ class Layout:
     """Where everything is.
 
     Attributes:
-        width, height: size of the whole.
         boxes: every box inside the root, leaves and groups.
         wires: in drawing order.
         paths: for each edge the indices of its wires, from source to target.

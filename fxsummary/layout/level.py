@@ -15,7 +15,6 @@ class Node:
         anchor: x of the middle wire from the left border.
         enter, leave: x of the ports of a group, by value, from the left border.
         end: -1 for a port in the top border of the enclosing group, 1 in the bottom border, 0 otherwise.
-        lane: True for a place that a wire keeps.
         rank: of a port, the place in reading order of the leaf that its value comes from.
     """
 
@@ -54,7 +53,6 @@ class Segment:
 
     Attributes:
         upper, lower: the nodes it joins.
-        value: what it carries.
         trunk: number of the trunk it belongs to; segments of one trunk and gap share a track.
         priority: 3 on the spine, 2 between lanes, 1 otherwise; the higher, the sooner it is straight.
         aligned: whether it was made straight; broken: whether it was not, for the chain would drift aside.
@@ -75,8 +73,6 @@ class Level:
 
     Attributes:
         nodes: those given first, then the lanes.
-        links: what is to be joined.
-        layer: layer of each node.
         layers: nodes of each layer, from left to right.
         gaps: segments between layer i - 1 and layer i at index i; the first is empty.
         chains: for each link its nodes from tail to head, lanes included.

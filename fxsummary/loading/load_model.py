@@ -118,7 +118,7 @@ def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGra
     return graph(request.model)
 
 
-def _argument(text: str, option: str) -> tuple[str, Any]:
+def _argument(text: str, option: str) -> tuple[str, object]:
     name, separator, value = text.partition("=")
     if not separator or not name.isidentifier():
         raise InputError(f"{option} {text!r} is not name=value.")
@@ -141,7 +141,7 @@ def _input(text: str) -> _Input:
     return name or None, tuple([int(size) for size in sizes]), dtype
 
 
-def build_config(config: str, arguments: dict[str, Any]) -> Any:
+def build_config(config: str, arguments: dict[str, object]) -> object:
     """Import CONFIG and make it.
 
     Raises:
@@ -161,7 +161,10 @@ def build_config(config: str, arguments: dict[str, Any]) -> Any:
 
 
 def build(
-    model: str, arguments: dict[str, Any], progress: Any = lambda text: None, positional: Sequence[Any] = ()
+    model: str,
+    arguments: dict[str, object],
+    progress: Callable[[str], None] = lambda text: None,
+    positional: Sequence[object] = (),
 ) -> nn.Module:
     """Import MODEL and make it, on the meta device where that works.
 
@@ -199,7 +202,7 @@ def build(
     return made
 
 
-def _lacks_config(factory: Any, arguments: dict[str, Any]) -> bool:
+def _lacks_config(factory: Callable[..., object], arguments: dict[str, object]) -> bool:
     """Whether a factory requires an argument named config that is not given."""
     try:
         parameter = inspect.signature(factory).parameters.get("config")
@@ -208,7 +211,7 @@ def _lacks_config(factory: Any, arguments: dict[str, Any]) -> bool:
     return parameter is not None and parameter.default is parameter.empty and "config" not in arguments
 
 
-def _config_of(factory: Any, model: str) -> str:
+def _config_of(factory: Callable[..., object], model: str) -> str:
     """Where the config of a model class is, by its attribute ``config_class``."""
     kind = getattr(factory, "config_class", None)
     if not isinstance(kind, type):
@@ -240,7 +243,7 @@ def _load(model: str, what: str = "MODEL") -> Any:
     return value
 
 
-def _load_module(name: str) -> Any:
+def _load_module(name: str) -> object:
     sys.path.insert(0, os.getcwd())
     try:
         return importlib.import_module(name)
@@ -248,7 +251,7 @@ def _load_module(name: str) -> Any:
         sys.path.remove(os.getcwd())
 
 
-def _load_file(path: Path) -> Any:
+def _load_file(path: Path) -> object:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     spec = importlib.util.spec_from_file_location(path.stem, path)

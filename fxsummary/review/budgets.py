@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from fxsummary.compare import changed_lines, compare
@@ -14,6 +13,8 @@ from fxsummary.graph.attributes import own_path
 from fxsummary.graph.findings import Finding
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import Totals
+from fxsummary.review.pyproject import BUDGETS
+from fxsummary.support.registry import unknown
 from fxsummary.text import numbers as fmt
 from fxsummary.text.parse import fraction, quantity
 from fxsummary.views.fold import fold_repeats
@@ -44,8 +45,6 @@ COSTS = {
     "max_flops": _Cost("flops", "FLOPs", fmt.count, "unknown_flops"),
     "max_parameter_bytes": _Cost("parameter_bytes", "of parameters", fmt.size, "unknown_parameters"),
 }
-BUDGETS = (*COSTS, "no_unread_parameters", "no_unknown", "baseline", "tolerance")
-"""Every budget by name."""
 
 
 def check(graph: ModelGraph, **budgets: Any) -> None:
@@ -98,16 +97,11 @@ def check_names(budgets: Mapping[str, Any]) -> None:
     """Raise InputError if a budget is not known, or its number is not understood."""
     for name, value in budgets.items():
         if name not in BUDGETS:
-            raise InputError(f"unknown budget {name!r}: {_hint(name)}Known: {', '.join(BUDGETS)}")
+            raise InputError(unknown("budget", name, BUDGETS))
         if name in COSTS and value is not None:
             _number(name, value)
         elif name == "tolerance":
             _part(value)
-
-
-def _hint(name: str) -> str:
-    close = get_close_matches(name, BUDGETS, n=1)
-    return f"did you mean {close[0]!r}? " if close else ""
 
 
 def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Iterator[Finding]:

@@ -13,24 +13,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from fxsummary.errors import SettingsError
+from fxsummary.support.registry import unknown
 
 FILE = "pyproject.toml"
-KEYS = {
-    "check": (
-        "max_parameters", "max_trainable_parameters", "max_flops", "max_parameter_bytes", "no_unread_parameters",
-        "no_unknown", "baseline", "tolerance",
-    ),
-    "lint": ("ignore", "select"),
-}  # fmt: skip
+BUDGETS = {
+    "max_parameters": "maximum number of parameters",
+    "max_trainable_parameters": "maximum number of trainable parameters",
+    "max_flops": "maximum FLOPs",
+    "max_parameter_bytes": "maximum size of all parameters, in bytes",
+    "no_unread_parameters": "fail if a parameter is never used",
+    "no_unknown": "fail if parameters or FLOPs are not fully known",
+    "baseline": "a saved graph that must not be exceeded",
+    "tolerance": "allowed increase over the baseline, e.g. 0.01 or 1%%",
+}
+"""Every budget by name, in words for ``--help``."""
+KEYS = {"check": tuple(BUDGETS), "lint": ("ignore", "select")}
 """Keys of each table."""
-_FLAGS = frozenset({"no_unread_parameters", "no_unknown"})
 
 
 def settings(table: str, start: Path | None = None) -> dict[str, Any]:
@@ -67,20 +71,14 @@ def _checked(data: Mapping[str, Any], table: str, path: Path) -> dict[str, Any]:
     tables = {name: {key.replace("-", "_"): value for key, value in section[name].items()} for name in section}
     for name, values in tables.items():
         for key, value in values.items():
-            _check_value(f"{name}.{key}", value, bool if key in _FLAGS else list if name == "lint" else _NUMBER, path)
+            wanted: Any = bool if key.startswith("no_") else list if name == "lint" else (str, int, float)
+            if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+                what = {bool: "true or false", list: "a list of texts"}.get(wanted, "a number or a text")
+                raise SettingsError(f"{path}: {name}.{key} = {value!r} is not {what}.")
     found = tables.get(table, {})
     if "baseline" in found:
         found["baseline"] = str(path.parent / str(found["baseline"]))
     return found
-
-
-_NUMBER = (str, int, float)
-_NAMES: dict[Any, str] = {bool: "true or false", list: "a list of texts", _NUMBER: "a number or a text"}
-
-
-def _check_value(name: str, value: Any, wanted: Any, path: Path) -> None:
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        raise SettingsError(f"{path}: {name} = {value!r} is not {_NAMES[wanted]}.")
 
 
 def _check_table(section: Any, name: str, known: Collection[str], path: Path) -> None:
@@ -88,6 +86,4 @@ def _check_table(section: Any, name: str, known: Collection[str], path: Path) ->
         raise SettingsError(f"{path}: {name} is not a table.")
     for key in section:
         if key.replace("-", "_") not in known:
-            close = get_close_matches(key.replace("-", "_"), known, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise SettingsError(f"{path}: unknown key {key!r} in [{name}]: {hint}Known: {', '.join(known)}")
+            raise SettingsError(f"{path}, [{name}]: {unknown('key', key, [each.replace('_', '-') for each in known])}")

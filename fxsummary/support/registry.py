@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -16,6 +16,17 @@ from fxsummary.support.gc_pause import paused
 T = TypeVar("T")
 
 
+def unknown(noun: str, name: object, known: Collection[str]) -> str:
+    """Say that a name is not known, with the closest one and all that are.
+
+    >>> unknown("column", "flop", ["flops", "shape"])
+    "unknown column 'flop'. Did you mean 'flops'? Known: flops, shape"
+    """
+    close = get_close_matches(str(name), known, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return f"unknown {noun} {name!r}. {hint}Known: {', '.join(known)}"
+
+
 class Registry(Mapping[str, T], Generic[T]):
     """A mapping that is filled once per name, on first look by the module ``filled_by``.
 
@@ -25,7 +36,7 @@ class Registry(Mapping[str, T], Generic[T]):
     >>> colours.get_or_raise("rde")
     Traceback (most recent call last):
     ...
-    fxsummary.errors.UnknownNameError: unknown colour 'rde': did you mean 'red'? Known: red
+    fxsummary.errors.UnknownNameError: unknown colour 'rde'. Did you mean 'red'? Known: red
     """
 
     def __init__(self, noun: str, filled_by: str = "") -> None:
@@ -57,9 +68,7 @@ class Registry(Mapping[str, T], Generic[T]):
         try:
             return self._filled()[name]
         except KeyError:
-            close = get_close_matches(name, self._items, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise UnknownNameError(f"unknown {self._noun} {name!r}: {hint}Known: {', '.join(self._items)}") from None
+            raise UnknownNameError(unknown(self._noun, name, self._items)) from None
 
     def __getitem__(self, name: str) -> T:
         return self._filled()[name]

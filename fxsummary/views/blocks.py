@@ -8,6 +8,7 @@ from itertools import islice
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
+from fxsummary.text.numbers import relative_path, run_name
 
 UNREAD = "unread"
 """The `op` of a row for parameters that no operation in its module reads; see `fxsummary.views.unread`."""
@@ -52,6 +53,16 @@ class Block:
     def again(self) -> str:
         """Which call of its module it is, such as " (call 2)"; "" for the first."""
         return f" (call {self.call.call + 1})" if self.call is not None and self.call.call else ""
+
+    @property
+    def copied(self) -> str:
+        """How many copies it stands for, such as " ×12"; "" for one."""
+        return f" ×{self.repeat}" if self.repeat > 1 else ""
+
+    def name_from(self, path: str) -> str:
+        """The path as seen from a module around it; of a run the first and what is different in the last."""
+        name = relative_path(self.path, path)
+        return run_name(name, relative_path(self.last, path)) if self.repeat > 1 else name
 
     @property
     def is_pattern(self) -> bool:
@@ -203,7 +214,7 @@ def patterns_in(root: Block) -> dict[int, list[Block]]:
     return {id(block): [*block.blocks()] for block in root.walk() if block.is_pattern and block.call is None}
 
 
-def joined(
+def with_calls(
     root: Block, patterns: dict[int, list[Block]], repeats: dict[ModuleCall, Repeat]
 ) -> dict[ModuleCall, Repeat]:
     """Give a call to each pattern whose blocks have changed; the repeats with these calls."""

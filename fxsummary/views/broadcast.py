@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import zip_longest
 from sys import maxsize
 
 from fxsummary.graph.attributes import BLANK, NodeData, own_result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
 
 BROADCAST = 4
@@ -58,16 +58,14 @@ def _stand_ins(graph: ModelGraph, around: Mapping[str, Stack]) -> dict[tuple[str
                 siblings.setdefault(len(block), {})[block] = None
         for blocks in siblings.values():
             for block in blocks if len(blocks) >= BROADCAST else ():
-                names[source, block] = _new_key(graph, f"tag {len(names)}: {source}")
+                names[source, block] = graph.new_key(f"tag {len(names)}: {source}")
     return names
 
 
 def _entered(source: Stack, reader: Stack) -> Stack:
     """The calls around the outermost block that a value enters on its way to a reader, that of the block included."""
-    for length, (one, other) in enumerate(zip_longest(source, reader), start=1):
-        if one != other:
-            return reader[:length] if other is not None else ()
-    return ()
+    shared = common(source, reader)
+    return reader[: shared + 1] if shared < len(reader) else ()
 
 
 def _times(graph: ModelGraph, around: Mapping[str, Stack], blocks: Iterable[Stack]) -> dict[Stack, int]:
@@ -79,12 +77,6 @@ def _times(graph: ModelGraph, around: Mapping[str, Stack], blocks: Iterable[Stac
             if block in times:
                 times[block] = min(times[block], number)
     return times
-
-
-def _new_key(graph: ModelGraph, key: str) -> str:
-    while key in graph:
-        key += "_"
-    return key
 
 
 def _stand_in(data: NodeData, source: str, stack: Stack) -> NodeData:

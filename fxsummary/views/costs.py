@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Any, cast
+from typing import cast
 
 from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
 from fxsummary.graph.changes import Difference, before, joined
 from fxsummary.graph.records import TRUST, known
 
+Numbers = dict[str, "int | None"]
 _SUMS = tuple(name for name in NODE.sums if name in NO_COSTS)
 _costs = itemgetter(*_SUMS)
 _NOTHING = (0,) * len(_SUMS)
@@ -21,31 +22,36 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
     """
     compared = "change" in source
     was = {name: _sum(before(target, name), before(source, name), times) for name in NODE.sums} if compared else {}
-    part, whole = cast("dict[str, Any]", source), cast("dict[str, Any]", target)
-    for name in NODE.sums:
-        if part.get(name, 0) != 0:
-            _add(name, part, whole, times)
+    part, whole = cast("Numbers", source), cast("Numbers", target)
+    fresh, joint = cast("dict[str, tuple[object, ...]]", source), cast("dict[str, tuple[object, ...]]", target)
+    if _costs(source) != _NOTHING or "unread" in source or NODE.added:
+        for name in NODE.sums:
+            if part.get(name, 0) != 0:
+                _add(name, source, target, times)
     for name in NODE.unions:
-        if more := part.get(name):
-            whole[name] = (*whole.get(name, ()), *more)
+        if more := fresh.get(name):
+            joint[name] = (*joint.get(name, ()), *more)
     for name in NODE.flags:
-        whole[name] = whole.get(name, False) or part.get(name, False)
+        if part.get(name):
+            whole[name] = True
     for name in NODE.largest:
-        whole[name] = _larger(part.get(name, 0), whole.get(name, 0))
+        one, other = part.get(name, 0), whole.get(name, 0)
+        whole[name] = None if one is None or other is None else max(one, other)
     if source["trust"] != target["trust"]:
         target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
     if compared:
         _carry_change(source, target, was)
-    if times > 1:
+    if times > 1 and source["parameter_dtypes"]:
         extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
         target["parameter_dtypes"] += extra
-    recompute(target)
+    if NODE.recomputed:
+        recompute(target)
 
 
 def recompute(data: NodeData) -> None:
     """Compute again what does not add up, after the costs or the result of an operation have changed."""
     for name, compute in NODE.recomputed.items():
-        cast("dict[str, Any]", data)[name] = compute(data)
+        cast("dict[str, object]", data)[name] = compute(data)
 
 
 def is_free(data: NodeData) -> bool:
@@ -58,21 +64,18 @@ def is_weightless(data: NodeData) -> bool:
     return is_free(data) and not any(data.get(name) for name in NODE.added if name in NODE.sums)
 
 
-def _add(name: str, part: dict[str, Any], whole: dict[str, Any], times: int) -> None:
+def _add(name: str, source: NodeData, target: NodeData, times: int) -> None:
     """Add a cost of one node to that of another; what is known of both, where one of them is not."""
+    part, whole = cast("Numbers", source), cast("Numbers", target)
     one, other = part[name], whole.setdefault(name, 0)
     if one is None or other is None:
-        least = known(whole, name) + times * known(part, name)
-        whole["at_least"] = {**whole.get("at_least", {}), name: least}
+        least = known(target, name) + times * known(source, name)
+        target["at_least"] = {**target.get("at_least", {}), name: least}
     whole[name] = None if one is None or other is None else other + times * one
 
 
 def _sum(one: int | None, other: int | None, times: int) -> int | None:
     return None if one is None or other is None else one + times * other
-
-
-def _larger(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else max(one, other)
 
 
 def _carry_change(source: NodeData, target: NodeData, was: dict[str, int | None]) -> None:

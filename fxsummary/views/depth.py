@@ -7,15 +7,15 @@ from itertools import islice
 from operator import index
 
 from fxsummary.errors import InputError
-from fxsummary.graph import changes
 from fxsummary.graph.attributes import BLANK, NodeData
+from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import PRODUCTS
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import leaves, nbytes
-from fxsummary.views.blocks import UNREAD, Block, block_tree, joined, own_call, patterns_in, result_of, stacks_in
+from fxsummary.views.blocks import UNREAD, Block, block_tree, own_call, patterns_in, result_of, stacks_in, with_calls
 from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
-from fxsummary.views.shared import shared_with_others
+from fxsummary.views.unread import shared_with_others
 
 MOST_IN_A_NORM = 10
 _HEAVY = PRODUCTS | {"embedding"}
@@ -74,12 +74,17 @@ def is_small_activation(graph: ModelGraph, block: Block) -> bool:
     return plain and len(sources) == 1 and "activation" in kinds and kinds <= {"activation", "arithmetic"}
 
 
-def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> ModelGraph:
+Closed = dict["ModuleCall | None", NodeData]
+"""Closed blocks of one graph by their calls."""
+
+
+def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: Closed | None = None) -> ModelGraph:
     """The graph with one node in place of each outermost block for which ``closes(block, level)`` holds.
 
     The model itself is level 0, the blocks directly in it are level 1. A repeated pattern of several blocks is
-    no level of its own and is never closed as a whole.
+    no level of its own and is never closed as a whole. A graph whose blocks are closed again and again has a ``memo``.
     """
+    memo = {} if memo is None else memo
     root = block_tree(graph)
     chosen = [(block, keys) for block in _chosen(root, closes) if (keys := _inside(graph, block))]
     if not chosen:
@@ -94,7 +99,9 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
             nodes[key] = data.copy()
         elif name not in nodes:
             block, keys = closed[name]
-            nodes[name] = _closed(graph, block, keys, block.copies)
+            if block.call not in memo:
+                memo[block.call] = _closed(graph, block, keys, block.copies)
+            nodes[name] = memo[block.call].copy()
     remarks = shared_with_others(graph)
     for name, (block, _) in closed.items():
         if not block.again and (remark := remarks.get(block.path)):
@@ -102,6 +109,12 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
     result = graph.derived((), ())
     _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
+    _add_edges(result, graph, node_of)
+    return result
+
+
+def _add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -> None:
+    """The edges of a graph, between the nodes in place of their ends."""
     for source, target, edge in graph.links():
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start == end:
@@ -111,7 +124,6 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool]) -> Mod
         elif end == target or start not in result.sources(end):
             slots = edge["slots"] if end == target else (len(result.sources(end)),)
             add_slots(result, start, end, {**edge, "slots": slots, "parts": ()})
-    return result
 
 
 def shown_at(graph: ModelGraph) -> list[int]:
@@ -174,14 +186,9 @@ def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], 
         return
     for parent in list(root.walk()):
         parent.items = [names.get(id(item), item) if isinstance(item, Block) else item for item in parent.items]
-    result.graph["repeats"] = joined(root, patterns, result.graph["repeats"])
+    result.graph["repeats"] = with_calls(root, patterns, result.graph["repeats"])
     for key, stack in stacks_in(root).items():
         nodes[key]["module_stack"] = stack + own_call(nodes[key])
-
-
-def _operations(data: NodeData) -> int:
-    """Count the operations that a node represents; 0 for a row of parameters that are not read."""
-    return 0 if data["op"] == UNREAD else int(data.get("closed", 1) * data["multiplicity"])
 
 
 def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:
@@ -192,7 +199,8 @@ def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:
 
 def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> NodeData:
     """Return the attributes of a closed block's node, with the costs of one of ``times`` copies."""
-    last = graph.nodes[keys[-1]]
+    inside = [graph.nodes[key] for key in keys]
+    last = inside[-1]
     result = result_of(graph, block)
     first = next(leaves(result.outputs), None)
     stack = last["module_stack"]
@@ -214,16 +222,15 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> Nod
         "shape": first.shape if first else None,
         "dtype": first.dtype if first else None,
         "output_bytes": nbytes(result.outputs),
-        "source": graph.nodes[keys[0]]["source"],
+        "source": inside[0]["source"],
         "multiplicity": block.copies,
-        "closed": sum(_operations(graph.nodes[key]) // times for key in keys),
+        "closed": sum(data.get("closed", 1) * data["multiplicity"] // times for data in inside if data["op"] != UNREAD),
     }
-    compared = "change" in last
-    if compared:
+    if "change" in last:
         node |= {"change": "same", "differences": (), "was": ""}
-    for key in keys:
-        carry_costs(graph.nodes[key], node, graph.nodes[key]["multiplicity"] // times)
+    for data in inside:
+        carry_costs(data, node, data["multiplicity"] // times)
     node["assumed"] = result.assumed
-    if compared:
-        node["change"] = changes.joined(graph.nodes[key]["change"] for key in keys)
+    if "change" in last:
+        node["change"] = joined(data["change"] for data in inside)
     return node

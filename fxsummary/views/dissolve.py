@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.blocks import Block, block_tree, joined, own_call, patterns_in, stacks_in
+from fxsummary.views.blocks import Block, block_tree, own_call, patterns_in, stacks_in, with_calls
 
 WRAPPERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Encoder"})
 WRAPPER_SHARE = 0.6
@@ -26,7 +26,7 @@ def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelG
     patterns = patterns_in(root)
     if not _take_out(root, says_nothing) | _open_wrappers(root):
         return graph
-    repeats = {"repeats": joined(root, patterns, graph.graph["repeats"])} if patterns else {}
+    repeats = {"repeats": with_calls(root, patterns, graph.graph["repeats"])} if patterns else {}
     stacks = stacks_in(root)
     return graph.derived(
         ((key, {**data, "module_stack": stacks[key] + own_call(data)}) for key, data in graph.nodes(data=True)),
@@ -41,31 +41,27 @@ def _take_out(root: Block, says_nothing: Callable[[Block], bool]) -> bool:
     for parent in reversed([*root.walk()]):
         items: list[str | Block] = []
         for item in parent.items:
-            dissolves = isinstance(item, Block) and _dissolves(item, says_nothing)
+            dissolves = False
+            if isinstance(item, Block) and item.repeat == 1:
+                dissolves = len(item.items) == 1 or (not any(item.blocks()) and says_nothing(item))
             items.extend(item.items if isinstance(item, Block) and dissolves else [item])
             changed = changed or dissolves
         parent.items = items
     return changed
 
 
-def _dissolves(block: Block, says_nothing: Callable[[Block], bool]) -> bool:
-    if block.repeat > 1:
-        return False
-    return len(block.items) == 1 or (not any(block.blocks()) and says_nothing(block))
-
-
 def _open_wrappers(root: Block) -> bool:
     """Put what is in containers of most of the model in their place, at the top; whether there are any."""
     total = sum(1 for _ in root.operations())
+
+    def wraps(block: Block) -> bool:
+        if block.repeat > 1 or block.type not in WRAPPERS or len(block.items) <= 2:
+            return False
+        return sum(1 for _ in block.operations()) >= WRAPPER_SHARE * total
+
     changed = False
-    while wrapper := next((block for block in root.blocks() if _wraps(block, total)), None):
+    while wrapper := next(filter(wraps, root.blocks()), None):
         place = root.items.index(wrapper)
         root.items[place : place + 1] = wrapper.items
         changed = True
     return changed
-
-
-def _wraps(block: Block, total: int) -> bool:
-    if block.repeat > 1 or block.type not in WRAPPERS or len(block.items) <= 2:
-        return False
-    return sum(1 for _ in block.operations()) >= WRAPPER_SHARE * total

@@ -14,7 +14,6 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from operator import itemgetter
-from typing import Any
 
 from fxsummary.graph.attributes import BLANK, NODE, NodeData
 from fxsummary.graph.labels import is_drop
@@ -197,10 +196,9 @@ class _Folding:
         }
 
     def _keys(self, block: Block) -> tuple[str, ...]:
-        known = self._operations.get(id(block))
-        if known is None:
-            known = self._operations[id(block)] = tuple(block.operations())
-        return known
+        if id(block) not in self._operations:
+            self._operations[id(block)] = tuple(block.operations())
+        return self._operations[id(block)]
 
     def _signature(self, block: Block) -> int:
         """A number that two blocks share if and only if they are identical."""
@@ -218,26 +216,24 @@ class _Folding:
                 found = key
             number = alike.get(found)
             parts.append(self._number(found, data) if number is None else number)
-            edges: list[tuple[Any, ...]] = []
+            edges: list[tuple[int, Hashable]] = []
+            slots: list[int] = []
             for source, edge in self._graph.sources(key).items():
                 place = places.get(source)
                 if place is not None:
-                    edges.append((place, edge["slots"], edge.get("parts", ())))
+                    edges.append((place, (edge["slots"], edge.get("parts", ()))))
                     continue
                 reads = reads_of(edge) or [(WRITTEN, ())]
-                edges += [(-1, slot) for slot, _ in reads]
+                slots += [slot for slot, _ in reads]
                 outside += [Read(source, part, key, slot) for slot, part in reads]
-            parts += sorted(edges) if len(edges) > 1 else edges
+            edges.sort(key=itemgetter(0))
+            parts += [*edges, tuple(sorted(slots))]
         self._outside[id(block)] = sorted(outside, key=lambda read: (places[read.reader], read.slot))
         number = self._signatures[id(block)] = self._interned.setdefault(tuple(parts), len(self._interned))
         return number
 
     def _number(self, found: Hashable, data: NodeData) -> int:
-        """A number that two operations share if and only if they are alike, whatever they read.
-
-        Args:
-            found: by what it is found again.
-        """
+        """A number that two operations share if and only if they are alike, whatever they read; by what it is found."""
         alike = identity_of(data)
         if "change" in data:
             kept = [

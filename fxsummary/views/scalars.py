@@ -82,8 +82,8 @@ def _is_scalar(graph: ModelGraph, key: str, data: NodeData, hidden: set[str]) ->
 
 
 def _takes_apart(graph: ModelGraph, key: str, data: NodeData) -> bool:
-    if data["op"] != "call_function" or not is_weightless(data) or len(graph.sources(key)) != 1:
+    source = graph.only_source(key)
+    if data["op"] != "call_function" or not is_weightless(data) or source is None:
         return False
-    (source,) = graph.sources(key)
     outputs = graph.nodes[source]["outputs"]
     return outputs is not None and not isinstance(outputs, TensorSpec)

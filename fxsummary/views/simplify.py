@@ -7,25 +7,17 @@ What was hidden is counted by kind in ``graph.graph["hidden"]`` of the result.
 from __future__ import annotations
 
 import re
-from collections import Counter
 
+from fxsummary.graph import labels
 from fxsummary.graph.attributes import NodeData, edge_from, own_result
-from fxsummary.graph.labels import (
-    CASTS,
-    CONCATENATIONS,
-    DROPS,
-    EXPANSIONS,
-    IDENTITIES,
-    LIKE_ANOTHER,
-    RESHAPES,
-    VIEWS,
-    base,
-)
+from fxsummary.graph.labels import CONCATENATIONS, DROPS, EXPANSIONS, RESHAPES, VIEWS, base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.costs import carry_costs, is_weightless
-from fxsummary.views.scalars import add_slots, hide_scalars, of_part, reads_of
+from fxsummary.views.merger import Merger, copy_of, is_call
+from fxsummary.views.scalars import add_slots, hide_scalars
 
-__all__ = ["hide_scalars", "simplify"]
+_OF_THE_SAME = labels.CASTS | RESHAPES
+"""They return their input if its shape and dtype are those of the result."""
 
 
 def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
@@ -36,60 +28,34 @@ def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
     operation, a parameter joins the functional operation that alone reads it, and ``cat(a, b, c)`` after
     ``cat(a, b)`` reads that. A graph without dataflow is returned as it is.
     """
-    hidden: Counter[str] = Counter(graph.graph.get("hidden", {}))
     if graph.captured_by == "modules":
         return graph
     work = hide_scalars(graph)
-    work = copy_of(graph) if work is graph and not own else work
+    merger = Merger(copy_of(graph) if work is graph and not own else work)
     for key, data in graph.nodes(data=True):
-        if key not in work:
-            hidden["getitem" if data["shape"] is not None else "values that are not tensors"] += 1
+        if key not in merger.graph:
+            merger.hidden["getitem" if data["shape"] is not None else "values that are not tensors"] += 1
     for step in (_pass_over, _drop_dead, _expand_parameters, _absorb_parameters, _chain_concatenations, _merge_views):
-        step(work, hidden)
-    for data in (data for _, data in work.nodes(data=True) if data["label"] == "getitem"):
-        data["label"] = "index"
-    work.graph["hidden"] = dict(sorted(hidden.items()))
-    return work
+        step(merger)
+    for _, data in merger.graph.nodes(data=True):
+        if data["label"] == "getitem":
+            data["label"] = "index"
+    merger.graph.graph["hidden"] = dict(sorted(merger.hidden.items()))
+    return merger.graph
 
 
-def copy_of(graph: ModelGraph) -> ModelGraph:
-    return graph.derived(
-        ((key, data.copy()) for key, data in graph.nodes(data=True)),
-        ((source, target, data.copy()) for source, target, data in graph.links()),
-    )
-
-
-def is_call(data: NodeData) -> bool:
-    return bool(data["op"] in ("call_function", "call_method", "call_module"))
-
-
-def bypass(graph: ModelGraph, key: str) -> None:
-    """Take out an operation with one input; its readers read that."""
-    ((source, edge),) = graph.sources(key).items()
-    part = next((part for _, part in reads_of(edge)), ())
-    for target, data in list(graph.readers(key).items()):
-        add_slots(graph, source, target, of_part(data.copy(), part))
-    graph.remove_node(key)
-
-
-def _pass_over(graph: ModelGraph, hidden: Counter[str]) -> None:
+def _pass_over(merger: Merger) -> None:
     """Operations that return their input."""
-    for key, data in list(graph.nodes(data=True)):
-        source = _value_read(graph, key, data) if is_call(data) and is_weightless(data) else None
-        if source is not None and _is_identity(graph, data, graph.nodes[source]):
-            hidden[data["label"]] += 1
+    graph = merger.graph
+    for key, data in merger.nodes():
+        if not is_call(data) or not is_weightless(data):
+            continue
+        source = graph.only_source(key)
+        if source is None and base(data["label"]) in labels.LIKE_ANOTHER:  # of x.type_as(y) it is x
+            source = next((other for other, edge in graph.sources(key).items() if 0 in edge["slots"]), None)
+        if source is not None and _is_identity(graph, data, merger.node(source)):
             graph.remove_edges_from([(other, key) for other in list(graph.sources(key)) if other != source])
-            bypass(graph, key)
-
-
-def _value_read(graph: ModelGraph, key: str, data: NodeData) -> str | None:
-    """The only input; of ``x.type_as(y)`` and its like it is ``x``."""
-    sources = graph.sources(key)
-    if len(sources) == 1:
-        return next(iter(sources))
-    if base(data["label"]) in LIKE_ANOTHER:
-        return next((source for source, edge in sources.items() if 0 in edge["slots"]), None)
-    return None
+            merger.hide(key, data["label"])
 
 
 def _is_identity(graph: ModelGraph, data: NodeData, source: NodeData) -> bool:
@@ -100,7 +66,7 @@ def _is_identity(graph: ModelGraph, data: NodeData, source: NodeData) -> bool:
         return False
     if label in DROPS:
         return _drops_nothing(graph, data)
-    return label in IDENTITIES or (same and (label in CASTS or label in RESHAPES))
+    return label in labels.IDENTITIES or (same and label in _OF_THE_SAME)
 
 
 def _drops_nothing(graph: ModelGraph, data: NodeData) -> bool:
@@ -109,87 +75,81 @@ def _drops_nothing(graph: ModelGraph, data: NodeData) -> bool:
         module = graph.modules.get(data["target"])
         return (module is not None and not module.training) or data["config"] in ("p=0", "p=0.0")
     arguments = data["arguments"]
-    if "True" in arguments:
-        return False
-    return "False" in arguments or re.search(r", (p=)?0(\.0)?(,|$)", arguments) is not None
+    never = "False" in arguments or re.search(r", (p=)?0(\.0)?(,|$)", arguments) is not None
+    return never and "True" not in arguments
 
 
-def _drop_dead(graph: ModelGraph, hidden: Counter[str]) -> None:
+def _drop_dead(merger: Merger) -> None:
     """Operations without cost that nothing reads; only where the graph says what its output is."""
-    if not any(op == "output" for _, op in graph.nodes(data="op")):
+    if not any(op == "output" for _, op in merger.graph.nodes(data="op")):
         return
-    for key in reversed(list(graph)):
-        data = graph.nodes[key]
-        if not graph.readers(key) and data["op"] not in ("output", "placeholder") and is_weightless(data):
-            hidden["operations that nothing reads"] += 1
-            graph.remove_node(key)
+    for key in reversed(list(merger.graph)):
+        data = merger.node(key)
+        if not merger.graph.readers(key) and data["op"] not in ("output", "placeholder") and is_weightless(data):
+            merger.drop(key, "operations that nothing reads")
 
 
-def _expand_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
+def _expand_parameters(merger: Merger) -> None:
     """The expand of a parameter is part of the parameter."""
-    for key, data in list(graph.nodes(data=True)):
-        if base(data["label"]) not in EXPANSIONS or len(graph.sources(key)) != 1 or not is_weightless(data):
+    for key, data in merger.nodes():
+        source = merger.graph.only_source(key)
+        if base(data["label"]) not in EXPANSIONS or source is None or not is_weightless(data):
             continue
-        (source,) = graph.sources(key)
-        if graph.nodes[source]["op"] == "get_attr" and len(graph.readers(source)) == 1:
-            graph.nodes[source].update(own_result(data))
-            hidden["views of parameters"] += 1
-            bypass(graph, key)
+        if merger.node(source)["op"] == "get_attr" and len(merger.graph.readers(source)) == 1:
+            merger.node(source).update(own_result(data))
+            merger.hide(key, "views of parameters")
 
 
-def _absorb_parameters(graph: ModelGraph, hidden: Counter[str]) -> None:
+def _absorb_parameters(merger: Merger) -> None:
     """A parameter that one operation reads belongs to it, unless it is an operand of arithmetic."""
-    for key, data in list(graph.nodes(data=True)):
-        if data["op"] != "get_attr" or len(graph.readers(key)) != 1:
+    for key, data in merger.nodes():
+        if data["op"] != "get_attr" or len(merger.graph.readers(key)) != 1:
             continue
-        (reader,) = graph.readers(key)
-        target = graph.nodes[reader]
-        if not is_call(target) or target["kind"] == "arithmetic" or target["multiplicity"] != data["multiplicity"]:
-            continue
-        carry_costs(data, target)
-        target["absorbed"] = (*target.get("absorbed", ()), *data.get("absorbed", ()), key)
-        hidden["parameters shown in their operation"] += 1
-        graph.remove_node(key)
+        (reader,) = merger.graph.readers(key)
+        target = merger.node(reader)
+        if is_call(target) and target["kind"] != "arithmetic" and target["multiplicity"] == data["multiplicity"]:
+            carry_costs(data, target)
+            target["absorbed"] = (*target.get("absorbed", ()), *data.get("absorbed", ()), key)
+            merger.drop(key, "parameters shown in their operation")
 
 
-def _chain_concatenations(graph: ModelGraph, hidden: Counter[str]) -> None:
+def _chain_concatenations(merger: Merger) -> None:
     """A concatenation that starts with what an earlier one has joined reads that one (DenseNet)."""
+    graph = merger.graph
     known: dict[tuple[str, ...], str] = {}
-    for key, data in list(graph.nodes(data=True)):
+    for key, data in merger.nodes():
         if base(data["label"]) not in CONCATENATIONS:
             continue
-        arguments = [source for source in graph.sources(key) if graph.sources(key)[source]["slots"]]
-        parts = sorted(arguments, key=lambda source: graph.sources(key)[source]["slots"])
+        slots = {source: edge["slots"] for source, edge in graph.sources(key).items() if edge["slots"]}
+        parts = sorted(slots, key=slots.__getitem__)
         for length in range(len(parts) - 1, 1, -1):
             first = known.get((data["config"], *parts[:length]))
             if first is not None:
-                _read_instead(graph, key, parts[:length], first)
-                hidden["edges into repeated concatenations"] += length - 1
+                taken = tuple(sorted(slot for part in parts[:length] for slot in slots[part]))
+                graph.remove_edges_from([(part, key) for part in parts[:length]])
+                source = merger.node(first)
+                graph.link(first, key, edge_from(source, taken, source["output_bytes"]))
+                merger.hidden["edges into repeated concatenations"] += length - 1
                 break
         known.setdefault((data["config"], *parts), key)
 
 
-def _read_instead(graph: ModelGraph, key: str, parts: list[str], first: str) -> None:
-    slots = tuple(sorted(slot for part in parts for slot in graph.sources(key)[part]["slots"]))
-    graph.remove_edges_from([(part, key) for part in parts])
-    graph.link(first, key, edge_from(graph.nodes[first], slots, graph.nodes[first]["output_bytes"]))
-
-
-def _merge_views(graph: ModelGraph, hidden: Counter[str]) -> None:
+def _merge_views(merger: Merger) -> None:
     """A view that reads a view, as its only reader and in the same block, becomes one operation with it."""
+    graph = merger.graph
     runs: dict[str, list[str]] = {}  # by their last operation
     for key, data in graph.nodes(data=True):
-        if base(data["label"]) not in VIEWS or not is_call(data) or len(graph.sources(key)) != 1:
+        source = graph.only_source(key)
+        if base(data["label"]) not in VIEWS or not is_call(data) or source is None:
             continue
-        (source,) = graph.sources(key)
-        first = graph.nodes[source]
+        first = merger.node(source)
         is_view = is_call(first) and (first.get("run") or base(first["label"]) in VIEWS)
-        if not is_view or len(graph.readers(source)) != 1 or len(graph.sources(source)) != 1:
+        if not is_view or len(graph.readers(source)) != 1 or graph.only_source(source) is None:
             continue
         if first["module_stack"] == data["module_stack"]:
             run = runs[key] = runs.pop(source, [source])
             run.append(key)
-            hidden["views shown in one row"] += 1
+            merger.hidden["views shown in one row"] += 1
     for keys in runs.values():
         _join_run(graph, keys)
 

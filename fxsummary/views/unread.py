@@ -2,19 +2,19 @@
 
 A parameter counts where it is read first. That is not in its module if another module reads it, and nowhere if
 nothing does. Such a parameter gets a place in its module: the innermost one that is called, in its first call.
+Rows of modules say what they share with others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ParameterInfo
 from fxsummary.passes.parameters import counts
-from fxsummary.text.numbers import relative_path
+from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import UNREAD, own_call
-from fxsummary.views.shared import later_names
 
 MOST_NAMES = 2
 
@@ -112,9 +112,13 @@ class _Result:
         waiting: dict[Stack, list[tuple[str, NodeData]]] = {}
         for number, ((stack, read), held) in enumerate(sorted(rows.items(), key=lambda row: row[0][1])):
             if stack in leaves:
-                self._give(leaves[stack], held)
+                data = leaves[stack]  # it is not the first to read them
+                own = [self._places.tensors[name] for name in data["parameter_names"]]
+                data.update(self._counts(data, [*own, *held]))
             else:
-                waiting.setdefault(stack, []).append((self._key(number), self._row(stack, held, read)))
+                waiting.setdefault(stack, []).append(
+                    (self._graph.new_key(f"not read {number}"), self._row(stack, held, read))
+                )
         edges = ((source, target, edge.copy()) for source, target, edge in self._graph.links())
         return self._graph.derived(self._in_order(waiting), edges, unread_shown=True)
 
@@ -140,35 +144,23 @@ class _Result:
         names = list(dict.fromkeys(stack[-1].path if stack else self._graph.name for stack in stacks))
         data["config"] = ", ".join(filter(None, (data["config"], f"in {', '.join(names[:MOST_NAMES])}")))
 
-    def _give(self, data: NodeData, tensors: list[ParameterInfo]) -> None:
-        """Give parameters to the operation of their module, which is not the first to read them."""
-        held = [self._places.tensors[name] for name in data["parameter_names"]]
-        data.update(self._counts(data, [*held, *tensors]))
-
     @staticmethod
     def _counts(data: NodeData, held: list[ParameterInfo]) -> NodeData:
         """The attributes of an operation that holds these parameters, and the buffers that it had."""
         own = counts(held, unknown=data["packed"])
         return {**own, "buffers": data["buffers"], "buffer_bytes": data["buffer_bytes"]}
 
-    def _key(self, number: int) -> str:
-        key = f"not read {number}"
-        while key in self._nodes:
-            key += "_"
-        return key
-
     def _row(self, stack: Stack, tensors: list[ParameterInfo], read: bool) -> NodeData:
         """Attributes of a row."""
         path, type_ = (stack[-1].path, stack[-1].type) if stack else ("", self._graph.name)
-        names = [relative_path(tensor.name, path) for tensor in tensors]
+        names = [fmt.relative_path(tensor.name, path) for tensor in tensors]
         if len(names) > MOST_NAMES:
             names = list(dict.fromkeys(name.partition(".")[0] for name in names))
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         return {
             **BLANK, **counts(tensors, unknown=False),
             "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "module": path, "module_type": type_,
             "module_stack": stack, "label": "read elsewhere" if read else "not read",
-            "config": ", ".join(names[:MOST_NAMES]) + more, "outputs": (),
+            "config": fmt.listed(names, MOST_NAMES), "outputs": (),
             "unread": sum(tensor.numel or 0 for tensor in tensors if not tensor.read),
         }  # fmt: skip
 
@@ -179,3 +171,49 @@ def _around(data: NodeData) -> Iterator[Stack]:
         stack: Stack = data["module_stack"]
         for length in range(len(stack) + 1):
             yield stack[:length]
+
+
+def shared_with_others(graph: ModelGraph) -> Mapping[str, str]:
+    """For the path of each module that holds parameters which count elsewhere: how many, and where.
+
+    Such as ``shares 16.4 M with encoder.embed_tokens``; only of modules that are called and no operation themselves.
+    """
+    names = later_names(graph)
+    if not names:
+        return {}
+    tensors = {tensor.name: tensor for module in graph.modules.values() for tensor in module.parameters}
+    called = {call.path for _, stack in graph.nodes(data="module_stack") for call in stack}
+    places: dict[str, list[tuple[str, int]]] = {}
+    for _, data in graph.nodes(data=True):
+        around = {call.path for call in data["module_stack"]}
+        for name in data["parameter_names"]:
+            holders = (
+                {path for each in (name, *names.get(name, ())) for path in _holders(each)} if name in names else ()
+            )
+            for path in sorted(called.intersection(holders) - around):
+                places.setdefault(path, []).append((data["module"] or name, tensors[name].numel or 0))
+    return {path: _remark(found) for path, found in places.items()}
+
+
+def later_names(graph: ModelGraph) -> dict[str, list[str]]:
+    """The later names of parameters by their first, those under the later paths of shared modules included."""
+    names: dict[str, list[str]] = {}
+    for path, module in graph.modules.items():
+        holder = module if module.shared_with is None else graph.modules[module.shared_with]
+        for tensor in holder.parameters:
+            if not tensor.buffer and (tensor.tied_to or holder is not module):
+                name = f"{path}.{tensor.name.rpartition('.')[2]}" if path else tensor.name
+                names.setdefault(tensor.tied_to or tensor.name, []).append(name)
+    return names
+
+
+def _holders(name: str) -> list[str]:
+    """The paths of the modules around a parameter, its own included."""
+    parts = name.split(".")[:-1]
+    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
+def _remark(found: list[tuple[str, int]]) -> str:
+    where = list(dict.fromkeys(place for place, _ in found))
+    more = f" and {len(where) - 1} more" if len(where) > 1 else ""
+    return f"shares {fmt.parameters(sum(number for _, number in found))} with {where[0]}{more}"

@@ -2,7 +2,7 @@
 
 from fxsummary.graph.labels import base, operator_of
 from fxsummary.views.idioms import IDIOMS
-from fxsummary.views.idioms.merger import Merger, is_plain
+from fxsummary.views.merger import Merger, is_plain
 
 
 def merge_silu(merger: Merger) -> None:

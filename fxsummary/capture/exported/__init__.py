@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
 from torch import fx
 
-from fxsummary.capture import aten
 from fxsummary.capture.exported import grouping, settings
-from fxsummary.capture.exported.costs import Costs, times_mapped
+from fxsummary.capture.exported.costs import Costs, over, times_mapped
 from fxsummary.capture.exported.flatten import Flat
-from fxsummary.capture.exported.hints import COST, dynamic_dimensions, with_values
+from fxsummary.capture.exported.metadata import OUTCOME, dynamic_dimensions, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.inputs.example import model_device
-from fxsummary.capture.nodes import AUTOCAST, SOURCE
+from fxsummary.capture.nodes import AUTOCAST, SOURCE, function_name
 from fxsummary.capture.restore.torch_state import preserved_globals
 from fxsummary.capture.results import Capture, Propagation, Trace
 from fxsummary.capture.source import at
@@ -65,19 +65,20 @@ def _count(graph: fx.Graph, device: str) -> None:
         for node in graph.nodes:
             if node.op == "call_function":
                 args, kwargs = with_values(node.args), with_values(node.kwargs)
-                node.meta[COST] = costs.of(node.target, args, kwargs, node.meta[AUTOCAST]).over(times[node])
+                cost = over(costs.of(node.target, args, kwargs, node.meta[AUTOCAST]), times[node])
+                node.meta[OUTCOME] = replace(cost, value=node.meta[OUTCOME].value)
 
 
 def _notes(flat: fx.Graph, propagation: Propagation) -> Iterator[str]:
     unknown = [
         node
         for node, outcome in propagation.outcomes.items()
-        if has_unknown(outcome.value) and node.op != "output" and aten.function_name(node.target) != "item"
+        if has_unknown(outcome.value) and node.op != "output" and function_name(node.target) != "item"
     ]
     for node in unknown[:1]:
         where = at(node.meta[SOURCE])
         yield f"shapes are not known after {node.name}{where}: its size depends on the values of tensors"
-    branching = [node.name for node in flat.nodes if node.op == "call_function" and node.meta[COST].assumed]
+    branching = [node.name for node in flat.nodes if node.meta[OUTCOME].assumed]
     if branching:
         names = ", ".join(branching[:4]) + (" and more" if len(branching) > 4 else "")
         yield f"one of the branches of torch.cond runs; the FLOPs of {names} are those of the branch with the most"

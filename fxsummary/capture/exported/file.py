@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,10 +34,12 @@ def load(path: str | os.PathLike[str]) -> Any:
         try:
             return torch.export.load(os.fspath(path))
         except Exception as error:  # torch raises of every kind
-            cause = _root(warnings[-1] if warnings else error)
+            cause: BaseException = warnings[-1] if warnings else error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
             raise ModelFileError(
                 f"torch.export.load (torch {torch.__version__}) cannot read {os.fspath(path)!r}: "
-                f"{type(cause).__name__}: {_first_line(cause)}\n"
+                f"{type(cause).__name__}: {[*str(cause).strip().splitlines(), ''][0][:300]}\n"
                 f"  {_REMEDY}, with a version of torch no newer than this one; "
                 "import the package that defines its custom operators or classes before."
             ) from cause
@@ -51,12 +54,8 @@ def _check(path: Path) -> None:
         )
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    if not any(_is_program(name) for name in names):
+    if not any(each.endswith("exported_program.json") or re.search(r"models/.*\.json$", each) for each in names):
         raise ModelFileError(f"{os.fspath(path)!r} holds no exported program: {_what_it_is(names)}. {_REMEDY}.")
-
-
-def _is_program(name: str) -> bool:
-    return name.endswith("serialized_exported_program.json") or ("models/" in name and name.endswith(".json"))
 
 
 def _what_it_is(names: Sequence[str]) -> str:
@@ -69,37 +68,19 @@ def _what_it_is(names: Sequence[str]) -> str:
     return "it is some other zip archive"
 
 
-def _root(error: BaseException) -> BaseException:
-    """The exception that the others came from."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else ""
-
-
-class _Catch(logging.Filter):
-    """Keeps the exceptions that are logged, and lets no record through."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.errors: list[BaseException] = []
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and record.exc_info[1] is not None:
-            self.errors.append(record.exc_info[1])
-        return False
-
-
 @contextmanager
 def _warnings_of_torch() -> Iterator[list[BaseException]]:
     """torch.export.load logs the reason of a failure and then raises another exception: here is the reason."""
-    catch, logger = _Catch(), logging.getLogger("torch.export")
+    errors: list[BaseException] = []
+
+    def catch(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        errors.extend([error] if error is not None else [])
+        return False
+
+    logger = logging.getLogger("torch.export")
     logger.addFilter(catch)
     try:
-        yield catch.errors
+        yield errors
     finally:
         logger.removeFilter(catch)

@@ -9,33 +9,38 @@ output has the structure of forward's return value.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import fx
+from torch.utils._pytree import TreeSpec
 
-from fxsummary.capture import aten
-from fxsummary.capture.exported import stacks
+from fxsummary.capture.exported import metadata
 from fxsummary.capture.exported.costs import RUN_ONCE
-from fxsummary.capture.exported.hints import ENTRIES, VALUE, value_of, with_values
+from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME, value_of, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
-from fxsummary.capture.nodes import AUTOCAST, SOURCE
+from fxsummary.capture.nodes import AUTOCAST, SOURCE, function_name
+from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.twins import dtype_name
-from fxsummary.capture.structures import UNKNOWN, walk
-from fxsummary.capture.torch_internals import HigherOrderOperator
+from fxsummary.capture.structures import UNKNOWN, Args, walk
+from fxsummary.capture.torch_internals import HigherOrderOperator, OpOverload
 from fxsummary.graph.spec import map_structure
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-Env = dict[fx.Node, Any]
+Env = dict[fx.Node, object]
 
 _LIFTED = frozenset({"PARAMETER", "BUFFER", "CONSTANT_TENSOR", "CUSTOM_OBJ"})
 _OUTPUTS = frozenset({"USER_OUTPUT", "LOSS_OUTPUT"})
 _NUMBERS = (bool, int, float)
 _COPIES_OF_CONSTANTS = frozenset({"lift_fresh", "lift_fresh_copy", "detach", "detach_", "alias"})
+
+
+_ASSERTIONS = ("_assert", "sym_constrain_range", "_functional_assert", "_functional_sym_constrain_range")
+"""How operators begin that only check what export assumed."""
 
 
 class _Attribute(NamedTuple):
@@ -49,7 +54,7 @@ class Flat:
     """The flat graph.
 
     Attributes:
-        graph: an FX graph; the meta of its nodes holds `ENTRIES`, `VALUE`, `SOURCE` and `AUTOCAST`.
+        graph: an FX graph; the meta of its nodes holds `ENTRIES`, `OUTCOME`, `SOURCE` and `AUTOCAST`.
         inputs: name in forward, and value as exported, of each input.
     """
 
@@ -58,9 +63,9 @@ class Flat:
         self.inputs: list[tuple[str, object]] = []
         self._program = program
         self._skeleton = skeleton
-        self._sources = stacks.Sources(stacks.all_nodes(program.graph_module))
+        self._sources = metadata.Sources(metadata.all_nodes(program.graph_module))
         self._attributes: dict[str, fx.Node] = {}
-        self._place: tuple[list[stacks.Entry], str] = ([], "")
+        self._place: tuple[list[metadata.Entry], str] = ([], "")
         self._casting: tuple[str, str] | None = None
         env: Env = {}
         nodes = list(program.graph.nodes)
@@ -71,7 +76,6 @@ class Flat:
                 self._input(node, specs.get(node.name), names, env)
         self._steps(program.graph_module, env)
         self._output(nodes[-1], env)
-        self._drop_unused_numbers()
 
     def _input(self, node: fx.Node, spec: Any, names: Iterator[str], env: Env) -> None:
         kind, value = "USER_INPUT" if spec is None else spec.kind.name, node.meta.get("val")
@@ -94,19 +98,20 @@ class Flat:
                 value = reduce(getattr, str(node.target).split("."), module)
                 env[node] = value if isinstance(value, fx.GraphModule) else _Attribute(str(node.target), value)
             elif node.op == "call_function":
-                entries = [entry for entry in stacks.entries(node) if entry.path in self._skeleton.modules]
+                entries = [entry for entry in metadata.entries(node) if entry.path in self._skeleton.modules]
                 self._place = entries or self._place[0], self._sources.line(node) or self._place[1]
                 env[node] = self._call(node, env)
 
     def _call(self, node: fx.Node, env: Env) -> Any:
-        if aten.is_assertion(node.target):
+        if isinstance(node.target, OpOverload) and node.target._schema.name.rpartition("::")[2].startswith(_ASSERTIONS):
             return None
-        name, args, kwargs = aten.function_name(node.target), self._load(node.args, env), self._load(node.kwargs, env)
+        name, args, kwargs = function_name(node.target), self._load(node.args, env), self._load(node.kwargs, env)
         if node.target is operator.getitem and isinstance(args[0], (tuple, list)):
             return args[0][args[1]]
-        if name in _COPIES_OF_CONSTANTS and self._is_constant(args[0]):
-            return args[0]
-        if name == "copy_" and _writes_back(args):
+        if _is_attribute(args[:1]) and (
+            (name in _COPIES_OF_CONSTANTS and args[0].target not in self._program.state_dict)
+            or (name == "copy_" and _writes_back(*args[:2]))
+        ):
             return args[0]
         if isinstance(node.target, HigherOrderOperator) and name in RUN_ONCE:
             found = self._written_out(name, args, env)
@@ -117,29 +122,29 @@ class Flat:
             return value
         return self._create("call_function", node.target, args, kwargs, node.name, value)
 
-    def _written_out(self, name: str, args: tuple[Any, ...], env: Env) -> Any:
+    def _written_out(self, name: str, args: Args, env: Env) -> Any:
         """The results of a graph that is run once, its operations written here; None where it cannot be read."""
-        index = next((i for i, arg in enumerate(args) if isinstance(arg, fx.GraphModule)), None)
-        if index is None:
+        places = [place for place, arg in enumerate(args) if isinstance(arg, fx.GraphModule)]
+        if not places:
             return None
-        body, operands = args[index], [arg for arg in args[index + 1 :] if not isinstance(arg, str)]
-        if len(operands) >= 1 and isinstance(operands[0], (tuple, list)):
+        body, operands = args[places[0]], [arg for arg in args[places[0] + 1 :] if not isinstance(arg, str)]
+        if operands and isinstance(operands[0], (tuple, list)):
             operands = list(operands[0])
         inputs = [node for node in body.graph.nodes if node.op == "placeholder"]
         if len(inputs) != len(operands):
             return None
-        place, casting = self._place, self._casting
+        outside, casting = self._place, self._casting
         if name == "wrap_with_autocast":
             device, dtype, enabled = args[:3]
             dtype = dtype or torch.get_autocast_dtype(device)
             self._casting = (device, dtype_name(dtype)) if enabled else None
         inner: Env = dict(zip(inputs, operands, strict=True))
         self._steps(body, inner)
-        self._place, self._casting = place, casting
+        self._place, self._casting = outside, casting
         return self._load(next(reversed(body.graph.nodes)).args[0], inner)
 
-    def _load(self, argument: Any, env: Env) -> Any:
-        def load(value: Any) -> Any:
+    def _load(self, argument: object, env: Env) -> Any:
+        def load(value: object) -> object:
             if not isinstance(value, fx.Node):
                 return value
             found = env[value]
@@ -155,14 +160,10 @@ class Flat:
             self._attributes[target] = self._create("get_attr", target, (), {}, name, value_of(attribute.value))
         return self._attributes[target]
 
-    def _is_constant(self, node: Any) -> bool:
-        is_read = isinstance(node, fx.Node) and node.op == "get_attr"
-        return is_read and str(node.target) not in self._program.state_dict
-
     def _create(self, op: str, target: Any, args: Any, kwargs: Any, name: str, value: object) -> fx.Node:
         node = self.graph.create_node(op, target, args, kwargs, name)
         node.meta[ENTRIES], node.meta[SOURCE] = self._place
-        node.meta[AUTOCAST], node.meta[VALUE] = self._casting, value
+        node.meta[AUTOCAST], node.meta[OUTCOME] = self._casting, Outcome(value)
         return node
 
     def _output(self, node: fx.Node, env: Env) -> None:
@@ -173,27 +174,16 @@ class Flat:
         structure = _unflatten(self._program.call_spec.out_spec, iter(self._load(results, env)))
         self._create("output", "output", (structure,), {}, "output", with_values(structure))
 
-    def _drop_unused_numbers(self) -> None:
-        """Sizes that only checks have read."""
-        for node in reversed(list(self.graph.nodes)):
-            is_number = isinstance(node.meta[VALUE], _NUMBERS) or node.meta[VALUE] is UNKNOWN
-            if node.op == "call_function" and is_number and not node.users and not _is_operator_on_tensors(node):
-                self.graph.erase_node(node)
+
+def _is_attribute(args: Args) -> bool:
+    return len(args) > 0 and isinstance(args[0], fx.Node) and args[0].op == "get_attr"
 
 
-def _is_operator_on_tensors(node: fx.Node) -> bool:
-    """Whether a call yields tensors, as far as its schema tells."""
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and any("Tensor" in str(result.type) for result in schema.returns)
-
-
-def _writes_back(args: tuple[Any, ...]) -> bool:
+def _writes_back(buffer: fx.Node, value: object) -> bool:
     """Whether a copy puts into a buffer what an in-place operation has put there already."""
-    target, value = args[0], args[1]
-    if not isinstance(value, fx.Node) or not isinstance(target, fx.Node) or target.op != "get_attr":
+    if not isinstance(value, fx.Node) or not function_name(value.target).endswith("_"):
         return False
-    name = aten.function_name(value.target)
-    return name.endswith("_") and bool(value.args) and value.args[0] is target
+    return value.args[:1] == (buffer,)
 
 
 def _input_names(program: ExportedProgram) -> Iterator[str]:
@@ -201,45 +191,33 @@ def _input_names(program: ExportedProgram) -> Iterator[str]:
     signature = program.module_call_graph[0].signature if program.module_call_graph else None
     names = getattr(signature, "forward_arg_names", None)
     spec = program.call_spec.in_spec
-    if not names or spec is None:
-        return
-    arguments = [child for part in _children(spec) for child in _children(part)]
-    if len(arguments) == len(names):
+    arguments = [child for part in spec.children() for child in part.children()] if names and spec is not None else []
+    if names and len(arguments) == len(names):
         for name, argument in zip(names, arguments, strict=True):
             yield from _leaf_names(name, argument)
 
 
-def _leaf_names(name: str, spec: Any) -> Iterator[str]:
+def _leaf_names(name: str, spec: TreeSpec) -> Iterator[str]:
     if spec.is_leaf():
         yield name
         return
-    keys = _keys(spec) or range(len(_children(spec)))
-    for key, child in zip(keys, _children(spec), strict=True):
+    children = spec.children()
+    for key, child in zip(_keys(spec) or range(len(children)), children, strict=True):
         yield from _leaf_names(f"{name}_{key}", child)
 
 
-def _children(spec: Any) -> list[Any]:
-    return list(spec.children() if callable(getattr(spec, "children", None)) else spec.children_specs)
-
-
-def _keys(spec: Any) -> list[Any] | None:
+def _keys(spec: TreeSpec) -> Sequence[object] | None:
     """The keys of a dict, or the names of the fields of an object."""
     context = spec.context
-    if isinstance(context, (tuple, list)) and len(context) == 2 and isinstance(context[1], (tuple, list)):
-        context = context[0] if isinstance(context[0], (tuple, list)) else context[1]  # dataclass; defaultdict
-    if isinstance(context, (tuple, list)) and len(context) == len(_children(spec)):
-        return list(context)
-    return None
+    if isinstance(context, _LISTS) and len(context) == 2 and isinstance(context[1], _LISTS):
+        context = context[0] if isinstance(context[0], _LISTS) else context[1]  # dataclass; defaultdict
+    return context if isinstance(context, _LISTS) and len(context) == len(spec.children()) else None
 
 
-def _empty_fields(spec: Any) -> list[Any]:
-    """Names of the fields of a dataclass that are None."""
-    context = spec.context if isinstance(spec.context, (tuple, list)) else ()
-    is_of_dataclass = len(context) == 2 and all(isinstance(part, (tuple, list)) for part in context)
-    return list(context[1]) if is_of_dataclass else []
+_LISTS = (tuple, list)
 
 
-def _unflatten(spec: Any, results: Iterator[Any]) -> Any:
+def _unflatten(spec: TreeSpec | None, results: Iterator[object]) -> Any:
     """The results in the structure of a pytree; objects other than tuples and lists as dicts.
 
     No class of the user's is called.
@@ -248,12 +226,14 @@ def _unflatten(spec: Any, results: Iterator[Any]) -> Any:
         return tuple(results)
     if spec.is_leaf():
         return next(results)
-    items = [_unflatten(child, results) for child in _children(spec)]
+    items = [_unflatten(child, results) for child in spec.children()]
     if spec.type is list:
         return items
     is_tuple = isinstance(spec.type, type) and issubclass(spec.type, tuple)
     keys = None if is_tuple else _keys(spec)
     if keys is None:
         return tuple(items)
-    named = {str(key): item for key, item in zip(keys, items, strict=True)}
-    return {**named, **dict.fromkeys(_empty_fields(spec))}
+    context = spec.context  # of a dataclass, the second part names the fields that are None
+    is_of_dataclass = isinstance(context, _LISTS) and len(context) == 2 and all(isinstance(c, _LISTS) for c in context)
+    empty = context[1] if is_of_dataclass else ()
+    return {**{str(key): item for key, item in zip(keys, items, strict=True)}, **dict.fromkeys(empty)}

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from fxsummary.capture.exported import stacks
+from fxsummary.capture.exported import metadata
 from fxsummary.capture.inputs.example import Inputs, map_named, placeholder_names
 from fxsummary.capture.module_index import modules_by_path
 from fxsummary.capture.nodes import SOURCE, SPEC, STACK
@@ -30,34 +30,34 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
     """
     graph = fx.Graph()
     copies: dict[fx.Node, Any] = {}
-    given = {} if inputs is None or _is_flat(module) else inputs.arguments
+    # the inputs of an exported graph are the tensors among the arguments
+    is_flat = inputs is None or isinstance(module.graph._codegen, PyTreeCodeGen)
+    given = {} if inputs is None or is_flat else inputs.arguments
     types = {path: type(child) for path, child in modules_by_path(module).items()}
     for node in module.graph.nodes:
         name = str(node.target).lstrip("*")
+        source = copies.get(node.args[0]) if node.target in (operator.getitem, getattr) else None
         if node.op == "placeholder" and isinstance(given.get(name), (tuple, list, dict)):
             copies[node] = map_named(partial(_placeholder, graph), name, given[name])
-            continue
-        source = copies.get(node.args[0]) if node.target in (operator.getitem, getattr) else None
-        if isinstance(source, (tuple, list, dict)):
-            copies[node] = _part(source, *node.args[1:])
-            continue
-        copy = graph.create_node(
-            node.op,
-            node.target,
-            fx.map_arg(node.args, copies.__getitem__),
-            fx.map_arg(node.kwargs, copies.__getitem__),
-            node.name,
+        elif isinstance(source, (tuple, list, dict)):
+            key = node.args[1]
+            copies[node] = getattr(source, key) if isinstance(source, tuple) and isinstance(key, str) else source[key]
+        else:
+            args, kwargs = fx.map_arg((node.args, node.kwargs), copies.__getitem__)
+            copy = copies[node] = graph.create_node(node.op, node.target, args, kwargs, node.name)
+            copy.meta[STACK] = _stack(node, types)
+            file, line = [("", ""), *metadata.frames(node.stack_trace or "")][-1]
+            copy.meta[SOURCE] = f"{relative(file)}:{line}" if file else ""
+    placeholders = [node for node in graph.nodes if node.op == "placeholder"]
+    specs = [] if inputs is None else [spec for _, spec in placeholder_names(inputs)]
+    if inputs is not None and len(specs) != sum(1 for node in placeholders if not node.args):
+        raise InputError(
+            f"the graph has {len(placeholders)} inputs ({', '.join(str(n.target) for n in placeholders)}), "
+            f"but {len(specs)} tensors are given. Pass one tensor for each."
         )
-        copy.meta[STACK] = _stack(node, types)
-        name, line = [("", ""), *stacks.frames(node.stack_trace or "")][-1]
-        copy.meta[SOURCE] = f"{relative(name)}:{line}" if name else ""
-        copies[node] = copy
-    return _with_specs(Trace(graph), inputs)
-
-
-def _is_flat(module: fx.GraphModule) -> bool:
-    """Whether the inputs of the graph are the tensors among the arguments, as those of exported ones are."""
-    return isinstance(module.graph._codegen, PyTreeCodeGen)
+    for index, node in enumerate(placeholders):
+        node.meta[SPEC] = specs[index] if index < len(specs) else None
+    return Trace(graph)
 
 
 def _placeholder(graph: fx.Graph, name: str, value: object) -> object:
@@ -68,29 +68,11 @@ def _placeholder(graph: fx.Graph, name: str, value: object) -> object:
     return node
 
 
-def _part(value: Any, key: Any, *_: Any) -> Any:
-    """An item or a field of an argument."""
-    return getattr(value, key) if isinstance(value, tuple) and isinstance(key, str) else value[key]
-
-
-def _with_specs(trace: Trace, inputs: Inputs | None) -> Trace:
-    placeholders = [node for node in trace.graph.nodes if node.op == "placeholder"]
-    specs = [] if inputs is None else [spec for _, spec in placeholder_names(inputs)]
-    if inputs is not None and len(specs) != sum(1 for node in placeholders if not node.args):
-        raise InputError(
-            f"the graph has {len(placeholders)} inputs ({', '.join(str(n.target) for n in placeholders)}), "
-            f"but {len(specs)} tensors are given. Pass one tensor for each."
-        )
-    for index, node in enumerate(placeholders):
-        node.meta[SPEC] = specs[index] if index < len(specs) else None
-    return trace
-
-
-def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str, tuple[str, Any]]:
+def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str, tuple[str, object]]:
     given = node.meta.get("nn_module_stack")
     if given:
         return OrderedDict((key, (value[0], value[1])) for key, value in given.items())
-    stack: OrderedDict[str, tuple[str, Any]] = OrderedDict()
+    stack: OrderedDict[str, tuple[str, object]] = OrderedDict()
     if node.op == "call_module":
         parts = str(node.target).split(".")
         for end in range(1, len(parts) + 1):

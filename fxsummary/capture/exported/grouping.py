@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import networkx as nx
 from torch import fx, nn
 
-from fxsummary.capture.exported import stacks
-from fxsummary.capture.exported.costs import FREE, add_up
-from fxsummary.capture.exported.hints import COST, ENTRIES, VALUE
+from fxsummary.capture.exported import metadata
+from fxsummary.capture.exported.costs import add_up
+from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.structures import UNKNOWN
 from fxsummary.graph.spec import map_structure
 
 Call = tuple[str, int]
@@ -84,12 +86,10 @@ class _Writer:
     def copy(self, node: fx.Node) -> fx.Node:
         args, kwargs = map_structure(self._load, (node.args, node.kwargs))
         copy = self.graph.create_node(node.op, node.target, args, kwargs, node.name)
-        cost = node.meta.get(COST, FREE)
-        outcome = Outcome(node.meta[VALUE], cost.flops, cost.unknown, assumed=cost.assumed)
-        self._written[node] = self._note(copy, node, outcome)
+        self._written[node] = self._note(copy, node, node.meta[OUTCOME])
         return copy
 
-    def _load(self, value: Any) -> Any:
+    def _load(self, value: object) -> Any:
         if not isinstance(value, fx.Node):
             return value
         return self._written.get(value) or self.copy(value)  # a get_attr is written where it is first read
@@ -106,13 +106,13 @@ class _Writer:
             outputs.sort(key=lambda node: not _reads(node, f"{path}.out_proj.".lstrip("."), inside))
         source = _several(outputs, inside, module)
         if source is None and len(outputs) > 1:
-            value: object = tuple([node.meta[VALUE] for node in outputs])
+            value: object = tuple([node.meta[OUTCOME].value for node in outputs])
         else:
-            value = (source or [*members, *outputs][-1]).meta[VALUE]
-        cost = add_up([node.meta[COST] for node in members])
+            value = (source or [*members, *outputs][-1]).meta[OUTCOME].value
+        outcome = replace(add_up([node.meta[OUTCOME] for node in members]), value=value)
         name = path.replace(".", "_") or type(module).__name__.lower()
         written = self.graph.create_node("call_module", path, args, {}, name)
-        self._note(written, members[0], Outcome(value, cost.flops, cost.unknown, assumed=cost.assumed), path)
+        self._note(written, members[0], outcome, path)
         if source is None and len(outputs) <= 1:
             self._written.update(dict.fromkeys(outputs, written))
             return
@@ -120,7 +120,7 @@ class _Writer:
             key = node.args[1] if source is not None else index
             name = node.name if node.target is operator.getitem else "getitem"
             item = self.graph.create_node("call_function", operator.getitem, (written, key), {}, name)
-            self._written[node] = self._note(item, node, Outcome(node.meta[VALUE], 0), path)
+            self._written[node] = self._note(item, node, Outcome(node.meta[OUTCOME].value, 0), path)
             item.meta[STACK].popitem()  # its caller takes it
 
     def _note(self, node: fx.Node, origin: fx.Node, outcome: Outcome, leaf: str | None = None) -> fx.Node:
@@ -131,23 +131,31 @@ class _Writer:
         """
         stack = origin.meta[ENTRIES]
         ends = [place for place, entry in enumerate(stack, 1) if entry.path == leaf] or [len(stack)]
-        node.meta[STACK] = stacks.as_module_stack(stack[: ends[0]])
+        node.meta[STACK] = metadata.as_module_stack(stack[: ends[0]])
         node.meta[SOURCE] = origin.meta[SOURCE]
         self.outcomes[node] = outcome
         return node
 
     def drop_unused_numbers(self) -> None:
-        """Sizes that only the inside of leaf modules has read."""
+        """Sizes that only checks and the inside of leaf modules have read."""
         for node in reversed(list(self.graph.nodes)):
             value = self.outcomes[node].value
-            if node.op == "call_function" and not node.users and isinstance(value, (bool, int, float)):
+            is_number = isinstance(value, (bool, int, float)) or (value is UNKNOWN and not _yields_tensors(node.target))
+            if node.op == "call_function" and is_number and not node.users:
                 self.graph.erase_node(node)
                 del self.outcomes[node]
 
 
+def _yields_tensors(target: object) -> bool:
+    schema = getattr(target, "_schema", None)
+    return schema is not None and any("Tensor" in str(result.type) for result in schema.returns)
+
+
 def _is_own(node: fx.Node, own: frozenset[str]) -> bool:
     """Whether an input need not be shown: a tensor of the module itself, or a size."""
-    return str(node.target) in own if node.op == "get_attr" else isinstance(node.meta[VALUE], (bool, int, float))
+    return (
+        str(node.target) in own if node.op == "get_attr" else isinstance(node.meta[OUTCOME].value, (bool, int, float))
+    )
 
 
 def _reads(node: fx.Node, prefix: str, inside: set[fx.Node]) -> bool:

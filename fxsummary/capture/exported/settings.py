@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import fx, nn
 
-from fxsummary.capture import aten
-from fxsummary.capture.exported.hints import ENTRIES, VALUE, with_values
+from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME, with_values
 from fxsummary.capture.exported.skeleton import forget_class
-from fxsummary.capture.structures import Args
+from fxsummary.capture.nodes import function_name
 from fxsummary.capture.torch_internals import AnyBatchNorm, AnyConv, AnyDropout, OpOverload
 from fxsummary.graph.spec import TensorSpec
 
@@ -24,48 +22,31 @@ class _NotShownError(Exception):
     """The call of a module does not show its settings."""
 
 
-@dataclass(frozen=True)
-class Called:
-    """One ATen call inside a module's call.
-
-    Attributes:
-        name: the operator by the name of the field.
-        args: its positional arguments, specs for tensors.
-        value: its result.
-        operator: the operator itself.
-    """
+class _Called(NamedTuple):
+    """One ATen call inside a module's call: what its callers name it, its arguments by name, and its result."""
 
     name: str
-    args: Args
+    given: Mapping[str, Any]
     value: object
-    operator: Any
-
-    def argument(self, name: str, default: object = None) -> Any:
-        """The argument of this name in the operator's schema."""
-        for position, argument in enumerate(self.operator._schema.arguments):
-            if argument.name == name:
-                return self.args[position] if position < len(self.args) else default
-        return default
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     """A module and the operations in its first call."""
 
     module: nn.Module
-    calls: list[Called]
+    calls: list[_Called]
 
-    def first(self, *names: str) -> Called:
-        """The first operation of these names, or names that begin so."""
+    def first(self, *names: str) -> Mapping[str, Any]:
+        """Arguments of the first operation of these names, or names that begin so."""
         for call in self.calls:
             if call.name.startswith(names):
-                return call
+                return call.given
         raise _NotShownError
 
     def shape(self, name: str, *operators: str) -> tuple[int, ...]:
         """Shape of a parameter; of a parametrized one as the operation sees it."""
         tensor = self.module._parameters.get(name)
-        return _shape(self.first(*operators).argument(name)) if tensor is None else tuple(tensor.shape)
+        return _shape(self.first(*operators).get(name)) if tensor is None else tuple(tensor.shape)
 
 
 def _shape(value: object) -> tuple[int, ...]:
@@ -76,38 +57,32 @@ def _shape(value: object) -> tuple[int, ...]:
 
 def fill_all(modules: Mapping[str, nn.Module], graph: fx.Graph) -> None:
     """Set what the first call of each module of torch.nn shows of it, and which modules were in training mode."""
-    first = _first_calls(modules, graph)
-    training = {path: _is_training(called) for path, called in first.items()}
+    finders = {path: find for path, module in modules.items() for kind, find in _FINDERS if isinstance(module, kind)}
+    first: dict[str, tuple[int, list[_Called]]] = {}
+    for node in graph.nodes:
+        if node.op == "call_function" and isinstance(node.target, OpOverload):
+            for path, _, number in node.meta[ENTRIES]:
+                if path in finders and first.setdefault(path, (number, []))[0] == number:
+                    names = [argument.name for argument in node.target._schema.arguments]
+                    given = dict(zip(names, with_values(node.args), strict=False))
+                    first[path][1].append(_Called(function_name(node.target), given, node.meta[OUTCOME].value))
+    training = {path: _is_training(called) for path, (_, called) in first.items()}
     is_any_training = any(training.values())
     for path, module in modules.items():
         told = training.get(path)
         module.training = is_any_training if told is None else told
-        find = next((find for kind, find in _FINDERS if isinstance(module, kind)), None)
-        if find is not None:
-            try:
-                vars(module).update(find(_Seen(module, first.get(path, []))))
-            except _NotShownError:
-                forget_class(module)
+        try:
+            vars(module).update(finders[path](_Seen(module, first[path][1] if path in first else [])))
+        except _NotShownError:
+            forget_class(module)
+        except KeyError:  # nothing to find
+            continue
 
 
-def _first_calls(modules: Mapping[str, nn.Module], graph: fx.Graph) -> dict[str, list[Called]]:
-    """The operations in the first call of each module that has settings, by its path."""
-    kinds = tuple(kind for kinds, _ in _FINDERS for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
-    described = {path for path, module in modules.items() if isinstance(module, kinds)}
-    first: dict[str, tuple[int, list[Called]]] = {}
-    for node in graph.nodes:
-        if node.op == "call_function" and isinstance(node.target, OpOverload):
-            for path, _, number in node.meta[ENTRIES]:
-                if path in described and first.setdefault(path, (number, []))[0] == number:
-                    name, args = aten.function_name(node.target), with_values(node.args)
-                    first[path][1].append(Called(name, args, node.meta[VALUE], node.target))
-    return {path: called for path, (_, called) in first.items()}
-
-
-def _is_training(calls: list[Called]) -> bool | None:
+def _is_training(calls: list[_Called]) -> bool | None:
     """Whether a call was one in training mode, where dropout and batch normalisation tell; else None."""
-    asked = [call for call in calls if call.name in ("dropout", "batch_norm")]
-    told = [call.argument(name) for call in asked for name in ("train", "training")]
+    asked = [call.given for call in calls if call.name in ("dropout", "batch_norm")]
+    told = [given.get(name) for given in asked for name in ("train", "training")]
     return next((each for each in told if isinstance(each, bool)), None)
 
 
@@ -117,21 +92,21 @@ Settings = Mapping[str, object]
 
 
 def _convolution(seen: _Seen) -> Settings:
-    weight, call = seen.shape("weight", "conv"), seen.first("conv")
-    groups = call.argument("groups", 1)
-    channels = weight[1] * groups, weight[0]
+    weight, given = seen.shape("weight", "conv"), seen.first("conv")
+    groups = given.get("groups", 1)
+    inputs, outputs = weight[1] * groups, weight[0]
     if isinstance(seen.module, nn.modules.conv._ConvTransposeNd):
-        channels = weight[0], weight[1] * groups
-    found = {"in_channels": channels[0], "out_channels": channels[1], "kernel_size": weight[2:], "groups": groups}
-    defaults = {"stride": 1, "padding": 0, "dilation": 1}
-    return found | {name: call.argument(name, default) for name, default in defaults.items()}
+        inputs, outputs = weight[0], weight[1] * groups
+    found = {"in_channels": inputs, "out_channels": outputs, "kernel_size": weight[2:], "groups": groups}
+    return found | {name: given.get(name, usual) for name, usual in {"stride": 1, "padding": 0, "dilation": 1}.items()}
 
 
 def _linear(seen: _Seen) -> Settings:
     try:
         features, inputs = seen.shape("weight", "linear")
-    except _NotShownError:
-        inputs, features = _shape(seen.first("addmm", "mm").args[-1])  # decomposed, the weight comes transposed
+    except _NotShownError:  # decomposed, the weight comes last and transposed
+        product = seen.first("addmm", "mm")
+        inputs, features = _shape(product.get("mat2"))
     return {"in_features": inputs, "out_features": features}
 
 
@@ -165,56 +140,53 @@ def _cell(seen: _Seen) -> Settings:
 
 def _attention(seen: _Seen) -> Settings:
     """The queries, split into heads, are what goes into the last product before the softmax."""
-    inner, products = seen.module._modules.get("out_proj"), []
-    for call in seen.calls:
-        if call.name in ("scaled_dot_product_attention", "baddbmm", "bmm", "matmul"):
-            products.append(call)
-        if call.name in ("scaled_dot_product_attention", "softmax", "safe_softmax"):
-            break
-    else:
+    names = [call.name for call in seen.calls]
+    ends = [place for place, name in enumerate(names) if name in ("softmax", "safe_softmax", _ATTENTION)]
+    products = [call for call in seen.calls[: ends[0] + 1 if ends else 0] if call.name in _PRODUCTS]
+    inner = seen.module._modules.get("out_proj")
+    if not products or inner is None:
         raise _NotShownError
-    if inner is None or not products:
-        raise _NotShownError
-    query = _shape(products[-1].args[products[-1].name == "baddbmm"])
+    size = _shape(products[-1].given.get(_PRODUCTS[products[-1].name]))[-1]
     features = _Seen(inner, []).shape("weight")[0]
-    if not query[-1]:
+    if not size:
         raise _NotShownError
-    return {"embed_dim": features, "num_heads": features // query[-1]}
+    return {"embed_dim": features, "num_heads": features // size}
+
+
+_ATTENTION = "scaled_dot_product_attention"
+_PRODUCTS = {_ATTENTION: "query", "baddbmm": "batch1", "bmm": "self", "matmul": "self"}
+"""Products of attention, and the argument that the queries are."""
 
 
 def _dropout(seen: _Seen) -> Settings:
-    p = seen.first("dropout").argument("p")
+    p = seen.first("dropout").get("p")
     if not isinstance(p, (int, float)):
         raise _NotShownError
     return {"p": p}
 
 
 def _group_norm(seen: _Seen) -> Settings:
-    call = seen.first("group_norm")
-    groups = call.argument("num_groups", call.argument("group"))
-    return {"num_channels": _shape(call.args[0])[1], "num_groups": groups}
+    given = seen.first("group_norm")
+    return {"num_channels": _shape(given.get("input"))[1], "num_groups": given.get("num_groups", given.get("group"))}
 
 
 def _layer_norm(seen: _Seen) -> Settings:
     has_weight = seen.module._parameters.get("weight") is not None
-    shape = seen.shape("weight") if has_weight else seen.first("layer_norm", "rms_norm").argument("normalized_shape")
+    shape = seen.shape("weight") if has_weight else seen.first("layer_norm", "rms_norm").get("normalized_shape")
     return {} if shape is None else {"normalized_shape": tuple(shape)}
 
 
 def _features_norm(seen: _Seen) -> Settings:
     tensors: list[torch.Tensor | None] = [*seen.module._parameters.values(), *seen.module._buffers.values()]
-    for held in tensors:
-        if held is not None and held.dim() == 1:
-            return {"num_features": held.shape[0]}
-    return {"num_features": _shape(seen.first("batch_norm", "instance_norm").args[0])[1]}
+    held = [tensor.shape[0] for tensor in tensors if tensor is not None and tensor.dim() == 1]
+    return {"num_features": held[0] if held else _shape(seen.first("batch_norm", "instance_norm").get("input"))[1]}
 
 
 def _window(seen: _Seen) -> Settings:
-    for call in seen.calls:
-        kernel = call.argument("kernel_size")
+    for _, given, _ in seen.calls:
+        kernel = given.get("kernel_size")
         if kernel is not None:
-            stride = call.argument("stride") or kernel
-            return {"kernel_size": kernel, "stride": stride, "padding": call.argument("padding", 0)}
+            return {"kernel_size": kernel, "stride": given.get("stride") or kernel, "padding": given.get("padding", 0)}
     raise _NotShownError
 
 
@@ -225,15 +197,15 @@ def _adaptive(seen: _Seen) -> Settings:
 
 
 def _upsample(seen: _Seen) -> Settings:
-    call = seen.first("upsample")
-    scales = call.argument("scale_factors")
+    given = seen.first("upsample")
+    scales = given.get("scale_factors")
     if scales:
         return {"scale_factor": scales[0] if len(set(scales)) == 1 else tuple(scales)}
-    return {"size": call.argument("output_size") or call.argument("size")}
+    return {"size": given.get("output_size") or given.get("size")}
 
 
 _POOLING: Any = nn.modules.pooling
-_FINDERS: tuple[tuple[Any, Callable[[_Seen], Settings]], ...] = (
+_FINDERS: tuple[tuple[type | tuple[type, ...], Callable[[_Seen], Settings]], ...] = (
     (AnyConv, _convolution),
     (nn.Linear, _linear),
     (nn.Bilinear, _named("weight", "bilinear", "out_features", "in1_features", "in2_features")),

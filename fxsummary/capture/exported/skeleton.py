@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from fxsummary.capture.exported import stacks
+from fxsummary.capture.exported import metadata
+from fxsummary.capture.module_index import tensors_of
 from fxsummary.capture.torch_internals import storage_of
 
 if TYPE_CHECKING:
@@ -31,14 +32,19 @@ class Skeleton:
 
     def __init__(self, program: ExportedProgram) -> None:
         self._types = _types(program)
-        self._first: dict[Any, tuple[str, torch.Tensor]] = {}
         self._names: dict[str, str] = {}
         self.root = _make(self._types.get("", "ExportedProgram"))
         self.modules: dict[str, nn.Module] = {"": self.root}
+        kept: dict[object, tuple[str, torch.Tensor]] = {}
         for path in _paths(program):
             self._add(path)
         for name, tensor, is_buffer in _tensors(program):
-            self._register(name, tensor, is_buffer)
+            path, _, own = name.rpartition(".")
+            first, same = kept.setdefault(_identity(tensor), (name, tensor))
+            self._names[name] = first
+            module = self._add(path)
+            held: dict[str, Any] = module._buffers if is_buffer else module._parameters
+            held[own] = same
         self._name_uncalled()
 
     def first_name(self, name: str) -> str:
@@ -49,16 +55,12 @@ class Skeleton:
         """First names of all tensors in a module."""
         prefix, module = f"{path}." if path else "", self.modules[path]
         inside = (*module.named_parameters(), *module.named_buffers())
-        return frozenset(self.first_name(prefix + name) for name, _ in inside)
+        return frozenset([self.first_name(prefix + name) for name, _ in inside])
 
     def untold(self) -> frozenset[str]:
         """Paths of modules that hold no tensors and have left no operation, as an Identity does."""
-        uncalled = {path: module for path, module in self.modules.items() if path not in self._types}
-        return frozenset(
-            path
-            for path, module in uncalled.items()
-            if next(module.parameters(), None) is None and next(module.buffers(), None) is None
-        )
+        uncalled = [(path, module) for path, module in self.modules.items() if path not in self._types]
+        return frozenset([path for path, module in uncalled if next(tensors_of(module), None) is None])
 
     def _add(self, path: str) -> nn.Module:
         module = self.modules.get(path)
@@ -67,14 +69,6 @@ class Skeleton:
             module = self.modules[path] = _make(self._types.get(path, ""))
             self._add(parent)._modules[name] = module
         return module
-
-    def _register(self, name: str, tensor: torch.Tensor, is_buffer: bool) -> None:
-        path, _, own = name.rpartition(".")
-        first, same = self._first.setdefault(_identity(tensor), (name, tensor))
-        self._names[name] = first
-        module = self._add(path)
-        held: dict[str, Any] = module._buffers if is_buffer else module._parameters
-        held[own] = same
 
     def _name_uncalled(self) -> None:
         """Classes that can be told without a call: a module that numbers its children is a ModuleList."""
@@ -110,8 +104,8 @@ def _empty_class(kind: str) -> type[nn.Module]:
 
 def _types(program: ExportedProgram) -> dict[str, str]:
     types: dict[str, str] = {}
-    for node in stacks.all_nodes(program.graph_module):
-        for entry in stacks.entries(node):
+    for node in metadata.all_nodes(program.graph_module):
+        for entry in metadata.entries(node):
             types.setdefault(entry.path, entry.type)
     return types
 
@@ -142,7 +136,7 @@ def _tensors(program: ExportedProgram) -> Iterator[tuple[str, torch.Tensor, bool
                 yield name, tensor, name in buffers
 
 
-def _identity(tensor: torch.Tensor) -> Any:
+def _identity(tensor: torch.Tensor) -> object:
     """What two tensors share if they are one: in a loaded program tied tensors are two views of one storage.
 
     On ``meta`` only the object tells: torch.export.save writes all meta tensors of one shape as one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -10,11 +11,12 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from fxsummary.capture.module_index import tensors_of
+from fxsummary.capture.module_index import device_of, tensors_of
 from fxsummary.capture.operations.twins import dtype_name, materialize, spec_of
 from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec, contiguous, map_structure
+from fxsummary.text.numbers import shape
 
 T = TypeVar("T")
 NamedLeaf = Callable[[str, Any], object]
@@ -27,42 +29,25 @@ class Inputs:
 
     Attributes:
         arguments: parameter name of forward -> value; a ``*args`` parameter has a tuple, ``**kwargs`` a dict.
-        inferred: whether they were guessed.
         values: data of some of the tensors, by their name in `placeholder_names`, where forward goes by values.
         given: the arguments with the tensors themselves, where they were given.
         keywords: names of those passed by name, which a wrapper of forward may tell apart.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    inferred: bool = False
     values: Mapping[str, torch.Tensor] = field(default_factory=dict)
     given: Mapping[str, Any] | None = None
     keywords: frozenset[str] = frozenset()
 
-    def split(self, signature: inspect.Signature, arguments: Mapping[str, Any]) -> tuple[Args, Kwargs]:
+    def split(self, signature: inspect.Signature, arguments: Mapping[str, object]) -> tuple[Args, Kwargs]:
         """Arguments by name as positional ones and those passed by name, as they were given.
 
         Args:
             arguments: as in `arguments`, whatever the values.
         """
-        args: list[object] = []
-        kwargs: Kwargs = {}
-        is_left_out = False  # after one that is, none can be positional
-        for name, parameter in signature.parameters.items():
-            if name not in arguments:
-                is_left_out |= parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-                continue
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                args.extend(arguments[name])
-            elif parameter.kind is parameter.VAR_KEYWORD:
-                kwargs.update(arguments[name])
-            elif parameter.kind is parameter.POSITIONAL_ONLY or not (
-                is_left_out or kwargs or name in self.keywords or parameter.kind is parameter.KEYWORD_ONLY
-            ):
-                args.append(arguments[name])
-            else:
-                kwargs[name] = arguments[name]
-        return tuple(args), kwargs
+        others = {name: value for name, value in arguments.items() if name not in self.keywords}
+        bound = inspect.BoundArguments(signature, OrderedDict(others))
+        return bound.args, bound.kwargs | {name: arguments[name] for name in arguments if name in self.keywords}
 
     def map(
         self, function: NamedLeaf, signature: inspect.Signature, arguments: Mapping[str, Any] | None = None
@@ -102,7 +87,7 @@ def _of_schema(schema: Any) -> inspect.Signature:
     )
 
 
-def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Inputs:
+def bind(model: nn.Module, args: Sequence[object], kwargs: Mapping[str, object]) -> Inputs:
     """Bind example inputs to forward's parameters.
 
     Raises:
@@ -114,15 +99,16 @@ def bind(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> In
     except TypeError as error:
         given = [f"{len(args)} positional"] if args else []
         given += [f"{name}=" for name in kwargs]
+        takes = ", ".join(map(str, signature.parameters.values()))
         raise InputError(
-            f"forward of {type(model).__name__} takes {_describe(signature)}, but the inputs given are "
+            f"forward of {type(model).__name__} takes ({takes}), but the inputs given are "
             f"{', '.join(given)}: {error}. Pass the inputs of forward after the model, those by name in kwargs=."
         ) from error
     specs = {name: map_structure(_to_spec, value) for name, value in bound.arguments.items()}
     return Inputs(specs, given=dict(bound.arguments), keywords=frozenset(kwargs))
 
 
-def from_shapes(model: nn.Module, shapes: Any, dtypes: Mapping[str, Any]) -> Inputs:
+def from_shapes(model: nn.Module, shapes: object, dtypes: Mapping[str, object]) -> Inputs:
     """Inputs of the given shapes, in the order of forward's parameters, or by name.
 
     Args:
@@ -141,7 +127,7 @@ def from_shapes(model: nn.Module, shapes: Any, dtypes: Mapping[str, Any]) -> Inp
     return bind(model, (), specs) if isinstance(shapes, Mapping) else bind(model, list(specs.values()), {})
 
 
-def dtypes_by_name(model: nn.Module, shapes: Any, dtypes: Any) -> dict[str, Any]:
+def dtypes_by_name(model: nn.Module, shapes: object, dtypes: object) -> dict[str, Any]:
     """The dtype that is given for each shape by the name of its input, None where none is.
 
     Args:
@@ -165,12 +151,12 @@ def dtypes_by_name(model: nn.Module, shapes: Any, dtypes: Any) -> dict[str, Any]
     return dict(zip(names, given, strict=True))
 
 
-def _each_shape(shapes: Any) -> list[Any]:
+def _each_shape(shapes: object) -> list[Any]:
     if isinstance(shapes, Mapping):
         each = list(shapes.values())
     else:
-        each = [shapes] if _is_shape(shapes) or not isinstance(shapes, (list, tuple)) else list(shapes)
-    if not each or not all(map(_is_shape, each)):
+        each = [shapes] if is_shape(shapes) or not isinstance(shapes, (list, tuple)) else list(shapes)
+    if not each or not all(map(is_shape, each)):
         raise InputError(
             f"input_shape={shapes!r} is neither a shape such as (1, 3, 224, 224), nor a list or a dict of shapes; "
             "sizes are integers of 0 or more."
@@ -187,8 +173,7 @@ def required(model: nn.Module) -> list[str]:
 
 def model_device(model: nn.Module) -> str:
     """Device of the first parameter or buffer, "cpu" where there is none."""
-    first = next(tensors_of(model), None)
-    return "cpu" if first is None else str(first.device)
+    return device_of(tensors_of(model))
 
 
 def map_named(function: NamedLeaf, name: str, value: Any) -> Any:
@@ -214,31 +199,30 @@ def placeholder_names(inputs: Inputs) -> list[tuple[str, TensorSpec]]:
 
 
 def describe(inputs: Inputs) -> str:
-    """The inputs in short, such as ``x 1×3×28×28, use_cache=False``."""
-    tensors = [f"{name} {'×'.join(map(str, spec.shape))}" for name, spec in placeholder_names(inputs)]
+    """The inputs in short, such as ``x 1×3×28×28, use_cache=False``; "none" if there are none."""
+    tensors = [f"{name} {shape(spec.shape)}" for name, spec in placeholder_names(inputs)]
     inside = [pair for value in inputs.arguments.values() if type(value) is dict for pair in value.items()]
     named = [*inputs.arguments.items(), *inside]
-    flags = [f"{name}={value}" for name, value in named if isinstance(value, (bool, int, float, str))]
-    return ", ".join([*tensors, *flags])
+    flags = [
+        f"{name}={value}" for name, value in named if isinstance(value, (bool, int, float, str)) or is_shape(value)
+    ]
+    return ", ".join([*tensors, *flags]) or "none"
 
 
-def _to_spec(value: Any) -> Any:
+def _to_spec(value: object) -> Any:
     if isinstance(value, torch.Tensor) and value.is_nested:
         raise InputError("nested tensors are not supported: pass padded tensors, to_padded_tensor(0.0) makes them.")
     return spec_of(value) if isinstance(value, torch.Tensor) else value
 
 
-def _is_shape(value: Any) -> bool:
+def is_shape(value: object) -> bool:
+    """Whether a value can be the shape of a tensor."""
     return isinstance(value, (tuple, list)) and all(type(size) is int and size >= 0 for size in value)
 
 
-def _dtype_name(dtype: Any) -> str:
+def _dtype_name(dtype: object) -> str:
     if isinstance(dtype, torch.dtype):
         return dtype_name(dtype)
     if isinstance(dtype, str) and isinstance(getattr(torch, dtype.removeprefix("torch."), None), torch.dtype):
         return dtype_name(getattr(torch, dtype.removeprefix("torch.")))
     raise InputError(f"input_dtype={dtype!r} is not a dtype; pass one such as torch.int64 or 'int64'.")
-
-
-def _describe(signature: inspect.Signature) -> str:
-    return "(" + ", ".join(str(p) for p in signature.parameters.values()) + ")"

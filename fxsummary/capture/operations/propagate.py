@@ -14,7 +14,6 @@ from fxsummary.capture.nodes import AUTOCAST, SPEC
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
 from fxsummary.capture.operations.twins import NoTwinError, spec_of
-from fxsummary.capture.restore.torch_state import preserved_globals
 from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.structures import ATOMS, UNKNOWN, has_unknown, load
 from fxsummary.graph.spec import TensorSpec
@@ -37,7 +36,7 @@ class OperationError(Exception):
 def propagate(
     model: nn.Module, trace: Trace, device: str, inputs: Mapping[str, TensorSpec] | None = None
 ) -> Propagation:
-    """Run the graph on specs.
+    """Run the graph on specs, inside of `Snapshot.preserved`.
 
     Args:
         device: the device that tensors claim to be on.
@@ -47,7 +46,7 @@ def propagate(
         OperationError: an operation refuses its inputs.
     """
     run = _Run(model, trace, device, inputs or {})
-    with preserved_globals(), torch.no_grad():
+    with torch.no_grad():
         for node in trace.graph.nodes:
             run.step(node)
     return run.result

@@ -7,7 +7,7 @@ from operator import is_
 from typing import Any
 
 EXACT = frozenset({dict, OrderedDict, list, set, deque})
-_BASES: Any = (OrderedDict, dict, set, list, deque)
+_BASES: tuple[type, ...] = (OrderedDict, dict, set, list, deque)
 
 
 def base_of(container: object) -> Any:
@@ -16,13 +16,15 @@ def base_of(container: object) -> Any:
     return kind if kind in EXACT else next((each for each in _BASES if issubclass(kind, each)), None)
 
 
-def copied(container: Any) -> Any:
+def copied(container: object) -> Any:
     """A copy of the built-in type."""
     base = base_of(container)
+    if type(container) in EXACT:
+        return base.copy(container)
     return base(base.items(container) if issubclass(base, dict) else base.__iter__(container))
 
 
-def refill(container: Any, copy: Any) -> None:
+def refill(container: object, copy: object) -> None:
     """Give a container the items of another, in their order."""
     base = base_of(container)
     base.clear(container)

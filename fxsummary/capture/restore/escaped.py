@@ -23,7 +23,7 @@ def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:
     return [value for reference in alive if (value := reference()) is not None]
 
 
-def remove(values: Sequence[Any]) -> None:
+def remove(values: Sequence[object]) -> None:
     """Take objects out of the containers, closures and caches that hold them."""
     wanted = set(map(id, values))
     tuples = []
@@ -36,7 +36,7 @@ def remove(values: Sequence[Any]) -> None:
         remove(tuples)
 
 
-def _remove_from(holder: Any, wanted: set[int]) -> None:
+def _remove_from(holder: object, wanted: set[int]) -> None:
     """Take objects out of one holder."""
     base = base_of(holder)
     if base in (OrderedDict, dict):

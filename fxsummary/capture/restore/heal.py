@@ -46,7 +46,7 @@ def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str
     return [notes[id(tensor)] for tensor in left]
 
 
-def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[Any, ...]], evaluator: Evaluator) -> str:
+def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[object, ...]], evaluator: Evaluator) -> str:
     """Give a tensor its value, or say why it has none."""
     node, place = origin
     note = f"forward keeps a tensor of {node.name} outside of the model; fxsummary took it out again"

@@ -21,8 +21,7 @@ import torch
 from torch import nn
 
 from fxsummary.capture.restore.containers import EXACT, base_of
-from fxsummary.capture.restore.states import Accessors, accessors, of_state
-from fxsummary.capture.restore.variables import Variables, of_cell, of_class, of_slots
+from fxsummary.capture.restore.variables import Accessors, Variables, accessors, of_cell, of_class, of_slots, of_state
 from fxsummary.capture.structures import ATOMS
 
 Reader = Callable[["Inside", Any], Iterable[object]]
@@ -40,17 +39,17 @@ class Inside:
         caches: ``lru_cache`` functions met on the way.
     """
 
-    def __init__(self, modules: Iterable[nn.Module], roots: Iterable[Any] = ()) -> None:
-        self.containers: list[Any] = []
-        self.empty: list[Any] = []
+    def __init__(self, modules: Iterable[nn.Module], roots: Iterable[object] = ()) -> None:
+        self.containers: list[object] = []
+        self.empty: list[object] = []
         self.variables: list[Variables] = []
         self.functions: list[types.FunctionType] = []
         self.caches: list[Any] = []
         self.classes: dict[type, None] = {}
         self._kinds: dict[type, None] = {}
-        self.seen: dict[int, Any] = {}
+        self.seen: dict[int, object] = {}
         self._most = sys.maxsize
-        self._values: list[Any] = []
+        self._values: list[object] = []
         self._atoms = set(_ATOMS)
         self._readers = dict(_READERS)
         self._add_modules(modules)
@@ -70,25 +69,13 @@ class Inside:
         self.containers += attributes
         atoms = self._atoms
         held = [value for each in attributes for value in each.values() if type(value) not in atoms]
+        own = [each["_parameters"] for each in attributes if type(each.get("_parameters")) is dict]
+        held += [parameter.__dict__ for each in own for parameter in each.values() if parameter is not None]
         self.empty += [value for value in held if type(value) in EXACT and not value]
         self._values += [value for value in held if type(value) not in EXACT or value]
-        for name in ("_modules", "_parameters", "_buffers"):
-            own = [each[name] for each in attributes if type(each.get(name)) is dict and each[name]]
-            self.containers += own
-            self.seen.update((id(each), each) for each in own)
-            if name != "_modules":
-                self._add_attributes_of([tensor for each in own for tensor in each.values()])
         self._kinds.update(dict.fromkeys(map(type, modules)))
 
-    def _add_attributes_of(self, tensors: Iterable[torch.Tensor | None]) -> None:
-        attributes = [tensor.__dict__ for tensor in tensors if tensor is not None]
-        self.empty += [each for each in attributes if not each]
-        self.containers += [each for each in attributes if each]
-        for each in attributes:
-            if each:
-                self._add(each.values())
-
-    def _add(self, values: Iterable[Any]) -> None:
+    def _add(self, values: Iterable[object]) -> None:
         atoms = self._atoms
         self._values += [value for value in values if type(value) not in atoms]
 
@@ -185,12 +172,12 @@ def is_users(module: str) -> bool:
     return module.partition(".")[0] not in _LIBRARIES or module == "__main__"
 
 
-def _dict_of(value: Any) -> dict[str, Any]:
+def _dict_of(value: object) -> dict[str, object]:
     """``vars`` without asking the object."""
     return object.__getattribute__(value, "__dict__")  # type: ignore[no-any-return]
 
 
-def _slots(kind: type) -> dict[str, Any]:
+def _slots(kind: type) -> dict[str, types.MemberDescriptorType]:
     return {
         name: member
         for each in reversed(kind.__mro__)
@@ -227,7 +214,7 @@ def _reader(kind: type) -> Reader:
 
 _OBJECTS = (nn.Module, dict, list, set, deque, tuple, frozenset)
 _PLAIN_OBJECTS = (types.SimpleNamespace, argparse.Namespace, threading.local)
-_HOLDS_NOTHING: Any = (
+_HOLDS_NOTHING: tuple[type, ...] = (
     torch.Size,
     torch.jit.ScriptModule,
     types.ModuleType,
@@ -237,7 +224,7 @@ _HOLDS_NOTHING: Any = (
     BaseException,
 )
 _METHODS = frozenset({staticmethod, classmethod, property, functools.cached_property})
-_KINDS: tuple[tuple[Any, Reader], ...] = (
+_KINDS: tuple[tuple[type | tuple[type, ...], Reader], ...] = (
     (_HOLDS_NOTHING, _nothing),
     (torch.Tensor, Inside._read_tensor),
     (type, Inside._read_type),
@@ -250,6 +237,7 @@ _KINDS: tuple[tuple[Any, Reader], ...] = (
 )
 _READERS: dict[type, Reader] = {
     **dict.fromkeys(EXACT, Inside._read_container),
+    torch.Tensor: Inside._read_tensor,
     tuple: lambda _, value: value,
     frozenset: lambda _, value: value,
 }

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from fxsummary.capture.restore.containers import EXACT
 from fxsummary.capture.restore.inside import Inside, is_users
-from fxsummary.capture.restore.states import Accessors
-from fxsummary.capture.restore.variables import of_class
+from fxsummary.capture.restore.variables import Accessors, of_class
 
 
 class Outside(Inside):

@@ -6,32 +6,30 @@ import gc
 import signal
 import threading
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
-from operator import is_
 from typing import Any
 
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.module_index import modules_of
-from fxsummary.capture.restore.containers import EXACT, base_of, copied, is_same, refill
+from fxsummary.capture.restore.containers import base_of, copied, is_same, refill
 from fxsummary.capture.restore.inside import Inside
 from fxsummary.capture.restore.outside import Outside
 from fxsummary.capture.restore.torch_state import preserved_globals
-from fxsummary.capture.restore.variables import Variables
+from fxsummary.capture.restore.variables import Variables, of_dict
 
 
 class Snapshot:
     """What a model holds, and what its code can reach beyond it, as they are now.
 
     Args:
+        modules: all modules of the model.
         roots: further objects that forward may change, such as its arguments.
     """
 
-    def __init__(self, model: nn.Module, roots: Sequence[object] = ()) -> None:
-        inside = Inside(modules_of(model), roots)
+    def __init__(self, modules: Sequence[nn.Module], roots: Sequence[object] = ()) -> None:
+        inside = Inside(modules, roots)
         outside = Outside(inside)
         self._inside = _Copies(inside)
         self._outside = _Copies(outside)
@@ -58,7 +56,7 @@ class Snapshot:
         finally:
             with _without_interrupts():
                 self._inside.restore()
-                self._outside.restore_escaped()
+                self._outside.restore(only_escaped=True)
                 if caches:
                     self.clear_caches()
 
@@ -70,74 +68,41 @@ class Snapshot:
 
 
 class _Copies:
-    """The contents of containers and variables; almost always all is as it was, so that is checked first."""
+    """The contents of containers and variables; most containers are empty, and stay so."""
 
     def __init__(self, found: Inside) -> None:
         self._empty = found.empty
-        self._filled = found.containers
-        self._copies = [each.copy() if type(each) in EXACT else copied(each) for each in self._filled]
-        self._dicts = [each for each in self._filled if type(each) is dict]
-        self._others = [(each, base_of(each)) for each in self._filled if type(each) is not dict]
-        self._held = list(self._held_now())
+        self._filled: list[tuple[Any, Any]] = [(each, copied(each)) for each in found.containers]
         self._variables = found.variables
         self._values = [each.read() for each in found.variables]
 
-    def _held_now(self) -> Iterator[Any]:
-        """The keys and values of dicts, the items of other containers."""
-        dicts, others = self._dicts, self._others
-        keys = [*dicts, *[base.__iter__(each) for each, base in others]]
-        values = [base.values(each) for each, base in others if issubclass(base, dict)]
-        return chain(chain.from_iterable(keys), chain.from_iterable(map(dict.values, dicts)), *values)
+    def restore(self, only_escaped: bool = False) -> None:
+        """Put everything back, in the order that it had.
 
-    def _changed(self) -> Iterator[tuple[Any, Any]]:
-        """The containers that do not hold what they held, each with its copy."""
-        now = list(self._held_now())
-        if len(now) != len(self._held) or not all(map(is_, now, self._held)):
-            for container, copy in zip(self._filled, self._copies, strict=True):
-                if not is_same(container, copy):
-                    yield container, copy
-        if any(self._empty):
-            yield from (
-                (container, {} if isinstance(container, dict) else ()) for container in self._empty if container
-            )
-
-    def _changed_variables(self) -> Iterator[tuple[Variables, dict[str, Any], dict[str, Any]]]:
-        for variables, before in zip(self._variables, self._values, strict=True):
-            now = variables.read()
-            if not is_same(now, before):
-                yield variables, before, now
-
-    def restore(self) -> None:
-        """Put everything back, in the order that it had."""
-        for container, copy in self._changed():
-            refill(container, copy)
-        for variables, before, now in self._changed_variables():
-            for name in [name for name in now if name not in before]:
-                variables.delete(name)
-            for name in [name for name in before if now.get(name, _ABSENT) is not before[name]]:
-                variables.set(name, before[name])
-
-    def restore_escaped(self) -> None:
-        """Put back only what now holds a proxy or a meta tensor: other threads may change the rest meanwhile."""
-        for container, copy in self._changed():
-            if isinstance(copy, dict):
-                _restore_items(container, copy)
-            elif has_escaped(list(container)):
+        Args:
+            only_escaped: put back only what now holds a proxy or a meta tensor; other threads may change the rest.
+        """
+        changed = [(container, copy) for container, copy in self._filled if not is_same(container, copy)]
+        for container, copy in [*changed, *[(each, base_of(each)()) for each in self._empty if each]]:
+            if only_escaped and isinstance(copy, dict):
+                _put_back(of_dict(container), copy, only_escaped)
+            elif not only_escaped or has_escaped(list(container)):
                 refill(container, copy)
-        for variables, before, now in self._changed_variables():
-            for name, value in now.items():
-                if value is not before.get(name, _ABSENT) and has_escaped([value]):
-                    variables.set(name, before[name]) if name in before else variables.delete(name)
+        for variables, before in zip(self._variables, self._values, strict=True):
+            if not is_same(variables.read(), before):
+                _put_back(variables, before, only_escaped)
 
 
-def _restore_items(container: dict[Any, Any], copy: dict[Any, Any]) -> None:
-    changed = [(key, value) for key, value in dict.items(container) if value is not copy.get(key, _ABSENT)]
-    for key, value in changed:
-        if has_escaped([key, value]):
-            if key in copy:
-                container[key] = copy[key]
-            else:
-                del container[key]
+def _put_back(variables: Variables, before: Mapping[Any, object], only_escaped: bool) -> None:
+    now = variables.read()
+    changed = [name for name in {**now, **before} if now.get(name, _ABSENT) is not before.get(name, _ABSENT)]
+    for name in changed:
+        if only_escaped and not has_escaped([name, now.get(name)]):
+            continue
+        if name in before:
+            variables.set(name, before[name])
+        else:
+            variables.delete(name)
 
 
 _ABSENT = object()
@@ -160,7 +125,9 @@ def has_escaped(values: Sequence[Any]) -> bool:
     return False
 
 
-_NOT_ENTERED: Any = (type, types.ModuleType, types.FunctionType, types.FrameType, types.CodeType, str, int, float)
+_NOT_ENTERED: tuple[type, ...] = (
+    type, types.ModuleType, types.FunctionType, types.FrameType, types.CodeType, str, int, float,
+)  # fmt: skip
 
 
 @contextmanager

@@ -17,16 +17,27 @@ def preserved_globals() -> Iterator[None]:
 
     An interrupt inside ``torch.autocast.__enter__`` leaves autocast on: Python calls ``__exit__`` only after it.
     """
-    random_state, autocast = _random_state(), _autocast_state()
+    random_states, autocast = [(set_state, get_state()) for get_state, set_state in _generators()], _autocast_state()
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
-        _restore_random(random_state)
+        for set_state, state in random_states:
+            set_state(state)
         if _autocast_state() != autocast:
-            _restore_autocast(autocast)
+            _restore_autocast(*autocast)
+
+
+def _generators() -> Iterator[tuple[Any, Any]]:
+    """How to read and set the state of each global random number generator that is in use."""
+    yield torch.get_rng_state, torch.set_rng_state
+    yield random.getstate, random.setstate
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        yield torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all
+    if "numpy.random" in sys.modules:
+        yield sys.modules["numpy.random"].get_state, sys.modules["numpy.random"].set_state
 
 
 _DEVICES = ("cpu", "cuda")
@@ -41,8 +52,7 @@ def _autocast_state() -> tuple[Any, ...]:
     )
 
 
-def _restore_autocast(state: tuple[Any, ...]) -> None:
-    nesting, is_caching, *devices = state
+def _restore_autocast(nesting: int, is_caching: bool, *devices: tuple[bool, torch.dtype]) -> None:
     while _autocast_state()[0] > nesting:
         if torch.autocast_decrement_nesting() == 0:
             torch.clear_autocast_cache()
@@ -50,23 +60,3 @@ def _restore_autocast(state: tuple[Any, ...]) -> None:
     for each, (is_enabled, dtype) in zip(_DEVICES, devices, strict=True):
         torch.set_autocast_enabled(each, is_enabled)
         torch.set_autocast_dtype(each, dtype)
-
-
-def _random_state() -> tuple[Any, ...]:
-    numpy_random = sys.modules.get("numpy.random")
-    return (
-        torch.get_rng_state(),
-        torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None,
-        random.getstate(),
-        None if numpy_random is None else numpy_random.get_state(),
-    )
-
-
-def _restore_random(state: tuple[Any, ...]) -> None:
-    cpu, cuda, python, numpy_state = state
-    torch.set_rng_state(cpu)
-    if cuda is not None:
-        torch.cuda.set_rng_state_all(cuda)
-    random.setstate(python)
-    if numpy_state is not None:
-        sys.modules["numpy.random"].set_state(numpy_state)

@@ -5,68 +5,56 @@ from __future__ import annotations
 import functools
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from fxsummary.capture.torch_internals import MODULE_CALL, MODULE_GETATTR, autowrapped, fx_tracing, wrapped_function
 
-
-class Tracer(Protocol):
-    """What the replacements need of a tracer."""
-
-    def call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
-    def attribute(self, tensor: torch.Tensor) -> Any: ...
-
-
-class Functions:
-    """Makes functions of ``math`` one operation, in the modules of Python that a forward was written in."""
-
-    def __init__(self, patcher: Any, wanted: set[int]) -> None:
-        self._patcher = patcher
-        self._wanted = wanted
-        self._seen: set[int] = set()
-
-    def wrap(self, forward: Any) -> None:
-        """Replace what a function sees of them as global names."""
-        namespace = getattr(forward, "__globals__", None)
-        if namespace is None or id(namespace) in self._seen:
-            return
-        self._seen.add(id(namespace))
-        self.wrap_in(namespace)
-
-    def wrap_in(self, namespace: dict[str, Any]) -> None:
-        """Replace them in a namespace."""
-        for name, value in [item for item in namespace.items() if id(item[1]) in self._wanted]:
-            if not name.startswith("_"):
-                self._patcher.patch(namespace, name, wrapped_function(value))
+if TYPE_CHECKING:
+    from fxsummary.capture.symbolic.tracer import SymbolicTracer
 
 
 @contextmanager
-def traced(tracer: Tracer) -> Iterator[Functions]:
-    """Show the tracer what is called in this thread; other threads are left alone."""
+def traced(tracer: SymbolicTracer) -> Iterator[Callable[[object], None]]:
+    """Show the tracer what is called in this thread; other threads are left alone.
+
+    Yields a function that makes those of ``math`` one operation, where a forward sees them as global names.
+    """
     with fx_tracing() as patcher:
         _patch_modules(patcher, tracer)
-        functions = Functions(patcher, autowrapped(tracer))
-        functions.wrap_in(vars(math))
-        yield functions
+        wanted, seen = autowrapped(tracer), set[int]()
+
+        def wrap(namespace: dict[str, object]) -> None:
+            seen.add(id(namespace))
+            for name, value in [item for item in namespace.items() if id(item[1]) in wanted]:
+                if not name.startswith("_"):
+                    patcher.patch(namespace, name, wrapped_function(value))
+
+        def wrap_globals(forward: object) -> None:
+            namespace = getattr(forward, "__globals__", None)
+            if namespace is not None and id(namespace) not in seen:
+                wrap(namespace)
+
+        wrap(vars(math))
+        yield wrap_globals
 
 
-def _patch_modules(patcher: Any, tracer: Tracer) -> None:
+def _patch_modules(patcher: Any, tracer: SymbolicTracer) -> None:
     original_call, original_getattr = MODULE_CALL, MODULE_GETATTR
     thread = threading.get_ident()
 
     @functools.wraps(original_call)
-    def call(module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+    def call(module: nn.Module, /, *args: object, **kwargs: object) -> object:
         if threading.get_ident() != thread:
             return original_call(module, *args, **kwargs)
         return tracer.call(module, args, kwargs)
 
     @functools.wraps(original_getattr)
-    def attribute(module: nn.Module, name: str) -> Any:
+    def attribute(module: nn.Module, name: str) -> object:
         value = original_getattr(module, name)
         if isinstance(value, torch.Tensor) and threading.get_ident() == thread:
             return tracer.attribute(value)

@@ -8,6 +8,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from fxsummary.capture.operations.flop_count import costs_nothing
+from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.capture.torch_internals import DispatchMode, storage_of
 
 
@@ -18,7 +19,7 @@ class Guard(DispatchMode):
         super().__init__()
         self._made: set[int] = set()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: Any, types: object, args: Args = (), kwargs: Kwargs | None = None) -> Any:
         if not costs_nothing(func):
             raise RuntimeError(f"forward computes a product that no input goes into ({func})")
         if func._schema.is_mutable:
@@ -30,7 +31,7 @@ class Guard(DispatchMode):
             self._made.update(storage_of(each) for each in tree_leaves(result) if isinstance(each, torch.Tensor))
         return result
 
-    def _check(self, value: Any, func: Any) -> None:
+    def _check(self, value: object, func: object) -> None:
         if any(isinstance(each, torch.Tensor) and storage_of(each) not in self._made for each in tree_leaves(value)):
             raise RuntimeError(f"forward writes into a tensor that it did not make ({func})")
 

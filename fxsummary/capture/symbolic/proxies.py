@@ -11,6 +11,7 @@ import torch
 from torch import fx
 from torch.fx import proxy as torch_fx
 
+from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.capture.torch_internals import HigherOrderOperator, ScriptMethod, name_of_target, unpackings
 
 
@@ -31,11 +32,11 @@ class _Short:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """A copy has the same values; torch.fx gives it a tracer of its own."""
-        return self.clone()  # type: ignore[attr-defined]
+        return self.clone()
 
     @classmethod
     def __torch_function__(
-        cls, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Kwargs | None = None
     ) -> Any:
         kwargs = kwargs or {}
         if function in _DERIVATIVES:
@@ -51,7 +52,7 @@ class _Short:
         return tracer.create_proxy("call_function", function, args, kwargs, name)
 
 
-class Proxy(_Short, fx.Proxy):  # type: ignore[misc]
+class Proxy(_Short, fx.Proxy):
     """A value in a forward that is traced."""
 
     def __init__(self, node: fx.Node, tracer: Any) -> None:
@@ -62,7 +63,7 @@ class Proxy(_Short, fx.Proxy):  # type: ignore[misc]
 class ParameterProxy(Proxy):
     """A parameter or buffer, which answers questions about its dtype, shape and the like itself."""
 
-    def __init__(self, node: fx.Node, tracer: Any, tensor: torch.Tensor) -> None:
+    def __init__(self, node: fx.Node, tracer: object, tensor: torch.Tensor) -> None:
         super().__init__(node, tracer)
         self.tensor = tensor
 
@@ -76,7 +77,7 @@ class ParameterProxy(Proxy):
 
     @classmethod
     def __torch_function__(
-        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Kwargs | None = None
     ) -> Any:
         if getattr(function, "__name__", "") in _QUESTIONS and len(args) == 1 and isinstance(args[0], ParameterProxy):
             return function(args[0].tensor, **(kwargs or {}))
@@ -94,10 +95,10 @@ _QUESTIONS = frozenset(
 """What a tensor answers whatever its values are."""
 
 
-class Attribute(_Short, torch_fx.Attribute):  # type: ignore[misc]
+class Attribute(_Short, torch_fx.Attribute):
     """An attribute of such a value: a method, if it is called next."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         if self.attr == "backward":
             raise torch_fx.TraceError("forward takes a derivative")
         return super().__call__(*args, **kwargs)
@@ -106,21 +107,16 @@ class Attribute(_Short, torch_fx.Attribute):  # type: ignore[misc]
 _DERIVATIVES = (torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward)
 
 
-def _tracer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    tracers: dict[Any, None] = {}
-    _collect(args, tracers)
-    _collect(kwargs, tracers)
+def _tracer(function: Callable[..., object], args: Args, kwargs: Kwargs) -> Any:
+    tracers = set(_tracers((args, kwargs)))
     if len(tracers) > 1:
         raise RuntimeError(f"Found multiple different tracers while trying to trace operations {function}")
-    return next(iter(tracers))
+    return tracers.pop()
 
 
-def _collect(value: Any, tracers: dict[Any, None]) -> None:
+def _tracers(value: object) -> Iterator[Any]:
     if isinstance(value, fx.Proxy):
-        tracers[value.tracer] = None
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            _collect(item, tracers)
-    elif isinstance(value, dict):
-        for item in value.values():
-            _collect(item, tracers)
+        yield value.tracer
+    elif isinstance(value, (tuple, list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tracers(item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import fx, nn
 
 from fxsummary.capture import source
 from fxsummary.capture.inputs.example import Inputs, forward_signature, required
-from fxsummary.capture.module_index import constants, first_paths, modules_by_path, tensor_names, unwrapped
+from fxsummary.capture.module_index import constants, first_paths, tensor_names, unwrapped
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.twins import is_own_hook, spec_of
@@ -20,7 +21,7 @@ from fxsummary.capture.recorded.torch_calls import SPEC_ONLY
 from fxsummary.capture.restore.escaped import survivors
 from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, values_of
 from fxsummary.capture.subject import Subject
-from fxsummary.capture.symbolic.fx_patches import Functions, traced
+from fxsummary.capture.symbolic.fx_patches import traced
 from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy
 from fxsummary.graph.spec import TensorSpec
 
@@ -39,27 +40,26 @@ class SymbolicTracer(fx.Tracer):
         self.root: nn.Module = model
         self.graph = fx.Graph()
         self.skipped_hooks: list[str] = []
-        self.returned: dict[str, tuple[Any, Any]] = {}
+        self.returned: dict[str, tuple[object, object]] = {}
         self._inputs = inputs
         self._subject = subject
         self._device = subject.device
-        self._modules = modules_by_path(model)
-        self._paths = first_paths(self._modules)
-        self.tensor_attrs: Any = constants(model, self._modules)
-        self._names = tensor_names(self._modules)
+        self._paths = first_paths(subject.modules)
+        self.tensor_attrs: Any = constants(subject.modules)
+        self._names = tensor_names(subject.modules)
         self._attributes: dict[str, ParameterProxy] = {}
         self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
-        self._stack_now: OrderedDict[str, Any] | None = None
-        self._functions: Functions | None = None
+        self._stack_now: OrderedDict[str, object] | None = None
+        self._wrap_globals: Callable[[object], None] | None = None
         self._outermost = sys._getframe(1)
 
     def run(self) -> fx.Graph:
         """Trace the forward of the model."""
         args, kwargs = self.placeholders()
         self.note_hooks(self.root, "")
-        with traced(self) as self._functions:
-            self._functions.wrap(type(self.root).forward)
+        with traced(self) as self._wrap_globals:
+            self._wrap_globals(type(self.root).forward)
             result = listed(self.root.forward(*args, **kwargs))
             self.create_node("output", "output", (self.create_arg(result),), {})
         for proxy in self._attributes.values():
@@ -85,10 +85,10 @@ class SymbolicTracer(fx.Tracer):
         self,
         kind: str,
         target: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        args: Args,
+        kwargs: Kwargs,
         name: str | None = None,
-        type_expr: Any = None,
+        type_expr: object = None,
         proxy_factory_fn: Any = None,
     ) -> Any:
         """As torch.fx."""
@@ -110,10 +110,10 @@ class SymbolicTracer(fx.Tracer):
         return survivors(self.proxies)
 
     def create_node(
-        self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
+        self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: object = None
     ) -> fx.Node:
         """As torch.fx, with module stack and source line in the node's meta."""
-        node = new_node(self.graph, kind, target, args, kwargs, name, type_expr)
+        node = new_node(self.graph, kind, target, args, kwargs, name)
         if self._stack_now is None:
             self._stack_now = OrderedDict(self.module_stack)
         meta = node.meta
@@ -134,7 +134,7 @@ class SymbolicTracer(fx.Tracer):
         if kind is dict and all(type(key) is str for key in a):
             return {key: self.create_arg(item) for key, item in a.items()}
         if isinstance(a, torch.Tensor):
-            name = self._name_of(a)
+            name = self._names.get(id(a))
             if name is not None:
                 return self.create_node("get_attr", name, (), {})
             if isinstance(a, nn.Parameter):
@@ -145,7 +145,7 @@ class SymbolicTracer(fx.Tracer):
 
     def attribute(self, tensor: torch.Tensor) -> Any:
         """A parameter or buffer read by forward becomes one get_attr node; torch.fx leaves buffers as they are."""
-        name = self._name_of(tensor)
+        name = self._names.get(id(tensor))
         if name is None:
             return tensor
         proxy = self._attributes.get(name)
@@ -154,7 +154,7 @@ class SymbolicTracer(fx.Tracer):
             proxy = self._attributes[name] = ParameterProxy(node, self, tensor)
         return proxy
 
-    def call(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
+    def call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> Any:
         """A call of a module: one node, or those of its forward. Hooks are not run: they belong to the user."""
         module = unwrapped(module)
         path = self._paths.get(id(module))
@@ -174,10 +174,11 @@ class SymbolicTracer(fx.Tracer):
             if is_leaf:
                 return Proxy(self.create_node("call_module", path, args, kwargs), self)
             forward = module.forward
-            if self._functions is not None:
-                self._functions.wrap(forward)
+            if self._wrap_globals is not None:
+                self._wrap_globals(forward)
             result = forward(*args, **kwargs)
-            self.returned[key] = self.module_stack[key], values_of(result, _node_of)
+            outputs = values_of(result, lambda value, _: value.node if isinstance(value, fx.Proxy) else None)
+            self.returned[key] = self.module_stack[key], outputs
             return result
         finally:
             self.module_stack.pop(key, None)
@@ -190,13 +191,6 @@ class SymbolicTracer(fx.Tracer):
         hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
         if not all(is_own_hook(hook) for hook in hooks) and path not in self.skipped_hooks:
             self.skipped_hooks.append(path)
-
-    def _name_of(self, tensor: torch.Tensor) -> str | None:
-        return self._names.get(id(tensor))
-
-
-def _node_of(value: object, _: int) -> fx.Node | None:
-    return value.node if isinstance(value, fx.Proxy) else None
 
 
 _ANY_TENSOR = object()

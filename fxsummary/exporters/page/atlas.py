@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from fxsummary.drawing.choose import DEEPEST, MOST_ROWS, Fitting
 from fxsummary.drawing.compose import Picture, compose
@@ -24,8 +25,7 @@ MOST_BYTES = 600_000
 """Of the levels beside those that are shown first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """One way to show a module.
 
     Attributes:
@@ -61,17 +61,9 @@ class Atlas:
     pictures: dict[str, int] = field(default_factory=dict)
     views: dict[str, View] = field(default_factory=dict)
 
-    def add(self, svg: str) -> int:
-        """The number of a picture."""
-        return self.pictures.setdefault(svg, len(self.pictures))
 
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The levels of a module as pictures not yet painted, with their depths, and which is shown first."""
-
-    levels: list[tuple[int, Picture]]
-    start: int
+_Choice = tuple[list[tuple[int, Picture]], int]
+"""The levels of a module as pictures not yet painted, with their depths, and which is shown first."""
 
 
 def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
@@ -80,39 +72,32 @@ def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
     Args:
         depth: levels of modules to open in the first picture; None for the most that fit.
     """
-    least = 0 if depth == 0 else 1
-    choices = {path: _choice(outline, path, block, 1 if path else least) for path, block in outline.blocks.items()}
-    choices = {path: choice for path, choice in choices.items() if not path or _has_rows(choice.levels[-1][1])}
-    root = choices[""]
+    choices: dict[str, _Choice] = {}
+    for path, block in outline.blocks.items():
+        levels = list(_levels(outline, path, block, 0 if depth == 0 and not path else 1))
+        picture = levels[-1][1]  # there has to be more to see than one row between input and output
+        if not path or picture.rows > 1 + sum(item.form == "terminal" for item in picture.scene.items()):
+            fits = [at for at, (_, picture) in enumerate(levels) if picture.rows <= MOST_ROWS]
+            choices[path] = levels, fits[-1] if fits else 0
+    levels, start = choices[""]
     if depth is not None:
-        start = max((at for at, (level, _) in enumerate(root.levels) if level <= depth), default=0)
-        root = choices[""] = replace(root, start=start)
-    atlas = Atlas(root.levels[root.start][1])
-    for path, choice in choices.items():
-        atlas.views[path] = View([_drawn(atlas, outline, choices, *choice.levels[choice.start])])
+        start = max((at for at, (level, _) in enumerate(levels) if level <= depth), default=0)
+        choices[""] = levels, start
+    atlas = Atlas(levels[start][1])
+    for path, (levels, start) in choices.items():
+        atlas.views[path] = View([_drawn(atlas, outline, choices, *levels[start])])
     _add_further_levels(atlas, outline, choices)
     return atlas
-
-
-def _choice(outline: Outline, path: str, block: Block, least: int) -> _Choice:
-    levels = list(_levels(outline, path, block, least))
-    fitting = [at for at, (_, picture) in enumerate(levels) if picture.rows <= MOST_ROWS]
-    return _Choice(levels, fitting[-1] if fitting else 0)
-
-
-def _has_rows(picture: Picture) -> bool:
-    """Whether there is more to see than one row between input and output."""
-    return picture.rows > 1 + sum(item.form == "terminal" for item in picture.scene.items())
 
 
 def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _Choice]) -> None:
     """Levels beside the first one, of outer modules first, as long as there is room."""
     room = MOST_BYTES + sum(map(len, atlas.pictures))
-    for path, choice in choices.items():
+    for path, (levels, start) in choices.items():
         view = atlas.views[path]
         first = view.levels[0]
-        for at, level in enumerate(choice.levels):
-            if at != choice.start and sum(map(len, atlas.pictures)) <= room:
+        for at, level in enumerate(levels):
+            if at != start and sum(map(len, atlas.pictures)) <= room:
                 view.levels.append(_drawn(atlas, outline, choices, *level))
         view.levels.sort(key=lambda level: level.depth)
         view.start = view.levels.index(first)
@@ -130,7 +115,7 @@ def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[t
         picture = compose(outline.graph, fitting.closed(depth), base=path, totals=totals)
         if before and picture.rows > MANY_ROWS:
             return
-        drawn = [key for item in picture.scene.items() for key in item.keys]
+        drawn = [key for row in picture.scene.rows() for key in row.keys]
         if drawn != before:
             yield depth, picture
         before = drawn
@@ -163,19 +148,14 @@ def focused(folded: ModelGraph, block: Block) -> ModelGraph:
 def _terminal(folded: ModelGraph, key: str, path: str) -> NodeData:
     """An input of a block: the value of an operation outside."""
     data = folded.nodes[key]
-    name = str(data["target"])
+    name = data["target"]
     if data["op"] not in ("call_module", "placeholder", "get_attr"):
         name = data["label"] if f"{path}.".startswith(f"{data['module']}.") or not data["module"] else data["module"]
+    parts = name.split(".")  # without what the name has in common with the path, but for its last part
     return {
         **data, **NO_COSTS, "op": "placeholder", "kind": "input", "module_stack": (), "multiplicity": 1,
-        "target": _seen_from(path, name), "absorbed": (),
+        "target": ".".join(parts[common(path.split("."), parts[:-1]) :]), "absorbed": (),
     }  # fmt: skip
-
-
-def _seen_from(path: str, name: str) -> str:
-    """A dotted name without what it has in common with a path; its last part stays."""
-    parts = name.split(".")
-    return ".".join(parts[common(path.split("."), parts[:-1]) :])
 
 
 def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) -> None:
@@ -183,17 +163,13 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
     leaving = [key for key in inside if not folded.readers(key) or any(to not in inside for to in folded.readers(key))]
     if not leaving:
         return
-    name = "output"
-    while name in graph or name in folded:
-        name += "_"
+    name = folded.new_key("output")
     specs = tuple(folded.nodes[key]["outputs"] for key in leaving)
     data: NodeData = {**_terminal(folded, leaving[-1], ""), "op": "output", "kind": "output", "label": "output"}
     data["outputs"] = specs[0] if len(specs) == 1 else None if None in specs else specs
-    edges = [
-        (key, name, edge_from(folded.nodes[key], (slot,), folded.nodes[key]["output_bytes"]))
-        for slot, key in enumerate(leaving)
-    ]
-    graph.fill([(name, data)], edges)
+    graph.fill([(name, data)], ())
+    for slot, key in enumerate(leaving):
+        graph.link(key, name, edge_from(folded.nodes[key], (slot,), folded.nodes[key]["output_bytes"]))
 
 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
@@ -205,7 +181,7 @@ def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, pi
             row.chips.append(OPEN)
     svg, marks = draw_fragment(picture.scene, atlas.memo)
     operations = tuple(_meant(outline, picture, key) for key in marks.operations)
-    return Level(atlas.add(svg), operations, tuple(marks.frames), depth)
+    return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), operations, tuple(marks.frames), depth)
 
 
 def _meant(outline: Outline, picture: Picture, key: str) -> str | tuple[str, str] | None:

@@ -54,17 +54,11 @@ def _view(levels: Iterable[Level], start: int, keys: dict[str, int], modules: di
             return -1 - modules[what[1]]
         return None if what is None else keys[what]
 
-    return {
-        "start": start,
-        "levels": [
-            {
-                "picture": level.picture,
-                "rows": [meant(row) for row in level.operations],
-                "frames": [modules.get(path, 0) for path in level.frames],
-            }
-            for level in levels
-        ],
-    }
+    records = []
+    for level in levels:
+        rows, frames = list(map(meant, level.operations)), [modules.get(path, 0) for path in level.frames]
+        records.append({"picture": level.picture, "rows": rows, "frames": frames})
+    return {"start": start, "levels": records}
 
 
 def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, tensors: list[ParameterInfo]) -> Record:
@@ -139,10 +133,11 @@ def _operation(outline: Outline, key: str, numbers: dict[str, int], modules: dic
     folded = outline.folded
     data = folded.nodes[key]
     subject = Subject(folded, outline.graph, outline.graph.totals)
-    inputs = [
-        [numbers[source], list(edge["slots"]), _spec(edge.get("shape"), edge.get("dtype"))]
-        for source, edge in folded.sources(key).items()
-    ]
+    inputs = []
+    for source, edge in folded.sources(key).items() if outline.graph.captured_by != "modules" else ():
+        shape = edge.get("shape")
+        spec = "" if shape is None else f"{fmt.shape(shape)} {edge.get('dtype') or ''}".rstrip()
+        inputs.append([numbers[source], list(edge["slots"]), spec])
     return _filled({
         "key": key,
         "op": data["op"],
@@ -154,7 +149,7 @@ def _operation(outline: Outline, key: str, numbers: dict[str, int], modules: dic
         "joined": [_text(call_text(subject, other)) for other in data.get("absorbed", ())],
         "stack": [[modules[call.path], call.call] for call in data["module_stack"] if call.path in modules],
         "module": data["module"],
-        "inputs": inputs if outline.graph.captured_by != "modules" else [],
+        "inputs": inputs,
         "outputs": _specs(data["outputs"], data["assumed"]),
         "parameters": data["parameters"],
         "frozen": (data["parameters"] or 0) - (data["trainable_parameters"] or 0),
@@ -184,16 +179,12 @@ def _tensors(graph: ModelGraph, outline: Outline) -> Record:
     return records
 
 
-def _specs(outputs: Any, assumed: bool) -> list[str]:
+def _specs(outputs: object, assumed: bool) -> list[str]:
     specs = [fmt.about(str(spec), assumed) for spec in leaves(outputs)]
     return specs if len(specs) <= MOST_SPECS else [*specs[:MOST_SPECS], f"and {len(specs) - MOST_SPECS} more"]
 
 
-def _spec(shape: tuple[int, ...] | None, dtype: str | None) -> str:
-    return "" if shape is None else f"{fmt.shape(shape)} {dtype or ''}".rstrip()
-
-
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return short(str(value), LONGEST_TIP)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block, Repeat, block_tree
@@ -67,23 +68,14 @@ def _find_copies(found: Outline, root: Block, repeats: dict[object, Repeat]) -> 
     pending: list[tuple[Block, int]] = [(root, 1)]
     while pending:
         parent, times = pending.pop()
-        items = list(parent.items)
-        index = 0
-        while index < len(items):
-            item = items[index]
-            index += 1
-            if not isinstance(item, Block):
-                continue
-            repeat = repeats.get(item.call)
-            run = [item] if repeat is None else _run(items, index - 1, repeat)
-            period = 1 if repeat is None else repeat.period
-            _note_copies(found, run, period, times)
-            pending += [(block, found.copies.get(block.path, times)) for block in run[:period]]
-            index += len(run) - 1
-
-
-def _run(items: list[str | Block], start: int, repeat: Repeat) -> list[Block]:
-    return [item for item in items[start : start + repeat.count * repeat.period] if isinstance(item, Block)]
+        items = iter(parent.items)
+        for item in items:
+            if isinstance(item, Block):
+                repeat = repeats.get(item.call)
+                period, count = (1, 1) if repeat is None else (repeat.period, repeat.count)
+                run = [item, *(block for block in islice(items, period * count - 1) if isinstance(block, Block))]
+                _note_copies(found, run, period, times)
+                pending += [(block, found.copies.get(block.path, times)) for block in run[:period]]
 
 
 def _note_copies(found: Outline, run: list[Block], period: int, times: int) -> None:

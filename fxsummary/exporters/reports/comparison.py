@@ -30,7 +30,7 @@ def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | 
     rows = [(*row[:4], row[4].removesuffix(" %")) for row in totals(comparison)]
     lines += ["", *render_table(columns, rows, width), ""]
     found = [
-        (SIGNS.get(line.change, ""), tree(branches) + _named(line), *_costs(line))
+        (SIGNS.get(line.change, ""), tree(branches) + " ".join(filter(None, (line.name, line.text))), *_costs(line))
         for branches, line in (_flat(changed_lines(graph), depth) if depth != 0 else ())
     ]
     columns = (Column(""), Column("Module", shrinks=20), Column("Parameters", right=True), Column("FLOPs", right=True))
@@ -52,7 +52,7 @@ def markdown(graph: ModelGraph) -> str:
     parts += [f"- and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     parts += ["", "| | Before | After | Change | |", "|:--|--:|--:|--:|--:|"]
     parts += ["| " + " | ".join(row) + " |" for row in totals(comparison)]
-    rows = [*_paths(lines)]
+    rows = list(_paths(lines))
     parts += ["", f"<details><summary>{counted(comparison)}</summary>", ""]
     parts += ["| | Module | | Parameters | FLOPs |", "|:-:|:--|:--|--:|--:|"]
     for path, line in rows[:MOST_ROWS]:
@@ -90,9 +90,7 @@ def notices(graph: ModelGraph) -> list[Finding]:
 
 def title(comparison: Comparison) -> str:
     """One line on the result."""
-    if comparison.equal:
-        return f"{heading(comparison)}: {no_differences(comparison)}"
-    return f"{heading(comparison)}: {counted(comparison)}"
+    return f"{heading(comparison)}: {no_differences(comparison) if comparison.equal else counted(comparison)}"
 
 
 def heading(comparison: Comparison) -> str:
@@ -176,10 +174,6 @@ def _comparison(graph: ModelGraph) -> Comparison:
     return graph.comparison
 
 
-def _named(line: Line) -> str:
-    return " ".join(filter(None, (line.name, line.text)))
-
-
 def _costs(line: Line) -> tuple[str, str]:
     return fmt.delta(*line.parameters, fmt.parameters), fmt.delta(*line.flops)
 
@@ -195,16 +189,12 @@ def _flat(
             yield from _flat(line.children, depth, branches, level + 1)
 
 
-def _paths(lines: list[Line]) -> Iterator[tuple[str, Line]]:
+def _paths(lines: list[Line], base: str = "") -> Iterator[tuple[str, Line]]:
     """The lines, each with its path, those of runs as ``layer3.2…5``."""
-
-    def below(lines: list[Line], base: str) -> Iterator[tuple[str, Line]]:
-        for line in lines:
-            path = ".".join(filter(None, (base, line.name))) if line.name else base
-            yield path, line
-            yield from below(line.children, path)
-
-    return below(lines, "")
+    for line in lines:
+        path = ".".join(filter(None, (base, line.name)))
+        yield path, line
+        yield from _paths(line.children, path)
 
 
 def _record(line: Line) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from fxsummary.exporters.reports.comparison import _code, _escaped
-from fxsummary.exporters.reports.repository import path_in_repository
 from fxsummary.exporters.tables.table import wrap
 from fxsummary.graph.findings import Finding
 from fxsummary.support.registry import Registry
@@ -44,22 +46,19 @@ def as_json(findings: Sequence[Finding], title: str) -> str:
     """An object with the title and the list of findings."""
     records = [
         {
-            "rule": clean(each.rule),
-            "level": each.level,
-            "message": clean(each.message),
-            "path": clean(each.path),
-            "source": clean(each.source),
-            "details": [clean(detail) for detail in each.details],
-            "remedy": clean(each.remedy),
+            name: [clean(each) for each in value] if isinstance(value, tuple) else clean(value)
+            for name in ("rule", "level", "message", "path", "source", "details", "remedy")
+            for value in (getattr(finding, name),)
         }
-        for each in findings
+        for finding in findings
     ]
     return json.dumps({"title": clean(title), "findings": records}, indent=1, ensure_ascii=False) + "\n"
 
 
 def github(findings: Sequence[Finding], title: str) -> str:
     """Workflow commands, which GitHub shows at the line of the source; the title alone if there is nothing."""
-    return "".join([f"{annotation(finding)}\n" for finding in findings]) + f"{_of_command(title)}\n"
+    told = clean(title).replace("::", ": :").replace("##[", "# #[")  # a line of the log that is no workflow command
+    return "".join([f"{annotation(finding)}\n" for finding in findings]) + f"{told}\n"
 
 
 def annotation(finding: Finding) -> str:
@@ -74,7 +73,8 @@ def annotation(finding: Finding) -> str:
     values = {"title": f"fxsummary {finding.rule}"}
     if file and line.isdigit():
         values = {"file": path_in_repository(file), "line": line} | values
-    properties = ",".join(f"{name}={_property(value)}" for name, value in values.items())
+    escaped = {name: _data(value).replace(":", "%3A").replace(",", "%2C") for name, value in values.items()}
+    properties = ",".join(f"{name}={value}" for name, value in escaped.items())
     body = "%0A".join(map(_data, filter(None, (finding.message, *finding.details, finding.remedy))))
     return f"::{finding.level} {properties}::{body}"
 
@@ -84,13 +84,30 @@ def _data(text: str) -> str:
     return clean(text).replace("%", "%25")
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def path_in_repository(file: str) -> str:
+    """The path of a source file relative to ``$GITHUB_WORKSPACE``, or to the git repository that it lies in.
+
+    Args:
+        file: as graphs name it: relative to the entry of ``sys.path`` that it was imported from.
+
+    Returns:
+        The path with forward slashes; `file` itself where it is not found, or lies in no repository.
+    """
+    for path in filter(Path.is_file, _candidates(file)):
+        path = path.resolve()
+        workspace = os.environ.get("GITHUB_WORKSPACE")
+        roots = [Path(workspace).resolve()] if workspace else []
+        for root in (*roots, *(parent for parent in path.parents if (parent / ".git").exists())):
+            if path.is_relative_to(root):
+                return path.relative_to(root).as_posix()
+    return file
 
 
-def _of_command(text: str) -> str:
-    """A line of the log that is no workflow command."""
-    return clean(text).replace("::", ": :").replace("##[", "# #[")
+def _candidates(file: str) -> Iterator[Path]:
+    """Where a file may be: where it was imported from, else below the working directory."""
+    for root in (*sys.path, os.getcwd()):
+        yield Path(root or os.getcwd(), file)
+    yield from Path.cwd().glob(f"*/{file}") if not os.path.isabs(file) else ()
 
 
 FORMATS: Registry[Callable[[Sequence[Finding], str], str]] = Registry("format")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from fxsummary.errors import UnknownNameError
@@ -11,6 +11,7 @@ from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import known
 from fxsummary.graph.spec import leaves
+from fxsummary.support.registry import unknown
 from fxsummary.text.numbers import about, shape, share
 from fxsummary.views.blocks import Block, result_of
 from fxsummary.views.costs import carry_costs
@@ -39,18 +40,15 @@ output_bytes, multiplicity, source, change, was, share
     wanted = tuple(name.strip() for name in names)
     for name in wanted:
         if name not in (*NODE.columns, "share"):
-            raise UnknownNameError(f"unknown column {name!r}. Known: {', '.join((*NODE.columns, 'share'))}")
+            raise UnknownNameError(unknown("column", name, (*NODE.columns, "share")))
     return wanted
 
 
-def columns_of(names: Iterable[str]) -> tuple[Column, ...]:
+def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
     """The columns as a table has them."""
-    return tuple(_SHARE if name == "share" else _column(name) for name in names)
-
-
-def _column(name: str) -> Column:
-    is_number = NODE[name].type.is_number
-    return Column(NODE[name].title, right=is_number, shrinks=None if is_number else 12)
+    titled = {name: NODE[name] for name in names if name != "share"}
+    columns = {name: Column(a.title, a.type.is_number, None if a.type.is_number else 12) for name, a in titled.items()}
+    return tuple(columns.get(name, _SHARE) for name in names)
 
 
 def costs_over(graph: ModelGraph, keys: Iterable[str], per: int) -> NodeData:
@@ -68,13 +66,6 @@ def costs_over(graph: ModelGraph, keys: Iterable[str], per: int) -> NodeData:
     return _costs(parameters, flops, no_parameters, no_flops, assumed)
 
 
-def costs_of_model(totals: Totals) -> NodeData:
-    """The costs of all operations, and of what none reads."""
-    no_flops = totals.flops is None or bool(totals.unknown_flops)
-    no_parameters = bool(totals.unknown_parameters)
-    return _costs(totals.parameters, totals.flops or 0, no_parameters, no_flops, bool(totals.assumed_flops))
-
-
 def _costs(parameters: int, flops: int, no_parameters: bool, no_flops: bool, assumed: bool) -> NodeData:
     return {
         "parameters": None if no_parameters else parameters,
@@ -84,7 +75,7 @@ def _costs(parameters: int, flops: int, no_parameters: bool, no_flops: bool, ass
     }
 
 
-def shape_cell(outputs: Any, assumed: bool = False) -> str:
+def shape_cell(outputs: object, assumed: bool = False) -> str:
     """The shape of the first tensor and how many more there are; ``?`` if unknown.
 
     >>> from fxsummary.graph.spec import TensorSpec
@@ -114,8 +105,11 @@ class Cells:
         self._others = [name for name in names if name not in COLUMNS]
 
     def of_model(self, root: Block) -> tuple[str, ...]:
-        """Cells of the model as a whole."""
-        return self._of_block(root, costs_of_model(self._totals), 1)
+        """Cells of the model as a whole, with what no operation reads."""
+        totals = self._totals
+        no_flops = totals.flops is None or bool(totals.unknown_flops)
+        no_parameters, assumed = bool(totals.unknown_parameters), bool(totals.assumed_flops)
+        return self._of_block(root, _costs(totals.parameters, totals.flops or 0, no_parameters, no_flops, assumed), 1)
 
     def of_block(self, block: Block, times: int) -> tuple[str, ...]:
         """Cells of a block in one of the ``times`` copies of what it lies in."""

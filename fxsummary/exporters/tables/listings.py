@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from fxsummary.errors import InputError
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
-from fxsummary.exporters.tables.table import Column
+from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import count, shape, share
 
@@ -16,22 +14,7 @@ Names = Iterable[str] | str | None
 """The columns that a user asks for."""
 
 
-class Entry(NamedTuple):
-    """A row of a listing; `branches` as in `fxsummary.exporters.tables.table.tree`."""
-
-    cells: tuple[str, ...]
-    branches: tuple[bool, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A table; the names are in its first column."""
-
-    columns: tuple[Column, ...]
-    rows: list[Entry]
-
-
-def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Listing:
+def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
     """Containment only: what holds what, and how many parameters."""
     _check_no_columns("modules", columns)
     own = {
@@ -43,7 +26,7 @@ def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) ->
         if path:
             held[path.rpartition(".")[0]] += held[path]
     total = held.get("", 0)
-    rows: list[Entry] = []
+    rows: list[Row] = []
     todo: list[tuple[str, tuple[bool, ...]]] = [("", ())]
     while todo:
         path, branches = todo.pop()
@@ -53,15 +36,16 @@ def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) ->
         name = path.rpartition(".")[2]
         text = " ".join(filter(None, (name, module.type, module.config))) + remark
         number = held[path]
-        rows.append(Entry((text, count(number) if number else "", share(number, total).removesuffix(" %")), branches))
+        cells = count(number) if number else "", share(number, total).removesuffix(" %")
+        rows.append(Row(text, cells, branches))
         if depth is None or len(branches) < depth:
             last = len(module.children) - 1
             below = [(child, (*branches, index == last)) for index, child in enumerate(module.children)]
             todo.extend(reversed(below))
-    return Listing((Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True)), rows)
+    return Table((Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True)), rows)
 
 
-def parameters(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Listing:
+def parameters(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
     """Each named parameter; a tied one says what it is tied to, and counts once."""
     _check_no_columns("parameters", columns)
     total = graph.totals.parameters
@@ -76,27 +60,20 @@ def parameters(graph: ModelGraph, depth: int | None, fold: bool, columns: Names)
                 dtype = p.spec.dtype if p.spec else "?"
                 trained = "yes" if p.trainable else "no"
                 shown = "" if p.tied_to else count(number)
-                rows.append(Entry((p.name + remark, dims, dtype, shown, portion, trained)))
-    titles = (
-        Column("Parameter", shrinks=20),
-        Column("Shape", shrinks=9),
-        Column("dtype"),
-        Column("Count", right=True),
-        Column("%", right=True),
-        Column("Trainable", right=True),
-    )
-    return Listing(titles, rows)
+                rows.append(Row(p.name + remark, (dims, dtype, shown, portion, trained)))
+    right = (Column(title, right=True) for title in ("Count", "%", "Trainable"))
+    return Table((Column("Parameter", shrinks=20), Column("Shape", shrinks=9), Column("dtype"), *right), rows)
 
 
-def operations(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Listing:
+def operations(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
     """Every operation in execution order."""
     names = column_names(columns)
     cells = Cells(graph, graph.totals, names)
     rows = []
     for key, data in graph.nodes(data=True):
         label = data["label"] if data["op"].startswith("call_") else data["op"]
-        rows.append(Entry((key, label, *cells.of_operation(key, 1))))
-    return Listing((Column("Operation", shrinks=14), Column("Type", shrinks=10), *columns_of(names)), rows)
+        rows.append(Row(key, (label, *cells.of_operation(key, 1))))
+    return Table((Column("Operation", shrinks=14), Column("Type", shrinks=10), *columns_of(names)), rows)
 
 
 def _check_no_columns(view: str, columns: Names) -> None:

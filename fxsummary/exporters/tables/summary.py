@@ -3,78 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from fxsummary.exporters.tables import listings
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
-from fxsummary.exporters.tables.listings import Listing
-from fxsummary.exporters.tables.table import Column
+from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
-from fxsummary.text.numbers import (
-    MARKS_WITH_SHARES,
-    about,
-    count,
-    marks_in,
-    relative_path,
-    run_name,
-    shape,
-    share,
-    size,
-)
+from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, marks_in, relative_path, share, size
 from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
-from fxsummary.views.shared import shared_with_others
-from fxsummary.views.unread import with_unread
+from fxsummary.views.unread import shared_with_others, with_unread
 
 LARGEST = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the summary.
-
-    Attributes:
-        branches: for each level above and its own, whether it is the last of its siblings there.
-        name: of a module, parameter or run of blocks, relative to what it lies in; "" for functions.
-        type: class name or function, with the call and the number of copies.
-        settings: comma-separated.
-        cells: those of the columns behind the first: costs of one copy, shares of all copies.
-    """
-
-    branches: tuple[bool, ...]
-    name: str
-    type: str
-    settings: str
-    cells: tuple[str, ...]
-
-    @property
-    def head(self) -> str:
-        """Name and type."""
-        return f"{self.name} {self.type}" if self.name else self.type
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What is said of a model.
-
-    Attributes:
-        columns: of the table.
-        rows: the model, then what it is made of.
-        inputs: names with shapes, or what else there is to say.
-        facts: totals and notes, as pairs of heading and text; further lines of the same have no heading.
-    """
-
-    columns: tuple[Column, ...]
-    rows: list[Row]
-    inputs: str
-    facts: list[tuple[str, str]]
-
-
 def summarise(
     graph: ModelGraph, depth: int | None = None, fold: bool = True, columns: Iterable[str] | str | None = None
-) -> Summary:
+) -> Table:
     """The summary of a graph, which is not changed.
 
     Args:
@@ -86,14 +32,12 @@ def summarise(
     shown = hide_scalars(with_unread(graph))
     shown = fold_repeats(shown) if fold else shown
     totals = graph.totals
-    rows = _Rows(shown, Cells(shown, totals, names), depth)
-    rows.add_model()
-    return Summary(
-        (Column("Module", shrinks=20), *columns_of(names)),
-        rows.rows,
-        _inputs(graph),
-        _facts(graph, shown, totals, rows.marks()),
-    )
+    rows, root = _Rows(shown, Cells(shown, totals, names), depth), block_tree(shown)
+    rows.rows.append(Row("", rows.cells.of_model(root), type=graph.name))
+    rows.add_items(root, "", (), 1)
+    marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
+    titles = (Column("Module", shrinks=20), *columns_of(names))
+    return Table(titles, rows.rows, _inputs(graph), _facts(graph, shown, totals, marks))
 
 
 class _Rows:
@@ -101,22 +45,13 @@ class _Rows:
 
     def __init__(self, graph: ModelGraph, cells: Cells, depth: int | None) -> None:
         self._graph = graph
-        self._cells = cells
+        self.cells = cells
         self._depth = depth
         self._shared = shared_with_others(graph)
         self.rows: list[Row] = []
         self.has_repeats = False
 
-    def add_model(self) -> None:
-        root = block_tree(self._graph)
-        self.rows.append(Row((), "", self._graph.name, "", self._cells.of_model(root)))
-        self._add_items(root, "", (), 1)
-
-    def marks(self) -> list[str]:
-        """The marks that occur in the rows."""
-        return marks_in(" ".join(cell for row in self.rows for cell in row.cells), repeated=self.has_repeats)
-
-    def _add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
+    def add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
         """The rows of what is in a block, which is open if ``level`` levels may be."""
         if self._depth is not None and level > self._depth:
             return
@@ -125,7 +60,7 @@ class _Rows:
             branch = (*branches, index == len(items) - 1)
             if isinstance(item, Block):
                 self._add_block(item, path, branch, parent.copies)
-                self._add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
+                self.add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
             else:
                 self._add_operation(item, path, branch, parent.copies)
 
@@ -135,15 +70,11 @@ class _Rows:
         return data["op"] not in ("placeholder", "output") and not (in_tree and not data["parameter_names"])
 
     def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
-        name = relative_path(block.path, path)
-        if block.repeat > 1:
-            self.has_repeats = True
-            name = run_name(name, relative_path(block.last, path))
-        folded = f" ×{block.repeat}" if block.repeat > 1 else ""
+        self.has_repeats |= block.repeat > 1
         remark = "" if block.again else self._shared.get(block.path, "")
-        self.rows.append(
-            Row(branches, name, f"{block.type}{block.again}{folded}", remark, self._cells.of_block(block, times))
-        )
+        type_ = f"{block.type}{block.again}{block.copied}"
+        cells = self.cells.of_block(block, times)
+        self.rows.append(Row(block.name_from(path), cells, branches, type_, remark))
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self._graph.nodes[key]
@@ -156,14 +87,13 @@ class _Rows:
             name = relative_path(data["target"], path)
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
-        self.rows.append(Row(branches, name, label, data["config"], self._cells.of_operation(key, times)))
+        self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))
 
 
 def _inputs(graph: ModelGraph) -> str:
     if graph.captured_by == "modules":
         return "module tree, no dataflow"
-    inputs = ", ".join(f"{name} {shape(spec.shape) if spec else '?'}" for name, spec in graph.inputs.items())
-    return ("input inferred: " if graph.inputs_inferred else "input ") + (inputs or "none")
+    return ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
 
 
 def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
@@ -201,25 +131,17 @@ def _flops_line(graph: ModelGraph, totals: Totals) -> str:
 
 def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     """The operations that hold most parameters: where pruning would pay."""
-    held = [
-        ((data["parameters"] or 0) * data["multiplicity"], key)
-        for key, data in graph.nodes(data=True)
-        if data["op"] != UNREAD
-    ]
-    top = sorted(held, key=lambda item: -item[0])[:LARGEST]
+    nodes = [data for _, data in graph.nodes(data=True) if data["op"] != UNREAD and data["parameters"]]
+    held = [((data["parameters"] or 0) * data["multiplicity"], data) for data in nodes]
     lines = []
-    for number, key in top:
-        data = graph.nodes[key]
+    for number, data in sorted(held, key=lambda item: -item[0])[:LARGEST]:
         times = f" ×{data['multiplicity']}" if data["multiplicity"] > 1 else ""
-        if number:
-            lines.append(
-                f"{count(number)} ({share(number, totals.parameters)}) {data['target'] or data['label']}{times}"
-            )
+        name = data["target"] or data["label"]
+        lines.append(f"{count(number)} ({share(number, totals.parameters)}) {name}{times}")
     return lines
 
 
-View = Callable[[ModelGraph, "int | None", bool, listings.Names], Summary | Listing]
-VIEWS: Registry[View] = Registry("view")
+VIEWS: Registry[Callable[[ModelGraph, int | None, bool, listings.Names], Table]] = Registry("view")
 """What a table may show, by name: made from a graph, the levels to show, whether runs are folded, and the columns."""
 
 VIEWS.register("summary", summarise)

@@ -1,4 +1,4 @@
-"""Plain tables that fit a width: pure functions from cells to lines."""
+"""Tables, and how they fit a width: pure functions from cells to lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fxsummary.text.numbers import clean, shorten
 GAP = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column: its heading, its alignment, and how far it may shrink.
 
@@ -25,6 +25,46 @@ class Column:
     title: str
     right: bool = False
     shrinks: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a table.
+
+    Attributes:
+        name: of a module, parameter or run of blocks, relative to what it lies in; "" for functions.
+        cells: those of the columns behind the first: costs of one copy, shares of all copies.
+        branches: for each level above and its own, whether it is the last of its siblings there.
+        type: class name or function, with the call and the number of copies.
+        settings: comma-separated.
+    """
+
+    name: str
+    cells: tuple[str, ...]
+    branches: tuple[bool, ...] = ()
+    type: str = ""
+    settings: str = ""
+
+    @property
+    def head(self) -> str:
+        """Where it is in the tree, name and type."""
+        return tree(self.branches) + " ".join(filter(None, (self.name, self.type)))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What text, Markdown, LaTeX and documents show of a model.
+
+    Attributes:
+        columns, rows: of the summary the model, then what it is made of.
+        inputs: of a summary the names with shapes, or what else there is to say.
+        facts: of a summary totals and notes, as pairs of heading and text; further lines of the same have no heading.
+    """
+
+    columns: tuple[Column, ...]
+    rows: list[Row]
+    inputs: str = ""
+    facts: Sequence[tuple[str, str]] = ()
 
 
 def display_width(text: str) -> int:

@@ -17,9 +17,8 @@ from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
 from fxsummary.graph.changes import Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
-from fxsummary.graph.saved.fields import CALL, GRAPH, MODULE, PARAMETER, load_field, load_fields, save_fields
-from fxsummary.graph.saved.schema import VERSION
-from fxsummary.graph.saved.values import WrongValueError, expected, load_value
+from fxsummary.graph.saved.schema import CALL, GRAPH, MODULE, PARAMETER, VERSION
+from fxsummary.graph.saved.values import WrongValueError, expected, load_field, load_fields, load_value, save_fields
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import shorten
 
@@ -115,16 +114,16 @@ def _check_format(raw: Any) -> None:
 # --- to JSON -----------------------------------------------------------------------------------
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
-def _array(items: Iterable[Any]) -> str:
+def _array(items: Iterable[object]) -> str:
     lines = ",\n ".join(map(_text, items))
     return f"[\n {lines}\n]" if lines else "[]"
 
 
-def _save_graph(graph: ModelGraph) -> dict[str, Any]:
+def _save_graph(graph: ModelGraph) -> dict[str, object]:
     data = {name: value for name, value in graph.graph.items() if name not in ("modules", "returned")}
     if graph.comparison is not None:
         data["comparison"] = graph.comparison.plain()
@@ -132,24 +131,21 @@ def _save_graph(graph: ModelGraph) -> dict[str, Any]:
     return save_fields(data, {name: field for name, field in GRAPH.items() if name in data}, "graph")
 
 
-def _save_modules(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+def _save_modules(graph: ModelGraph) -> Iterator[dict[str, object]]:
     for path, module in graph.modules.items():
         place = f"graph.modules[{path!r}]"
+        own = [{name: getattr(each, name) for name in PARAMETER} for each in module.parameters]
+        parameters = [save_fields(each, PARAMETER, place) for each in own]
         saved = save_fields({name: getattr(module, name) for name in MODULE}, MODULE, place)
-        if module.parameters:
-            saved["parameters"] = [
-                save_fields({name: getattr(each, name) for name in PARAMETER}, PARAMETER, place)
-                for each in module.parameters
-            ]
-        yield saved
+        yield saved | ({"parameters": parameters} if parameters else {})
 
 
-def _save_calls(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+def _save_calls(graph: ModelGraph) -> Iterator[dict[str, object]]:
     for call, returned in graph.returned.items():
         yield save_fields({**call._asdict(), **returned._asdict()}, CALL, f"graph.returned[{call!r}]")
 
 
-def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, object]]:
     fields = dict(NODE)
     for key, data in graph.nodes(data=True):
         place = f"nodes[{key!r}]"
@@ -160,7 +156,7 @@ def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, Any]]:
         yield {"key": key} | save_fields(saved, fields, place)
 
 
-def _save_edges(graph: ModelGraph) -> Iterator[dict[str, Any]]:
+def _save_edges(graph: ModelGraph) -> Iterator[dict[str, object]]:
     """By what reads, then in the order in which it reads, which is kept so."""
     fields = dict(EDGE)
     for target in graph:
@@ -170,7 +166,7 @@ def _save_edges(graph: ModelGraph) -> Iterator[dict[str, Any]]:
             yield {"from": source, "to": target} | save_fields(data, fields, place)
 
 
-def _check_free(data: Iterable[str], taken: Iterable[Any], place: str) -> None:
+def _check_free(data: Iterable[str], taken: Iterable[str], place: str) -> None:
     for name in data:
         if not isinstance(name, str) or name in taken:
             raise WrongValueError(place, f"an attribute cannot be named {name!r}")
@@ -179,8 +175,8 @@ def _check_free(data: Iterable[str], taken: Iterable[Any], place: str) -> None:
 # --- from JSON ---------------------------------------------------------------------------------
 
 
-def _load_graph(raw: dict[str, Any]) -> ModelGraph:
-    modules, nodes, edges = (_objects(raw, part) for part in _PARTS)
+def _load_graph(raw: dict[str, object]) -> ModelGraph:
+    modules, nodes, edges = (_objects(raw.get(part), part) for part in _PARTS)
     graph = ModelGraph()
     for name in raw:
         if name in GRAPH:
@@ -188,35 +184,35 @@ def _load_graph(raw: dict[str, Any]) -> ModelGraph:
         elif name not in ("format", "version", _CALLS, *_PARTS):
             graph.graph[name] = load_value(raw[name], name)
     if "comparison" in raw:
-        graph.graph["comparison"] = _load_comparison(graph.graph["comparison"])
+        try:
+            graph.comparison = Comparison.of(graph.graph["comparison"])
+        except (KeyError, TypeError) as error:
+            raise expected("what a comparison found", raw["comparison"], "comparison") from error
     if modules:
-        graph.graph["modules"] = _load_modules(modules)
+        graph.modules = _load_modules(modules)
     if _CALLS in raw:
-        graph.graph["returned"] = dict(_load_calls(_objects(raw, _CALLS)))
+        calls = enumerate(_objects(raw[_CALLS], _CALLS))
+        loaded = [load_fields(each, CALL, f"{_CALLS}[{index}]", more=False) for index, each in calls]
+        graph.returned = {
+            ModuleCall(each["path"], each["type"], each["call"]): Returned(each["outputs"], each["assumed"])
+            for each in loaded
+        }
     graph.fill(_load_nodes(nodes), ())
     for source, target, data in _load_edges(edges, graph):
-        graph.fill((), [(source, target, data)])
+        graph.link(source, target, data)
     return graph
 
 
-def _load_comparison(plain: Any) -> Comparison:
-    try:
-        return Comparison.of(plain)
-    except (KeyError, TypeError) as error:
-        raise expected("what a comparison found", plain, "comparison") from error
-
-
-def _objects(raw: dict[str, Any], part: str) -> list[dict[str, Any]]:
-    items = raw.get(part)
+def _objects(items: object, place: str) -> list[dict[str, object]]:
     if not isinstance(items, list):
-        raise expected("an array", items, part)
+        raise expected("an array", items, place)
     for index, item in enumerate(items):
         if not isinstance(item, dict):
-            raise expected("an object", item, f"{part}[{index}]")
+            raise expected("an object", item, f"{place}[{index}]")
     return items
 
 
-def _load_modules(items: list[dict[str, Any]]) -> dict[str, ModuleInfo]:
+def _load_modules(items: list[dict[str, object]]) -> dict[str, ModuleInfo]:
     modules: dict[str, ModuleInfo] = {}
     announced = {""}
     for index, raw in enumerate(items):
@@ -230,28 +226,15 @@ def _load_modules(items: list[dict[str, Any]]) -> dict[str, ModuleInfo]:
             if child in announced or child in modules or child == path:
                 raise WrongValueError(place, f"{child!r} is the child of two modules")
             announced.add(child)
-        modules[path] = ModuleInfo(**data, parameters=_load_parameters(raw.get("parameters", []), place))
+        own = enumerate(_objects(raw.get("parameters", []), f"{place}.parameters"))
+        loaded = [load_fields(each, PARAMETER, f"{place}.parameters[{at}]", more=False) for at, each in own]
+        modules[path] = ModuleInfo(**data, parameters=tuple([ParameterInfo(**each) for each in loaded]))
     if announced:
         raise WrongValueError("modules", f"the children {', '.join(sorted(announced))} are missing")
     return modules
 
 
-def _load_parameters(raw: Any, place: str) -> tuple[ParameterInfo, ...]:
-    if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
-        raise expected("an array of objects", raw, f"{place}.parameters")
-    places = [f"{place}.parameters[{index}]" for index in range(len(raw))]
-    return tuple(
-        [ParameterInfo(**load_fields(item, PARAMETER, at, more=False)) for item, at in zip(raw, places, strict=True)]
-    )
-
-
-def _load_calls(items: list[dict[str, Any]]) -> Iterator[tuple[ModuleCall, Returned]]:
-    for index, raw in enumerate(items):
-        data = load_fields(raw, CALL, f"{_CALLS}[{index}]", more=False)
-        yield ModuleCall(data["path"], data["type"], data["call"]), Returned(data["outputs"], data["assumed"])
-
-
-def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, NodeData]]:
+def _load_nodes(items: list[dict[str, object]]) -> Iterator[tuple[str, NodeData]]:
     fields = dict(NODE)
     stacks: dict[Any, Any] = {}  # equal ones are one object, as views expect
     known: set[str] = set()
@@ -265,18 +248,16 @@ def _load_nodes(items: list[dict[str, Any]]) -> Iterator[tuple[str, NodeData]]:
         stack = data["module_stack"]
         data["module_stack"] = stacks.get(stack) or stacks.setdefault(stack, tuple(map(ModuleCall._make, stack)))
         if "change" in data:
-            data["differences"] = _load_differences(data.get("differences"), place)
+            differences: Any = data.get("differences")
+            try:
+                data["differences"] = tuple([Difference(*item) for item in differences])
+            except TypeError as error:
+                what = "an array of [attribute, before, after]"
+                raise expected(what, differences, f"{place}.differences") from error
         yield key, cast(NodeData, data)
 
 
-def _load_differences(items: Any, place: str) -> tuple[Difference, ...]:
-    try:
-        return tuple([Difference(*item) for item in items])
-    except TypeError as error:
-        raise expected("an array of [attribute, before, after]", items, f"{place}.differences") from error
-
-
-def _load_edges(items: list[dict[str, Any]], graph: ModelGraph) -> Iterator[tuple[str, str, EdgeData]]:
+def _load_edges(items: list[dict[str, object]], graph: ModelGraph) -> Iterator[tuple[str, str, EdgeData]]:
     fields = dict(EDGE)
     for index, raw in enumerate(items):
         place = f"edges[{index}]"

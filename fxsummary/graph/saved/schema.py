@@ -1,16 +1,62 @@
-"""The JSON Schema of saved graphs, made from the tables of attributes, for other programs to read them by."""
+"""What a saved graph holds, as tables, and the JSON Schema made from them, for other programs to read it by."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from fxsummary.graph import fields as of
 from fxsummary.graph.attributes import EDGE, NODE
 from fxsummary.graph.fields import Field
-from fxsummary.graph.saved.fields import CALL, GRAPH, MODULE, PARAMETER
 
 VERSION = 1
 """Raised when readers of the version before would misunderstand a file."""
+
+CALL = {
+    "path": Field(of.TEXT),
+    "type": Field(of.TEXT),
+    "call": Field(of.COUNT, default=0),
+    "outputs": Field(of.VALUE, default=None),
+    "assumed": Field(of.FLAG, default=False),
+}
+"""Of a call of a module, and of what it returned."""
+
+MODULE = {
+    "path": Field(of.TEXT),
+    "type": Field(of.TEXT),
+    "config": Field(of.TEXT, default=""),
+    "children": Field(of.TEXTS, default=()),
+    "shared_with": Field(of.PATH, default=None),
+    "called": Field(of.FLAG, default=True),
+    "training": Field(of.FLAG, default=False),
+}
+"""Of a module, beside its parameters."""
+
+PARAMETER = {
+    "name": Field(of.TEXT),
+    "spec": Field(of.TENSOR),
+    "trainable": Field(of.FLAG, default=False),
+    "buffer": Field(of.FLAG, default=False),
+    "tied_to": Field(of.NAME, default=None),
+    "read": Field(of.FLAG, default=True),
+    "stored_bytes": Field(of.COUNT_OR_UNKNOWN, default=None),
+}
+"""Of a parameter or buffer."""
+
+GRAPH = {
+    "name": Field(of.TEXT, "Class name of the model."),
+    "captured_by": Field(
+        replace(of.TEXT, schema={"enum": ["symbolic", "recorded", "exported", "modules"]}),
+        'How the graph was captured; "modules" has no dataflow.',
+    ),
+    "inputs_inferred": Field(of.FLAG),
+    "is_partial": Field(of.FLAG, "Whether the graph ends before forward does."),
+    "notes": Field(of.TEXTS),
+    "output_spec": Field(of.VALUE),
+}
+"""Of the graph; each may be left out."""
+
 
 _TEXT, _COUNT, _VALUE = {"type": "string"}, {"$ref": "#/$defs/count"}, {"$ref": "#/$defs/value"}
 

@@ -1,4 +1,4 @@
-"""Plain values as JSON and back: what JSON has not (lists beside tuples, dicts, infinity) is an object with a tag.
+"""Values and fields as JSON and back: what JSON has not (lists beside tuples, dicts, infinity) is an object with a tag.
 
 An array is a tuple, since nearly all sequences of a graph are; an object without a tag is a `TensorSpec`.
 """
@@ -6,11 +6,11 @@ An array is a tuple, since nearly all sequences of a graph are; an object withou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fxsummary.graph.fields import is_sizes
-from fxsummary.graph.spec import TensorSpec
+from fxsummary.graph.fields import NO_DEFAULT, Field, is_sizes
+from fxsummary.graph.spec import TensorSpec, dense_stride
 
 
 class WrongValueError(Exception):
@@ -25,13 +25,13 @@ class WrongValueError(Exception):
         self.place = place
 
 
-def expected(what: str, found: Any, place: str) -> WrongValueError:
+def expected(what: str, found: object, place: str) -> WrongValueError:
     """The error for a value of another kind."""
     text = repr(found)
     return WrongValueError(place, f"expected {what}, found {text if len(text) <= 60 else text[:59] + '…'}")
 
 
-def save_value(value: Any, place: str = "") -> Any:
+def save_value(value: object, place: str = "") -> object:
     """A value as JSON has it; raises WrongValueError if it is not plain.
 
     >>> save_value((1, [2.5], {"a": float("inf")}))
@@ -64,15 +64,15 @@ def save_value(value: Any, place: str = "") -> Any:
     raise expected("a plain value (a number, text, a TensorSpec, or tuples, lists and dicts of them)", value, place)
 
 
-def _save_dict(value: dict[Any, Any], place: str) -> Any:
+def _save_dict(value: dict[object, object], place: str) -> object:
     if all(isinstance(key, str) for key in value):
         return {"dict": {str.__str__(key): save_value(item, f"{place}.{key}") for key, item in value.items()}}
     return {"pairs": [[save_value(key, place), save_value(item, place)] for key, item in value.items()]}
 
 
-def _save_spec(spec: TensorSpec) -> dict[str, Any]:
+def _save_spec(spec: TensorSpec) -> dict[str, object]:
     """The spec without what is usual: a dense stride, and the CPU."""
-    saved: dict[str, Any] = {"shape": list(spec.shape), "dtype": spec.dtype}
+    saved: dict[str, object] = {"shape": list(spec.shape), "dtype": spec.dtype}
     if spec.stride != dense_stride(spec.shape):
         saved["stride"] = None if spec.stride is None else list(spec.stride)
     if spec.device != "cpu":
@@ -80,21 +80,7 @@ def _save_spec(spec: TensorSpec) -> dict[str, Any]:
     return saved
 
 
-def dense_stride(shape: Sequence[int]) -> tuple[int, ...]:
-    """The stride of a contiguous tensor.
-
-    >>> dense_stride((2, 3, 4)), dense_stride((2, 0)), dense_stride(())
-    ((12, 4, 1), (1, 1), ())
-    """
-    stride = []
-    step = 1
-    for size in reversed(shape):
-        stride.append(step)
-        step *= max(size, 1)
-    return tuple(reversed(stride))
-
-
-def load_value(raw: Any, place: str = "") -> Any:
+def load_value(raw: object, place: str = "") -> Any:
     """A value from what `json.loads` made of it; raises WrongValueError with the place.
 
     >>> load_value([1, {"list": [2.5]}, {"dict": {"a": {"float": "inf"}}}])
@@ -109,14 +95,19 @@ def load_value(raw: Any, place: str = "") -> Any:
     tag, content = next(iter(raw.items()), ("", None))
     if len(raw) != 1 or tag not in _TAGS:
         raise expected(f"an object with one of {', '.join(_TAGS)}, or shape and dtype", raw, place)
-    what, load = _TAGS[tag]
+    what, kind, make = _TAGS[tag]
+    place = f"{place}.{tag}"
     try:
-        return load(content, f"{place}.{tag}")
-    except (TypeError, ValueError, AttributeError, KeyError):
-        raise expected(what, content, f"{place}.{tag}") from None
+        if not isinstance(content, kind):
+            raise TypeError
+        if isinstance(content, dict):
+            return {key: load_value(item, f"{place}.{key}") for key, item in content.items()}
+        return make(load_value(content, place))
+    except (TypeError, ValueError, KeyError):
+        raise expected(what, content, place) from None
 
 
-def load_spec(raw: Any, place: str) -> TensorSpec:
+def load_spec(raw: object, place: str) -> TensorSpec:
     """A `TensorSpec`."""
     if not isinstance(raw, dict) or not {"shape", "dtype"} <= set(raw) <= {"shape", "dtype", "stride", "device"}:
         raise expected("a tensor: shape, dtype and perhaps stride and device", raw, place)
@@ -133,41 +124,78 @@ def load_spec(raw: Any, place: str) -> TensorSpec:
     return TensorSpec(tuple(shape), dtype, None if stride is None else tuple(stride), device)
 
 
-def _load_list(content: Any, place: str) -> list[Any]:
-    if not isinstance(content, list):
-        raise TypeError
-    return list(load_value(content, place))
+def _exactly(count: int, make: Callable[..., object]) -> Callable[[Any], object]:
+    def load(items: tuple[object, ...]) -> object:
+        if len(items) != count:
+            raise ValueError
+        return make(*items)
+
+    return load
 
 
-def _load_dict(content: Any, place: str) -> dict[str, Any]:
-    return {key: load_value(item, f"{place}.{key}") for key, item in content.items()}
-
-
-def _load_pairs(content: Any, place: str) -> dict[Any, Any]:
-    return {load_value(key, place): load_value(item, place) for key, item in content}
-
-
-def _load_float(content: Any, place: str) -> float:
-    return {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[content]
-
-
-def _load_complex(content: Any, place: str) -> complex:
-    real, imaginary = load_value(content, place)
-    return complex(real, imaginary)
-
-
-def _load_slice(content: Any, place: str) -> slice:
-    start, stop, step = load_value(content, place)
-    return slice(start, stop, step)
-
-
-_TAGS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
-    "list": ("an array", _load_list),
-    "dict": ("an object", _load_dict),
-    "pairs": ("an array of pairs of key and value", _load_pairs),
-    "float": ('"inf", "-inf" or "nan"', _load_float),
-    "complex": ("an array of two numbers", _load_complex),
-    "bytes": ("hexadecimal digits", lambda content, place: bytes.fromhex(content)),
-    "slice": ("an array of start, stop and step", _load_slice),
+_TAGS: dict[str, tuple[str, type, Callable[[Any], object]]] = {
+    "list": ("an array", list, list),
+    "dict": ("an object", dict, dict),
+    "pairs": ("an array of pairs of key and value", list, dict),
+    "float": ('"inf", "-inf" or "nan"', str, {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}.__getitem__),
+    "complex": ("an array of two numbers", list, _exactly(2, complex)),
+    "bytes": ("hexadecimal digits", str, bytes.fromhex),
+    "slice": ("an array of start, stop and step", list, _exactly(3, slice)),
 }
-"""What an object with one key stands for, by that key."""
+"""What an object with one key stands for, by that key: in words, what its value is in JSON, and what is made of it."""
+
+
+def save_fields(data: Mapping[str, object], fields: Mapping[str, Field], place: str) -> dict[str, object]:
+    """Attributes as JSON: those of the table in its order, without defaults, then all others by name.
+
+    Raises:
+        WrongValueError: one is missing, or is not what the table says.
+    """
+    saved: dict[str, object] = {}
+    for name, field in fields.items():
+        value = data.get(name, NO_DEFAULT)
+        if value is NO_DEFAULT:
+            if field.required:
+                raise WrongValueError(place, f"the attribute {name!r} is missing")
+            continue
+        default = field.default
+        if type(value) is type(default) and value == default and field.always:
+            continue
+        if not field.type.fits(value):
+            raise expected(field.type.what, value, f"{place}.{name}")
+        saved[name] = save_value(value, f"{place}.{name}")
+    for name in sorted(data.keys() - fields.keys()):
+        saved[name] = save_value(data[name], f"{place}.{name}")
+    return saved
+
+
+def load_fields(
+    raw: Mapping[str, object], fields: Mapping[str, Field], place: str, without: Iterable[str] = (), more: bool = True
+) -> dict[str, Any]:
+    """Attributes from JSON; those left out get their defaults.
+
+    Args:
+        without: keys of the object that are no attributes.
+        more: whether attributes beyond the table may be there.
+    """
+    loaded: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in raw:
+            loaded[name] = load_field(raw[name], field, f"{place}.{name}")
+        elif field.required:
+            raise WrongValueError(place, f"{name!r} is missing: expected {field.type.what}")
+        elif field.always:
+            loaded[name] = field.default
+    for name in [name for name in raw if name not in fields and name not in without]:
+        if not more:
+            raise WrongValueError(place, f"unknown {name!r}; known are {', '.join(fields)}")
+        loaded[name] = load_value(raw[name], f"{place}.{name}")
+    return loaded
+
+
+def load_field(raw: object, field: Field, place: str) -> Any:
+    """One attribute from JSON."""
+    value = load_value(raw, place)
+    if not field.type.fits(value):
+        raise expected(field.type.what, raw, place)
+    return value

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from itertools import groupby
 
 from fxsummary.graph.labels import JOINS, RESHAPES, base
-from fxsummary.views.idioms.merger import Merger
+from fxsummary.views.merger import Merger
 
 LONGEST_PERIOD = 24
 FEWEST_COPIES, FEWEST_OPERATIONS = 6, 32
@@ -50,24 +50,14 @@ def runs_in(labels: Sequence[Hashable]) -> list[tuple[int, int, int]]:
 
 
 def _merge_run(merger: Merger, keys: list[str], copies: int) -> None:
-    members = set(keys)
-    for reader in {r for key in keys for r in merger.graph.readers(key) if r not in members}:
-        data = merger.node(reader)
+    graph, members = merger.graph, set(keys)
+    for reader in {r for key in keys for r in graph.readers(key) if r not in members}:
+        data, sources = merger.node(reader), graph.sources(reader)
         collects = base(data["label"]) in JOINS and not data["reads"]
-        if (
-            collects
-            and len(merger.graph.sources(reader)) >= copies - 1
-            and merger.graph.sources(reader).keys() <= members
-        ):
+        if collects and len(sources) >= copies - 1 and sources.keys() <= members:
             members.add(reader)
     names = [merger.node(key)["label"] for key in keys[: len(keys) // copies]]
     names = [name for name in dict.fromkeys(names) if base(name) not in RESHAPES | {"index"}]
-    heavy = any(merger.node(key)["kind"] == "linear" for key in keys)
-    merger.merge(
-        members,
-        "operations of loops",
-        label="loop",
-        config=f"{copies} × ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})",
-        kind="linear" if heavy else "arithmetic",
-        op="call_function",
-    )
+    config = f"{copies} × ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
+    kind = "linear" if any(merger.node(key)["kind"] == "linear" for key in keys) else "arithmetic"
+    merger.merge(members, "operations of loops", label="loop", config=config, kind=kind, op="call_function")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from torch import nn
 
@@ -23,9 +22,11 @@ class ArgumentRows:
 
     Args:
         partial: the trace of forward without inputs, as far as it got.
+        by_name: whether names of arguments mean something; if not, the first readers alone say what to pass.
     """
 
-    def __init__(self, model: nn.Module, settings: Settings, partial: Trace | None) -> None:
+    def __init__(self, model: nn.Module, settings: Settings, partial: Trace | None, by_name: bool) -> None:
+        self._by_name = by_name
         self._model = model
         self._settings = settings
         self._signature = forward_signature(model).parameters
@@ -34,6 +35,8 @@ class ArgumentRows:
 
     def row(self, name: str, required: bool) -> Argument | None:
         """Return the row of an argument; None if its meaning is unknown."""
+        if not self._by_name:
+            return self._with_need(None, self.needs.get(name)) if required else None
         row = row_for(name)
         if row is not None:
             first = [shapes for key, shapes in row.first.items() if self._has(key)]
@@ -72,7 +75,10 @@ class ArgumentRows:
             return replace(row, dtype="int", shapes=row.shapes or IDS)
         size, sizes = str(need.size), Sizes(self._settings)
         if need.kind == "image":
-            shapes = [_with_channels(each, size) if _suits(each, need, sizes) else each for each in row.options]
+            shapes = [
+                " ".join(size if word in CHANNEL_WORDS and _suits(each, need, sizes) else word for word in each.split())
+                for each in row.options
+            ]
         else:
             shapes = [*[_with_features(each, size) for each in row.options], *row.options]
         shapes.sort(key=lambda shape: not _suits(shape, need, sizes))
@@ -91,7 +97,7 @@ def row_for(name: str) -> Argument | None:
     return ARGUMENTS[name] if name in ARGUMENTS else next(found, None)
 
 
-def _by_annotation(annotation: Any) -> Argument:
+def _by_annotation(annotation: object) -> Argument:
     """Make a row from an annotation, for a name that is in no table."""
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     is_list = "list" in text.lower()
@@ -112,7 +118,3 @@ def _with_features(shape: str, size: str) -> str:
     """Set the last dimension to this size; "" if it is a spatial one."""
     *words, last = shape.split()
     return "" if dims_of(last) > 1 or not words else " ".join([*words, size])
-
-
-def _with_channels(shape: str, size: str) -> str:
-    return " ".join(size if word in CHANNEL_WORDS else word for word in shape.split())

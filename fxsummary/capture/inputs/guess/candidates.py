@@ -7,7 +7,6 @@ shows what neither does. Candidates come in the order of their distance from the
 from __future__ import annotations
 
 import heapq
-import inspect
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -57,30 +56,26 @@ class Guesses:
         keywords: name of the parameter that takes any keyword, or "".
         main: the argument that the model names as its main one, or "".
         float_dtype: dtype of the model's floating-point tensors.
-
         spatial_dims: number of spatial dimensions of an argument that a convolution reads first, by its name.
 
     Args:
         partial: the trace of forward without inputs, as far as it got.
-        optional: whether to pass arguments that have a default.
+        by_name: whether names of arguments mean something; if not, only those without a default are passed.
     """
 
-    def __init__(self, model: nn.Module, partial: Trace | None = None, optional: bool = True) -> None:
+    def __init__(self, model: nn.Module, partial: Trace | None = None, by_name: bool = True) -> None:
         self._model = model
         self._signature = forward_signature(model).parameters
         self._device = model_device(model)
         self.settings = Settings(model)
         self.parameters = tuple(self._signature)
-        self.keywords = {each.kind: name for name, each in self._signature.items()}.get(
-            inspect.Parameter.VAR_KEYWORD, ""
-        )
+        self.keywords = next((name for name, each in self._signature.items() if each.kind is each.VAR_KEYWORD), "")
         main = getattr(model, "main_input_name", "")
         self.main = main if isinstance(main, str) else ""
         self.float_dtype = dtype_for(None, model)
-        self._rows = ArgumentRows(model, self.settings, partial)
+        self._rows = ArgumentRows(model, self.settings, partial, by_name)
         needs = self._rows.needs.items()
         self.spatial_dims = {name: need.dims for name, need in needs if need is not None and need.kind == "image"}
-        self._optional = optional
 
     # --- what to try ---------------------------------------------------------------------------
 
@@ -92,10 +87,8 @@ class Guesses:
     def candidates(self) -> Iterator[Inputs]:
         """Yield inputs to try, the likeliest first."""
         passed = self._passed()
-        streams = [
-            self._with_parts(passed, parts, index)
-            for index, parts in enumerate(_part_sets(passed, (row_for(self.main) or Argument()).part))
-        ]
+        sets = _part_sets(passed, (row_for(self.main) or Argument()).part)
+        streams = [self._with_parts(passed, parts, index) for index, parts in enumerate(sets)]
         guessed = (inputs for _, _, inputs in heapq.merge(*streams, key=lambda guess: guess[:2]))
         seen = set()
         for inputs in itertools.chain(self._examples(), guessed):
@@ -142,12 +135,12 @@ class Guesses:
     def _examples(self) -> Iterator[Inputs]:
         """Yield what the model's author set as an example, by the convention of Lightning."""
         example = vars(self._model).get("example_input_array")
+        args = (example,) if isinstance(example, torch.Tensor) else example
         with suppress(InputError):
-            if isinstance(example, Mapping):
-                yield replace(bind(self._model, (), example), inferred=True)
-            elif isinstance(example, (torch.Tensor, tuple, list)):
-                args = (example,) if isinstance(example, torch.Tensor) else example
-                yield replace(bind(self._model, args, {}), inferred=True)
+            if isinstance(args, Mapping):
+                yield bind(self._model, (), args)
+            elif isinstance(args, (tuple, list)):
+                yield bind(self._model, args, {})
 
     def _dummies(self) -> Iterator[Inputs]:
         try:
@@ -157,7 +150,7 @@ class Guesses:
         tensors = {n: value for n, value in given.items() if n in self.parameters and isinstance(value, torch.Tensor)}
         if tensors:
             specs = {name: spec_of(value, self._device) for name, value in tensors.items()}
-            yield Inputs(specs, inferred=True, values=tensors)
+            yield Inputs(specs, values=tensors)
 
     # --- inputs --------------------------------------------------------------------------------
 
@@ -168,7 +161,7 @@ class Guesses:
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 required = parameter.default is parameter.empty
                 row = self._rows.row(name, required)
-                if row is not None and (required or (self._optional and self._rows.is_passed(row))):
+                if row is not None and (required or self._rows.is_passed(row)):
                     found.append(_Passed(name, row, required))
         return found
 
@@ -206,7 +199,7 @@ class Guesses:
                     return None
         values = {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
         specs = {name: spec_of(value, self._device) for name, value in values.items()}
-        return Inputs({**made, **specs}, inferred=True, values=values) if made else None
+        return Inputs({**made, **specs}, values=values) if made else None
 
     def _value(self, row: Argument, shape: str, sizes: Sizes) -> Any:
         dtype = {"float": self.float_dtype, "int": "int64"}.get(row.dtype, row.dtype)

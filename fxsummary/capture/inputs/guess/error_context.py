@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
 import torch
 
@@ -133,7 +132,7 @@ def _channels(frames: Iterator[FrameType]) -> Iterator[tuple[int, int]]:
             ]
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _shape(value: object) -> tuple[int, ...]:
     return tuple(value.shape) if isinstance(value, (torch.Tensor, TensorSpec)) else ()
 
 

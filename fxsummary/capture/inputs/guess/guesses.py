@@ -276,9 +276,7 @@ ARGUMENTS = {
     "t": ONE,
     "fps": Argument("1", "int"),
     "encoder_hidden_states": Argument(
-        "1 text cross | 1 text hidden",
-        when=CROSS,
-        first={"motion_max_seq_length": "latent_frames text cross"},
+        "1 text cross | 1 text hidden", when=CROSS, first={"motion_max_seq_length": "latent_frames text cross"}
     ),
     "encodings_and_masks": Argument(
         fields=(Argument(fields=(Argument("1 text hidden"), Argument("1 text"))),), when=ALWAYS
@@ -430,7 +428,7 @@ REPAIRS = (
     (r"\bcache\b", "without_cache"),
     (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", "with_size_of_image"),
     (r"too small|greater than actual input size|k not in range|Padding size should be less", "larger"),
-    (r"multiple of (?P<step>\d+)", "rounded"),
+    (r"multiple of (?P<step>\d+)", "larger"),
     (NEEDS_BATCH, "with_batch"),
     (NEEDS_INTEGERS, "with_integers"),
     (r"predicate to be bool", "with_bool_masks"),
@@ -446,7 +444,7 @@ REPAIRS = (
     (r"tuple index out of range", "deeper"),
     (r"must have shape [\[(]|must be a `\(", "with_named_shape"),
     (r"spatial dimensions of \[[\d, ]+\] and output size of \[(?P<space>[\d, ]+)\]", "with_space"),
-    (r"Invalid channel dimensions", "with_channels"),
+    (r"Invalid channel dimensions", "with_size"),
     (r"values to unpack \(expected (?P<wanted>\d)(?:, got (?P<got>\d))?", "with_rank"),
     (r"input.dim\(\) = (?P<got>\d) is not equal to len\(dims\) = (?P<wanted>\d)", "with_rank"),
     (r"Expected \dD \(unbatched\) or (\d)D \(batched\)", "with_rank"),

@@ -7,19 +7,19 @@ A forward that can be traced without inputs is tried on specs alone, any other i
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from torch import nn
 
 from fxsummary.capture.inputs.example import Inputs, map_named, placeholder_names
-from fxsummary.capture.inputs.guess import repairs
+from fxsummary.capture.inputs.guess import repairs, reshaping
 from fxsummary.capture.inputs.guess.candidates import Guesses
-from fxsummary.capture.inputs.guess.case import MAX_BLAMED, is_float, is_image, shaped
-from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of
-from fxsummary.capture.inputs.guess.guesses import NEEDS_INTEGERS
-from fxsummary.capture.inputs.guess.requirements import field_needs, input_needs
+from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of, holds
+from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, NEEDS_INTEGERS, REPAIRS
+from fxsummary.capture.inputs.guess.repairs import MAX_BLAMED, Case, is_float, is_image, shaped
+from fxsummary.capture.inputs.guess.requirements import input_needs
 from fxsummary.capture.inputs.guess.search import Attempt, Search
 from fxsummary.capture.operations.propagate import OperationError, propagate
 from fxsummary.capture.results import Propagation, Trace
@@ -32,7 +32,7 @@ T = TypeVar("T")
 def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
     """Return inputs that every operation of the traced forward accepts, and the specs that follow; None if none do."""
     model, needs = subject.model, input_needs(subject.model, trace)
-    if not needs or None in needs.values() or field_needs(model, trace):
+    if not needs or None in needs.values():
         return None
 
     def attempt(inputs: Inputs) -> tuple[Propagation | None, ErrorContext | None]:
@@ -42,14 +42,14 @@ def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
             propagation = propagate(model, trace, subject.device, specs)
         except OperationError as error:
             done = next(place for place, node in enumerate(trace.graph.nodes) if node is error.node)
-            return None, ErrorContext(str(error.__cause__), operations=done)
+            return None, context_of(error.__cause__ or error, operations=done)
         first, batch = next(leaves(propagation.output), None), next(iter(specs.values())).shape[0]
         if first is None or not first.shape or first.shape[0] == batch:
             return propagation, None
         return propagation, ErrorContext(operations=len(trace.graph.nodes))
 
     with subject.snapshot.preserved():
-        return Search(_Names(model, trace, optional=False), attempt).run()
+        return Search(Source(model, trace, by_name=False), attempt).run()
 
 
 def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None = None) -> tuple[Inputs, T] | str:
@@ -59,7 +59,7 @@ def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None
         attempt: runs forward, and returns what came of it, and why that is nothing or not all.
         partial: the trace of forward without inputs, as far as it got.
     """
-    search = Search(_Names(model, partial), attempt)
+    search = Search(Source(model, partial), attempt)
     return search.run() or search.report()
 
 
@@ -67,26 +67,29 @@ def with_integers(inputs: Inputs, error: BaseException, fixed: Container[str] = 
     """Yield the inputs with integers for one that is not fixed, if an error says that one is read as an index."""
     context = context_of(error.__cause__ or error)
     names = blamed(inputs, context) if re.search(NEEDS_INTEGERS, context.message) else []
-    floats = [name for name in names if name not in fixed and _is_float(inputs.arguments[name])]
-    for name in floats[:MAX_BLAMED]:
-        better = {**inputs.arguments, name: replace(inputs.arguments[name], dtype="int64")}
-        yield replace(inputs, arguments=better, given=None)
+    named = [(name, inputs.arguments[name]) for name in names if name not in fixed]
+    floats = [(name, spec) for name, spec in named if isinstance(spec, TensorSpec) and is_float(spec)]
+    for name, spec in floats[:MAX_BLAMED]:
+        yield replace(inputs, arguments={**inputs.arguments, name: replace(spec, dtype="int64")}, given=None)
 
 
-def _is_float(value: object) -> bool:
-    return isinstance(value, TensorSpec) and is_float(value)
+class Source(Guesses):
+    """Inputs to try, with what the errors of forward suggest instead.
 
-
-class _Names(Guesses):
-    """Inputs to try, with what the errors of forward suggest instead."""
+    Attributes:
+        max_same: how often the same arguments may be refused for reasons that were given before.
+        tries_for_more: further tries after an attempt that accepted only in part.
+    """
 
     max_same = 3
     tries_for_more = 8
 
     def repaired(self, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-        return repairs.repaired(self, inputs, error)
+        """Yield what an error suggests instead of these inputs."""
+        return repaired(self, inputs, error)
 
     def resized(self, inputs: Inputs, size: int) -> Inputs | None:
+        """Return the inputs with images of this size, None if there are none."""
         images = [name for name, spec in placeholder_names(inputs) if is_image(spec) or name in self.spatial_dims]
 
         def change(name: str, value: Any) -> object:
@@ -95,3 +98,31 @@ class _Names(Guesses):
 
         arguments = {name: map_named(change, name, value) for name, value in inputs.arguments.items()}
         return replace(inputs, arguments=arguments, given=None) if images else None
+
+
+def repaired(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
+    """Yield what an error suggests instead of these inputs, the likeliest first."""
+    for pattern, name in REPAIRS:
+        found = re.search(pattern, error.message, re.IGNORECASE | re.DOTALL)
+        if found is not None:
+            yield from REPAIR[name](Case(guesses, inputs, error, found))
+    for name in _missing(guesses, inputs, error):
+        yield from guesses.alternatives(inputs, name)
+    found = re.search("cache", error.source) or re.search(r"\wCache\(", error.code)
+    if found is not None:
+        yield from repairs.without_cache(Case(guesses, inputs, error, found))
+
+
+REPAIR: dict[str, Callable[[Case], Iterator[Inputs]]] = {**vars(repairs), **vars(reshaping)}
+"""The functions that rows of `REPAIRS` name."""
+
+
+def _missing(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[str]:
+    """Yield arguments that were not passed, but that the error names or that are None where it was raised."""
+    names = [name for name in guesses.parameters if name not in inputs.arguments]
+    yield from (name for name in names if name in ARGUMENTS and holds(error.message, name))
+    for step in error.steps if re.search("NoneType(?!.* not callable)", error.message) else error.steps[:1]:
+        absent = [name for name in names if name in step.absent and holds(step.text, name)]
+        if absent:
+            yield from absent
+            return

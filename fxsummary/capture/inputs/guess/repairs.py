@@ -1,67 +1,121 @@
-"""Reads the error of a forward that refused its inputs, and suggests other inputs.
+"""Inputs that forward refused, and how to change them: tokens, and which arguments are passed.
 
-Each repair yields the inputs with one change: its docstring says which.
+Each repair yields the inputs with one change: its docstring says which. `guesses.REPAIRS` names the functions.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 
 from fxsummary.capture.inputs.example import Inputs
-from fxsummary.capture.inputs.guess import reshaping
 from fxsummary.capture.inputs.guess.candidates import Guesses
-from fxsummary.capture.inputs.guess.case import Case, changed, shaped
-from fxsummary.capture.inputs.guess.error_context import ErrorContext, holds
-from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, FEATURES, HIDDEN, REPAIRS, TOKEN_TYPES, VIEWS
-from fxsummary.graph.spec import TensorSpec
+from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, holds
+from fxsummary.capture.inputs.guess.guesses import HIDDEN, TOKEN_TYPES
+from fxsummary.graph.spec import TensorSpec, contiguous, map_structure
 
 MAX_TOKENS = 100_000
 """A text is not made longer than this."""
 
+MAX_BLAMED = 3
+"""How many of the inputs that may be wrong to change in turn."""
 
-def repaired(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-    """Yield what an error suggests instead of these inputs, the likeliest first."""
-    for pattern, name in REPAIRS:
-        found = re.search(pattern, error.message, re.IGNORECASE | re.DOTALL)
-        if found is not None:
-            yield from repair_named(name)(Case(guesses, inputs, error, found))
-    for name in _missing(guesses, inputs, error):
-        yield from guesses.alternatives(inputs, name)
-    found = re.search("cache", error.source) or re.search(r"\wCache\(", error.code)
-    if found is not None:
-        yield from without_cache(Case(guesses, inputs, error, found))
+MAX_SIZE = 2**20
+"""No dimension is made larger than this."""
+
+Shape = tuple[int, ...]
+Change = Callable[[TensorSpec], "TensorSpec | None"]
 
 
-def repair_named(name: str) -> Callable[[Case], Iterator[Inputs]]:
-    """Return the function that a row of `REPAIRS` names."""
-    found: Callable[[Case], Iterator[Inputs]] = globals().get(name) or getattr(reshaping, name)
-    return found
+@dataclass(frozen=True)
+class Case:
+    """Inputs that forward refused, with its error.
+
+    Attributes:
+        found: the match of the row of `guesses.REPAIRS` in the message.
+    """
+
+    guesses: Guesses
+    inputs: Inputs
+    error: ErrorContext
+    found: re.Match[str]
+
+    @property
+    def blamed(self) -> list[str]:
+        """The arguments that are most likely wrong."""
+        return blamed(self.inputs, self.error)[:MAX_BLAMED]
+
+    def number(self, group: str) -> int:
+        """A number in the message."""
+        return int(self.found[group])
+
+    def numbers(self, group: str) -> Shape:
+        """The numbers in a part of the message."""
+        return tuple(map(int, re.findall(r"\d+", self.found[group])))
+
+    def each(self, change: Change, names: Iterable[str] | None = None) -> Iterator[Inputs]:
+        """Yield the inputs with one of the blamed arguments changed, if it can be; an image keeps its form."""
+        for name in self.blamed if names is None else names:
+            value = self.inputs.arguments[name]
+            spec = only_tensor(value)
+            new = change(spec) if spec is not None else None
+            if new is None or spec is None or new == spec or any(size >= MAX_SIZE for size in new.shape):
+                continue
+            dims = self.guesses.spatial_dims.get(name, 0)
+            if dims < 2 or len(new.shape) != len(spec.shape) or new.shape[-dims:] == spec.shape[-dims:]:
+                values = {key: given for key, given in self.inputs.values.items() if key != name}
+                arguments = {**self.inputs.arguments, name: new if spec is value else [new]}
+                yield replace(self.inputs, arguments=arguments, values=values, given=None)
+
+    def alternatives(self, name: str, suits: Callable[[TensorSpec], bool]) -> Iterator[Inputs]:
+        """Yield the inputs with another shape that the name of an argument suggests."""
+        for other in self.guesses.alternatives(self.inputs, name):
+            value = only_tensor(other.arguments[name])
+            if value is not None and suits(value):
+                yield other
+
+    def rank(self, name: str) -> int:
+        """Number of dimensions of an argument, -1 if it is not a tensor."""
+        spec = only_tensor(self.inputs.arguments[name])
+        return len(spec.shape) if spec is not None else -1
 
 
-def compare_features(error: ErrorContext) -> int | None:
-    """Return 1 if a linear layer or a view got too many features, -1 if too few, None if something else is wrong."""
-    for pattern in (*FEATURES, VIEWS):
-        found = re.search(pattern, error.message)
-        if found is not None:
-            got, wanted = int(found["got"]), int(found["wanted"])
-            return (got > wanted) - (got < wanted)
-    return None
+def only_tensor(value: object) -> TensorSpec | None:
+    """Return the spec that an argument is, alone or in a list; else None."""
+    value = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+    return value if isinstance(value, TensorSpec) else None
 
 
-def _missing(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[str]:
-    """Yield arguments that were not passed, but that the error names or that are None where it was raised."""
-    names = [name for name in guesses.parameters if name not in inputs.arguments]
-    yield from (name for name in names if name in ARGUMENTS and holds(error.message, name))
-    for step in error.steps if re.search("NoneType(?!.* not callable)", error.message) else error.steps[:1]:
-        absent = [name for name in names if name in step.absent and holds(step.text, name)]
-        if absent:
-            yield from absent
-            return
+def changed(inputs: Inputs, change: Callable[[TensorSpec], TensorSpec], keep: Container[str] = ()) -> Inputs:
+    """Return the inputs with each spec changed, except in some arguments."""
+    arguments = {
+        name: value if name in keep else map_structure(lambda v: change(v) if isinstance(v, TensorSpec) else v, value)
+        for name, value in inputs.arguments.items()
+    }
+    return replace(inputs, arguments=arguments, given=None)
+
+
+def shaped(spec: TensorSpec, *shape: int) -> TensorSpec:
+    """Return the spec with another shape."""
+    return contiguous(shape, spec.dtype, spec.device)
+
+
+def resized(inputs: Inputs, size: tuple[int, int]) -> Inputs:
+    """Return the inputs with images of another size."""
+    return changed(inputs, lambda spec: shaped(spec, *spec.shape[:-2], *size) if is_image(spec) else spec)
+
+
+def is_image(spec: TensorSpec) -> bool:
+    """Whether a tensor may be an image or several."""
+    return len(spec.shape) > 3 and is_float(spec)
+
+
+def is_float(spec: TensorSpec) -> bool:
+    """Whether a tensor holds floating-point numbers."""
+    return "float" in spec.dtype
 
 
 # --- tokens ----------------------------------------------------------------------------------------
@@ -128,7 +182,7 @@ def with_last_tokens(case: Case) -> Iterator[Inputs]:
 # --- arguments -------------------------------------------------------------------------------------
 
 
-def _with(inputs: Inputs, **arguments: Any) -> Inputs:
+def _with(inputs: Inputs, **arguments: object) -> Inputs:
     return replace(inputs, arguments={**inputs.arguments, **arguments})
 
 

@@ -7,22 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
 from fxsummary.capture.inputs.example import Inputs
-from fxsummary.capture.inputs.guess.case import (
-    Case,
-    changed,
-    in_pairs,
-    is_float,
-    is_image,
-    only_tensor,
-    resized,
-    shaped,
-)
 from fxsummary.capture.inputs.guess.guesses import LINE_OF_TEXT
+from fxsummary.capture.inputs.guess.repairs import Case, changed, is_float, is_image, only_tensor, resized, shaped
 from fxsummary.graph.spec import TensorSpec
 
 NO_FEATURES = 2
@@ -113,45 +104,37 @@ def as_line(case: Case) -> Iterator[Inputs]:
 
 
 def larger(case: Case) -> Iterator[Inputs]:
-    """Images or sound of twice the size."""
-    yield changed(case.inputs, lambda spec: _scaled(spec, lambda size: 2 * size))
+    """Images or sound rounded up to the multiple that the message names, or of twice the size."""
+    step = case.number("step") if "step" in case.found.groupdict() else 0
 
+    def change(spec: TensorSpec) -> TensorSpec:
+        is_sound = is_float(spec) and spec.shape[-1:] > (4096,)
+        split = len(spec.shape) - (2 if is_image(spec) else int(is_sound))
+        sizes = [-(-size // step) * step if step else 2 * size for size in spec.shape[split:]]
+        return shaped(spec, *spec.shape[:split], *sizes)
 
-def rounded(case: Case) -> Iterator[Inputs]:
-    """Images or sound rounded up to the multiple that the message names."""
-    step = case.number("step")
-    yield changed(case.inputs, lambda spec: _scaled(spec, lambda size: -(-size // step) * step))
-
-
-def _scaled(spec: TensorSpec, scale: Callable[[int], int]) -> TensorSpec:
-    """Scale the spatial dimensions of an image, or the length of a sound."""
-    is_sound = is_float(spec) and spec.shape[-1:] > (4096,)
-    split = len(spec.shape) - (2 if is_image(spec) else int(is_sound))
-    return shaped(spec, *spec.shape[:split], *map(scale, spec.shape[split:]))
+    yield changed(case.inputs, change)
 
 
 def with_batch(case: Case) -> Iterator[Inputs]:
     """A batch of 2."""
-    yield in_pairs(case.inputs)
+    yield changed(case.inputs, lambda spec: shaped(spec, 2, *spec.shape[1:]) if spec.shape[:1] == (1,) else spec)
 
 
 def with_size(case: Case) -> Iterator[Inputs]:
-    """Another size for the dimension that an operation refuses, or one in proportion to it."""
-    return _with_sizes(case, case.number("got"), case.number("wanted"))
-
-
-def with_channels(case: Case) -> Iterator[Inputs]:
-    """As many channels as the innermost convolution takes."""
-    if case.error.channels is not None:
-        yield from _with_sizes(case, *case.error.channels)
+    """Another size for the dimension that an operation or the innermost convolution refuses, or one in proportion."""
+    is_named = "got" in case.found.groupdict()
+    sizes = (case.number("got"), case.number("wanted")) if is_named else case.error.channels
+    return _with_sizes(case, *sizes) if sizes is not None else iter(())
 
 
 def with_either_size(case: Case) -> Iterator[Inputs]:
     """The size of one tensor for the other."""
     got, wanted = case.number("got"), case.number("wanted")
     yield from _exchanged(case, got, wanted)
+    images = [name for name, dims in case.guesses.spatial_dims.items() if dims > 1]
     for a, b in ((wanted, got), (got, wanted)):  # a mask is as long as what it masks
-        yield changed(case.inputs, partial(_with_all, got=a, wanted=b))
+        yield changed(case.inputs, partial(_with_all, got=a, wanted=b), keep=images)
 
 
 def _with_all(spec: TensorSpec, got: int, wanted: int) -> TensorSpec:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fxsummary.capture.inputs.example import Inputs, describe, placeholder_names
 from fxsummary.capture.inputs.guess.error_context import ErrorContext
-from fxsummary.capture.inputs.guess.repairs import compare_features
+from fxsummary.capture.inputs.guess.guesses import FEATURES, VIEWS
 from fxsummary.capture.recorded.budget import TooMuchWorkError
+
+if TYPE_CHECKING:
+    from fxsummary.capture.inputs.guess.inference import Source
 
 T = TypeVar("T")
 
@@ -28,27 +33,6 @@ MAX_USELESS = 8
 
 MAX_IMAGE = 1024
 """The largest image to try."""
-
-
-class Source(Protocol):
-    """Where inputs to try come from.
-
-    Attributes:
-        max_same: how often the same arguments may be refused for reasons that were given before.
-        tries_for_more: further tries after an attempt that accepted only in part.
-    """
-
-    max_same: int
-    tries_for_more: int
-
-    def stages(self) -> Iterator[Iterator[Inputs]]:
-        """Yield lists of candidates; the next list is for the case that nothing in this one is accepted."""
-
-    def repaired(self, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-        """Yield what an error suggests instead of these inputs."""
-
-    def resized(self, inputs: Inputs, size: int) -> Inputs | None:
-        """Return the inputs with images of this size, None if there are none."""
 
 
 Attempt = Callable[[Inputs], "tuple[T | None, ErrorContext | None]"]
@@ -156,23 +140,28 @@ class Search(Generic[T]):
         inputs, self._wrong_size = self._wrong_size, None
         if inputs is None or self._is_spent or self._source.resized(inputs, 1) is None:
             return None
-        low, high = 1, MAX_IMAGE
-        while low < high:
-            middle = (low + high) // 2
-            found, error = self._try_size(inputs, middle)
-            if found is not None or (error is not None and compare_features(error) == 1):
-                high = middle
-            else:
-                low = middle + 1
-        found, error = self._try_size(inputs, low)
-        return found if error is None else None
 
-    def _try_size(self, inputs: Inputs, size: int) -> tuple[tuple[Inputs, T] | None, ErrorContext | None]:
-        other = self._source.resized(inputs, size)
-        assert other is not None
-        return self._try(other)
+        def try_size(size: int) -> tuple[tuple[Inputs, T] | None, ErrorContext | None]:
+            return self._try(self._source.resized(inputs, size) or inputs)
+
+        def is_large(size: int) -> bool:
+            found, error = try_size(size)
+            return found is not None or (error is not None and compare_features(error) == 1)
+
+        found, error = try_size(1 + bisect_left(range(1, MAX_IMAGE), True, key=is_large))
+        return found if error is None else None
 
 
 def _kind(inputs: Inputs) -> str:
     """Equal for inputs that differ in their sizes only."""
     return ", ".join([f"{name} {len(spec.shape)}" for name, spec in placeholder_names(inputs)])
+
+
+def compare_features(error: ErrorContext) -> int | None:
+    """Return 1 if a linear layer or a view got too many features, -1 if too few, None if something else is wrong."""
+    for pattern in (*FEATURES, VIEWS):
+        found = re.search(pattern, error.message)
+        if found is not None:
+            got, wanted = int(found["got"]), int(found["wanted"])
+            return (got > wanted) - (got < wanted)
+    return None

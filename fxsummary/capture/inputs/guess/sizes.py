@@ -23,27 +23,26 @@ Shape = tuple[int, ...]
 
 
 class Settings:
-    """Attributes of a model, its config and the configs inside that, by name."""
+    """Attributes of a model, its config and the configs inside that, by name.
+
+    Attributes:
+        modules: the attributes of each module inside the model.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self._holders = list(_holders(model))
         self._ranked: dict[str, list[Any]] = {}
-        self._modules = [vars(module) for module in modules_of(model)]
+        self.modules = [vars(module) for module in modules_of(model)]
 
     def all(self, names: str, part: str = "") -> Iterator[Any]:
         """Yield the values of these settings (alternatives), from the configs of this part of the model first."""
         if part not in self._ranked:
-            holders = sorted(self._holders, key=lambda held: _rank(held[0], part))
-            self._ranked[part] = [holder for _, holder in holders]
+            self._ranked[part] = [holder for _, holder in sorted(self._holders, key=lambda held: _rank(held[0], part))]
         for holder in self._ranked[part]:
             for name in options(names):
                 values = [_attribute(holder, each) for each in name.split()]
                 if None not in values:
                     yield values[0] if len(values) == 1 else values
-
-    def inside(self, name: str) -> Iterator[Any]:
-        """Yield the values that the modules inside the model have for an attribute."""
-        return (each[name] for each in self._modules if name in each)
 
     def first(self, names: str, part: str = "") -> Any:
         """Return the first that is set, or None."""
@@ -68,7 +67,7 @@ def _holders(model: nn.Module) -> Iterator[tuple[str, Any]]:
             yield "", getattr(model, name)
 
 
-def _configs(path: str, config: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _configs(path: str, config: object, depth: int = 0) -> Iterator[tuple[str, Any]]:
     yield path, config
     items = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})
     for name, value in list(items.items()) if depth < 3 else ():
@@ -77,7 +76,7 @@ def _configs(path: str, config: Any, depth: int = 0) -> Iterator[tuple[str, Any]
             yield from _configs(f"{path}.{name}", value, depth + 1)
 
 
-def _attribute(holder: Any, name: str) -> Any:
+def _attribute(holder: object, name: str) -> Any:
     if isinstance(holder, nn.Module) and name not in vars(holder) and not hasattr(type(holder), name):
         return None  # the class may look it up in its config, which is a holder of its own, and warn
     try:
@@ -93,20 +92,17 @@ def found_sizes(row: Size, settings: Settings) -> list[Shape]:
     """Return the possible sizes for a row of `SIZES`, the likeliest first."""
     values = [*settings.all(row.names, row.part)]
     for name in options(row.inside):
-        values += settings.inside(name)
-    found = [size for value in values for size in [_size(_taken(row, value), row.dims)] if size is not None]
+        values += [each[name] for each in settings.modules if name in each]
+    if row.take:
+        lists = [value for value in values if isinstance(value, (tuple, list))]
+        values = [len(value) if row.take == "length" else max(value, default=None) for value in lists]
+    found = [size for size in [_size(value, row.dims) for value in values] if size is not None]
     if row.default is not None:
         return [*found, (row.default,)][:1]
     limits = [settings.first(name, row.part) for name in options(row.limits)]
     limit = min((each for each in limits if type(each) is int and each > 0), default=None)
     usual = [each if isinstance(each, tuple) else (min(each, limit or each),) * row.dims for each in row.usual]
     return list(dict.fromkeys([*found, *usual]))
-
-
-def _taken(row: Size, value: Any) -> Any:
-    if not row.take or not isinstance(value, (tuple, list)):
-        return None if row.take else value
-    return len(value) if row.take == "length" else max(value, default=None)
 
 
 def _size(value: Any, dims: int) -> Shape | None:

@@ -1,9 +1,9 @@
-"""Merge a region of a graph, operations with one purpose, into one operation with all their costs."""
+"""Hide operations, or merge a region of a graph, operations with one purpose, into one with all their costs."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fxsummary.graph.attributes import NodeData, own_result
@@ -11,15 +11,14 @@ from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
 from fxsummary.views.costs import carry_costs, is_free, is_weightless
-from fxsummary.views.scalars import add_slots, of_part
-from fxsummary.views.simplify import bypass, is_call
+from fxsummary.views.scalars import add_slots, of_part, reads_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
 class Merger:
-    """A copy of a graph in which regions become single operations.
+    """A copy of a graph in which operations are hidden and regions become single operations.
 
     Attributes:
         graph: the copy; in execution order again after `finish`.
@@ -32,22 +31,31 @@ class Merger:
         self.order = {key: float(place) for place, key in enumerate(graph)}
         self.hidden: Counter[str] = Counter(graph.graph.get("hidden", {}))
 
+    def nodes(self) -> Iterator[tuple[str, NodeData]]:
+        """The operations with their attributes, without those that are taken out meanwhile."""
+        return ((key, data) for key, data in list(self.graph.nodes(data=True)) if key in self.graph)
+
     def node(self, key: str) -> NodeData:
         """Attributes of an operation."""
-        data: NodeData = self.graph.nodes[key]
-        return data
+        return self.graph.nodes[key]
 
     def hide(self, key: str, kind: str) -> None:
         """Take out an operation with one input, which is also its result, unless it costs something."""
         if not is_weightless(self.node(key)):
             return
-        self.hidden[kind] += self._operations(self.node(key))
-        bypass(self.graph, key)
+        ((source, edge),) = self.graph.sources(key).items()
+        part = next((part for _, part in reads_of(edge)), ())
+        for target, data in list(self.graph.readers(key).items()):
+            add_slots(self.graph, source, target, of_part(data.copy(), part))
+        self.drop(key, kind)
 
     def drop(self, key: str, kind: str) -> None:
         """Take out an operation that nothing reads."""
-        self.hidden[kind] += self._operations(self.node(key))
+        self._count(key, kind)
         self.graph.remove_node(key)
+
+    def _count(self, key: str, kind: str) -> None:
+        self.hidden[kind] += self.node(key)["multiplicity"] * self.node(key).get("closed", 1)
 
     def merge(
         self, members: Iterable[str], hidden: str, main: str | None = None, **attributes: Unpack[NodeData]
@@ -62,7 +70,7 @@ class Merger:
         """
         inside = set(members)
         keys = sorted(inside, key=self.order.__getitem__)
-        exits = [key for key in keys if any(reader not in inside for reader in self.graph.readers(key))]
+        exits = [key for key in keys if not inside.issuperset(self.graph.readers(key))]
         place = self._place(keys)
         if len(keys) < 2 or not exits or place is None or not self._same_copies(keys):
             return None
@@ -76,7 +84,7 @@ class Merger:
         data["absorbed"] = tuple(k for key in keys for k in (*self.node(key).get("absorbed", ()), key) if k != main)
         for key in keys:
             if key != main:
-                self.hidden[hidden] += self._operations(self.node(key))
+                self._count(key, hidden)
                 carry_costs(self.node(key), data)
         self._reconnect(keys, main, exits)
         self.order[main] = place
@@ -84,42 +92,30 @@ class Merger:
 
     def finish(self) -> ModelGraph:
         """The graph in execution order, with what was hidden."""
-        keys = sorted(self.graph, key=self.order.__getitem__)
-        nodes = ((key, self.node(key)) for key in keys)
+        nodes = ((key, self.node(key)) for key in sorted(self.graph, key=self.order.__getitem__))
         return self.graph.derived(nodes, self.graph.links(), hidden=dict(sorted(self.hidden.items())))
-
-    @staticmethod
-    def _operations(data: NodeData) -> int:
-        return int(data["multiplicity"] * data.get("closed", 1))
 
     def _same_copies(self, keys: list[str]) -> bool:
         """Whether all stand for equally many copies, and, in a folded block, are in the same module."""
         times = {self.node(key)["multiplicity"] for key in keys}
-        stacks = {calls_around(self.node(key)) for key in keys}
-        return len(times) == 1 and (times == {1} or len(stacks) == 1)
+        return times == {1} or (len(times) == 1 and len({calls_around(self.node(key)) for key in keys}) == 1)
 
     def _place(self, keys: list[str]) -> float | None:
         """Where the new operation can stand: after all that it reads, before all that reads it."""
-        inside = set(keys)
-        low = max((self.order[k] for key in keys for k in self.graph.sources(key) if k not in inside), default=-1.0)
-        high = min(
-            (self.order[k] for key in keys for k in self.graph.readers(key) if k not in inside), default=float("inf")
-        )
-        if low >= high:
-            return None
-        between = [self.order[key] for key in keys if low < self.order[key] < high]
-        return between[-1] if between else (low + high) / 2
+        graph, order, inside = self.graph, self.order, set(keys)
+        low = max((order[k] for key in keys for k in graph.sources(key) if k not in inside), default=-1.0)
+        high = min((order[k] for key in keys for k in graph.readers(key) if k not in inside), default=float("inf"))
+        between = [order[key] for key in keys if low < order[key] < high]
+        return None if low >= high else between[-1] if between else (low + high) / 2
 
     @staticmethod
     def _set_results(data: NodeData, exits: list[NodeData]) -> None:
-        if len(exits) == 1:
-            data.update(own_result(exits[0]))
-            return
-        sizes = [each["output_bytes"] for each in exits]
-        known = [size for size in sizes if size is not None]
-        data["outputs"] = tuple(each["outputs"] for each in exits)
-        data["output_bytes"] = sum(known) if len(known) == len(sizes) else None
-        data["shape"], data["dtype"] = exits[0]["shape"], exits[0]["dtype"]
+        data.update(own_result(exits[0]))
+        if len(exits) > 1:
+            sizes = [each["output_bytes"] for each in exits]
+            known = [size for size in sizes if size is not None]
+            data["outputs"] = tuple(each["outputs"] for each in exits)
+            data["output_bytes"] = sum(known) if len(known) == len(sizes) else None
 
     @staticmethod
     def _set_stack(data: NodeData, stacks: list[tuple[ModuleCall, ...]]) -> None:
@@ -137,6 +133,17 @@ class Merger:
             add_slots(graph, source, main, {**edge, "slots": (place,), "parts": edge["parts"][:1]})
         for key, reader, edge in readers:
             add_slots(graph, main, reader, of_part(edge.copy(), (exits.index(key),) if len(exits) > 1 else ()))
+
+
+def copy_of(graph: ModelGraph) -> ModelGraph:
+    """A graph with attributes of its own."""
+    links = ((source, target, data.copy()) for source, target, data in graph.links())
+    return graph.derived(((key, data.copy()) for key, data in graph.nodes(data=True)), links)
+
+
+def is_call(data: NodeData) -> bool:
+    """Whether an operation calls something: it is no input, output or parameter."""
+    return data["op"] in ("call_function", "call_method", "call_module")
 
 
 def is_plain(data: NodeData) -> bool:

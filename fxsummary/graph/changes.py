@@ -1,4 +1,4 @@
-"""What a comparison says: the changes of operations, of modules and of a model as frozen records.
+"""What a comparison says: the changes of operations, of modules and of a model, as frozen records and in words.
 
 A graph that `fxsummary.diff` made has on each node `change`, one of `SIGNS`; `differences`, a tuple of
 `Difference`; and `was`, the path in the model before where that is another. The costs of a removed operation are 0, and
@@ -11,11 +11,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, NamedTuple
 
-from fxsummary.graph.attributes import NODE
+from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.records import ModuleCall, Totals
+from fxsummary.graph.spec import leaves
+from fxsummary.text import numbers as fmt
 
 SIGNS = {"added": "+", "removed": "−", "changed": "~", "moved": "→", "same": ""}
 """The sign of each change: it says without colour what the colours say."""
+BECAME = "⇒"
+"""Between what was and what is; settings have → in them."""
+LONGEST = 60
+_SILENT = frozenset({*NODE.sums, "parameter_dtypes"}) - {"parameters"}
+"""What is told by another difference, or by the columns of costs."""
 
 
 class Difference(NamedTuple):
@@ -151,3 +158,62 @@ def before(data: Mapping[str, Any], attribute: str) -> Any:
         return 0 if attribute in NODE.sums else None
     now = data.get(attribute, NODE[attribute].default)
     return next((each.before for each in data["differences"] if each.attribute == attribute), now)
+
+
+def follows(data: NodeData) -> bool:
+    """Whether an operation differs only in what follows from its inputs: the shape of its result, its FLOPs."""
+    if data["change"] != "changed" or data["op"] == "placeholder":
+        return False
+    changed = {each.attribute for each in data["differences"]}
+    return not changed.isdisjoint(("outputs", "flops")) and NODE.following.issuperset(changed)
+
+
+def describe(data: NodeData) -> str:
+    """What an operation is, and what is different of it.
+
+    >>> relu = {"op": "call_module", "label": "ReLU", "config": "", "change": "added", "differences": (), "was": ""}
+    >>> describe(relu), describe({**relu, "change": "changed", "differences": (Difference("label", "GELU", "ReLU"),)})
+    ('ReLU', 'GELU ⇒ ReLU')
+    """
+    name = {"placeholder": "input", "get_attr": "parameter"}.get(data["op"], data["label"])
+    if data["change"] != "changed":
+        was = f" (was {data['was']})" if data["was"] and data["change"] == "moved" else ""
+        return f"{name} {data['config']}".rstrip() + was
+    found = {each.attribute: each for each in data["differences"]}
+    texts = [_head(data, name, found)]
+    if "outputs" in found and "config" not in found and "label" not in found:
+        specs = (", ".join(map(str, leaves(each))) for each in found["outputs"][1:])
+        texts.append(_became(*(text or "?" for text in specs)))
+    if "arguments" in found and len(found) == 1:
+        texts.append(_became(*(f"({text})" for text in found["arguments"][1:])))
+    if "inputs" in found:
+        texts.append("reads " + _became(*(", ".join(names) for names in found["inputs"][1:])))
+    if "parameter_dtypes" in found:
+        was, now = (" and ".join(dtype for dtype, _ in pairs) or "none" for pairs in found["parameter_dtypes"][1:])
+        texts += [_became(was, now)] if was != now else []
+    if "trainable_parameters" in found and "parameters" not in found:
+        texts.append("trainable " + _became(*map(fmt.count, found["trainable_parameters"][1:])))
+    if not set(found) - _SILENT and len(texts) == 1 and "buffers" in found:
+        texts.append("buffers " + _became(*map(str, found["buffers"][1:])))
+    for name in NODE.added:
+        if name in found:
+            values = (fmt.UNKNOWN if value is None else NODE[name].text(value) for value in found[name][1:])
+            texts.append(f"{NODE[name].label} {_became(*values)}")
+    if data["was"]:
+        texts.append(f"(was {data['was']})")
+    return f"{texts[0]}{': ' if len(texts) > 1 else ''}{', '.join(texts[1:])}"
+
+
+def _head(data: NodeData, name: str, found: Mapping[str, Difference]) -> str:
+    if "label" in found:
+        settings = found.get("config", Difference("", data["config"], data["config"]))
+        label = found["label"]
+        return _became(f"{label.before} {settings.before}".rstrip(), f"{label.after} {settings.after}".rstrip())
+    if "config" in found:
+        settings = found["config"]
+        return f"{name} {_became(settings.before or 'none', settings.after or 'none')}"
+    return f"{name} {data['config']}".rstrip()
+
+
+def _became(was: str, now: str) -> str:
+    return f"{fmt.shorten(was, LONGEST)} {BECAME} {fmt.shorten(now, LONGEST)}"
