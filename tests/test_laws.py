@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -44,7 +45,8 @@ import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.capture.operations import memo
 from fxsummary.errors import TooLargeError
-from fxsummary.graph.labels import KINDS
+from fxsummary.graph.attributes import own_path
+from fxsummary.graph.labels import KINDS, base, operator_of
 from fxsummary.graph.spec import leaves
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
@@ -237,7 +239,8 @@ def test_shapes_of_operations_are_their_outputs(name: str) -> None:
         assert data["shape"] == (specs[0].shape if specs else None), key
         assert data["dtype"] == (specs[0].dtype if specs else None), key
     for source, target, data in graph.edges(data=True):
-        assert data["slots"], (source, target)
+        writes = graph.nodes[source]["label"].endswith("_") or "inplace" in graph.nodes[source]["config"]
+        assert data["slots"] or writes, (source, target)
         assert data["shape"] == graph.nodes[source]["shape"], (source, target)
         if graph.nodes[source]["op"] != "output":
             assert data["bytes"] == graph.nodes[source]["output_bytes"], (source, target)
@@ -300,6 +303,26 @@ def test_nodes_are_in_execution_order(name: str) -> None:
 # --- 4. both ways agree ------------------------------------------------------------------------
 
 
+SPELLED_OTHERWISE = {
+    "NamedTupleOutput", "DataclassOutput",  # tracing sees the class that is returned as an operation
+    "DrawsRandomNumbers",  # and what forward draws as a constant
+    "timm.levit_128s",  # and `/=` as `/`
+}  # fmt: skip
+
+
+def named_edges(graph: ModelGraph) -> set[tuple[Any, Any, Any]]:
+    """The edges between operations, numbered by what they call: two captures may have them in another order."""
+    counts: Counter[str] = Counter()
+    names: dict[str, tuple[str, int]] = {}
+    graph = hide_scalars(graph)
+    for key, data in graph.nodes(data=True):
+        called = own_path(data) or operator_of(data["label"]) or base(data["label"])
+        names[key] = called, counts[called]
+        counts[called] += 1
+    inner = [edge for edge in graph.edges(data="slots") if graph.nodes[edge[1]]["op"] != "output"]
+    return {(names[a], names[b], slots) for a, b, slots in inner}
+
+
 @every_model
 def test_recorded_agrees_with_symbolic(name: str) -> None:
     entry, graph = ZOO[name], graph_of(name)
@@ -312,6 +335,8 @@ def test_recorded_agrees_with_symbolic(name: str) -> None:
     assert recorded.totals.flops == graph.totals.flops
     assert bool(recorded.totals.unknown_flops) == bool(graph.totals.unknown_flops)
     assert shapes_of(recorded.output_spec) == shapes_of(graph.output_spec)
+    if name not in SPELLED_OTHERWISE:
+        assert named_edges(recorded) == named_edges(graph)
     symbolic_calls = [data["target"] for _, data in graph.nodes(data=True) if data["op"] == "call_module"]
     assert symbolic_calls == [d["target"] for _, d in recorded.nodes(data=True) if d["op"] == "call_module"]
 

@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 import torch
 from printed import check, dot_rows, markdown_rows, mermaid_rows, picture_rows, text_rows
+from test_laws import named_edges
 from test_printed import DEPTHS, check_totals, with_shares
 from test_unfolding import assert_unfolds
 from torch.utils.flop_counter import FlopCounterMode
@@ -37,6 +38,11 @@ def test_counts_are_those_of_the_model(seed: int, trace: str) -> None:
         model(torch.ones(SHAPE))
     assert graph.totals.flops == counter.get_total_flops()
     assert graph.totals.parameters == sum(each.numel() for each in model.parameters())
+
+
+@every_seed
+def test_edges_are_those_of_a_recording(seed: int) -> None:
+    assert named_edges(graph_of(seed, "symbolic")) == named_edges(graph_of(seed, "record"))
 
 
 @every_seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import warnings
 from collections.abc import Callable
@@ -450,6 +451,53 @@ class ConstantProduct(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x) + torch.arange(8.0) @ torch.ones(8, 8)
+
+
+@zoo(randn(2, 8))
+class WritesInPlace(nn.Module):
+    """Tensors that are written in place, read under their old names and through views."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.fc(x)
+        self.relu(y)
+        view = y.view(-1)
+        view.mul_(2)
+        total = y.sum()
+        y.add_(total)
+        return y + view.view(2, 8)
+
+
+@zoo(randn(2, 8), captured_by="recorded", notes=("forward writes a traced value into a tensor that it made",))
+class FillsWhatItMade(nn.Module):
+    """Tracing takes what forward makes for a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made, other = torch.zeros(2, 8), torch.zeros(2, 8)
+        made.add_(x)
+        torch.mul(x, 2, out=other)
+        return self.fc(made * other)
+
+
+@zoo(randn(2, 8))
+class DeepCopies(nn.Module):
+    """A copy of a structure with tensors in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        copied = copy.deepcopy({"x": [x]})
+        return self.fc(copied["x"][0])
 
 
 @zoo(randn(2, 8), captured_by="recorded", notes=("forward makes a parameter",))

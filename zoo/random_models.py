@@ -54,7 +54,7 @@ class Block(nn.Module):
             setattr(self, name := f"weight{len(list(self.parameters(recurse=False)))}", weight)
             return lambda self, x, _: F.linear(x, getattr(self, name))
         if kind < 0.75:
-            return _HALVES[random.randrange(len(_HALVES))]
+            return _FUNCTIONS[random.randrange(len(_FUNCTIONS))]
         part = _LEAVES[random.randrange(len(_LEAVES))]()
         if random.random() < 0.15:
             shared.append(part)
@@ -112,7 +112,14 @@ def _turned(_: Block, x: Tensor, others: Tensor) -> Tensor:
     return torch.cat([b, a], -1)
 
 
-_HALVES: tuple[Any, ...] = (_gated, _turned)
+def _written(_: Block, x: Tensor, others: Tensor) -> Tensor:
+    y = x * 2
+    y.view(-1).add_(1)
+    torch.relu_(y)
+    return y + x
+
+
+_FUNCTIONS: tuple[Any, ...] = (_gated, _turned, _written)
 
 
 class RandomModel(nn.Module):

@@ -18,6 +18,7 @@ from fxsummary.capture.operations.twins import NoTwinError
 from fxsummary.capture.results import Capture, Propagation, Refusal, Trace
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.trace import trace
+from fxsummary.capture.symbolic.writes import follow_writes
 from fxsummary.errors import ForwardError, InputError
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def _better(subject: Subject, result: Capture, found: Trace, propagation: Propag
     """The capture, or a recording if that tells more."""
     if result.inputs is not None and _goes_further(subject, found, propagation):
         return recorded(subject, result.inputs)
+    follow_writes(found.graph, propagation.outcomes)
     result.propagation = propagation
     result.notes += notes.of_trace(found.skipped_hooks, propagation.stopped)
     return result

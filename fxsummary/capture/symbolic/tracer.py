@@ -92,6 +92,8 @@ class SymbolicTracer(fx.Tracer):
         proxy_factory_fn: Any = None,
     ) -> Any:
         """As torch.fx."""
+        if isinstance(kwargs.get("out"), torch.Tensor) or (_writes(kind, target) and isinstance(args[0], torch.Tensor)):
+            raise fx.proxy.TraceError("forward writes a traced value into a tensor that it made")
         place = SPEC_ONLY.get(target)
         if place is not None and len(args) > place and type(args[place]) is ParameterProxy:
             args = (*args[:place], spec_of(args[place].tensor, self._device), *args[place + 1 :])
@@ -193,5 +195,15 @@ class SymbolicTracer(fx.Tracer):
             self.skipped_hooks.append(path)
 
 
+def _writes(kind: str, target: object) -> bool:
+    """Whether a call is a method that changes its tensor in place, by its name."""
+    return kind == "call_method" and str(target) in _IN_PLACE
+
+
+_IN_PLACE = frozenset(
+    name
+    for name in dir(torch.Tensor)
+    if (name.endswith("_") and not name.endswith("__")) or name == "__setitem__" or name.startswith("__i")
+) - {"__init__", "__init_subclass__", "__int__", "__index__", "__invert__", "__iter__"}
 _ANY_TENSOR = object()
 _LITERALS = ATOMS | {TensorSpec}
