@@ -367,14 +367,14 @@ def test_global_hooks_are_not_run() -> None:
 
 def test_each_distinct_operation_runs_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[int, ...]] = []
-    compute = Operations._compute
+    compute = Operations._observe
 
     def counting(self: Operations, target: Any, args: Any, *rest: Any) -> Any:
         if isinstance(target, nn.Linear):
             calls.append(args[0].shape)
         return compute(self, target, args, *rest)
 
-    monkeypatch.setattr(Operations, "_compute", counting)
+    monkeypatch.setattr(Operations, "_observe", counting)
     memo.clear()
     graph_with(twelve_blocks(), ZOO["twelve_blocks"].inputs())
     assert len(calls) == 3  # 16→16, 16→32, 32→16

@@ -13,7 +13,7 @@ from torch.func import functional_call, grad, grad_and_value, hessian, jacfwd, j
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 import fxsummary
-from fxsummary.capture.operations.flops import FlopCount
+from fxsummary.capture.operations.flop_count import FlopCount
 
 on_every_device = pytest.mark.parametrize("device", ["cpu", "meta"])
 Forward = Callable[[Any, Tensor], Any]

@@ -262,9 +262,7 @@ def test_grouped_matmul_formula() -> None:
 
 def test_packed_sequence_formula() -> None:
     """8 steps exist of 10 in the padded batch: only those are computed."""
-    assert (
-        flops.packed_recurrent_flops((8, 6), (2, 2, 2, 1, 1), None, [(16, 6), (16, 4), (16,), (16,)]) == 2 * 8 * 16 * 10
-    )
+    assert flops.recurrent_flops((8, 6), (2, 2, 2, 1, 1), None, [(16, 6), (16, 4), (16,), (16,)]) == 2 * 8 * 16 * 10
 
 
 def test_batch_multiplies_flops_and_not_parameters() -> None:

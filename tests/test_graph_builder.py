@@ -11,7 +11,7 @@ from torch import fx, nn
 from fxsummary.capture.nodes import new_name, new_node
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.recorded.graph_builder import Writer
-from fxsummary.capture.recorded.memory import Writes
+from fxsummary.capture.recorded.memory import Memory
 from fxsummary.capture.recorded.tensor_origins import AttributeName, Tensors, element
 from fxsummary.graph.spec import TensorSpec
 
@@ -58,19 +58,17 @@ def test_an_input_is_a_placeholder_with_a_spec(writer: Writer) -> None:
 
 
 def test_a_call_of_a_module_is_on_the_stack_until_it_ends(writer: Writer) -> None:
-    entered = writer.enter("fc", nn.Linear)
-    assert writer.stack == {"fc": ("fc", nn.Linear)}
-    writer.leave(entered)
-    again = writer.enter("fc", nn.Linear)
-    assert writer.stack == {"fc@1": ("fc", nn.Linear)}
-    writer.leave(again)
+    with writer.inside("fc", nn.Linear) as key:
+        assert key == "fc" and writer.stack == {"fc": ("fc", nn.Linear)}
+    with writer.inside("fc", nn.Linear) as key:
+        assert key == "fc@1" and writer.stack == {"fc@1": ("fc", nn.Linear)}
     assert writer.stack == {}
 
 
 def test_what_a_module_returned_is_noted_by_its_call(writer: Writer) -> None:
     x = writer.placeholder("x", spec(2, 4))
-    entered = writer.enter("fc", nn.Linear)
-    assert writer.note_returned(entered, (x, None)) == (x, None)
+    with writer.inside("fc", nn.Linear) as key:
+        writer.note_returned(key, (x, None))
     _, returned = writer.returned["fc"]
     assert returned.outputs == (spec(2, 4), None)
 
@@ -117,8 +115,9 @@ def test_a_step_into_a_result_is_by_index_key_or_attribute() -> None:
 def test_views_share_the_number_of_their_memory() -> None:
     tensors = Tensors(nn.Module(), "cpu")
     base = torch.empty(4, device="meta")
-    one, other = tensors.add(base, None), tensors.add(base[1:], None)
-    assert one.storage == other.storage != tensors.add(torch.empty(4, device="meta"), None).storage
+    (node,) = nodes(1)
+    one, other = tensors.add(base, (node, ())), tensors.add(base[1:], (node, ()))
+    assert one.storage == other.storage != tensors.add(torch.empty(4, device="meta"), (node, ())).storage
 
 
 # --- who writes which memory -----------------------------------------------------------------------
@@ -130,17 +129,39 @@ def nodes(count: int) -> list[fx.Node]:
 
 
 def test_nodes_have_a_place_in_the_order_in_which_they_were_written() -> None:
-    writes, (a, b, c) = Writes(), nodes(3)
-    writes.nodes += [a, b]
-    assert writes.order[b] == 1
-    writes.nodes.append(c)
-    assert [writes.order[node] for node in (a, b, c)] == [0, 1, 2]
+    memory = Memory()
+    for node in nodes(3):
+        memory.add(node)
+    assert [(node.name, place) for node, place in memory.order.items()] == [("x0", 0), ("x1", 1), ("x2", 2)]
 
 
-def test_memory_is_noted_one_by_one_or_for_several_at_once() -> None:
-    writes, (a, b, c) = Writes(), nodes(3)
-    writes.note(a, 7)
-    writes.note_all([b, c], [(0,), (0, 1)], [7, 9])
-    assert set(writes.storages_of(c)) == {7, 9} and set(writes.storages_of(a)) == {7}
-    assert {node for node, storages in writes.storages.items() if 7 in storages} == {a, b, c}
-    assert writes.storages_of(nodes(1)[0]) == ()
+def test_a_node_may_yield_several_memories_and_a_memory_have_several_holders() -> None:
+    memory, (a, b, c) = Memory(), nodes(3)
+    for node, storage in ((a, 7), (b, 7), (c, 7), (c, 9), (c, 7)):
+        memory.note(node, storage)
+    assert (memory.storages[a], memory.storages[c]) == ((7,), (7, 9))
+    assert memory.holders() == {7: [a, b, c], 9: [c]}
+
+
+def test_the_version_of_a_memory_is_how_often_it_was_written() -> None:
+    memory, (a, b) = Memory(), nodes(2)
+    memory.writers[7] = [a, b]
+    assert (memory.version(7), memory.version(9)) == (2, 0)
+
+
+# --- who else holds a tensor -----------------------------------------------------------------------
+
+
+def test_a_tensor_that_nobody_else_holds_is_let_go_of_and_made_again() -> None:
+    tensors, (node,) = Tensors(nn.Module(), "cpu"), nodes(1)
+    tracked = tensors.add(torch.empty(2, device="meta"), (node, ()))
+    assert not tensors.let_go([tracked]) and len(tensors) == 0
+    again = tensors.revived(tracked)
+    assert tensors.of(again) is tracked and tensors.revived(tracked) is again
+
+
+def test_a_tensor_that_somebody_holds_stays_what_it_was() -> None:
+    tensors, (node,) = Tensors(nn.Module(), "cpu"), nodes(1)
+    kept = torch.empty(2, device="meta")
+    tracked = tensors.add(kept, (node, ()))
+    assert tensors.let_go([tracked]) and tensors.of(kept) is tracked and tracked.tensor is kept

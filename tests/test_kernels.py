@@ -82,6 +82,11 @@ UNDIVIDED: list[tuple[Any, tuple[Any, ...]]] = [
     (nn.LSTM(4, 5, 2, dropout=0.5, device="meta"), (empty(3, 2, 4),)),
     (nn.LSTM(4, 5, device="meta"), (empty(3, 4),)),
     *[
+        (nn.Linear(4, 5, bias=bias, device="meta"), (empty(*shape),))
+        for shape in ((4,), (3, 4), (3, 2, 4), (1, 4), (2, 1, 3, 4), (0, 4), (3, 5))
+        for bias in (False, True)
+    ],
+    *[
         (partial(F.scaled_dot_product_attention, **options), (empty(*q), empty(*k), empty(*v)))
         for options in ({}, {"is_causal": True}, {"enable_gqa": True}, {"attn_mask": empty(5, 7)}, {"dropout_p": 0.5})
         for q, k, v in (
@@ -226,7 +231,7 @@ def test_kernels_over_the_zoo(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def outcome(target: Any, *args: Any, **kwargs: Any) -> Outcome:
     operations = Operations("cpu")
-    return operations._compute(target, args, kwargs, None, operations.twins)[0]
+    return operations._observe(target, args, kwargs, operations.twins, None)[0]
 
 
 def check(target: Any, *args: Any, **kwargs: Any) -> Outcome:

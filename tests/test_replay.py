@@ -154,7 +154,22 @@ class Random(Block):
         return super().forward(x) if random.random() < 0.5 else x * 2
 
 
-@pytest.mark.parametrize("kind", [ByNumber, ByValue, Writing, Viewing, Keeping, Counting, Random])
+class Listing(Block):
+    """A block that returns a list, which somebody may hold."""
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return [super().forward(x[0] if isinstance(x, list) else x)]
+
+
+class Setting(Numbered):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.layer_idx = 0
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    "kind", [ByNumber, ByDict, ByValue, Writing, Viewing, Keeping, Counting, Random, Listing, Setting]
+)
 def test_what_a_copy_cannot_tell_is_recorded(counted: Counted, kind: type[Block]) -> None:
     made = [kind(i) if issubclass(kind, Numbered) else kind() for i in range(8)]  # type: ignore[call-arg]
     if kind is Keeping:
@@ -170,6 +185,19 @@ def test_a_number_that_is_not_read_does_not_matter(counted: Counted) -> None:
     assert counted.copies == 5
     assert [block.layer_idx for block in model.blocks] == list(range(8))  # type: ignore[union-attr]
     assert list(vars(model.blocks[0])) == list(vars(Numbered(0)))
+    assert "layer_idx" not in vars(Numbered)
+
+
+class Asking(Numbered):
+    """A block whose number is where forward looks for it: nothing is taken out of a module while it runs."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert "layer_idx" in vars(self) and hasattr(self, "layer_idx") and not hasattr(type(self), "layer_idx")
+        return super().forward(x)
+
+
+def test_a_number_stays_in_its_module_while_forward_runs() -> None:
+    both(Stack(*[Asking(index) for index in range(6)]), torch.ones(2, 8))
 
 
 class ByGlobal(Block):
@@ -334,3 +362,11 @@ def test_an_error_inside_of_a_block_has_no_error_of_ours_behind_it() -> None:
         fxsummary.graph(WithObject(), torch.zeros(2, 8), trace="record")
     assert raised.value.__cause__ is not None
     assert raised.value.__cause__.__context__ is None
+
+
+def test_an_error_tells_its_traceback_and_holds_no_frames() -> None:
+    with pytest.raises(ForwardError) as raised:
+        fxsummary.graph(WithObject(), torch.zeros(2, 8), trace="record")
+    cause = raised.value.__cause__
+    assert isinstance(cause, ValueError) and cause.__traceback__ is None
+    assert 'raise ValueError("never")' in str(cause.__cause__)

@@ -68,6 +68,23 @@ def test_below_autograd_a_mode_sees_a_recurrent_layer_as_one_call() -> None:
     assert "aten::lstm.input" in mode.names
 
 
+def test_within_fake_tensors_claim_to_be_on_a_device_and_have_no_data() -> None:
+    with internals.fake_tensors():
+        assert type(torch.ones(2)) is not torch.Tensor and torch.ones(2).device.type == "cpu"
+
+
+def test_no_mode_is_active_where_there_are_to_be_none() -> None:
+    with _Seen() as mode, internals.without_modes():
+        torch.ones(2)
+    assert mode.names == []
+
+
+def test_what_an_operator_that_takes_functions_does_is_known_in_python() -> None:
+    from torch._higher_order_ops.cond import cond_op
+
+    assert callable(internals.in_python(cond_op))
+
+
 def test_flex_attention_has_an_implementation_without_data() -> None:
     from torch.nn.attention.flex_attention import flex_attention_hop
 
@@ -96,6 +113,36 @@ def test_a_transform_knows_that_it_is_running() -> None:
     found = []
     torch.vmap(lambda x: found.append(internals.is_in_transform()) or x)(torch.ones(2))
     assert found == [True] and not internals.is_in_transform()
+
+
+@pytest.mark.parametrize(("kind", "count"), [("vmap", 1), ("grad", 2), ("vjp", 1), ("jvp", 1)])
+def test_the_transforms_are_where_they_are_replaced(kind: str, count: int) -> None:
+    found = list(internals.transforms(kind))
+    assert len(found) == count and all(callable(getattr(owner, name)) for owner, name in found)
+
+
+def test_cond_compiles_what_it_is_given_in_one_place() -> None:
+    assert callable(internals.compiled_call()._hop_compile_and_call)
+
+
+def test_no_grad_calls_one_function() -> None:
+    with _Functions() as mode, torch.no_grad():
+        pass
+    assert internals.set_grad_enabled in mode.seen
+
+
+def test_a_function_can_be_copied_with_another_closure() -> None:
+    def outer(held: int):  # type: ignore[no-untyped-def]
+        def inner(x: int, more: int = 1) -> int:
+            return held + later + x + more
+
+        assert internals.cell_contents(inner.__closure__[1]) is internals.EMPTY  # type: ignore[index]
+        later = 100
+        return inner
+
+    inner = outer(10)
+    copy = internals.with_closure(inner, [20, 200, 2])
+    assert (inner(1000), copy(1000)) == (1111, 1222)
 
 
 def test_operators_that_decompose_by_themselves_are_known() -> None:

@@ -1,17 +1,16 @@
 """Private parts of torch and CPython that fxsummary uses, and what breaks if a release removes one.
 
-Each name has one test in tests/test_torch_internals.py. Private names used elsewhere: the torch functions that a
-recording replaces (`fxsummary.capture.recorded.patches`), fake tensors inside autocast, and reference counts of copied
-blocks.
+Each name has one test in tests/test_torch_internals.py.
 """
 
 from __future__ import annotations
 
 import dis
-from collections.abc import Callable, Iterator
+import importlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
-from types import CodeType
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ from torch import fx, nn
 from torch.fx import _symbolic_trace
 from torch.fx.node import _get_qualified_name
 from torch.nn.modules import module as _modules
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 # --- classes ---------------------------------------------------------------------------------------
 
@@ -57,6 +56,9 @@ class DispatchMode(TorchDispatchMode):
         return False
 
 
+set_grad_enabled: Any = torch._C._set_grad_enabled
+"""What ``torch.no_grad`` calls. Lost without it: it is an operation of a recording."""
+
 # --- calls -----------------------------------------------------------------------------------------
 
 
@@ -78,6 +80,26 @@ def below_autograd() -> AbstractContextManager[None]:
     return context
 
 
+def without_modes() -> AbstractContextManager[None]:
+    """No mode is active within. Lost without it: ``map`` and ``scan``, which refuse to run under one."""
+    context: AbstractContextManager[None] = _disable_current_modes()
+    return context
+
+
+def fake_tensors() -> AbstractContextManager[object]:
+    """Tensors made within have no data and claim to be on a device. Lost without it: dtypes inside autocast."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    context: AbstractContextManager[object] = FakeTensorMode()
+    return context
+
+
+def in_python(operator: Any) -> Callable[..., Any] | None:
+    """What an operator that takes functions does, in Python. Lost without it: what is inside ``map`` and ``scan``."""
+    found: Callable[..., Any] | None = operator.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+    return found
+
+
 def fake_implementation(operator: Any) -> Callable[..., Any] | None:
     """Return torch's fake version of a higher-order operator. Lost without it: shapes after ``flex_attention``."""
     from torch._higher_order_ops import utils
@@ -89,6 +111,27 @@ def fake_implementation(operator: Any) -> Callable[..., Any] | None:
 def is_in_transform() -> bool:
     """Whether ``vmap`` or ``grad`` is running. Lost without it: recordings treat them as one operation."""
     return torch._C._functorch.maybe_current_level() is not None
+
+
+def transforms(kind: str) -> Iterator[tuple[Any, str]]:
+    """Where the transforms of torch.func are, to be replaced: module and name. Lost without it: as above."""
+    for place, name in _TRANSFORMS[kind]:
+        owner = importlib.import_module(f"torch._functorch.{place}")
+        if hasattr(owner, name):
+            yield owner, name
+
+
+_TRANSFORMS = {
+    "vmap": [("apis", "vmap_impl")],
+    "grad": [("eager_transforms", "grad_impl"), ("eager_transforms", "grad_and_value_impl")],
+    "vjp": [("eager_transforms", "_vjp_with_argnums")],
+    "jvp": [("eager_transforms", "_jvp_with_argnums")],
+}
+
+
+def compiled_call() -> Any:
+    """The module whose ``_hop_compile_and_call`` compiles what is given to ``cond``. Lost without it: its time."""
+    return importlib.import_module("torch._higher_order_ops.utils")
 
 
 def is_composite(operator: Any) -> bool:
@@ -131,6 +174,32 @@ def unpackings(code: CodeType) -> dict[int, int]:
     Lost without it: half of the tracing speed.
     """
     return {each.offset: each.argval for each in dis.get_instructions(code) if each.opname == "UNPACK_SEQUENCE"}
+
+
+EMPTY = object()
+"""In place of what a closure does not hold yet."""
+
+
+def cell_contents(cell: CellType) -> object:
+    """What a closure holds. Lost without it: tensors in the closures of functions that ``vmap`` maps."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return EMPTY
+
+
+def with_closure(function: FunctionType, held: Sequence[object]) -> FunctionType:
+    """A copy of a function that holds other things. Lost without it: as `cell_contents`.
+
+    Args:
+        held: what its closure holds, and its defaults.
+    """
+    count = len(function.__closure__ or ())
+    closure = tuple([CellType() if item is EMPTY else CellType(item) for item in held[:count]])
+    defaults = tuple(held[count:]) or None
+    copy = FunctionType(function.__code__, function.__globals__, function.__name__, defaults, closure)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
 
 
 # --- torch.fx --------------------------------------------------------------------------------------

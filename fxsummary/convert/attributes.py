@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from fxsummary.capture import Capture
 from fxsummary.capture.nodes import SOURCE, STACK, function_name
-from fxsummary.capture.operations.run import Outcome
+from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert import config
 from fxsummary.convert.module_tree import class_name, holds_packed, tensors_read

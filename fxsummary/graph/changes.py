@@ -97,7 +97,7 @@ class Comparison:
     inputs: tuple[str, str] = ("", "")
     calls: Mapping[ModuleCall, ModuleCall] = field(default_factory=dict)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """All of it as tuples, dicts and plain values."""
         return {
             "totals": tuple(asdict(totals) for totals in (self.before, self.after)),

@@ -5,7 +5,7 @@ Everything in it is a plain frozen value: no tensor, no module, no weight. It pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, overload
@@ -102,7 +102,7 @@ class ModelGraph(nx.DiGraph):
         self,
         nodes: Iterable[tuple[str, NodeData]],
         edges: Iterable[tuple[str, str, EdgeData]] = (),
-        **facts: Any,
+        **facts: object,
     ) -> ModelGraph:
         """Return a graph of these nodes and edges that is otherwise like this one, but for ``facts`` of the whole."""
         graph = self.__class__()
@@ -132,10 +132,7 @@ class ModelGraph(nx.DiGraph):
         return key
 
     def links(self) -> Iterator[tuple[str, str, EdgeData]]:
-        """The edges with their attributes; ``edges(data=True)``, but quick, and without a view that the graph keeps.
-
-        That view refers back to the graph, which then waits for the garbage collector.
-        """
+        """The edges with their attributes; ``edges(data=True)``, but quick, and without a view that refers to it."""
         for source, readers in self._succ.items():
             for target, data in readers.items():
                 yield source, target, data
@@ -189,39 +186,39 @@ class ModelGraph(nx.DiGraph):
         """Sums over the operations present, times their multiplicity, and the parameters that none reads."""
         return add_up(self)
 
-    def to_text(self, **options: Any) -> str:
+    def to_text(self, **options: object) -> str:
         """The summary as text; see `fxsummary.exporters.text.to_text` for the options."""
         return self._text("text", **options)
 
-    def to_dot(self, **options: Any) -> str:
+    def to_dot(self, **options: object) -> str:
         """The graph in the DOT language; see `fxsummary.exporters.dot.to_graphviz` for the options."""
         return self._text("dot", **options)
 
-    def to_graphviz(self, **options: Any) -> graphviz.Digraph:
+    def to_graphviz(self, **options: object) -> graphviz.Digraph:
         """The graph as a `graphviz.Digraph`, to be changed or rendered further."""
         return EXPORTERS["graphviz"](self, **options)
 
-    def to_svg(self, **options: Any) -> str:
+    def to_svg(self, **options: object) -> str:
         """The picture as SVG; see `fxsummary.exporters.svg.to_svg` for the options."""
         return self._text("svg", **options)
 
-    def to_png(self, **options: Any) -> bytes:
+    def to_png(self, **options: object) -> bytes:
         """The picture as PNG; see `fxsummary.exporters.png.to_png` for the options, such as ``scale=2``."""
         return self._bytes("png", **options)
 
-    def to_pdf(self, **options: Any) -> bytes:
+    def to_pdf(self, **options: object) -> bytes:
         """The picture as PDF of one page; see `fxsummary.exporters.pdf.to_pdf` for the options."""
         return self._bytes("pdf", **options)
 
-    def to_html(self, **options: Any) -> str:
+    def to_html(self, **options: object) -> str:
         """A page to explore the graph in; see `fxsummary.exporters.html.to_html` for the options."""
         return self._text("html", **options)
 
-    def to_markdown(self, **options: Any) -> str:
+    def to_markdown(self, **options: object) -> str:
         """The summary as Markdown; see `fxsummary.exporters.markdown.to_markdown` for the options."""
         return self._text("markdown", **options)
 
-    def to_mermaid(self, **options: Any) -> str:
+    def to_mermaid(self, **options: object) -> str:
         """The graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
         return self._text("mermaid", **options)
 
@@ -242,19 +239,19 @@ class ModelGraph(nx.DiGraph):
         """A row for each operation; see `fxsummary.exporters.dataframe.to_pandas` for the columns."""
         return EXPORTERS["pandas"](self)
 
-    def to_latex(self, **options: Any) -> str:
+    def to_latex(self, **options: object) -> str:
         """The summary as a LaTeX table; see `fxsummary.exporters.latex.to_latex` for the options."""
         return self._text("latex", **options)
 
-    def _text(self, form: str, **options: Any) -> str:
+    def _text(self, form: str, **options: object) -> str:
         text: str = EXPORTERS[form](self, **options)
         return text
 
-    def _bytes(self, form: str, **options: Any) -> bytes:
+    def _bytes(self, form: str, **options: object) -> bytes:
         data: bytes = EXPORTERS[form](self, **options)
         return data
 
-    def render(self, path: str | Path, **options: Any) -> Path:
+    def render(self, path: str | Path, **options: object) -> Path:
         """Write the graph to a file in the form that the suffix names; returns the path.
 
         Raises:
@@ -267,7 +264,7 @@ class ModelGraph(nx.DiGraph):
         files.write(target, result if isinstance(result, bytes) else result.encode("utf-8"))
         return target
 
-    def check(self, **budgets: Any) -> None:
+    def check(self, **budgets: object) -> None:
         """Raise if a budget is exceeded: ``g.check(max_parameters=25_000_000, max_flops=4.2e9)``.
 
         See `fxsummary.review.budgets.check` for all of them.
@@ -277,20 +274,22 @@ class ModelGraph(nx.DiGraph):
         """
         call("fxsummary.review.budgets:check", self, **budgets)
 
-    def lint(self, **options: Any) -> tuple[Finding, ...]:
+    def lint(self, **options: object) -> tuple[Finding, ...]:
         """What looks like a mistake in the model; see `fxsummary.review.lint.lint` for the rules and options."""
         findings: tuple[Finding, ...] = call("fxsummary.review.lint:lint", self, **options)
         return findings
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
         """What Jupyter shows: the picture, and the summary as text where pictures are not shown."""
-        forms: dict[str, Callable[[], str]] = {"image/svg+xml": self._picture_in_a_page, "text/plain": self.to_text}
+        style = 'style="max-width:100%;height:auto"'  # no wider than the place that it is shown in
+        forms: dict[str, Callable[[], str]] = {
+            "image/svg+xml": lambda: self.to_svg().replace("<svg ", f"<svg {style} ", 1),
+            "text/plain": self.to_text,
+        }
         wanted = [form for form in forms if (not include or form in include) and form not in (exclude or ())]
         return {form: forms[form]() for form in wanted}
-
-    def _picture_in_a_page(self) -> str:
-        """The picture, no wider than the place that it is shown in."""
-        return self.to_svg().replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
 
     def __str__(self) -> str:
         return self.to_text()

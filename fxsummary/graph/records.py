@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fxsummary.graph.spec import TensorSpec, itemsize
 
@@ -136,28 +136,37 @@ class Totals:
         return None if self.flops is None else self.flops // 2
 
 
+_ADDED: tuple[Literal["parameters", "trainable_parameters", "flops", "buffers", "buffer_bytes"], ...] = (
+    "parameters", "trainable_parameters", "flops", "buffers", "buffer_bytes",
+)  # fmt: skip
+
+
 def add_up(graph: ModelGraph) -> Totals:
     """The totals of a graph."""
-    sums: Counter[str] = Counter()
+    sums = dict.fromkeys((*_ADDED, "unread_parameters"), 0)
     by_dtype: Counter[str] = Counter()
     unknown_flops, assumed_flops = list[str](), list[str]()
-    unknown_parameters = [data["target"] for _, data in graph.nodes(data=True) if data["parameters"] is None]
+    unknown_parameters = list[str]()
     for key, data in graph.nodes(data=True):
         if not (data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]):
             continue
         times = data["multiplicity"]
+        if data["parameters"] is None:
+            unknown_parameters.append(data["target"])
         if data["flops"] is None:
             unknown_flops.append(key)
         if data["trust"] == "assumed":
             assumed_flops.append(key)
-        for name in ("parameters", "trainable_parameters", "flops", "buffers", "buffer_bytes"):
-            sums[name] += times * known(data, name)
-        sums["unread_parameters"] += times * data.get("unread", 0)
+        for name in _ADDED:
+            if data[name] != 0:
+                sums[name] += times * known(data, name)
+        if "unread" in data:
+            sums["unread_parameters"] += times * data["unread"]
         for dtype, numel in data["parameter_dtypes"]:
             by_dtype[dtype] += times * numel * itemsize(dtype)
     unknown_parameters += _add_unread(graph, sums, by_dtype)
     unknown_flops += ["the rest of forward"] if graph.is_partial else []
-    flops = sums.pop("flops", 0)
+    flops = sums.pop("flops")
     nothing_known = graph.captured_by == "modules" or (unknown_flops and not flops)
     return Totals(
         **sums,
@@ -170,7 +179,7 @@ def add_up(graph: ModelGraph) -> Totals:
     )
 
 
-def _add_unread(graph: ModelGraph, sums: Counter[str], by_dtype: Counter[str]) -> list[str]:
+def _add_unread(graph: ModelGraph, sums: dict[str, int], by_dtype: Counter[str]) -> list[str]:
     """Add what no operation reads, unless there are rows for it; returns the names of weights of unknown size."""
     unknown: list[str] = []
     in_rows = graph.graph.get("unread_shown", False)
@@ -180,11 +189,11 @@ def _add_unread(graph: ModelGraph, sums: Counter[str], by_dtype: Counter[str]) -
         if tensor.spec is None:
             unknown.append(tensor.name)
         elif tensor.buffer:
-            sums.update(buffers=1, buffer_bytes=tensor.nbytes or 0)
+            sums["buffers"] += 1
+            sums["buffer_bytes"] += tensor.nbytes or 0
         else:
-            numel = tensor.spec.numel
-            trainable = numel if tensor.trainable else 0
-            sums.update(parameters=numel, unread_parameters=numel, trainable_parameters=trainable)
+            for name in ("parameters", "unread_parameters", "trainable_parameters")[: 2 + tensor.trainable]:
+                sums[name] += tensor.spec.numel
             by_dtype[tensor.spec.dtype] += tensor.nbytes or 0
     return unknown
 

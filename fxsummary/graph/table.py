@@ -57,9 +57,9 @@ class Attribute(Field):
         """The title as it stands before a value: in lower case, but for abbreviations."""
         return self.title if self.title[1:2].isupper() else self.title[:1].lower() + self.title[1:]
 
-    def is_assumed(self, data: Mapping[str, Any]) -> bool:
+    def is_assumed(self, data: Mapping[str, object]) -> bool:
         """Whether its value in an operation rests on values that were assumed."""
-        shapes, flops = data.get("assumed", False), data.get("trust") == "assumed"
+        shapes, flops = data.get("assumed", False) is True, data.get("trust") == "assumed"
         return ("outputs" in self.rests_on and shapes) or ("flops" in self.rests_on and flops)
 
 
@@ -110,7 +110,7 @@ class Attributes(Registry[Attribute]):
     def _where(self, holds: Callable[[Attribute], bool]) -> tuple[str, ...]:
         return tuple(name for name, each in self.items() if holds(each))
 
-    def differ(self, one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
+    def differ(self, one: Mapping[str, object], other: Mapping[str, object], name: str) -> bool:
         """Whether an attribute of two operations is not the same; where their tensors are does not count."""
         a, b = (each.get(name, self[name].default) for each in (one, other))
         return bool(a != b) and bool(without_device(a) != without_device(b))

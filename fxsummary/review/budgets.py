@@ -93,15 +93,13 @@ def exceeded(graph: ModelGraph, **budgets: Any) -> tuple[Finding, ...]:
     return tuple(_exceeded(graph, graph.totals, given))
 
 
-def check_names(budgets: Mapping[str, Any]) -> None:
+def check_names(budgets: Mapping[str, object]) -> None:
     """Raise InputError if a budget is not known, or its number is not understood."""
     for name, value in budgets.items():
         if name not in BUDGETS:
             raise InputError(unknown("budget", name, BUDGETS))
-        if name in COSTS and value is not None:
+        if name == "tolerance" or (name in COSTS and value is not None):
             _number(name, value)
-        elif name == "tolerance":
-            _part(value)
 
 
 def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Iterator[Finding]:
@@ -118,7 +116,7 @@ def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Itera
             if names:
                 yield _finding("no_unknown", f"{title} not known of {len(names)}", _first(names))
     if "baseline" in given:
-        yield from _grown(graph, totals, _baseline(given["baseline"]), _part(given.get("tolerance", 0)))
+        yield from _grown(graph, totals, _baseline(given["baseline"]), _number("tolerance", given.get("tolerance", 0)))
 
 
 def _over(graph: ModelGraph, totals: Totals, name: str, cost: _Cost, most: float) -> Iterator[Finding]:
@@ -173,7 +171,7 @@ def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ..
     return tuple(texts)
 
 
-def _baseline(baseline: Any) -> ModelGraph:
+def _baseline(baseline: object) -> ModelGraph:
     if isinstance(baseline, ModelGraph):
         return baseline
     if isinstance(baseline, (str, os.PathLike)):
@@ -194,13 +192,6 @@ def _first(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _number(name: str, value: Any) -> float:
     try:
-        return quantity(value, of_bytes=name == "max_parameter_bytes")
+        return fraction(value) if name == "tolerance" else quantity(value, of_bytes=name == "max_parameter_bytes")
     except ValueError as error:
         raise InputError(f"{name}: {error}.") from None
-
-
-def _part(value: Any) -> float:
-    try:
-        return fraction(value)
-    except ValueError as error:
-        raise InputError(f"tolerance: {error}.") from None

@@ -7,7 +7,7 @@ Rows of modules say what they share with others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from fxsummary.graph.attributes import BLANK, NodeData
@@ -34,7 +34,22 @@ def with_unread(graph: ModelGraph) -> ModelGraph:
     unread = [tensor for tensor in places.tensors.values() if not tensor.read]
     if not moved and not unread:
         return graph
-    return _Result(graph, places, moved).with_rows([*unread, *(each for tensors in moved.values() for each in tensors)])
+    nodes = {key: data.copy() for key, data in graph.nodes(data=True)}
+    for key, tensors in moved.items():
+        _take(places, nodes[key], tensors, graph.name)
+    rows: dict[tuple[bool, Stack], list[ParameterInfo]] = {}
+    for tensor in (*unread, *(each for tensors in moved.values() for each in tensors)):
+        rows.setdefault((tensor.read, places.of(tensor.name)), []).append(tensor)
+    leaves = {data["module_stack"]: data for data in reversed(nodes.values()) if own_call(data)}
+    waiting: dict[Stack, list[tuple[str, NodeData]]] = {}
+    for number, ((read, stack), held) in enumerate(sorted(rows.items(), key=lambda row: row[0][0])):
+        if stack in leaves:  # which is not the first to read them
+            _hold(leaves[stack], [*places.held_by(leaves[stack]), *held])
+        else:
+            row = graph.new_key(f"not read {number}"), _row(stack, held, read, graph.name)
+            waiting.setdefault(stack, []).append(row)
+    edges = ((source, target, edge.copy()) for source, target, edge in graph.links())
+    return graph.derived(_in_order(nodes, waiting), edges, unread_shown=True)
 
 
 class _Places:
@@ -71,6 +86,10 @@ class _Places:
         stack = self.calls[self._row(name)]
         return next((stack[:at] for at, call in enumerate(stack) if not self._holds(call.path, name)), stack)
 
+    def held_by(self, data: NodeData) -> list[ParameterInfo]:
+        """The parameters that count in an operation."""
+        return [self.tensors[name] for name in data["parameter_names"]]
+
     def _is_at_home(self, name: str, stack: Stack) -> bool:
         """Whether all modules around an operation hold a parameter, and its own is among them."""
         if not all(name.startswith(f"{call.path}.") or self._holds(call.path, name) for call in stack):
@@ -93,76 +112,48 @@ class _Places:
         return later_names(self._graph)
 
 
-class _Result:
-    """The graph with the rows, while it is made."""
+def _in_order(
+    nodes: dict[str, NodeData], waiting: dict[Stack, list[tuple[str, NodeData]]]
+) -> Iterator[tuple[str, NodeData]]:
+    """The nodes, and each row behind the last operation of the module that it is in."""
+    last = {stack: key for key, data in nodes.items() for stack in _around(data) if stack in waiting}
+    behind: dict[str, list[Stack]] = {}
+    for stack, key in last.items():
+        behind.setdefault(key, []).append(stack)
+    for key, data in nodes.items():
+        yield key, data
+        for stack in sorted(behind.get(key, ()), key=len, reverse=True):
+            yield from waiting[stack]
+    yield from (row for stack, rows in waiting.items() if stack not in last for row in rows)
 
-    def __init__(self, graph: ModelGraph, places: _Places, moved: dict[str, list[ParameterInfo]]) -> None:
-        self._graph = graph
-        self._places = places
-        self._nodes = {key: data.copy() for key, data in graph.nodes(data=True)}
-        for key, tensors in moved.items():
-            self._take(self._nodes[key], tensors)
 
-    def with_rows(self, tensors: Iterable[ParameterInfo]) -> ModelGraph:
-        """The graph with these parameters in the rows that they belong to."""
-        rows: dict[tuple[Stack, bool], list[ParameterInfo]] = {}
-        for tensor in tensors:
-            rows.setdefault((self._places.of(tensor.name), tensor.read), []).append(tensor)
-        leaves = {data["module_stack"]: data for data in reversed(self._nodes.values()) if own_call(data)}
-        waiting: dict[Stack, list[tuple[str, NodeData]]] = {}
-        for number, ((stack, read), held) in enumerate(sorted(rows.items(), key=lambda row: row[0][1])):
-            if stack in leaves:
-                data = leaves[stack]  # it is not the first to read them
-                own = [self._places.tensors[name] for name in data["parameter_names"]]
-                data.update(self._counts(data, [*own, *held]))
-            else:
-                waiting.setdefault(stack, []).append(
-                    (self._graph.new_key(f"not read {number}"), self._row(stack, held, read))
-                )
-        edges = ((source, target, edge.copy()) for source, target, edge in self._graph.links())
-        return self._graph.derived(self._in_order(waiting), edges, unread_shown=True)
+def _take(places: _Places, data: NodeData, tensors: list[ParameterInfo], model: str) -> None:
+    """Take parameters from an operation that reads them, but is not in their module."""
+    _hold(data, [tensor for tensor in places.held_by(data) if tensor not in tensors])
+    stacks = [places.of(tensor.name) for tensor in tensors]
+    names = list(dict.fromkeys(stack[-1].path if stack else model for stack in stacks))
+    data["config"] = ", ".join(filter(None, (data["config"], f"in {', '.join(names[:MOST_NAMES])}")))
 
-    def _in_order(self, waiting: dict[Stack, list[tuple[str, NodeData]]]) -> Iterator[tuple[str, NodeData]]:
-        """The nodes, and each row behind the last operation of the module that it is in."""
-        last = {stack: key for key, data in self._nodes.items() for stack in _around(data) if stack in waiting}
-        behind: dict[str, list[Stack]] = {}
-        for stack, key in last.items():
-            behind.setdefault(key, []).append(stack)
-        for key, data in self._nodes.items():
-            yield key, data
-            for stack in sorted(behind.get(key, ()), key=len, reverse=True):
-                yield from waiting[stack]
-        yield from (row for stack, rows in waiting.items() if stack not in last for row in rows)
 
-    def _take(self, data: NodeData, tensors: list[ParameterInfo]) -> None:
-        """Take parameters from an operation that reads them, but is not in their module."""
-        gone = {tensor.name for tensor in tensors}
-        kept = [name for name in data["parameter_names"] if name not in gone]
-        held = [self._places.tensors[name] for name in kept]
-        data.update(self._counts(data, held))
-        stacks = [self._places.of(tensor.name) for tensor in tensors]
-        names = list(dict.fromkeys(stack[-1].path if stack else self._graph.name for stack in stacks))
-        data["config"] = ", ".join(filter(None, (data["config"], f"in {', '.join(names[:MOST_NAMES])}")))
+def _hold(data: NodeData, held: list[ParameterInfo]) -> None:
+    """Give an operation these parameters in place of its own; the buffers stay."""
+    buffers: NodeData = {"buffers": data["buffers"], "buffer_bytes": data["buffer_bytes"]}
+    data.update({**counts(held, unknown=data["packed"]), **buffers})
 
-    @staticmethod
-    def _counts(data: NodeData, held: list[ParameterInfo]) -> NodeData:
-        """The attributes of an operation that holds these parameters, and the buffers that it had."""
-        own = counts(held, unknown=data["packed"])
-        return {**own, "buffers": data["buffers"], "buffer_bytes": data["buffer_bytes"]}
 
-    def _row(self, stack: Stack, tensors: list[ParameterInfo], read: bool) -> NodeData:
-        """Attributes of a row."""
-        path, type_ = (stack[-1].path, stack[-1].type) if stack else ("", self._graph.name)
-        names = [fmt.relative_path(tensor.name, path) for tensor in tensors]
-        if len(names) > MOST_NAMES:
-            names = list(dict.fromkeys(name.partition(".")[0] for name in names))
-        return {
-            **BLANK, **counts(tensors, unknown=False),
-            "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "module": path, "module_type": type_,
-            "module_stack": stack, "label": "read elsewhere" if read else "not read",
-            "config": fmt.listed(names, MOST_NAMES), "outputs": (),
-            "unread": sum(tensor.numel or 0 for tensor in tensors if not tensor.read),
-        }  # fmt: skip
+def _row(stack: Stack, tensors: list[ParameterInfo], read: bool, model: str) -> NodeData:
+    """Attributes of a row."""
+    path, type_ = (stack[-1].path, stack[-1].type) if stack else ("", model)
+    names = [fmt.relative_path(tensor.name, path) for tensor in tensors]
+    if len(names) > MOST_NAMES:
+        names = list(dict.fromkeys(name.partition(".")[0] for name in names))
+    return {
+        **BLANK, **counts(tensors, unknown=False),
+        "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "module": path, "module_type": type_,
+        "module_stack": stack, "label": "read elsewhere" if read else "not read",
+        "config": fmt.listed(names, MOST_NAMES), "outputs": (),
+        "unread": sum(tensor.numel or 0 for tensor in tensors if not tensor.read),
+    }  # fmt: skip
 
 
 def _around(data: NodeData) -> Iterator[Stack]:

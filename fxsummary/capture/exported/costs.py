@@ -11,7 +11,8 @@ import torch
 from torch import fx
 
 from fxsummary.capture.exported.metadata import OUTCOME, value_of
-from fxsummary.capture.operations.flops import costs_nothing, formula
+from fxsummary.capture.operations.autocast import Casting
+from fxsummary.capture.operations.flop_count import costs_nothing, formula
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
 from fxsummary.capture.operations.twins import META
@@ -85,7 +86,7 @@ class Costs:
     def __init__(self, device: str) -> None:
         self._operations = Operations(device)
 
-    def of(self, target: object, args: Args, kwargs: Kwargs, casting: object = None) -> Outcome:
+    def of(self, target: object, args: Args, kwargs: Kwargs, casting: Casting | None = None) -> Outcome:
         """Return the cost of one call.
 
         Args:

@@ -11,7 +11,8 @@ from functools import cache
 
 import torch
 
-from fxsummary.capture.operations.twins import META, dtype_name
+from fxsummary.capture import torch_internals
+from fxsummary.capture.operations.twins import dtype_name
 
 Casting = tuple[str, str]
 """The device type and dtype that autocast is using."""
@@ -43,12 +44,7 @@ def enter(casting: Casting | None) -> AbstractContextManager[object]:
 
 
 @contextmanager
-def fake_tensors(casting: Casting | None) -> Iterator[torch.device]:
-    """The device to make tensors on; inside autocast they are fake tensors on its device, else on meta."""
-    if casting is None:
-        yield META
-        return
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
-    with FakeTensorMode():
+def fake_tensors(casting: Casting) -> Iterator[torch.device]:
+    """Fake tensors are made within; yields the device that autocast is on, to make them on."""
+    with torch_internals.fake_tensors():
         yield torch.device(casting[0])

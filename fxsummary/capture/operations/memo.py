@@ -10,59 +10,55 @@ what has no key (foreign objects as arguments, unknown attribute types) is never
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import count
-from threading import Lock
 from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MethodDescriptorType, WrapperDescriptorType
 from typing import Any
 
 import torch
 from torch import nn
 
+from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import ATOMS, NUMBERS
 from fxsummary.capture.torch_internals import OpOverload, OpOverloadPacket
 from fxsummary.graph.spec import TensorSpec
 
 MAX_ENTRIES = 20_000
-_entries: OrderedDict[Hashable, Any] = OrderedDict()
-_numbers: OrderedDict[Hashable, int] = OrderedDict()
+_entries: dict[Hashable, Outcome] = {}
+_numbers: dict[Hashable, int] = {}
 _count = count()
-_lock = Lock()
 
 
 class NoKeyError(Exception):
     """A value on which an outcome may depend in a way that no key can express."""
 
 
-def get(key: Hashable) -> Any:
-    """What is kept under the key, or None."""
+def get(key: Hashable) -> Outcome | None:
+    """What is kept under the key."""
     return _entries.get(key)
 
 
-def put(key: Hashable, value: Any) -> None:
-    """Keep a value; the oldest entry goes when there are `MAX_ENTRIES`."""
-    with _lock:
-        _entries[key] = value
-        if len(_entries) > MAX_ENTRIES:
-            _entries.popitem(last=False)
+def put(key: Hashable, value: Outcome) -> None:
+    """Keep an outcome; the oldest goes when there are `MAX_ENTRIES`."""
+    _entries[key] = value
+    if len(_entries) > MAX_ENTRIES:
+        del _entries[next(iter(_entries))]
 
 
 def number_of(signature: Hashable) -> int:
     """A number for a signature, in place of which it stands in keys: to find a large tuple takes long."""
     number = _numbers.get(signature)
     if number is None:
-        with _lock:
-            number = _numbers[signature] = next(_count)
-            if len(_numbers) > MAX_ENTRIES:
-                _numbers.popitem(last=False)
+        number = _numbers[signature] = next(_count)
+        if len(_numbers) > MAX_ENTRIES:
+            del _numbers[next(iter(_numbers))]
     return number
 
 
 def clear() -> None:
     """Forget everything."""
-    with _lock:
-        _entries.clear()
-        _numbers.clear()
+    _entries.clear()
+    _numbers.clear()
 
 
 _PLAIN = ATOMS - NUMBERS - {torch.Size}
@@ -72,30 +68,38 @@ _BY_IDENTITY = (
 )  # fmt: skip
 _FLAT = _PLAIN | NUMBERS | {TensorSpec}
 _SEQUENCES = frozenset({tuple, list, torch.Size})
+_DICTS = frozenset({dict, OrderedDict})
 
 
-def key_of(value: Any) -> Hashable:
+def _no_key(value: object) -> Hashable:
+    raise NoKeyError(type(value).__name__)
+
+
+def key_of(value: Any, other: Callable[[Any], Hashable] = _no_key) -> Hashable:
     """A hashable stand-in for an argument; raises NoKeyError where there is none.
 
     Numbers carry their type: ``True``, ``1`` and ``1.0`` are equal in Python and different to torch.
+
+    Args:
+        other: the stand-in for what is not known here.
     """
     kind = type(value)
     if kind is TensorSpec or kind in _PLAIN:
         return value  # type: ignore[no-any-return]
     if kind in NUMBERS:
         return kind, value
+    if isinstance(value, torch.Tensor):
+        return other(value)
     if kind in _SEQUENCES:
         kinds = tuple(map(type, value))
         if _FLAT.issuperset(kinds):
             return kind, kinds, tuple(value)
-        return kind, tuple([key_of(item) for item in value])
+        return kind, tuple([key_of(item, other) for item in value])
     if kind is slice:
-        return kind, key_of(value.start), key_of(value.stop), key_of(value.step)
-    if kind is dict:
-        return kind, tuple([(name, key_of(item)) for name, item in value.items()])
-    if isinstance(value, _BY_IDENTITY):
-        return value
-    raise NoKeyError(kind.__name__)
+        return kind, key_of((value.start, value.stop, value.step), other)
+    if kind in _DICTS:
+        return kind, tuple([(name, key_of(item, other)) for name, item in value.items()])
+    return value if isinstance(value, _BY_IDENTITY) else other(value)
 
 
 IRRELEVANT = frozenset(
@@ -103,37 +107,46 @@ IRRELEVANT = frozenset(
         "_backward_pre_hooks", "_backward_hooks", "_is_full_backward_hook", "_forward_hooks_with_kwargs",
         "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
         "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
-        "_non_persistent_buffers_set", "_flat_weights", "_flat_weight_refs",
+        "_non_persistent_buffers_set", "_flat_weights", "_flat_weight_refs", "_modules",
     }
 )  # fmt: skip
 
 
-def module_signature(module: nn.Module) -> Hashable:
-    """All of a module that its forward on meta may depend on; raises NoKeyError where that is not known."""
+_HOOKS = frozenset({"_forward_hooks", "_forward_pre_hooks"})
+
+
+def attributes_key(
+    module: nn.Module, other: Callable[[Any], Hashable], without: frozenset[str] = IRRELEVANT
+) -> tuple[Hashable, ...]:
+    """All of a module but its submodules; raises NoKeyError if it has hooks.
+
+    Args:
+        other: as in `key_of`; tensors too.
+        without: the names of attributes that are left out.
+    """
     parts: list[Any] = [type(module)]
     for name, value in vars(module).items():
-        if name in IRRELEVANT:
+        if name in without:
             continue
         kind = type(value)
         if kind in _FLAT:
-            parts.append((name, kind, value))
-        elif name == "_parameters" or name == "_buffers":
-            parts.extend([(key, _tensor_key(tensor)) for key, tensor in value.items()])
-        elif name == "_modules":
-            parts.extend([(key, None if child is None else module_signature(child)) for key, child in value.items()])
-        elif name in ("_forward_hooks", "_forward_pre_hooks"):
-            if value:
-                raise NoKeyError(name)
-        elif isinstance(value, torch.Tensor):
-            parts.append((name, _tensor_key(value)))
+            parts += (name, kind, value)
+        elif kind in _DICTS and not value:
+            parts += (name, kind)
+        elif name not in _HOOKS:
+            parts += (name, key_of(value, other))
         else:
-            parts.append((name, key_of(value)))
+            raise NoKeyError(name)
     return tuple(parts)
 
 
-def _tensor_key(tensor: torch.Tensor | None) -> Hashable:
-    if tensor is None:
-        return None
-    if tensor.layout is not torch.strided:
-        raise NoKeyError("layout")
+def module_signature(module: nn.Module) -> Hashable:
+    """All of a module that its forward on meta may depend on; raises NoKeyError where that is not known."""
+    children = [(name, None if child is None else module_signature(child)) for name, child in module._modules.items()]
+    return attributes_key(module, _tensor_key), *children
+
+
+def _tensor_key(tensor: Any) -> Hashable:
+    if not isinstance(tensor, torch.Tensor) or tensor.layout is not torch.strided:
+        raise NoKeyError(type(tensor).__name__)
     return tensor.shape, tensor.dtype, tensor.stride(), tensor.requires_grad

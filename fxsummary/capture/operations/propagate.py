@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import fx, nn
 
+from fxsummary.capture.module_index import submodule
 from fxsummary.capture.nodes import AUTOCAST, SPEC
-from fxsummary.capture.operations.run import NoDataError, Operations, Outcome, RefusedError
+from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
 from fxsummary.capture.operations.twins import NoTwinError, spec_of
 from fxsummary.capture.results import Propagation, Trace
-from fxsummary.capture.structures import ATOMS, UNKNOWN, has_unknown
+from fxsummary.capture.structures import ATOMS, UNKNOWN, has_unknown, load
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -55,7 +58,7 @@ class _Run:
         self._model = model
         self._constants = trace.constants
         self._inputs = inputs
-        self._values: dict[fx.Node, Any] = {}
+        self._values: dict[fx.Node, object] = {}
         self._has_unknown = False
         self._operations = Operations(device)
 
@@ -71,18 +74,17 @@ class _Run:
     def _outcome(self, node: fx.Node) -> Outcome:
         op, target = node.op, node.target
         if op == "placeholder":
-            spec = self._inputs.get(target) or node.meta.get(SPEC)  # type: ignore[arg-type]
+            spec = self._inputs.get(str(target)) or node.meta.get(SPEC)
             return Outcome(UNKNOWN if spec is None else spec)
         if op == "get_attr":
             return Outcome(self._attribute(str(target)))
+        args, kwargs = self._load(node.args), self._load(node.kwargs)
         if op == "output":
-            return Outcome(self._load(node.args[0]))
-        args = self._load(node.args)
-        kwargs = self._load(node.kwargs)
+            return Outcome(args[0])
         if self._has_unknown and (has_unknown(args) or has_unknown(kwargs)):
             return Outcome(UNKNOWN, None)
-        callee = self._module(str(target)) if op == "call_module" else target
         try:
+            callee = submodule(self._model, str(target)) if op == "call_module" else target
             return self._operations.run(callee, args, kwargs, node.meta.get(AUTOCAST))
         except NoDataError as error:
             self.result.stopped.append((node, str(error)))
@@ -90,42 +92,25 @@ class _Run:
         except RefusedError as error:
             raise OperationError(node, args) from error.__cause__
 
-    def _module(self, path: str) -> nn.Module:
-        module = self._model
-        for name in path.split(".") if path else ():
-            module = module._modules[name]  # type: ignore[assignment]
-        return module
-
     def _load(self, argument: Any) -> Any:
+        """`load`, but faster for what most arguments are."""
         kind = type(argument)
         if kind is fx.Node:
             return self._values[argument]
-        if kind in ATOMS:
-            return argument
-        if isinstance(argument, tuple):
+        if kind is tuple:
             return tuple([self._load(item) for item in argument])
-        if isinstance(argument, list):
-            return [self._load(item) for item in argument]
-        if isinstance(argument, dict):
-            return {key: self._load(item) for key, item in argument.items()}
-        if kind is slice:
-            return slice(self._load(argument.start), self._load(argument.stop), self._load(argument.step))
-        return argument
+        return argument if kind in ATOMS else load(argument, self._values)
 
-    def _attribute(self, target: str) -> Any:
-        value: Any = self._constants.get(target)
+    def _attribute(self, target: str) -> object:
+        value = self._constants.get(target)
         if value is None:
-            value = self._model
-            for name in target.split("."):
-                value = getattr(value, name)
-        if not isinstance(value, torch.Tensor):
-            return value
-        if value.layout is not torch.strided:
-            return spec_of(value, self._operations.device)
+            value = operator.attrgetter(target)(self._model)
         try:
-            return spec_of(self._operations.twins.tensor(value), self._operations.device)
+            is_strided = isinstance(value, torch.Tensor) and value.layout is torch.strided
+            value = self._operations.twins.tensor(value) if is_strided else value
         except NoTwinError:
             return UNKNOWN
+        return spec_of(value, self._operations.device) if isinstance(value, torch.Tensor) else value
 
 
 _CHANGES_SHAPE = frozenset({"unsqueeze_", "squeeze_", "t_", "transpose_", "swapaxes_", "swapdims_", "resize_"})

@@ -10,19 +10,19 @@ from __future__ import annotations
 import functools
 import importlib
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import BuiltinFunctionType
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture.module_index import tensors_of
 from fxsummary.capture.operations import autocast, kernels, memo
-from fxsummary.capture.operations.flops import FlopCount, registry_version
+from fxsummary.capture.operations.flop_count import FlopCount, registry_version
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.twins import META, NoTwinError, Twins, spec_of
 from fxsummary.capture.structures import (
@@ -37,9 +37,8 @@ from fxsummary.capture.structures import (
 from fxsummary.capture.torch_internals import DispatchMode, below_autograd, has_python_kernel, storage_of
 from fxsummary.graph.spec import TensorSpec
 
-__all__ = [
-    "Alias", "NoDataError", "OnMeta", "Operations", "Outcome", "RefusedError", "observe_real", "storage_of",
-]  # fmt: skip
+Target = Callable[..., Any] | str
+"""What an operation calls: a leaf module, a function, or a method by name."""
 
 
 class RefusedError(Exception):
@@ -61,10 +60,10 @@ class Operations:
         self.device = device
         self.twins = Twins()
         self._formulas = registry_version()
-        self._signatures: dict[tuple[int, bool], Any] = {}
+        self._signatures: dict[tuple[int, bool], int | None] = {}
 
-    def run(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None) -> Outcome:
-        """The outcome of calling ``target``: a leaf module, a function, or a method by name.
+    def run(self, target: Target, args: Any, kwargs: Any, casting: autocast.Casting | None = None) -> Outcome:
+        """The outcome of calling ``target``.
 
         Args:
             args, kwargs: specs for tensors, and literals.
@@ -77,29 +76,33 @@ class Operations:
         return self.run_raw(target, args, kwargs, casting)[0]
 
     def run_raw(
-        self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], casting: Any = None
-    ) -> tuple[Outcome, Any]:
-        """As `run`, with the result itself where it is of a kind that specs cannot stand for, else None."""
-        key: Any
-        try:
+        self, target: Target, args: Any, kwargs: Any, casting: autocast.Casting | None = None
+    ) -> tuple[Outcome, object]:
+        """As `run`, with the result itself if it is of a kind that specs cannot stand for, else None."""
+        key = None
+        with suppress(memo.NoKeyError, TypeError):
             key = (
                 self._target_key(target), self.device, casting, torch.get_default_dtype(), self._formulas,
                 len(flop_registry), memo.key_of(args), memo.key_of(kwargs),
             )  # fmt: skip
-        except (memo.NoKeyError, TypeError):
-            key = None
         outcome = None if key is None else memo.get(key)
         if outcome is not None:
             return outcome, None
         if any(type(each) is TensorSpec and each.stride is None for each in walk((args, kwargs))):
             raise NoDataError("sparse tensors have no counterpart on meta")
-        twins = self.twins if key is None else Twins()  # what has a key does not depend on earlier calls
-        outcome, raw = self._compute(target, args, kwargs, casting, twins)
-        if key is not None and raw is None:
+        if casting:
+            _import_compiler()
+            with autocast.fake_tensors(casting) as device:
+                outcome, value = self._observe(target, args, kwargs, Twins(device), casting)
+        else:  # what has a key does not depend on earlier calls
+            outcome, value = self._observe(target, args, kwargs, self.twins if key is None else Twins(), None)
+        if not is_plain(value):
+            return outcome, value
+        if key is not None:
             memo.put(key, outcome)
-        return outcome, raw
+        return outcome, None
 
-    def _target_key(self, target: Any) -> Any:
+    def _target_key(self, target: Target) -> object:
         if isinstance(target, str):
             return "method", target
         if not isinstance(target, nn.Module):
@@ -114,31 +117,24 @@ class Operations:
             raise memo.NoKeyError(type(target).__name__)
         return self._signatures[state]
 
-    def _compute(self, target: Any, args: Any, kwargs: Any, casting: Any, twins: Twins) -> tuple[Outcome, Any]:
-        if not casting:
-            return self._observe(target, args, kwargs, twins, None, META)
-        _import_compiler()
-        with autocast.fake_tensors(casting) as device:
-            return self._observe(target, args, kwargs, Twins(device), casting, device)
-
     def _observe(
-        self, target: Any, args: Any, kwargs: Any, twins: Twins, casting: Any, device: torch.device
-    ) -> tuple[Outcome, Any]:
+        self, target: Target, args: Any, kwargs: Any, twins: Twins, casting: autocast.Casting | None
+    ) -> tuple[Outcome, object]:
         tensors: list[torch.Tensor] = []
 
-        def make(value: Any) -> Any:
+        def make(value: object) -> object:
             if type(value) is not TensorSpec:
                 return value
             tensors.append(twins.of_spec(value))
             return tensors[-1]
 
         try:
-            with torch.no_grad(), autocast.enter(casting) if casting else nullcontext():
+            with torch.no_grad(), autocast.enter(casting):
                 function, mode = callee_of(target, twins)
                 args, kwargs = map_values(make, args), map_values(make, kwargs)
-                args, kwargs = on_meta(target, args, kwargs, device)
+                args, kwargs = on_meta(target, args, kwargs, twins.device)
                 count = _Observed(tensors, on_meta=not casting)
-                with mode, count, torch.device(device) if casting else _undivided(target):
+                with mode, count, torch.device(twins.device) if casting else _undivided(target):
                     value = function(*args, **kwargs)
         except NoTwinError as error:
             raise NoDataError(str(error)) from error
@@ -146,27 +142,20 @@ class Operations:
             if is_limit_of_meta(error) or isinstance(target, torch.jit.ScriptModule):  # whose errors say little
                 raise NoDataError(str(error).strip().partition("\n")[0]) from error
             raise RefusedError(str(error)) from error
-        outcome = Outcome(
-            map_values(self._to_spec, value),
-            count.flops,
-            tuple(dict.fromkeys(count.unknown)),
-            _aliases(value, tensors),
-            tuple(sorted(count.written)),
-        )
-        return outcome, None if is_plain(value) else value
-
-    def _to_spec(self, value: Any) -> Any:
-        return spec_of(value, self.device) if isinstance(value, torch.Tensor) else value
+        return count.outcome(value, self.device), value
 
 
-_UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention})
+_UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention, linear})
+_PRODUCTS = {packet: flop_registry.get(packet) for packet in (torch.ops.aten.mm, torch.ops.aten.addmm)}
 
 
-def _undivided(target: Any) -> AbstractContextManager[Any]:
-    """Let a mode see an operator that has a formula and a kernel as one call, and not the calls for each time step."""
-    if isinstance(target, nn.RNNBase) or (isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED):
-        return below_autograd()
-    return nullcontext()
+def _undivided(target: Target) -> AbstractContextManager[object]:
+    """Let a mode see an operator that has a formula and a kernel as one call, and not what it is made of."""
+    is_linear = isinstance(target, nn.Linear) or target is linear
+    if is_linear and any(flop_registry.get(packet) is not known for packet, known in _PRODUCTS.items()):
+        return nullcontext()  # the user has other formulas for what it is made of
+    is_known = isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED
+    return below_autograd() if is_known or is_linear or isinstance(target, nn.RNNBase) else nullcontext()
 
 
 @functools.cache
@@ -178,43 +167,27 @@ def _import_compiler() -> None:
 
 
 def observe_real(
-    function: Callable[..., Any], args: Any, kwargs: Any, tensors: list[torch.Tensor], device: str
-) -> tuple[Outcome, Any]:
+    function: Target, args: Any, kwargs: Any, tensors: list[torch.Tensor], device: str
+) -> tuple[Outcome, object]:
     """Run a function on real tensors: its outcome, and its result.
 
     Args:
         tensors: those among the arguments, in order.
         device: the device that they claim to be on.
     """
-    call = _method(function) if isinstance(function, str) else function
+    call = method(function) if isinstance(function, str) else function
     count = _Observed(tensors)
     with torch.no_grad(), count:
         result = call(*args, **kwargs)
-
-    def to_spec(value: Any) -> Any:
-        return spec_of(value, device) if isinstance(value, torch.Tensor) else value
-
-    outcome = Outcome(
-        map_values(to_spec, result),
-        count.flops,
-        tuple(dict.fromkeys([*count.unknown, *_unseen(function)])),
-        _aliases(result, tensors),
-        tuple(sorted(count.written)),
-    )
-    return outcome, result
+    if isinstance(function, torch.jit.ScriptModule):  # products in the layout of oneDNN run past every mode
+        count.unknown += re.findall(r"= (prim::mkldnn\w+)\(", str(function.inlined_graph))
+    return count.outcome(result, device), result
 
 
-def _unseen(function: Any) -> list[str]:
-    """Operators of a module optimized by TorchScript that run past every mode: products in the layout of oneDNN."""
-    if not isinstance(function, torch.jit.ScriptModule):
-        return []
-    return re.findall(r"= (prim::mkldnn\w+)\(", str(function.inlined_graph))
-
-
-def callee_of(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
+def callee_of(target: Target, twins: Twins) -> tuple[Callable[..., Any], AbstractContextManager[object]]:
     """What to call, and the mode to call it under."""
     if isinstance(target, str):
-        return _method(target), nullcontext()
+        return method(target), nullcontext()
     if isinstance(target, torch.jit.ScriptModule):
         return target, OnMeta(twins)
     if isinstance(target, nn.Module):
@@ -224,22 +197,14 @@ def callee_of(target: Any, twins: Twins) -> tuple[Callable[..., Any], Any]:
     return target, nullcontext()
 
 
-def _method(name: str) -> Callable[..., Any]:
+def method(name: str) -> Callable[..., Any]:
+    """A method of tensors by name; none moves a tensor to a device."""
     if name in TO_DEVICE:
         return torch.Tensor.detach
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self, name)(*args, **kwargs)
-
-    return call
+    return lambda self, *args, **kwargs: getattr(self, name)(*args, **kwargs)
 
 
-def _aliases(value: Any, tensors: list[torch.Tensor]) -> tuple[Alias | None, ...]:
-    found = tuple(_alias(output, tensors) for output in tensors_in(value))
-    return found if any(found) else ()
-
-
-def _alias(output: torch.Tensor, tensors: list[torch.Tensor]) -> Alias | None:
+def _alias(output: torch.Tensor, tensors: Sequence[torch.Tensor]) -> Alias | None:
     for index, tensor in enumerate(tensors):
         if output is tensor:
             return Alias(index)
@@ -260,14 +225,14 @@ class _Observed(FlopCount):
 
     def __init__(self, tensors: list[torch.Tensor], on_meta: bool = False) -> None:
         super().__init__()
-        self.written: set[int] = set()
+        self._written: list[int] = []
         self._on_meta = on_meta
         self._tensors = tensors
-        self._storages: list[int] | None = None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for place in _written_by(func):
-            self._note(args[place] if place < len(args) else (kwargs or {}).get("out"))
+            value = args[place] if place < len(args) else (kwargs or {}).get("out")
+            self._written += map(storage_of, tensors_in(value))
         return super().__torch_dispatch__(func, types, args, kwargs)
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -284,12 +249,17 @@ class _Observed(FlopCount):
             _import_compiler()
         return func(*args, **kwargs)
 
-    def _note(self, value: Any) -> None:
-        if self._storages is None:
-            self._storages = [storage_of(tensor) for tensor in self._tensors]
-        for tensor in tensors_in(value):
-            storage = storage_of(tensor)
-            self.written.update(index for index, other in enumerate(self._storages) if other == storage)
+    def outcome(self, value: object, device: str) -> Outcome:
+        """What was seen, with what the operation returned."""
+        aliases = tuple([_alias(output, self._tensors) for output in tensors_in(value)])
+        storages = map(storage_of, self._tensors) if self._written else ()
+        return Outcome(
+            map_values(lambda each: spec_of(each, device) if isinstance(each, torch.Tensor) else each, value),
+            self.flops,
+            tuple(dict.fromkeys(self.unknown)),
+            aliases if any(aliases) else (),
+            tuple([index for index, storage in enumerate(storages) if storage in self._written]),
+        )
 
 
 @functools.lru_cache(maxsize=1024)
@@ -309,15 +279,10 @@ def _takes_device(func: Any) -> bool:
 
 
 class OnMeta(DispatchMode):
-    """Lets code that holds real tensors, such as a ScriptModule, run on meta: they become their twins.
-
-    Attributes:
-        replaced: the real tensors met, in order.
-    """
+    """Lets code that holds real tensors, such as a ScriptModule, run on meta: they become their twins."""
 
     def __init__(self, twins: Twins) -> None:
         super().__init__()
-        self.replaced: list[torch.Tensor] = []
         self._twins = twins
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -326,10 +291,7 @@ class OnMeta(DispatchMode):
             kwargs["device"] = META
         return func(*args, **kwargs)
 
-    def _twin(self, value: Any) -> Any:
+    def _twin(self, value: object) -> object:
         if isinstance(value, torch.device):
             return META
-        if not isinstance(value, torch.Tensor) or value.is_meta:
-            return value
-        self.replaced.append(value)
-        return self._twins.tensor(value)
+        return self._twins.tensor(value) if isinstance(value, torch.Tensor) and not value.is_meta else value

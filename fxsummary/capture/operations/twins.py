@@ -7,7 +7,6 @@ import functools
 import types
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -74,7 +73,20 @@ class Twins:
         return materialize(spec, self.device)
 
     def _new_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
-        return _empty_like(tensor, self.device)
+        if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
+            options: Any = {"requires_grad": tensor.requires_grad, "device": self.device, "dtype": tensor.dtype}
+            return type(tensor)(**options)
+        try:
+            if tensor.layout is torch.strided:
+                size, stride = tensor.size(), tensor.stride()
+                twin = torch.empty_strided(size, stride, dtype=tensor.dtype, device=self.device)
+            else:
+                twin = torch.empty(tensor.size(), dtype=tensor.dtype, device=self.device)
+        except (RuntimeError, NotImplementedError) as error:
+            raise NoTwinError(f"a {tensor.layout} tensor of {tensor.dtype} has no counterpart on meta") from error
+        if isinstance(tensor, nn.Parameter):
+            return nn.Parameter(twin, requires_grad=tensor.requires_grad)
+        return twin.requires_grad_(True) if tensor.requires_grad else twin
 
     def module(self, module: nn.Module) -> nn.Module:
         """A copy of a module tree on meta; whatever its forward does to it stays in the copy.
@@ -110,14 +122,10 @@ class Twins:
 
     def _value(self, value: Any) -> Any:
         kind = type(value)
-        if kind in _ATOMS:
-            return value
-        if kind is tuple and _ATOMS.issuperset(map(type, value)):
+        if kind in _ATOMS or (kind is tuple and _ATOMS.issuperset(map(type, value))):
             return value
         if kind in _COLLECTIONS:
-            return kind(self._each(value)) if value else kind()
-        if kind in _DICTS:
-            return self._dict(value)
+            return kind(map(self._value, value))
         if isinstance(value, torch.Tensor):
             return self.tensor(value)
         if isinstance(value, nn.Module):
@@ -127,32 +135,27 @@ class Twins:
         if isinstance(value, RemovableHandle):
             return self._handle(value)
         if isinstance(value, functools.partial):
-            return functools.partial(self._value(value.func), *self._each(value.args), **self._value(value.keywords))
+            args, keywords = map(self._value, value.args), self._value(value.keywords)
+            return functools.partial(self._value(value.func), *args, **keywords)
         if isinstance(value, torch.ScriptObject):
             raise NoTwinError("it holds packed weights")
         if isinstance(value, dict) and kind.__module__ in ("builtins", "collections", "torch.nn.modules.container"):
-            return self._dict(value)
+            twin = value.copy()
+            twin.update((key, self._value(item)) for key, item in value.items())
+            return twin
         return value
-
-    def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
-        twin = value.copy()
-        for key, item in value.items():
-            twin[key] = self._value(item)
-        return twin
 
     def _handle(self, handle: RemovableHandle) -> RemovableHandle:
         """The handle of a hook, which removes it from the twin and not from the original."""
+
+        def reference(original: Any) -> Any:
+            twin = self._twins.get(id(original()))
+            return (lambda: None) if twin is None else weakref.ref(twin)
+
         twin = copy.copy(handle)
-        twin.hooks_dict_ref = self._reference(handle.hooks_dict_ref)
-        twin.extra_dict_ref = tuple(self._reference(reference) for reference in handle.extra_dict_ref)
+        twin.hooks_dict_ref = reference(handle.hooks_dict_ref)
+        twin.extra_dict_ref = tuple(map(reference, handle.extra_dict_ref))
         return twin
-
-    def _reference(self, reference: Any) -> Any:
-        twin = self._twins.get(id(reference()))
-        return (lambda: None) if twin is None else weakref.ref(twin)
-
-    def _each(self, values: Iterable[Any]) -> list[Any]:
-        return [self._value(value) for value in values]
 
 
 _ATOMS = frozenset({bool, int, float, str, type(None)})
@@ -174,24 +177,3 @@ def own_hooks(hooks: dict[int, Any]) -> dict[int, Any]:
         if not is_own_hook(hook):
             del kept[key]
     return kept
-
-
-def _empty_like(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    if type(tensor) is nn.Parameter and tensor.layout is torch.strided:
-        twin = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
-        return nn.Parameter(twin, requires_grad=tensor.requires_grad)
-    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
-        options: dict[str, Any] = {"requires_grad": tensor.requires_grad, "device": device, "dtype": tensor.dtype}
-        return type(tensor)(**options)
-    try:
-        if tensor.layout is torch.strided:
-            twin = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device=device)
-        else:
-            twin = torch.empty(tensor.size(), dtype=tensor.dtype, device=device)
-    except (RuntimeError, NotImplementedError) as error:
-        raise NoTwinError(f"a {tensor.layout} tensor of {tensor.dtype} has no counterpart on meta") from error
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(twin, requires_grad=tensor.requires_grad)
-    if tensor.requires_grad:
-        twin.requires_grad_(True)
-    return twin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -11,22 +11,15 @@ from typing import Any, NoReturn
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.operations.run import NoDataError, Operations, Outcome, observe_real
+from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.run import NoDataError, Operations, observe_real
 from fxsummary.capture.recorded.budget import Budget
 from fxsummary.capture.recorded.graph_builder import Call, Writer
 from fxsummary.capture.recorded.real_values import Evaluator, NoValueError, off_meta
+from fxsummary.capture.recorded.tensor_origins import StopRecording
 from fxsummary.capture.recorded.torch_calls import Assemble
 from fxsummary.capture.structures import UNKNOWN, is_limit_of_meta, load
 from fxsummary.graph.spec import map_structure
-
-
-class StopRecording(BaseException):
-    """Recording cannot go on; the graph so far is kept. It passes through the user's ``except Exception``."""
-
-    def __init__(self, reason: str, source: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.source = source
 
 
 class Demand:
@@ -41,7 +34,7 @@ class Demand:
         self.assuming = False
         self.asked = 0
         self.evaluator = Evaluator(
-            model, writer.propagation.outcomes, writer.inputs, writer.tensors.constants, writer.writes, budget
+            model, writer.propagation.outcomes, writer.inputs, writer.tensors.constants, writer.memory, budget
         )
         self._writer = writer
         self._operations = operations
@@ -57,9 +50,9 @@ class Demand:
                 return item
             node = self._writer.node_of(self._writer.tensors.of(item))
             result = self._value(node)
-            if self.evaluator.is_assumed(node):
+            if node in self.evaluator.assumed:
                 self.assuming = True
-                self._note_assumed()
+                self._assumed_at.setdefault(self._writer.source())
             return result
 
         return map_structure(value, structure)
@@ -79,7 +72,7 @@ class Demand:
             nodes = [self._writer.node_of(each) for each, wanted in zip(call.given, chosen, strict=True) if wanted]
             for node in nodes:
                 self._value(node)
-            is_assumed = any(map(self.evaluator.is_assumed, nodes))
+            is_assumed = not self.evaluator.assumed.isdisjoint(nodes)
             try:
                 outcome, result = self._run(call, chosen)
             except Exception as reason:  # torch's kernels raise of every kind
@@ -89,13 +82,11 @@ class Demand:
                 if not is_limit and not is_assumed:
                     raise
                 self._writer.write(call, Outcome(UNKNOWN, None))
-                self.stop(
-                    str(error)
-                    if is_limit
-                    else f"{_name(call.callee)} refuses values that were assumed: {_first(reason)}"
-                )
+                first = str(reason).strip().partition("\n")[0][:200]  # without the values of tensors that follow it
+                name = getattr(call.callee, "__name__", str(call.callee))
+                self.stop(str(error) if is_limit else f"{name} refuses values that were assumed: {first}")
             if is_assumed:
-                self._note_assumed()
+                self._assumed_at.setdefault(self._writer.source())
             return self.marked(outcome, call, is_assumed), result
         raise AssertionError("the last choice returns or raises")
 
@@ -135,9 +126,6 @@ class Demand:
         except NoValueError as error:
             self.stop(f"the value of {node.name} is needed, and {error}")
 
-    def _note_assumed(self) -> None:
-        self._assumed_at.setdefault(self._writer.source(), None)
-
     def _run(self, call: Call, chosen: list[bool]) -> tuple[Outcome, Any]:
         """Run a call with real values for the chosen tensors, and the others on meta."""
         tensors: dict[fx.Node, Any] = {}
@@ -148,29 +136,14 @@ class Demand:
         callee = call.callee
         if isinstance(callee, nn.Module):
             callee = self.evaluator.module(callee) if all(chosen) else self._operations.twins.module(callee)
-        args, kwargs = load(call.nodes, _Loaded(tensors, self.evaluator))
+        nodes: list[fx.Node] = []
+        fx.map_arg(call.nodes, nodes.append)
+        for node in nodes:
+            if isinstance(node.target, Assemble):  # an object that is assembled of them
+                tensors.setdefault(node, node.target(*[tensors[each] for each in node.all_input_nodes]))
+            elif node not in tensors:
+                tensors[node] = self.evaluator.value(node)
+        args, kwargs = load(call.nodes, tensors)
         given = [tensors[self._writer.node_of(each)] for each in call.given]
         with off_meta() if all(chosen) else nullcontext():
             return observe_real(callee, args, kwargs, given, self._operations.device)
-
-
-def _first(error: Exception, limit: int = 200) -> str:
-    """What an error says, without the values of tensors that it may print."""
-    return str(error).strip().partition("\n")[0][:limit]
-
-
-def _name(callee: Any) -> str:
-    return getattr(callee, "__name__", str(callee))
-
-
-class _Loaded(dict[fx.Node, Any]):
-    """Values by node; what is not among the tensors, such as an object assembled of them, is computed."""
-
-    def __init__(self, tensors: Mapping[fx.Node, Any], evaluator: Evaluator) -> None:
-        super().__init__(tensors)
-        self._evaluator = evaluator
-
-    def __missing__(self, node: fx.Node) -> Any:
-        if isinstance(node.target, Assemble):
-            return node.target(*[self[each] for each in node.all_input_nodes])
-        return self._evaluator.value(node)

@@ -16,8 +16,9 @@ from torch import Tensor, fx, nn
 
 from fxsummary.capture.module_index import submodule, tensors_of
 from fxsummary.capture.nodes import AFTER, APPLIED, NO_GRAD
-from fxsummary.capture.operations.flops import FlopCount
-from fxsummary.capture.operations.run import Outcome, callee_of
+from fxsummary.capture.operations.flop_count import FlopCount
+from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.run import callee_of
 from fxsummary.capture.operations.twins import META, Twins, materialize, spec_of
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.graph_builder import Writer
@@ -25,6 +26,8 @@ from fxsummary.capture.recorded.tensor_origins import Tracked
 from fxsummary.capture.structures import load, map_values, on_meta, tensors_in
 from fxsummary.capture.torch_internals import without_torch_function
 from fxsummary.graph.spec import TensorSpec
+
+Gradients = tuple[Tensor | None, ...]
 
 
 class Derivatives:
@@ -35,31 +38,31 @@ class Derivatives:
     """
 
     def __init__(self, model: nn.Module, writer: Writer, demand: Demand, device: str) -> None:
-        self.handlers: dict[Any, Callable[..., Any]] = {
+        self.handlers: dict[Callable[..., Any], Callable[..., Any]] = {
             torch.autograd.grad: self._grad,
             torch.autograd.backward: self._backward,
-            Tensor.backward: self._backward_of_tensor,
+            Tensor.backward: lambda tensor, gradient=None, *_, **named: self._backward(tensor, gradient, **named),
             Tensor.grad.__get__: self._grad_of,  # type: ignore[union-attr]
             Tensor.requires_grad.__get__: self._requires_grad,  # type: ignore[attr-defined]
         }
         self.model = model
         self.writer = writer
         self.evaluator = demand.evaluator
+        self.marked: list[Tracked] = []
         self._demand = demand
         self._device = device
-        self._marked: list[Tracked] = []
         self._grads: dict[int, Tensor] = {}
 
     def mark(self, tensor: Tensor) -> None:
         """A tensor of the recording is to have gradients, or no more."""
         tracked = self.writer.tensors.of(tensor)
-        self._marked = [each for each in self._marked if each is not tracked] + [tracked] * tensor.requires_grad
+        self.marked = [each for each in self.marked if each is not tracked] + [tracked] * tensor.requires_grad
 
     def forget(self, tensor: Tensor) -> None:
         """``tensor.grad = None``."""
         self._grads.pop(id(tensor), None)
 
-    def applied(self, function: Any, args: tuple[Any, ...], result: Any) -> None:
+    def applied(self, function: Any, args: tuple[Any, ...], result: object) -> None:
         """The results of a `torch.autograd.Function` have its backward pass, whatever its forward called."""
         self._demand.asked += 1  # so that no block with it is copied
         call = Applied(function, map_values(lambda item: self._node(item) if isinstance(item, Tensor) else item, args))
@@ -73,69 +76,58 @@ class Derivatives:
 
     def clear(self) -> None:
         """Let go of all tensors."""
-        self._marked.clear()
+        self.marked.clear()
         self._grads.clear()
 
     # --- calls ---------------------------------------------------------------------------------
 
-    def _grad(self, outputs: Any, inputs: Any, grad_outputs: Any = None, **options: Any) -> Any:
+    def _grad(self, outputs: object, inputs: object, grad_outputs: object = None, **options: Any) -> Gradients:
         return self._derive(Derivative("grad", options), outputs, _listed(inputs), grad_outputs)
 
-    def _backward_of_tensor(self, tensor: Tensor, gradient: Any = None, *_: Any, inputs: Any = None, **__: Any) -> None:
-        self._backward(tensor, gradient, inputs=inputs)
-
-    def _backward(self, tensors: Any, grad_tensors: Any = None, *_: Any, inputs: Any = None, **__: Any) -> None:
-        leaves = _listed(inputs) or [each.tensor for each in self._marked] + _trainable(self.model)
-        grads = self._derive(Derivative("backward", {"allow_unused": True}), tensors, leaves, grad_tensors)
+    def _backward(
+        self, tensors: object, gradients: object = None, *_: object, inputs: object = None, **__: Any
+    ) -> None:
+        leaves = _listed(inputs) or [each.tensor for each in self.marked] + _trainable(self.model)
+        grads = self._derive(Derivative("backward", {"allow_unused": True}), tensors, leaves, gradients)
         self._grads.update((id(leaf), grad) for leaf, grad in zip(leaves, grads, strict=True) if grad is not None)
 
-    def _grad_of(self, tensor: Tensor) -> Any:
+    def _grad_of(self, tensor: Tensor) -> Tensor | None:
         found = self._grads.get(id(tensor))
         return tensor.grad if found is None else found
 
     def _requires_grad(self, tensor: Tensor) -> bool:
-        tracked = self.writer.tensors.of(tensor) if self._marked else None
+        tracked = self.writer.tensors.of(tensor) if self.marked else None
         if tracked is None or not tracked.is_ours or tensor.requires_grad:
             return tensor.requires_grad
         node = self.writer.node_of(tracked)
         return node in _Run(self, [node], []).leading and not tracked.spec.is_index
 
-    def starts(self) -> list[fx.Node]:
-        """The nodes of the tensors that are to have gradients."""
-        return [self.writer.node_of(each) for each in self._marked]
-
-    # --- derivatives ---------------------------------------------------------------------------
-
-    def _derive(self, target: Derivative, outputs: Any, leaves: list[Tensor], gradients: Any) -> Any:
+    def _derive(self, target: Derivative, outputs: object, leaves: list[Tensor], gradients: object) -> Gradients:
         """Record a derivative; returns one gradient for each leaf, or None where there is none."""
         self._demand.asked += 1  # so that no block with it is copied
         tensors = self.writer.tensors
         ours = [each for each in leaves if tensors.is_ours(each)]
         call = self.writer.call("call_function", target, target, (_listed(outputs), ours, _listed(gradients)), {})
-        outputs, inputs, gradients = call.nodes[0]
+        inputs: Any
+        target.outputs, inputs, target.gradients = call.nodes[0]
         nodes = iter(inputs)
-        target.outputs, target.gradients = outputs, gradients
         target.leaves = [next(nodes) if tensors.is_ours(each) else each for each in leaves]
-        target.run = lambda real: _Run(self, [*outputs, *filter(None, gradients)], inputs, real=real)
-        value, count = self._observed(target)
-        if not target.options.get("allow_unused"):
-            value = [spec or tensors.of(leaf).spec for spec, leaf in zip(value, leaves, strict=True)]
-        flops, unknown = (None, (f"the derivative at {self.writer.source()}",)) if count is None else count
-        outcome = self._demand.marked(Outcome(tuple(value), flops, unknown), call)
-        return self.writer.result(self.writer.write(call, outcome), call)
-
-    def _observed(self, target: Derivative) -> tuple[list[Any], tuple[int | None, tuple[str, ...]] | None]:
-        """The specs of the gradients, and the FLOPs with the operators that have none; None if it cannot be run."""
+        roots = [*target.outputs, *filter(None, target.gradients)]
+        target.run = lambda real: _Run(self, roots, inputs, real=real).forward()
         count = FlopCount()
         try:
             run = target.run(False)
-            run.forward()
             with without_torch_function(), count:
                 found = target.derive(run)
+            specs = [None if each is None else spec_of(each, self._device) for each in found]
+            flops, unknown = None if count.unknown else count.flops, tuple(dict.fromkeys(count.unknown))
         except Exception:  # of every kind: what was run by values or in an autograd.Function has no gradient on meta
-            return [None] * len(target.leaves), None
-        specs = [None if each is None else spec_of(each, self._device) for each in found]
-        return specs, (None if count.unknown else count.flops, tuple(dict.fromkeys(count.unknown)))
+            specs, flops, unknown = [None] * len(leaves), None, (f"the derivative at {self.writer.source()}",)
+        if not target.options.get("allow_unused"):
+            specs = [spec or tensors.of(leaf).spec for spec, leaf in zip(specs, leaves, strict=True)]
+        outcome = self._demand.marked(Outcome(tuple(specs), flops, unknown), call)
+        result: Any = self.writer.result(self.writer.write(call, outcome), call)
+        return tuple(result)
 
 
 class Derivative:
@@ -144,7 +136,7 @@ class Derivative:
     Attributes:
         outputs, gradients: the nodes of what is differentiated, and of the gradients that it starts from.
         leaves: what it is differentiated by: nodes, and parameters.
-        run: makes the part of the graph that leads there, to run for real or on meta.
+        run: runs the part of the graph that leads there, for real or on meta.
     """
 
     outputs: list[fx.Node]
@@ -157,7 +149,7 @@ class Derivative:
         self.__module__ = "torch.autograd"
         self.options = options
 
-    def derive(self, run: _Run) -> tuple[Tensor | None, ...]:
+    def derive(self, run: _Run) -> Gradients:
         """The gradients, in a graph that has run."""
         outputs = [run.values[node] for node in self.outputs]
         leaves = [run.values[leaf] if isinstance(leaf, fx.Node) else run.tensor(leaf) for leaf in self.leaves]
@@ -165,10 +157,8 @@ class Derivative:
         with torch.enable_grad():
             return torch.autograd.grad(outputs, leaves, gradients or None, **self.options)
 
-    def __call__(self, *_: Any) -> tuple[Tensor | None, ...]:
-        run = self.run(True)
-        run.forward()
-        return tuple([None if each is None else each.detach() for each in self.derive(run)])
+    def __call__(self, *_: object) -> Gradients:
+        return tuple([None if each is None else each.detach() for each in self.derive(self.run(True))])
 
 
 @dataclass(eq=False)
@@ -187,7 +177,7 @@ class Applied:
 
 
 class _Run:
-    """The part of a recorded graph that leads to some nodes, run with gradients.
+    """The part of a recorded graph that leads to some nodes, to run with gradients.
 
     Args:
         roots: the nodes that it leads to.
@@ -200,8 +190,8 @@ class _Run:
     """
 
     def __init__(self, owner: Derivatives, roots: list[fx.Node], cut: list[fx.Node], *, real: bool = False) -> None:
-        self.values: dict[fx.Node, Any] = {}
         self.leading: set[fx.Node] = set()
+        self.values: dict[fx.Node, Any] = {}
         self._model = owner.model
         self._outcomes = owner.writer.propagation.outcomes
         self._evaluator = owner.evaluator
@@ -209,14 +199,21 @@ class _Run:
         self._twins = Twins()
         self._applied: dict[Applied, list[Tensor]] = {}
         self._cut = frozenset(cut)
-        self._nodes = sorted(self._before([*roots, *cut]), key=owner.writer.writes.order.__getitem__)
+        needed: set[fx.Node] = set()
+        todo = [*roots, *cut]
+        while todo:
+            node = todo.pop()
+            if node not in needed:
+                needed.add(node)
+                todo += () if node in self._cut else _sources(node)
+        self._nodes = sorted(needed, key=owner.writer.memory.order.__getitem__)
         inner = [leaf for node in self._nodes if isinstance(node.target, Derivative) for leaf in node.target.leaves]
-        self._starts = {*cut, *owner.starts(), *[leaf for leaf in inner if isinstance(leaf, fx.Node)]}
+        self._starts = {*cut, *map(owner.writer.node_of, owner.marked), *[x for x in inner if isinstance(x, fx.Node)]}
         for node in self._nodes:
             if node in self._starts or self._has_gradients(node):
                 self.leading.add(node)
 
-    def forward(self) -> None:
+    def forward(self) -> _Run:
         """Compute the values."""
         with without_torch_function(), torch.enable_grad():
             for node in self._nodes:
@@ -224,20 +221,11 @@ class _Run:
                 if node in self._starts and not value.requires_grad:
                     value = value.detach().clone().requires_grad_()
                 self.values[node] = value
+        return self
 
     def tensor(self, tensor: Tensor) -> Tensor:
         """A parameter as it is used here."""
         return tensor if self._real else self._twins.tensor(tensor)
-
-    def _before(self, roots: list[fx.Node]) -> set[fx.Node]:
-        needed: set[fx.Node] = set()
-        todo = list(roots)
-        while todo:
-            node = todo.pop()
-            if node not in needed:
-                needed.add(node)
-                todo += () if node in self._cut else _sources(node)
-        return needed
 
     def _has_gradients(self, node: fx.Node) -> bool:
         if APPLIED in node.meta:
@@ -254,7 +242,10 @@ class _Run:
         if node.op == "get_attr":
             return self.tensor(self._evaluator.attribute(node))
         if node not in self.leading or node in self._cut or node.op == "placeholder":
-            return self._constant(node)
+            if self._real:
+                return self._evaluator.value(node)
+            spec = self._outcomes[node].value
+            return map_values(lambda item: materialize(item) if type(item) is TensorSpec else item, spec)
         if isinstance(node.target, Derivative):
             return node.target.derive(self)
         if APPLIED in node.meta:
@@ -265,22 +256,12 @@ class _Run:
                 self._applied[call] = list(tensors_in(result))
             return self._applied[call][place]
         with torch.no_grad() if node.meta.get(NO_GRAD) else nullcontext():
-            return self._call(node)
-
-    def _constant(self, node: fx.Node) -> Any:
-        if self._real:
-            return self._evaluator.value(node)
-        spec = self._outcomes[node].value
-        return map_values(lambda item: materialize(item) if type(item) is TensorSpec else item, spec)
+            return self._evaluator.call(node, self.values) if self._real else self._call(node)
 
     def _call(self, node: fx.Node) -> Any:
         target: Any = submodule(self._model, str(node.target)) if node.op == "call_module" else node.target
-        args, kwargs = load((node.args, node.kwargs), self.values)
-        if self._real:
-            target = self._evaluator.module(target) if isinstance(target, nn.Module) else target
-            return getattr(args[0], target)(*args[1:], **kwargs) if type(target) is str else target(*args, **kwargs)
         function, mode = callee_of(target, self._twins)
-        args, kwargs = on_meta(target, args, kwargs)
+        args, kwargs = on_meta(target, *load((node.args, node.kwargs), self.values))
         with mode, torch.device(META):
             return function(*args, **kwargs)
 

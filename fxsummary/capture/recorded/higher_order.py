@@ -4,38 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch.utils._python_dispatch import _disable_current_modes
 
-from fxsummary.capture.operations.flops import formula, in_python
+from fxsummary.capture.operations.flop_count import formula
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
-from fxsummary.capture.recorded.graph_builder import Writer
+from fxsummary.capture.recorded.tensor_origins import Tensors
 from fxsummary.capture.recorded.transforms import Transform
 from fxsummary.capture.structures import map_values
-from fxsummary.capture.torch_internals import is_in_transform
-
-
-class Recorder(Protocol):
-    """What these calls need of a recorder."""
-
-    def operation(self, op: str, target: Any, callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
-    def unseen(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+from fxsummary.capture.torch_internals import in_python, is_in_transform, without_modes
 
 
 class HigherOrder:
     """Records them.
 
     Args:
-        listening: the mode by which the recorder sees what is called.
+        operation: records one call: opcode, target, callee, arguments.
+        unseen: calls a function that is no part of what is recorded.
+        listening: the mode by which calls are seen.
     """
 
     def __init__(
-        self, recorder: Recorder, writer: Writer, operations: Operations, listening: AbstractContextManager[Any]
+        self,
+        operation: Callable[..., object],
+        unseen: Callable[..., object],
+        tensors: Tensors,
+        operations: Operations,
+        listening: AbstractContextManager[object],
     ) -> None:
-        self._recorder = recorder
-        self._tensors = writer.tensors
+        self._operation = operation
+        self._unseen = unseen
+        self._tensors = tensors
         self._operations = operations
         self._listening = listening
 
@@ -43,18 +43,18 @@ class HigherOrder:
         """A transform of torch.func is one operation; one inside of another is part of that."""
         if is_in_transform():
             return transform(transform.take_captured(), *args, **kwargs)
-        if transform.has_modules:
-            self._recorder.unseen(self._find_reads, (transform, args, kwargs), {})
+        if transform.of_modules:
+            self._unseen(self._find_reads, (transform, args, kwargs), {})
         captured = transform.take_captured()
-        return self._recorder.operation("call_function", transform, transform, (captured, *args), kwargs)
+        return self._operation("call_function", transform, transform, (captured, *args), kwargs)
 
     def _find_reads(self, transform: Transform, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Run it on meta for once, to see which parameters it reads."""
-        captured = tuple(map(self._spec, transform.captured))
-        with transform.keeping_what_is_read(), suppress(NoDataError, RefusedError):
-            self._operations.run(transform, (captured, *map_values(self._spec, args)), map_values(self._spec, kwargs))
+        specs = map_values(self._spec, (tuple(transform.captured), *args)), map_values(self._spec, kwargs)
+        with suppress(NoDataError, RefusedError):
+            self._operations.run(transform.read, *specs)
 
-    def _spec(self, value: Any) -> Any:
+    def _spec(self, value: object) -> object:
         return self._tensors.of(value).spec if isinstance(value, torch.Tensor) else value
 
     def operator(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -72,7 +72,7 @@ class HigherOrder:
                 return _loop(*args)
         written_out = in_python(function)
         if written_out is not None and formula(function) is None:
-            with _disable_current_modes(), self._listening:  # some refuse to run under a mode
+            with without_modes(), self._listening:
                 return written_out(*args, **kwargs)
         whole = Transform(
             name,

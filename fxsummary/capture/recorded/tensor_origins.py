@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import Any
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import modules_by_path, tensor_names
-from fxsummary.capture.operations.run import Alias, Outcome
+from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.twins import Twins, materialize, spec_of
 from fxsummary.capture.structures import NESTED, is_plain
 from fxsummary.capture.torch_internals import storage_of
 from fxsummary.graph.spec import TensorSpec, map_structure
 
-NewNode = Callable[[str, Any, Any, Any], fx.Node]
+NewNode = Callable[[str, fx.node.Target, tuple[object, ...], dict[str, object]], fx.Node]
 """Makes a node: opcode, target, args, kwargs."""
 
-Source = "str | tuple[fx.Node, tuple[Any, ...]]"
-"""Name of an attribute or constant, or a node and the place in its result."""
+Origin = tuple[fx.Node, tuple[object, ...]]
+"""The node that yields a tensor, and the place in its result."""
+
+
+class StopRecording(BaseException):
+    """Recording cannot go on; the graph so far is kept. It passes through the user's ``except Exception``."""
+
+    def __init__(self, reason: str, source: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.source = source
 
 
 class Tracked:
@@ -31,65 +39,34 @@ class Tracked:
         tensor: the tensor that the model's code holds.
         spec: its spec, on the device that it claims to be on.
         storage: the same number for all tensors that share its memory.
-        is_ours: whether the recording made it; False for parameters, buffers and constants.
         version: how often that memory had been written when its node was made.
         assumed: whether its shape rests on values that were assumed.
+        attribute: the name of a parameter, buffer or constant; "" for what the recording made.
         origin: the node that yields it, and its place in the result there; None for attributes.
+        node: its own node; those of attributes and of elements of a result are made when needed.
     """
 
-    __slots__ = ("_node", "assumed", "attribute", "is_ours", "origin", "spec", "storage", "tensor", "version")
+    __slots__ = ("assumed", "attribute", "node", "origin", "spec", "storage", "tensor", "version")
 
-    def __init__(self, tensor: torch.Tensor, spec: TensorSpec, storage: int, source: Any) -> None:
+    def __init__(self, tensor: torch.Tensor, spec: TensorSpec, storage: int, source: str | Origin) -> None:
         self.tensor = tensor
         self.spec = spec
         self.storage = storage
         self.version = 0
         self.assumed = False
         self.attribute = source if isinstance(source, str) else ""
-        self.is_ours = not self.attribute
         self.origin = None if isinstance(source, str) else source
-        self._node = self.origin[0] if self.origin is not None and not self.origin[1] else None
+        self.node = self.origin[0] if self.origin is not None and not self.origin[1] else None
 
     @property
-    def is_made(self) -> bool:
-        """Whether its node exists; those of attributes and of elements of a result are made when needed."""
-        return self._node is not None
-
-    def node(self, new_node: NewNode, items: dict[tuple[fx.Node, Any], fx.Node]) -> fx.Node:
-        """Its node.
-
-        Args:
-            items: the nodes of elements of results, so that there is one for each.
-        """
-        if self._node is None:
-            self._node = self._make(new_node, items)
-        return self._node
-
-    def _make(self, new_node: NewNode, items: dict[tuple[fx.Node, Any], fx.Node]) -> fx.Node:
-        if self.origin is None:
-            return new_node("get_attr", self.attribute, (), {})
-        current, place = self.origin
-        for key in place:
-            item = items.get((current, key))
-            if item is None:
-                get = getattr if isinstance(key, AttributeName) else operator.getitem
-                item = items[current, key] = new_node("call_function", get, (current, key), {})
-            current = item
-        return current  # type: ignore[no-any-return]
-
-    @property
-    def node_if_made(self) -> fx.Node | None:
-        """Its node, if it exists."""
-        return self._node
-
-    def place_at(self, node: fx.Node) -> None:
-        """Its node, made elsewhere."""
-        self._node = node
+    def is_ours(self) -> bool:
+        """Whether the recording made it; False for parameters, buffers and constants."""
+        return not self.attribute
 
     def set_node(self, node: fx.Node) -> None:
         """A later node wrote it."""
-        self._node = node
-        if self.is_ours:
+        self.node = node
+        if not self.attribute:
             self.origin = node, ()
 
 
@@ -99,9 +76,9 @@ class AttributeName(str):
     __slots__ = ()
 
 
-def element(value: Any, key: Any) -> Any:
+def element(value: object, key: object) -> object:
     """One step into a result."""
-    return getattr(value, key) if isinstance(key, AttributeName) else value[key]
+    return getattr(value, key) if isinstance(key, AttributeName) else operator.getitem(value, key)  # type: ignore[call-overload]
 
 
 class Tensors:
@@ -116,8 +93,9 @@ class Tensors:
         self._attributes = tensor_names(modules_by_path(model))
         self._by_storage: dict[int, Tracked] = {}
         self._storages: dict[int, int] = {}
-        self._items: dict[tuple[fx.Node, Any], fx.Node] = {}
-        self._unseen = 0
+        self._count = 0
+        self._held: list[torch.UntypedStorage] = []
+        self._items: dict[tuple[object, object], fx.Node] = {}
         self._scanned = False
 
     def __iter__(self) -> Iterator[Tracked]:
@@ -125,10 +103,6 @@ class Tensors:
 
     def __len__(self) -> int:
         return len(self._known)
-
-    def since(self, count: int) -> Iterator[Tracked]:
-        """Those met after the first ``count``."""
-        return islice(self._known.values(), count, None)
 
     def get(self, tensor: torch.Tensor) -> Tracked | None:
         """What is known of a tensor, if it was met."""
@@ -151,60 +125,74 @@ class Tensors:
     def data_of(self, tensor: torch.Tensor) -> torch.Tensor:
         """``tensor.data`` of an attribute: the same value under the same name."""
         tracked, data = self.of(tensor), tensor.data
-        alias = self.add(data, tracked.attribute)
-        alias.spec, alias.version = tracked.spec, tracked.version
-        if tracked.is_made:
-            alias.place_at(tracked.node(_no_node, self._items))
+        alias = self._add(data, tracked.attribute, tracked.spec)
+        alias.version, alias.node = tracked.version, tracked.node
         return data
 
     def clear(self) -> None:
         """Let go of all tensors."""
         self._known.clear()
         self._by_storage.clear()
+        self._held.clear()
         self._twins = Twins()
 
     def node(self, tracked: Tracked, new_node: NewNode) -> fx.Node:
-        """The node of a tracked tensor."""
-        return tracked.node(new_node, self._items)
+        """The node of a tracked tensor; one for each element of a result."""
+        if tracked.node is None and tracked.origin is None:
+            tracked.node = new_node("get_attr", tracked.attribute, (), {})
+        elif tracked.node is None and tracked.origin is not None:
+            tracked.node, place = tracked.origin
+            for key in place:
+                item = self._items.get((tracked.node, key))
+                if item is None:
+                    get = getattr if isinstance(key, AttributeName) else operator.getitem
+                    item = new_node("call_function", get, (tracked.node, key), {})
+                    self._items[tracked.node, key] = item
+                tracked.node = item
+        assert tracked.node is not None
+        return tracked.node
 
-    def add(self, tensor: torch.Tensor, source: Any, spec: TensorSpec | None = None) -> Tracked:
+    def note_item(self, node: fx.Node) -> None:
+        """A node for an element of a result, by which others find it."""
+        self._items.setdefault((node.args[0], node.args[1]), node)
+
+    def add(self, tensor: torch.Tensor, source: str | Origin, spec: TensorSpec | None = None) -> Tracked:
         """A new tensor: that of an attribute by name, or of a node at a place in its result."""
         if tensor.is_nested:
             raise NotImplementedError(NESTED)
-        storage = storage_of(tensor)
-        spec = spec or spec_of(tensor, self._device)
-        tracked = Tracked(tensor, spec, self._storages.get(storage, storage), source)
-        self._known[id(tensor)] = tracked
-        self._by_storage[tracked.storage] = tracked
-        return tracked
+        return self._add(tensor, source, spec or spec_of(tensor, self._device))
 
-    def add_copy(
-        self, spec: TensorSpec, origin: tuple[fx.Node, tuple[Any, ...]], node: fx.Node | None, storage: int
-    ) -> Tracked:
-        """A new tensor that a copy of a module's call yields.
-
-        Args:
-            origin: the node that yields it, and the place in its result.
-            node: its own node, if there is one.
-            storage: the number of its memory.
-        """
-        tensor = materialize(spec)
-        tracked = Tracked(tensor, spec, storage, origin)
-        if node is not None:
-            tracked.place_at(node)
-        self._known[id(tensor)] = tracked
-        self._by_storage[storage] = tracked
-        self._storages[storage_of(tensor)] = storage
+    def _add(self, tensor: torch.Tensor, source: str | Origin, spec: TensorSpec) -> Tracked:
+        storage = self._storages.setdefault(storage_of(tensor), self._count)
+        if storage == self._count:
+            self._count += 1
+        tracked = self._known[id(tensor)] = self._by_storage[storage] = Tracked(tensor, spec, storage, source)
         return tracked
 
     def new_storage(self) -> int:
         """A number for memory that no tensor has."""
-        self._unseen -= 1
-        return self._unseen
+        self._count += 1
+        return self._count - 1
 
-    def note_item(self, node: fx.Node) -> None:
-        """A node for an element of a result, by which others find it."""
-        self._items.setdefault((node.args[0], node.args[1]), node)  # type: ignore[arg-type]
+    def let_go(self, tracked: Sequence[Tracked]) -> bool:
+        """Let go of those tensors that the recording made, and return whether somebody else holds one."""
+        references = [(each, weakref.ref(each.tensor)) for each in tracked if each.is_ours]
+        for each, _ in references:
+            self._held.append(each.tensor.untyped_storage())  # whose place in memory no other tensor is to get
+            del self._known[id(each.tensor)], each.tensor
+        held = [(each, tensor) for each, reference in references for tensor in [reference()] if tensor is not None]
+        for each, tensor in held:
+            each.tensor = tensor
+            self._known[id(tensor)] = each
+        return bool(held)
+
+    def revived(self, tracked: Tracked) -> torch.Tensor:
+        """The tensor of what has none, or was let go of."""
+        if not hasattr(tracked, "tensor"):
+            tracked.tensor = materialize(tracked.spec)
+            self._known[id(tracked.tensor)] = self._by_storage[tracked.storage] = tracked
+            self._storages[storage_of(tracked.tensor)] = tracked.storage
+        return tracked.tensor
 
     def twin(self, tracked: Tracked) -> torch.Tensor:
         """A meta tensor that stands for a tracked one: itself, unless it is the user's."""
@@ -219,10 +207,12 @@ class Tensors:
 
     def _first_met(self, tensor: torch.Tensor) -> Tracked:
         if tensor.is_meta and id(tensor) not in self._attributes:
-            original = self._by_storage.get(self._storages.get(storage_of(tensor), storage_of(tensor)))
+            original = self._by_storage.get(self._storages.get(storage_of(tensor), -1))
             if original is not None:
                 return self._as_alias(tensor, original)
         name = self._attribute_name(tensor)
+        if name is None and tensor.is_meta and self._device != "meta":
+            raise StopRecording("a tensor was made where the recording does not look, such as in a thread or by pickle")
         if name is None:
             name = f"_tensor_constant{len(self.constants)}"
             self.constants[name] = tensor
@@ -231,8 +221,8 @@ class Tensors:
     def _as_alias(self, tensor: torch.Tensor, original: Tracked) -> Tracked:
         """Another object for the same memory, made where no call was seen, such as an ``nn.Parameter``."""
         alias = self.add(tensor, original.origin or original.attribute)
-        if original.is_made:
-            alias.set_node(original.node(_no_node, self._items))
+        if original.node is not None:
+            alias.set_node(original.node)
         alias.version = original.version
         alias.assumed = original.assumed
         return alias
@@ -248,7 +238,7 @@ class Tensors:
             name = self._attributes.get(id(tensor))
         return name
 
-    def rebuild(self, outcome: Outcome, node: fx.Node, given: list[Tracked]) -> Any:
+    def rebuild(self, outcome: Outcome, node: fx.Node, given: list[Tracked]) -> object:
         """The result of an operation as meta tensors, each tracked.
 
         Args:
@@ -256,54 +246,47 @@ class Tensors:
         """
         if type(outcome.value) is TensorSpec and not outcome.aliases:
             tensor = materialize(outcome.value)
-            self.add(tensor, (node, ()), outcome.value)
+            self._add(tensor, (node, ()), outcome.value)
             return tensor
         aliases = iter(outcome.aliases)
 
-        def build(spec: Any) -> Any:
+        def build(spec: object) -> object:
             return self._build(spec, next(aliases, None), outcome, given) if type(spec) is TensorSpec else spec
 
         value = map_structure(build, outcome.value)
-        self._track(value, outcome, node, given)
+        for index in outcome.writes:
+            if isinstance(value, torch.Tensor) and self._known.get(id(value)) is given[index]:
+                given[index].set_node(node)
+        self.track(value, node)
         return value
 
     def _build(self, spec: TensorSpec, alias: Alias | None, outcome: Outcome, given: list[Tracked]) -> torch.Tensor:
         if alias is None:
             return materialize(spec)
         original = self.twin(given[alias.index])
+        if alias.offset is None and alias.index in outcome.writes:
+            if original.shape != spec.shape:  # what `out=` is given takes the shape of the result
+                original.resize_(spec.shape)
+                given[alias.index].spec = spec
+            return original
         if alias.offset is None:
-            return original if alias.index in outcome.writes else original.detach()
+            return original.detach()
         if spec.stride is None:
             return materialize(spec)
-        offset = int(original.storage_offset()) + alias.offset
-        return original.detach().as_strided(spec.shape, spec.stride, offset)
+        return original.detach().as_strided(spec.shape, spec.stride, int(original.storage_offset()) + alias.offset)
 
-    def track(self, value: Any, node: fx.Node) -> None:
-        """Track the tensors of a result of a kind that specs cannot stand for."""
-        self._track_items(value, node, ())
-
-    def _track(self, value: Any, outcome: Outcome, node: fx.Node, given: list[Tracked]) -> None:
-        for index in outcome.writes:
-            written = given[index]
-            if isinstance(value, torch.Tensor) and self._known.get(id(value)) is written:
-                written.set_node(node)
-        self._track_items(value, node, ())
-
-    def _track_items(self, value: Any, node: fx.Node, place: tuple[Any, ...]) -> None:
+    def track(self, value: object, node: fx.Node, place: tuple[object, ...] = ()) -> None:
+        """Track the tensors of a result, or of a part of one."""
         if isinstance(value, torch.Tensor):
             if id(value) not in self._known:
                 self.add(value, (node, place))
         elif isinstance(value, (tuple, list)):
             for index, item in enumerate(value):
-                self._track_items(item, node, (*place, index))
+                self.track(item, node, (*place, index))
         elif isinstance(value, dict):
             for key, item in value.items():
-                self._track_items(item, node, (*place, key))
+                self.track(item, node, (*place, key))
         elif not is_plain(value) and hasattr(value, "__dict__"):
             for key, item in vars(value).items():
                 if isinstance(item, (torch.Tensor, tuple, list, dict)):
-                    self._track_items(item, node, (*place, AttributeName(key)))
-
-
-def _no_node(*_: Any) -> fx.Node:
-    raise AssertionError("the node is there")
+                    self.track(item, node, (*place, AttributeName(key)))

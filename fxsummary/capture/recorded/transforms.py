@@ -7,10 +7,9 @@ run again with other values of them; so are the parameters and buffers of module
 from __future__ import annotations
 
 import functools
+import operator
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,11 +17,14 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from fxsummary.capture.module_index import modules_of
+from fxsummary.capture.operations.twins import Twins
 from fxsummary.capture.recorded.torch_calls import QUESTIONS
-from fxsummary.capture.structures import tensors_in
+from fxsummary.capture.structures import map_values
+from fxsummary.capture.torch_internals import cell_contents, with_closure
 from fxsummary.graph.spec import map_structure
 
 MAX_DEPTH = 8
+Replace = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Transform:
@@ -37,75 +39,66 @@ class Transform:
 
     Attributes:
         captured: the tensors in the closures and in modules there, until they are taken with `take_captured`.
+        of_modules: the tensors of modules there, by identity, until it is known which of them are read.
     """
 
     def __init__(
         self,
         name: str,
         implementation: Callable[..., Any],
-        function: Any,
+        function: object,
         *,
         is_input: Callable[[torch.Tensor], bool] = lambda tensor: True,
         reading: Callable[..., Any] | None = None,
     ) -> None:
         self.__name__ = self.__qualname__ = name
         self.__module__ = "torch.func"
+        self.captured: list[torch.Tensor] = []
+        self.of_modules: dict[int, torch.Tensor] = {}
         self._implementation = implementation
         self._reading = reading or implementation
         self._is_input = is_input
-        self.captured: list[torch.Tensor] = []
         self._indices: dict[int, int] = {}
-        self._modules: list[nn.Module] = []
-        self._places: list[tuple[dict[str, Any], str, int]] = []
+        self._read: dict[int, int] = {}
         self._function = _walk(function, self._to_slot, 0)
-        self._in_closures = len(self.captured)
-        for module in self._modules:
-            self._add(module)
-
-    @property
-    def has_modules(self) -> bool:
-        """Whether there are tensors of modules among the captured ones."""
-        return bool(self._places)
 
     def take_captured(self) -> tuple[torch.Tensor, ...]:
         """The captured tensors, which are no longer held."""
         captured, self.captured = self.captured, []
         self._indices.clear()
+        self.of_modules.clear()
         return tuple(captured)
 
-    @contextmanager
-    def keeping_what_is_read(self) -> Iterator[None]:
-        """Run it within once: of the tensors of modules, only those that are read then are captured."""
-        reads = _Reads()
-        implementation, reading = self._implementation, self._reading
+    def __call__(self, captured: tuple[torch.Tensor, ...], /, *args: object, **kwargs: object) -> Any:
+        replace: Replace = lambda tensor: captured[self._read[id(tensor)]] if id(tensor) in self._read else tensor  # noqa: E731
+        return self._run(self._implementation, replace, captured, args, kwargs)
 
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            reads.wanted.update((id(holder[name]), index) for holder, name, index in self._places)
-            with reads:
-                return reading(*args, **kwargs)
+    def read(self, captured: tuple[torch.Tensor, ...], /, *args: object, **kwargs: object) -> Any:
+        """Run it on meta, and capture those tensors of modules that it reads."""
+        twins, read = Twins(), set()
 
-        self._implementation = watched
+        def replace(tensor: torch.Tensor) -> torch.Tensor:
+            if id(tensor) not in self.of_modules:
+                return tensor
+            read.add(id(tensor))
+            return twins.tensor(tensor)
+
         try:
-            yield
+            return self._run(self._reading, replace, captured, args, kwargs)
         finally:
-            self._implementation = implementation
-            self._keep(reads.read)
+            self._read = {key: self._index_of(tensor) for key, tensor in self.of_modules.items() if key in read}
 
-    def __call__(self, captured: tuple[torch.Tensor, ...], /, *args: Any, **kwargs: Any) -> Any:
-        function = _walk(self._function, lambda item: captured[item.index] if type(item) is _Slot else item, 0)
+    def _run(self, run: Callable[..., Any], replace: Replace, captured: Any, args: Any, kwargs: Any) -> Any:
+        function = _walk(self._function, lambda item: captured[item] if type(item) is _Slot else item, 0)
         args, kwargs = map_structure(lambda value: value, (args, kwargs))  # plain lists and dicts, not those of fx
-        own = [(holder, name, holder[name]) for holder, name, _ in self._places]
-        try:
-            for holder, name, index in self._places:
-                holder[name] = captured[index]
-            return self._implementation(function, *args, **kwargs)
-        finally:
-            for holder, name, tensor in own:
-                holder[name] = tensor
+        with _Replacing(replace):
+            return run(function, *args, **kwargs)
 
-    def _to_slot(self, value: Any) -> Any:
+    def _to_slot(self, value: object) -> object:
         if isinstance(value, nn.Module):
-            self._modules.extend(modules_of(value))
+            for module in modules_of(value):
+                held = [*module._parameters.values(), *module._buffers.values(), *vars(module).values()]
+                self.of_modules.update({id(each): each for each in held if isinstance(each, torch.Tensor)})
         if isinstance(value, torch.Tensor) and self._is_input(value):
             return _Slot(self._index_of(value))
         return value
@@ -116,86 +109,46 @@ class Transform:
             self.captured.append(tensor)
         return index
 
-    def _add(self, module: nn.Module) -> None:
-        for holder in (module._parameters, module._buffers, vars(module)):
-            for name, tensor in holder.items():
-                if isinstance(tensor, torch.Tensor):
-                    self._places.append((holder, name, self._index_of(tensor)))
 
-    def _keep(self, read: set[int]) -> None:
-        """Drop the tensors of modules that are not read."""
-        kept = [index for index in range(len(self.captured)) if index < self._in_closures or index in read]
-        new = {index: place for place, index in enumerate(kept)}
-        self.captured = [self.captured[index] for index in kept]
-        self._places = [(holder, name, new[index]) for holder, name, index in self._places if index in new]
+class _Replacing(TorchFunctionMode):
+    """Calls functions of torch with other tensors."""
 
-
-class _Reads(TorchFunctionMode):
-    """Sees which of some tensors are read.
-
-    Attributes:
-        wanted: their numbers, by identity.
-        read: the numbers of those read.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, replace: Replace) -> None:
         super().__init__()
-        self.wanted: dict[int, int] = {}
-        self.read: set[int] = set()
+        self._replace = replace
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func not in QUESTIONS:
-            seen = map(id, tensors_in((args, kwargs or {})))
-            self.read.update([self.wanted[each] for each in seen if each in self.wanted])
+            args, kwargs = map_values(
+                lambda each: self._replace(each) if isinstance(each, torch.Tensor) else each, (args, kwargs or {})
+            )
         return func(*args, **(kwargs or {}))
 
 
-@dataclass(frozen=True)
-class _Slot:
-    """Where a captured tensor goes in."""
-
-    index: int
+class _Slot(int):
+    """Where the captured tensor of this index goes in."""
 
 
-def _walk(value: Any, visit: Callable[[Any], Any], depth: int) -> Any:
+def _walk(value: object, visit: Callable[[object], object], depth: int) -> Any:
     """A copy of a value with ``visit`` applied to what its closures hold; the same object where nothing changes."""
     if depth > MAX_DEPTH:
         return value
+
+    def inside(item: object) -> Any:
+        return _walk(item, visit, depth + 1)
+
     if isinstance(value, types.FunctionType) and (value.__closure__ or value.__defaults__):
-        return _walk_function(value, visit, depth)
+        held = [*map(cell_contents, value.__closure__ or ()), *(value.__defaults__ or ())]
+        walked = list(map(inside, held))
+        return value if all(map(operator.is_, held, walked)) else with_closure(value, walked)
     if isinstance(value, types.MethodType):
-        owner = _walk(value.__self__, visit, depth + 1)
-        function = _walk(value.__func__, visit, depth + 1)
+        function = inside(value.__func__)
+        owner = inside(value.__self__)
         return value if function is value.__func__ else types.MethodType(function, owner)
     if isinstance(value, functools.partial):
-        args = tuple(_walk(item, visit, depth + 1) for item in value.args)
-        keywords = {key: _walk(item, visit, depth + 1) for key, item in value.keywords.items()}
-        return functools.partial(_walk(value.func, visit, depth + 1), *args, **keywords)
-    if type(value) in (tuple, list):
-        return type(value)([_walk(item, visit, depth + 1) for item in value])
+        return functools.partial(inside(value.func), *inside(value.args), **inside(value.keywords))
+    if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
+        return type(value)(map(inside, value))
     if type(value) is dict:
-        return {key: _walk(item, visit, depth + 1) for key, item in value.items()}
+        return {key: inside(item) for key, item in value.items()}
     return visit(value)
-
-
-def _walk_function(function: types.FunctionType, visit: Callable[[Any], Any], depth: int) -> Any:
-    cells = [_contents(cell) for cell in function.__closure__ or ()]
-    walked = [_EMPTY if item is _EMPTY else _walk(item, visit, depth + 1) for item in cells]
-    given = function.__defaults__ or ()
-    defaults = tuple(_walk(item, visit, depth + 1) for item in given)
-    if all(a is b for a, b in zip((*cells, *given), (*walked, *defaults), strict=True)):
-        return function
-    closure = tuple(types.CellType() if item is _EMPTY else types.CellType(item) for item in walked)
-    copy = types.FunctionType(function.__code__, function.__globals__, function.__name__, defaults or None, closure)
-    copy.__kwdefaults__ = function.__kwdefaults__
-    return copy
-
-
-_EMPTY = object()
-
-
-def _contents(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return _EMPTY

@@ -7,6 +7,7 @@ is removed from its holder.
 from __future__ import annotations
 
 import weakref
+from typing import Any
 
 import torch
 from torch import fx
@@ -50,10 +51,10 @@ def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[object, ...]], eval
     node, place = origin
     note = f"forward keeps a tensor of {node.name} outside of the model; fxsummary removed it"
     try:
-        value = evaluator.value(node)
+        value: Any = evaluator.value(node)
         for key in place:
             value = element(value, key)
-        if evaluator.is_assumed(node):
+        if node in evaluator.assumed:
             return f"{note}, because its value would depend on assumed values"
         torch.utils.swap_tensors(tensor, value.detach().clone())
     except (NoValueError, RuntimeError) as error:

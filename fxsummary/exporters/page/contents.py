@@ -30,6 +30,7 @@ def contents(outline: Outline, atlas: Atlas) -> Record:
     keys = {key: at for at, key in enumerate(outline.folded)}
     costs = _module_costs(graph, outline.folded)
     held = _held(graph)
+    subject = Subject(outline.folded, graph, totals)
     return {
         "name": graph.name,
         "dataflow": graph.captured_by != "modules",
@@ -39,7 +40,7 @@ def contents(outline: Outline, atlas: Atlas) -> Record:
         "parameters": totals.parameters,
         "kinds": LEGEND,
         "modules": [_module(outline, path, number, costs[path], held[path]) for path in modules],
-        "operations": [_operation(outline, key, keys, number) for key in outline.folded],
+        "operations": [_operation(subject, key, keys, number) for key in outline.folded],
         "tensors": _tensors(graph, outline),
         "copies": outline.copy_of,
         "views": {path: _view(view.levels, view.start, keys, number) for path, view in atlas.views.items()},
@@ -129,12 +130,10 @@ def _ancestors(path: str) -> Iterator[str]:
         yield path
 
 
-def _operation(outline: Outline, key: str, numbers: dict[str, int], modules: dict[str, int]) -> Record:
-    folded = outline.folded
-    data = folded.nodes[key]
-    subject = Subject(folded, outline.graph, outline.graph.totals)
+def _operation(subject: Subject, key: str, numbers: dict[str, int], modules: dict[str, int]) -> Record:
+    data, sources = subject.node(key), subject.graph.sources(key)
     inputs = []
-    for source, edge in folded.sources(key).items() if outline.graph.captured_by != "modules" else ():
+    for source, edge in sources.items() if subject.graph.captured_by != "modules" else ():
         shape = edge.get("shape")
         spec = "" if shape is None else f"{fmt.shape(shape)} {edge.get('dtype') or ''}".rstrip()
         inputs.append([numbers[source], list(edge["slots"]), spec])

@@ -62,7 +62,7 @@ def markdown(graph: ModelGraph) -> str:
     return "\n".join([*parts, "", "</details>"]) + "\n"
 
 
-def data(graph: ModelGraph) -> dict[str, Any]:
+def data(graph: ModelGraph) -> dict[str, object]:
     """The same as plain values for JSON."""
     comparison = _comparison(graph)
     before, after = comparison.before, comparison.after
@@ -197,7 +197,7 @@ def _paths(lines: list[Line], base: str = "") -> Iterator[tuple[str, Line]]:
         yield from _paths(line.children, path)
 
 
-def _record(line: Line) -> dict[str, Any]:
+def _record(line: Line) -> dict[str, object]:
     return {
         "change": line.change or "remark",
         "name": fmt.clean(line.name),
@@ -210,7 +210,7 @@ def _record(line: Line) -> dict[str, Any]:
     }
 
 
-def _side(comparison: Comparison, side: int, totals: Totals) -> dict[str, Any]:
+def _side(comparison: Comparison, side: int, totals: Totals) -> dict[str, object]:
     return {
         "name": fmt.clean(comparison.names[side]),
         "inputs": fmt.clean(comparison.inputs[side]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from fxsummary.graph import fields as of
 from fxsummary.graph.attributes import EDGE, NODE
@@ -61,7 +60,7 @@ GRAPH = {
 _TEXT, _COUNT, _VALUE = {"type": "string"}, {"$ref": "#/$defs/count"}, {"$ref": "#/$defs/value"}
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, object]:
     """The format of saved graphs as JSON Schema (draft 2020-12), attributes that you registered included.
 
     >>> schema()["$defs"]["node"]["properties"]["flops"]
@@ -98,8 +97,8 @@ unknown', 'default': 0}
 
 
 def _object(
-    fields: Mapping[str, Field], own: Mapping[str, Any] = {}, needed: tuple[str, ...] = (), more: bool = False
-) -> dict[str, Any]:
+    fields: Mapping[str, Field], own: Mapping[str, object] = {}, needed: tuple[str, ...] = (), more: bool = False
+) -> dict[str, object]:
     """Return the JSON Schema of an object with these fields and further properties; ``needed`` ones are required."""
     return {
         "type": "object",
@@ -109,17 +108,17 @@ def _object(
     }
 
 
-def _field(field: Field) -> dict[str, Any]:
+def _field(field: Field) -> dict[str, object]:
     described = {"description": field.description} if field.description else {}
     usual = list(field.default) if isinstance(field.default, tuple) else field.default
     return {**field.type.schema, **described, **({"default": usual} if field.has_default else {})}
 
 
-def _array(items: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+def _array(items: Mapping[str, object], **more: object) -> dict[str, object]:
     return {"type": "array", "items": items, **more}
 
 
-def _values() -> dict[str, Any]:
+def _values() -> dict[str, object]:
     """The schemas that others refer to; see `fxsummary.graph.saved.values`."""
     pair = _array(_VALUE, minItems=2, maxItems=2)
     tagged = {

@@ -4,8 +4,9 @@ The first of torch's kernels that runs in a process imports a second's worth of 
 A kernel here takes meta tensors and returns meta tensors of the right shape, strides and dtype; it returns
 `DECLINED` for cases that it does not cover, and torch's own kernel then runs, or raises. It counts no FLOPs.
 
-One file per family: `elementwise`, `products`, `norms`, `images`, `reductions`, `parts`, `makers`; `results` makes the
-tensors. The tests hold every kernel against torch's.
+One file per family: `elementwise`, `products`, `layers`, `tensors`; `results` makes the tensors. There is a kernel for
+what many models call: torch's costs a multiple, or imports much for what is met first in models of a few lines. The
+tests hold every kernel against torch's.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from typing import Any
 
 import torch
 
-from fxsummary.capture.operations.kernels import elementwise, images, makers, norms, parts, products, reductions
+from fxsummary.capture.operations.kernels import elementwise, layers, products, tensors
 from fxsummary.capture.operations.kernels.results import DECLINED, new
 from fxsummary.capture.torch_internals import HigherOrderOperator, fake_implementation
 
 __all__ = ["DECLINED", "KERNELS", "answer"]
 
-_FAMILIES = (elementwise, images, makers, norms, parts, products, reductions)
+_FAMILIES = (elementwise, layers, products, tensors)
 KERNELS: dict[str, Callable[..., Any]] = {
     f"aten::{name}": kernel for family in _FAMILIES for name, kernel in family.KERNELS.items()
 }

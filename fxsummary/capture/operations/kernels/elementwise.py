@@ -7,15 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fxsummary.capture.operations.kernels.results import (
-    DECLINED,
-    elementwise,
-    is_clear,
-    is_dense,
-    is_plain,
-    new,
-    repeats,
-)
+from fxsummary.capture.operations.kernels.results import DECLINED, elementwise, fit, is_dense, is_plain, new
 
 
 def same(x: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -26,16 +18,6 @@ def same(x: Tensor, *_: Any, **__: Any) -> Tensor:
 def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     """``gelu``, exact or by tanh."""
     return same(x) if approximate in ("none", "tanh") else DECLINED
-
-
-def same_number(x: Tensor) -> Tensor:
-    """A function of one tensor of real numbers, integers included."""
-    return DECLINED if x.is_complex() or x.dtype is torch.bool else elementwise(x.dtype, x)
-
-
-def to_bool(x: Tensor) -> Tensor:
-    """A question about each element."""
-    return elementwise(torch.bool, x, computed=x.dtype) if x.is_floating_point() else DECLINED
 
 
 def combined(dtype: torch.dtype, *operands: Any, computed: torch.dtype | None = None) -> Tensor:
@@ -73,13 +55,6 @@ def quotient(a: Any, b: Any) -> Tensor:
     return combined(dtype, a, b)
 
 
-def rounded_quotient(a: Any, b: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """A division that rounds, or its remainder."""
-    if not all(is_plain(each) for each in (a, b) if isinstance(each, Tensor)) or (not isinstance(b, Tensor) and b == 0):
-        return DECLINED
-    return arithmetic(a, b)
-
-
 def power(a: Any, b: Any) -> Tensor:
     """A power of floating-point numbers; the kernel of torch copies its argument for exponent 1."""
     dtype = torch.result_type(a, b)
@@ -93,46 +68,22 @@ def comparison(a: Any, b: Any) -> Tensor:
     return combined(torch.bool, a, b, computed=torch.result_type(a, b))
 
 
-def logical(a: Tensor, b: Tensor) -> Tensor:
-    """A logical operation on tensors."""
-    return combined(torch.bool, a, b) if is_plain(a) and is_plain(b) else DECLINED
-
-
-def bitwise(a: Any, b: Any) -> Tensor:
-    """A bitwise operation."""
+def bitwise(a: Tensor, b: Any = False) -> Tensor:
+    """A bitwise operation on one or two operands."""
     dtype = torch.result_type(a, b)
     return DECLINED if dtype.is_floating_point else combined(dtype, a, b)
-
-
-def inverted(x: Tensor) -> Tensor:
-    """The bitwise inverse."""
-    return DECLINED if x.is_floating_point() else combined(x.dtype, x)
-
-
-def negated(x: Tensor) -> Tensor:
-    """The logical inverse."""
-    return DECLINED if x.is_complex() else elementwise(torch.bool, x)
 
 
 def clamped(x: Tensor, *bounds: Any, **named: Any) -> Tensor:
     """Limits that are numbers."""
     limits = [each for each in (*bounds, *named.values()) if each is not None]
-    fits = limits and all(type(each) is int or (type(each) is float and x.is_floating_point()) for each in limits)
-    return same_number(x) if fits and is_clear(x) else DECLINED
+    fits = limits and all(type(each) in (int, float) for each in limits)
+    return same(x) if fits and is_plain(x) else DECLINED
 
 
-def limited(x: Tensor, *bounds: Tensor | None, **named: Tensor | None) -> Tensor:
-    """Limits that are tensors."""
-    limits = [each for each in (*bounds, *named.values()) if each is not None]
-    return together(x, *limits) if limits and is_clear(x) else DECLINED
-
-
-def together(*operands: Any, **_: Any) -> Tensor:
-    """An operation on several tensors of one floating-point dtype."""
-    tensors = [each for each in operands if isinstance(each, Tensor)]
-    if not tensors[0].is_floating_point() or any(each.dtype is not tensors[0].dtype for each in tensors):
-        return DECLINED
-    return elementwise(tensors[0].dtype, *tensors)
+def leaky(x: Tensor, weight: Tensor) -> Tensor:
+    """``prelu``."""
+    return elementwise(x.dtype, x, weight) if fit(x, weight) and is_plain(x) else DECLINED
 
 
 def chosen(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -151,81 +102,45 @@ def filled(x: Tensor, mask: Tensor, value: Any) -> Tensor:
     return result if result is DECLINED else new(result.shape, x.dtype)
 
 
-def dropped(x: Tensor, p: float, train: bool | None) -> Any:
-    """``native_dropout`` and the mask."""
-    if not x.is_floating_point() or not train or not 0 < p < 1:
-        return DECLINED
-    return elementwise(x.dtype, x), elementwise(torch.bool, x)
-
-
-def log_sigmoid(x: Tensor) -> Any:
-    """``log_sigmoid_forward``, and its buffer."""
-    return (same(x), same(x)) if x.is_floating_point() else DECLINED
-
-
 def in_place(kernel: Any) -> Any:
     """Make the kernel of an in-place operation, whose result is its first argument."""
 
     def write(x: Tensor, *args: Any, **options: Any) -> Tensor:
         result = kernel(x, *args, **options)
-        if result is DECLINED or result.shape != x.shape or result.dtype is not x.dtype or repeats(x):
-            return DECLINED
-        return x
+        repeats = any(step == 0 and size > 1 for size, step in zip(x.shape, x.stride(), strict=True))
+        fits = result is not DECLINED and result.shape == x.shape and result.dtype is x.dtype
+        return x if fits and not repeats else DECLINED
 
     return write
 
 
 _FLOATS = (
-    "relu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "leaky_relu", "elu", "softplus",
-    "hardtanh", "mish", "exp", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "sinh", "cosh",
-    "asin", "acos", "atan", "erf", "erfc", "floor", "ceil", "round", "trunc", "frac", "reciprocal", "celu",
+    "relu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "leaky_relu", "elu", "softplus", "hardtanh",
+    "mish", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "erf", "floor", "ceil", "round", "neg", "abs", "reciprocal",
 )  # fmt: skip
-_NUMBERS = ("neg", "abs", "sign")
-_LIMITS = ("clamp", "clamp_min", "clamp_max")
+_IN_PLACE: dict[str, Any] = {
+    **dict.fromkeys(("silu_", "sigmoid_", "tanh_", "hardswish_", "leaky_relu_", "elu_", "hardtanh_"), same),
+    **dict.fromkeys(("add_.Tensor", "mul_.Tensor"), arithmetic),
+    "sub_.Tensor": difference,
+    "div_.Tensor": quotient,
+    **dict.fromkeys(("clamp_", "clamp_min_"), clamped),
+    **dict.fromkeys(("masked_fill_.Scalar", "masked_fill_.Tensor"), filled),
+}
 _COMPARISONS = [f"{name}.{kind}" for name in ("eq", "ne", "lt", "le", "gt", "ge") for kind in ("Tensor", "Scalar")]
 
-_NEW: dict[str, Any] = {
+KERNELS: dict[str, Any] = {
     **dict.fromkeys(_FLOATS, same),
     "gelu": gelu,
-    **dict.fromkeys(_NUMBERS, same_number),
-    **dict.fromkeys(_LIMITS, clamped),
-    **dict.fromkeys(("add.Tensor", "mul.Tensor"), arithmetic),
+    **dict.fromkeys(("add.Tensor", "mul.Tensor", "mul.Scalar", "maximum", "minimum"), arithmetic),
     "sub.Tensor": difference,
-    **dict.fromkeys(("div.Tensor", "div.Scalar"), quotient),
-    **dict.fromkeys(("masked_fill.Scalar", "masked_fill.Tensor"), filled),
-}
-_IN_PLACE = (
-    "relu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "leaky_relu", "elu", "hardtanh", "exp", "sqrt",
-    "neg", *_LIMITS, "add.Tensor", "sub.Tensor", "mul.Tensor", "div.Tensor", "div.Scalar", "masked_fill.Scalar",
-    "masked_fill.Tensor",
-)  # fmt: skip
-
-
-def _written(name: str) -> str:
-    """Return the name of an operator's in-place twin: ``add_.Tensor`` for ``add.Tensor``."""
-    name, dot, overload = name.partition(".")
-    return f"{name}_{dot}{overload}"
-
-
-KERNELS: dict[str, Any] = {
-    **_NEW,
-    **{_written(name): in_place(_NEW[name]) for name in _IN_PLACE},
-    "log_sigmoid_forward": log_sigmoid,
-    **dict.fromkeys(("isnan", "isinf"), to_bool),
-    **dict.fromkeys(("mul.Scalar", "maximum", "minimum"), arithmetic),
     **dict.fromkeys(("rsub.Tensor", "rsub.Scalar"), reversed_difference),
-    **dict.fromkeys(
-        ("div.Tensor_mode", "floor_divide", "remainder.Tensor", "remainder.Scalar", "fmod.Tensor"), rounded_quotient
-    ),
+    **dict.fromkeys(("div.Tensor", "div.Scalar"), quotient),
     **dict.fromkeys(("pow.Tensor_Tensor", "pow.Tensor_Scalar", "pow.Scalar"), power),
-    "clamp.Tensor": limited,
-    "_prelu_kernel": limited,
-    **dict.fromkeys(("addcmul", "lerp.Tensor", "lerp.Scalar"), together),
     **dict.fromkeys(_COMPARISONS, comparison),
-    **dict.fromkeys(("logical_and", "logical_or"), logical),
-    "logical_not": negated,
-    **{f"bitwise_{name}.Tensor": bitwise for name in ("and", "or", "xor")},
-    "bitwise_not": inverted,
+    **dict.fromkeys(("bitwise_and.Tensor", "bitwise_or.Tensor", "bitwise_not"), bitwise),
+    **dict.fromkeys(("clamp", "clamp_min"), clamped),
+    **dict.fromkeys(("masked_fill.Scalar", "masked_fill.Tensor"), filled),
+    "_prelu_kernel": leaky,
     "where.self": chosen,
-    "native_dropout": dropped,
+    **{name: in_place(kernel) for name, kernel in _IN_PLACE.items()},
 }

@@ -2,53 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, each, is_plain, new
+from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, each, fit, is_plain, new
 
 
-def _fit(first: Tensor, *others: Tensor | None) -> bool:
-    """Whether tensors are of one floating-point dtype."""
-    dtype = first.dtype
-    return dtype.is_floating_point and all(each is None or each.dtype is dtype for each in others)
-
-
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """``mm`` and ``bmm``."""
-    if not _fit(a, b) or not a.dim() == b.dim() in (2, 3) or a.shape[-1] != b.shape[-2] or a.shape[:-2] != b.shape[:-2]:
+def product(ranks: tuple[int, int], a: Tensor, b: Tensor) -> Tensor:
+    """A product of two matrices, batches of them, or vectors."""
+    inner = max(b.dim() - 2, 0)
+    fits = fit(a, b) and (a.dim(), b.dim()) == ranks and a.shape[-1] == b.shape[inner]
+    if not fits or (inner and a.shape[:inner] != b.shape[:inner]):
         return DECLINED
-    return new((*a.shape[:-1], b.shape[-1]), a.dtype)
-
-
-def matrices(a: Tensor, b: Tensor) -> Tensor:
-    """``mm``."""
-    return product(a, b) if a.dim() == 2 else DECLINED
-
-
-def batches(a: Tensor, b: Tensor) -> Tensor:
-    """``bmm``."""
-    return product(a, b) if a.dim() == 3 else DECLINED
+    return new((*a.shape[:-1], *b.shape[inner + 1 :]), a.dtype)
 
 
 def with_sum(bias: Tensor, a: Tensor, b: Tensor, **_: Any) -> Tensor:
-    """``addmm`` and ``baddbmm``."""
-    result = product(a, b) if _fit(bias, a) else DECLINED
+    """``addmm``."""
+    result = product((2, 2), a, b) if fit(bias, a) else DECLINED
     fits = result is not DECLINED and broadcast(bias.shape, result.shape) == result.shape
     return result if fits else DECLINED
 
 
-def matrix_vector(a: Tensor, b: Tensor) -> Tensor:
-    """``mv``."""
-    fits = _fit(a, b) and (a.dim(), b.dim()) == (2, 1) and a.shape[1] == b.shape[0]
-    return new(a.shape[:1], a.dtype) if fits else DECLINED
-
-
-def vectors(a: Tensor, b: Tensor) -> Tensor:
-    """``dot`` and ``vdot``."""
-    return new((), a.dtype) if _fit(a, b) and a.dim() == b.dim() == 1 and a.shape == b.shape else DECLINED
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``linear``, seen as a whole below autograd."""
+    fits = fit(x, weight, bias) and x.dim() > 0 and weight.dim() == 2 and x.shape[-1:] == weight.shape[1:]
+    if not fits or not x.is_contiguous() or (bias is not None and bias.shape != weight.shape[:1]):
+        return DECLINED
+    return new((*x.shape[:-1], weight.shape[0]), x.dtype)
 
 
 _KEEPS_FORMAT = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13)
@@ -63,7 +48,7 @@ def convolution(
     batch, given, *sizes = x.shape if x.dim() > 2 else (0, 0)
     outer, inner, *widths = weight.shape
     wanted, channels = (outer, inner * groups) if transposed else (inner * groups, outer)
-    if not _fit(x, weight, bias) or not batch or len(sizes) != len(widths) or given != wanted or outer % groups:
+    if not fit(x, weight, bias) or not batch or len(sizes) != len(widths) or given != wanted or outer % groups:
         return DECLINED
     if bias is not None and bias.shape != (channels,):
         return DECLINED
@@ -88,7 +73,7 @@ def recurrent(
     """``lstm``, ``gru``, ``rnn_tanh`` and ``rnn_relu`` over sequences of one length."""
     states = [states] if isinstance(states, Tensor) else states
     directions = 2 if twice else 1
-    if x.dim() != 3 or not x.is_contiguous() or (train and dropout) or not _fit(x, *states, *weights):
+    if x.dim() != 3 or not x.is_contiguous() or (train and dropout) or not fit(x, *states, *weights):
         return DECLINED
     steps, batch = (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
     if any(each.shape[:-1] != (layers * directions, batch) or not is_plain(each) for each in states) or 0 in x.shape:
@@ -107,7 +92,7 @@ def attention(
     *, scale: float | None = None, enable_gqa: bool = False,
 ) -> Tensor:  # fmt: skip
     """``scaled_dot_product_attention``, whose result is contiguous."""
-    if not _fit(q, k, v) or not q.dim() == k.dim() == v.dim() or q.dim() not in (3, 4) or not 0 <= dropout < 1:
+    if not fit(q, k, v) or not q.dim() == k.dim() == v.dim() or q.dim() not in (3, 4) or not 0 <= dropout < 1:
         return DECLINED
     repeats = q.shape[-3] // max(k.shape[-3], 1) if enable_gqa and q.dim() == 4 else 1
     heads = (*k.shape[:-3], k.shape[-3] * repeats)
@@ -136,12 +121,13 @@ def grouped(
     return new((*batch, a.shape[-2], b.shape[-1]), out_dtype or a.dtype)
 
 
-KERNELS: dict[str, Any] = {
-    "mm": matrices,
-    "bmm": batches,
-    **dict.fromkeys(("addmm", "baddbmm"), with_sum),
-    "mv": matrix_vector,
-    **dict.fromkeys(("dot", "vdot"), vectors),
+KERNELS: dict[str, Callable[..., Any]] = {
+    "mm": partial(product, (2, 2)),
+    "bmm": partial(product, (3, 3)),
+    "mv": partial(product, (2, 1)),
+    **dict.fromkeys(("dot", "vdot"), partial(product, (1, 1))),
+    "addmm": with_sum,
+    "linear": linear,
     "convolution": convolution,
     "_grouped_mm": grouped,
     **{f"{name}.input": recurrent for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")},

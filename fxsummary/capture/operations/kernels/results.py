@@ -23,13 +23,6 @@ def new(shape: Sequence[int], dtype: torch.dtype, stride: Sizes | None = None) -
     return torch.empty_strided(shape, stride, dtype=dtype, device=META)
 
 
-def image(shape: Sizes, dtype: torch.dtype, like: Tensor) -> Tensor:
-    """Return a new tensor in the memory format of another: channels last or contiguous."""
-    if not suggests_channels_last(like.shape, like.stride()):
-        return new(shape, dtype)
-    return new(shape, dtype, permuted_stride(shape, (0, *range(2, len(shape)), 1)))
-
-
 _COMPUTED = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
 
 
@@ -39,20 +32,12 @@ def elementwise(dtype: torch.dtype, *operands: Tensor, computed: torch.dtype | N
     Args:
         computed: the dtype that operands are converted to first, if it is not the result's.
     """
-    first = operands[0]
-    shape = first.shape if len(operands) == 1 else broadcast(*[each.shape for each in operands])
-    if shape is None:
-        return DECLINED
+    shape = operands[0].shape if len(operands) == 1 else broadcast(*[each.shape for each in operands])
     computed = _COMPUTED.get(computed or dtype, computed or dtype)
-    strides = tuple([_expanded_stride(each, shape, computed) for each in operands])
+    if shape is None or not all(each.dtype is computed or is_dense(each.shape, each.stride()) for each in operands):
+        return DECLINED
+    strides = tuple([(each if each.shape == shape else each.expand(shape)).stride() for each in operands])
     return new(shape, dtype, elementwise_stride(shape, strides))
-
-
-def _expanded_stride(operand: Tensor, shape: Sizes, computed: torch.dtype) -> Sizes:
-    """Return an operand's strides after its conversion, which fills gaps, and its expansion."""
-    if operand.dtype is not computed and not is_dense(operand.shape, operand.stride()):
-        operand = new(operand.shape, operand.dtype, elementwise_stride(operand.shape, (operand.stride(),)))
-    return (operand if operand.shape == shape else operand.expand(shape)).stride()
 
 
 @lru_cache(maxsize=4096)
@@ -86,20 +71,10 @@ def dimension(dim: int, rank: int) -> int | None:
     return dim % rank if -rank <= dim < rank else None
 
 
-@lru_cache(maxsize=4096)
-def contiguous_stride(shape: Sizes) -> Sizes:
-    """Return the strides of a contiguous tensor.
-
-    >>> contiguous_stride((2, 3, 4))
-    (12, 4, 1)
-    """
-    return permuted_stride(shape, range(len(shape)))
-
-
-def permuted_stride(shape: Sizes, order: Sequence[int]) -> Sizes:
+def _permuted_stride(shape: Sizes, order: Sequence[int]) -> Sizes:
     """Return strides without gaps, with the dimensions from outermost to innermost in this order.
 
-    >>> permuted_stride((2, 3, 4, 5), (0, 2, 3, 1))
+    >>> _permuted_stride((2, 3, 4, 5), (0, 2, 3, 1))
     (60, 1, 15, 3)
     """
     strides = [1] * len(shape)
@@ -122,14 +97,14 @@ def elementwise_stride(shape: Sizes, strides: tuple[Sizes, ...]) -> Sizes:
     >>> elementwise_stride((2, 3, 4), ((0, 0, 1), (12, 4, 1)))
     (12, 4, 1)
     """
-    if len(shape) < 2:
-        return (1,) * len(shape)
-    contiguous = all(is_contiguous(shape, stride) for stride in strides)
-    channels_last = all(_is_channels_last(shape, stride) for stride in strides)
-    if contiguous != channels_last:
-        return contiguous_stride(shape) if contiguous else permuted_stride(shape, (0, 2, 3, 1))
-    order = list(reversed(range(len(shape))))
-    for moving in range(1, len(shape)):  # an insertion sort that stops where the order is clear
+    rank = len(shape)
+    inside_out = range(rank - 1, -1, -1)
+    contiguous = 0 in shape or all(_is_nested(shape, stride, inside_out) for stride in strides)
+    channels_last = rank == 4 and all(_is_nested(shape, stride, (1, 3, 2, 0)) for stride in strides)
+    if rank < 2 or contiguous != channels_last:
+        return _permuted_stride(shape, range(rank) if rank < 2 or contiguous else (0, 2, 3, 1))
+    order = list(inside_out)
+    for moving in range(1, rank):  # an insertion sort that stops where the order is clear
         position = moving
         for below in reversed(range(moving)):
             comparison = _compare(order[below], order[position], shape, strides)
@@ -138,7 +113,7 @@ def elementwise_stride(shape: Sizes, strides: tuple[Sizes, ...]) -> Sizes:
                 position = below
             elif comparison < 0:
                 break
-    return permuted_stride(shape, order[::-1])
+    return _permuted_stride(shape, order[::-1])
 
 
 def _compare(a: int, b: int, shape: Sizes, strides: Sequence[Sizes]) -> int:
@@ -154,20 +129,8 @@ def _compare(a: int, b: int, shape: Sizes, strides: Sequence[Sizes]) -> int:
     return 0
 
 
-def is_contiguous(shape: Sizes, stride: Sizes) -> bool:
-    """Return whether the elements lie in order; the strides of dimensions of size 1 do not matter.
-
-    >>> is_contiguous((2, 1, 3), (3, 7, 1))
-    True
-    """
-    return 0 in shape or _is_nested(shape, stride, range(len(shape) - 1, -1, -1))
-
-
-def _is_channels_last(shape: Sizes, stride: Sizes) -> bool:
-    return len(shape) == 4 and _is_nested(shape, stride, (1, 3, 2, 0))
-
-
 def _is_nested(shape: Sizes, stride: Sizes, inside_out: Sequence[int]) -> bool:
+    """Return whether the elements lie in this order; the strides of dimensions of size 1 do not matter."""
     step = 1
     for dim in inside_out:
         if shape[dim] != 1:
@@ -178,47 +141,20 @@ def _is_nested(shape: Sizes, stride: Sizes, inside_out: Sequence[int]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def suggests_channels_last(shape: Sizes, stride: Sizes) -> bool:
-    """Return what ``Tensor.suggest_memory_format`` answers for images and volumes.
-
-    >>> suggests_channels_last((2, 3, 4, 5), (60, 1, 15, 3)), suggests_channels_last((2, 1, 4, 5), (20, 20, 5, 1))
-    (True, False)
-    """
-    if len(shape) not in (4, 5) or stride[1] == 0 or 0 in shape:
-        return False
-    least = 0
-    for dim in (1, *range(len(shape) - 1, 1, -1), 0):
-        if stride[dim] < least or (dim == 0 and least == stride[1]):
-            return False
-        least = stride[dim] * shape[dim]
-    return True
-
-
-@lru_cache(maxsize=4096)
 def is_dense(shape: Sizes, stride: Sizes) -> bool:
     """Return whether the elements fill their memory without gaps or overlaps, in some order of the dimensions.
 
     >>> is_dense((2, 3), (1, 2)), is_dense((2, 3), (6, 2)), is_dense((2, 3), (0, 1))
     (True, False, False)
     """
-    step = 1
-    for length, size in sorted((length, size) for size, length in zip(shape, stride, strict=True) if size != 1):
-        if length != step:
-            return False
-        step *= size
-    return True
+    return _is_nested(shape, stride, sorted(range(len(shape)), key=lambda dim: stride[dim]))
 
 
 def is_plain(tensor: Tensor) -> bool:
     """Return whether a tensor has exactly the strides of a new contiguous one."""
-    return tensor.stride() == contiguous_stride(tensor.shape)
+    return tensor.stride() == _permuted_stride(tensor.shape, range(tensor.dim()))
 
 
-def is_clear(tensor: Tensor) -> bool:
-    """Return whether the order in memory is not in doubt, as it is where only strides of sizes 1 are odd."""
-    return is_plain(tensor) or not tensor.is_contiguous()
-
-
-def repeats(tensor: Tensor) -> bool:
-    """Return whether elements lie at the same place, so that torch refuses to write them."""
-    return any(step == 0 and size > 1 for size, step in zip(tensor.shape, tensor.stride(), strict=True))
+def fit(first: Tensor, *others: Tensor | None) -> bool:
+    """Return whether tensors are of one floating-point dtype."""
+    return first.is_floating_point() and all(each is None or each.dtype is first.dtype for each in others)

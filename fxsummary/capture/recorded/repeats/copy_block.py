@@ -1,16 +1,19 @@
-"""Writes a `Template` into a recording again, for another block."""
+"""Writes what a block wrote into a recording again, for another block."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from itertools import islice
 
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.nodes import AFTER, STACK, new_node
-from fxsummary.capture.recorded.graph_builder import Writer
-from fxsummary.capture.recorded.repeats.template import Entry, Operation, Read, Ref, Result, Template
+from fxsummary.capture.module_index import submodule
+from fxsummary.capture.nodes import AFTER, LIKE, STACK, new_node
+from fxsummary.capture.recorded.graph_builder import Stack, Writer
+from fxsummary.capture.recorded.repeats.block import Argument, Block, map_result
 from fxsummary.capture.recorded.tensor_origins import Tracked
 
 
@@ -18,149 +21,107 @@ class Copy:
     """One more call of a block.
 
     Args:
-        given: the tensors among its arguments.
+        block: the recorded call.
+        given: the tensors among the arguments of this one.
     """
 
-    def __init__(
-        self, writer: Writer, template: Template, module: nn.Module, path: str, given: Sequence[Tracked]
-    ) -> None:
+    def __init__(self, writer: Writer, block: Block, module: nn.Module, path: str, given: Sequence[Tracked]) -> None:
         self._writer = writer
-        self._template = template
+        self._block = block
+        self._module = module
         self._prefix = f"{path}."
         self._given = given
-        self._nodes: list[fx.Node | None] = [each.node_if_made for each in given]
-        self._storages: list[int] = []
-        self._attributes: dict[str, Tracked] = {}
-        self._module = module
+        pairs = zip(block.sources, [each.node for each in given], strict=True)
+        self._nodes = {a: b for a, b in pairs if a is not None and b is not None}
+        self._read = {node: given[index] for node, index in block.arguments.items()}
+        self._storages: dict[int, int] = defaultdict(writer.tensors.new_storage)
 
     def fits(self) -> bool:
-        """Whether the parameters and buffers are read as in the template, and share memory as there."""
-        template = self._template
+        """Whether the parameters and buffers are read as in the recorded call, and share memory as there."""
+        own = set(self._block.nodes)
         memory = [each.storage for each in self._given]
-        for path, is_made in (
-            *[(path, True) for path in template.attributes],
-            *[(item.what, False) for item in template.items if type(item) is Read and isinstance(item.what, str)],
-        ):
+        for source, path in self._block.attributes.items():
             tracked = self._attribute(path)
-            if tracked is None or (tracked.node_if_made is not None) != is_made:
+            if tracked is None or (tracked.node is None) != (source in own):
                 return False
-            self._attributes[path] = tracked
+            if tracked.node is not None:
+                self._nodes[source] = tracked.node
+            self._read[source] = tracked
             memory.append(tracked.storage)
-        numbers = {storage: number for number, storage in enumerate(dict.fromkeys(memory))}
-        self._storages = list(numbers)
-        return tuple([numbers[storage] for storage in memory]) == template.memory
+        pairs = set(zip(self._block.fixed_storages(), memory, strict=True))
+        self._storages.update(pairs)
+        return len(pairs) == len(self._storages) == len(set(memory))
 
     def _attribute(self, path: str) -> Tracked | None:
-        """What is known of a parameter or buffer; None where it is no longer what it was."""
-        *names, last = path.split(".")
-        holder: Any = self._module
-        for name in names:
-            holder = holder._modules.get(name)
-            if holder is None:
-                return None
-        value = getattr(holder, last, None)
+        """What is known of a parameter or buffer; None if it is no longer what it was."""
+        name, _, last = path.rpartition(".")
+        try:
+            value = getattr(submodule(self._module, name), last, None)
+        except KeyError:
+            return None
         if not isinstance(value, torch.Tensor):
             return None
         tracked = self._writer.tensors.of(value)
-        node = tracked.node_if_made
-        is_read = tracked.attribute == self._prefix + path and (node is None or node.op == "get_attr")
-        return tracked if is_read and tracked.storage not in self._writer.versions else None
+        is_here = tracked.attribute == self._prefix + path
+        is_read = is_here and (tracked.node is None or tracked.node.op == "get_attr")
+        return tracked if is_read and tracked.storage not in self._writer.memory.writers else None
 
-    def write(self) -> Any:
+    def write(self) -> object:
         """Write it; returns what the call returns."""
-        writer, template = self._writer, self._template
-        table = [*self._nodes, *[self._attributes[path].node_if_made for path in template.attributes]]
-        self._storages += [writer.tensors.new_storage() for _ in range(template.storages - len(self._storages))]
-        stacks = [self._stack(entries) for entries in template.stacks]
-        writer.returned |= {
-            key: (entry, value) for each, value in template.returned for key, entry in [self._entry(each)]
-        }
-        for path, number in template.calls:
+        writer, block = self._writer, self._block
+        stacks: dict[int, Stack] = {}
+        for node in block.nodes:
+            entries = node.meta[STACK]
+            if id(entries) not in stacks:
+                inside = [self._entry(*each) for each in islice(entries.items(), block.depth, None)]
+                stacks[id(entries)] = {**writer.stack, **dict(inside)}
+            self._nodes[node] = self._write(node, stacks[id(entries)])
+        for key, (entry, value) in block.returned:
+            key, entry = self._entry(key, entry)
+            writer.returned[key] = entry, value
+        for path, number in block.counts.items():
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
-        self._write_items(table, stacks)
-        for number, writers in template.writes:
-            storage = self._storages[number]
-            writer.writes.writers[storage] = [_node(table, ref) for ref in writers]
-            writer.versions[storage] = len(writers)
-        return self._result(template.result, table)
+        for storage, nodes in block.writers.items():
+            writer.memory.writers[self._storages[storage]] = [self._nodes[each] for each in nodes]
+        return map_result(block.result, self._tensor)
 
-    def _write_items(self, table: list[Any], stacks: Sequence[dict[str, Any]]) -> None:
-        start, template = len(table), self._template
-        for item in template.items:
-            stack = stacks[item.stack]
-            table.append(self._read(item, stack) if isinstance(item, Read) else self._operation(item, table, stack))
-        self._writer.writes.note_all(table[start:], template.places, self._storages)
-
-    def _operation(self, item: Operation, table: Sequence[Any], stack: dict[str, Any]) -> fx.Node:
-        writer, kwargs = self._writer, item.kwargs
-        target = self._prefix + item.target if item.is_relative else item.target
-        if item.is_flat:
-            args: Any = tuple([table[arg] if type(arg) is Ref else arg for arg in item.args])
-        else:
-            args, kwargs = _with_nodes(item.args, table), _with_nodes(kwargs, table)
-        node = new_node(writer.graph, item.op, target, args, kwargs, item.name)
-        meta = node.meta  # to set the attribute itself takes torch.fx ten times as long
-        meta.update(item.meta)
-        meta[STACK] = stack
-        if item.after:
-            meta[AFTER] = tuple([table[ref] for ref in item.after])
-        writer.writes.nodes.append(node)
-        writer.propagation.outcomes[node] = item.outcome
-        if item.is_element:
-            writer.tensors.note_item(node)
-        return node
-
-    def _stack(self, entries: Sequence[Entry]) -> dict[str, Any]:
-        stack = dict(self._writer.stack)
-        stack.update(map(self._entry, entries))
-        return stack
-
-    def _entry(self, entry: Entry) -> tuple[str, tuple[str, Any]]:
+    def _entry(self, key: str, entry: tuple[str, type]) -> tuple[str, tuple[str, type]]:
         """An entry of a module stack, with its key."""
-        relative, kind, offset = entry
-        path = self._prefix + relative
+        inside, kind, offset = self._block.entry(key, entry)
+        path = self._prefix + inside
         call = self._writer.calls.get(path, 0) + offset
         return f"{path}@{call}" if call else path, (path, kind)
 
-    def _read(self, item: Read, stack: Any) -> fx.Node:
-        what = item.what
-        tracked = self._attributes[what] if isinstance(what, str) else self._given[what]
-        return self._writer.node_like(item.node, tracked, stack)
+    def _write(self, node: fx.Node, stack: Stack) -> fx.Node:
+        writer, meta, op, target = self._writer, node.meta, node.op, node.target
+        like = meta.get(LIKE, node)
+        if node in self._read:
+            return writer.node_like(like, self._read[node], stack)
+        if op == "call_module":
+            target = self._prefix + self._block.inside(str(target))
+        args = fx.map_arg(node.args, self._nodes.__getitem__)
+        kwargs = fx.map_arg(node.kwargs, self._nodes.__getitem__) if node.kwargs else {}
+        made = new_node(writer.graph, op, target, args, kwargs, None if op == "call_module" else like.name)
+        copied = made.meta  # to set the attribute itself takes torch.fx ten times as long
+        copied.update(meta)
+        copied[STACK], copied[LIKE] = stack, like
+        if AFTER in meta:
+            copied[AFTER] = tuple(map(self._nodes.__getitem__, meta[AFTER]))
+        writer.propagation.outcomes[made] = writer.propagation.outcomes[node]
+        writer.memory.add(made)
+        if node in writer.memory.storages:
+            writer.memory.storages[made] = tuple([self._storages[each] for each in writer.memory.storages[node]])
+        if node in self._block.elements:
+            writer.tensors.note_item(made)
+        return made
 
-    def _result(self, value: Any, table: Sequence[fx.Node | None]) -> Any:
-        kind = type(value)
-        if kind is Ref:
+    def _tensor(self, value: object) -> object:
+        if type(value) is Argument:
             return self._given[value].tensor
-        if kind is Result:
-            tracked = self._writer.tensors.add_copy(
-                value.spec,
-                (_node(table, value.node), value.place),
-                None if value.made is None else _node(table, value.made),
-                self._storages[value.storage],
-            )
-            tracked.version, tracked.assumed = value.version, value.assumed
-            return tracked.tensor
-        if kind in (tuple, list):
-            return kind([self._result(item, table) for item in value])
-        if kind is dict:
-            return {key: self._result(item, table) for key, item in value.items()}
-        return value
-
-
-def _node(table: Sequence[fx.Node | None], ref: int) -> fx.Node:
-    node = table[ref]
-    assert node is not None
-    return node
-
-
-def _with_nodes(value: Any, table: Sequence[Any]) -> Any:
-    kind = type(value)
-    if kind is Ref:
-        return table[value]
-    if kind is tuple or kind is list:
-        return kind([_with_nodes(item, table) for item in value])
-    if kind is dict:
-        return {key: _with_nodes(item, table) for key, item in value.items()}
-    if kind is slice:
-        return slice(*[_with_nodes(item, table) for item in (value.start, value.stop, value.step)])
-    return value
+        if not isinstance(value, Tracked) or value.origin is None:
+            return value
+        tracked = copy(value)
+        tracked.origin = self._nodes[value.origin[0]], value.origin[1]
+        tracked.node = None if value.node is None else self._nodes[value.node]
+        tracked.storage = self._storages[value.storage]
+        return self._writer.tensors.revived(tracked)
