@@ -1,4 +1,4 @@
-"""Notes and errors of a capture: why it ended early, what was not run, and why inputs do not fit."""
+"""Texts of the notes and errors of a capture: where it ended, which hooks did not run, which inputs do not fit."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ MAX_DEPTH = 8
 
 
 def values_of(result: object, value: Callable[[Any, int], object], depth: int = 0) -> Any:
-    """Convert what a module returned to tuples, lists and dicts, and map ``value`` over the other values.
+    """Convert a module's result to tuples, lists and dicts, and map ``value`` over the other values.
 
     ``value`` is called with a value and its depth. Unlike `structure_of`, this does not open objects, because a cache
     that is passed from layer to layer is not a result.
@@ -145,7 +145,7 @@ def values_of(result: object, value: Callable[[Any, int], object], depth: int = 
 
 
 def structure_of(result: object) -> Any:
-    """Convert what forward returned to tuples, lists, dicts, tensors and literals.
+    """Convert a result of forward to tuples, lists, dicts, tensors and literals.
 
     Other objects become dicts of the attributes that contain tensors.
     """
@@ -173,7 +173,7 @@ TO_DEVICE = frozenset({"cpu", "cuda"})
 
 
 def on_meta(target: object, args: Args, kwargs: Kwargs, device: torch.device = META) -> tuple[Args, Kwargs]:
-    """Return the arguments of a call with meta (or ``device``) as the device, without those that need a real one."""
+    """Return the arguments of a call on meta (or ``device``), without arguments that need a real device."""
     if kwargs.get("device") is not None:
         kwargs = {**kwargs, "device": device}
     if "generator" in kwargs or "pin_memory" in kwargs:

@@ -55,7 +55,7 @@ class Subject:
 
 
 def default_leaf(module: nn.Module) -> bool:
-    """Whether a module is a leaf by default: a ``torch.nn`` module without submodules, or a TorchScript module.
+    """Whether a module is a leaf by default: a ``torch.nn`` module other than `_ENTERED`, or a TorchScript module.
 
     A parametrized module counts as its original class.
     """

@@ -57,7 +57,7 @@ class DispatchMode(TorchDispatchMode):
 
 
 set_grad_enabled: Any = torch._C._set_grad_enabled
-"""What ``torch.no_grad`` calls. Lost without it: it is an operation of a recording."""
+"""The function behind ``torch.no_grad``. Lost without it: recordings without nodes for it."""
 
 # --- calls -----------------------------------------------------------------------------------------
 
@@ -81,13 +81,13 @@ def below_autograd() -> AbstractContextManager[None]:
 
 
 def without_modes() -> AbstractContextManager[None]:
-    """No mode is active within. Lost without it: ``map`` and ``scan``, which refuse to run under one."""
+    """Disable all modes inside the context. Lost without it: ``map`` and ``scan``, which do not run under a mode."""
     context: AbstractContextManager[None] = _disable_current_modes()
     return context
 
 
 def fake_tensors() -> AbstractContextManager[object]:
-    """Tensors made within have no data and claim to be on a device. Lost without it: dtypes inside autocast."""
+    """Create fake tensors, which have a device but no data, inside the context. Lost without it: autocast dtypes."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     context: AbstractContextManager[object] = FakeTensorMode()
@@ -95,7 +95,7 @@ def fake_tensors() -> AbstractContextManager[object]:
 
 
 def in_python(operator: Any) -> Callable[..., Any] | None:
-    """What an operator that takes functions does, in Python. Lost without it: what is inside ``map`` and ``scan``."""
+    """Return the Python version of a higher-order operator. Lost without it: operations in ``map`` and ``scan``."""
     found: Callable[..., Any] | None = operator.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
     return found
 
@@ -109,12 +109,12 @@ def fake_implementation(operator: Any) -> Callable[..., Any] | None:
 
 
 def is_in_transform() -> bool:
-    """Whether ``vmap`` or ``grad`` is running. Lost without it: recordings treat them as one operation."""
+    """Whether ``vmap`` or ``grad`` is running. Lost without it: showing them as one operation."""
     return torch._C._functorch.maybe_current_level() is not None
 
 
 def transforms(kind: str) -> Iterator[tuple[Any, str]]:
-    """Where the transforms of torch.func are, to be replaced: module and name. Lost without it: as above."""
+    """Yield module and name of the functions behind a torch.func transform. Lost without it: as `is_in_transform`."""
     for place, name in _TRANSFORMS[kind]:
         owner = importlib.import_module(f"torch._functorch.{place}")
         if hasattr(owner, name):
@@ -130,7 +130,7 @@ _TRANSFORMS = {
 
 
 def compiled_call() -> Any:
-    """The module whose ``_hop_compile_and_call`` compiles what is given to ``cond``. Lost without it: its time."""
+    """Return the module whose ``_hop_compile_and_call`` compiles the branches of ``cond``. Lost without it: time."""
     return importlib.import_module("torch._higher_order_ops.utils")
 
 
@@ -146,7 +146,7 @@ def has_python_kernel(operator: Any) -> bool:
 
 
 def has_global_hooks() -> bool:
-    """Whether global module hooks are set. Lost without it: a safe decision to copy blocks despite such hooks."""
+    """Whether global module hooks are set. Lost without it: hooks in copied blocks."""
     return bool(_modules._global_forward_hooks or _modules._global_forward_pre_hooks)
 
 
@@ -177,11 +177,11 @@ def unpackings(code: CodeType) -> dict[int, int]:
 
 
 EMPTY = object()
-"""In place of what a closure does not hold yet."""
+"""Stands in for the value of an empty closure cell."""
 
 
 def cell_contents(cell: CellType) -> object:
-    """What a closure holds. Lost without it: tensors in the closures of functions that ``vmap`` maps."""
+    """Return the value of a closure cell. Lost without it: tensors in closures of functions passed to ``vmap``."""
     try:
         return cell.cell_contents
     except ValueError:
@@ -189,10 +189,10 @@ def cell_contents(cell: CellType) -> object:
 
 
 def with_closure(function: FunctionType, held: Sequence[object]) -> FunctionType:
-    """A copy of a function that holds other things. Lost without it: as `cell_contents`.
+    """Return a copy of a function with another closure and other defaults. Lost without it: same as `cell_contents`.
 
     Args:
-        held: what its closure holds, and its defaults.
+        held: the new values of the closure, then the new defaults.
     """
     count = len(function.__closure__ or ())
     closure = tuple([CellType() if item is EMPTY else CellType(item) for item in held[:count]])

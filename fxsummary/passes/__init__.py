@@ -1,4 +1,4 @@
-"""Passes, one file each: every pass annotates all nodes of the graph. `PASSES` lists them in order."""
+"""Passes, one file each, that annotate the graph. `PASSES` lists them in order."""
 
 from __future__ import annotations
 

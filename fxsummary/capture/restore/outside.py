@@ -1,4 +1,4 @@
-"""Finds what a model's code reaches beyond the model: globals, closures, caches."""
+"""Finds objects outside the model that its code can reach: globals, closures, caches."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Candidates for the inputs of a model.
 
-Argument names suggest shapes, settings give the sizes, and the first operation that reads an argument gives what is
-still missing. Candidates are ordered by their distance from the first guess.
+Argument names suggest shapes, settings give the sizes, and the first operation that reads an argument fills the gaps.
+Candidates are ordered by their distance from the first guess.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Settings:
         self.modules = [vars(module) for module in modules_of(model)]
 
     def all(self, names: str, part: str = "") -> Iterator[Any]:
-        """Yield the values of these alternative settings, those from the configs of this part of the model first."""
+        """Yield the values of alternative settings, starting with the configs of this part of the model."""
         if part not in self._ranked:
             self._ranked[part] = [holder for _, holder in sorted(self._holders, key=lambda held: _rank(held[0], part))]
         for holder in self._ranked[part]:
@@ -185,7 +185,7 @@ def _compiled(expression: str) -> CodeType:
 
 
 def words_of(shape: str) -> Iterator[str]:
-    """Yield the words of a shape that are looked up, including those that computed words depend on."""
+    """Yield the words of a shape that are looked up in settings; computed words are replaced by their words."""
     for word in shape.strip("[]").split():
         row = SIZES.get(word)
         if isinstance(row, str):
