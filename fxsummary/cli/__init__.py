@@ -106,13 +106,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-fold", action="store_true", help="draw every copy of identical blocks")
-    group = parser.add_argument_group("options of pictures (.svg, .png, .pdf)")
+    group = parser.add_argument_group("picture options (.svg, .png, .pdf)")
     group.add_argument("--title", help="heading (default: the model's class name)")
     group.add_argument("--theme", help="auto, light or dark (default: auto; light in .png and .pdf)")
     group.add_argument("--color", help="colour by kind (default), flops, parameters or memory")
     group.add_argument("--direction", help="TB, from top to bottom (default), or LR, from left to right")
     facts, url = "path,config,shape,parameters,flops", "https://host/blob/main/{file}#L{line}"
-    group.add_argument("--show", metavar="FACTS", help=f"which of {facts} to show (default: all)")
+    group.add_argument("--show", metavar="FACTS", help=f"facts to show: any of {facts} (default: all)")
     group.add_argument("--source-url", metavar="URL", help=f"link to the source, such as {url}")
     group.add_argument("--scale", type=float, help="scale of a .png, e.g. 2 for twice the size (default: 1)")
 

@@ -35,7 +35,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     }
     for option, (metavar, text) in repeated.items():
         parser.add_argument(option, action="append", default=[], metavar=metavar, help=text)
-    parser.add_argument("--config", metavar="CONFIG", help="package.module:Config; the factory gets an instance first")
+    parser.add_argument("--config", metavar="CONFIG", help="package.module:Config; the factory's first argument")
     levels = "levels of modules to open, 0 for the model as one row (default: all that fit)"
     parser.add_argument("--depth", type=_depth, help=levels)
     parser.add_argument("--train", action="store_true", help="keep the model in train mode")

@@ -25,16 +25,16 @@ SIDES = ("a", "b")
 
 _CODES = "exit codes: 0 {}, 1 {}, 2 failed (stderr says why)"
 _DIFF = f"""\
-A and B are models, as for show, or graphs that `fxsummary render MODEL -o
-graph.json` saved. --input, --arg and --config apply to both models, --a-arg,
---b-arg and so on to one of them.
+A and B are models, as for show, or graphs saved by `fxsummary render MODEL -o
+graph.json`. --input, --arg and --config apply to both models; --a-arg, --b-arg
+and so on apply to one.
 
   fxsummary diff before.json models.py:CNN --format markdown
   fxsummary diff timm:create_model timm:create_model --a-arg model_name=resnet18
     --b-arg model_name=resnet34 -o diff.svg
 
 MODEL is package.module:factory or path/file.py:factory.
-{_CODES.format("they are equal", "they differ")}
+{_CODES.format("equal", "different")}
 """
 _CHECK = f"""\
 Write numbers as 25M, 4.2G or 100MiB. Budgets that you do not give come from

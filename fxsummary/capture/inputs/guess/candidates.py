@@ -51,7 +51,7 @@ class Guesses:
     """Guesses the inputs of a model from argument names, settings and first readers.
 
     Attributes:
-        settings: the settings of the model and its config.
+        settings: settings of the model and its config.
         parameters: names of forward's parameters.
         keywords: name of the ``**kwargs`` parameter, or "".
         main: the main argument according to the model, or "".

@@ -139,7 +139,7 @@ def with_tokens(case: Case) -> Iterator[Inputs]:
 
 
 def _kind(said: str, error: ErrorContext) -> str:
-    """Return the kind of tokens that the message names, or else the lines that raised it."""
+    """Return the kind of tokens named in the message, or else in the lines that raised it."""
     named = re.search(rf"\b({'|'.join(TOKEN_TYPES)})_token_", error.code)
     return named[1] if said.lower() not in TOKEN_TYPES and named is not None else said.lower()
 
