@@ -616,7 +616,7 @@ def spectral_norm() -> nn.Module:
     return nn.Sequential(parametrizations.spectral_norm(nn.Linear(8, 4)), nn.ReLU())
 
 
-@zoo(randn(2, 16), packed=True, flops="unknown", notes=("shapes are not known after _0.*packed weights",))
+@zoo(randn(2, 16), packed=True, flops="unknown", notes=("shapes are unknown after _0.*packed weights",))
 def quantized() -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
