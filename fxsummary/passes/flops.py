@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fxsummary.graph.labels import FREE, VALUE_READS, base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import known
@@ -23,15 +25,18 @@ def annotate(graph: ModelGraph) -> None:
             data["trust"] = "assumed"
         if data["flops"] is None:
             unknown.update(dict.fromkeys(data["unknown_operators"] or (f"{data['label']} ({key})",)))
+    graph.graph["notes"] = (*graph.notes, *_notes(graph, list(unknown)))
+
+
+def _notes(graph: ModelGraph, unknown: list[str]) -> Iterator[str]:
+    """Name the operators without a formula, and the operations that make the total a lower bound."""
     is_bound = any(known(data, "flops") for _, data in graph.nodes(data=True))
-    notes = list(graph.notes)
     without_formula = [name for name in unknown if "." in name.partition(" ")[0]]  # operators, such as aten.mm
     others = [name for name in unknown if name not in without_formula]
     if without_formula:
-        notes.append(
+        yield (
             f"FLOPs are {'a lower bound' if is_bound else 'unknown'}: no formula for {listed(without_formula)}; "
             "add one with torch.utils.flop_counter.register_flop_formula"
         )
     if others and is_bound:
-        notes.append(f"FLOPs are a lower bound: unknown for {listed(others)}")
-    graph.graph["notes"] = tuple(notes)
+        yield f"FLOPs are a lower bound: unknown for {listed(others)}"
