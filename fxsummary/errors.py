@@ -73,6 +73,10 @@ class ReadmeError(FxsummaryError, ValueError):
     """A Markdown file cannot be read, or one of its blocks cannot be filled; the message names file and line."""
 
 
+class OperatorError(FxsummaryError, RuntimeError):
+    """A FLOP formula or a kernel that is registered for an operator raised; its exception is the ``__cause__``."""
+
+
 class BudgetError(FxsummaryError, AssertionError):
     """A model exceeds one or more budgets; the message lists them.
 

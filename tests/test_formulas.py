@@ -12,9 +12,11 @@ from graphs import graph_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+from torch.utils.flop_counter import flop_registry, shape_wrapper
 
 import fxsummary
 from fxsummary.capture.operations import flops
+from fxsummary.errors import OperatorError
 from zoo.own import CNN
 
 
@@ -277,3 +279,15 @@ def test_dtype_does_not_change_flops(dtype: torch.dtype) -> None:
     totals = fxsummary.graph(model, torch.empty(3, 4, dtype=dtype)).totals
     assert totals.flops == 2 * 3 * 4 * 5
     assert totals.parameter_bytes == 25 * dtype.itemsize
+
+
+def test_every_row_is_an_operator_of_torch() -> None:
+    """A misspelt name would leave the operator without a formula."""
+    assert [name for name in flops._EXTRA if not hasattr(torch.ops.aten, name)] == []
+
+
+@pytest.mark.parametrize("trace", ["symbolic", "record"])
+def test_a_formula_that_raises_is_not_blamed_on_the_inputs(trace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(flop_registry, torch.ops.aten.mm, shape_wrapper(lambda a, b: 2))
+    with pytest.raises(OperatorError, match=r"the FLOP formula of aten\.mm raised TypeError.*accept \*\*kwargs"):
+        fxsummary.graph(Calls(lambda a: a @ a), torch.empty(3, 3), trace=trace)

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import flop_registry, shape_wrapper
 
 from fxsummary.capture.operations.flops import FORMULAS, aten
 from fxsummary.capture.torch_internals import DispatchMode, HigherOrderOperator, OpOverload, in_python, is_composite
+from fxsummary.errors import OperatorError
 
 _NO_FORMULA = (
     "linalg_", "_linalg_", "cholesky", "triangular_solve", "lu_", "lstsq", "inverse", "ormqr", "geqrf", "qr",
@@ -101,7 +102,13 @@ class FlopCount(DispatchMode):
         if getattr(_paused, "now", False):
             return result
         if count is not None and not any(map(_is_sparse, args)):
-            self.flops += _evaluate(count, args, kwargs, result)
+            try:
+                self.flops += _evaluate(count, args, kwargs, result)
+            except Exception as error:
+                raise OperatorError(
+                    f"the FLOP formula of {packet} raised {type(error).__name__}: {error}. It gets the shapes of the "
+                    "operator's arguments, and out_shape= and others by name: accept **kwargs."
+                ) from error
         elif count is not None or not _is_free(func):  # the formulas are those of dense products
             self.unknown.append(str(packet))
         return result

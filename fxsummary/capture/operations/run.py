@@ -35,6 +35,7 @@ from fxsummary.capture.structures import (
     walk,
 )
 from fxsummary.capture.torch_internals import DispatchMode, below_autograd, has_python_kernel, storage_of
+from fxsummary.errors import OperatorError
 from fxsummary.graph.spec import TensorSpec
 
 Target = Callable[..., Any] | str
@@ -138,6 +139,8 @@ class Operations:
                     value = function(*args, **kwargs)
         except NoTwinError as error:
             raise NoDataError(str(error)) from error
+        except OperatorError:
+            raise
         except Exception as error:  # torch's kernels raise of every kind
             if is_limit_of_meta(error) or isinstance(target, torch.jit.ScriptModule):  # whose errors say little
                 raise NoDataError(str(error).strip().partition("\n")[0]) from error

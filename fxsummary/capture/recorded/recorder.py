@@ -36,7 +36,7 @@ from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.structures import Args, Kwargs, is_limit_of_meta, listed
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.torch_internals import has_global_hooks, is_in_transform
-from fxsummary.errors import ForwardError
+from fxsummary.errors import ForwardError, OperatorError
 
 
 @dataclass
@@ -92,10 +92,10 @@ def record(
     recorder = Recorder(subject, budget)
     try:
         recorder.run(inputs, replay and subject.replay)
-    except (MismatchError, TooMuchWorkError) as stopped:
+    except (MismatchError, TooMuchWorkError, OperatorError) as stopped:
         _let_go(stopped)
         recorder.finish()
-        if isinstance(stopped, TooMuchWorkError):
+        if not isinstance(stopped, MismatchError):
             raise
         return record(subject, inputs, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code

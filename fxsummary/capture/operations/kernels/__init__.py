@@ -19,6 +19,7 @@ import torch
 from fxsummary.capture.operations.kernels import elementwise, layers, products, tensors
 from fxsummary.capture.operations.kernels.results import DECLINED, new
 from fxsummary.capture.torch_internals import HigherOrderOperator, fake_implementation
+from fxsummary.errors import OperatorError
 
 __all__ = ["DECLINED", "KERNELS", "answer"]
 
@@ -40,7 +41,12 @@ def answer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     kernel = KERNELS.get(name)
     if kernel is None or not all(map(_is_expected, args)) or (kwargs and not all(map(_is_expected, kwargs.values()))):
         return DECLINED
-    return kernel(*args, **kwargs)
+    try:
+        return kernel(*args, **kwargs)
+    except RuntimeError:  # the arguments do not fit, as torch says it too
+        raise
+    except Exception as error:
+        raise OperatorError(f"the kernel of {name} raised {type(error).__name__}: {error}. Correct it.") from error
 
 
 def _is_expected(value: Any) -> bool:
