@@ -469,7 +469,7 @@ def test_a_saved_graph_is_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path:
     assert code == 2 and "--input does not go with" in err
     path.write_text("{}")
     code, _, err = run(capsys, "show", str(path), "--quiet")
-    assert code == 2 and f"error: {path}: this is no saved graph" in err
+    assert code == 2 and f"error: {path}: this is not a saved graph" in err
 
 
 @pytest.mark.parametrize("suffix", [".md", ".mmd", ".tex", ".txt"])

@@ -269,7 +269,7 @@ BAD = {
     "unknown advice": (["lint", "no:CNN", "--select", "chanels"], "unknown lint rule 'chanels'"),
     "no such model": (["lint", "no_such_package:CNN"], "cannot import"),
     "no such file": (["diff", "nothing.json", "nothing.json"], "cannot read nothing.json"),
-    "no saved graph": (["diff", "other.json", "other.json"], "this is no saved graph"),
+    "no saved graph": (["diff", "other.json", "other.json"], "this is not a saved graph"),
     "one model": (["diff", "narrow.json"], "required: B"),
     "unknown suffix": (["diff", "no:CNN", "no:CNN", "-o", "diff.jpeg"], "unknown suffix '.jpeg'"),
     "unknown format": (["diff", "a.json", "b.json", "--format", "xml"], "invalid choice: 'xml'"),
