@@ -48,13 +48,13 @@ class Line:
 def changed_lines(graph: ModelGraph) -> list[Line]:
     """Return the lines of a compared graph; none if both models are equal."""
     comparison = graph.comparison
-    assert comparison is not None, "the graph is no comparison"
+    assert comparison is not None, "the graph is not a comparison"
     shown = hide_scalars(graph)
     hidden = sum(change != "same" for key, change in graph.nodes(data="change") if key not in shown)
     folded = fold_repeats(shown)
     lines = _Lines(folded, comparison).inside(block_tree(folded), "")
     if hidden:
-        lines.append(Line("", "", f"{_operations(hidden)} that yield no tensor, such as sizes, differ"))
+        lines.append(Line("", "", f"{_operations(hidden)} without tensor results, such as sizes, changed"))
     unread = comparison.before.unread_parameters, comparison.after.unread_parameters
     if unread[0] != unread[1]:
         lines.append(Line("changed", "", "parameters never read", parameters=unread))
@@ -91,7 +91,7 @@ class _Lines:
         if following:
             flops = costs(self._graph, following, "flops")
             count = sum(self._graph.nodes[key]["multiplicity"] for key in following)
-            text = f"{_operations(count)} whose shapes follow"
+            text = f"{_operations(count)} changed only in shapes or FLOPs"
             lines.append(Line("", "", text, block.path, (0, 0), flops))
         return lines
 
@@ -128,7 +128,7 @@ class _Lines:
             changed = [data for data in nodes if data["change"] != "same"]
             if all(map(follows, changed)):
                 count = sum(data["multiplicity"] for data in changed)
-                line.text += f": {_operations(count)} whose shapes follow"
+                line.text += f": {_operations(count)} changed only in shapes or FLOPs"
             else:
                 runs = self._runs.get(block.path, ())
                 line.text += "".join(f": {run}" for run in runs)

@@ -170,7 +170,7 @@ def _told(line: Line) -> tuple[str, Line]:
 
 def _comparison(graph: ModelGraph) -> Comparison:
     if graph.comparison is None:
-        raise InputError("the graph is no comparison: make one with fxsummary.diff(before, after).")
+        raise InputError("the graph is not a comparison: create one with fxsummary.diff(before, after).")
     return graph.comparison
 
 
