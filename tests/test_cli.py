@@ -247,7 +247,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "unknown direction": (["render", "no:CNN", "-o", "a.svg", "--direction", "up"], "Known: TB, LR"),
     "unknown fact": (["render", "no:CNN", "-o", "a.svg", "--show", "name"], "Known: path, config, shape"),
     "unknown theme": (["render", CNN, "-o", "a.svg", "--theme", "sepia"], "Known: auto, light, dark"),
-    "no web address": (["render", "no:CNN", "-o", "a.svg", "--source-url", "file:{file}"], "http or https or relative"),
+    "no web address": (["render", "no:CNN", "-o", "a.svg", "--source-url", "file:{file}"], "http, https or relative"),
     "colour of text": (["render", "no:CNN", "-o", "a.txt", "--color", "flops"], "--color does not go with .txt files"),
     "links in DOT": (["render", "no:CNN", "-o", "a.dot", "--source-url", "a"], "--source-url does not go with .dot"),
     "scale of SVG": (["render", "no:CNN", "-o", "a.svg", "--scale", "2"], "--scale does not go with .svg files"),
