@@ -101,7 +101,7 @@ def test_unknown_costs_have_a_colour_of_their_own() -> None:
     graph = fxsummary.graph(Stages().eval(), torch.empty(2, 3, 16, 16))
     graph.nodes["head"]["flops"] = None
     svg = to_svg(graph, color="flops")
-    assert "FLOPs not known" in texts(svg)
+    assert "unknown FLOPs" in texts(svg)
     assert any(" of ≥ " in text for text in texts(svg))
     assert re.search(r'<path d="[^"]*" class="f-heat-unknown"/>', svg)
 

@@ -67,7 +67,7 @@ class Composer:
                     inner = self._group(entry, base, times, f"{group.key}/{number}", group.level + 1)
                     group.children.append(inner)
                     below = entry.path
-                    if entry.is_pattern:  # what its copies are in
+                    if entry.is_pattern:  # the parent of its copies
                         below = max(base, labels.container(entry.path, entry.last), key=len)
                     pending.append((entry, inner, times * entry.repeat, below))
                 elif entry in items:

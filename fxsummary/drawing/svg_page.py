@@ -110,7 +110,7 @@ def _legend_entries(scene: Scene) -> list[_Entry]:
     if heat := scene.heat:
         name = f"{heat.name} of a row, up to {heat.largest} of {heat.whole}"
         entries.append(_Entry("heat", name, SWATCH * HEAT_STEPS + 7, 15))
-        entries += [_Entry(UNKNOWN, f"{heat.name} not known")] if heat.unknown else []
+        entries += [_Entry(UNKNOWN, f"unknown {heat.name}")] if heat.unknown else []
     shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape}\n{row.parameters}" for row in rows)]
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
     names = MARKS_WITH_SHARES | {"×N": "N copies; numbers are per copy, % over all"}

@@ -32,7 +32,7 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
     """Return the graph as an HTML page: its picture, a picture of each module, the module tree, search, all attributes.
 
     Args:
-        graph: what to show; it is not changed.
+        graph: graph to show; it is not changed.
         title: heading; the model's class name if None.
         depth: levels of modules that are initially open, 0 for the model as one row; None for as many as give at
             most 150 rows.

@@ -34,7 +34,7 @@ def to_latex(
     """Return the rows of the summary as a LaTeX table.
 
     Args:
-        graph: what to show; it is not changed.
+        graph: graph to show; it is not changed.
         depth: levels of modules to open, 0 for the model as one row; None for all.
         fold: show a run of identical blocks once, with ``×N``.
         columns: names of the columns after the first; see `fxsummary.exporters.text.to_text`.

@@ -37,7 +37,7 @@ def to_markdown(
     """Return the graph as Markdown.
 
     Args:
-        graph: what to show; it is not changed.
+        graph: graph to show; it is not changed.
         depth: levels of modules to open, 0 for the model as one row; None for all.
         view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
             "parameters", each named parameter; "operations", in execution order. None for "summary", or for the

@@ -141,7 +141,7 @@ class ModelGraph(nx.DiGraph):
         """Add an edge between two existing nodes; the graph takes ownership of the dict."""
         self._succ[source][target] = self._pred[target][source] = data
 
-    if TYPE_CHECKING:  # networkx has no types of its own
+    if TYPE_CHECKING:  # networkx has no type annotations
         nodes: Nodes
         edges: Edges
 
@@ -161,7 +161,7 @@ class ModelGraph(nx.DiGraph):
     output_spec = Fact[Any](None)
     """Forward's return value with `TensorSpec` for its tensors; dataclasses as dicts; None if unknown."""
     returned = Fact[Mapping[ModuleCall, Returned]](MappingProxyType({}))
-    """Results of module calls where known: not for leaf modules, nor in exported programs."""
+    """Known results of module calls: not for leaf modules, nor in exported programs."""
     modules = Fact[Mapping[str, ModuleInfo]](MappingProxyType({}))
     """The module tree: every submodule by path, including those never called; "" is the model itself."""
     comparison: Fact[Comparison | None] = Fact(None)

@@ -33,9 +33,7 @@ def check_depth(depth: object) -> int | None:
     if depth is None:
         return None
     if isinstance(depth, bool) or not hasattr(depth, "__index__") or (number := index(depth)) < 0:
-        raise InputError(
-            f"depth={depth!r} is not a number of module levels: pass 0 (the model as one row) or more."
-        )
+        raise InputError(f"depth={depth!r} is not a number of module levels: pass 0 (the model as one row) or more.")
     return number
 
 

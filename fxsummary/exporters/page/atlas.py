@@ -22,7 +22,7 @@ from fxsummary.views.depth import close_small
 MANY_ROWS = 250
 
 MOST_BYTES = 600_000
-"""Of the levels beside those that are shown first."""
+"""Maximum size of all pictures other than the initial ones."""
 
 
 class Level(NamedTuple):

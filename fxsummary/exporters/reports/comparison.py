@@ -37,7 +37,7 @@ def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | 
     lines += render_table(columns, found, width) if found else []
     lines += ["", *wrap(counted(comparison), width, "")]
     if any(re.search(r" ×\d", row[1]) for row in found):
-        lines += wrap("×N: the numbers, also those of lines inside, are of all copies together", width, "")
+        lines += wrap("×N: numbers, including those of inner lines, are totals over all copies", width, "")
     return lines
 
 

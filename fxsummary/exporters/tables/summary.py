@@ -117,7 +117,7 @@ def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str
 def _flops_line(graph: ModelGraph, totals: Totals) -> str:
     if totals.flops is None:
         named = any(operators for _, operators in graph.nodes(data="unknown_operators"))
-        return "? (see the note)" if named else "? (shapes are not known)"
+        return "? (see the note)" if named else "? (unknown shapes)"
     at_least = "≥ " if totals.unknown_flops else ""
     marks = [
         f"{len(names)} operation{'s' * (len(names) > 1)} {mark}"
