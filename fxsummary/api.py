@@ -1,4 +1,4 @@
-"""`graph`, the one way in, and `diff`, of two graphs."""
+"""The two entry points: `graph` captures a model, `diff` compares two."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 EXPORT_NEEDS = (2, 13)
-"""Version of torch from which on exported programs are read; earlier ones note less in them."""
+"""Minimum version of torch to read exported programs; earlier versions store less in them."""
 
 SUFFIX = ".pt2"
-"""Of files of exported programs."""
+"""File suffix of exported programs."""
 
 SAVED_SUFFIX = ".json"
-"""Of saved graphs."""
+"""File suffix of saved graphs."""
 
 _WAYS = ("auto", "symbolic", "record")
 
@@ -50,7 +50,7 @@ def graph(
 
     Shapes and costs come from meta tensors. Operations run on data only if forward depends on a value (``.item()``, a
     mask). Nothing that can be reached from the model changes. If you leave out inputs, fxsummary infers them where it
-    can; ``graph.notes`` says which.
+    can; ``graph.notes`` lists them.
 
     Args:
         model: a module on any device, ``meta`` included, a `torch.fx.GraphModule`, a `torch.export.ExportedProgram`, or
@@ -88,13 +88,13 @@ def graph(
 
 
 def _program(model: Any, is_alone: bool) -> Any:
-    """The exported program that was given, or that lies in the file that was given; None for a module."""
+    """Return the exported program that ``model`` is or names the file of; None for a module."""
     is_file = isinstance(model, (str, os.PathLike)) and Path(model).suffix == SUFFIX
     if not is_file and not is_exported(model):
         return None
     _check_torch()
     if not is_alone:
-        raise InputError("an exported program has its graph and its inputs: pass it alone, or with leaf=.")
+        raise InputError("an exported program has its own graph and inputs: pass it alone, or with leaf=.")
     if not is_file:
         return model
     from fxsummary.capture.exported.file import load
@@ -103,9 +103,9 @@ def _program(model: Any, is_alone: bool) -> Any:
 
 
 def _checked(model: Any, leaf: Any, trace: str) -> nn.Module:
-    """The module that was given, without wrappers such as `nn.DataParallel`; what is wrong is refused."""
+    """Check the arguments, and return the module without wrappers such as `nn.DataParallel`."""
     if trace not in _WAYS:
-        raise InputError(f"trace={trace!r} is not a way to capture; known: {', '.join(_WAYS)}")
+        raise InputError(f"unknown trace={trace!r}; known: {', '.join(_WAYS)}")
     _check_model(model)
     module = unwrapped(model)
     _check_names(leaf, module)
@@ -113,20 +113,22 @@ def _checked(model: Any, leaf: Any, trace: str) -> nn.Module:
 
 
 def diff(before: Any, after: Any, /, **inputs: Any) -> ModelGraph:
-    """What is different in ``after``, as one graph of the operations of both.
+    """Compare two models or graphs, and return one graph with the operations of both.
 
-    Operations are aligned by structure: identical blocks first, whatever their names, then those of the same
-    path, then those that are most alike. Each operation has `change`, "added", "removed", "changed", "moved" or
-    "same", and `differences`; ``result.comparison`` has both totals, ``equal``, and what changed by module.
-    Every exporter renders the result: ``print(result)``, ``result.render("diff.svg")``.
+    Operations are aligned by structure: identical blocks first, whatever their names, then blocks with the same path,
+    then the most similar ones. Each operation has `differences` and a `change`: "added", "removed", "changed", "moved"
+    or "same". ``result.comparison`` has both totals, ``equal``, and the changes by module. Every exporter renders the
+    result: ``print(result)``, ``result.render("diff.svg")``.
 
     Args:
         before, after: models, graphs, exported programs, or paths of saved graphs (``.json``).
-        inputs: for models, the keyword arguments of `fxsummary.graph`: ``kwargs=``, ``input_shape=`` ...,
-            and ``args=``, positional inputs of forward.
+        inputs: for models, ``args=`` (positional inputs of forward) and the keyword arguments of `fxsummary.graph`:
+            ``kwargs=``, ``input_shape=`` ...
 
     Raises:
-        SavedGraphError: a file is no saved graph; and those of `fxsummary.graph`.
+        SavedGraphError: a file does not contain a saved graph.
+
+    It also raises the errors of `fxsummary.graph`.
 
     >>> import torch
     >>> before, after = torch.nn.Sequential(torch.nn.Linear(8, 4)), torch.nn.Sequential(torch.nn.Linear(8, 6))
@@ -152,7 +154,7 @@ def diff(before: Any, after: Any, /, **inputs: Any) -> ModelGraph:
 
 
 def as_graph(source: Any, *, args: tuple[Any, ...] = (), **inputs: Any) -> ModelGraph:
-    """The graph of a model, or the graph itself, or the one that a file holds."""
+    """Return the graph of a model, a graph as it is, or the graph that a file contains."""
     if isinstance(source, ModelGraph):
         return source
     if isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() == SAVED_SUFFIX:
@@ -166,8 +168,8 @@ def _check_torch() -> None:
     major, minor = (int(part) for part in torch.__version__.split(".")[:2])
     if (major, minor) < EXPORT_NEEDS:
         raise ModelError(
-            f"reading an exported program needs torch {'.'.join(map(str, EXPORT_NEEDS))} or later, and this is "
-            f"{torch.__version__}: update torch, or pass the module that was exported."
+            f"reading an exported program needs torch {'.'.join(map(str, EXPORT_NEEDS))} or later, but this is "
+            f"{torch.__version__}: update torch, or pass the original module."
         )
 
 
@@ -189,8 +191,8 @@ def _leaf_test(leaf: Any) -> Any:
     types = tuple(item for item in named if isinstance(item, type))
     names = {item for item in named if isinstance(item, str)}
     if len(types) + len(names) < len(set(named)):
-        raise InputError(f"leaf={leaf!r} holds something that is neither a module type nor a name.")
-    qualified = set(map(_qualified_name, types))  # the modules of an exported program have only names
+        raise InputError(f"leaf={leaf!r} contains something that is neither a module type nor a name.")
+    qualified = set(map(_qualified_name, types))  # an exported program stores the types of its modules only by name
 
     def is_leaf(module: nn.Module, path: str) -> bool:
         kind = type(module)
@@ -200,7 +202,7 @@ def _leaf_test(leaf: Any) -> Any:
 
 
 def _check_names(leaf: Any, model: nn.Module) -> None:
-    """Refuse names in ``leaf=`` that no module has: a misspelt one would change nothing."""
+    """Raise `InputError` for a name in ``leaf=`` that no module has: a misspelt name would have no effect."""
     named = [leaf] if isinstance(leaf, (str, type)) else list(leaf or ())
     if names := {name for name in named if isinstance(name, str)}:
         known = dict.fromkeys(text for path, module in model.named_modules() for text in (type(module).__name__, path))

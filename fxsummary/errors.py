@@ -1,7 +1,6 @@
-"""The errors fxsummary raises: each names the thing, the place, what was tried and the remedy.
+"""Exceptions that fxsummary raises; each message says what is wrong, where, and what to do.
 
-Every one derives from `FxsummaryError`, and from the built-in exception a reader
-would have expected, so that ``except TypeError`` keeps working.
+All derive from `FxsummaryError` and from the closest built-in exception, so ``except TypeError`` works too.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ class FxsummaryError(Exception):
 
 
 class ModelError(FxsummaryError, TypeError):
-    """What was given is not something that can be analysed."""
+    """The object passed as a model is not one that fxsummary can analyse."""
 
 
 class _PlacedError(FxsummaryError):
-    """An error at a place in the model.
+    """An error with its place in the model.
 
     Attributes:
         module: path of the module whose forward was running, "" for the model itself.
-        source: ``file:line`` in the user's code, or "" where it is not known.
+        source: ``file:line`` in the user's code, or "" if unknown.
     """
 
     def __init__(self, message: str, *, module: str = "", source: str = "") -> None:
@@ -34,7 +33,7 @@ class _PlacedError(FxsummaryError):
 class InputError(_PlacedError, ValueError):
     """The example inputs do not fit the model: their number, shape or dtype.
 
-    Where an operation refuses them, torch's exception is the ``__cause__``.
+    If an operation rejects them, torch's exception is the ``__cause__``.
     """
 
 
@@ -43,39 +42,39 @@ class ForwardError(_PlacedError, RuntimeError):
 
 
 class UnknownNameError(FxsummaryError, LookupError, ValueError):
-    """A name (a file suffix, a view, a column) that is not known; the known ones are listed."""
+    """A name (of a file suffix, a view, a column) is unknown; the message lists the known names."""
 
 
 class DuplicateNameError(FxsummaryError, ValueError):
-    """A name that is registered already."""
+    """A name is already registered."""
 
 
 class OutputError(FxsummaryError, OSError):
-    """The result could not be written; nothing half-written remains."""
+    """The output file could not be written; no partial file remains."""
 
 
 class MissingPackageError(FxsummaryError, ImportError):
-    """A package that only this form needs is not installed; the message has the line that installs it."""
+    """An optional package is not installed; the message contains the command that installs it."""
 
 
 class TooLargeError(OutputError):
-    """The result would be larger than what can be shown; the message has the remedy."""
+    """The output would be too large to display; the message suggests how to reduce it."""
 
 
 class ModelFileError(FxsummaryError, OSError, ValueError):
-    """A file of a model cannot be read, or holds something else; torch's exception is the ``__cause__``."""
+    """A model file cannot be read or does not contain a model; torch's exception is the ``__cause__``."""
 
 
 class SavedGraphError(FxsummaryError, OSError, ValueError):
-    """A saved graph cannot be read, or is something else; the message names the file and the place in it."""
+    """A file cannot be read or is not a saved graph; the message names the file and the place in it."""
 
 
 class ReadmeError(FxsummaryError, ValueError):
-    """A Markdown file cannot be read, or a block of it cannot be filled; the message names file and line."""
+    """A Markdown file cannot be read, or one of its blocks cannot be filled; the message names file and line."""
 
 
 class BudgetError(FxsummaryError, AssertionError):
-    """A model does not keep its budgets; the message lists each of them.
+    """A model exceeds one or more budgets; the message lists them.
 
     Attributes:
         findings: one `fxsummary.graph.findings.Finding` for each exceeded budget.
@@ -87,8 +86,8 @@ class BudgetError(FxsummaryError, AssertionError):
 
 
 class SettingsError(FxsummaryError, ValueError):
-    """What pyproject.toml says under ``[tool.fxsummary]`` is not understood."""
+    """``[tool.fxsummary]`` in pyproject.toml contains an invalid setting."""
 
 
 class ModelImportError(FxsummaryError, ImportError):
-    """The MODEL of the command line could not be imported or built."""
+    """The MODEL argument of the command line could not be imported or built."""

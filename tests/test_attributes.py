@@ -345,7 +345,7 @@ def test_a_saved_value_of_yours_is_checked_when_it_is_read(added: Any) -> None:
 
 
 def test_names_of_ours_are_taken() -> None:
-    with pytest.raises(DuplicateNameError, match="node attribute 'flops' is registered already"):
+    with pytest.raises(DuplicateNameError, match="node attribute 'flops' is already registered"):
         NODE.register("flops", Attribute(COUNT, "mine"))
     with pytest.raises(UnknownNameError):
         NODE.unregister("hours")

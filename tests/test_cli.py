@@ -228,11 +228,11 @@ BAD: dict[str, tuple[list[str], str]] = {
     "no such module": (["show", "no_such_package.models:CNN"], "cannot import 'no_such_package.models'"),
     "no such file": (["show", "no_such_file.py:CNN"], "no such file"),
     "no such name": (["show", f"{CNN}N"], "has no 'CNNN'; it has"),
-    "not a model": (["show", "{models}:number"], "is a int; it must make or be a torch.nn.Module"),
-    "makes no model": (["show", "{models}:makes_a_string"], "made a str, not a torch.nn.Module"),
+    "not a model": (["show", "{models}:number"], "is a int; it must be or return a torch.nn.Module"),
+    "makes no model": (["show", "{models}:makes_a_string"], "returned a str, not a torch.nn.Module"),
     "factory raises": (["show", "{models}:raises"], "raised ValueError: no weights here"),
-    "factory needs arguments": (["show", "torch.nn:Linear"], "Pass what it needs with --arg name=value"),
-    "argument without a value": (["show", CNN, "--arg", "classes"], "is not name=value"),
+    "factory needs arguments": (["show", "torch.nn:Linear"], "Pass its arguments with --arg name=value"),
+    "argument without a value": (["show", CNN, "--arg", "classes"], "is not of the form name=value"),
     "not an input": (["show", CNN, "--input", "1x3xbig"], "is not [NAME=]SHAPE[:DTYPE]"),
     "not a dtype": (["show", CNN, "--input", "1x3x28x28:int65"], "is not [NAME=]SHAPE[:DTYPE]"),
     "empty name": (["show", CNN, "--input", "=1x3"], "is not [NAME=]SHAPE[:DTYPE]"),
@@ -248,9 +248,9 @@ BAD: dict[str, tuple[list[str], str]] = {
     "unknown fact": (["render", "no:CNN", "-o", "a.svg", "--show", "name"], "Known: path, config, shape"),
     "unknown theme": (["render", CNN, "-o", "a.svg", "--theme", "sepia"], "Known: auto, light, dark"),
     "no web address": (["render", "no:CNN", "-o", "a.svg", "--source-url", "file:{file}"], "http, https or relative"),
-    "colour of text": (["render", "no:CNN", "-o", "a.txt", "--color", "flops"], "--color does not go with .txt files"),
-    "links in DOT": (["render", "no:CNN", "-o", "a.dot", "--source-url", "a"], "--source-url does not go with .dot"),
-    "scale of SVG": (["render", "no:CNN", "-o", "a.svg", "--scale", "2"], "--scale does not go with .svg files"),
+    "colour of text": (["render", "no:CNN", "-o", "a.txt", "--color", "flops"], "--color does not apply to .txt files"),
+    "links in DOT": (["render", "no:CNN", "-o", "a.dot", "--source-url", "a"], "--source-url does not apply to .dot"),
+    "scale of SVG": (["render", "no:CNN", "-o", "a.svg", "--scale", "2"], "--scale does not apply to .svg files"),
     "scale of 0": (["render", CNN, "-o", "a.png", "--scale", "0"], "is not a positive number"),
     "no command": ([], "required: COMMAND"),
     "no model": (["show"], "required: MODEL"),
@@ -421,11 +421,15 @@ def test_config(capsys: pytest.CaptureFixture[str], configured: str, options: li
 @pytest.mark.parametrize(
     ("model", "options", "said"),
     [
-        ("Configured", [], "Configured is made from a config: pass --config {path}:Settings"),
-        ("make", [], "make is made from a config: pass --config package:ConfigClass"),
-        ("Configured", ["--config-arg", "width=3"], "--config-arg goes with --config"),
-        ("Configured", ["--config", "{path}:Settings", "--config-arg", "width"], "--config-arg 'width' is not name="),
-        ("Configured", ["--config", "{path}:Settings", "--config-arg", "width=0"], "no width. Pass what it needs with"),
+        ("Configured", [], "Configured needs a config: pass --config {path}:Settings"),
+        ("make", [], "make needs a config: pass --config package:ConfigClass"),
+        ("Configured", ["--config-arg", "width=3"], "--config-arg needs --config"),
+        (
+            "Configured",
+            ["--config", "{path}:Settings", "--config-arg", "width"],
+            "--config-arg 'width' is not of the form name=",
+        ),
+        ("Configured", ["--config", "{path}:Settings", "--config-arg", "width=0"], "no width. Pass its arguments with"),
         ("Configured", ["--config", "{path}:ready", "--config-arg", "width=3"], "which takes no --config-arg"),
         ("Configured", ["--config", "Settings"], "CONFIG 'Settings' is not package.module:factory"),
         ("Configured", ["--config", "{path}:Setting"], "has no 'Setting'"),
@@ -466,7 +470,7 @@ def test_a_saved_graph_is_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path:
     path = tmp_path / "cnn.json"
     graph_of("CNN").render(path)
     code, _, err = run(capsys, "show", str(path), "--input", "1x3x28x28")
-    assert code == 2 and "--input does not go with" in err
+    assert code == 2 and "--input does not apply to" in err
     path.write_text("{}")
     code, _, err = run(capsys, "show", str(path), "--quiet")
     assert code == 2 and f"error: {path}: this is not a saved graph" in err
@@ -494,7 +498,7 @@ def test_depth_and_fold_of_tables_and_flowcharts(
 )
 def test_data_has_no_options(suffix: str, option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, err = run(capsys, "render", CNN, option, "-o", str(tmp_path / f"cnn{suffix}"))
-    assert code == 2 and f"{option.partition('=')[0]} does not go with {suffix} files" in err
+    assert code == 2 and f"{option.partition('=')[0]} does not apply to {suffix} files" in err
 
 
 def test_a_flowchart_has_a_direction(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def test_wrong_shape() -> None:
 
 
 def test_wrong_size_is_named_where_it_does_not_fit() -> None:
-    with pytest.raises(InputError, match=r"'fc' .*refuses 1×2048 float32") as caught:
+    with pytest.raises(InputError, match=r"'fc' .*rejects 1×2048 float32") as caught:
         fxsummary.graph(CNN(), torch.empty(1, 3, 32, 32))
     assert caught.value.module == "fc"
 
@@ -146,7 +147,7 @@ def test_as_many_dtypes_as_shapes() -> None:
 
 
 def test_dtypes_of_inputs_that_have_no_shape() -> None:
-    with pytest.raises(InputError, match="input_dtype names y, for which input_shape has no shape"):
+    with pytest.raises(InputError, match="input_dtype names y, but input_shape has no such shape"):
         fxsummary.graph(CNN(), input_shape={"x": (1, 3, 28, 28)}, input_dtype={"y": "int64"})
 
 
@@ -196,11 +197,7 @@ def test_forward_that_raises() -> None:
     assert caught.value.module == "body.inner"
     cause = caught.value.__cause__
     assert isinstance(cause, KeyError) and cause.args == ("only three will do",)
-    frames, traceback = [], cause.__traceback__
-    while traceback is not None:
-        frames.append((Path(traceback.tb_frame.f_code.co_filename).name, traceback.tb_frame.f_code.co_name))
-        traceback = traceback.tb_next
-    assert frames[-1] == ("test_errors.py", "forward")
+    assert re.search(r"test_errors\.py\", line \d+, in forward", "".join(traceback.format_exception(caught.value)))
 
 
 class _Always(nn.Module):
@@ -343,7 +340,7 @@ def test_unknown_view() -> None:
 
 def test_exported_programs_need_a_torch_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "__version__", "2.8.0+cpu")
-    with pytest.raises(ModelError, match=r"needs torch 2\.13 or later, and this is 2\.8\.0"):
+    with pytest.raises(ModelError, match=r"needs torch 2\.13 or later, but this is 2\.8\.0"):
         fxsummary.graph("model.pt2")
 
 

@@ -598,7 +598,7 @@ def test_sizes_that_depend_on_data() -> None:
             return self.fc(x), self.fc(x[x.sum(-1) > 0])
 
     graph = exported(Selects(), torch.ones(3, 4))
-    assert [note for note in graph.notes if "not known after index at test_exported.py:" in note]
+    assert [note for note in graph.notes if "unknown after index at test_exported.py:" in note]
     assert graph.output_spec[0].shape == (3, 2)
     assert graph.output_spec[1] is None
     assert graph.totals.flops == 2 * 3 * 4 * 2
@@ -664,7 +664,7 @@ def test_loops_have_unknown_flops() -> None:
     (loop,) = [key for key, data in graph.nodes(data=True) if data["label"] == "while_loop"]
     assert graph.totals.unknown_flops == (loop,)
     assert graph.totals.flops == 2 * 2 * 4 * 4
-    assert any("not known for while_loop" in note for note in graph.notes)
+    assert any("unknown for while_loop" in note for note in graph.notes)
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -925,7 +925,7 @@ def test_render(capsys: pytest.CaptureFixture[str], pt2: Path, tmp_path: Path, s
 def test_options_that_do_not_go_with_a_file(capsys: pytest.CaptureFixture[str], pt2: Path, option: list[str]) -> None:
     code, out, err = run(capsys, "show", str(pt2), *option)
     assert (code, out) == (2, "")
-    assert f"{option[0]} does not go with" in err
+    assert f"{option[0]} does not apply to" in err
 
 
 def test_the_same_bytes_everywhere(pt2: Path, tmp_path: Path) -> None:
@@ -960,11 +960,11 @@ def write_zip(path: Path, name: str) -> None:
 
 
 BAD_FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "missing": (lambda path: path.unlink(), "is no file"),
+    "missing": (lambda path: path.unlink(), "does not exist"),
     "folder": (lambda path: (path.unlink(), path.mkdir()), "is a folder"),
-    "empty": (lambda path: path.write_bytes(b""), "it is not a zip archive, or only part of one"),
+    "empty": (lambda path: path.write_bytes(b""), "it is not a zip archive, or an incomplete one"),
     "text": (lambda path: path.write_text("import this\n" * 99), "it is not a zip archive"),
-    "cut": (cut, "it is not a zip archive, or only part of one"),
+    "cut": (cut, "it is not a zip archive, or an incomplete one"),
     "weights": (lambda path: torch.save({"a": torch.ones(2)}, path), "it was written by torch.save"),
     "script": (lambda path: torch.jit.script(nn.Linear(2, 2)).save(path), "it is a TorchScript file"),
     "zip": (lambda path: write_zip(path, "notes/a.txt"), "it is some other zip archive"),
@@ -994,7 +994,7 @@ def test_bad_files(name: str, pt2: Path, tmp_path: Path, capfd: pytest.CaptureFi
 def test_a_bad_file_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, err = run(capsys, "show", str(tmp_path / "none.pt2"))
     assert (code, out) == (2, "")
-    assert "is no file" in err
+    assert "does not exist" in err
 
 
 def test_a_custom_operator_that_is_not_there(tmp_path: Path) -> None:
@@ -1025,9 +1025,9 @@ def test_errors_are_what_a_reader_would_have_expected() -> None:
     "options", [{"kwargs": {"ids": 1}}, {"input_shape": (1, 7)}, {"input_dtype": "int64"}, {"trace": "symbolic"}]
 )
 def test_an_exported_program_brings_its_inputs(options: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="an exported program has its graph and its inputs"):
+    with pytest.raises(InputError, match="an exported program has its own graph and inputs"):
         fxsummary.graph(program_of("tied"), **options)
-    with pytest.raises(InputError, match="an exported program has its graph and its inputs"):
+    with pytest.raises(InputError, match="an exported program has its own graph and inputs"):
         fxsummary.graph(program_of("tied"), ids())
 
 

@@ -6,8 +6,10 @@ import copy
 import dataclasses
 import functools
 import math
+import pickle
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
@@ -738,6 +740,37 @@ def test_what_cannot_go_on_stops_softly() -> None:
     assert "test_recorder.py:" in note and "GiB" in note and "leaf=" in note
     assert not any("never" in note for note in graph.notes)
     assert "≥ 128" in str(graph)
+
+
+def in_a_thread(self: Any, x: torch.Tensor) -> torch.Tensor:
+    with ThreadPoolExecutor(1) as pool:
+        return self.l(next(pool.map(torch.neg, [x])))
+
+
+@pytest.mark.parametrize(
+    ("forward", "reason"),
+    [
+        (in_a_thread, "made where the recording does not look"),
+        (lambda self, x: self.l(pickle.loads(pickle.dumps(x))), "made where the recording does not look"),
+        (lambda self, x: self.l(copy.copy(x)), "set_ is given a storage"),
+        (lambda self, x: self.l(torch.empty(0).set_(x.untyped_storage(), 0, x.shape)), "set_ is given a storage"),
+    ],
+    ids=["thread", "pickle", "copy", "storage"],
+)
+def test_a_value_whose_origin_is_not_seen_ends_the_graph(forward: Any, reason: str) -> None:
+    graph = fxsummary.graph(TwoLinears(forward), X, trace="record")
+    assert graph.is_partial and any(reason in note for note in graph.notes)
+
+
+@pytest.mark.parametrize("fill", [lambda y, x: y.set_(x), lambda y, x: torch.cat([x], out=y)], ids=["set_", "out="])
+def test_a_tensor_takes_the_shape_of_what_is_written(fill: Any) -> None:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        y = torch.empty(0)
+        fill(y, x)
+        return self.l(y) + y.shape[0]
+
+    graph = fxsummary.graph(TwoLinears(forward), X, trace="record")
+    assert graph.output_spec.shape == TwoLinears(forward)(X).shape
 
 
 def test_values_that_are_assumed_are_marked() -> None:

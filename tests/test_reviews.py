@@ -115,7 +115,7 @@ def test_baseline_and_tolerance(folder: Path) -> None:
         ({"max_flops": "many"}, "max_flops: 'many' is not a number such as 25M"),
         ({"max_flops": -1}, "is not a number of 0 or more"),
         ({"max_flops": True}, "is not a number"),
-        ({"tolerance": "much"}, "tolerance: 'much' is not a part of a whole"),
+        ({"tolerance": "much"}, "tolerance: 'much' is not a fraction"),
         ({"baseline": 3}, "neither a ModelGraph nor the path"),
     ],
 )
@@ -189,7 +189,7 @@ def test_diff_with_arguments_for_one_side(capsys: pytest.CaptureFixture[str], fo
     assert code == 1
     assert "+  2 Linear 8→8         +72   +128" in out
     code, _, err = run(capsys, "diff", "narrow.json", "lines.py:make", "--a-arg", "count=2")
-    assert code == 2 and "--arg does not go with 'narrow.json': a saved graph is as it was saved" in err
+    assert code == 2 and "--arg does not apply to 'narrow.json': a saved graph cannot be changed" in err
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "json", "github"])
@@ -273,7 +273,7 @@ BAD = {
     "unknown format": (["diff", "a.json", "b.json", "--format", "xml"], "invalid choice: 'xml'"),
     "no number": (["check", "no:CNN", "--max-flops", "many"], "max_flops: 'many' is not a number such as 25M"),
     "no budget": (["check", "no:CNN"], "no budget is given"),
-    "no part": (["check", "no:CNN", "--max-flops", "1", "--tolerance", "x"], "is not a part of a whole"),
+    "no part": (["check", "no:CNN", "--max-flops", "1", "--tolerance", "x"], "is not a fraction"),
     "no baseline": (["check", "narrow.json", "--baseline", "nothing.json"], "cannot read nothing.json"),
 }
 

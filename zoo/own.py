@@ -441,7 +441,7 @@ class TwoThousandOperations(nn.Module):
         return x
 
 
-@zoo(randn(2, 8), captured_by="recorded", notes=("forward computes a product that no input goes into",))
+@zoo(randn(2, 8), captured_by="recorded", notes=("forward computes a product that does not depend on an input",))
 class ConstantProduct(nn.Module):
     """A product of tensors that forward makes costs FLOPs too, and tracing cannot see it."""
 
@@ -616,7 +616,7 @@ def spectral_norm() -> nn.Module:
     return nn.Sequential(parametrizations.spectral_norm(nn.Linear(8, 4)), nn.ReLU())
 
 
-@zoo(randn(2, 16), packed=True, flops="unknown", notes=("shapes are not known after _0.*packed weights",))
+@zoo(randn(2, 16), packed=True, flops="unknown", notes=("shapes are unknown after _0.*packed weights",))
 def quantized() -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
 """Capture: from a model (and example inputs) to a ``torch.fx.Graph`` with specs and FLOPs.
 
-`fxsummary.capture.strategy` chooses how. A partial answer beats an exception; an exception is for input that is
-wrong. Each strategy is imported only when it is used.
+`fxsummary.capture.strategy` chooses how. Exceptions are for wrong input; anything else gives at least a partial graph.
+Each strategy is imported only when it is used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fxsummary.errors import ForwardError, InputError
 from fxsummary.support.gc_pause import paused
 
 _lock = RLock()
-"""Tracing patches ``nn.Module.__call__`` for its duration, as torch.fx does: one capture at a time."""
+"""Allows one capture at a time, because tracing patches ``nn.Module.__call__``, as torch.fx does."""
 
 
 @paused()
@@ -39,7 +39,7 @@ def capture(
     """Capture a model; the arguments are those of `fxsummary.graph`.
 
     Raises:
-        InputError: the inputs do not fit forward, or an operation refuses them.
+        InputError: the inputs do not fit forward, or an operation rejects them.
         ForwardError: forward raised.
     """
     with _lock:
@@ -48,9 +48,9 @@ def capture(
             if input_shape is None and input_dtype is None:
                 return choose(subject, bind(model, args, kwargs or {}) if args or kwargs else None)
             if input_shape is None:
-                raise InputError("input_dtype= goes with input_shape=, which is not given.")
+                raise InputError("input_dtype= needs input_shape=: pass both.")
             if args or kwargs:
-                raise InputError("both example inputs and input_shape= are given; pass one of them.")
+                raise InputError("got both example inputs and input_shape=: pass one of them.")
             return capture_shapes(subject, input_shape, input_dtype)
         except (InputError, ForwardError) as error:
             notes.add_hints(error, args)
@@ -66,7 +66,7 @@ def capture_exported(program: Any, leaf: Leaf | None = None) -> Capture:
 
 
 def is_exported(value: object) -> bool:
-    """Whether a value is a `torch.export.ExportedProgram`; told without importing torch.export."""
+    """Whether a value is a `torch.export.ExportedProgram`; checked without importing torch.export."""
     return any(
         kind.__name__ == "ExportedProgram" and kind.__module__.startswith("torch.") for kind in type(value).__mro__
     )

@@ -1,4 +1,4 @@
-"""One forward of a meta twin, where tracing does not tell: does it raise, what do lazy modules become."""
+"""Runs forward once on a meta twin, to see whether it raises and to materialize lazy modules."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from fxsummary.errors import ForwardError
 
 
 def has_lazy(modules: Iterable[nn.Module]) -> bool:
-    """Whether any parameter or buffer waits for a first input to get its shape."""
+    """Whether any parameter or buffer gets its shape only from the first input."""
     return any(issubclass(kind, UninitializedTensorMixin) for kind in set(map(type, tensors_in_modules(modules))))
 
 
 def run(subject: Subject, inputs: Inputs) -> nn.Module:
-    """Run forward on a meta twin of the model, as far as it gets without values of tensors.
+    """Run forward on a meta twin of the model, as far as it gets without tensor values.
 
-    The model itself is left as it is.
+    The model itself does not change.
 
     Returns:
-        The twin; the lazy modules that ran are materialized in it.
+        The twin, in which the lazy modules that ran are materialized.
 
     Raises:
         ForwardError: forward raised.
@@ -46,7 +46,7 @@ def run(subject: Subject, inputs: Inputs) -> nn.Module:
 
 
 def error_of(model: nn.Module, inputs: Inputs, error: Exception) -> ForwardError:
-    """The error to raise for an exception that left the forward of ``model``."""
+    """Return the error to raise for an exception that the forward of ``model`` raised."""
     paths = first_paths(modules_by_path(model))
     owners = [frame.f_locals.get("self") for frame, _ in walk_tb(error.__traceback__)]
     inside = [(paths[id(each)], type(each).__name__) for each in owners if id(each) in paths]

@@ -1,6 +1,6 @@
-"""The modules of a model and its parameters and buffers, by path.
+"""The modules, parameters and buffers of a model, by path.
 
-torch's own walks are slow and recurse, and a model may hide them behind attributes of the same name (``parameters``).
+torch's own methods are slow and recursive, and a model may shadow them with an attribute (such as ``parameters``).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from fxsummary.capture.torch_internals import CONSTANT_TYPES
 
 
 def modules_of(model: nn.Module) -> list[nn.Module]:
-    """``model.modules()``, of deep trees too, in their order."""
+    """Return ``model.modules()`` as a list, also for trees deeper than the recursion limit."""
     return list({id(module): module for module in modules_by_path(model).values()}.values())
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """The module that a wrapper of torch calls: of `torch.compile`, `nn.DataParallel`, `DistributedDataParallel`."""
+    """Return the module inside `torch.compile`, `nn.DataParallel` or `DistributedDataParallel`."""
     inner: Any = None
     if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         inner = module._modules.get("module")
@@ -30,12 +30,12 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 
 def tensors_of(model: nn.Module) -> Iterator[torch.Tensor]:
-    """The parameters of a model, then its buffers; a tensor that has several names comes several times."""
+    """Yield the parameters of a model, then its buffers; a tensor with several names is yielded several times."""
     return tensors_in_modules(modules_of(model) if model._modules else [model])
 
 
 def tensors_in_modules(modules: Iterable[nn.Module]) -> Iterator[torch.Tensor]:
-    """The parameters that modules hold themselves, then their buffers."""
+    """Yield the modules' own parameters, then their own buffers."""
     modules = list(modules)
     for held in ("_parameters", "_buffers"):
         for module in modules:
@@ -43,22 +43,22 @@ def tensors_in_modules(modules: Iterable[nn.Module]) -> Iterator[torch.Tensor]:
 
 
 def device_of(tensors: Iterator[torch.Tensor]) -> str:
-    """The device of the first of these tensors, "cpu" where there is none."""
+    """Return the device of the first tensor, "cpu" if there is none."""
     first = next(tensors, None)
     return "cpu" if first is None else str(first.device)
 
 
 def submodule(model: nn.Module, path: str) -> nn.Module:
-    """The module at a path."""
+    """Return the module at a path."""
     for name in path.split(".") if path else ():
         model = model._modules[name]  # type: ignore[assignment]
     return model
 
 
 def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
-    """Every module by path in the order of ``named_modules()``, shared ones under each of their paths.
+    """Return every module by path in the order of ``named_modules()``; a shared module appears under each of its paths.
 
-    A module that lies in itself is not entered again.
+    A module that contains itself is not entered again.
     """
     found: dict[str, nn.Module] = {}
     seen: set[int] = set()
@@ -78,7 +78,7 @@ def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def first_paths(modules: Mapping[str, nn.Module]) -> dict[int, str]:
-    """The first path of each module, by identity.
+    """Return the first path of each module, by ``id``.
 
     Args:
         modules: every module by path.
@@ -90,7 +90,7 @@ def first_paths(modules: Mapping[str, nn.Module]) -> dict[int, str]:
 
 
 def tensor_names(modules: Mapping[str, nn.Module]) -> dict[int, str]:
-    """The first name of each parameter and buffer, by identity; parameters first.
+    """Return the first name of each parameter and buffer, by ``id``; parameters come first.
 
     Args:
         modules: every module by path.
@@ -105,7 +105,7 @@ def tensor_names(modules: Mapping[str, nn.Module]) -> dict[int, str]:
 
 
 def constants(modules: Mapping[str, nn.Module]) -> dict[Any, str]:
-    """The last name of each tensor that is a plain attribute of a module, as torch.fx finds it.
+    """Return the last name of each tensor that is a plain attribute of a module, as torch.fx does.
 
     Args:
         modules: every module by path.

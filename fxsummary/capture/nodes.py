@@ -1,4 +1,4 @@
-"""The nodes of a captured graph: what they carry, how one is made, and what its function is called."""
+"""Nodes of a captured graph: the keys of their meta, how to create them, and the names of their functions."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from torch import fx
 from fxsummary.capture.torch_internals import OpOverload, insert_node, name_of_target, unused_name
 
 STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummary_spec", "fxsummary_autocast"
-"""Keys in ``node.meta``: module stack, ``file:line``, the spec of a placeholder, and the state of autocast."""
+"""Keys in ``node.meta``: module stack, ``file:line``, the spec of a placeholder, the state of autocast."""
 
 AFTER, NO_GRAD = "fxsummary_after", "fxsummary_no_grad"
-"""Nodes that wrote in place, through an alias, what this one reads; whether gradients were off."""
+"""Keys in ``node.meta``: the nodes that changed this node's inputs in place through an alias; whether gradients were
+off."""
 
 APPLIED = "fxsummary_applied"
-"""The call of a `torch.autograd.Function` that yields it, and its place among the results."""
+"""Key in ``node.meta``: the call of a `torch.autograd.Function` that returned this node, and which result it is."""
 
 LIKE = "fxsummary_like"
-"""The node that this one is a copy of, in another call of an identical module."""
+"""Key in ``node.meta``: the node that this node is a copy of, in another call of an identical module."""
 
 
 def new_node(graph: fx.Graph, op: str, target: Any, args: Any, kwargs: Any, name: str | None = None) -> fx.Node:
-    """Add a node as ``graph.create_node`` does, without its walk over the arguments."""
+    """Add a node as ``graph.create_node`` does, but without its walk over the arguments, which is slow."""
     node = fx.Node(graph, new_name(graph, target, name), op, target, args or (), kwargs or {})
     insert_node(graph, node)
     return node
 
 
 def new_name(graph: fx.Graph, target: object, name: str | None = None) -> str:
-    """Return a name that no node has: one like ``name``, or after what is called."""
+    """Return an unused node name based on ``name``, or on the target if that is None."""
     if name is None:
         plain = target.replace(".", "_") if type(target) is str else ""
-        # torch.fx leaves a path in lower case as it is
+        # torch.fx keeps a lower-case path as it is
         is_plain = plain.isidentifier() and plain.isascii() and plain == plain.lower() and "__" not in plain
         name = plain if is_plain else name_of_target(graph, target)
     return unused_name(graph, name)
@@ -52,7 +53,7 @@ _FAMILIES = (("scaled_dot_product", "scaled_dot_product_attention"), ("native_ba
 
 
 def function_name(target: object) -> str:
-    """The name of a function; of an ATen operator the one that its callers know.
+    """Return the name of a function; for an ATen operator, the name of its public function.
 
     >>> import torch
     >>> function_name(torch.ops.aten.add.Tensor), function_name(torch.ops.aten._softmax.default)

@@ -1,4 +1,4 @@
-"""What a capture says about itself: why it ended early, what was not run, and why inputs were refused."""
+"""Texts of the notes and errors of a capture: where it ended, which hooks did not run, which inputs do not fit."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from fxsummary.errors import FxsummaryError, InputError
 
 
 def of_stop(reason: str, source: str) -> str:
-    """Say where a recording ended, and what to do."""
+    """Return the note that says where and why a recording ended, and what to do."""
     remedy = "" if any(text in reason for text in _WITH_REMEDY) else f". {_REMEDY}"
-    return f"recording stopped{at(source)}: {reason.rstrip('.')}; what follows is not shown{remedy}"
+    return f"recording stopped{at(source)}: {reason.rstrip('.')}; the rest of forward is not shown{remedy}"
 
 
 _REMEDY = (
@@ -28,23 +28,23 @@ _REMEDY = (
 )
 
 _WITH_REMEDY = ("nested tensors", "fake impl")
-"""Reasons to stop that say themselves what to do."""
+"""Words of reasons that already contain a remedy."""
 
 
 def of_trace(hooks: Sequence[str], stopped: Sequence[tuple[fx.Node, str]]) -> Iterator[str]:
-    """Say which hooks were not run, and after which operation shapes are not known."""
+    """Yield the notes that say which hooks were not run, and after which operation shapes are unknown."""
     if hooks:
         shown, more = ", ".join(name or "the model itself" for name in hooks[:5]), len(hooks) - 5
         others = f" and {more} more" if more > 0 else ""
-        yield f"forward hooks were not run, so what they change is not shown: on {shown}{others}"
+        yield f"forward hooks were not run, so their effect is not shown: on {shown}{others}"
     for node, reason in stopped[:1]:
         more = len(stopped) - 1
         others = f" ({more} more such operation{'s' * (more > 1)})" if more else ""
-        yield f"shapes are not known after {node.name}{at(node.meta.get(SOURCE, ''))}: {reason}{others}"
+        yield f"shapes are unknown after {node.name}{at(node.meta.get(SOURCE, ''))}: {reason}{others}"
 
 
 def error_of(error: OperationError, model: nn.Module, inputs: Inputs | None) -> InputError:
-    """Return the error that says which operation refuses the inputs."""
+    """Return the error that says which operation rejects the inputs."""
     node = error.node
     stack = node.meta.get(STACK) or {}
     path, _ = next(reversed(stack.values())) if stack else ("", type(model))
@@ -52,7 +52,7 @@ def error_of(error: OperationError, model: nn.Module, inputs: Inputs | None) -> 
     given = describe(inputs) if inputs else "none"
     shapes = ", ".join(str(spec) for spec in error.arguments if hasattr(spec, "shape"))
     return InputError(
-        f"the inputs do not fit {type(model).__name__}: {what} refuses {shapes or 'its arguments'}: "
+        f"the inputs do not fit {type(model).__name__}: {what} rejects {shapes or 'its arguments'}: "
         f"{str(error.__cause__).strip()}\n"
         f"  in {path or 'the model itself'}{at(node.meta.get(SOURCE, ''))}, with inputs {given}.\n"
         "  Pass inputs whose number, shape and dtype the model accepts.",
@@ -65,7 +65,7 @@ def error_of(error: OperationError, model: nn.Module, inputs: Inputs | None) -> 
 
 
 def add_hints(error: FxsummaryError, args: Sequence[object]) -> None:
-    """Add to an error what is often meant by inputs that do not fit."""
+    """Add hints about common mistakes to the message of an error."""
     error.args = ("\n  ".join([str(error), *_hints(args, str(error))]),)
 
 

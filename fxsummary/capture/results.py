@@ -1,4 +1,4 @@
-"""What a capture yields: the graph of a model with what was learnt of it, or why a strategy does not yield one."""
+"""Results of a capture: `Capture`, the graph of a model with its specs and FLOPs, or `Refusal`, why there is none."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fxsummary.capture.operations.outcome import Outcome
 
 @dataclass
 class Trace:
-    """An FX graph with what is needed to read it.
+    """An FX graph with the data that its nodes refer to.
 
     Attributes:
-        graph: its nodes carry `STACK` and `SOURCE` in their meta.
-        constants: tensors that are no parameter or buffer, by the get_attr target that refers to them.
+        graph: the graph; its nodes have `STACK` and `SOURCE` in their meta.
+        constants: tensors that are neither parameters nor buffers, by the get_attr target that refers to them.
         skipped_hooks: paths of modules with hooks that were not run.
-        given: the input tensors by placeholder, where a recording was given them.
-        returned: for each call of a module that was entered, by its key in the stack, its entry there and what it
-            returned: `Returned`, or, of a symbolic trace, a structure of nodes.
+        given: the user's input tensors by placeholder; recordings only.
+        returned: for each call of an entered module, by its key in the module stack: its stack entry and its result,
+            which is a `Returned`, or a structure of nodes in a symbolic trace.
     """
 
     graph: fx.Graph
@@ -35,32 +35,32 @@ class Trace:
 
 @dataclass
 class Propagation:
-    """Outcomes by node, and the first reason why outcomes are not known, if any."""
+    """Outcomes by node, and the nodes after which outcomes are unknown, each with the reason."""
 
     outcomes: dict[fx.Node, Outcome] = field(default_factory=dict)
     stopped: list[tuple[fx.Node, str]] = field(default_factory=list)
 
     @property
     def output(self) -> Any:
-        """Value of the output node."""
+        """The value of the output node."""
         return next(reversed(self.outcomes.values())).value
 
 
 @dataclass
 class Capture:
-    """What was learnt by looking at the model once.
+    """The result of capturing a model.
 
     Attributes:
         model: the model, or the meta twin in which lazy modules were materialized.
         captured_by: "symbolic", "recorded", "exported" or "modules".
         trace: the FX graph; None for "modules".
-        propagation: specs and FLOPs by node; None where no input is known.
-        device: the device that the model's tensors are on.
-        inputs: the inputs of the forward that was captured; None where they are not known.
+        propagation: specs and FLOPs by node; None if no input is known.
+        device: the device of the model's tensors.
+        inputs: the inputs of the captured forward pass; None if unknown.
         inputs_inferred: whether the inputs were guessed.
         is_partial: whether the graph ends before forward does.
         untold: paths of modules that may or may not be called; they count as called.
-        notes: what a reader must know.
+        notes: remarks for the user, such as why the graph is partial.
     """
 
     model: nn.Module
@@ -77,11 +77,11 @@ class Capture:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A strategy does not lead to a graph.
+    """The reason why a strategy does not lead to a graph.
 
     Attributes:
         reason: why, as a clause for a note.
-        partial: how far tracing got; None where it did not start.
+        partial: the graph up to where tracing stopped; None if it did not start.
     """
 
     reason: str

@@ -1,7 +1,7 @@
-"""Where in the user's code a call was made: ``file:line`` at the price of a few frame steps.
+"""Finds the line of user code, as ``file:line``, that made a call.
 
-Files are named relative to the place on ``sys.path`` that they were imported from, so that the same
-model gives the same graph on another machine.
+File names are relative to the ``sys.path`` entry that they were imported from, so that a model gives the same graph
+on every machine.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _SKIPPED = (os.path.dirname(torch.__file__) + os.sep, os.path.dirname(os.path.di
 
 @cache
 def is_user_file(filename: str) -> bool:
-    """Whether a file is neither torch's nor ours."""
+    """Whether a file belongs neither to torch nor to fxsummary."""
     return not filename.startswith(_SKIPPED) and not filename.startswith("<")
 
 
 @cache
 def relative(filename: str) -> str:
-    """A file's name relative to the entry of ``sys.path`` that holds it; as it is if none does."""
+    """Return a file name relative to the ``sys.path`` entry that contains it; unchanged if there is none."""
     roots = [root for root in sys.path if root and filename.startswith(root.rstrip(os.sep) + os.sep)]
     return os.path.relpath(filename, max(roots, key=len)).replace(os.sep, "/") if roots else filename
 
 
 def caller(outermost: FrameType | None) -> str:
-    """``file:line`` of the nearest frame in the user's code, "" if there is none inside ``outermost``."""
+    """Return ``file:line`` of the nearest frame of user code, "" if there is none inside ``outermost``."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame is not outermost:
         filename = frame.f_code.co_filename
@@ -42,18 +42,18 @@ def caller(outermost: FrameType | None) -> str:
 
 
 def at(source: str) -> str:
-    """Return " at file:line", or "" where the line is not known."""
+    """Return " at file:line", or "" if the line is unknown."""
     return f" at {source}" if source else ""
 
 
 def of_traceback(traceback: TracebackType | None) -> tuple[str, str]:
-    """``file:line`` and function name of the innermost frame of the user's code in a traceback."""
+    """Return ``file:line`` and the function name of the innermost frame of user code in a traceback."""
     places = [(frame.f_code, line) for frame, line in walk_tb(traceback)]
     own = [(code, line) for code, line in places if is_user_file(code.co_filename)]
     return (f"{relative(own[-1][0].co_filename)}:{own[-1][1]}", own[-1][0].co_name) if own else ("", "")
 
 
 def raised_by_user(error: BaseException) -> bool:
-    """Whether the innermost frame of an exception's traceback is in the user's code."""
+    """Whether the innermost frame of an exception's traceback is user code."""
     files = [frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__)]
     return bool(files) and is_user_file(files[-1])

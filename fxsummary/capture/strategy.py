@@ -1,7 +1,7 @@
 """Chooses how to capture a model, and writes the notes that explain the choice.
 
 Each strategy returns a `Capture` or a `Refusal`: `symbolic` traces forward with proxies, `recorded` runs it once on
-meta tensors, `guessed` records it with the first inputs that it accepts; `module_tree` is what is left.
+meta tensors, `guessed` records it with the first inputs that it accepts. `module_tree` is the last resort.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def capture_shapes(subject: Subject, shapes: object, dtypes: object) -> Capture:
-    """Capture with inputs of these shapes; dtypes that are not given follow from what reads the inputs first."""
+    """Capture with inputs of these shapes; a missing dtype follows from the first reader of the input."""
     given = dtypes_by_name(subject.model, shapes, dtypes)
     fixed = frozenset([name for name, dtype in given.items() if dtype is not None])
     inferred = {} if len(fixed) == len(given) else _inferred_dtypes(subject)
@@ -35,13 +35,13 @@ def capture_shapes(subject: Subject, shapes: object, dtypes: object) -> Capture:
 
 
 def choose(subject: Subject, inputs: Inputs | None) -> Capture:
-    """Capture by the first strategy that leads to a graph; the module tree where none does.
+    """Capture with the first strategy that leads to a graph; if none does, return the module tree.
 
     Args:
-        inputs: None where they are to be inferred.
+        inputs: None to infer them.
 
     Raises:
-        InputError: an operation refuses the inputs.
+        InputError: an operation rejects the inputs.
         ForwardError: forward raised.
     """
     if getattr(subject.model.forward, "__func__", None) is nn.Module.forward:
@@ -67,11 +67,11 @@ def choose(subject: Subject, inputs: Inputs | None) -> Capture:
 
 
 def _after(refusal: Refusal, subject: Subject, inputs: Inputs | None) -> Capture:
-    """The capture where symbolic tracing refuses."""
+    """Capture with another strategy, because symbolic tracing failed."""
     if subject.way == "symbolic":
         if inputs is not None:
             with suppress(NoTwinError):
-                meta_forward.run(subject, inputs)  # raises where the inputs are the reason
+                meta_forward.run(subject, inputs)  # raises if the inputs are the reason
         return module_tree(subject, refusal.reason)
     found = guessed(subject, refusal.partial) if inputs is None else recorded(subject, inputs)
     if isinstance(found, Refusal):
@@ -84,7 +84,7 @@ def _after(refusal: Refusal, subject: Subject, inputs: Inputs | None) -> Capture
 
 
 def symbolic(subject: Subject, inputs: Inputs | None) -> Capture | Refusal:
-    """Trace forward with proxies, then run the graph on specs; recorded where that tells more."""
+    """Trace forward with proxies, then run the graph on specs; record instead if that shows more."""
     if isinstance(subject.model, fx.GraphModule):
         from fxsummary.capture.exported.graph_module import from_graph_module
 
@@ -105,7 +105,7 @@ def symbolic(subject: Subject, inputs: Inputs | None) -> Capture | Refusal:
 
 
 def recorded(subject: Subject, inputs: Inputs, inferred: bool = False) -> Capture:
-    """Run forward once on meta tensors, and write down what it calls."""
+    """Run forward once on meta tensors and record its torch calls."""
     from fxsummary.capture.recorded import recorder
 
     found = recorder.record(subject, inputs)
@@ -137,7 +137,7 @@ def guessed(subject: Subject, partial: Trace | None) -> Capture | Refusal:
 
 
 def module_tree(subject: Subject, reason: str) -> Capture:
-    """The modules with their parameters alone."""
+    """Return the modules with their parameters, without a graph."""
     note = f"{reason}; this is the module tree, with parameters but without dataflow, shapes and FLOPs"
     return Capture(subject.model, "modules", device=subject.device, notes=[note])
 
@@ -158,7 +158,7 @@ def _propagation(subject: Subject, found: Trace, inputs: Inputs | None) -> Propa
 
 
 def _with_inferred(subject: Subject, result: Capture, found: Trace) -> Capture:
-    """Of a trace without inputs: with those that the first layers ask for, or that forward accepts."""
+    """Complete a trace without inputs: use inputs that the first layers ask for, or else that forward accepts."""
     from fxsummary.capture.inputs.guess import inference
 
     inferred = inference.infer(subject, found)
@@ -166,7 +166,7 @@ def _with_inferred(subject: Subject, result: Capture, found: Trace) -> Capture:
         other = guessed(subject, found)
         if isinstance(other, Capture):
             return other
-        result.notes.append(f"{other.reason}, so shapes and FLOPs are not known: pass example inputs or input_shape=")
+        result.notes.append(f"{other.reason}, so shapes and FLOPs are unknown: pass example inputs or input_shape=")
         result.propagation = _propagation(subject, found, None)
         return result
     inputs, propagation = inferred
@@ -179,13 +179,13 @@ def _with_inferred(subject: Subject, result: Capture, found: Trace) -> Capture:
 
 
 def _goes_further(subject: Subject, found: Trace, propagation: Propagation) -> bool:
-    """Whether a recording tells more than a trace: it runs hooks, and has values where tracing has none."""
+    """Whether a recording shows more than a trace, because it runs hooks and can compute values."""
     stopped = any("packed" not in reason for _, reason in propagation.stopped)
     return subject.way == "record" or (subject.way == "auto" and (bool(found.skipped_hooks) or stopped))
 
 
 def _better(subject: Subject, result: Capture, found: Trace, propagation: Propagation) -> Capture:
-    """The capture, or a recording if that tells more."""
+    """Complete and return the capture, or return a recording if that shows more."""
     if result.inputs is not None and _goes_further(subject, found, propagation):
         return recorded(subject, result.inputs)
     follow_writes(found.graph, propagation.outcomes)
@@ -195,8 +195,8 @@ def _better(subject: Subject, result: Capture, found: Trace, propagation: Propag
 
 
 def _refused(subject: Subject, refused: InputError, result: Capture) -> Capture:
-    """A traced operation refuses its inputs: recording tells whether forward really does."""
-    if result.inputs is None:  # forward with its defaults alone, which may be None for every tensor
+    """Record forward after a traced operation rejected its inputs, to see whether forward itself rejects them."""
+    if result.inputs is None:  # forward was traced with its defaults only, which may be None for every tensor
         found = guessed(subject, None)
         if isinstance(found, Capture):
             return found
@@ -227,10 +227,10 @@ def _of_recording(subject: Subject, recording: Recording, inputs: Inputs, inferr
 
 
 def _with_integers(subject: Subject, inputs: Inputs, fixed: frozenset[str]) -> Capture:
-    """Capture with these inputs, or with integers for one of them if an embedding asks for them.
+    """Capture with these inputs; if an embedding rejects one of them, try integers for it.
 
     Args:
-        fixed: names of inputs whose dtype was given.
+        fixed: names of inputs whose dtype the user gave.
     """
     from fxsummary.capture.inputs.guess import inference
 
@@ -244,7 +244,7 @@ def _with_integers(subject: Subject, inputs: Inputs, fixed: frozenset[str]) -> C
 
 
 def _inferred_dtypes(subject: Subject) -> dict[str, str]:
-    """The dtype of each input by its first reader, as far as tracing gets without inputs."""
+    """Infer the dtype of each input from its first reader, as far as tracing gets without inputs."""
     from fxsummary.capture.inputs.guess.requirements import dtype_for, input_needs
 
     traced = trace(subject, None)

@@ -1,4 +1,4 @@
-"""Values on their way through a graph: nested specs, tensors and literals, and what is not known."""
+"""Values in a graph: nested structures of specs, tensors, literals and unknown values."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Args = tuple[Any, ...]
 """The positional arguments of a call."""
 
 Kwargs = dict[str, Any]
-"""The arguments of a call by name."""
+"""The keyword arguments of a call."""
 
 NUMBERS: frozenset[type] = frozenset({bool, int, float, complex})
-"""Types of numbers; ``True``, ``1`` and ``1.0`` are equal in Python and different to torch."""
+"""Types of numbers; ``True``, ``1`` and ``1.0`` are equal in Python but different to torch."""
 
 ATOMS: frozenset[type] = NUMBERS | {
     str, type(None), type(Ellipsis), torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size,
 }  # fmt: skip
-"""Types of literals: immutable, without tensors, and the same wherever they occur."""
+"""Types of literals: immutable and without tensors."""
 
 _LITERALS = tuple(ATOMS - {torch.Size})
 
@@ -38,7 +38,7 @@ class _Unknown:
 
 
 NESTED = "nested tensors are not supported: pad them"
-"""Why a recording stops at one."""
+"""Reason why a recording stops at a nested tensor."""
 
 UNKNOWN = _Unknown()
 """The value of a node that could not be computed."""
@@ -48,7 +48,7 @@ UNKNOWN = _Unknown()
 
 
 def items_of(value: object) -> Iterable[object] | None:
-    """What is directly inside a tuple, list, dict, slice or dataclass; None for anything else."""
+    """Return the direct items of a tuple, list, dict, slice or dataclass; None for anything else."""
     if isinstance(value, (tuple, list)):
         return value
     if isinstance(value, Mapping):
@@ -61,17 +61,17 @@ def items_of(value: object) -> Iterable[object] | None:
 
 
 def is_record(value: object) -> bool:
-    """Whether a value is an instance of a dataclass that holds further values; a spec is one value."""
+    """Whether a value is a dataclass instance other than a spec, which counts as one value."""
     return dataclasses.is_dataclass(value) and not isinstance(value, (type, TensorSpec))
 
 
 def fields_of(record: Any) -> dict[str, Any]:
-    """The fields of a dataclass by name."""
+    """Return the fields of a dataclass instance by name."""
     return {each.name: getattr(record, each.name, None) for each in dataclasses.fields(record)}
 
 
 def walk(value: object) -> Iterator[object]:
-    """Everything that is nested in a value, in order; the value itself if nothing is."""
+    """Yield all values nested in a value, in order; the value itself if it is not a collection."""
     items = None if isinstance(value, torch.Tensor) else items_of(value)
     if items is None:
         yield value
@@ -81,17 +81,17 @@ def walk(value: object) -> Iterator[object]:
 
 
 def tensors_in(value: object) -> Iterator[torch.Tensor]:
-    """The tensors in nested values, in order."""
+    """Return the tensors in nested values, in order."""
     return (each for each in walk(value) if isinstance(each, torch.Tensor))
 
 
 def has_unknown(value: object) -> bool:
-    """Whether something in a nested value is not known."""
+    """Whether a nested value contains an unknown value."""
     return any(each is UNKNOWN for each in walk(value))
 
 
 def map_values(function: Callable[[Any], object], structure: object) -> Any:
-    """`map_structure` that enters dataclasses too."""
+    """Map a function over nested values as `map_structure` does, but also enter dataclasses."""
 
     def enter(value: object) -> object:
         if not is_record(value):
@@ -105,12 +105,12 @@ def map_values(function: Callable[[Any], object], structure: object) -> Any:
 
 
 def load(argument: object, values: Mapping[fx.Node, object]) -> Any:
-    """An argument of a node with the values of other nodes in it, its collections as plain ones."""
+    """Return a node's argument with nodes replaced by their values and torch.fx collections by plain ones."""
     return map_structure(lambda item: values[item] if isinstance(item, fx.Node) else item, argument)
 
 
 def is_plain(value: object) -> bool:
-    """Whether a result is made of tensors, literals, tuples, lists and dicts only, so that specs can stand for it."""
+    """Whether a result contains only tensors, literals, tuples, lists and dicts, so that specs can describe it."""
     kind = type(value)
     if isinstance(value, torch.Tensor):
         return True
@@ -128,9 +128,10 @@ MAX_DEPTH = 8
 
 
 def values_of(result: object, value: Callable[[Any, int], object], depth: int = 0) -> Any:
-    """What a module returned as tuples, lists and dicts of what ``value`` makes of all else, by its depth.
+    """Convert a module's result to tuples, lists and dicts, and map ``value`` over the other values.
 
-    Objects are left closed, other than in `structure_of`: a cache that goes from layer to layer is no result.
+    ``value`` is called with a value and its depth. Unlike `structure_of`, this does not open objects, because a cache
+    that is passed from layer to layer is not a result.
     """
     if depth > MAX_DEPTH or isinstance(result, torch.Tensor):
         return value(result, depth)
@@ -144,7 +145,10 @@ def values_of(result: object, value: Callable[[Any, int], object], depth: int = 
 
 
 def structure_of(result: object) -> Any:
-    """What forward returned as tuples, lists, dicts, tensors and literals; of other objects what holds tensors."""
+    """Convert a result of forward to tuples, lists, dicts, tensors and literals.
+
+    Other objects become dicts of the attributes that contain tensors.
+    """
     return values_of(result, _opened)
 
 
@@ -159,7 +163,7 @@ def _opened(value: object, depth: int) -> object:
 
 
 def listed(result: object) -> Any:
-    """What forward returned; of a generator all that it yields."""
+    """Return a result of forward; a generator becomes the list of all that it yields."""
     return list(result) if isinstance(result, Iterator) else result
 
 
@@ -169,7 +173,7 @@ TO_DEVICE = frozenset({"cpu", "cuda"})
 
 
 def on_meta(target: object, args: Args, kwargs: Kwargs, device: torch.device = META) -> tuple[Args, Kwargs]:
-    """Whatever device a call asks for, it gets meta (or ``device``), and what needs another is left out."""
+    """Return the arguments of a call on meta (or ``device``), without arguments that need a real device."""
     if kwargs.get("device") is not None:
         kwargs = {**kwargs, "device": device}
     if "generator" in kwargs or "pin_memory" in kwargs:
@@ -189,7 +193,7 @@ _LIMITS = re.compile(
 
 
 def is_limit_of_meta(error: BaseException) -> bool:
-    """Whether an operation failed because its tensors hold no data, and not because of what they are."""
+    """Whether an operation failed only because its tensors hold no data."""
     if _LIMITS.search(str(error)) or isinstance(error, RecursionError):
         return True
     return isinstance(error, NotImplementedError) and not source.raised_by_user(error)

@@ -1,4 +1,4 @@
-"""What is captured, and how: a model with the copy of its state that is put back after each run."""
+"""The model to capture, with the options and a snapshot of its state, which is restored after each run."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from fxsummary.capture.module_index import device_of, modules_by_path, tensors_i
 from fxsummary.capture.restore.snapshots import Snapshot
 
 Leaf = Callable[[nn.Module, str], bool]
-"""Whether to show a module, with its path, as one operation."""
+"""Predicate: whether to show a module (with its path) as one operation."""
 
 
 class Subject:
-    """What is captured, and how.
+    """The model to capture, and the options.
 
     Args:
         leaf: further modules not to enter.
         way: "auto", "symbolic" or "record".
-        replay: whether a recording copies modules that are like others.
-        arguments: those of forward, which are put back like the model.
+        replay: whether a recording copies modules that are identical to earlier ones.
+        arguments: arguments of forward; their state is restored too.
 
     Attributes:
         name: class name of the model.
         modules: every module by path, see `modules_by_path`.
-        device: the device that the model's tensors are on.
-        snapshot: what the model holds now.
+        device: the device of the model's tensors.
+        snapshot: the current state of the model.
     """
 
     def __init__(
@@ -55,7 +55,10 @@ class Subject:
 
 
 def default_leaf(module: nn.Module) -> bool:
-    """Modules of ``torch.nn`` that are not made of others are leaves; a parametrized one is what it was before."""
+    """Whether a module is a leaf by default: a ``torch.nn`` module other than `_ENTERED`, or a TorchScript module.
+
+    A parametrized module counts as its original class.
+    """
     kind: type = type(module)
     if kind.__module__ == "torch.nn.utils.parametrize":
         kind = type_before_parametrizations(module)
@@ -70,4 +73,4 @@ _ENTERED = (
     nn.Transformer, nn.TransformerEncoder, nn.TransformerDecoder,
     nn.TransformerEncoderLayer, nn.TransformerDecoderLayer,
 )  # fmt: skip
-"""Modules of ``torch.nn`` that are made of others: a reader wants those, such as attention and feed-forward."""
+"""``torch.nn`` modules that are entered, because readers want to see their parts, such as attention."""

@@ -1,4 +1,4 @@
-"""What fxsummary uses of the private parts of torch and CPython, and what is lost if a release takes it away.
+"""Private parts of torch and CPython that fxsummary uses, and what breaks if a release removes one.
 
 Each name has one test in tests/test_torch_internals.py.
 """
@@ -27,11 +27,11 @@ OpOverload: Any = torch._ops.OpOverload
 OpOverloadPacket: Any = torch._ops.OpOverloadPacket
 """An ATen operator. Lost without it: calls of ``torch.ops`` in the memo."""
 HigherOrderOperator: Any = torch._ops.HigherOrderOperator
-"""``cond``, ``flex_attention`` and the like. Lost without it: these are entered or refused."""
+"""``cond``, ``flex_attention`` and similar operators. Lost without it: capture of models that call them."""
 ScriptMethod: Any = torch._C.ScriptMethod
 """A method of a TorchScript module. Lost without it: tracing a model that calls one."""
 ScriptModule: Any = torch._C.ScriptModule
-"""The inside of a TorchScript module. Lost without it: the mark of packed weights."""
+"""The object inside a TorchScript module. Lost without it: detection of packed weights."""
 AnyConv: Any = nn.modules.conv._ConvNd
 """All convolutions. Lost without it: their settings ("3→16, 3×3")."""
 AnyDropout: Any = nn.modules.dropout._DropoutNd
@@ -39,13 +39,13 @@ AnyDropout: Any = nn.modules.dropout._DropoutNd
 AnyBatchNorm: Any = nn.modules.batchnorm._NormBase
 """Batch and instance norms. Lost without it: their settings in exported programs."""
 PyTreeCodeGen: Any = fx.graph._PyTreeCodeGen
-"""How a graph takes nested inputs. Lost without it: a GraphModule with a dict or list among its inputs."""
+"""The code generator for nested inputs. Lost without it: GraphModules with a dict or list among their inputs."""
 
 
 class DispatchMode(TorchDispatchMode):
     """A mode that sees ATen calls and does not import torch's compiler.
 
-    Lost without `_should_skip_dynamo`: 1.7 s in the first call of a process.
+    Lost without `_should_skip_dynamo`: 1.7 s in the first call of each process.
     """
 
     def __init__(self) -> None:
@@ -57,37 +57,37 @@ class DispatchMode(TorchDispatchMode):
 
 
 set_grad_enabled: Any = torch._C._set_grad_enabled
-"""What ``torch.no_grad`` calls. Lost without it: it is an operation of a recording."""
+"""The function behind ``torch.no_grad``. Lost without it: recordings without nodes for it."""
 
 # --- calls -----------------------------------------------------------------------------------------
 
 
 def without_torch_function() -> AbstractContextManager[None]:
-    """Calls of torch within are not seen by modes and tensor subclasses. Lost without it: recording."""
+    """Hide torch calls inside the context from modes and tensor subclasses. Lost without it: recording."""
     context: AbstractContextManager[None] = torch._C.DisableTorchFunction()
     return context
 
 
 def without_dispatch_modes() -> AbstractContextManager[None]:
-    """ATen calls within are not seen by dispatch modes. Lost without it: recording."""
+    """Hide ATen calls inside the context from dispatch modes. Lost without it: recording."""
     context: AbstractContextManager[None] = torch._C._DisableTorchDispatch()
     return context
 
 
 def below_autograd() -> AbstractContextManager[None]:
-    """Dispatch modes see operators called within undivided. Lost without it: time for each step of an LSTM."""
+    """Show composite operators to dispatch modes as one call. Lost without it: time for each step of an LSTM."""
     context: AbstractContextManager[None] = torch._C._AutoDispatchBelowAutograd()
     return context
 
 
 def without_modes() -> AbstractContextManager[None]:
-    """No mode is active within. Lost without it: ``map`` and ``scan``, which refuse to run under one."""
+    """Disable all modes inside the context. Lost without it: ``map`` and ``scan``, which do not run under a mode."""
     context: AbstractContextManager[None] = _disable_current_modes()
     return context
 
 
 def fake_tensors() -> AbstractContextManager[object]:
-    """Tensors made within have no data and claim to be on a device. Lost without it: dtypes inside autocast."""
+    """Create fake tensors, which have a device but no data, inside the context. Lost without it: autocast dtypes."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     context: AbstractContextManager[object] = FakeTensorMode()
@@ -95,13 +95,13 @@ def fake_tensors() -> AbstractContextManager[object]:
 
 
 def in_python(operator: Any) -> Callable[..., Any] | None:
-    """What an operator that takes functions does, in Python. Lost without it: what is inside ``map`` and ``scan``."""
+    """Return the Python version of a higher-order operator. Lost without it: operations in ``map`` and ``scan``."""
     found: Callable[..., Any] | None = operator.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
     return found
 
 
 def fake_implementation(operator: Any) -> Callable[..., Any] | None:
-    """Torch's own result of an operator that takes functions. Lost without it: shapes behind ``flex_attention``."""
+    """Return torch's fake version of a higher-order operator. Lost without it: shapes after ``flex_attention``."""
     from torch._higher_order_ops import utils
 
     found: Callable[..., Any] | None = getattr(utils, "registered_hop_fake_fns", {}).get(operator)
@@ -109,12 +109,12 @@ def fake_implementation(operator: Any) -> Callable[..., Any] | None:
 
 
 def is_in_transform() -> bool:
-    """Whether ``vmap`` or ``grad`` is running. Lost without it: their insides are recorded."""
+    """Whether ``vmap`` or ``grad`` is running. Lost without it: showing them as one operation."""
     return torch._C._functorch.maybe_current_level() is not None
 
 
 def transforms(kind: str) -> Iterator[tuple[Any, str]]:
-    """Where the transforms of torch.func are, to be replaced: module and name. Lost without it: as above."""
+    """Yield module and name of the functions behind a torch.func transform. Lost without it: as `is_in_transform`."""
     for place, name in _TRANSFORMS[kind]:
         owner = importlib.import_module(f"torch._functorch.{place}")
         if hasattr(owner, name):
@@ -130,35 +130,35 @@ _TRANSFORMS = {
 
 
 def compiled_call() -> Any:
-    """The module whose ``_hop_compile_and_call`` compiles what is given to ``cond``. Lost without it: its time."""
+    """Return the module whose ``_hop_compile_and_call`` compiles the branches of ``cond``. Lost without it: time."""
     return importlib.import_module("torch._higher_order_ops.utils")
 
 
 def is_composite(operator: Any) -> bool:
-    """Whether an ATen operator decomposes by itself. Lost without it: FLOPs of operators that call others."""
+    """Whether an ATen operator decomposes into others. Lost without it: FLOPs of operators that call others."""
     return bool(torch._C._dispatch_has_kernel_for_dispatch_key(operator.name(), "CompositeImplicitAutograd"))
 
 
 @lru_cache(maxsize=1024)
 def has_python_kernel(operator: Any) -> bool:
-    """Whether an operator's kernel on meta is Python. Lost without it: capture inside ``torch.device("meta")``."""
+    """Whether an operator's meta kernel is in Python. Lost without it: capture inside ``torch.device("meta")``."""
     return torch._C.DispatchKey.Meta in getattr(operator, "py_kernels", ()) and not operator.is_view
 
 
 def has_global_hooks() -> bool:
-    """Whether hooks are set for all modules. Lost without it: copying of blocks is unsafe beside such hooks."""
+    """Whether global module hooks are set. Lost without it: hooks in copied blocks."""
     return bool(_modules._global_forward_hooks or _modules._global_forward_pre_hooks)
 
 
 def fx_name(function: Callable[..., Any]) -> str:
-    """Where a function is found, as torch.fx writes it. Lost without it: names of functions in the graph."""
+    """Return a function's qualified name, as torch.fx writes it. Lost without it: names of functions in the graph."""
     return _get_qualified_name(function)
 
 
 def storage_of(tensor: torch.Tensor) -> int:
-    """A number that tensors share if they share memory. Lost without it: aliases and in-place writes.
+    """Return a number that is equal for tensors that share memory. Lost without it: aliases and in-place writes.
 
-    ``data_ptr``, which is public, is 0 on the meta device.
+    The public ``data_ptr`` is always 0 on the meta device.
     """
     try:
         return int(tensor.untyped_storage()._cdata)
@@ -168,20 +168,20 @@ def storage_of(tensor: torch.Tensor) -> int:
 
 @lru_cache(maxsize=256)
 def unpackings(code: CodeType) -> dict[int, int]:
-    """To how many names each instruction that unpacks a value assigns, by its offset in ``frame.f_lasti``.
+    """Return the number of targets of each unpacking instruction, by its offset (``frame.f_lasti``).
 
-    torch.fx disassembles the calling function each time a proxy is unpacked; here it is done once for each function.
-    Lost without it: half of the speed of tracing.
+    torch.fx disassembles the caller on every unpacking of a proxy; this does it once per function.
+    Lost without it: half of the tracing speed.
     """
     return {each.offset: each.argval for each in dis.get_instructions(code) if each.opname == "UNPACK_SEQUENCE"}
 
 
 EMPTY = object()
-"""In place of what a closure does not hold yet."""
+"""Stands in for the value of an empty closure cell."""
 
 
 def cell_contents(cell: CellType) -> object:
-    """What a closure holds. Lost without it: tensors in the closures of functions that ``vmap`` maps."""
+    """Return the value of a closure cell. Lost without it: tensors in closures of functions passed to ``vmap``."""
     try:
         return cell.cell_contents
     except ValueError:
@@ -189,10 +189,10 @@ def cell_contents(cell: CellType) -> object:
 
 
 def with_closure(function: FunctionType, held: Sequence[object]) -> FunctionType:
-    """A copy of a function that holds other things. Lost without it: as `cell_contents`.
+    """Return a copy of a function with another closure and other defaults. Lost without it: same as `cell_contents`.
 
     Args:
-        held: what its closure holds, and its defaults.
+        held: the new values of the closure, then the new defaults.
     """
     count = len(function.__closure__ or ())
     closure = tuple([CellType() if item is EMPTY else CellType(item) for item in held[:count]])
@@ -207,7 +207,7 @@ def with_closure(function: FunctionType, held: Sequence[object]) -> FunctionType
 
 @contextmanager
 def fx_tracing() -> Iterator[Any]:
-    """Tell torch that it is traced; yields a patcher whose replacements are taken back. Lost without it: tracing."""
+    """Mark torch.fx as tracing, and yield a patcher that undoes its patches on exit. Lost without it: tracing."""
     tracing = _symbolic_trace._is_fx_tracing_flag
     _symbolic_trace._is_fx_tracing_flag = True
     try:
@@ -222,31 +222,31 @@ _new_patcher: Any = getattr(_symbolic_trace, "_new_patcher", _symbolic_trace._Pa
 
 MODULE_CALL: Any = _symbolic_trace._orig_module_call
 MODULE_GETATTR: Any = _symbolic_trace._orig_module_getattr
-"""``nn.Module.__call__`` and ``__getattr__`` as torch defines them. Lost without them: tracing inside of a trace."""
+"""``nn.Module.__call__`` and ``__getattr__`` as torch defines them. Lost without them: tracing inside a trace."""
 
 WRAPPED_FUNCTIONS: Any = _symbolic_trace._wrapped_fns_to_patch
-"""What ``torch.fx.wrap`` was called with. Lost without it: such functions are entered by a recording."""
+"""Functions passed to ``torch.fx.wrap``. Lost without it: recordings that show them as one operation."""
 
 CONSTANT_TYPES: tuple[type, ...] = tuple(
     getattr(_symbolic_trace, "_constant_attribute_types", (torch.Tensor, torch.ScriptObject))
 )
-"""Types of objects that a graph may hold as constants. Lost without it: script objects among attributes."""
+"""Types of objects that a graph may contain as constants. Lost without it: script objects as attributes."""
 
 
 @lru_cache(maxsize=256)
 def wrapped_function(function: Any) -> Any:
-    """The function as one operation of a trace. Lost without it: functions of ``math`` on traced values."""
+    """Return a function that is one operation in a trace. Lost without it: ``math`` functions on traced values."""
     return _symbolic_trace._create_wrapped_func(function)
 
 
 def autowrapped(tracer: Any) -> set[int]:
-    """The functions that a tracer makes one operation, by id. Lost without it: as `wrapped_function`."""
+    """Return the ids of the functions that a tracer wraps. Lost without it: same as `wrapped_function`."""
     functions: set[int] = tracer._autowrap_function_ids
     return functions
 
 
 def insert_node(graph: fx.Graph, node: fx.Node) -> None:
-    """Put a node at the graph's place of insertion. Lost without it: ``create_node``, which walks all arguments."""
+    """Insert a node at the graph's insertion point. Lost without it: speed, as ``create_node`` walks all arguments."""
     op = node.op
     graph._graph_namespace._obj_to_name[node] = node.name
     graph._insert(node)
@@ -255,7 +255,7 @@ def insert_node(graph: fx.Graph, node: fx.Node) -> None:
 
 
 def unused_name(graph: fx.Graph, candidate: str) -> str:
-    """A name that no node of the graph has. Lost without it: as `insert_node`."""
+    """Return a name that no node of the graph has. Lost without it: same as `insert_node`."""
     namespace: Any = graph._graph_namespace
     if not _is_plain(candidate):
         created: str = namespace.create_name(candidate, None)
@@ -271,23 +271,23 @@ def unused_name(graph: fx.Graph, candidate: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _is_plain(candidate: str) -> bool:
-    """Whether torch.fx would leave the candidate as it is, but for a number at its end."""
+    """Whether torch.fx would keep the candidate, apart from a number at its end."""
     is_name = candidate.isidentifier() and candidate.isascii()
     return is_name and candidate not in fx.graph._illegal_names and not candidate[-1:].isdigit()
 
 
 def name_of_target(graph: fx.Graph, target: Any) -> str:
-    """What torch.fx names a node after. Lost without it: the names that torch.fx gives."""
+    """Return the name that torch.fx derives from a target. Lost without it: node names equal to those of torch.fx."""
     return graph._target_to_str(target)
 
 
 class Names:
-    """Names for what is no node yet, by the rules of torch.fx. Lost without it: keys of module trees."""
+    """Creates names by the rules of torch.fx without nodes. Lost without it: keys of module trees."""
 
     def __init__(self) -> None:
         self._namespace: Any = fx.graph._Namespace()
 
     def new(self, candidate: str) -> str:
-        """A name like the candidate that was not given before."""
+        """Return an unused name based on the candidate."""
         name: str = self._namespace.create_name(candidate, None)
         return name

@@ -1,7 +1,7 @@
 """The command line: results on stdout, progress and errors on stderr.
 
-Exit codes: 0, done; 2, it could not be done (usage, the model, its inputs or the output file), and stderr
-says why; 1, a review found something (`fxsummary.cli.review`), or a block of a README is stale.
+Exit codes: 0 for success; 1 if a review found something (`fxsummary.cli.review`) or a block of a README is stale;
+2 for failure (usage, the model, its inputs or the output file), and stderr says why.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ MODEL is one of:
       on the meta device if it can, which allocates no weights, and puts it into
       eval mode.
   file.pt2
-      An exported program, saved by torch.export.save; it has its inputs. It is
-      opened by torch.export.load, which unpickles: open only files that you trust.
+      An exported program, saved by torch.export.save; it contains its inputs.
+      torch.export.load unpickles the file: open only files that you trust.
   file.json
       A graph that fxsummary saved.
 
@@ -61,7 +61,7 @@ Replaces everything between <!-- fxsummary: MODEL --input 1x3x224x224 --view tab
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except Exception:  # a bug of ours; exit code 1 would mean that a review found something
+    except Exception:  # a bug in fxsummary; exit code 1 would mean that a review found something
         traceback.print_exc()
         return FAILED
 
@@ -85,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print the summary", **look)
     add_model_arguments(show)
     show.add_argument("--view", help="summary (default), modules, parameters or operations")
-    show.add_argument("--columns", help="columns behind the first (default: shape,parameters,flops,share)")
-    show.add_argument("--width", type=int, help="width in columns (default: that of the terminal, 80 in a pipe)")
+    show.add_argument("--columns", help="columns after the first (default: shape,parameters,flops,share)")
+    show.add_argument("--width", type=int, help="width in characters (default: the terminal's width, 80 in a pipe)")
     show.add_argument("--no-fold", action="store_true", help="show every copy of identical blocks")
     show.add_argument("-o", "--output", help="write to this file instead of stdout")
     show.set_defaults(run=_show)
@@ -106,13 +106,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-fold", action="store_true", help="draw every copy of identical blocks")
-    group = parser.add_argument_group("options of pictures (.svg, .png, .pdf)")
+    group = parser.add_argument_group("picture options (.svg, .png, .pdf)")
     group.add_argument("--title", help="heading (default: the model's class name)")
     group.add_argument("--theme", help="auto, light or dark (default: auto; light in .png and .pdf)")
     group.add_argument("--color", help="colour by kind (default), flops, parameters or memory")
     group.add_argument("--direction", help="TB, from top to bottom (default), or LR, from left to right")
     facts, url = "path,config,shape,parameters,flops", "https://host/blob/main/{file}#L{line}"
-    group.add_argument("--show", metavar="FACTS", help=f"which of {facts} to show (default: all)")
+    group.add_argument("--show", metavar="FACTS", help=f"facts to show: any of {facts} (default: all)")
     group.add_argument("--source-url", metavar="URL", help=f"link to the source, such as {url}")
     group.add_argument("--scale", type=float, help="scale of a .png, e.g. 2 for twice the size (default: 1)")
 
@@ -134,7 +134,7 @@ def _render(options: argparse.Namespace) -> int:
 
     suffix = Path(options.output).suffix.lower()
     exporter = exporter_for(suffix)
-    exporter.check_packages()  # before the work, not after
+    exporter.check_packages()  # fail before the work, not after
     chosen = _render_options(options, exporter)
     path = graph_of(options).render(options.output, **chosen)
     sys.stdout.write(f"{path}\n")
@@ -155,7 +155,7 @@ def _readme(options: argparse.Namespace) -> int:
 
 
 def _render_options(options: argparse.Namespace, exporter: Exporter) -> dict[str, Any]:
-    """Return the options for an exporter; refuse those that it does not have."""
+    """Return the options for an exporter; raise InputError for an option that it does not have."""
     given = {name: value for name in (*_PICTURE_OPTIONS, "depth") if (value := getattr(options, name)) is not None}
     if options.no_fold:
         given["fold"] = False
@@ -163,8 +163,8 @@ def _render_options(options: argparse.Namespace, exporter: Exporter) -> dict[str
     for name in given:
         if name not in known:
             option = "no-fold" if name == "fold" else name.replace("_", "-")
-            raise InputError(f"--{option} does not go with {exporter.suffix} files.")
-    if "color" in known:  # before the model is built
+            raise InputError(f"--{option} does not apply to {exporter.suffix} files.")
+    if "color" in known:  # check the values before the model is built
         from fxsummary.drawing.look import look
 
         look(options.color or "kind", options.direction or "TB", options.show, options.source_url)

@@ -1,4 +1,4 @@
-"""The MODEL of the command line: its arguments, and the graph that they mean."""
+"""The MODEL argument of the command line and its options, and the graph that they describe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 OF_MODELS = ("arg", "config", "config_arg", "input", "train")
-"""Options that say how to build a model and which inputs it gets."""
+"""Options for building a model and its inputs."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     }
     for option, (metavar, text) in repeated.items():
         parser.add_argument(option, action="append", default=[], metavar=metavar, help=text)
-    parser.add_argument("--config", metavar="CONFIG", help="package.module:Config; the factory gets an instance first")
+    parser.add_argument("--config", metavar="CONFIG", help="package.module:Config; the factory's first argument")
     levels = "levels of modules to open, 0 for the model as one row (default: all that fit)"
     parser.add_argument("--depth", type=_depth, help=levels)
     parser.add_argument("--train", action="store_true", help="keep the model in train mode")
@@ -56,17 +56,17 @@ def graph_of(options: argparse.Namespace) -> ModelGraph:
 
 
 def say(text: str) -> None:
-    """Tell on stderr what happens."""
+    """Write a progress or error message to stderr."""
     sys.stderr.write(f"fxsummary: {text}\n")
 
 
 def width() -> int:
-    """Columns of the terminal; 80 in a pipe."""
+    """Return the width of the terminal in characters; 80 in a pipe."""
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
 
 
 def write(text: str) -> None:
-    """Write a result to stdout, whatever characters it can show."""
+    """Write a result to stdout; replace characters that it cannot encode."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     sys.stdout.write(text)

@@ -25,16 +25,16 @@ SIDES = ("a", "b")
 
 _CODES = "exit codes: 0 {}, 1 {}, 2 failed (stderr says why)"
 _DIFF = f"""\
-A and B are models, as for show, or graphs that `fxsummary render MODEL -o
-graph.json` saved. --input, --arg and --config apply to both models, --a-arg,
---b-arg and so on to one of them.
+A and B are models, as for show, or graphs saved by `fxsummary render MODEL -o
+graph.json`. --input, --arg and --config apply to both models; --a-arg, --b-arg
+and so on apply to one.
 
   fxsummary diff before.json models.py:CNN --format markdown
   fxsummary diff timm:create_model timm:create_model --a-arg model_name=resnet18
     --b-arg model_name=resnet34 -o diff.svg
 
 MODEL is package.module:factory or path/file.py:factory.
-{_CODES.format("they are equal", "they differ")}
+{_CODES.format("equal", "different")}
 """
 _CHECK = f"""\
 Write numbers as 25M, 4.2G or 100MiB. Budgets that you do not give come from
@@ -61,9 +61,9 @@ def add_commands(commands: Any) -> None:
     add_model_options(diff)
     for side in SIDES:
         for name in ("arg", "config_arg", "input"):
-            text = f"--{name.replace('_', '-')} of {side.upper()} alone"
+            text = f"--{name.replace('_', '-')} for {side.upper()} only"
             diff.add_argument(f"--{side}-{name.replace('_', '-')}", action="append", default=[], help=text, metavar="…")
-    diff.add_argument("-o", "--output", help="write the comparison to this file, too, as with render")
+    diff.add_argument("-o", "--output", help="also write the comparison to this file; the suffix selects the format")
     diff.set_defaults(run=_diff)
     check = commands.add_parser("check", help="check budgets", epilog=_CHECK, formatter_class=raw)
     add_model_arguments(check)
@@ -74,7 +74,7 @@ def add_commands(commands: Any) -> None:
         else:
             check.add_argument(option, metavar="FILE" if name == "baseline" else "N", help=BUDGETS[name])
     check.set_defaults(run=_check)
-    lint = commands.add_parser("lint", help="what looks like a mistake", epilog=_LINT, formatter_class=raw)
+    lint = commands.add_parser("lint", help="find likely mistakes", epilog=_LINT, formatter_class=raw)
     add_model_arguments(lint)
     lint.add_argument("--ignore", action="append", metavar="RULE[:PATH]", help="a rule to skip; repeatable")
     lint.add_argument("--select", action="append", metavar="RULE", help="an optional rule to check, or all; repeatable")
@@ -100,7 +100,7 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _side(options: argparse.Namespace, side: str) -> argparse.Namespace:
-    """The options of one model: those for both, where they go with it, and its own."""
+    """Return the options of one model: the common ones, if they apply to it, and its own."""
     model = getattr(options, side)
     values = {**vars(options), "model": model}
     for name in OF_MODELS:
@@ -128,7 +128,7 @@ def _check(options: argparse.Namespace) -> int:
     budgets = settings("check")
     budgets |= {name: value for name in KEYS["check"] if (value := getattr(options, name)) is not None}
     if not any(value is not False for name, value in budgets.items() if name != "tolerance"):
-        raise InputError("no budget is given: pass --max-parameters 25M or the like, or see [tool.fxsummary.check].")
+        raise InputError("no budget is given: pass one, such as --max-parameters 25M, or set [tool.fxsummary.check].")
     from fxsummary.review.budgets import check_names, exceeded
 
     check_names(budgets)  # before the work, not after

@@ -1,1 +1,1 @@
-"""From what a user names, such as ``package.module:factory``, to a model and its graph."""
+"""Loads a model from a name, such as ``package.module:factory``, or a file, and builds its graph."""

@@ -1,4 +1,4 @@
-"""From a `Request`, a model and its inputs in words, to its graph: import what it names, make it, analyse it."""
+"""Builds the graph that a `Request` describes: imports the factory, builds the model and analyses it."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 
 _Input = tuple[str | None, tuple[int, ...], Any]
-"""Name, shape and dtype of an input; None for what is not said."""
+"""Name, shape and dtype of an input; name and dtype are None if they are not given."""
 
 FILES = (".pt2", ".json")
-"""Suffixes of files that stand for a model: exported programs and saved graphs."""
+"""Suffixes of model files: exported programs and saved graphs."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to analyse, in words, as the command line and documents say it.
+    """A model and its inputs as text, as given on the command line or in a document.
 
     Attributes:
         model: ``package.module:factory``, ``path/file.py:factory``, or the path of a ``.pt2`` or ``.json`` file.
-        inputs: each ``[NAME=]SHAPE[:DTYPE]``.
-        arguments: of the factory, each ``name=value`` with a Python literal.
-        config: ``package.module:Config``, the factory's first argument; None for none.
-        config_arguments: of the config, as `arguments`.
-        train: whether the model is left in train mode.
+        inputs: inputs, each as ``[NAME=]SHAPE[:DTYPE]``.
+        arguments: the factory's arguments, each as ``name=value`` with a Python literal.
+        config: ``package.module:Config``, an instance of which is the factory's first argument; None for no config.
+        config_arguments: the config's arguments, in the same form as `arguments`.
+        train: whether to leave the model in train mode.
     """
 
     model: str
@@ -54,23 +54,23 @@ def analyse(
     progress: Callable[[str], None] = lambda text: None,
     made: Callable[[nn.Module], None] = lambda model: None,
 ) -> ModelGraph:
-    """The graph of what a request names.
+    """Return the graph that a request describes.
 
     Args:
-        progress: told what happens.
-        made: given the model before it is analysed.
+        progress: called with progress messages.
+        made: called with the model before it is analysed.
 
     Raises:
-        ModelImportError: it cannot be imported or made.
-        InputError: what the request says cannot be read, or does not fit the model.
-        FxsummaryError: what `fxsummary.graph` raises.
+        ModelImportError: the model cannot be imported or built.
+        InputError: the request is malformed, or its inputs do not fit the model.
+        FxsummaryError: any error of `fxsummary.graph`.
     """
     if request.model.endswith(FILES):
         return _analyse_file(request, progress)
     arguments = dict(_argument(text, "--arg") for text in request.arguments)
     config_arguments = dict(_argument(text, "--config-arg") for text in request.config_arguments)
     if config_arguments and request.config is None:
-        raise InputError("--config-arg goes with --config, which is not given.")
+        raise InputError("--config-arg needs --config: pass both.")
     inputs = [_input(text) for text in request.inputs]
     progress(f"building {request.model}")
     positional = () if request.config is None else (build_config(request.config, config_arguments),)
@@ -83,7 +83,7 @@ def analyse(
 
 
 def _graph(model: nn.Module, inputs: Sequence[_Input]) -> ModelGraph:
-    """The graph of a model with these inputs; dtypes that are not said are inferred."""
+    """Return the graph of a model with these inputs; missing dtypes are inferred."""
     from fxsummary.api import graph
     from fxsummary.capture.inputs.example import forward_signature
 
@@ -106,8 +106,8 @@ def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGra
     for name, value in given.items():
         if value:
             saved = request.model.endswith(".json")
-            what = "a saved graph is as it was saved" if saved else "an exported program is as it was exported"
-            raise InputError(f"{name} does not go with {request.model!r}: {what}.")
+            what = "a saved graph cannot be changed" if saved else "an exported program cannot be changed"
+            raise InputError(f"{name} does not apply to {request.model!r}: {what}.")
     progress(f"reading {request.model}")
     if request.model.endswith(".json"):
         from fxsummary.graph.saved import load
@@ -121,7 +121,7 @@ def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGra
 def _argument(text: str, option: str) -> tuple[str, object]:
     name, separator, value = text.partition("=")
     if not separator or not name.isidentifier():
-        raise InputError(f"{option} {text!r} is not name=value.")
+        raise InputError(f"{option} {text!r} is not of the form name=value.")
     try:
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError):
@@ -137,15 +137,15 @@ def _input(text: str) -> _Input:
     sizes = dims.lower().split("x") if dims else []
     is_dtype = isinstance(dtype, torch.dtype) or not colon
     if not all(size.isdigit() for size in sizes) or not is_dtype or (separator and not name):
-        raise InputError(f"--input {text!r} is not [NAME=]SHAPE[:DTYPE], such as 1x3x224x224 or input_ids=1x128:int64.")
+        raise InputError(f"--input {text!r} is not [NAME=]SHAPE[:DTYPE], e.g. 1x3x224x224 or input_ids=1x128:int64.")
     return name or None, tuple([int(size) for size in sizes]), dtype
 
 
 def build_config(config: str, arguments: dict[str, object]) -> object:
-    """Import CONFIG and make it.
+    """Import CONFIG and create an instance.
 
     Raises:
-        ModelImportError: it cannot be imported, or it raises.
+        ModelImportError: the config cannot be imported, or raises.
     """
     factory = _load(config, "CONFIG")
     if not callable(factory):
@@ -156,7 +156,7 @@ def build_config(config: str, arguments: dict[str, object]) -> object:
         return factory(**arguments)
     except Exception as error:  # the user's code
         raise ModelImportError(
-            f"{config} raised {type(error).__name__}: {error}. Pass what it needs with --config-arg name=value."
+            f"{config} raised {type(error).__name__}: {error}. Pass its arguments with --config-arg name=value."
         ) from error
 
 
@@ -166,15 +166,15 @@ def build(
     progress: Callable[[str], None] = lambda text: None,
     positional: Sequence[object] = (),
 ) -> nn.Module:
-    """Import MODEL and make it, on the meta device where that works.
+    """Import MODEL and build it, on the meta device if possible.
 
     Args:
-        arguments: arguments of the factory by name.
-        progress: told what happens.
-        positional: arguments that come before those by name, such as a config.
+        arguments: keyword arguments of the factory.
+        progress: called with progress messages.
+        positional: positional arguments, such as a config.
 
     Raises:
-        ModelImportError: it cannot be imported, or the factory raises.
+        ModelImportError: the model cannot be imported, or the factory raises.
     """
     import torch
     from torch import nn
@@ -183,9 +183,9 @@ def build(
     if isinstance(factory, nn.Module):
         return factory
     if not callable(factory):
-        raise ModelImportError(f"{model} is a {type(factory).__name__}; it must make or be a torch.nn.Module.")
+        raise ModelImportError(f"{model} is a {type(factory).__name__}; it must be or return a torch.nn.Module.")
     if not positional and _lacks_config(factory, arguments):
-        raise ModelImportError(f"{model} is made from a config: pass --config {_config_of(factory, model)}.")
+        raise ModelImportError(f"{model} needs a config: pass --config {_config_of(factory, model)}.")
     try:
         try:
             with torch.device("meta"):
@@ -195,10 +195,10 @@ def build(
             made = factory(*positional, **arguments)
     except Exception as error:  # the user's code
         raise ModelImportError(
-            f"{model} raised {type(error).__name__}: {error}. Pass what it needs with --arg name=value."
+            f"{model} raised {type(error).__name__}: {error}. Pass its arguments with --arg name=value."
         ) from error
     if not isinstance(made, nn.Module):
-        raise ModelImportError(f"{model} made a {type(made).__name__}, not a torch.nn.Module.")
+        raise ModelImportError(f"{model} returned a {type(made).__name__}, not a torch.nn.Module.")
     return made
 
 
@@ -206,13 +206,13 @@ def _lacks_config(factory: Callable[..., object], arguments: dict[str, object]) 
     """Whether a factory requires an argument named config that is not given."""
     try:
         parameter = inspect.signature(factory).parameters.get("config")
-    except (TypeError, ValueError):  # it has no signature
+    except (TypeError, ValueError):  # the factory has no signature
         return False
     return parameter is not None and parameter.default is parameter.empty and "config" not in arguments
 
 
 def _config_of(factory: Callable[..., object], model: str) -> str:
-    """Where the config of a model class is, by its attribute ``config_class``."""
+    """Return where to import the config of a model class, according to its ``config_class``."""
     kind = getattr(factory, "config_class", None)
     if not isinstance(kind, type):
         return "package:ConfigClass"
@@ -238,7 +238,7 @@ def _load(model: str, what: str = "MODEL") -> Any:
             raise ModelImportError(
                 f"{place!r} has no {name!r}; it has {', '.join(known[:20]) or 'nothing public'}."
             ) from error
-        except Exception as error:  # some modules import their parts when asked for them
+        except Exception as error:  # some modules import their parts on access
             raise ModelImportError(f"cannot import {model!r}: {type(error).__name__}: {error}") from error
     return value
 

@@ -1,4 +1,4 @@
-"""Passes: each annotates the graph; one file each. `PASSES` reads like a table of contents."""
+"""Passes, one file each, that annotate the graph. `PASSES` lists them in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fxsummary.support.gc_pause import paused
 from fxsummary.support.registry import Registry
 
 PASSES: Registry[Callable[[ModelGraph], None]] = Registry("pass")
-"""Every pass by name, each after those that it needs."""
+"""All passes by name; each comes after the passes that it needs."""
 
 PASSES.register("kind", kind.annotate)
 PASSES.register("parameters", parameters.annotate)
@@ -21,7 +21,7 @@ PASSES.register("notes", notes.annotate)  # needs parameters
 
 @paused()
 def annotate(graph: ModelGraph) -> ModelGraph:
-    """Run all passes on a graph, in order; returns the graph."""
+    """Run all passes on a graph, in order, and return the graph."""
     for run in PASSES.values():
         run(graph)
     return graph

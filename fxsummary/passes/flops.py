@@ -1,9 +1,11 @@
-"""FLOPs: what was counted while capturing, or unknown; never 0 for want of knowing.
+"""FLOPs of each operation, counted during the capture; unknown FLOPs are None, never 0.
 
-2 per multiply-accumulate, batch included, for the matrix-product family only; see `fxsummary.capture.operations.flops`.
+2 per multiply-accumulate, batch included, for matrix products only; see `fxsummary.capture.operations.flops`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from fxsummary.graph.labels import FREE, VALUE_READS, base
 from fxsummary.graph.modelgraph import ModelGraph
@@ -12,7 +14,7 @@ from fxsummary.text.numbers import listed
 
 
 def annotate(graph: ModelGraph) -> None:
-    """Set `flops` and `trust` on every node: 0 where the kind is outside the family, None where it is not known."""
+    """Set `flops` and `trust` on every node: 0 FLOPs for kinds without matrix products, None if unknown."""
     unknown: dict[str, None] = {}
     for key, data in graph.nodes(data=True):
         free = data["kind"] in FREE or base(data["label"]) in VALUE_READS
@@ -23,15 +25,18 @@ def annotate(graph: ModelGraph) -> None:
             data["trust"] = "assumed"
         if data["flops"] is None:
             unknown.update(dict.fromkeys(data["unknown_operators"] or (f"{data['label']} ({key})",)))
+    graph.graph["notes"] = (*graph.notes, *_notes(graph, list(unknown)))
+
+
+def _notes(graph: ModelGraph, unknown: list[str]) -> Iterator[str]:
+    """Name the operators without a formula, and the operations that make the total a lower bound."""
     is_bound = any(known(data, "flops") for _, data in graph.nodes(data=True))
-    notes = list(graph.notes)
-    without_formula = [name for name in unknown if "." in name.partition(" ")[0]]  # an operator, as aten.mm
+    without_formula = [name for name in unknown if "." in name.partition(" ")[0]]  # operators, such as aten.mm
     others = [name for name in unknown if name not in without_formula]
     if without_formula:
-        notes.append(
-            f"FLOPs are {'a lower bound' if is_bound else 'not known'}: no formula for {listed(without_formula)}; "
+        yield (
+            f"FLOPs are {'a lower bound' if is_bound else 'unknown'}: no formula for {listed(without_formula)}; "
             "add one with torch.utils.flop_counter.register_flop_formula"
         )
     if others and is_bound:
-        notes.append(f"FLOPs are a lower bound: not known for {listed(others)}")
-    graph.graph["notes"] = tuple(notes)
+        yield f"FLOPs are a lower bound: unknown for {listed(others)}"

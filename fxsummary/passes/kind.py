@@ -1,4 +1,4 @@
-"""The kind of each operation, by the label of what is called."""
+"""The kind of each operation, determined by its label."""
 
 from __future__ import annotations
 

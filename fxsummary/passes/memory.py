@@ -1,4 +1,4 @@
-"""Bytes of what each operation yields."""
+"""Output bytes of each operation."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from fxsummary.graph.spec import nbytes
 
 
 def annotate(graph: ModelGraph) -> None:
-    """Set `output_bytes`; the output node only hands on, so it has none of its own."""
-    known: dict[int, int | None] = {}  # by the identity of what operations that are alike have in common
+    """Set `output_bytes` on every node; 0 for the output node, which creates no tensor."""
+    known: dict[int, int | None] = {}  # by the id of the outputs, which identical operations share
     for _, data in graph.nodes(data=True):
         outputs = data["outputs"]
         number = known.get(id(outputs))

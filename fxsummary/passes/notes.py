@@ -1,4 +1,4 @@
-"""Notes on the module tree: what is never called, and dropout that is active."""
+"""Notes on the module tree: modules that are never called, and active dropout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fxsummary.text.numbers import listed
 
 
 def annotate(graph: ModelGraph) -> None:
-    """Add the notes; nothing else is changed."""
+    """Add the notes; nothing else changes."""
     if graph.captured_by == "modules":
         return
     notes = list(graph.notes)
@@ -28,9 +28,9 @@ def annotate(graph: ModelGraph) -> None:
 
 
 def never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
-    """The outermost modules with parameters or buffers of which nothing is called and nothing is read."""
+    """Yield the outermost modules with parameters or buffers in which nothing is called or read."""
     used = _with(graph, lambda module: module.called or any(parameter.read for parameter in module.parameters))
-    holding = _with(graph, lambda module: bool(module.parameters))  # dropout and the like often serve as settings only
+    holding = _with(graph, lambda module: bool(module.parameters))  # modules such as dropout are often only settings
     todo = [""]
     while todo:
         module = graph.modules[todo.pop()]
@@ -42,7 +42,7 @@ def never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
 
 
 def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
-    """Paths of the modules for which ``holds``, or in which there is one for which it does."""
+    """Return the paths of the modules for which ``holds`` is true, and of the modules around them."""
     found: set[str] = set()
     for path in reversed(list(graph.modules)):
         module = graph.modules[path]
@@ -52,7 +52,7 @@ def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
 
 
 def active_dropout(graph: ModelGraph) -> Iterator[str]:
-    """Keys of the dropouts that drop values."""
+    """Yield the keys of active dropouts."""
     labels = {label for _, label in graph.nodes(data="label") if base(label) in DROPOUTS}
     for key, data in graph.nodes(data=True) if labels else ():
         if data["label"] not in labels or data["config"] == "p=0":

@@ -1,7 +1,7 @@
 """Parameters and buffers: each tensor is counted once, at the operation that reads it first.
 
-Tied and shared tensors are therefore never counted twice, and those that no operation reads stay in the
-module tree, where `Totals` finds them. Packed weights, whose size is not known, make the count unknown.
+Tied and shared tensors are therefore never counted twice. Tensors that no operation reads remain in the module tree,
+where `Totals` finds them. Packed weights have no known size, so they make the count unknown.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fxsummary.text.numbers import count, listed
 
 
 def annotate(graph: ModelGraph) -> None:
-    """Set the parameter and buffer attributes of every node, mark what is read, and add notes."""
+    """Set the parameter and buffer attributes of every node, mark the tensors that are read, and add notes."""
     tensors = {p.name: p for module in graph.modules.values() for p in module.parameters if p.tied_to is None}
     read: dict[str, str] = {}
     nothing = counts([], unknown=False)
@@ -37,10 +37,10 @@ def annotate(graph: ModelGraph) -> None:
 
 
 def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mapping[str, str]) -> None:
-    """Say of a module which module has counted a parameter that it shares.
+    """If a module shares a parameter that is counted elsewhere, name the other module in its `config`.
 
     Args:
-        read: what was read first by which module, by name.
+        read: the module that first read each tensor, by tensor name.
     """
     target = data["target"]
     shared = [read[name] for name in data["reads"] if name in read and not tensors[name].buffer]
@@ -50,7 +50,11 @@ def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mappi
 
 
 def counts(tensors: list[ParameterInfo], *, unknown: bool) -> NodeData:
-    """The parameter and buffer attributes of an operation that reads these first; ``unknown`` if it reads others."""
+    """Return the parameter and buffer attributes of an operation that is the first to read these tensors.
+
+    Args:
+        unknown: whether the operation also reads tensors of unknown size.
+    """
     names: list[str] = []
     dtypes: dict[str, int] = {}
     elements = trainable = parameter_bytes = buffers = buffer_bytes = 0

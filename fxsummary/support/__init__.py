@@ -1,1 +1,1 @@
-"""What every part may use and what knows nothing of models: the registry, files, garbage collection."""
+"""Helpers that all parts may use and that are independent of models: the registry, files, garbage collection."""

@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Writes files atomically."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fxsummary.errors import OutputError
 
 
 def write(target: Path, data: bytes) -> None:
-    """Write into a neighbour first, which then takes the file's name, and its permissions if there was one.
+    """Write a temporary file in the same folder, then rename it; an existing file's permissions are kept.
 
     Raises:
-        OutputError: it cannot be written; what was there before is left as it was.
+        OutputError: the file cannot be written; an existing file is unchanged.
     """
     neighbour: str | None = None
     try:
@@ -27,7 +27,7 @@ def write(target: Path, data: bytes) -> None:
             os.unlink(neighbour)
         raise OutputError(
             f"cannot write {target}: {error.strerror or error}. Nothing was written; "
-            "pass a path in a folder that exists and may be written to."
+            "pass a path in an existing, writable folder."
         ) from error
 
 

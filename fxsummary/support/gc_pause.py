@@ -1,4 +1,4 @@
-"""Python's garbage collector, paused while many objects are made of which none can be freed yet."""
+"""Pauses the garbage collector while many objects are created and none can be freed, which saves time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Pause the cyclic garbage collector; it is left as it was found, also where pauses lie in each other.
+    """Pause the cyclic garbage collector, and restore its state on exit; pauses can be nested.
 
     >>> with paused():
     ...     gc.isenabled()

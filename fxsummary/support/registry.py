@@ -1,4 +1,4 @@
-"""Named things by name: refuses overwrites, and lists the known names on a miss."""
+"""Registries of named objects: they reject overwrites, and list the known names if a name is unknown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def unknown(noun: str, name: object, known: Collection[str]) -> str:
-    """Say that a name is not known, with the closest one and all that are.
+    """Return an error message for an unknown name, with the closest name and all known names.
 
     >>> unknown("column", "flop", ["flops", "shape"])
     "unknown column 'flop'. Did you mean 'flops'? Known: flops, shape"
@@ -28,7 +28,7 @@ def unknown(noun: str, name: object, known: Collection[str]) -> str:
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """A mapping that is filled once per name, on first look by the module ``filled_by``.
+    """A mapping that accepts each name once; the module ``filled_by`` is imported on first use to fill it.
 
     >>> colours: Registry[str] = Registry("colour")
     >>> colours.register("red", "#f00")
@@ -45,26 +45,26 @@ class Registry(Mapping[str, T], Generic[T]):
         self._items: dict[str, T] = {}
 
     def _filled(self) -> dict[str, T]:
-        """The items, after the module that fills the registry was imported."""
+        """Import the module that fills the registry, if that is still to do, and return the items."""
         if self._filled_by:
             name, self._filled_by = self._filled_by, ""
             import_module(name)
         return self._items
 
     def register(self, name: str, value: T) -> T:
-        """Add ``value`` under ``name``; raises DuplicateNameError if the name is taken."""
+        """Add ``value`` under ``name``, or raise DuplicateNameError if the name is taken."""
         if name in self._filled():
-            raise DuplicateNameError(f"{self._noun} {name!r} is registered already: {self._items[name]!r}")
+            raise DuplicateNameError(f"{self._noun} {name!r} is already registered: {self._items[name]!r}")
         self._items[name] = value
         return value
 
     def unregister(self, name: str) -> None:
-        """Take out what was registered under ``name``, such as to register it again."""
+        """Remove a name, for example to register it again."""
         self.get_or_raise(name)
         del self._items[name]
 
     def get_or_raise(self, name: str) -> T:
-        """The value of ``name``; raises UnknownNameError that lists the known names."""
+        """Return the value of ``name``, or raise an UnknownNameError that lists the known names."""
         try:
             return self._filled()[name]
         except KeyError:
@@ -81,7 +81,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def call(function: str, *arguments: Any, **options: Any) -> Any:
-    """Import ``module:function`` and call it: what is seldom used is imported late."""
+    """Import ``module:function`` and call it, so that rarely used modules are imported only when needed."""
     with paused():
         return _imported(function)(*arguments, **options)
 
@@ -94,15 +94,15 @@ def _imported(function: str) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Exporter:
-    """A form that a graph can be turned into.
+    """An output format for graphs.
 
     Attributes:
-        name: such as "text".
-        function: ``module:function``, imported when it is called; it takes a graph and options.
-        suffix: of the files of this form, such as ".txt"; "" if it is not written to files.
-        needs: packages that only this form needs.
-        extra: the extra of fxsummary that installs them; the one of its name if "".
-        like: the exporter that its ``**options`` go to.
+        name: the name, such as "text".
+        function: ``module:function``, imported at the first call; it takes a graph and options.
+        suffix: the file suffix, such as ".txt"; "" if the format is not written to files.
+        needs: optional packages that this format needs.
+        extra: the extra of fxsummary that installs them; if "", the extra with the format's name.
+        like: the exporter that receives the function's ``**options``.
     """
 
     name: str
@@ -114,37 +114,37 @@ class Exporter:
 
     @property
     def options(self) -> frozenset[str]:
-        """Names of the options that it takes."""
+        """The names of its options."""
         parameters = signature(_imported(self.function)).parameters.values()
         own = frozenset(each.name for each in parameters if each.kind is each.KEYWORD_ONLY)
         return own | EXPORTERS[self.like].options if self.like else own
 
     def __call__(self, graph: Any, **options: Any) -> Any:
-        """The graph in this form."""
+        """Return the graph in this format."""
         self.check_packages()
         return call(self.function, graph, **options)
 
     def check_packages(self) -> None:
-        """Raise MissingPackageError, with the line that installs them, if packages are not there."""
+        """Raise MissingPackageError, with the command that installs them, if packages are missing."""
         if missing := self.missing():
             raise MissingPackageError(
-                f"{self.name.upper()} needs {' and '.join(missing)}, not installed here: "
+                f"{self.name.upper()} needs {' and '.join(missing)}; install with "
                 f"pip install 'fxsummary[{self.extra or self.name}]' (or: pip install {' '.join(missing)})."
             )
 
     def missing(self) -> list[str]:
-        """The packages it needs that are not installed."""
+        """Return the required packages that are not installed."""
         return [package for package in self.needs if find_spec(package) is None]
 
 
 EXPORTERS: Registry[Exporter] = Registry("exporter", filled_by="fxsummary.exporters")
-"""Every exporter by name."""
+"""All exporters by name."""
 
 
 def exporter_for(suffix: str) -> Exporter:
-    """The exporter for files of a suffix; raises UnknownNameError that lists the known ones."""
+    """Return the exporter for a file suffix, or raise an UnknownNameError that lists the known suffixes."""
     known = {exporter.suffix: exporter for exporter in EXPORTERS.values() if exporter.suffix}
     if suffix not in known:
-        wanted = f"unknown suffix {suffix!r}" if suffix else "the path has no suffix to tell the form by"
-        raise UnknownNameError(f"{wanted}: known are {', '.join(known)}")
+        wanted = f"unknown suffix {suffix!r}" if suffix else "the path has no suffix to select the format"
+        raise UnknownNameError(f"{wanted}; known: {', '.join(known)}")
     return known[suffix]

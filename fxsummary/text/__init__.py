@@ -1,1 +1,1 @@
-"""Pure functions from values to text and back."""
+"""Functions that convert values to text and back."""

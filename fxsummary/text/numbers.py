@@ -1,4 +1,4 @@
-"""Numbers, shapes and sizes as text: small pure functions, tested by their examples."""
+"""Formats numbers, shapes and sizes as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ UNKNOWN = "?"
 
 
 def shape(dims: Iterable[int]) -> str:
-    """A shape with multiplication signs.
+    """Format a shape with multiplication signs.
 
     >>> shape((1, 3, 28, 28)), shape(())
     ('1×3×28×28', 'scalar')
@@ -19,7 +19,7 @@ def shape(dims: Iterable[int]) -> str:
 
 
 def count(number: int | None) -> str:
-    """A count in full, ``?`` where unknown.
+    """Format a count in full, ``?`` if unknown.
 
     >>> count(25557032), count(0), count(None)
     ('25,557,032', '0', '?')
@@ -31,7 +31,7 @@ _SUFFIXES = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "
 
 
 def short(number: int | None) -> str:
-    """A count in three significant digits with an SI suffix.
+    """Format a count with three significant digits and an SI suffix.
 
     >>> [short(n) for n in (0, 448, 20778, 999_999, 2_515_072, 8_178_368_512, None)]
     ['0', '448', '20.8 k', '1 M', '2.52 M', '8.18 G', '?']
@@ -49,7 +49,7 @@ def short(number: int | None) -> str:
 
 
 def flops(number: int | None, *, lower_bound: bool = False, assumed: bool = False) -> str:
-    """FLOPs with their unit; ``≥`` where operations of unknown cost are left out, ``≈`` where values were assumed.
+    """Format FLOPs with their unit, ``≥`` if some operations are unknown, ``≈`` if they depend on assumed values.
 
     >>> flops(8_178_368_512), flops(35_100_000_000, lower_bound=True), flops(12, assumed=True), flops(None)
     ('8.18 GFLOPs', '≥ 35.1 GFLOPs', '≈12 FLOPs', '? FLOPs')
@@ -62,7 +62,7 @@ def flops(number: int | None, *, lower_bound: bool = False, assumed: bool = Fals
 
 
 def about(text: str, assumed: bool) -> str:
-    """A number or a shape, marked if it depends on assumed values.
+    """Mark a number or shape if it depends on assumed values.
 
     >>> about("7×128", True), about("7×128", False), about("", True), about("?", True)
     ('≈7×128', '7×128', '', '?')
@@ -77,17 +77,17 @@ MARKS = {
     "?": "unknown",
     "+N": "N more tensors",
 }
-"""What the marks on numbers and shapes mean."""
+"""Meanings of the marks on numbers and shapes."""
 
 MARKS_WITH_SHARES = MARKS | {
     "×N": "inside ×N, counts are per copy and % is over all copies",
     "≥": "at least; part of it is unknown, and % is of the known part",
 }
-"""The same where there are shares in percent."""
+"""The same for tables with a percentage column."""
 
 
 def marks_in(text: str, *, repeated: bool) -> list[str]:
-    """The marks that occur in a text; ``×N`` where blocks are shown once for several.
+    """Return the marks that occur in a text; ``×N`` if ``repeated``.
 
     >>> marks_in("≈7×128 +1", repeated=True), marks_in("5 + 3", repeated=False)
     (['×N', '≈', '+N'], [])
@@ -97,7 +97,7 @@ def marks_in(text: str, *, repeated: bool) -> list[str]:
 
 
 def delta(before: int | None, after: int | None, text: Callable[[int], str] = short) -> str:
-    """A difference with its sign, empty where there is none, ``?`` where it is not known.
+    """Format a difference with its sign; empty if there is none, ``?`` if unknown.
 
     >>> delta(1000, 2500), delta(2500, 1000, count), delta(3, 3), delta(None, 3), delta(None, None)
     ('+1.5 k', '−1,500', '', '?', '')
@@ -110,7 +110,7 @@ def delta(before: int | None, after: int | None, text: Callable[[int], str] = sh
 
 
 def growth(before: int | None, after: int | None) -> str:
-    """A difference in percent of what was before, empty where there is none.
+    """Format a difference as a percentage of ``before``; empty if there is none.
 
     >>> growth(1000, 1500), growth(1000, 999), growth(100_000, 99_999), growth(0, 5), growth(1, 1000)
     ('+50.0 %', '−0.1 %', '>−0.1 %', '', '+99,900 %')
@@ -128,7 +128,7 @@ _BINARY = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
 def size(nbytes: int | None) -> str:
-    """Bytes with binary units.
+    """Format bytes with binary units.
 
     >>> size(83112), size(512), size(102_228_128), size(None)
     ('81.2 KiB', '512 B', '97.5 MiB', '?')
@@ -142,7 +142,7 @@ def size(nbytes: int | None) -> str:
 
 
 def parameters(number: int | None) -> str:
-    """A number of parameters as `short` writes it, with B for billions.
+    """Format a number of parameters as `short` does, but with B for billions.
 
     >>> parameters(6_738_415_616), parameters(25_557_032), parameters(None)
     ('6.74 B', '25.6 M', '?')
@@ -151,7 +151,7 @@ def parameters(number: int | None) -> str:
 
 
 def share(part: int | None, whole: int | None) -> str:
-    """Percentage of a whole, empty where there is none.
+    """Format a share as a percentage; empty if it is 0.
 
     >>> share(1, 3), share(0, 3), share(3, 3), share(1, 10_000), share(None, 3), share(1, 0)
     ('33.3 %', '', '100 %', '<0.1 %', '?', '')
@@ -173,7 +173,7 @@ _CLEAN = {**_CONTROL, **_BIDI, **_SURROGATES, 0x0A: " ", 0x0D: " ", 0x09: " "}
 
 
 def clean(text: str) -> str:
-    """Text on one line, without control characters or direction marks; quoting is the format's own.
+    """Put text on one line and remove control characters and direction marks; does not quote.
 
     >>> clean("a\\nb\\x00c\\u202ed")
     'a bcd'
@@ -182,7 +182,7 @@ def clean(text: str) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """Cut in the middle so that both ends of a path stay readable.
+    """Shorten text in the middle, so that both ends of a path stay readable.
 
     >>> shorten("encoder.layers.encoder_layer_0", 16), shorten("fc", 16), shorten("abc", 1)
     ('encoder…_layer_0', 'fc', '…')
@@ -196,7 +196,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def listed(names: Sequence[str], limit: int = 4) -> str:
-    """Some names, and how many more there are.
+    """List the first names, and the number of further ones.
 
     >>> listed(["a", "b"]), listed(["a", "b", "c"], limit=2)
     ('a, b', 'a, b and 1 more')
@@ -206,7 +206,7 @@ def listed(names: Sequence[str], limit: int = 4) -> str:
 
 
 def relative_path(path: str, parent: str) -> str:
-    """A module path without that of the module it lies in.
+    """Return a module path relative to that of a parent module.
 
     >>> relative_path("layer1.0.conv1", "layer1.0"), relative_path("fc", ""), relative_path("ab", "a")
     ('conv1', 'fc', 'ab')
@@ -215,7 +215,7 @@ def relative_path(path: str, parent: str) -> str:
 
 
 def run_name(first: str, last: str) -> str:
-    """Name of a run of blocks: the last one without what it has in common with the first.
+    """Return the name of a run of blocks: the first name, and the part of the last that differs.
 
     >>> run_name("encoder_layer_0", "encoder_layer_11"), run_name("1", "5"), run_name("a", "a")
     ('encoder_layer_0…11', '1…5', 'a')
@@ -224,7 +224,7 @@ def run_name(first: str, last: str) -> str:
 
 
 def common(one: Sequence[object], other: Sequence[object]) -> int:
-    """How many items two sequences have in common at the start; of texts, digits before a difference do not count.
+    """Return the length of the common prefix of two sequences; for text, without digits at its end.
 
     >>> common("layer_10", "layer_12"), common("ab", "abc"), common([1, 2], [1, 3])
     (6, 2, 1)

@@ -1,4 +1,4 @@
-"""Numbers as people write them on a command line: ``25M``, ``4.2G``, ``100MiB``."""
+"""Parses numbers as written on a command line: ``25M``, ``4.2G``, ``100MiB``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _NUMBER = re.compile(r"\s*(\d[\d_,]*(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*([kmgtp]?i
 
 
 def quantity(text: str | int | float, *, of_bytes: bool = True) -> int | float:
-    """Return the number that a text means.
+    """Parse a number of 0 or more, with an optional unit.
 
     Args:
-        of_bytes: whether a ``B`` at the end means bytes; else it alone means billions, as in "7B parameters".
+        of_bytes: whether a final ``B`` means bytes; if not, it means billions, as in "7B parameters".
 
     Raises:
-        ValueError: it means none.
+        ValueError: the text is not a number of 0 or more.
 
     >>> quantity("7B", of_bytes=False), quantity("7 B")
     (7000000000, 7)
@@ -44,7 +44,7 @@ def quantity(text: str | int | float, *, of_bytes: bool = True) -> int | float:
 
 
 def fraction(text: str | int | float) -> float:
-    """A part of a whole: ``0.01`` or ``1%``.
+    """Parse a fraction: ``0.01`` or ``1%``.
 
     >>> fraction("1%"), fraction("0.05"), fraction(0)
     (0.01, 0.05, 0.0)
@@ -54,5 +54,5 @@ def fraction(text: str | int | float) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not 0 <= number < math.inf:
-        raise ValueError(f"{text!r} is not a part of a whole such as 0.01 or 1%")
+        raise ValueError(f"{text!r} is not a fraction such as 0.01 or 1%")
     return number

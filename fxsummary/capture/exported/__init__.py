@@ -1,4 +1,4 @@
-"""An ExportedProgram as input: nothing is run or traced, everything is read from what export has noted."""
+"""Reads an ExportedProgram: everything comes from the metadata that export stores, nothing is run or traced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def read(program: ExportedProgram, leaf: Leaf | None = None) -> Capture:
-    """The graph of an exported program at the granularity of the other ways to capture.
+    """Return the graph of an exported program, with the same granularity as the other ways to capture.
 
     Args:
         leaf: further modules not to enter.
@@ -59,7 +59,7 @@ def read(program: ExportedProgram, leaf: Leaf | None = None) -> Capture:
 
 
 def _count(graph: fx.Graph, device: str) -> None:
-    """Note the FLOPs of each call."""
+    """Set the FLOPs of each call."""
     costs, times = Costs(device), times_mapped(graph)
     with preserved_globals(), torch.no_grad():
         for node in graph.nodes:
@@ -77,8 +77,8 @@ def _notes(flat: fx.Graph, propagation: Propagation) -> Iterator[str]:
     ]
     for node in unknown[:1]:
         where = at(node.meta[SOURCE])
-        yield f"shapes are not known after {node.name}{where}: its size depends on the values of tensors"
+        yield f"shapes are unknown after {node.name}{where}: its size depends on tensor values"
     branching = [node.name for node in flat.nodes if node.meta[OUTCOME].assumed]
     if branching:
         names = ", ".join(branching[:4]) + (" and more" if len(branching) > 4 else "")
-        yield f"one of the branches of torch.cond runs; the FLOPs of {names} are those of the branch with the most"
+        yield f"one of the branches of torch.cond runs; the FLOPs of {names} are those of the most expensive branch"

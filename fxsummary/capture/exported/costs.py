@@ -1,4 +1,4 @@
-"""FLOPs of the operations of an exported program, from specs alone."""
+"""Counts the FLOPs of the operations of an exported program, from specs only."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ RUN_ONCE = frozenset(
         "wrap", "strict_mode", "invoke_subgraph", "hints_wrapper",
     }
 )  # fmt: skip
-"""Higher-order operations that run their graph once, as if it stood there itself."""
+"""Higher-order operators that run their graph once, so that its operations can replace them."""
 _BRANCH = "cond"
 _LOOPS = frozenset({"while_loop", "scan", "associative_scan", "map_impl", "map"})
 
 
 def times_mapped(graph: fx.Graph) -> dict[fx.Node, int]:
-    """Over how many slices each operation is mapped: what ``vmap`` runs is exported as it runs on one."""
+    """Return the number of slices that ``vmap`` runs each operation on; the export shows only one slice."""
     sizes: dict[fx.Node, dict[object, int]] = {}
     for node in graph.nodes:
         found = {level: size for source in node.all_input_nodes for level, size in sizes[source].items()}
@@ -50,12 +50,12 @@ FREE = Outcome(None)
 
 
 def over(cost: Outcome, times: int) -> Outcome:
-    """The cost of as many calls."""
+    """Return the cost of several calls."""
     return cost if cost.flops is None else replace(cost, flops=times * cost.flops)
 
 
 def add_up(costs: Iterable[Outcome]) -> Outcome:
-    """The sum; not known where a part is not.
+    """Return the sum of costs; unknown if one of them is.
 
     >>> add_up([Outcome(None, 2), Outcome(None, 3, assumed=True)]).flops
     5
@@ -70,27 +70,27 @@ def add_up(costs: Iterable[Outcome]) -> Outcome:
 
 
 _DERIVATIVES = {"_jvp_increment_nesting": "jvp", "_grad_increment_nesting": "grad"}
-"""What opens a transform that computes derivatives, beside the operations that are seen."""
+"""Functions that start a derivative, whose backward operations the export does not show."""
 
 _RUNS_OVER = {"map_impl": 1, "scan": 2}
-"""The position of what a loop runs over among its arguments: its body runs once for each slice."""
+"""Loops that run their body once per slice, with the position of the sliced argument."""
 
 
 class Costs:
-    """Counts for one program.
+    """Counts the FLOPs of one program.
 
     Args:
-        device: the device that its tensors are on.
+        device: the device of the program's tensors.
     """
 
     def __init__(self, device: str) -> None:
         self._operations = Operations(device)
 
     def of(self, target: object, args: Args, kwargs: Kwargs, casting: Casting | None = None) -> Outcome:
-        """The cost of one call.
+        """Return the cost of one call.
 
         Args:
-            target: an ATen operator, a higher-order operation, or a function on numbers.
+            target: an ATen operator, a higher-order operator, or a function on numbers.
             args, kwargs: specs for tensors, graph modules, and literals.
             casting: the state of autocast.
         """
@@ -114,7 +114,7 @@ class Costs:
     def _of_higher_order(self, target: Any, args: Args, kwargs: Kwargs) -> Outcome:
         name, count = target.__name__, formula(target)
         if count is not None and not has_unknown(args):
-            return Outcome(None, count(*args, **kwargs))  # of the shapes
+            return Outcome(None, count(*args, **kwargs))  # the formula needs only shapes
         costs = [self._of_graph(body) for body in args if isinstance(body, fx.GraphModule)]
         if name in RUN_ONCE:
             return add_up(costs)
@@ -128,7 +128,7 @@ class Costs:
         return FREE if is_free else Outcome(None, None, (name,))
 
     def _of_graph(self, body: fx.GraphModule) -> Outcome:
-        """The cost of running a graph inside the graph once."""
+        """Return the cost of running a nested graph once."""
 
         def load(node: object) -> object:
             if not isinstance(node, fx.Node):

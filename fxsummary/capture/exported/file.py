@@ -1,7 +1,7 @@
-"""Files of exported programs (``.pt2``), read by `torch.export.load`.
+"""Loads files of exported programs (``.pt2``) with `torch.export.load`.
 
-`torch.export.load` unpickles parts of a file (some weights, constants and example inputs), so a file is as
-trustworthy as where it comes from. Files that hold no exported program are refused before that.
+`torch.export.load` unpickles parts of a file (some weights, constants and example inputs), so load only files that you
+trust. Files without an exported program are rejected before anything is unpickled.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _REMEDY = "Write it with torch.export.save(torch.export.export(model, inputs), p
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """The `torch.export.ExportedProgram` in a file.
+    """Return the `torch.export.ExportedProgram` in a file.
 
     Raises:
-        ModelFileError: it cannot be read, or holds something else.
+        ModelFileError: the file cannot be read, or contains something else.
     """
     _check(Path(path))
     with _warnings_of_torch() as warnings:
         try:
             return torch.export.load(os.fspath(path))
-        except Exception as error:  # torch raises of every kind
+        except Exception as error:  # torch raises exceptions of many types
             cause: BaseException = warnings[-1] if warnings else error
             while cause.__cause__ is not None:
                 cause = cause.__cause__
@@ -41,21 +41,21 @@ def load(path: str | os.PathLike[str]) -> Any:
                 f"torch.export.load (torch {torch.__version__}) cannot read {os.fspath(path)!r}: "
                 f"{type(cause).__name__}: {[*str(cause).strip().splitlines(), ''][0][:300]}\n"
                 f"  {_REMEDY}, with a version of torch no newer than this one; "
-                "import the package that defines its custom operators or classes before."
+                "first import the package that defines its custom operators or classes."
             ) from cause
 
 
 def _check(path: Path) -> None:
     if not path.is_file():
-        raise ModelFileError(f"{os.fspath(path)!r} is {'a folder' if path.is_dir() else 'no file'}. {_REMEDY}.")
+        raise ModelFileError(f"{os.fspath(path)!r} {'is a folder' if path.is_dir() else 'does not exist'}. {_REMEDY}.")
     if not zipfile.is_zipfile(path):
         raise ModelFileError(
-            f"{os.fspath(path)!r} is no exported program: it is not a zip archive, or only part of one. {_REMEDY}."
+            f"{os.fspath(path)!r} is not an exported program: it is not a zip archive, or an incomplete one. {_REMEDY}."
         )
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     if not any(each.endswith("exported_program.json") or re.search(r"models/.*\.json$", each) for each in names):
-        raise ModelFileError(f"{os.fspath(path)!r} holds no exported program: {_what_it_is(names)}. {_REMEDY}.")
+        raise ModelFileError(f"{os.fspath(path)!r} is not an exported program: {_what_it_is(names)}. {_REMEDY}.")
 
 
 def _what_it_is(names: Sequence[str]) -> str:
@@ -70,7 +70,7 @@ def _what_it_is(names: Sequence[str]) -> str:
 
 @contextmanager
 def _warnings_of_torch() -> Iterator[list[BaseException]]:
-    """torch.export.load logs the reason of a failure and then raises another exception: here is the reason."""
+    """Collect the exceptions that torch.export.load logs; the exception that it raises often hides the reason."""
     errors: list[BaseException] = []
 
     def catch(record: logging.LogRecord) -> bool:

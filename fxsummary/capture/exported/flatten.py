@@ -1,9 +1,9 @@
-"""From the graph of an exported program to one as a tracer would have written it.
+"""Converts the graph of an exported program to the graph that a tracer would create.
 
-Parameters, buffers and constants, which export lifts to inputs, become get_attr nodes again; graphs that are
-run once where they stand (``torch.no_grad``, autocast, checkpointing) are written out there; what export adds
-for itself (checks, copies of constants, writing buffers back, buffers among the outputs) is left out; the
-output has the structure of forward's return value.
+- Parameters, buffers and constants, which export lifts to inputs, become get_attr nodes again.
+- Nested graphs that run once (``torch.no_grad``, autocast, checkpointing) are inlined.
+- Nodes that export adds (checks, copies of constants, write-backs of buffers, buffers as outputs) are removed.
+- The output gets the structure of forward's return value.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _COPIES_OF_CONSTANTS = frozenset({"lift_fresh", "lift_fresh_copy", "detach", "de
 
 
 _ASSERTIONS = ("_assert", "sym_constrain_range", "_functional_assert", "_functional_sym_constrain_range")
-"""How operators begin that only check what export assumed."""
+"""Prefixes of operators that only check the assumptions of the export."""
 
 
 class _Attribute(NamedTuple):
@@ -51,11 +51,11 @@ class _Attribute(NamedTuple):
 
 
 class Flat:
-    """The flat graph.
+    """The flat graph of an exported program.
 
     Attributes:
-        graph: an FX graph; the meta of its nodes holds `ENTRIES`, `OUTCOME`, `SOURCE` and `AUTOCAST`.
-        inputs: name in forward, and value as exported, of each input.
+        graph: an FX graph; the meta of its nodes has `ENTRIES`, `OUTCOME`, `SOURCE` and `AUTOCAST`.
+        inputs: the name in forward and the exported value of each input.
     """
 
     def __init__(self, program: ExportedProgram, skeleton: Skeleton) -> None:
@@ -90,7 +90,7 @@ class Flat:
         if isinstance(value, torch.Tensor):
             env[node] = self._create("placeholder", name, (), {}, name, value_of(value))
         else:
-            env[node] = value_of(value)  # a number stays what it is, as in the other ways to capture
+            env[node] = value_of(value)  # a number stays a literal, as in the other ways to capture
 
     def _steps(self, module: fx.GraphModule, env: Env) -> None:
         for node in module.graph.nodes:
@@ -123,7 +123,7 @@ class Flat:
         return self._create("call_function", node.target, args, kwargs, node.name, value)
 
     def _written_out(self, name: str, args: Args, env: Env) -> Any:
-        """The results of a graph that is run once, its operations written here; None where it cannot be read."""
+        """Inline a graph that runs once, and return its results; None if it cannot be read."""
         places = [place for place, arg in enumerate(args) if isinstance(arg, fx.GraphModule)]
         if not places:
             return None
@@ -153,7 +153,7 @@ class Flat:
         return map_structure(load, argument)
 
     def _attribute(self, attribute: _Attribute) -> fx.Node:
-        """The node that reads a parameter, buffer or constant, made where it is first read."""
+        """Return the node that reads a parameter, buffer or constant; create it at the first read."""
         target = attribute.target
         if target not in self._attributes:
             name = target.replace(".", "_")
@@ -180,14 +180,14 @@ def _is_attribute(args: Args) -> bool:
 
 
 def _writes_back(buffer: fx.Node, value: object) -> bool:
-    """Whether a copy puts into a buffer what an in-place operation has put there already."""
+    """Whether a copy to a buffer is redundant, because an in-place operation has already changed the buffer."""
     if not isinstance(value, fx.Node) or not function_name(value.target).endswith("_"):
         return False
     return value.args[:1] == (buffer,)
 
 
 def _input_names(program: ExportedProgram) -> Iterator[str]:
-    """Names of the inputs as in forward: parameter, then place inside it."""
+    """Yield the names of the inputs: forward's parameter, then the place inside it."""
     signature = program.module_call_graph[0].signature if program.module_call_graph else None
     names = getattr(signature, "forward_arg_names", None)
     spec = program.call_spec.in_spec
@@ -207,7 +207,7 @@ def _leaf_names(name: str, spec: TreeSpec) -> Iterator[str]:
 
 
 def _keys(spec: TreeSpec) -> Sequence[object] | None:
-    """The keys of a dict, or the names of the fields of an object."""
+    """Return the keys of a dict or the field names of an object; None if there are none."""
     context = spec.context
     if isinstance(context, _LISTS) and len(context) == 2 and isinstance(context[1], _LISTS):
         context = context[0] if isinstance(context[0], _LISTS) else context[1]  # dataclass; defaultdict
@@ -218,10 +218,7 @@ _LISTS = (tuple, list)
 
 
 def _unflatten(spec: TreeSpec | None, results: Iterator[object]) -> Any:
-    """The results in the structure of a pytree; objects other than tuples and lists as dicts.
-
-    No class of the user's is called.
-    """
+    """Arrange results in the structure of a pytree; objects become dicts, so that no user class is called."""
     if spec is None:
         return tuple(results)
     if spec.is_leaf():
@@ -233,7 +230,7 @@ def _unflatten(spec: TreeSpec | None, results: Iterator[object]) -> Any:
     keys = None if is_tuple else _keys(spec)
     if keys is None:
         return tuple(items)
-    context = spec.context  # of a dataclass, the second part names the fields that are None
+    context = spec.context  # for a dataclass, the second part lists the fields that are None
     is_of_dataclass = isinstance(context, _LISTS) and len(context) == 2 and all(isinstance(c, _LISTS) for c in context)
     empty = context[1] if is_of_dataclass else ()
     return {**{str(key): item for key, item in zip(keys, items, strict=True)}, **dict.fromkeys(empty)}

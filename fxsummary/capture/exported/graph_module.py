@@ -1,4 +1,4 @@
-"""A GraphModule as input: its graph is taken as it is."""
+"""Reads a GraphModule: its graph is used as it is."""
 
 from __future__ import annotations
 
@@ -21,16 +21,14 @@ from fxsummary.graph.spec import TensorSpec
 
 
 def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
-    """The graph of a GraphModule, with stacks from ``nn_module_stack`` or from the paths of its modules.
-
-    The given graph is copied, its nodes keep their names.
+    """Return a copy of a GraphModule's graph, with stacks from ``nn_module_stack`` or the paths of its modules.
 
     Raises:
-        InputError: as many tensors as placeholders are wanted.
+        InputError: the number of tensors differs from the number of placeholders.
     """
     graph = fx.Graph()
     copies: dict[fx.Node, Any] = {}
-    # the inputs of an exported graph are the tensors among the arguments
+    # the placeholders of an exported graph are the tensors among the arguments
     is_flat = inputs is None or isinstance(module.graph._codegen, PyTreeCodeGen)
     given = {} if inputs is None or is_flat else inputs.arguments
     types = {path: type(child) for path, child in modules_by_path(module).items()}
@@ -53,7 +51,7 @@ def from_graph_module(module: fx.GraphModule, inputs: Inputs | None) -> Trace:
     if inputs is not None and len(specs) != sum(1 for node in placeholders if not node.args):
         raise InputError(
             f"the graph has {len(placeholders)} inputs ({', '.join(str(n.target) for n in placeholders)}), "
-            f"but {len(specs)} tensors are given. Pass one tensor for each."
+            f"but {len(specs)} tensors are given. Pass one tensor per input."
         )
     for index, node in enumerate(placeholders):
         node.meta[SPEC] = specs[index] if index < len(specs) else None

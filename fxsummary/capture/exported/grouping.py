@@ -1,8 +1,8 @@
-"""ATen nodes that belong to one call of a leaf module become one call_module node.
+"""Groups the ATen nodes of each call of a leaf module into one call_module node.
 
-The groups and the nodes outside any are put in an order in which every value exists before it is read. That
-of the program is kept as far as that allows; a group for which there is no such order, because something
-outside it both reads from it and is read by it, is taken apart again.
+Groups and single nodes are ordered so that every value exists before it is read, as close to the program's order as
+possible. A group is split up again if no such order exists, because an outside node both reads from it and is read by
+it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from fxsummary.capture.structures import UNKNOWN
 from fxsummary.graph.spec import map_structure
 
 Call = tuple[str, int]
-"""A call of a module: its path, and which call."""
+"""A call of a module: its path, and the number of the call."""
 
 
 class Unit(NamedTuple):
-    """One node of the graph to be: a call of a leaf module, or a node as it is."""
+    """One node of the new graph: a call of a leaf module, or an unchanged node."""
 
     members: list[fx.Node]
     call: Call | None = None
 
 
 def leaf_calls(graph: fx.Graph, is_leaf: Callable[[str], bool]) -> dict[Call, list[fx.Node]]:
-    """The nodes of each call of a leaf module; what is inside a leaf belongs to the outermost one."""
+    """Return the nodes of each call of a leaf module; nodes in nested leaves belong to the outermost one."""
     found: dict[Call, list[fx.Node]] = {}
     for node in graph.nodes:
         if node.op == "call_function":
@@ -47,7 +47,7 @@ def leaf_calls(graph: fx.Graph, is_leaf: Callable[[str], bool]) -> dict[Call, li
 
 
 def in_order(nodes: Iterable[fx.Node], calls: dict[Call, list[fx.Node]]) -> list[Unit]:
-    """All nodes but get_attr, in units and in an order that can be executed."""
+    """Group all nodes except get_attr into units, and return these in an executable order."""
     kept = [node for node in nodes if node.op != "get_attr"]
     while True:
         units = _units(kept, calls)
@@ -92,17 +92,17 @@ class _Writer:
     def _load(self, value: object) -> Any:
         if not isinstance(value, fx.Node):
             return value
-        return self._written.get(value) or self.copy(value)  # a get_attr is written where it is first read
+        return self._written.get(value) or self.copy(value)  # a get_attr node is written before its first reader
 
     def call(self, members: list[fx.Node], path: str) -> None:
-        """Write one node for a call of a leaf module, and one for each of several results that others read."""
+        """Write one node for a call of a leaf module; if other nodes read several results, also one for each."""
         inside = set(members)
         own = self._skeleton.tensor_names(path)
         reads = dict.fromkeys(node for each in members for node in each.all_input_nodes if node not in inside)
         args = tuple([self._load(node) for node in reads if not _is_own(node, own)])
         module = self._skeleton.modules[path]
         outputs = [node for node in members if any(user not in inside for user in node.users)]
-        if isinstance(module, nn.MultiheadAttention):  # the weights of attention come second
+        if isinstance(module, nn.MultiheadAttention):  # the attention weights come second
             outputs.sort(key=lambda node: not _reads(node, f"{path}.out_proj.".lstrip("."), inside))
         source = _several(outputs, inside, module)
         if source is None and len(outputs) > 1:
@@ -121,13 +121,13 @@ class _Writer:
             name = node.name if node.target is operator.getitem else "getitem"
             item = self.graph.create_node("call_function", operator.getitem, (written, key), {}, name)
             self._written[node] = self._note(item, node, Outcome(node.meta[OUTCOME].value, 0), path)
-            item.meta[STACK].popitem()  # its caller takes it
+            item.meta[STACK].popitem()  # the caller takes the item, so it is outside the module
 
     def _note(self, node: fx.Node, origin: fx.Node, outcome: Outcome, leaf: str | None = None) -> fx.Node:
-        """Note where a node comes from and what it yields.
+        """Set the stack, source line and outcome of a node.
 
         Args:
-            leaf: path of the module where its stack ends.
+            leaf: path of the module at which the stack ends.
         """
         stack = origin.meta[ENTRIES]
         ends = [place for place, entry in enumerate(stack, 1) if entry.path == leaf] or [len(stack)]
@@ -137,7 +137,7 @@ class _Writer:
         return node
 
     def drop_unused_numbers(self) -> None:
-        """Sizes that only checks and the inside of leaf modules have read."""
+        """Remove the sizes that only checks and the inside of leaf modules read."""
         for node in reversed(list(self.graph.nodes)):
             value = self.outcomes[node].value
             is_number = isinstance(value, (bool, int, float)) or (value is UNKNOWN and not _yields_tensors(node.target))
@@ -152,14 +152,14 @@ def _yields_tensors(target: object) -> bool:
 
 
 def _is_own(node: fx.Node, own: frozenset[str]) -> bool:
-    """Whether an input need not be shown: a tensor of the module itself, or a size."""
+    """Whether to hide an input, because it is the module's own tensor or a size."""
     return (
         str(node.target) in own if node.op == "get_attr" else isinstance(node.meta[OUTCOME].value, (bool, int, float))
     )
 
 
 def _reads(node: fx.Node, prefix: str, inside: set[fx.Node]) -> bool:
-    """Whether a result of a group depends on a tensor whose name begins so."""
+    """Whether a result of a group depends on a tensor whose name starts with ``prefix``."""
     seen, waiting = set[fx.Node](), [node]
     while waiting:
         for source in waiting.pop().all_input_nodes:
@@ -172,7 +172,7 @@ def _reads(node: fx.Node, prefix: str, inside: set[fx.Node]) -> bool:
 
 
 def _several(outputs: list[fx.Node], inside: set[fx.Node], module: nn.Module) -> fx.Node | None:
-    """The operation of a group whose several results are those of the module; None where there is none."""
+    """Return the operation in a group whose tuple of results is the module's result; None if there is none."""
     if not outputs or not (len(outputs) > 1 or isinstance(module, nn.RNNBase)):
         return None
     sources = {node.args[0] if node.target is operator.getitem else None for node in outputs}
@@ -183,10 +183,10 @@ def _several(outputs: list[fx.Node], inside: set[fx.Node], module: nn.Module) ->
 def group(
     flat: fx.Graph, skeleton: Skeleton, calls: dict[Call, list[fx.Node]]
 ) -> tuple[fx.Graph, dict[fx.Node, Outcome]]:
-    """The graph with one node per call of a leaf module, and the outcome of each node.
+    """Return a graph with one node per call of a leaf module, and the outcome of each node.
 
     Args:
-        calls: the nodes of each such call.
+        calls: the nodes of each call of a leaf module.
     """
     writer = _Writer(skeleton)
     for unit in in_order(flat.nodes, calls):

@@ -1,9 +1,8 @@
-"""What exported nodes tell: where they come from (``nn_module_stack``, ``stack_trace``), and their values.
+"""Reads the metadata of exported nodes: module stack, source line and value.
 
-The keys of a module stack hold memory addresses (strict export) or flattened names, and paths may begin with
-the wrapper that export puts around the model; here they are plain paths. Source lines are named from the
-text of the trace alone, so that a program loaded from a file reads the same on every machine. Values are specs, with
-the example's size where a dimension is symbolic.
+Keys in ``nn_module_stack`` contain memory addresses (strict export) or flattened names, and paths may start with the
+wrapper that export puts around the model; `entries` returns plain paths. Source lines depend only on ``stack_trace``,
+so that a file gives the same graph on every machine. Values are specs; a symbolic dimension has the example's size.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _PARAMETRIZED = "torch.nn.utils.parametrize.Parametrized"
 
 
 class Entry(NamedTuple):
-    """One module of a stack: path, qualified name of its class, and which call of it."""
+    """One module of a stack: its path, the qualified name of its class, and the number of the call."""
 
     path: str
     type: str
@@ -35,7 +34,7 @@ class Entry(NamedTuple):
 
 
 def entries(node: fx.Node) -> list[Entry]:
-    """The module stack of an exported node, outermost first, the model itself included."""
+    """Return the module stack of an exported node, outermost first, including the model itself."""
     found = []
     for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
         if not key.startswith("_empty_nn_module_stack"):
@@ -44,7 +43,7 @@ def entries(node: fx.Node) -> list[Entry]:
 
 
 def _call_number(key: str, path: str) -> int:
-    """The number behind the last ``@``, unless that is part of the path.
+    """Return the number after the last ``@``, unless that is part of the path.
 
     >>> _call_number("L__self__fc@1", "fc"), _call_number("L__self__fc@1", "fc@1"), _call_number("1397@1", "1")
     (1, 0, 1)
@@ -56,7 +55,7 @@ def _call_number(key: str, path: str) -> int:
 
 
 def as_module_stack(stack: Iterable[Entry]) -> OrderedDict[str, tuple[str, str]]:
-    """The entries in the form of torch.fx."""
+    """Convert entries to a module stack as in torch.fx."""
     return OrderedDict((f"{e.path}@{e.call}" if e.call else e.path, (e.path, e.type)) for e in stack)
 
 
@@ -64,13 +63,13 @@ def _type_name(kind: Any) -> str:
     name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
     if not name.startswith(_PARAMETRIZED):
         return name
-    plain = name.removeprefix(_PARAMETRIZED)  # what it was before
+    plain = name.removeprefix(_PARAMETRIZED)  # the original class
     found = getattr(nn, plain, None)
     return f"{found.__module__}.{plain}" if isinstance(found, type) else plain
 
 
 def all_nodes(module: fx.GraphModule) -> Iterator[fx.Node]:
-    """The nodes of a graph and of the graphs inside it (branches of ``torch.cond`` and the like)."""
+    """Yield the nodes of a graph and its nested graphs, such as the branches of ``torch.cond``."""
     for inner in module.modules():
         if isinstance(inner, fx.GraphModule):
             yield from inner.graph.nodes
@@ -82,10 +81,9 @@ _STANDARD = re.compile(r"/lib/python3[.\d]*/")
 
 
 class Sources:
-    """Source lines of the nodes of a program: ``file:line`` of the innermost frame in the user's code.
+    """Source lines of a program's nodes: ``file:line`` of the innermost frame of user code.
 
-    Files of installed packages are named from their package on, others relative to the folder that holds
-    all of the program's other files.
+    File names of installed packages start with the package; others are relative to their common folder.
     """
 
     def __init__(self, nodes: Iterable[fx.Node]) -> None:
@@ -94,7 +92,7 @@ class Sources:
         self._folder = _common(folders)
 
     def line(self, node: fx.Node) -> str:
-        """``file:line`` of a node; "" where it is not known."""
+        """Return ``file:line`` of a node; "" if it is unknown."""
         found = frames(node.stack_trace or "")
         if not found:
             return ""
@@ -104,7 +102,7 @@ class Sources:
 
 
 def frames(text: str) -> list[tuple[str, str]]:
-    """File and line of each frame in the user's code."""
+    """Return file and line of each frame of user code."""
     found = [(name.replace("\\", "/"), number) for name, number in _FRAME.findall(text) if is_user_file(name)]
     return [frame for frame in found if not _is_library(frame[0])]
 
@@ -117,21 +115,21 @@ def _is_library(name: str) -> bool:
 def _common(folders: set[str]) -> str:
     try:
         return os.path.commonpath(folders) if folders else ""
-    except ValueError:  # relative and absolute names
+    except ValueError:  # a mix of relative and absolute names
         return ""
 
 
 # --- values ----------------------------------------------------------------------------------------
 
 OUTCOME, ENTRIES = "fxsummary_outcome", "fxsummary_entries"
-"""Keys in ``node.meta`` of a flat graph: what a node yields, and its module stack."""
+"""Keys in ``node.meta`` of a flat graph: outcome and module stack."""
 
 _SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _MANY = 2**31
 
 
 def value_of(value: object) -> Any:
-    """A value as specs and literals; `UNKNOWN` for one whose size depends on data."""
+    """Convert a value to specs and literals; `UNKNOWN` if its size depends on data."""
     if isinstance(value, torch.Tensor):
         shape = [_hint(size) for size in value.shape]
         stride = [_hint(step) for step in value.stride()] if value.layout is torch.strided else None
@@ -156,16 +154,16 @@ def _hint(value: object) -> Any:
 
 
 def with_values(argument: object) -> Any:
-    """An argument of a node of a flat graph, with the values of other nodes in it."""
+    """Return a node's argument with nodes replaced by their values."""
     return map_structure(lambda item: item.meta[OUTCOME].value if isinstance(item, fx.Node) else item, argument)
 
 
 def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any, object]) -> str:
-    """A sentence that names the dimensions of the inputs that are symbolic; "" where there are none.
+    """Return a note that names the symbolic dimensions of the inputs; "" if there are none.
 
     Args:
         inputs: name and value of each input.
-        ranges: what sizes are allowed, by symbol.
+        ranges: the allowed sizes by symbol.
     """
     places: dict[str, list[str]] = {}
     sizes: dict[str, torch.SymInt] = {}
@@ -193,6 +191,6 @@ def _size_text(size: torch.SymInt, ranges: Mapping[Any, object]) -> str:
 def _bound(value: Any) -> int | None:
     try:
         number = int(value)
-    except (TypeError, ValueError, OverflowError, AttributeError):  # none, or infinity in one of its forms
+    except (TypeError, ValueError, OverflowError, AttributeError):  # no bound, or some form of infinity
         return None
     return number if number < _MANY else None

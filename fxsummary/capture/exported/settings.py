@@ -1,7 +1,4 @@
-"""Settings of torch.nn modules from what their call in an exported program shows: weights and arguments.
-
-`fill_all` sets the attributes that describe a module, where they can be known.
-"""
+"""Recovers the settings of torch.nn modules from the weights and arguments of their calls in an exported program."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ class _NotShownError(Exception):
 
 
 class _Called(NamedTuple):
-    """One ATen call inside a module's call: what its callers name it, its arguments by name, and its result."""
+    """One ATen call inside a module's call: its public name, its arguments by name, and its result."""
 
     name: str
     given: Mapping[str, Any]
@@ -37,14 +34,14 @@ class _Seen(NamedTuple):
     calls: list[_Called]
 
     def first(self, *names: str) -> Mapping[str, Any]:
-        """Arguments of the first operation of these names, or names that begin so."""
+        """Return the arguments of the first operation whose name starts with one of these names."""
         for call in self.calls:
             if call.name.startswith(names):
                 return call.given
         raise _NotShownError
 
     def shape(self, name: str, *operators: str) -> tuple[int, ...]:
-        """Shape of a parameter; of a parametrized one as the operation sees it."""
+        """Return the shape of a parameter; for a parametrized one, the shape that the operation gets."""
         tensor = self.module._parameters.get(name)
         return _shape(self.first(*operators).get(name)) if tensor is None else tuple(tensor.shape)
 
@@ -56,7 +53,7 @@ def _shape(value: object) -> tuple[int, ...]:
 
 
 def fill_all(modules: Mapping[str, nn.Module], graph: fx.Graph) -> None:
-    """Set what the first call of each module of torch.nn shows of it, and which modules were in training mode."""
+    """Set the attributes of each torch.nn module that its first call shows, and its training flag."""
     finders = {path: find for path, module in modules.items() for kind, find in _FINDERS if isinstance(module, kind)}
     first: dict[str, tuple[int, list[_Called]]] = {}
     for node in graph.nodes:
@@ -75,18 +72,18 @@ def fill_all(modules: Mapping[str, nn.Module], graph: fx.Graph) -> None:
             vars(module).update(finders[path](_Seen(module, first[path][1] if path in first else [])))
         except _NotShownError:
             forget_class(module)
-        except KeyError:  # nothing to find
+        except KeyError:  # this kind of module has no settings to find
             continue
 
 
 def _is_training(calls: list[_Called]) -> bool | None:
-    """Whether a call was one in training mode, where dropout and batch normalisation tell; else None."""
+    """Whether a call was in training mode, according to dropout and batch normalization; None without either."""
     asked = [call.given for call in calls if call.name in ("dropout", "batch_norm")]
     told = [given.get(name) for given in asked for name in ("train", "training")]
     return next((each for each in told if isinstance(each, bool)), None)
 
 
-# --- what shows the settings of each kind ----------------------------------------------------------
+# --- settings by kind of module --------------------------------------------------------------------
 
 Settings = Mapping[str, object]
 
@@ -104,14 +101,14 @@ def _convolution(seen: _Seen) -> Settings:
 def _linear(seen: _Seen) -> Settings:
     try:
         features, inputs = seen.shape("weight", "linear")
-    except _NotShownError:  # decomposed, the weight comes last and transposed
+    except _NotShownError:  # a decomposed linear has its weight last and transposed
         product = seen.first("addmm", "mm")
         inputs, features = _shape(product.get("mat2"))
     return {"in_features": inputs, "out_features": features}
 
 
 def _named(name: str, operator: str, *settings: str) -> Callable[[_Seen], Settings]:
-    """Settings that are the sizes of a parameter."""
+    """Return a function that reads settings from the sizes of a parameter."""
     return lambda seen: dict(zip(settings, seen.shape(name, operator), strict=True))
 
 
@@ -139,7 +136,7 @@ def _cell(seen: _Seen) -> Settings:
 
 
 def _attention(seen: _Seen) -> Settings:
-    """The queries, split into heads, are what goes into the last product before the softmax."""
+    """Read the head size from the queries: these, split into heads, enter the last product before the softmax."""
     names = [call.name for call in seen.calls]
     ends = [place for place, name in enumerate(names) if name in ("softmax", "safe_softmax", _ATTENTION)]
     products = [call for call in seen.calls[: ends[0] + 1 if ends else 0] if call.name in _PRODUCTS]
@@ -155,7 +152,7 @@ def _attention(seen: _Seen) -> Settings:
 
 _ATTENTION = "scaled_dot_product_attention"
 _PRODUCTS = {_ATTENTION: "query", "baddbmm": "batch1", "bmm": "self", "matmul": "self"}
-"""Products of attention, and the argument that the queries are."""
+"""Products in attention, with the name of the argument for the queries."""
 
 
 def _dropout(seen: _Seen) -> Settings:

@@ -1,8 +1,8 @@
-"""The module tree of an exported program, as modules that have names, classes and tensors but no code.
+"""Rebuilds the module tree of an exported program, as modules with names, classes and tensors but without code.
 
-A module of ``torch.nn`` is an instance of its own class, made without ``__init__``, so that whoever asks
-for its class or its settings needs no special case; any other is an instance of an empty class that bears
-the name. Nothing is imported for it. A class is known only of modules that were called.
+A ``torch.nn`` module is an instance of its own class, created without ``__init__``, so that code that reads its class
+or settings needs no special case. Any other module is an instance of an empty class with the same name; nothing is
+imported. The export contains the classes of only those modules that were called.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Skeleton:
     """The modules of an exported program.
 
     Attributes:
-        root: the model; its ``named_modules`` are those of the exported one.
+        root: the model; it has the same ``named_modules`` as the exported one.
         modules: every module by path.
     """
 
@@ -48,17 +48,17 @@ class Skeleton:
         self._name_uncalled()
 
     def first_name(self, name: str) -> str:
-        """The first name of the tensor that has this name."""
+        """Return the first name of the tensor with this name."""
         return self._names.get(name, name)
 
     def tensor_names(self, path: str) -> frozenset[str]:
-        """First names of all tensors in a module."""
+        """Return the first names of all tensors in a module."""
         prefix, module = f"{path}." if path else "", self.modules[path]
         inside = (*module.named_parameters(), *module.named_buffers())
         return frozenset([self.first_name(prefix + name) for name, _ in inside])
 
     def untold(self) -> frozenset[str]:
-        """Paths of modules that hold no tensors and have left no operation, as an Identity does."""
+        """Return paths of modules without tensors and operations, such as an Identity."""
         uncalled = [(path, module) for path, module in self.modules.items() if path not in self._types]
         return frozenset([path for path, module in uncalled if next(tensors_of(module), None) is None])
 
@@ -71,7 +71,7 @@ class Skeleton:
         return module
 
     def _name_uncalled(self) -> None:
-        """Classes that can be told without a call: a module that numbers its children is a ModuleList."""
+        """Infer the classes of uncalled modules: a module with numbered children is a ModuleList."""
         for path, module in self.modules.items():
             if isinstance(module, nn.MultiheadAttention) and "out_proj" in module._modules:
                 module.out_proj.__class__ = nn.modules.linear.NonDynamicallyQuantizableLinear
@@ -83,7 +83,7 @@ class Skeleton:
 
 
 def forget_class(module: nn.Module) -> None:
-    """Keep no more of the class than its name: its settings are not known."""
+    """Replace a module's class by an empty one with the same name, because its settings are unknown."""
     kind = type(module)
     module.__class__ = _empty_class(f"{kind.__module__}.{kind.__name__}")
 
@@ -111,14 +111,14 @@ def _types(program: ExportedProgram) -> dict[str, str]:
 
 
 def _paths(program: ExportedProgram) -> Iterable[str]:
-    """Paths of the modules, in order; where the program does not list them, of those called."""
+    """Return the paths of all modules, in order; only of called modules if the program does not list them."""
     listed = dict.fromkeys(call.fqn for call in program.module_call_graph if call.fqn)
-    paths = [path for path in listed if path.rpartition("@")[0] not in listed]  # a further call is no module
+    paths = [path for path in listed if path.rpartition("@")[0] not in listed]  # further calls are not modules
     return paths or [path for path in _types(program) if path]
 
 
 def _tensors(program: ExportedProgram) -> Iterator[tuple[str, torch.Tensor, bool]]:
-    """Name, tensor and whether it is a buffer, of every parameter and buffer, read or not."""
+    """Yield each parameter and buffer: its name, the tensor, and whether it is a buffer."""
     signature, state = program.graph_signature, program.state_dict
     buffers, lifted = set(signature.buffers), {}
     for spec in signature.input_specs:
@@ -137,9 +137,9 @@ def _tensors(program: ExportedProgram) -> Iterator[tuple[str, torch.Tensor, bool
 
 
 def _identity(tensor: torch.Tensor) -> object:
-    """What two tensors share if they are one: in a loaded program tied tensors are two views of one storage.
+    """Return a key that is equal for tied tensors: in a loaded program these are two views of one storage.
 
-    On ``meta`` only the object tells: torch.export.save writes all meta tensors of one shape as one.
+    On ``meta`` only the object counts, because torch.export.save writes all meta tensors of one shape as one.
     """
     if tensor.layout is not torch.strided or tensor.is_meta:
         return id(tensor)

@@ -1,1 +1,1 @@
-"""The inputs of forward: those that were given, and those that are guessed."""
+"""The inputs of forward: given by the user, or guessed."""

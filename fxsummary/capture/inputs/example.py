@@ -1,4 +1,4 @@
-"""The example inputs as specs: only shape, dtype and device of a tensor are looked at."""
+"""Example inputs as specs: only the shape, dtype and device of a tensor matter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fxsummary.text.numbers import shape
 
 T = TypeVar("T")
 NamedLeaf = Callable[[str, Any], object]
-"""What to make of a value among the arguments, by its name."""
+"""Maps the name and value of an argument, or of an item inside it, to a new value."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Inputs:
 
     Attributes:
         arguments: parameter name of forward -> value; a ``*args`` parameter has a tuple, ``**kwargs`` a dict.
-        values: data of some of the tensors, by their name in `placeholder_names`, where forward goes by values.
-        given: the arguments with the tensors themselves, where they were given.
-        keywords: names of those passed by name, which a wrapper of forward may tell apart.
+        values: data of some tensors, by their name in `placeholder_names`, for a forward that depends on values.
+        given: the arguments with the user's tensors; None if the inputs were not given.
+        keywords: names of the arguments passed by keyword, because a wrapper of forward may treat these differently.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -40,10 +40,10 @@ class Inputs:
     keywords: frozenset[str] = frozenset()
 
     def split(self, signature: inspect.Signature, arguments: Mapping[str, object]) -> tuple[Args, Kwargs]:
-        """Arguments by name as positional ones and those passed by name, as they were given.
+        """Split arguments into positional and keyword arguments, as the user passed them.
 
         Args:
-            arguments: as in `arguments`, whatever the values.
+            arguments: values by parameter name, as in `arguments`.
         """
         others = {name: value for name, value in arguments.items() if name not in self.keywords}
         bound = inspect.BoundArguments(signature, OrderedDict(others))
@@ -52,7 +52,7 @@ class Inputs:
     def map(
         self, function: NamedLeaf, signature: inspect.Signature, arguments: Mapping[str, Any] | None = None
     ) -> tuple[Args, Kwargs]:
-        """Positional and named arguments, with what ``function`` makes of each name and value in them."""
+        """Return positional and keyword arguments, with ``function`` applied to each name and value in them."""
         mapped = {}
         for name, value in (self.arguments if arguments is None else arguments).items():
             if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
@@ -68,13 +68,13 @@ class Inputs:
 
 
 def forward_signature(model: nn.Module) -> inspect.Signature:
-    """Signature of the model's forward, without ``self``."""
+    """Return the signature of the model's forward, without ``self``."""
     forward: Any = model.forward
     return _of_schema(forward.schema) if isinstance(forward, torch.ScriptMethod) else inspect.signature(forward)
 
 
 def _of_schema(schema: Any) -> inspect.Signature:
-    """The signature of a method that TorchScript compiled."""
+    """Return the signature of a method compiled by TorchScript."""
     return inspect.Signature(
         [
             inspect.Parameter(
@@ -102,21 +102,21 @@ def bind(model: nn.Module, args: Sequence[object], kwargs: Mapping[str, object])
         takes = ", ".join(map(str, signature.parameters.values()))
         raise InputError(
             f"forward of {type(model).__name__} takes ({takes}), but the inputs given are "
-            f"{', '.join(given)}: {error}. Pass the inputs of forward after the model, those by name in kwargs=."
+            f"{', '.join(given)}: {error}. Pass positional inputs after the model, and named ones in kwargs=."
         ) from error
     specs = {name: map_structure(_to_spec, value) for name, value in bound.arguments.items()}
     return Inputs(specs, given=dict(bound.arguments), keywords=frozenset(kwargs))
 
 
 def from_shapes(model: nn.Module, shapes: object, dtypes: Mapping[str, object]) -> Inputs:
-    """Inputs of the given shapes, in the order of forward's parameters, or by name.
+    """Make inputs of the given shapes, in the order of forward's parameters, or by name.
 
     Args:
-        shapes: one shape, a sequence of shapes, or shapes by the name of a parameter.
-        dtypes: by name, as `dtypes_by_name` returns them; those of None are float32.
+        shapes: one shape, a sequence of shapes, or shapes by parameter name.
+        dtypes: dtypes by name, as `dtypes_by_name` returns them; None means float32.
 
     Raises:
-        InputError: these are no shapes or no dtypes, or forward does not take so many.
+        InputError: a shape or dtype is invalid, or forward does not take that many inputs.
     """
     device = model_device(model)
     each = _each_shape(shapes)
@@ -128,14 +128,14 @@ def from_shapes(model: nn.Module, shapes: object, dtypes: Mapping[str, object]) 
 
 
 def dtypes_by_name(model: nn.Module, shapes: object, dtypes: object) -> dict[str, Any]:
-    """The dtype that is given for each shape by the name of its input, None where none is.
+    """Return the given dtype of each shape by input name; None if it is not given.
 
     Args:
         shapes: as for `from_shapes`.
-        dtypes: one dtype for all, one for each shape, or some by name; None in place of those that are not given.
+        dtypes: one dtype for all, one for each shape, or some by name; None for a missing one.
 
     Raises:
-        InputError: these are no shapes, or there are not as many dtypes as shapes.
+        InputError: a shape is invalid, or the number of dtypes differs from the number of shapes.
     """
     count = len(_each_shape(shapes))
     parameters = [*forward_signature(model).parameters]
@@ -143,11 +143,11 @@ def dtypes_by_name(model: nn.Module, shapes: object, dtypes: object) -> dict[str
     if isinstance(dtypes, Mapping):
         unknown = [name for name in dtypes if name not in names]
         if unknown:
-            raise InputError(f"input_dtype names {', '.join(unknown)}, for which input_shape has no shape.")
+            raise InputError(f"input_dtype names {', '.join(unknown)}, but input_shape has no such shape.")
         return {name: dtypes.get(name) for name in names}
     given = list(dtypes) if isinstance(dtypes, (list, tuple)) else [dtypes] * count
     if len(given) != count:
-        raise InputError(f"input_dtype has {len(given)} dtypes for {count} shapes; give one for each.")
+        raise InputError(f"input_dtype has {len(given)} dtypes for {count} shapes; pass one per shape.")
     return dict(zip(names, given, strict=True))
 
 
@@ -159,27 +159,27 @@ def _each_shape(shapes: object) -> list[Any]:
     if not each or not all(map(is_shape, each)):
         raise InputError(
             f"input_shape={shapes!r} is neither a shape such as (1, 3, 224, 224), nor a list or a dict of shapes; "
-            "sizes are integers of 0 or more."
+            "sizes must be integers of 0 or more."
         )
     return each
 
 
 def required(model: nn.Module) -> list[str]:
-    """Names of forward's parameters without a default."""
+    """Return the names of forward's parameters without a default."""
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = forward_signature(model).parameters.values()
     return [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
 
 
 def model_device(model: nn.Module) -> str:
-    """Device of the first parameter or buffer, "cpu" where there is none."""
+    """Return the device of the first parameter or buffer, "cpu" if there is none."""
     return device_of(tensors_of(model))
 
 
 def map_named(function: NamedLeaf, name: str, value: Any) -> Any:
-    """An argument with what ``function`` makes of each value in its tuples, lists and dicts.
+    """Apply a function to each value in the tuples, lists and dicts of an argument.
 
-    A value is named after its argument and its place in it.
+    A value's name consists of the argument's name and the indices or keys that lead to it.
     """
     if type(value) in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields")):
         names = getattr(value, "_fields", range(len(value)))
@@ -191,7 +191,7 @@ def map_named(function: NamedLeaf, name: str, value: Any) -> Any:
 
 
 def placeholder_names(inputs: Inputs) -> list[tuple[str, TensorSpec]]:
-    """A name for each tensor, as a parameter name and its place inside, and its spec."""
+    """Return the name (see `map_named`) and the spec of each tensor among the inputs."""
     found: list[tuple[str, object]] = []
     for name, value in inputs.arguments.items():
         map_named(lambda *leaf: found.append(leaf), name, value)
@@ -199,7 +199,7 @@ def placeholder_names(inputs: Inputs) -> list[tuple[str, TensorSpec]]:
 
 
 def describe(inputs: Inputs) -> str:
-    """The inputs in short, such as ``x 1×3×28×28, use_cache=False``; "none" if there are none."""
+    """Return a short description, such as ``x 1×3×28×28, use_cache=False``; "none" if there are no inputs."""
     tensors = [f"{name} {shape(spec.shape)}" for name, spec in placeholder_names(inputs)]
     inside = [pair for value in inputs.arguments.values() if type(value) is dict for pair in value.items()]
     named = [*inputs.arguments.items(), *inside]
@@ -211,7 +211,7 @@ def describe(inputs: Inputs) -> str:
 
 def _to_spec(value: object) -> Any:
     if isinstance(value, torch.Tensor) and value.is_nested:
-        raise InputError("nested tensors are not supported: pass padded tensors, to_padded_tensor(0.0) makes them.")
+        raise InputError("nested tensors are not supported: pass padded tensors (to_padded_tensor(0.0)).")
     return spec_of(value) if isinstance(value, torch.Tensor) else value
 
 

@@ -1,4 +1,4 @@
-"""The arguments that a recorded forward gets: meta tensors in place of tensors, copies of what could be changed."""
+"""The arguments of a recorded forward: meta tensors instead of tensors, and copies of mutable objects."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fxsummary.graph.spec import TensorSpec
 
 T = TypeVar("T")
 AddPlaceholder = Callable[[str, "torch.Tensor | TensorSpec"], torch.Tensor]
-"""Makes the placeholder of an input, and returns the meta tensor that stands for it."""
+"""Adds a placeholder for an input, and returns its meta tensor."""
 
 
 def arguments(model: nn.Module, inputs: Inputs, add: AddPlaceholder) -> tuple[Args, Kwargs]:
-    """Positional and named arguments for forward, with one placeholder for each tensor in them."""
+    """Return positional and keyword arguments for forward, with one placeholder for each tensor in them."""
 
     def place(name: str, value: object) -> object:
         if isinstance(value, (torch.Tensor, TensorSpec)):
@@ -31,25 +31,25 @@ def arguments(model: nn.Module, inputs: Inputs, add: AddPlaceholder) -> tuple[Ar
         count = itertools.count()
         try:
             return copy_object(value, lambda tensor: add(f"{name}_{next(count)}", tensor))
-        except Exception:  # the object's own code
+        except Exception:  # raised by the object's own code
             return value
 
     return inputs.map(place, forward_signature(model), inputs.given)
 
 
 def is_shared(value: object) -> bool:
-    """Whether an argument is used as it is: nothing that a forward changes."""
+    """Whether an argument is passed without copying, because forward does not change it."""
     return value is None or isinstance(value, (bool, int, float, str, type, nn.Module)) or callable(value)
 
 
 def copy_object(value: T, replace: Callable[[torch.Tensor], object]) -> T:
-    """A deep copy of an object, such as a cache, with its tensors replaced; the user's stays as it is."""
+    """Return a deep copy of an object, such as a cache, with its tensors replaced."""
     with _Copying(replace):
         return copy.deepcopy(value)
 
 
 class _Copying(TorchFunctionMode):
-    """While active, the deep copy of a tensor is what ``replace`` makes of it."""
+    """While active, deep-copying a tensor calls ``replace`` instead."""
 
     def __init__(self, replace: Callable[[torch.Tensor], object]) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.budget import Budget
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.derivatives import Derivatives
-from fxsummary.capture.recorded.graph_builder import Writer, has_tensor
+from fxsummary.capture.recorded.graph_builder import Call, Writer, has_tensor
 from fxsummary.capture.recorded.higher_order import HigherOrder
 from fxsummary.capture.recorded.torch_calls import Function
 from fxsummary.capture.structures import Args, Kwargs, tensors_in
@@ -88,10 +88,13 @@ class Calls:
 
     def _aten_call(self, function: Function, args: Args, kwargs: Kwargs) -> object:
         """A call of ATen that no torch function made, such as one from a ScriptFunction."""
-        is_none = getattr(function, "_schema", None) is not None and function._schema.name in _NO_OPERATION  # type: ignore[attr-defined]
-        if self.quiet or torch_internals.is_in_transform() or is_none:
+        schema = getattr(function, "_schema", None)
+        name = "" if schema is None else schema.name
+        if self.quiet or torch_internals.is_in_transform() or name in _NO_OPERATION:
             return function(*args, **kwargs)
         with torch_internals.without_torch_function():
+            if name == "aten::set_":  # not a call of Python's that a mode sees
+                return self._change_metadata(Tensor.set_, args, kwargs)
             return self._function(function, args, kwargs)
 
     def _function(self, function: Function, args: Args, kwargs: Kwargs) -> object:
@@ -195,12 +198,19 @@ class Calls:
             tensor = call.given[0].tensor
             if not call.given[0].is_ours:
                 self._demand.stop(f"{name} changes the shape of a tensor of the model")
+            if function is Tensor.set_:
+                self._set_memory(call)
             function(tensor, *args[1:], **kwargs)
             spec = spec_of(tensor, self._operations.device)
             self._writer.changed(call, self._writer.write(call, Outcome(spec, writes=(0,), aliases=(Alias(0),))), spec)
             return tensor
         finally:
             self.quiet -= 1
+
+    def _set_memory(self, call: Call) -> None:
+        if len(call.given) < 2:
+            self._demand.stop("set_ is given a storage, and which tensor that comes from is not known")
+        call.given[0].storage = call.given[1].storage
 
     def _replace_data(self, _: Function, args: Args, __: Kwargs) -> None:
         """``tensor.data = data``."""

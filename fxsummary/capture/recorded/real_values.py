@@ -21,7 +21,6 @@ from fxsummary.capture.operations.run import method
 from fxsummary.capture.operations.twins import Twins, materialize
 from fxsummary.capture.recorded.budget import Budget
 from fxsummary.capture.recorded.memory import Memory
-from fxsummary.capture.recorded.tensor_origins import element
 from fxsummary.capture.structures import load, tensors_in
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
@@ -179,7 +178,8 @@ class Evaluator:
             return
         self._take_part(whole)
         if whole in self._parts:
-            self.put(node, element(self._parts[whole], node.args[1]), whole in self.assumed)
+            take: Callable[..., object] = getattr if node.target is getattr else operator.getitem
+            self.put(node, take(self._parts[whole], node.args[1]), whole in self.assumed)
 
     def _is_costly(self, node: fx.Node) -> bool:
         outcome = self._outcomes.get(node)

@@ -26,10 +26,11 @@ from fxsummary.capture.operations.run import Operations
 from fxsummary.capture.recorded import leaf_hooks, patches
 from fxsummary.capture.recorded.budget import Budget, TooMuchWorkError
 from fxsummary.capture.recorded.calls import Calls
-from fxsummary.capture.recorded.data_dependence import Demand, StopRecording
+from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.derivatives import Derivatives
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.repeats import MismatchError, Replay
+from fxsummary.capture.recorded.tensor_origins import StopRecording
 from fxsummary.capture.restore.heal import heal
 from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.structures import Args, Kwargs, is_limit_of_meta, listed
@@ -163,7 +164,7 @@ class Recorder:
                 result = context.run(self._forward, args, kwargs)
                 self._calls.unseen(self._writer.output, (result,), {})
             except StopRecording as stopped:
-                self._stop(stopped, stopped.reason, stopped.source)
+                self._stop(stopped, stopped.reason, stopped.source or source.of_traceback(stopped.__traceback__)[0])
             except Exception as error:
                 if not is_limit_of_meta(error):
                     raise

@@ -23,6 +23,15 @@ Origin = tuple[fx.Node, tuple[object, ...]]
 """The node that yields a tensor, and the place in its result."""
 
 
+class StopRecording(BaseException):
+    """Recording cannot go on; the graph so far is kept. It passes through the user's ``except Exception``."""
+
+    def __init__(self, reason: str, source: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.source = source
+
+
 class Tracked:
     """A tensor and where its value comes from.
 
@@ -202,6 +211,8 @@ class Tensors:
             if original is not None:
                 return self._as_alias(tensor, original)
         name = self._attribute_name(tensor)
+        if name is None and tensor.is_meta and self._device != "meta":
+            raise StopRecording("a tensor was made where the recording does not look, such as in a thread or by pickle")
         if name is None:
             name = f"_tensor_constant{len(self.constants)}"
             self.constants[name] = tensor
@@ -253,8 +264,13 @@ class Tensors:
         if alias is None:
             return materialize(spec)
         original = self.twin(given[alias.index])
+        if alias.offset is None and alias.index in outcome.writes:
+            if original.shape != spec.shape:  # what `out=` is given takes the shape of the result
+                original.resize_(spec.shape)
+                given[alias.index].spec = spec
+            return original
         if alias.offset is None:
-            return original if alias.index in outcome.writes else original.detach()
+            return original.detach()
         if spec.stride is None:
             return materialize(spec)
         return original.detach().as_strided(spec.shape, spec.stride, int(original.storage_offset()) + alias.offset)

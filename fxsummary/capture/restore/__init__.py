@@ -1,1 +1,1 @@
-"""Puts back what a capture may have touched: what the model holds, what its code reaches, torch's globals."""
+"""Restores everything that a capture may change: the model's state, what its code can reach, and torch's globals."""

@@ -1,4 +1,4 @@
-"""Containers by the methods of their built-in type, which a subclass may have overridden."""
+"""Reads and fills containers with the methods of their built-in type, because a subclass may override them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _BASES: tuple[type, ...] = (OrderedDict, dict, set, list, deque)
 
 
 def base_of(container: object) -> Any:
-    """The built-in type whose methods read and fill a container; None if it is no container."""
+    """Return the built-in type of a container; None if the object is not a container."""
     kind = type(container)
     return kind if kind in EXACT else next((each for each in _BASES if issubclass(kind, each)), None)
 
 
 def copied(container: object) -> Any:
-    """A copy of the built-in type."""
+    """Return a shallow copy, of the built-in type."""
     base = base_of(container)
     if type(container) in EXACT:
         return base.copy(container)
@@ -25,14 +25,14 @@ def copied(container: object) -> Any:
 
 
 def refill(container: object, copy: object) -> None:
-    """Give a container the items of another, in their order."""
+    """Replace the items of a container with those of a copy, in order."""
     base = base_of(container)
     base.clear(container)
     (base.update if hasattr(base, "update") else base.extend)(container, copy)
 
 
 def is_same(container: Any, copy: Any) -> bool:
-    """Whether a container holds the very objects that its copy holds, in the same order."""
+    """Whether a container and its copy hold identical objects (``is``) in the same order."""
     base = base_of(container)
     if base.__len__(container) != len(copy):
         return False

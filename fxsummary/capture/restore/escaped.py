@@ -1,4 +1,4 @@
-"""Proxies and tensors of a capture that live on after it, in a global or a cache that no snapshot covers."""
+"""Finds and removes proxies and tensors that outlive their capture, such as in a global that no snapshot covers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fxsummary.capture.restore.containers import base_of, refill
 
 
 def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:
-    """The objects that are still alive, cycles aside."""
+    """Return the objects that are still alive after garbage collection."""
     alive = list(references)
-    for generation in (0, 2):  # what a capture makes is young, and going through all objects takes long
+    for generation in (0, 2):  # most are in the youngest generation; a full collection is slow
         alive = [reference for reference in alive if reference() is not None]
         if alive:
             gc.collect(generation)
@@ -24,7 +24,7 @@ def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:
 
 
 def remove(values: Sequence[object]) -> None:
-    """Take objects out of the containers, closures and caches that hold them."""
+    """Remove objects from the containers, closures and caches that hold them."""
     wanted = set(map(id, values))
     tuples = []
     for holder in gc.get_referrers(*values):
@@ -37,7 +37,7 @@ def remove(values: Sequence[object]) -> None:
 
 
 def _remove_from(holder: object, wanted: set[int]) -> None:
-    """Take objects out of one holder."""
+    """Remove objects from one holder."""
     base = base_of(holder)
     if base in (OrderedDict, dict):
         for key in [key for key, item in base.items(holder) if id(item) in wanted or id(key) in wanted]:

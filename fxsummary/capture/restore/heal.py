@@ -1,7 +1,7 @@
-"""Tensors of a recording that live on after it: they get their values.
+"""Gives real values to the tensors that outlive their recording.
 
-Otherwise the next real forward would find a tensor without data in its cache. A tensor whose value cannot be
-computed is taken out of whatever holds it.
+Otherwise the next real forward would find a tensor without data in its cache. A tensor whose value cannot be computed
+is removed from its holder.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from fxsummary.capture.restore.torch_state import preserved_globals
 
 
 def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str]:
-    """Give the tensors that somebody else holds their values; returns notes on those that have none.
+    """Give the tensors that are still referenced their values, and return notes on those that have none.
 
     Args:
-        tensors: all of the recording; they are let go of here.
+        tensors: all tensors of the recording; this clears them.
     """
     origins = [
         (weakref.ref(tracked.tensor), tracked.origin)
@@ -47,15 +47,15 @@ def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str
 
 
 def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[object, ...]], evaluator: Evaluator) -> str:
-    """Give a tensor its value, or say why it has none."""
+    """Give a tensor its value; return "", or a note that says why it has no value."""
     node, place = origin
-    note = f"forward keeps a tensor of {node.name} outside of the model; fxsummary took it out again"
+    note = f"forward keeps a tensor of {node.name} outside of the model; fxsummary removed it"
     try:
         value: Any = evaluator.value(node)
         for key in place:
             value = element(value, key)
         if node in evaluator.assumed:
-            return f"{note}, because its value would rest on assumed values"
+            return f"{note}, because its value would depend on assumed values"
         torch.utils.swap_tensors(tensor, value.detach().clone())
     except (NoValueError, RuntimeError) as error:
         return f"{note}, because its value cannot be computed: {error}"

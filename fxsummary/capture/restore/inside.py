@@ -1,6 +1,6 @@
-"""Finds everything that a model holds: attributes of modules, containers and objects to any depth, and their classes.
+"""Finds everything that a model contains: module attributes, containers and objects to any depth, and their classes.
 
-None of the user's code runs: attributes are read from ``vars``, never through properties.
+No user code runs: attributes are read from ``vars``, never through properties.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from fxsummary.capture.restore.variables import Accessors, Variables, accessors,
 from fxsummary.capture.structures import ATOMS
 
 Reader = Callable[["Inside", Any], Iterable[object]]
-"""Notes what a value is, and returns what it holds."""
+"""Registers a value, and returns the values that it contains."""
 
 
 class Inside:
-    """What the roots hold, to any depth.
+    """Everything that modules and further roots contain, to any depth.
 
     Attributes:
-        containers: dicts (those of attributes included), lists, sets and deques that hold something.
-        empty: those that hold nothing.
-        variables: what holds values without a dict: classes, slots, cells.
-        functions: functions that modules and objects hold; those in attributes of classes are left out.
-        caches: ``lru_cache`` functions met on the way.
+        containers: non-empty dicts (including ``__dict__``), lists, sets and deques.
+        empty: empty containers.
+        variables: places that hold values without a dict: classes, slots, cells.
+        functions: functions that modules and objects hold, without those in class attributes.
+        caches: ``lru_cache`` functions.
     """
 
     def __init__(self, modules: Iterable[nn.Module], roots: Iterable[object] = ()) -> None:
@@ -63,7 +63,7 @@ class Inside:
         self.functions = functions
 
     def _add_modules(self, modules: Iterable[nn.Module]) -> None:
-        """As `_add` for each, but fast: most of their attributes are empty containers."""
+        """Add modules; faster than `_add`, because most attributes of a module are empty containers."""
         self.seen.update((id(module), module) for module in modules)
         attributes = list(map(vars, modules))
         self.containers += attributes
@@ -81,7 +81,7 @@ class Inside:
 
     def _walk(self) -> None:
         values, seen = self._values, self.seen
-        for value in values:  # grows, the nearest first
+        for value in values:  # grows during the loop; breadth first
             if id(value) in seen:
                 continue
             if len(seen) >= self._most:
@@ -107,7 +107,7 @@ class Inside:
                     elif type(value) not in _METHODS:
                         self._add((value,))
 
-    # --- readers, by type; each returns what a value holds -------------------------------------------
+    # --- readers, by type; each returns the values that a value contains -----------------------------
 
     def _read_container(self, value: Any) -> Iterable[object]:
         if not len(value):
@@ -141,7 +141,7 @@ class Inside:
         return [*_defaults(value), *self._read_container(value.__dict__), *self._seen_by(value)]
 
     def _seen_by(self, function: types.FunctionType) -> Iterable[object]:
-        """Variables of enclosing functions and global containers: the model's hooks may fill them."""
+        """Return closure variables and global containers, because the model's hooks may fill them."""
         space = function.__globals__
         named = [space[name] for name in function.__code__.co_names if name in space]
         return [*self._cells_of(function), *[value for value in named if type(value) in EXACT]]
@@ -168,12 +168,12 @@ _LIBRARIES = sys.stdlib_module_names | {"torch", "fxsummary", "builtins", "torch
 
 @functools.lru_cache(maxsize=4096)
 def is_users(module: str) -> bool:
-    """Whether a module of Python is neither torch nor of the standard library; ``__main__`` is the user's."""
+    """Whether a Python module is user code: neither torch nor the standard library; ``__main__`` is user code."""
     return module.partition(".")[0] not in _LIBRARIES or module == "__main__"
 
 
 def _dict_of(value: object) -> dict[str, object]:
-    """``vars`` without asking the object."""
+    """Return ``vars(value)`` without calling a method of the object."""
     return object.__getattribute__(value, "__dict__")  # type: ignore[no-any-return]
 
 
@@ -191,17 +191,17 @@ def _defaults(function: types.FunctionType) -> Iterable[object]:
 
 
 def _nothing(_: Inside, value: object) -> Iterable[object]:
-    """Instances of this type hold nothing that a forward could fill."""
+    """Read a type whose instances contain nothing that forward could fill."""
     return ()
 
 
 def _attributes(*names: str) -> Reader:
-    """Instances of this type hold others in these attributes."""
+    """Return a reader for a type whose instances hold values in these attributes."""
     return lambda _, value: [getattr(value, name) for name in names if hasattr(value, name)]
 
 
 def _reader(kind: type) -> Reader:
-    """How to read instances of a type."""
+    """Return the reader for instances of a type."""
     state = accessors(kind)
     if state is not None:
         return lambda inside, value: inside._read_state(value, state)

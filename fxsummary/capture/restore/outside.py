@@ -1,4 +1,4 @@
-"""Finds what a model's code reaches beyond the model: globals, closures, caches."""
+"""Finds objects outside the model that its code can reach: globals, closures, caches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fxsummary.capture.restore.variables import Accessors, of_class
 
 
 class Outside(Inside):
-    """What the code named by the classes and functions of an `Inside` can reach beyond it."""
+    """Everything that the functions and methods of an `Inside` can reach beyond it."""
 
     def __init__(self, inside: Inside) -> None:
         super().__init__(())
@@ -33,22 +33,22 @@ class Outside(Inside):
             self._walk()
 
     def _seen_by(self, function: types.FunctionType) -> Iterable[object]:
-        """Nothing yet: `_follow` adds it."""
+        """Return nothing, because `_follow` adds these values."""
         return ()
 
     def _read_state(self, value: object, state: Accessors) -> Iterable[object]:
-        """Nothing: it can hold no proxy, and may be a large array."""
+        """Return nothing, because a state cannot contain a proxy and may be a large array."""
         return ()
 
     def _add_class(self, kind: type) -> None:
-        """Add the containers in a class's own attributes."""
+        """Add the containers among a class's own attributes."""
         if kind not in self.classes and is_users(kind.__module__):
             self.classes[kind] = None
             self.variables.append(of_class(kind))
             self._add([value for value in vars(kind).values() if type(value) in EXACT])
 
     def _follow(self, function: types.FunctionType) -> None:
-        """Add what a function sees: its namespace, its variables from outside, and what its code names there."""
+        """Add what a function can reach: its globals, its closure, and what its code names there."""
         space = function.__globals__
         if not is_users(space.get("__name__") or ""):
             return
@@ -58,7 +58,7 @@ class Outside(Inside):
         self._add(self._cells_of(function))
         names = set(_names(function.__code__))
         spaces = [space]
-        for each in spaces:  # grows: `package.module.function` leads from one module to the next
+        for each in spaces:  # grows during the loop: `package.module.function` leads from one module to the next
             found = [each[name] for name in names if name in each]
             self._add(found)
             modules = [value for value in found if type(value) is types.ModuleType and is_users(value.__name__)]
@@ -67,7 +67,7 @@ class Outside(Inside):
         self._resolve(names)
 
     def _resolve(self, names: Iterable[str]) -> None:
-        """Add the methods of these names of the classes that the model holds objects of."""
+        """Add the methods with these names, for each class that the model contains instances of."""
         new = [name for name in names if name not in self._resolved]
         self._resolved.update(new)
         for methods in self._methods_of:
@@ -76,14 +76,14 @@ class Outside(Inside):
 
 
 MOST = 5_000
-"""Objects that are looked at, the nearest first: a name may lead to a whole application."""
+"""Maximum number of objects to visit, nearest first, because a name may lead to a whole application."""
 
 _DEPTH = 3
-"""Calls from forward on that are followed."""
+"""Depth of calls to follow from forward."""
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
-    """The names that a function's code uses, with those of the functions in it."""
+    """Yield the names that a function's code uses, including its nested functions."""
     yield from code.co_names
     for constant in code.co_consts:
         if type(constant) is types.CodeType:

@@ -1,4 +1,4 @@
-"""Copies of what a forward may change, to put back afterwards."""
+"""Snapshots of everything that forward may change, to restore it afterwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fxsummary.capture.restore.variables import Variables, of_dict
 
 
 class Snapshot:
-    """What a model holds, and what its code can reach beyond it, as they are now.
+    """The current state of a model and of everything that its code can reach.
 
     Args:
         modules: all modules of the model.
@@ -37,10 +37,10 @@ class Snapshot:
 
     @contextmanager
     def preserved(self, *, caches: bool = True) -> Iterator[None]:
-        """Restore, on the way out, everything, and what `preserved_globals` restores.
+        """Restore everything on exit, including the globals of `preserved_globals`.
 
-        What lies outside of the model is left alone, unless it holds a proxy or a meta tensor. The values of tensors
-        are not covered: no capture writes to them (`fxsummary.capture.symbolic.guard.Guard`).
+        Objects outside the model are restored only if they hold a proxy or a meta tensor. Tensor values are not
+        covered, because no capture writes to them (`fxsummary.capture.symbolic.guard.Guard`).
 
         Args:
             caches: whether to clear each ``lru_cache`` that holds proxies or meta tensors; an interrupt always does.
@@ -61,14 +61,14 @@ class Snapshot:
                     self.clear_caches()
 
     def clear_caches(self) -> None:
-        """Clear each ``lru_cache`` that has got a proxy or a meta tensor since."""
+        """Clear each ``lru_cache`` that has received a proxy or a meta tensor since the snapshot."""
         for cache, before in self._caches:
             if cache.cache_info() != before and has_escaped(gc.get_referents(cache)):
                 cache.cache_clear()
 
 
 class _Copies:
-    """The contents of containers and variables; most containers are empty, and stay so."""
+    """Copies of the contents of containers and variables; empty containers need no copy."""
 
     def __init__(self, found: Inside) -> None:
         self._empty = found.empty
@@ -77,10 +77,10 @@ class _Copies:
         self._values = [each.read() for each in found.variables]
 
     def restore(self, only_escaped: bool = False) -> None:
-        """Put everything back, in the order that it had.
+        """Restore all contents, in their original order.
 
         Args:
-            only_escaped: put back only what now holds a proxy or a meta tensor; other threads may change the rest.
+            only_escaped: restore only what now holds a proxy or a meta tensor; other threads may change the rest.
         """
         changed = [(container, copy) for container, copy in self._filled if not is_same(container, copy)]
         for container, copy in [*changed, *[(each, base_of(each)()) for each in self._empty if each]]:
@@ -110,12 +110,12 @@ _MAX_VISITED = 20_000
 
 
 def has_escaped(values: Sequence[Any]) -> bool:
-    """Whether these values are or hold, to any depth, a proxy of a trace or a meta tensor."""
+    """Whether these values are or contain, at any depth, a proxy or a meta tensor."""
     todo = list(values)
     seen: set[int] = set()
     while todo and len(seen) < _MAX_VISITED:
         value = todo.pop()
-        kind = type(value)  # isinstance would ask the object
+        kind = type(value)  # isinstance may run the object's code
         if id(value) in seen or issubclass(kind, _NOT_ENTERED):
             continue
         seen.add(id(value))
@@ -132,7 +132,7 @@ _NOT_ENTERED: tuple[type, ...] = (
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C back within, so that everything is put back; it takes effect afterwards."""
+    """Delay Ctrl-C until the end of the context, so that everything is restored first."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""The random states, the state of autocast, and the switch of torch that a capture turns."""
+"""Global state that a capture preserves: random states, autocast, and torch's fused attention switch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import torch
 
 @contextmanager
 def preserved_globals() -> Iterator[None]:
-    """Restore random states and autocast, and switch off the fused attention path that hides its operations.
+    """Restore random states and autocast on exit; meanwhile, disable fused attention, which hides its operations.
 
-    An interrupt inside ``torch.autocast.__enter__`` leaves autocast on: Python calls ``__exit__`` only after it.
+    Autocast needs this because Python does not call ``__exit__`` after an interrupt in ``torch.autocast.__enter__``.
     """
     random_states, autocast = [(set_state, get_state()) for get_state, set_state in _generators()], _autocast_state()
     fastpath = torch.backends.mha.get_fastpath_enabled()
@@ -31,7 +31,7 @@ def preserved_globals() -> Iterator[None]:
 
 
 def _generators() -> Iterator[tuple[Any, Any]]:
-    """How to read and set the state of each global random number generator that is in use."""
+    """Yield functions that read and set the state of each global random number generator in use."""
     yield torch.get_rng_state, torch.set_rng_state
     yield random.getstate, random.setstate
     if torch.cuda.is_available() and torch.cuda.is_initialized():

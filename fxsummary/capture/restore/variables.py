@@ -1,7 +1,7 @@
-"""What holds values without being a container: closures, classes, slots, and objects with a state of their own.
+"""Holders of values other than containers: closures, classes, slots, and objects with an internal state.
 
-Each is read as a dict. States are those of random number generators, arrays, buffers and iterators, which have no
-``__dict__``.
+Each is read as a dict. Random number generators, arrays, buffers and iterators have an internal state, which is not in
+a ``__dict__``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fxsummary.capture.restore.containers import base_of
 
 @dataclass(frozen=True)
 class Variables:
-    """Values by name, and how to change them."""
+    """Functions that read named values as a dict, set one and delete one."""
 
     read: Callable[[], dict[Any, object]]
     set: Callable[[Any, object], None]
@@ -31,7 +31,7 @@ class Variables:
 
 
 def of_cell(cell: types.CellType) -> Variables:
-    """A variable of an enclosing function, as a dict with at most one item."""
+    """Return a closure variable, as a dict with at most one item."""
 
     def read() -> dict[str, object]:
         try:
@@ -43,7 +43,7 @@ def of_cell(cell: types.CellType) -> Variables:
 
 
 def of_dict(container: dict[Any, object]) -> Variables:
-    """The items of a dict."""
+    """Return the items of a dict."""
     base = base_of(container)
     return Variables(
         lambda: dict(base.items(container)), partial(base.__setitem__, container), partial(base.__delitem__, container)
@@ -51,12 +51,12 @@ def of_dict(container: dict[Any, object]) -> Variables:
 
 
 def of_class(kind: type) -> Variables:
-    """The attributes of a class."""
+    """Return the attributes of a class."""
     return Variables(lambda: dict(vars(kind)), partial(type.__setattr__, kind), partial(type.__delattr__, kind))
 
 
 def of_slots(value: object, slots: Mapping[str, types.MemberDescriptorType]) -> Variables:
-    """The attributes of an object that are not in a ``__dict__``."""
+    """Return the attributes of an object that are in slots."""
 
     def read() -> dict[str, object]:
         found = {}
@@ -75,14 +75,14 @@ def of_slots(value: object, slots: Mapping[str, types.MemberDescriptorType]) -> 
 # --- states ----------------------------------------------------------------------------------------
 
 LARGEST = 2**30
-"""Bytes of an array; a larger one, often a file in memory, is not copied."""
+"""Maximum size in bytes of an array to copy; a larger one is often a memory-mapped file."""
 
 Accessors = tuple[Callable[[Any], Any], Callable[[Any, Any], None]]
-"""How to read the state of an object, and how to set it."""
+"""Functions that read and set the state of an object."""
 
 
 def accessors(kind: type) -> Accessors | None:
-    """How to read and set the state of the instances of a type; None if it has none that can be set."""
+    """Return functions that read and set the state of a type's instances; None if they have no such state."""
     states = _STATES
     if kind.__module__.partition(".")[0] == "numpy":
         numpy = sys.modules["numpy"]
@@ -95,12 +95,12 @@ def accessors(kind: type) -> Accessors | None:
 
 
 def of_state(value: object, read: Callable[[Any], Any], write: Callable[[Any, Any], None]) -> Variables:
-    """The state of an object, as a dict with one item."""
+    """Return the state of an object, as a dict with one item."""
     return Variables(lambda: {"state": read(value)}, lambda _, state: write(value, state), lambda _: None)
 
 
 def _content(array: Any) -> Any:
-    """A copy of an array; None if nothing can be written to it, or if it is very large."""
+    """Return a copy of an array; None if it is read-only or very large."""
     return array.copy() if array.flags.writeable and array.nbytes <= LARGEST else None
 
 
@@ -118,7 +118,7 @@ def _set_slice(value: Any, content: Any) -> None:
 
 
 def _position(iterator: object) -> Any:
-    """Where an iterator of a sequence is; None at its end."""
+    """Return the position of a sequence iterator; None at its end."""
     reduced = iterator.__reduce__()
     return reduced[2] if len(reduced) > 2 else None
 

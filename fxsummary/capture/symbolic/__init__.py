@@ -1,1 +1,1 @@
-"""The symbolic way: forward is traced with proxies, as ``torch.fx`` does."""
+"""Symbolic capture: traces forward with proxies, as ``torch.fx`` does."""

@@ -1,4 +1,4 @@
-"""What torch.fx replaces while it traces, replaced for a tracer of ours: calls of modules, attributes, functions."""
+"""Patches during tracing, as in torch.fx: module calls, module attributes and wrapped functions go to our tracer."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def traced(tracer: SymbolicTracer) -> Iterator[Callable[[object], None]]:
-    """Show the tracer what is called in this thread; other threads are left alone.
+    """Redirect module calls and attributes in this thread to the tracer; other threads are not affected.
 
-    Yields a function that makes those of ``math`` one operation, where a forward sees them as global names.
+    Yields a function that, given a forward, wraps the ``math`` functions among its globals as single operations.
     """
     with fx_tracing() as patcher:
         _patch_modules(patcher, tracer)

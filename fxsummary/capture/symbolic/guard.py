@@ -1,4 +1,4 @@
-"""Watches what runs for real while forward is traced: operations on tensors that are not proxies."""
+"""Watches operations on real tensors during tracing; these run instead of becoming nodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fxsummary.capture.torch_internals import DispatchMode, storage_of
 
 
 class Guard(DispatchMode):
-    """Raises RuntimeError where a trace would be wrong: for writes to tensors of the user, and for lost FLOPs."""
+    """Raises RuntimeError if the trace would be wrong: on writes to the user's tensors and on operations with FLOPs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Guard(DispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: object, args: Args = (), kwargs: Kwargs | None = None) -> Any:
         if not costs_nothing(func):
-            raise RuntimeError(f"forward computes a product that no input goes into ({func})")
+            raise RuntimeError(f"forward computes a product that does not depend on an input ({func})")
         if func._schema.is_mutable:
             for argument, value in zip(func._schema.arguments, args):  # noqa: B905 (defaults are left out)
                 if argument.alias_info is not None and argument.alias_info.is_write:
@@ -37,4 +37,4 @@ class Guard(DispatchMode):
 
 
 _NEW = frozenset({"aten::lift_fresh", "aten::lift"})
-"""What `torch.tensor` ends with; by their schema they are views."""
+"""The last operators of `torch.tensor`; their schema wrongly says that they return views."""

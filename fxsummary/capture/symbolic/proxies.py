@@ -1,4 +1,4 @@
-"""What stands for a tensor while forward is traced: the proxies of torch.fx, with their slow ways made short."""
+"""Proxies for tensors during tracing: those of torch.fx, with faster methods."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fxsummary.capture.torch_internals import HigherOrderOperator, ScriptMethod,
 
 
 class _Short:
-    """The methods that torch.fx has slower."""
+    """Faster versions of methods of `torch.fx.Proxy`."""
 
     tracer: Any
 
@@ -31,7 +31,7 @@ class _Short:
         return (self[index] for index in range(count))  # type: ignore[index]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """A copy has the same values; torch.fx gives it a tracer of its own."""
+        """Return a clone with the same tracer; torch.fx would give the copy a tracer of its own."""
         return self.clone()
 
     @classmethod
@@ -53,7 +53,7 @@ class _Short:
 
 
 class Proxy(_Short, fx.Proxy):
-    """A value in a forward that is traced."""
+    """A traced value."""
 
     def __init__(self, node: fx.Node, tracer: Any) -> None:
         super().__init__(node, tracer)
@@ -61,7 +61,7 @@ class Proxy(_Short, fx.Proxy):
 
 
 class ParameterProxy(Proxy):
-    """A parameter or buffer, which answers questions about its dtype, shape and the like itself."""
+    """A parameter or buffer; its dtype, shape and other metadata are real values, not proxies."""
 
     def __init__(self, node: fx.Node, tracer: object, tensor: torch.Tensor) -> None:
         super().__init__(node, tracer)
@@ -92,11 +92,11 @@ _QUESTIONS = frozenset(
         "element_size", "storage_offset", "is_signed", "is_conj", "is_neg", "is_inference", "get_device",
     }
 )  # fmt: skip
-"""What a tensor answers whatever its values are."""
+"""Tensor attributes and methods that do not depend on the tensor's values."""
 
 
 class Attribute(_Short, torch_fx.Attribute):
-    """An attribute of such a value: a method, if it is called next."""
+    """An attribute of a traced value; calling it is a method call."""
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         if self.attr == "backward":

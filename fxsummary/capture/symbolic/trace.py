@@ -1,4 +1,4 @@
-"""Symbolic capture: a `torch.fx.Tracer` that keeps what it passes, and builds no GraphModule."""
+"""Traces the forward of a model symbolically, without building a GraphModule."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from fxsummary.graph.spec import TensorSpec, map_structure
 
 
 class _NotCopiedError(Exception):
-    """An argument cannot be copied, so that forward would change the user's."""
+    """An argument cannot be copied, so forward would change the user's object."""
 
 
 def trace(subject: Subject, inputs: Inputs | None) -> Trace | Refusal:
-    """Trace forward symbolically. Parameters of forward that have no input keep their default.
+    """Trace forward symbolically. Arguments of forward without an input keep their default.
 
     Args:
-        inputs: which arguments are tensors; None: every parameter without a default is one.
+        inputs: which arguments are tensors; if None, every argument without a default is one.
     """
     if subject.is_leaf(subject.model, ""):
         return _one_operation(subject, inputs)
@@ -42,7 +42,7 @@ def trace(subject: Subject, inputs: Inputs | None) -> Trace | Refusal:
         try:
             with torch.no_grad(), Guard():
                 graph = copy_context().run(tracer.run)  # context variables that forward sets stay in the copy
-        except Exception as error:  # whatever forward does with a Proxy
+        except Exception as error:  # forward may do anything with a Proxy
             where, function = source.of_traceback(error.__traceback__)
             refusal = _refusal(_reason(error, function), where, Trace(tracer.graph))
         constants = {name: tensor for tensor, name in tracer.tensor_attrs.items() if isinstance(tensor, torch.Tensor)}
@@ -57,7 +57,7 @@ def _refusal(reason: str, where: str, partial: Trace | None = None) -> Refusal:
 
 
 def _one_operation(subject: Subject, inputs: Inputs | None) -> Trace:
-    """The graph of a model that is itself a leaf, such as an ``nn.LSTM``."""
+    """Return the graph of a model that is itself a leaf, such as an ``nn.LSTM``."""
     tracer, model = SymbolicTracer(subject, inputs), subject.model
     args, kwargs = tracer.placeholders()
     name = type_before_parametrizations(model).__name__.lower()
@@ -68,7 +68,7 @@ def _one_operation(subject: Subject, inputs: Inputs | None) -> Trace:
 
 
 def _copied(argument: object) -> object:
-    """A copy of an object that forward may change; its tensors would meet tracing as they are, and run for real."""
+    """Copy an object that forward may change; refuse one that holds tensors, which tracing cannot see."""
     if isinstance(argument, TensorSpec) or is_shared(argument):
         return argument
 
@@ -79,7 +79,7 @@ def _copied(argument: object) -> object:
         return copy_object(argument, refuse)
     except _NotCopiedError:
         raise
-    except Exception as error:  # the object's own code
+    except Exception as error:  # raised by the object's own code
         raise _NotCopiedError(f"an input is a {type(argument).__name__}, which cannot be copied") from error
 
 

@@ -1,4 +1,4 @@
-"""The tracer of symbolic capture: a `torch.fx.Tracer` that gives the same nodes at a fraction of the time."""
+"""The tracer of symbolic capture: a `torch.fx.Tracer` that creates the same nodes in a fraction of the time."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from fxsummary.graph.spec import TensorSpec
 
 
 class SymbolicTracer(fx.Tracer):
-    """`torch.fx.Tracer` with source lines, shared module stacks and lookups in constant time.
+    """`torch.fx.Tracer` with source lines, shared module stacks and constant-time lookups.
 
-    The graph is node for node that of `torch.fx.Tracer`, except: one placeholder per input tensor, also
-    inside lists and dicts; arguments that are not tensors stay what they are; buffers are not computed with
-    but become nodes, as parameters do, where their values are used; hooks are not run.
+    It creates the same nodes as `torch.fx.Tracer`, with these exceptions. Each input tensor gets a placeholder, also
+    inside lists and dicts; other arguments stay as they are. Buffers whose values are used become nodes, as parameters
+    do. Hooks are not run.
     """
 
     def __init__(self, subject: Subject, inputs: Inputs | None) -> None:
@@ -55,7 +55,7 @@ class SymbolicTracer(fx.Tracer):
         self._outermost = sys._getframe(1)
 
     def run(self) -> fx.Graph:
-        """Trace the forward of the model."""
+        """Trace the model's forward."""
         args, kwargs = self.placeholders()
         self.note_hooks(self.root, "")
         with traced(self) as self._wrap_globals:
@@ -63,12 +63,12 @@ class SymbolicTracer(fx.Tracer):
             result = listed(self.root.forward(*args, **kwargs))
             self.create_node("output", "output", (self.create_arg(result),), {})
         for proxy in self._attributes.values():
-            if not proxy.node.users:  # it was only asked for its dtype or shape
+            if not proxy.node.users:  # forward read only its dtype or shape
                 self.graph.erase_node(proxy.node)
         return self.graph
 
     def placeholders(self) -> tuple[Args, Kwargs]:
-        """Forward's arguments, with a placeholder for each tensor among them."""
+        """Return forward's arguments, with a placeholder for each tensor among them."""
         inputs = self._inputs or Inputs(dict.fromkeys(required(self.root), _ANY_TENSOR))
         return inputs.map(self._placeholder, forward_signature(self.root))
 
@@ -91,7 +91,7 @@ class SymbolicTracer(fx.Tracer):
         type_expr: object = None,
         proxy_factory_fn: Any = None,
     ) -> Any:
-        """As torch.fx."""
+        """Create a node as torch.fx does, and return its proxy."""
         if isinstance(kwargs.get("out"), torch.Tensor) or (_writes(kind, target) and isinstance(args[0], torch.Tensor)):
             raise fx.proxy.TraceError("forward writes a traced value into a tensor that it made")
         place = SPEC_ONLY.get(target)
@@ -103,18 +103,18 @@ class SymbolicTracer(fx.Tracer):
         return self.proxy(node) if proxy_factory_fn is None else proxy_factory_fn(node)
 
     def proxy(self, node: fx.Node) -> Proxy:
-        """A proxy of ours."""
+        """Return a `Proxy` of a node."""
         return Proxy(node, self)
 
     def escaped(self) -> list[Proxy]:
-        """The proxies that somebody else still holds after the trace."""
+        """Return the proxies that something still references after the trace."""
         self._attributes.clear()
         return survivors(self.proxies)
 
     def create_node(
         self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: object = None
     ) -> fx.Node:
-        """As torch.fx, with module stack and source line in the node's meta."""
+        """Create a node as torch.fx does, with module stack and source line in its meta."""
         node = new_node(self.graph, kind, target, args, kwargs, name)
         if self._stack_now is None:
             self._stack_now = OrderedDict(self.module_stack)
@@ -125,7 +125,7 @@ class SymbolicTracer(fx.Tracer):
         return node
 
     def create_arg(self, a: Any) -> Any:
-        """As torch.fx, with parameters and buffers found in constant time."""
+        """Convert an argument as torch.fx does, but find parameters and buffers in constant time."""
         kind = type(a)
         if kind is Proxy or kind is ParameterProxy:
             return a.node
@@ -146,7 +146,7 @@ class SymbolicTracer(fx.Tracer):
     # --- modules -------------------------------------------------------------------------------
 
     def attribute(self, tensor: torch.Tensor) -> Any:
-        """A parameter or buffer read by forward becomes one get_attr node; torch.fx leaves buffers as they are."""
+        """Return one proxy for each parameter or buffer that forward reads; torch.fx does this only for parameters."""
         name = self._names.get(id(tensor))
         if name is None:
             return tensor
@@ -157,13 +157,13 @@ class SymbolicTracer(fx.Tracer):
         return proxy
 
     def call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> Any:
-        """A call of a module: one node, or those of its forward. Hooks are not run: they belong to the user."""
+        """Trace the call of a module: one node for a leaf, else the nodes of its forward. Hooks are not run."""
         module = unwrapped(module)
         path = self._paths.get(id(module))
         if path is None:
             raise NameError("module is not installed as a submodule")
         is_leaf = self._subject.is_leaf(module, path)
-        if is_leaf:  # what it reads lies outside of it
+        if is_leaf:  # its arguments are read outside of the module
             args = tuple([self.create_arg(item) for item in args])
             kwargs = self.create_arg(kwargs) if kwargs else kwargs
         calls = self._calls.get(path, 0)
@@ -187,7 +187,7 @@ class SymbolicTracer(fx.Tracer):
             self._stack_now = outer
 
     def note_hooks(self, module: nn.Module, path: str) -> None:
-        """Remember that a module has hooks of the user's."""
+        """Remember that a module has user hooks."""
         if not module._forward_hooks and not module._forward_pre_hooks:
             return
         hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
@@ -196,7 +196,7 @@ class SymbolicTracer(fx.Tracer):
 
 
 def _writes(kind: str, target: object) -> bool:
-    """Whether a call is a method that changes its tensor in place, by its name."""
+    """Whether a call is a method that writes to its tensor in place, judged by its name."""
     return kind == "call_method" and str(target) in _IN_PLACE
 
 

@@ -1,7 +1,7 @@
-"""In-place writes in a traced graph: who reads a tensor after a write reads what was written.
+"""In-place writes in a traced graph: an operation that reads a tensor after a write gets an edge from the write.
 
-A proxy stays the value that it was before the write. A recording sees the tensors themselves; this gives a trace the
-same edges.
+A proxy still refers to the value before the write. A recording sees the tensors themselves; with these changes a trace
+has the same edges.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fxsummary.graph.spec import TensorSpec, leaves
 
 
 class _Held(NamedTuple):
-    """A tensor in the result of a node: the number of its memory, and how often that was written then."""
+    """A tensor in the result of a node, with a number for its storage and how often that had been written by then."""
 
     node: fx.Node
     storage: int
@@ -26,10 +26,10 @@ class _Held(NamedTuple):
 
 
 def follow_writes(graph: fx.Graph, outcomes: Mapping[fx.Node, Outcome]) -> None:
-    """Lead the edges of what was written in place on from the operation that wrote it.
+    """Redirect edges so that readers of a tensor written in place depend on the write.
 
-    A reader of the tensor that a write returns reads the write instead. A reader of another name for the same memory,
-    such as a view, has the write in its meta under `AFTER`.
+    A reader of the written tensor reads the result of the write instead. A reader of another tensor with the same
+    memory, such as a view, has the write in its meta under `AFTER`.
     """
     if any(outcome.writes for outcome in outcomes.values()):
         run = _Writes(outcomes)
@@ -67,7 +67,7 @@ class _Writes:
                 self._replace(given[alias.index].node, node)
 
     def _given(self, node: fx.Node) -> list[_Held]:
-        """The tensors in the arguments, in their order."""
+        """Return the tensors in a node's arguments, in order."""
         found: list[_Held] = []
 
         def add(argument: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Inputs that nobody gave: found by what the model asks for, its argument names and its error messages."""
+"""Infers missing inputs from the model's first layers, its argument names and its error messages."""

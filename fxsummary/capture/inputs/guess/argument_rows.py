@@ -1,4 +1,4 @@
-"""Finds the row of `ARGUMENTS` for each argument of a model, and completes it with what its first reader takes."""
+"""Finds the row of `ARGUMENTS` for each argument of a model, and adds the shapes that its first reader accepts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class ArgumentRows:
     """Rows for the arguments of one model.
 
     Attributes:
-        needs: what the first reader of an argument takes, by its name.
+        needs: the need of each argument's first reader, by argument name.
 
     Args:
         partial: the trace of forward without inputs, as far as it got.
-        by_name: whether names of arguments mean something; if not, the first readers alone say what to pass.
+        by_name: whether to use argument names; if not, only the first readers decide what to pass.
     """
 
     def __init__(self, model: nn.Module, settings: Settings, partial: Trace | None, by_name: bool) -> None:
@@ -34,7 +34,7 @@ class ArgumentRows:
         self._fields = field_needs(model, partial) if partial is not None else {}
 
     def row(self, name: str, required: bool) -> Argument | None:
-        """Return the row of an argument; None if its meaning is unknown."""
+        """Return the row of an argument; None if it is unknown."""
         if not self._by_name:
             return self._with_need(None, self.needs.get(name)) if required else None
         row = row_for(name)
@@ -53,11 +53,11 @@ class ArgumentRows:
         return self._with_need(row, need)
 
     def _has(self, name: str) -> bool:
-        """Whether forward takes an argument of this name, or the model has such a setting."""
+        """Whether forward has an argument, or the model a setting, with this name."""
         return name in self._signature or any(self._settings.all(name))
 
     def _with_known_sizes(self, row: Argument, required: bool) -> Argument | None:
-        """Keep the shapes whose sizes are known; if there are none and it must be passed, put in any size."""
+        """Keep the shapes with known sizes; if there are none and the argument is required, use `ANY_SIZE`."""
         sizes = Sizes(self._settings)
         known = tuple(filter(sizes.is_known, row.options))
         if not known and required:
@@ -66,7 +66,7 @@ class ArgumentRows:
         return row.with_options(*known) if known or not row.shapes else None
 
     def _with_need(self, row: Argument | None, need: Need | None) -> Argument:
-        """Put the shapes first that fit the first reader."""
+        """Move the shapes that fit the first reader to the front."""
         if row is None:
             row, need = Argument(), need or first_layer(self._model)
         if need is None:
@@ -87,18 +87,18 @@ class ArgumentRows:
         return row.with_options(*shapes, "1 pictured" if kind in ("features", "image2") else "", *own)
 
     def is_passed(self, row: Argument) -> bool:
-        """Whether to pass an argument that has a default."""
+        """Whether to pass an argument although it has a default."""
         return row.when == ALWAYS or any(map(self._has, options(row.when)))
 
 
 def row_for(name: str) -> Argument | None:
-    """Return the row of a name, or of its ending."""
+    """Return the row for a name or its ending; None if there is none."""
     found = (row for ending, row in ENDINGS.items() if name.endswith(ending))
     return ARGUMENTS[name] if name in ARGUMENTS else next(found, None)
 
 
 def _by_annotation(annotation: object) -> Argument:
-    """Make a row from an annotation, for a name that is in no table."""
+    """Make a row from an annotation, for a name that is not in the tables."""
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     is_list = "list" in text.lower()
     if "int" in text and "Tensor" not in text:
@@ -115,6 +115,6 @@ def _suits(shape: str, need: Need, sizes: Sizes) -> bool:
 
 
 def _with_features(shape: str, size: str) -> str:
-    """Set the last dimension to this size; "" if it is a spatial one."""
+    """Set the last dimension to this size; return "" if it is spatial."""
     *words, last = shape.split()
     return "" if dims_of(last) > 1 or not words else " ".join([*words, size])

@@ -1,7 +1,7 @@
-"""Inputs to try for a model that is recorded.
+"""Candidates for the inputs of a model.
 
-The names of arguments show what is wanted, settings show the sizes, and the first operation that reads an argument
-shows what neither does. Candidates come in the order of their distance from the first guess.
+Argument names suggest shapes, settings give the sizes, and the first operation that reads an argument fills the gaps.
+Candidates are ordered by their distance from the first guess.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec, contiguous
 
 MAX_GUESSES = 60
-"""Guesses to make with the same parts of the input."""
+"""Maximum number of guesses with the same parts of the input."""
 
 OTHER_PARTS = 3
-"""Distance of a guess that passes other parts of the input than the first."""
+"""Distance of a guess that passes different parts of the input."""
 
 OTHER_SIZE = 3
-"""Distance of a guess that has another size; that of one with another shape is 1."""
+"""Distance of a guess with a different size; a different shape has distance 1."""
 
 
 @dataclass(frozen=True)
 class _Passed:
-    """An argument to pass; one without a default is required."""
+    """An argument to pass; it is required if it has no default."""
 
     name: str
     row: Argument
@@ -51,16 +51,16 @@ class Guesses:
     """Guesses the inputs of a model from argument names, settings and first readers.
 
     Attributes:
-        settings: the settings of the model and its config.
+        settings: settings of the model and its config.
         parameters: names of forward's parameters.
-        keywords: name of the parameter that takes any keyword, or "".
-        main: the argument that the model names as its main one, or "".
+        keywords: name of the ``**kwargs`` parameter, or "".
+        main: the main argument according to the model, or "".
         float_dtype: dtype of the model's floating-point tensors.
-        spatial_dims: number of spatial dimensions of an argument that a convolution reads first, by its name.
+        spatial_dims: number of spatial dimensions, by argument name, if an image layer reads the argument first.
 
     Args:
         partial: the trace of forward without inputs, as far as it got.
-        by_name: whether names of arguments mean something; if not, only those without a default are passed.
+        by_name: whether to use argument names; if not, only arguments without a default are passed.
     """
 
     def __init__(self, model: nn.Module, partial: Trace | None = None, by_name: bool = True) -> None:
@@ -77,7 +77,7 @@ class Guesses:
         needs = self._rows.needs.items()
         self.spatial_dims = {name: need.dims for name, need in needs if need is not None and need.kind == "image"}
 
-    # --- what to try ---------------------------------------------------------------------------
+    # --- candidates ----------------------------------------------------------------------------
 
     def stages(self) -> Iterator[Iterator[Inputs]]:
         """Yield candidates, the likeliest first; then the model's own ``dummy_inputs``, which are rarely typical."""
@@ -98,7 +98,7 @@ class Guesses:
                 yield inputs
 
     def alternatives(self, inputs: Inputs, name: str) -> Iterator[Inputs]:
-        """Yield the same inputs with another value for one argument, whether it is passed or not."""
+        """Yield the same inputs with each possible value of one argument, whether it is passed now or not."""
         row = self._rows.row(name, required=True)
         passed = _Passed(name, row or Argument(), required=True)
         for shape in row.options or ("",) if row is not None else ():
@@ -114,7 +114,7 @@ class Guesses:
         return sorted({len(each) for each in lists}, reverse=True)
 
     def shape_of_words(self, inputs: Inputs, name: str, words: Sequence[str]) -> Shape | None:
-        """Return a shape for an argument from the names that forward's code gives to its dimensions."""
+        """Return a shape for an argument from the variable names that forward uses for its dimensions."""
         row = self._rows.row(name, required=True)
         if row is None:
             return None
@@ -123,7 +123,7 @@ class Guesses:
         return tuple([sizes.dimension(word, likely) for word in words])
 
     def _sizes_in(self, inputs: Inputs) -> Sizes:
-        """Return the sizes, with those that these inputs already have."""
+        """Return sizes that agree with the text length and image size of these inputs."""
         found: dict[str, Shape] = {}
         for name, value in inputs.arguments.items():
             if isinstance(value, TensorSpec) and name.endswith("input_ids"):
@@ -133,7 +133,7 @@ class Guesses:
         return Sizes(self.settings, found)
 
     def _examples(self) -> Iterator[Inputs]:
-        """Yield what the model's author set as an example, by the convention of Lightning."""
+        """Yield the model's ``example_input_array``, a convention of Lightning."""
         example = vars(self._model).get("example_input_array")
         args = (example,) if isinstance(example, torch.Tensor) else example
         with suppress(InputError):
@@ -145,7 +145,7 @@ class Guesses:
     def _dummies(self) -> Iterator[Inputs]:
         try:
             given = dict(getattr(self._model, "dummy_inputs", None) or {})
-        except Exception:  # a property of the user's class
+        except Exception:  # raised by a property of the user's class
             return
         tensors = {n: value for n, value in given.items() if n in self.parameters and isinstance(value, torch.Tensor)}
         if tensors:
@@ -155,7 +155,7 @@ class Guesses:
     # --- inputs --------------------------------------------------------------------------------
 
     def _passed(self) -> list[_Passed]:
-        """List the arguments that forward requires, and the optional ones that are passed by convention."""
+        """List the arguments that forward requires, and the optional ones that are usually passed."""
         found = []
         for name, parameter in self._signature.items():
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -173,7 +173,7 @@ class Guesses:
             yield cost + OTHER_PARTS * index, index, inputs
 
     def _combinations(self, passed: Sequence[_Passed]) -> Iterator[tuple[int, Inputs]]:
-        """Yield all combinations of shapes and of the sizes in them, with their distance from the first."""
+        """Yield all combinations of shapes and sizes, with their distance from the first."""
         shapes = [each.row.options or ("",) for each in passed]
         words = sorted({word for each in shapes for shape in each for word in words_of(shape)})
         sizes = [found_sizes(row, self.settings) for row in map(SIZES.get, words) if isinstance(row, Size)]
@@ -215,7 +215,7 @@ class Guesses:
 
 
 def _part_sets(passed: Sequence[_Passed], main: str) -> list[frozenset[str]]:
-    """List which parts of the input to pass, all first; a model of images gets video only if nothing else fits."""
+    """List sets of input parts to pass, the full set first; an image model gets video only as a last resort."""
     wanted = {each.row.part for each in passed}
     needed = {each.row.part for each in passed if each.required}
     parts = [part for part in PARTS if part in wanted]
@@ -227,7 +227,7 @@ def _part_sets(passed: Sequence[_Passed], main: str) -> list[frozenset[str]]:
 
 
 def _nearest_first(lengths: Sequence[int], steps: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Yield all places in lists of these lengths with their distance from the start, the nearest first.
+    """Yield all tuples of indices into lists of these lengths, with their distance from zero, the nearest first.
 
     >>> list(_nearest_first([2, 2], [3, 1]))
     [(0, (0, 0)), (1, (0, 1)), (3, (1, 0)), (4, (1, 1))]

@@ -1,4 +1,4 @@
-"""Describes what the model's code was doing when it raised, in text: it keeps no tensor alive."""
+"""Describes, as text, what the model's code was doing when it raised; keeps no tensor alive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Step:
     """A frame of the model's code.
 
     Attributes:
-        text: the source that it was running.
+        text: the source code that was running.
         absent: names of its variables that are None.
     """
 
@@ -32,15 +32,15 @@ class Step:
 
 @dataclass(frozen=True)
 class ErrorContext:
-    """An error of forward: what it says, and what the model's code was doing.
+    """An error of forward: its message, and what the model's code was doing.
 
     Attributes:
-        message: what the error says.
+        message: the error message.
         steps: the frames of the model's code, the innermost first.
-        inputs: the inputs behind the tensors that the innermost lines name, the nearest first.
-        operations: how many operations had run.
+        inputs: the inputs that the tensors in the innermost lines depend on, the nearest first.
+        operations: number of operations that ran before the error.
         source: ``file:line`` in the model's code.
-        channels: those that the innermost convolution got, and those that it takes; None if they agree.
+        channels: the channels that the innermost convolution got, and those that it expects; None if they are equal.
     """
 
     message: str = ""
@@ -52,21 +52,21 @@ class ErrorContext:
 
     @property
     def key(self) -> str:
-        """Equal for errors with the same reason at the same place."""
+        """A key that is equal for errors with the same message in the same line."""
         return self.message + "".join([step.text for step in self.steps[:1]])
 
     @property
     def code(self) -> str:
-        """The source that all frames were running."""
+        """The source code that all frames were running."""
         return "".join([step.text for step in self.steps])
 
 
 InputsBehind = Callable[[torch.Tensor], Sequence[str]]
-"""The inputs that a tensor depends on, the nearest first."""
+"""Returns the inputs that a tensor depends on, the nearest first."""
 
 
 def context_of(error: BaseException, inputs_behind: InputsBehind | None = None, operations: int = 0) -> ErrorContext:
-    """Return the context of an exception that left the model's forward."""
+    """Return the context of an exception that the model's forward raised."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     places = traceback.extract_tb(error.__traceback__)
     own = [
@@ -83,11 +83,11 @@ def context_of(error: BaseException, inputs_behind: InputsBehind | None = None, 
 
 
 MAX_BLAMED = 3
-"""In how many of the innermost frames to look for the tensors that do not fit."""
+"""Number of innermost frames to search for the tensors that do not fit."""
 
 
 def _tensors(frame: FrameType, text: str) -> Iterator[torch.Tensor]:
-    """Yield the tensors that a line of source names."""
+    """Yield the tensors named in a line of source code."""
     for name in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text)):
         value = frame.f_locals.get(name)
         items = value if isinstance(value, (tuple, list)) else [value]
@@ -95,7 +95,7 @@ def _tensors(frame: FrameType, text: str) -> Iterator[torch.Tensor]:
 
 
 def _text(place: traceback.FrameSummary, explains: bool) -> str:
-    """Return the source that was running; for the line that raised, also the conditions around it."""
+    """Return the source code that was running; for the line that raised, also the conditions around it."""
     first = place.lineno or 0
     last = getattr(place, "end_lineno", None) or first  # from Python 3.11 on
     text = "".join([linecache.getline(place.filename, line) for line in range(first, last + 1)])
@@ -137,9 +137,9 @@ def _shape(value: object) -> tuple[int, ...]:
 
 
 def blamed(inputs: Inputs, error: ErrorContext) -> list[str]:
-    """Return the arguments that were passed, the likeliest culprits first.
+    """Return the passed arguments, the likeliest culprits first.
 
-    First the ones that the refused tensors depend on, then those that the lines name, then all.
+    The order is: arguments that the rejected tensors depend on, arguments named in the lines, all others.
     """
     names = list(inputs.arguments)
     behind = [name for found in error.inputs for name in _arguments_of(found, names)]
@@ -148,10 +148,10 @@ def blamed(inputs: Inputs, error: ErrorContext) -> list[str]:
 
 
 def _arguments_of(placeholder: str, names: list[str]) -> list[str]:
-    """Return the argument that a placeholder is, or is an item of."""
+    """Return the arguments that a placeholder may belong to."""
     return [placeholder] if placeholder in names else [name for name in names if placeholder.startswith(f"{name}_")]
 
 
 def holds(text: str, name: str) -> bool:
-    """Whether a text has a word."""
+    """Whether a text contains a name as a whole word."""
     return re.search(rf"\b{name}\b", text) is not None

@@ -1,9 +1,9 @@
-"""What models call their inputs and sizes, what to pass for them, and what to change when forward raises.
+"""Tables for guessing inputs: names of inputs and sizes, values to pass, and changes to make when forward raises.
 
-Only data, for whoever wants to teach fxsummary another convention: add a row to one of the tables.
+This file contains only data. To teach fxsummary another convention, add a row to one of the tables.
 
-A shape is written in words, such as ``"1 channels image"``: numbers and words of `SIZES`. ``|`` separates
-alternatives, the likeliest first.
+A shape consists of numbers and words of `SIZES`, such as ``"1 channels image"``. ``|`` separates alternatives, the
+likeliest first.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CROSS = (
 )
 IMAGE_SIZES = (224, 299, 256, 384, 32, 28, 64, 128, 96, 512, 48, 192, 240, 288, 320, 336, 448, 160, 16)
 
-# Words for sizes. A size is a setting of the model (an attribute of its config, of the configs inside, or of the model)
-# or one of the usual sizes; a string computes it from other words, in Python.
+# Words for sizes. A size comes from a setting (an attribute of the model, its config or a nested config) or is one of
+# the usual sizes. A string computes it from other words, as a Python expression.
 SIZES: dict[str, Size | str] = {
     # text
     "text": Size("segment_means_seq_len", (128, 16, 512), part="text", limits=POSITIONS),
@@ -48,7 +48,7 @@ SIZES: dict[str, Size | str] = {
     "volume": Size("", ((16, 112, 112), (32, 32, 32), (64, 64, 64), (96, 96, 96), (16, 224, 224)), dims=3),
     "regions": Size("visual_feat_dim | visual_embedding_dim"),
     "region_places": Size("visual_pos_dim"),
-    # patches of an image; some models merge groups of them
+    # patches of an image; some models merge neighbouring patches
     "patch": Size("patch_size | spatial_patch_size", part="image", default=14),
     "patch_frames": Size("temporal_patch_size", part="image", default=1),
     "merge": Size("spatial_merge_size | merge_size | merge_kernel_size", part="image", default=1),
@@ -106,16 +106,16 @@ SIZES: dict[str, Size | str] = {
 }
 
 ANY_SIZE = "64"
-"""Size of a dimension that nothing determines; the error may show the right one."""
+"""Size of a dimension if nothing determines it; the error may then show the right one."""
 
 CHANNEL_WORDS = ("channels", "latents", "audio_channels", "conditions")
-"""Words for the channels of a convolution."""
+"""Words for the number of channels of a convolution."""
 
 HIDDEN = "hidden_size | d_model | n_embd"
-"""Settings that hold the features of a token."""
+"""Settings with the number of features of a token."""
 
 LINE_OF_TEXT = (48, 320)
-"""Size of an image of one line of text."""
+"""Height and width of an image of one line of text."""
 
 PARTS = {
     "text": ("text", "language", "llm", "decoder"),
@@ -126,9 +126,9 @@ PARTS = {
     "series": (),
     "video": (),
 }
-"""Parts of an input, preferred in this order if not all can be passed, and words in the names of their configs."""
+"""Parts of an input, with words in the names of their configs; earlier parts are preferred if not all can be passed."""
 
-# Shapes that the first reader of an input takes; "size" is its number of channels or features.
+# Shapes that the first reader of an input accepts; "size" is its number of channels or features.
 NEEDS = {
     "ids": "1 128 | 1 32 | 1 512 | 128",
     "sequence": "1 16 size | 16 1 size | 1 size",
@@ -138,12 +138,12 @@ NEEDS = {
     "image3": "1 size volume",
 }
 IDS = "1 text | text"
-"""Shapes of ids whose name is unknown."""
+"""Shapes to try for ids with an unknown name."""
 
 UNKNOWN = "1 text hidden | 1 text | 1 | 1 channels image"
-"""Shapes of a tensor whose name and first reader are both unknown."""
+"""Shapes to try for a tensor with an unknown name and an unknown first reader."""
 
-# Names that code gives to the dimensions of a shape that it unpacks; the first word of the first row that fits.
+# Variable names for the dimensions of an unpacked shape; the first known word of the first matching row is used.
 DIMENSIONS = (
     (r"batch|^bs?z?$|^1$", "1"),
     (r"channel|^c$", "latents | channels | audio_channels | conditions"),
@@ -232,7 +232,7 @@ ARGUMENTS = {
     "visual_feats": Argument("1 36 regions", part="image", when=ALWAYS),
     "visual_pos": Argument("1 36 region_places", part="image", when=ALWAYS),
     "image_attention_mask": Argument("1 text 1", "int"),
-    "image_embeds_position_mask": Argument(  # an image stands after the first token
+    "image_embeds_position_mask": Argument(  # an image comes after the first token
         value="[[False] + [True] * image_tokens + [False] * (text - 1 - image_tokens)]",
         dtype="bool",
         part="image",
@@ -303,7 +303,7 @@ ARGUMENTS = {
     "vision_mse_loss_indexes": LATENT_TOKENS,
     "vision_timesteps": Argument("latent_patches"),
     "vision_noisy_frame_indexes": Argument(fields=(Argument("1", "int"),), when=ALWAYS),
-    "img_mask": Argument(  # a latent image stands at the end of a text, each place for 2x2 patches
+    "img_mask": Argument(  # a latent image comes after the text, with one position per 2×2 patches
         value="[[False] * text + [True] * (latent_patches // 4)]", dtype="bool", when=ALWAYS
     ),
     "text_rope_pos": Argument("text", "int"),
@@ -362,7 +362,7 @@ ARGUMENTS = {
     # graphs
     "edge_index": Argument("2 64", "int"),
 }
-"""What to pass for an argument, by its name."""
+"""Rows by argument name."""
 
 ENDINGS = {
     "mask": IDS_OF_TEXT,
@@ -384,33 +384,33 @@ ENDINGS = {
     "lengths": LENGTHS,
     "lens": LENGTHS,
 }
-"""The same for the ending of a name that is not in `ARGUMENTS`."""
+"""Rows by the ending of an argument name that is not in `ARGUMENTS`."""
 
 # --- errors ----------------------------------------------------------------------------------------
 
 NEEDS_BATCH = "Expected more than 1 value per channel when training"
-"""What torch says when batch normalization is to train on one sample."""
+"""Torch's error if batch normalization in train mode gets only one sample."""
 
 NEEDS_INTEGERS = (
     r"indices of an embedding to be int|tensors used as indices must be|expected scalar type (?:Long|Int)\b"
 )
-"""What torch says of an index that is not an integer."""
+"""Torch's errors for an index that is not an integer."""
 
 TOKEN_TYPES = {"image": 1, "video": 2, "audio": 3}
-"""What ``mm_token_type_ids`` holds for tokens of images, video and sound."""
+"""Values of ``mm_token_type_ids`` for image, video and audio tokens."""
 
 FEATURES = (
     r"mat1 and mat2 shapes cannot be multiplied \(\d+x(?P<got>\d+) and (?P<wanted>\d+)x\d+\)",
     r"same reduction dim, but got \[\d+, (?P<got>\d+)\] X \[(?P<wanted>\d+), \d+\]",
     r"batch2 tensor to be: \[\d+, (?P<got>\d+)\] but got: \[\d+, (?P<wanted>\d+)\]",
 )
-"""Errors of linear layers that get the wrong number of features."""
+"""Errors of linear layers for a wrong number of features."""
 
 VIEWS = r"shape '\[(?:-?\d+, )*(?P<wanted>\d+)\]' is invalid for input of size (?P<got>\d+)"
 """The error of a view whose size does not fit the features."""
 
-# Patterns of error messages (case is ignored), and the function of `repairs` or `reshaping` that changes the inputs.
-# Every row that matches is applied, in this order.
+# Patterns of error messages (ignoring case), with the function of `repairs` or `reshaping` that changes the inputs.
+# All matching rows are applied, in this order.
 REPAIRS = (
     (
         r"tokens \((?P<tokens>\d+)\) and features \((?P<features>\d+)\) do not match for token id (?P<id>\d+)",

@@ -1,7 +1,7 @@
 """Infers example inputs if none are given; a note says what was inferred.
 
-The names of arguments, the settings of the model, and what forward does first with each of them show what to try.
-A forward that can be traced without inputs is tried on specs alone, any other is recorded.
+Argument names, the model's settings and the first reader of each argument show what to try. If forward can be traced
+without inputs, candidates run through the trace as specs only; otherwise forward is recorded with them.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ T = TypeVar("T")
 
 
 def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
-    """Return inputs that every operation of the traced forward accepts, and the specs that follow; None if none do."""
+    """Return inputs that every traced operation accepts, and the resulting specs; None if there are none."""
     model, needs = subject.model, input_needs(subject.model, trace)
     if not needs or None in needs.values():
         return None
 
     def attempt(inputs: Inputs) -> tuple[Propagation | None, ErrorContext | None]:
-        """Run the graph on these inputs; the error if an operation refuses them, or the batch size changes."""
+        """Run the graph on these inputs; return an error if an operation rejects them or the batch size changes."""
         specs = dict(inputs.arguments)
         try:
             propagation = propagate(model, trace, subject.device, specs)
@@ -53,10 +53,10 @@ def infer(subject: Subject, trace: Trace) -> tuple[Inputs, Propagation] | None:
 
 
 def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None = None) -> tuple[Inputs, T] | str:
-    """Return the first inputs that an attempt accepts, and what it returned; what was tried if it accepts none.
+    """Return the first inputs that an attempt accepts, and its result; a report if it accepts none.
 
     Args:
-        attempt: runs forward, and returns what came of it, and why that is nothing or not all.
+        attempt: see `Attempt`.
         partial: the trace of forward without inputs, as far as it got.
     """
     search = Search(Source(model, partial), attempt)
@@ -64,7 +64,7 @@ def infer_by_trying(model: nn.Module, attempt: Attempt[T], partial: Trace | None
 
 
 def with_integers(inputs: Inputs, error: BaseException, fixed: Container[str] = ()) -> Iterator[Inputs]:
-    """Yield the inputs with integers for one that is not fixed, if an error says that one is read as an index."""
+    """If an error says that an index is not an integer, yield the inputs with integers for one that is not fixed."""
     context = context_of(error.__cause__ or error)
     names = blamed(inputs, context) if re.search(NEEDS_INTEGERS, context.message) else []
     named = [(name, inputs.arguments[name]) for name in names if name not in fixed]
@@ -74,18 +74,18 @@ def with_integers(inputs: Inputs, error: BaseException, fixed: Container[str] = 
 
 
 class Source(Guesses):
-    """Inputs to try, with what the errors of forward suggest instead.
+    """Inputs to try, and the changes that forward's errors suggest.
 
     Attributes:
-        max_same: how often the same arguments may be refused for reasons that were given before.
-        tries_for_more: further tries after an attempt that accepted only in part.
+        max_same: how often the same arguments may fail for a reason that was seen before.
+        tries_for_more: further tries after an attempt with a partial result.
     """
 
     max_same = 3
     tries_for_more = 8
 
     def repaired(self, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-        """Yield what an error suggests instead of these inputs."""
+        """Yield the inputs that an error suggests instead."""
         return repaired(self, inputs, error)
 
     def resized(self, inputs: Inputs, size: int) -> Inputs | None:
@@ -101,7 +101,7 @@ class Source(Guesses):
 
 
 def repaired(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-    """Yield what an error suggests instead of these inputs, the likeliest first."""
+    """Yield the inputs that an error suggests instead, the likeliest first."""
     for pattern, name in REPAIRS:
         found = re.search(pattern, error.message, re.IGNORECASE | re.DOTALL)
         if found is not None:
@@ -114,11 +114,11 @@ def repaired(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[
 
 
 REPAIR: dict[str, Callable[[Case], Iterator[Inputs]]] = {**vars(repairs), **vars(reshaping)}
-"""The functions that rows of `REPAIRS` name."""
+"""Functions by the names in the rows of `REPAIRS`."""
 
 
 def _missing(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[str]:
-    """Yield arguments that were not passed, but that the error names or that are None where it was raised."""
+    """Yield arguments that were not passed, but are named in the error or are None in the line that raised it."""
     names = [name for name in guesses.parameters if name not in inputs.arguments]
     yield from (name for name in names if name in ARGUMENTS and holds(error.message, name))
     for step in error.steps if re.search("NoneType(?!.* not callable)", error.message) else error.steps[:1]:

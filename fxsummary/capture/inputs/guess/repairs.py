@@ -1,6 +1,6 @@
-"""Inputs that forward refused, and how to change them: tokens, and which arguments are passed.
+"""Repairs for inputs that forward rejected: change tokens, or add and remove arguments.
 
-Each repair yields the inputs with one change: its docstring says which. `guesses.REPAIRS` names the functions.
+Each repair yields copies of the inputs with one change. `guesses.REPAIRS` names the functions.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from fxsummary.capture.inputs.guess.guesses import HIDDEN, TOKEN_TYPES
 from fxsummary.graph.spec import TensorSpec, contiguous, map_structure
 
 MAX_TOKENS = 100_000
-"""A text is not made longer than this."""
+"""Maximum length of a text."""
 
 MAX_BLAMED = 3
-"""How many of the inputs that may be wrong to change in turn."""
+"""Number of suspected inputs to change, one after the other."""
 
 MAX_SIZE = 2**20
-"""No dimension is made larger than this."""
+"""Maximum size of a dimension."""
 
 Shape = tuple[int, ...]
 Change = Callable[[TensorSpec], "TensorSpec | None"]
@@ -32,10 +32,10 @@ Change = Callable[[TensorSpec], "TensorSpec | None"]
 
 @dataclass(frozen=True)
 class Case:
-    """Inputs that forward refused, with its error.
+    """Inputs that forward rejected, with the error.
 
     Attributes:
-        found: the match of the row of `guesses.REPAIRS` in the message.
+        found: the match of a pattern of `guesses.REPAIRS` in the error message.
     """
 
     guesses: Guesses
@@ -49,15 +49,15 @@ class Case:
         return blamed(self.inputs, self.error)[:MAX_BLAMED]
 
     def number(self, group: str) -> int:
-        """A number in the message."""
+        """Return a number in the message."""
         return int(self.found[group])
 
     def numbers(self, group: str) -> Shape:
-        """The numbers in a part of the message."""
+        """Return the numbers in a part of the message."""
         return tuple(map(int, re.findall(r"\d+", self.found[group])))
 
     def each(self, change: Change, names: Iterable[str] | None = None) -> Iterator[Inputs]:
-        """Yield the inputs with one of the blamed arguments changed, if it can be; an image keeps its form."""
+        """Yield the inputs with one of the blamed arguments changed; the spatial size of images stays the same."""
         for name in self.blamed if names is None else names:
             value = self.inputs.arguments[name]
             spec = only_tensor(value)
@@ -71,20 +71,20 @@ class Case:
                 yield replace(self.inputs, arguments=arguments, values=values, given=None)
 
     def alternatives(self, name: str, suits: Callable[[TensorSpec], bool]) -> Iterator[Inputs]:
-        """Yield the inputs with another shape that the name of an argument suggests."""
+        """Yield the inputs with each other shape that an argument's name suggests."""
         for other in self.guesses.alternatives(self.inputs, name):
             value = only_tensor(other.arguments[name])
             if value is not None and suits(value):
                 yield other
 
     def rank(self, name: str) -> int:
-        """Number of dimensions of an argument, -1 if it is not a tensor."""
+        """Return the number of dimensions of an argument, -1 if it is not a tensor."""
         spec = only_tensor(self.inputs.arguments[name])
         return len(spec.shape) if spec is not None else -1
 
 
 def only_tensor(value: object) -> TensorSpec | None:
-    """Return the spec that an argument is, alone or in a list; else None."""
+    """Return the spec if an argument is one tensor, alone or in a list; else None."""
     value = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
     return value if isinstance(value, TensorSpec) else None
 
@@ -109,7 +109,7 @@ def resized(inputs: Inputs, size: tuple[int, int]) -> Inputs:
 
 
 def is_image(spec: TensorSpec) -> bool:
-    """Whether a tensor may be an image or several."""
+    """Whether a tensor may be a batch of images."""
     return len(spec.shape) > 3 and is_float(spec)
 
 
@@ -122,12 +122,12 @@ def is_float(spec: TensorSpec) -> bool:
 
 
 def with_tokens(case: Case) -> Iterator[Inputs]:
-    """As many placeholder tokens of an image (or sound, ...) as it has features."""
+    """Insert as many placeholder tokens for an image (or sound, ...) as it has features."""
     have, features = case.number("tokens"), case.number("features")
     hidden = case.guesses.settings.first(HIDDEN, "text")
     counts = [features]
     if type(hidden) is int and hidden > 0 and features % hidden == 0:
-        counts.insert(0, features // hidden)  # some count the elements of all features
+        counts.insert(0, features // hidden)  # some models count the elements of all features
     groups = case.found.groupdict()
     kind = _kind(groups.get("kind") or "image", case.error)
     names = " | ".join([f"{each}_token_{form}" for each in (kind, "image") for form in ("id", "index")])
@@ -139,13 +139,13 @@ def with_tokens(case: Case) -> Iterator[Inputs]:
 
 
 def _kind(said: str, error: ErrorContext) -> str:
-    """Return the kind of tokens that the message names, or else the lines that raised it."""
+    """Return the kind of tokens named in the message, or else in the lines that raised it."""
     named = re.search(rf"\b({'|'.join(TOKEN_TYPES)})_token_", error.code)
     return named[1] if said.lower() not in TOKEN_TYPES and named is not None else said.lower()
 
 
 def _with_more_tokens(case: Case, count: int, token: int, kind: str) -> Inputs:
-    """Insert a block of tokens after the first; tensors as long as the text grow with it."""
+    """Insert a block of tokens after the first, and lengthen all tensors that are as long as the text."""
     ids = case.inputs.arguments["input_ids"]
     length = ids.shape[-1]
 
@@ -168,7 +168,7 @@ def _with_more_tokens(case: Case, count: int, token: int, kind: str) -> Inputs:
 
 
 def with_last_tokens(case: Case) -> Iterator[Inputs]:
-    """One token, or three, of the kind that forward looks for, at the end."""
+    """Put one or three tokens of the kind that forward looks for at the end."""
     kind, count = case.found["kind"].lower(), 3 if "three" in case.found[0] else 1
     names = f"{kind}_token_id | {kind}_token_index"
     token = int(kind) if kind.isdigit() else case.guesses.settings.first(names, "text")
@@ -187,7 +187,7 @@ def _with(inputs: Inputs, **arguments: object) -> Inputs:
 
 
 def without_one(case: Case) -> Iterator[Inputs]:
-    """Without one of two arguments, the main one last."""
+    """Leave out one of two arguments; try the main one last."""
     passed = case.inputs.arguments
     names = [name for name in case.found.groups() if name in passed]
     for name in sorted(names, key=lambda name: name == case.guesses.main) if len(passed) > 1 else ():
@@ -195,7 +195,7 @@ def without_one(case: Case) -> Iterator[Inputs]:
 
 
 def without_cache(case: Case) -> Iterator[Inputs]:
-    """Without the cache that forward makes by default."""
+    """Disable the cache that forward creates by default."""
     guesses, passed = case.guesses, case.inputs.arguments
     if "use_cache" in passed or "use_cache" in passed.get(guesses.keywords, ()):
         return
@@ -206,14 +206,14 @@ def without_cache(case: Case) -> Iterator[Inputs]:
 
 
 def without_key(case: Case) -> Iterator[Inputs]:
-    """Without the key of a dict of arguments that a module does not take."""
+    """Leave out a key that a module does not accept from a dict of arguments."""
     for name, value in case.inputs.arguments.items():
         if isinstance(value, dict) and case.found["key"] in value:
             yield _with(case.inputs, **{name: {key: v for key, v in value.items() if key != case.found["key"]}})
 
 
 def with_listed_value(case: Case) -> Iterator[Inputs]:
-    """One of the numbers that the message offers, for an argument that it names."""
+    """Try each number that the message lists, for an argument that it names."""
     for name, value in case.inputs.arguments.items():
         if type(value) is int and holds(case.error.message, name):
             for number in case.numbers("values"):
@@ -221,7 +221,7 @@ def with_listed_value(case: Case) -> Iterator[Inputs]:
 
 
 def with_longer_list(case: Case) -> Iterator[Inputs]:
-    """As many tensors in a list as the model has modules in one of its lists."""
+    """Pass as many tensors in a list as one of the model's module lists has modules."""
     for name, value in case.inputs.arguments.items():
         if isinstance(value, list) and len(value) == 1:
             for length in case.guesses.lengths_of_lists:
@@ -229,7 +229,7 @@ def with_longer_list(case: Case) -> Iterator[Inputs]:
 
 
 def as_list(case: Case) -> Iterator[Inputs]:
-    """A list of one tensor in place of the tensor."""
+    """Pass a list with one tensor instead of the tensor."""
     for name in case.blamed:
         if isinstance(case.inputs.arguments[name], TensorSpec):
             yield _with(case.inputs, **{name: [case.inputs.arguments[name]]})

@@ -20,7 +20,7 @@ MAX_DEPTH = 6
 
 @dataclass(frozen=True)
 class Need:
-    """What the first reader of an input needs.
+    """The kind and size of input that its first reader needs.
 
     Attributes:
         kind: "image" (channels, then `dims` spatial sizes), "features" (in the last dimension),
@@ -40,7 +40,7 @@ def first_needs(model: nn.Module, trace: Trace) -> dict[str, Need | None]:
 
 
 def input_needs(model: nn.Module, trace: Trace) -> dict[str, Need | None]:
-    """Return the need of each placeholder; that of the model's first layer if its readers do not show it."""
+    """Return the need of each placeholder; if its readers do not show it, the need of the model's first layer."""
     return {name: need or first_layer(model) for name, need in first_needs(model, trace).items()}
 
 
@@ -66,7 +66,7 @@ def dtype_for(need: Need | None, model: nn.Module) -> str:
 
 
 def first_layer(model: nn.Module) -> Need | None:
-    """Return the need of the first layer of a model that states one."""
+    """Return the need of the model's first layer that shows one; None if there is none."""
     layers = (module for module in modules_of(model) if not isinstance(module, nn.LayerNorm))
     return next(filter(None, map(_module_need, layers)), None)
 
@@ -110,7 +110,7 @@ _LAYERS: tuple[tuple[type | tuple[type, ...], str, str, int], ...] = (
     (nn.Transformer, "sequence", "d_model", 0),
     (nn.BatchNorm1d, "features", "num_features", 0),
 )
-"""Layers whose input follows from one attribute, and its spatial dimensions."""
+"""Layers with the kind of their input, the attribute that holds its size, and its spatial dimensions."""
 
 
 def _function_need(node: fx.Node, model: nn.Module) -> Need | None:

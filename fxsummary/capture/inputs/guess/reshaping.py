@@ -1,6 +1,6 @@
-"""Changes the rank, size or dtype of inputs that forward refused; `guesses.REPAIRS` names the functions.
+"""Repairs for inputs that forward rejected: change their rank, size or dtype.
 
-Each repair yields the inputs with one change: its docstring says which.
+Each repair yields copies of the inputs with one change. `guesses.REPAIRS` names the functions.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from fxsummary.capture.inputs.guess.repairs import Case, changed, is_float, is_i
 from fxsummary.graph.spec import TensorSpec
 
 NO_FEATURES = 2
-"""Up to this many leading elements may be something other than features, such as coordinates."""
+"""Maximum number of leading elements that are not features, such as coordinates."""
 
 
 # --- rank ----------------------------------------------------------------------------------------
 
 
 def with_rank(case: Case) -> Iterator[Inputs]:
-    """As many dimensions as the code expects, or as many more as are missing."""
+    """Change the rank to the expected one, or by the difference that the message shows."""
     groups = case.found.groupdict()
     numbers = [int(number) for number in case.found.groups() if number]
     wanted = int(groups.get("wanted") or max(numbers)) + ("too many indices" in case.found.group())
@@ -37,13 +37,13 @@ def with_rank(case: Case) -> Iterator[Inputs]:
 
 
 def shallower(case: Case) -> Iterator[Inputs]:
-    """One dimension less."""
+    """Remove one dimension."""
     for name in [name for name in case.blamed if case.rank(name) > 1]:
         yield from _of_rank(case, name, case.rank(name) - 1)
 
 
 def deeper(case: Case) -> Iterator[Inputs]:
-    """One or two dimensions more."""
+    """Add one or two dimensions."""
     for more in (1, 2):
         yield from case.each(lambda spec: _with_dims(spec, len(spec.shape) + more) if spec.shape else None)  # noqa: B023
 
@@ -54,7 +54,7 @@ def _of_rank(case: Case, name: str, rank: int) -> Iterator[Inputs]:
 
 
 def _with_dims(spec: TensorSpec, rank: int) -> TensorSpec:
-    """Insert dimensions of 1 after the batch, or drop the dimensions after it."""
+    """Insert dimensions of size 1 after the batch, or remove dimensions there."""
     shape = spec.shape
     if rank >= len(shape):
         return shaped(spec, *shape[:1], *[1] * (rank - len(shape)), *shape[1:])
@@ -62,7 +62,7 @@ def _with_dims(spec: TensorSpec, rank: int) -> TensorSpec:
 
 
 def with_named_shape(case: Case) -> Iterator[Inputs]:
-    """The shape that the message names."""
+    """Use the shape that the message names."""
     named = [name for name in case.inputs.arguments if f"`{name}`" in case.error.message]
     for name in [*named, *case.blamed][:1]:
         yield from _named_dimensions(case, name)
@@ -72,7 +72,7 @@ _UNPACKED = r"^\s*(\w[\w, ]*?),? *= *[\w.]+\.(?:shape|size\(\))|(?:shape|be a) `
 
 
 def _named_dimensions(case: Case, name: str, rank: int | None = None) -> Iterator[Inputs]:
-    """The shape that a line unpacks, such as ``batch, channels, height, width = x.shape``."""
+    """Use the shape that a line unpacks, such as ``batch, channels, height, width = x.shape``."""
     for text in [*[step.text for step in case.error.steps[:2]], case.error.message]:
         found = re.search(_UNPACKED, text)
         names = re.split(r", *", found[1] or found[2]) if found is not None else []
@@ -85,7 +85,7 @@ def _named_dimensions(case: Case, name: str, rank: int | None = None) -> Iterato
 
 
 def with_space(case: Case) -> Iterator[Inputs]:
-    """One channel in the spatial size that the message names."""
+    """Use one channel and the spatial size in the message."""
     return case.each(lambda spec: shaped(spec, 1, 1, *case.numbers("space")))
 
 
@@ -93,18 +93,18 @@ def with_space(case: Case) -> Iterator[Inputs]:
 
 
 def with_size_of_image(case: Case) -> Iterator[Inputs]:
-    """Images of the size that the message names."""
+    """Use the image size in the message."""
     yield resized(case.inputs, (case.number("height"), case.number("width")))
 
 
 def as_line(case: Case) -> Iterator[Inputs]:
-    """Images of one line of text, if rows were left over before the features."""
+    """Use images of one line of text, if the number of rows does not fit the layer."""
     if "rows" not in case.found.groupdict() or case.number("rows") % case.number("wanted") == 0:
         yield resized(case.inputs, LINE_OF_TEXT)
 
 
 def larger(case: Case) -> Iterator[Inputs]:
-    """Images or sound rounded up to the multiple that the message names, or of twice the size."""
+    """Round the size of images or sound up to the multiple in the message, or else double it."""
     step = case.number("step") if "step" in case.found.groupdict() else 0
 
     def change(spec: TensorSpec) -> TensorSpec:
@@ -117,23 +117,23 @@ def larger(case: Case) -> Iterator[Inputs]:
 
 
 def with_batch(case: Case) -> Iterator[Inputs]:
-    """A batch of 2."""
+    """Use batch size 2."""
     yield changed(case.inputs, lambda spec: shaped(spec, 2, *spec.shape[1:]) if spec.shape[:1] == (1,) else spec)
 
 
 def with_size(case: Case) -> Iterator[Inputs]:
-    """Another size for the dimension that an operation or the innermost convolution refuses, or one in proportion."""
+    """Change the size of the dimension that an operation or the innermost convolution rejects."""
     is_named = "got" in case.found.groupdict()
     sizes = (case.number("got"), case.number("wanted")) if is_named else case.error.channels
     return _with_sizes(case, *sizes) if sizes is not None else iter(())
 
 
 def with_either_size(case: Case) -> Iterator[Inputs]:
-    """The size of one tensor for the other."""
+    """Make the sizes of two tensors equal, in either direction."""
     got, wanted = case.number("got"), case.number("wanted")
     yield from _exchanged(case, got, wanted)
     images = [name for name, dims in case.guesses.spatial_dims.items() if dims > 1]
-    for a, b in ((wanted, got), (got, wanted)):  # a mask is as long as what it masks
+    for a, b in ((wanted, got), (got, wanted)):  # also change masks, which must have the same length
         yield changed(case.inputs, partial(_with_all, got=a, wanted=b), keep=images)
 
 
@@ -142,7 +142,7 @@ def _with_all(spec: TensorSpec, got: int, wanted: int) -> TensorSpec:
 
 
 def with_same_shape(case: Case) -> Iterator[Inputs]:
-    """The sizes of one tensor for the other, if they cannot be broadcast."""
+    """Make the sizes of two tensors equal if they cannot be broadcast."""
     for x, y in zip(reversed(case.numbers("a")), reversed(case.numbers("b")), strict=False):
         if x != y and 1 not in (x, y):
             yield from _exchanged(case, x, y)
@@ -156,21 +156,21 @@ def _exchanged(case: Case, a: int, b: int) -> Iterator[Inputs]:
 
 
 def _longer(spec: TensorSpec, more: int) -> TensorSpec | None:
-    """Make a sequence longer or shorter: several may be concatenated before the operation that refuses them."""
+    """Make a sequence longer or shorter, because it may have been concatenated before the failing operation."""
     if len(spec.shape) != 3 or spec.shape[1] + more < 1:
         return None
     return shaped(spec, spec.shape[0], spec.shape[1] + more, spec.shape[2])
 
 
 def with_mask_shape(case: Case) -> Iterator[Inputs]:
-    """A mask as long as what it masks."""
+    """Give the mask the length of the masked tensor."""
     for got, wanted in zip(case.numbers("a"), case.numbers("b"), strict=False):
         if got != wanted:
             yield from _with_sizes(case, got, wanted, exact=True)
 
 
 def with_other_shape(case: Case) -> Iterator[Inputs]:
-    """The shape of one tensor for the other, except for the dimension in which they may differ."""
+    """Give one tensor the shape of the other, except for the dimension in which they may differ."""
     place = case.number("free")
     specs = [(name, case.inputs.arguments[name]) for name in case.blamed]
     tensors = [(name, spec) for name, spec in specs if isinstance(spec, TensorSpec) and len(spec.shape) > place]
@@ -181,14 +181,14 @@ def with_other_shape(case: Case) -> Iterator[Inputs]:
 
 
 def with_index(case: Case) -> Iterator[Inputs]:
-    """A dimension large enough for the index that forward reads."""
+    """Make a dimension large enough for the index that forward reads."""
     place, size = case.number("place"), case.number("index") + 1
     names = [name for name in case.blamed if 0 < place < case.rank(name)]
     return case.each(lambda spec: shaped(spec, *spec.shape[:place], size, *spec.shape[place + 1 :]), names)
 
 
 def with_elements(case: Case) -> Iterator[Inputs]:
-    """A shape with enough elements for the view that forward makes."""
+    """Use a shape with the number of elements that forward's view needs."""
     wanted = math.prod(int(size) for size in re.findall(r"\d+", case.found["view"].replace("-1", "")))
     for name in case.blamed:
         now = only_tensor(case.inputs.arguments[name])
@@ -197,7 +197,7 @@ def with_elements(case: Case) -> Iterator[Inputs]:
 
 
 def _with_more(spec: TensorSpec, wanted: int) -> TensorSpec | None:
-    """Multiply the features, or the rows of ids, to get this many elements; None if it is not a multiple."""
+    """Multiply the features, or the rows of ids, to get this many elements; None if that is not a multiple."""
     more, rest = divmod(wanted, spec.numel or 1)
     if more < 2 or rest or not spec.shape:
         return None
@@ -212,13 +212,13 @@ def _with_sizes(case: Case, got: int, wanted: int, exact: bool = False) -> Itera
             yield from case.alternatives(name, lambda spec: spec.shape[-1:] == (wanted,) != (got,))
         for place in range(-1, -case.rank(name) - 1, -1):
             yield from case.each(partial(_with_size, place=place, got=got, wanted=wanted, exact=exact), [name])
-    if not exact and len(case.inputs.arguments) > 1:  # they may lie side by side
+    if not exact and len(case.inputs.arguments) > 1:  # the inputs may be concatenated
         change = partial(_with_size, place=-1, got=got, wanted=wanted, exact=False)
         yield changed(case.inputs, lambda spec: (spec.shape and change(spec)) or spec)
 
 
 def _with_size(spec: TensorSpec, place: int, got: int, wanted: int, exact: bool) -> TensorSpec | None:
-    """Change the size of one dimension, if that may be what was refused."""
+    """Change the size of one dimension; return None if it cannot be the rejected one."""
     now, is_batch = spec.shape[place], place == -len(spec.shape)
     if is_batch and (exact or len(spec.shape) > 1):
         return None
@@ -227,9 +227,9 @@ def _with_size(spec: TensorSpec, place: int, got: int, wanted: int, exact: bool)
     elif exact or not is_float(spec) or now > got:
         return None
     elif now * wanted % got == 0:
-        new = now * wanted // got  # space was folded into it
+        new = now * wanted // got  # forward folds spatial dimensions into this one
     else:
-        new = now + wanted - got  # something was concatenated to it
+        new = now + wanted - got  # forward concatenates something to it
     shape = list(spec.shape)
     shape[place] = new
     return shaped(spec, *shape) if new > 0 else None
@@ -239,17 +239,17 @@ def _with_size(spec: TensorSpec, place: int, got: int, wanted: int, exact: bool)
 
 
 def with_integers(case: Case) -> Iterator[Inputs]:
-    """Integers for an input that is read as an index."""
+    """Use integers for an input that forward reads as an index."""
     return case.each(lambda spec: replace(spec, dtype="int64") if is_float(spec) else None)
 
 
 def with_floats(case: Case) -> Iterator[Inputs]:
-    """Floating-point numbers for an input that holds integers."""
+    """Use floating-point numbers for an integer input."""
     return case.each(lambda spec: None if is_float(spec) else replace(spec, dtype=case.guesses.float_dtype))
 
 
 def with_bool_masks(case: Case) -> Iterator[Inputs]:
-    """Masks of bool."""
+    """Use boolean masks."""
     yield from case.each(lambda spec: replace(spec, dtype="bool"))
     masks = {name: value for name, value in case.inputs.arguments.items() if name.endswith("mask")}
     bools = {name: replace(each, dtype="bool") for name, each in masks.items() if isinstance(each, TensorSpec)}

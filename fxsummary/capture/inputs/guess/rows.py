@@ -1,4 +1,4 @@
-"""The kinds of rows in the tables of `fxsummary.capture.inputs.guess.guesses`."""
+"""Row types of the tables in `fxsummary.capture.inputs.guess.guesses`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 ALWAYS = "always"
-"""Pass an argument whenever the part of the input that it belongs to is passed."""
+"""Pass an argument whenever its part of the input is passed."""
 
 
 @lru_cache(4096)
@@ -18,17 +18,17 @@ def options(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Argument:
-    """What to pass for an argument of forward.
+    """The shapes, dtype or value to pass for an argument of forward.
 
     Attributes:
         shapes: alternatives in words of `SIZES`, the likeliest first; in brackets for a list of one tensor.
         dtype: "float" (the dtype of the model), "int", "bool", or "plain" for a value that is not a tensor.
-        part: part of the input that it belongs to; a model that takes several parts can do without some of them.
-        when: names, one must be a setting of the model or another argument of forward; if none is, the argument
-            keeps its default. An argument without a default is always passed.
-        first: shapes that come first if the model has a setting or an argument of that name.
-        value: the value itself, as a Python expression over the words of `SIZES`.
-        fields: rows for the keys of a dict of tensors, or for the places of a tuple.
+        part: the part of the input that the argument belongs to; a model with several parts may not need all of them.
+        when: names of settings or arguments; if the model has none of them, the argument keeps its default. An
+            argument without a default is always passed.
+        first: shapes to try first if the model has a setting or an argument with that name.
+        value: the value, as a Python expression over the words of `SIZES`.
+        fields: rows for the keys of a dict of tensors, or for the items of a tuple.
     """
 
     shapes: str = ""
@@ -51,17 +51,17 @@ class Argument:
 
 @dataclass(frozen=True)
 class Size:
-    """Where to find the size for a word.
+    """The places to look for the size of a word.
 
     Attributes:
-        names: settings that hold it; two names in one alternative for height and width.
-        inside: attributes of modules inside the model that hold it, which come next.
+        names: settings with the size; two names in one alternative mean height and width.
+        inside: attributes of submodules with the size; these come next.
         usual: sizes to try after those.
         part: the part of the model whose config is searched first.
         limits: settings that bound the usual sizes.
-        dims: number of dimensions; one number is the size of each.
-        default: the size if no setting holds it, when there is nothing to try.
-        take: "length" or "max" for settings that are lists and whose length or maximum is the size.
+        dims: number of dimensions; a single number is the size of each.
+        default: the only size to use if no setting has one.
+        take: "length" or "max" if the size is the length or maximum of a setting that is a list.
     """
 
     names: str = ""

@@ -1,4 +1,4 @@
-"""Searches for inputs that a model accepts: tries candidates, then what their errors suggest."""
+"""Searches for inputs that a model accepts: tries candidates, then the changes that their errors suggest."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ T = TypeVar("T")
 MAX_TRIES = 40
 
 MAX_OPERATIONS = 300_000
-"""How many operations may run to find inputs."""
+"""Maximum number of operations to run in a search."""
 
 MAX_REPAIRS = 8
-"""How many changes one error may suggest."""
+"""Maximum number of changes to try for one error."""
 
 MAX_USELESS = 8
-"""How many changes in a row may fail to get forward any further."""
+"""Maximum number of consecutive changes that do not get forward any further."""
 
 MAX_IMAGE = 1024
-"""The largest image to try."""
+"""Size of the largest image to try."""
 
 
 Attempt = Callable[[Inputs], "tuple[T | None, ErrorContext | None]"]
-"""Runs forward and returns what came of it, and why that is nothing or not all."""
+"""Runs forward; returns the result (None if it failed) and the error (None if it is complete)."""
 
 
 class Search(Generic[T]):
-    """Tries candidates and what errors suggest instead, those first whose forward got furthest.
+    """Tries candidates and the changes that errors suggest; continues with the inputs that got forward furthest.
 
-    If an attempt returns only a part, it is the result unless a better one comes soon or got further when refused.
+    A partial result is kept as a fallback unless a better one is found soon.
     """
 
     def __init__(self, source: Source, attempt: Attempt[T]) -> None:
@@ -57,7 +57,7 @@ class Search(Generic[T]):
         self._is_spent = False
 
     def run(self) -> tuple[Inputs, T] | None:
-        """Return the first inputs that are accepted, and what the attempt returned."""
+        """Return the first accepted inputs, and the attempt's result."""
         for candidates in self._source.stages():
             self._tries = 0 if self._is_spent else MAX_TRIES
             found = self._first(candidates) or self._bisected() or self._fallback
@@ -66,7 +66,7 @@ class Search(Generic[T]):
         return None
 
     def report(self) -> str:
-        """Say what was tried, and what came of it."""
+        """Return a sentence that says how many inputs were tried, which got furthest, and why they failed."""
         limit = f"; the limit of {MAX_OPERATIONS:,} operations is reached" if self._is_spent else ""
         if self._best is None:
             return limit.lstrip("; ")
@@ -85,12 +85,12 @@ class Search(Generic[T]):
         return None
 
     def _is_stuck(self, candidate: Inputs) -> bool:
-        """Whether other shapes of the same arguments were refused for the same reason again and again."""
+        """Whether other shapes of the same arguments failed repeatedly for the same reason."""
         reasons = self._reasons[_kind(candidate)]
         return sum(reasons.values()) - len(reasons) >= self._source.max_same
 
     def _with_repairs(self, candidate: Inputs) -> tuple[Inputs, T] | None:
-        """Try a candidate, then what its errors suggest, while that helps."""
+        """Try a candidate, then the changes that its errors suggest, as long as they help."""
         count = itertools.count()
         waiting: list[tuple[int, int, Inputs, str]] = [(0, 0, candidate, "")]
         furthest, useless = -1, 0
@@ -109,14 +109,14 @@ class Search(Generic[T]):
             for better in suggested:
                 heapq.heappush(waiting, (-error.operations, next(count), better, error.key))
             reasons = self._reasons[_kind(inputs)]
-            if not suggested and not before and reasons[error.key] > 1:  # the inputs are not what is wrong
+            if not suggested and not before and reasons[error.key] > 1:  # the inputs are probably not the reason
                 reasons[error.key] += 1
             if not waiting and compare_features(error) is not None:
                 self._wrong_size = self._wrong_size or inputs
         return None
 
     def _try(self, inputs: Inputs) -> tuple[tuple[Inputs, T] | None, ErrorContext | None]:
-        """Return what was found, and why that is nothing or not all."""
+        """Return the inputs with their result, if any, and the error, if any."""
         self._tried.add(repr(inputs))
         self._tries -= 1
         try:
@@ -136,7 +136,7 @@ class Search(Generic[T]):
         return found, error
 
     def _bisected(self) -> tuple[Inputs, T] | None:
-        """Find the smallest image whose features fit the first linear layer: they grow with its size."""
+        """Find the smallest image that fits the first linear layer, by bisection: features grow with image size."""
         inputs, self._wrong_size = self._wrong_size, None
         if inputs is None or self._is_spent or self._source.resized(inputs, 1) is None:
             return None
@@ -153,12 +153,12 @@ class Search(Generic[T]):
 
 
 def _kind(inputs: Inputs) -> str:
-    """Equal for inputs that differ in their sizes only."""
+    """Return a key that is equal for inputs that differ only in their sizes."""
     return ", ".join([f"{name} {len(spec.shape)}" for name, spec in placeholder_names(inputs)])
 
 
 def compare_features(error: ErrorContext) -> int | None:
-    """Return 1 if a linear layer or a view got too many features, -1 if too few, None if something else is wrong."""
+    """Return 1 if a linear layer or a view got too many features, -1 if too few, None for other errors."""
     for pattern in (*FEATURES, VIEWS):
         found = re.search(pattern, error.message)
         if found is not None:

@@ -1,4 +1,4 @@
-"""Looks up the words of `SIZES` in the settings of a model."""
+"""Looks up the words of `SIZES` in a model's settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 
 
 class Settings:
-    """Attributes of a model, its config and the configs inside that, by name.
+    """Attributes of a model, its config and nested configs, by name.
 
     Attributes:
         modules: the attributes of each module inside the model.
@@ -35,7 +35,7 @@ class Settings:
         self.modules = [vars(module) for module in modules_of(model)]
 
     def all(self, names: str, part: str = "") -> Iterator[Any]:
-        """Yield the values of these settings (alternatives), from the configs of this part of the model first."""
+        """Yield the values of alternative settings, starting with the configs of this part of the model."""
         if part not in self._ranked:
             self._ranked[part] = [holder for _, holder in sorted(self._holders, key=lambda held: _rank(held[0], part))]
         for holder in self._ranked[part]:
@@ -45,7 +45,7 @@ class Settings:
                     yield values[0] if len(values) == 1 else values
 
     def first(self, names: str, part: str = "") -> Any:
-        """Return the first that is set, or None."""
+        """Return the first value that is set, or None."""
         return next(self.all(names, part), None)
 
 
@@ -78,10 +78,10 @@ def _configs(path: str, config: object, depth: int = 0) -> Iterator[tuple[str, A
 
 def _attribute(holder: object, name: str) -> Any:
     if isinstance(holder, nn.Module) and name not in vars(holder) and not hasattr(type(holder), name):
-        return None  # the class may look it up in its config, which is a holder of its own, and warn
+        return None  # the class may look it up in its config (a separate holder) with a warning
     try:
         return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
-    except Exception:  # a property of the user's class
+    except Exception:  # raised by a property of the user's class
         return None
 
 
@@ -106,7 +106,7 @@ def found_sizes(row: Size, settings: Settings) -> list[Shape]:
 
 
 def _size(value: Any, dims: int) -> Shape | None:
-    """Read the value of a setting as sizes; None if it is something else."""
+    """Read the value of a setting as sizes; None if it is not a size."""
     if isinstance(value, Mapping):
         value = [value[key] for key in ("height", "width") if key in value] or list(value.values())[:1]
     if isinstance(value, (tuple, list)) and len(value) >= dims:
@@ -118,10 +118,10 @@ def _size(value: Any, dims: int) -> Shape | None:
 
 
 class Sizes:
-    """One choice of size for each word.
+    """One size for each word.
 
     Args:
-        choices: the size chosen for some words; for the others it is the likeliest.
+        choices: sizes to use for some words; the others get the likeliest.
     """
 
     def __init__(self, settings: Settings, choices: Mapping[str, Shape] | None = None) -> None:
@@ -129,14 +129,14 @@ class Sizes:
         self._choices = choices or {}
 
     def __getitem__(self, word: str) -> Shape:
-        """Return the sizes of a word, or raise KeyError if it is unknown."""
+        """Return the sizes of a word, or raise KeyError if they are unknown."""
         if word.isdigit():
             return (int(word),)
         if word in self._choices:
             return self._choices[word]
         row = SIZES.get(word)
         if row is None:
-            raise UnknownNameError(f"a shape has the word {word!r}, which is not in SIZES of {guesses.__name__}")
+            raise UnknownNameError(f"a shape contains the word {word!r}, which is not in {guesses.__name__}.SIZES")
         if isinstance(row, Size):
             sizes = found_sizes(row, self._settings)
             if not sizes:
@@ -153,7 +153,7 @@ class Sizes:
         return eval(code, {"__builtins__": {}, "max": max, "range": range}, numbers)
 
     def shape(self, words: str) -> Shape:
-        """Return a shape in numbers, or raise KeyError if one of its sizes is unknown."""
+        """Return a shape as numbers, or raise KeyError if one of its sizes is unknown."""
         return tuple([size for word in words.strip("[]").split() for size in self[word]])
 
     def is_known(self, words: str) -> bool:
@@ -165,10 +165,10 @@ class Sizes:
         return True
 
     def dimension(self, name: str, likely: Collection[str]) -> int:
-        """Return the size of a dimension from the name of a variable; 1 if it is unknown.
+        """Return the size of a dimension from a variable name; 1 if it is unknown.
 
         Args:
-            likely: words of the shapes that the tensor may have.
+            likely: words in the shapes that the tensor may have.
         """
         if name.isdigit():
             return int(name)
@@ -185,7 +185,7 @@ def _compiled(expression: str) -> CodeType:
 
 
 def words_of(shape: str) -> Iterator[str]:
-    """Yield the words of a shape that are looked up, including those that computed words depend on."""
+    """Yield the words of a shape that are looked up in settings; computed words are replaced by their words."""
     for word in shape.strip("[]").split():
         row = SIZES.get(word)
         if isinstance(row, str):
