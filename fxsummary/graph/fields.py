@@ -127,13 +127,13 @@ _STRING, _COUNT = {"type": "string"}, _ref("count")
 TEXT = Type("text", str, _is_text, _STRING, "string")
 FLAG = Type("true or false", bool, lambda value: isinstance(value, bool), {"type": "boolean"}, "boolean")
 COUNT = Type("a whole number, not negative", int, _is_count, _COUNT, "Int64")
-COUNT_OR_UNKNOWN = optional(COUNT, f"{COUNT.what}, or null where it is not known", _ref("known"))
+COUNT_OR_UNKNOWN = optional(COUNT, f"{COUNT.what}, or null if unknown", _ref("known"))
 TIMES = Type(
     "a whole number of at least 1", int, lambda value: _is_count(value) and value != 0,
     {"type": "integer", "minimum": 1}, "Int64",
 )  # fmt: skip
 NUMBER = Type("a number", float, _is_number, {"type": "number"}, "Float64")
-NUMBER_OR_UNKNOWN = optional(NUMBER, "a number, or null where it is not known", {"type": ["number", "null"]})
+NUMBER_OR_UNKNOWN = optional(NUMBER, "a number, or null if unknown", {"type": ["number", "null"]})
 VALUE = Type("a value", Any, lambda value: True, _ref("value"))
 TEXTS = Type("an array of texts", tuple[str, ...], _every(_is_text), _ref("texts"))
 SIZES = Type("an array of sizes", tuple[int, ...], lambda value: isinstance(value, tuple) and is_sizes(value), _STRING)

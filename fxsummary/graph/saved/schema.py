@@ -140,7 +140,7 @@ def _values() -> dict[str, object]:
     single = {"type": ["null", "boolean", "number", "string"]}
     return {
         "count": {"type": "integer", "minimum": 0},
-        "known": {"type": ["integer", "null"], "minimum": 0, "description": "null: not known."},
+        "known": {"type": ["integer", "null"], "minimum": 0, "description": "null: unknown."},
         "texts": _array(_TEXT),
         "shape": {"type": ["array", "null"], "items": _COUNT},
         "tensor": {
