@@ -247,7 +247,7 @@ def test_columns_stand_in_the_order_in_which_they_are_asked_for() -> None:
 def test_columns_that_do_not_exist_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="unknown column 'colour'"):
         graph_of("CNN").to_text(columns=["colour"])
-    with pytest.raises(InputError, match="'modules' has columns of its own"):
+    with pytest.raises(InputError, match="'modules' has fixed columns"):
         graph_of("CNN").to_text(view="modules", columns=["flops"])
 
 

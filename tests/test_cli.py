@@ -247,7 +247,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "unknown direction": (["render", "no:CNN", "-o", "a.svg", "--direction", "up"], "Known: TB, LR"),
     "unknown fact": (["render", "no:CNN", "-o", "a.svg", "--show", "name"], "Known: path, config, shape"),
     "unknown theme": (["render", CNN, "-o", "a.svg", "--theme", "sepia"], "Known: auto, light, dark"),
-    "no web address": (["render", "no:CNN", "-o", "a.svg", "--source-url", "file:{file}"], "http or https or relative"),
+    "no web address": (["render", "no:CNN", "-o", "a.svg", "--source-url", "file:{file}"], "http, https or relative"),
     "colour of text": (["render", "no:CNN", "-o", "a.txt", "--color", "flops"], "--color does not apply to .txt files"),
     "links in DOT": (["render", "no:CNN", "-o", "a.dot", "--source-url", "a"], "--source-url does not apply to .dot"),
     "scale of SVG": (["render", "no:CNN", "-o", "a.svg", "--scale", "2"], "--scale does not apply to .svg files"),
@@ -473,7 +473,7 @@ def test_a_saved_graph_is_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path:
     assert code == 2 and "--input does not apply to" in err
     path.write_text("{}")
     code, _, err = run(capsys, "show", str(path), "--quiet")
-    assert code == 2 and f"error: {path}: this is no saved graph" in err
+    assert code == 2 and f"error: {path}: this is not a saved graph" in err
 
 
 @pytest.mark.parametrize("suffix", [".md", ".mmd", ".tex", ".txt"])

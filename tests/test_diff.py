@@ -198,7 +198,7 @@ def test_another_input_size_is_one_change_that_others_follow() -> None:
     assert comparison.counts["changed"] == 67
     lines = lines_of(result)
     assert lines["x"].text == "input: 1×3×224×224 float32 ⇒ 1×3×256×256 float32"
-    assert lines["layer1"].text == "Sequential: 14 operations whose shapes follow"
+    assert lines["layer1"].text == "Sequential: 14 operations changed only in shapes or FLOPs"
     assert "x 1×3×224×224 → x 1×3×256×256" in result.to_text()
 
 
@@ -360,7 +360,7 @@ def test_models_graphs_and_files(tmp_path: Path) -> None:
 
 def test_a_graph_that_is_no_comparison_has_no_changes() -> None:
     assert graph_of("CNN").comparison is None
-    with pytest.raises(InputError, match=r"make one with fxsummary\.diff"):
+    with pytest.raises(InputError, match=r"create one with fxsummary\.diff"):
         report.markdown(graph_of("CNN"))
 
 

@@ -224,7 +224,7 @@ def test_mkdocs_says_where_a_model_fails(site: Path) -> None:
     )
     built = mkdocs(site)
     assert built.returncode == 1
-    assert "index.md:6: unknown option 'colour': known are input" in built.stderr
+    assert "index.md:6: unknown option 'colour'. Known: input" in built.stderr
     assert "index.md:11: cannot import" in built.stderr
 
 

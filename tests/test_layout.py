@@ -209,7 +209,7 @@ def test_wrong_edges_are_refused() -> None:
     for edge in (Edge("a", "a"), Edge("a", "g"), Edge("a", "nothing")):
         with pytest.raises(ValueError, match="joins"):
             layout(root, [edge])
-    with pytest.raises(ValueError, match="two boxes"):
+    with pytest.raises(ValueError, match="duplicate box key"):
         layout(Box("root", children=[Box("a"), Box("a")]), [])
 
 

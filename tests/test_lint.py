@@ -205,7 +205,7 @@ def test_silencing() -> None:
     assert graph.lint(ignore=["double-activation:?"]) == ()
     with pytest.raises(UnknownNameError, match="unknown lint rule 'double'"):
         graph.lint(ignore=["double"])
-    with pytest.raises(InputError, match="is not a list of names"):
+    with pytest.raises(InputError, match="is not a list of rule names"):
         graph.lint(ignore=[3])
 
 

@@ -101,7 +101,7 @@ def test_unknown_costs_have_a_colour_of_their_own() -> None:
     graph = fxsummary.graph(Stages().eval(), torch.empty(2, 3, 16, 16))
     graph.nodes["head"]["flops"] = None
     svg = to_svg(graph, color="flops")
-    assert "FLOPs not known" in texts(svg)
+    assert "unknown FLOPs" in texts(svg)
     assert any(" of ≥ " in text for text in texts(svg))
     assert re.search(r'<path d="[^"]*" class="f-heat-unknown"/>', svg)
 
@@ -267,13 +267,13 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "theme": ({"theme": "sepia"}, UnknownNameError, "Known: auto, light, dark"),
     "fact": ({"show": {"colour"}}, UnknownNameError, "Known: path, config, shape, parameters, flops"),
     "facts": ({"show": 3}, InputError, "is not a set of names. Known: path"),
-    "script": ({"source_url": "javascript:alert('{file}')"}, InputError, "not an http or https or relative"),
-    "data": ({"source_url": "DATA:text/html,{file}"}, InputError, "not an http or https or relative"),
-    "script with a tab": ({"source_url": "java\tscript:{file}"}, InputError, "characters that no address has"),
-    "script with a space": ({"source_url": " javascript:{file}"}, InputError, "characters that no address has"),
-    "no file": ({"source_url": "https://host/#L{line}"}, InputError, "no place {file}"),
-    "other places": ({"source_url": "https://host/{file.__class__}{file}"}, InputError, "other places than"),
-    "not a text": ({"source_url": 3}, InputError, "no place {file}"),
+    "script": ({"source_url": "javascript:alert('{file}')"}, InputError, "not an http, https or relative"),
+    "data": ({"source_url": "DATA:text/html,{file}"}, InputError, "not an http, https or relative"),
+    "script with a tab": ({"source_url": "java\tscript:{file}"}, InputError, "characters that a URL cannot contain"),
+    "script with a space": ({"source_url": " javascript:{file}"}, InputError, "characters that a URL cannot contain"),
+    "no file": ({"source_url": "https://host/#L{line}"}, InputError, "no placeholder {file}"),
+    "other places": ({"source_url": "https://host/{file.__class__}{file}"}, InputError, "placeholders other than"),
+    "not a text": ({"source_url": 3}, InputError, "no placeholder {file}"),
 }
 
 

@@ -107,13 +107,13 @@ def test_all_else_stays_byte_for_byte(
 
 WRONG = {
     f"text\n<!-- fxsummary: {CNN} -->\n": r"line 2: this block is not closed: write <!-- /fxsummary --> after it",
-    f"{block().splitlines()[0]}\n\n{block()}": r"line 1: this block is not closed before the next, in line 3",
+    f"{block().splitlines()[0]}\n\n{block()}": r"line 1: this block is not closed before line 3",
     f"\n{END}\n": r"line 2: there is no open block to close",
-    f"<!-- fxsummary: {CNN}\n  --view table -->\n{END}": r"line 1: the comment has to end, with -->, at the end",
-    f"<!-- fxsummary: {CNN} --> text\n{END}": r"line 1: the comment has to end",
+    f"<!-- fxsummary: {CNN}\n  --view table -->\n{END}": r"line 1: the comment must end with --> at the end",
+    f"<!-- fxsummary: {CNN} --> text\n{END}": r"line 1: the comment must end",
     "nothing here\n": r"has no blocks\. Write <!-- fxsummary: models\.py:CNN",
     block("picture"): r"line 1: unknown view 'picture'\. Known: table, mermaid or svg=PATH",
-    block("svg=/tmp/a.svg"): r"line 1: '/tmp/a\.svg' is not the path of an \.svg file as from the folder",
+    block("svg=/tmp/a.svg"): r"line 1: '/tmp/a\.svg' is not the path of an \.svg file relative to this file",
     block("svg=a.png"): r"line 1: 'a\.png' is not the path of an \.svg file",
     block("svg="): r"line 1: unknown view 'svg='",
     block(options="--nonsense 3"): r"line 1: unrecognized arguments: --nonsense 3\. A block looks like <!-- fxsummary",
@@ -148,7 +148,7 @@ def test_files_that_cannot_be_read(capsys: pytest.CaptureFixture[str], readme: P
     assert run(capsys, readme)[0] == 2
     readme.write_bytes(b"a\n\xff\n" + block().encode())
     code, _, err = run(capsys, readme)
-    assert code == 2 and "README.md, line 2: this is not text in UTF-8" in err
+    assert code == 2 and "README.md, line 2: this is not UTF-8 text" in err
 
 
 def test_permissions_and_links_stay(capsys: pytest.CaptureFixture[str], readme: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_file_changed_meanwhile_is_left(
 
     monkeypatch.setattr(files, "write", edit_then_write)
     code, _, err = run(capsys, readme)
-    assert code == 2 and "was changed by something else meanwhile" in err
+    assert code == 2 and "changed while its blocks were computed" in err
     assert readme.read_text() == "edited"
 
 

@@ -82,9 +82,9 @@ def test_unread_parameters_and_unknown_operations() -> None:
     with pytest.raises(BudgetError, match="parameters are never read"):
         graph_of("Unused").check(no_unread_parameters=True)
     name = "CustomOperatorWithoutFormula"
-    with pytest.raises(BudgetError, match="no_unknown: FLOPs not known of 1"):
+    with pytest.raises(BudgetError, match="no_unknown: unknown FLOPs of 1"):
         graph_of(name).check(no_unknown=True)
-    with pytest.raises(BudgetError, match="it cannot be shown to hold"):
+    with pytest.raises(BudgetError, match="unknown parts may exceed the limit"):
         graph_of(name).check(max_flops="1T")
 
 
@@ -101,9 +101,7 @@ def test_baseline_and_tolerance(folder: Path) -> None:
     exec(compile(WIDER.partition("if __name__")[0], "wide.py", "exec"), namespace)
     wide = fxsummary.graph(namespace["CNN"](), x)
     wide.check(baseline=graph_of("CNN"), tolerance=0.5)
-    with pytest.raises(
-        BudgetError, match=r"30,938 parameters, 10,160 more \(\+48\.9 %\) than the baseline has"
-    ) as caught:
+    with pytest.raises(BudgetError, match=r"30,938 parameters, 10,160 more than the baseline \(\+48\.9 %\)") as caught:
         wide.check(baseline=str(folder / "narrow.json"), tolerance="40%")
     assert "FLOPs" not in caught.value.findings[0].details[0]
     assert any(line.startswith("conv2 Conv2d") for line in caught.value.findings[0].details)
@@ -269,7 +267,7 @@ BAD = {
     "unknown advice": (["lint", "no:CNN", "--select", "chanels"], "unknown lint rule 'chanels'"),
     "no such model": (["lint", "no_such_package:CNN"], "cannot import"),
     "no such file": (["diff", "nothing.json", "nothing.json"], "cannot read nothing.json"),
-    "no saved graph": (["diff", "other.json", "other.json"], "this is no saved graph"),
+    "no saved graph": (["diff", "other.json", "other.json"], "this is not a saved graph"),
     "one model": (["diff", "narrow.json"], "required: B"),
     "unknown suffix": (["diff", "no:CNN", "no:CNN", "-o", "diff.jpeg"], "unknown suffix '.jpeg'"),
     "unknown format": (["diff", "a.json", "b.json", "--format", "xml"], "invalid choice: 'xml'"),

@@ -222,7 +222,7 @@ def test_nodes_without_their_attributes_are_not_saved() -> None:
         dumps(graph)
     graph = ModelGraph()
     graph.add_node(1)
-    with pytest.raises(OutputError, match=r"expected text as the key of a node, found 1"):
+    with pytest.raises(OutputError, match=r"expected text as a node key, found 1"):
         dumps(graph)
 
 
@@ -252,15 +252,15 @@ def with_modules(*modules: dict[str, Any]) -> str:
 WRONG = {
     "": r"line 1, column 1: this is not JSON",
     '{"format": "fxsummary",\n "version": }': r"line 2, column 13: this is not JSON",
-    "[]": r'this is no saved graph: expected an object with "format": "fxsummary"',
-    "{}": r"this is no saved graph",
-    "[" * 100_000: r"this is not JSON that can be read",
+    "[]": r'this is not a saved graph: expected an object with "format": "fxsummary"',
+    "{}": r"this is not a saved graph",
+    "[" * 100_000: r"this JSON cannot be read",
     '{"format": "fxsummary", "version": NaN}': r"NaN is not JSON",
-    '{"format": "fxsummary", "version": 1' + "0" * 5000 + "}": r"this is not JSON that can be read",
+    '{"format": "fxsummary", "version": 1' + "0" * 5000 + "}": r"this JSON cannot be read",
     changed(version="1"): r"version: expected a whole number of at least 1, found '1'",
     changed(
         version=2
-    ): r"version: the file was written by a later fxsummary: it has version 2, and this one reads up to 1; update",
+    ): r"version: a later fxsummary wrote this file: it has version 2, and this one reads versions up to 1; update",
     changed(nodes=None): r"nodes: expected an array, found None",
     changed(edges=[1]): r"edges\[0\]: expected an object, found 1",
     changed(notes=["a", 1]): r"notes: expected an array of texts, found \['a', 1\]",
@@ -290,13 +290,13 @@ WRONG = {
     with_node(module_stack=[["conv1", "Conv2d"]]): r"module_stack: expected an array of \[path, type, call\]",
     with_node(trust="blind"): r"trust: expected one of exact, assumed, unknown, found 'blind'",
     with_node(multiplicity=0): r"multiplicity: expected a whole number of at least 1",
-    with_node(key="x"): r"nodes\[1\]\.key: expected a text that is the key of no other node, found 'x'",
+    with_node(key="x"): r"nodes\[1\]\.key: expected text that is not the key of another node, found 'x'",
     without("nodes", 1, "op"): r"nodes\[1\] \('conv1'\): 'op' is missing: expected text",
     without("edges", 0, "to"): r"edges\[0\]\.to: expected the key of a node, found None",
     changed(edges=[{"from": "x", "to": "nowhere"}]): r"edges\[0\]\.to: expected the key of a node, found 'nowhere'",
-    changed(edges=[{"from": "x", "to": "conv1"}] * 2): r"edges\[1\]: there is an edge from 'x' to 'conv1' already",
-    with_modules({"path": "", "type": "M", "size": 1}): r"modules\[0\]: unknown 'size'; known are path, type",
-    with_modules({"path": "a", "type": "M"}): r"modules\[0\]: 'a' is not among the children of a module before it",
+    changed(edges=[{"from": "x", "to": "conv1"}] * 2): r"edges\[1\]: an edge from 'x' to 'conv1' already exists",
+    with_modules({"path": "", "type": "M", "size": 1}): r"modules\[0\]: unknown 'size'; the known names are path, type",
+    with_modules({"path": "a", "type": "M"}): r"modules\[0\]: 'a' is not a child of an earlier module",
     with_modules({"path": "", "type": "M", "children": [""]}): r"modules\[0\]: '' is the child of two modules",
     with_modules({"path": "", "type": "M", "children": ["a"]}): r"modules: the children a are missing",
     with_modules({"path": "", "type": "M", "parameters": [1]}): r"modules\[0\]\.parameters\[0\]: expected an object",
@@ -331,7 +331,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(SavedGraphError, match=r"cannot read .*missing\.json: No such file"):
         load(tmp_path / "missing.json")
     (tmp_path / "latin.json").write_bytes(b"\xff\xfe")
-    with pytest.raises(SavedGraphError, match=r"latin\.json is not text in UTF-8"):
+    with pytest.raises(SavedGraphError, match=r"latin\.json is not UTF-8 text"):
         load(tmp_path / "latin.json")
 
 

@@ -1,4 +1,4 @@
-"""Two graphs compared: one `ModelGraph` with the attribute `change`, for every exporter to render."""
+"""Compare two graphs. The result is one `ModelGraph` with the attribute `change`, which every exporter can render."""
 
 from fxsummary.compare.lines import Line, changed_lines
 from fxsummary.compare.union import compare

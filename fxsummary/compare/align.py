@@ -1,9 +1,9 @@
-"""Which operation of one graph is which of another: by structure first, then by path, then by likeness.
+"""Match the operations of two graphs: by structure first, then by path, then by similarity.
 
-From the outside in: the items of two blocks (operations and inner blocks) are aligned in order, identical ones
-first whatever their names, then those of the same path, then those that are most alike; each pair of blocks is
-aligned in the same way. What has no counterpart in its block may have moved: it is looked for everywhere,
-whole blocks first.
+The search goes from the outside in. The items of two blocks (operations and inner blocks) are aligned in order:
+first identical items, whatever their names, then items with the same path, then the most similar ones. Each pair of
+inner blocks is aligned in the same way. An item without a counterpart in its block may have moved, so it is searched
+for everywhere, whole blocks first.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Alignment:
     """The pairs of two graphs.
 
     Attributes:
-        partner: the operation before for each operation after that has one.
-        calls: the module call after for each one before that has a counterpart.
-        moved: operations after that are at another place, or in another order.
-        order: all operations, (before, after) with "" for none, in an order in which both read well.
+        partner: the old operation for each new operation that has one.
+        calls: the new module call for each old one that has a counterpart.
+        moved: new operations that are in another place or another order than before.
+        order: all operations as (old, new), with "" for none, in an order that suits both graphs.
     """
 
     def __init__(self, before: ModelGraph, after: ModelGraph) -> None:
@@ -35,7 +35,7 @@ class Alignment:
         self.moved: set[str] = set()
         self._before, self._after = before, after
         self._signatures = Signatures()
-        self._merged: dict[int, list[tuple[Item | None, Item | None]]] = {}  # by identity of the block after
+        self._merged: dict[int, list[tuple[Item | None, Item | None]]] = {}  # by identity of the new block
         self._lost: list[Item] = []
         self._new: list[Item] = []
         roots = block_tree(before), block_tree(after)
@@ -44,7 +44,7 @@ class Alignment:
         self.order = list(self._ordered(roots[1]))
 
     def _align(self, before: Block, after: Block) -> None:
-        """Align two blocks and all inside."""
+        """Align two blocks and everything inside."""
         todo = [(before, after)]
         while todo:
             one, other = todo.pop()
@@ -79,7 +79,7 @@ class Alignment:
             if isinstance(a, Block) and isinstance(b, Block):
                 contents, inside = self._signatures.contents, self._signatures.inside
                 if before[i] in inside(self._after, b) or after[j] in inside(self._before, a):
-                    return 0.0  # as a whole in the other one, which is where it moved to
+                    return 0.0  # as a whole in the block that it moved to
                 common = overlap(contents(self._before, a), contents(self._after, b))
                 return blocks_alike(a.type == b.type, same, common)
             assert isinstance(a, str) and isinstance(b, str)
@@ -89,14 +89,14 @@ class Alignment:
 
     @staticmethod
     def _name(graph: ModelGraph, item: Item, base: str) -> str:
-        """The path of an item from the block around it, with the number of the call; "" if it has none."""
+        """Return the path of an item relative to its block, with the number of the call; "" if it has no path."""
         if isinstance(item, Block):
             call = item.call
             return relative_path(item.path, base) + (f" {call.call}" if call and call.call else "")
         return relative_path(own_path(graph.nodes[item]), base)
 
     def _find_moved(self) -> None:
-        """Pair what is identical, or has the same path and class, wherever it is; whole blocks first."""
+        """Pair items that are identical or have the same path and class, wherever they are; whole blocks first."""
         places: dict[int, list[Item]] = defaultdict(list)
         for item in self._inside(self._new):
             if self._has_identity(self._after, item):
@@ -127,7 +127,7 @@ class Alignment:
             self.moved.add(found)
 
     def _pair_by_path(self, taken: set[int | str]) -> None:
-        """Operations that are left, with a module of their own, and the same path and label in both."""
+        """Pair the remaining operations that have their own module and the same path and label in both graphs."""
         left = set(self.partner.values())
         lost = {
             (data["target"], data["label"]): key
@@ -146,7 +146,7 @@ class Alignment:
             yield from item.operations() if isinstance(item, Block) else (item,)
 
     def _has_identity(self, graph: ModelGraph, item: Item) -> bool:
-        """Whether finding it elsewhere says more than chance: a block of several operations, or parameters."""
+        """Return whether a match elsewhere is more than chance: a block of several operations, or parameters."""
         if isinstance(item, Block):
             return self._signatures.contents(graph, item).total() > 1
         return bool(graph.nodes[item]["parameters"]) and graph.nodes[item]["op"] == "call_module"
@@ -161,7 +161,7 @@ class Alignment:
                 todo.extend(reversed(item.items))
 
     def _ordered(self, root: Block) -> Iterator[tuple[str, str]]:
-        """Both graphs in one order: what was removed where it was, what moved where it is."""
+        """Return both graphs in one order: removed operations in their old place, moved ones in their new place."""
         gone = {before: after for after, before in self.partner.items()}
         todo: list[tuple[Item | None, Item | None]] = [(None, root)]
         while todo:

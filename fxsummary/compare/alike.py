@@ -1,4 +1,4 @@
-"""When operations and blocks of two graphs are identical, and how much others are alike."""
+"""Decide whether operations or blocks of two graphs are identical, and measure how similar others are."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from fxsummary.views.blocks import Block
 from fxsummary.views.fold import identity_of
 
 _EXCHANGED = frozenset({"activation", "norm", "pool"})
-"""Kinds of which one may stand in the place of another: ReLU, then GELU."""
+"""Kinds in which one operation can replace another, such as GELU for ReLU."""
 _LEAST_OVERLAP = 0.5
-"""Share of the operations that two blocks of one class have in common, to be the same block changed."""
+"""Share of common operations from which two blocks of one class are one changed block."""
 _LEAST_OVERLAP_OF_OTHERS = 0.8
-"""The same for blocks of other classes and paths."""
+"""The same for blocks with different classes and paths."""
 
 Item = str | Block
 
 
 class Signatures:
-    """Numbers that operations or blocks share if and only if they are identical, over all graphs it is asked about.
+    """Numbers that operations or blocks of any graph share if and only if they are identical.
 
-    Names do not matter, and neither do drop rates, which often depend on the depth of a model.
+    Names do not count, nor do drop rates, which often depend on the depth of a model.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Signatures:
         self._inside: dict[int, frozenset[int]] = {}
 
     def number(self, graph: ModelGraph, item: Item) -> int:
-        """The signature of an operation or a block."""
+        """Return the signature of an operation or a block."""
         todo = [item]
         while todo:
             each = todo[-1]
@@ -61,14 +61,14 @@ class Signatures:
             self._known[id(graph), item] = self._numbers.setdefault(alike, len(self._numbers))
 
     def contents(self, graph: ModelGraph, block: Block) -> Counter[str]:
-        """How many operations of each label are in a block."""
+        """Return the number of operations in a block by label."""
         known = self._contents.get(id(block))
         if known is None:
             known = self._contents[id(block)] = Counter(graph.nodes[key]["label"] for key in block.operations())
         return known
 
     def inside(self, graph: ModelGraph, block: Block) -> frozenset[int]:
-        """Signatures of the blocks of several operations in a block, but for its own."""
+        """Return the signatures of the inner blocks of several operations."""
         known = self._inside.get(id(block))
         if known is None:
             found: set[int] = set()
@@ -80,7 +80,7 @@ class Signatures:
 
 
 def overlap(one: Counter[str], other: Counter[str]) -> float:
-    """Share of what two blocks have in common, from 0 to 1.
+    """Return the share that two blocks have in common, from 0 to 1.
 
     >>> overlap(Counter("aab"), Counter("abb"))
     0.6666666666666666
@@ -90,7 +90,7 @@ def overlap(one: Counter[str], other: Counter[str]) -> float:
 
 
 def blocks_alike(type_is_same: bool, path_is_same: bool, common: float) -> float:
-    """How much two blocks that are not identical are alike; 0 if they are not the same block changed."""
+    """Return the similarity of two blocks that are not identical; 0 if they are not one changed block."""
     is_same = (
         (path_is_same and (type_is_same or common >= _LEAST_OVERLAP / 2))
         or (type_is_same and common >= _LEAST_OVERLAP)
@@ -100,10 +100,10 @@ def blocks_alike(type_is_same: bool, path_is_same: bool, common: float) -> float
 
 
 def operations_alike(one: NodeData, other: NodeData, path_is_same: bool) -> float:
-    """The same for two operations.
+    """Return the similarity of two operations that are not identical; 0 if they are not one changed operation.
 
     Args:
-        path_is_same: whether both have a module or parameter of their own, under the same name in their blocks.
+        path_is_same: whether both have their own module or parameter, with the same name in their blocks.
     """
     if one["op"] in ("placeholder", "output") or other["op"] in ("placeholder", "output"):
         if one["op"] != other["op"]:

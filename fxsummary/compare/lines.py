@@ -1,7 +1,7 @@
-"""What a reviewer reads of a comparison: the modules and operations that changed, as a tree of lines.
+"""Summarize a comparison for reviewers: the changed modules and operations, as a tree of lines.
 
-A module that was added, removed or moved as a whole is one line, and so is a run of identical ones. An operation
-that differs only in what follows from another one (the shape of its result, its FLOPs) is counted, not listed.
+A module that was added, removed or moved as a whole is one line, and so is a run of identical modules. An operation
+that differs only as a result of another change (its output shape, its FLOPs) is counted, not listed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Line:
 
     Attributes:
         change: added, removed, changed or moved; "" for a remark.
-        name: path from the line around it; path: from the model.
-        text: what it is, or what is different.
-        parameters, flops: of everything in it, before and after; None where not known.
-        source: ``file:line``, "" where it is not known.
+        name: path relative to the parent line; path: path from the model.
+        text: description, or the differences.
+        parameters, flops: totals inside, before and after; None if unknown.
+        source: ``file:line``, "" if unknown.
         is_run: whether the number of siblings in it changed.
     """
 
@@ -46,15 +46,15 @@ class Line:
 
 
 def changed_lines(graph: ModelGraph) -> list[Line]:
-    """The lines of a compared graph; none where both models are equal."""
+    """Return the lines of a compared graph; none if both models are equal."""
     comparison = graph.comparison
-    assert comparison is not None, "the graph is no comparison"
+    assert comparison is not None, "the graph is not a comparison"
     shown = hide_scalars(graph)
     hidden = sum(change != "same" for key, change in graph.nodes(data="change") if key not in shown)
     folded = fold_repeats(shown)
     lines = _Lines(folded, comparison).inside(block_tree(folded), "")
     if hidden:
-        lines.append(Line("", "", f"{_operations(hidden)} that yield no tensor, such as sizes, differ"))
+        lines.append(Line("", "", f"{_operations(hidden)} without tensor results, such as sizes, changed"))
     unread = comparison.before.unread_parameters, comparison.after.unread_parameters
     if unread[0] != unread[1]:
         lines.append(Line("changed", "", "parameters never read", parameters=unread))
@@ -62,7 +62,7 @@ def changed_lines(graph: ModelGraph) -> list[Line]:
 
 
 class _Lines:
-    """Makes the lines of a compared graph whose repeats are folded."""
+    """Builds the lines of a compared graph with folded repeats."""
 
     def __init__(self, graph: ModelGraph, comparison: Comparison) -> None:
         self._graph = graph
@@ -70,7 +70,7 @@ class _Lines:
         self._runs = comparison.runs_by_path
 
     def inside(self, block: Block, base: str) -> list[Line]:
-        """Lines of what changed directly in a block; paths are written as from ``base``."""
+        """Return the lines of the changes directly in a block, with paths relative to ``base``."""
         lines: list[Line] = []
         groups: dict[str, Line] = {}
         following: list[str] = []
@@ -91,12 +91,12 @@ class _Lines:
         if following:
             flops = costs(self._graph, following, "flops")
             count = sum(self._graph.nodes[key]["multiplicity"] for key in following)
-            text = f"{_operations(count)} whose shapes follow"
+            text = f"{_operations(count)} changed only in shapes or FLOPs"
             lines.append(Line("", "", text, block.path, (0, 0), flops))
         return lines
 
     def _line(self, item: str | Block, base: str, following: list[str]) -> Line | None:
-        """The line of an operation or a block; None if it is the same, or added to those that follow."""
+        """Return the line of an operation or a block; None if it is the same, or only counted as a consequence."""
         if isinstance(item, Block):
             changed = [key for key in item.operations() if self._graph.nodes[key]["change"] != "same"]
             flops = costs(self._graph, changed, "flops")
@@ -128,7 +128,7 @@ class _Lines:
             changed = [data for data in nodes if data["change"] != "same"]
             if all(map(follows, changed)):
                 count = sum(data["multiplicity"] for data in changed)
-                line.text += f": {_operations(count)} whose shapes follow"
+                line.text += f": {_operations(count)} changed only in shapes or FLOPs"
             else:
                 runs = self._runs.get(block.path, ())
                 line.text += "".join(f": {run}" for run in runs)
@@ -155,7 +155,7 @@ class _Lines:
 
 
 def _exchanged(lines: list[Line]) -> Iterator[Line]:
-    """The lines; what was put in the place of something else, under its name, is one line with it."""
+    """Return the lines; a replacement under the same name is one line together with the item that it replaces."""
     waiting: Line | None = None
     for line in lines:
         if waiting is not None:
@@ -175,7 +175,7 @@ def _exchanged(lines: list[Line]) -> Iterator[Line]:
 
 
 def _sum(pairs: list[Costs]) -> Costs:
-    """Sums of both sides; None where something is not known."""
+    """Return the sums of both sides; None if a part is unknown."""
     sides = []
     for side in (0, 1):
         numbers = [pair[side] for pair in pairs]

@@ -1,4 +1,4 @@
-"""What changed, module by module, summed over the operations inside."""
+"""Changes by module, summed over the operations inside."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fxsummary.views.blocks import Block, block_tree
 
 Cost = Literal["parameters", "flops"]
 Calls = Mapping[ModuleCall, ModuleCall]
-"""Module calls before by those after."""
+"""Old module calls by new ones."""
 
 
 def module_changes(graph: ModelGraph, former: Calls) -> tuple[ModuleChange, ...]:
-    """Every module call of a compared graph, the model itself first, in execution order."""
+    """Return every module call of a compared graph, the model itself first, in execution order."""
     return tuple(module_change(graph, block, former) for block in block_tree(graph).walk())
 
 
 def module_change(graph: ModelGraph, block: Block, former: Calls) -> ModuleChange:
-    """The change of one module call."""
+    """Return the change of one module call."""
     keys = list(block.operations())
     was = former.get(block.call, block.call) if block.call is not None else None
     kind = block.type or graph.name
@@ -37,7 +37,7 @@ def module_change(graph: ModelGraph, block: Block, former: Calls) -> ModuleChang
 def costs(
     graph: ModelGraph, keys: Iterable[str], attribute: Literal["parameters", "flops"]
 ) -> tuple[int | None, int | None]:
-    """What operations cost before and after, all copies; None if nothing is known of one of them."""
+    """Return a cost of operations before and after, over all copies; None if an operation's cost is unknown."""
     sums: list[int | None] = [0, 0]
     for key in keys:
         data = graph.nodes[key]
@@ -48,7 +48,7 @@ def costs(
 
 
 def runs(graph: ModelGraph) -> tuple[Run, ...]:
-    """Siblings of one class, two or more of them, whose number is not what it was."""
+    """Return the groups of two or more siblings of one class whose number changed."""
     found: list[Run] = []
     for block in block_tree(graph).walk():
         counts: dict[tuple[str, str], list[int]] = {}
@@ -68,7 +68,7 @@ def runs(graph: ModelGraph) -> tuple[Run, ...]:
 
 
 def _sibling(graph: ModelGraph, item: str | Block) -> tuple[str, str, str]:
-    """Path, class and change of a block or of an operation that is a module; "" for other operations."""
+    """Return path, class and change of a block or a module operation; "" for other operations."""
     if isinstance(item, Block):
         return item.path, item.type, joined(graph.nodes[key]["change"] for key in item.operations())
     data = graph.nodes[item]

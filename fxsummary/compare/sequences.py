@@ -1,4 +1,4 @@
-"""Two sequences aligned, in order: what is identical first, then what is most alike."""
+"""Align two sequences in order: identical items first, then the most similar ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 
 MOST_PAIRS = 40_000
-"""Beyond so many pairs only what is identical is aligned, before the gaps between are looked at."""
+"""With more pairs than this, identical items are aligned first, and then the gaps between them."""
 
 Signs = Sequence[Hashable]
 Likeness = Callable[[int, int], float]
@@ -14,11 +14,11 @@ Pair = tuple[int | None, int | None]
 
 
 def aligned(one: Signs, other: Signs, likeness: Likeness) -> list[Pair]:
-    """Pairs of places in both, each place once; None opposite of what has no counterpart.
+    """Return pairs of indices, each index once; None for an item without a counterpart.
 
     Args:
-        one, other: signatures; what is equal is identical.
-        likeness: of two places, greater than 0 where they may be a pair; asked only where needed.
+        one, other: signatures, equal for identical items.
+        likeness: returns the similarity of two indices, greater than 0 if they may be a pair; called only if needed.
 
     >>> aligned("abbd", "abbbd", lambda i, j: 0.0)
     [(0, 0), (1, 1), (2, 2), (None, 3), (3, 4)]
@@ -55,7 +55,7 @@ def _middle(one: Signs, other: Signs, rows: range, columns: range, likeness: Lik
 
 
 def _best(one: Signs, other: Signs, rows: range, columns: range, likeness: Likeness) -> list[Pair]:
-    """The alignment of greatest total likeness, by dynamic programming; identical ones count 3 more."""
+    """Return the alignment with the greatest total similarity, by dynamic programming; identical pairs count 3 more."""
     if not rows or not columns:
         return [*((i, None) for i in rows), *((None, j) for j in columns)]
     value = [[0.0] * (len(columns) + 1) for _ in range(len(rows) + 1)]

@@ -1,4 +1,4 @@
-"""Two graphs -> one `ModelGraph`: all operations of both, those that correspond once, with what changed."""
+"""Join two graphs into one `ModelGraph`: all operations of both, matching ones once, with their changes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from fxsummary.support.gc_pause import paused
 
 @paused()
 def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
-    """The operations of both graphs as one graph; neither is changed.
+    """Return the operations of both graphs as one graph; neither is changed.
 
-    Operations that correspond are one node, with the attributes and the key that it has in ``after``; those
-    of ``before`` that are gone keep theirs (with ``_before`` behind it where ``after`` has that key, too), but
-    for their costs, which are 0. So the totals are those of ``after``. Beside `change`, `differences` and `was`
-    of the nodes, edges have `change`, and ``result.comparison`` has the rest.
+    Matching operations are one node, with the attributes and key from ``after``. Removed operations keep those from
+    ``before`` (with ``_before`` appended if ``after`` has the same key), except for their costs, which are 0. So the
+    totals are those of ``after``. Nodes get `change`, `differences` and `was`, edges get `change`, and
+    ``result.comparison`` has the rest.
     """
     alignment = Alignment(before, after)
     names = _Names(before, after, alignment)
@@ -34,7 +34,7 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
 
 
 class _Names:
-    """Keys in the result by those before; `kept` are those of operations that stayed."""
+    """Return the keys in the result by old key; `kept` are the keys of operations that stayed."""
 
     def __init__(self, before: ModelGraph, after: ModelGraph, alignment: Alignment) -> None:
         self.of = {old: new for new, old in alignment.partner.items()}
@@ -52,7 +52,7 @@ class _Names:
 def _nodes(
     before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names
 ) -> Iterator[tuple[str, NodeData]]:
-    behind: dict[str, list[str]] = {"": []}  # what was removed, by the operation that it stood behind
+    behind: dict[str, list[str]] = {"": []}  # removed operations, by the operation before them
     last = ""
     for old, new in alignment.order:
         if new:
@@ -88,12 +88,12 @@ def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _N
 
 
 def _place(data: NodeData) -> str:
-    """Path of an operation, or of the module that it runs in."""
+    """Return the path of an operation, or of the module that it runs in."""
     return own_path(data) if data["op"] in ("call_module", "get_attr") else data["module"]
 
 
 def _removed(before: ModelGraph, alignment: Alignment, key: str) -> NodeData:
-    """The attributes of an operation that is gone, in the modules that are what those around it were."""
+    """Return the attributes of a removed operation, placed in the new counterparts of its modules."""
     data = before.nodes[key]
     differences = [Difference(name, number, 0) for name in NODE.sums if (number := data.get(name, 0)) != 0]
     stack = tuple(alignment.calls.get(call, call) for call in data["module_stack"])
@@ -110,9 +110,9 @@ def _removed(before: ModelGraph, alignment: Alignment, key: str) -> NodeData:
 
 
 def _rewired(before: ModelGraph, after: ModelGraph, names: _Names, old: str, new: str) -> Difference | None:
-    """The inputs before and after, where an operation reads another one that both graphs have.
+    """Return the old and new inputs of an operation if it reads another operation that both graphs have.
 
-    What reads an operation that was put in, or the one before one that was taken out, has not changed itself.
+    An operation that reads a newly inserted operation, or the one before a removed operation, has not itself changed.
     """
     slots = _by_slot(after, new)
     was = {slot: names.of[source] for slot, source in _by_slot(before, old).items()}
@@ -128,7 +128,7 @@ def _by_slot(graph: ModelGraph, key: str) -> dict[int, str]:
 
 
 def _add_edges(result: ModelGraph, before: ModelGraph, after: ModelGraph, names: _Names) -> None:
-    """Edges of what is gone first, then those after; an edge of both is one."""
+    """Return the removed edges first, then the new ones; an edge of both graphs appears once."""
     order = {key: place for place, key in enumerate(result)}
     known = set()
     gone: list[tuple[str, str, EdgeData]] = []

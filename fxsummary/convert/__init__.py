@@ -1,4 +1,4 @@
-"""From a capture to a `ModelGraph`: live objects end here, plain values go on."""
+"""Convert a capture to a `ModelGraph`: from live objects to plain values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fxsummary.support.gc_pause import paused
 
 @paused()
 def convert(capture: Capture) -> ModelGraph:
-    """The graph of a capture, with everything but what the passes compute."""
+    """Return the graph of a capture, with all attributes except those that passes compute."""
     graph = ModelGraph()
     modules = modules_by_path(capture.model)
     tensors = tensor_names(modules)
@@ -50,9 +50,9 @@ def convert(capture: Capture) -> ModelGraph:
 def _add_operations(
     graph: ModelGraph, capture: Capture, trace: Trace, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]
 ) -> set[str]:
-    """Fill the graph from a trace; returns the paths of the modules that it calls.
+    """Fill the graph from a trace, and return the paths of the modules that it calls.
 
-    A node that is a copy of another has all from that one but what lies in another place.
+    A copied node takes its attributes from its original, except those that depend on its place.
     """
     reader = Reader(capture, modules, tensors)
     attributes: dict[fx.Node, NodeData] = {}
@@ -73,7 +73,7 @@ def _edges(attributes: Mapping[fx.Node, NodeData]) -> Iterator[tuple[str, str, E
     for node in attributes:
         sources = _sources(node)
         like = read.get(node.meta.get(LIKE))
-        if like is not None and len(like) == len(sources):  # it reads the same as that one, from other nodes
+        if like is not None and len(like) == len(sources):  # it reads the same slots as its original, from other nodes
             edges = [edge.copy() for edge in like]
         else:
             read_at = zip(map(attributes.__getitem__, sources), _slots(node, sources), strict=True)
@@ -86,7 +86,7 @@ def _edges(attributes: Mapping[fx.Node, NodeData]) -> Iterator[tuple[str, str, E
 
 
 def _part_taken(key: object, outputs: object) -> tuple[tuple[int | str, ...], ...]:
-    """Which part of a result of several an element access reads; () if it reads the whole."""
+    """Return the part of a tuple or dict that an element access reads; () for the whole."""
     if isinstance(key, int) and isinstance(outputs, (tuple, list)):
         return ((key + len(outputs) if key < 0 else int(key),),)
     if outputs is None or isinstance(outputs, TensorSpec) or isinstance(key, fx.Node):
@@ -95,13 +95,13 @@ def _part_taken(key: object, outputs: object) -> tuple[tuple[int | str, ...], ..
 
 
 def _sources(node: fx.Node) -> Sequence[fx.Node]:
-    """The nodes that it reads, those of its arguments first."""
+    """Return the nodes that a node reads, its arguments first."""
     after = node.meta.get(AFTER, ())
     return list(dict.fromkeys([*node.all_input_nodes, *after])) if after else node.all_input_nodes
 
 
 def _slots(node: fx.Node, sources: Sequence[fx.Node]) -> list[tuple[int, ...]]:
-    """At which places of the arguments each of these nodes stands, counted over all nodes in them."""
+    """Return the argument slots of each of these nodes, counted over all nodes in the arguments."""
     slots: dict[fx.Node, list[int]] = {source: [] for source in sources}
     place = count()
     fx.map_arg((node.args, node.kwargs), lambda source: slots[source].append(next(place)))

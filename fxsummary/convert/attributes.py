@@ -1,4 +1,4 @@
-"""The attributes of operations, read from their nodes."""
+"""Read the attributes of operations from `torch.fx` nodes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
 
 class Reader:
-    """Reads the attributes of nodes; what many nodes have in common is made once.
+    """Reads the attributes of nodes, and creates objects that many nodes share only once.
 
     Attributes:
-        called: paths of the modules met.
+        called: paths of the modules called so far.
     """
 
     def __init__(self, capture: Capture, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]) -> None:
@@ -38,7 +38,7 @@ class Reader:
         self._functions: dict[int, tuple[str, str]] = {}
 
     def read(self, node: fx.Node) -> NodeData:
-        """All attributes of a node."""
+        """Return all attributes of a node."""
         outcome = self._outcomes.get(node, _NO_OUTCOME)
         outputs = plain(outcome.value)
         first = outputs if type(outputs) is TensorSpec else next(leaves(outputs), None)
@@ -51,7 +51,7 @@ class Reader:
             is_call = node.op.startswith("call_") and node.target is not getattr
             settings = self._call_config(node, label) if is_call else ""
         return {
-            **BLANK,  # room for what passes set: a dict that grows later is reallocated, thousands of times
+            **BLANK,  # includes the attributes that passes set, because growing thousands of dicts later is slow
             "op": node.op,
             "target": target,
             "module": stack[-1].path if stack else "",
@@ -73,7 +73,7 @@ class Reader:
         }
 
     def moved(self, node: fx.Node, prototype: NodeData) -> NodeData:
-        """All attributes of a node that is a copy of the one with the attributes ``prototype``."""
+        """Return all attributes of a copied node, given those of its original (``prototype``)."""
         raw = node.meta[STACK]
         stack = self._stacks.get(id(raw)) or self._stack(raw)
         data = prototype.copy()
@@ -85,7 +85,7 @@ class Reader:
         return data
 
     def returned(self, calls: Mapping[str, tuple[Any, Any]]) -> dict[ModuleCall, Returned]:
-        """What calls of modules returned, by their keys in the stack; see `fxsummary.capture.symbolic.trace.Trace`."""
+        """Return the results of module calls by their stack keys; see `fxsummary.capture.symbolic.trace.Trace`."""
         found: dict[ModuleCall, Returned] = {}
         for key, (entry, result) in calls.items():
             if not isinstance(result, Returned):
@@ -104,7 +104,7 @@ class Reader:
         return stack
 
     def _module_call(self, key: str, module: tuple[str, Any]) -> ModuleCall:
-        """The record of an entry of the stack that torch.fx keeps; kept itself, so that a stack is cheap."""
+        """Return the record for an entry of torch.fx's module stack; cached, because many nodes share it."""
         path, kind = module
         self.called.add(path)
         call = key[len(path) + 1 :] if key.startswith(f"{path}@") else ""
@@ -112,7 +112,7 @@ class Reader:
         return ModuleCall(path, name, int(call) if call.isdigit() else 0)
 
     def _names(self, node: fx.Node) -> tuple[str, str]:
-        """What is called, in full and in short."""
+        """Return the full and the short name of the called function, method or module."""
         target = node.target
         if isinstance(target, str):
             return target, target.rpartition(".")[2] if node.op == "get_attr" else target

@@ -1,4 +1,4 @@
-"""The settings of a module or call in a few words, such as ``3→16, 3×3, s1, p1``."""
+"""Format the settings of a module or call in short, such as ``3→16, 3×3, s1, p1``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Settings = Mapping[str, Any]
 
 
 def of_module(module: nn.Module) -> str:
-    """Settings of a ``torch.nn`` module, and whether it lacks a bias that its kind has; "" for one that is not known.
+    """Format the settings of a ``torch.nn`` module, including a missing bias; "" for an unknown class.
 
     >>> of_module(nn.Conv2d(3, 16, 3, padding=1)), of_module(nn.Linear(8, 4)), of_module(nn.ReLU())
     ('3→16, 3×3, s1, p1', '8→4', '')
@@ -39,7 +39,7 @@ def _lacks_bias(module: nn.Module) -> bool:
 
 
 def _settings(module: nn.Module) -> str:
-    """By the kind of the module, or by the names that torch.nn (and quantized) modules share."""
+    """Format the settings by kind, or by attribute names that torch.nn (and quantized) modules share."""
     settings = vars(module)
     for kind, text in _BY_KIND:
         if isinstance(module, kind):
@@ -97,11 +97,11 @@ _NOT_BY_NAME = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 def of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """Settings of a function or method call: its literals, or what the shape of the weight tells.
+    """Format the settings of a function or method call: its literals, or the sizes of its weight.
 
     Args:
-        name: of the function or method, in short.
-        args, kwargs: those of the node, with specs or None for values of other nodes.
+        name: short name of the function or method.
+        args, kwargs: arguments of the node, with specs or None for values of other nodes.
     """
     weight = args[1] if len(args) > 1 else kwargs.get("weight")
     if name == "linear" and isinstance(weight, TensorSpec) and len(weight.shape) == 2:
@@ -124,13 +124,13 @@ def of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
 
 
 _OF_CONVOLUTION: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
-"""What follows the bias in a call of a convolution, with its defaults."""
+"""The arguments after the bias in a convolution call, with their defaults."""
 
 _TO_THE_END = 2**63 - 1
 
 
 def index_text(name: str, args: Sequence[Any]) -> str | None:
-    """What ``slice`` and ``select`` take, as it would stand in brackets; None for other operators.
+    """Format the index of ``slice`` or ``select`` in brackets; None for other operators.
 
     >>> index_text("slice", (None, 1, 0, 3)), index_text("select", (None, 0, -1)), index_text("add", ())
     ('[:, 0:3]', '[-1]', None)

@@ -1,4 +1,4 @@
-"""The module tree: every submodule with its own parameters and buffers, called or not."""
+"""Build the module tree: every submodule with its own parameters and buffers, called or not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fxsummary.graph.spec import TensorSpec
 
 
 def class_name(module: nn.Module) -> str:
-    """Class name; for a parametrized or compiled module, the name of its original class."""
+    """Return the class name; for a parametrized or compiled module, the name of its original class."""
     if isinstance(module, torch.jit.ScriptModule):
         return str(module.original_name)
     kind = type_before_parametrizations(module) if "parametrizations" in module._modules else type(module)
@@ -28,7 +28,7 @@ def class_name(module: nn.Module) -> str:
 
 
 def tensors_read(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
-    """First names of all parameters and buffers in a module."""
+    """Return the first name of each parameter and buffer in a module, by identity."""
     if module._modules:
         return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in tensors_of(module)]))
     own = (*module._parameters.values(), *module._buffers.values())
@@ -38,16 +38,16 @@ def tensors_read(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ..
 def module_tree(
     modules: Mapping[str, nn.Module], tensors: Mapping[int, str], capture: Capture, called: set[str]
 ) -> dict[str, ModuleInfo]:
-    """The tree by path; a tensor with several names is held by the first, a later name is tied to it.
+    """Return the module records by path. A tensor with several names belongs to the first; later names are tied to it.
 
     Args:
-        modules: every module by path, shared ones under each of theirs.
-        tensors: first name of each parameter and buffer by identity.
+        modules: every module by path; a shared module has several paths.
+        tensors: first name of each parameter and buffer, by identity.
         called: paths of the modules that the captured forward calls.
     """
     first: dict[int, str] = {}
     seen: set[int] = set()
-    whole: set[str] = set()  # leaf modules that are called, and all that is in them
+    whole: set[str] = set()  # leaf modules that are called, with their submodules
     tree: dict[str, ModuleInfo] = {}
     for path, module in modules.items():
         prefix = f"{path}." if path else ""
@@ -92,7 +92,7 @@ def _own_tensors(
 
 
 def stored_bytes(tensor: torch.Tensor) -> int | None:
-    """Bytes of the indices and values of a sparse tensor; None for another layout."""
+    """Return the bytes of a sparse tensor's indices and values; None for other layouts."""
     parts = [getattr(tensor, name)() for name in _PARTS.get(tensor.layout, ())]
     return sum([part.numel() * part.element_size() for part in parts]) if parts else None
 
@@ -106,21 +106,21 @@ _PARTS = {
 
 
 def spec_or_none(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:
-    """The spec of a parameter or buffer; None for one that has no shape yet."""
+    """Return the spec of a parameter or buffer; None if it has no shape yet."""
     if type(tensor) in (UninitializedParameter, UninitializedBuffer):
         return None
     return spec_of(tensor, device)
 
 
 def is_packed(module: nn.Module) -> bool:
-    """Whether a module itself holds weights in a form whose size is not known, as quantized modules do."""
+    """Return whether a module itself holds packed weights of unknown size, as quantized modules do."""
     if isinstance(module, torch.jit.ScriptModule):
         return False
     return not _PACKED.isdisjoint(map(type, vars(module).values()))
 
 
 def holds_packed(module: nn.Module) -> bool:
-    """Whether it or a module in it does."""
+    """Return whether a module or any submodule holds packed weights."""
     return is_packed(module) or (bool(module._modules) and any(map(is_packed, modules_of(module))))
 
 

@@ -1,4 +1,4 @@
-"""Live values as plain ones: text, tuples, lists, dicts and specs."""
+"""Convert live values to plain ones: text, tuples, lists, dicts and specs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from fxsummary.graph.spec import TensorSpec
 
 
 def arguments(node: fx.Node) -> str:
-    """The arguments as text with ``%`` for values of other nodes.
+    """Format the arguments, with ``%`` for values of other nodes.
 
-    Whether dropout is active is said even where that is the default.
+    The text always says whether dropout is active, even by default.
     """
     told = {**given(node), **{key: node.kwargs[key] for key in ("training",) if key in node.kwargs}}
     parts = [_text(arg) for arg in node.args]
@@ -29,7 +29,7 @@ def arguments(node: fx.Node) -> str:
 
 
 def given(node: fx.Node) -> dict[str, fx.node.Argument]:
-    """The arguments by name, without private ones and those that have their default."""
+    """Return the arguments by name, without private ones and defaults."""
     if not node.kwargs:
         return {}
     defaults = _defaults(node.target)
@@ -42,7 +42,7 @@ def given(node: fx.Node) -> dict[str, fx.node.Argument]:
 
 @functools.cache
 def _defaults(target: fx.node.Target) -> dict[str, object]:
-    """The defaults of a function or method in Python; of one that picks one of two, those of the usual one."""
+    """Return the defaults of a Python function or method; for a boolean dispatch, those of the usual branch."""
     function = getattr(torch.Tensor, target, None) if isinstance(target, str) else target
     if isinstance(function, FunctionType) and function.__closure__:
         cells = dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))
@@ -72,7 +72,7 @@ def _text(value: object) -> str:
 
 
 def _repr(value: object) -> str:
-    """repr without addresses, so that the same model gives the same text."""
+    """Return the repr without addresses, so that the same model gives the same text."""
     if isinstance(value, str):
         return repr(value).replace("%", "%%")
     if isinstance(value, _WITH_REPR):
@@ -97,12 +97,12 @@ _PLAIN = frozenset({bool, int, float, str, type(None), TensorSpec})
 
 
 def plain(value: object) -> Any:
-    """A value as tuples, lists, dicts, specs, numbers and strings only; None for what is not known."""
+    """Convert a value to tuples, lists, dicts, specs, numbers and strings; None for unknown values."""
     if value is UNKNOWN:
         return None
     if type(value) in _PLAIN:
         return value
-    if isinstance(value, (int, float)):  # of an enum, of numpy
+    if isinstance(value, (int, float)):  # an enum or NumPy scalar
         return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, str):
         return str.__str__(value)

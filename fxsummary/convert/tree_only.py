@@ -1,4 +1,4 @@
-"""The graph of a model that was not captured: nodes for its leaf modules and tensors, without dataflow."""
+"""Build the graph of a model that was not captured: nodes for leaf modules and tensors, without dataflow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 
 
 def add_modules(graph: ModelGraph, capture: Capture, tensors: Mapping[int, str]) -> None:
-    """Nodes without dataflow: one per leaf module, and one per parameter or buffer held by other modules."""
+    """Return nodes without dataflow: one per leaf module, and one per parameter or buffer of other modules."""
     names = Names()
     seen: set[int] = set()
 

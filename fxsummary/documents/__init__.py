@@ -1,1 +1,1 @@
-"""What documents show of models: blocks of Markdown files, Sphinx directives, MkDocs pages."""
+"""Models in documents: blocks in Markdown files, Sphinx directives, MkDocs pages."""

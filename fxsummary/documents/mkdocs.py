@@ -1,8 +1,8 @@
-"""MkDocs plugin: a block fenced by ``fxsummary`` shows a model's picture or table.
+"""MkDocs plugin: a fenced block with the language ``fxsummary`` shows a model's picture or table.
 
-Add ``fxsummary`` to ``plugins`` in mkdocs.yml. In the block, the first line names the model, and each further
-line is ``option: value``, with the options of `fxsummary.documents.render.OPTIONS`. A model that fails is a warning
-with file and line, which ``mkdocs build --strict`` refuses; the page says why.
+Add ``fxsummary`` to ``plugins`` in mkdocs.yml. The first line of the block names the model, and each further line is
+``option: value``, with the options of `fxsummary.documents.render.OPTIONS`. If a model fails, the page shows the
+reason, and MkDocs prints a warning with file and line, which fails ``mkdocs build --strict``.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ class Options(Config):
     """The plugin's settings in mkdocs.yml."""
 
     cache_dir = config_options.Type(str, default=".cache/fxsummary")
-    """Where what was shown is kept, beside mkdocs.yml."""
+    """Folder of cached results, next to mkdocs.yml."""
 
 
 class FxsummaryPlugin(BasePlugin[Options]):
-    """Puts pictures and tables where the fenced blocks are."""
+    """Replaces fenced blocks by pictures and tables."""
 
     def __init__(self) -> None:
         self._used: set[str] = set()
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
-        """The pages use our style sheet."""
+        """Add our style sheet to the pages."""
         config["extra_css"].append(f"assets/{CSS}")
         return config
 
     def on_page_markdown(self, markdown: str, *, page: Page, config: MkDocsConfig, **_: object) -> str:
-        """The text of a page with HTML for our blocks."""
+        """Return the text of a page with HTML instead of our blocks."""
         source = page.file.content_string
-        above = max(0, source.count("\n") - markdown.count("\n"))  # what MkDocs takes as the page's settings
+        above = max(0, source.count("\n") - markdown.count("\n"))  # MkDocs reads these lines as the page's metadata
         root = Path(config["config_file_path"] or ".").parent
         lines = []
         for number, line, body in _blocks(markdown):
@@ -72,11 +72,11 @@ class FxsummaryPlugin(BasePlugin[Options]):
     def _html(self, body: list[str], folder: Path, kept: Path) -> str:
         said: dict[str, str] = {}
         if not body:
-            raise InputError("the block is empty: its first line names the model, as package.module:factory.")
+            raise InputError("the block is empty: name the model in its first line, as package.module:factory.")
         for line in body[1:]:
             name, _, value = line.partition(":")
             if name.strip() in said:
-                raise InputError(f"{name.strip()} is given twice: several inputs or arguments stand in one line.")
+                raise InputError(f"{name.strip()} is given twice: write several inputs or arguments in one line.")
             said[name.strip()] = value.strip()
         wanted = embedding(body[0], said, folder)
         shown = show(wanted, kept)
@@ -84,20 +84,20 @@ class FxsummaryPlugin(BasePlugin[Options]):
         return _figure(wanted, shown) if wanted.view == "picture" else _table(wanted, shown)
 
     def on_serve(self, server: LiveReloadServer, **_: object) -> LiveReloadServer:
-        """Pages are built again when the files of their models change."""
+        """Rebuild pages when the files of their models change."""
         for name in sorted(self._used):
             server.watch(name)
         return server
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
-        """The style sheet goes with the site."""
+        """Write the style sheet to the site."""
         assets = Path(config["site_dir"]) / "assets"
         assets.mkdir(parents=True, exist_ok=True)
         files.write(assets / CSS, page_css().encode())
 
 
 def _blocks(markdown: str) -> Iterator[tuple[int, str, list[str] | None]]:
-    """The lines with their numbers, and for those that open a block of ours, what is in it; its lines are left out."""
+    """Yield the lines outside of our blocks with their numbers; the opening line of a block comes with its contents."""
     ending = ""
     body: list[str] | None = None
     opened: tuple[int, str] = (0, "")

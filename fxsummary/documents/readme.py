@@ -1,7 +1,7 @@
-"""Blocks in Markdown files that are filled from models: a table, a Mermaid flowchart or a picture.
+"""Fill blocks in Markdown files from models: a table, a Mermaid flowchart or a picture.
 
-A block is what stands between ``<!-- fxsummary: MODEL --view table -->`` and ``<!-- /fxsummary -->``, each on a line
-of its own and not in fenced code. Everything else of the file stays as it is, byte for byte.
+A block is the text between ``<!-- fxsummary: MODEL --view table -->`` and ``<!-- /fxsummary -->``, each on a separate
+line and outside of fenced code. The rest of the file stays unchanged, byte for byte.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EXAMPLE = "<!-- fxsummary: models.py:CNN --input 1x3x28x28 --view table -->"
 
 
 class BlockParser(argparse.ArgumentParser):
-    """Reads the arguments of a block; what it cannot read is an InputError, and not the end of the process."""
+    """Parses the arguments of a block; raises InputError instead of exiting the process."""
 
     def __init__(self) -> None:
         super().__init__(prog="fxsummary:", add_help=False, allow_abbrev=False)
@@ -57,16 +57,16 @@ class Result(NamedTuple):
 def refresh(
     path: Path, parser: argparse.ArgumentParser, graph_of: Callable[[argparse.Namespace], ModelGraph], check: bool
 ) -> list[Result]:
-    """Fill all blocks of a file, or only compare; returns what became of each.
+    """Fill all blocks of a file, or only compare them, and return the result for each.
 
     Args:
-        path: of a Markdown file in UTF-8.
-        parser: a `BlockParser` to which the arguments that name a model were added.
-        graph_of: makes the graph that such arguments ask for.
+        path: path of a Markdown file in UTF-8.
+        parser: a `BlockParser` with the arguments that name a model.
+        graph_of: returns the graph for such arguments.
         check: write nothing.
 
     Raises:
-        ReadmeError: the file cannot be read or a block is wrong; the message has file and line, nothing was written.
+        ReadmeError: the file cannot be read or a block is wrong; the message has file and line. Nothing is written.
         OutputError: a file cannot be written.
     """
     data, text = _read(path)
@@ -97,17 +97,17 @@ def refresh(
 
 
 def find_blocks(lines: Sequence[str], path: Path) -> list[Block]:
-    """The blocks in the lines of a file; raises ReadmeError for one that is not closed, and if there are none."""
+    """Return the blocks in the lines of a file; raises ReadmeError if one is not closed, or if there are none."""
     blocks: list[Block] = []
     opened: tuple[int, str] | None = None
     for number, line in _outside_fences(lines):
         opening = _OPENING.match(line)
         if opening and opened:
-            raise ReadmeError(f"{path}, line {opened[0]}: this block is not closed before the next, in line {number}.")
+            raise ReadmeError(f"{path}, line {opened[0]}: this block is not closed before line {number}.")
         if opening:
             text, end, rest = opening[1].partition("-->")
             if not end or rest.strip():
-                raise ReadmeError(f"{path}, line {number}: the comment has to end, with -->, at the end of this line.")
+                raise ReadmeError(f"{path}, line {number}: the comment must end with --> at the end of this line.")
             opened = number, text
         elif _CLOSING.match(line):
             if opened is None:
@@ -117,12 +117,12 @@ def find_blocks(lines: Sequence[str], path: Path) -> list[Block]:
     if opened:
         raise ReadmeError(f"{path}, line {opened[0]}: this block is not closed: write <!-- /fxsummary --> after it.")
     if not blocks:
-        raise ReadmeError(f"{path} has no blocks. Write {_EXAMPLE} and <!-- /fxsummary -->, on lines of their own.")
+        raise ReadmeError(f"{path} has no blocks. Write {_EXAMPLE} and <!-- /fxsummary --> on separate lines.")
     return blocks
 
 
 def _outside_fences(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Numbers and texts of the lines that are not in fenced code; in a block, fences are part of what was filled in."""
+    """Yield the lines outside of fenced code with their numbers; fences inside a block belong to its contents."""
     fence = ""
     inside = False
     for number, line in enumerate(lines, start=1):
@@ -138,7 +138,7 @@ def _outside_fences(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
 
 
 def fill(graph: ModelGraph, options: argparse.Namespace, folder: Path) -> tuple[str, dict[Path, bytes]]:
-    """What stands in a block, and the pictures that it shows, by their paths."""
+    """Return the contents of a block, and the pictures that it shows, by path."""
     from fxsummary.exporters.markdown import escaped
 
     chosen: dict[str, Any] = {"depth": options.depth, "fold": not options.no_fold}
@@ -150,7 +150,7 @@ def fill(graph: ModelGraph, options: argparse.Namespace, folder: Path) -> tuple[
     if view != "svg" or not place:
         raise InputError(f"unknown view {options.view!r}. Known: {VIEWS}")
     if PurePosixPath(place).is_absolute() or ":" in place or "\\" in place or not place.endswith(".svg"):
-        raise InputError(f"{place!r} is not the path of an .svg file as from the folder of this file, such as cnn.svg.")
+        raise InputError(f"{place!r} is not the path of an .svg file relative to this file, such as cnn.svg.")
     return f"![{escaped(graph.name)}]({quote(place)})", {folder / place: graph.to_svg(**chosen).encode("utf-8")}
 
 
@@ -162,7 +162,7 @@ def _read(path: Path) -> tuple[bytes, str]:
         raise ReadmeError(f"cannot read {path}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise ReadmeError(f"{path}, line {line}: this is not text in UTF-8. Nothing was written.") from error
+        raise ReadmeError(f"{path}, line {line}: this is not UTF-8 text. Nothing was written.") from error
 
 
 def _differs(path: Path, data: bytes) -> bool:
@@ -178,5 +178,5 @@ def _write(path: Path, before: bytes, after: bytes, pictures: dict[Path, bytes])
             files.write(picture, data)
     if before != after:
         if path.read_bytes() != before:
-            raise ReadmeError(f"{path} was changed by something else meanwhile and is left as it is: run this again.")
+            raise ReadmeError(f"{path} changed while its blocks were computed, so it was not written: run this again.")
         files.write(path.resolve(), after)

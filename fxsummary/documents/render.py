@@ -1,4 +1,4 @@
-"""What documents show of a model: a picture or a table, kept by content, so that a second build does nothing."""
+"""Render a model for documents as a picture or a table, cached by content, so that a second build is free."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from fxsummary.graph.modelgraph import ModelGraph
 
 VIEWS = {"picture": "", "table": "summary", "tree": "modules", "parameters": "parameters"}
-"""What a document can show, and the view of the text that it is, if it is one."""
+"""The views for documents, each with the text view that it uses, if any."""
 
 PICTURE_OPTIONS = ("title", "color", "direction", "show", "source-url")
 OPTIONS = ("input", "arg", "config", "config-arg", "train", "view", "depth", *PICTURE_OPTIONS, "alt", "caption")
-"""Everything that a document can say of a model, as text; several inputs and arguments stand in one line."""
+"""All options of a model in a document, as text; several inputs or arguments are written in one line."""
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """What a document shows.
+    """A picture or table that a document requests.
 
     Attributes:
         request: the model and its inputs.
         view: one of `VIEWS`.
-        depth: levels of modules to open, 0 for the model as one row; None for all that fit.
+        depth: levels of modules to open, 0 for the model as one row; None for as many as fit.
         options: further options of the picture, by name.
-        alt: what stands for the picture where it cannot be seen; "" for its description.
+        alt: alternative text of the picture; "" for a default.
         caption: text below; "" for none.
     """
 
@@ -54,28 +54,28 @@ class Embedding:
 
 
 def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding:
-    """Read what a document says.
+    """Parse the options in a document.
 
     Args:
         model: ``package.module:factory``, or a file and a factory.
-        options: those of `OPTIONS` that are given, as text; ``train`` is given or not.
-        folder: relative paths of files are taken from here.
+        options: the given options from `OPTIONS`, as text; ``train`` has no value.
+        folder: folder for relative paths.
 
     Raises:
-        InputError: an option is not known, or its value is wrong.
+        InputError: unknown option or invalid value.
     """
     for name in options:
         if name not in OPTIONS:
-            raise InputError(f"unknown option {name!r}: known are {', '.join(OPTIONS)}.")
+            raise InputError(f"unknown option {name!r}. Known: {', '.join(OPTIONS)}.")
     view = options.get("view", "picture")
     if view not in VIEWS:
         raise InputError(f"view {view!r} is not one of {', '.join(VIEWS)}.")
     depth = options.get("depth", "")
     if depth and not depth.isdecimal():
-        raise InputError(f"depth {depth!r} is not a number of levels: give 0 (the model as one row) or more.")
+        raise InputError(f"depth {depth!r} is not a number of module levels: pass 0 (the model as one row) or more.")
     given = tuple((name.replace("-", "_"), options[name]) for name in PICTURE_OPTIONS if name in options)
     if given and view != "picture":
-        raise InputError(f"{given[0][0].replace('_', '-')} goes with the picture, not with the {view}.")
+        raise InputError(f"{given[0][0].replace('_', '-')} is an option of the picture, not of the {view}.")
     return Embedding(
         Request(
             _placed(model.strip(), folder),
@@ -101,7 +101,7 @@ def _words(options: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _placed(model: str, folder: Path) -> str:
-    """The model with the path of its file made absolute, if it is named by one."""
+    """Return the model with an absolute path, if it is named by a file."""
     place, separator, factory = model.rpartition(":")
     if place.endswith(".py"):
         return f"{(folder / place).resolve()}{separator}{factory}"
@@ -110,13 +110,13 @@ def _placed(model: str, folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """What is shown of a model, in the forms that documents need.
+    """A rendered model, in the formats that documents need.
 
     Attributes:
         svg: the picture, "" for a table.
-        titles, rows: of the table; which columns hold numbers is in `numbers`.
+        titles, rows: headings and rows of the table; `numbers` says which columns contain numbers.
         text: the same as plain text.
-        files: the files that it was made from, with what they held.
+        files: the files that it was made from, with their contents.
     """
 
     svg: str
@@ -128,13 +128,13 @@ class Shown:
 
 
 def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
-    """What a document shows; from the folder ``kept`` if nothing changed since it was made.
+    """Render a model for a document, or read it from the folder ``kept`` if nothing has changed.
 
     Args:
-        theme: of the picture.
+        theme: theme of the picture.
 
     Raises:
-        FxsummaryError: the model cannot be made or analysed.
+        FxsummaryError: the model cannot be created or analysed.
     """
     said = {**asdict(wanted), "alt": "", "caption": "", "theme": theme}
     made_by = [__version__, version("torch"), sys.version]
@@ -181,7 +181,7 @@ def _read(place: Path) -> dict[str, Any] | None:
 
 
 def _sources(model: nn.Module) -> set[str]:
-    """The files of the classes of its modules, and all that were imported and are not installed: the user's own."""
+    """Return the files of the model's classes, and all imported files that are not installed packages (user code)."""
     from fxsummary.capture.module_index import modules_of
 
     names = {type(module).__module__ for module in modules_of(model)}
@@ -208,12 +208,12 @@ def _digest(data: bytes) -> str:
 
 
 def described(wanted: Embedding, shown: Shown) -> str:
-    """What stands for the picture where it cannot be seen."""
+    """Return the alternative text of the picture."""
     return wanted.alt or f"architecture of {shown.text.partition(' · ')[0]}"
 
 
 def inline(svg: str, alt: str) -> str:
-    """The picture as part of a page: as wide as there is room, with what stands for it."""
+    """Return the picture as part of a page, up to full width, with its alternative text."""
     from fxsummary.drawing.markup import escape
 
     start, _, rest = svg.partition(' aria-label="')
@@ -221,17 +221,17 @@ def inline(svg: str, alt: str) -> str:
 
 
 CSS = "fxsummary.css"
-"""Name of the style sheet that pages with pictures and tables use."""
+"""Name of the style sheet for pages with pictures and tables."""
 
 SCHEMES = (
     ("light", "data-theme", "light"), ("dark", "data-theme", "dark"),
     ("light", "data-md-color-scheme", "default"), ("dark", "data-md-color-scheme", "slate"),
 )  # fmt: skip
-"""How pages are marked that are light or dark by choice: scheme, attribute and value."""
+"""Marks of pages with a chosen colour scheme: scheme, attribute and value."""
 
 
 def page_css() -> str:
-    """The style sheet of such pages: a picture follows the mark of the page, else the reader's system."""
+    """Return the style sheet of such pages: a picture follows the page's mark, or else the reader's system."""
     from fxsummary.drawing.style import stylesheet
 
     rules = [

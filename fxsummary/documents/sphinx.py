@@ -1,8 +1,8 @@
 """Sphinx extension: ``.. fxsummary:: package.module:factory`` shows a model's picture or table.
 
-Add ``"fxsummary.sphinxext"`` to ``extensions`` in conf.py. A model that fails is a warning with its place, and
-the page says why; the build goes on. What was shown is kept in the folder of doctrees, by content: a picture
-is made again only when the files of its model, or what the directive says, have changed.
+Add ``"fxsummary.sphinxext"`` to ``extensions`` in conf.py. If a model fails, the page shows the reason, and Sphinx
+prints a warning with the place and continues. Results are cached by content in the doctree folder: a picture is
+redrawn only when the files of its model or the directive change.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ logger = logging.getLogger(__name__)
 
 
 class picture(nodes.General, nodes.Inline, nodes.Element):  # noqa: N801 (docutils names nodes so)
-    """A picture, until it is known what is built: attribute ``embedding`` says of what."""
+    """A placeholder for a picture until the output format is known; ``embedding`` has the request."""
 
 
 class ModelDirective(SphinxDirective):
-    """``.. fxsummary:: MODEL``; the options are those of `render.OPTIONS`, and ``class`` and ``name``."""
+    """``.. fxsummary:: MODEL``; the options are those of `render.OPTIONS`, plus ``class`` and ``name``."""
 
     required_arguments = 1
     final_argument_whitespace = True
@@ -49,7 +49,7 @@ class ModelDirective(SphinxDirective):
     }
 
     def run(self) -> list[nodes.Node]:
-        """The figure or the table; a warning where there is none."""
+        """Return the figure or table, or a warning if the model fails."""
         said = {name: str(value or "") for name, value in self.options.items() if name in OPTIONS}
         folder = Path(self.env.doc2path(self.env.docname)).parent
         try:
@@ -102,12 +102,12 @@ def _row(cells: Sequence[nodes.Node], numbers: Sequence[bool]) -> nodes.row:
 
 
 def _cell(text: str, at: int) -> nodes.Node:
-    """The first cell keeps its spaces, which show what lies in what."""
+    """Return a cell; the first one keeps its leading spaces, which show the nesting."""
     return nodes.literal(text, text.replace(" ", "\N{NO-BREAK SPACE}")) if at == 0 else nodes.Text(text)
 
 
 class PictureTransform(SphinxPostTransform):
-    """Pictures in the form of what is built: SVG in HTML, a PDF in LaTeX, else text."""
+    """Writes pictures in a format that fits the builder: SVG in HTML, PDF in LaTeX, text elsewhere."""
 
     default_priority = 7  # before images are collected and converted
 
@@ -125,7 +125,7 @@ class PictureTransform(SphinxPostTransform):
             node.replace_self(new)
 
     def _image(self, svg: str, alt: str) -> nodes.Node:
-        """A PDF: what is drawn in it stays sharp, and its text can be searched."""
+        """Write the picture as a PDF, because it stays sharp and its text can be searched."""
         from fxsummary.exporters.pdf import pdf_of
 
         place = kept(self.app) / f"{hashlib.sha256(svg.encode()).hexdigest()[:32]}.pdf"
@@ -138,12 +138,12 @@ class PictureTransform(SphinxPostTransform):
 
 
 def kept(app: Sphinx) -> Path:
-    """The folder where what was shown is kept."""
+    """Return the cache folder."""
     return Path(app.doctreedir) / "fxsummary"
 
 
 def _write_css(app: Sphinx) -> None:
-    """First of all, because pages name the sum of what is in it."""
+    """Write the style sheet before all pages, because pages name its checksum."""
     if app.builder.format == "html":
         static = Path(app.outdir) / "_static"
         static.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def _write_css(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register directive, nodes and transform."""
+    """Register the directive, nodes and transform."""
     app.add_node(picture)
     app.add_directive("fxsummary", ModelDirective)
     app.add_post_transform(PictureTransform)

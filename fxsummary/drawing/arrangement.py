@@ -1,4 +1,4 @@
-"""Where everything in a scene lies: of several layouts the one that fits a page best."""
+"""Arrange a scene: try several layouts, and choose the one that fits a page best."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fxsummary.layout import Layout, Memo, Planner, Shape, Spacing, layout_right
 LONGEST_SIDE = 2600.0
 RATIO, NARROWEST, WIDEST = 1.5, 1.0, 2.0
 SMALL, MEDIUM, LEAST = 1000.0, 1500.0, 0.6
-"""A page of at most this width and height may have any ratio, or one of at least `LEAST`."""
+"""A page within this width and height may have any ratio, or a ratio of at least `LEAST`."""
 AROUND, HEAD = 68.0, 150.0
-"""What the page adds to the width and to the height."""
+"""Width and height that the page adds around the scene."""
 INNER_HEIGHTS = (1500.0, 1050.0, 700.0)
 INNER_WIDTHS = (1600.0, 1100.0, 700.0)
 PARALLEL = 3
-"""Modules with this many boxes side by side are drawn with fewer columns if the page is too wide."""
+"""Modules with this many parallel boxes get fewer table columns if the page is too wide."""
 TILE_SPACING = Spacing(horizontal=18.0, vertical=26.0)
 SHAPE = Shape(RATIO, tallest=MEDIUM - HEAD, limit=LONGEST_SIDE - HEAD)
 NARROW_COST, EMPTY_COST, ODD_COST = 0.15, 0.4, 1.0
@@ -27,10 +27,10 @@ NARROW_COST, EMPTY_COST, ODD_COST = 0.15, 0.4, 1.0
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a picture with its title and legend measures.
+    """The size of a picture including title and legend.
 
     Attributes:
-        filled: area of the items in it; narrow: whether some tables have fewer columns.
+        filled: total area of its items; narrow: whether some tables have fewer columns.
         rightwards: whether it runs from left to right; it may then have any ratio.
     """
 
@@ -47,7 +47,7 @@ class Page:
 
     @property
     def cost(self) -> float:
-        """How far it is from a page that is good to look at: not too large, of a good ratio, not empty."""
+        """Cost of the page: too large, bad ratio, empty area."""
         over = log(self.longest / LONGEST_SIDE)
         ratio = abs(log(self.width / self.height / RATIO))
         empty = log(self.width * self.height / self.filled)
@@ -56,7 +56,7 @@ class Page:
 
     @property
     def oddness(self) -> float:
-        """How far the ratio is from what a page of that size may have."""
+        """Deviation of the ratio from the allowed range for a page of that size."""
         if self.longest <= SMALL or self.rightwards:
             return 0.0
         ratio = log(self.width / self.height)
@@ -64,13 +64,13 @@ class Page:
 
     @property
     def fits(self) -> bool:
-        """Whether it is not too large and has a good ratio."""
+        """Whether it is small enough and has a good ratio."""
         return self.longest <= LONGEST_SIDE and self.oddness == 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """A layout of a scene, with the sizes and columns of its items, and what the page measures."""
+    """A layout of a scene, with the sizes and columns of its items, and the size of the page."""
 
     measured: Measured
     layout: Layout
@@ -78,7 +78,7 @@ class Arrangement:
 
 
 def arrange(scene: Scene, memo: Memo | None = None) -> Arrangement:
-    """The best arrangement of a scene, found once; ``memo`` may be shared by scenes that have much in common."""
+    """Return the best arrangement of a scene, computed once; similar scenes may share a ``memo``."""
     if isinstance(scene.arranged, Arrangement):
         return scene.arranged
     memo = memo or Memo()
@@ -91,7 +91,7 @@ def arrange(scene: Scene, memo: Memo | None = None) -> Arrangement:
 
 
 def _rightwards(scene: Scene, memo: Memo) -> Arrangement:
-    """The arrangement from left to right with the best number of lines, at the top and in wide modules."""
+    """Return the left-to-right arrangement with the best number of lines, at the top and in wide modules."""
     measured = measure(scene)
     make_tiles(scene, measured)
     filled = _filled(scene, measured)
@@ -111,7 +111,7 @@ def _filled(scene: Scene, measured: Measured) -> float:
 
 
 def _best_columns(scene: Scene, narrow: frozenset[str], memo: Memo) -> Arrangement:
-    """The arrangement with the best number of columns, at the top and in tall modules."""
+    """Return the arrangement with the best number of columns, at the top and in tall modules."""
     cards = any(item.form == "card" for item in scene.items())
     measured = measure(scene, narrow)
     filled = _filled(scene, measured)
@@ -132,7 +132,7 @@ def _best_columns(scene: Scene, narrow: frozenset[str], memo: Memo) -> Arrangeme
 
 
 def _parallel(scene: Scene, measured: Measured, memo: Memo) -> frozenset[str]:
-    """Keys of the items that lie in one of many branches side by side, columns aside."""
+    """Return the keys of the items in one of many parallel branches; columns do not count."""
     placed = Planner(measured.root, scene.edges, memo=memo).layout(Shape(tallest=float("inf")))
     found: set[str] = set()
     for group in (scene.root, *scene.groups()):

@@ -1,4 +1,4 @@
-"""How much of a graph a picture shows: the depth, and what is opened beyond it, that fit a page."""
+"""Choose how much of a graph a picture shows: the depth, and the modules opened beyond it, that fit a page."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
 MOST_ROWS = 150
 DEEPEST = 13
 MOST_PER_ROW = 10
-"""More operations for each row than this are not drawn."""
+"""Maximum number of operations per row."""
 HUGE = 20_000
-"""From so many operations on, modules that do not fit a page are closed before the search."""
+"""Number of operations from which modules that do not fit a page are closed before the search."""
 MOST_IN_A_ROW = 3
-"""A convolution, its norm and its activation."""
+"""Maximum number of operations in a row: a convolution, its norm and its activation."""
 DETAIL = 1.2
-"""What twice as many rows are worth, in the cost of a page."""
+"""Value of doubling the number of rows, in units of page cost."""
 LEAST_COST = 0.3
-"""Below that of any page."""
+"""Lower than the cost of any page."""
 ROUNDS = 2
 TIGHT_COST = 0.2
 
@@ -37,11 +37,11 @@ TIGHT_COST = 0.2
 def picture(
     graph: ModelGraph, *, title: str | None = None, depth: int | None = None, fold: bool = True, look: Look = PLAIN
 ) -> Picture:
-    """The scene of a graph, to be laid out and painted; the graph is not changed.
+    """Return the scene of a graph, ready for layout and painting; the graph is not changed.
 
     Args:
         title: heading; the model's class name if None.
-        depth: levels of modules to open, 0 for the model as one row; None for as much as fits a page.
+        depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
         fold: whether runs of identical blocks are drawn once.
         look: colours, direction, facts and links.
     """
@@ -59,8 +59,8 @@ class Fitting:
     """The search for the picture of one graph.
 
     Attributes:
-        whole: as captured; folded: what is drawn if everything is open; look: of the pictures.
-        memo: of the layouts; one_row: whether operations fit in one row; blocks: of the closed blocks.
+        whole: the captured graph; folded: the graph drawn if everything is open; look: look of the pictures.
+        memo: memo of layouts; one_row: whether operations fit in one row; blocks: memo of closed blocks.
     """
 
     whole: ModelGraph
@@ -72,15 +72,15 @@ class Fitting:
 
     @cached_property
     def rough(self) -> Composer:
-        """Tells how many rows operations take."""
+        """Builder used to count the rows that operations take."""
         return Composer(Subject(self.folded, self.whole, self.whole.totals))
 
     def compose(self, graph: ModelGraph, tight: bool = False) -> Picture:
-        """The picture of a graph made of the folded one."""
+        """Return the picture of a view of the folded graph."""
         return compose(self.whole, graph, tight, look=self.look, totals=self.rough.subject.totals)
 
     def best(self) -> Picture:
-        """The depth that shows most within the limits, with more opened where there is room."""
+        """Return the picture at the depth that shows most within the limits, with more blocks opened where they fit."""
         if len(self.folded) > HUGE:
             self.folded = close_blocks(self.folded, _is_too_large)
         picture, depth = self._best_depth()
@@ -90,10 +90,10 @@ class Fitting:
         return picture
 
     def note_excess(self, picture: Picture, depth: int | None) -> None:
-        """Say so on a picture that is larger than a page.
+        """Note on a picture that it is larger than a page, if it is.
 
         Args:
-            depth: levels of modules that are open in it; None for `best`, which has tried every level from 1 on.
+            depth: levels of modules open in it; None for `best`, which has tried every level from 1 on.
         """
         page = self._page(picture)
         if page.longest <= LONGEST_SIDE:
@@ -101,14 +101,14 @@ class Fitting:
         smaller = range(0 if depth is None else depth - 1, -1, -1)
         fitting = next((d for d in smaller if self._page(self.compose(self.closed(d))).longest <= LONGEST_SIDE), 0)
         side = f"{page.longest:,.0f} px {'wide' if page.width > page.height else 'high'}"
-        picture.excess = f"{side}, for {picture.rows} rows and what connects them; depth={fitting} fits a page"
+        picture.excess = f"{side}, with {picture.rows} rows and their connections; depth={fitting} fits a page"
 
     def nesting(self) -> int:
-        """Levels of modules that can be opened, the model itself included."""
+        """Return the number of module levels that can be opened, including the model itself."""
         return 1 + max((len(stack) for _, stack in self.folded.nodes(data="module_stack")), default=0)
 
     def closed(self, depth: int, opened: frozenset[str] = frozenset()) -> ModelGraph:
-        """``depth`` levels of modules open, and those in ``opened`` and those that take one row anyway."""
+        """Return the graph with ``depth`` module levels open, plus ``opened`` and modules that take one row anyway."""
 
         def closes(block: Block, level: int) -> bool:
             return level >= depth and (level == 0 or (block.path not in opened and not self._is_one_row(block)))
@@ -145,7 +145,7 @@ class Fitting:
         return best
 
     def _tightened(self, picture: Picture) -> Picture:
-        """The picture, with fewer frames where that makes it fit."""
+        """Return the picture, with fewer frames if that makes it fit."""
         if picture.rows > MOST_ROWS or self._page(picture).fits:
             return picture
         tight = self.compose(picture.graph, tight=True)
@@ -157,7 +157,7 @@ class Fitting:
     def _opened(
         self, picture: Picture, depth: int, level: int, opened: frozenset[str]
     ) -> tuple[Picture, frozenset[str]]:
-        """As many blocks of a level opened as fit, the first of a kind and the heavy ones before others."""
+        """Open as many blocks of a level as fit, first one of each kind and heavy blocks."""
         blocks = self._worth_opening(picture, level)
         low, high = 0, len(blocks)
         count = high
@@ -202,10 +202,10 @@ class Fitting:
 
 
 def _is_too_large(block: Block, level: int) -> bool:
-    """Whether a block has more operations of its own than fit a page."""
+    """Return whether a block directly contains more operations than fit a page."""
     return level > 0 and sum(isinstance(item, str) for item in block.items) > MOST_ROWS * MOST_IN_A_ROW
 
 
 def _detail(picture: Picture) -> float:
-    """What the rows of a picture are worth."""
+    """Return the value of the rows of a picture."""
     return DETAIL * log(picture.rows + 1) / log(2)

@@ -1,4 +1,4 @@
-"""What a picture shows: the graph simplified, repeats folded, small modules closed, composed to a scene."""
+"""Compose a picture: simplify the graph, fold repeats, close small modules, and build the scene."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from fxsummary.views.unread import with_unread
 
 MOST_INPUTS = 4
 DEEP = 4
-"""Modules around a value, the page included, from which on its way to the output is not drawn."""
+"""Nesting depth of a value, including the page, from which its edge to the output is not drawn."""
 PLAIN = Look()
 
 
 @dataclass(slots=True)
 class Picture:
-    """A scene, the graph that it was made of, and what of it was drawn.
+    """A scene, its graph, and the drawn part of the graph.
 
     Attributes:
-        excess: why it is larger than a page, and which depth fits; "" if it is not.
+        excess: note on a picture larger than a page, with the depth that fits; "" if it fits.
     """
 
     scene: Scene
@@ -48,7 +48,7 @@ class Picture:
 
 
 def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
-    """What a picture with everything open shows."""
+    """Return the graph that a picture with everything open shows."""
     whole = with_unread(graph)
     simple = simplify(whole, own=whole is not graph)
     return close_small(merge_idioms(fold_repeats(simple) if fold else simple, own=True))
@@ -63,13 +63,13 @@ def compose(
     base: str = "",
     totals: Totals | None = None,
 ) -> Picture:
-    """The picture of a graph that was made of ``whole`` by views; rows have no tooltips yet.
+    """Return the picture of a graph that views made of ``whole``; rows have no tooltips yet.
 
     Args:
-        tight: whether there are fewer frames, none around what is one table in a container.
+        tight: whether to draw fewer frames: none around a single table in a container.
         look: colours, direction, facts and links.
-        base: path that those in the picture are relative to.
-        totals: what shares are of; those of ``whole`` if None.
+        base: path to which the paths in the picture are relative.
+        totals: totals for shares; those of ``whole`` if None.
     """
     rough = Composer(Subject(graph, whole, totals or whole.totals))
 
@@ -92,10 +92,10 @@ def compose(
 def _cut_outputs(
     root: Block, graph: ModelGraph, can_tell: Callable[[str], bool]
 ) -> tuple[list[tuple[str, str]], frozenset[str]]:
-    """Take away edges to the outputs that come from deep inside, or from every copy of a repeated module, as caches do.
+    """Remove edges to the outputs that start deep inside or in every copy of a repeated module, such as caches.
 
-    Returns the edges that stay and the sources of the others, whose rows are to say it; only of those
-    for which ``can_tell`` holds. At least one edge to an output stays.
+    Return the remaining edges, and the sources of the removed ones, whose rows must show that the model returns
+    them. An edge is removed only if ``can_tell`` is true for its source. At least one edge to an output stays.
     """
     edges = list(graph.edges)
     ends = [edge for edge in edges if graph.nodes[edge[1]]["op"] == "output"]
@@ -123,7 +123,7 @@ def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
 
 
 def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
-    """The muted line: totals, inputs, how much is drawn."""
+    """Return the muted line: totals, inputs, number of drawn operations."""
     totals = graph.totals
     if graph.comparison is not None:
         return _facts_compared(graph, graph.comparison)
@@ -141,7 +141,7 @@ def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
 
 
 def _facts_compared(graph: ModelGraph, comparison: Comparison) -> list[str]:
-    """The muted line of a comparison: totals before and after."""
+    """Return the muted line of a comparison: totals before and after."""
     before, after = comparison.before, comparison.after
     if comparison.equal:
         return ["no differences", _parameters(after), fmt.flops(after.flops), *_inputs(graph)]
@@ -167,7 +167,7 @@ def _inputs(graph: ModelGraph) -> list[str]:
 
 
 def _description(graph: ModelGraph, picture: Picture) -> str:
-    """What the picture shows and what it hides, by kind."""
+    """Describe the contents of the picture, and the hidden operations by kind."""
     hidden = [f"{count} {short(kind, LONGEST_LABEL)}" for kind, count in picture.graph.graph.get("hidden", {}).items()]
     nodes = [data for _, data in picture.graph.nodes(data=True)]
     if copies := sum((data["multiplicity"] - 1) * data.get("closed", 1) for data in nodes):

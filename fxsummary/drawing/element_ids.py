@@ -1,4 +1,4 @@
-"""Numbers on rows, frames and wires of a picture, for a page that finds them by these."""
+"""Number the rows, frames and wires of a picture, so that a page can find them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ OPEN = ("open", "parameter")
 
 @dataclass(slots=True)
 class Marks:
-    """What the numbers in a marked picture stand for; equal pictures have equal numbers.
+    """The meaning of the numbers in a marked picture; equal pictures have equal numbers.
 
     Attributes:
         operations: keys by the number in ``data-n`` of rows and chips.
         frames: module paths by the number in ``data-m`` of frames and their headers.
-        items: the number in ``data-i`` of each item; wires say with ``data-v`` the item that they come
-            from, and with ``data-t`` those that they lead to.
+        items: the number in ``data-i`` of each item; ``data-v`` of a wire is the item where it starts,
+            ``data-t`` the items to which it leads.
     """
 
     operations: list[str] = field(default_factory=list)
@@ -29,24 +29,24 @@ class Marks:
     _targets: dict[int, list[str]] = field(default_factory=dict)
 
     def frame(self, group: Group) -> dict[str, str]:
-        """Attributes of a frame and of its header, which follows it; none without a module of its own."""
+        """Return the attributes of a frame and of the header that follows it; none for a pattern of several modules."""
         if not group.path:
             return {}
         self.frames.append(group.path)
         return {"data_m": str(len(self.frames) - 1)}
 
     def row(self, item: str, key: str) -> dict[str, str]:
-        """Attributes of a row."""
+        """Return the attributes of a row."""
         return {"data_n": self._number(key), "data_i": self._item(item)}
 
     def chip(self, row: Row, number: int) -> dict[str, str]:
-        """Attributes of a chip: its operation, or that it opens a closed module; none if it only tells."""
+        """Return the attributes of a chip: its operation, or that it opens a closed module; none for a plain text."""
         if number + 1 < len(row.keys):
             return {"data_n": self._number(row.keys[number + 1])}
         return {"class_": "open"} if row.chips[number] == OPEN else {}
 
     def wire(self, layout: Layout, wire: Wire, path: str, head: str, skip: bool) -> list[str]:
-        """A wire and its arrowhead, with the items at the ends of the edges that run through it."""
+        """Mark a wire and its arrowhead with the items at the ends of the edges that run through it."""
         ends = {"data_v": self._item(wire.value), "data_t": " ".join(self._ends(layout, wire))}
         elements = [element("path", d=path, class_="sk" if skip else "e", **ends)]
         return [*elements, element("path", d=head, class_="ahs" if skip else "ah", **ends)] if head else elements

@@ -1,4 +1,4 @@
-"""The last step of composing a scene: what the reader chose not to see goes; heat, links and tooltips come."""
+"""Finish a scene: remove the facts that the reader did not choose, and add heat, links and tooltips."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fxsummary.drawing.scene import HeatScale, Item, Row, Scene
 from fxsummary.text import numbers as fmt
 
 STEPS = (0.02, 0.15, 0.40, 0.75)
-"""Shares of the largest row from which on the next colour is used."""
+"""Shares of the largest row at which the next colour starts."""
 HEAT_STEPS = len(STEPS) + 1
 UNKNOWN = "heat-unknown"
 Cost = Literal["flops", "parameters", "output_bytes"]
@@ -20,11 +20,11 @@ MEASURES: dict[str, tuple[Cost, str, Callable[[int | None], str]]] = {
     "parameters": ("parameters", "parameters", fmt.parameters),
     "memory": ("output_bytes", "output memory", fmt.size),
 }
-"""Costs that colours may stand for: the node attribute, its name in the legend, its numbers as text."""
+"""Costs that colours can show: the node attribute, its name in the legend, its number format."""
 
 
 def finish(scene: Scene, subject: Subject, look: Look) -> None:
-    """Make a composed scene look as wished."""
+    """Apply a look to a composed scene."""
     scene.direction = look.direction
     if look.color != "kind":
         _heat(scene, subject, look.color)
@@ -36,7 +36,7 @@ def finish(scene: Scene, subject: Subject, look: Look) -> None:
                 setattr(row, fact, "")
         if look.source_url and not row.is_tag:
             row.link = address(look.source_url, subject.node(row.keys[0])["source"])
-    for group in scene.groups() if look.source_url else ():  # a group leads to the line of its first operation
+    for group in scene.groups() if look.source_url else ():  # a group links to the line of its first operation
         rows = (row for inner in group.walk() if isinstance(inner, Item) for row in inner.rows)
         group.link = next((row.link for row in rows if row.link), "")
 
@@ -49,7 +49,7 @@ def add_tips(scene: Scene, subject: Subject) -> None:
 
 
 def _heat(scene: Scene, subject: Subject, color: str) -> None:
-    """Colour every row by its part of a cost, against the row that costs most; give the scene its legend."""
+    """Colour every row by its cost relative to the most expensive row, and set the legend of the scene."""
     attribute, name, text = MEASURES[color]
     items = [item for item in scene.items() if item.form != "terminal"]
     rows = [row for item in items for row in item.rows if not row.is_tag]
@@ -63,7 +63,7 @@ def _heat(scene: Scene, subject: Subject, color: str) -> None:
 
 
 def step(share: float) -> int:
-    """Number of the colour of a share of the largest row, from 0 to 4.
+    """Return the colour number, from 0 to 4, for a share of the largest row.
 
     >>> [step(share) for share in (0, 0.02, 0.39, 0.74, 1)]
     [0, 1, 2, 3, 4]
@@ -73,5 +73,5 @@ def step(share: float) -> int:
 
 def _cost(row: Row, subject: Subject, attribute: Cost) -> int | None:
     nodes = [data for key in row.keys if (data := subject.node(key))["op"] != "get_attr" or attribute != "output_bytes"]
-    costs = [(data[attribute], data["multiplicity"]) for data in nodes]  # a parameter is no activation
+    costs = [(data[attribute], data["multiplicity"]) for data in nodes]  # a parameter is not an activation
     return sum(number * times for number, times in costs if number is not None) if None not in dict(costs) else None

@@ -1,6 +1,6 @@
-"""Text widths without a font: those of Helvetica, to which Arial and Liberation Sans are metric-compatible.
+"""Measure text without a font file, with the metrics of Helvetica, which Arial and Liberation Sans share.
 
-All lengths are in px. The result is 3 % wider than the font's own, for viewers that hint or substitute.
+All lengths are in px. Results are 3 % wider than the font's own, because viewers hint or substitute fonts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from unicodedata import combining, east_asian_width
 SLACK = 1.03
 MONO_ADVANCE = 0.602
 FALLBACK = 0.7
-"""em of a character that is not in the tables: wider than most letters."""
+"""Width in em of a character that is not in the tables: wider than most letters."""
 
 _ASCII = """
 278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 278 584
@@ -48,7 +48,7 @@ _BOLD = _table(_ASCII_BOLD, _LATIN_BOLD)
 
 @lru_cache(maxsize=8192)
 def text_width(text: str, size: float, *, bold: bool = False, mono: bool = False) -> float:
-    """Width in px of a text at a font size in px.
+    """Return the width of a text in px, for a font size in px.
 
     >>> round(text_width("Conv2d", 12, bold=True), 1), round(text_width("1×3", 10, mono=True), 1)
     (45.3, 18.1)

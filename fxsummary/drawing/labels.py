@@ -1,4 +1,4 @@
-"""The texts of a picture: shapes, paths, costs, tooltips, headers. Raw text; escaping comes when it is written."""
+"""Format the texts of a picture: shapes, paths, costs, tooltips, headers. `markup` escapes them later."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LONGEST_TIP, MOST_MERGED = 600, 24
 
 @dataclass(slots=True)
 class Subject:
-    """A graph to draw, with the graph it was made of.
+    """A graph to draw, with its original.
 
     Attributes:
-        graph: what is drawn; whole: as captured, for the tooltips.
-        returned: operations whose rows say that the model returns their value.
+        graph: the drawn graph; whole: the captured graph, for tooltips.
+        returned: operations whose rows show that the model returns their value.
     """
 
     graph: ModelGraph
@@ -38,14 +38,14 @@ class Subject:
     returned: frozenset[str] = frozenset()
 
     def node(self, key: str) -> NodeData:
-        """Attributes of an operation."""
+        """Return the attributes of an operation."""
         attributes: NodeData = self.graph.nodes[key]
         return attributes
 
     def share(self, keys: Iterable[str]) -> float | None:
-        """Their part of the model's FLOPs, all copies counted, from 0 to 1; None if not known.
+        """Return the share of operations in the model's FLOPs over all copies, from 0 to 1; None if unknown.
 
-        Where nothing is known of the whole model it is 0: the page says so once.
+        It is 0 if the FLOPs of the whole model are unknown, because the page says so once.
         """
         if self.totals.flops is None:
             return 0.0
@@ -55,18 +55,18 @@ class Subject:
         return self.known_flops(keys) / self.totals.flops if self.totals.flops else 0.0
 
     def known_flops(self, keys: Iterable[str]) -> int:
-        """What is known of their FLOPs, all copies counted."""
+        """Return the known FLOPs of operations over all copies."""
         return sum(known(data, "flops") * data["multiplicity"] for data in map(self.node, keys))
 
 
 def short(text: str, width: int) -> str:
-    """Clean text, cut in the middle; of a very long one only the ends are looked at."""
+    """Clean a text and cut it in the middle; reads only the ends of a very long text."""
     ends = text if len(text) <= 4 * LONGEST_TIP else text[: 2 * LONGEST_TIP] + text[-2 * LONGEST_TIP :]
     return fmt.shorten(fmt.clean(ends), width)
 
 
 def shape_text(outputs: object, assumed: bool = False) -> str:
-    """Shapes of the tensors in a result, "" if there is none or it is not known; marked if they were ``assumed``.
+    """Format the shapes of the tensors in a result, marked if ``assumed``; "" if there are none or they are unknown.
 
     >>> from fxsummary.graph.spec import TensorSpec
     >>> half = TensorSpec((1, 8, 64, 32), "float32")
@@ -85,7 +85,7 @@ def shape_text(outputs: object, assumed: bool = False) -> str:
 
 
 def span(first: str, last: str) -> str:
-    """First and last path of a run.
+    """Format the first and last path of a run.
 
     >>> span("layers.0", "layers.31"), span("h.10", "h.12"), span("enc.layer_0", "enc.layer_11"), span("a", "")
     ('layers.0 … 31', 'h.10 … 12', 'enc.layer_0 … 11', 'a')
@@ -96,7 +96,7 @@ def span(first: str, last: str) -> str:
 
 
 def container(first: str, last: str) -> str:
-    """The path of the innermost module that holds both.
+    """Return the path of the innermost module that contains both.
 
     >>> container("layers.0.a", "layers.3.b"), container("up.0", "down.0")
     ('layers', '')
@@ -106,17 +106,17 @@ def container(first: str, last: str) -> str:
 
 
 def closed_inside(data: NodeData) -> int:
-    """How many operations a closed module says that it holds; 0 for others, and for norms and activations."""
+    """Return the displayed number of operations in a closed module; 0 for norms, activations and other operations."""
     return 0 if data["kind"] in ("norm", "activation") else int(data.get("closed", 0))
 
 
 def closed_text(data: NodeData) -> str:
-    """What a closed module says of what is in it."""
+    """Format the number of operations in a closed module."""
     return ", ".join(filter(None, (f"{closed_inside(data)} ops", data.get("shared", ""))))
 
 
 def parameters_text(nodes: Iterable[NodeData], copies: int = 1, unit: str = "") -> str:
-    """Sum of the parameters of operations, all their copies counted, in one of ``copies``; in short, "" for none.
+    """Format the parameters of operations over all their copies, for one of ``copies`` enclosing ones; "" for none.
 
     >>> one, other = {"parameters": 9408, "multiplicity": 1}, {"parameters": None, "multiplicity": 3}
     >>> parameters_text([one]), parameters_text([]), parameters_text([one, other], unit=" params")
@@ -130,21 +130,21 @@ def parameters_text(nodes: Iterable[NodeData], copies: int = 1, unit: str = "") 
 
 
 def changed_parameters(nodes: Iterable[NodeData]) -> str:
-    """Of operations in a comparison, by how much their parameters differ; "" if they do not."""
+    """Format the change in parameters of operations in a comparison; "" if there is none."""
     pairs = [(before(node, "parameters"), node["parameters"]) for node in nodes]
     was, now = (None if None in side else sum(side) for side in zip(*pairs, strict=True))
     return fmt.delta(was, now, fmt.parameters)
 
 
 def changed_config(data: NodeData) -> str:
-    """Of an operation in a comparison, its settings before and after; "" if they are the same or too long."""
+    """Format the settings before and after of an operation in a comparison; "" if unchanged or too long."""
     found = next((each for each in data["differences"] if each.attribute == "config"), None)
     text = f"{found.before} {BECAME} {found.after}" if found and found.before and found.after else ""
     return fmt.clean(text) if len(text) <= LONGEST_CONFIG else ""
 
 
 def chip_text(data: NodeData) -> str:
-    """Short name of a norm or activation on the row of its convolution."""
+    """Return the short name of a norm or activation in the row of its convolution."""
     label = data["label"]
     if is_batch_norm(label):
         return "BN·Act" if label.lower().rstrip("123d").endswith("act") else "BN"
@@ -152,7 +152,7 @@ def chip_text(data: NodeData) -> str:
 
 
 def facts_of(subject: Subject, block: Block, times: int) -> str:
-    """Header text on the right; ``times`` is how many copies the frames around it stand for."""
+    """Return the text on the right of a header; ``times`` is the number of copies of the enclosing frames."""
     data = [subject.node(key) for key in block.operations()] if "parameters" in subject.show else []
     one = parameters_text(data, times * block.repeat)
     compared = subject.graph.comparison
@@ -168,7 +168,7 @@ def facts_of(subject: Subject, block: Block, times: int) -> str:
 
 
 def _cost_of(subject: Subject, keys: list[str]) -> str:
-    """Their share of the model's FLOPs, "" for next to none; what is known of their FLOPs where that is not all."""
+    """Format the share of operations in the model's FLOPs, "" if negligible; if some are unknown, the known FLOPs."""
     share = subject.share(keys)
     assumed = any(subject.node(key)["trust"] == "assumed" for key in keys)
     if share is None:
@@ -178,7 +178,7 @@ def _cost_of(subject: Subject, keys: list[str]) -> str:
 
 
 def tips_of(subject: Subject, key: str) -> list[str]:
-    """Lines of an operation's tooltip: the call, path, shapes, costs of one copy and of all, source."""
+    """Return the lines of an operation's tooltip: call, path, shapes, costs of one copy and of all, source."""
     data = subject.node(key)
     merged = data.get("absorbed", ())
     lines = [call_text(subject, absorbed) for absorbed in merged[:MOST_MERGED]]
@@ -203,11 +203,11 @@ def tips_of(subject: Subject, key: str) -> list[str]:
 
 
 _SLOT = re.compile("%%|%")
-"""In `arguments`: a literal percent sign, or a place where a value goes in."""
+"""Matches a literal percent sign, or the slot of a value, in `arguments`."""
 
 
 def call_text(subject: Subject, key: str) -> str:
-    """``Conv2d(%relu) 64→128, 3×3`` with the names of the inputs, taken from the graph as captured."""
+    """Format the call, such as ``Conv2d(%relu) 64→128, 3×3``, with input names from the captured graph."""
     known = key in subject.whole
     graph = subject.whole if known else subject.graph
     data = graph.nodes[key]

@@ -1,4 +1,4 @@
-"""What a reader may choose of a picture: its colours, direction, the facts shown, links to the source."""
+"""Options for the look of a picture: colours, direction, displayed facts, links to the source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ THEMES = ("auto", "light", "dark")
 COLORS = ("kind", "flops", "parameters", "memory")
 DIRECTIONS = ("TB", "LR")
 FACTS = ("path", "config", "shape", "parameters", "flops")
-"""What a row can show beside the name of its operation."""
+"""Facts that a row can show next to the name of its operation."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _EXAMPLE = "https://github.com/me/repo/blob/main/{file}#L{line}"
@@ -22,13 +22,13 @@ _EXAMPLE = "https://github.com/me/repo/blob/main/{file}#L{line}"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a scene is to look; `look` makes it of what a user wrote.
+    """The look of a scene; `look` creates one from user options.
 
     Attributes:
-        color: what the ground of a row stands for: its kind, or its share of a cost.
+        color: meaning of a row's background colour: its kind, or its share of a cost.
         direction: TB, from top to bottom, or LR, from left to right.
-        show: the facts of a row that are drawn.
-        source_url: template of the address of a source line, "" for no links.
+        show: the displayed facts of a row.
+        source_url: URL template for a source line, "" for no links.
     """
 
     color: str = "kind"
@@ -38,11 +38,11 @@ class Look:
 
 
 def look(color: str, direction: str, show: Iterable[str] | None, source_url: str | None) -> Look:
-    """The look of a picture.
+    """Return the look for user options.
 
     Raises:
-        UnknownNameError: a name is not known; the message lists those that are.
-        InputError: the template cannot be filled in or is no web address.
+        UnknownNameError: unknown name; the message lists the known ones.
+        InputError: the template is not a URL, or has no placeholder for the file.
 
     >>> sorted(look("kind", "LR", "path,shape", None).show)
     ['path', 'shape']
@@ -57,7 +57,7 @@ def look(color: str, direction: str, show: Iterable[str] | None, source_url: str
 
 
 def check_name(noun: str, name: object, known: Collection[str]) -> None:
-    """Raise UnknownNameError if a name is none of those known."""
+    """Raise UnknownNameError for an unknown name."""
     if name not in known:
         raise UnknownNameError(unknown(noun, name, known))
 
@@ -77,34 +77,34 @@ def _facts(show: Iterable[str] | None) -> frozenset[str]:
 
 
 def check_template(template: str) -> str:
-    """The template itself, if it is a web address or a relative one with places for the file and the line.
+    """Return the template if it is an http, https or relative URL with placeholders for the file and the line.
 
     Raises:
-        InputError: it is something else.
+        InputError: it is not such a template.
 
     >>> check_template("../src/{file}.html#line-{line}")
     '../src/{file}.html#line-{line}'
     >>> check_template("javascript:alert('{file}')")
     Traceback (most recent call last):
     ...
-    fxsummary.errors.InputError: source_url="javascript:alert('{file}')" is not an http or https or relative address...
+    fxsummary.errors.InputError: source_url="javascript:alert('{file}')" is not an http, https or relative URL: pass...
     """
     remedy = f"pass one such as {_EXAMPLE!r}."
     if not isinstance(template, str) or "{file}" not in template:
-        raise InputError(f"source_url={template!r} has no place {{file}} for the file: {remedy}")
+        raise InputError(f"source_url={template!r} has no placeholder {{file}}: {remedy}")
     if re.search(r"[{}]", template.replace("{file}", "").replace("{line}", "")):
-        raise InputError(f"source_url={template!r} has other places than {{file}} and {{line}}: {remedy}")
+        raise InputError(f"source_url={template!r} has placeholders other than {{file}} and {{line}}: {remedy}")
     if re.search(r"[\x00-\x20\x7f-\xa0\\<>\"]", template):
-        raise InputError(f"source_url={template!r} holds characters that no address has: {remedy}")
+        raise InputError(f"source_url={template!r} contains characters that a URL cannot contain: {remedy}")
     if (scheme := _SCHEME.match(template)) and scheme[0].lower() not in ("http:", "https:"):
-        raise InputError(f"source_url={template!r} is not an http or https or relative address: {remedy}")
+        raise InputError(f"source_url={template!r} is not an http, https or relative URL: {remedy}")
     if template.startswith("{file}"):
-        return f"./{template}"  # so that no name of a file is taken for a scheme
+        return f"./{template}"  # so that a file name is never read as a scheme
     return template
 
 
 def address(template: str, source: str) -> str:
-    """The address of a source line ``file:line``, "" where it is not known or not relative to the code's root.
+    """Return the URL of a source line ``file:line``, "" if it is unknown or not relative to the code's root.
 
     >>> address("https://host/{file}#L{line}", "models/res net.py:12")
     'https://host/models/res%20net.py#L12'
@@ -115,6 +115,6 @@ def address(template: str, source: str) -> str:
     if not template or not file or not (line.isascii() and line.isdigit()) or file.startswith(("/", "\\", "<")):
         return ""
     if _SCHEME.match(file):
-        return ""  # the drive of another system, or nothing that is a file
+        return ""  # a Windows drive, or not a file
     name = quote(file.encode("utf-8", "replace"), safe="/")
     return template.replace("{line}", line).replace("{file}", name)

@@ -1,4 +1,4 @@
-"""SVG elements as text. All text and all attribute values pass through `escape`."""
+"""Write SVG elements. All text and attribute values pass through `escape`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _XML = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;
 
 
 def escape(text: str) -> str:
-    """Text for XML content and attributes: one line, no control characters, no markup.
+    """Escape a text for XML content and attributes: one line, no control characters, no markup.
 
     >>> escape('a<b> & "c" ]]>\\n\\x00d')
     'a&lt;b&gt; &amp; &quot;c&quot; ]]&gt; d'
@@ -24,7 +24,7 @@ def escape(text: str) -> str:
 
 
 def number(value: float) -> str:
-    """A coordinate with at most one decimal.
+    """Format a coordinate with at most one decimal.
 
     >>> number(3.0), number(2.25), number(-0.01)
     ('3', '2.2', '0')
@@ -34,7 +34,7 @@ def number(value: float) -> str:
 
 
 def element(name: str, content: str = "", /, **attributes: str | float | None) -> str:
-    """An element around ready-made content; underscores in attribute names become hyphens, None is left out.
+    """Return an element around given markup; underscores in attribute names become hyphens, None is left out.
 
     >>> element("rect", x=1, rx=2.5, class_="a", stroke_width=None)
     '<rect x="1" rx="2.5" class="a"/>'
@@ -49,11 +49,11 @@ def element(name: str, content: str = "", /, **attributes: str | float | None) -
 
 
 BOLD, END, MIDDLE = {"font_weight": "bold"}, {"text_anchor": "end"}, {"text_anchor": "middle"}
-"""Attributes of a text."""
+"""Attributes of a text element."""
 
 
 def text(x: float, y: float, content: str, size: float, style: str = "t", **more: str) -> str:
-    """A text with its baseline at ``y``, "" for none; ``style`` holds its CSS classes."""
+    """Return a text with its baseline at ``y``, "" for no text; ``style`` contains its CSS classes."""
     body = escape(content)
     return element("text", body, x=x, y=y, class_=style, font_size=size, **more) if body else ""
 
@@ -61,22 +61,22 @@ def text(x: float, y: float, content: str, size: float, style: str = "t", **more
 def rect(
     x: float, y: float, width: float, height: float, style: str, radius: float | None = None, **more: float | str | None
 ) -> str:
-    """A rectangle with its CSS classes, round corners and further attributes."""
+    """Return a rectangle with its CSS classes, round corners and further attributes."""
     return element("rect", "", x=x, y=y, width=width, height=height, rx=radius, class_=style, **more)
 
 
 def linked(address: str, content: str) -> str:
-    """Content that leads to an address, out of any frame that the picture is in; as it is if there is none."""
+    """Link content to a URL, which opens outside of any frame; return it unchanged if there is no URL."""
     return element("a", content, href=address, target="_top") if address else content
 
 
 def tooltip(lines: Sequence[str]) -> str:
-    """A ``<title>`` with one line each."""
+    """Return a ``<title>`` with these lines."""
     return f"<title>{chr(10).join(escape(line) for line in lines)}</title>"
 
 
 def rounded(points: Sequence[Point]) -> str:
-    """Path data of a line with rounded corners."""
+    """Return the path data of a line with rounded corners."""
     parts = [f"M{_pair(points[0])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         into, out = hypot(corner.x - before.x, corner.y - before.y), hypot(after.x - corner.x, after.y - corner.y)
@@ -90,7 +90,7 @@ def rounded(points: Sequence[Point]) -> str:
 
 
 def arrowhead(before: Point, tip: Point) -> str:
-    """Path data of an arrowhead at the end of a segment."""
+    """Return the path data of an arrowhead at the end of a segment."""
     length = hypot(tip.x - before.x, tip.y - before.y)
     ux, uy = (tip.x - before.x) / length, (tip.y - before.y) / length
     base = Point(tip.x - ux * ARROW_LENGTH, tip.y - uy * ARROW_LENGTH)

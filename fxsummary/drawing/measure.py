@@ -1,4 +1,4 @@
-"""Sizes: from a scene to boxes for the layout, and the columns of each table. Lengths in px."""
+"""Measure a scene: boxes for the layout, and the columns of each table. Lengths are in px."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ STRIPE = 4.0
 CARD_WIDTH, CARD_HEIGHT, LOW_CARD_HEIGHT = 210.0, 44.0, 30.0
 SIGN = 24.0
 PILLS = {"terminal": (12, True, 24, 26.0), "concat": (11.5, True, 22, 24.0), "parameter": (11, False, 20, 22.0)}
-"""Forms with one line: size of the label and whether it is bold, room at its sides, height."""
+"""One-line forms: font size of the label, whether it is bold, horizontal padding, height."""
 LEFT, RIGHT = 16.0, 12.0
-"""Room at the sides of the texts on a card."""
+"""Horizontal padding of a card."""
 LEAST_TILE, TILE_HEIGHTS = 96.0, (30.0, 44.0, 60.0)
-"""Least width of a tile; heights of one with one, two and three lines."""
+"""Minimum width of a tile; its heights with one, two and three lines."""
 HEADER, SIDE, BOTTOM = 26.0, 14.0, 8.0
 SHEETS = 8.0
 BAR = 30.0
@@ -30,7 +30,7 @@ CARD_SPACING = Spacing(vertical=32.0)
 
 @dataclass(slots=True)
 class Columns:
-    """x of the columns of a table, from its left border; columns that are empty are missing.
+    """x of the columns of a table, from its left border; empty columns are omitted.
 
     Attributes:
         path, name, shape, bar: left ends; parameters: right end.
@@ -46,34 +46,34 @@ class Columns:
 
 @dataclass(slots=True)
 class Measured:
-    """Boxes for the layout and the columns of each table by item key."""
+    """Boxes for the layout, and the columns of each table by item key."""
 
     root: Box
     columns: dict[str, Columns] = field(default_factory=dict)
 
 
 def chip_width(text: str) -> float:
-    """Width of a chip."""
+    """Return the width of a chip."""
     return text_width(text, 9.5, bold=True) + 10
 
 
 def badge_width(repeat: int) -> float:
-    """Width of an ×N badge."""
+    """Return the width of an ×N badge."""
     return text_width(f"×{repeat}", 11, bold=True) + 14
 
 
 def shape_shown(row: Row) -> str:
-    """The output shape, where it is not that of the input."""
+    """Return the output shape; "" if it equals the input shape."""
     return "" if row.same_shape else row.shape
 
 
 def bar_shown(row: Row) -> bool:
-    """Whether a row has a FLOPs bar, or a question mark in its place."""
+    """Return whether a row has a FLOPs bar, or a question mark instead."""
     return row.share is None or row.share >= LEAST_SHARE
 
 
 def name_width(row: Row) -> float:
-    """Width of the operation's name with configuration and chips."""
+    """Return the width of the operation's name with configuration and chips."""
     width = text_width(row.label, 12, bold=True)
     if row.config:
         width += 6 + text_width(row.config, 11)
@@ -83,7 +83,7 @@ def name_width(row: Row) -> float:
 
 
 def table_columns(rows: list[Row], *, narrow: bool = False) -> Columns:
-    """Columns that fit all rows; without long paths, or without bars, where ``narrow``."""
+    """Return columns that fit all rows; if ``narrow``, without long paths or bars."""
     x = STRIPE + 8
     path = max(text_width(row.path, 10, mono=True) for row in rows)
     bars = any(bar_shown(row) for row in rows) and not (narrow and path <= LONG_PATH)
@@ -109,7 +109,7 @@ def table_columns(rows: list[Row], *, narrow: bool = False) -> Columns:
 
 
 def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
-    """Boxes of all groups and items; the items in ``narrow`` have fewer columns."""
+    """Return the boxes of all groups and items; the items in ``narrow`` have fewer columns."""
     root = Box(scene.root.key, children=[])
     measured = Measured(root)
     boxes = {scene.root.key: root}
@@ -132,7 +132,7 @@ def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
 
 
 def make_tiles(scene: Scene, measured: Measured) -> None:
-    """Give all cards the size of tiles: cards with the result's shape in them, for pictures from left to right."""
+    """Give all cards the size of tiles (cards that contain the output shape), for pictures from left to right."""
     rows = {item.key: item.rows[0] for item in scene.items() if item.form == "card"}
     for _, box in walk(measured.root):
         if row := rows.get(box.key):
@@ -141,7 +141,7 @@ def make_tiles(scene: Scene, measured: Measured) -> None:
 
 
 def tile_size(row: Row) -> tuple[float, float]:
-    """Width and height of the tile of a row."""
+    """Return the width and height of the tile of a row."""
     path = text_width(row.path, 10, mono=True)
     chips = sum(4 + chip_width(chip) for chip, _ in row.chips)
     head = text_width(row.label, 13, bold=True) + (3 + chips if chips else 0.0) + (10 + path if path else 0.0)
@@ -190,5 +190,5 @@ def _pill_box(item: Item, row: Row) -> Box:
 
 
 def card_parameters(row: Row) -> str:
-    """Parameters with their unit."""
+    """Format the parameters of a row with their unit."""
     return f"{row.parameters} params" if row.parameters else ""

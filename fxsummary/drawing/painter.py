@@ -1,4 +1,4 @@
-"""Paints a laid-out scene: group frames, then wires, then headers, then items."""
+"""Paint a laid-out scene: group frames, then wires, then headers, then items."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Painter:
 
     Attributes:
         frames, wires, headers, items: elements by layer, from back to front.
-        marks: numbers the elements, for a page that finds them by these; they then have no tooltips.
+        marks: numbers the elements so that a page can find them; marked elements have no tooltips.
     """
 
     scene: Scene
@@ -38,7 +38,7 @@ class Painter:
     items: list[str] = field(default_factory=list)
 
     def paint(self) -> list[str]:
-        """All elements in drawing order."""
+        """Return all elements in drawing order."""
         for child in self.scene.root.walk():
             box = self.layout.boxes[child.key]
             box = box._replace(x=box.x + self.dx, y=box.y + self.dy)
@@ -89,7 +89,7 @@ class Painter:
             x += measure.chip_width(chip) + gap
 
     def _wires(self) -> None:
-        """The wires, those that skip layers on their way to a sum or a concatenation first."""
+        """Return the wires; those that skip layers on their way to a sum or a concatenation come first."""
         forms = {item.key: item.form for item in self.scene.items()}
         drawn: dict[str, str] = {}
         heads: dict[str, dict[str, None]] = {"ah": {}, "ahs": {}}
@@ -115,7 +115,7 @@ class Painter:
             self._edge_shapes()
 
     def _edge_shapes(self) -> None:
-        """Output shapes of cards, right of the wire that leaves them."""
+        """Paint the output shapes of cards, to the right of the outgoing wire."""
         shapes = {item.key: item.rows[-1].shape for item in self.scene.items() if item.form == "card"}
         segments = [pair for wire in self.layout.wires for pair in pairwise(wire.points)] if shapes else []
         around = [Rect(min(a.x, b.x), min(a.y, b.y), abs(a.x - b.x), abs(a.y - b.y)) for a, b in segments]
@@ -186,7 +186,7 @@ class Painter:
                 yield rect(x, middle - 2.5, measure.BAR, 5, "bt", 2.5) + rect(x, middle - 2.5, length, 5, "bar", 2.5)
 
     def _card(self, row: Row, box: Rect) -> str:
-        """A card, or a tile in a picture from left to right."""
+        """Paint a card, or a tile in a picture from left to right."""
         repeated, width = row.repeat > 1, badge_width(row.repeat)
         parts = [shapes.outline(box, f"f-{row.ground} line", 8, shift) for shift in (8.0, 4.0) if repeated]
         parts.append(shapes.ground(row, box, 8, 5, True, True))
@@ -206,7 +206,7 @@ class Painter:
         return "".join([*parts, shapes.badge(*badge, row.repeat) if repeated else "", shapes.outline(box, "line", 8)])
 
     def _pill(self, item: Item, row: Row, box: Rect) -> str:
-        """A sign, a concatenation, an input or output, or a parameter."""
+        """Paint a sign, a concatenation, an input or output, or a parameter."""
         if item.form == "sign":
             middle = box.x + measure.SIGN / 2
             style = f"f-{row.ground} o-arithmetic"

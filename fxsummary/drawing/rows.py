@@ -1,4 +1,4 @@
-"""From blocks and operations to a scene: chains become tables of rows, sums become signs."""
+"""Build a scene from blocks and operations: chains become tables of rows, sums become signs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from fxsummary.views.blocks import UNREAD, Block, run_of
 
 MOST_CARDS = 16
 RETURNED = ("→ output", "reshape")
-"""The chip of a value that the model returns, where no edge shows it."""
+"""The chip for a value that the model returns, if no edge shows it."""
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "truediv": "÷"}
 
 
 class Composer:
-    """Makes the scene of a subject: rows, then groups, then the edges between items.
+    """Builds the scene of a subject: rows, then groups, then the edges between items.
 
     Args:
-        edges: those to be drawn; all of the subject's graph if None.
-        cards: whether operations are cards; chips: whether rows have chips, by default those of tables.
+        edges: edges to draw; all edges of the subject's graph if None.
+        cards: whether operations are cards; chips: whether rows have chips, by default only in tables.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Composer:
         self.item_of: dict[str, Item] = {}
 
     def scene(self, root: Block, base: str = "") -> Scene:
-        """Groups and items of all blocks; paths are relative to ``base``."""
+        """Return the groups and items of all blocks, with paths relative to ``base``."""
         page = Group("page")
         pending: list[tuple[Block, Group, int, str]] = [(root, page, 1, base)]
         while pending:
@@ -67,7 +67,7 @@ class Composer:
                     inner = self._group(entry, base, times, f"{group.key}/{number}", group.level + 1)
                     group.children.append(inner)
                     below = entry.path
-                    if entry.is_pattern:  # what its copies are in
+                    if entry.is_pattern:  # the parent of its copies
                         below = max(base, labels.container(entry.path, entry.last), key=len)
                     pending.append((entry, inner, times * entry.repeat, below))
                 elif entry in items:
@@ -80,7 +80,7 @@ class Composer:
         return scene
 
     def table_rows(self, block: Block) -> int:
-        """Number of rows of a block that is one table; 0 for others."""
+        """Return the number of rows of a block that is one table; 0 for other blocks."""
         if any(block.blocks()):
             return 0
         times = min((self.nodes[key]["multiplicity"] for key in block.operations()), default=1)
@@ -96,12 +96,12 @@ class Composer:
         return Group(key, title, types, facts, block.repeat, level, tips, path, change=change)
 
     def _change(self, keys: Iterable[str]) -> str:
-        """In a comparison, the change of some operations together."""
+        """Return the joint change of several operations in a comparison."""
         nodes = [node for key in keys if (node := self.subject.node(key))["op"] != "stand_in"]
         return joined(node["change"] for node in nodes) if nodes and "change" in nodes[0] else ""
 
     def _items(self, block: Block, times: int) -> dict[str, Item]:
-        """The operations of a block as items, by the first of each; chains share one. Texts are still missing."""
+        """Return the items of a block by their first operation; chains share an item. Texts are set later."""
         item_of: dict[str, Item] = {}
         items: dict[str, Item] = {}
         last: Item | None = None
@@ -125,7 +125,7 @@ class Composer:
         return items
 
     def form(self, key: str) -> Form:
-        """How an operation is drawn."""
+        """Return the form in which an operation is drawn."""
         data = self.nodes[key]
         if data["op"] in ("placeholder", "output"):
             return "terminal"
@@ -139,7 +139,7 @@ class Composer:
         return "card" if self.cards else "stack"
 
     def _joins(self, above: Item, form: Form, row: Row) -> bool:
-        """Whether an operation goes into the item of the one that it reads."""
+        """Return whether an operation joins the item of the operation that it reads."""
         if above.form == "sign":
             free = self.nodes[row.keys[0]]["parameters"] == 0  # a sign has no room for their number
             chip = free and row.kind == "activation" and form in ("stack", "card") and row.repeat == 1
@@ -147,7 +147,7 @@ class Composer:
         return above.form == form == "stack" and row.repeat == 1 and above.rows[0].repeat == 1
 
     def _joins_card(self, above: Item, form: Form, row: Row) -> bool:
-        """Make a norm or activation a chip of the card above it, where cards have chips."""
+        """Make a norm or activation a chip of the card above it, if cards have chips."""
         single = row.repeat == 1 and above.rows[0].repeat == 1
         return self.chips and above.form == form == "card" and single and self._fuses(above, row.keys[0])
 
@@ -171,14 +171,14 @@ class Composer:
         return True
 
     def _row(self, key: str, times: int) -> Row:
-        """An operation with what decides where it goes; its texts come in `_finish`."""
+        """Return the row of an operation without its texts, which `_finish` sets."""
         data = self.nodes[key]
         is_tag = data["op"] == "stand_in"
         kind = colour_of("parameter" if is_tag or data["op"] == "get_attr" else data["kind"])
         return Row([key], kind, repeat=1 if is_tag else max(1, data["multiplicity"] // times), is_tag=is_tag)
 
     def _finish(self, row: Row, base: str) -> None:
-        """Texts and costs of a row, once its chips are known."""
+        """Set the texts and costs of a row, once its chips are known."""
         nodes = [self.nodes[key] for key in row.keys]
         data = nodes[0]
         row.shape = shape_text(data["outputs"], data.get("assumed", False))
@@ -206,7 +206,7 @@ class Composer:
         row.same_shape = inputs == {nodes[-1]["shape"]}
 
     def _path(self, data: NodeData, base: str) -> str:
-        """Path from the frame around it; first and last for a closed run."""
+        """Return the path relative to the enclosing frame; for a closed run, the first and the last path."""
         own = data["module"] if data["parameters"] and data["module"] != base else ""
         path = relative_path(own_path(data) or own, base)
         if run := run_of(self.subject.graph, data):
@@ -215,13 +215,13 @@ class Composer:
 
 
 def _join(label: str) -> str:
-    """What the row of a concatenation or a stack says; "" for other operations."""
+    """Return the text for a concatenation or a stack; "" for other operations."""
     name = base(label)
     return "concat" if name in CONCATENATIONS else name if name in JOINS else ""
 
 
 def _is_folded(label: str) -> bool:
-    """Whether a norm is one that is folded into the convolution before it.
+    """Return whether a norm can be folded into the convolution before it.
 
     >>> _is_folded("FrozenBatchNorm2d"), _is_folded("InstanceNorm1d"), _is_folded("LayerNorm")
     (True, True, False)
@@ -230,7 +230,7 @@ def _is_folded(label: str) -> bool:
 
 
 def sign_of(label: str) -> str:
-    """The sign of a sum or product, "" for other operations.
+    """Return the sign of a sum or product, "" for other operations.
 
     >>> sign_of("add"), sign_of("iadd"), sign_of("mul_"), sign_of("addmm")
     ('+', '+', '×', '')
@@ -239,7 +239,7 @@ def sign_of(label: str) -> str:
 
 
 def _in_order(scene: Scene) -> Iterator[Edge]:
-    """Edges that put items without dataflow below each other."""
+    """Return edges that stack items without dataflow."""
     for group in (scene.root, *scene.groups()):
         inside = [[child] if isinstance(child, Item) else list(child.walk()) for child in group.children]
         known = [keys for each in inside if (keys := [item.key for item in each if isinstance(item, Item)])]

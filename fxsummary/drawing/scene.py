@@ -1,4 +1,4 @@
-"""What is to be drawn, before it has a place: groups of items, items of rows, all texts ready."""
+"""The contents of a picture before layout: groups of items, items of rows, with all texts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Form = Literal["stack", "card", "sign", "concat", "terminal", "parameter"]
 
 @dataclass(slots=True)
 class Row:
-    """An operation with those that share its row.
+    """An operation, with the operations that share its row.
 
     Attributes:
-        keys: its operations; the first gives the row its name, the others are chips.
-        label, config, path, shape, parameters: texts, "" for nothing.
-        share: of the whole model's FLOPs, all copies counted; None where not known.
+        keys: its operations; the first names the row, the others are chips.
+        label, config, path, shape, parameters: texts, "" for none.
+        share: share of the whole model's FLOPs, over all copies; None if unknown.
         chips: text and kind of each chip.
         repeat: copies of the row itself.
-        same_shape: whether the result has the shape of the input.
-        heat: step of the heat scale, "" where the colour is that of the kind.
-        link: address of its source line, "" for none.
+        same_shape: whether the output has the shape of the input.
+        heat: step of the heat scale, "" if the colour shows the kind.
+        link: URL of its source line, "" for none.
         change: in a comparison one of `fxsummary.graph.changes.SIGNS`; "" in other pictures.
-        is_tag: whether it is the name of a value from elsewhere.
+        is_tag: whether it is a stand-in for a value from elsewhere.
     """
 
     keys: list[str]
@@ -47,13 +47,13 @@ class Row:
 
     @property
     def ground(self) -> str:
-        """The colour of its ground: that of its heat, its change or its kind."""
+        """The background colour: by heat, change or kind."""
         return self.heat or self.change or self.kind
 
 
 @dataclass(slots=True)
 class Item:
-    """A thing that wires join: a table of rows, a card, a sign, a pill."""
+    """An object at the end of wires: a table of rows, a card, a sign, a pill."""
 
     key: str
     form: Form
@@ -61,7 +61,7 @@ class Item:
 
     @property
     def keys(self) -> list[str]:
-        """All operations in it, in order."""
+        """All its operations, in order."""
         return [key for row in self.rows for key in row.keys]
 
 
@@ -72,9 +72,9 @@ class Group:
     Attributes:
         title, type, facts: bold name, class, and the text on the right of the header.
         level: nesting depth, 0 for the page.
-        link: address of its first source line, "" for none.
-        path: of the module; "" for the page and for a pattern of several modules.
-        change: as that of a row.
+        link: URL of its first source line, "" for none.
+        path: module path; "" for the page and for a pattern of several modules.
+        change: the same as for a row.
     """
 
     key: str
@@ -90,7 +90,7 @@ class Group:
     change: str = ""
 
     def walk(self) -> Iterator[Group | Item]:
-        """Everything inside, parents first, in reading order."""
+        """Yield everything inside, parents first, in reading order."""
         pending: list[Group | Item] = list(reversed(self.children))
         while pending:
             child = pending.pop()
@@ -100,7 +100,7 @@ class Group:
 
 
 class HeatScale(NamedTuple):
-    """What the colours of a heat scale mean: name of the cost, greatest value and sum; whether some is unknown."""
+    """A heat scale: name of the cost, largest value, sum, and whether some values are unknown."""
 
     name: str
     largest: str
@@ -110,14 +110,14 @@ class HeatScale(NamedTuple):
 
 @dataclass(slots=True)
 class Scene:
-    """A picture's contents.
+    """The contents of a picture.
 
     Attributes:
-        dataflow: False where the edges only keep the order and are not to be seen.
-        largest: greatest share of FLOPs of a row.
+        dataflow: False if the edges only keep the order and are invisible.
+        largest: largest share of FLOPs of a row.
         title, facts, description: the texts of the page.
-        heat: the scale, if colours stand for a cost.
-        arranged: its layout, once it was asked for; see `fxsummary.drawing.arrangement`.
+        heat: the heat scale, if colours show a cost.
+        arranged: its layout, once computed; see `fxsummary.drawing.arrangement`.
         changes: number of operations by change, in a comparison.
     """
 
@@ -134,13 +134,13 @@ class Scene:
     changes: Mapping[str, int] = field(default_factory=dict)
 
     def items(self) -> Iterator[Item]:
-        """All items in reading order."""
+        """Yield all items in reading order."""
         return (child for child in self.root.walk() if isinstance(child, Item))
 
     def rows(self) -> Iterator[Row]:
-        """The rows of all items."""
+        """Yield the rows of all items."""
         return (row for item in self.items() for row in item.rows)
 
     def groups(self) -> Iterator[Group]:
-        """The groups inside the page, outer ones first."""
+        """Yield the groups inside the page, outer ones first."""
         return (child for child in self.root.walk() if isinstance(child, Group))

@@ -1,4 +1,4 @@
-"""What a picture is made of: borders, grounds, chips, badges, marks of changes, and the texts on cards and pills."""
+"""The graphical elements of a picture: borders, backgrounds, chips, badges, change marks, texts on cards and pills."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from fxsummary.layout import Rect
 
 
 def outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:
-    """The border of a box, moved right and down by ``shift``."""
+    """Return the border of a box, moved right and down by ``shift``."""
     x, y = box.x + shift + 0.5, box.y + shift + 0.5
     return rect(x, y, box.width - 1, box.height - 1, style, radius - 0.5)
 
 
 def pill(box: Rect, style: str, radius: float, stroke: float) -> str:
-    """A filled box with a border inside its bounds."""
+    """Return a filled box with a border inside its bounds."""
     half = stroke / 2
     width, height = box.width - stroke, box.height - stroke
     return rect(box.x + half, box.y + half, width, height, style, radius - half, stroke_width=stroke)
 
 
 def ground(row: Row, box: Rect, radius: float, stripe: float, first: bool, last: bool) -> str:
-    """The coloured ground of a row or card with its stripe, round where it is at an end of its box."""
+    """Return the coloured background of a row or card with its stripe, rounded at the ends of its box."""
     x, y, right, foot = box.x, box.y, box.right, box.bottom
     top, bottom = radius if first else 0.0, radius if last else 0.0
     path = f"M{x + top:.1f} {y:.1f}H{right - top:.1f}Q{right:.1f} {y:.1f} {right:.1f} {y + top:.1f}"
@@ -37,25 +37,25 @@ def ground(row: Row, box: Rect, radius: float, stripe: float, first: bool, last:
 
 
 def chip(x: float, y: float, content: str, kind: str) -> str:
-    """A chip with its text."""
+    """Return a chip with its text."""
     width = chip_width(content)
     frame = rect(x, y, width, 15, f"f-{kind} o-{kind}", 4, stroke_width=0.8)
     return frame + text(x + width / 2, y + 10.9, content, 9.5, f"s-{kind}", **BOLD, **MIDDLE)
 
 
 def badge(x: float, y: float, repeat: int) -> str:
-    """An ×N badge."""
+    """Return an ×N badge."""
     width = badge_width(repeat)
     return rect(x, y, width, 18, "badge", 9) + text(x + width / 2, y + 13, f"×{repeat}", 11, "bgt", **BOLD, **MIDDLE)
 
 
 def changed_style(style: str, change: str) -> str:
-    """The classes of a frame around what changed."""
+    """Return the CSS classes of the frame around a changed element."""
     return f"{style} o-{change}" if SIGNS.get(change) else style
 
 
 def change_mark(change: str, x: float, y: float) -> list[str]:
-    """The sign of a change in a disc on the left border of what changed; nothing for what is the same."""
+    """Return the change sign, a disc on the left border of a changed element; nothing for an unchanged one."""
     sign = SIGNS.get(change)
     if not sign:
         return []
@@ -64,12 +64,12 @@ def change_mark(change: str, x: float, y: float) -> list[str]:
 
 
 def muted_style(row: Row) -> str:
-    """The class of muted text on the ground of a row."""
+    """Return the CSS class of muted text on the background of a row."""
     return "hm" if row.heat else "mu"
 
 
 def card_texts(row: Row, box: Rect, right: float, *, tile: bool) -> str:
-    """The texts on a card or a tile; the path ends at ``right``."""
+    """Return the texts on a card or a tile; the path ends at ``right``."""
     muted, left = muted_style(row), box.x + LEFT
     parts = [
         text(left, box.y + 19.5, row.label, 13, **BOLD),

@@ -1,4 +1,4 @@
-"""The style sheet: colours of both schemes as CSS with literal values, and the names in the legend."""
+"""The style sheet: the colours of both schemes as CSS with literal values, and the names in the legend."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ LEGEND = {
     kind: {"linear": "linear / matmul", "pool": "pool / resize", "terminal": "input / output"}.get(kind, kind)
     for kind in _KINDS
 }
-"""Kinds that have a colour, in the order of the legend."""
+"""Kinds with a colour, in legend order."""
 
 
 def colour_of(kind: str) -> str:
-    """The kind whose colour an operation has.
+    """Return the kind whose colour an operation has.
 
     >>> colour_of("input"), colour_of("linear"), colour_of("from a plug-in")
     ('terminal', 'linear', 'other')
@@ -87,7 +87,7 @@ _OTHERS = {  # in the light scheme, then in the dark one
 
 
 def _palette(at: int, groups: tuple[str, str], heat: tuple[str, str, str, str, str]) -> Palette:
-    """The scheme number ``at`` of the tables."""
+    """Return scheme number ``at`` of the tables."""
 
     kinds, changes = (
         {name: (colours[2 * at], colours[2 * at + 1]) for name, colours in table.items()}
@@ -101,7 +101,7 @@ DARK = _palette(1, ("#121921", "#18212b"), ("#12181f", "#2a1f14", "#432a10", "#5
 
 SANS = 'Helvetica,Arial,"Liberation Sans","DejaVu Sans Condensed",sans-serif'
 MONO = 'Consolas,Menlo,"Liberation Mono","DejaVu Sans Mono",monospace'
-"""Consolas is first because viewers that take the first family only get a monospaced one for it on Linux."""
+"""Consolas is first, because Linux maps it to a monospaced font, and some viewers read only the first family."""
 _BASE = (
     f"text{{font-family:{SANS}}}.m{{font-family:{MONO}}}"
     ".e{stroke-width:1.4;fill:none}.sk{stroke-width:1.8;fill:none}.line{fill:none}"
@@ -110,13 +110,13 @@ _SELECTOR = re.compile(r"(?:^|(?<=[{}]))(?=[^{}@]+\{)")
 
 
 def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, scope: str = "") -> str:
-    """The CSS of a theme; "auto" is light with the dark scheme in one media query.
+    """Return the CSS of a theme; "auto" is light with the dark scheme in a media query.
 
-    With a ``scope``, a selector of the element around, the rules hold only inside of that, so that a picture
-    that is part of a page leaves the rest of the page, and other pictures, as they are.
+    With a ``scope`` (the selector of an enclosing element), the rules apply only inside that element, so that an
+    embedded picture does not affect the page or other pictures.
 
     Raises:
-        UnknownNameError: the theme is none of auto, light, dark.
+        UnknownNameError: the theme is not auto, light or dark.
     """
     check_name("theme", theme, THEMES)
     rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat, changes)
@@ -126,7 +126,7 @@ def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, scope: 
 
 
 def rules_of(palette: Palette) -> str:
-    """Fonts and the rules of one colour scheme, whose colours may be any CSS value."""
+    """Return the fonts and rules of one colour scheme, whose colours may be any CSS value."""
     return _BASE + _rules(palette, heat=False, changes=True)
 
 

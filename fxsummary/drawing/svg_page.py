@@ -1,4 +1,4 @@
-"""The whole SVG: title, facts, legend, and the picture below them; or the picture alone, to go into a page."""
+"""Write the SVG: title, facts, legend and picture; or only the picture, to embed it in a page."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MARGIN, FRAGMENT_MARGIN = 28.0, 16.0
 SHEET_ROOM = 12.0
 LEAST_WIDTH, LEGEND_WIDTH = 300.0, 760.0
 SWATCH = 14.0
-"""Width of a colour of the heat scale in the legend."""
+"""Width of each colour of the heat scale in the legend."""
 _XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
 
 
 def draw(scene: Scene, theme: str = "auto") -> str:
-    """The scene as a complete SVG document; equal scenes give equal bytes."""
+    """Return the scene as a complete SVG document; equal scenes give equal bytes."""
     scope = f"fx-{theme}"
     style = stylesheet(theme, heat=scene.heat is not None, changes=bool(scene.changes), scope=f".{scope}")
     arranged = arrange(scene)
@@ -53,9 +53,9 @@ def draw(scene: Scene, theme: str = "auto") -> str:
 
 
 def draw_fragment(scene: Scene, memo: Memo | None = None) -> tuple[str, Marks]:
-    """The scene as an SVG element to go into a page that has the style sheet, and what the numbers in it stand for.
+    """Return the scene as an SVG element for a page that has the style sheet, and the meaning of its numbers.
 
-    Equal scenes give equal bytes. ``memo`` may be shared by scenes that have much in common.
+    Equal scenes give equal bytes. Similar scenes may share a ``memo``.
     """
     arranged = arrange(scene, memo)
     placed, marks = arranged.layout, Marks()
@@ -65,7 +65,7 @@ def draw_fragment(scene: Scene, memo: Memo | None = None) -> tuple[str, Marks]:
 
 
 def _wrapped(facts: str, width: float) -> list[str]:
-    """The muted line, broken at its separators where it is too long."""
+    """Break the muted line at its separators if it is too long."""
     lines = [""]
     for part in facts.split(" · "):
         longer = f"{lines[-1]} · {part}" if lines[-1] else part
@@ -77,7 +77,7 @@ def _wrapped(facts: str, width: float) -> list[str]:
 
 
 class _Entry(NamedTuple):
-    """An entry of the legend: what it explains and its name, which starts ``at`` px behind its mark."""
+    """A legend entry: the element that it explains, and its name, which starts ``at`` px after the mark."""
 
     kind: str
     name: str
@@ -90,12 +90,12 @@ class _Entry(NamedTuple):
 
 
 def _after(mark: str, name: str) -> _Entry:
-    """The entry of a mark that is a text."""
+    """Return the entry for a text mark."""
     return _Entry(mark, name, text_width(mark, 10.5, bold=True) + 5, 13)
 
 
 def _legend_entries(scene: Scene) -> list[_Entry]:
-    """What is in the picture."""
+    """Return the legend entries for the elements in the picture."""
     rows, groups = list(scene.rows()), list(scene.groups())
     kinds = {row.kind for row in rows} | {kind for row in rows for _, kind in row.chips}
     entries = [_Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
@@ -110,7 +110,7 @@ def _legend_entries(scene: Scene) -> list[_Entry]:
     if heat := scene.heat:
         name = f"{heat.name} of a row, up to {heat.largest} of {heat.whole}"
         entries.append(_Entry("heat", name, SWATCH * HEAT_STEPS + 7, 15))
-        entries += [_Entry(UNKNOWN, f"{heat.name} not known")] if heat.unknown else []
+        entries += [_Entry(UNKNOWN, f"unknown {heat.name}")] if heat.unknown else []
     shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape}\n{row.parameters}" for row in rows)]
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
     names = MARKS_WITH_SHARES | {"×N": "N copies; numbers are per copy, % over all"}
@@ -119,11 +119,11 @@ def _legend_entries(scene: Scene) -> list[_Entry]:
 
 
 _NUMBER = "1.2 M"
-"""Stands in the legend for the parameters of a row."""
+"""Represents the parameters of a row in the legend."""
 
 
 def _legend(entries: list[_Entry], top: float, width: float, *, heated: bool) -> tuple[list[str], float]:
-    """Elements of the legend and its lower end."""
+    """Return the elements of the legend and the y of its lower end."""
     x, y = MARGIN, top
     parts: list[str] = []
     for entry in entries:
@@ -135,7 +135,7 @@ def _legend(entries: list[_Entry], top: float, width: float, *, heated: bool) ->
 
 
 def _mark(kind: str, x: float, y: float, heated: bool) -> str:
-    """What stands before the name of an entry."""
+    """Return the mark in front of the name of an entry."""
     if kind in SIGNS:
         return "".join(change_mark(kind, x + 7, y - 3))
     if kind == "heat":
@@ -153,7 +153,7 @@ def _mark(kind: str, x: float, y: float, heated: bool) -> str:
 
 
 def _heat_swatch(step: int, x: float, y: float) -> str:
-    """One of the colours of the heat scale, which lie beside each other."""
+    """Return one colour of the heat scale."""
     ends = [0.0, *STEPS, 1.0]
     tip = f"{100 * ends[step]:.0f} to {100 * ends[step + 1]:.0f} % of the largest row"
     swatch = rect(x + 0.5 + SWATCH * step, y - 8.5, SWATCH, 11, f"f-heat{step} line", stroke_width=1)

@@ -1,4 +1,4 @@
-"""Exporters: each turns a graph into a form of its own; one file each, imported when it is used."""
+"""Exporters: each turns a graph into one format. Each is one file, which is imported on first use."""
 
 from fxsummary.support.registry import EXPORTERS, Exporter
 

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 def columns_of(graph: ModelGraph) -> dict[str, str]:
-    """The attributes that have a title and that an operation has, with the dtypes of their columns."""
+    """Return the attributes of operations that have a title, with the dtypes of their columns."""
     present = {name for _, data in graph.nodes(data=True) for name in data}
     names = [name for name in NODE.columns if NODE[name].always or name in present]
     return {name: NODE[name].type.column for name in names}
 
 
 def to_pandas(graph: ModelGraph) -> pandas.DataFrame:
-    """A DataFrame with a row for each operation, in execution order, under the name that torch.fx gives it.
+    """Return a DataFrame with a row per operation, in execution order, indexed by torch.fx name.
 
-    The columns are the attributes that have a title in `fxsummary.graph.attributes`: ``op``, ``target``, ``kind``,
+    The columns are the attributes with a title in `fxsummary.graph.attributes`: ``op``, ``target``, ``kind``,
     ``module``, ``module_type``, ``label``, ``config``, ``shape`` (as ``1×3×28×28``), ``dtype``, ``trust`` and
     ``source`` as texts (dtype "string"); ``parameters``, ``trainable_parameters``, ``parameter_bytes``, ``buffers``,
-    ``buffer_bytes``, ``flops``, ``output_bytes`` and ``multiplicity`` as whole numbers (dtype "Int64"); of a comparison
-    ``change`` and ``was``; and those that you registered. What is not known is ``<NA>``.
+    ``buffer_bytes``, ``flops``, ``output_bytes`` and ``multiplicity`` as integers (dtype "Int64"); for a comparison
+    ``change`` and ``was``; and attributes that you registered. Unknown values are ``<NA>``.
     """
     import pandas
 
@@ -41,7 +41,7 @@ def to_pandas(graph: ModelGraph) -> pandas.DataFrame:
 
 
 def to_csv(graph: ModelGraph) -> str:
-    """The rows of `to_pandas` as CSV; what is not known is empty."""
+    """Return the rows of `to_pandas` as CSV; unknown values are empty."""
     text: str = to_pandas(graph).to_csv(lineterminator="\n")
     return text
 

@@ -1,7 +1,7 @@
-"""The graph in the DOT language, with the `graphviz` package: one cluster per module, repeats folded.
+"""Export to the DOT language with the `graphviz` package: one cluster per module, repeats folded.
 
-A value that many blocks read (a mask, a rotary embedding) would pull a layered layout apart, so it is
-drawn once more beside each block that reads it. The `dot` program is not needed to write DOT.
+A value that many blocks read (a mask, a rotary embedding) would distort a layered layout, so each of these
+blocks gets a stand-in for it. Writing DOT does not need the `dot` program.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _COSTS = (("parameters", "params"), ("flops", "FLOPs"))
 
 
 def to_dot(graph: ModelGraph, **options: Any) -> str:
-    """The source of `to_graphviz`, with the same options."""
+    """Return the DOT source of `to_graphviz`, with the same options."""
     source: str = to_graphviz(graph, **options).source
     return source
 
 
 def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") -> graphviz.Digraph:
-    """The graph as a `graphviz.Digraph`.
+    """Return the graph as a `graphviz.Digraph`.
 
     Args:
         fold: draw a run of identical blocks once, with ``×N``.
@@ -56,7 +56,7 @@ def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") 
         },
         edge_attr={"color": LIGHT.edge, "arrowsize": "0.7"},
     )  # fmt: skip
-    numbers = {"n": count(), "c": count()}  # short ids, because names may hold anything; c for a stand-in
+    numbers = {"n": count(), "c": count()}  # short ids, because names may contain any character; c for a stand-in
     ids = {
         key: f"{letter}{next(numbers[letter])}"
         for key, stands_for in shown.nodes(data="stands_for")
@@ -73,7 +73,7 @@ def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") 
 
 
 def title(graph: ModelGraph) -> str:
-    """Name, parameters, FLOPs and inputs on one line."""
+    """Return name, parameters, FLOPs and inputs on one line."""
     totals = graph.totals
     parameters = ("≥ " if totals.unknown_parameters else "") + fmt.parameters(totals.parameters)
     cost = "≥ " if totals.unknown_flops and totals.flops is not None else ""
@@ -82,9 +82,9 @@ def title(graph: ModelGraph) -> str:
 
 
 def quoted(text: str, limit: int = MAX_LABEL) -> str:
-    """Text that DOT takes literally: cleaned, cut to ``limit``, backslashes doubled, never HTML.
+    """Escape a text so that DOT shows it literally: cleaned, cut to ``limit``, backslashes doubled, never HTML.
 
-    The `graphviz` package quotes the rest; what begins and ends with angle brackets it would take for HTML.
+    The `graphviz` package does the other quoting, but it reads a text in angle brackets as HTML.
 
     >>> quoted("a" + chr(92) + "b") == "a" + 2 * chr(92) + "b", quoted("<b>"), len(quoted("x" * 100))
     (True, ' <b>', 60)
@@ -99,7 +99,7 @@ def quoted(text: str, limit: int = MAX_LABEL) -> str:
 def _write(
     drawing: graphviz.Digraph, graph: ModelGraph, ids: dict[str, str], block: Block, path: str, numbers: Iterator[int]
 ) -> None:
-    """The operations of a block, then a cluster for each block in it; ``path`` is that of the cluster around."""
+    """Add the operations of a block, then a cluster for each block in it; ``path`` is that of the outer cluster."""
     for key in block.items:
         if isinstance(key, str):
             drawing.node(ids[key], **_node_attributes(graph, key))

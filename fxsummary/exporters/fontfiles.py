@@ -1,4 +1,4 @@
-"""The font files of this machine that pictures can be drawn with: sans serif, its bold face, monospaced."""
+"""Find font files on this machine for pictures: sans serif, bold sans serif, monospaced."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SANS = (
     ("DejaVu Sans", "dejavusans.ttf", "dejavusans-bold.ttf", 0.88),
     ("Bitstream Vera Sans", "vera.ttf", "verabd.ttf", 0.88),
 )
-"""Family, regular and bold face, and how much smaller it is set, so that it is no wider than Helvetica."""
+"""Family, regular face, bold face, and the scale that makes the family no wider than Helvetica."""
 _MONO = (
     ("Consolas", "consola.ttf"),
     ("Liberation Mono", "liberationmono-regular.ttf"),
@@ -37,7 +37,7 @@ _MONO = (
     ("Courier New", "courier new.ttf"),
 )
 _PACKAGES = (("matplotlib", "mpl-data/fonts/ttf"), ("reportlab", "fonts"))
-"""Packages that bring fonts with them, for machines without any."""
+"""Packages that contain fonts, for machines without fonts."""
 
 
 UNKNOWN_SIZE = 0.85
@@ -51,7 +51,7 @@ class Fonts:
     Attributes:
         sans, mono: families.
         regular, bold, monospaced: files of their faces.
-        size: what sizes of text are multiplied by, so that it keeps its place.
+        size: scale of font sizes, so that texts fit their place.
     """
 
     sans: str
@@ -62,7 +62,7 @@ class Fonts:
     size: float = 1.0
 
     def fitted(self, svg: str) -> str:
-        """An SVG of ours with its texts as large as this family needs them; monospaced ones are all equally wide."""
+        """Return one of our SVGs with the font sizes for this family; monospaced fonts all have the same width."""
 
         def resized(found: re.Match[str]) -> str:
             size = float(found[2]) * (1.0 if "m" in found[1].split() else self.size)
@@ -72,18 +72,18 @@ class Fonts:
 
     @property
     def files(self) -> list[str]:
-        """The distinct files."""
+        """Return the distinct files."""
         return [str(path) for path in dict.fromkeys((self.regular, self.bold, self.monospaced))]
 
 
 @cache
 def find_fonts() -> Fonts | None:
-    """The fonts to draw with on this machine; None if there are none."""
+    """Return the fonts to draw with on this machine; None if there are none."""
     return choose(font_files([*_system_folders(), *_package_folders()]))
 
 
 def choose(files: dict[str, Path]) -> Fonts | None:
-    """The first families that are known to be there, else any; None without files.
+    """Choose the first known families that are installed, else any; None without files.
 
     >>> choose({"dejavusans.ttf": Path("a"), "dejavusans-bold.ttf": Path("b")}).mono
     'DejaVu Sans'
@@ -100,7 +100,7 @@ def choose(files: dict[str, Path]) -> Fonts | None:
 
 
 def font_files(folders: Iterable[Path]) -> dict[str, Path]:
-    """Font files by their names in lower case; of several of one name the first."""
+    """Return the font files by lower-case name; the first of several with one name."""
     files: dict[str, Path] = {}
     for folder in folders:
         for place, _, names in sorted(os.walk(folder)):
@@ -111,7 +111,7 @@ def font_files(folders: Iterable[Path]) -> dict[str, Path]:
 
 
 def family_name(path: Path) -> str:
-    """The family that a font file says it is of (name 1 of its table of names); "" if it cannot be read."""
+    """Return the family name in a font file (name 1 of its name table); "" if it cannot be read."""
     try:
         data = path.read_bytes()
         count = struct.unpack_from(">H", data, 4)[0]

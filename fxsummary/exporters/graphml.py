@@ -1,4 +1,4 @@
-"""The graph with scalars only, for other programs: node-link data and GraphML."""
+"""Export to node-link data and GraphML, with scalar attributes only, for other programs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from fxsummary.text.numbers import shape as shape_text
 
 
 def to_node_link(graph: ModelGraph) -> dict[str, Any]:
-    """The graph as plain data that ``networkx.node_link_graph(data, edges="edges")`` and D3 read.
+    """Return the graph as plain data for ``networkx.node_link_graph(data, edges="edges")`` and D3.
 
-    Attributes are numbers, truth values, texts, or None where not known: shapes as ``1×3×28×28``, tuples as
-    their parts with commas between them, all else as JSON.
+    Attributes are numbers, booleans, strings, or None if unknown: shapes as ``1×3×28×28``, tuples as
+    comma-separated items, everything else as JSON.
     """
     flat = flattened(graph)
     return {
@@ -32,9 +32,9 @@ def to_node_link(graph: ModelGraph) -> dict[str, Any]:
 
 
 def to_graphml(graph: ModelGraph) -> str:
-    """The graph as GraphML, which yEd, Gephi, Cytoscape and ``networkx.read_graphml`` read.
+    """Return the graph as GraphML for yEd, Gephi, Cytoscape and ``networkx.read_graphml``.
 
-    Attributes are those of `to_node_link`; what is not known is left out.
+    The attributes are those of `to_node_link`; unknown values are left out.
     """
     flat = flattened(graph)
     for data in (
@@ -50,7 +50,7 @@ def to_graphml(graph: ModelGraph) -> str:
 
 
 def flattened(graph: ModelGraph) -> nx.DiGraph:
-    """A DiGraph of the same operations and values, with scalars only."""
+    """Return a DiGraph of the same operations and edges, with scalar attributes only."""
     keys = _names(graph)
     flat = nx.DiGraph(**_scalars({name: value for name, value in graph.graph.items() if name != "modules"}))
     flat.add_nodes_from((keys[key], _scalars(data)) for key, data in graph.nodes(data=True))
@@ -59,7 +59,7 @@ def flattened(graph: ModelGraph) -> nx.DiGraph:
 
 
 def _names(graph: ModelGraph) -> dict[str, str]:
-    """Texts for the keys of the nodes: themselves, but for those that XML cannot hold."""
+    """Return the node keys as strings, changed only if XML cannot contain them."""
     names: dict[str, str] = {}
     used: set[str] = set()
     for key in graph:
@@ -76,7 +76,7 @@ def _scalars(data: Mapping[str, object]) -> dict[str, object]:
 
 
 def _scalar(value: object, is_shape: bool = False) -> object:
-    """A value as one number, truth value or text.
+    """Convert a value to one number, boolean or string.
 
     >>> _scalar((1, 3, 28, 28), is_shape=True), _scalar(("a", "b")), _scalar(None), _scalar({"x": (1, 2)})
     ('1×3×28×28', 'a, b', None, '{"x": [1, 2]}')

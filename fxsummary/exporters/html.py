@@ -1,4 +1,4 @@
-"""HTML: one file to explore a model in, without network; the pictures are those of SVG, one for each module."""
+"""Export to HTML: one file to explore a model offline, with an SVG picture of each module."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.depth import check_depth
 
 SCRIPTS = ("data.js", "picture.js", "panel.js", "tree.js", "search.js", "main.js")
-"""In the order in which they are joined to one script."""
+"""Script files, in the order of concatenation."""
 
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
-    """The graph as a page: its picture, the picture of each module, the module tree, search, all attributes.
+    """Return the graph as an HTML page: its picture, a picture of each module, the module tree, search, all attributes.
 
     Args:
-        graph: what to show; it is not changed.
+        graph: graph to show; it is not changed.
         title: heading; the model's class name if None.
-        depth: levels of modules that are open at first, 0 for the model as one row; None for the most that give at
+        depth: levels of modules that are initially open, 0 for the model as one row; None for as many as give at
             most 150 rows.
-        theme: "auto" follows the reader's colour scheme; "light" and "dark" are what the page begins with.
+        theme: initial colour scheme: "light", "dark", or "auto" for the one of the reader's system.
     """
     stylesheet(theme)  # raises if it is unknown
     modules = outline(graph)
@@ -45,7 +45,7 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
     root, scene, pictures = atlas.views[""], atlas.first.scene, list(atlas.pictures)
     first = root.levels[root.start].picture
     style, script = _style(), "\n".join(map(_asset, SCRIPTS))
-    policy = (  # it forbids the page to ask for anything
+    policy = (  # the policy forbids all network requests
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
@@ -66,7 +66,7 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
 
 
 def embedded(data: Mapping[str, Any]) -> str:
-    """JSON that can stand in a script element: nothing in it ends the element or is read as markup.
+    """Return JSON that is safe in a script element: nothing in it ends the element or is read as markup.
 
     >>> embedded({"</script>": "a & b \\u2028"})
     '{"\\\\u003c/script\\\\u003e":"a \\\\u0026 b \\\\u2028"}'
@@ -86,7 +86,7 @@ def _hash(text: str) -> str:
 
 @cache
 def _style() -> str:
-    """Both schemes as CSS variables: light, dark where the reader's system is, and either where the page says so."""
+    """Return both schemes as CSS variables: light, dark if the reader's system is, and either if the page sets it."""
     (light, rules), (dark, _) = map(_variables, (LIGHT, DARK))
     return (
         f":root{{color-scheme:light;{light}}}\n"
@@ -97,7 +97,7 @@ def _style() -> str:
 
 
 def _variables(palette: Palette) -> tuple[str, Palette]:
-    """A CSS variable for each colour of a palette, and a palette whose colours are these variables."""
+    """Return a CSS variable for each colour of a palette, and a palette that refers to these variables."""
     declared: dict[str, str] = {}
 
     def variable(name: str, colour: str) -> str:

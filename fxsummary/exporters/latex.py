@@ -1,4 +1,4 @@
-"""The summary as a LaTeX table, with pandas; the document needs the package booktabs."""
+"""Export the summary as a LaTeX table, with pandas; the document needs the package booktabs."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def to_latex(
     label: str | None = None,
     longtable: bool = False,
 ) -> str:
-    """The rows of the summary as a LaTeX table.
+    """Return the rows of the summary as a LaTeX table.
 
     Args:
-        graph: what to show; it is not changed.
+        graph: graph to show; it is not changed.
         depth: levels of modules to open, 0 for the model as one row; None for all.
         fold: show a run of identical blocks once, with ``×N``.
-        columns: names of the columns behind the first; see `fxsummary.exporters.text.to_text`.
-        caption, label: of the table, as LaTeX; without both it is a ``tabular`` alone.
-        longtable: whether it may go over several pages, which needs the package longtable.
+        columns: names of the columns after the first; see `fxsummary.exporters.text.to_text`.
+        caption, label: caption and label of the table, as LaTeX; without both the result is a bare ``tabular``.
+        longtable: whether the table may span several pages, which needs the package longtable.
     """
     import pandas
 
@@ -66,7 +66,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def escaped(text: str) -> str:
-    r"""Text that LaTeX takes literally.
+    r"""Escape a text for LaTeX.
 
     >>> print(escaped("a_b & 3×3"), escaped("\\x"))
     a\_b \& 3$\times$3 \textbackslash{}x

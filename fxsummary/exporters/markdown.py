@@ -1,4 +1,4 @@
-"""The summary as Markdown for GitHub and its like: a table, and the totals as a list."""
+"""Export the summary as GitHub-flavoured Markdown: a table, and the totals as a list."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fxsummary.text.numbers import clean, shorten
 from fxsummary.views.depth import check_depth
 
 LONGEST = 100
-"""Characters of a name, or of the settings, that a cell holds."""
+"""Maximum number of characters of a name, or of the settings, in a cell."""
 LONGEST_FACT = 600
 
 _ENTITIES = {char: f"&#{ord(char)};" for char in '&<>|\\"'} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _MARKS = {char: f"\\{char}" for char in "*`[]~$#"}
 _SPECIAL = str.maketrans(_ENTITIES | _MARKS)
 _UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
-"""Those at the ends of words; inside they mean nothing."""
+"""Underscores at the ends of words; inside words they need no escape."""
 _PLAIN_NAME = re.compile(r"[\w.…-]+")
 
 
@@ -34,20 +34,20 @@ def to_markdown(
     fold: bool = True,
     columns: Iterable[str] | str | None = None,
 ) -> str:
-    """The graph as Markdown.
+    """Return the graph as Markdown.
 
     Args:
-        graph: what to show; it is not changed.
+        graph: graph to show; it is not changed.
         depth: levels of modules to open, 0 for the model as one row; None for all.
-        view: "summary", the hierarchy as it runs; "modules", the module tree as ``print(model)`` shows it;
-            "parameters", each named parameter; "operations", in execution order. None for "summary", or, of a
-            graph that `fxsummary.diff` made, for what differs.
+        view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
+            "parameters", each named parameter; "operations", in execution order. None for "summary", or for the
+            differences if `fxsummary.diff` made the graph.
         fold: show a run of identical blocks once, with ``×N``.
-        columns: names of the columns behind the first; see `fxsummary.exporters.text.to_text`.
+        columns: names of the columns after the first; see `fxsummary.exporters.text.to_text`.
 
     Raises:
-        UnknownNameError: no such view or column.
-        InputError: ``depth`` is no number of levels, or the view has columns of its own.
+        UnknownNameError: unknown view or column.
+        InputError: ``depth`` is not a number of levels, or the view has fixed columns.
     """
     depth = check_depth(depth)
     if view is None and graph.comparison is not None:
@@ -71,7 +71,7 @@ def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> list[str]:
-    """A list with an item for each heading; what has none goes on with the item before."""
+    """Return a list with an item for each heading; lines without a heading continue the previous item."""
     lines: list[str] = []
     for title, text in facts:
         if title:
@@ -82,7 +82,7 @@ def _facts(facts: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def indented(cell: str, level: int) -> str:
-    """A cell of a tree: spaces before it would be taken off.
+    """Indent a cell of a tree, with entities because Markdown strips leading spaces.
 
     >>> indented("`conv1`", 2)
     '&emsp;`conv1`'
@@ -91,7 +91,7 @@ def indented(cell: str, level: int) -> str:
 
 
 def name(text: str) -> str:
-    """A name as code; one with other than letters, digits, points and lines as text.
+    """Format a name as code; as text if it has characters other than letters, digits, dots, hyphens and underscores.
 
     >>> print(name("layer1.0"), name("a|b"))
     `layer1.0` a&#124;b
@@ -100,7 +100,7 @@ def name(text: str) -> str:
 
 
 def escaped(text: str, limit: int = LONGEST) -> str:
-    """Text that Markdown takes literally, on one line, also in a cell of a table.
+    """Escape a text for Markdown, on one line, for use in table cells too.
 
     >>> print(escaped("_a b_c <b>|*x"))
     \\_a b_c &lt;b&gt;&#124;\\*x

@@ -1,4 +1,4 @@
-"""The graph as a Mermaid flowchart, which GitHub draws in Markdown: a subgraph per block, repeats folded."""
+"""Export to a Mermaid flowchart, which GitHub renders in Markdown: a subgraph per block, repeats folded."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from fxsummary.views.dissolve import dissolve
 
 MOST_EDGES = 400
 MOST_CHARACTERS = 45_000
-"""Mermaid refuses more than 500 edges or 50,000 characters, and GitHub leaves its limits as they are."""
+"""Below Mermaid's own limits of 500 edges and 50,000 characters, which GitHub uses."""
 LONGEST_LINE = 60
 MOST_IN_A_BOX = 3
-"""A convolution, its norm and its activation."""
+"""Maximum number of operations in a box: a convolution, its norm and its activation."""
 DEEPEST = 12
 
 _ARROW = " --> "
@@ -35,18 +35,18 @@ _SHAPES = {"input": ('(["', '"])'), "output": ('(["', '"])'), "parameter": ('[/"
 
 
 def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: bool = True, direction: str = "TB") -> str:
-    """The graph as the source of a Mermaid flowchart.
+    """Return the graph as the source of a Mermaid flowchart.
 
     Args:
-        graph: what to draw; it is not changed.
-        depth: levels of modules to open, 0 for the model as one box; None for the most that GitHub draws.
+        graph: graph to draw; it is not changed.
+        depth: levels of modules to open, 0 for the model as one box; None for as many as GitHub renders.
         fold: draw a run of identical blocks once, with ``×N``.
         direction: "TB", from top to bottom, or "LR", from left to right.
 
     Raises:
-        UnknownNameError: the direction is not known.
-        InputError: ``depth`` is no number of levels.
-        TooLargeError: GitHub would refuse to draw that much; the message names the depth that it draws.
+        UnknownNameError: unknown direction.
+        InputError: ``depth`` is not a number of levels.
+        TooLargeError: the flowchart is too large for GitHub; the message names a depth that fits.
     """
     check_name("direction", direction, DIRECTIONS)
     depth = check_depth(depth)
@@ -64,7 +64,7 @@ def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: bool = True
 
 
 def fits(source: str) -> bool:
-    """Whether GitHub draws it."""
+    """Return whether GitHub renders a flowchart."""
     return len(source) <= MOST_CHARACTERS and source.count(_ARROW) <= MOST_EDGES
 
 
@@ -91,7 +91,7 @@ def _source(whole: ModelGraph, direction: str) -> str:
 
 
 def _legend(lines: list[str]) -> Iterator[str]:
-    """A box beside the model that says what the marks on its numbers and shapes mean."""
+    """Yield a box next to the model that explains the marks on numbers and shapes."""
     boxes = "".join(line for line in lines if _ARROW not in line)
     if marks := fmt.marks_in(boxes, repeated=_COPIES.search(boxes) is not None):
         yield f'  marks["{"<br>".join(f"{mark} {fmt.MARKS[mark]}" for mark in marks)}"]'
@@ -99,7 +99,7 @@ def _legend(lines: list[str]) -> Iterator[str]:
 
 
 def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
-    """The operations of each box: one, or one with the norm and the activation that alone read it, in one block."""
+    """Return the operations of each box: one, or one with the norm and activation in its block that alone read it."""
     boxes: list[list[str]] = []
     blocks = [root]
     while blocks:
@@ -117,7 +117,7 @@ def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
 
 
 def _goes_on(graph: ModelGraph, first: str, second: str) -> bool:
-    """Whether an operation only finishes what the one before it yields."""
+    """Return whether an operation can join the box of the operation before it, such as an activation."""
     one, other = graph.nodes[first], graph.nodes[second]
     alone = len(graph.readers(first)) == 1 and graph.only_source(second) == first
     alike = one["multiplicity"] == other["multiplicity"] and not one.get("closed")
@@ -125,7 +125,7 @@ def _goes_on(graph: ModelGraph, first: str, second: str) -> bool:
 
 
 def _blocks(root: Block, graph: ModelGraph, boxes: Mapping[str, list[str]], ids: Mapping[str, str]) -> Iterator[str]:
-    """The nodes, in subgraphs as their blocks nest; with a stack of our own, for deep ones."""
+    """Yield the nodes in nested subgraphs, one per block; with an explicit stack, because blocks can nest deeply."""
     opened: list[tuple[Iterator[str | Block], str, int]] = [(iter(root.items), "", 1)]
     number = 0
     while opened:
@@ -147,10 +147,10 @@ def _blocks(root: Block, graph: ModelGraph, boxes: Mapping[str, list[str]], ids:
 
 
 def _label(graph: ModelGraph, keys: list[str], parent: str, copies: int) -> str:
-    """Names and settings of the operations in a box, then its result and its parameters.
+    """Return names and settings of the operations in a box, then its output shape and parameters.
 
     Args:
-        parent, copies: path of the block around it, and for how many blocks that one is drawn.
+        parent, copies: path of the enclosing block, and the number of blocks that it represents.
     """
     operations = [graph.nodes[key] for key in keys]
     lines = [_name(graph, data, parent) for data in operations]
@@ -176,7 +176,7 @@ def _name(graph: ModelGraph, data: NodeData, parent: str) -> str:
 
 
 def _kind(data: NodeData) -> str:
-    """The kind whose shape and colour an operation has; the name of a value from elsewhere looks like a parameter."""
+    """Return the kind that decides an operation's shape and colour; a stand-in looks like a parameter."""
     return "parameter" if data["op"] == "stand_in" else str(data["kind"])
 
 
@@ -195,7 +195,7 @@ def _colours(graph: ModelGraph, ids: Mapping[str, str]) -> Iterator[str]:
 
 
 def escaped(text: str) -> str:
-    """Text that Mermaid takes literally in a quoted label; what could mean something is a code for its character.
+    """Escape a text for a quoted Mermaid label: special characters become character codes.
 
     >>> escaped('a"b#c'), escaped("%%{init}")
     ('a#34;b#35;c', '#37;#37;#123;init#125;')

@@ -1,4 +1,4 @@
-"""PDF: the SVG picture on one page, by the packages ``svglib`` and ``reportlab``; text stays text."""
+"""Export to PDF: the SVG picture on one page, with the packages ``svglib`` and ``reportlab``; text stays text."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from fxsummary.graph.modelgraph import ModelGraph
 _TITLE = re.compile("<title>(.*?)</title>")
 STANDARD = "Helvetica"
 _PLAIN = {"→": "->", "≥": ">=", "≤": "<=", "−": "-"}
-"""What stands for characters that the standard fonts of PDF lack."""
+"""Replacements for characters that the standard PDF fonts lack."""
 
 
 def to_pdf(graph: ModelGraph, *, theme: str = "light", **options: Any) -> bytes:
-    """The picture as PDF; the options are those of `fxsummary.exporters.svg.to_svg`.
+    """Return the picture as PDF; the options are those of `fxsummary.exporters.svg.to_svg`.
 
-    It is one page of the picture's size; text can be selected and searched. Fonts of this machine are
-    embedded where there are any that fit, so that all characters are there; else it has PDF's standard fonts.
+    The PDF has one page of the picture's size; text can be selected and searched. It embeds suitable fonts of this
+    machine, which have all characters; without them, it uses PDF's standard fonts.
 
     Args:
-        graph: what to draw; it is not changed.
+        graph: graph to draw; it is not changed.
         theme: "light" or "dark"; "auto" is light, because a PDF has one scheme.
-        options: title, depth, fold, color, show, direction, source_url; see there.
+        options: title, depth, fold, color, show, direction, source_url, as for `to_svg`.
     """
     return pdf_of(to_svg(graph, theme="light" if theme == "auto" else theme, **options))
 
 
 def pdf_of(svg: str) -> bytes:
-    """An SVG of ours as PDF; the same SVG gives the same bytes on the same machine."""
+    """Convert one of our SVGs to PDF; the same SVG gives the same bytes on the same machine."""
     from reportlab.graphics import renderPDF
     from reportlab.pdfgen.canvas import Canvas
     from svglib.svglib import svg2rlg
@@ -60,7 +60,7 @@ def pdf_of(svg: str) -> bytes:
 
 @cache
 def _families(fonts: Fonts | None) -> tuple[str, str, str]:
-    """Names of the families as svglib knows them, and which characters of `_PLAIN` they lack."""
+    """Return the names of the families in svglib, and the characters of `_PLAIN` that they lack."""
     from reportlab.pdfbase.pdfmetrics import getFont
     from svglib.fonts import register_font
 
@@ -69,7 +69,7 @@ def _families(fonts: Fonts | None) -> tuple[str, str, str]:
     sans, mono = f"fxsummary {fonts.sans}", f"fxsummary {fonts.mono} monospaced"
     faces = ((sans, "normal", fonts.regular), (sans, "bold", fonts.bold), (mono, "normal", fonts.monospaced))
     for family, weight, path in faces:
-        if register_font(family, str(path), weight)[0] is None:  # not in a format that reportlab embeds
+        if register_font(family, str(path), weight)[0] is None:  # reportlab cannot embed this format
             return STANDARD, "Courier", "".join(_PLAIN)
     known = getFont(sans).face.charToGlyph
     return f'"{sans}"', f'"{mono}"', "".join(character for character in _PLAIN if ord(character) not in known)

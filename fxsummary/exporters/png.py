@@ -1,4 +1,4 @@
-"""PNG: the SVG picture, drawn by resvg (the package ``resvg_py``)."""
+"""Export to PNG: the SVG picture, rendered by resvg (the package ``resvg_py``)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from fxsummary.graph.modelgraph import ModelGraph
 
 LONGEST_SIDE = 32_767
 MOST_PIXELS = 400_000_000
-"""Beyond that the picture takes more than 1.6 GB of memory."""
+"""A larger picture would take more than 1.6 GB of memory."""
 
 
 def to_png(graph: ModelGraph, *, scale: float = 1.0, theme: str = "light", **options: Any) -> bytes:
-    """The picture as PNG; the options are those of `fxsummary.exporters.svg.to_svg`.
+    """Return the picture as PNG; the options are those of `fxsummary.exporters.svg.to_svg`.
 
     Args:
-        graph: what to draw; it is not changed.
-        scale: pixels for each pixel of the SVG; 2 for screens of high density and for print.
+        graph: graph to draw; it is not changed.
+        scale: PNG pixels per SVG pixel; 2 for high-density screens and print.
         theme: "light" or "dark"; "auto" is light, because a PNG has one scheme.
-        options: title, depth, fold, color, show, direction, source_url; see there.
+        options: title, depth, fold, color, show, direction, source_url, as for `to_svg`.
 
     Raises:
         InputError: the scale is not a positive number.
-        TooLargeError: the picture would be larger than viewers take.
-        OutputError: there are no fonts on this machine.
+        TooLargeError: the picture would be too large for viewers.
+        OutputError: this machine has no fonts.
     """
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale <= 0:
         raise InputError(f"scale={scale!r} is not a positive number, such as 2.")
@@ -37,7 +37,7 @@ def to_png(graph: ModelGraph, *, scale: float = 1.0, theme: str = "light", **opt
 
 
 def png_of(svg: str, scale: float) -> bytes:
-    """An SVG of ours as PNG."""
+    """Convert one of our SVGs to PNG."""
     import resvg_py
 
     _check_size(svg, scale)
@@ -58,11 +58,11 @@ def png_of(svg: str, scale: float) -> bytes:
             )
         )
     except ValueError as error:
-        raise OutputError(f"resvg_py cannot draw the picture: {error}. Render to .svg instead.") from error
+        raise OutputError(f"resvg_py cannot render the picture: {error}. Render to .svg instead.") from error
 
 
 def size_of(svg: str) -> tuple[float, float]:
-    """Width and height that an SVG of ours says it has.
+    """Return the width and height in the header of one of our SVGs.
 
     >>> size_of('<svg width="816" height="99.5" viewBox="0 0 816 99.5">')
     (816.0, 99.5)
@@ -78,6 +78,6 @@ def _check_size(svg: str, scale: float) -> None:
         return
     limit = f"{LONGEST_SIDE:,} px a side" if max(width, height) > LONGEST_SIDE else f"{MOST_PIXELS:,} pixels"
     raise TooLargeError(
-        f"the PNG would have {width:,} × {height:,} px, and viewers take up to {limit}: "
+        f"the PNG would have {width:,} × {height:,} px, and viewers support up to {limit}: "
         "pass a smaller depth= or scale=, or render to .svg, which has no limit."
     )

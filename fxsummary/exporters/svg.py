@@ -1,4 +1,4 @@
-"""SVG: the picture, laid out and painted by fxsummary itself."""
+"""Export to SVG: the picture, with fxsummary's own layout and painting."""
 
 from __future__ import annotations
 
@@ -22,29 +22,30 @@ def to_svg(
     direction: str = "TB",
     source_url: str | None = None,
 ) -> str:
-    """The graph as a picture.
+    """Return the graph as an SVG picture.
 
-    Runs of identical blocks are drawn once with ×N; what is hidden or folded is listed in ``<desc>``, and
-    each operation's tooltip says everything known of it.
+    Runs of identical blocks are drawn once with ×N. ``<desc>`` lists the hidden and folded operations, and tooltips
+    show everything known about an operation.
 
     Args:
-        graph: what to draw; it is not changed.
+        graph: graph to draw; it is not changed.
         title: heading; the model's class name if None.
-        depth: levels of modules to open, 0 for the model as one row; None for as much as fits a page.
+        depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
         fold: whether runs of identical blocks are drawn once; False draws each of them.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
-        color: what the ground of a row stands for: "kind", or its part of the largest row's "flops",
-            "parameters" or "memory" (bytes that the operations put out), copies counted.
-        show: the facts beside the name of an operation, of "path", "config", "shape", "parameters" and
+        color: background colour of a row: by "kind", or by "flops", "parameters" or "memory" (output bytes)
+            relative to the largest row, over all copies.
+        show: facts next to the name of an operation, from "path", "config", "shape", "parameters" and
             "flops"; all if None.
         direction: "TB", from top to bottom, or "LR", from left to right.
-        source_url: address of a source line, such as ``https://github.com/me/repo/blob/main/{file}#L{line}``;
-            rows and groups become links to theirs. Files are named as from the folder they were imported from.
+        source_url: URL template for source lines, such as
+            ``https://github.com/me/repo/blob/main/{file}#L{line}``; rows and groups become links. File paths are
+            relative to the folder from which the code was imported.
 
     Raises:
-        UnknownNameError: a name is not known; the message lists those that are.
-        InputError: ``depth`` is no number of levels, or
-            ``source_url`` is not an http, https or relative address with a place for the file.
+        UnknownNameError: unknown name; the message lists the known ones.
+        InputError: ``depth`` is not a number of levels, or ``source_url`` is not an http, https or relative URL with
+            ``{file}``.
     """
     wished = look(color, direction, show, source_url)
     return draw(picture(graph, title=title, depth=depth, fold=fold, look=wished).scene, theme)

@@ -1,4 +1,4 @@
-"""The summary as text: the module hierarchy with shapes, parameters and FLOPs, and totals below."""
+"""Export the summary as text: the module hierarchy with shapes, parameters and FLOPs, then totals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fxsummary.views.depth import check_depth
 
 MIN_WIDTH = 60
 LEAST_REMARK = 8
-"""Columns that a remark in words is cut to, if it is not left out."""
+"""Minimum width to which a remark in words is cut before it is left out."""
 
 
 @paused()
@@ -27,22 +27,22 @@ def to_text(
     fold: bool = True,
     columns: Iterable[str] | str | None = None,
 ) -> str:
-    """The graph as text.
+    """Return the graph as text.
 
     Args:
-        width: columns that a line may take, at least 60.
+        width: maximum line width in columns, at least 60.
         depth: levels of modules to open, 0 for the model as one row; None for all.
-        view: "summary", the hierarchy as it runs; "modules", the module tree as ``print(model)`` shows it;
-            "parameters", each named parameter; "operations", in execution order. None for "summary", or,
-            of a graph that `fxsummary.diff` made, for what differs.
+        view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
+            "parameters", each named parameter; "operations", in execution order. None for "summary", or for the
+            differences if `fxsummary.diff` made the graph.
         fold: show a run of identical blocks once, with ``×N``.
-        columns: names of the columns behind the first, such as ``("shape", "kind", "output_bytes")`` or
+        columns: names of the columns after the first, such as ``("shape", "kind", "output_bytes")`` or
             ``"shape,flops"``: attributes of operations that have a title in `fxsummary.graph.attributes`, and "share",
             the percentage of the FLOPs. None for shape, parameters, FLOPs and share.
 
     Raises:
-        UnknownNameError: no such view or column.
-        InputError: ``depth`` is no number of levels, or the view has columns of its own.
+        UnknownNameError: unknown view or column.
+        InputError: ``depth`` is not a number of levels, or the view has fixed columns.
     """
     width, depth = max(width, MIN_WIDTH), check_depth(depth)
     if view is None and graph.comparison is not None:
@@ -61,7 +61,7 @@ def to_text(
 
 
 def _fitted(table: Table, width: int) -> list[tuple[str, ...]]:
-    """The cells of the rows with as many settings in the first as its width allows."""
+    """Return the cells of the rows, with as many settings in the first cell as fit its width."""
     room = width
     for index, column in enumerate(table.columns[1:]):
         room -= 2 + max([display_width(column.title), *(display_width(row.cells[index]) for row in table.rows)])
@@ -70,7 +70,7 @@ def _fitted(table: Table, width: int) -> list[tuple[str, ...]]:
 
 
 def _with_settings(head: str, settings: str, room: int) -> str:
-    """``head`` and as many of the comma-separated settings as fit."""
+    """Return ``head`` and as many of the comma-separated settings as fit."""
     parts = settings.split(", ") if settings else []
     for end in range(len(parts), 0, -1):
         text = f"{head} {', '.join(parts[:end])}" + ("…" if end < len(parts) else "")

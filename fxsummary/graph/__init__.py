@@ -1,1 +1,1 @@
-"""The graph of a model and everything it is made of: plain values, no tensor and no module."""
+"""The graph of a model and its records. All of them are plain values, without tensors or modules."""

@@ -1,8 +1,8 @@
-"""The table of attributes: every attribute of the operations and values of a `ModelGraph`, once.
+"""The table of attributes: each attribute of the nodes and edges of a `ModelGraph`, once.
 
-What exporters show, what is saved, what views add up and what comparing looks at follow from it. An attribute that
-you register in `NODE`, with a pass that sets it, is a column of tables and DataFrames, a line of tooltips and of the
-page, a field of saved graphs and a difference in comparisons; docs/extending.md has an example.
+Exporters, saved graphs, views and comparisons read this table. If you register an attribute in `NODE`, with a pass
+that sets it, it becomes a column of tables and DataFrames, a line of tooltips and of the HTML page, a field of saved
+graphs and a difference in comparisons. docs/extending.md has an example.
 
 >>> NODE["flops"].title, NODE.cell("flops", {"flops": 677376, "trust": "assumed"}), NODE.cell("flops", {"flops": 0})
 ('FLOPs', '≈677 k', '')
@@ -19,22 +19,22 @@ from fxsummary.graph.table import Attributes
 from fxsummary.text import numbers as fmt
 
 _OWN: dict[str, Any] = {"folds": False, "compared": "", "tip": False, "is_own": True}
-"""What an attribute of fxsummary is unless the table says otherwise."""
+"""Defaults for fxsummary's own attributes."""
 
 
 def _part(type_: of.Type, description: str, default: Any = of.NO_DEFAULT, title: str = "", **more: Any) -> Attribute:
-    """An attribute that every node or edge has."""
+    """Return an attribute that every node or edge has."""
     return Attribute(type_, description, default, title=title, always=True, **(_OWN | more))
 
 
 def _cost(description: str, title: str, type_: of.Type = of.COUNT_OR_UNKNOWN, **more: Any) -> Attribute:
-    """A number of an operation that adds up to that of the model."""
+    """Return a cost: a number that adds up over the operations of a model."""
     usual = {"text": fmt.count, "folds": True, "compared": "own", "adds": "sum"}
     return _part(type_, description, 0, title, **(usual | more))
 
 
 def _remark(type_: of.Type, description: str, default: Any = None, **more: Any) -> Attribute:
-    """An attribute that views and comparisons set where it says something."""
+    """Return an attribute that only views and comparisons set, on some nodes or edges."""
     return Attribute(type_, description, default, **(_OWN | more))
 
 
@@ -56,8 +56,8 @@ NODE = Attributes("node attribute", {
     ),
     "module_type": _part(of.TEXT, "class name of that module", title="Module type"),
     "module_stack": _part(
-        of.STACK, "tuple of `ModuleCall` (path, class name, number of the call), outermost first; the model itself is "
-        "left out", (),
+        of.STACK, "tuple of `ModuleCall` (path, class name, number of the call), outermost first, without the model "
+        "itself", (),
     ),
     "label": _part(
         of.TEXT, "short name of the operation, such as ``Conv2d`` or ``flatten``", title="Label", folds=True,
@@ -67,24 +67,24 @@ NODE = Attributes("node attribute", {
         of.TEXT, "settings in short, such as ``3→16, 3×3, s1, p1``", "", title="Config", folds=True, compared="own"
     ),
     "arguments": _part(
-        of.TEXT, "the call's arguments as text, ``%`` where a value of another node goes in; the k-th ``%`` is slot k "
-        "of the in-edges", "", folds=True, compared="follows",
+        of.TEXT, "the call's arguments as text, with ``%`` for each value of another node; the k-th ``%`` is slot k of "
+        "the in-edges", "", folds=True, compared="follows",
     ),
     "outputs": _part(
-        of.VALUE, "`TensorSpec` in the nesting of the operation's result; None where not known, and for values that "
-        "are not tensors their literal", None, folds=True, compared="follows",
+        of.VALUE, "the operation's result, with a `TensorSpec` for each tensor and literals for other values; None if "
+        "unknown", None, folds=True, compared="follows",
     ),
     "shape": _part(
-        of.SHAPE, "of the first tensor of `outputs`; None where there is none", None, title="Output shape",
+        of.SHAPE, "shape of the first tensor of `outputs`; None if there is none", None, title="Output shape",
         text=fmt.shape, rests_on=("outputs",),
     ),
-    "dtype": _part(of.DTYPE, "of the first tensor of `outputs`; None where there is none", None, title="dtype"),
+    "dtype": _part(of.DTYPE, "dtype of the first tensor of `outputs`; None if there is none", None, title="dtype"),
     "reads": _part(
         of.TEXTS, "names of all parameters and buffers that the operation reads, first read here or not", (),
         adds="union",
     ),
     "parameters": _cost("elements of the parameters first read here; None if unknown", "Parameters", tip=True),
-    "trainable_parameters": _cost("elements of the trainable ones of these parameters; None if unknown", "Trainable"),
+    "trainable_parameters": _cost("elements of these parameters that are trainable; None if unknown", "Trainable"),
     "parameter_names": _part(of.TEXTS, "names of these parameters", (), adds="union"),
     "parameter_bytes": _cost("bytes of these parameters; None if unknown", "Parameter bytes", text=fmt.size),
     "parameter_dtypes": _part(
@@ -97,16 +97,16 @@ NODE = Attributes("node attribute", {
         "FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown", "FLOPs", text=fmt.short,
         exact=fmt.count, rests_on=("flops",), compared="follows", tip=True,
     ),
-    "unknown_operators": _part(of.TEXTS, "names of the operators called whose FLOPs are not known", (), adds="union"),
+    "unknown_operators": _part(of.TEXTS, "names of the operators called whose FLOPs are unknown", (), adds="union"),
     "assumed": _part(
-        of.FLAG, "whether its shapes rest on values that were assumed, such as a routing decision", False, adds="any"
+        of.FLAG, "whether its shapes depend on assumed values, such as a routing decision", False, adds="any"
     ),
     "trust": _part(
-        of.TRUSTED, 'of the FLOPs: "exact", "assumed" (they rest on such values) or "unknown"', "exact", title="Trust",
-        adds="worst",
+        of.TRUSTED, 'trust in the FLOPs: "exact", "assumed" (they depend on assumed values) or "unknown"', "exact",
+        title="Trust", adds="worst",
     ),
     "packed": _part(
-        of.FLAG, "whether the module holds weights in a form whose size is not known", False, adds="any", folds=True,
+        of.FLAG, "whether the module holds packed weights of unknown size", False, adds="any", folds=True,
         compared="own",
     ),
     "output_bytes": _part(
@@ -118,46 +118,46 @@ NODE = Attributes("node attribute", {
         folds=True,
     ),
     "source": _part(
-        of.TEXT, '``file:line`` of the call in your code, "" where it is not known', "", title="Source", tip=True
+        of.TEXT, '``file:line`` of the call in your code, "" if unknown', "", title="Source", tip=True
     ),
     "absorbed": _remark(of.TEXTS, "keys of the operations that are shown as part of this one", ()),
-    "at_least": _remark(of.VALUE, "what is known of costs that are None, by name"),
+    "at_least": _remark(of.VALUE, "lower bounds of the costs that are None, by name"),
     "change": _remark(
         of.TEXT, 'in a comparison "added", "removed", "changed", "moved" (the same elsewhere) or "same"', "",
         title="Change",
     ),
     "closed": _remark(of.COUNT, "number of operations in a closed module", 0),
     "differences": _remark(
-        of.VALUE, "in a comparison a tuple of `Difference`: attribute, what it was, what it is; of a removed operation "
+        of.VALUE, "in a comparison a tuple of `Difference` (attribute, old value, new value); for a removed operation "
         "its costs", (),
     ),
     "run": _remark(of.TEXTS, "labels of the views that are shown as one", ()),
     "shared": _remark(of.TEXT, "what a closed module shares with others", ""),
-    "stands_for": _remark(of.TEXT, "key of the operation whose value is shown once more here", ""),
+    "stands_for": _remark(of.TEXT, "key of the operation whose value this stand-in shows again", ""),
     "unread": _remark(of.COUNT, "elements of the parameters in this row that forward never reads", 0, adds="sum"),
     "was": _remark(
-        of.TEXT, "in a comparison the path before, where that is another; of a removed operation its path", "",
+        of.TEXT, "in a comparison the old path, if it changed; for a removed operation its path", "",
         title="Was",
     ),
 })  # fmt: skip
-"""Of an operation."""
+"""Attributes of an operation."""
 
 EDGE = Attributes("edge attribute", {
     "slots": _part(
-        of.SLOTS, "argument positions that the value goes to (``x + x`` is one edge with two slots); () where the "
-        "value is read because it was written in place, through another name", (),
+        of.SLOTS, "argument positions that the value goes to (``x + x`` is one edge with two slots); () if the reader "
+        "depends on it only through an in-place write to another name", (),
     ),
     "parts": _part(
         of.PARTS, "for each slot the part of the value that goes there, as a path: ``(1,)`` for element 1 of a tuple, "
-        "``()`` for the whole value; () alone where every slot takes the whole value", (),
+        "``()`` for the whole value; () alone if every slot takes the whole value", (),
     ),
-    "shape": _part(of.SHAPE, "of the value; of its first tensor where there are several", None),
-    "dtype": _part(of.DTYPE, "of the same tensor", None),
-    "bytes": _part(of.COUNT_OR_UNKNOWN, "of the whole value; None if unknown", 0),
+    "shape": _part(of.SHAPE, "shape of the value, or of its first tensor if there are several", None),
+    "dtype": _part(of.DTYPE, "dtype of the same tensor", None),
+    "bytes": _part(of.COUNT_OR_UNKNOWN, "bytes of the whole value; None if unknown", 0),
     "change": _remark(of.TEXT, 'in a comparison "added", "removed" or "same"', ""),
     "each": _remark(of.FLAG, "whether every copy of a folded block has such an edge", False),
 })  # fmt: skip
-"""Of a value that flows."""
+"""Attributes of an edge."""
 
 
 class NodeData(TypedDict, total=False):
@@ -216,24 +216,24 @@ class EdgeData(TypedDict, total=False):
 
 
 BLANK = cast(NodeData, {name: None if each.required else each.default for name, each in NODE.items() if each.always})
-"""What every operation has, in the order of the table; None in place of what must be given."""
+"""The attributes of every operation with their defaults, in table order; None if there is no default."""
 
 NO_COSTS = cast(NodeData, {name: each.default for name, each in NODE.items() if each.adds and each.always})
-"""The attributes that add up, of an operation that costs nothing."""
+"""The additive attributes of an operation without costs."""
 
 
 def own_path(data: NodeData) -> str:
-    """The dotted name of an operation's own module or parameter; "" for a function."""
+    """Return the dotted name of the module or parameter that an operation calls or reads; "" for a function."""
     return data["target"] if data["op"] in ("call_module", "get_attr") else ""
 
 
 def own_result(data: NodeData) -> NodeData:
-    """What an operation's result is."""
+    """Return the attributes that describe an operation's result."""
     return {
         "outputs": data["outputs"], "shape": data["shape"], "dtype": data["dtype"], "output_bytes": data["output_bytes"]
     }  # fmt: skip
 
 
 def edge_from(source: NodeData, slots: tuple[int, ...], nbytes: int | None) -> EdgeData:
-    """The attributes of an edge that takes the whole value of a node, which has ``nbytes``, to these slots."""
+    """Return the attributes of an edge that carries the whole value of a node (``nbytes`` bytes) to these slots."""
     return {"slots": slots, "parts": (), "shape": source["shape"], "dtype": source["dtype"], "bytes": nbytes}

@@ -1,8 +1,8 @@
-"""What a comparison says: the changes of operations, of modules and of a model, as frozen records and in words.
+"""The result of a comparison: changed operations, modules and totals, as frozen records and in words.
 
-A graph that `fxsummary.diff` made has on each node `change`, one of `SIGNS`; `differences`, a tuple of
-`Difference`; and `was`, the path in the model before where that is another. The costs of a removed operation are 0, and
-its `differences` have what they were.
+In a graph from `fxsummary.diff`, each node has `change`, one of `SIGNS`; `differences`, a tuple of `Difference`; and
+`was`, its path in the old model if the path changed. A removed operation has costs of 0; its `differences` hold the
+old costs.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
 
 SIGNS = {"added": "+", "removed": "−", "changed": "~", "moved": "→", "same": ""}
-"""The sign of each change: it says without colour what the colours say."""
+"""The sign of each change, so that a change is visible without colour."""
 BECAME = "⇒"
-"""Between what was and what is; settings have → in them."""
+"""Separates the old value from the new one; not →, which settings contain."""
 LONGEST = 60
 _SILENT = frozenset({*NODE.sums, "parameter_dtypes"}) - {"parameters"}
-"""What is told by another difference, or by the columns of costs."""
+"""Attributes that `describe` skips: another difference or the cost columns already show them."""
 
 
 class Difference(NamedTuple):
-    """An attribute that is not what it was."""
+    """An attribute whose value changed."""
 
     attribute: str
     before: Any
@@ -35,13 +35,13 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModuleChange:
-    """How a module call differs; counts are of everything inside, None where they are not known.
+    """The change of a module call. Counts include everything inside; None if unknown.
 
     Attributes:
-        path: module path after; before where it was removed. "" for the model itself.
-        type: class name after, and before where that is another: ``BasicBlock ⇒ Bottleneck``.
+        path: new module path; the old one if the module was removed. "" for the model itself.
+        type: class name, with the old one first if it changed: ``BasicBlock ⇒ Bottleneck``.
         change: added, removed, changed, moved or same.
-        was: path before, "" where it is the same or there was none.
+        was: old path if it changed, "" otherwise.
         parameters, flops: before and after.
     """
 
@@ -55,12 +55,12 @@ class ModuleChange:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Siblings of one class whose number changed.
+    """A group of siblings of one class whose number changed.
 
     Attributes:
-        path: of what holds them, such as ``encoder.layer``.
+        path: path of their parent, such as ``encoder.layer``.
         type: their class name.
-        before, after: how many there were and are.
+        before, after: their number before and after.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a comparison found beside the operations.
+    """The results of a comparison that are not stored on nodes.
 
     Attributes:
         before, after: totals of both models.
@@ -84,7 +84,7 @@ class Comparison:
         modules: every module call, in execution order, the model itself first.
         runs: siblings whose number changed.
         inputs: text of the inputs before and after.
-        calls: module calls before by those after, where path or class are others.
+        calls: old module calls by new ones, where path or class changed.
     """
 
     before: Totals
@@ -98,7 +98,7 @@ class Comparison:
     calls: Mapping[ModuleCall, ModuleCall] = field(default_factory=dict)
 
     def plain(self) -> dict[str, object]:
-        """All of it as tuples, dicts and plain values."""
+        """Return the comparison as tuples, dicts and plain values."""
         return {
             "totals": tuple(asdict(totals) for totals in (self.before, self.after)),
             "names": self.names,
@@ -112,7 +112,7 @@ class Comparison:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Comparison:
-        """What `plain` was made of; raises KeyError or TypeError if it is something else."""
+        """Return the comparison, given the result of `plain`; raises KeyError or TypeError for anything else."""
         before, after = (Totals(**totals) for totals in plain["totals"])
         return cls(
             before,
@@ -128,7 +128,7 @@ class Comparison:
 
     @property
     def runs_by_path(self) -> dict[str, list[Run]]:
-        """The runs by the path of what holds them."""
+        """The runs by the path of their parent."""
         found: dict[str, list[Run]] = {}
         for run in self.runs:
             found.setdefault(run.path, []).append(run)
@@ -136,12 +136,12 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether nothing differs: every operation is the same, and so are the totals."""
+        """Whether every operation and all totals are the same."""
         return self.before == self.after and not any(n for name, n in self.counts.items() if name != "same")
 
 
 def joined(changes: Iterable[str]) -> str:
-    """The change of a whole from those of its parts.
+    """Return the change of a whole, given the changes of its parts.
 
     >>> joined(["added", "added"]), joined(["same", "moved"]), joined(["same", "added"]), joined([])
     ('added', 'moved', 'changed', 'same')
@@ -153,7 +153,7 @@ def joined(changes: Iterable[str]) -> str:
 
 
 def before(data: Mapping[str, Any], attribute: str) -> Any:
-    """What an attribute of an operation was; for a cost of an added one, 0."""
+    """Return the old value of an attribute; 0 for a cost of an added operation."""
     if data["change"] == "added":
         return 0 if attribute in NODE.sums else None
     now = data.get(attribute, NODE[attribute].default)
@@ -161,7 +161,7 @@ def before(data: Mapping[str, Any], attribute: str) -> Any:
 
 
 def follows(data: NodeData) -> bool:
-    """Whether an operation differs only in what follows from its inputs: the shape of its result, its FLOPs."""
+    """Return whether an operation differs only in values that follow from its inputs: its output shape, its FLOPs."""
     if data["change"] != "changed" or data["op"] == "placeholder":
         return False
     changed = {each.attribute for each in data["differences"]}
@@ -169,7 +169,7 @@ def follows(data: NodeData) -> bool:
 
 
 def describe(data: NodeData) -> str:
-    """What an operation is, and what is different of it.
+    """Describe an operation and its differences.
 
     >>> relu = {"op": "call_module", "label": "ReLU", "config": "", "change": "added", "differences": (), "was": ""}
     >>> describe(relu), describe({**relu, "change": "changed", "differences": (Difference("label", "GELU", "ReLU"),)})

@@ -1,4 +1,4 @@
-"""What attributes may hold: each `Type` in words, as a Python type, as JSON Schema and as a pandas column."""
+"""The types of attributes. Each `Type` has a description, a Python type, a JSON Schema and a pandas dtype."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Fits = Callable[[object], bool]
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """What a value may be.
+    """The type of a value.
 
     Attributes:
-        what: in words, for errors.
-        hint: as a Python type.
-        fits: whether a value is of the type.
-        schema: as JSON Schema.
+        what: description, for errors.
+        hint: Python type.
+        fits: returns whether a value has the type.
+        schema: JSON Schema.
         column: dtype of a pandas column of such values; "" for structures.
     """
 
@@ -33,19 +33,19 @@ class Type:
 
     @property
     def is_number(self) -> bool:
-        """Whether tables align it to the right."""
+        """Whether tables align its values to the right."""
         return self.column in ("Int64", "Float64")
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A value under a name.
+    """A named value.
 
     Attributes:
-        type: what it may be.
-        description: what it means.
-        default: what it is where it is left out; without one it must be there.
-        always: whether it is there also where it has its default.
+        type: its type.
+        description: its meaning.
+        default: value if the field is missing; a field without a default is required.
+        always: whether the field is written even if it has its default value.
     """
 
     type: Type
@@ -55,17 +55,17 @@ class Field:
 
     @property
     def required(self) -> bool:
-        """Whether it must be there."""
+        """Whether the field must be present."""
         return self.always and not self.has_default
 
     @property
     def has_default(self) -> bool:
-        """Whether it may be left out and still has a value."""
+        """Whether the field has a default value."""
         return self.default is not NO_DEFAULT
 
 
 def is_sizes(value: object) -> bool:
-    """Whether it is a sequence of whole numbers, none of them negative."""
+    """Return whether a value is a sequence of integers >= 0."""
     return isinstance(value, (tuple, list)) and all(type(item) is int and item >= 0 for item in value)
 
 
@@ -86,12 +86,12 @@ def _is_step(value: object) -> bool:
 
 
 def _every(fits: Fits) -> Fits:
-    """Whether a value is a tuple of such values."""
+    """Return a test for tuples whose items all pass ``fits``."""
     return lambda value: isinstance(value, tuple) and all(map(fits, value))
 
 
 def _each(*fits: Fits) -> Fits:
-    """Whether a value is a tuple of one value of each of these."""
+    """Return a test for tuples with one item for each given test."""
 
     def fit(value: object) -> bool:
         if not isinstance(value, tuple) or len(value) != len(fits):
@@ -106,18 +106,18 @@ def _ref(name: str) -> dict[str, str]:
 
 
 def _records(*items: Mapping[str, object]) -> dict[str, object]:
-    """The schema of an array of arrays that have these items."""
+    """Return the schema of an array of arrays with these items."""
     item = {"type": "array", "prefixItems": list(items), "minItems": len(items), "items": False}
     return {"type": "array", "items": item}
 
 
 def one_of(*names: str) -> Type:
-    """One of several fixed texts."""
+    """Return a type with these strings as its only values."""
     return Type(f"one of {', '.join(names)}", str, lambda value: value in names, {"enum": list(names)}, "string")
 
 
 def optional(type_: Type, what: str, schema: Mapping[str, object]) -> Type:
-    """A type whose values may also be None."""
+    """Return a type that also allows None."""
     return Type(what, type_.hint | None, lambda value: value is None or type_.fits(value), schema, type_.column)
 
 
@@ -127,13 +127,13 @@ _STRING, _COUNT = {"type": "string"}, _ref("count")
 TEXT = Type("text", str, _is_text, _STRING, "string")
 FLAG = Type("true or false", bool, lambda value: isinstance(value, bool), {"type": "boolean"}, "boolean")
 COUNT = Type("a whole number, not negative", int, _is_count, _COUNT, "Int64")
-COUNT_OR_UNKNOWN = optional(COUNT, f"{COUNT.what}, or null where it is not known", _ref("known"))
+COUNT_OR_UNKNOWN = optional(COUNT, f"{COUNT.what}, or null if unknown", _ref("known"))
 TIMES = Type(
     "a whole number of at least 1", int, lambda value: _is_count(value) and value != 0,
     {"type": "integer", "minimum": 1}, "Int64",
 )  # fmt: skip
 NUMBER = Type("a number", float, _is_number, {"type": "number"}, "Float64")
-NUMBER_OR_UNKNOWN = optional(NUMBER, "a number, or null where it is not known", {"type": ["number", "null"]})
+NUMBER_OR_UNKNOWN = optional(NUMBER, "a number, or null if unknown", {"type": ["number", "null"]})
 VALUE = Type("a value", Any, lambda value: True, _ref("value"))
 TEXTS = Type("an array of texts", tuple[str, ...], _every(_is_text), _ref("texts"))
 SIZES = Type("an array of sizes", tuple[int, ...], lambda value: isinstance(value, tuple) and is_sizes(value), _STRING)

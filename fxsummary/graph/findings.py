@@ -1,4 +1,4 @@
-"""What a review finds: exceeded budgets, likely mistakes, changes."""
+"""Findings of a review: exceeded budgets, likely mistakes, changes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a reader should look at.
+    """One finding for the reader to look at.
 
     Attributes:
         rule: name of the budget or rule.
-        message: what was found, in one sentence.
-        path: of the module, parameter or operation, "" for the model itself.
-        source: ``file:line`` in the model's code, "" where it is not known.
+        message: the finding in one sentence.
+        path: path of the module, parameter or operation, "" for the model itself.
+        source: ``file:line`` in the model's code, "" if unknown.
         details: further lines, such as the largest contributors.
-        remedy: what to do.
+        remedy: how to fix it.
         level: error, warning or notice.
     """
 

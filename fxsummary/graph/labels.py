@@ -1,7 +1,7 @@
-"""The vocabulary of labels: the kind of each operation, and the families that views, lint rules and pictures ask for.
+"""The vocabulary of labels: the kind of each operation, and families of labels for views, lint rules and pictures.
 
-A label is the name of what is called: a class (``Conv2d``), a function (``conv2d``) or a method (``add_``). Families
-hold base names, without the ``_`` of operations that work in place. Ask for ``base(label) in VIEWS``.
+A label is the name of the called class (``Conv2d``), function (``conv2d``) or method (``add_``). Families contain base
+names, without the ``_`` of in-place operations: write ``base(label) in VIEWS``.
 
 >>> kind_of("call_module", "Conv2d"), kind_of("call_method", "view"), kind_of("call_function", "__radd__")
 ('convolution', 'reshape', 'arithmetic')
@@ -18,12 +18,12 @@ KINDS = (
     "convolution", "linear", "attention", "norm", "activation", "pool", "embedding", "recurrent",
     "arithmetic", "reshape", "input", "output", "parameter", "other",
 )  # fmt: skip
-"""All kinds, in the order in which a legend lists them."""
+"""All kinds, in legend order."""
 
 PRODUCTS = frozenset({"convolution", "linear", "attention", "recurrent"})
 """Kinds of the matrix-product family, whose FLOPs are counted."""
 FREE = frozenset(KINDS) - PRODUCTS - {"other"}
-"""Kinds that have no FLOPs by the convention, whatever their shapes."""
+"""Kinds with 0 FLOPs by convention, whatever their shapes."""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -31,41 +31,41 @@ def _names(text: str) -> frozenset[str]:
 
 
 RESHAPES = _names("view view_as reshape reshape_as flatten unflatten squeeze unsqueeze expand expand_as")
-"""They keep the order of the elements: if the shape is the same, so is the value."""
+"""Views that keep the order of the elements: if the shape is unchanged, so is the value."""
 PERMUTATIONS = _names("transpose permute t mt swapaxes swapdims movedim")
 VIEWS = RESHAPES | PERMUTATIONS
 CASTS = _names("to type type_as float half bfloat16 double")
 LIKE_ANOTHER = frozenset(name for name in RESHAPES | CASTS if name.endswith("_as"))
-"""Their second argument gives only a shape or a dtype."""
+"""Operations that read only the shape or dtype of their second argument."""
 EXPANSIONS = RESHAPES | {"repeat"}
-"""What fits a parameter to its reader, and belongs to the parameter then."""
+"""Operations that adapt a parameter to its reader; views merge them into the parameter."""
 IDENTITIES = _names("identity contiguous detach clone alias checkpoint_name")
 
 CONCATENATIONS = _names("cat concat concatenate")
 JOINS = CONCATENATIONS | _names("stack hstack vstack")
 PARTS = _names("index chunk split split_with_sizes tensor_split unbind narrow select slice")
 PLUMBING = VIEWS | JOINS | PARTS
-"""Operations that compute nothing: they arrange values."""
+"""Operations that rearrange values and compute nothing."""
 
 DROPOUTS = _names(
     "dropout dropout1d dropout2d dropout3d feature_dropout alphadropout alpha_dropout featurealphadropout "
     "feature_alpha_dropout"
 )
 PATH_DROPS = _names("droppath drop_path stochasticdepth stochastic_depth")
-"""They drop whole samples, and are identities at inference like dropout."""
+"""Layers that drop whole samples; like dropout, they are identities at inference."""
 DROPS = DROPOUTS | PATH_DROPS
 
 OPERATORS = _names("add sub mul div truediv floordiv mod pow neg abs and or xor invert lshift rshift")
-"""Python's arithmetic, under the names of the module `operator`."""
+"""Python's arithmetic operators, by their names in the `operator` module."""
 
 VALUE_READS = _names("item tolist nonzero unique bincount multinomial numpy")
-"""What they return, or its shape, depends on the values of a tensor."""
+"""Operations whose result or output shape depends on the values of a tensor."""
 NO_TENSOR = _names("size dim numel len _assert is_floating_point get_device")
-"""They return no tensor, also if what they return is not known."""
+"""Operations that never return a tensor, even if their result is unknown."""
 TENSOR_ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
-"""Attributes of a tensor that are tensors, spelled as in Python."""
+"""Tensor attributes that are tensors themselves, as spelled in Python."""
 WRITES = _names("setitem _assert index_put iadd isub imul")
-"""Operations without a ``_`` at the end that are called for what they write, or to stop."""
+"""Operations that are called for a side effect (a write or an assertion) although their names do not end in ``_``."""
 
 _BY_KIND = {
     "norm": _names("normalize crossmaplrn2d"),
@@ -114,14 +114,14 @@ _PATTERNS = tuple(
         ("reshape", r".*pad[123]d"),
     )
 )
-"""For families of names that other libraries add to, such as ``RMSNorm`` or ``FrozenBatchNorm2d``."""
+"""Patterns for open families of names, such as ``RMSNorm`` or ``FrozenBatchNorm2d`` of other libraries."""
 _OF_OP = {"placeholder": "input", "output": "output", "get_attr": "parameter"}
 
 _LAYERS = _names(
     "Flatten Unflatten Permute Identity Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout "
     "DropPath StochasticDepth T mT"
 )
-"""Classes and attributes that do what a function of the same name does; a ``Stack`` of yours may be anything."""
+"""Classes and attributes that do the same as the function of that name; a user's ``Stack`` may be anything."""
 _BATCH_NORM = re.compile(r".*batch_?norm(act)?[123]?d?")
 _INSTANCE_NORM = re.compile(r".*instance_?norm[123]?d?")
 _RANDOM = re.compile(r"rand|normal|bernoulli|multinomial|dropout|drop_path|uniform")
@@ -129,7 +129,7 @@ _RANDOM = re.compile(r"rand|normal|bernoulli|multinomial|dropout|drop_path|unifo
 
 @cache
 def base(label: str) -> str:
-    """The base name: without the ``_`` of what works in place, and in lower case if it is a layer of torch.
+    """Return the base name: without the ``_`` of in-place operations, and in lower case for torch layers.
 
     >>> base("Flatten"), base("squeeze_"), base("Stack")
     ('flatten', 'squeeze', 'Stack')
@@ -139,7 +139,7 @@ def base(label: str) -> str:
 
 @cache
 def operator_of(label: str) -> str:
-    """The operator that a label spells: ``add`` for ``add``, ``add_``, ``iadd`` and ``__radd__``; "" if it is none.
+    """Return the operator that a label names: ``add`` for ``add``, ``add_``, ``iadd`` and ``__radd__``; "" if none.
 
     >>> operator_of("__rsub__"), operator_of("truediv"), operator_of("addmm"), operator_of("rand")
     ('sub', 'truediv', '', '')
@@ -152,7 +152,7 @@ def operator_of(label: str) -> str:
 
 
 def kind_of(op: str, label: str) -> str:
-    """Kind of an operation from its FX opcode and its label."""
+    """Return the kind of an operation, given its FX opcode and label."""
     return _OF_OP.get(op) or _kind_of(label)
 
 
@@ -165,25 +165,25 @@ def _kind_of(label: str) -> str:
 
 
 def is_batch_norm(label: str) -> bool:
-    """Whether a norm is a batch norm, frozen or with an activation in it or not."""
+    """Return whether a norm is a batch norm, including frozen ones and ones with a built-in activation."""
     return _BATCH_NORM.fullmatch(label.lower()) is not None
 
 
 def is_instance_norm(label: str) -> bool:
-    """Whether a norm is an instance norm."""
+    """Return whether a norm is an instance norm."""
     return _INSTANCE_NORM.fullmatch(label.lower()) is not None
 
 
 def is_drop(label: str) -> bool:
-    """Whether an operation drops values at a rate, which often depends on the depth: all of `DROPS`, and others."""
+    """Return whether an operation has a drop rate (which often depends on depth): `DROPS` and similar layers."""
     return "drop" in label.lower() or base(label) in DROPS
 
 
 def is_random(label: str) -> bool:
-    """Whether an operation draws random numbers, so that two calls with the same arguments differ."""
+    """Return whether an operation draws random numbers, so that two calls with the same arguments differ."""
     return _RANDOM.search(label.lower()) is not None
 
 
 def writes(label: str) -> bool:
-    """Whether an operation is called for what it writes."""
+    """Return whether an operation is called for its side effect."""
     return label.endswith("_") or label in WRITES

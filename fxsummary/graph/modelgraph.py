@@ -1,6 +1,6 @@
-"""`ModelGraph`: the operations of a model as a `networkx.DiGraph`, and its module tree beside it.
+"""`ModelGraph`: the operations of a model as a `networkx.DiGraph`, together with its module tree.
 
-Everything in it is a plain frozen value: no tensor, no module, no weight. It pickles.
+It contains plain frozen values only (no tensors, modules or weights), so it can be pickled.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Edges(Protocol):
 
 
 class Fact(Generic[T]):
-    """What a graph says of the whole model, kept by networkx as an attribute of the graph, with a default."""
+    """A property of the whole model, stored as a networkx graph attribute, with a default."""
 
     def __init__(self, default: T) -> None:
         self._default = default
@@ -87,9 +87,9 @@ class ModelGraph(nx.DiGraph):
     """
 
     def fill(self, nodes: Iterable[tuple[str, NodeData]], edges: Iterable[tuple[str, str, EdgeData]]) -> None:
-        """Add nodes and edges that are new; the dicts become the graph's own.
+        """Add new nodes and edges; the graph takes ownership of the dicts.
 
-        The methods of networkx look up and copy each of them, which takes longer than all else in a big graph.
+        networkx looks up and copies each dict, which would dominate the time for a big graph.
         """
         for key, data in nodes:
             self._node[key] = data
@@ -104,44 +104,44 @@ class ModelGraph(nx.DiGraph):
         edges: Iterable[tuple[str, str, EdgeData]] = (),
         **facts: object,
     ) -> ModelGraph:
-        """Return a graph of these nodes and edges that is otherwise like this one, but for ``facts`` of the whole."""
+        """Return a graph with these nodes and edges and this graph's attributes, except for the given ``facts``."""
         graph = self.__class__()
         graph.graph.update(self.graph, **facts)
         graph.fill(nodes, edges)
         return graph
 
     def sources(self, key: str) -> Mapping[str, EdgeData]:
-        """What a node reads: the attributes of its in-edges by the node they come from; ``pred[key]``, but quick."""
+        """Return the attributes of a node's in-edges by source node, like ``pred[key]`` but faster."""
         sources: Mapping[str, EdgeData] = self._pred[key]
         return sources
 
     def readers(self, key: str) -> Mapping[str, EdgeData]:
-        """What reads a node: the attributes of its out-edges by the node they go to; ``succ[key]``, but quick."""
+        """Return the attributes of a node's out-edges by target node, like ``succ[key]`` but faster."""
         readers: Mapping[str, EdgeData] = self._succ[key]
         return readers
 
     def only_source(self, key: str) -> str | None:
-        """The node that a node reads, if it reads one alone."""
+        """Return the node that a node reads, if it reads exactly one."""
         sources = self._pred[key]
         return next(iter(sources)) if len(sources) == 1 else None
 
     def new_key(self, key: str) -> str:
-        """A key that no node has: this one, with ``_`` behind it as often as needed."""
+        """Return an unused key: this one, with as many ``_`` appended as needed."""
         while key in self:
             key += "_"
         return key
 
     def links(self) -> Iterator[tuple[str, str, EdgeData]]:
-        """The edges with their attributes; ``edges(data=True)``, but quick, and without a view that refers to it."""
+        """Yield the edges with their attributes, like ``edges(data=True)`` but faster and without a cached view."""
         for source, readers in self._succ.items():
             for target, data in readers.items():
                 yield source, target, data
 
     def link(self, source: str, target: str, data: EdgeData) -> None:
-        """Add an edge between two nodes of the graph; the dict becomes the graph's own."""
+        """Add an edge between two existing nodes; the graph takes ownership of the dict."""
         self._succ[source][target] = self._pred[target][source] = data
 
-    if TYPE_CHECKING:  # networkx has no types of its own
+    if TYPE_CHECKING:  # networkx has no type annotations
         nodes: Nodes
         edges: Edges
 
@@ -153,7 +153,7 @@ class ModelGraph(nx.DiGraph):
     captured_by = Fact("symbolic")
     """How the graph was captured: "symbolic", "recorded", "exported" or "modules" (no dataflow)."""
     notes = Fact[tuple[str, ...]](())
-    """What a reader must know, one sentence or two each."""
+    """Remarks that matter for reading the graph, one or two sentences each."""
     inputs_inferred = Fact(False)
     """Whether the inputs were guessed because none were given."""
     is_partial = Fact(False)
@@ -161,15 +161,15 @@ class ModelGraph(nx.DiGraph):
     output_spec = Fact[Any](None)
     """Forward's return value with `TensorSpec` for its tensors; dataclasses as dicts; None if unknown."""
     returned = Fact[Mapping[ModuleCall, Returned]](MappingProxyType({}))
-    """What each call of a module returned, where it is known: not of leaf modules, nor in exported programs."""
+    """Known results of module calls: not for leaf modules, nor in exported programs."""
     modules = Fact[Mapping[str, ModuleInfo]](MappingProxyType({}))
-    """The module tree: every submodule by path, also those never called; "" is the model itself."""
+    """The module tree: every submodule by path, including those never called; "" is the model itself."""
     comparison: Fact[Comparison | None] = Fact(None)
-    """Of a graph that `fxsummary.diff` made: totals before and after, modules, runs; None of others."""
+    """In a graph from `fxsummary.diff`: totals before and after, modules, runs. None in other graphs."""
 
     @property
     def inputs(self) -> Mapping[str, TensorSpec | None]:
-        """Spec of each input by its name in forward; None where not known."""
+        """Spec of each input by its name in forward; None if unknown."""
         return {
             data["target"]: data["outputs"]
             for _, data in self.nodes(data=True)
@@ -183,64 +183,64 @@ class ModelGraph(nx.DiGraph):
 
     @property
     def totals(self) -> Totals:
-        """Sums over the operations present, times their multiplicity, and the parameters that none reads."""
+        """Sums over all operations, times their multiplicity, plus the parameters that no operation reads."""
         return add_up(self)
 
     def to_text(self, **options: object) -> str:
-        """The summary as text; see `fxsummary.exporters.text.to_text` for the options."""
+        """Return the summary as text; see `fxsummary.exporters.text.to_text` for the options."""
         return self._text("text", **options)
 
     def to_dot(self, **options: object) -> str:
-        """The graph in the DOT language; see `fxsummary.exporters.dot.to_graphviz` for the options."""
+        """Return the graph in the DOT language; see `fxsummary.exporters.dot.to_graphviz` for the options."""
         return self._text("dot", **options)
 
     def to_graphviz(self, **options: object) -> graphviz.Digraph:
-        """The graph as a `graphviz.Digraph`, to be changed or rendered further."""
+        """Return the graph as a `graphviz.Digraph` that you can edit and render."""
         return EXPORTERS["graphviz"](self, **options)
 
     def to_svg(self, **options: object) -> str:
-        """The picture as SVG; see `fxsummary.exporters.svg.to_svg` for the options."""
+        """Return the picture as SVG; see `fxsummary.exporters.svg.to_svg` for the options."""
         return self._text("svg", **options)
 
     def to_png(self, **options: object) -> bytes:
-        """The picture as PNG; see `fxsummary.exporters.png.to_png` for the options, such as ``scale=2``."""
+        """Return the picture as PNG; see `fxsummary.exporters.png.to_png` for the options, such as ``scale=2``."""
         return self._bytes("png", **options)
 
     def to_pdf(self, **options: object) -> bytes:
-        """The picture as PDF of one page; see `fxsummary.exporters.pdf.to_pdf` for the options."""
+        """Return the picture as a one-page PDF; see `fxsummary.exporters.pdf.to_pdf` for the options."""
         return self._bytes("pdf", **options)
 
     def to_html(self, **options: object) -> str:
-        """A page to explore the graph in; see `fxsummary.exporters.html.to_html` for the options."""
+        """Return an interactive HTML page; see `fxsummary.exporters.html.to_html` for the options."""
         return self._text("html", **options)
 
     def to_markdown(self, **options: object) -> str:
-        """The summary as Markdown; see `fxsummary.exporters.markdown.to_markdown` for the options."""
+        """Return the summary as Markdown; see `fxsummary.exporters.markdown.to_markdown` for the options."""
         return self._text("markdown", **options)
 
     def to_mermaid(self, **options: object) -> str:
-        """The graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
+        """Return the graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
         return self._text("mermaid", **options)
 
     def to_json(self) -> str:
-        """Everything of the graph as JSON, which `fxsummary.load` reads back; see `fxsummary.graph.saved`."""
+        """Return the whole graph as JSON, which `fxsummary.load` reads back; see `fxsummary.graph.saved`."""
         return self._text("json")
 
     def to_node_link(self) -> dict[str, Any]:
-        """The graph as node-link data; see `fxsummary.exporters.graphml.to_node_link`."""
+        """Return the graph as node-link data; see `fxsummary.exporters.graphml.to_node_link`."""
         data: dict[str, Any] = EXPORTERS["node_link"](self)
         return data
 
     def to_graphml(self) -> str:
-        """The graph as GraphML; see `fxsummary.exporters.graphml.to_graphml`."""
+        """Return the graph as GraphML; see `fxsummary.exporters.graphml.to_graphml`."""
         return self._text("graphml")
 
     def to_pandas(self) -> pandas.DataFrame:
-        """A row for each operation; see `fxsummary.exporters.dataframe.to_pandas` for the columns."""
+        """Return a DataFrame with a row per operation; see `fxsummary.exporters.dataframe.to_pandas`."""
         return EXPORTERS["pandas"](self)
 
     def to_latex(self, **options: object) -> str:
-        """The summary as a LaTeX table; see `fxsummary.exporters.latex.to_latex` for the options."""
+        """Return the summary as a LaTeX table; see `fxsummary.exporters.latex.to_latex` for the options."""
         return self._text("latex", **options)
 
     def _text(self, form: str, **options: object) -> str:
@@ -252,12 +252,12 @@ class ModelGraph(nx.DiGraph):
         return data
 
     def render(self, path: str | Path, **options: object) -> Path:
-        """Write the graph to a file in the form that the suffix names; returns the path.
+        """Write the graph to a file in the format that the suffix names, and return the path.
 
         Raises:
-            UnknownNameError: the suffix is not known; the message lists those that are.
-            MissingPackageError: the form needs packages that are not installed; the message has the line.
-            OutputError: the file cannot be written; what was there before is left as it was.
+            UnknownNameError: unknown suffix; the message lists the known ones.
+            MissingPackageError: the format needs packages that are not installed; the message shows the pip command.
+            OutputError: the file cannot be written; an existing file stays unchanged.
         """
         target = Path(path)
         result = exporter_for(target.suffix.lower())(self, **options)
@@ -267,7 +267,7 @@ class ModelGraph(nx.DiGraph):
     def check(self, **budgets: object) -> None:
         """Raise if a budget is exceeded: ``g.check(max_parameters=25_000_000, max_flops=4.2e9)``.
 
-        See `fxsummary.review.budgets.check` for all of them.
+        See `fxsummary.review.budgets.check` for all budgets.
 
         Raises:
             BudgetError: budgets are exceeded; the message lists all of them.
@@ -275,14 +275,14 @@ class ModelGraph(nx.DiGraph):
         call("fxsummary.review.budgets:check", self, **budgets)
 
     def lint(self, **options: object) -> tuple[Finding, ...]:
-        """What looks like a mistake in the model; see `fxsummary.review.lint.lint` for the rules and options."""
+        """Return likely mistakes in the model; see `fxsummary.review.lint.lint` for the rules and options."""
         findings: tuple[Finding, ...] = call("fxsummary.review.lint:lint", self, **options)
         return findings
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """What Jupyter shows: the picture, and the summary as text where pictures are not shown."""
+        """Return the picture for Jupyter, with the text summary for front ends that show no pictures."""
         style = 'style="max-width:100%;height:auto"'  # no wider than the place that it is shown in
         forms: dict[str, Callable[[], str]] = {
             "image/svg+xml": lambda: self.to_svg().replace("<svg ", f"<svg {style} ", 1),

@@ -1,4 +1,4 @@
-"""The frozen records that a `ModelGraph` holds: modules, parameters, and what they add up to."""
+"""The frozen records in a `ModelGraph`: modules, parameters and totals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fxsummary.graph.modelgraph import ModelGraph
 
 TRUST = ("exact", "assumed", "unknown")
-"""How far the FLOPs of an operation can be trusted, best first."""
+"""Levels of trust in the FLOPs of an operation, best first."""
 
 
 class ModuleCall(NamedTuple):
@@ -28,26 +28,26 @@ class ModuleCall(NamedTuple):
 
 
 class Returned(NamedTuple):
-    """What a call of a module returned."""
+    """The result of a module call."""
 
     outputs: Any
-    """`TensorSpec` in the nesting of the result; None where not known."""
+    """`TensorSpec` in the nesting of the result; None if unknown."""
     assumed: bool = False
-    """Whether shapes in it rest on values that were assumed."""
+    """Whether its shapes depend on assumed values."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterInfo:
-    """A parameter or buffer as it is registered under one name.
+    """A parameter or buffer, as registered under one name.
 
     Attributes:
         name: dotted name as in ``named_parameters()`` or ``named_buffers()``.
-        spec: shape, dtype, stride, device; None where its size is not known (packed weights).
+        spec: shape, dtype, stride, device; None if its size is unknown (packed weights).
         trainable: ``requires_grad``; False for buffers.
         buffer: True for a buffer.
         tied_to: the first name of the same tensor, if this is a later one.
-        read: whether the captured forward reads it, under whatever name.
-        stored_bytes: what it takes in memory where that does not follow from its spec, because it is sparse.
+        read: whether the captured forward reads it, under any name.
+        stored_bytes: memory of a sparse tensor, which does not follow from its spec; None otherwise.
     """
 
     name: str
@@ -60,12 +60,12 @@ class ParameterInfo:
 
     @property
     def numel(self) -> int | None:
-        """Number of elements; None where not known."""
+        """Number of elements; None if unknown."""
         return None if self.spec is None else self.spec.numel
 
     @property
     def nbytes(self) -> int | None:
-        """Bytes that it takes; None where not known."""
+        """Size in bytes; None if unknown."""
         if self.spec is None or self.stored_bytes is not None:
             return self.stored_bytes
         return self.spec.nbytes
@@ -98,19 +98,19 @@ class ModuleInfo:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over a model. Counts that cannot be stood behind are listed, and make the sum a lower bound.
+    """Sums over a model. Unknown counts are listed, and make their sum a lower bound.
 
     Attributes:
-        parameters: elements of all distinct parameters: tied and shared ones once, read or not.
+        parameters: elements of all distinct parameters, read or not; tied and shared ones count once.
         trainable_parameters: those with ``requires_grad``; `frozen_parameters` are the rest.
         unread_parameters: those that the captured forward never reads.
         parameter_bytes, buffer_bytes: bytes of distinct parameters and buffers.
         bytes_by_dtype: parameter bytes by dtype name.
         flops: floating-point operations of the matrix-product family, 2 per multiply-accumulate;
-            None where nothing is known, as without inputs.
-        unknown_flops: names of the operations whose FLOPs are not known; if any, `flops` is a lower bound.
-        assumed_flops: names of the operations whose FLOPs rest on values that were assumed.
-        unknown_parameters: names of the weights whose size is not known; if any, `parameters` is a lower bound.
+            None if nothing is known, as without inputs.
+        unknown_flops: names of the operations with unknown FLOPs; if any, `flops` is a lower bound.
+        assumed_flops: names of the operations whose FLOPs depend on assumed values.
+        unknown_parameters: names of the weights of unknown size; if any, `parameters` is a lower bound.
     """
 
     parameters: int = 0
@@ -127,7 +127,7 @@ class Totals:
 
     @property
     def frozen_parameters(self) -> int:
-        """Parameters that are not trained."""
+        """Elements of the parameters with ``requires_grad=False``."""
         return self.parameters - self.trainable_parameters
 
     @property
@@ -142,7 +142,7 @@ _ADDED: tuple[Literal["parameters", "trainable_parameters", "flops", "buffers", 
 
 
 def add_up(graph: ModelGraph) -> Totals:
-    """The totals of a graph."""
+    """Return the totals of a graph."""
     sums = dict.fromkeys((*_ADDED, "unread_parameters"), 0)
     by_dtype: Counter[str] = Counter()
     unknown_flops, assumed_flops = list[str](), list[str]()
@@ -180,7 +180,7 @@ def add_up(graph: ModelGraph) -> Totals:
 
 
 def _add_unread(graph: ModelGraph, sums: dict[str, int], by_dtype: Counter[str]) -> list[str]:
-    """Add what no operation reads, unless there are rows for it; returns the names of weights of unknown size."""
+    """Add the parameters that no operation reads, unless they have rows; return the weights of unknown size."""
     unknown: list[str] = []
     in_rows = graph.graph.get("unread_shown", False)
     for tensor in (each for module in graph.modules.values() for each in module.parameters if not each.read):
@@ -199,7 +199,7 @@ def _add_unread(graph: ModelGraph, sums: dict[str, int], by_dtype: Counter[str])
 
 
 def known(data: Mapping[str, Any], cost: str) -> int:
-    """The known part of an operation's cost: all of it, or a lower bound if it merges several operations."""
+    """Return the known part of a cost: all of it, or a lower bound if the operation merges several."""
     number = data[cost]
     at_least: Mapping[str, int] = data.get("at_least", {})
     return int(at_least.get(cost, 0) if number is None else number)

@@ -1,4 +1,4 @@
-"""What is known of a tensor without its data: `TensorSpec`, and structures of them."""
+"""`TensorSpec`, the metadata of a tensor, and nested structures of specs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _SIZES = {
     "float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1,
     "bool": 1,
 }  # fmt: skip
-"""Of common dtypes, so that saved graphs are read without importing torch."""
+"""Item sizes of common dtypes, so that reading a saved graph need not import torch."""
 
 
 @cache
 def itemsize(dtype: str) -> int:
-    """Bytes of one element of a dtype, given by its name in torch; raises UnknownNameError if it has none.
+    """Return the bytes per element of a dtype, given its torch name; raises UnknownNameError for unknown names.
 
     >>> itemsize("float32"), itemsize("bool")
     (4, 1)
@@ -43,7 +43,7 @@ class TensorSpec:
     Attributes:
         shape: sizes of the dimensions, () for a scalar.
         dtype: name in torch without the prefix, such as ``"float32"``.
-        stride: elements to step per dimension; None for a layout without strides.
+        stride: strides in elements; None for a layout without strides.
         device: the device the user's tensor is on, such as ``"cpu"`` or ``"cuda:0"``.
 
     >>> TensorSpec((1, 3, 28, 28), "float32").nbytes
@@ -62,12 +62,12 @@ class TensorSpec:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the elements take, views and padding aside."""
+        """Bytes of the elements, without regard to views and padding."""
         return self.numel * itemsize(self.dtype)
 
     @property
     def is_index(self) -> bool:
-        """Whether it holds integers or truth values, as indices and masks do."""
+        """Whether the dtype is integer or bool, as for indices and masks."""
         return self.dtype == "bool" or self.dtype.startswith(("int", "uint"))
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class TensorSpec:
 
 
 def dense_stride(shape: Sequence[int]) -> tuple[int, ...]:
-    """The stride of a contiguous tensor.
+    """Return the stride of a contiguous tensor.
 
     >>> dense_stride((2, 3, 4)), dense_stride((2, 0)), dense_stride(())
     ((12, 4, 1), (1, 1), ())
@@ -93,12 +93,12 @@ def contiguous(shape: tuple[int, ...], dtype: str, device: str = "cpu") -> Tenso
 
 
 def without_device(structure: object) -> object:
-    """The structure with specs that do not say where their tensors are."""
+    """Return the structure without the devices of its specs."""
     return map_structure(lambda each: replace(each, device="") if isinstance(each, TensorSpec) else each, structure)
 
 
 def leaves(structure: object) -> Iterator[TensorSpec]:
-    """The specs in nested tuples, lists and dicts, in order."""
+    """Return the specs in nested tuples, lists and dicts, in order."""
     if isinstance(structure, TensorSpec):
         yield structure
     elif isinstance(structure, (tuple, list)):
@@ -110,7 +110,7 @@ def leaves(structure: object) -> Iterator[TensorSpec]:
 
 
 def nbytes(structure: object) -> int | None:
-    """Bytes of the specs in a structure; None for None, where nothing is known.
+    """Return the bytes of all specs in a structure; None for None, an unknown result.
 
     >>> nbytes((TensorSpec((2, 3), "float32"), [TensorSpec((), "bool")])), nbytes(None), nbytes(3)
     (25, None, 0)
@@ -121,9 +121,9 @@ def nbytes(structure: object) -> int | None:
 
 
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
-    """Apply ``function`` to everything that is not a tuple, list, dict or slice; the nesting stays.
+    """Apply ``function`` to every item that is not a tuple, list, dict or slice, and keep the nesting.
 
-    Named tuples keep their class where it can be rebuilt from its fields.
+    Named tuples keep their class if it can be rebuilt from its fields.
     """
     kind = type(structure)
     if kind is tuple or kind is list:

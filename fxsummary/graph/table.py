@@ -1,4 +1,4 @@
-"""What the tables of attributes are made of: an `Attribute` says what follows from it, `Attributes` holds them."""
+"""The classes behind the attribute tables: `Attribute`, one row, and `Attributes`, a table."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from fxsummary.support.registry import Registry
 from fxsummary.text import numbers as fmt
 
 Rule = Literal["sum", "union", "any", "max", "worst", ""]
-"""How an attribute of several operations together follows from those of each.
+"""Rules to combine an attribute of several operations.
 
-"sum": None, which is unknown, if one is None; copies count. "union": one tuple after the other. "any": true if one is.
-"max": the largest. "worst": the last in the order of `fxsummary.graph.records.TRUST`. "": not at all.
+"sum": the sum over all copies; None (unknown) if one is None. "union": the tuples concatenated. "any": true if one is.
+"max": the largest. "worst": the last one in the order of `fxsummary.graph.records.TRUST`. "": none.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute(Field):
-    """One attribute.
+    """One row of a table of attributes.
 
     Attributes:
-        title: heading of its column; without one it is no column.
-        text: its values as text in tables.
-        exact: its values as text in tooltips; `text` if None.
-        adds: how it adds up, or a function that computes it again from the other attributes of an operation.
-        rests_on: "outputs" or "flops": it is marked ``≈`` where these are assumed.
-        folds: whether blocks that differ in it are not folded into one.
-        compared: whether comparing shows a difference in it: "own", a change of the operation; "follows", a change
-            that may only follow from other inputs.
-        tip: whether tooltips and the page list it, unless it has its default.
-        always: whether every operation has it, also where it says nothing.
-        is_own: whether exporters know it by name; what else there is, all of them show alike.
-        saved: whether JSON holds it.
+        title: column heading; an attribute without a title is not a column.
+        text: formats a value for tables.
+        exact: formats a value for tooltips; `text` if None.
+        adds: rule to combine values, or a function that recomputes the value from the operation's other attributes.
+        rests_on: "outputs" or "flops": values are marked ``≈`` if these are assumed.
+        folds: whether a difference in this attribute keeps blocks from being folded.
+        compared: whether a comparison reports it: "own" for a change of the operation itself; "follows" for a change
+            that may result from other inputs.
+        tip: whether tooltips and the page list values other than the default.
+        always: whether every operation has it, even with its default.
+        is_own: whether exporters know it by name; they show all other attributes alike.
+        saved: whether JSON contains it.
     """
 
     title: str = ""
@@ -54,11 +54,11 @@ class Attribute(Field):
 
     @property
     def label(self) -> str:
-        """The title as it stands before a value: in lower case, but for abbreviations."""
+        """The title in front of a value: in lower case, except for abbreviations."""
         return self.title if self.title[1:2].isupper() else self.title[:1].lower() + self.title[1:]
 
     def is_assumed(self, data: Mapping[str, object]) -> bool:
-        """Whether its value in an operation rests on values that were assumed."""
+        """Return whether its value in an operation depends on assumed values."""
         shapes, flops = data.get("assumed", False) is True, data.get("trust") == "assumed"
         return ("outputs" in self.rests_on and shapes) or ("flops" in self.rests_on and flops)
 
@@ -68,9 +68,10 @@ class Attributes(Registry[Attribute]):
 
     Attributes:
         added: names of the attributes that passes add to fxsummary's own.
-        sums, unions, flags, largest: names of those that add up, by how; recomputed: functions of those that do not.
-        folding, compared, following, tips, unsaved: names of those for which the table says so.
-        columns: names of those with a title.
+        sums, unions, flags, largest: names of the attributes with each rule of `adds`.
+        recomputed: functions of the attributes that are recomputed.
+        folding, compared, following, tips, unsaved: names of the attributes with that property.
+        columns: names of the attributes with a title.
     """
 
     def __init__(self, noun: str, own: Mapping[str, Attribute]) -> None:
@@ -83,18 +84,18 @@ class Attributes(Registry[Attribute]):
         return self._items[name]
 
     def register(self, name: str, value: Attribute) -> Attribute:
-        """Add an attribute that a pass of yours sets."""
+        """Add an attribute that your pass sets."""
         super().register(name, value)
         self._update()
         return value
 
     def unregister(self, name: str) -> None:
-        """Take out an attribute."""
+        """Remove an attribute."""
         super().unregister(name)
         self._update()
 
     def _update(self) -> None:
-        """Look the names up once that views ask for many times."""
+        """Collect the names by property once, because views look them up often."""
         self.added = self._where(lambda each: not each.is_own)
         self.sums, self.unions, self.flags, self.largest = (
             tuple(name for name, each in self.items() if each.adds == rule) for rule in ("sum", "union", "any", "max")
@@ -111,16 +112,16 @@ class Attributes(Registry[Attribute]):
         return tuple(name for name, each in self.items() if holds(each))
 
     def differ(self, one: Mapping[str, object], other: Mapping[str, object], name: str) -> bool:
-        """Whether an attribute of two operations is not the same; where their tensors are does not count."""
+        """Return whether two operations differ in an attribute; devices do not count."""
         a, b = (each.get(name, self[name].default) for each in (one, other))
         return bool(a != b) and bool(without_device(a) != without_device(b))
 
     def cell(self, name: str, data: Mapping[str, Any]) -> str:
-        """A value as text in a table: "" if it is the default, ``?`` if it is a number that is not known."""
+        """Format a value for a table: "" for the default, ``?`` for an unknown number."""
         return self._told(name, data, self[name].text)
 
     def tip(self, name: str, data: Mapping[str, Any]) -> str:
-        """A value as text in a tooltip: that of one copy, then of all."""
+        """Format a value for a tooltip: first for one copy, then for all."""
         attribute = self[name]
         times = data["multiplicity"] if attribute.adds == "sum" else 1
         exact = attribute.exact or attribute.text
@@ -140,7 +141,7 @@ class Attributes(Registry[Attribute]):
         return f"≥ {shown}" if least else shown
 
     def described(self, always: bool = True) -> str:
-        """The names with their descriptions, for a docstring."""
+        """Return the names with their descriptions, for a docstring."""
         own = [(name, self[name]) for name in [*self][: self._own] if self[name].always == always]
         lines = [
             textwrap.fill(f"- {name}: {each.description}", 120, initial_indent=" " * 8, subsequent_indent=" " * 10)

@@ -1,4 +1,4 @@
-"""Nested boxes with ports and edges -> positions and orthogonal routes. Knows nothing of models or drawing."""
+"""Lay out nested boxes with ports and edges: positions and orthogonal routes. Independent of models and drawing."""
 
 from fxsummary.layout.boxes import Box, Edge, Layout, Padding, Point, Rect, Spacing, Wire, walk
 from fxsummary.layout.columns import Shape

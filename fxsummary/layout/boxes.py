@@ -1,4 +1,4 @@
-"""What goes into a layout and what comes out of it: boxes, edges, wires. Lengths are in pixels."""
+"""Input and output of a layout: boxes, edges, wires. Lengths are in pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Point(NamedTuple):
 
 
 class Rect(NamedTuple):
-    """A box as it was placed."""
+    """A placed box."""
 
     x: float
     y: float
@@ -47,16 +47,16 @@ NO_PADDING = Padding()
 
 @dataclass(slots=True)
 class Box:
-    """A thing to place: a leaf of fixed size, or a group of boxes that is as large as its contents.
+    """A box to place: a leaf of fixed size, or a group of boxes that is as large as its contents.
 
     Attributes:
-        width, height: size of a leaf; the least size of a group.
+        width, height: size of a leaf; minimum size of a group.
         children: the boxes inside, in reading order; None for a leaf.
-        weight: how much the box counts for the spine, the heaviest chain, which is drawn straight.
+        weight: weight of the box in the spine, the heaviest chain, which is drawn straight.
         anchor: x of the middle wire, from the left border of a leaf; None for half the width.
         overhang: space kept free beyond the right and the bottom border.
-        side_entry: wires may enter a leaf from its left and right.
-        pin_gap: distance of the wires that enter a leaf from above; 0 lets them meet.
+        side_entry: whether wires may enter a leaf from its left and right.
+        pin_gap: distance between the wires that enter a leaf from above; 0 lets them meet.
     """
 
     key: str
@@ -94,10 +94,10 @@ class Wire:
 
     Attributes:
         value: key of the leaf whose value it carries.
-        group: key of the group it lies in.
-        tail, head: keys of the boxes in that group that it joins; `group` itself for its border.
+        group: key of the group that it lies in.
+        tail, head: keys of the boxes that it joins in that group; `group` itself for its border.
         points: corners, from tail to head; every segment is horizontal or vertical.
-        layers: how many layers of boxes it goes down; 1 between neighbours, negative upwards.
+        layers: number of layers that it goes down; 1 between neighbours, negative upwards.
     """
 
     value: str
@@ -110,11 +110,11 @@ class Wire:
 
 @dataclass(slots=True)
 class Layout:
-    """Where everything is.
+    """The result of a layout.
 
     Attributes:
         boxes: every box inside the root, leaves and groups.
-        wires: in drawing order.
+        wires: all wires in drawing order.
         paths: for each edge the indices of its wires, from source to target.
     """
 
@@ -126,7 +126,7 @@ class Layout:
 
 
 def walk(root: Box) -> Iterator[tuple[Box, Box]]:
-    """Pairs of parent and child below ``root``, parents first, in reading order; not recursive."""
+    """Yield the pairs of parent and child below ``root``, parents first, in reading order; not recursive."""
     pending = [root]
     while pending:
         parent = pending.pop()

@@ -1,7 +1,7 @@
-"""A tall level as several columns: cut at gaps that few wires cross, joined by wires over the top.
+"""Split a tall level into columns: cut it at gaps that few wires cross, and join the columns by wires over the top.
 
 The wires of a cut keep their order: they run down, right, up the gutter and into the next column as
-nested loops. A port of the enclosing group moves to the column in which its value is first needed.
+nested loops. A port of the enclosing group moves to the column that first needs its value.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from fxsummary.layout.routing import Corner, Routed, Router
 
 FEW_COLUMNS, MOST_COLUMNS = 8, 40
 MANY_LAYERS = 100
-"""A level with more of them is cut into a number of columns that follows from its size."""
+"""With more layers than this, the number of columns follows from the size of the level."""
 LOWEST_COLUMN = 0.2
-"""Share of the highest column that the lowest must have."""
+"""Minimum height of the lowest column, as a share of the highest."""
 EMPTINESS, WIRES = 1.0, 0.08
-"""Cost of empty area below columns, and of twice as many wires over a gutter."""
+"""Cost of empty area below columns, and of each doubling of the wires over a gutter."""
 MOST_TIGHTENED = 4
 LOOP = 16.0
-"""How far the connector runs below the column that it leaves and above the one that it enters."""
+"""Distance of the connector below the column that it leaves and above the column that it enters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a level should look like: its ratio of width to height, and how long its sides may be."""
+    """The desired shape of a level: its ratio of width to height, and the maximum length of its sides."""
 
     ratio: float = 1.5
     tallest: float = 1400.0
     limit: float = float("inf")
 
     def cost(self, width: float, height: float) -> float:
-        """0 for the wanted ratio, more the farther from it, much more beyond the limit."""
+        """Return the cost of a size: 0 for the desired ratio, more the farther from it, much more beyond the limit."""
         over = max(0.0, log(max(width, height, 1.0) / self.limit)) if self.limit < float("inf") else 0.0
         return abs(log(max(width, 1.0) / max(height, 1.0) / self.ratio)) + 20 * over
 
 
 def fold_columns(level: Level, routed: Routed, spacing: Spacing, shape: Shape) -> Routed:
-    """The level in the number of columns that costs least; levels that are not too tall stay as they are."""
+    """Return the level in the number of columns with the lowest cost; levels that are not too tall stay unchanged."""
     if routed.height <= shape.tallest:
         return routed
     best, least = routed, shape.cost(routed.width, routed.height)
@@ -62,7 +62,7 @@ def fold_columns(level: Level, routed: Routed, spacing: Spacing, shape: Shape) -
 
 
 def lower_columns(level: Level, routed: Routed, spacing: Spacing, height: float) -> Routed:
-    """The level in as few columns as make it no higher than ``height``; the lowest found if none does."""
+    """Return the level in the fewest columns that keep it within ``height``; the lowest one found if none does."""
     if routed.height <= height:
         return routed
     best, least = None, routed.height
@@ -75,7 +75,7 @@ def lower_columns(level: Level, routed: Routed, spacing: Spacing, height: float)
 
 
 def _counts(routed: Routed, cuts: int) -> list[int]:
-    """Numbers of columns to try: all for small levels, for large ones those about the number that makes a square."""
+    """Return the numbers of columns to try: all for small levels, those around a square shape for large ones."""
     most = min(MOST_COLUMNS, cuts + 1)
     if len(routed.tops) <= MANY_LAYERS:
         return list(range(2, min(FEW_COLUMNS, most) + 1))
@@ -105,10 +105,10 @@ class _Columns:
     """Moves a level into columns at the given cuts.
 
     Attributes:
-        crossing: for each cut the trunks that are led over the gutter.
-        ranks: for each cut and trunk how far out its loop runs.
+        crossing: for each cut the trunks that cross the gutter.
+        ranks: for each cut and trunk the rank of its loop, from the inside out.
         starts: column of each port in the top border.
-        shifts: for each column by how much it moves; gutters: x of the innermost lane before it.
+        shifts: offset of each column; gutters: x of the innermost lane before it.
     """
 
     level: Level
@@ -134,28 +134,28 @@ class _Columns:
 
     @property
     def balanced(self) -> bool:
-        """Whether no column is all but empty."""
+        """Whether no column is nearly empty."""
         return min(self.heights) >= LOWEST_COLUMN * max(self.heights)
 
     @property
     def cost(self) -> float:
-        """Of empty area and of wires over gutters."""
+        """Cost of empty area and of wires over gutters."""
         emptiness = 1 - sum(self.heights) / len(self.heights) / max(self.heights)
         return EMPTINESS * emptiness + WIRES * sum(log(len(trunks), 2) for trunks in self.crossing.values())
 
     def tightened(self) -> _Columns:
-        """The same columns, each as narrow as it can be alone."""
+        """Return the same columns, each as narrow as it can be alone."""
         gaps = [[replace(segment, aligned=False, broken=False) for segment in gap] for gap in self.level.gaps]
         level = replace(self.level, gaps=gaps)
         assign_x(level, self.spacing, self.cuts)
         return _Columns(level, Router(level, self.spacing).run(), self.spacing, self.cuts, self.crossing).placed()
 
     def column(self, layer: float) -> int:
-        """Column of a layer, or of a gap as half a layer."""
+        """Return the column of a layer, or of a gap given as half a layer."""
         return bisect_left(self.marks, layer)
 
     def fold(self) -> Routed:
-        """The level in columns."""
+        """Return the level in columns."""
         self._rank_wires()
         level, old = self.level, self.routed
         new = Routed(width=self.width, height=self.height, tops=old.tops, bottoms=old.bottoms)
@@ -171,7 +171,7 @@ class _Columns:
         return new
 
     def _port_columns(self) -> dict[int, int]:
-        """For each port in the top border the first column in which its value is needed."""
+        """Return the first column that needs the value of each port in the top border."""
         found: dict[int, int] = {}
         for link in self.level.links:
             if self.level.nodes[link.tail].end < 0:
@@ -181,7 +181,7 @@ class _Columns:
         return found
 
     def placed(self) -> _Columns:
-        """With its columns side by side: its width and height are known."""
+        """Place the columns side by side, which gives the width and height."""
         self.starts = self._port_columns()
         spans = [(float("inf"), float("-inf"))] * (len(self.cuts) + 1)
         for column, left, right in self._pieces():
@@ -202,7 +202,7 @@ class _Columns:
         return self
 
     def _pieces(self) -> Iterator[tuple[int, float, float]]:
-        """Column, left and right end of everything that takes room in a column."""
+        """Yield column, left end and right end of everything that takes space in a column."""
         level = self.level
         columns = cache(self.column)
         for n, node in enumerate(level.nodes):
@@ -217,14 +217,14 @@ class _Columns:
                     yield columns(tag), x, x
 
     def _range(self, i: int) -> tuple[int, int]:
-        """First and last column in which a wire is drawn; elsewhere the port that it leads to has moved."""
+        """Return the first and last column in which a wire is drawn; a port at its end may have moved to a column."""
         link = self.level.links[i]
         ends = self.level.nodes[link.head].end > 0
         first = self.starts.get(link.tail, self.column(self.level.layer[link.tail]))
         return first, self.column(self.level.layer[link.tail]) if ends else len(self.cuts)
 
     def _rank_wires(self) -> None:
-        """The wire that is farthest left where a column ends runs outside all others."""
+        """Rank the wires of each cut: the leftmost wire at the end of a column runs outside all others."""
         for cut in self.cuts:
             exits: dict[int, float] = {}
             for i, corners in enumerate(self.routed.corners):
@@ -236,7 +236,7 @@ class _Columns:
                 self.ranks[cut, trunk] = rank
 
     def _chain(self, i: int, corners: list[Corner]) -> list[Corner]:
-        """Corners moved with their columns, with a connector where the chain passes a cut."""
+        """Return the corners moved with their columns, with a connector where the chain crosses a cut."""
         start, last_column = self._range(i)
         moved: list[Corner] = []
         column = self.column(corners[0][0])
@@ -265,7 +265,7 @@ class _Columns:
         return moved
 
     def _connector(self, i: int, column: int, x: float, from_x: float) -> list[Corner]:
-        """From ``from_x`` at the bottom of the column before over the top into a column, where it goes on at ``x``."""
+        """Return the connector from ``from_x`` at the bottom of the previous column over the top to ``x``."""
         cut = self.cuts[column - 1]
         outwards = self.ranks[cut, self.level.trunks[i]] * self.spacing.track
         bottom = self.routed.bottoms[cut - 1] + self.shifts[column - 1][1] + LOOP + outwards

@@ -1,8 +1,8 @@
-"""The x of the nodes: straight chains first, then as close to the spine and to their neighbours as there is room.
+"""Compute the x of the nodes: first straight chains, then positions close to the spine and to the neighbours.
 
-Segments are made straight greedily by priority, as long as no two of them cross; what hangs together
-by straight segments is a block and moves as one. All blocks are packed to the left, then moved towards
-the median of their neighbours within the room they have; the spine's block stays where it is.
+Segments become straight greedily by priority, as long as no two of them cross. Nodes that straight segments
+connect form a block and move together. All blocks are packed to the left, then moved towards the median of
+their neighbours as far as there is room; the spine's block stays in place.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from fxsummary.layout.level import Level, Segment
 
 SWEEPS = 6
 MOST_DRIFT, DRIFT_ROOM = 1.6, 60.0
-"""A straight chain may be wider than its widest box by this factor, and so many px."""
+"""Maximum width of a straight chain, as a factor of its widest box plus a number of px."""
 
 
 @dataclass(slots=True)
 class _Blocks:
-    """Nodes joined by straight segments.
+    """Blocks: nodes that straight segments connect.
 
     Attributes:
-        of: the block of each node; offset: x of a node from its block's x.
-        middle: x of each block's middle, from the block's x.
-        x: x of each block; order: blocks from left to right, each after those that limit it.
-        left, right: for each block the neighbours and the least distance to them.
-        pulls: for each block the (own offset, other block, other offset) that a segment would make equal.
+        of: the block of each node; offset: x of a node relative to its block.
+        middle: x of each block's middle relative to the block.
+        x: x of each block; order: blocks from left to right, each after the blocks that limit it.
+        left, right: for each block its neighbours and the minimum distance to them.
+        pulls: for each block the (own offset, other block, other offset) that a straight segment would make equal.
     """
 
     of: list[int]
@@ -46,7 +46,7 @@ class _Blocks:
 def assign_x(level: Level, spacing: Spacing, cuts: Container[int] = ()) -> None:
     """Set ``level.x``, the left border of each node, and mark the straight segments.
 
-    What lies above and below a gap in ``cuts`` is placed independently.
+    The parts above and below a gap in ``cuts`` are placed independently.
     """
     where = {node: place for layer in level.layers for place, node in enumerate(layer)}
     _align(level, where, cuts)
@@ -67,7 +67,7 @@ def assign_x(level: Level, spacing: Spacing, cuts: Container[int] = ()) -> None:
 def _align(level: Level, where: dict[int, int], cuts: Container[int]) -> None:
     """Mark the segments that become straight: at most one above and one below a node, none crossing.
 
-    A chain that drifts aside, because what enters its boxes on one side leaves them on the other, is broken.
+    A chain that drifts sideways, because wires enter its boxes on one side and leave on the other, is broken.
     """
     reaches = [_Reach(0.0, 0.0, node.width, node.width) for node in level.nodes]
     for number, gap in enumerate(level.gaps):
@@ -95,7 +95,7 @@ def _align(level: Level, where: dict[int, int], cuts: Container[int]) -> None:
 
 
 class _Reach(NamedTuple):
-    """Where a straight chain has got to: x of its last box, its ends on both sides, its widest box."""
+    """The extent of a straight chain so far: x of its last box, its ends on both sides, its widest box."""
 
     x: float
     low: float
@@ -104,14 +104,14 @@ class _Reach(NamedTuple):
 
 
 def _extended(level: Level, reach: _Reach, segment: Segment) -> _Reach:
-    """The reach of a chain with one more segment."""
+    """Return the extent of a chain with one more segment."""
     x = reach.x + level.leave(segment.upper, segment.value) - level.enter(segment.lower, segment.value)
     width = level.nodes[segment.lower].width
     return _Reach(x, min(reach.low, x), max(reach.high, x + width), max(reach.widest, width))
 
 
 def _middles(gap: list[Segment], where: dict[int, int]) -> dict[int, float]:
-    """For each segment how far it is from the middle one of its upper and of its lower node."""
+    """Return for each segment its distance from the middle segment of its upper and of its lower node."""
     fans: dict[tuple[str, int], list[Segment]] = {}
     for segment in gap:
         fans.setdefault(("upper", segment.upper), []).append(segment)
@@ -147,7 +147,7 @@ def _build_blocks(level: Level) -> _Blocks:
 
 
 def _separate(level: Level, blocks: _Blocks, spacing: Spacing) -> None:
-    """Least distances between blocks, and the blocks from left to right."""
+    """Compute the minimum distances between blocks, and the blocks from left to right."""
     count = len(blocks.x)
     blocks.left = [{} for _ in range(count)]
     blocks.right = [{} for _ in range(count)]
@@ -193,7 +193,7 @@ def _collect_pulls(level: Level, blocks: _Blocks, cuts: Container[int]) -> None:
 
 
 def _spine_block(level: Level, blocks: _Blocks) -> int:
-    """The block with the heaviest part of the spine."""
+    """Return the block with the heaviest part of the spine."""
     weights: dict[int, float] = {}
     for i in sorted(level.spine):
         block = blocks.of[level.links[i].head]
@@ -202,7 +202,7 @@ def _spine_block(level: Level, blocks: _Blocks) -> int:
 
 
 def _relax(blocks: _Blocks, fixed: int) -> bool:
-    """Move each block towards the median of its neighbours, first those that go right; whether any moved."""
+    """Move each block towards the median of its neighbours, first to the right; return whether any moved."""
     moved = False
     for sign, beside, least in ((1, blocks.right, min), (-1, blocks.left, max)):
         for block in blocks.order[::-sign]:
@@ -216,7 +216,7 @@ def _relax(blocks: _Blocks, fixed: int) -> bool:
 
 
 def _wish(blocks: _Blocks, block: int) -> float:
-    """How far a block would move to be straight with the middle one of its neighbours."""
+    """Return the offset that would align a block with its median neighbour."""
     shifts = sorted(blocks.x[other] + theirs - own for own, other, theirs in blocks.pulls[block])
     if not shifts:
         return 0.0

@@ -1,4 +1,4 @@
-"""Where a level can be cut into columns: the gaps, the wires that cross them, and the cuts of a given number."""
+"""Find where to cut a level into columns: the gaps, the wires that cross them, and the best cuts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from fxsummary.layout.level import Level
 from fxsummary.layout.routing import Routed
 
 MOST_WIRES = (1, 2, 3, 5, 8, 14)
-"""How many wires a cut may sever, tried from few to many."""
+"""Limits for the number of wires that a cut severs, tried in this order."""
 
 
 def crossing_wires(level: Level) -> dict[int, set[int]]:
-    """For each gap where the level can be cut the trunks that would have to be led to the next column.
+    """Return for each gap that can be cut the trunks that would cross to the next column.
 
-    Not those that start at a port and go on to later layers only, nor those that end at a port.
+    Trunks that start at a port and lead only to later layers do not cross, nor do trunks that end at a port.
     """
     heads: dict[int, int] = {}
     first: dict[int, int] = {}
@@ -49,7 +49,7 @@ def _has_box(level: Level, layer: int) -> bool:
 
 
 def partition(routed: Routed, cuts: list[int], count: int) -> list[int]:
-    """At most ``count - 1`` of the cuts, so that the highest column is as low as can be."""
+    """Choose at most ``count - 1`` cuts that minimize the height of the highest column."""
     low, high = 0.0, routed.height
     chosen: list[int] = []
     for _ in range(20):
@@ -63,7 +63,7 @@ def partition(routed: Routed, cuts: list[int], count: int) -> list[int]:
 
 
 def _greedy(routed: Routed, cuts: list[int], limit: float) -> list[int] | None:
-    """Fill columns up to a height; None where a piece between two cuts is higher."""
+    """Fill columns up to a height; None if a piece between two cuts is higher."""
     chosen: list[int] = []
     start = 0.0
     stops = [*cuts, len(routed.tops)]

@@ -1,4 +1,4 @@
-"""Layers of a level: cycles broken, longest paths, sources pulled down, the spine, lanes for long links."""
+"""Assign the layers of a level: break cycles, find longest paths, pull sources down, add lanes for long links."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from itertools import pairwise
 from fxsummary.layout.level import Level, Link, Node, Segment
 
 THROUGH = 1e6
-"""Weight of a port: a chain from port to port outweighs all others."""
+"""Weight of a port, so large that a chain from port to port outweighs all others."""
 
 TALL = 300.0
 MOST_PARTED = 8
 
 
 def layered(nodes: list[Node], links: list[Link]) -> Level:
-    """Put nodes into layers and give every link a chain of segments between neighbouring layers."""
+    """Assign nodes to layers, and give every link a chain of segments between neighbouring layers."""
     level = Level(nodes, links)
     order, level.upwards = _topological(nodes, links)
     forward = [i for i in range(len(links)) if i not in level.upwards]
     level.spine = _spine(nodes, links, order, forward)
     level.layer = _ranks(level, order, forward)
-    # A link against the order may still go down, once what is free was pulled down.
+    # A link against the order may still go down, after free nodes were pulled down.
     level.upwards = {i for i in level.upwards if level.layer[links[i].head] <= level.layer[links[i].tail]}
     forward = [i for i in range(len(links)) if i not in level.upwards]
     level.layers = [[] for _ in range(max(level.layer, default=0) + 1)]
@@ -34,7 +34,7 @@ def layered(nodes: list[Node], links: list[Link]) -> Level:
 
 
 def _neighbours(count: int, links: list[Link], chosen: list[int]) -> tuple[list[list[int]], list[list[int]]]:
-    """Predecessors and successors of each node over the chosen links."""
+    """Return the predecessors and successors of each node over the given links."""
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]
     for i in chosen:
@@ -44,7 +44,7 @@ def _neighbours(count: int, links: list[Link], chosen: list[int]) -> tuple[list[
 
 
 def _topological(nodes: list[Node], links: list[Link]) -> tuple[list[int], set[int]]:
-    """Nodes in topological order, earliest given first, and the links that go against it in cycles."""
+    """Return the nodes in topological order (stable), and the links against it, which close cycles."""
     count = len(nodes)
     before, after = _neighbours(count, links, list(range(len(links))))
     waiting = [len(items) for items in before]
@@ -67,7 +67,7 @@ def _topological(nodes: list[Node], links: list[Link]) -> tuple[list[int], set[i
 
 
 def _spine(nodes: list[Node], links: list[Link], order: list[int], forward: list[int]) -> set[int]:
-    """Links of the heaviest chain, from port to port where there are ports; of equally heavy ones the middle."""
+    """Return the links of the heaviest chain, from port to port if there are ports; the middle one of equal chains."""
     _, after = _neighbours(len(nodes), links, forward)
     below = [0.0] * len(nodes)
     for node in reversed(order):
@@ -91,7 +91,7 @@ def _spine(nodes: list[Node], links: list[Link], order: list[int], forward: list
 
 
 def _ranks(level: Level, order: list[int], forward: list[int]) -> list[int]:
-    """Longest-path layers; what does not hang on the spine's first node or on a port is pulled down."""
+    """Return longest-path layers; pull down nodes that do not depend on the spine's first node or on a port."""
     nodes = level.nodes
     before, after = _neighbours(len(nodes), level.links, forward)
     rank = [0] * len(nodes)
@@ -112,7 +112,7 @@ def _ranks(level: Level, order: list[int], forward: list[int]) -> list[int]:
 
 
 def _part_sources(level: Level, rank: list[int], free: list[bool], after: list[list[int]]) -> None:
-    """Give sources beside a tall box layers of their own below it, next to what reads them."""
+    """Move sources beside a tall box to extra layers below it, next to their readers."""
     for _ in range(MOST_PARTED):
         tall = {rank[n] for n, node in enumerate(level.nodes) if node.height > TALL and not free[n]}
         beside = [n for n in range(len(rank)) if free[n] and rank[n] in tall and after[n]]
@@ -128,7 +128,7 @@ def _part_sources(level: Level, rank: list[int], free: list[bool], after: list[l
 
 
 def _add_chains(level: Level, forward: list[int]) -> None:
-    """Lanes and segments for all links; links of one node and value share a trunk."""
+    """Create lanes and segments for all links; links of one node and value share a trunk."""
     level.chains = [[] for _ in level.links]
     level.trunks = [-1] * len(level.links)
     trunks: dict[tuple[int, str], int] = {}
@@ -156,7 +156,7 @@ def _add_chains(level: Level, forward: list[int]) -> None:
 
 
 def _add_upward(level: Level, i: int, trunk: int) -> None:
-    """A link against the layers: out of the tail's bottom, up in a lane beside it, into the head's top."""
+    """Create an upward link: out of the tail's bottom, up in a lane beside it, into the head's top."""
     link, level.trunks[i] = level.links[i], trunk
     top, bottom = level.layer[link.head], level.layer[link.tail]
     lanes = [level.add_lane(layer) for layer in range(top, bottom + 1)]

@@ -1,4 +1,4 @@
-"""One level of a layout while it is worked on: nodes in layers, joined by segments between neighbouring layers."""
+"""One level of a layout in progress: nodes in layers, joined by segments between neighbouring layers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Node:
-    """A box, a port of the enclosing group, or a lane: a place that a wire keeps in a layer it passes.
+    """A box, a port of the enclosing group, or a lane: the place of a wire in a layer that it passes.
 
     Attributes:
-        width, height: size, the overhang included.
+        width, height: size including the overhang.
         body_height: height without the overhang; wires leave below it.
         anchor: x of the middle wire from the left border.
         enter, leave: x of the ports of a group, by value, from the left border.
-        end: -1 for a port in the top border of the enclosing group, 1 in the bottom border, 0 otherwise.
-        rank: of a port, the place in reading order of the leaf that its value comes from.
+        end: -1 for a port in the top border of the enclosing group, 1 for the bottom border, 0 for other nodes.
+        rank: for a port, the place in reading order of the leaf that its value comes from.
     """
 
     width: float = 0.0
@@ -33,13 +33,13 @@ class Node:
 
     @property
     def solid(self) -> bool:
-        """Whether there is a box to see."""
+        """Whether it is a visible box."""
         return not self.lane and self.end == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A value that goes from one node of the level to another; ``rank`` is the place of its source in reading order."""
+    """A value from one node of the level to another; ``rank`` is the place of its source in reading order."""
 
     tail: int
     head: int
@@ -49,13 +49,13 @@ class Link:
 
 @dataclass(slots=True)
 class Segment:
-    """A step of a wire from a layer to the next.
+    """A step of a wire from one layer to the next.
 
     Attributes:
-        upper, lower: the nodes it joins.
-        trunk: number of the trunk it belongs to; segments of one trunk and gap share a track.
-        priority: 3 on the spine, 2 between lanes, 1 otherwise; the higher, the sooner it is straight.
-        aligned: whether it was made straight; broken: whether it was not, for the chain would drift aside.
+        upper, lower: the nodes that it joins.
+        trunk: number of its trunk; segments of one trunk and gap share a track.
+        priority: 3 on the spine, 2 between lanes, 1 otherwise; higher priorities become straight first.
+        aligned: whether it is straight; broken: whether it is not, because the chain would drift sideways.
     """
 
     upper: int
@@ -72,10 +72,10 @@ class Level:
     """A layered level.
 
     Attributes:
-        nodes: those given first, then the lanes.
+        nodes: the given nodes, then the lanes.
         layers: nodes of each layer, from left to right.
         gaps: segments between layer i - 1 and layer i at index i; the first is empty.
-        chains: for each link its nodes from tail to head, lanes included.
+        chains: for each link its nodes from tail to head, including lanes.
         trunks: for each link the number of its trunk.
         upwards: indices of the links that go up, because the level has a cycle.
         sides: lane beside a node -> the node it enters from the side.
@@ -96,15 +96,15 @@ class Level:
     x: list[float] = field(default_factory=list)
 
     def leave(self, node: int, value: str) -> float:
-        """x at which ``value`` leaves a node, from its left border."""
+        """Return the x at which ``value`` leaves a node, from its left border."""
         return self.nodes[node].leave.get(value, self.nodes[node].anchor)
 
     def enter(self, node: int, value: str) -> float:
-        """x at which ``value`` enters a node from above if it is alone, from the node's left border."""
+        """Return the x at which a single ``value`` enters a node from above, from the node's left border."""
         return self.nodes[node].enter.get(value, self.nodes[node].anchor)
 
     def add_lane(self, layer: int, at: int | None = None) -> int:
-        """A new lane in a layer, at the right end or at a position; returns its number."""
+        """Add a lane to a layer, at the right end or at a position, and return its number."""
         number = len(self.nodes)
         self.nodes.append(Node(lane=True))
         self.layer.append(layer)

@@ -1,4 +1,4 @@
-"""Boxes in boxes. Each group is laid out alone, then placed as one box in its parent."""
+"""Lay out nested boxes: each group alone, then as one box in its parent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fxsummary.layout.routing import Routed, Router
 
 @dataclass(slots=True)
 class Memo:
-    """Levels that were laid out before, by what they depend on; groups that look alike share them."""
+    """Finished levels by everything they depend on; equal groups share them."""
 
     levels: dict[Hashable, tuple[Level, Routed]] = field(default_factory=dict)
     columns: dict[Hashable, Routed] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Memo:
 
 @dataclass(slots=True)
 class _Group:
-    """A group while it is laid out: its level, and where its contents lie in it."""
+    """A group in progress: its level, and the positions of its contents."""
 
     box: Box
     keys: list[str] = field(default_factory=list)
@@ -38,31 +38,31 @@ class _Group:
     indent: float = 0.0
 
     def number(self, end: int, key: str) -> int:
-        """Number of a child (end 0), or of the port of a value in the top (-1) or bottom (1) border."""
+        """Return the number of a child (end 0), or of a value's port in the top (-1) or bottom (1) border."""
         if (end, key) not in self.numbers:
             self.numbers[end, key] = len(self.keys)
             self.keys.append(key)
         return self.numbers[end, key]
 
     def link(self, tail: int, head: int, value: str) -> int:
-        """Number of a link, made on first use."""
+        """Return the number of a link, creating it on first use."""
         return self.links.setdefault((tail, head, value), len(self.links))
 
 
 class Planner:
-    """Positions of all boxes in ``root`` and routes of all edges between its leaves, in several shapes.
+    """Computes positions of all boxes in ``root`` and routes of all edges between its leaves, in several shapes.
 
-    Every segment of a route is horizontal or vertical; none runs through a box other than the groups
-    around its ends. Cycles between groups are allowed: some wires then go up. Parallel edges count once.
+    Every segment of a route is horizontal or vertical, and crosses no boxes except the groups around its ends.
+    Cycles between groups are allowed; some wires then go up. Parallel edges count once.
 
     Args:
         root: a group; its padding is kept, its key names the outermost level.
-        edges: between leaves; an edge from a leaf to itself is refused.
+        edges: edges between different leaves.
         spacing: distances in pixels.
-        memo: of layouts that have much in common with this one.
+        memo: memo to share with similar layouts.
 
     Raises:
-        ValueError: a key is used twice, or an edge names something that is not a leaf.
+        ValueError: duplicate key, or an edge that does not join two different leaves.
     """
 
     def __init__(self, root: Box, edges: list[Edge], spacing: Spacing | None = None, memo: Memo | None = None) -> None:
@@ -74,11 +74,11 @@ class Planner:
         self._ranks = _ranks(root, edges)
 
     def size(self, shape: Shape | None = None, inner: float | None = None) -> tuple[float, float]:
-        """Width and height that the layout would have.
+        """Return the width and height that the layout would have.
 
         Args:
-            shape: how the top level should look; it is cut into columns for that.
-            inner: groups inside that are higher than this are cut into columns too; None for none.
+            shape: desired shape of the top level, which is cut into columns to match it.
+            inner: maximum height of inner groups; higher ones are cut into columns; None for no limit.
         """
         for key in reversed(self._groups):
             group = self._groups[key]
@@ -98,29 +98,29 @@ class Planner:
         return top.width, top.height
 
     def tallest(self) -> float:
-        """Height of the tallest group inside, of the size asked for last."""
+        """Height of the tallest inner group in the last `size`."""
         return max((group.height for group in self._groups.values() if group.box is not self._root), default=0.0)
 
     def layout(self, shape: Shape | None = None, inner: float | None = None) -> Layout:
-        """The layout, of the same arguments as `size`."""
+        """Return the layout; the arguments are those of `size`."""
         self.size(shape, inner)
         return _assemble(self._root, self._groups, self._paths)
 
 
 def _ranks(root: Box, edges: list[Edge]) -> dict[str, int]:
-    """Places of all boxes in reading order; those that nothing goes into come before all others."""
+    """Return the place of each box in reading order; boxes without incoming edges come first."""
     targets = {edge.target for edge in edges}
     keys = [child.key for _, child in walk(root)]
     return {key: rank for rank, key in enumerate(sorted(keys, key=targets.__contains__))}
 
 
 def _groups(root: Box) -> tuple[dict[str, _Group], dict[str, str | None]]:
-    """Groups by key, parents first, and the parent of every box."""
+    """Return the groups by key, parents first, and the parent of every box."""
     groups = {root.key: _Group(root)}
     parents: dict[str, str | None] = {root.key: None}
     for parent, child in walk(root):
         if child.key in parents:
-            raise ValueError(f"two boxes have the key {child.key!r}")
+            raise ValueError(f"duplicate box key {child.key!r}")
         parents[child.key] = parent.key
         groups[parent.key].number(0, child.key)
         if child.children is not None:
@@ -129,7 +129,7 @@ def _groups(root: Box) -> tuple[dict[str, _Group], dict[str, str | None]]:
 
 
 def _thread(edge: Edge, groups: dict[str, _Group], parents: dict[str, str | None]) -> list[tuple[str, int]]:
-    """Lead an edge through the groups around its ends; returns its links as (group, number)."""
+    """Route an edge through the groups around its ends, and return its links as (group, number)."""
     for key in edge:
         if key not in parents or key in groups:
             raise ValueError(f"{edge} joins {key!r}, which is not a leaf")
@@ -153,7 +153,7 @@ def _thread(edge: Edge, groups: dict[str, _Group], parents: dict[str, str | None
 
 
 def _ancestors(key: str, parents: dict[str, str | None]) -> list[str]:
-    """A box, its group, that group's group and so on up to the root."""
+    """Return a box and all groups around it, up to the root."""
     chain = [key]
     while (parent := parents[chain[-1]]) is not None:
         chain.append(parent)
@@ -161,9 +161,9 @@ def _ancestors(key: str, parents: dict[str, str | None]) -> list[str]:
 
 
 def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing, ranks: dict[str, int], memo: Memo) -> Hashable:
-    """Nodes, layers and wires of a group; those of a group just like it are taken from ``memo``.
+    """Lay out nodes, layers and wires of a group, or take those of an equal group from ``memo``.
 
-    Returns what they depend on.
+    Return the key in ``memo``: everything that the layout depends on.
     """
     boxes = {child.key: child for child in group.box.children or []}
     nodes = [Node(end=end, rank=ranks[key] if end else 0) for end, key in group.numbers]
@@ -183,7 +183,7 @@ def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing, ranks: 
 
 
 def _signature(nodes: list[Node], links: list[Link], spacing: Spacing) -> Hashable:
-    """What a layout depends on; values by number, so that groups that look alike share it."""
+    """Return everything that a layout depends on, with numbers for values, so that equal groups have equal keys."""
     numbers: dict[str, int] = {}
     place = {rank: number for number, rank in enumerate(sorted({link.rank for link in links}))}
     ends = [(link.tail, link.head, numbers.setdefault(link.value, len(numbers)), place[link.rank]) for link in links]
@@ -221,7 +221,7 @@ def _node(box: Box, group: _Group | None) -> Node:
 
 
 def _assemble(root: Box, groups: dict[str, _Group], paths: dict[Edge, list[tuple[str, int]]]) -> Layout:
-    """Absolute positions: parents first, so that a group's corner is known before its contents."""
+    """Compute absolute positions, parents first, because contents are relative to their group's corner."""
     top = groups[root.key]
     result = Layout(top.width, top.height)
     corners = {root.key: Point(0.0, 0.0)}
@@ -245,7 +245,7 @@ def _assemble(root: Box, groups: dict[str, _Group], paths: dict[Edge, list[tuple
 
 
 def _wire(group: _Group, number: int, value: str, origin: Point, corner: Point) -> Wire:
-    """A link as a wire; from and to ports it is drawn up to the border of the group."""
+    """Return a link as a wire; at ports it is extended to the border of the group."""
     link, nodes = group.level.links[number], group.level.nodes
     points = [Point(origin.x + p.x, origin.y + p.y) for _, p in group.routed.corners[number]]
     if nodes[link.tail].end < 0:
@@ -259,7 +259,7 @@ def _wire(group: _Group, number: int, value: str, origin: Point, corner: Point) 
 
 
 def _simplified(points: list[Point]) -> tuple[Point, ...]:
-    """Without repeated corners and without those in the middle of a straight line."""
+    """Return the corners without duplicates and without points on a straight line."""
 
     def straight(axis: int, *line: Point) -> bool:
         return all(abs(a[axis] - b[axis]) < 0.01 for a, b in pairwise(line))

@@ -1,4 +1,4 @@
-"""The order of the nodes in each layer: few crossings, above all few of the spine; lanes beside nodes."""
+"""Order the nodes in each layer, with few crossings, especially of the spine; add lanes beside nodes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from fxsummary.layout.level import Level, Segment
 
 SWEEPS = 12
 SPINE_WEIGHT = 4
-# Transposing two nodes compares all pairs of their segments; beyond this many pairs the barycentre must do.
+# Transposing two nodes compares all pairs of their segments; with more pairs than this, only barycentres are used.
 MOST_PAIRS = 400
-# Sweeps over all segments of a level: fewer where there are many.
+# Number of sweeps over all segments of a level: fewer for large levels.
 MOST_STEPS = 40_000
 
 
 def order_layers(level: Level) -> None:
-    """Sort ``level.layers``; the best order of some sweeps down and up is kept."""
+    """Sort ``level.layers`` by sweeps down and up, and keep the best order."""
     above, below = _adjacency(level)
     where = _positions(level)
     best, kept = _crossings(level, where), [list(layer) for layer in level.layers]
@@ -50,7 +50,7 @@ def _positions(level: Level) -> list[float]:
 
 
 def _upper_pin(level: Level, where: list[float], segment: Segment) -> float:
-    """Place of a segment's upper end: the node's, plus the port's share of its width."""
+    """Return the place of a segment's upper end: the node's place plus the port's share of its width."""
     node = segment.upper
     return where[node] + level.leave(node, segment.value) / (level.nodes[node].width + 1)
 
@@ -61,7 +61,7 @@ def _lower_pin(level: Level, where: list[float], segment: Segment) -> float:
 
 
 def _crossings(level: Level, where: list[float]) -> int:
-    """Crossings of all gaps; those of the spine count `SPINE_WEIGHT` times."""
+    """Count the crossings in all gaps; those of the spine count `SPINE_WEIGHT` times."""
     return sum(_gap_crossings(level, where, gap) for gap in level.gaps if len(gap) > 1)
 
 
@@ -75,7 +75,7 @@ def _gap_crossings(level: Level, where: list[float], gap: list[Segment]) -> int:
 
 
 def _inversions(values: list[float]) -> int:
-    """Number of pairs in falling order, in n log n steps (a Fenwick tree).
+    """Count the pairs in descending order in O(n log n), with a Fenwick tree.
 
     >>> _inversions([1.0, 3.0, 2.0, 2.0]), _inversions([3.0, 2.0, 1.0])
     (2, 3)
@@ -97,7 +97,7 @@ def _inversions(values: list[float]) -> int:
 
 
 def _barycentre(level: Level, where: list[float], adjacent: list[list[Segment]], *, upwards: bool) -> None:
-    """Sort each layer by the mean place of the neighbours in the layer before."""
+    """Sort each layer by the mean place of the neighbours in the previous layer."""
     for layer in reversed(level.layers) if upwards else level.layers:
         if len(layer) < 2:
             continue
@@ -111,7 +111,7 @@ def _barycentre(level: Level, where: list[float], adjacent: list[list[Segment]],
 
 
 def _transpose(level: Level, where: list[float], above: list[list[Segment]], below: list[list[Segment]]) -> None:
-    """Swap neighbours as long as that takes crossings away, in at most four rounds."""
+    """Swap neighbours while that removes crossings, in at most four rounds."""
     for _ in range(4):
         swapped = False
         for layer in level.layers:
@@ -128,7 +128,7 @@ def _transpose(level: Level, where: list[float], above: list[list[Segment]], bel
 def _gain(
     level: Level, where: list[float], left: int, right: int, above: list[list[Segment]], below: list[list[Segment]]
 ) -> int:
-    """Crossings fewer after swapping two neighbours."""
+    """Return the number of crossings that swapping two neighbours removes."""
     gain = 0
     for adjacent, pin in ((above, _upper_pin), (below, _lower_pin)):
         if len(adjacent[left]) * len(adjacent[right]) > MOST_PAIRS:
@@ -143,7 +143,7 @@ def _gain(
 
 
 def add_side_lanes(level: Level) -> None:
-    """Lead the outer inputs of nodes with `side_entry` through a lane beside the node."""
+    """Route the outer inputs of nodes with `side_entry` through a lane beside the node."""
     where = {node: place for layer in level.layers for place, node in enumerate(layer)}
     inputs: dict[int, list[Segment]] = {}
     arriving: dict[int, list[int]] = {}
@@ -166,7 +166,7 @@ def add_side_lanes(level: Level) -> None:
 
 
 def _from_above(level: Level, segments: list[Segment]) -> int:
-    """Index of the input that stays on top: the spine's, else a box's, else the middle one."""
+    """Return the index of the input that stays on top: the spine's, else a box's, else the middle one."""
     middle = (len(segments) - 1) / 2
 
     def rank(i: int) -> tuple[bool, bool, float]:

@@ -1,6 +1,6 @@
-"""Heights and wires of a level whose nodes have their x: y of the layers, corners of every chain.
+"""Compute the y of the layers and the corners of every chain, for a level whose nodes have their x.
 
-Wires between two layers: each trunk has one horizontal track, ordered so that they cross and touch little.
+Between two layers, each trunk has one horizontal track; tracks are ordered so that they cross and touch little.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from fxsummary.layout.level import Level, Segment
 
 ARROW_ROOM = 10.0
 NARROW = 4.0
-# Ordering compares all pairs of tracks; gaps with more of them are ordered by their ends alone.
+# Ordering compares all pairs of tracks; gaps with more tracks than this are ordered by track ends alone.
 MOST_COMPARED = 60
 NEAR = 4.0
 TOUCH_COST = 50
 
 Corner = tuple[float, Point]
-"""A corner and the layer it belongs to; halves are the gaps above the next layer."""
+"""The layer of a corner (half numbers are the gaps above the next layer) and its position."""
 
 
 @dataclass(slots=True)
@@ -27,9 +27,9 @@ class Routed:
     """A finished level.
 
     Attributes:
-        x, y: left and top border of the nodes given.
+        x, y: left and top border of the given nodes.
         corners: for each link the corners of its wire.
-        tops, bottoms: y of the borders of each layer; width, height: of everything.
+        tops, bottoms: y of the borders of each layer; width, height: total size.
     """
 
     x: list[float] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Track:
     """A horizontal wire piece in a gap.
 
     Attributes:
-        up, down: x where it meets the layer above and the layer below.
+        up, down: x of its ends at the layer above and at the layer below.
         place: number of the track, counted from the top.
     """
 
@@ -77,7 +77,7 @@ class Router:
         self.result = Routed(x=list(level.x))
 
     def run(self) -> Routed:
-        """All steps in order."""
+        """Run all steps in order."""
         self._collect_tracks()
         self._stack_layers()
         for i in range(len(self.level.links)):
@@ -87,7 +87,7 @@ class Router:
         return self.result
 
     def _ends(self, segment: Segment) -> tuple[float, float]:
-        """x where a segment leaves its upper and enters its lower node."""
+        """Return the x at which a segment leaves its upper node and enters its lower node."""
         leave = self.level.x[segment.upper] + self.level.leave(segment.upper, segment.value)
         return leave, self.pins[segment.lower, segment.upper, segment.value]
 
@@ -108,7 +108,7 @@ class Router:
             self.tracks[top_gap][("in", i)] = Track(down=[top, self.pins[chain[-1], chain[-2], value]])
 
     def _stack_layers(self) -> None:
-        """y of layers, tracks and nodes."""
+        """Compute the y of layers, tracks and nodes."""
         level, y = self.level, 0.0
         self.track_y: list[dict[tuple[str, int], float]] = []
         for number, gap in enumerate(self.tracks):
@@ -127,7 +127,7 @@ class Router:
             self.result.y.append(bottom - node.height if low and level.layer[number] else top)
 
     def _room(self, gap: int, tracks: int) -> tuple[float, float]:
-        """Height of a gap, and the y of its first track in it."""
+        """Return the height of a gap, and the y of its first track in it."""
         level, nodes = self.level, self.level.nodes
         above = level.layers[gap - 1] if gap else []
         below = level.layers[gap] if gap < len(level.layers) else []
@@ -185,7 +185,7 @@ class Router:
 
 
 def _pins(level: Level) -> dict[tuple[int, int, str], float]:
-    """x at which each (node, upper neighbour, value) enters from above."""
+    """Return the x at which each (node, upper neighbour, value) enters from above."""
     arriving: dict[int, list[tuple[float, int, str, bool]]] = {}
     for gap in level.gaps:
         for s in gap:
@@ -204,7 +204,7 @@ def _pins(level: Level) -> dict[tuple[int, int, str], float]:
 
 
 def _spread(level: Level, number: int, aligned: list[bool]) -> list[float]:
-    """Offsets of wires that enter a node from above: the straight one in the middle, the others beside it."""
+    """Return the offsets of wires that enter a node from above: the straight one in the middle, others around it."""
     node = level.nodes[number]
     middle = aligned.index(True) if True in aligned else (len(aligned) - 1) / 2
     reach = max(middle, len(aligned) - 1 - middle)
@@ -214,7 +214,7 @@ def _spread(level: Level, number: int, aligned: list[bool]) -> list[float]:
 
 
 def place_tracks(tracks: list[Track]) -> int:
-    """Number the tracks of a gap from the top; returns how many numbers were needed."""
+    """Number the tracks of a gap from the top, and return the number of rows."""
     ordered = _ordered(tracks)
     used: list[list[tuple[float, float]]] = []
     for track in ordered:
@@ -230,7 +230,7 @@ def place_tracks(tracks: list[Track]) -> int:
 
 
 def _ordered(tracks: list[Track]) -> list[Track]:
-    """From top to bottom: repeatedly the one that costs least above all others left."""
+    """Order tracks from top to bottom: repeatedly choose the one with the lowest cost above all others left."""
     rest = sorted(tracks, key=_by_direction)
     if len(rest) > MOST_COMPARED:
         return rest
@@ -247,14 +247,14 @@ def _ordered(tracks: list[Track]) -> list[Track]:
 
 
 def _by_direction(track: Track) -> tuple[bool, float, float]:
-    """Those going right from the right end, then those going left from the left end."""
+    """Order tracks by their ends: those going right from the right end, then those going left from the left end."""
     rightwards = sum(track.down) * len(track.up) > sum(track.up) * len(track.down)
     start = min(track.up, default=track.low)
     return not rightwards, -start if rightwards else start, track.high
 
 
 def _cost(above: Track, below: Track) -> int:
-    """Crossings, and costlier touches, if one track lies above another."""
+    """Return the cost of one track above another: crossings, and touches, which cost more."""
     crossings = sum(above.low < x < above.high for x in below.up) + sum(below.low < x < below.high for x in above.down)
     touches = sum(abs(a - b) < NEAR for a in above.down for b in below.up)
     return crossings + TOUCH_COST * touches

@@ -1,4 +1,4 @@
-"""A layout from left to right: everything mirrored at the diagonal, laid out from top to bottom, mirrored back."""
+"""Lay out from left to right: mirror everything at the diagonal, lay it out from top to bottom, mirror it back."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from fxsummary.layout.columns import Shape
 from fxsummary.layout.nested import Memo, Planner
 
 SHAPE = Shape(1 / 1.5, tallest=1800.0)
-"""The top level is cut into lines if it is wider than 1,800 px."""
+"""A top level wider than 1,800 px is cut into lines."""
 PIN_GAP = 12.0
-"""Greatest distance of the wires that enter a leaf from the left."""
+"""Maximum distance between the wires that enter a leaf from the left."""
 
 
 def layout_rightwards(
     root: Box, edges: list[Edge], spacing: Spacing | None = None, inner: float | None = None, memo: Memo | None = None
 ) -> Layout:
-    """Positions of all boxes and routes of all edges, with the layers from left to right.
+    """Return the positions of all boxes and the routes of all edges, with layers from left to right.
 
-    Wires leave on the right and enter on the left; those of leaves with `side_entry` also from above and
-    below. Boxes keep their sizes. The arguments are those of `Planner`; `vertical` distances are those between layers.
+    Wires leave on the right and enter on the left; leaves with `side_entry` also accept wires from above and below.
+    Boxes keep their sizes. The arguments are those of `Planner`; `vertical` distances separate layers.
 
     Args:
-        inner: groups inside that are wider than this are cut into lines, as the top level is; None for none.
+        inner: maximum width of inner groups; wider ones are cut into lines, like the top level; None for no limit.
     """
     placed = Planner(_turned(root), edges, spacing, memo).layout(SHAPE, inner)
     boxes = {key: Rect(box.y, box.x, box.height, box.width) for key, box in placed.boxes.items()}
@@ -32,7 +32,7 @@ def layout_rightwards(
 
 
 def _turned(root: Box) -> Box:
-    """A mirrored copy of a box and all inside."""
+    """Return a mirrored copy of a box and its contents."""
     top = _box(root)
     pending = [(root, top)]
     while pending:

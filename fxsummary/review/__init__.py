@@ -1,1 +1,1 @@
-"""What a review finds in a graph: broken budgets, and what looks like a mistake."""
+"""Reviews of a graph: exceeded budgets and likely mistakes."""

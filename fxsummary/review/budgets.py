@@ -1,4 +1,4 @@
-"""Budgets: the most that a model may have of something, and what it must not have at all."""
+"""Budgets: upper limits for a model's costs, and properties that it must not have."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from fxsummary.text.parse import fraction, quantity
 from fxsummary.views.fold import fold_repeats
 
 CONTRIBUTORS = 5
-"""How many of the largest contributors an exceeded budget names."""
+"""Number of the largest contributors that an exceeded budget names."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """Something that has a limit.
+    """A cost that can have a limit.
 
     Attributes:
-        attribute: of the totals and of the operations.
-        title, text: its name, and its numbers as text.
-        unknown: attribute of the totals that lists what is left out of the number.
+        attribute: name in the totals and in the operations.
+        title, text: its name, and the format of its numbers.
+        unknown: attribute of the totals that lists the items missing from the number.
     """
 
     attribute: str
@@ -51,18 +51,18 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
     """Raise if a budget is exceeded; numbers may be strings such as ``"25M"``.
 
     Args:
-        max_parameters, max_trainable_parameters: most parameters, tied and shared ones once.
-        max_flops: most FLOPs, 2 per multiply-accumulate, of the example's batch.
-        max_parameter_bytes: most bytes of the parameters.
-        no_unread_parameters: there must be no parameter that forward never reads.
-        no_unknown: there must be no operation whose FLOPs, and no weight whose size, is not known.
+        max_parameters, max_trainable_parameters: maximum number of parameters; tied and shared ones count once.
+        max_flops: maximum FLOPs, 2 per multiply-accumulate, for the example's batch.
+        max_parameter_bytes: maximum size of the parameters in bytes.
+        no_unread_parameters: fail if forward never reads a parameter.
+        no_unknown: fail if the FLOPs of an operation or the size of a weight are unknown.
         baseline: a graph, or the path of one saved as JSON; parameters, trainable parameters, bytes and FLOPs
-            must be no more than its own.
-        tolerance: by which part they may be more, such as 0.01.
+            must not exceed its own.
+        tolerance: allowed relative increase over the baseline, such as 0.01.
 
     Raises:
         BudgetError: budgets are exceeded; the message lists all of them, with the largest contributors.
-        InputError: a budget is not known, or its value is not understood.
+        InputError: unknown budget or invalid value.
 
     A limit counts as exceeded if something unknown could exceed it:
 
@@ -87,14 +87,14 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
 
 
 def exceeded(graph: ModelGraph, **budgets: Any) -> tuple[Finding, ...]:
-    """The exceeded budgets; see `check`."""
+    """Return the exceeded budgets; see `check`."""
     check_names(budgets)
     given = {name: value for name, value in budgets.items() if value is not None and value is not False}
     return tuple(_exceeded(graph, graph.totals, given))
 
 
 def check_names(budgets: Mapping[str, object]) -> None:
-    """Raise InputError if a budget is not known, or its number is not understood."""
+    """Raise InputError for an unknown budget or an invalid number."""
     for name, value in budgets.items():
         if name not in BUDGETS:
             raise InputError(unknown("budget", name, BUDGETS))
@@ -114,7 +114,7 @@ def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Itera
     if given.get("no_unknown"):
         for title, names in (("FLOPs", totals.unknown_flops), ("size", totals.unknown_parameters)):
             if names:
-                yield _finding("no_unknown", f"{title} not known of {len(names)}", _first(names))
+                yield _finding("no_unknown", f"unknown {title} of {len(names)}", _first(names))
     if "baseline" in given:
         yield from _grown(graph, totals, _baseline(given["baseline"]), _number("tolerance", given.get("tolerance", 0)))
 
@@ -129,7 +129,7 @@ def _over(graph: ModelGraph, totals: Totals, name: str, cost: _Cost, most: float
         yield _finding(name, message, contributors(graph, cost.attribute, number))
     elif number is None or unknown:
         known = "nothing is known" if number is None else f"at least {cost.text(number)}"
-        message = f"{known} of at most {limit} {cost.title}: it cannot be shown to hold"
+        message = f"{known} of at most {limit} {cost.title}: unknown parts may exceed the limit"
         yield _finding(name, message, _first(tuple(f"unknown: {each}" for each in unknown)))
 
 
@@ -139,17 +139,17 @@ def _grown(graph: ModelGraph, totals: Totals, baseline: ModelGraph, tolerance: f
     for cost in COSTS.values():
         was, now = getattr(before, cost.attribute), getattr(totals, cost.attribute)
         if was is not None and now is None:
-            grown.append(f"{cost.title} not known, {cost.text(was)} before")
+            grown.append(f"unknown {cost.title}, {cost.text(was)} in the baseline")
         elif was is not None and now > was * (1 + tolerance):
             percent = fmt.growth(was, now) or "none before"
-            grown.append(f"{cost.text(now)} {cost.title}, {cost.text(now - was)} more ({percent})")
+            grown.append(f"{cost.text(now)} {cost.title}, {cost.text(now - was)} more than the baseline ({percent})")
     if grown:
         details = [*grown[1:], *growth(baseline, graph)]
-        yield _finding("baseline", f"{grown[0]} than the baseline has", tuple(details))
+        yield _finding("baseline", grown[0], tuple(details))
 
 
 def growth(before: ModelGraph, after: ModelGraph) -> Iterator[str]:
-    """The modules that make most of a difference, as texts."""
+    """Describe the modules that contribute most to a difference."""
     lines = [line for line in changed_lines(compare(before, after)) if line.change]
     deltas = [(fmt.delta(*line.parameters, fmt.parameters), fmt.delta(*line.flops, fmt.flops), line) for line in lines]
     for parameters, flops, line in deltas[:CONTRIBUTORS]:
@@ -158,7 +158,7 @@ def growth(before: ModelGraph, after: ModelGraph) -> Iterator[str]:
 
 
 def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ...]:
-    """The operations that have most of a cost, copies together, as texts."""
+    """Describe the operations with the largest share of a cost, all copies together."""
     nodes: Iterable[tuple[str, Mapping[str, Any]]] = fold_repeats(graph).nodes(data=True)
     costs = [((data[attribute] or 0) * data["multiplicity"], key) for key, data in nodes]
     texts = []
@@ -178,7 +178,7 @@ def _baseline(baseline: object) -> ModelGraph:
         from fxsummary.graph.saved import load
 
         return load(baseline)
-    raise InputError(f"baseline={baseline!r} is neither a ModelGraph nor the path of a saved one.")
+    raise InputError(f"baseline={baseline!r} is neither a ModelGraph nor the path of a saved graph.")
 
 
 def _finding(rule: str, message: str, details: tuple[str, ...]) -> Finding:

@@ -1,6 +1,6 @@
-"""Lint: what looks like a mistake in a model; `RULES` has the rules by name, `fxsummary.review.rules` says why.
+"""Lint: find likely mistakes in a model. `RULES` has the rules by name; `fxsummary.review.rules` explains them.
 
-A rule is a function from a graph to findings. Advice, which good models may go against, is given only if asked for.
+A rule is a function from a graph to findings. Advice, which good models may ignore, is reported only on request.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from fxsummary.support.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Something that looks like a mistake.
+    """A rule that finds one kind of likely mistake.
 
     Attributes:
-        name: such as "dead-operations".
-        find: yields what it finds in a graph.
+        name: name of the rule, such as "dead-operations".
+        find: yields the findings in a graph.
         reason: why it is a mistake, in one sentence; the docstring of `find` says more.
-        is_advice: whether it is asked for only by name, because good models may have it.
+        is_advice: whether the rule runs only if selected by name, because good models may have such findings.
     """
 
     name: str
@@ -37,14 +37,14 @@ RULES: Registry[Rule] = Registry("lint rule", filled_by="fxsummary.review.rules"
 
 
 def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str] = ()) -> tuple[Finding, ...]:
-    """What looks like a mistake in a model, rule by rule.
+    """Return likely mistakes in a model, rule by rule.
 
     Args:
-        ignore: rules not to look at, or ``rule:path`` for what a rule says of some paths, with ``*`` and ``?``.
-        select: rules of advice to look at too; "all" for all of them.
+        ignore: rules to skip, or ``rule:path`` to skip a rule for some paths; paths may contain ``*`` and ``?``.
+        select: advice rules to run as well; "all" for all of them.
 
     Raises:
-        UnknownNameError: no such rule; the message lists those there are.
+        UnknownNameError: unknown rule; the message lists the known ones.
 
     >>> import torch, fxsummary
     >>> block = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU())
@@ -65,7 +65,7 @@ def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str]
 
 
 def check_names(ignore: Iterable[str], select: Iterable[str]) -> tuple[list[tuple[str, str]], set[str]]:
-    """Rules with the paths to ignore, and advice asked for; raises UnknownNameError if there is no such rule."""
+    """Return the rules with the paths to ignore, including selected advice; raises UnknownNameError for others."""
     asked = {name for name in _listed(select, "select") if name == "all" or RULES.get_or_raise(name)}
     entries = [entry.partition(":") for entry in _listed(ignore, "ignore")]
     return [(RULES.get_or_raise(name).name, path or "*") for name, _, path in entries], asked
@@ -74,5 +74,5 @@ def check_names(ignore: Iterable[str], select: Iterable[str]) -> tuple[list[tupl
 def _listed(names: Iterable[str], option: str) -> list[str]:
     listed = [names] if isinstance(names, str) else list(names)
     if not all(isinstance(name, str) for name in listed):
-        raise InputError(f"{option}={names!r} is not a list of names of rules.")
+        raise InputError(f"{option}={names!r} is not a list of rule names.")
     return listed

@@ -1,4 +1,4 @@
-"""What pyproject.toml says under ``[tool.fxsummary]``: budgets, and rules to ignore. It is only read as data.
+"""Read ``[tool.fxsummary]`` of pyproject.toml: budgets and rules to ignore.
 
 .. code-block:: toml
 
@@ -32,18 +32,18 @@ BUDGETS = {
     "baseline": "a saved graph that must not be exceeded",
     "tolerance": "allowed increase over the baseline, e.g. 0.01 or 1%%",
 }
-"""Every budget by name, in words for ``--help``."""
+"""Every budget by name, with its description for ``--help``."""
 KEYS = {"check": tuple(BUDGETS), "lint": ("ignore", "select")}
-"""Keys of each table."""
+"""Known keys of each table."""
 
 
 def settings(table: str, start: Path | None = None) -> dict[str, Any]:
-    """The settings of a command, from the nearest pyproject.toml in a folder or those around it.
+    """Return the settings of a command, from the nearest pyproject.toml in a folder or its parents.
 
-    Keys may be written with hyphens. The path of a baseline is taken as from the folder of the file.
+    Keys may contain hyphens. The path of a baseline is relative to the folder of the file.
 
     Raises:
-        SettingsError: the file cannot be read, or a key or value is not known.
+        SettingsError: the file cannot be read, or has an unknown key or an invalid value.
     """
     folder = (start or Path()).resolve()
     for place in (folder, *folder.parents):
@@ -55,7 +55,7 @@ def settings(table: str, start: Path | None = None) -> dict[str, Any]:
 def _read(path: Path) -> Any:
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     if find_spec(name) is None:
-        return {}  # Python 3.10 reads TOML only where tomli is installed
+        return {}  # Python 3.10 can read TOML only if tomli is installed
     reader = import_module(name)
     try:
         return reader.loads(path.read_bytes().decode("utf-8"))

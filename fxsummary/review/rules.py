@@ -1,4 +1,4 @@
-"""The lint rules: each docstring says why something is a mistake, and what the rule leaves alone."""
+"""The lint rules. Each docstring explains why the pattern is a mistake, and which exceptions the rule makes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Find = Callable[[ModelGraph], Iterator[Finding]]
 
 
 def rule(name: str, reason: str, *, is_advice: bool = False) -> Callable[[Find], Find]:
-    """Register a function as the rule ``name``; for the others see `fxsummary.review.lint.Rule`."""
+    """Register a function as the rule ``name``; `fxsummary.review.lint.Rule` describes the other arguments."""
 
     def register(find: Find) -> Find:
         RULES.register(name, Rule(name, find, reason, is_advice))
@@ -30,11 +30,12 @@ def rule(name: str, reason: str, *, is_advice: bool = False) -> Callable[[Find],
 def unread_parameters(graph: ModelGraph) -> Iterator[Finding]:
     """Parameters that forward never reads.
 
-    They take memory, appear in checkpoints, and have no gradient: ``DistributedDataParallel`` stops at them unless
+    They take memory, appear in checkpoints, and have no gradient: ``DistributedDataParallel`` raises unless
     ``find_unused_parameters`` is set. Usually a layer was replaced and the old parameter stayed, or a branch depends on
-    an option. One that only train mode or an optional input needs is reported, too (wav2vec's ``masked_spec_embed``,
-    XLNet's segment embeddings): give that input, or ignore it. Modules that are never called at all are told by
-    `uncalled_modules`. An expert that the example did not choose is not reported: which one is chosen was assumed.
+    an option. A parameter that only train mode or an optional input needs is reported too (wav2vec's
+    ``masked_spec_embed``, XLNet's segment embeddings): pass that input, or ignore the finding. `uncalled_modules`
+    reports modules that are never called at all. An expert that the router did not choose is not reported if the choice
+    was assumed.
     """
     silent = {module.path for module in _uncalled(graph)}
     for path, module in graph.modules.items() if _knows_dataflow(graph) else ():
@@ -49,11 +50,11 @@ def unread_parameters(graph: ModelGraph) -> Iterator[Finding]:
 
 @rule("uncalled-modules", "A module that forward never calls is not trained.")
 def uncalled_modules(graph: ModelGraph) -> Iterator[Finding]:
-    """Modules with parameters that forward never calls, and of which it reads nothing; the outermost of them.
+    """The outermost modules with parameters that forward neither calls nor reads.
 
     Their parameters are not trained, but take memory and must be in every checkpoint. Usually a layer was left behind.
-    Auxiliary heads, such as that of Inception, run in train mode only: look at the model in train mode
-    (``--train``), or ignore them by their path. An expert that the example did not choose is not reported.
+    Auxiliary heads, such as Inception's, run in train mode only: lint the model in train mode (``--train``), or
+    ignore them by path. An expert that the router did not choose is not reported if the choice was assumed.
     """
     for module in _uncalled(graph) if _knows_dataflow(graph) else ():
         held = [m for path, m in graph.modules.items() if f"{path}.".startswith(f"{module.path}.")]
@@ -63,14 +64,14 @@ def uncalled_modules(graph: ModelGraph) -> Iterator[Finding]:
         yield Finding("uncalled-modules", message, module.path, remedy=remedy)
 
 
-@rule("dead-operations", "Work whose result nothing reads is done for nothing.")
+@rule("dead-operations", "The work is wasted if nothing reads the result.")
 def dead_operations(graph: ModelGraph) -> Iterator[Finding]:
-    """Operations that cost something and whose result nothing reads; the last of each chain that leads nowhere.
+    """Operations with a cost whose result nothing reads; for a chain of them, the last one.
 
-    A matrix product, a convolution or a module with parameters whose result goes nowhere is work for nothing: usually a
-    ``return`` forgot it, or a variable was overwritten. Only what has FLOPs or parameters is reported. Sizes,
-    views, masks and positions that are computed and then not needed cost next to nothing; libraries leave such in
-    their models on purpose, so that one forward serves several configurations.
+    If nothing reads the result of a matrix product, a convolution or a module with parameters, the work is wasted:
+    usually a ``return`` lacks it, or a variable was overwritten. Only operations with FLOPs or parameters are reported.
+    Unneeded sizes, views, masks and positions cost next to nothing, and libraries keep them on purpose, so that one
+    forward serves several configurations.
     """
     if not _knows_dataflow(graph) or not any(op == "output" for _, op in graph.nodes(data="op")):
         return
@@ -87,14 +88,14 @@ def dead_operations(graph: ModelGraph) -> Iterator[Finding]:
             yield Finding("dead-operations", message, name, data["source"], remedy="Remove it, or use its result.")
 
 
-@rule("bias-before-norm", "A norm that subtracts the mean takes away the bias before it.")
+@rule("bias-before-norm", "A norm that subtracts the mean cancels the bias before it.")
 def bias_before_norm(graph: ModelGraph) -> Iterator[Finding]:
     """A convolution or linear layer with a bias right before a batch or instance norm.
 
-    The norm subtracts the mean of each channel, and with it the bias, which therefore has no effect on the result;
-    the norm's own bias takes its place. ``bias=False`` saves the parameters and the addition. torchvision's VGG with
-    batch norm has such biases, kept so that old checkpoints load. Group and layer norm subtract a mean over several
-    channels, before which a bias has an effect; a frozen norm subtracts none.
+    The norm subtracts the mean of each channel, and the bias with it, so the bias has no effect on the result; the
+    norm's own bias replaces it. ``bias=False`` saves the parameters and the addition. torchvision's VGG with batch
+    norm keeps such biases so that old checkpoints load. The rule does not apply to group and layer norm, which
+    subtract a mean over several channels, nor to frozen norms, which do not subtract the batch mean.
     """
     seen: set[str] = set()
     for key, label in graph.nodes(data="label"):
@@ -105,7 +106,7 @@ def bias_before_norm(graph: ModelGraph) -> Iterator[Finding]:
             continue
         data = graph.nodes[source]
         path, shape = data["target"], data["shape"]
-        is_per_channel = data["kind"] == "linear" and (shape is None or len(shape) == 2)  # not of other features
+        is_per_channel = data["kind"] == "linear" and (shape is None or len(shape) == 2)  # else it norms other features
         if data["op"] != "call_module" or path in seen or not (is_per_channel or data["kind"] == "convolution"):
             continue
         bias = _own(graph, path, "bias")
@@ -116,13 +117,13 @@ def bias_before_norm(graph: ModelGraph) -> Iterator[Finding]:
             yield Finding("bias-before-norm", message, path, data["source"], remedy="Pass bias=False.")
 
 
-@rule("double-activation", "An activation of an activation does nothing, or harm.")
+@rule("double-activation", "A second activation right after the first has no effect, or a harmful one.")
 def double_activation(graph: ModelGraph) -> Iterator[Finding]:
     """An activation right after an activation.
 
     ``relu(relu(x))`` is ``relu(x)``; ``log_softmax(softmax(x))`` and ``sigmoid(sigmoid(x))`` run and train, but badly:
-    a classical slip is a softmax in front of another head that has one of its own. Between them only what changes
-    no value is looked through (views, dropout). ``tanh(softplus(x))`` is part of Mish and meant.
+    a classic slip is a softmax in front of a head that has its own. The rule looks through operations between them
+    that change no values (views, dropout). It accepts ``tanh(softplus(x))``, which is part of Mish.
     """
     seen: set[tuple[str, str]] = set()
     for key, data in graph.nodes(data=True):
@@ -157,30 +158,30 @@ def _activation_before(graph: ModelGraph, key: str) -> str | None:
 def active_dropout(graph: ModelGraph) -> Iterator[Finding]:
     """Dropout that is active while the model is in eval mode.
 
-    ``F.dropout(x)`` drops by default, also in eval mode: it must be told ``training=self.training``. Results then
-    differ from call to call, and are worse than they need to be. A model in train mode is not reported: there dropout
-    is meant.
+    ``F.dropout(x)`` is active by default, even in eval mode, unless you pass ``training=self.training``. Results then
+    differ from call to call, and are worse than necessary. Models in train mode are not reported, because dropout
+    belongs there.
     """
     root = graph.modules.get("")
     if graph.captured_by == "modules" or root is None or root.training:
         return
     for key in notes.active_dropout(graph):
         data, name = graph.nodes[key], _name_of(graph, key)
-        message = f"{data['label']} ({name}) is active, though the model is in eval mode"
+        message = f"{data['label']} ({name}) is active although the model is in eval mode"
         is_module = data["op"] == "call_module"
-        remedy = "Call model.eval() on all of it." if is_module else "Pass training=self.training."
+        remedy = "Call eval() on the whole model." if is_module else "Pass training=self.training."
         yield Finding("active-dropout", message, name, data["source"], remedy=remedy)
 
 
-@rule("float64", "float64 is slow on accelerators, and spreads.")
+@rule("float64", "float64 is slow on accelerators, and spreads to later operations.")
 def float64(graph: ModelGraph) -> Iterator[Finding]:
-    """Operations that turn to float64 in a model of another precision: where it comes from, once for a line of code.
+    """Operations that introduce float64 into a model of another precision, once per line of code.
 
-    float64 is slow on accelerators, some have none, and it spreads to what is computed from it. It comes from numpy
-    arrays, from ``torch.tensor`` of numpy scalars and from ``.double()``. A model whose parameters or inputs are
-    float64 means it.
+    float64 is slow or missing on accelerators, and it spreads to everything computed from it. It comes from NumPy
+    arrays, from ``torch.tensor`` of NumPy scalars and from ``.double()``. Models with float64 parameters or inputs are
+    not reported, because they use it on purpose.
     """
-    dtypes, remedy = graph.totals.bytes_by_dtype, "Make it the dtype of the model, such as with .to(x.dtype)."
+    dtypes, remedy = graph.totals.bytes_by_dtype, "Convert it to the model's dtype, for example with .to(x.dtype)."
     wide = {key: any(each.dtype in _WIDE for each in leaves(out)) for key, out in graph.nodes(data="outputs")}
     wide_inputs = any(wide[key] for key, op in graph.nodes(data="op") if op == "placeholder")
     if wide_inputs or 2 * dtypes.get("float64", 0) > sum(dtypes.values()):
@@ -195,7 +196,7 @@ def float64(graph: ModelGraph) -> Iterator[Finding]:
             continue
         lines.update({data["source"]} - {""})
         name = _name_of(graph, key)
-        message = f"{data['label']} ({name}) makes {data['dtype']} of other dtypes"
+        message = f"{data['label']} ({name}) returns {data['dtype']} for inputs of other dtypes"
         message = f"the constant {name} is {data['dtype']}" if data["op"] == "get_attr" else message
         yield Finding("float64", message, name, data["source"], remedy=remedy)
 
@@ -203,13 +204,13 @@ def float64(graph: ModelGraph) -> Iterator[Finding]:
 _WIDE = frozenset({"float64", "complex128"})
 
 
-@rule("untied-weights", "Embedding and output layer may be meant to be one.", is_advice=True)
+@rule("untied-weights", "The embedding and the output layer may be meant to share one weight.", is_advice=True)
 def untied_weights(graph: ModelGraph) -> Iterator[Finding]:
     """An embedding and an output layer of the same shape that are not tied (advice).
 
-    Language models up to a few billion parameters often share these two, which saves a large part of them; a tie that
-    was meant is lost by assigning a new weight, by ``copy.deepcopy`` of a part, or by building the head after tying. A
-    graph does not tell what was meant, and large models (Llama) leave them apart on purpose: so this is advice.
+    Language models up to a few billion parameters often share these two, which saves many parameters. An intended tie
+    is lost if you assign a new weight, ``copy.deepcopy`` a part, or build the head after tying. This is advice, because
+    a graph does not show the intention, and large models (Llama) keep them separate on purpose.
     """
 
     def weights(kind: str) -> list[ParameterInfo]:
@@ -222,7 +223,7 @@ def untied_weights(graph: ModelGraph) -> Iterator[Finding]:
         twin = next((w for w in embeddings if w.spec and head.spec and w.spec.shape == head.spec.shape), None)
         if twin and head.tied_to is None and head.name not in tied and head.read:
             message = f"{head.name} and {twin.name} have the same shape, and are not tied"
-            remedy = f"If they are meant to be one, tie them: it saves {count(head.numel)} parameters."
+            remedy = f"If they should share one weight, tie them: this saves {count(head.numel)} parameters."
             yield Finding("untied-weights", message, head.name, remedy=remedy)
 
 
@@ -230,9 +231,9 @@ def untied_weights(graph: ModelGraph) -> Iterator[Finding]:
 def channel_multiples(graph: ModelGraph) -> Iterator[Finding]:
     """Channel counts that are not multiples of 8 (advice).
 
-    Tensor cores work on tiles of 8 (float16) or more; a width of 100 costs as much as 104. Many good models go against
-    it (GoogLeNet, EfficientNet's squeeze layers), so this is advice. What the task gives is not looked at: the channels
-    of the inputs and of the outputs (3 colours, 1,000 classes), depthwise convolutions, and widths below 16.
+    Tensor cores work on tiles of 8 (float16) or more; a width of 100 costs as much as 104. This is advice, because many
+    good models have other widths (GoogLeNet, EfficientNet's squeeze layers). The rule ignores widths that the task
+    dictates (input channels, output classes), depthwise convolutions, and widths below 16.
     """
     outputs = [data["shape"] for _, data in graph.nodes(data=True) if data["op"] == "output" and data["shape"]]
     given = {size for shape in outputs for size in shape}
@@ -242,29 +243,29 @@ def channel_multiples(graph: ModelGraph) -> Iterator[Finding]:
         weight = _own(graph, data["target"], "weight")
         shape = weight.spec.shape if weight is not None and weight.spec is not None else ()
         if not shape or "Transpose" in data["label"] or (len(shape) > 2 and shape[1] == 1):
-            continue  # the weight has the output channels first, but for transposed convolutions
+            continue  # the output channels come first, except in transposed convolutions
         width = shape[0]
         if width >= 16 and width % 8 and width not in given:
-            message = f"{data['target']} ({data['label']}) has {width} output channels, no multiple of 8"
+            message = f"{data['target']} ({data['label']}) has {width} output channels, not a multiple of 8"
             remedy = f"Consider {8 * -(-width // 8)}: matrix units of GPUs work on multiples of 8."
             yield Finding("channel-multiples", message, data["target"], data["source"], remedy=remedy, level="notice")
 
 
-# --- what several rules ask of a graph -----------------------------------------------------------
+# --- shared by several rules ---------------------------------------------------------------------
 
 
 def _knows_dataflow(graph: ModelGraph) -> bool:
-    """Whether the graph has all of forward, so that what is not in it is not done."""
+    """Return whether the graph contains all of forward, so that forward does nothing else."""
     return graph.captured_by != "modules" and not graph.is_partial
 
 
 def _uncalled(graph: ModelGraph) -> Iterator[ModuleInfo]:
-    """The outermost modules with parameters that forward never calls, but for those that were not chosen."""
+    """Return the outermost modules with parameters that forward never calls, except experts that were not chosen."""
     return (module for module in notes.never_called(graph) if not _is_choice(graph, module.path))
 
 
 def _is_choice(graph: ModelGraph, path: str) -> bool:
-    """Whether a module is one of several numbered siblings among which forward chooses by an assumed value."""
+    """Return whether a module is one of several numbered siblings, among which forward chooses by an assumed value."""
     if not any(assumed for _, assumed in graph.nodes(data="assumed")):
         return False
     parts = path.split(".")
@@ -277,11 +278,11 @@ def _is_choice(graph: ModelGraph, path: str) -> bool:
 
 
 def _own(graph: ModelGraph, path: str, name: str) -> ParameterInfo | None:
-    """The parameter of a module under a name of its own."""
+    """Return the parameter of a module with this name."""
     module = graph.modules.get(path)
     return next((p for p in module.parameters if p.name == f"{path}.{name}"), None) if module else None
 
 
 def _name_of(graph: ModelGraph, key: str) -> str:
-    """The path of the module or parameter of an operation, or its key."""
+    """Return the path of an operation's module or parameter, or its key."""
     return own_path(graph.nodes[key]) or key

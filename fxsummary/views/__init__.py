@@ -1,1 +1,1 @@
-"""Views: each turns one graph into another, or into blocks, and changes nothing."""
+"""Views: each turns a graph into another graph, or into blocks, and leaves the original unchanged."""

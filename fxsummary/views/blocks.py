@@ -1,4 +1,4 @@
-"""The operations of a graph as nested blocks, one per module call, in execution order."""
+"""Nest the operations of a graph in blocks, one per module call, in execution order."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Block:
     Attributes:
         call: the module call; None for the model itself and for a repeated pattern of several blocks.
         items: node keys and blocks in execution order.
-        repeat: how many identical copies it stands for (see `fxsummary.views.fold`).
+        repeat: number of identical copies that it represents (see `fxsummary.views.fold`).
         last: path of the last block of the last copy where `repeat` > 1, "" otherwise.
         period: how many sibling blocks make one copy.
-        copies: how many blocks of the model it represents: its own copies in all copies of the blocks around it.
+        copies: number of blocks in the model that it represents: its copies in all copies of the enclosing blocks.
     """
 
     call: ModuleCall | None
@@ -36,7 +36,7 @@ class Block:
 
     @property
     def path(self) -> str:
-        """Module path; of the first block for a pattern; "" for the model itself."""
+        """Module path; for a pattern, that of its first block; "" for the model itself."""
         if self.call is not None:
             return self.call.path
         first = self.items[0] if self.items else ""
@@ -44,33 +44,33 @@ class Block:
 
     @property
     def type(self) -> str:
-        """Class name of the module; of all blocks for a pattern, joined by " · "."""
+        """Class name of the module; for a pattern, those of all its blocks, joined by " · "."""
         if self.call is not None:
             return self.call.type
         return " · ".join(item.type for item in self.items if isinstance(item, Block)) if self.repeat > 1 else ""
 
     @property
     def again(self) -> str:
-        """Which call of its module it is, such as " (call 2)"; "" for the first."""
+        """The number of the call of its module, such as " (call 2)"; "" for the first."""
         return f" (call {self.call.call + 1})" if self.call is not None and self.call.call else ""
 
     @property
     def copied(self) -> str:
-        """How many copies it stands for, such as " ×12"; "" for one."""
+        """The number of copies, such as " ×12"; "" for one."""
         return f" ×{self.repeat}" if self.repeat > 1 else ""
 
     def name_from(self, path: str) -> str:
-        """The path as seen from a module around it; of a run the first and what is different in the last."""
+        """Return the path relative to an enclosing module; for a run, the first path and where the last one differs."""
         name = relative_path(self.path, path)
         return run_name(name, relative_path(self.last, path)) if self.repeat > 1 else name
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it is no module but several siblings that repeat together."""
+        """Whether it is not a module but a pattern: several siblings that repeat together."""
         return self.period > 1
 
     def operations(self) -> Iterator[str]:
-        """Keys of all nodes inside, in execution order."""
+        """Return the keys of all nodes inside, in execution order."""
         todo: list[Iterator[str | Block]] = [iter(self.items)]
         while todo:
             for item in todo[-1]:
@@ -86,11 +86,11 @@ class Block:
         return (item for item in self.items if isinstance(item, Block))
 
     def walk(self) -> Iterator[Block]:
-        """This block and all inside, outer ones before those in them, otherwise in execution order."""
+        """Yield this block and all blocks inside, parents first, in execution order."""
         return (chain[-1] for chain in self.chains())
 
     def chains(self) -> Iterator[tuple[Block, ...]]:
-        """The blocks of `walk`, each with those around it, this one first."""
+        """Yield the blocks of `walk`, each with its enclosing blocks, this one first."""
         pending: list[tuple[Block, ...]] = [(self,)]
         while pending:
             chain = pending.pop()
@@ -100,16 +100,17 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A folded run of sibling blocks; kept in ``graph.graph["repeats"]`` under the first block's call.
+    """A folded run of sibling blocks, stored in ``graph.graph["repeats"]`` under the first block's call.
 
     Attributes:
         count: number of copies.
         period: number of consecutive sibling blocks that make one copy.
         last: path of the last block of the last copy.
-        joined: whether the call is one made up for all blocks of a copy (see `fxsummary.views.dissolve`).
-        carried: what each further copy reads of the copy before it, by operation and slot: an operation and the
-            part of its value. All else that it reads is what the first copy reads.
-        returned: operations whose value the model returns of every copy. Of the others, the last copy's is read.
+        joined: whether the call is an invented one for all blocks of a copy (see `fxsummary.views.dissolve`).
+        carried: values that each further copy reads from the previous copy: by operation and slot, the operation that
+            produces the value and the part of it. A copy's other inputs are those of the first copy.
+        returned: operations whose value the model returns from every copy. Otherwise only the last copy's value is
+            read.
     """
 
     count: int
@@ -121,13 +122,13 @@ class Repeat:
 
 
 def own_call(data: NodeData) -> tuple[ModuleCall, ...]:
-    """The call of the module that an operation with these attributes is; () if it is none."""
+    """Return the module call of a call_module operation; () for other operations."""
     stack: tuple[ModuleCall, ...] = data["module_stack"]
     return stack[-1:] if data["op"] == "call_module" and stack and stack[-1].path == data["module"] else ()
 
 
 def result_of(graph: ModelGraph, block: Block) -> Returned:
-    """What a block returned; where that was not captured, its values that are read outside, the last one first."""
+    """Return a block's result; if it was not captured, the block's values that are read outside, the last one first."""
     if block.call is None and not block.is_pattern:
         assumed = any(data["assumed"] for _, data in graph.nodes(data=True) if data["op"] == "output")
         return Returned(graph.output_spec, assumed)
@@ -144,14 +145,14 @@ def result_of(graph: ModelGraph, block: Block) -> Returned:
 
 
 def run_of(graph: ModelGraph, data: NodeData) -> Repeat | None:
-    """The run that a closed module starts, if each copy in it is a single module."""
+    """Return the run that a closed module starts, if each copy in it is a single module."""
     stack: tuple[ModuleCall, ...] = data["module_stack"] if data.get("closed") else ()
     run: Repeat | None = graph.graph.get("repeats", {}).get(stack[-1]) if stack else None
     return run if run is not None and run.period == 1 else None
 
 
 def calls_around(data: NodeData) -> tuple[ModuleCall, ...]:
-    """The module calls around an operation with these attributes, outermost first; its own is left out."""
+    """Return the module calls around an operation, outermost first, without its own."""
     stack: tuple[ModuleCall, ...] = data["module_stack"]
     return stack[:-1] if own_call(data) else stack
 
@@ -159,9 +160,9 @@ def calls_around(data: NodeData) -> tuple[ModuleCall, ...]:
 def block_tree(graph: ModelGraph) -> Block:
     """Nest the operations of ``graph`` by their module stacks.
 
-    A call_module operation is an item of its parent's block, not a block of its own. Folded repeats
-    (``graph.graph["repeats"]``) carry their count; where one copy is several blocks, these are put
-    into one more block whose `call` is None.
+    A call_module operation is an item of its parent's block, not a separate block. Folded repeats
+    (``graph.graph["repeats"]``) carry their count. If one copy consists of several blocks, an extra block
+    whose `call` is None contains them.
     """
     root = Block(None)
     opened: dict[ModuleCall, Block] = {}
@@ -185,7 +186,7 @@ def block_tree(graph: ModelGraph) -> Block:
 
 
 def _entered(root: Block, opened: dict[ModuleCall, Block], stack: Sequence[ModuleCall]) -> Block:
-    """The block of the innermost call of a stack; those that are met for the first time are put in place."""
+    """Return the block of the innermost call of a stack, and create the blocks that do not exist yet."""
     parent = root
     for call in stack:
         block = opened.get(call)
@@ -210,14 +211,14 @@ def _mark_repeats(parent: Block, repeats: dict[ModuleCall, Repeat]) -> None:
 
 
 def patterns_in(root: Block) -> dict[int, list[Block]]:
-    """The blocks of each repeated pattern that has no call of its own, by the identity of the pattern."""
+    """Return the blocks of each repeated pattern without a call, by the identity of the pattern."""
     return {id(block): [*block.blocks()] for block in root.walk() if block.is_pattern and block.call is None}
 
 
 def with_calls(
     root: Block, patterns: dict[int, list[Block]], repeats: dict[ModuleCall, Repeat]
 ) -> dict[ModuleCall, Repeat]:
-    """Give a call to each pattern whose blocks have changed; the repeats with these calls."""
+    """Give a call to each pattern whose blocks changed, and return the repeats with these calls."""
     result = dict(repeats)
     for pattern in root.walk():
         before = patterns.get(id(pattern))
@@ -231,7 +232,7 @@ def with_calls(
 
 
 def stacks_in(root: Block) -> dict[str, tuple[ModuleCall, ...]]:
-    """The calls of the blocks around each operation, outermost first."""
+    """Return the calls of the blocks around each operation, outermost first."""
     stacks: dict[str, tuple[ModuleCall, ...]] = {}
     for chain in root.chains():
         stack = tuple([block.call for block in chain if block.call is not None])

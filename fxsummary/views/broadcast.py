@@ -1,4 +1,4 @@
-"""Cut broadcasts: a value that many blocks read, such as a mask, is there once more in each of them."""
+"""Cut broadcasts: give each block a stand-in for a value that many blocks read, such as a mask."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
 
 BROADCAST = 4
-"""A value that this many sibling blocks read is cut."""
+"""Number of sibling blocks that must read a value before it is cut."""
 
 Stack = tuple[ModuleCall, ...]
 
 
 def cut_broadcasts(graph: ModelGraph) -> ModelGraph:
-    """The graph with a stand-in for each value that many sibling blocks read, in each of these blocks.
+    """Return the graph with a stand-in, in each reading block, for each value that many sibling blocks read.
 
-    A stand-in is a node without costs, before all others of its block; `stands_for` is the key of the node
-    whose value it is. The edges from there into the block start at the stand-in. All else stays as it is.
+    A stand-in is a node without costs, in front of all others in its block; `stands_for` is the key of the node
+    that produces the value. The block's edges from that node start at the stand-in instead. Everything else stays.
     """
     around = {key: calls_around(data) for key, data in graph.nodes(data=True)}
     names = _stand_ins(graph, around)
@@ -46,7 +46,7 @@ def cut_broadcasts(graph: ModelGraph) -> ModelGraph:
 
 
 def _stand_ins(graph: ModelGraph, around: Mapping[str, Stack]) -> dict[tuple[str, Stack], str]:
-    """The keys of the stand-ins, by the value's node and the calls around the stand-in."""
+    """Return the keys of the stand-ins, by the value's node and the calls around the stand-in."""
     names: dict[tuple[str, Stack], str] = {}
     for source, readers in graph.succ.items():
         if len(readers) < BROADCAST:
@@ -63,13 +63,13 @@ def _stand_ins(graph: ModelGraph, around: Mapping[str, Stack]) -> dict[tuple[str
 
 
 def _entered(source: Stack, reader: Stack) -> Stack:
-    """The calls around the outermost block that a value enters on its way to a reader, that of the block included."""
+    """Return the calls down to the outermost block that a value enters on its way to a reader."""
     shared = common(source, reader)
     return reader[: shared + 1] if shared < len(reader) else ()
 
 
 def _times(graph: ModelGraph, around: Mapping[str, Stack], blocks: Iterable[Stack]) -> dict[Stack, int]:
-    """How many copies each block with a stand-in stands for."""
+    """Return the number of copies that each block with a stand-in represents."""
     times = dict.fromkeys(blocks, maxsize)
     for key, number in graph.nodes(data="multiplicity"):
         for length in range(1, len(around[key]) + 1):
@@ -80,7 +80,7 @@ def _times(graph: ModelGraph, around: Mapping[str, Stack], blocks: Iterable[Stac
 
 
 def _stand_in(data: NodeData, source: str, stack: Stack) -> NodeData:
-    """Attributes of a stand-in for a value."""
+    """Return the attributes of a stand-in for a value."""
     return {
         **BLANK, **own_result(data), "output_bytes": 0, "target": data["target"], "kind": data["kind"],
         "label": data["label"], "source": data["source"], "op": "stand_in",

@@ -1,4 +1,4 @@
-"""Copies of a run of blocks: what each reads and what is read of it, and whether one can be shown for all."""
+"""The copies in a run of blocks: their inputs, their readers, and whether one copy can represent all."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.scalars import Part, reads_of
 
 Exit = tuple[str, int, Part]
-"""A value that the model returns: the output's key, the place of the operation in its copy, and the part."""
+"""A value that the model returns: the key of the output, the place of the operation in its copy, and the part."""
 
 
 class Read(NamedTuple):
-    """A value that a block reads from outside: whose it is, which part of it, and where it goes."""
+    """A value that a block reads from outside: its source, the part that is read, and its reader."""
 
     source: str
     part: Part
@@ -24,17 +24,17 @@ class Read(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """One copy of a run: its operations, with their places in it, and what its blocks read from outside."""
+    """One copy in a run: its operations with their places, and the values that its blocks read from outside."""
 
     places: dict[str, int]
     reads: list[Read]
 
 
 def links_of(before: Copy, copy: Copy) -> tuple[Hashable, ...] | None:
-    """Where each value comes from that a block of a copy reads from outside.
+    """Return the origin of each value that a block of a copy reads from outside the block.
 
-    A place in the copy before it or in the same copy, or one node for all, and the part of the value. None
-    if the copy reads nothing of the one before, or something in another way than that one.
+    An origin is a place in the previous copy or in the same copy, or one node for all copies, together with the part
+    of the value. None if the copy reads nothing from the previous copy, or reads it in another way.
     """
     links: list[Hashable] = []
     carried = False
@@ -54,9 +54,9 @@ def links_of(before: Copy, copy: Copy) -> tuple[Hashable, ...] | None:
 
 
 def shown_for(graph: ModelGraph, copies: Sequence[Copy]) -> int:
-    """How many of these copies the first can be shown for: the rest of the model reads the last of them only.
+    """Return how many of these copies the first can represent: the rest of the model may read only the last one.
 
-    What the model returns of every copy, such as a cache, in the order of the copies, does not end a run.
+    Values that the model returns from every copy, in the order of the copies (such as a cache), do not end a run.
     """
     base: list[Exit] = []
     slots: list[int] = []
@@ -72,10 +72,10 @@ def shown_for(graph: ModelGraph, copies: Sequence[Copy]) -> int:
 
 
 def exits(graph: ModelGraph, copy: Copy, following: Copy | None) -> list[tuple[int, Exit]] | None:
-    """What the model returns of a copy: slots of the output, and the places of the values in the copy.
+    """Return the values that the model returns from a copy: output slots, and places of the values in the copy.
 
-    None if something else than the model's output and the copy ``following`` it reads a value of it;
-    any may where that is None.
+    None if anything except the model's output and the ``following`` copy reads from the copy. If ``following`` is
+    None, there is no such limit.
     """
     found: list[tuple[int, Exit]] = []
     for key, place in copy.places.items():
@@ -91,6 +91,6 @@ def exits(graph: ModelGraph, copy: Copy, following: Copy | None) -> list[tuple[i
 
 
 def _goes_on(found: Sequence[tuple[int, Exit]], base: Sequence[Exit], slots: Sequence[int]) -> bool:
-    """Whether a copy has the same values returned as the copy before it, in later places."""
+    """Return whether the model returns the same values from a copy as from the previous one, in later slots."""
     later = all(slot > before for (slot, _), before in zip(found, slots, strict=False))
     return later and [where for _, where in found] == base

@@ -1,4 +1,4 @@
-"""The costs of several operations as those of one: every attribute adds up as the table says."""
+"""Combine the costs of several operations, each attribute by the rule in its table."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _NOTHING = (0,) * len(_SUMS)
 
 
 def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
-    """Add the costs of a node's attributes, ``times`` over, to those of another.
+    """Add the costs of one node, multiplied by ``times``, to those of another.
 
-    Unknown stays unknown; what is known then is in `at_least`.
+    Unknown stays unknown; `at_least` then holds the known part.
     """
     compared = "change" in source
     was = {name: _sum(before(target, name), before(source, name), times) for name in NODE.sums} if compared else {}
@@ -49,23 +49,23 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
 
 
 def recompute(data: NodeData) -> None:
-    """Compute again what does not add up, after the costs or the result of an operation have changed."""
+    """Recompute the attributes that are functions of others, after an operation's costs or result changed."""
     for name, compute in NODE.recomputed.items():
         cast("dict[str, object]", data)[name] = compute(data)
 
 
 def is_free(data: NodeData) -> bool:
-    """Whether an operation has no parameters, buffers and FLOPs."""
+    """Return whether an operation has no parameters, buffers or FLOPs."""
     return bool(_costs(data) == _NOTHING)
 
 
 def is_weightless(data: NodeData) -> bool:
-    """Whether an operation costs nothing, not even what passes of yours have added."""
+    """Return whether an operation has no costs at all, including those of registered passes."""
     return is_free(data) and not any(data.get(name) for name in NODE.added if name in NODE.sums)
 
 
 def _add(name: str, source: NodeData, target: NodeData, times: int) -> None:
-    """Add a cost of one node to that of another; what is known of both, where one of them is not."""
+    """Add a cost of one node to that of another; if one is unknown, the sum of the known parts."""
     part, whole = cast("Numbers", source), cast("Numbers", target)
     one, other = part[name], whole.setdefault(name, 0)
     if one is None or other is None:
@@ -79,7 +79,7 @@ def _sum(one: int | None, other: int | None, times: int) -> int | None:
 
 
 def _carry_change(source: NodeData, target: NodeData, was: dict[str, int | None]) -> None:
-    """Of a comparison: the change of both together, and what they cost before."""
+    """Combine the changes and old costs of two operations of a comparison."""
     others = [each for each in target["differences"] if each.attribute not in was]
     now = {name: target.get(name, 0) for name in was}
     costs = [Difference(name, number, now[name]) for name, number in was.items() if number != now[name]]

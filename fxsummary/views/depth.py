@@ -19,43 +19,41 @@ from fxsummary.views.unread import shared_with_others
 
 MOST_IN_A_NORM = 10
 _HEAVY = PRODUCTS | {"embedding"}
-"""Kinds that hold most of a model's parameters: a norm has none of them."""
+"""Kinds that hold most of a model's parameters; a norm contains none of them."""
 
 
 def check_depth(depth: object) -> int | None:
-    """The number of levels of modules to open; None for no limit.
+    """Check and return the number of levels of modules to open; None for no limit.
 
-    0 is the model as one row, 1 opens the model, 2 the modules in it as well, and so on.
+    0 shows the model as one row, 1 opens the model, 2 also opens the modules in it, and so on.
 
     Raises:
-        InputError: it is something else than None or a whole number that is not negative.
+        InputError: ``depth`` is not None or an integer >= 0.
     """
     if depth is None:
         return None
     if isinstance(depth, bool) or not hasattr(depth, "__index__") or (number := index(depth)) < 0:
-        raise InputError(
-            f"depth={depth!r} is not a number of levels of modules: pass 0 (the model as one row) or more."
-        )
+        raise InputError(f"depth={depth!r} is not a number of module levels: pass 0 (the model as one row) or more.")
     return number
 
 
 def limit_depth(graph: ModelGraph, depth: int) -> ModelGraph:
-    """The graph with ``depth`` levels of modules open; 0 closes the model itself, 1 all modules in it.
+    """Return the graph with ``depth`` levels of modules open; 0 closes the model itself, 1 all modules in it.
 
-    A closed block is a node of op call_module whose costs, times its multiplicity, are those of the
-    operations inside, so the totals stay the same; `closed` is their number. A small norm or activation
-    module counts as such.
+    A closed block is a call_module node. Its costs, times its multiplicity, are those of the operations inside,
+    so the totals stay the same; `closed` is the number of these operations. A small norm or activation module gets
+    that kind.
     """
     return close_blocks(graph, lambda block, level: level >= depth)
 
 
 def close_small(graph: ModelGraph) -> ModelGraph:
-    """The graph with every small norm or activation module, such as a handwritten RMSNorm or GELU, closed."""
+    """Return the graph with every small norm or activation module closed, such as a handwritten RMSNorm or GELU."""
     return close_blocks(graph, lambda block, level: is_small_norm(graph, block) or is_small_activation(graph, block))
 
 
 def is_small_norm(graph: ModelGraph, block: Block) -> bool:
-    """Whether a block is a module named ``*Norm`` of at most ten operations, none of them heavy."""
+    """Return whether a block is a module named ``*Norm`` with at most ten operations, none of them heavy."""
     if "Norm" not in block.type or block.call is None:
         return False
     keys = [key for key in block.operations() if graph.nodes[key]["op"] != "get_attr"]
@@ -63,7 +61,7 @@ def is_small_norm(graph: ModelGraph, block: Block) -> bool:
 
 
 def is_small_activation(graph: ModelGraph, block: Block) -> bool:
-    """Whether a block is an activation written out: up to ten elementwise functions of one value."""
+    """Return whether a block is a handwritten activation: up to ten elementwise functions of one value."""
     keys = set(islice(block.operations(), MOST_IN_A_NORM + 1))
     nodes = [graph.nodes[key] for key in keys]
     if block.call is None or not 2 <= len(keys) <= MOST_IN_A_NORM or len({data["shape"] for data in nodes}) > 1:
@@ -79,10 +77,10 @@ Closed = dict["ModuleCall | None", NodeData]
 
 
 def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: Closed | None = None) -> ModelGraph:
-    """The graph with one node in place of each outermost block for which ``closes(block, level)`` holds.
+    """Replace each outermost block for which ``closes(block, level)`` is true by one node.
 
-    The model itself is level 0, the blocks directly in it are level 1. A repeated pattern of several blocks is
-    no level of its own and is never closed as a whole. A graph whose blocks are closed again and again has a ``memo``.
+    The model itself is level 0, the blocks directly in it are level 1. A repeated pattern of several blocks does not
+    count as a level and is never closed as a whole. Pass a ``memo`` to close blocks of the same graph repeatedly.
     """
     memo = {} if memo is None else memo
     root = block_tree(graph)
@@ -114,7 +112,7 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
 
 
 def _add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -> None:
-    """The edges of a graph, between the nodes in place of their ends."""
+    """Return the edges of a graph between the nodes that replace their ends."""
     for source, target, edge in graph.links():
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start == end:
@@ -127,7 +125,7 @@ def _add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -
 
 
 def shown_at(graph: ModelGraph) -> list[int]:
-    """How many operations and closed modules are shown with 0, 1, 2, ... levels of modules open."""
+    """Return the number of operations and closed modules shown with 0, 1, 2, ... levels of modules open."""
     operations, modules = [0], [0]
     pending = [(block_tree(graph), 0)]
     while pending:
@@ -157,14 +155,14 @@ def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
 
 
 def _inside(graph: ModelGraph, block: Block) -> list[str]:
-    """The operations in a block; of the model itself all but its inputs and outputs."""
+    """Return the operations in a block; for the model itself all except its inputs and outputs."""
     if block.call is not None:
         return list(block.operations())
     return [key for key in block.operations() if graph.nodes[key]["op"] not in ("placeholder", "output")]
 
 
 def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
-    """A node key for each block, made like torch.fx makes them, and not taken."""
+    """Return an unused node key for each block, formed as torch.fx does."""
     names: dict[str, None] = {}
     for block in blocks:
         path, call = (block.path, block.call.call) if block.call is not None else (graph.name.lower(), 0)
@@ -176,10 +174,10 @@ def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
 
 
 def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], names: dict[int, str]) -> None:
-    """Give each repeated pattern of several blocks a call of its own if some of its blocks are closed now.
+    """Give each repeated pattern of several blocks its own call if some of its blocks are now closed.
 
     Args:
-        nodes: those of the result; names: the key of each closed block, by identity.
+        nodes: nodes of the result; names: the key of each closed block, by identity.
     """
     patterns = patterns_in(root)
     if not any(id(block) in names for blocks in patterns.values() for block in blocks):
@@ -192,13 +190,13 @@ def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], 
 
 
 def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:
-    """Attributes of a block as one operation, in one of the ``per`` copies of what it lies in."""
+    """Return the attributes of a block as one operation, for one of ``per`` copies of its parent."""
     keys = _inside(graph, block)
     return _closed(graph, block, keys, per) if keys else {**BLANK, "kind": "other"}
 
 
 def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> NodeData:
-    """Return the attributes of a closed block's node, with the costs of one of ``times`` copies."""
+    """Return the attributes of a closed block's node, with the costs of one of its ``times`` copies."""
     inside = [graph.nodes[key] for key in keys]
     last = inside[-1]
     result = result_of(graph, block)

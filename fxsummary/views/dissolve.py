@@ -1,4 +1,4 @@
-"""Dissolve blocks that say nothing: the operations stay, the module calls around them go."""
+"""Dissolve uninformative blocks: keep their operations and remove the module calls around them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from fxsummary.views.blocks import Block, block_tree, own_call, patterns_in, sta
 
 WRAPPERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Encoder"})
 WRAPPER_SHARE = 0.6
-"""A container that holds this much of the model is transparent."""
+"""Share of the model from which a container is dissolved."""
 
 
 def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelGraph:
-    """The graph without the blocks around one child, those that say nothing, and containers of most of the model.
+    """Return the graph without uninformative blocks, blocks with one child, and containers of most of the model.
 
-    Their calls are taken out of the module stacks of the operations; all else stays as it is. What stands
-    for several copies does not dissolve. Where blocks of a repeated pattern do, the pattern gets a call of
-    its own, of the path of its first block and the classes of all.
+    Their calls are removed from the module stacks of the operations; everything else stays. A block that represents
+    several copies is not dissolved. If blocks of a repeated pattern are, the pattern gets its own call, with the path
+    of its first block and the classes of all blocks.
 
     Args:
-        says_nothing: asked of blocks that hold operations only.
+        says_nothing: returns whether a block that contains only operations is uninformative.
     """
     root = block_tree(graph)
     patterns = patterns_in(root)
@@ -36,7 +36,7 @@ def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelG
 
 
 def _take_out(root: Block, says_nothing: Callable[[Block], bool]) -> bool:
-    """Put what is in blocks that say nothing in their place, inner ones before those around them."""
+    """Replace uninformative blocks by their contents, inner blocks first."""
     changed = False
     for parent in reversed([*root.walk()]):
         items: list[str | Block] = []
@@ -51,7 +51,7 @@ def _take_out(root: Block, says_nothing: Callable[[Block], bool]) -> bool:
 
 
 def _open_wrappers(root: Block) -> bool:
-    """Put what is in containers of most of the model in their place, at the top; whether there are any."""
+    """Replace top-level containers of most of the model by their contents; return whether there were any."""
     total = sum(1 for _ in root.operations())
 
     def wraps(block: Block) -> bool:

@@ -1,11 +1,11 @@
 """Fold runs of structurally identical sibling blocks into their first copy.
 
-Two blocks are identical if they hold the same operations in the same order: labels, settings, literals,
-output specs, costs, and the same edges among themselves. A run needs more: each copy reads the one before
-it in the same places, and the same parts of tuples there; everything else that it reads is the same for all;
-and nothing but the next copy reads it, except for the last copy, and what the model returns of every copy.
-One copy may be up to `MAX_PERIOD` sibling blocks (A B A B). Two laws: costs times multiplicity are the totals,
-exactly, and unfolding the graph gives the operations and edges that there were.
+Two blocks are identical if they contain the same operations in the same order (labels, settings, literals,
+output specs, costs) with the same edges between them. In a run, furthermore, each copy reads the previous one
+in the same places, and the same parts of tuples there; all copies share their other inputs; and only the next
+copy reads a copy, except for the last copy and for values that the model returns from every copy. One copy
+consists of up to `MAX_PERIOD` sibling blocks (A B A B). Two laws hold: costs times multiplicity equal the totals
+exactly, and unfolding the graph restores the original operations and edges.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from fxsummary.views.scalars import add_slots, reads_of
 
 MAX_PERIOD = 4
 WRITTEN = -1
-"""In place of a slot: the value is read because it was written in place, through another name."""
+"""Replaces a slot if a value is read only because of an in-place write through another name."""
 
 _COMPARED = tuple(name for name in NODE.folding if name in BLANK and name != "outputs")
 _settings = itemgetter(*_COMPARED)
 
 RATES = ("config", "arguments")
-"""Blocks that differ in nothing but drop rates are the same architecture."""
+"""Drop rates do not count, because blocks that differ only in them have the same architecture."""
 
 
 def fold_repeats(graph: ModelGraph) -> ModelGraph:
-    """The graph without copies 2..n of every repeated run of blocks.
+    """Return the graph without copies 2..n of every repeated run of blocks.
 
-    The nodes that stay carry `multiplicity`; ``graph.graph["repeats"]`` of the result says which blocks
-    stand for how many (see `fxsummary.views.blocks.block_tree`). Edges from a copy that is gone start at
-    the same place in the copy that stays: they come from the last copy, or, where they have `each`, lead from
-    every copy to the model's output.
+    The remaining nodes carry `multiplicity`; ``graph.graph["repeats"]`` of the result says how many copies each
+    block represents (see `fxsummary.views.blocks.block_tree`). Edges from a removed copy start at the same place in
+    the remaining copy: they come from the last copy or, if they have `each`, lead from every copy to the model's
+    output.
     """
     folding = _Folding(graph)
     folding.fold(block_tree(graph), 1)
@@ -65,7 +65,7 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
 
 
 class _Folding:
-    """Which nodes are gone, what stands in for them, and how often each that stays counts."""
+    """The removed nodes, their replacements, and the multiplicity of the remaining nodes."""
 
     def __init__(self, graph: ModelGraph) -> None:
         self.stand_in: dict[str, str] = {}
@@ -82,7 +82,7 @@ class _Folding:
         self._alike: dict[Hashable, int] = {}
 
     def fold(self, root: Block, times: int) -> None:
-        """Fold inside ``root``, whose operations count ``times`` each; iterative, for deep trees."""
+        """Fold inside ``root``, whose operations count ``times`` each; iterative because trees can be deep."""
         self._sizes = _sizes(root)
         work = [(root, times)]
         while work:
@@ -111,9 +111,9 @@ class _Folding:
         return stay
 
     def _longest_run(self, items: Sequence[str | Block], start: int) -> tuple[int, int]:
-        """Period and number of copies of the run that covers most items from ``start``.
+        """Return the period and number of copies of the run that covers most items from ``start``.
 
-        Blocks that are all alike are a run of pairs only if that covers twice as much as a run of single ones.
+        Identical blocks become a run of pairs only if that covers twice as much as a run of single blocks.
         """
         best, covered = (1, 1), 1
         for period in range(1, MAX_PERIOD + 1):
@@ -127,9 +127,9 @@ class _Folding:
         return best
 
     def _copies(self, items: Sequence[str | Block], start: int, period: int) -> int:
-        """How many copies of ``period`` blocks there are from ``start`` that the first can be shown for.
+        """Return how many copies of ``period`` blocks, from ``start`` on, the first copy can represent.
 
-        Without dataflow there is nothing to compare: there, identical siblings are a run.
+        Without dataflow, identical siblings are always a run.
         """
         first = items[start : start + period]
         copies: list[Copy] = []
@@ -147,7 +147,7 @@ class _Folding:
         return shown_for(self._graph, copies) if self._dataflow else max(len(copies), 1)
 
     def _are_alike(self, first: Sequence[str | Block], second: Sequence[str | Block]) -> bool:
-        """Whether these are blocks, identical one by one; their sizes are compared first."""
+        """Return whether these items are blocks that are pairwise identical; compares their sizes first."""
         if len(first) != len(second):
             return False
         pairs = [(a, b) for a, b in zip(first, second, strict=True) if isinstance(a, Block) and isinstance(b, Block)]
@@ -176,13 +176,13 @@ class _Folding:
         self.repeats[head.call] = Repeat(copies, period, last.path, carried=carried, returned=returned)
 
     def standing(self, key: str) -> str:
-        """The node that stays for one, which may be folded itself, in a run further in."""
+        """Return the remaining node for a removed one, which a nested run may have folded as well."""
         while key in self.stand_in:
             key = self.stand_in[key]
         return key
 
     def runs(self) -> dict[Hashable, Repeat]:
-        """The folded runs, with the nodes that stay."""
+        """Return the folded runs in terms of the remaining nodes."""
         return {
             call: replace(
                 repeat,
@@ -201,7 +201,7 @@ class _Folding:
         return self._operations[id(block)]
 
     def _signature(self, block: Block) -> int:
-        """A number that two blocks share if and only if they are identical."""
+        """Return a number that two blocks share if and only if they are identical."""
         known = self._signatures.get(id(block))
         if known is not None:
             return known
@@ -211,7 +211,7 @@ class _Folding:
         parts: list[Hashable] = [_nesting(block, self._graph.returned)]
         for key in keys:
             data = nodes[key]
-            found: Hashable = id(data["outputs"]), *_settings(data)  # most of those alike have the very same outputs
+            found: Hashable = id(data["outputs"]), *_settings(data)  # most identical operations share their outputs
             if "change" in data or NODE.added:
                 found = key
             number = alike.get(found)
@@ -233,7 +233,7 @@ class _Folding:
         return number
 
     def _number(self, found: Hashable, data: NodeData) -> int:
-        """A number that two operations share if and only if they are alike, whatever they read; by what it is found."""
+        """Return a number that two operations share if and only if they are identical apart from their inputs."""
         alike = identity_of(data)
         if "change" in data:
             kept = [
@@ -247,7 +247,7 @@ class _Folding:
 
 
 def _sizes(root: Block) -> dict[int, int]:
-    """How many operations are in each block, by its identity."""
+    """Return the number of operations in each block, by the identity of the block."""
     blocks = [root]
     for block in blocks:
         blocks.extend(block.blocks())
@@ -258,7 +258,7 @@ def _sizes(root: Block) -> dict[int, int]:
 
 
 def _nesting(block: Block, returned: Mapping[ModuleCall, Returned]) -> tuple[Hashable, ...]:
-    """Classes of a block and its sub-blocks, what they return and how many items each has, operations as None."""
+    """Return the classes, results and item counts of a block and its sub-blocks, with None for operations."""
     nesting: list[Hashable] = []
     todo: list[str | Block] = [block]
     while todo:
@@ -274,13 +274,13 @@ def _nesting(block: Block, returned: Mapping[ModuleCall, Returned]) -> tuple[Has
 
 
 def identity_of(data: NodeData) -> tuple[Hashable, ...]:
-    """What operations that are identical have in common, whatever they read; drop rates and devices do not count."""
+    """Return the properties that identical operations share, except inputs, drop rates and devices."""
     ignored = RATES if is_drop(data["label"]) else ()
     return tuple([_hashable(data.get(name)) for name in NODE.folding if name not in ignored])
 
 
 def _hashable(value: object) -> Hashable:
-    """A value with its lists and dicts as tuples, and specs without the device."""
+    """Return a value with lists and dicts as tuples, and specs without devices."""
     if isinstance(value, TensorSpec):
         return replace(value, device="")
     if isinstance(value, (list, tuple)):

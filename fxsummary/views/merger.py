@@ -1,4 +1,4 @@
-"""Hide operations, or merge a region of a graph, operations with one purpose, into one with all their costs."""
+"""Hide operations, or merge several operations with one purpose into one with all their costs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Merger:
-    """A copy of a graph in which operations are hidden and regions become single operations.
+    """A copy of a graph in which operations can be hidden or merged.
 
     Attributes:
-        graph: the copy; in execution order again after `finish`.
+        graph: the copy; `finish` restores execution order.
         order: place of each operation in execution order.
-        hidden: how many operations were hidden, by kind, all copies counted.
+        hidden: number of hidden operations by kind, over all copies.
     """
 
     def __init__(self, graph: ModelGraph) -> None:
@@ -32,15 +32,15 @@ class Merger:
         self.hidden: Counter[str] = Counter(graph.graph.get("hidden", {}))
 
     def nodes(self) -> Iterator[tuple[str, NodeData]]:
-        """The operations with their attributes, without those that are taken out meanwhile."""
+        """Yield the operations with their attributes, except those removed during the iteration."""
         return ((key, data) for key, data in list(self.graph.nodes(data=True)) if key in self.graph)
 
     def node(self, key: str) -> NodeData:
-        """Attributes of an operation."""
+        """Return the attributes of an operation."""
         return self.graph.nodes[key]
 
     def hide(self, key: str, kind: str) -> None:
-        """Take out an operation with one input, which is also its result, unless it costs something."""
+        """Remove an operation that returns its only input, unless it has a cost."""
         if not is_weightless(self.node(key)):
             return
         ((source, edge),) = self.graph.sources(key).items()
@@ -50,7 +50,7 @@ class Merger:
         self.drop(key, kind)
 
     def drop(self, key: str, kind: str) -> None:
-        """Take out an operation that nothing reads."""
+        """Remove an operation that nothing reads."""
         self._count(key, kind)
         self.graph.remove_node(key)
 
@@ -60,12 +60,12 @@ class Merger:
     def merge(
         self, members: Iterable[str], hidden: str, main: str | None = None, **attributes: Unpack[NodeData]
     ) -> str | None:
-        """Make one operation of several; its key, or None where the order of execution does not allow it.
+        """Merge several operations into one; return its key, or None if the execution order does not allow it.
 
         Args:
-            members: the operations; their results that are read elsewhere become its results.
-            hidden: what to call them where hidden operations are listed.
-            main: the member that gives the key and all attributes but those given; the last if None.
+            members: the operations; their results that are read elsewhere become the results of the new one.
+            hidden: their name in the list of hidden operations.
+            main: the member whose key and other attributes the new operation takes; the last if None.
             attributes: label, config, kind of the new operation.
         """
         inside = set(members)
@@ -91,17 +91,17 @@ class Merger:
         return main
 
     def finish(self) -> ModelGraph:
-        """The graph in execution order, with what was hidden."""
+        """Return the graph in execution order, with the counts of hidden operations."""
         nodes = ((key, self.node(key)) for key in sorted(self.graph, key=self.order.__getitem__))
         return self.graph.derived(nodes, self.graph.links(), hidden=dict(sorted(self.hidden.items())))
 
     def _same_copies(self, keys: list[str]) -> bool:
-        """Whether all stand for equally many copies, and, in a folded block, are in the same module."""
+        """Return whether all represent equally many copies and, in a folded block, are in the same module."""
         times = {self.node(key)["multiplicity"] for key in keys}
         return times == {1} or (len(times) == 1 and len({calls_around(self.node(key)) for key in keys}) == 1)
 
     def _place(self, keys: list[str]) -> float | None:
-        """Where the new operation can stand: after all that it reads, before all that reads it."""
+        """Return the place of the new operation: after all its inputs, before all its readers."""
         graph, order, inside = self.graph, self.order, set(keys)
         low = max((order[k] for key in keys for k in graph.sources(key) if k not in inside), default=-1.0)
         high = min((order[k] for key in keys for k in graph.readers(key) if k not in inside), default=float("inf"))
@@ -136,16 +136,16 @@ class Merger:
 
 
 def copy_of(graph: ModelGraph) -> ModelGraph:
-    """A graph with attributes of its own."""
+    """Return a copy of a graph with copied attributes."""
     links = ((source, target, data.copy()) for source, target, data in graph.links())
     return graph.derived(((key, data.copy()) for key, data in graph.nodes(data=True)), links)
 
 
 def is_call(data: NodeData) -> bool:
-    """Whether an operation calls something: it is no input, output or parameter."""
+    """Return whether an operation is a call: not an input, output or parameter."""
     return data["op"] in ("call_function", "call_method", "call_module")
 
 
 def is_plain(data: NodeData) -> bool:
-    """Whether an operation is a function of its inputs alone, without parameters and FLOPs."""
+    """Return whether an operation depends only on its inputs, without parameters and FLOPs."""
     return is_call(data) and data["op"] != "call_module" and is_free(data) and not data["reads"]

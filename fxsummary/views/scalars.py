@@ -1,4 +1,4 @@
-"""Hide what is not a tensor: sizes, integer arithmetic, asserts, and the taking apart of tuples."""
+"""Hide operations that do not yield a tensor: sizes, integer arithmetic, asserts, and ``getitem`` on tuples."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from fxsummary.graph.spec import TensorSpec, leaves
 from fxsummary.views.costs import is_weightless
 
 Part = tuple[int | str, ...]
-"""Path of a part of a value: () for the whole, (1,) for element 1 of a tuple."""
+"""Path into a value: () for the whole, (1,) for element 1 of a tuple."""
 
 
 def hide_scalars(graph: ModelGraph) -> ModelGraph:
-    """The graph without operations that yield no tensor, and without ``getitem`` on tuples of tensors.
+    """Return the graph without operations that yield no tensor, and without ``getitem`` on tuples of tensors.
 
-    What read such a ``getitem`` reads the operation that yields the tuple. Nothing hidden has a cost.
+    The readers of such a ``getitem`` then read the operation that yields the tuple. Only operations without costs
+    are hidden.
     """
     hidden: set[str] = set()
     part_of: dict[str, tuple[str, Part]] = {}
@@ -44,20 +45,20 @@ def hide_scalars(graph: ModelGraph) -> ModelGraph:
 
 
 def reads_of(edge: EdgeData) -> Sequence[tuple[int, Part]]:
-    """The slots of an edge, each with the part of the value that goes there."""
+    """Return the slots of an edge, each with the part of the value that goes there."""
     slots = edge["slots"]
     return list(zip(slots, edge.get("parts") or ((),) * len(slots), strict=True))
 
 
 def of_part(edge: EdgeData, part: Part) -> EdgeData:
-    """The edge from a value to what reads a part of it: what was read of the part is now read of the value."""
+    """Return the edge from a value to the reader of one of its parts, with paths relative to the whole value."""
     if not part:
         return edge
     return {**edge, "parts": tuple([part + inner for _, inner in reads_of(edge)])}
 
 
 def add_slots(graph: ModelGraph, source: str, target: str, data: EdgeData) -> None:
-    """Add an edge between two nodes, or its slots to the edge that is there already."""
+    """Add an edge between two nodes, or add its slots to the existing edge."""
     known = graph.sources(target).get(source)
     if known is None:
         graph.link(source, target, data.copy())

@@ -1,7 +1,7 @@
-"""The graph as a picture shows it: identities, dead ends and the plumbing of shapes are merged away.
+"""Simplify a graph for pictures: remove identities, dead ends and shape arithmetic.
 
-Whatever has a cost stays or joins the operation that it feeds, so that the totals stay exactly equal.
-What was hidden is counted by kind in ``graph.graph["hidden"]`` of the result.
+Operations with costs stay or are merged into their reader, so the totals stay exactly equal.
+``graph.graph["hidden"]`` of the result counts the hidden operations by kind.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from fxsummary.views.merger import Merger, copy_of, is_call
 from fxsummary.views.scalars import add_slots, hide_scalars
 
 _OF_THE_SAME = labels.CASTS | RESHAPES
-"""They return their input if its shape and dtype are those of the result."""
+"""Operations that return their input if it already has the shape and dtype of the result."""
 
 
 def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
-    """A smaller graph with the same totals for the operations; ``graph`` itself is not changed unless it is ``own``.
+    """Return a smaller graph with the same totals; ``graph`` itself is changed only if it is ``own``.
 
-    Hidden are values that are not tensors, operations that nothing reads, identities (dropout in
-    evaluation mode, casts that change nothing) and ``getitem`` on tuples. A run of views becomes one
-    operation, a parameter joins the functional operation that alone reads it, and ``cat(a, b, c)`` after
-    ``cat(a, b)`` reads that. A graph without dataflow is returned as it is.
+    It hides values that are not tensors, operations that nothing reads, identities (dropout in eval mode,
+    casts without effect) and ``getitem`` on tuples. A run of views becomes one operation, a parameter is merged
+    into its only reader if that is a functional operation, and ``cat(a, b, c)`` after ``cat(a, b)`` reads the
+    latter. A graph without dataflow is returned unchanged.
     """
     if graph.captured_by == "modules":
         return graph
@@ -45,13 +45,13 @@ def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
 
 
 def _pass_over(merger: Merger) -> None:
-    """Operations that return their input."""
+    """Hide operations that return their input."""
     graph = merger.graph
     for key, data in merger.nodes():
         if not is_call(data) or not is_weightless(data):
             continue
         source = graph.only_source(key)
-        if source is None and base(data["label"]) in labels.LIKE_ANOTHER:  # of x.type_as(y) it is x
+        if source is None and base(data["label"]) in labels.LIKE_ANOTHER:  # x.type_as(y) returns x
             source = next((other for other, edge in graph.sources(key).items() if 0 in edge["slots"]), None)
         if source is not None and _is_identity(graph, data, merger.node(source)):
             graph.remove_edges_from([(other, key) for other in list(graph.sources(key)) if other != source])
@@ -70,7 +70,7 @@ def _is_identity(graph: ModelGraph, data: NodeData, source: NodeData) -> bool:
 
 
 def _drops_nothing(graph: ModelGraph, data: NodeData) -> bool:
-    """Whether a dropout is in evaluation mode or has the rate 0."""
+    """Return whether a dropout is in eval mode or has rate 0."""
     if data["op"] == "call_module":
         module = graph.modules.get(data["target"])
         return (module is not None and not module.training) or data["config"] in ("p=0", "p=0.0")
@@ -80,7 +80,7 @@ def _drops_nothing(graph: ModelGraph, data: NodeData) -> bool:
 
 
 def _drop_dead(merger: Merger) -> None:
-    """Operations without cost that nothing reads; only where the graph says what its output is."""
+    """Hide operations without costs that nothing reads, provided that the graph has an output."""
     if not any(op == "output" for _, op in merger.graph.nodes(data="op")):
         return
     for key in reversed(list(merger.graph)):
@@ -90,7 +90,7 @@ def _drop_dead(merger: Merger) -> None:
 
 
 def _expand_parameters(merger: Merger) -> None:
-    """The expand of a parameter is part of the parameter."""
+    """Merge the expand of a parameter into the parameter."""
     for key, data in merger.nodes():
         source = merger.graph.only_source(key)
         if base(data["label"]) not in EXPANSIONS or source is None or not is_weightless(data):
@@ -101,7 +101,7 @@ def _expand_parameters(merger: Merger) -> None:
 
 
 def _absorb_parameters(merger: Merger) -> None:
-    """A parameter that one operation reads belongs to it, unless it is an operand of arithmetic."""
+    """Merge a parameter into its only reader, unless it is an operand of arithmetic."""
     for key, data in merger.nodes():
         if data["op"] != "get_attr" or len(merger.graph.readers(key)) != 1:
             continue
@@ -114,7 +114,7 @@ def _absorb_parameters(merger: Merger) -> None:
 
 
 def _chain_concatenations(merger: Merger) -> None:
-    """A concatenation that starts with what an earlier one has joined reads that one (DenseNet)."""
+    """Let a concatenation read an earlier one if it starts with the same inputs (DenseNet)."""
     graph = merger.graph
     known: dict[tuple[str, ...], str] = {}
     for key, data in merger.nodes():
@@ -135,7 +135,7 @@ def _chain_concatenations(merger: Merger) -> None:
 
 
 def _merge_views(merger: Merger) -> None:
-    """A view that reads a view, as its only reader and in the same block, becomes one operation with it."""
+    """Merge a view with the view that it reads, if it is the only reader and in the same block."""
     graph = merger.graph
     runs: dict[str, list[str]] = {}  # by their last operation
     for key, data in graph.nodes(data=True):
@@ -155,7 +155,7 @@ def _merge_views(merger: Merger) -> None:
 
 
 def _join_run(graph: ModelGraph, keys: list[str]) -> None:
-    """Put all of a run into its last operation."""
+    """Merge a run into its last operation."""
     *others, last = keys
     members = [graph.nodes[key] for key in keys]
     data = members[-1]

@@ -1,8 +1,8 @@
-"""Rows for parameters that no operation of their module reads, so that what a module shows is all that it holds.
+"""Rows for parameters that no operation of their module reads, so that a module shows all its parameters.
 
-A parameter counts where it is read first. That is not in its module if another module reads it, and nowhere if
-nothing does. Such a parameter gets a place in its module: the innermost one that is called, in its first call.
-Rows of modules say what they share with others.
+A parameter counts where it is first read. If another module reads it, that is outside its own module; if nothing
+reads it, it counts nowhere. Such a parameter gets a row in the innermost module around it that is called, in its
+first call. Rows of modules name the parameters that they share with others.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Stack = tuple[ModuleCall, ...]
 
 
 def with_unread(graph: ModelGraph) -> ModelGraph:
-    """The graph with a row in each module for the parameters that no operation in it reads.
+    """Return the graph with a row in each module for the parameters that no operation in it reads.
 
-    The costs of all operations and these rows are the totals, and those in a module are all that it holds but for
-    what is shared with a module before it. A comparison is returned as it is.
+    All operations and rows add up to the totals, and those in a module to all parameters of the module, except the
+    ones that it shares with an earlier module. A comparison is returned unchanged.
     """
     if graph.comparison is not None:
         return graph
@@ -43,7 +43,7 @@ def with_unread(graph: ModelGraph) -> ModelGraph:
     leaves = {data["module_stack"]: data for data in reversed(nodes.values()) if own_call(data)}
     waiting: dict[Stack, list[tuple[str, NodeData]]] = {}
     for number, ((read, stack), held) in enumerate(sorted(rows.items(), key=lambda row: row[0][0])):
-        if stack in leaves:  # which is not the first to read them
+        if stack in leaves:  # an operation in this module that reads them, but not first
             _hold(leaves[stack], [*places.held_by(leaves[stack]), *held])
         else:
             row = graph.new_key(f"not read {number}"), _row(stack, held, read, graph.name)
@@ -53,10 +53,10 @@ def with_unread(graph: ModelGraph) -> ModelGraph:
 
 
 class _Places:
-    """Which modules are rows, and where a parameter belongs.
+    """The module of each parameter, and the modules that get rows.
 
     Attributes:
-        tensors: parameters by their first name.
+        tensors: parameters by first name.
         calls: the stack of the first call of each module that is called, by path.
     """
 
@@ -71,7 +71,7 @@ class _Places:
                     self.calls[call.path] = stack[:length]
 
     def moved(self) -> dict[str, list[ParameterInfo]]:
-        """By operation the parameters that it reads first, and that belong to another place."""
+        """Return, by operation, the parameters that it reads first but that belong elsewhere."""
         moved: dict[str, list[ParameterInfo]] = {}
         read: set[str] = set()
         for key, data in self._graph.nodes(data=True):
@@ -82,23 +82,23 @@ class _Places:
         return moved
 
     def of(self, name: str) -> Stack:
-        """The calls around the row that a parameter belongs to: all of them hold it."""
+        """Return the module calls around the row for a parameter; all of these modules hold it."""
         stack = self.calls[self._row(name)]
         return next((stack[:at] for at, call in enumerate(stack) if not self._holds(call.path, name)), stack)
 
     def held_by(self, data: NodeData) -> list[ParameterInfo]:
-        """The parameters that count in an operation."""
+        """Return the parameters that count in an operation."""
         return [self.tensors[name] for name in data["parameter_names"]]
 
     def _is_at_home(self, name: str, stack: Stack) -> bool:
-        """Whether all modules around an operation hold a parameter, and its own is among them."""
+        """Return whether all modules around an operation hold a parameter, including the parameter's own module."""
         if not all(name.startswith(f"{call.path}.") or self._holds(call.path, name) for call in stack):
             return False
         paths = {"", *(call.path for call in stack)}
         return self._row(name) in paths or any(self._row(other) in paths for other in self._names.get(name, ()))
 
     def _row(self, name: str) -> str:
-        """The path of the innermost module around a parameter that is called."""
+        """Return the path of the innermost called module around a parameter."""
         path = name.rpartition(".")[0]
         while path not in self.calls:
             path = path.rpartition(".")[0]
@@ -115,7 +115,7 @@ class _Places:
 def _in_order(
     nodes: dict[str, NodeData], waiting: dict[Stack, list[tuple[str, NodeData]]]
 ) -> Iterator[tuple[str, NodeData]]:
-    """The nodes, and each row behind the last operation of the module that it is in."""
+    """Return the nodes with each row inserted after the last operation of its module."""
     last = {stack: key for key, data in nodes.items() for stack in _around(data) if stack in waiting}
     behind: dict[str, list[Stack]] = {}
     for stack, key in last.items():
@@ -128,7 +128,7 @@ def _in_order(
 
 
 def _take(places: _Places, data: NodeData, tensors: list[ParameterInfo], model: str) -> None:
-    """Take parameters from an operation that reads them, but is not in their module."""
+    """Remove parameters from an operation that reads them but is not in their module."""
     _hold(data, [tensor for tensor in places.held_by(data) if tensor not in tensors])
     stacks = [places.of(tensor.name) for tensor in tensors]
     names = list(dict.fromkeys(stack[-1].path if stack else model for stack in stacks))
@@ -136,13 +136,13 @@ def _take(places: _Places, data: NodeData, tensors: list[ParameterInfo], model: 
 
 
 def _hold(data: NodeData, held: list[ParameterInfo]) -> None:
-    """Give an operation these parameters in place of its own; the buffers stay."""
+    """Replace the parameters of an operation by these; its buffers stay."""
     buffers: NodeData = {"buffers": data["buffers"], "buffer_bytes": data["buffer_bytes"]}
     data.update({**counts(held, unknown=data["packed"]), **buffers})
 
 
 def _row(stack: Stack, tensors: list[ParameterInfo], read: bool, model: str) -> NodeData:
-    """Attributes of a row."""
+    """Return the attributes of a row."""
     path, type_ = (stack[-1].path, stack[-1].type) if stack else ("", model)
     names = [fmt.relative_path(tensor.name, path) for tensor in tensors]
     if len(names) > MOST_NAMES:
@@ -157,7 +157,7 @@ def _row(stack: Stack, tensors: list[ParameterInfo], read: bool, model: str) -> 
 
 
 def _around(data: NodeData) -> Iterator[Stack]:
-    """The stacks of the modules around an operation, outermost first."""
+    """Return the stacks of the modules around an operation, outermost first."""
     if data["op"] != "output":
         stack: Stack = data["module_stack"]
         for length in range(len(stack) + 1):
@@ -165,9 +165,9 @@ def _around(data: NodeData) -> Iterator[Stack]:
 
 
 def shared_with_others(graph: ModelGraph) -> Mapping[str, str]:
-    """For the path of each module that holds parameters which count elsewhere: how many, and where.
+    """Return remarks on parameters that count in another module, by the path of the module that holds them.
 
-    Such as ``shares 16.4 M with encoder.embed_tokens``; only of modules that are called and no operation themselves.
+    Example: ``shares 16.4 M with encoder.embed_tokens``. Only for modules that are called and not leaves.
     """
     names = later_names(graph)
     if not names:
@@ -187,7 +187,7 @@ def shared_with_others(graph: ModelGraph) -> Mapping[str, str]:
 
 
 def later_names(graph: ModelGraph) -> dict[str, list[str]]:
-    """The later names of parameters by their first, those under the later paths of shared modules included."""
+    """Return the later names of parameters by first name, including names under later paths of shared modules."""
     names: dict[str, list[str]] = {}
     for path, module in graph.modules.items():
         holder = module if module.shared_with is None else graph.modules[module.shared_with]
@@ -199,7 +199,7 @@ def later_names(graph: ModelGraph) -> dict[str, list[str]]:
 
 
 def _holders(name: str) -> list[str]:
-    """The paths of the modules around a parameter, its own included."""
+    """Return the paths of the modules around a parameter, including its own."""
     parts = name.split(".")[:-1]
     return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
 

@@ -1,1 +1,1 @@
-"""What is on the HTML page: the modules (`outline`), their pictures (`atlas`), all else (`contents`)."""
+"""The contents of the HTML page: modules (`outline`), their pictures (`atlas`), everything else (`contents`)."""

@@ -1,4 +1,4 @@
-"""The pictures of a page: one of each module, at several levels, each distinct one once."""
+"""The pictures of a page: each module at several depths; equal pictures are stored once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fxsummary.views.depth import close_small
 MANY_ROWS = 250
 
 MOST_BYTES = 600_000
-"""Of the levels beside those that are shown first."""
+"""Maximum size of all pictures other than the initial ones."""
 
 
 class Level(NamedTuple):
@@ -30,9 +30,9 @@ class Level(NamedTuple):
 
     Attributes:
         picture: number of the picture.
-        operations: what each numbered row is: a key of the folded graph, ``("module", path)``, or None.
-        frames: path of the module of each numbered frame.
-        depth: how many levels of modules are open, the module itself included.
+        operations: meaning of each numbered row: a key of the folded graph, ``("module", path)``, or None.
+        frames: module path of each numbered frame.
+        depth: number of open module levels, including the module itself.
     """
 
     picture: int
@@ -43,7 +43,7 @@ class Level(NamedTuple):
 
 @dataclass(slots=True)
 class View:
-    """A module's levels, from all in it closed to the most that is of sensible size, and which is shown first."""
+    """A module's levels, from everything closed to the largest sensible size, and the initial level."""
 
     levels: list[Level]
     start: int = 0
@@ -51,9 +51,9 @@ class View:
 
 @dataclass(slots=True)
 class Atlas:
-    """All pictures, the views of modules by path, and the picture that is shown first.
+    """All pictures, the views of modules by path, and the initial picture.
 
-    ``memo`` is of the layouts, because pictures have much in common.
+    Layouts share a ``memo``, because the pictures have much in common.
     """
 
     first: Picture
@@ -63,19 +63,19 @@ class Atlas:
 
 
 _Choice = tuple[list[tuple[int, Picture]], int]
-"""The levels of a module as pictures not yet painted, with their depths, and which is shown first."""
+"""The levels of a module as unpainted pictures with their depths, and the initial level."""
 
 
 def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
-    """Pictures of the model and of each module in it that has more than one row.
+    """Return the pictures of the model and of each module in it that has more than one row.
 
     Args:
-        depth: levels of modules to open in the first picture; None for the most that fit.
+        depth: levels of modules to open in the initial picture; None for as many as fit.
     """
     choices: dict[str, _Choice] = {}
     for path, block in outline.blocks.items():
         levels = list(_levels(outline, path, block, 0 if depth == 0 and not path else 1))
-        picture = levels[-1][1]  # there has to be more to see than one row between input and output
+        picture = levels[-1][1]  # a single row between input and output is not worth a picture
         if not path or picture.rows > 1 + sum(item.form == "terminal" for item in picture.scene.items()):
             fits = [at for at, (_, picture) in enumerate(levels) if picture.rows <= MOST_ROWS]
             choices[path] = levels, fits[-1] if fits else 0
@@ -91,7 +91,7 @@ def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
 
 
 def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _Choice]) -> None:
-    """Levels beside the first one, of outer modules first, as long as there is room."""
+    """Add further levels, outer modules first, while there is room."""
     room = MOST_BYTES + sum(map(len, atlas.pictures))
     for path, (levels, start) in choices.items():
         view = atlas.views[path]
@@ -104,7 +104,7 @@ def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _C
 
 
 def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[tuple[int, Picture]]:
-    """Distinct pictures of a module with their depth, from ``least`` on: the ones with most closed first."""
+    """Yield distinct pictures of a module with their depths, in ascending order from ``least``."""
     focus = focused(outline.folded, block)
     fitting = Fitting(outline.graph, close_small(focus))
     totals = outline.graph.totals
@@ -122,9 +122,9 @@ def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[t
 
 
 def focused(folded: ModelGraph, block: Block) -> ModelGraph:
-    """What is in one copy of a block as a graph of its own with inputs and output.
+    """Return the contents of one copy of a block as a separate graph with inputs and an output.
 
-    An input has the key of the operation outside that it comes from.
+    An input has the key of the outside operation that it comes from.
     """
     if block.call is None:
         return folded
@@ -146,12 +146,12 @@ def focused(folded: ModelGraph, block: Block) -> ModelGraph:
 
 
 def _terminal(folded: ModelGraph, key: str, path: str) -> NodeData:
-    """An input of a block: the value of an operation outside."""
+    """Return an input of a block: the value of an outside operation."""
     data = folded.nodes[key]
     name = data["target"]
     if data["op"] not in ("call_module", "placeholder", "get_attr"):
         name = data["label"] if f"{path}.".startswith(f"{data['module']}.") or not data["module"] else data["module"]
-    parts = name.split(".")  # without what the name has in common with the path, but for its last part
+    parts = name.split(".")  # drop the prefix that the name shares with the path, except for the last part
     return {
         **data, **NO_COSTS, "op": "placeholder", "kind": "input", "module_stack": (), "multiplicity": 1,
         "target": ".".join(parts[common(path.split("."), parts[:-1]) :]), "absorbed": (),
@@ -159,7 +159,7 @@ def _terminal(folded: ModelGraph, key: str, path: str) -> NodeData:
 
 
 def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) -> None:
-    """One output that reads all values which are read outside, or which nothing reads."""
+    """Add one output that reads all values that are read outside, or that nothing reads."""
     leaving = [key for key in inside if not folded.readers(key) or any(to not in inside for to in folded.readers(key))]
     if not leaving:
         return
@@ -173,7 +173,7 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
 
 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
-    """A picture, painted and put into the atlas."""
+    """Paint a picture and add it to the atlas."""
     nodes = picture.subject.graph.nodes
     for row in picture.scene.rows():
         data = nodes[row.keys[0]]
@@ -185,7 +185,7 @@ def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, pi
 
 
 def _meant(outline: Outline, picture: Picture, key: str) -> str | tuple[str, str] | None:
-    """What a row stands for: an operation, a closed module, or nothing that is known."""
+    """Return the meaning of a row: an operation, a closed module, or None if unknown."""
     data = picture.subject.graph.nodes[key]
     if data.get("closed"):
         return "module", str(data["module"])

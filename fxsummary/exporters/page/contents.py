@@ -1,4 +1,4 @@
-"""What the page knows beside the pictures: modules, operations, parameters, views; plain values for JSON."""
+"""The data of the page apart from the pictures: modules, operations, parameters, views; plain values for JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_SPECS = 8
 
 
 def contents(outline: Outline, atlas: Atlas) -> Record:
-    """Everything that the script of the page needs; values that are empty are left out of the records."""
+    """Return everything that the script of the page needs; records omit empty values."""
     graph = outline.graph
     totals = graph.totals
     modules = [path for path in graph.modules if not outline.is_copy(path)] or [""]
@@ -48,7 +48,7 @@ def contents(outline: Outline, atlas: Atlas) -> Record:
 
 
 def _view(levels: Iterable[Level], start: int, keys: dict[str, int], modules: dict[str, int]) -> Record:
-    """Operations as their number, modules as minus one minus their number."""
+    """Return operations as their number, and modules as minus one minus their number."""
 
     def meant(what: str | tuple[str, str] | None) -> int | None:
         if isinstance(what, tuple):
@@ -89,9 +89,9 @@ def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, 
 
 
 def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
-    """FLOPs and bytes written of each module, all of its copies and calls together.
+    """Return the FLOPs and bytes written of each module, over all its copies and calls.
 
-    A container that is never called itself, such as a ModuleList, has the costs of what is in it.
+    A container that is never called itself, such as a ModuleList, has the costs of its contents.
     """
     costs: dict[str, Record] = defaultdict(lambda: {"flops": 0, "memory": 0})
     owners: dict[int, list[str]] = {}
@@ -112,7 +112,7 @@ def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
 
 
 def _held(graph: ModelGraph) -> dict[str, list[ParameterInfo]]:
-    """The distinct parameters and buffers in each module, those of the modules inside and of shared ones too."""
+    """Return the distinct parameters and buffers in each module, including submodules and shared modules."""
     held: dict[str, dict[str, ParameterInfo]] = defaultdict(dict)
     for path, module in graph.modules.items():
         holder = module if module.shared_with is None else graph.modules[module.shared_with]
@@ -123,7 +123,7 @@ def _held(graph: ModelGraph) -> dict[str, list[ParameterInfo]]:
 
 
 def _ancestors(path: str) -> Iterator[str]:
-    """A module path and those around it."""
+    """Return a module path and the paths of its parents."""
     yield path
     while path:
         path = path.rpartition(".")[0]
@@ -166,7 +166,7 @@ def _operation(subject: Subject, key: str, numbers: dict[str, int], modules: dic
 
 
 def _tensors(graph: ModelGraph, outline: Outline) -> Record:
-    """Parameters and buffers by name: text of the spec, elements, bytes, and remarks."""
+    """Return parameters and buffers by name: spec as text, elements, bytes, and remarks."""
     records: Record = {}
     for path, module in graph.modules.items():
         for tensor in () if outline.is_copy(path) else module.parameters:
@@ -188,6 +188,6 @@ def _text(value: object) -> str:
 
 
 def _filled(record: Record) -> Record:
-    """Without what is empty; None, which is unknown, and paths, of which "" is the model's, stay."""
+    """Drop empty values, except None (unknown) and paths, where "" is the model itself."""
     kept = ("path", "module")
     return {name: value for name, value in record.items() if name in kept or value is None or value not in (0, "", [])}

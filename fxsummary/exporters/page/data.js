@@ -1,6 +1,6 @@
 "use strict";
 
-/* What the page knows: modules and operations by name, and numbers as text. */
+/* The data of the page: modules and operations by name, and number formats. */
 
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
@@ -10,12 +10,12 @@ const views = new Map(Object.entries(data.views));
 const copies = new Map(Object.entries(data.copies));
 const tensors = new Map(Object.entries(data.tensors));
 
-/** A text on one line, without control characters or direction marks. */
+/** Return a text on one line, without control characters or direction marks. */
 function clean(text) {
   return String(text).replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, "");
 }
 
-/** An element, as in h("span.marker", { title }, "in"); texts are never read as markup, empty ones are left out. */
+/** Create an element, as in h("span.marker", { title }, "in"); texts are never markup, empty children are left out. */
 function h(kind, ...children) {
   const [name, ...classes] = kind.split(".");
   const made = document.createElement(name);
@@ -34,7 +34,7 @@ function h(kind, ...children) {
 
 const parentOf = (path) => (path.includes(".") ? path.slice(0, path.lastIndexOf(".")) : "");
 
-/** The path of the module that is drawn in the place of one that may be a folded copy. */
+/** Return the path of the module that is drawn for a module, which may be a folded copy. */
 function resolved(path) {
   for (let rounds = 0; rounds < 32; rounds++) {
     let prefix = path;
@@ -46,28 +46,28 @@ function resolved(path) {
   return shared !== undefined && !views.has(path) && modules.has(shared) ? shared : path;
 }
 
-/** A module or operation that the script works with, as {module} or {operation}. */
+/** Return a module or operation as {module} or {operation}. */
 const ofModule = (module) => module && { module };
 const ofOperation = (operation) => operation && { operation };
 const same = (a, b) => Boolean(a && b) && a.module === b.module && a.operation === b.operation;
 
-/** What a number in the picture's lists stands for. */
+/** Return the module or operation for a number in the picture. */
 function meant(number) {
   if (number === null || number === undefined) return null;
   return number < 0 ? ofModule(data.modules[-1 - number]) : ofOperation(data.operations[number]);
 }
 
-/** The level of a view in which something has a row, that which is shown first of all; -1 if none. */
+/** Return the level of a view in which something has a row, preferably the initial level; -1 if none. */
 function levelWith(view, wanted) {
   const has = (level) => level.rows.includes(wanted);
   const first = shownLevel(view);
   return has(view.levels[first]) ? first : view.levels.findIndex(has);
 }
 
-/** The level at which a reader left a view. */
+/** Return the level at which the reader left a view. */
 const shownLevel = (view) => view.shown ?? view.start;
 
-/** The path and level of the view that shows something best: the innermost that has a row of it. */
+/** Return path and level of the best view of something: the innermost one that has a row for it. */
 function placeOf(thing) {
   const wanted = thing.module ? -1 - data.modules.indexOf(thing.module) : data.operations.indexOf(thing.operation);
   for (let path = thing.module ? parentOf(thing.module.path) : thing.operation.module; ; path = parentOf(path)) {
@@ -78,7 +78,7 @@ function placeOf(thing) {
   }
 }
 
-/** The operation that calls a module without a picture of its own. */
+/** Return the operation that calls a module that has no picture. */
 const callOf = (module) =>
   data.operations.find((operation) => operation.op === "call_module" && operation.module === module.path);
 
@@ -92,7 +92,7 @@ const operationName = (operation) => (operation.op === "call_module" ? operation
 
 const count = (number) => (number === null ? "?" : number.toLocaleString("en-US"));
 
-/** Three significant digits with an SI suffix. */
+/** Format a number with three significant digits and an SI suffix. */
 function short(number) {
   if (number === null || number === undefined) return "?";
   let value = Number(number.toPrecision(3));
@@ -105,7 +105,7 @@ function short(number) {
   return `${Number(value.toPrecision(4))} ${"kMGTP"[at]}`;
 }
 
-/** A number of parameters: B for billions. */
+/** Format a number of parameters, with B for billions. */
 const shortParameters = (number) => short(number).replace(" G", " B");
 
 function bytes(number) {
@@ -124,10 +124,10 @@ function percent(part, whole) {
   return share < 0.05 ? "<0.1 %" : `${share >= 99.95 ? 100 : share.toFixed(1)} %`;
 }
 
-/** Parameters of all copies of a module. */
+/** Return the parameters of all copies of a module. */
 const allOf = (module) => (module.parameters || 0) * (module.copies || 1);
 
-/** FLOPs, parameters or memory of a row, all copies together. */
+/** Return FLOPs, parameters or memory of a row, over all copies. */
 function cost({ module, operation }, measure) {
   if (operation) return (operation[measure] || 0) * (operation.times || 1);
   return measure === "parameters" ? allOf(module) : module[measure] || 0;

@@ -1,8 +1,8 @@
-/* What is shown and selected, the address of it, and the keys. */
+/* Navigation: the displayed module, the selection, the URL, and the keys. */
 
 const state = { path: null, level: 0, thing: null };
 
-/** Show the picture of a module; `thing` is selected in it. */
+/** Show the picture of a module and select `thing` in it. */
 function show(path, level, thing) {
   const view = views.get(path);
   const at = level ?? shownLevel(view);
@@ -21,7 +21,7 @@ function show(path, level, thing) {
   select(thing ?? null);
 }
 
-/** Select something in the picture, or nothing; the panel shows it. */
+/** Select something in the picture, or clear the selection; the panel shows it. */
 function select(thing) {
   state.thing = thing;
   const row = thing && rowOf(thing);
@@ -33,7 +33,7 @@ function select(thing) {
   if (row) bringIntoView(row);
 }
 
-/** Scroll so that a row is in sight, and not below the panel. */
+/** Scroll a row into view, so that the panel does not cover it. */
 function bringIntoView(row) {
   const box = row.getBoundingClientRect();
   const corner = stage.getBoundingClientRect();
@@ -44,7 +44,7 @@ function bringIntoView(row) {
   stage.scrollTop += missing(box.top, box.bottom, corner.top, corner.top + stage.clientHeight);
 }
 
-/** The modules around a module that have pictures, outermost first, and itself. */
+/** Return a module and its parents that have pictures, outermost first. */
 function showPath(path) {
   const around = [path];
   for (let at = path; at !== "";) {
@@ -62,7 +62,7 @@ function showPath(path) {
   byId("path").replaceChildren(...around.flatMap(crumb));
 }
 
-/* --- addresses ---------------------------------------------------------------------------------- */
+/* --- URLs --------------------------------------------------------------------------------------- */
 
 const encoded = (text) => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"));
 const addressOf = (path, thing) => `#${encoded(path)}${thing?.operation ? `:${encoded(thing.operation.key)}` : ""}`;
@@ -71,7 +71,7 @@ function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    return ""; // not an address of this page
+    return ""; // not a URL of this page
   }
 }
 
@@ -88,7 +88,7 @@ function open(path, thing = null, level = undefined) {
   remember(kind);
 }
 
-/** Go to a module or an operation: its picture, or the row of it in that of an ancestor. */
+/** Go to a module or an operation: its picture, or its row in the picture of an ancestor. */
 function goTo(thing, focus = false) {
   if (thing.module && views.has(thing.module.path)) open(thing.module.path);
   else {
@@ -109,7 +109,7 @@ function nearestView(path) {
   return path;
 }
 
-/** Show what the address says; an unknown one is the model itself. */
+/** Show the target of the URL; the model itself if it is unknown. */
 function followAddress() {
   const [path, key] = location.hash.slice(1).split(":").map(decoded);
   const operation = ofOperation(operations.get(key));
@@ -124,9 +124,9 @@ function followAddress() {
   }
 }
 
-/* --- what a reader does ------------------------------------------------------------------------- */
+/* --- user actions ------------------------------------------------------------------------------- */
 
-/** To the module around the one shown, which is then selected. */
+/** Go to the parent of the displayed module, and select that module. */
 function up() {
   const last = state.path;
   if (last === "") return pick(null);

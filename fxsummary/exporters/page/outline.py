@@ -1,4 +1,4 @@
-"""The modules of a folded graph: which blocks there are, which modules are copies of which."""
+"""The modules of a folded graph: their blocks, and the modules that are copies of others."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from fxsummary.views.unread import with_unread
 
 @dataclass(slots=True)
 class Outline:
-    """A graph as the page shows it, and its modules.
+    """The views of a graph for the page, and its modules.
 
     Attributes:
-        graph: as captured; folded: simplified, repeats folded, idioms merged.
-        blocks: the first call of each module that holds operations, by path; "" is the model itself.
-        copy_of: for the path of each folded copy the path of the module that is drawn in its place.
-        last: path of the last copy of each module that stands for several.
-        copies: how many modules each module stands for, those around it counted; 1 if not here.
+        graph: the captured graph; folded: the graph simplified, with repeats folded and idioms merged.
+        blocks: the first call of each module that contains operations, by path; "" is the model itself.
+        copy_of: path of the module that is drawn for each folded copy, by the path of the copy.
+        last: path of the last copy of each module that represents several.
+        copies: number of modules that each module represents, including copies of its parents; 1 if missing.
     """
 
     graph: ModelGraph
@@ -33,19 +33,19 @@ class Outline:
     copies: dict[str, int] = field(default_factory=dict)
 
     def stands_for(self, path: str) -> int:
-        """How many modules of the model a module stands for."""
+        """Return the number of modules of the model that a module represents."""
         while path and path not in self.copies:
             path = path.rpartition(".")[0]
         return self.copies.get(path, 1)
 
     def is_copy(self, path: str) -> bool:
-        """Whether a module is one of the folded copies, or inside one."""
+        """Return whether a module is one of the folded copies, or inside one."""
         parts = path.split(".")
         return any(".".join(parts[:length]) in self.copy_of for length in range(1, len(parts) + 1))
 
 
 def outline(graph: ModelGraph) -> Outline:
-    """Make the views of a graph, and look at its modules; the graph is not changed."""
+    """Build the outline of a graph; the graph is not changed."""
     simple = simplify(with_unread(graph))
     found = Outline(graph, merge_idioms(fold_repeats(simple)))
     _find_blocks(found, block_tree(found.folded))
@@ -64,7 +64,7 @@ def _find_blocks(found: Outline, root: Block) -> None:
 
 
 def _find_copies(found: Outline, root: Block, repeats: dict[object, Repeat]) -> None:
-    """Walk the unfolded tree: the copies of a run are the siblings behind its first one."""
+    """Walk the unfolded tree: the copies of a run are the siblings after its first block."""
     pending: list[tuple[Block, int]] = [(root, 1)]
     while pending:
         parent, times = pending.pop()

@@ -1,4 +1,4 @@
-/* The side panel: everything that is known of a module or an operation. */
+/* The side panel: everything known about a module or an operation. */
 
 const panel = byId("panel");
 
@@ -9,13 +9,13 @@ function showPanel(thing) {
   panel.scrollTop = 0;
 }
 
-/** A heading with what is below it; nothing where that is empty. */
+/** Return a heading with its contents; nothing if these are empty. */
 function section(title, ...children) {
   const inside = children.flat().filter(Boolean);
   return inside.length ? [h("h3", title), ...inside] : [];
 }
 
-/** Values by name; those that are empty are left out. */
+/** Return values by name, without empty ones. */
 function facts(values) {
   const known = Object.entries(values).filter(([, value]) => value && value.length !== 0);
   return (
@@ -40,7 +40,7 @@ const moduleLink = (module, text = module.path || data.name) => link(text, ofMod
 const badge = (times) => times > 1 && h("span.times", `×${times}`);
 const size = (number, times = 1) => number && bytes(number * times);
 
-/** A count, and that of all copies. */
+/** Format a count, and the count over all copies. */
 function counted(number, times, least = false) {
   if (number === undefined) return least ? "≥ 0" : "";
   const all = times > 1 && number ? ` × ${times} = ${count(number * times)}` : "";
@@ -150,7 +150,7 @@ function modulePanel(module) {
     ),
     ...section("Outputs", list(outputs.map(code))),
     ...section("Modules inside", list(children.map((at) => child(data.modules[at])))),
-    ...section("Parameters of its own", tensorList(module.tensors)),
+    ...section("Own parameters", tensorList(module.tensors)),
     ...section("State", facts(about)),
     ...(path ? [] : section("Notes", list(data.notes))),
   ];

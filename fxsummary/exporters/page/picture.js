@@ -10,7 +10,7 @@ function pictureOf(number) {
   return pictures.get(number).cloneNode(true);
 }
 
-/** Put a level of a view on the stage; every row becomes something that can be clicked and focused. */
+/** Put a level of a view on the stage; every row becomes clickable and focusable. */
 function showPicture(level) {
   const svg = pictureOf(level.picture);
   svg.setAttribute("role", "group");
@@ -27,7 +27,7 @@ function showPicture(level) {
   paintHeat();
 }
 
-/** Make a row or a frame something with a name that can be focused. */
+/** Make a row or a frame focusable, with an accessible name. */
 function name(row, thing, tabindex) {
   const key = thing.module || thing.operation;
   picture.things.set(row, thing);
@@ -41,7 +41,7 @@ function name(row, thing, tabindex) {
   row.append(title);
 }
 
-/** Name, result and costs in a few words. */
+/** Describe name, result and costs briefly. */
 function describe({ module, operation }) {
   const { label, type = label, config = "", outputs = [], parameters, flops } = module || operation;
   const path = module ? nameOf(module, "") : operation.op === "call_module" ? operation.target : "";
@@ -52,7 +52,7 @@ function describe({ module, operation }) {
 const rowOf = (thing) => picture.rows.get(thing.module || thing.operation);
 const itemRows = (item) => [...picture.svg.querySelectorAll(`[data-i="${item}"]`)];
 
-/** Rows that a row reads and rows that read it, with the wires between. */
+/** Return the rows that a row reads and the rows that read it, with the wires between. */
 function neighbours(row) {
   const item = row.dataset.i;
   const found = { in: [], out: [], wires: [] };
@@ -75,7 +75,7 @@ function neighbours(row) {
   return found;
 }
 
-/** Outline a row and its neighbours; null takes the outlines away. */
+/** Outline a row and its neighbours; null removes the outlines. */
 function highlight(row) {
   picture.svg.querySelectorAll(".ring, .tag").forEach((each) => each.remove());
   picture.svg.querySelectorAll("path.in, path.out").forEach((each) => each.classList.remove("in", "out"));
@@ -135,17 +135,17 @@ function paintHeat() {
   paintLegend(heated);
 }
 
-const HEATS = { flops: "FLOPs", parameters: "Parameters", memory: "Bytes of the result" };
+const HEATS = { flops: "FLOPs", parameters: "Parameters", memory: "Output bytes" };
 const RANGES = ["< 2 %", "2 – 15 %", "15 – 40 %", "40 – 75 %", "≥ 75 %"];
 
 function paintLegend(heated) {
   const isDrawn = (kind) =>
     picture.svg.querySelector(kind === "parameter" ? "rect.f-parameter[stroke-dasharray]" : `.f-${kind}`);
   const kinds = Object.entries(data.kinds).filter(([kind]) => isDrawn(kind));
-  const gauge = picture.svg.querySelector(".bar") && h("span", h("i.gauge"), "FLOPs, against the largest");
+  const gauge = picture.svg.querySelector(".bar") && h("span", h("i.gauge"), "FLOPs relative to the largest");
   const steps = RANGES.map((text, at) => h("span", h("i.swatch", { "data-h": at }), text));
   const entries = heated
-    ? [h("span", `${HEATS[picture.measure]} of the row, all copies, against the largest shown:`), ...steps]
+    ? [h("span", `${HEATS[picture.measure]} per row (all copies), relative to the largest shown:`), ...steps]
     : [...kinds.map(([kind, text]) => h("span", kindSwatch(kind), text)), gauge || ""];
   byId("legend").replaceChildren(...entries);
 }
@@ -176,7 +176,7 @@ function zoomTo(zoom, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   stage.scrollTop += after.top - corner.top + (corner.top + y - before.top) * ratio - y;
 }
 
-/** As large as fits; where that is too small to read and `readable` is wanted, less of the picture is seen. */
+/** Fit the picture to the stage; if it would be too small to read and `readable` is set, show only a part. */
 function fit(readable = false) {
   const [width, height] = sizeOf(picture.svg);
   const across = (stage.clientWidth - 48) / width;
@@ -189,7 +189,7 @@ function fit(readable = false) {
   if (readable) showStart();
 }
 
-/** Scroll sideways to the first input, where reading starts. */
+/** Scroll horizontally to the first input, where reading starts. */
 function showStart() {
   const first = picture.svg.querySelector("[data-i]");
   if (!first || stage.scrollWidth <= stage.clientWidth) return;

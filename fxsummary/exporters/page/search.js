@@ -1,4 +1,4 @@
-/* One box: by name, class or shape. */
+/* Search by name, class or shape. */
 
 const box = byId("search");
 const results = byId("results");
@@ -21,7 +21,7 @@ function entries() {
   ];
 }
 
-/** The end of a path: as many parts as there is room for. */
+/** Return the end of a path: as many parts as fit. */
 function lastOf(path) {
   const parts = path.split(".");
   let text = parts.pop();
@@ -29,7 +29,7 @@ function lastOf(path) {
   return parts.length ? `… ${text}` : text;
 }
 
-/** How well an entry fits: 0 best, null not at all. */
+/** Return the rank of a match: 0 is best, null is no match. */
 function rank(entry, words) {
   if (!words.length || !words.every((word) => entry.text.includes(word))) return null;
   const name = entry.name.toLowerCase();
@@ -40,7 +40,7 @@ function rank(entry, words) {
   return last.startsWith(first) ? 2 : name.includes(first) ? 3 : 4;
 }
 
-/** The module that is drawn in the place of a folded copy of the name searched. */
+/** Return the entry of the module that is drawn for the folded copy with this name. */
 function drawnFor(name) {
   const module = modules.get(resolved(name));
   if (!module || module.path === name) return [];

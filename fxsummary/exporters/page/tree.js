@@ -1,4 +1,4 @@
-/* The tree of modules on the left: made as it is opened. */
+/* The module tree on the left, created as it is opened. */
 
 const tree = byId("tree");
 const branches = new Map();
@@ -63,7 +63,7 @@ function showInTree(path, thing) {
   item.firstElementChild.scrollIntoView({ block: "nearest" });
 }
 
-/** The item of a module, or of the innermost around it, with all around it open. */
+/** Return the item of a module or its innermost listed parent, with all its parents open. */
 function reveal(path) {
   let item = tree.firstElementChild;
   while (branches.get(item).module.path !== path) {

@@ -1,1 +1,1 @@
-"""Reports of reviews: what changed, and what was found."""
+"""Reports of reviews: changes and findings."""

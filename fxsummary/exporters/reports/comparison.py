@@ -1,4 +1,4 @@
-"""A comparison as text, as Markdown for a pull request, and as plain values for JSON."""
+"""Export a comparison as text, as Markdown for a pull request, and as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fxsummary.graph.records import Totals
 from fxsummary.text import numbers as fmt
 
 MOST_LINES = 10
-"""Lines above the table of the Markdown."""
+"""Maximum number of lines above the Markdown table."""
 MOST_ROWS = 200
-"""Rows of the table in Markdown: hosts refuse comments that are too long."""
+"""Maximum number of rows of the Markdown table, because hosts limit the length of comments."""
 
 
 def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | None) -> list[str]:
-    """What differs, as lines: totals before and after, then the modules and operations that changed."""
+    """Return the differences as text: totals before and after, then the modules and operations that changed."""
     lines = wrap(heading(comparison), width, "  ")
     if comparison.equal:
         return [*lines, "", *wrap(no_differences(comparison), width, "")]
@@ -37,12 +37,12 @@ def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | 
     lines += render_table(columns, found, width) if found else []
     lines += ["", *wrap(counted(comparison), width, "")]
     if any(re.search(r" ×\d", row[1]) for row in found):
-        lines += wrap("×N: the numbers, also those of lines inside, are of all copies together", width, "")
+        lines += wrap("×N: numbers, including those of inner lines, are totals over all copies", width, "")
     return lines
 
 
 def markdown(graph: ModelGraph) -> str:
-    """The same for a pull request: a line for each module that changed most, totals, and a table folded away."""
+    """Return the differences as Markdown: a line per module that changed most, totals, and a collapsed table."""
     comparison = _comparison(graph)
     if comparison.equal:
         return f"### {_escaped(heading(comparison))}\n\n{_escaped(no_differences(comparison))}\n"
@@ -63,7 +63,7 @@ def markdown(graph: ModelGraph) -> str:
 
 
 def data(graph: ModelGraph) -> dict[str, object]:
-    """The same as plain values for JSON."""
+    """Return the differences as plain values for JSON."""
     comparison = _comparison(graph)
     before, after = comparison.before, comparison.after
     return {
@@ -76,7 +76,7 @@ def data(graph: ModelGraph) -> dict[str, object]:
 
 
 def notices(graph: ModelGraph) -> list[Finding]:
-    """The same as findings, for annotations at the lines of the source."""
+    """Return the differences as findings, for annotations of source lines."""
     if _comparison(graph).equal:
         return []
     found = []
@@ -89,12 +89,12 @@ def notices(graph: ModelGraph) -> list[Finding]:
 
 
 def title(comparison: Comparison) -> str:
-    """One line on the result."""
+    """Return the result in one line."""
     return f"{heading(comparison)}: {no_differences(comparison) if comparison.equal else counted(comparison)}"
 
 
 def heading(comparison: Comparison) -> str:
-    """What is compared.
+    """Return the heading: the compared models and their inputs.
 
     >>> heading(Comparison(Totals(), Totals(), ("Net", "Net2"), {}, (1, 1), inputs=("x 1×4", "x 1×4")))
     'Net → Net2 · input x 1×4'
@@ -105,7 +105,7 @@ def heading(comparison: Comparison) -> str:
 
 
 def no_differences(comparison: Comparison) -> str:
-    """The sentence on equal models."""
+    """Return the sentence for equal models."""
     totals, operations = comparison.after, comparison.operations[1]
     return (
         f"No differences: {operations:,} operations, {fmt.count(totals.parameters)} parameters, "
@@ -114,14 +114,14 @@ def no_differences(comparison: Comparison) -> str:
 
 
 def counted(comparison: Comparison) -> str:
-    """The number of operations by change."""
+    """Format the number of operations by change."""
     counts = comparison.counts
     shown = [f"{counts[change]:,} {change}" for change in SIGNS if change != "same"]
     return f"Operations: {', '.join(shown)}, {counts['same']:,} the same"
 
 
 def totals(comparison: Comparison) -> Iterator[tuple[str, str, str, str, str]]:
-    """Rows of totals that are worth a line: title, before, after, change, and change in percent."""
+    """Return the relevant totals as rows: title, before, after, change, and change in percent."""
     a, b = comparison.before, comparison.after
     rows: list[tuple[str, int | None, int | None, Any]] = [("Parameters", a.parameters, b.parameters, fmt.count)]
     if (a.frozen_parameters, b.frozen_parameters) != (0, 0):
@@ -142,7 +142,7 @@ def totals(comparison: Comparison) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def sentence(path: str, line: Line, plain: bool = False) -> str:
-    """A line as an entry of a list; plain, or as Markdown.
+    """Format a line as a list entry, as plain text or Markdown.
 
     >>> sentence("layer1", Line("changed", "layer1", "Sequential: 2 → 3 BasicBlock", "layer1", (0, 74_000), (0, 0)))
     '~ `layer1` Sequential: 2 → 3 BasicBlock, +74 k parameters'
@@ -150,7 +150,7 @@ def sentence(path: str, line: Line, plain: bool = False) -> str:
     sign = SIGNS.get(line.change, "")
     name, text = (fmt.clean(path), fmt.clean(line.text)) if plain else (_code(path), _escaped(line.text))
     if not plain:
-        sign = sign.replace("+", r"\+")  # which would begin a list
+        sign = sign.replace("+", r"\+")  # a leading + would start a list
     parts = [" ".join(filter(None, (sign, name, text)))]
     if parameters := fmt.delta(*line.parameters, fmt.parameters):
         parts.append(f"{parameters} parameters")
@@ -160,7 +160,7 @@ def sentence(path: str, line: Line, plain: bool = False) -> str:
 
 
 def _told(line: Line) -> tuple[str, Line]:
-    """The line that says what a line is about: where all is in one thing inside, that one, with its path."""
+    """Return the most specific line with its path: a line with a single child is replaced by that child."""
     path = line.name
     while line.change == "changed" and not line.is_run and len(line.children) == 1 and line.children[0].change:
         line = line.children[0]
@@ -170,7 +170,7 @@ def _told(line: Line) -> tuple[str, Line]:
 
 def _comparison(graph: ModelGraph) -> Comparison:
     if graph.comparison is None:
-        raise InputError("the graph is no comparison: make one with fxsummary.diff(before, after).")
+        raise InputError("the graph is not a comparison: create one with fxsummary.diff(before, after).")
     return graph.comparison
 
 
@@ -181,7 +181,7 @@ def _costs(line: Line) -> tuple[str, str]:
 def _flat(
     lines: list[Line], depth: int | None, above: tuple[bool, ...] = (), level: int = 0
 ) -> Iterator[tuple[tuple[bool, ...], Line]]:
-    """The lines with their branches; those at the top have none."""
+    """Yield the lines with their branches; top-level lines have none."""
     for number, line in enumerate(lines):
         branches = (*above, number == len(lines) - 1) if level else ()
         yield branches, line
@@ -190,7 +190,7 @@ def _flat(
 
 
 def _paths(lines: list[Line], base: str = "") -> Iterator[tuple[str, Line]]:
-    """The lines, each with its path, those of runs as ``layer3.2…5``."""
+    """Yield the lines with their paths; a run as ``layer3.2…5``."""
     for line in lines:
         path = ".".join(filter(None, (base, line.name)))
         yield path, line
@@ -226,18 +226,18 @@ _MARKDOWN = {ord(char): f"\\{char}" for char in "\\`*_[]<>|~$&"}
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown takes literally.
+    """Escape a text for Markdown.
 
     >>> print(_escaped("a|b <c> *d*"))
     a\\|b \\<c\\> \\*d\\*
     """
-    if "@" in text or "#" in text:  # which would mention people or issues, escaped or not
+    if "@" in text or "#" in text:  # these mention people or issues even when escaped
         return _code(text)
     return fmt.clean(text).translate(_MARKDOWN)
 
 
 def _code(text: str) -> str:
-    """Text as code, also in a table and with backquotes in it.
+    """Format a text as code, for use in tables too, even if it contains backquotes.
 
     >>> _code("layer1.0"), _code("a|b"), _code("a`b"), _code("")
     ('`layer1.0`', '`a\\\\|b`', '`` a`b ``', '')

@@ -1,4 +1,4 @@
-"""Findings as text, Markdown, JSON and GitHub annotations."""
+"""Export findings as text, Markdown, JSON and GitHub annotations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH = 100
 
 
 def text(findings: Sequence[Finding], title: str) -> str:
-    """A line for each, with its place, then details and remedy."""
+    """Return a line per finding with its place, then details and remedy."""
     lines = wrap(title, WIDTH, "  ")
     for finding in findings:
         lines += ["", *wrap(f"{finding.level}: {finding}", WIDTH, "  ")]
@@ -30,7 +30,7 @@ def text(findings: Sequence[Finding], title: str) -> str:
 
 
 def markdown(findings: Sequence[Finding], title: str) -> str:
-    """A table."""
+    """Return the findings as a Markdown table."""
     lines = [f"### {_escaped(title)}"]
     if findings:
         lines += ["", "| | What | Where | Remedy |", "|:--|:--|:--|:--|"]
@@ -43,7 +43,7 @@ def markdown(findings: Sequence[Finding], title: str) -> str:
 
 
 def as_json(findings: Sequence[Finding], title: str) -> str:
-    """An object with the title and the list of findings."""
+    """Return a JSON object with the title and the list of findings."""
     records = [
         {
             name: [clean(each) for each in value] if isinstance(value, tuple) else clean(value)
@@ -56,13 +56,13 @@ def as_json(findings: Sequence[Finding], title: str) -> str:
 
 
 def github(findings: Sequence[Finding], title: str) -> str:
-    """Workflow commands, which GitHub shows at the line of the source; the title alone if there is nothing."""
+    """Return workflow commands, which GitHub shows at the source line, then the title."""
     told = clean(title).replace("::", ": :").replace("##[", "# #[")  # a line of the log that is no workflow command
     return "".join([f"{annotation(finding)}\n" for finding in findings]) + f"{told}\n"
 
 
 def annotation(finding: Finding) -> str:
-    """One workflow command.
+    """Return one workflow command.
 
     >>> print(annotation(Finding("float64", "100%", "fc", "net.py:12", remedy="Cast: it.")))
     ::warning file=net.py,line=12,title=fxsummary float64::100%25%0ACast: it.
@@ -80,18 +80,18 @@ def annotation(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
-    """Text in a workflow command; line breaks and control characters are gone already."""
+    """Escape a text for a workflow command; line breaks and control characters are already removed."""
     return clean(text).replace("%", "%25")
 
 
 def path_in_repository(file: str) -> str:
-    """The path of a source file relative to ``$GITHUB_WORKSPACE``, or to the git repository that it lies in.
+    """Return the path of a source file relative to ``$GITHUB_WORKSPACE`` or to its git repository.
 
     Args:
-        file: as graphs name it: relative to the entry of ``sys.path`` that it was imported from.
+        file: path as in graphs, relative to the ``sys.path`` entry from which it was imported.
 
     Returns:
-        The path with forward slashes; `file` itself where it is not found, or lies in no repository.
+        The path with forward slashes; `file` itself if it is not found or not in a repository.
     """
     for path in filter(Path.is_file, _candidates(file)):
         path = path.resolve()
@@ -104,14 +104,14 @@ def path_in_repository(file: str) -> str:
 
 
 def _candidates(file: str) -> Iterator[Path]:
-    """Where a file may be: where it was imported from, else below the working directory."""
+    """Yield possible locations of a file: where it was imported from, then below the working directory."""
     for root in (*sys.path, os.getcwd()):
         yield Path(root or os.getcwd(), file)
     yield from Path.cwd().glob(f"*/{file}") if not os.path.isabs(file) else ()
 
 
 FORMATS: Registry[Callable[[Sequence[Finding], str], str]] = Registry("format")
-"""The forms of a list of findings with a title, by name."""
+"""The formats for a list of findings with a title, by name."""
 FORMATS.register("text", text)
 FORMATS.register("markdown", markdown)
 FORMATS.register("json", as_json)

@@ -1,1 +1,1 @@
-"""Tables of a model, as rows and columns for every exporter that prints one."""
+"""Tables of a model: rows and columns for all exporters that print tables."""

@@ -1,4 +1,4 @@
-"""The columns of tables: costs of operations and blocks as cells, and every attribute that has a title."""
+"""The columns of tables: cells for the costs of operations and blocks, and for every attribute with a title."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from fxsummary.views.costs import carry_costs
 from fxsummary.views.depth import closed_block
 
 COLUMNS = ("shape", "parameters", "flops", "share")
-"""The columns behind the names, unless others are asked for."""
+"""The default columns after the name."""
 _SHARE = Column("%", right=True)
 
 
 def column_names(columns: Iterable[str] | str | None) -> tuple[str, ...]:
-    """The names of the columns behind the first: those given, or a text with commas between them, or the usual ones.
+    """Return the names of the columns after the first: the given ones (also as comma-separated text) or the defaults.
 
     >>> column_names("kind, flops"), column_names(None)
     (('kind', 'flops'), ('shape', 'parameters', 'flops', 'share'))
@@ -45,14 +45,14 @@ output_bytes, multiplicity, source, change, was, share
 
 
 def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
-    """The columns as a table has them."""
+    """Return the columns of a table."""
     titled = {name: NODE[name] for name in names if name != "share"}
     columns = {name: Column(a.title, a.type.is_number, None if a.type.is_number else 12) for name, a in titled.items()}
     return tuple(columns.get(name, _SHARE) for name in names)
 
 
 def costs_over(graph: ModelGraph, keys: Iterable[str], per: int) -> NodeData:
-    """The costs of some operations, in one of the ``per`` copies of what they lie in."""
+    """The costs of some operations, for one of the ``per`` copies of their parent."""
     parameters = flops = 0
     no_parameters = no_flops = assumed = False
     for key in keys:
@@ -76,7 +76,7 @@ def _costs(parameters: int, flops: int, no_parameters: bool, no_flops: bool, ass
 
 
 def shape_cell(outputs: object, assumed: bool = False) -> str:
-    """The shape of the first tensor and how many more there are; ``?`` if unknown.
+    """Format the shape of the first tensor and the number of further tensors; ``?`` if unknown.
 
     >>> from fxsummary.graph.spec import TensorSpec
     >>> shape_cell((TensorSpec((7, 128), "float32"), TensorSpec((7,), "int64")), assumed=True)
@@ -90,12 +90,12 @@ def shape_cell(outputs: object, assumed: bool = False) -> str:
 
 
 class Cells:
-    """Makes the cells of the columns asked for, one tuple for a row.
+    """Formats the cells of the chosen columns, one tuple per row.
 
     Args:
-        graph: whose operations the rows show.
-        totals: of the model.
-        names: of the columns.
+        graph: graph of the operations in the rows.
+        totals: totals of the model.
+        names: names of the columns.
     """
 
     def __init__(self, graph: ModelGraph, totals: Totals, names: tuple[str, ...]) -> None:
@@ -105,18 +105,18 @@ class Cells:
         self._others = [name for name in names if name not in COLUMNS]
 
     def of_model(self, root: Block) -> tuple[str, ...]:
-        """Cells of the model as a whole, with what no operation reads."""
+        """Return the cells of the whole model, including parameters that no operation reads."""
         totals = self._totals
         no_flops = totals.flops is None or bool(totals.unknown_flops)
         no_parameters, assumed = bool(totals.unknown_parameters), bool(totals.assumed_flops)
         return self._of_block(root, _costs(totals.parameters, totals.flops or 0, no_parameters, no_flops, assumed), 1)
 
     def of_block(self, block: Block, times: int) -> tuple[str, ...]:
-        """Cells of a block in one of the ``times`` copies of what it lies in."""
+        """Return the cells of a block, for one of the ``times`` copies of its parent."""
         return self._of_block(block, costs_over(self._graph, block.operations(), times), times)
 
     def of_operation(self, key: str, times: int) -> tuple[str, ...]:
-        """Cells of an operation in one of the ``times`` copies of what it lies in."""
+        """Return the cells of an operation, for one of the ``times`` copies of its parent."""
         data = self._graph.nodes[key]
         costs = costs_over(self._graph, [key], times)
         shape = shape_cell(data["outputs"], data["assumed"])
@@ -124,7 +124,7 @@ class Cells:
 
     @staticmethod
     def _scaled(data: NodeData, times: int) -> NodeData:
-        """An operation with the costs of its copies in one of the ``times`` copies of what it lies in."""
+        """Return an operation with the costs of all its copies in one of the ``times`` copies of its parent."""
         if data["multiplicity"] == times:
             return data
         scaled: NodeData = {**data, **NO_COSTS, **cast(NodeData, dict.fromkeys(NODE.sums, 0))}
@@ -135,7 +135,7 @@ class Cells:
         shape = shape_cell(*result_of(self._graph, block))
         if not self._others:
             return self._row(costs, shape, times)
-        one: Mapping[str, Any] = closed_block(self._graph, block, block.copies)  # a quotient is that of one copy
+        one: Mapping[str, Any] = closed_block(self._graph, block, block.copies)  # a quotient is the same for one copy
         data: dict[str, Any] = {**closed_block(self._graph, block, times)}
         data |= {name: one.get(name) for name in NODE.recomputed}
         costs["at_least"] = {**data.get("at_least", {}), **costs["at_least"]}
@@ -146,7 +146,7 @@ class Cells:
         return tuple([cells[name] if name in cells else NODE.cell(name, data) for name in self._names])
 
     def _share(self, data: Mapping[str, Any], times: int) -> str:
-        """The part that ``times`` of it have of the model's FLOPs, in percent; "" for nothing."""
+        """Return the percentage of the model's FLOPs in ``times`` copies; "" for none."""
         flops, total = known(data, "flops") * times, self._totals.flops
         if not flops:
             return ""

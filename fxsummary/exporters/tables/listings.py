@@ -1,4 +1,4 @@
-"""The views that list modules, parameters or operations."""
+"""Views that list modules, parameters or operations."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import count, shape, share
 
 Names = Iterable[str] | str | None
-"""The columns that a user asks for."""
+"""The columns that the user chose."""
 
 
 def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
-    """Containment only: what holds what, and how many parameters."""
+    """List the module tree with the parameters of each module."""
     _check_no_columns("modules", columns)
     own = {
         path: sum(p.numel or 0 for p in module.parameters if not p.buffer and p.tied_to is None)
@@ -46,7 +46,7 @@ def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) ->
 
 
 def parameters(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
-    """Each named parameter; a tied one says what it is tied to, and counts once."""
+    """List each named parameter; a tied one names the parameter that it is tied to, and counts once."""
     _check_no_columns("parameters", columns)
     total = graph.totals.parameters
     rows = []
@@ -66,7 +66,7 @@ def parameters(graph: ModelGraph, depth: int | None, fold: bool, columns: Names)
 
 
 def operations(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
-    """Every operation in execution order."""
+    """List every operation in execution order."""
     names = column_names(columns)
     cells = Cells(graph, graph.totals, names)
     rows = []
@@ -78,6 +78,4 @@ def operations(graph: ModelGraph, depth: int | None, fold: bool, columns: Names)
 
 def _check_no_columns(view: str, columns: Names) -> None:
     if columns is not None:
-        raise InputError(
-            f"the view {view!r} has columns of its own: ask for others in the views summary or operations."
-        )
+        raise InputError(f"the view {view!r} has fixed columns: to choose columns, use the view summary or operations.")

@@ -1,4 +1,4 @@
-"""The summary as data: a row for each block and operation, and the totals below; text, Markdown and LaTeX show it."""
+"""The summary as data for text, Markdown and LaTeX: a row for each block and operation, then the totals."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LARGEST = 5
 def summarise(
     graph: ModelGraph, depth: int | None = None, fold: bool = True, columns: Iterable[str] | str | None = None
 ) -> Table:
-    """The summary of a graph, which is not changed.
+    """Return the summary of a graph; the graph is not changed.
 
     Args:
         depth: levels of modules to open, 0 for the model as one row; None for all.
         fold: show a run of identical blocks once, with ``×N``.
-        columns: names of the columns behind the first; the usual ones if None.
+        columns: names of the columns after the first; the defaults if None.
     """
     names = column_names(columns)
     shown = hide_scalars(with_unread(graph))
@@ -41,7 +41,7 @@ def summarise(
 
 
 class _Rows:
-    """The rows while they are made."""
+    """The rows in progress."""
 
     def __init__(self, graph: ModelGraph, cells: Cells, depth: int | None) -> None:
         self._graph = graph
@@ -52,7 +52,7 @@ class _Rows:
         self.has_repeats = False
 
     def add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
-        """The rows of what is in a block, which is open if ``level`` levels may be."""
+        """Add the rows of a block's contents; inner blocks are opened if ``level`` allows it."""
         if self._depth is not None and level > self._depth:
             return
         items = [item for item in parent.items if isinstance(item, Block) or self._is_shown(item)]
@@ -117,7 +117,7 @@ def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str
 def _flops_line(graph: ModelGraph, totals: Totals) -> str:
     if totals.flops is None:
         named = any(operators for _, operators in graph.nodes(data="unknown_operators"))
-        return "? (see the note)" if named else "? (shapes are not known)"
+        return "? (see the note)" if named else "? (unknown shapes)"
     at_least = "≥ " if totals.unknown_flops else ""
     marks = [
         f"{len(names)} operation{'s' * (len(names) > 1)} {mark}"
@@ -130,7 +130,7 @@ def _flops_line(graph: ModelGraph, totals: Totals) -> str:
 
 
 def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
-    """The operations that hold most parameters: where pruning would pay."""
+    """List the operations with the most parameters, which are candidates for pruning."""
     nodes = [data for _, data in graph.nodes(data=True) if data["op"] != UNREAD and data["parameters"]]
     held = [((data["parameters"] or 0) * data["multiplicity"], data) for data in nodes]
     lines = []
@@ -142,7 +142,7 @@ def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
 
 
 VIEWS: Registry[Callable[[ModelGraph, int | None, bool, listings.Names], Table]] = Registry("view")
-"""What a table may show, by name: made from a graph, the levels to show, whether runs are folded, and the columns."""
+"""The table views by name: functions of a graph, the depth, whether runs are folded, and the columns."""
 
 VIEWS.register("summary", summarise)
 VIEWS.register("modules", listings.modules)

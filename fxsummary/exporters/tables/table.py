@@ -1,4 +1,4 @@
-"""Tables, and how they fit a width: pure functions from cells to lines."""
+"""Format tables for a given width: pure functions from cells to lines."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading, its alignment, and how far it may shrink.
+    """A column: its heading, its alignment, and its minimum width.
 
     Attributes:
         title: heading.
         right: align to the right.
-        shrinks: smallest width it may be cut to; None: never cut.
+        shrinks: minimum width to which it may be cut; None if it is never cut.
     """
 
     title: str
@@ -32,11 +32,11 @@ class Row:
     """A line of a table.
 
     Attributes:
-        name: of a module, parameter or run of blocks, relative to what it lies in; "" for functions.
-        cells: those of the columns behind the first: costs of one copy, shares of all copies.
-        branches: for each level above and its own, whether it is the last of its siblings there.
-        type: class name or function, with the call and the number of copies.
-        settings: comma-separated.
+        name: name of a module, parameter or run of blocks, relative to its parent; "" for functions.
+        cells: cells after the first: costs per copy, shares over all copies.
+        branches: for each level down to its own, whether the row is the last of its siblings there.
+        type: class name or function, with the number of the call and of copies.
+        settings: comma-separated settings.
     """
 
     name: str
@@ -47,18 +47,18 @@ class Row:
 
     @property
     def head(self) -> str:
-        """Where it is in the tree, name and type."""
+        """The branch lines, name and type."""
         return tree(self.branches) + " ".join(filter(None, (self.name, self.type)))
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What text, Markdown, LaTeX and documents show of a model.
+    """The table of a model for text, Markdown, LaTeX and documents.
 
     Attributes:
-        columns, rows: of the summary the model, then what it is made of.
-        inputs: of a summary the names with shapes, or what else there is to say.
-        facts: of a summary totals and notes, as pairs of heading and text; further lines of the same have no heading.
+        columns, rows: the table; in a summary, the first row is the model.
+        inputs: in a summary the input names with shapes, or another remark.
+        facts: in a summary totals and notes, as pairs of heading and text; continuation lines have no heading.
     """
 
     columns: tuple[Column, ...]
@@ -68,7 +68,7 @@ class Table:
 
 
 def display_width(text: str) -> int:
-    """Columns that a terminal takes for a text.
+    """Return the width of a text in terminal columns.
 
     >>> display_width("3→16"), display_width("层"), display_width("e\\u0301")
     (4, 2, 1)
@@ -84,7 +84,7 @@ def _columns(char: str) -> int:
 
 
 def fit(text: str, width: int) -> str:
-    """Cut in the middle to at most ``width`` columns.
+    """Cut a text in the middle to at most ``width`` columns.
 
     >>> fit("a very long name", 9), fit("ok", 9)
     ('a ve…name', 'ok')
@@ -96,9 +96,9 @@ def fit(text: str, width: int) -> str:
 
 
 def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Heading, rule and rows; columns that may shrink are cut, the rightmost first, so that all fit ``width``.
+    """Return heading, rule and rows; shrinkable columns are cut, the rightmost first, until the lines fit ``width``.
 
-    Raises nothing: where the width is too small for what cannot shrink, lines are longer.
+    If the other columns are too wide, lines are longer than ``width``.
     """
     cells = [[clean(cell) for cell in row] for row in rows]
     taken = [[display_width(cell) for cell in row] for row in cells]
@@ -132,7 +132,7 @@ def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], 
 
 
 def tree(branches: Sequence[bool]) -> str:
-    """What stands before a row of a tree: for each level, whether the row there is the last of its siblings.
+    """Return the branch lines in front of a row of a tree, given for each level whether it is the last sibling.
 
     >>> tree((False, True)), tree(())
     ('│ └ ', '')
@@ -143,7 +143,7 @@ def tree(branches: Sequence[bool]) -> str:
 
 
 def wrap(text: str, width: int, indent: str) -> list[str]:
-    """Words on lines of at most ``width`` columns, the later ones indented; long words are cut.
+    """Wrap words in lines of at most ``width`` columns; later lines are indented and long words are cut.
 
     >>> wrap("tied: a = b", 9, "  ")
     ['tied: a =', '  b']

@@ -1,6 +1,6 @@
-"""Saved graphs: a `ModelGraph` as JSON, and back. A file is only ever read as data.
+"""Save a `ModelGraph` as JSON and load it again. Loading a file never runs code from it.
 
-`fxsummary.graph.saved.schema.schema` describes the format; each module, operation and edge has a line of its own.
+`fxsummary.graph.saved.schema.schema` describes the format. Each module, operation and edge has its own line.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ FORMAT = "fxsummary"
 
 _PARTS = ("modules", "nodes", "edges")
 _CALLS = "calls"
-"""What calls of modules returned; it may be left out."""
+"""Results of module calls; optional."""
 _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-"""What would control a terminal, turn its text or cannot be written as UTF-8."""
+"""Characters that control a terminal, change the text direction or cannot be encoded as UTF-8."""
 
 
 def dumps(graph: ModelGraph) -> str:
-    """The graph as JSON, to be read back by `loads`: the same graph gives the same bytes.
+    """Return the graph as JSON for `loads`. Equal graphs give equal bytes.
 
     Raises:
-        OutputError: an attribute holds something that is not a plain value; the message says which.
+        OutputError: an attribute holds a value that is not plain; the message names it.
     """
     try:
         head = {"format": FORMAT, "version": VERSION} | _save_graph(graph)
@@ -45,37 +45,37 @@ def dumps(graph: ModelGraph) -> str:
         lines += [f"{_text(name)}: {_array(items)}" for name, items in parts.items()]
     except WrongValueError as error:
         raise OutputError(
-            f"JSON cannot hold this graph: {error}. Take the attribute off, or make it a plain value; "
-            "of a folded graph, save the graph that it was made from."
+            f"JSON cannot hold this graph: {error}. Remove the attribute, or make it a plain value; "
+            "instead of a folded graph, save the graph that it was made from."
         ) from None
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def load(path: str | os.PathLike[str]) -> ModelGraph:
-    """The graph in a file that ``graph.render("model.json")`` wrote.
+    """Return the graph from a file that ``graph.render("model.json")`` wrote.
 
     Raises:
-        SavedGraphError: the file cannot be read, or holds something else; the message has the place.
+        SavedGraphError: the file cannot be read or is not a saved graph; the message names the place.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SavedGraphError(f"cannot read {path}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
-        raise SavedGraphError(f"{path} is not text in UTF-8, so it is no graph saved as JSON: {error}.") from error
+        raise SavedGraphError(f"{path} is not UTF-8 text, so it is not a saved graph: {error}.") from error
     return loads(text, name=str(path))
 
 
 @paused()
 def loads(text: str, *, name: str = "the text") -> ModelGraph:
-    """The graph that `dumps` made a text of.
+    """Return the graph from a text that `dumps` returned.
 
     Args:
         text: JSON.
-        name: of the file, for errors.
+        name: file name, for errors.
 
     Raises:
-        SavedGraphError: the text is something else; the message has the place.
+        SavedGraphError: the text is not a saved graph; the message names the place.
     """
     try:
         raw = json.loads(text, parse_constant=_refuse)
@@ -88,7 +88,7 @@ def loads(text: str, *, name: str = "the text") -> ModelGraph:
     except WrongValueError as error:
         raise SavedGraphError(f"{name}: {error}. {_REMEDY}") from None
     except (ValueError, RecursionError) as error:
-        raise SavedGraphError(f"{name}: this is not JSON that can be read: {error}. {_REMEDY}") from error
+        raise SavedGraphError(f"{name}: this JSON cannot be read: {error}. {_REMEDY}") from error
 
 
 _REMEDY = 'Graphs are saved with graph.render("model.json").'
@@ -100,13 +100,13 @@ def _refuse(constant: str) -> Any:
 
 def _check_format(raw: Any) -> None:
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-        raise WrongValueError("", f'this is no saved graph: expected an object with "format": "{FORMAT}"')
+        raise WrongValueError("", f'this is not a saved graph: expected an object with "format": "{FORMAT}"')
     version = raw.get("version")
     if type(version) is not int or version < 1:
         raise expected("a whole number of at least 1", version, "version")
     if version > VERSION:
         raise WrongValueError(
-            "version", f"the file was written by a later fxsummary: it has version {version}, and this one reads "
+            "version", f"a later fxsummary wrote this file: it has version {version}, and this one reads versions "
             f"up to {VERSION}; update fxsummary"
         )  # fmt: skip
 
@@ -150,14 +150,14 @@ def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, object]]:
     for key, data in graph.nodes(data=True):
         place = f"nodes[{key!r}]"
         if not isinstance(key, str):
-            raise expected("text as the key of a node", key, "nodes")
+            raise expected("text as a node key", key, "nodes")
         _check_free(data, ("key",), place)
         saved = {name: value for name, value in data.items() if name not in NODE.unsaved} if NODE.unsaved else data
         yield {"key": key} | save_fields(saved, fields, place)
 
 
 def _save_edges(graph: ModelGraph) -> Iterator[dict[str, object]]:
-    """By what reads, then in the order in which it reads, which is kept so."""
+    """Return the edges by reader, each reader's edges in the order in which it reads them; loading keeps this order."""
     fields = dict(EDGE)
     for target in graph:
         for source, data in graph.sources(target).items():
@@ -187,7 +187,7 @@ def _load_graph(raw: dict[str, object]) -> ModelGraph:
         try:
             graph.comparison = Comparison.of(graph.graph["comparison"])
         except (KeyError, TypeError) as error:
-            raise expected("what a comparison found", raw["comparison"], "comparison") from error
+            raise expected("the results of a comparison", raw["comparison"], "comparison") from error
     if modules:
         graph.modules = _load_modules(modules)
     if _CALLS in raw:
@@ -220,7 +220,7 @@ def _load_modules(items: list[dict[str, object]]) -> dict[str, ModuleInfo]:
         data = load_fields(raw, MODULE, place, without=("parameters",), more=False)
         path = data["path"]
         if path not in announced:
-            raise WrongValueError(place, f"{path!r} is not among the children of a module before it, or is there twice")
+            raise WrongValueError(place, f"{path!r} is not a child of an earlier module, or appears twice")
         announced.remove(path)
         for child in data["children"]:
             if child in announced or child in modules or child == path:
@@ -242,7 +242,7 @@ def _load_nodes(items: list[dict[str, object]]) -> Iterator[tuple[str, NodeData]
         place = f"nodes[{index}]"
         key = raw.get("key")
         if not isinstance(key, str) or key in known:
-            raise expected("a text that is the key of no other node", key, f"{place}.key")
+            raise expected("text that is not the key of another node", key, f"{place}.key")
         known.add(key)
         data = load_fields(raw, fields, f"{place} ({shorten(repr(key), 60)})", without=("key",))
         stack = data["module_stack"]
@@ -267,5 +267,5 @@ def _load_edges(items: list[dict[str, object]], graph: ModelGraph) -> Iterator[t
                 raise expected("the key of a node", key, f"{place}.{name}")
         assert isinstance(source, str) and isinstance(target, str)
         if source in graph.sources(target):
-            raise WrongValueError(place, f"there is an edge from {source!r} to {target!r} already")
+            raise WrongValueError(place, f"an edge from {source!r} to {target!r} already exists")
         yield source, target, cast(EdgeData, load_fields(raw, fields, place, without=("from", "to")))

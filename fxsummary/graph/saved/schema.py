@@ -1,4 +1,4 @@
-"""What a saved graph holds, as tables, and the JSON Schema made from them, for other programs to read it by."""
+"""Tables of the fields of a saved graph, and the JSON Schema made from them for other programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fxsummary.graph.attributes import EDGE, NODE
 from fxsummary.graph.fields import Field
 
 VERSION = 1
-"""Raised when readers of the version before would misunderstand a file."""
+"""Format version; increased when readers of the previous version would misunderstand a file."""
 
 CALL = {
     "path": Field(of.TEXT),
@@ -19,7 +19,7 @@ CALL = {
     "outputs": Field(of.VALUE, default=None),
     "assumed": Field(of.FLAG, default=False),
 }
-"""Of a call of a module, and of what it returned."""
+"""Fields of a module call and its result."""
 
 MODULE = {
     "path": Field(of.TEXT),
@@ -30,7 +30,7 @@ MODULE = {
     "called": Field(of.FLAG, default=True),
     "training": Field(of.FLAG, default=False),
 }
-"""Of a module, beside its parameters."""
+"""Fields of a module, apart from its parameters."""
 
 PARAMETER = {
     "name": Field(of.TEXT),
@@ -41,7 +41,7 @@ PARAMETER = {
     "read": Field(of.FLAG, default=True),
     "stored_bytes": Field(of.COUNT_OR_UNKNOWN, default=None),
 }
-"""Of a parameter or buffer."""
+"""Fields of a parameter or buffer."""
 
 GRAPH = {
     "name": Field(of.TEXT, "Class name of the model."),
@@ -54,14 +54,14 @@ GRAPH = {
     "notes": Field(of.TEXTS),
     "output_spec": Field(of.VALUE),
 }
-"""Of the graph; each may be left out."""
+"""Fields of the graph; all are optional."""
 
 
 _TEXT, _COUNT, _VALUE = {"type": "string"}, {"$ref": "#/$defs/count"}, {"$ref": "#/$defs/value"}
 
 
 def schema() -> dict[str, object]:
-    """The format of saved graphs as JSON Schema (draft 2020-12), attributes that you registered included.
+    """Return the format of saved graphs as JSON Schema (draft 2020-12), including attributes that you registered.
 
     >>> schema()["$defs"]["node"]["properties"]["flops"]
     {'$ref': '#/$defs/known', 'description': 'FLOPs of the matrix-product family (2 per multiply-accumulate); None if \
@@ -99,7 +99,7 @@ unknown', 'default': 0}
 def _object(
     fields: Mapping[str, Field], own: Mapping[str, object] = {}, needed: tuple[str, ...] = (), more: bool = False
 ) -> dict[str, object]:
-    """Return the JSON Schema of an object with these fields and further properties; ``needed`` ones are required."""
+    """Return the JSON Schema of an object with these fields and ``more`` properties; ``needed`` ones are required."""
     return {
         "type": "object",
         "required": [*needed, *(name for name, field in fields.items() if field.required)],
@@ -119,7 +119,7 @@ def _array(items: Mapping[str, object], **more: object) -> dict[str, object]:
 
 
 def _values() -> dict[str, object]:
-    """The schemas that others refer to; see `fxsummary.graph.saved.values`."""
+    """Return the shared schemas, to which others refer; see `fxsummary.graph.saved.values`."""
     pair = _array(_VALUE, minItems=2, maxItems=2)
     tagged = {
         "list": _array(_VALUE),
@@ -140,7 +140,7 @@ def _values() -> dict[str, object]:
     single = {"type": ["null", "boolean", "number", "string"]}
     return {
         "count": {"type": "integer", "minimum": 0},
-        "known": {"type": ["integer", "null"], "minimum": 0, "description": "null: not known."},
+        "known": {"type": ["integer", "null"], "minimum": 0, "description": "null: unknown."},
         "texts": _array(_TEXT),
         "shape": {"type": ["array", "null"], "items": _COUNT},
         "tensor": {

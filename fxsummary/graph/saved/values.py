@@ -1,6 +1,6 @@
-"""Values and fields as JSON and back: what JSON has not (lists beside tuples, dicts, infinity) is an object with a tag.
+"""Convert values and fields to JSON and back. Values that JSON lacks (lists, dicts, infinity) are tagged objects.
 
-An array is a tuple, since nearly all sequences of a graph are; an object without a tag is a `TensorSpec`.
+An array is a tuple, because nearly all sequences in a graph are tuples. An object without a tag is a `TensorSpec`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from fxsummary.graph.spec import TensorSpec, dense_stride
 
 
 class WrongValueError(Exception):
-    """A value that is not what is expected in its place.
+    """Raised for a value that is not the expected one.
 
     Attributes:
-        place: where it stands, such as ``nodes[3].shape``.
+        place: its place in the file, such as ``nodes[3].shape``.
     """
 
     def __init__(self, place: str, message: str) -> None:
@@ -26,13 +26,13 @@ class WrongValueError(Exception):
 
 
 def expected(what: str, found: object, place: str) -> WrongValueError:
-    """The error for a value of another kind."""
+    """Return the error for an unexpected value."""
     text = repr(found)
     return WrongValueError(place, f"expected {what}, found {text if len(text) <= 60 else text[:59] + '…'}")
 
 
 def save_value(value: object, place: str = "") -> object:
-    """A value as JSON has it; raises WrongValueError if it is not plain.
+    """Return a value as JSON data; raises WrongValueError if it is not plain.
 
     >>> save_value((1, [2.5], {"a": float("inf")}))
     [1, {'list': [2.5]}, {'dict': {'a': {'float': 'inf'}}}]
@@ -71,7 +71,7 @@ def _save_dict(value: dict[object, object], place: str) -> object:
 
 
 def _save_spec(spec: TensorSpec) -> dict[str, object]:
-    """The spec without what is usual: a dense stride, and the CPU."""
+    """Return a spec as JSON data, without a dense stride and without the device if it is the CPU."""
     saved: dict[str, object] = {"shape": list(spec.shape), "dtype": spec.dtype}
     if spec.stride != dense_stride(spec.shape):
         saved["stride"] = None if spec.stride is None else list(spec.stride)
@@ -81,7 +81,7 @@ def _save_spec(spec: TensorSpec) -> dict[str, object]:
 
 
 def load_value(raw: object, place: str = "") -> Any:
-    """A value from what `json.loads` made of it; raises WrongValueError with the place.
+    """Return the value for the output of `json.loads`; raises WrongValueError with the place.
 
     >>> load_value([1, {"list": [2.5]}, {"dict": {"a": {"float": "inf"}}}])
     (1, [2.5], {'a': inf})
@@ -108,7 +108,7 @@ def load_value(raw: object, place: str = "") -> Any:
 
 
 def load_spec(raw: object, place: str) -> TensorSpec:
-    """A `TensorSpec`."""
+    """Load a `TensorSpec`."""
     if not isinstance(raw, dict) or not {"shape", "dtype"} <= set(raw) <= {"shape", "dtype", "stride", "device"}:
         raise expected("a tensor: shape, dtype and perhaps stride and device", raw, place)
     shape, dtype, device = raw["shape"], raw["dtype"], raw.get("device", "cpu")
@@ -142,14 +142,14 @@ _TAGS: dict[str, tuple[str, type, Callable[[Any], object]]] = {
     "bytes": ("hexadecimal digits", str, bytes.fromhex),
     "slice": ("an array of start, stop and step", list, _exactly(3, slice)),
 }
-"""What an object with one key stands for, by that key: in words, what its value is in JSON, and what is made of it."""
+"""The tagged objects by tag: a description of the content, its JSON type, and a function that builds the value."""
 
 
 def save_fields(data: Mapping[str, object], fields: Mapping[str, Field], place: str) -> dict[str, object]:
-    """Attributes as JSON: those of the table in its order, without defaults, then all others by name.
+    """Return attributes as JSON data: first those in the table, in its order and without defaults, then others by name.
 
     Raises:
-        WrongValueError: one is missing, or is not what the table says.
+        WrongValueError: an attribute is missing or has another type than the table says.
     """
     saved: dict[str, object] = {}
     for name, field in fields.items():
@@ -172,11 +172,11 @@ def save_fields(data: Mapping[str, object], fields: Mapping[str, Field], place: 
 def load_fields(
     raw: Mapping[str, object], fields: Mapping[str, Field], place: str, without: Iterable[str] = (), more: bool = True
 ) -> dict[str, Any]:
-    """Attributes from JSON; those left out get their defaults.
+    """Load attributes from JSON data; missing ones get their defaults.
 
     Args:
-        without: keys of the object that are no attributes.
-        more: whether attributes beyond the table may be there.
+        without: keys of the object that are not attributes.
+        more: whether attributes outside of the table are allowed.
     """
     loaded: dict[str, Any] = {}
     for name, field in fields.items():
@@ -188,13 +188,13 @@ def load_fields(
             loaded[name] = field.default
     for name in [name for name in raw if name not in fields and name not in without]:
         if not more:
-            raise WrongValueError(place, f"unknown {name!r}; known are {', '.join(fields)}")
+            raise WrongValueError(place, f"unknown {name!r}; the known names are {', '.join(fields)}")
         loaded[name] = load_value(raw[name], f"{place}.{name}")
     return loaded
 
 
 def load_field(raw: object, field: Field, place: str) -> Any:
-    """One attribute from JSON."""
+    """Load one attribute from JSON data."""
     value = load_value(raw, place)
     if not field.type.fits(value):
         raise expected(field.type.what, raw, place)

@@ -1,7 +1,7 @@
-"""Recurring idioms as one operation each: rotary embeddings, tables of positions, heads, caches, loops.
+"""Merge recurring idioms into one operation each: rotary embeddings, position tables, heads, caches, loops.
 
-They are recognised by what is computed, not by names of modules or variables. Costs are carried over
-exactly, and what was merged is counted in ``graph.graph["hidden"]`` and kept in ``absorbed``.
+They are recognised by their computation, not by module or variable names. Costs are carried over exactly;
+``graph.graph["hidden"]`` counts the merged operations and ``absorbed`` lists them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 
 
 def merge_idioms(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
-    """A graph with one operation for each idiom and the same totals; ``graph`` stays as it is unless it is ``own``.
+    """Return a graph with one operation per idiom and the same totals; ``graph`` is changed only if it is ``own``.
 
-    It expects a graph from `simplify`; folded repeats may be in it.
+    Expects a graph from `simplify`, with or without folded repeats.
     """
     if graph.captured_by == "modules":
         return graph
@@ -38,7 +38,7 @@ def merge_idioms(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
 
 
 def _hide_empty_operands(merger: Merger) -> None:
-    """A concatenation of a tensor with empty ones, such as a cache's first, is the tensor."""
+    """Hide the concatenation of a tensor with empty ones, such as an empty cache."""
     for key, data in merger.nodes():
         if base(data["label"]) not in CONCATENATIONS or not is_call(data) or not is_weightless(data):
             continue
@@ -58,7 +58,7 @@ def _hide_empty_operands(merger: Merger) -> None:
 
 
 def _hide_identities(merger: Merger) -> None:
-    """A product with one, a sum with zero, an index that takes all of its input."""
+    """Hide a product with one, a sum with zero, and an index that selects all of its input."""
     for key, data in merger.nodes():
         is_neutral = data["config"] == _NEUTRAL.get(operator_of(data["label"])) and is_plain(data)
         is_whole = base(data["label"]) == "index" and is_call(data) and is_free(data)
@@ -71,7 +71,7 @@ def _hide_identities(merger: Merger) -> None:
 
 
 def _merge_rotations(merger: Merger) -> None:
-    """``x * cos + turned(x) * sin``, where turned is built of pieces of x and a negation."""
+    """Merge ``x * cos + turned(x) * sin``, where ``turned`` consists of pieces of x and a negation."""
     graph, turned = merger.graph, list[str]()
     for key, data in merger.nodes():
         factors = list(graph.sources(key))
@@ -93,7 +93,7 @@ def _merge_rotations(merger: Merger) -> None:
 
 
 def _turned_region(merger: Merger, straight: str, crossed: str) -> set[str]:
-    """The operations that turn x for the product ``crossed``; empty if they are not such."""
+    """Return the operations that turn x for the product ``crossed``; empty if there is no such pattern."""
     for start in merger.graph.sources(crossed):
         region, sources = _region_above(merger, start, crossed)
         labels = [merger.node(key)["label"] for key in region]
@@ -104,7 +104,7 @@ def _turned_region(merger: Merger, straight: str, crossed: str) -> set[str]:
 
 
 def _region_above(merger: Merger, start: str, reader: str) -> tuple[set[str], set[str]]:
-    """Plumbing above an operation that nothing else reads, and what it reads."""
+    """Return the plain operations above ``start`` that nothing else reads, and the operations that they read."""
     region, sources, pending = set[str](), set[str](), [start]
     while pending:
         key = pending.pop()
@@ -119,7 +119,7 @@ def _region_above(merger: Merger, start: str, reader: str) -> tuple[set[str], se
 
 
 def _merge_constants(merger: Merger) -> None:
-    """Values computed from nothing but factories and buffers: one operation per connected piece."""
+    """Merge values computed only from factories and buffers into one operation per connected piece."""
     piece_of: dict[str, int] = {}
     pieces: dict[int, list[str]] = {}
 
@@ -150,7 +150,7 @@ def _merge_constants(merger: Merger) -> None:
 
 
 def _merge_equal_constants(merger: Merger) -> None:
-    """The same constant made again and again for the same readers, as the counters of a cache for each layer."""
+    """Merge equal constants with the same readers, such as a cache's counter per layer."""
     alike: dict[Hashable, list[str]] = {}
     for key, data in merger.graph.nodes(data=True):
         readers = tuple(merger.graph.readers(key))
@@ -163,7 +163,7 @@ def _merge_equal_constants(merger: Merger) -> None:
 
 
 def _merge_waves(merger: Merger) -> None:
-    """Sine and cosine of one value with the arithmetic that leads there and the joining that follows."""
+    """Merge the sine and cosine of one value with the arithmetic before and the concatenation after."""
     for key, data in merger.nodes():
         angle = merger.graph.only_source(key)
         if base(data["label"]) != "sin" or angle is None:
@@ -177,7 +177,7 @@ def _merge_waves(merger: Merger) -> None:
 
 
 def _grown(merger: Merger, region: set[str]) -> set[str]:
-    """A region with all above that it alone reads, and the plumbing below that reads nothing else."""
+    """Extend a region by the plain operations above that only it reads, and those below that read nothing else."""
     graph = merger.graph
     times = {merger.node(key)["multiplicity"] for key in region}
     stack = merger.node(min(region, key=merger.order.__getitem__))["module_stack"]
@@ -204,7 +204,7 @@ def _follows(data: NodeData) -> bool:
 
 
 def _merge_flat_products(merger: Merger) -> None:
-    """A product of matrices between a view that flattens the tokens and one that undoes it."""
+    """Merge a matrix product with the view before it that flattens the tokens and the one after that restores them."""
     graph = merger.graph
     for key, data in merger.nodes():
         first, last = graph.only_source(key), next(iter(graph.readers(key)), None)
@@ -221,7 +221,7 @@ def _merge_flat_products(merger: Merger) -> None:
 
 
 def _merge_scalings(merger: Merger) -> None:
-    """A product with a number belongs to the operation before it, a linear one."""
+    """Merge a product with a number into the linear operation before it."""
     signs = {"mul": "×", "div": "÷", "truediv": "÷"}
     for key, data in merger.nodes():
         sign, first = signs.get(operator_of(data["label"])), merger.graph.only_source(key)
@@ -238,4 +238,4 @@ IDIOMS: list[Callable[[Merger], None]] = [
     _merge_rotations, _merge_constants, _merge_equal_constants, _merge_waves,
     merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
 ]  # fmt: skip
-"""All idioms, in the order in which they are merged; later ones see what earlier ones made."""
+"""All idioms in the order of merging; later ones see the results of earlier ones."""

@@ -1,4 +1,4 @@
-"""The heads of attention: views that split, merge and repeat them, under these names."""
+"""Attention heads: merge the views that split, merge or repeat them, under these names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _VIEWS = VIEWS | {"index"}
 
 
 def merge_repeated_heads(merger: Merger) -> None:
-    """Key and value heads repeated for groups of query heads: index, expand, reshape."""
+    """Merge the operations that repeat key and value heads for groups of query heads: index, expand, reshape."""
     graph = merger.graph
     for key, data in merger.nodes():
         if not (base(data["label"]) in VIEWS or data.get("run")) or not data["shape"]:
@@ -34,7 +34,7 @@ def merge_repeated_heads(merger: Merger) -> None:
 
 
 def name_heads(merger: Merger) -> None:
-    """Views between tokens × channels and heads × tokens × size of a head."""
+    """Merge views between tokens × channels and heads × tokens × head size."""
     for key, data in merger.graph.nodes(data=True):
         edges = list(merger.graph.sources(key).values())
         if not data.get("run") or not data["shape"] or len(edges) != 1 or edges[0]["shape"] is None:
@@ -46,7 +46,7 @@ def name_heads(merger: Merger) -> None:
 
 
 def _split_of(tokens: tuple[int, ...], heads: tuple[int, ...]) -> str:
-    """``12 × 64``, number and size of the heads that channels were split into; "" if they were not.
+    """Return number and size of the heads that channels were split into, as ``12 × 64``; "" if they were not.
 
     >>> _split_of((1, 9, 32), (1, 4, 9, 8)), _split_of((1, 9, 96), (3, 1, 4, 9, 8)), _split_of((1, 9, 32), (1, 9, 32))
     ('4 × 8', '3 × 4 × 8', '')

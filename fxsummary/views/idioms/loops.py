@@ -1,4 +1,4 @@
-"""Loops written out: many copies of a few operations in a row, such as the steps of a scan, become one operation."""
+"""Unrolled loops: merge many consecutive copies of a few operations, such as the steps of a scan, into one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def merge_loops(merger: Merger) -> None:
 
 
 def runs_in(labels: Sequence[Hashable]) -> list[tuple[int, int, int]]:
-    """Start, period and number of copies of the longest runs, none overlapping another.
+    """Return start, period and number of copies of the longest runs that do not overlap.
 
     >>> runs_in([0, *"ab" * 20, 1, *"c" * 40])
     [(1, 2, 20), (42, 1, 40)]
