@@ -237,5 +237,5 @@ def test_a_misspelt_word_in_a_row_is_named(monkeypatch: pytest.MonkeyPatch) -> N
             return lidar_scan if bool(lidar_scan.any()) else -lidar_scan
 
     monkeypatch.setitem(ARGUMENTS, "lidar_scan", Argument("1 beems 3"))
-    with pytest.raises(UnknownNameError, match="'beems', which is not in .*SIZES"):
+    with pytest.raises(UnknownNameError, match=r"'beems', which is not in .*SIZES"):
         fxsummary.graph(Scanner())

@@ -31,10 +31,18 @@ def follow_writes(graph: fx.Graph, outcomes: Mapping[fx.Node, Outcome]) -> None:
     A reader of the written tensor reads the result of the write instead. A reader of another tensor with the same
     memory, such as a view, has the write in its meta under `AFTER`.
     """
-    if any(outcome.writes for outcome in outcomes.values()):
+    if not all(_is_only_reader(node, outcomes) for node, outcome in outcomes.items() if outcome.writes):
         run = _Writes(outcomes)
         for node in graph.nodes:
             run.step(node)
+
+
+def _is_only_reader(node: fx.Node, outcomes: Mapping[fx.Node, Outcome]) -> bool:
+    """Whether a node writes only its first argument, new memory that no other node reads, as most activations do."""
+    written = node.args[0] if node.args else None
+    if not isinstance(written, fx.Node) or outcomes[node].writes != (0,):
+        return False
+    return len(written.users) == 1 and not outcomes[written].aliases and written.op not in ("get_attr", "placeholder")
 
 
 class _Writes:
