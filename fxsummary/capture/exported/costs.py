@@ -96,8 +96,7 @@ class Costs:
         """
         if isinstance(target, HigherOrderOperator):
             return self._of_higher_order(target, args, kwargs)
-        name = getattr(target, "__name__", "")
-        if name in _DERIVATIVES:
+        if (name := getattr(target, "__name__", "")) in _DERIVATIVES:
             return Outcome(None, None, (_DERIVATIVES[name],))
         if not isinstance(target, OpOverload) or costs_nothing(target):
             return FREE
