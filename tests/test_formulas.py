@@ -291,3 +291,9 @@ def test_a_formula_that_raises_is_not_blamed_on_the_inputs(trace: str, monkeypat
     monkeypatch.setitem(flop_registry, torch.ops.aten.mm, shape_wrapper(lambda a, b: 2))
     with pytest.raises(OperatorError, match=r"the FLOP formula of aten\.mm raised TypeError.*accept \*\*kwargs"):
         fxsummary.graph(Calls(lambda a: a @ a), torch.empty(3, 3), trace=trace)
+
+
+@pytest.mark.parametrize("trace", ["symbolic", "record"])
+def test_a_linear_layer_with_a_vector_as_its_weight(trace: str) -> None:
+    graph = fxsummary.graph(Calls(F.linear), torch.empty(6, 5), torch.empty(5), trace=trace)
+    assert graph.totals.flops == 2 * 6 * 5

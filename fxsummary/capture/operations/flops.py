@@ -27,12 +27,12 @@ def mv_flops(matrix: Shape, *_: object, **__: object) -> int:
 
 
 def linear_flops(x: Shape, weight: Shape, *_: object, **__: object) -> int:
-    """(…, k) @ (n, k)ᵀ: every element meets n weights; the bias is not counted.
+    """(…, k) @ (n, k)ᵀ, or (…, k) @ (k): every element meets n weights, or one; the bias is not counted.
 
-    >>> linear_flops((2, 3, 4), (5, 4))
-    240
+    >>> linear_flops((2, 3, 4), (5, 4)), linear_flops((2, 3, 4), (4,))
+    (240, 48)
     """
-    return 2 * math.prod(x) * weight[0]
+    return 2 * math.prod(x) * math.prod(weight[:-1])
 
 
 def addbmm_flops(bias: Shape, a: Shape, b: Shape, **_: object) -> int:
