@@ -156,7 +156,7 @@ def _add_chains(level: Level, forward: list[int]) -> None:
 
 
 def _add_upward(level: Level, i: int, trunk: int) -> None:
-    """Create an upward link: out of the tail's bottom, up in a lane beside it, into the head's top."""
+    """Create an upward link: out of the tail's bottom, up a lane next to it, into the head's top."""
     link, level.trunks[i] = level.links[i], trunk
     top, bottom = level.layer[link.head], level.layer[link.tail]
     lanes = [level.add_lane(layer) for layer in range(top, bottom + 1)]

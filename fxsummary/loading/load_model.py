@@ -36,7 +36,7 @@ class Request:
         model: ``package.module:factory``, ``path/file.py:factory``, or the path of a ``.pt2`` or ``.json`` file.
         inputs: inputs, each as ``[NAME=]SHAPE[:DTYPE]``.
         arguments: the factory's arguments, each as ``name=value`` with a Python literal.
-        config: ``package.module:Config``, an instance of which is the factory's first argument; None for no config.
+        config: ``package.module:Config``; the factory's first argument is an instance. None for no config.
         config_arguments: the config's arguments, in the same form as `arguments`.
         train: whether to leave the model in train mode.
     """

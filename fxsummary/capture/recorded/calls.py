@@ -218,7 +218,7 @@ class Calls:
         try:
             call = self._writer.call("call_function", torch_calls.set_data, torch_calls.set_data, args, {})
             changed, new = call.given
-            if not changed.is_ours:  # the user's tensor stays as it is; from here on it stands for the new data
+            if not changed.is_ours:  # the user's tensor does not change; later reads of it get the new data
                 changed.spec = new.spec
                 changed.set_node(self._writer.node_of(new))
                 return

@@ -73,7 +73,7 @@ class Writer:
         calls: how often each module was called, by path.
         stack: the calls of modules that are running.
         returned: the entry in the stack of each call that has ended, and what it returned, by key in the stack.
-        outermost: the frame inside of which source lines are looked for.
+        outermost: the frame at which the search for a source line ends.
     """
 
     def __init__(self, model: nn.Module, device: str) -> None:
