@@ -12,7 +12,7 @@ from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import leaves, nbytes
-from fxsummary.views.blocks import UNREAD, Block, block_tree, own_call, patterns_in, result_of, stacks_in, with_calls
+from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
 from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.unread import shared_with_others
@@ -105,7 +105,6 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
         if not block.again and (remark := remarks.get(block.path)):
             nodes[name]["shared"] = remark
     result = graph.derived((), ())
-    _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
     _add_edges(result, graph, node_of)
     return result
@@ -130,7 +129,7 @@ def shown_at(graph: ModelGraph) -> list[int]:
     pending = [(block_tree(graph), 0)]
     while pending:
         block, level = pending.pop()
-        is_module = level == 0 or (block.call is not None and not block.is_pattern)
+        is_module = not block.is_pattern
         below = level + is_module
         while len(operations) <= below:
             operations.append(0)
@@ -146,7 +145,7 @@ def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
     pending = [(root, 0)]
     while pending:
         block, level = pending.pop()
-        is_module = (block.call is not None or block is root) and not block.is_pattern
+        is_module = not block.is_pattern
         if is_module and closes(block, level):
             chosen.append(block)
             continue
@@ -171,22 +170,6 @@ def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
             name += "_"
         names[name] = None
     return list(names)
-
-
-def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], names: dict[int, str]) -> None:
-    """Give each repeated pattern of several blocks its own call if some of its blocks are now closed.
-
-    Args:
-        nodes: nodes of the result; names: the key of each closed block, by identity.
-    """
-    patterns = patterns_in(root)
-    if not any(id(block) in names for blocks in patterns.values() for block in blocks):
-        return
-    for parent in list(root.walk()):
-        parent.items = [names.get(id(item), item) if isinstance(item, Block) else item for item in parent.items]
-    result.graph["repeats"] = with_calls(root, patterns, result.graph["repeats"])
-    for key, stack in stacks_in(root).items():
-        nodes[key]["module_stack"] = stack + own_call(nodes[key])
 
 
 def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:

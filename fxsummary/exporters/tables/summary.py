@@ -9,7 +9,7 @@ from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
-from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, marks_in, relative_path, share, size
+from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, marks_in, relative_path, run_name, share, size
 from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
@@ -60,7 +60,7 @@ class _Rows:
             branch = (*branches, index == len(items) - 1)
             if isinstance(item, Block):
                 self._add_block(item, path, branch, parent.copies)
-                self.add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
+                self.add_items(item, path if item.is_pattern else item.path, branch, level + (not item.is_pattern))
             else:
                 self._add_operation(item, path, branch, parent.copies)
 
@@ -87,6 +87,9 @@ class _Rows:
             name = relative_path(data["target"], path)
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
+        if (repeat := self._graph.graph.get("repeats", {}).get(key)) is not None:
+            self.has_repeats = True
+            name, label = run_name(name, relative_path(repeat.last, path)), f"{label} ×{repeat.count}"
         self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))
 
 
