@@ -15,6 +15,7 @@ import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.graph.saved import loads
 from fxsummary.graph.labels import is_drop
+from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.simplify import simplify
@@ -167,8 +168,12 @@ class Cells(nn.Module):
 
 def runs_of(graph: ModelGraph) -> list[tuple[int, int]]:
     """Number of copies and of blocks in each, of the folded runs."""
-    repeats = fold_repeats(hide_scalars(graph)).graph.get("repeats", {})
-    return [(repeat.count, len(name.type.split(" · "))) for name, repeat in repeats.items()]
+    blocks = [block for block in block_tree(fold_repeats(hide_scalars(graph))).walk() if block.repeat > 1]
+    return [(block.repeat, _length(block)) for block in blocks]
+
+
+def _length(block: Block) -> int:
+    return sum(inner.repeat for inner in block.blocks()) if block.is_pattern else 1
 
 
 @pytest.mark.parametrize(

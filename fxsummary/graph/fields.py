@@ -77,6 +77,10 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -147,7 +151,7 @@ TENSOR = Type(
     {"anyOf": [_ref("tensor"), {"type": "null"}]},
 )  # fmt: skip
 STACK = Type(
-    "an array of [path, type, call]", tuple[ModuleCall, ...], _every(_each(_is_text, _is_text, _is_count)),
+    "an array of [path, type, call]", tuple[ModuleCall, ...], _every(_each(_is_text, _is_text, _is_integer)),
     _records(_STRING, _STRING, _COUNT),
 )  # fmt: skip
 COUNTS = Type(

@@ -34,7 +34,8 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
     block represents (see `fxsummary.views.blocks.block_tree`). If a copy is not a single block, the module stacks of
     its operations get an invented call, whose number is negative. Edges from a removed copy start at the same place
     in the remaining copy. They come from the last copy, unless ``graph.graph["copies_read"]`` has the number of
-    another one, by reader and slot; `each` marks edges from several copies.
+    another one, by reader and slot; `each` marks edges from several copies. ``graph.graph["module_copies"]`` lists
+    the paths of all modules that a module represents.
     """
     folding = _Folding(graph)
     folding.fold()
@@ -66,6 +67,7 @@ class _Folding:
         self._graph = graph
         self._items = Items(graph, block_tree(graph))
         self._members: dict[str, list[str]] = {}
+        self._copies: dict[str, tuple[str, ...]] = {}
         self._stacks: dict[str, Stack] = {}
         self._runs: dict[str, tuple[ModuleCall | str, ...]] = {}
         self._invented = count(-1, -1)
@@ -92,6 +94,8 @@ class _Folding:
         """Keep the first of these items, which are copies of each other, and look for runs inside of it."""
         first = copies[0]
         if first.call is not None:
+            if len(copies) > 1:
+                self._copies[first.path] = tuple(dict.fromkeys(each.path for each in copies))
             columns = [[each.items[place] for each in copies] for place in range(len(first.items))]
             self._work.append(_Sequences(columns, (*within.around, first.call), within.depth + 1, within.runs))
             return
@@ -107,13 +111,13 @@ class _Folding:
             for start in range(run.start, run.end, run.period)
         ]
         columns = [[copy[place] for copy in copies] for place in range(run.period)]
-        first, last = copies[0], copies[run.count - 1]
+        first, last = copies[0], copies[run.copies - 1]
         paths = [next((each.path for each in items if each.path), "") for items in (first, last[::-1])]
         name: ModuleCall | str = first[0].call or first[0].key
         if run.period > 1:
             types = [each.block.type if each.block else self._graph.nodes[each.key]["label"] for each in first]
-            name = ModuleCall(paths[0], " · ".join(types), next(self._invented))
-        self.repeats[name] = Repeat(run.count, paths[1], *self._links(first, copies[1]))
+            name = ModuleCall(paths[0], _listed(list(dict.fromkeys(types))), next(self._invented))
+        self.repeats[name] = Repeat(run.copies, paths[1], *self._links(first, copies[1]))
         inside = replace(within, columns=columns, runs=(*within.runs, name))
         if run.period == 1:
             self._open(columns[0], inside)
@@ -147,7 +151,9 @@ class _Folding:
         self._copies_read: dict[tuple[str, int], int] = {}
         self.repeats = {name: _renamed(repeat, stand_in) for name, repeat in self.repeats.items()}
         nodes = [(key, self._attributes(key)) for key in self._graph if key in self._members]
-        folded = self._graph.derived(nodes, repeats=self.repeats, copies_read=self._copies_read)
+        folded = self._graph.derived(
+            nodes, repeats=self.repeats, copies_read=self._copies_read, module_copies=self._copies
+        )
         own = {where for repeat in self.repeats.values() for where, step in repeat.own.items() if step is None}
         for target in folded:
             self._add_edges(folded, target, stand_in)
@@ -199,3 +205,12 @@ def _renamed(repeat: Repeat, stand_in: Mapping[str, tuple[str, int]]) -> Repeat:
     }
     own = {(stand_in[reader][0], slot): step for (reader, slot), step in repeat.own.items()}
     return replace(repeat, carried=carried, own=own)
+
+
+def _listed(types: Sequence[str]) -> str:
+    """Return the classes and labels of a pattern in short.
+
+    >>> _listed(["Conv2d", "ReLU"]), _listed(["mul", "add", "cat", "to"])
+    ('Conv2d · ReLU', 'mul · … · to')
+    """
+    return " · ".join(types if len(types) < 4 else [types[0], "…", types[-1]])

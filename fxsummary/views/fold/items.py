@@ -1,4 +1,4 @@
-"""Items: the operations and blocks of a graph, with symbols that are equal for those that can be copies of each other."""
+"""Items: operations and blocks with symbols that are equal for those that can be copies of each other."""
 
 from __future__ import annotations
 
@@ -185,10 +185,10 @@ class Items:
             here = place[key]
             reads = self._read[here]
             varies = data["op"] != "get_attr" and (is_random(data["label"]) or is_drop(data["label"]))
+            is_data = data["op"] == "placeholder" and not all(spec.is_index for spec in leaves(data["outputs"]))
             has_weights = data["parameters"] != 0 or data["flops"] != 0
-            if has_weights or data["op"] == "placeholder" or any(source in main for _, (source, _) in reads):
-                if data["op"] != "placeholder" or not _is_index(data["outputs"]):
-                    main.add(here)
+            if is_data or has_weights or any(source in main for _, (source, _) in reads):
+                main.add(here)
             if data["op"] == "placeholder" or varies or (data["op"] == "get_attr" and not data["reads"]):
                 values[here] = self.intern((key, "value"))
             else:
@@ -255,10 +255,6 @@ class Items:
     def _result(self, block: Block) -> Hashable:
         result = self.graph.returned.get(block.call) if block.call is not None else None
         return None if result is None else (result.assumed, *[spec.shape for spec in leaves(result.outputs)])
-
-
-def _is_index(outputs: object) -> bool:
-    return all(spec.is_index for spec in leaves(outputs))
 
 
 def identity_of(data: NodeData) -> tuple[Hashable, ...]:

@@ -9,7 +9,7 @@ or the same value of every copy, in order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import groupby
 from operator import eq
@@ -27,8 +27,22 @@ MOST_IN_TURN = 4
 LEAST_SAVED = 2
 """Number of rows that a run of operations, without blocks, must save."""
 
-Link = Hashable
-"""Where a value that a copy reads comes from, in terms that are equal for all copies of a run."""
+Link = tuple[str, object]
+"""How a value that a copy reads from elsewhere corresponds to that of the copy before."""
+
+
+class Links(NamedTuple):
+    """How a copy corresponds to the one before it; equal for all copies of a run.
+
+    Attributes:
+        steps: by how much each integer is greater; () if none is.
+        values: the links of the values that it reads from elsewhere.
+    """
+
+    steps: tuple[int, ...]
+    values: tuple[Link, ...]
+
+
 Exit = tuple[int, int, int, int]
 """A value of a copy that is read elsewhere: its place in the copy, the part, the reader's place, and its slot."""
 
@@ -38,12 +52,12 @@ class Run(NamedTuple):
 
     start: int
     period: int
-    count: int
+    copies: int
 
     @property
     def end(self) -> int:
         """Index after the last item."""
-        return self.start + self.period * self.count
+        return self.start + self.period * self.copies
 
 
 def find_runs(items: Items, sequences: Sequence[Sequence[Item]]) -> list[Run]:
@@ -80,8 +94,8 @@ def find_runs(items: Items, sequences: Sequence[Sequence[Item]]) -> list[Run]:
 
 def _with_longer_periods(run: Run) -> Iterator[Run]:
     """Yield the runs of two, three or four of its copies each: they may correspond where single ones do not."""
-    for times in range(2, min(MOST_IN_TURN, run.count // 2) + 1):
-        yield Run(run.start, times * run.period, run.count // times)
+    for times in range(2, min(MOST_IN_TURN, run.copies // 2) + 1):
+        yield Run(run.start, times * run.period, run.copies // times)
 
 
 def _free_parts(run: Run, is_free: Sequence[bool]) -> Iterator[Run]:
@@ -129,9 +143,18 @@ def _candidates(symbols: Sequence[int]) -> list[Run]:
         for equal, group in groupby(map(eq, symbols, symbols[period:])):
             length = len(list(group))
             if equal and length >= period:
-                found.append(Run(start, period, length // period + 1))
+                found.append(_turned(symbols, start, period, length + period))
             start += length
     return found
+
+
+def _turned(symbols: Sequence[int], start: int, period: int, length: int) -> Run:
+    """Return the run in a stretch of equal copies; if there is room, it starts where equal symbols end."""
+    for turn in range(length % period + 1):
+        first = start + turn
+        if symbols[first] != symbols[first + period - 1]:
+            return Run(first, period, length // period)
+    return Run(start, period, length // period)
 
 
 class _Search:
@@ -145,17 +168,17 @@ class _Search:
     def saved(self, run: Run) -> int:
         """Return how many rows a run saves; 0 if it is not worth it."""
         one = self._sequences[0][run.start : run.start + run.period]
-        saved = (run.count - 1) * sum(each.rows for each in one)
+        saved = (run.copies - 1) * sum(each.rows for each in one)
         return saved if saved >= LEAST_SAVED or any(each.block is not None for each in one) else 0
 
     def parts(self, run: Run) -> list[Run]:
         """Return the parts of a candidate that are runs: the candidate itself if it holds."""
-        links = [self._links(run, number) for number in range(run.count - 1)]
+        links = [self._links(run, number) for number in range(run.copies - 1)]
         parts: list[Run] = []
         start = 0
-        while start < run.count - 1:
+        while start < run.copies - 1:
             end = start
-            while end < run.count - 1 and links[end] is not None and links[end] == links[start]:
+            while end < run.copies - 1 and links[end] is not None and links[end] == links[start]:
                 end += 1
             while end > start and not self._is_series(links[start], end - start):
                 end -= 1
@@ -169,9 +192,9 @@ class _Search:
         start = run.start + number * run.period
         return sequence[start : start + run.period]
 
-    def _links(self, run: Run, number: int) -> tuple[Link, ...] | None:
+    def _links(self, run: Run, number: int) -> Links | None:
         """Return the links from one copy to the next, the same in all sequences; None if they do not correspond."""
-        found: tuple[Link, ...] | None = None
+        found: Links | None = None
         for sequence in self._sequences:
             links = self._links_between(self._copy(sequence, run, number), self._copy(sequence, run, number + 1))
             if links is None or (found is not None and links != found):
@@ -179,11 +202,11 @@ class _Search:
             found = links
         return found
 
-    def _links_between(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[Link, ...] | None:
+    def _links_between(self, before: Sequence[Item], after: Sequence[Item]) -> Links | None:
         steps = _steps(before, after)
         if steps is None:
             return None
-        links: list[Link] = [steps]
+        links: list[Link] = []
         is_carried = False
         begin, end, middle = before[0].start, after[-1].end, after[0].start
         for one, other in zip(before, after, strict=True):
@@ -192,7 +215,7 @@ class _Search:
                     if new - middle != old - begin or part != same_part:
                         return None
                 elif begin <= new < middle:
-                    links.append((new - begin, same_part))
+                    links.append(("previous", (new - begin, same_part)))
                     is_carried = True
                 else:
                     link = self._link((old, part), (new, same_part))
@@ -202,13 +225,13 @@ class _Search:
         if not is_carried and self._items.dataflow:
             if any(one.stem != other.stem for one, other in zip(before, after, strict=True)):
                 return None
-            links.append("side by side")
-        return tuple(links)
+            links.append(("side by side", ()))
+        return Links(steps, tuple(links))
 
     def _link(self, old: tuple[int, int], new: tuple[int, int]) -> Link | None:
         """Return how the values that two copies read from elsewhere correspond; None if they do not."""
         if old == new:
-            return "same"
+            return "same", ()
         items = self._items
         if old[0] == new[0]:
             step = items.part_step(old[1], new[1])
@@ -219,12 +242,11 @@ class _Search:
         return "own and equal" if items.is_free(old) else "own", distance
 
     @staticmethod
-    def _is_series(links: tuple[Link, ...] | None, pairs: int) -> bool:
+    def _is_series(links: Links | None, pairs: int) -> bool:
         """Return whether what differs in a run is a series; in two copies, only integers that are 1 apart are."""
         if links is None or pairs > 1:
             return True
-        steps, *others = links
-        return set(steps) <= {0, 1} and not any(link[0] in ("own", "part") for link in others if isinstance(link, tuple))
+        return {*links.steps} <= {0, 1} and not any(kind in ("own", "part") for kind, _ in links.values)
 
     # --- the readers of copies ---------------------------------------------------------------------
 
