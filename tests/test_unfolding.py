@@ -13,8 +13,8 @@ from unfolding import as_listed, unfolded_as_listed
 
 import fxsummary
 from fxsummary import ModelGraph
-from fxsummary.graph.saved import loads
 from fxsummary.graph.labels import is_drop
+from fxsummary.graph.saved import loads
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars

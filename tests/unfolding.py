@@ -71,7 +71,7 @@ def _instances(graph: ModelGraph, block: Block, copy: tuple[int, ...]) -> Iterat
 
 
 def _reads(graph: ModelGraph, runs: dict[str, Runs], reader: Instance) -> list[Read]:
-    key, copy = reader
+    key, _ = reader
     by_slot: dict[int, list[tuple[str, Part]]] = {}
     for source, edge in graph.sources(key).items():
         for slot, part in reads_of(edge) or [(-1, ())]:

@@ -17,7 +17,7 @@ from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import in_one
 from fxsummary.views.blocks import Repeat, block_tree
-from fxsummary.views.fold.items import WRITTEN, Item, Items
+from fxsummary.views.fold.items import DIGITS, WRITTEN, Item, Items
 from fxsummary.views.fold.items import identity_of as identity_of
 from fxsummary.views.fold.runs import Run, find_runs
 from fxsummary.views.scalars import Part, add_slots, reads_of
@@ -112,12 +112,12 @@ class _Folding:
         ]
         columns = [[copy[place] for copy in copies] for place in range(run.period)]
         first, last = copies[0], copies[run.copies - 1]
-        paths = [next((each.path for each in items if each.path), "") for items in (first, last[::-1])]
+        path, last_path = _ends([each.path for each in first], [each.path for each in last])
         name: ModuleCall | str = first[0].call or first[0].key
         if run.period > 1:
             types = [each.block.type if each.block else self._graph.nodes[each.key]["label"] for each in first]
-            name = ModuleCall(paths[0], _listed(list(dict.fromkeys(types))), next(self._invented))
-        self.repeats[name] = Repeat(run.copies, paths[1], *self._links(first, copies[1]))
+            name = ModuleCall(path, _listed(list(dict.fromkeys(types))), next(self._invented))
+        self.repeats[name] = Repeat(run.copies, last_path, *self._links(first, copies[1]))
         inside = replace(within, columns=columns, runs=(*within.runs, name))
         if run.period == 1:
             self._open(columns[0], inside)
@@ -205,6 +205,17 @@ def _renamed(repeat: Repeat, stand_in: Mapping[str, tuple[str, int]]) -> Repeat:
     }
     own = {(stand_in[reader][0], slot): step for (reader, slot), step in repeat.own.items()}
     return replace(repeat, carried=carried, own=own)
+
+
+def _ends(first: Sequence[str], last: Sequence[str]) -> tuple[str, str]:
+    """Return the first path in the first copy, and the last one like it, apart from numbers, in the last copy.
+
+    >>> _ends(["", "layers.0", "norm", "layers.1"], ["", "layers.4", "norm", "layers.5"]), _ends([""], [""])
+    (('layers.0', 'layers.5'), ('', ''))
+    """
+    path = next(filter(None, first), "")
+    alike = [each for each in last if DIGITS.sub("", each) == DIGITS.sub("", path)]
+    return path, alike[-1] if alike else last[first.index(path)]
 
 
 def _listed(types: Sequence[str]) -> str:

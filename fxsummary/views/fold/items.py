@@ -21,7 +21,7 @@ WRITTEN = -1
 """Replaces a slot if a value is read only because of an in-place write through another name."""
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?![\w.])")
-_DIGITS = re.compile(r"\d+")
+DIGITS = re.compile(r"\d+")
 _settings = itemgetter(*RATES)
 _others = itemgetter(*[name for name in NODE.folding if name not in (*RATES, "outputs")])
 
@@ -221,7 +221,7 @@ class Items:
         item.end = item.start + 1
         item.items = ()
         symbol, item.numbers = self.symbols[item.start]
-        item.stem = _DIGITS.sub("#", relative_path(item.path, parent)) if item.path else data["source"]
+        item.stem = DIGITS.sub("#", relative_path(item.path, parent)) if item.path else data["source"]
         item.symbol = symbol
         item.reads = [value for _, value in self._read[item.start]]
         item.rows = 1
@@ -233,7 +233,7 @@ class Items:
         item.key = items[0].key if items else ""
         item.start = items[0].start if items else 0
         item.end = items[-1].end if items else 0
-        item.stem = _DIGITS.sub("#", relative_path(item.path, parent))
+        item.stem = DIGITS.sub("#", relative_path(item.path, parent))
         start, end = item.start, item.end
         reads: list[Value] = []
         parts: list[Hashable] = [block.type, self._result(block)]

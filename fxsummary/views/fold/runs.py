@@ -31,6 +31,10 @@ Link = tuple[str, object]
 """How a value that a copy reads from elsewhere corresponds to that of the copy before."""
 
 
+UNEXPECTED = ("own", "part", "inside the previous")
+"""Links that two copies do not make a run with: a third one must confirm them."""
+
+
 class Links(NamedTuple):
     """How a copy corresponds to the one before it; equal for all copies of a run.
 
@@ -210,12 +214,15 @@ class _Search:
         is_carried = False
         begin, end, middle = before[0].start, after[-1].end, after[0].start
         for one, other in zip(before, after, strict=True):
+            if len(one.reads) != len(other.reads):  # a view hid what one of them reads
+                return None
             for (old, part), (new, same_part) in zip(one.reads, other.reads, strict=True):
                 if middle <= new < end or begin <= old < middle:
                     if new - middle != old - begin or part != same_part:
                         return None
                 elif begin <= new < middle:
-                    links.append(("previous", (new - begin, same_part)))
+                    kind = "previous" if new >= before[-1].start else "inside the previous"
+                    links.append((kind, (new - begin, same_part)))
                     is_carried = True
                 else:
                     link = self._link((old, part), (new, same_part))
@@ -243,10 +250,10 @@ class _Search:
 
     @staticmethod
     def _is_series(links: Links | None, pairs: int) -> bool:
-        """Return whether what differs in a run is a series; in two copies, only integers that are 1 apart are."""
+        """Return whether what differs in a run is a series that a reader expects; two copies make hardly any."""
         if links is None or pairs > 1:
             return True
-        return {*links.steps} <= {0, 1} and not any(kind in ("own", "part") for kind, _ in links.values)
+        return {*links.steps} <= {0, 1} and not any(kind in UNEXPECTED for kind, _ in links.values)
 
     # --- the readers of copies ---------------------------------------------------------------------
 
