@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable
 
 from fxsummary.exporters.tables import listings
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
+from fxsummary.exporters.tables.opening import Opening, open_blocks
 from fxsummary.exporters.tables.table import Column, Row, Table
+from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
 from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, marks_in, relative_path, run_name, share, size
 from fxsummary.views.blocks import UNREAD, Block, block_tree
-from fxsummary.views.fold import fold_repeats
-from fxsummary.views.scalars import hide_scalars
-from fxsummary.views.unread import shared_with_others, with_unread
+from fxsummary.views.shown import shown
+from fxsummary.views.unread import shared_with_others
 
 LARGEST = 5
 
@@ -29,24 +30,25 @@ def summarise(
         columns: names of the columns after the first; the defaults if None.
     """
     names = column_names(columns)
-    shown = hide_scalars(with_unread(graph))
-    shown = fold_repeats(shown) if fold else shown
+    view = shown(graph, fold=fold)
     totals = graph.totals
-    rows, root = _Rows(shown, Cells(shown, totals, names), depth), block_tree(shown)
+    root = block_tree(view)
+    rows = _Rows(view, Cells(view, totals, names), depth, open_blocks(view, root, depth, fold))
     rows.rows.append(Row("", rows.cells.of_model(root), type=graph.name))
     rows.add_items(root, "", (), 1)
     marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
     titles = (Column("Module", shrinks=20), *columns_of(names))
-    return Table(titles, rows.rows, _inputs(graph), _facts(graph, shown, totals, marks))
+    return Table(titles, rows.rows, _inputs(graph), _facts(graph, view, totals, marks))
 
 
 class _Rows:
     """The rows in progress."""
 
-    def __init__(self, graph: ModelGraph, cells: Cells, depth: int | None) -> None:
+    def __init__(self, graph: ModelGraph, cells: Cells, depth: int | None, opening: Opening) -> None:
         self._graph = graph
         self.cells = cells
         self._depth = depth
+        self._opening = opening
         self._shared = shared_with_others(graph)
         self.rows: list[Row] = []
         self.has_repeats = False
@@ -60,7 +62,9 @@ class _Rows:
             branch = (*branches, index == len(items) - 1)
             if isinstance(item, Block):
                 self._add_block(item, path, branch, parent.copies)
-                self.add_items(item, path if item.is_pattern else item.path, branch, level + (not item.is_pattern))
+                if self._opening.is_open(item):
+                    inside = path if item.is_pattern else item.path
+                    self.add_items(item, inside, branch, level + (not item.is_pattern))
             else:
                 self._add_operation(item, path, branch, parent.copies)
 
@@ -73,6 +77,10 @@ class _Rows:
         self.has_repeats |= block.repeat > 1
         remark = "" if block.again else self._shared.get(block.path, "")
         type_ = f"{block.type}{block.again}{block.copied}"
+        if same := self._opening.same.get(id(block)):
+            type_ = f"{block.copied} {same}".lstrip()
+        elif hidden := self._opening.closed.get(id(block)):
+            remark = ", ".join(filter(None, (f"({hidden} rows)", remark)))
         cells = self.cells.of_block(block, times)
         self.rows.append(Row(block.name_from(path), cells, branches, type_, remark))
 
@@ -139,7 +147,7 @@ def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     lines = []
     for number, data in sorted(held, key=lambda item: -item[0])[:LARGEST]:
         times = f" ×{data['multiplicity']}" if data["multiplicity"] > 1 else ""
-        name = data["target"] or data["label"]
+        name = own_path(data) or next(iter(data["parameter_names"]), data["label"])
         lines.append(f"{count(number)} ({share(number, totals.parameters)}) {name}{times}")
     return lines
 
