@@ -11,12 +11,14 @@ from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
-from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, marks_in, relative_path, run_name, share, size
+from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, listed, marks_in, relative_path, run_name, share, size
 from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.shown import shown
 from fxsummary.views.unread import shared_with_others
 
 LARGEST = 5
+MOST_NAMES = 2
+"""Number of parameters that name the row of a function that reads them."""
 
 
 def summarise(
@@ -95,6 +97,8 @@ class _Rows:
             name = relative_path(data["target"], path)
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
+        elif data["parameter_names"] and data["op"] != UNREAD:
+            name = listed([relative_path(each, path) for each in data["parameter_names"]], MOST_NAMES)
         if (repeat := self._graph.graph.get("repeats", {}).get(key)) is not None:
             self.has_repeats = True
             name, label = run_name(name, relative_path(repeat.last, path)), f"{label} ×{repeat.count}"

@@ -169,8 +169,10 @@ def purpose(labels: Sequence[str], result: NodeData) -> str:
         compared = _ORDERS & names
         if len(compared) > 1 and "sub" in names and "arange" in names:
             return "sliding mask"
-        if _TRIANGLES & names or ("arange" in names and len(compared) == 1):
+        if "arange" in names and len(compared) == 1:
             return "causal mask"
+        if _TRIANGLES & names:
+            return "triangular mask"
     if "arange" in names and dtype.startswith(("int", "uint")):
         return "positions"
     return f"{labels[0]} · … · {labels[-1]}"
