@@ -11,7 +11,17 @@ from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
-from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, listed, marks_in, relative_path, run_name, share, size
+from fxsummary.text.numbers import (
+    MARKS_WITH_SHARES,
+    about,
+    count,
+    listed,
+    marks_in,
+    relative_path,
+    run_name,
+    share,
+    size,
+)
 from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.shown import shown
 from fxsummary.views.unread import shared_with_others
@@ -27,20 +37,28 @@ def summarise(
     """Return the summary of a graph; the graph is not changed.
 
     Args:
-        depth: levels of modules to open, 0 for the model as one row; None for all.
-        fold: show a run of identical blocks once, with ``×N``.
+        depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page, at most
+            `MOST_ROWS` rows, those with the least weights and FLOPs closed first.
+        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
         columns: names of the columns after the first; the defaults if None.
     """
     names = column_names(columns)
     view = shown(graph, fold=fold)
     totals = graph.totals
     root = block_tree(view)
-    rows = _Rows(view, Cells(view, totals, names), depth, open_blocks(view, root, depth, fold))
+    opening = open_blocks(view, root, depth, fold)
+    rows = _Rows(view, Cells(view, totals, names), depth, opening)
     rows.rows.append(Row("", rows.cells.of_model(root), type=graph.name))
     rows.add_items(root, "", (), 1)
     marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
     titles = (Column("Module", shrinks=20), *columns_of(names))
-    return Table(titles, rows.rows, _inputs(graph), _facts(graph, view, totals, marks))
+    facts = _facts(graph, view, totals, marks)
+    if opening.closed:
+        nested = max(len(chain) for chain in root.chains())
+        facts.append(
+            ("Closed", f"{sum(opening.closed.values())} rows in {len(opening.closed)} blocks: depth={nested} opens all")
+        )
+    return Table(titles, rows.rows, _inputs(graph), facts)
 
 
 class _Rows:
