@@ -78,32 +78,22 @@ def test_what_a_module_returned_is_noted_by_its_call(writer: Writer) -> None:
 
 def test_a_parameter_is_read_by_one_node_under_its_first_name() -> None:
     model = Two()
-    tensors = Tensors(model, "cpu")
-    graph = fx.Graph()
-    tracked = tensors.of(model.tied.weight)
+    writer = Writer(model, "cpu")
+    tracked = writer.tensors.of(model.tied.weight)
     assert tracked.attribute == "fc.weight" and not tracked.is_ours
-
-    def make(op, target, args, kwargs):  # type: ignore[no-untyped-def]
-        return new_node(graph, op, target, args, kwargs)
-
-    node = tensors.node(tracked, make)
-    assert tensors.node(tensors.of(model.fc.weight), make) is node
-    assert [each.op for each in graph.nodes] == ["get_attr"]
+    node = writer.node_of(tracked)
+    assert writer.node_of(writer.tensors.of(model.fc.weight)) is node
+    assert [each.op for each in writer.graph.nodes] == ["get_attr"]
 
 
-def test_an_element_of_a_result_gets_its_node_when_it_is_read_and_only_once() -> None:
-    graph = fx.Graph()
-    pair = graph.placeholder("pair")
-    tensors = Tensors(nn.Module(), "cpu")
-
-    def make(op, target, args, kwargs):  # type: ignore[no-untyped-def]
-        return new_node(graph, op, target, args, kwargs)
-
-    first, same = (tensors.add(torch.empty(2, device="meta"), (pair, (1, "a"))) for _ in range(2))
-    assert len(graph.nodes) == 1
-    node = tensors.node(first, make)
+def test_an_element_of_a_result_gets_its_node_when_it_is_read_and_only_once(writer: Writer) -> None:
+    pair = writer.graph.placeholder("pair")
+    writer.propagation.outcomes[pair] = Outcome((spec(2), {"a": spec(2)}))
+    first, same = (writer.tensors.add(torch.empty(2, device="meta"), (pair, (1, "a"))) for _ in range(2))
+    assert len(writer.graph.nodes) == 1
+    node = writer.node_of(first)
     assert node.target is operator.getitem and node.args[1] == "a" and node.args[0].args == (pair, 1)
-    assert tensors.node(same, make) is node and len(graph.nodes) == 3
+    assert writer.node_of(same) is node and len(writer.graph.nodes) == 3
 
 
 def test_a_step_into_a_result_is_by_index_key_or_attribute() -> None:

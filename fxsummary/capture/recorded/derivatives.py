@@ -21,7 +21,6 @@ from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.run import callee_of
 from fxsummary.capture.operations.twins import META, Twins, materialize, spec_of
 from fxsummary.capture.recorded.data_dependence import Demand
-from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.tensor_origins import Tracked
 from fxsummary.capture.structures import load, map_values, on_meta, tensors_in
 from fxsummary.capture.torch_internals import without_torch_function
@@ -37,7 +36,7 @@ class Derivatives:
         handlers: what answers, by the function that is called.
     """
 
-    def __init__(self, model: nn.Module, writer: Writer, demand: Demand, device: str) -> None:
+    def __init__(self, demand: Demand) -> None:
         self.handlers: dict[Callable[..., Any], Callable[..., Any]] = {
             torch.autograd.grad: self._grad,
             torch.autograd.backward: self._backward,
@@ -45,12 +44,10 @@ class Derivatives:
             Tensor.grad.__get__: self._grad_of,  # type: ignore[union-attr]
             Tensor.requires_grad.__get__: self._requires_grad,  # type: ignore[attr-defined]
         }
-        self.model = model
-        self.writer = writer
+        self.writer = demand.writer
         self.evaluator = demand.evaluator
         self.marked: list[Tracked] = []
         self._demand = demand
-        self._device = device
         self._grads: dict[int, Tensor] = {}
 
     def mark(self, tensor: Tensor) -> None:
@@ -87,7 +84,7 @@ class Derivatives:
     def _backward(
         self, tensors: object, gradients: object = None, *_: object, inputs: object = None, **__: Any
     ) -> None:
-        leaves = _listed(inputs) or [each.tensor for each in self.marked] + _trainable(self.model)
+        leaves = _listed(inputs) or [each.tensor for each in self.marked] + _trainable(self.writer.model)
         grads = self._derive(Derivative("backward", {"allow_unused": True}), tensors, leaves, gradients)
         self._grads.update((id(leaf), grad) for leaf, grad in zip(leaves, grads, strict=True) if grad is not None)
 
@@ -107,7 +104,7 @@ class Derivatives:
         self._demand.asked += 1  # so that no block with it is copied
         tensors = self.writer.tensors
         ours = [each for each in leaves if tensors.is_ours(each)]
-        call = self.writer.call("call_function", target, target, (_listed(outputs), ours, _listed(gradients)), {})
+        call = self.writer.call(target, (_listed(outputs), ours, _listed(gradients)), {})
         inputs: Any
         target.outputs, inputs, target.gradients = call.nodes[0]
         nodes = iter(inputs)
@@ -119,7 +116,7 @@ class Derivatives:
             run = target.run(False)
             with without_torch_function(), count:
                 found = target.derive(run)
-            specs = [None if each is None else spec_of(each, self._device) for each in found]
+            specs = [None if each is None else spec_of(each, self.writer.device) for each in found]
             flops, unknown = None if count.unknown else count.flops, tuple(dict.fromkeys(count.unknown))
         except Exception:  # of every kind: what was run by values or in an autograd.Function has no gradient on meta
             specs, flops, unknown = [None] * len(leaves), None, (f"the derivative at {self.writer.source()}",)
@@ -192,7 +189,7 @@ class _Run:
     def __init__(self, owner: Derivatives, roots: list[fx.Node], cut: list[fx.Node], *, real: bool = False) -> None:
         self.leading: set[fx.Node] = set()
         self.values: dict[fx.Node, Any] = {}
-        self._model = owner.model
+        self._model = owner.writer.model
         self._outcomes = owner.writer.propagation.outcomes
         self._evaluator = owner.evaluator
         self._real = real

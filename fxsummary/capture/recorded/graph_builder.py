@@ -15,12 +15,12 @@ from torch import fx, nn
 from fxsummary.capture import source
 from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import autocast
-from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.run import Target
-from fxsummary.capture.operations.twins import Twins, spec_of
+from fxsummary.capture.operations.twins import Twins, materialize, spec_of
 from fxsummary.capture.recorded import torch_calls
 from fxsummary.capture.recorded.memory import Memory
-from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked, element
+from fxsummary.capture.recorded.tensor_origins import AttributeName, Tensors, Tracked, element
 from fxsummary.capture.results import Propagation
 from fxsummary.capture.structures import (
     ATOMS,
@@ -43,13 +43,13 @@ Stack = dict[str, tuple[str, type]]
 
 @dataclass
 class Call:
-    """One call to be recorded.
+    """One call to record.
 
     Attributes:
-        op, target: those of its node.
-        callee: what runs: a module, a function, or a method by name.
-        specs: positional and named arguments with specs for tensors.
-        nodes: the same with nodes.
+        op, target: opcode and target of its node.
+        callee: what to run: a module, a function, or the name of a method.
+        specs: positional and keyword arguments, with specs for tensors.
+        nodes: the same, with nodes for tensors.
         given: the tensors among the arguments, in order.
     """
 
@@ -62,53 +62,53 @@ class Call:
 
 
 class Writer:
-    """Writes the graph.
+    """Writes the graph of a recording.
 
     Args:
         device: the device that tensors claim to be on.
 
     Attributes:
         propagation: specs and FLOPs by node.
-        inputs: the input tensors by placeholder, where they were given.
-        calls: how often each module was called, by path.
-        stack: the calls of modules that are running.
-        returned: the entry in the stack of each call that has ended, and what it returned, by key in the stack.
+        inputs: the user's input tensors by placeholder, if they have data.
+        items: the node of each element of a result, by the result's node and the key.
+        calls: number of calls of each module so far, by path.
+        stack: the module calls that are running.
+        returned: for each finished module call, by its key in the stack: its stack entry, and what it returned.
         outermost: the frame at which the search for a source line ends.
     """
 
     def __init__(self, model: nn.Module, device: str) -> None:
+        self.model = model
+        self.device = device
         self.graph = fx.Graph()
         self.propagation = Propagation()
         self.inputs: dict[fx.Node, torch.Tensor] = {}
         self.tensors = Tensors(model, device)
         self.memory = Memory()
-        self._device = device
+        self.items: dict[tuple[object, object], fx.Node] = {}
         self.calls: dict[str, int] = {}
         self.stack: Stack = {}
         self.returned: dict[str, tuple[tuple[str, type], Returned]] = {}
-        self._stack_now: Stack | None = None
         self.outermost: FrameType | None = None
 
     def source(self) -> str:
-        """``file:line`` of what the model's code is doing now."""
+        """Return ``file:line`` of the model's code that is running now."""
         return source.caller(self.outermost)
 
     @contextmanager
     def inside(self, path: str, kind: type) -> Iterator[str]:
-        """The call of a module; yields its key in the stack."""
+        """Put a module call on the stack; yields its key."""
         calls = self.calls.get(path, 0)
         self.calls[path] = calls + 1
         key = f"{path}@{calls}" if calls else path
-        self.stack[key] = (path, kind)
-        outer, self._stack_now = self._stack_now, None
+        outer, self.stack = self.stack, {**self.stack, key: (path, kind)}  # nodes refer to it, so it never changes
         try:
             yield key
         finally:
-            self._stack_now = outer
-            self.stack.pop(key, None)
+            self.stack = outer
 
     def note_returned(self, key: str, result: object) -> None:
-        """Remember what the call of a module returned."""
+        """Note the result of a module call."""
         assumed: list[bool] = []
 
         def spec(value: object, _: int) -> TensorSpec | None:
@@ -116,29 +116,32 @@ class Writer:
             if tracked is not None:
                 assumed.append(tracked.assumed)
                 return tracked.spec
-            return spec_of(value, self._device) if isinstance(value, torch.Tensor) else None
+            return spec_of(value, self.device) if isinstance(value, torch.Tensor) else None
 
         with without_torch_function():
             outputs = values_of(result, spec)
         self.returned[key] = self.stack[key], Returned(outputs, any(assumed))
 
     def placeholder(self, name: str, given: torch.Tensor | TensorSpec) -> torch.Tensor:
-        """The meta tensor that forward gets for an input."""
+        """Write a placeholder, and return the meta tensor that forward gets for it."""
         node = self._new_node("placeholder", name, (), {})
         if isinstance(given, torch.Tensor):
             self.inputs[node] = given
             twin = Twins().tensor(given).detach().requires_grad_(given.requires_grad)
-            spec = spec_of(given, self._device)
         else:
-            twin = Twins().of_spec(given)
-            spec = spec_of(twin, self._device)
+            twin = materialize(given)
+        spec = spec_of(given if isinstance(given, torch.Tensor) else twin, self.device)
         tracked = self.tensors.add(twin, (node, ()), spec)
         self.propagation.outcomes[node] = Outcome(spec)
         self.memory.note(node, tracked.storage)
         return twin
 
     def output(self, result: object) -> None:
-        """The end of the graph: what forward returned."""
+        """Write the output node.
+
+        Args:
+            result: what forward returned.
+        """
         structure = structure_of(result)
 
         def each(function: Callable[[Tracked], object]) -> Any:
@@ -152,16 +155,31 @@ class Writer:
         self.propagation.outcomes[node] = Outcome(each(lambda tracked: tracked.spec))
 
     def node_of(self, tracked: Tracked) -> fx.Node:
-        """The node that a tensor comes from."""
+        """Return the node of a tensor; write it first if the tensor is an attribute or an element of a result."""
         if tracked.node is not None:
             return tracked.node
-        node = self.tensors.node(tracked, self._new_node)
+        if tracked.origin is None:
+            node = self._new_node("get_attr", tracked.attribute, (), {})
+        else:
+            node, place = tracked.origin
+            for key in place:
+                if (node, key) not in self.items:
+                    get = getattr if isinstance(key, AttributeName) else operator.getitem
+                    self.items[node, key] = self._new_node("call_function", get, (node, key), {})
+                node = self.items[node, key]
+        tracked.node = node
         self.propagation.outcomes.setdefault(node, Outcome(tracked.spec))
         self.memory.note(node, tracked.storage)
         return node
 
-    def call(self, op: str, target: fx.node.Target, callee: Target, args: Args, kwargs: Kwargs) -> Call:
-        """A call with its arguments read; its node is not written yet."""
+    def call(self, callee: Target, args: Args, kwargs: Kwargs, path: str | None = None) -> Call:
+        """Read the arguments of a call; this does not write its node.
+
+        Args:
+            path: the module path if ``callee`` is a module.
+        """
+        op = "call_module" if path is not None else "call_method" if isinstance(callee, str) else "call_function"
+        target = callee if path is None else path
         call = Call(op, target, callee)
         place = torch_calls.SPEC_ONLY.get(target)
         asked = args[place] if place is not None and len(args) > place else None
@@ -172,17 +190,17 @@ class Writer:
         return call
 
     def write(self, call: Call, outcome: Outcome) -> fx.Node:
-        """Write the node of a call; of what a leaf module's call takes and gives only this node lies inside of it."""
+        """Write the node of a call; only this node is on the stack of a leaf module, not its arguments and results."""
         if call.op == "call_module" and call.target:
             with self.inside(str(call.target), type(call.callee)):
                 node = self._new_node(call.op, call.target, *call.nodes)
         else:
             node = self._new_node(call.op, call.target, *call.nodes)
-        node.meta[AUTOCAST] = autocast.active(self._device)
+        node.meta[AUTOCAST] = autocast.active(self.device)
         if not torch.is_grad_enabled():
             node.meta[NO_GRAD] = True
         self.propagation.outcomes[node] = outcome
-        memory = self.memory  # writes through an alias that this node sees, though no argument comes from them
+        memory = self.memory  # a node depends on writes through an alias, though no argument comes from them
         seen = [each.storage for each in call.given if each.version < memory.version(each.storage)]
         if seen:
             last = dict.fromkeys([memory.writers[each][-1] for each in seen])
@@ -209,18 +227,16 @@ class Writer:
             self._note_write(node, call.given[index], value)
         return value
 
-    def changed(self, call: Call, node: fx.Node, spec: TensorSpec) -> None:
-        """The first argument of a call is another tensor after it."""
-        tracked = call.given[0]
+    def change(self, call: Call, spec: TensorSpec) -> None:
+        """Write the node of a call that turns its first argument into another tensor."""
+        node, tracked = self.write(call, Outcome(spec, writes=(0,), aliases=(Alias(0),))), call.given[0]
         tracked.spec = spec
         tracked.set_node(node)
         self._note_write(node, tracked, tracked.tensor)
 
     def _new_node(self, op: str, target: fx.node.Target, args: Args, kwargs: Kwargs) -> fx.Node:
         node = new_node(self.graph, op, target, args, kwargs)
-        if self._stack_now is None:
-            self._stack_now = dict(self.stack)
-        node.meta[STACK] = self._stack_now
+        node.meta[STACK] = self.stack
         node.meta[SOURCE] = self.source()
         self.memory.add(node)
         if self.is_element(node):
@@ -236,9 +252,9 @@ class Writer:
 
     def node_like(self, prototype: fx.Node, tracked: Tracked, stack: Stack) -> fx.Node:
         """The node of an attribute or an element of a result, made where a copied block needs it."""
-        outer, self._stack_now = self._stack_now, stack
+        outer, self.stack = self.stack, stack
         node = self.node_of(tracked)
-        self._stack_now = outer
+        self.stack = outer
         node.meta[SOURCE], node.meta[LIKE] = prototype.meta[SOURCE], prototype
         return node
 

@@ -16,11 +16,10 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import submodule, tensors_of
-from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.run import method
 from fxsummary.capture.operations.twins import Twins, materialize
 from fxsummary.capture.recorded.budget import Budget
-from fxsummary.capture.recorded.memory import Memory
+from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.structures import load, tensors_in
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
@@ -39,32 +38,18 @@ class Evaluator:
     """Computes values of nodes, each at most once.
 
     Args:
-        outcomes: specs and FLOPs of the nodes so far; grows with the recording.
-        given: the input tensors by placeholder node; those without data may be missing.
-        constants: tensors by get_attr target.
-        memory: who writes what; grows with the recording.
         budget: how much may be computed; None for any amount.
 
     Attributes:
         assumed: the nodes whose values rest on values that were assumed.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        outcomes: Mapping[fx.Node, Outcome],
-        given: Mapping[fx.Node, torch.Tensor],
-        constants: Mapping[str, torch.Tensor],
-        memory: Memory,
-        budget: Budget | None = None,
-    ) -> None:
+    def __init__(self, writer: Writer, budget: Budget | None = None) -> None:
         self.assumed: set[fx.Node] = set()
-        self._model = model
+        self._writer = writer
+        self._memory = writer.memory
+        self._outcomes = writer.propagation.outcomes
         self._budget = budget
-        self._outcomes = outcomes
-        self._given = given
-        self._constants = constants
-        self._memory = memory
         self._copies = _Copies()
         self._values: dict[fx.Node, object] = {}
         self._parts: dict[fx.Node, object] = {}
@@ -91,15 +76,15 @@ class Evaluator:
                         raise NoValueError(f"{each.name} cannot be computed: {error}") from error
         return self._values[node]
 
-    def rests_on_assumed(self, node: fx.Node) -> bool:
+    def _rests_on_assumed(self, node: fx.Node) -> bool:
         """Whether a call has assumed values among its arguments."""
         return not self.assumed.isdisjoint(node.all_input_nodes)
 
-    def put(self, node: fx.Node, value: object, assumed: bool) -> None:
+    def put(self, node: fx.Node, value: object) -> None:
         """The value of a node that was computed elsewhere; what is on meta in it is not known."""
         kept = self._parts if any(tensor.is_meta for tensor in tensors_in(value)) else self._values
         kept[node] = value
-        if assumed:
+        if self._rests_on_assumed(node):
             self.assumed.add(node)
 
     def module(self, module: nn.Module) -> nn.Module:
@@ -109,8 +94,8 @@ class Evaluator:
     def attribute(self, node: fx.Node) -> torch.Tensor:
         """The tensor that a get_attr node names."""
         target = str(node.target)
-        found: torch.Tensor | None = self._constants.get(target)
-        return operator.attrgetter(target)(self._model) if found is None else found
+        found: torch.Tensor | None = self._writer.tensors.constants.get(target)
+        return operator.attrgetter(target)(self._writer.model) if found is None else found
 
     def call(self, node: fx.Node, values: Mapping[fx.Node, object]) -> object:
         """Run the call of a node for real.
@@ -120,7 +105,7 @@ class Evaluator:
         """
         args, kwargs = map_structure(_off_meta, load((node.args, node.kwargs), values))
         if node.op == "call_module":
-            return self.module(submodule(self._model, str(node.target)))(*args, **kwargs)
+            return self.module(submodule(self._writer.model, str(node.target)))(*args, **kwargs)
         function: Callable[..., object] = method(node.target) if isinstance(node.target, str) else node.target
         return function(*args, **kwargs)
 
@@ -179,7 +164,7 @@ class Evaluator:
         self._take_part(whole)
         if whole in self._parts:
             take: Callable[..., object] = getattr if node.target is getattr else operator.getitem
-            self.put(node, take(self._parts[whole], node.args[1]), whole in self.assumed)
+            self.put(node, take(self._parts[whole], node.args[1]))
 
     def _is_costly(self, node: fx.Node) -> bool:
         outcome = self._outcomes.get(node)
@@ -195,9 +180,9 @@ class Evaluator:
 
     def _lacks_data(self, node: fx.Node) -> bool:
         if node.op == "placeholder":
-            return node not in self._given or self._given[node].is_meta
+            return node not in self._writer.inputs or self._writer.inputs[node].is_meta
         if node.op == "call_module":
-            return any(tensor.is_meta for tensor in tensors_of(submodule(self._model, str(node.target))))
+            return any(tensor.is_meta for tensor in tensors_of(submodule(self._writer.model, str(node.target))))
         return node.op == "get_attr" and self.attribute(node).is_meta
 
     # --- values --------------------------------------------------------------------------------
@@ -208,7 +193,7 @@ class Evaluator:
         else:
             missing = any(each not in self._values for each in node.all_input_nodes)
             is_assumed = missing or self._reads_no_data(node)
-        if is_assumed or self.rests_on_assumed(node) or self._lacks_data(node):
+        if is_assumed or self._rests_on_assumed(node) or self._lacks_data(node):
             self.assumed.add(node)
         if is_assumed:
             name, deviation = (str(node.target), 1.0) if node.op == "placeholder" else ("", 1.0)
@@ -218,7 +203,7 @@ class Evaluator:
                 self._outcomes[node].value,
             )
         elif node.op in ("placeholder", "get_attr"):
-            tensor = (self._given[node] if node.op == "placeholder" else self.attribute(node)).detach()
+            tensor = (self._writer.inputs[node] if node.op == "placeholder" else self.attribute(node)).detach()
             is_written = any(self._memory.writers.get(each) for each in self._memory.storages.get(node, ()))
             self._values[node] = tensor.clone() if is_written else tensor
         else:

@@ -15,27 +15,22 @@ from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import fx, nn
+from torch import fx
 
 from fxsummary.capture import meta_forward, source
 from fxsummary.capture.inputs import placeholders
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, context_of
-from fxsummary.capture.module_index import first_paths, modules_by_path, tensors_of, unwrapped
-from fxsummary.capture.operations.run import Operations
-from fxsummary.capture.recorded import leaf_hooks, patches
+from fxsummary.capture.recorded import patches
 from fxsummary.capture.recorded.budget import Budget, TooMuchWorkError
 from fxsummary.capture.recorded.calls import Calls
-from fxsummary.capture.recorded.data_dependence import Demand
-from fxsummary.capture.recorded.derivatives import Derivatives
-from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.repeats import MismatchError, Replay
 from fxsummary.capture.recorded.tensor_origins import StopRecording
 from fxsummary.capture.restore.heal import heal
 from fxsummary.capture.results import Propagation, Trace
-from fxsummary.capture.structures import Args, Kwargs, is_limit_of_meta, listed
+from fxsummary.capture.structures import is_limit_of_meta, listed
 from fxsummary.capture.subject import Subject
-from fxsummary.capture.torch_internals import has_global_hooks, is_in_transform
+from fxsummary.capture.torch_internals import has_global_hooks
 from fxsummary.errors import ForwardError, OperatorError
 
 
@@ -121,48 +116,37 @@ def _let_go(error: BaseException) -> None:
 
 
 class Recorder:
-    """Runs a forward, and writes what it calls."""
+    """Runs one forward pass, and keeps what it called."""
 
     def __init__(self, subject: Subject, budget: Budget | None) -> None:
-        model, device = subject.model, subject.device
-        self._model = model
-        self._device = device
-        self._is_leaf = subject.is_leaf
-        self._snapshot = subject.snapshot
-        operations = Operations(device)
-        self._writer = Writer(model, device)
-        self._demand = Demand(model, self._writer, operations, budget)
-        self._derivatives = Derivatives(model, self._writer, self._demand, device)
-        self._calls = Calls(self._writer, self._demand, self._derivatives, operations)
-        self._calls.budget, self._calls.module_call = budget, self._module_call
-        self._paths = first_paths(modules_by_path(model))
-        self._replay: Replay | None = None
+        self._subject = subject
+        self._calls = Calls(subject, budget)
+        self._writer = self._calls.writer
         self._stopped = "", ""
         self._context: ErrorContext | None = None
 
-    # --- the forward ---------------------------------------------------------------------------
-
     def run(self, inputs: Inputs, replay: bool) -> None:
         """Run forward and write its graph."""
-        self._writer.outermost = sys._getframe(1)  # one that holds no tensors
+        self._writer.outermost = sys._getframe(1)  # a frame without tensors
+        calls, subject = self._calls, self._subject
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            stack.enter_context(self._snapshot.preserved(caches=False))
+            stack.enter_context(subject.snapshot.preserved(caches=False))
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
-            args, kwargs = placeholders.arguments(self._model, inputs, self._writer.placeholder)
+            args, kwargs = placeholders.arguments(subject.model, inputs, self._writer.placeholder)
             for tracked in self._writer.tensors:
-                self._derivatives.mark(tracked.tensor)
+                calls.derivatives.mark(tracked.tensor)
             if replay and not has_global_hooks():
-                self._replay = Replay(self._model, self._is_leaf, self._writer, self._demand, self._device)
-                stack.enter_context(self._replay.watched())
-            stack.enter_context(patches.installed(self._calls))
-            stack.enter_context(self._calls.dispatch)
-            stack.enter_context(self._calls.functions)
+                calls.replay = Replay(calls.demand, subject.is_leaf)
+                stack.enter_context(calls.replay.watched())
+            stack.enter_context(patches.installed(calls))
+            stack.enter_context(calls.dispatch)
+            stack.enter_context(calls.functions)
             try:
-                context = copy_context()  # context variables that forward sets stay in the copy
-                result = context.run(self._forward, args, kwargs)
-                self._calls.unseen(self._writer.output, (result,), {})
+                # context variables that forward sets stay in the copy
+                result = copy_context().run(lambda: listed(calls.root_call(subject.model, args, kwargs)))
+                calls.unseen(self._writer.output, (result,), {})
             except StopRecording as stopped:
                 self._stop(stopped, stopped.reason, stopped.source or source.of_traceback(stopped.__traceback__)[0])
             except Exception as error:
@@ -171,30 +155,26 @@ class Recorder:
                 where, _ = source.of_traceback(error.__traceback__)
                 self._stop(error, str(error).strip().partition("\n")[0], where)
 
-    def _forward(self, args: Args, kwargs: Kwargs) -> object:
-        if self._is_leaf(self._model, ""):
-            return self._leaf_call(self._model, "", args, kwargs)
-        return listed(self._model._call_impl(*args, **kwargs))
-
     def _stop(self, error: BaseException, reason: str, where: str) -> None:
         self._stopped, self._context = (reason, where), replace(self.context_of(error), message=reason)
         _let_go(error)
 
     def finish(self) -> Recording:
-        """What was recorded; tensors that live on in caches get their values."""
-        writer, self._replay = self._writer, None
-        self._derivatives.clear()
+        """Return the recording; tensors that live on in caches get their values."""
+        writer, self._calls.replay = self._writer, None
+        self._calls.derivatives.clear()
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
-        notes = list(self._demand.notes())
-        notes += dict.fromkeys(heal(writer.tensors, self._demand.evaluator, self._snapshot))
+        demand = self._calls.demand
+        notes = list(demand.notes())
+        notes += dict.fromkeys(heal(writer.tensors, demand.evaluator, self._subject.snapshot))
         return Recording(trace, writer.propagation, *self._stopped, self._context, notes)
 
     def context_of(self, error: BaseException) -> ErrorContext:
-        """What forward was doing when it raised."""
+        """Describe what forward was doing when it raised."""
         return context_of(error, self._inputs_behind, len(self._writer.memory.order))
 
     def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:
-        """The inputs that a tensor depends on, the nearest first."""
+        """Return the inputs that a tensor depends on, the nearest first."""
         tracked = self._writer.tensors.get(tensor)
         todo = [tracked.origin[0]] if tracked is not None and tracked.origin is not None else []
         seen = dict.fromkeys(todo)
@@ -203,44 +183,3 @@ class Recorder:
             seen.update(dict.fromkeys(new))
             todo += new
         return [str(node.target) for node in todo if isinstance(node, fx.Node) and node.op == "placeholder"]
-
-    # --- modules -------------------------------------------------------------------------------
-
-    def _module_call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object:
-        """A call of a module: a leaf is one operation, others are entered."""
-        module = unwrapped(module)
-        path = self._paths.get(id(module))
-        if path is None:
-            return module._call_impl(*args, **kwargs)
-        if self._is_leaf(module, path) and not self._holds_results(module):
-            return self._leaf_call(module, path, args, kwargs)
-        with self._writer.inside(path, type(module)) as key:
-            if is_in_transform():
-                return module._call_impl(*args, **kwargs)
-            if self._replay is None:
-                result = module._call_impl(*args, **kwargs)
-            else:
-                result = self._calls.unseen(self._replay.call, (module, path, args, kwargs, self._run_inside), {})
-            self._writer.note_returned(key, result)
-            return result
-
-    def _run_inside(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object:
-        """Enter a module; what it is called with lies in no closure, where an exception's frames would keep it."""
-        self._calls.quiet -= 1
-        try:
-            return module._call_impl(*args, **kwargs)
-        finally:
-            self._calls.quiet += 1
-
-    def _holds_results(self, module: nn.Module) -> bool:
-        """Whether parameters were replaced by results of operations, as ``functional_call`` does."""
-        parameters = tensors_of(module) if module._modules else module._parameters.values()
-        return any(self._writer.tensors.is_ours(tensor) for tensor in parameters if tensor is not None)
-
-    def _leaf_call(self, module: nn.Module, path: str, args: Args, kwargs: Kwargs) -> object:
-        def operation(*values: object, **named: object) -> object:
-            return self._calls.operation("call_module", path, module, values, named)
-
-        if not module._forward_hooks and not module._forward_pre_hooks:
-            return operation(*args, **kwargs)
-        return leaf_hooks.with_hooks(module, args, kwargs, operation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import fx, nn
@@ -15,9 +15,6 @@ from fxsummary.capture.operations.twins import Twins, materialize, spec_of
 from fxsummary.capture.structures import NESTED, is_plain
 from fxsummary.capture.torch_internals import storage_of
 from fxsummary.graph.spec import TensorSpec, map_structure
-
-NewNode = Callable[[str, fx.node.Target, tuple[object, ...], dict[str, object]], fx.Node]
-"""Makes a node: opcode, target, args, kwargs."""
 
 Origin = tuple[fx.Node, tuple[object, ...]]
 """The node that yields a tensor, and the place in its result."""
@@ -95,7 +92,6 @@ class Tensors:
         self._storages: dict[int, int] = {}
         self._count = 0
         self._held: list[torch.UntypedStorage] = []
-        self._items: dict[tuple[object, object], fx.Node] = {}
         self._scanned = False
 
     def __iter__(self) -> Iterator[Tracked]:
@@ -123,10 +119,9 @@ class Tensors:
         return known is not None and known.is_ours
 
     def data_of(self, tensor: torch.Tensor) -> torch.Tensor:
-        """``tensor.data`` of an attribute: the same value under the same name."""
-        tracked, data = self.of(tensor), tensor.data
-        alias = self._add(data, tracked.attribute, tracked.spec)
-        alias.version, alias.node = tracked.version, tracked.node
+        """Return ``tensor.data`` of an attribute, tracked as the same value under the same name."""
+        data, tracked = tensor.data, self.of(tensor)
+        self._add_alias(data, tracked).spec = tracked.spec
         return data
 
     def clear(self) -> None:
@@ -135,26 +130,6 @@ class Tensors:
         self._by_storage.clear()
         self._held.clear()
         self._twins = Twins()
-
-    def node(self, tracked: Tracked, new_node: NewNode) -> fx.Node:
-        """The node of a tracked tensor; one for each element of a result."""
-        if tracked.node is None and tracked.origin is None:
-            tracked.node = new_node("get_attr", tracked.attribute, (), {})
-        elif tracked.node is None and tracked.origin is not None:
-            tracked.node, place = tracked.origin
-            for key in place:
-                item = self._items.get((tracked.node, key))
-                if item is None:
-                    get = getattr if isinstance(key, AttributeName) else operator.getitem
-                    item = new_node("call_function", get, (tracked.node, key), {})
-                    self._items[tracked.node, key] = item
-                tracked.node = item
-        assert tracked.node is not None
-        return tracked.node
-
-    def note_item(self, node: fx.Node) -> None:
-        """A node for an element of a result, by which others find it."""
-        self._items.setdefault((node.args[0], node.args[1]), node)
 
     def add(self, tensor: torch.Tensor, source: str | Origin, spec: TensorSpec | None = None) -> Tracked:
         """A new tensor: that of an attribute by name, or of a node at a place in its result."""
@@ -209,7 +184,7 @@ class Tensors:
         if tensor.is_meta and id(tensor) not in self._attributes:
             original = self._by_storage.get(self._storages.get(storage_of(tensor), -1))
             if original is not None:
-                return self._as_alias(tensor, original)
+                return self._add_alias(tensor, original)
         name = self._attribute_name(tensor)
         if name is None and tensor.is_meta and self._device != "meta":
             raise StopRecording("a tensor was made where the recording does not look, such as in a thread or by pickle")
@@ -218,7 +193,7 @@ class Tensors:
             self.constants[name] = tensor
         return self.add(tensor, name)
 
-    def _as_alias(self, tensor: torch.Tensor, original: Tracked) -> Tracked:
+    def _add_alias(self, tensor: torch.Tensor, original: Tracked) -> Tracked:
         """Another object for the same memory, made where no call was seen, such as an ``nn.Parameter``."""
         alias = self.add(tensor, original.origin or original.attribute)
         if original.node is not None:

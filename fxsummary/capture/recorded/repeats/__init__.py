@@ -26,7 +26,6 @@ from torch import nn
 
 from fxsummary.capture.operations import autocast, memo
 from fxsummary.capture.recorded.data_dependence import Demand
-from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.repeats.block import Block, NotRepeatableError
 from fxsummary.capture.recorded.repeats.copy_block import Copy
 from fxsummary.capture.recorded.repeats.signatures import Signatures
@@ -74,13 +73,10 @@ class Replay:
         is_leaf: whether a module, at a path, is one operation.
     """
 
-    def __init__(
-        self, model: nn.Module, is_leaf: Callable[[nn.Module, str], bool], writer: Writer, demand: Demand, device: str
-    ) -> None:
-        self._signatures = Signatures(model, is_leaf)
-        self._writer = writer
+    def __init__(self, demand: Demand, is_leaf: Callable[[nn.Module, str], bool]) -> None:
         self._demand = demand
-        self._device = device
+        self._writer = demand.writer
+        self._signatures = Signatures(self._writer.model, is_leaf)
         self._known: dict[Hashable, list[Block]] = {}
         self._refused: set[Hashable] = set()
         self._copied: set[Hashable] = set()
@@ -176,7 +172,7 @@ class Replay:
         """What a call depends on besides its module and arguments."""
         return (
             self._writer.source(),
-            autocast.active(self._device),
+            autocast.active(self._writer.device),
             torch.is_grad_enabled(),
             torch.is_inference_mode_enabled(),
             self._demand.assuming,

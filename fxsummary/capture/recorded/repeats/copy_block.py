@@ -112,7 +112,7 @@ class Copy:
         if node in writer.memory.storages:
             writer.memory.storages[made] = tuple([self._storages[each] for each in writer.memory.storages[node]])
         if node in self._block.elements:
-            writer.tensors.note_item(made)
+            writer.items.setdefault((made.args[0], made.args[1]), made)
         return made
 
     def _tensor(self, value: object) -> object:
