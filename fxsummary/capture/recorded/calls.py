@@ -167,11 +167,11 @@ class Calls:
             if self.replay is None:
                 result = module._call_impl(*args, **kwargs)
             else:
-                result = self.unseen(self.replay.call, (module, path, args, kwargs, self._run_inside), {})
+                result = self.unseen(self.replay.call, (module, path, args, kwargs), {})
             self.writer.note_returned(key, result)
             return result
 
-    def _run_inside(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object:
+    def run_inside(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object:
         """Run a module's forward; no closure holds the arguments, where the frames of an exception would keep them."""
         self.quiet -= 1
         try:

@@ -138,7 +138,7 @@ class Recorder:
             for tracked in self._writer.tensors:
                 calls.derivatives.mark(tracked.tensor)
             if replay and not has_global_hooks():
-                calls.replay = Replay(calls.demand, subject.is_leaf)
+                calls.replay = Replay(calls.demand, subject.is_leaf, calls.run_inside)
                 stack.enter_context(calls.replay.watched())
             stack.enter_context(patches.installed(calls))
             stack.enter_context(calls.dispatch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from copy import copy
 from itertools import islice
 
@@ -78,8 +78,8 @@ class Block:
         own = self._origins(result[0], set())
         result.clear()
         held = writer.tensors.let_go(list(islice(writer.tensors, tensors, None)))
-        self.result = map_result(own, lambda each: copy(each) if type(each) is Tracked else each)
-        result.append(map_result(own, self._tensor))
+        self.result = map_structure(lambda each: copy(each) if type(each) is Tracked else each, own)
+        result.append(map_structure(self._tensor, own))
         if held:
             raise NotRepeatableError("a tensor is kept somewhere")
 
@@ -124,7 +124,7 @@ class Block:
             parts += [self.arguments.get(node), *[meta.get(name) for name in (SOURCE, AUTOCAST, NO_GRAD)]]
         parts += [(number(storage), *map(number, nodes)) for storage, nodes in self.writers.items()]
         parts += [(self.entry(key, entry), value) for key, (entry, value) in self.returned]
-        return [*parts, self.counts, map_result(self.result, described)]
+        return [*parts, self.counts, map_structure(described, self.result)]
 
     def _read_sources(self) -> None:
         """See what the nodes read: of what is outside, only arguments, and attributes of the block."""
@@ -186,8 +186,3 @@ class Block:
         if type(value) is Tracked:
             return self._writer.tensors.revived(value)
         return self.given[value].tensor if type(value) is Argument else value
-
-
-def map_result(value: object, function: Callable[[object], object]) -> object:
-    """A result with ``function`` applied to all that are no tuples."""
-    return tuple([map_result(item, function) for item in value]) if isinstance(value, tuple) else function(value)

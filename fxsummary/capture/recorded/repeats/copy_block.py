@@ -13,8 +13,9 @@ from torch import fx, nn
 from fxsummary.capture.module_index import submodule
 from fxsummary.capture.nodes import AFTER, LIKE, STACK, new_node
 from fxsummary.capture.recorded.graph_builder import Stack, Writer
-from fxsummary.capture.recorded.repeats.block import Argument, Block, map_result
+from fxsummary.capture.recorded.repeats.block import Argument, Block
 from fxsummary.capture.recorded.tensor_origins import Tracked
+from fxsummary.graph.spec import map_structure
 
 
 class Copy:
@@ -83,7 +84,7 @@ class Copy:
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
         for storage, nodes in block.writers.items():
             writer.memory.writers[self._storages[storage]] = [self._nodes[each] for each in nodes]
-        return map_result(block.result, self._tensor)
+        return map_structure(self._tensor, block.result)
 
     def _entry(self, key: str, entry: tuple[str, type]) -> tuple[str, tuple[str, type]]:
         """An entry of a module stack, with its key."""

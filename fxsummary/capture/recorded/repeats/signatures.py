@@ -32,31 +32,25 @@ class Signatures:
         is_leaf: whether a module, at a path, is one operation.
 
     Attributes:
+        counts: number of modules of the model by signature.
+        last: the id of the last module that has a signature.
         reads: how often numbers of blocks were read or set while they were `watched`.
     """
 
     def __init__(self, model: nn.Module, is_leaf: Callable[[nn.Module, str], bool]) -> None:
+        self.counts: Counter[int] = Counter()
+        self.last: dict[int, int] = {}
         self.reads = 0
         self._is_leaf = is_leaf
         self._signatures: dict[int, int | None] = {}
         self._own: dict[int, Hashable] = {}
         self._numbers: dict[type, frozenset[str]] = {}
         self._interned: dict[Hashable, int] = {}
-        self._last: dict[int, int] = {}
-        self._counts: Counter[int] = Counter()
         self._add(model, "")
 
     def of(self, module: nn.Module) -> int | None:
         """The signature; None where there is none, as for modules with hooks and those that share submodules."""
         return self._signatures.get(id(module))
-
-    def count(self, signature: int) -> int:
-        """How many modules of the model have it."""
-        return self._counts[signature]
-
-    def is_last(self, module: nn.Module, signature: int) -> bool:
-        """Whether the module is the last one that has it."""
-        return self._last[signature] == id(module)
 
     def is_unchanged(self, module: nn.Module) -> bool:
         """Whether a module and all in it are as they were."""
@@ -95,8 +89,8 @@ class Signatures:
             return None
         number = self._interned.setdefault((own, *children), len(self._interned))
         self._signatures[id(module)] = number
-        self._counts[number] += 1
-        self._last[number] = id(module)
+        self.counts[number] += 1
+        self.last[number] = id(module)
         return number
 
     def _of_own(self, module: nn.Module) -> Hashable:
