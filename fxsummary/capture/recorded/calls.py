@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture import torch_internals
@@ -30,19 +29,19 @@ from fxsummary.capture.torch_internals import is_in_transform
 Handler = Callable[[Function, Args, Kwargs], object]
 
 
-class Calls:
-    """Answers the calls of one forward pass.
+class Calls(torch_internals.DispatchMode):
+    """Answers the calls of one forward pass; also the dispatch mode that sees the ATen calls.
 
     Attributes:
         quiet: nesting depth of code whose calls are not recorded.
-        functions, dispatch: modes that pass torch calls and ATen calls to this object.
+        functions: the mode that sees the torch calls.
         replay: copies identical blocks; None if all are recorded.
     """
 
     def __init__(self, subject: Subject, budget: Budget | None) -> None:
+        super().__init__()
         self.quiet = 0
-        self.functions = _FunctionMode(self._torch_call)
-        self.dispatch = _DispatchMode(self._aten_call)
+        self.functions = torch_calls.FunctionMode(self._torch_call)
         self.writer = Writer(subject.model, subject.device)
         self.operations = Operations(subject.device)
         self.demand = Demand(self.writer, self.operations, budget)
@@ -82,16 +81,17 @@ class Calls:
             return higher_order.operator(self, function, args, kwargs)
         return self.operation(function.__name__ if torch_calls.is_method(function) else function, args, kwargs)
 
-    def _aten_call(self, function: Function, args: Args, kwargs: Kwargs) -> object:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Answer an ATen call that comes from no torch function, such as one of a ScriptFunction."""
-        schema = getattr(function, "_schema", None)
+        kwargs = kwargs or {}
+        schema = getattr(func, "_schema", None)
         name = "" if schema is None else schema.name
         if self.quiet or is_in_transform() or name in _NO_OPERATION:
-            return function(*args, **kwargs)
+            return func(*args, **kwargs)
         with torch_internals.without_torch_function():
             if name == "aten::set_":  # a call that function modes do not see
                 return self.unseen(self._change_metadata, (Tensor.set_, args, kwargs), {})
-            return self.operation(function, args, kwargs)
+            return self.operation(func, args, kwargs)
 
     def operation(
         self, callee: Target, args: Args, kwargs: Kwargs, path: str | None = None, by_values: bool = True
@@ -110,14 +110,12 @@ class Calls:
             raw = result = None
             try:
                 outcome, raw = self.operations.run_raw(callee, *call.specs, autocast.active(self.writer.device))
-            except NoDataError as error:
+            except (NoDataError, RefusedError) as error:
                 if not by_values:
                     raise
+                if isinstance(error, RefusedError):
+                    raise error.__cause__ from None  # type: ignore[misc]
                 outcome, result = self.demand.outcome(call, error)
-            except RefusedError as error:
-                if not by_values:
-                    raise
-                raise error.__cause__ from None  # type: ignore[misc]
             value = outcome.value if raw is None else raw
             if not outcome.writes and not has_tensor(value):
                 return value if result is None else result
@@ -270,25 +268,3 @@ class Calls:
 
 _NO_OPERATION = frozenset({"aten::detach", "aten::alias", "aten::lift_fresh", "aten::lift"})
 """ATen calls that are not operations of their own."""
-
-
-class _FunctionMode(TorchFunctionMode):
-    """Passes on every torch call."""
-
-    def __init__(self, call: Handler) -> None:
-        super().__init__()
-        self._call = call
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self._call(func, args, kwargs or {})
-
-
-class _DispatchMode(torch_internals.DispatchMode):
-    """Passes on the ATen calls that do not come from a torch function."""
-
-    def __init__(self, call: Handler) -> None:
-        super().__init__()
-        self._call = call
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self._call(func, args, kwargs or {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -35,7 +35,7 @@ from fxsummary.capture.structures import (
 )  # fmt: skip
 from fxsummary.capture.torch_internals import without_dispatch_modes, without_torch_function
 from fxsummary.graph.records import Returned
-from fxsummary.graph.spec import TensorSpec, map_structure
+from fxsummary.graph.spec import TensorSpec
 
 Stack = dict[str, tuple[str, type]]
 """Calls of modules that are running: path and class by key."""
@@ -142,17 +142,11 @@ class Writer:
         Args:
             result: what forward returned.
         """
-        structure = structure_of(result)
-
-        def each(function: Callable[[Tracked], object]) -> Any:
-            return map_structure(
-                lambda item: function(self.tensors.of(item)) if isinstance(item, torch.Tensor) else item, structure
-            )
-
-        node = self.graph.create_node("output", "output", (each(self.node_of),), {})
+        written: tuple[Any, Any] = self._argument(structure_of(result), [])
+        node = self.graph.create_node("output", "output", (written[1],), {})
         node.meta[STACK], node.meta[SOURCE] = {}, ""
         self.memory.add(node)
-        self.propagation.outcomes[node] = Outcome(each(lambda tracked: tracked.spec))
+        self.propagation.outcomes[node] = Outcome(written[0])
 
     def node_of(self, tracked: Tracked) -> fx.Node:
         """Return the node of a tensor; write it first if the tensor is an attribute or an element of a result."""
@@ -218,13 +212,13 @@ class Writer:
             value = self.tensors.rebuild(outcome, node, call.given) if raw is None else raw
             if raw is not None:
                 self.tensors.track(raw, node)
+        for index in outcome.writes:
+            self.memory.write(node, call.given[index].storage)
         for tensor in (value,) if type(value) is torch.Tensor else tensors_in(value):
             tracked = self.tensors.of(tensor)
             tracked.assumed = outcome.assumed
             self.memory.note(node, tracked.storage)
             tracked.version = self.memory.version(tracked.storage)
-        for index in outcome.writes:
-            self._note_write(node, call.given[index], value)
         return value
 
     def change(self, call: Call, spec: TensorSpec) -> None:
@@ -232,7 +226,8 @@ class Writer:
         node, tracked = self.write(call, Outcome(spec, writes=(0,), aliases=(Alias(0),))), call.given[0]
         tracked.spec = spec
         tracked.set_node(node)
-        self._note_write(node, tracked, tracked.tensor)
+        self.memory.write(node, tracked.storage)
+        tracked.version = self.memory.version(tracked.storage)
 
     def _new_node(self, op: str, target: fx.node.Target, args: Args, kwargs: Kwargs) -> fx.Node:
         node = new_node(self.graph, op, target, args, kwargs)
@@ -257,12 +252,6 @@ class Writer:
         self.stack = outer
         node.meta[SOURCE], node.meta[LIKE] = prototype.meta[SOURCE], prototype
         return node
-
-    def _note_write(self, node: fx.Node, written: Tracked, value: object) -> None:
-        self.memory.writers.setdefault(written.storage, []).append(node)
-        self.memory.note(node, written.storage)
-        if isinstance(value, torch.Tensor) and self.tensors.of(value) is written:
-            written.version = self.memory.version(written.storage)
 
     def _argument(self, value: object, given: list[Tracked]) -> tuple[object, object]:
         """An argument with specs and with nodes for its tensors, which are added to ``given``."""

@@ -68,7 +68,7 @@ def _find_reads(calls: Calls, transform: Transform, args: Args, kwargs: Kwargs) 
     def spec(value: object) -> object:
         return calls.writer.tensors.of(value).spec if isinstance(value, torch.Tensor) else value
 
-    specs = map_values(spec, (tuple(transform.captured), *args)), map_values(spec, kwargs)
+    specs = map_values(spec, (tuple(transform.captured.values()), *args)), map_values(spec, kwargs)
     with suppress(NoDataError, RefusedError):
         calls.operations.run(transform.read, *specs)
 

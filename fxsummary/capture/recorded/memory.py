@@ -29,6 +29,11 @@ class Memory:
         if storage not in known:
             self.storages[node] = (*known, storage)
 
+    def write(self, node: fx.Node, storage: int) -> None:
+        """A node writes a memory in place."""
+        self.writers.setdefault(storage, []).append(node)
+        self.note(node, storage)
+
     def version(self, storage: int) -> int:
         """How often a memory was written in place."""
         return len(self.writers.get(storage, ()))

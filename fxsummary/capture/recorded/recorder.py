@@ -12,12 +12,12 @@ import traceback
 import warnings
 from contextlib import ExitStack
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import fx
 
-from fxsummary.capture import meta_forward, source
+from fxsummary.capture import meta_forward
 from fxsummary.capture.inputs import placeholders
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess.error_context import ErrorContext, context_of
@@ -36,55 +36,38 @@ from fxsummary.errors import ForwardError, OperatorError
 
 @dataclass
 class Recording:
-    """What a recording yields.
+    """The result of a recording.
 
     Attributes:
-        trace: the graph; without an output node where the recording stopped.
+        trace: the graph, without an output node if the recording stopped.
         propagation: specs and FLOPs by node.
-        stopped: why it stopped, "" if it did not.
-        source: ``file:line`` where it stopped.
-        context: what forward was doing then; None if it did not.
-        notes: what a reader must know.
+        notes: remarks for the user.
+        stopped: why and where it stopped; None if it recorded all of forward.
+        error: the error to raise if forward raised.
     """
 
     trace: Trace
     propagation: Propagation
-    stopped: str = ""
-    source: str = ""
-    context: ErrorContext | None = None
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What came of a recording whose forward raised.
-
-    Attributes:
-        error: the error to raise.
-        context: what forward was doing; it holds no tensors.
-    """
-
-    error: ForwardError
-    context: ErrorContext
+    notes: list[str]
+    stopped: ErrorContext | None
+    error: ForwardError | None = None
 
 
 class _TracebackError(Exception):
     """The traceback of an error as text, because its frames hold tensors of the recording."""
 
 
-def record(
-    subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Budget | None = None
-) -> Recording | Failure:
-    """Record one forward, or return why it raised.
+def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Budget | None = None) -> Recording:
+    """Record one forward pass.
 
     Args:
-        replay: whether modules that are like recorded ones are copied from these, if the subject allows it.
-        budget: how many operations may be run; None for any number.
+        replay: whether to copy modules that are identical to recorded ones, if the subject allows it.
+        budget: the number of operations that may run; None for any number.
 
     Raises:
         TooMuchWorkError: the budget is spent.
     """
-    recorder = Recorder(subject, budget)
+    recorder = _Recorder(subject, budget)
     try:
         recorder.run(inputs, replay and subject.replay)
     except (MismatchError, TooMuchWorkError, OperatorError) as stopped:
@@ -94,12 +77,11 @@ def record(
             raise
         return record(subject, inputs, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
-        failure = Failure(meta_forward.error_of(subject.model, inputs, error), recorder.context_of(error))
-        text = "".join(traceback.format_exception(error)) if budget is None else ""  # else it is only an attempt
-        _let_go(error)
-        failure.error.__cause__, error.__cause__ = error, _TracebackError(f"\n{text}")
-        recorder.finish()
-        return failure
+        failure = meta_forward.error_of(subject.model, inputs, error)
+        text = "".join(traceback.format_exception(error)) if budget is None else ""  # with a budget, it is an attempt
+        recorder.stop(error)
+        failure.__cause__, error.__cause__ = error, _TracebackError(f"\n{text}")
+        return replace(recorder.finish(), error=failure)
     return recorder.finish()
 
 
@@ -115,15 +97,12 @@ def _let_go(error: BaseException) -> None:
             todo += [each.__cause__, each.__context__]
 
 
-class Recorder:
-    """Runs one forward pass, and keeps what it called."""
-
+class _Recorder:
     def __init__(self, subject: Subject, budget: Budget | None) -> None:
         self._subject = subject
         self._calls = Calls(subject, budget)
         self._writer = self._calls.writer
-        self._stopped = "", ""
-        self._context: ErrorContext | None = None
+        self._stopped: ErrorContext | None = None
 
     def run(self, inputs: Inputs, replay: bool) -> None:
         """Run forward and write its graph."""
@@ -141,37 +120,35 @@ class Recorder:
                 calls.replay = Replay(calls.demand, subject.is_leaf, calls.run_inside)
                 stack.enter_context(calls.replay.watched())
             stack.enter_context(patches.installed(calls))
-            stack.enter_context(calls.dispatch)
+            stack.enter_context(calls)
             stack.enter_context(calls.functions)
             try:
                 # context variables that forward sets stay in the copy
                 result = copy_context().run(lambda: listed(calls.root_call(subject.model, args, kwargs)))
                 calls.unseen(self._writer.output, (result,), {})
             except StopRecording as stopped:
-                self._stop(stopped, stopped.reason, stopped.source or source.of_traceback(stopped.__traceback__)[0])
+                self.stop(stopped, stopped.reason, stopped.source)
             except Exception as error:
                 if not is_limit_of_meta(error):
                     raise
-                where, _ = source.of_traceback(error.__traceback__)
-                self._stop(error, str(error).strip().partition("\n")[0], where)
+                self.stop(error, str(error).strip().partition("\n")[0])
 
-    def _stop(self, error: BaseException, reason: str, where: str) -> None:
-        self._stopped, self._context = (reason, where), replace(self.context_of(error), message=reason)
+    def stop(self, error: BaseException, reason: str | None = None, source: str = "") -> None:
+        """Note why and where the recording stopped, and drop the traceback."""
+        context = context_of(error, self._inputs_behind, len(self._writer.memory.order))
+        message = context.message if reason is None else reason
+        self._stopped = replace(context, message=message, source=source or context.source)
         _let_go(error)
 
     def finish(self) -> Recording:
         """Return the recording; tensors that live on in caches get their values."""
-        writer, self._calls.replay = self._writer, None
+        writer, demand = self._writer, self._calls.demand
+        self._calls.replay = None
         self._calls.derivatives.clear()
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
-        demand = self._calls.demand
         notes = list(demand.notes())
         notes += dict.fromkeys(heal(writer.tensors, demand.evaluator, self._subject.snapshot))
-        return Recording(trace, writer.propagation, *self._stopped, self._context, notes)
-
-    def context_of(self, error: BaseException) -> ErrorContext:
-        """Describe what forward was doing when it raised."""
-        return context_of(error, self._inputs_behind, len(self._writer.memory.order))
+        return Recording(trace, writer.propagation, notes, self._stopped)
 
     def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:
         """Return the inputs that a tensor depends on, the nearest first."""

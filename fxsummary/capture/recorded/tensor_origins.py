@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import operator
 import weakref
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import count
 
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.module_index import modules_by_path, tensor_names
+from fxsummary.capture.module_index import constants, modules_by_path, tensor_names
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.twins import Twins, materialize, spec_of
 from fxsummary.capture.structures import NESTED, is_plain
@@ -83,16 +86,15 @@ class Tensors:
 
     def __init__(self, model: nn.Module, device: str) -> None:
         self.constants: dict[str, torch.Tensor] = {}
+        self.new_storage = count().__next__
         self._model = model
         self._device = device
         self._twins = Twins()
         self._known: dict[int, Tracked] = {}
         self._attributes = tensor_names(modules_by_path(model))
         self._by_storage: dict[int, Tracked] = {}
-        self._storages: dict[int, int] = {}
-        self._count = 0
+        self._storages: dict[int, int] = defaultdict(self.new_storage)
         self._held: list[torch.UntypedStorage] = []
-        self._scanned = False
 
     def __iter__(self) -> Iterator[Tracked]:
         return iter(self._known.values())
@@ -135,19 +137,10 @@ class Tensors:
         """A new tensor: that of an attribute by name, or of a node at a place in its result."""
         if tensor.is_nested:
             raise NotImplementedError(NESTED)
-        return self._add(tensor, source, spec or spec_of(tensor, self._device))
-
-    def _add(self, tensor: torch.Tensor, source: str | Origin, spec: TensorSpec) -> Tracked:
-        storage = self._storages.setdefault(storage_of(tensor), self._count)
-        if storage == self._count:
-            self._count += 1
-        tracked = self._known[id(tensor)] = self._by_storage[storage] = Tracked(tensor, spec, storage, source)
+        storage = self._storages[storage_of(tensor)]
+        tracked = Tracked(tensor, spec or spec_of(tensor, self._device), storage, source)
+        self._known[id(tensor)] = self._by_storage[storage] = tracked
         return tracked
-
-    def new_storage(self) -> int:
-        """A number for memory that no tensor has."""
-        self._count += 1
-        return self._count - 1
 
     def let_go(self, tracked: Sequence[Tracked]) -> bool:
         """Let go of those tensors that the recording made, and return whether somebody else holds one."""
@@ -203,15 +196,12 @@ class Tensors:
         return alias
 
     def _attribute_name(self, tensor: torch.Tensor) -> str | None:
-        name = self._attributes.get(id(tensor))
-        if name is None and not self._scanned:
-            self._scanned = True
-            for path, module in modules_by_path(self._model).items():
-                for key, value in vars(module).items():
-                    if isinstance(value, torch.Tensor):
-                        self._attributes.setdefault(id(value), f"{path}.{key}" if path else key)
-            name = self._attributes.get(id(tensor))
-        return name
+        return self._attributes.get(id(tensor)) or self._plain_attributes.get(id(tensor))
+
+    @cached_property
+    def _plain_attributes(self) -> dict[int, str]:
+        """The names of tensors that are neither parameters nor buffers, by id."""
+        return {id(value): name for value, name in constants(modules_by_path(self._model)).items()}
 
     def rebuild(self, outcome: Outcome, node: fx.Node, given: list[Tracked]) -> object:
         """The result of an operation as meta tensors, each tracked.
@@ -221,7 +211,7 @@ class Tensors:
         """
         if type(outcome.value) is TensorSpec and not outcome.aliases:
             tensor = materialize(outcome.value)
-            self._add(tensor, (node, ()), outcome.value)
+            self.add(tensor, (node, ()), outcome.value)
             return tensor
         aliases = iter(outcome.aliases)
 

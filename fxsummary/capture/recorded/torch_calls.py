@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from fxsummary.capture.structures import map_values
+from fxsummary.capture.structures import Args, Kwargs, map_values
 from fxsummary.capture.torch_internals import set_grad_enabled
 
 Function = Callable[..., Any]
@@ -133,6 +134,17 @@ def set_data(tensor: Tensor, value: Tensor) -> Tensor:
     """``tensor.data = value``, as a function that returns the tensor."""
     tensor.data = value
     return tensor
+
+
+class FunctionMode(TorchFunctionMode):
+    """While active, passes every torch call to ``call``: the function, its arguments and its keyword arguments."""
+
+    def __init__(self, call: Callable[[Function, Args, Kwargs], object]) -> None:
+        super().__init__()
+        self._call = call
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self._call(func, args, kwargs or {})
 
 
 class Assemble:
