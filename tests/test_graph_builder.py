@@ -11,7 +11,6 @@ from torch import fx, nn
 from fxsummary.capture.nodes import new_name, new_node
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.recorded.graph_builder import Writer
-from fxsummary.capture.recorded.memory import Memory
 from fxsummary.capture.recorded.tensor_origins import AttributeName, Tensors, element
 from fxsummary.graph.spec import TensorSpec
 
@@ -118,15 +117,14 @@ def nodes(count: int) -> list[fx.Node]:
     return [graph.placeholder(f"x{number}") for number in range(count)]
 
 
-def test_nodes_have_a_place_in_the_order_in_which_they_were_written() -> None:
-    memory = Memory()
-    for node in nodes(3):
-        memory.add(node)
-    assert [(node.name, place) for node, place in memory.order.items()] == [("x0", 0), ("x1", 1), ("x2", 2)]
+def test_nodes_have_a_place_in_the_order_in_which_they_were_written(writer: Writer) -> None:
+    for name in ("x", "y"):
+        writer.placeholder(name, spec(2))
+    assert [(node.name, place) for node, place in writer.tensors.order.items()] == [("x", 0), ("y", 1)]
 
 
 def test_a_node_may_yield_several_memories_and_a_memory_have_several_holders() -> None:
-    memory, (a, b, c) = Memory(), nodes(3)
+    memory, (a, b, c) = Tensors(nn.Module(), "cpu"), nodes(3)
     for node, storage in ((a, 7), (b, 7), (c, 7), (c, 9), (c, 7)):
         memory.note(node, storage)
     assert (memory.storages[a], memory.storages[c]) == ((7,), (7, 9))
@@ -134,8 +132,9 @@ def test_a_node_may_yield_several_memories_and_a_memory_have_several_holders() -
 
 
 def test_the_version_of_a_memory_is_how_often_it_was_written() -> None:
-    memory, (a, b) = Memory(), nodes(2)
-    memory.writers[7] = [a, b]
+    memory, (a, b) = Tensors(nn.Module(), "cpu"), nodes(2)
+    memory.write(a, 7)
+    memory.write(b, 7)
     assert (memory.version(7), memory.version(9)) == (2, 0)
 
 

@@ -51,8 +51,7 @@ class Calls(torch_internals.DispatchMode):
         self._is_leaf = subject.is_leaf
         self._paths = first_paths(subject.modules)
         device = torch.device("cpu" if subject.device == "meta" else subject.device)
-        operators, reflected, properties = torch_calls.OPERATORS, torch_calls.REFLECTED, torch_calls.PROPERTIES
-        derived = self.derivatives.handlers
+        operators, properties, derived = torch_calls.OPERATORS, torch_calls.PROPERTIES, self.derivatives.handlers
         self._handlers: dict[Function, Handler] = {
             **dict.fromkeys(torch_calls.DEVICE_QUESTIONS, lambda f, *_: torch_calls.DEVICE_QUESTIONS[f](device)),
             **dict.fromkeys(torch_calls.MARKS, self._mark),
@@ -60,8 +59,7 @@ class Calls(torch_internals.DispatchMode):
             **dict.fromkeys(torch_calls.TEXTS, self._text),
             **dict.fromkeys(torch_calls.CHANGES_METADATA, self._change_metadata),
             **dict.fromkeys(properties, lambda f, args, _: self.operation(getattr, (*args, properties[f]), {})),
-            **dict.fromkeys(operators, lambda f, *given: self.operation(operators[f], *given)),
-            **dict.fromkeys(reflected, lambda f, args, _: self.operation(reflected[f], args[::-1], {})),
+            **dict.fromkeys(operators, self._operator),
             **dict.fromkeys(derived, lambda f, args, kwargs: derived[f](*args, **kwargs)),
             Tensor.type: self._type,
             Tensor.data.__get__: self._data,  # type: ignore[attr-defined]
@@ -221,6 +219,10 @@ class Calls(torch_internals.DispatchMode):
     def _data(self, _: Function, args: Args, __: Kwargs) -> object:
         tensors = self.writer.tensors
         return self.operation(getattr, (*args, "data"), {}) if tensors.is_ours(args[0]) else tensors.data_of(args[0])
+
+    def _operator(self, function: Function, args: Args, kwargs: Kwargs) -> object:
+        called, step = torch_calls.OPERATORS[function]
+        return self.operation(called, args[::step], kwargs)
 
     def _type(self, function: Function, args: Args, kwargs: Kwargs) -> object:
         is_question = len(args) + len(kwargs) == 1

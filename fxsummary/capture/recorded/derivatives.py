@@ -203,7 +203,7 @@ class _Run:
             if node not in needed:
                 needed.add(node)
                 todo += () if node in self._cut else _sources(node)
-        self._nodes = sorted(needed, key=owner.writer.memory.order.__getitem__)
+        self._nodes = sorted(needed, key=owner.writer.tensors.order.__getitem__)
         inner = [leaf for node in self._nodes if isinstance(node.target, Derivative) for leaf in node.target.leaves]
         self._starts = {*cut, *map(owner.writer.node_of, owner.marked), *[x for x in inner if isinstance(x, fx.Node)]}
         for node in self._nodes:

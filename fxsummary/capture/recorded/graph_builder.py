@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -13,13 +13,12 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import source
-from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
+from fxsummary.capture.nodes import AFTER, AUTOCAST, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.run import Target
 from fxsummary.capture.operations.twins import Twins, materialize, spec_of
 from fxsummary.capture.recorded import torch_calls
-from fxsummary.capture.recorded.memory import Memory
 from fxsummary.capture.recorded.tensor_origins import AttributeName, Tensors, Tracked, element
 from fxsummary.capture.results import Propagation
 from fxsummary.capture.structures import (
@@ -41,7 +40,7 @@ Stack = dict[str, tuple[str, type]]
 """Calls of modules that are running: path and class by key."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Call:
     """One call to record.
 
@@ -56,9 +55,9 @@ class Call:
     op: str
     target: fx.node.Target
     callee: Target
-    specs: tuple[Any, Any] = ((), {})
-    nodes: tuple[Any, Any] = ((), {})
-    given: list[Tracked] = field(default_factory=list)
+    specs: tuple[Any, Any]
+    nodes: tuple[Any, Any]
+    given: list[Tracked]
 
 
 class Writer:
@@ -84,7 +83,6 @@ class Writer:
         self.propagation = Propagation()
         self.inputs: dict[fx.Node, torch.Tensor] = {}
         self.tensors = Tensors(model, device)
-        self.memory = Memory()
         self.items: dict[tuple[object, object], fx.Node] = {}
         self.calls: dict[str, int] = {}
         self.stack: Stack = {}
@@ -112,11 +110,11 @@ class Writer:
         assumed: list[bool] = []
 
         def spec(value: object, _: int) -> TensorSpec | None:
-            tracked = self.tensors.get(value) if isinstance(value, torch.Tensor) else None
-            if tracked is not None:
-                assumed.append(tracked.assumed)
-                return tracked.spec
-            return spec_of(value, self.device) if isinstance(value, torch.Tensor) else None
+            if not isinstance(value, torch.Tensor):
+                return None
+            tracked = self.tensors.get(value)
+            assumed.append(tracked is not None and tracked.assumed)
+            return spec_of(value, self.device) if tracked is None else tracked.spec
 
         with without_torch_function():
             outputs = values_of(result, spec)
@@ -133,7 +131,7 @@ class Writer:
         spec = spec_of(given if isinstance(given, torch.Tensor) else twin, self.device)
         tracked = self.tensors.add(twin, (node, ()), spec)
         self.propagation.outcomes[node] = Outcome(spec)
-        self.memory.note(node, tracked.storage)
+        self.tensors.note(node, tracked.storage)
         return twin
 
     def output(self, result: object) -> None:
@@ -142,11 +140,11 @@ class Writer:
         Args:
             result: what forward returned.
         """
-        written: tuple[Any, Any] = self._argument(structure_of(result), [])
-        node = self.graph.create_node("output", "output", (written[1],), {})
+        specs, nodes = self._argument(structure_of(result), [])
+        node = self.graph.create_node("output", "output", (nodes,), {})
         node.meta[STACK], node.meta[SOURCE] = {}, ""
-        self.memory.add(node)
-        self.propagation.outcomes[node] = Outcome(written[0])
+        self.tensors.order[node] = len(self.tensors.order)
+        self.propagation.outcomes[node] = Outcome(specs)
 
     def node_of(self, tracked: Tracked) -> fx.Node:
         """Return the node of a tensor; write it first if the tensor is an attribute or an element of a result."""
@@ -163,7 +161,7 @@ class Writer:
                 node = self.items[node, key]
         tracked.node = node
         self.propagation.outcomes.setdefault(node, Outcome(tracked.spec))
-        self.memory.note(node, tracked.storage)
+        self.tensors.note(node, tracked.storage)
         return node
 
     def call(self, callee: Target, args: Args, kwargs: Kwargs, path: str | None = None) -> Call:
@@ -174,14 +172,13 @@ class Writer:
         """
         op = "call_module" if path is not None else "call_method" if isinstance(callee, str) else "call_function"
         target = callee if path is None else path
-        call = Call(op, target, callee)
         place = torch_calls.SPEC_ONLY.get(target)
         asked = args[place] if place is not None and len(args) > place else None
         if place is not None and isinstance(asked, torch.Tensor) and not self.tensors.of(asked).is_ours:
             args = (*args[:place], self.tensors.of(asked).spec, *args[place + 1 :])  # the attribute itself is not read
-        positional, named = self._argument(tuple(args), call.given), self._argument(dict(kwargs), call.given)
-        call.specs, call.nodes = (positional[0], named[0]), (positional[1], named[1])
-        return call
+        given: list[Tracked] = []
+        specs, nodes = self._argument((tuple(args), dict(kwargs)), given)
+        return Call(op, target, callee, specs, nodes, given)
 
     def write(self, call: Call, outcome: Outcome) -> fx.Node:
         """Write the node of a call; only this node is on the stack of a leaf module, not its arguments and results."""
@@ -194,10 +191,10 @@ class Writer:
         if not torch.is_grad_enabled():
             node.meta[NO_GRAD] = True
         self.propagation.outcomes[node] = outcome
-        memory = self.memory  # a node depends on writes through an alias, though no argument comes from them
-        seen = [each.storage for each in call.given if each.version < memory.version(each.storage)]
+        # a node depends on writes through an alias, though no argument comes from them
+        seen = [each.storage for each in call.given if each.version < self.tensors.version(each.storage)]
         if seen:
-            last = dict.fromkeys([memory.writers[each][-1] for each in seen])
+            last = dict.fromkeys([self.tensors.writers[each][-1] for each in seen])
             node.meta[AFTER] = tuple([each for each in last if each not in node.all_input_nodes])
         return node
 
@@ -210,15 +207,14 @@ class Writer:
         outcome = self.propagation.outcomes[node]
         with without_dispatch_modes(), without_torch_function():
             value = self.tensors.rebuild(outcome, node, call.given) if raw is None else raw
-            if raw is not None:
-                self.tensors.track(raw, node)
+            self.tensors.track(value, node)
         for index in outcome.writes:
-            self.memory.write(node, call.given[index].storage)
+            self.tensors.write(node, call.given[index].storage)
         for tensor in (value,) if type(value) is torch.Tensor else tensors_in(value):
             tracked = self.tensors.of(tensor)
             tracked.assumed = outcome.assumed
-            self.memory.note(node, tracked.storage)
-            tracked.version = self.memory.version(tracked.storage)
+            self.tensors.note(node, tracked.storage)
+            tracked.version = self.tensors.version(tracked.storage)
         return value
 
     def change(self, call: Call, spec: TensorSpec) -> None:
@@ -226,14 +222,14 @@ class Writer:
         node, tracked = self.write(call, Outcome(spec, writes=(0,), aliases=(Alias(0),))), call.given[0]
         tracked.spec = spec
         tracked.set_node(node)
-        self.memory.write(node, tracked.storage)
-        tracked.version = self.memory.version(tracked.storage)
+        self.tensors.write(node, tracked.storage)
+        tracked.version = self.tensors.version(tracked.storage)
 
     def _new_node(self, op: str, target: fx.node.Target, args: Args, kwargs: Kwargs) -> fx.Node:
         node = new_node(self.graph, op, target, args, kwargs)
         node.meta[STACK] = self.stack
         node.meta[SOURCE] = self.source()
-        self.memory.add(node)
+        self.tensors.order[node] = len(self.tensors.order)
         if self.is_element(node):
             whole: Any = args[0]
             self.propagation.outcomes[node] = Outcome(element(self.propagation.outcomes[whole].value, args[1]))
@@ -245,15 +241,7 @@ class Writer:
             return False
         return type(self.propagation.outcomes[node.args[0]].value) is not TensorSpec
 
-    def node_like(self, prototype: fx.Node, tracked: Tracked, stack: Stack) -> fx.Node:
-        """The node of an attribute or an element of a result, made where a copied block needs it."""
-        outer, self.stack = self.stack, stack
-        node = self.node_of(tracked)
-        self.stack = outer
-        node.meta[SOURCE], node.meta[LIKE] = prototype.meta[SOURCE], prototype
-        return node
-
-    def _argument(self, value: object, given: list[Tracked]) -> tuple[object, object]:
+    def _argument(self, value: object, given: list[Tracked]) -> tuple[Any, Any]:
         """An argument with specs and with nodes for its tensors, which are added to ``given``."""
         kind = type(value)
         if kind in ATOMS:
@@ -276,7 +264,7 @@ class Writer:
             return value, value
         return self._object_argument(value, given)
 
-    def _object_argument(self, value: object, given: list[Tracked]) -> tuple[object, object]:
+    def _object_argument(self, value: object, given: list[Tracked]) -> tuple[Any, Any]:
         """An object with tensors in it is assembled of them by a node of its own."""
         nodes: list[object] = []
 

@@ -30,6 +30,10 @@ MAX_BYTES = 4 * 2**30
 """Nor is one whose tensors take more than this."""
 
 
+_HELD = ("placeholder", "get_attr")
+"""Opcodes of nodes that stand for a tensor of the user."""
+
+
 class NoValueError(Exception):
     """A value cannot be had."""
 
@@ -47,7 +51,7 @@ class Evaluator:
     def __init__(self, writer: Writer, budget: Budget | None = None) -> None:
         self.assumed: set[fx.Node] = set()
         self._writer = writer
-        self._memory = writer.memory
+        self._tensors = writer.tensors
         self._outcomes = writer.propagation.outcomes
         self._budget = budget
         self._copies = _Copies()
@@ -63,7 +67,7 @@ class Evaluator:
             NoValueError: it cannot be computed.
         """
         writers = [
-            each for storage in self._memory.storages.get(node, ()) for each in self._memory.writers.get(storage, ())
+            each for storage in self._tensors.storages.get(node, ()) for each in self._tensors.writers.get(storage, ())
         ]
         if node not in self._values or not self._values.keys() >= set(writers):
             with torch.no_grad(), off_meta():
@@ -94,7 +98,7 @@ class Evaluator:
     def attribute(self, node: fx.Node) -> torch.Tensor:
         """The tensor that a get_attr node names."""
         target = str(node.target)
-        found: torch.Tensor | None = self._writer.tensors.constants.get(target)
+        found: torch.Tensor | None = self._tensors.constants.get(target)
         return operator.attrgetter(target)(self._writer.model) if found is None else found
 
     def call(self, node: fx.Node, values: Mapping[fx.Node, object]) -> object:
@@ -123,11 +127,11 @@ class Evaluator:
             raise NoValueError(f"the value of {node.name} takes {nbytes / 2**30:.0f} GiB to compute")
         if self._budget is not None:
             self._budget.spend(nbytes)
-        return sorted(needed, key=self._memory.order.__getitem__)
+        return sorted(needed, key=self._tensors.order.__getitem__)
 
     def _closure(self, node: fx.Node, *, cut: bool) -> set[fx.Node]:
         """What a value rests on; each node, memory and write is looked at once."""
-        order, writers = self._memory.order, self._memory.writers
+        order, writers = self._tensors.order, self._tensors.writers
         needed: set[fx.Node] = set()
         written: dict[int, int] = {}  # up to which position the writes to a memory are known
         queued: set[fx.Node] = set()
@@ -140,14 +144,14 @@ class Evaluator:
                 needed.add(current)
                 if not (cut and (self._is_costly(current) or self._reads_no_data(current))):
                     todo.extend((each, order[current]) for each in current.all_input_nodes)
-            for storage in self._memory.storages.get(current, ()):
+            for storage in self._tensors.storages.get(current, ()):
                 if written.get(storage, -1) >= before:
                     continue
                 written[storage] = before
                 for writer in writers.get(storage, ()):  # in place, and what reads before it
                     if order[writer] < before and writer not in queued and writer not in self._values:
                         queued.add(writer)
-                        holders = holders or self._memory.holders()
+                        holders = holders or self._tensors.holders()
                         users = [user for holder in holders[storage] for user in holder.users]
                         readers = [user for user in users if order.get(user, order[writer]) < order[writer]]
                         new = [each for each in (writer, *readers) if each not in needed and each not in self._values]
@@ -179,42 +183,40 @@ class Evaluator:
         return any(map(self._lacks_data, [node] if node.op == "call_module" else weights))
 
     def _lacks_data(self, node: fx.Node) -> bool:
-        if node.op == "placeholder":
-            return node not in self._writer.inputs or self._writer.inputs[node].is_meta
         if node.op == "call_module":
             return any(tensor.is_meta for tensor in tensors_of(submodule(self._writer.model, str(node.target))))
-        return node.op == "get_attr" and self.attribute(node).is_meta
+        tensor = self._held(node)
+        return node.op in _HELD and (tensor is None or tensor.is_meta)
+
+    def _held(self, node: fx.Node) -> torch.Tensor | None:
+        """Return the user's tensor behind a placeholder or get_attr node, if there is one."""
+        return self.attribute(node) if node.op == "get_attr" else self._writer.inputs.get(node)
 
     # --- values --------------------------------------------------------------------------------
 
     def _step(self, node: fx.Node) -> None:
-        if node.op in ("placeholder", "get_attr"):
-            is_assumed = self._lacks_data(node)
-        else:
-            missing = any(each not in self._values for each in node.all_input_nodes)
-            is_assumed = missing or self._reads_no_data(node)
-        if is_assumed or self._rests_on_assumed(node) or self._lacks_data(node):
+        lacks_data, held = self._lacks_data(node), self._held(node)
+        missing = any(each not in self._values for each in node.all_input_nodes)
+        is_assumed = lacks_data if node.op in _HELD else missing or self._reads_no_data(node)
+        if is_assumed or lacks_data or self._rests_on_assumed(node):
             self.assumed.add(node)
         if is_assumed:
-            name, deviation = (str(node.target), 1.0) if node.op == "placeholder" else ("", 1.0)
-            deviation = 0.02 if node.op == "get_attr" else deviation
             self._values[node] = map_structure(
-                lambda each: self._assume(each, name, deviation) if isinstance(each, TensorSpec) else each,
+                lambda each: self._assume(each, node) if isinstance(each, TensorSpec) else each,
                 self._outcomes[node].value,
             )
-        elif node.op in ("placeholder", "get_attr"):
-            tensor = (self._writer.inputs[node] if node.op == "placeholder" else self.attribute(node)).detach()
-            is_written = any(self._memory.writers.get(each) for each in self._memory.storages.get(node, ()))
-            self._values[node] = tensor.clone() if is_written else tensor
+        elif held is not None:
+            is_written = any(self._tensors.writers.get(each) for each in self._tensors.storages.get(node, ()))
+            self._values[node] = held.detach().clone() if is_written else held.detach()
         else:
             self._values[node] = self.call(node, self._values)
 
-    def _assume(self, spec: TensorSpec, name: str, deviation: float) -> torch.Tensor:
-        """Normally distributed numbers; zeros for integers, which may be indices; ones for masks and single integers.
+    def _assume(self, spec: TensorSpec, node: fx.Node) -> torch.Tensor:
+        """Return random numbers; zeros for integers, which may be indices; ones for masks and single integers.
 
-        A single integer may be a size or a step, by which something is divided. A mask of what is "masked" leaves
-        some of it.
+        A single integer may be a size or a step that something is divided by. A mask of what is "masked" leaves half.
         """
+        name = str(node.target) if node.op == "placeholder" else ""
         dtype = getattr(torch, spec.dtype)
         self._bytes += spec.nbytes
         if self._bytes > MAX_BYTES:
@@ -225,7 +227,7 @@ class Evaluator:
             return torch.ones(spec.shape, dtype=dtype)
         if not dtype.is_floating_point:
             return torch.zeros(spec.shape, dtype=dtype) if spec.shape else torch.ones((), dtype=dtype)
-        values = torch.randn(spec.shape, generator=self._generator) * deviation
+        values = torch.randn(spec.shape, generator=self._generator) * (0.02 if node.op == "get_attr" else 1.0)
         return values.to(dtype)
 
 

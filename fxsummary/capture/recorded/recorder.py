@@ -135,7 +135,7 @@ class _Recorder:
 
     def stop(self, error: BaseException, reason: str | None = None, source: str = "") -> None:
         """Note why and where the recording stopped, and drop the traceback."""
-        context = context_of(error, self._inputs_behind, len(self._writer.memory.order))
+        context = context_of(error, self._inputs_behind, len(self._writer.tensors.order))
         message = context.message if reason is None else reason
         self._stopped = replace(context, message=message, source=source or context.source)
         _let_go(error)

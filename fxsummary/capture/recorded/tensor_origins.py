@@ -82,10 +82,20 @@ def element(value: object, key: object) -> object:
 
 
 class Tensors:
-    """All tensors met in a recording, by identity."""
+    """The tensors that a recording has met, and the nodes that return or write their memory.
+
+    Attributes:
+        constants: tensors that are neither parameters nor buffers, by the get_attr target that refers to them.
+        order: the position of each node.
+        storages: the storage numbers that each node returns or writes.
+        writers: the nodes that write to a storage in place, by its number.
+    """
 
     def __init__(self, model: nn.Module, device: str) -> None:
         self.constants: dict[str, torch.Tensor] = {}
+        self.order: dict[fx.Node, int] = {}
+        self.storages: dict[fx.Node, tuple[int, ...]] = {}
+        self.writers: dict[int, list[fx.Node]] = {}
         self.new_storage = count().__next__
         self._model = model
         self._device = device
@@ -222,7 +232,6 @@ class Tensors:
         for index in outcome.writes:
             if isinstance(value, torch.Tensor) and self._known.get(id(value)) is given[index]:
                 given[index].set_node(node)
-        self.track(value, node)
         return value
 
     def _build(self, spec: TensorSpec, alias: Alias | None, outcome: Outcome, given: list[Tracked]) -> torch.Tensor:
@@ -255,3 +264,28 @@ class Tensors:
             for key, item in vars(value).items():
                 if isinstance(item, (torch.Tensor, tuple, list, dict)):
                     self.track(item, node, (*place, AttributeName(key)))
+
+    # --- nodes and memory ----------------------------------------------------------------------
+
+    def note(self, node: fx.Node, storage: int) -> None:
+        """Note that a node returns or writes a storage."""
+        known = self.storages.get(node, ())
+        if storage not in known:
+            self.storages[node] = (*known, storage)
+
+    def write(self, node: fx.Node, storage: int) -> None:
+        """Note that a node writes to a storage in place."""
+        self.writers.setdefault(storage, []).append(node)
+        self.note(node, storage)
+
+    def version(self, storage: int) -> int:
+        """Return how often a storage was written in place."""
+        return len(self.writers.get(storage, ()))
+
+    def holders(self) -> dict[int, list[fx.Node]]:
+        """Return the nodes that return or write each storage."""
+        found: dict[int, list[fx.Node]] = {}
+        for node, storages in self.storages.items():
+            for storage in storages:
+                found.setdefault(storage, []).append(node)
+        return found

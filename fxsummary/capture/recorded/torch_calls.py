@@ -99,19 +99,14 @@ _DUNDERS = [
     "ifloordiv", "imod", "ipow", "iand", "ior", "ixor", "ilshift", "irshift",
 ]  # fmt: skip
 
-OPERATORS: dict[Function, Function] = {
-    getattr(Tensor, f"__{name}__"): getattr(operator, f"__{name}__")
+OPERATORS: dict[Function, tuple[Function, int]] = {
+    getattr(Tensor, f"__{prefix}{name}__"): (getattr(operator, f"__{name}__"), step)
+    for prefix, step in (("", 1), ("r", -1))
     for name in _DUNDERS
-    if hasattr(Tensor, f"__{name}__")
+    if hasattr(Tensor, f"__{prefix}{name}__")
 }
-"""Methods behind Python's operators, by the function of the operator module that symbolic tracing records."""
-
-REFLECTED: dict[Function, Function] = {
-    getattr(Tensor, f"__r{name}__"): getattr(operator, f"__{name}__")
-    for name in _DUNDERS
-    if hasattr(Tensor, f"__r{name}__")
-} | ({Tensor.__rdiv__: operator.truediv} if hasattr(Tensor, "__rdiv__") else {})
-"""Methods of reflected operators: ``1 - x`` calls ``x.__rsub__(1)``."""
+"""The function of the operator module that symbolic tracing records for a method, and the step through its arguments:
+-1 for a reflected method, because ``1 - x`` calls ``x.__rsub__(1)``."""
 
 CHANGES_METADATA = _methods(
     "resize_", "resize_as_", "set_", "t_", "transpose_", "squeeze_", "unsqueeze_", "swapdims_", "swapaxes_",

@@ -177,7 +177,7 @@ class Replay:
         parts: list[Hashable] = []
         for index, each in enumerate(given):
             node, origin = each.node, each.origin
-            if origin is None or len(origin[1]) > 1 or each.version < self._writer.memory.version(each.storage):
+            if origin is None or len(origin[1]) > 1 or each.version < self._writer.tensors.version(each.storage):
                 raise memo.NoKeyError("a tensor that was written through another")
             same = [first.setdefault(number, index) for number in (id(each), -each.storage, id(node or origin))]
             place = None if node is not None else origin[1]

@@ -37,7 +37,7 @@ class Block:
         sources: the nodes of the arguments; None if there was none yet.
         depth: how many calls of modules it lies in.
         calls: how often each module had been called before.
-        nodes: what it wrote, in order; `elements` are those that take an element out of a result.
+        nodes: what it wrote, in order.
         attributes: the nodes of the block's parameters and buffers that it read, with their paths in the block.
         arguments: the nodes that arguments got here, with the positions of these.
         writers: by number of its own memory, the nodes that write it in place.
@@ -53,7 +53,8 @@ class Block:
         self.sources = [each.node for each in given]
         self.depth = len(writer.stack)
         self.calls = dict(writer.calls)
-        self._start = len(writer.memory.order), len(writer.tensors), len(writer.tensors.constants), len(writer.returned)
+        tensors = writer.tensors
+        self._start = len(tensors.order), len(tensors), len(tensors.constants), len(writer.returned)
 
     def finish(self, result: list[object]) -> None:
         """Read what the call wrote.
@@ -68,8 +69,7 @@ class Block:
         first, tensors, constants, returned = self._start
         if len(writer.tensors.constants) > constants:
             raise NotRepeatableError("a constant")
-        self.nodes = list(islice(writer.memory.order, first, None))
-        self.elements = set(filter(writer.is_element, self.nodes))
+        self.nodes = list(islice(writer.tensors.order, first, None))
         self._read_sources()
         counts = {path: number - self.calls.get(path, 0) for path, number in writer.calls.items()}
         self.counts = {self.inside(path): number for path, number in counts.items() if number}
@@ -99,7 +99,7 @@ class Block:
 
         Nodes and memory are numbered in the order in which they are met.
         """
-        memory, outcomes = self._writer.memory, self._writer.propagation.outcomes
+        memory, outcomes = self._writer.tensors, self._writer.propagation.outcomes
         numbers: dict[object, int] = {}
 
         def number(item: object) -> int:
@@ -139,18 +139,18 @@ class Block:
                 self.inside(str(node.target))
             outside = [each for each in (*node.all_input_nodes, *node.meta.get(AFTER, ())) if each not in known]
             for source in [*outside, node] if node.op == "get_attr" else outside:
-                if source.op != "get_attr" or len(self._writer.memory.storages.get(source, ())) != 1:
+                if source.op != "get_attr" or len(self._writer.tensors.storages.get(source, ())) != 1:
                     raise NotRepeatableError(f"{source.name} is no attribute")
                 self.attributes[source] = self.inside(str(source.target))
                 known.add(source)
 
     def fixed_storages(self) -> list[int]:
         """The numbers of the memory of arguments and attributes, in order."""
-        memory = self._writer.memory
+        memory = self._writer.tensors
         return [each.storage for each in self.given] + [memory.storages[node][0] for node in self.attributes]
 
     def _writes(self) -> Iterator[tuple[int, list[fx.Node]]]:
-        memory, fixed, own = self._writer.memory, set(self.fixed_storages()), set(self.nodes)
+        memory, fixed, own = self._writer.tensors, set(self.fixed_storages()), set(self.nodes)
         for storage in dict.fromkeys(storage for node in self.nodes for storage in memory.storages.get(node, ())):
             writers = [each for each in memory.writers.get(storage, ()) if each in own]
             if writers and storage in fixed:

@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import submodule
-from fxsummary.capture.nodes import AFTER, LIKE, STACK, new_node
+from fxsummary.capture.nodes import AFTER, LIKE, SOURCE, STACK, new_node
 from fxsummary.capture.recorded.graph_builder import Stack, Writer
 from fxsummary.capture.recorded.repeats.block import Argument, Block
 from fxsummary.capture.recorded.tensor_origins import Tracked
@@ -65,25 +65,28 @@ class Copy:
         tracked = self._writer.tensors.of(value)
         is_here = tracked.attribute == self._prefix + path
         is_read = is_here and (tracked.node is None or tracked.node.op == "get_attr")
-        return tracked if is_read and tracked.storage not in self._writer.memory.writers else None
+        return tracked if is_read and tracked.storage not in self._writer.tensors.writers else None
 
     def write(self) -> object:
         """Write it; returns what the call returns."""
         writer, block = self._writer, self._block
+        outer = writer.stack
         stacks: dict[int, Stack] = {}
         for node in block.nodes:
             entries = node.meta[STACK]
             if id(entries) not in stacks:
                 inside = [self._entry(*each) for each in islice(entries.items(), block.depth, None)]
-                stacks[id(entries)] = {**writer.stack, **dict(inside)}
-            self._nodes[node] = self._write(node, stacks[id(entries)])
+                stacks[id(entries)] = {**outer, **dict(inside)}
+            writer.stack = stacks[id(entries)]
+            self._nodes[node] = self._write(node)
+        writer.stack = outer
         for key, (entry, value) in block.returned:
             key, entry = self._entry(key, entry)
             writer.returned[key] = entry, value
         for path, number in block.counts.items():
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
         for storage, nodes in block.writers.items():
-            writer.memory.writers[self._storages[storage]] = [self._nodes[each] for each in nodes]
+            writer.tensors.writers[self._storages[storage]] = [self._nodes[each] for each in nodes]
         return map_structure(self._tensor, block.result)
 
     def _entry(self, key: str, entry: tuple[str, type]) -> tuple[str, tuple[str, type]]:
@@ -93,11 +96,13 @@ class Copy:
         call = self._writer.calls.get(path, 0) + offset
         return f"{path}@{call}" if call else path, (path, kind)
 
-    def _write(self, node: fx.Node, stack: Stack) -> fx.Node:
+    def _write(self, node: fx.Node) -> fx.Node:
         writer, meta, op, target = self._writer, node.meta, node.op, node.target
         like = meta.get(LIKE, node)
         if node in self._read:
-            return writer.node_like(like, self._read[node], stack)
+            made = writer.node_of(self._read[node])
+            made.meta[SOURCE], made.meta[LIKE] = like.meta[SOURCE], like
+            return made
         if op == "call_module":
             target = self._prefix + self._block.inside(str(target))
         args = fx.map_arg(node.args, self._nodes.__getitem__)
@@ -105,14 +110,14 @@ class Copy:
         made = new_node(writer.graph, op, target, args, kwargs, None if op == "call_module" else like.name)
         copied = made.meta  # to set the attribute itself takes torch.fx ten times as long
         copied.update(meta)
-        copied[STACK], copied[LIKE] = stack, like
+        copied[STACK], copied[LIKE] = writer.stack, like
         if AFTER in meta:
             copied[AFTER] = tuple(map(self._nodes.__getitem__, meta[AFTER]))
         writer.propagation.outcomes[made] = writer.propagation.outcomes[node]
-        writer.memory.add(made)
-        if node in writer.memory.storages:
-            writer.memory.storages[made] = tuple([self._storages[each] for each in writer.memory.storages[node]])
-        if node in self._block.elements:
+        writer.tensors.order[made] = len(writer.tensors.order)
+        if node in writer.tensors.storages:
+            writer.tensors.storages[made] = tuple([self._storages[each] for each in writer.tensors.storages[node]])
+        if writer.is_element(made):
             writer.items.setdefault((made.args[0], made.args[1]), made)
         return made
 
