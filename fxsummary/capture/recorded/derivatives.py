@@ -22,7 +22,7 @@ from fxsummary.capture.operations.run import callee_of
 from fxsummary.capture.operations.twins import META, Twins, materialize, spec_of
 from fxsummary.capture.recorded.data_dependence import Demand
 from fxsummary.capture.recorded.tensor_origins import Tracked
-from fxsummary.capture.structures import load, map_values, on_meta, tensors_in
+from fxsummary.capture.structures import load, map_values, on_meta, tensors_in, walk
 from fxsummary.capture.torch_internals import without_torch_function
 from fxsummary.graph.spec import TensorSpec
 
@@ -105,12 +105,9 @@ class Derivatives:
         tensors = self.writer.tensors
         ours = [each for each in leaves if tensors.is_ours(each)]
         call = self.writer.call(target, (_listed(outputs), ours, _listed(gradients)), {})
-        inputs: Any
-        target.outputs, inputs, target.gradients = call.nodes[0]
-        nodes = iter(inputs)
-        target.leaves = [next(nodes) if tensors.is_ours(each) else each for each in leaves]
-        roots = [*target.outputs, *filter(None, target.gradients)]
-        target.run = lambda real: _Run(self, roots, inputs, real=real).forward()
+        target.nodes = roots, inputs, weights = call.nodes[0]
+        target.leaves = [None if tensors.is_ours(each) else each for each in leaves]
+        target.run = lambda real: _Run(self, [*roots, *filter(None, weights)], inputs, real=real).forward()
         count = FlopCount()
         try:
             run = target.run(False)
@@ -131,14 +128,13 @@ class Derivative:
     """``autograd.grad`` or ``backward`` as an operation, called with outputs, inputs and the gradients of outputs.
 
     Attributes:
-        outputs, gradients: the nodes of what is differentiated, and of the gradients that it starts from.
-        leaves: what it is differentiated by: nodes, and parameters.
-        run: runs the part of the graph that leads there, for real or on meta.
+        nodes: the nodes of the outputs, of the inputs that the recording made, and of the outputs' gradients.
+        leaves: what to differentiate by: parameters, and None for the next of the inputs.
+        run: runs the part of the graph that computes the outputs, with real values (True) or on meta.
     """
 
-    outputs: list[fx.Node]
-    gradients: list[fx.Node | None]
-    leaves: list[fx.Node | Tensor]
+    nodes: tuple[Any, Any, Any]
+    leaves: list[Tensor | None]
     run: Callable[[bool], _Run]
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
@@ -147,10 +143,10 @@ class Derivative:
         self.options = options
 
     def derive(self, run: _Run) -> Gradients:
-        """The gradients, in a graph that has run."""
-        outputs = [run.values[node] for node in self.outputs]
-        leaves = [run.values[leaf] if isinstance(leaf, fx.Node) else run.tensor(leaf) for leaf in self.leaves]
-        gradients = [None if node is None else run.values[node] for node in self.gradients]
+        """Return the gradients in a graph that has run."""
+        outputs, inputs, gradients = load(self.nodes, run.values)
+        rest = iter(inputs)
+        leaves = [next(rest) if leaf is None else run.tensor(leaf) for leaf in self.leaves]
         with torch.enable_grad():
             return torch.autograd.grad(outputs, leaves, gradients or None, **self.options)
 
@@ -168,9 +164,7 @@ class Applied:
     @property
     def sources(self) -> list[fx.Node]:
         """The nodes that it reads."""
-        found: list[fx.Node] = []
-        fx.map_arg(self.args, found.append)
-        return found
+        return [each for each in walk(self.args) if isinstance(each, fx.Node)]
 
 
 class _Run:
@@ -189,8 +183,7 @@ class _Run:
     def __init__(self, owner: Derivatives, roots: list[fx.Node], cut: list[fx.Node], *, real: bool = False) -> None:
         self.leading: set[fx.Node] = set()
         self.values: dict[fx.Node, Any] = {}
-        self._model = owner.writer.model
-        self._outcomes = owner.writer.propagation.outcomes
+        self._writer = owner.writer
         self._evaluator = owner.evaluator
         self._real = real
         self._twins = Twins()
@@ -203,9 +196,11 @@ class _Run:
             if node not in needed:
                 needed.add(node)
                 todo += () if node in self._cut else _sources(node)
-        self._nodes = sorted(needed, key=owner.writer.tensors.order.__getitem__)
-        inner = [leaf for node in self._nodes if isinstance(node.target, Derivative) for leaf in node.target.leaves]
-        self._starts = {*cut, *map(owner.writer.node_of, owner.marked), *[x for x in inner if isinstance(x, fx.Node)]}
+        self._nodes = sorted(needed, key=self._writer.tensors.order.__getitem__)
+        self._starts = {*cut, *map(self._writer.node_of, owner.marked)}
+        for node in self._nodes:
+            if isinstance(node.target, Derivative):
+                self._starts.update(node.target.nodes[1])
         for node in self._nodes:
             if node in self._starts or self._has_gradients(node):
                 self.leading.add(node)
@@ -231,7 +226,7 @@ class _Run:
             return False
         if node.op == "get_attr":
             return self._evaluator.attribute(node).requires_grad
-        if node.op == "call_module" and _trainable(submodule(self._model, str(node.target))):
+        if node.op == "call_module" and _trainable(submodule(self._writer.model, str(node.target))):
             return True
         return not self.leading.isdisjoint(node.all_input_nodes)
 
@@ -241,7 +236,7 @@ class _Run:
         if node not in self.leading or node in self._cut or node.op == "placeholder":
             if self._real:
                 return self._evaluator.value(node)
-            spec = self._outcomes[node].value
+            spec = self._writer.propagation.outcomes[node].value
             return map_values(lambda item: materialize(item) if type(item) is TensorSpec else item, spec)
         if isinstance(node.target, Derivative):
             return node.target.derive(self)
@@ -256,7 +251,7 @@ class _Run:
             return self._evaluator.call(node, self.values) if self._real else self._call(node)
 
     def _call(self, node: fx.Node) -> Any:
-        target: Any = submodule(self._model, str(node.target)) if node.op == "call_module" else node.target
+        target: Any = submodule(self._writer.model, str(node.target)) if node.op == "call_module" else node.target
         function, mode = callee_of(target, self._twins)
         args, kwargs = on_meta(target, *load((node.args, node.kwargs), self.values))
         with mode, torch.device(META):
