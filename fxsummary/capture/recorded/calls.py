@@ -1,4 +1,4 @@
-"""Answers each call that forward makes of torch or of a module, and records those that are operations."""
+"""Answers the calls that forward makes to torch and to modules, and records those that are operations."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Handler = Callable[[Function, Args, Kwargs], object]
 
 
 class Calls(torch_internals.DispatchMode):
-    """Answers the calls of one forward pass; also the dispatch mode that sees the ATen calls.
+    """Answers the calls of one forward pass; it is also the dispatch mode that sees the ATen calls.
 
     Attributes:
         quiet: nesting depth of code whose calls are not recorded.
         functions: the mode that sees the torch calls.
-        replay: copies identical blocks; None if all are recorded.
+        replay: copies identical blocks; None if all blocks are recorded.
     """
 
     def __init__(self, subject: Subject, budget: Budget | None) -> None:
@@ -80,7 +80,7 @@ class Calls(torch_internals.DispatchMode):
         return self.operation(function.__name__ if torch_calls.is_method(function) else function, args, kwargs)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Answer an ATen call that comes from no torch function, such as one of a ScriptFunction."""
+        """Answer an ATen call that does not come from a torch function, such as one of a ScriptFunction."""
         kwargs = kwargs or {}
         schema = getattr(func, "_schema", None)
         name = "" if schema is None else schema.name
@@ -150,7 +150,7 @@ class Calls(torch_internals.DispatchMode):
         )
 
     def module_call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object:
-        """Answer the call of a module: a leaf is one operation, any other module is entered or copied."""
+        """Answer the call of a module: a leaf becomes one operation, any other module is entered or copied."""
         module = unwrapped(module)
         path = self._paths.get(id(module))
         if path is None:
@@ -168,7 +168,7 @@ class Calls(torch_internals.DispatchMode):
             return result
 
     def run_inside(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object:
-        """Run a module's forward; no closure holds the arguments, where the frames of an exception would keep them."""
+        """Run a module. Its arguments are in no closure, because the frames of an exception would keep them alive."""
         self.quiet -= 1
         try:
             return module._call_impl(*args, **kwargs)
@@ -176,12 +176,12 @@ class Calls(torch_internals.DispatchMode):
             self.quiet += 1
 
     def _holds_results(self, module: nn.Module) -> bool:
-        """Whether results of operations replaced parameters, as ``functional_call`` does."""
+        """Whether results of operations replaced the parameters, as ``functional_call`` does."""
         parameters = tensors_of(module) if module._modules else module._parameters.values()
         return any(self.writer.tensors.is_ours(tensor) for tensor in parameters if tensor is not None)
 
     def _leaf_call(self, module: nn.Module, path: str, args: Args, kwargs: Kwargs) -> object:
-        """Record a leaf between the user's hooks; torch's own hooks are part of the operation."""
+        """Run the user's hooks around the operation of a leaf, which includes torch's own hooks."""
         for key, hook in list(module._forward_pre_hooks.items()):
             if is_own_hook(hook):
                 continue
@@ -201,14 +201,14 @@ class Calls(torch_internals.DispatchMode):
     # --- handlers, which run unseen ------------------------------------------------------------
 
     def _mark(self, function: Function, args: Args, kwargs: Kwargs) -> object:
-        """Answer ``requires_grad_`` and the like, which change only tensors of the recording."""
+        """Answer ``requires_grad_`` and similar methods, which change only tensors of the recording."""
         tensor = args[0]
         self.derivatives.forget(tensor)
         if self.writer.tensors.is_ours(tensor):
             try:
                 result = function(*args, **kwargs)
                 self.derivatives.mark(tensor)
-                self.demand.asked += 1  # so that no block with it is copied
+                self.demand.asked += 1  # so that its block is not copied
                 return result
             except RuntimeError:  # a hook needs a gradient, which no tensor has here
                 pass
@@ -233,7 +233,7 @@ class Calls(torch_internals.DispatchMode):
         return copy
 
     def _change_metadata(self, function: Function, args: Args, kwargs: Kwargs) -> object:
-        """Change a shape in place, in the meta tensor itself."""
+        """Answer an in-place change of shape, which also changes the meta tensor."""
         call = self.writer.call(function.__name__, args, kwargs)
         changed = call.given[0]
         if not changed.is_ours:
@@ -269,4 +269,4 @@ class Calls(torch_internals.DispatchMode):
 
 
 _NO_OPERATION = frozenset({"aten::detach", "aten::alias", "aten::lift_fresh", "aten::lift"})
-"""ATen calls that are not operations of their own."""
+"""ATen calls that are not recorded."""

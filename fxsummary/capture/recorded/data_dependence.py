@@ -1,4 +1,4 @@
-"""Where forward goes by values: they are computed from the graph so far, and handed to Python or to the operation."""
+"""Computes tensor values when forward branches on them, or when an operation needs more than meta tensors."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from fxsummary.graph.spec import map_structure
 
 
 class Demand:
-    """Answers what only values can tell.
+    """Computes values on demand.
 
     Attributes:
-        assuming: whether Python has gone by values that were assumed; all that follows rests on them.
-        asked: how often values were needed.
+        assuming: whether Python has used an assumed value, on which everything after it depends.
+        asked: number of times that values were needed.
     """
 
     def __init__(self, writer: Writer, operations: Operations, budget: Budget | None = None) -> None:
@@ -40,7 +40,7 @@ class Demand:
         self._without_fake: dict[str, None] = {}
 
     def values(self, structure: Any) -> Any:
-        """The structure with the real values of its tensors, for Python to go by."""
+        """Return a structure with the real values of its tensors, for Python to use."""
         self.asked += 1
 
         def value(item: Any) -> Any:
@@ -81,7 +81,7 @@ class Demand:
             self.stop(str(error) if is_limit else f"{name} refuses values that were assumed: {first}")
 
     def marked(self, outcome: Outcome, call: Call, is_assumed: bool = False) -> Outcome:
-        """The outcome, marked if it rests on values that were assumed."""
+        """Return the outcome, marked if it depends on assumed values."""
         if is_assumed or self.assuming or any(each.assumed for each in call.given):
             return replace(outcome, assumed=True)
         return outcome
@@ -91,18 +91,18 @@ class Demand:
         raise StopRecording(reason, self.writer.source())
 
     def notes(self) -> Iterator[str]:
-        """Where values were assumed, and what ran because it says nothing without them."""
+        """Yield the notes on assumed values and on operators without a fake kernel."""
         if self._without_fake:
             yield (
-                f"no fake kernel is registered for {', '.join(self._without_fake)}: what calls it ran on values; "
-                "torch.library.register_fake adds one"
+                f"no fake kernel is registered for {', '.join(self._without_fake)}, so its calls ran on real values; "
+                "to add one, use torch.library.register_fake"
             )
         places = list(filter(None, self._assumed_at))
         if self._assumed_at:
             more = f" and {len(places) - 3} more places" if len(places) > 3 else ""
             where = f" at {', '.join(places[:3])}{more}" if places else ""
             yield (
-                f"forward depends on the values of tensors{where}, but inputs or weights hold no data: values were "
+                f"forward depends on tensor values{where}, but the inputs or weights hold no data; values were "
                 "assumed, and what depends on them is marked ≈"
             )
 
@@ -110,7 +110,7 @@ class Demand:
         try:
             return self.evaluator.value(node)
         except NoValueError as error:
-            self.stop(f"the value of {node.name} is needed, and {error}")
+            self.stop(f"the value of {node.name} is needed, but {error}")
 
     def _run(self, call: Call, nodes: list[fx.Node], chosen: set[fx.Node]) -> tuple[Outcome, Any]:
         """Run a call with real values for the chosen nodes, and with meta tensors for the other nodes."""

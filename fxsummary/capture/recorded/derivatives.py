@@ -1,7 +1,7 @@
-"""Derivatives that forward takes: the backward pass of the graph so far, as one operation.
+"""Records the derivatives that forward takes: each is one operation, the backward pass of the graph so far.
 
-The part of the graph that leads to what is differentiated runs again with gradients, on meta, or for real where a
-value is needed. Only what autograd then does is counted.
+The part of the graph that leads to the outputs runs again with gradients, on meta, or with real data if a value is
+needed. Only the FLOPs of the backward pass count.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ Gradients = tuple[Tensor | None, ...]
 
 
 class Derivatives:
-    """Answers the calls by which forward takes derivatives.
+    """Answers the calls that take derivatives.
 
     Attributes:
-        handlers: what answers, by the function that is called.
+        handlers: the answers, by the function that is called.
+        marked: the tensors of the recording that require gradients.
     """
 
     def __init__(self, demand: Demand) -> None:
@@ -51,17 +52,17 @@ class Derivatives:
         self._grads: dict[int, Tensor] = {}
 
     def mark(self, tensor: Tensor) -> None:
-        """A tensor of the recording is to have gradients, or no more."""
+        """Note whether a tensor of the recording requires gradients."""
         tracked = self.writer.tensors.of(tensor)
         self.marked = [each for each in self.marked if each is not tracked] + [tracked] * tensor.requires_grad
 
     def forget(self, tensor: Tensor) -> None:
-        """``tensor.grad = None``."""
+        """Answer ``tensor.grad = None``."""
         self._grads.pop(id(tensor), None)
 
     def applied(self, function: Any, args: tuple[Any, ...], result: object) -> None:
-        """The results of a `torch.autograd.Function` have its backward pass, whatever its forward called."""
-        self._demand.asked += 1  # so that no block with it is copied
+        """Note on the results of a `torch.autograd.Function` that it computes their backward pass."""
+        self._demand.asked += 1  # so that its block is not copied
         call = Applied(function, map_values(lambda item: self._node(item) if isinstance(item, Tensor) else item, args))
         for place, tensor in enumerate(tensors_in(result)):
             node = self._node(tensor)
@@ -72,7 +73,7 @@ class Derivatives:
         return self.writer.node_of(self.writer.tensors.of(tensor))
 
     def clear(self) -> None:
-        """Let go of all tensors."""
+        """Release all tensors."""
         self.marked.clear()
         self._grads.clear()
 
@@ -100,8 +101,8 @@ class Derivatives:
         return node in _Run(self, [node], []).leading and not tracked.spec.is_index
 
     def _derive(self, target: Derivative, outputs: object, leaves: list[Tensor], gradients: object) -> Gradients:
-        """Record a derivative; returns one gradient for each leaf, or None where there is none."""
-        self._demand.asked += 1  # so that no block with it is copied
+        """Record a derivative; returns one gradient for each leaf, None if it has none."""
+        self._demand.asked += 1  # so that its block is not copied
         tensors = self.writer.tensors
         ours = [each for each in leaves if tensors.is_ours(each)]
         call = self.writer.call(target, (_listed(outputs), ours, _listed(gradients)), {})
@@ -115,7 +116,7 @@ class Derivatives:
                 found = target.derive(run)
             specs = [None if each is None else spec_of(each, self.writer.device) for each in found]
             flops, unknown = None if count.unknown else count.flops, tuple(dict.fromkeys(count.unknown))
-        except Exception:  # of every kind: what was run by values or in an autograd.Function has no gradient on meta
+        except Exception:  # of any kind: results of data-dependent operations have no gradient on meta
             specs, flops, unknown = [None] * len(leaves), None, (f"the derivative at {self.writer.source()}",)
         if not target.options.get("allow_unused"):
             specs = [spec or tensors.of(leaf).spec for spec, leaf in zip(specs, leaves, strict=True)]
@@ -125,12 +126,12 @@ class Derivatives:
 
 
 class Derivative:
-    """``autograd.grad`` or ``backward`` as an operation, called with outputs, inputs and the gradients of outputs.
+    """A call of ``autograd.grad`` or ``backward``; takes the outputs, the inputs, and the gradients of the outputs.
 
     Attributes:
         nodes: the nodes of the outputs, of the inputs that the recording made, and of the outputs' gradients.
-        leaves: what to differentiate by: parameters, and None for the next of the inputs.
-        run: runs the part of the graph that computes the outputs, with real values (True) or on meta.
+        leaves: the inputs: parameters, or None for the next input that the recording made.
+        run: runs the part of the graph that leads to the outputs, with real values (True) or on meta.
     """
 
     nodes: tuple[Any, Any, Any]
@@ -168,15 +169,15 @@ class Applied:
 
 
 class _Run:
-    """The part of a recorded graph that leads to some nodes, to run with gradients.
+    """Runs the part of a recorded graph that leads to some nodes, with gradients.
 
     Args:
         roots: the nodes that it leads to.
-        cut: the nodes that it starts at, whose values are tensors of their own.
-        real: whether it runs on values, and not on meta.
+        cut: the nodes that it starts at; their values become leaves of autograd.
+        real: whether to run with real values rather than on meta.
 
     Attributes:
-        values: by node, once they are computed.
+        values: the values of the nodes that have run.
         leading: the nodes whose values have gradients.
     """
 
@@ -216,7 +217,7 @@ class _Run:
         return self
 
     def tensor(self, tensor: Tensor) -> Tensor:
-        """A parameter as it is used here."""
+        """Return a parameter, or its meta twin."""
         return tensor if self._real else self._twins.tensor(tensor)
 
     def _has_gradients(self, node: fx.Node) -> bool:
@@ -259,7 +260,7 @@ class _Run:
 
 
 def _sources(node: fx.Node) -> list[fx.Node]:
-    """What a node is computed from."""
+    """Return the nodes that a node is computed from."""
     return node.meta[APPLIED][0].sources if APPLIED in node.meta else [*node.all_input_nodes, *node.meta.get(AFTER, ())]
 
 
@@ -268,5 +269,5 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _trainable(module: nn.Module) -> list[Tensor]:
-    """The parameters that have gradients, each once."""
+    """Return the parameters that require gradients, each once."""
     return list(dict.fromkeys([tensor for tensor in tensors_of(module) if tensor.requires_grad]))

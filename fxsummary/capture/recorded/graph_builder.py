@@ -1,4 +1,4 @@
-"""The FX graph of a recording while it is written: nodes, what they yield, and what is written in place."""
+"""Writes the FX graph of a recording: its nodes, their specs, and the order of in-place writes."""
 
 from __future__ import annotations
 
@@ -37,18 +37,17 @@ from fxsummary.graph.records import Returned
 from fxsummary.graph.spec import TensorSpec
 
 Stack = dict[str, tuple[str, type]]
-"""Calls of modules that are running: path and class by key."""
+"""The module calls that are running: path and class by key."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call to record.
+    """A call to record.
 
     Attributes:
         op, target: opcode and target of its node.
         callee: what to run: a module, a function, or the name of a method.
-        specs: positional and keyword arguments, with specs for tensors.
-        nodes: the same, with nodes for tensors.
+        specs, nodes: its positional and keyword arguments, with a spec or a node for each tensor.
         given: the tensors among the arguments, in order.
     """
 
@@ -68,8 +67,8 @@ class Writer:
 
     Attributes:
         propagation: specs and FLOPs by node.
-        inputs: the user's input tensors by placeholder, if they have data.
-        items: the node of each element of a result, by the result's node and the key.
+        inputs: the user's input tensors by placeholder; there is none for an input given as a spec.
+        items: the nodes of elements of results, by the result's node and the key.
         calls: number of calls of each module so far, by path.
         stack: the module calls that are running.
         returned: for each finished module call, by its key in the stack: its stack entry, and what it returned.
@@ -95,11 +94,11 @@ class Writer:
 
     @contextmanager
     def inside(self, path: str, kind: type) -> Iterator[str]:
-        """Put a module call on the stack; yields its key."""
+        """Keep a module call on the stack inside the context; yields its key."""
         calls = self.calls.get(path, 0)
         self.calls[path] = calls + 1
         key = f"{path}@{calls}" if calls else path
-        outer, self.stack = self.stack, {**self.stack, key: (path, kind)}  # nodes refer to it, so it never changes
+        outer, self.stack = self.stack, {**self.stack, key: (path, kind)}  # a new dict, because nodes keep the old one
         try:
             yield key
         finally:
@@ -135,11 +134,7 @@ class Writer:
         return twin
 
     def output(self, result: object) -> None:
-        """Write the output node.
-
-        Args:
-            result: what forward returned.
-        """
+        """Write the output node for the result of forward."""
         specs, nodes = self._argument(structure_of(result), [])
         node = self.graph.create_node("output", "output", (nodes,), {})
         node.meta[STACK], node.meta[SOURCE] = {}, ""
@@ -165,11 +160,7 @@ class Writer:
         return node
 
     def call(self, callee: Target, args: Args, kwargs: Kwargs, path: str | None = None) -> Call:
-        """Read the arguments of a call; this does not write its node.
-
-        Args:
-            path: the module path if ``callee`` is a module.
-        """
+        """Read the arguments of a call; ``path`` is the module path if ``callee`` is a module."""
         op = "call_module" if path is not None else "call_method" if isinstance(callee, str) else "call_function"
         target = callee if path is None else path
         place = torch_calls.SPEC_ONLY.get(target)
@@ -181,7 +172,7 @@ class Writer:
         return Call(op, target, callee, specs, nodes, given)
 
     def write(self, call: Call, outcome: Outcome) -> fx.Node:
-        """Write the node of a call; only this node is on the stack of a leaf module, not its arguments and results."""
+        """Write the node of a call. Only this node is inside a leaf module; the nodes of its arguments are not."""
         if call.op == "call_module" and call.target:
             with self.inside(str(call.target), type(call.callee)):
                 node = self._new_node(call.op, call.target, *call.nodes)
@@ -199,10 +190,10 @@ class Writer:
         return node
 
     def result(self, node: fx.Node, call: Call, raw: object = None) -> object:
-        """The result of a call as meta tensors, each with its node.
+        """Return the result of a call as meta tensors with nodes.
 
         Args:
-            raw: the result itself, where it is of a kind that specs cannot stand for.
+            raw: the result itself, if specs cannot describe it.
         """
         outcome = self.propagation.outcomes[node]
         with without_dispatch_modes(), without_torch_function():
@@ -236,13 +227,13 @@ class Writer:
         return node
 
     def is_element(self, node: fx.Node) -> bool:
-        """Whether a node takes an element out of a result of several."""
+        """Whether a node takes an element from a result that is not a tensor."""
         if node.target not in (operator.getitem, getattr) or not isinstance(node.args[0], fx.Node):
             return False
         return type(self.propagation.outcomes[node.args[0]].value) is not TensorSpec
 
     def _argument(self, value: object, given: list[Tracked]) -> tuple[Any, Any]:
-        """An argument with specs and with nodes for its tensors, which are added to ``given``."""
+        """Return an argument with specs and with nodes for its tensors, and add these to ``given``."""
         kind = type(value)
         if kind in ATOMS:
             return value, value
@@ -265,7 +256,7 @@ class Writer:
         return self._object_argument(value, given)
 
     def _object_argument(self, value: object, given: list[Tracked]) -> tuple[Any, Any]:
-        """An object with tensors in it is assembled of them by a node of its own."""
+        """Write a node that assembles an object from its tensors, if it has any."""
         nodes: list[object] = []
 
         def to_spec(item: object) -> object:
@@ -284,7 +275,7 @@ class Writer:
 
 
 def has_tensor(value: object) -> bool:
-    """Whether there are tensors, or specs, in a result."""
+    """Whether a result contains tensors or specs."""
     return any(
         isinstance(each, (torch.Tensor, TensorSpec))
         or (not is_plain(each) and any(map(has_tensor, getattr(each, "__dict__", {}).values())))

@@ -1,4 +1,4 @@
-"""Calls that take functions: transforms of torch.func, and operators such as ``cond`` and ``flex_attention``."""
+"""Answers calls that take functions: transforms of torch.func, and operators such as ``cond``, ``flex_attention``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def operator(calls: Calls, function: Any, args: Args, kwargs: Kwargs) -> Any:
     """Answer a call of a higher-order operator.
 
     ``cond`` and ``while_loop`` follow the values. An operator with a formula, such as ``flex_attention``, is one
-    operation. Any other shows the calls that it makes.
+    operation. For any other operator, the calls that it makes are recorded.
     """
     name = function.name() if callable(function.name) else function.name
     if name == "cond" and len(args) == 4:
@@ -73,18 +73,18 @@ def _find_reads(calls: Calls, transform: Transform, args: Args, kwargs: Kwargs) 
         calls.operations.run(transform.read, *specs)
 
 
-# --- transforms of torch.func, called with the function behind them and its arguments ---------------
+# --- transforms of torch.func ----------------------------------------------------------------------
 
 
 def _vmap(calls: Calls, original: Function, args: Args, kwargs: Kwargs) -> Any:
-    """``vmap``, whose settings come before the arguments."""
+    """Answer ``vmap``, whose settings precede the arguments."""
     function, fixed, args = args[0], args[1:5], args[5:]
     transform = Transform("vmap", lambda inner, *values, **named: original(inner, *fixed, *values, **named), function)
     return _record(calls, transform, args, kwargs)
 
 
 def _grad(calls: Calls, original: Function, args: Args, kwargs: Kwargs) -> Any:
-    """``grad`` and ``grad_and_value``, whose settings come before a tuple and a dict of arguments."""
+    """Answer ``grad`` or ``grad_and_value``, whose settings precede a tuple and a dict of arguments."""
     function, *fixed, args, named = args
     name = original.__name__.removesuffix("_impl")
     transform = Transform(name, lambda inner, *values, **given: original(inner, *fixed, values, given), function)
@@ -92,7 +92,7 @@ def _grad(calls: Calls, original: Function, args: Args, kwargs: Kwargs) -> Any:
 
 
 def _vjp(calls: Calls, original: Function, args: Args, options: Kwargs) -> Any:
-    """``vjp``, and so ``jacrev``: one operation for the function, and one for each call of its derivative."""
+    """Answer ``vjp`` and ``jacrev``: one operation for the function, and one for each call of its derivative."""
     function, *primals = args
 
     def forward(inner: Any, *values: Any) -> Any:
@@ -122,4 +122,4 @@ def _jvp(calls: Calls, original: Function, args: Args, options: Kwargs) -> Any:
 TRANSFORMS: dict[str, Callable[[Calls, Function, Args, Kwargs], Any]] = {
     "vmap": _vmap, "grad": _grad, "vjp": _vjp, "jvp": _jvp,
 }  # fmt: skip
-"""The transforms of torch.func, by kind (see `torch_internals.transforms`)."""
+"""How to answer the transforms of torch.func, by kind (see `torch_internals.transforms`)."""

@@ -1,6 +1,6 @@
-"""Replaces functions of torch while a recording runs, and restores them afterwards.
+"""Replaces functions of torch during a recording, and restores them afterwards.
 
-Each replacement looks for the recording of its own thread, and leaves all other threads alone.
+A replacement affects only the thread of the recording.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _active = threading.local()
 
 
 def _current() -> Calls | None:
-    """Return the recording of this thread, if calls are recorded now."""
+    """Return the recording of this thread; None if its calls are not recorded now."""
     calls: Calls | None = getattr(_active, "calls", None)
     return None if calls is None or calls.quiet else calls
 
 
 @contextmanager
 def installed(calls: Calls) -> Iterator[None]:
-    """Replace the functions that a recording must see but a mode does not."""
+    """Replace the functions that the modes of a recording do not see."""
     with ExitStack() as stack:
         replace = functools.partial(_replace, stack)
         replace(nn.Module, "__call__", lambda now, _, args, kwargs: now.module_call(args[0], args[1:], kwargs))
@@ -43,7 +43,7 @@ def installed(calls: Calls) -> Iterator[None]:
             for owner, name in transforms(kind):
                 replace(owner, name, answer)
         _replace_applied(stack)
-        # the mask that flex_attention makes if it gets none is not an operation of the model
+        # the mask that flex_attention makes if it gets none is not part of the model
         replace(sys.modules.get("torch.nn.attention.flex_attention"), "_create_empty_block_mask", Calls.unseen)
         for name in ("nested_tensor", "as_nested_tensor", "nested_tensor_from_jagged"):
             replace(torch.nested, name, _refuse)
@@ -79,7 +79,7 @@ def _replace(stack: ExitStack, owner: Any, name: str, answer: Answer) -> None:
 
 
 def _replace_applied(stack: ExitStack) -> None:
-    """Note calls of `torch.autograd.Function`, whose backward pass is its own; its forward is recorded as usual."""
+    """Note each call of a `torch.autograd.Function`, because it has its own backward pass."""
     original: Any = vars(torch.autograd.Function)["apply"]
 
     def apply(function: Any, *args: Any, **kwargs: Any) -> Any:

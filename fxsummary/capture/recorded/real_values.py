@@ -1,8 +1,7 @@
-"""Values on demand: the part of a recorded graph that yields a value, run for real.
+"""Computes real values of nodes: runs the part of a recorded graph that produces them.
 
-Values come from the example inputs where they have data and from the model's own weights; where they have
-none (on meta), or where the part costs more than `MAX_FLOPS`, values are assumed, and whatever rests on
-them is marked so.
+It uses the data of the example inputs and the model's own weights. If they hold no data, or if that part of the graph
+costs more than `MAX_FLOPS`, it assumes values, and marks all values that depend on them.
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ from fxsummary.capture.structures import load, tensors_in
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
 MAX_FLOPS = 500 * 10**9
-"""A part of the graph that costs more than this is not computed."""
+"""The most FLOPs that computing one value may cost."""
 
 MAX_BYTES = 4 * 2**30
-"""Nor is one whose tensors take more than this."""
+"""The most bytes that the tensors of one computation may take."""
 
 
 _HELD = ("placeholder", "get_attr")
-"""Opcodes of nodes that stand for a tensor of the user."""
+"""Opcodes of nodes for a tensor of the user."""
 
 
 class NoValueError(Exception):
-    """A value cannot be had."""
+    """A value can be neither computed nor assumed."""
 
 
 class Evaluator:
-    """Computes values of nodes, each at most once.
+    """Computes the values of nodes, each at most once.
 
     Args:
-        budget: how much may be computed; None for any amount.
+        budget: the amount of work that is allowed; None for any amount.
 
     Attributes:
-        assumed: the nodes whose values rest on values that were assumed.
+        assumed: the nodes whose values depend on assumed values.
     """
 
     def __init__(self, writer: Writer, budget: Budget | None = None) -> None:
@@ -61,10 +60,10 @@ class Evaluator:
         self._generator = torch.Generator().manual_seed(0)
 
     def value(self, node: fx.Node) -> object:
-        """The value of a node.
+        """Return the value of a node.
 
         Raises:
-            NoValueError: it cannot be computed.
+            NoValueError: it can be neither computed nor assumed.
         """
         writers = [
             each for storage in self._tensors.storages.get(node, ()) for each in self._tensors.writers.get(storage, ())
@@ -76,47 +75,43 @@ class Evaluator:
                         self._step(each)
                     except NoValueError:
                         raise
-                    except Exception as error:  # torch's kernels raise of every kind
+                    except Exception as error:  # torch's kernels raise exceptions of every kind
                         raise NoValueError(f"{each.name} cannot be computed: {error}") from error
         return self._values[node]
 
     def _rests_on_assumed(self, node: fx.Node) -> bool:
-        """Whether a call has assumed values among its arguments."""
+        """Whether an argument of a node depends on assumed values."""
         return not self.assumed.isdisjoint(node.all_input_nodes)
 
     def put(self, node: fx.Node, value: object) -> None:
-        """The value of a node that was computed elsewhere; what is on meta in it is not known."""
+        """Set the value of a node that was computed elsewhere; its meta tensors stay unknown."""
         kept = self._parts if any(tensor.is_meta for tensor in tensors_in(value)) else self._values
         kept[node] = value
         if self._rests_on_assumed(node):
             self.assumed.add(node)
 
     def module(self, module: nn.Module) -> nn.Module:
-        """A module to run for real: with the real parameters, and copies of what running it may change."""
+        """Return a copy of a module with its real parameters, so that running it does not change the original."""
         return copy.deepcopy(module) if isinstance(module, torch.jit.ScriptModule) else self._copies.module(module)
 
     def attribute(self, node: fx.Node) -> torch.Tensor:
-        """The tensor that a get_attr node names."""
+        """Return the tensor that a get_attr node names."""
         target = str(node.target)
         found: torch.Tensor | None = self._tensors.constants.get(target)
         return operator.attrgetter(target)(self._writer.model) if found is None else found
 
     def call(self, node: fx.Node, values: Mapping[fx.Node, object]) -> object:
-        """Run the call of a node for real.
-
-        Args:
-            values: of the nodes among its arguments.
-        """
+        """Run the call of a node with real values."""
         args, kwargs = map_structure(_off_meta, load((node.args, node.kwargs), values))
         if node.op == "call_module":
             return self.module(submodule(self._writer.model, str(node.target)))(*args, **kwargs)
         function: Callable[..., object] = method(node.target) if isinstance(node.target, str) else node.target
         return function(*args, **kwargs)
 
-    # --- what is needed ------------------------------------------------------------------------
+    # --- dependencies --------------------------------------------------------------------------
 
     def _needed(self, node: fx.Node) -> list[fx.Node]:
-        """The nodes to run, in order; what costs too much is left out and will be assumed."""
+        """Return the nodes to run, in order, without those that cost too much and whose results are assumed instead."""
         needed = self._closure(node, cut=False)
         flops = sum(self._outcomes[each].flops or 0 for each in needed if each in self._outcomes)
         if flops > MAX_FLOPS or any(map(self._lacks_data, needed)):
@@ -124,16 +119,20 @@ class Evaluator:
         outcomes = [self._outcomes[each] for each in needed if each in self._outcomes]
         nbytes = sum(spec.nbytes for outcome in outcomes for spec in leaves(outcome.value))
         if nbytes > MAX_BYTES:
-            raise NoValueError(f"the value of {node.name} takes {nbytes / 2**30:.0f} GiB to compute")
+            raise NoValueError(f"computing {node.name} takes {nbytes / 2**30:.0f} GiB")
         if self._budget is not None:
             self._budget.spend(nbytes)
         return sorted(needed, key=self._tensors.order.__getitem__)
 
     def _closure(self, node: fx.Node, *, cut: bool) -> set[fx.Node]:
-        """What a value rests on; each node, memory and write is looked at once."""
+        """Return the nodes that a value depends on; visits each node, storage and write once.
+
+        Args:
+            cut: whether to stop at calls whose results are assumed.
+        """
         order, writers = self._tensors.order, self._tensors.writers
         needed: set[fx.Node] = set()
-        written: dict[int, int] = {}  # up to which position the writes to a memory are known
+        written: dict[int, int] = {}  # the position up to which the writes to a storage were visited
         queued: set[fx.Node] = set()
         holders: dict[int, list[fx.Node]] = {}
         todo = [(node, len(order))]
@@ -148,7 +147,7 @@ class Evaluator:
                 if written.get(storage, -1) >= before:
                     continue
                 written[storage] = before
-                for writer in writers.get(storage, ()):  # in place, and what reads before it
+                for writer in writers.get(storage, ()):  # and the nodes that read before it
                     if order[writer] < before and writer not in queued and writer not in self._values:
                         queued.add(writer)
                         holders = holders or self._tensors.holders()
@@ -159,11 +158,11 @@ class Evaluator:
         return needed
 
     def _take_part(self, node: fx.Node) -> None:
-        """An element of a result that is known though the rest of that is not, such as the sizes of packed data."""
+        """Take an element from a result that is known only in part, such as the sizes in packed data."""
         whole = node.args[0] if node.target in (operator.getitem, getattr) else None
         if not self._parts or not isinstance(whole, fx.Node) or node in self._values or node in self._parts:
             return
-        if len(node.all_input_nodes) > 1:  # the place is a tensor
+        if len(node.all_input_nodes) > 1:  # the key is a tensor
             return
         self._take_part(whole)
         if whole in self._parts:
@@ -175,7 +174,7 @@ class Evaluator:
         return outcome is not None and node.op.startswith("call") and outcome.flops != 0
 
     def _reads_no_data(self, node: fx.Node) -> bool:
-        """Whether a call has weights without data: its result is assumed, which is cheaper than to assume those."""
+        """Whether weights of a call hold no data; assuming its result is cheaper than assuming weights."""
         outcome = self._outcomes.get(node)
         if outcome is None or outcome.writes or not all("float" in spec.dtype for spec in leaves(outcome.value)):
             return False
@@ -214,7 +213,7 @@ class Evaluator:
     def _assume(self, spec: TensorSpec, node: fx.Node) -> torch.Tensor:
         """Return random numbers; zeros for integers, which may be indices; ones for masks and single integers.
 
-        A single integer may be a size or a step that something is divided by. A mask of what is "masked" leaves half.
+        A single integer may be a divisor, such as a size. A "masked" mask has every second element set.
         """
         name = str(node.target) if node.op == "placeholder" else ""
         dtype = getattr(torch, spec.dtype)
@@ -232,7 +231,7 @@ class Evaluator:
 
 
 class _Copies(Twins):
-    """Modules with their real parameters, and copies of their buffers."""
+    """Copies of modules with their real parameters and copies of their buffers."""
 
     def _new_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
         if tensor.is_meta:
@@ -245,12 +244,12 @@ class _Copies(Twins):
 
 
 def off_meta() -> AbstractContextManager[object]:
-    """What a ``with torch.device("meta")`` around all would make without data is made on the CPU."""
+    """Create tensors on the CPU inside the context if the user is inside ``torch.device("meta")``."""
     return torch.device("cpu") if torch.empty(0).is_meta else nullcontext()
 
 
 def _off_meta(value: object) -> object:
-    """The CPU where meta is asked for, and a tensor where only its spec is known."""
+    """Return the CPU for the meta device, and a tensor for a spec."""
     if type(value) is TensorSpec:
         return materialize(value, torch.device("cpu"))
     return torch.device("cpu") if isinstance(value, torch.device) and value.type == "meta" else value

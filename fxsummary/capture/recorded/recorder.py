@@ -1,8 +1,8 @@
-"""Recorded capture: one forward on meta tensors, written down as an FX graph.
+"""Recording: runs forward once on meta tensors, and writes every torch call into an FX graph.
 
-Python runs as it is, on tensors without data: its control flow, containers and objects just work. Every torch
-call becomes a node, at the granularity of symbolic tracing; modules of ``torch.nn`` are one operation. The
-model's own tensors are never handed to a kernel: operations run on specs (`fxsummary.capture.operations.run`).
+Python code runs as it is, so control flow, containers and objects need no special treatment. As in symbolic tracing,
+a ``torch.nn`` module is one operation. Kernels never get the model's own tensors, because operations run on specs
+(`fxsummary.capture.operations.run`).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Bud
         return record(subject, inputs, replay=False, budget=budget)
     except Exception as error:  # forward is the user's code
         failure = meta_forward.error_of(subject.model, inputs, error)
-        text = "".join(traceback.format_exception(error)) if budget is None else ""  # with a budget, it is an attempt
+        text = "".join(traceback.format_exception(error)) if budget is None else ""  # else an attempt
         recorder.stop(error)
         failure.__cause__, error.__cause__ = error, _TracebackError(f"\n{text}")
         return replace(recorder.finish(), error=failure)
@@ -86,9 +86,9 @@ def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Bud
 
 
 def _let_go(error: BaseException) -> None:
-    """Drop the tracebacks of an exception and of those behind it: their frames hold tensors of the recording."""
+    """Drop the tracebacks of an exception and of its causes, because their frames hold tensors of the recording."""
     todo: list[BaseException | None] = [error]
-    seen: set[int] = set()  # one that is raised again is behind itself
+    seen: set[int] = set()  # an exception that is raised again is its own cause
     while todo:
         each = todo.pop()
         if each is not None and id(each) not in seen:
@@ -141,7 +141,7 @@ class _Recorder:
         _let_go(error)
 
     def finish(self) -> Recording:
-        """Return the recording; tensors that live on in caches get their values."""
+        """Return the recording; tensors that survive in caches get their values."""
         writer, demand = self._writer, self._calls.demand
         self._calls.replay = None
         self._calls.derivatives.clear()

@@ -1,4 +1,4 @@
-"""The tensors that a recording knows: which node each comes from, and which memory it shares."""
+"""The tensors of a recording: the node that each comes from, and the storage that it shares with others."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from fxsummary.capture.torch_internals import storage_of
 from fxsummary.graph.spec import TensorSpec, map_structure
 
 Origin = tuple[fx.Node, tuple[object, ...]]
-"""The node that yields a tensor, and the place in its result."""
+"""The node that returns a tensor, and the keys that lead to the tensor in its result."""
 
 
 class StopRecording(BaseException):
-    """Recording cannot go on; the graph so far is kept. It passes through the user's ``except Exception``."""
+    """The recording cannot continue; the graph so far is kept. It passes through the user's ``except Exception``."""
 
     def __init__(self, reason: str, source: str = "") -> None:
         super().__init__(reason)
@@ -33,17 +33,17 @@ class StopRecording(BaseException):
 
 
 class Tracked:
-    """A tensor and where its value comes from.
+    """A tensor, and where its value comes from.
 
     Attributes:
         tensor: the tensor that the model's code holds.
         spec: its spec, on the device that it claims to be on.
-        storage: the same number for all tensors that share its memory.
-        version: how often that memory had been written when its node was made.
-        assumed: whether its shape rests on values that were assumed.
-        attribute: the name of a parameter, buffer or constant; "" for what the recording made.
-        origin: the node that yields it, and its place in the result there; None for attributes.
-        node: its own node; those of attributes and of elements of a result are made when needed.
+        storage: a number that is equal for tensors that share memory.
+        version: how often its storage had been written when its node was written.
+        assumed: whether its shape depends on assumed values.
+        attribute: the name of a parameter, buffer or constant; "" if the recording made it.
+        origin: the node and keys that it comes from; None for attributes.
+        node: its own node; None for an attribute or an element of a result until an operation reads it.
     """
 
     __slots__ = ("assumed", "attribute", "node", "origin", "spec", "storage", "tensor", "version")
@@ -64,30 +64,30 @@ class Tracked:
         return not self.attribute
 
     def set_node(self, node: fx.Node) -> None:
-        """A later node wrote it."""
+        """Set the node after an in-place write."""
         self.node = node
         if not self.attribute:
             self.origin = node, ()
 
 
 class AttributeName(str):
-    """A step into a result by attribute name, where others are by index or key."""
+    """A key that is an attribute name; others are indices or dict keys."""
 
     __slots__ = ()
 
 
 def element(value: object, key: object) -> object:
-    """One step into a result."""
+    """Return the element of a result with this key."""
     return getattr(value, key) if isinstance(key, AttributeName) else operator.getitem(value, key)  # type: ignore[call-overload]
 
 
 class Tensors:
-    """The tensors that a recording has met, and the nodes that return or write their memory.
+    """The tensors that a recording has met, and the nodes that return or write their storage.
 
     Attributes:
         constants: tensors that are neither parameters nor buffers, by the get_attr target that refers to them.
         order: the position of each node.
-        storages: the storage numbers that each node returns or writes.
+        storages: the storages that each node returns or writes.
         writers: the nodes that write to a storage in place, by its number.
     """
 
@@ -113,20 +113,20 @@ class Tensors:
         return len(self._known)
 
     def get(self, tensor: torch.Tensor) -> Tracked | None:
-        """What is known of a tensor, if it was met."""
+        """Return the tracked tensor; None if the recording has not met it."""
         return self._known.get(id(tensor))
 
     def of(self, tensor: torch.Tensor) -> Tracked:
-        """What is known of a tensor; one that was never met is an attribute, an alias or a constant."""
+        """Return the tracked tensor; one that is new here is an attribute, an alias or a constant."""
         known = self._known.get(id(tensor))
         return known if known is not None else self._first_met(tensor)
 
     def is_named(self, tensor: torch.Tensor) -> bool:
-        """Whether a tensor was met, or is an attribute of the model."""
+        """Whether the recording has met a tensor, or it is an attribute of the model."""
         return id(tensor) in self._known or self._attribute_name(tensor) is not None
 
     def is_ours(self, tensor: torch.Tensor) -> bool:
-        """Whether the recording made a tensor; others are not to be touched."""
+        """Whether the recording made a tensor; any other must not change."""
         known = self._known.get(id(tensor))
         return known is not None and known.is_ours
 
@@ -137,14 +137,14 @@ class Tensors:
         return data
 
     def clear(self) -> None:
-        """Let go of all tensors."""
+        """Release all tensors."""
         self._known.clear()
         self._by_storage.clear()
         self._held.clear()
         self._twins = Twins()
 
     def add(self, tensor: torch.Tensor, source: str | Origin, spec: TensorSpec | None = None) -> Tracked:
-        """A new tensor: that of an attribute by name, or of a node at a place in its result."""
+        """Track a new tensor; ``source`` is the name of an attribute, or the node and keys that it comes from."""
         if tensor.is_nested:
             raise NotImplementedError(NESTED)
         storage = self._storages[storage_of(tensor)]
@@ -153,10 +153,10 @@ class Tensors:
         return tracked
 
     def let_go(self, tracked: Sequence[Tracked]) -> bool:
-        """Let go of those tensors that the recording made, and return whether somebody else holds one."""
+        """Release the tensors that the recording made, and return whether anything else holds one of them."""
         references = [(each, weakref.ref(each.tensor)) for each in tracked if each.is_ours]
         for each, _ in references:
-            self._held.append(each.tensor.untyped_storage())  # whose place in memory no other tensor is to get
+            self._held.append(each.tensor.untyped_storage())  # keeps its address, by which tensors share a number
             del self._known[id(each.tensor)], each.tensor
         held = [(each, tensor) for each, reference in references for tensor in [reference()] if tensor is not None]
         for each, tensor in held:
@@ -165,7 +165,7 @@ class Tensors:
         return bool(held)
 
     def revived(self, tracked: Tracked) -> torch.Tensor:
-        """The tensor of what has none, or was let go of."""
+        """Return the tensor of a copy or of a tensor that was released; makes a new one if it has none."""
         if not hasattr(tracked, "tensor"):
             tracked.tensor = materialize(tracked.spec)
             self._known[id(tracked.tensor)] = self._by_storage[tracked.storage] = tracked
@@ -173,7 +173,7 @@ class Tensors:
         return tracked.tensor
 
     def twin(self, tracked: Tracked) -> torch.Tensor:
-        """A meta tensor that stands for a tracked one: itself, unless it is the user's."""
+        """Return the tensor itself if the recording made it, or else a meta tensor instead of the user's."""
         tensor = tracked.tensor
         if tracked.is_ours:
             return tensor
@@ -197,7 +197,7 @@ class Tensors:
         return self.add(tensor, name)
 
     def _add_alias(self, tensor: torch.Tensor, original: Tracked) -> Tracked:
-        """Another object for the same memory, made where no call was seen, such as an ``nn.Parameter``."""
+        """Track another object for a known storage that no recorded call made, such as an ``nn.Parameter``."""
         alias = self.add(tensor, original.origin or original.attribute)
         if original.node is not None:
             alias.set_node(original.node)
@@ -210,14 +210,14 @@ class Tensors:
 
     @cached_property
     def _plain_attributes(self) -> dict[int, str]:
-        """The names of tensors that are neither parameters nor buffers, by id."""
+        """Names of tensors that are neither parameters nor buffers, by ``id``."""
         return {id(value): name for value, name in constants(modules_by_path(self._model)).items()}
 
     def rebuild(self, outcome: Outcome, node: fx.Node, given: list[Tracked]) -> object:
-        """The result of an operation as meta tensors, each tracked.
+        """Return the result of an operation as meta tensors.
 
         Args:
-            given: the tensors among its arguments, in order.
+            given: the tensors among the arguments, in order.
         """
         if type(outcome.value) is TensorSpec and not outcome.aliases:
             tensor = materialize(outcome.value)
@@ -239,7 +239,7 @@ class Tensors:
             return materialize(spec)
         original = self.twin(given[alias.index])
         if alias.offset is None and alias.index in outcome.writes:
-            if original.shape != spec.shape:  # what `out=` is given takes the shape of the result
+            if original.shape != spec.shape:  # torch resizes an argument passed as out=
                 original.resize_(spec.shape)
                 given[alias.index].spec = spec
             return original
@@ -250,7 +250,7 @@ class Tensors:
         return original.detach().as_strided(spec.shape, spec.stride, int(original.storage_offset()) + alias.offset)
 
     def track(self, value: object, node: fx.Node, place: tuple[object, ...] = ()) -> None:
-        """Track the tensors of a result, or of a part of one."""
+        """Track the tensors in a result, or in a part of it."""
         if isinstance(value, torch.Tensor):
             if id(value) not in self._known:
                 self.add(value, (node, place))
@@ -265,7 +265,7 @@ class Tensors:
                 if isinstance(item, (torch.Tensor, tuple, list, dict)):
                     self.track(item, node, (*place, AttributeName(key)))
 
-    # --- nodes and memory ----------------------------------------------------------------------
+    # --- nodes and storages --------------------------------------------------------------------
 
     def note(self, node: fx.Node, storage: int) -> None:
         """Note that a node returns or writes a storage."""

@@ -1,7 +1,7 @@
-"""Function transforms such as ``torch.vmap`` as one operation: what they run cannot be seen inside.
+"""Function transforms such as ``torch.vmap`` as one operation.
 
-The tensors that the transformed function holds in its closures are inputs of the operation, so that it can
-run again with other values of them; so are the parameters and buffers of modules there, those that it reads.
+The inputs of the operation include the tensors in the closures of the transformed function, and the parameters and
+buffers that it reads, so that the operation can run again with other values of them.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ Replace = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Transform:
-    """A transform with its function, to be called with the captured tensors first.
+    """A transform with its function; called with the captured tensors before the other arguments.
 
     Args:
-        name: how the operation is called.
-        implementation: takes the function, then the arguments of the call.
-        function: what is transformed, or several such.
-        is_input: whether a tensor is an input of the operation; others stay where they are.
-        reading: takes what ``implementation`` does, and reads all that counts as read.
+        name: the name of the operation.
+        implementation: runs the transform; takes the function, then the other arguments.
+        function: the function to transform, or several.
+        is_input: whether a tensor is an input of the operation.
+        reading: runs instead of ``implementation`` to see which tensors the function reads.
 
     Attributes:
-        captured: the tensors in the closures and in modules there, by id; the ids only after `take_captured`.
-        of_modules: the tensors of modules there, by id, until it is known which of them are read.
+        captured: the tensors in the closures, and those read in modules there, by ``id``; None after `take_captured`.
+        of_modules: the tensors of modules in the closures, by ``id``, until it is known which ones are read.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Transform:
         self._function = _walk(function, self._to_slot, 0)
 
     def take_captured(self) -> tuple[torch.Tensor, ...]:
-        """The captured tensors, which are no longer held."""
+        """Return the captured tensors, and release them."""
         captured = tuple(self.captured.values())
         self.captured = dict.fromkeys(self.captured)
         self.of_modules.clear()
@@ -73,7 +73,7 @@ class Transform:
         return self._run(self._implementation, replace, values, args, kwargs)
 
     def read(self, captured: tuple[torch.Tensor, ...], /, *args: object, **kwargs: object) -> Any:
-        """Run it on meta, and capture those tensors of modules that it reads."""
+        """Run on meta, and capture the tensors of modules that are read."""
         twins = Twins()
 
         def replace(tensor: torch.Tensor) -> torch.Tensor:
@@ -91,7 +91,9 @@ class Transform:
         self, run: Callable[..., Any], replace: Replace, values: dict[int, torch.Tensor], args: Any, kwargs: Any
     ) -> Any:
         function = _walk(self._function, lambda item: values[item] if type(item) is _Slot else item, 0)
-        args, kwargs = map_structure(lambda value: value, (args, kwargs))  # plain lists and dicts, not those of fx
+        args, kwargs = map_structure(
+            lambda value: value, (args, kwargs)
+        )  # plain lists and dicts, not those of torch.fx
 
         def call(function: Callable[..., Any], args: Args, kwargs: Kwargs) -> Any:
             if function not in QUESTIONS:
@@ -115,11 +117,11 @@ class Transform:
 
 
 class _Slot(int):
-    """In place of the captured tensor with this id."""
+    """The place of the captured tensor with this ``id``."""
 
 
 def _walk(value: object, visit: Callable[[object], object], depth: int) -> Any:
-    """A copy of a value with ``visit`` applied to what its closures hold; the same object where nothing changes."""
+    """Return a copy of a value with ``visit`` applied inside closures; the value itself if nothing changes."""
     if depth > MAX_DEPTH:
         return value
 

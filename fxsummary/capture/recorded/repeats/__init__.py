@@ -1,15 +1,14 @@
-"""Block replay: a module like one whose call was recorded is not run again, its nodes are copied.
+"""Copies identical blocks: the nodes of a recorded module call are written again for modules like it.
 
-Two calls are alike if their modules have the same signature (`signatures`) and their arguments the same key:
-literals, specs, which tensors share memory, whether they have nodes yet; and if they are made from the same
-line of source with autocast and gradients in the same state. After `RECORDINGS` calls that wrote the same
-(`Block.description`), further ones are copied; the last module of each signature is recorded again, and if
-it then did otherwise, the recording is made anew without replay (`MismatchError`).
+Two calls are alike if they have the same module signature (`signatures`), equal arguments (literals, specs, shared
+memory), the same source line, and the same state of autocast and gradients. After `RECORDINGS` calls with the same
+`Block.description`, further calls are copied. The last module with a signature is recorded as a check; if it differs,
+everything is recorded again without copies (`MismatchError`).
 
-Never replayed is what a recorded call cannot tell: modules with hooks or shared submodules, arguments that are
-other objects (caches), calls that depended on values or on the number of their block (``layer_idx``), that
-changed attributes or arguments, drew random numbers in Python, made constants, wrote into tensors that are
-not their own, kept a tensor somewhere, or returned memory of their arguments.
+A call is never copied if its nodes may not show all that it does: the module has hooks or shared submodules; an
+argument is another object, such as a cache; or the call used values or the number of its block (``layer_idx``),
+changed attributes or arguments, drew random numbers in Python, made constants, wrote to tensors that are not its own,
+kept a tensor somewhere, or returned memory of its arguments.
 """
 
 from __future__ import annotations
@@ -33,17 +32,17 @@ from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.capture.torch_internals import without_torch_function
 
 RECORDINGS = 2
-"""How many calls are recorded and must have written the same before others are copied."""
+"""Number of calls that must have the same description before others are copied."""
 
 _MAX_KEYS = 8
-"""Arguments in more ways than this: the block is left alone."""
+"""Modules that get more kinds of arguments than this are not copied."""
 
 _OFTEN = 3
-"""A block in one that is being learnt is learnt itself only if there are more of it than this for each of those."""
+"""A block inside one that is recorded for copies is so too only if it occurs more often than this per outer block."""
 
 
 class MismatchError(BaseException):
-    """A block did otherwise than those like it; it passes through the user's ``except Exception``."""
+    """A block differs from those like it. It passes through the user's ``except Exception``."""
 
 
 Run = Callable[[nn.Module, Args, Kwargs], object]
@@ -55,8 +54,8 @@ class Replay:
     """Decides which module calls are copied.
 
     Args:
-        is_leaf: whether a module, at a path, is one operation.
-        run: runs a module, and records what it calls.
+        is_leaf: whether a module, with its path, is one operation.
+        run: runs a module, and records its calls.
     """
 
     def __init__(self, demand: Demand, is_leaf: Callable[[nn.Module, str], bool], run: Run) -> None:
@@ -75,7 +74,7 @@ class Replay:
         """Return the result of a module call, from a copy or by running it.
 
         Raises:
-            MismatchError: this call differs from an earlier one that was copied.
+            MismatchError: this call differs from calls like it, some of which were copied.
         """
         found = self._lookup(module, args, kwargs)
         if found is not None:
@@ -114,7 +113,7 @@ class Replay:
         return True
 
     def _learn(self, call: tuple[nn.Module, Args, Kwargs], path: str, key: _Key, given: list[Tracked]) -> object:
-        """Run a module, and keep what it recorded."""
+        """Run a module, and keep the block that it recorded."""
         block = Block(self._writer, path, given)
         before = self._counted()
         outer, self._outer = self._outer, self._signatures.counts[key[0]]
@@ -124,7 +123,7 @@ class Replay:
             self._outer = outer
         try:
             if before != self._counted():
-                raise NotRepeatableError("values, or the number of a block")
+                raise NotRepeatableError("values or the number of the block are used")
             with without_torch_function():
                 module, args, kwargs = call
                 if self._structure(args, kwargs) != (key[1], given):
@@ -134,7 +133,7 @@ class Replay:
                 block.finish(result)
                 known = self._known.setdefault(key, [])
                 if known and known[0].description() != block.description():
-                    raise NotRepeatableError("what others like it do not do")
+                    raise NotRepeatableError("it differs from calls like it")
                 known.append(block)
         except (NotRepeatableError, memo.NoKeyError):
             if key in self._copied:
@@ -143,13 +142,13 @@ class Replay:
         return result[0]
 
     def _counted(self) -> object:
-        """What changes if a block depends on more than its arguments and attributes."""
+        """Return values that change if a block depends on more than its arguments and attributes."""
         numpy_random = sys.modules.get("numpy.random")
         drawn = random.getstate(), numpy_random and numpy_random.get_state()[1].tobytes()
         return self._demand.asked, self._signatures.reads, drawn
 
     def _surroundings(self) -> Hashable:
-        """What a call depends on besides its module and arguments."""
+        """Return everything that a call depends on besides its module and arguments."""
         return (
             self._writer.source(),
             autocast.active(self._writer.device),
@@ -159,7 +158,7 @@ class Replay:
         )
 
     def _structure(self, args: Args, kwargs: Kwargs) -> tuple[Hashable, list[Tracked]]:
-        """Arguments without what their tensors are, and the tensors."""
+        """Return a key of the arguments in which all tensors are equal, and the tensors."""
         given: list[Tracked] = []
 
         def tensor(value: object) -> Hashable:
@@ -172,13 +171,13 @@ class Replay:
         return memo.key_of((args, kwargs), tensor), given
 
     def _tensors(self, given: list[Tracked]) -> Hashable:
-        """What the tensors are, and which of them are the same or share memory."""
+        """Return a key of the tensors: their specs, and which of them are the same or share memory."""
         first: dict[int, int] = {}
         parts: list[Hashable] = []
         for index, each in enumerate(given):
             node, origin = each.node, each.origin
             if origin is None or len(origin[1]) > 1 or each.version < self._writer.tensors.version(each.storage):
-                raise memo.NoKeyError("a tensor that was written through another")
+                raise memo.NoKeyError("a tensor was written through another")
             same = [first.setdefault(number, index) for number in (id(each), -each.storage, id(node or origin))]
             place = None if node is not None else origin[1]
             parts.append((each.spec, *same, place, each.assumed, each.tensor.requires_grad))

@@ -1,4 +1,4 @@
-"""One recorded call of a block: what it wrote, so that the same can be written for another block."""
+"""A recorded call of a block, which can be written again for another block."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from fxsummary.graph.spec import map_structure
 
 
 class NotRepeatableError(Exception):
-    """A block did something that cannot be written again for another one."""
+    """The call of a block cannot be copied for another block."""
 
 
 class Argument(int):
-    """In place of a tensor that a block returns: which of its arguments it is."""
+    """The position of the argument that a block returns."""
 
 
 class Block:
-    """A call of a block, made before it runs; `finish` reads what it wrote.
+    """A call of a block; create it before the call, and call `finish` afterwards.
 
     Args:
-        path: of the block.
+        path: the module path of the block.
         given: the tensors among its arguments.
 
     Attributes:
         prefix: the block's path and a dot.
-        sources: the nodes of the arguments; None if there was none yet.
-        depth: how many calls of modules it lies in.
-        calls: how often each module had been called before.
-        nodes: what it wrote, in order.
-        attributes: the nodes of the block's parameters and buffers that it read, with their paths in the block.
-        arguments: the nodes that arguments got here, with the positions of these.
-        writers: by number of its own memory, the nodes that write it in place.
-        counts: how often it called each module in it.
-        returned: the calls of modules in it, and what they returned, as in `Writer.returned`.
-        result: what it returned, with `Tracked` and `Argument` for tensors.
+        sources: the arguments' nodes before the call; None for those that had none.
+        depth: number of module calls around it.
+        calls: number of earlier calls of each module, by path.
+        nodes: the nodes that it wrote, in order.
+        attributes: the path in the block of each parameter or buffer that it reads, by node.
+        arguments: the position of each argument whose node it wrote, by node.
+        writers: the nodes that write in place to each storage of its own.
+        counts: number of calls of each module inside, by path in the block.
+        returned: the new entries of `Writer.returned`.
+        result: the result, with `Tracked` and `Argument` for tensors.
     """
 
     def __init__(self, writer: Writer, path: str, given: Sequence[Tracked]) -> None:
@@ -60,7 +60,7 @@ class Block:
         """Read what the call wrote.
 
         Args:
-            result: what it returned, in a list that alone holds it; its tensors are made again.
+            result: its result, in a list that holds the only reference; gets new tensors.
 
         Raises:
             NotRepeatableError: it did more than write nodes.
@@ -68,7 +68,7 @@ class Block:
         writer = self._writer
         first, tensors, constants, returned = self._start
         if len(writer.tensors.constants) > constants:
-            raise NotRepeatableError("a constant")
+            raise NotRepeatableError("it uses a constant")
         self.nodes = list(islice(writer.tensors.order, first, None))
         self._read_sources()
         counts = {path: number - self.calls.get(path, 0) for path, number in writer.calls.items()}
@@ -81,23 +81,23 @@ class Block:
         self.result = map_structure(lambda each: copy(each) if type(each) is Tracked else each, own)
         result.append(map_structure(self._tensor, own))
         if held:
-            raise NotRepeatableError("a tensor is kept somewhere")
+            raise NotRepeatableError("something keeps one of its tensors")
 
     def inside(self, path: str) -> str:
-        """A path relative to the block."""
+        """Return a path relative to the block."""
         if not path.startswith(self.prefix):
-            raise NotRepeatableError(f"{path} is outside of the block")
+            raise NotRepeatableError(f"{path} is outside the block")
         return path[len(self.prefix) :]
 
     def entry(self, key: str, entry: tuple[str, type]) -> tuple[str, type, int]:
-        """An entry of a module stack: relative path, class, and which call of the module since the block's began."""
+        """Return an entry of a module stack as relative path, class, and number of the call within the block."""
         path, kind = entry
         return self.inside(path), kind, int(key[len(path) + 1 :] or 0) - self.calls.get(path, 0)
 
     def description(self) -> list[object]:
-        """All that the call wrote, in terms that are equal for calls that wrote the same.
+        """Return everything that the call wrote; equal for calls that wrote the same.
 
-        Nodes and memory are numbered in the order in which they are met.
+        Nodes and storages are numbered in order of appearance.
         """
         memory, outcomes = self._writer.tensors, self._writer.propagation.outcomes
         numbers: dict[object, int] = {}
@@ -127,7 +127,7 @@ class Block:
         return [*parts, self.counts, map_structure(described, self.result)]
 
     def _read_sources(self) -> None:
-        """See what the nodes read: of what is outside, only arguments, and attributes of the block."""
+        """Find the nodes outside the block that it reads, which must be arguments or attributes of the block."""
         self.attributes: dict[fx.Node, str] = {}
         given = zip(self.given, self.sources, strict=True)
         self.arguments = {
@@ -140,12 +140,12 @@ class Block:
             outside = [each for each in (*node.all_input_nodes, *node.meta.get(AFTER, ())) if each not in known]
             for source in [*outside, node] if node.op == "get_attr" else outside:
                 if source.op != "get_attr" or len(self._writer.tensors.storages.get(source, ())) != 1:
-                    raise NotRepeatableError(f"{source.name} is no attribute")
+                    raise NotRepeatableError(f"it reads {source.name}, which is not an attribute of the block")
                 self.attributes[source] = self.inside(str(source.target))
                 known.add(source)
 
     def fixed_storages(self) -> list[int]:
-        """The numbers of the memory of arguments and attributes, in order."""
+        """Return the storages of the arguments and attributes, in order."""
         memory = self._writer.tensors
         return [each.storage for each in self.given] + [memory.storages[node][0] for node in self.attributes]
 
@@ -154,15 +154,15 @@ class Block:
         for storage in dict.fromkeys(storage for node in self.nodes for storage in memory.storages.get(node, ())):
             writers = [each for each in memory.writers.get(storage, ()) if each in own]
             if writers and storage in fixed:
-                raise NotRepeatableError("an argument or attribute is written in place")
+                raise NotRepeatableError("it writes to an argument or attribute in place")
             if writers:
                 yield storage, writers
 
     def _origins(self, value: object, seen: set[int]) -> object:
-        """A result with `Tracked` and `Argument` for tensors.
+        """Return a result with `Tracked` and `Argument` for tensors.
 
         Args:
-            seen: the numbers of the memory of what is returned; grows.
+            seen: the storages of the tensors so far; grows.
         """
         kind = type(value)
         if kind in ATOMS:
@@ -170,15 +170,15 @@ class Block:
         if isinstance(value, tuple) and kind is tuple:
             return tuple([self._origins(item, seen) for item in value])
         if not isinstance(value, torch.Tensor) or kind is not torch.Tensor:
-            raise NotRepeatableError(f"a {kind.__name__} is returned")
+            raise NotRepeatableError(f"it returns a {kind.__name__}")
         for index, each in enumerate(self.given):
             if each.tensor is value:
                 return Argument(index)
         tracked, own = self._writer.tensors.get(value), {None, *self.nodes}
         if tracked is None or tracked.origin is None or tracked.origin[0] not in own or tracked.node not in own:
-            raise NotRepeatableError("what is returned does not come from the block")
+            raise NotRepeatableError("it returns a tensor of another block")
         if tracked.storage in {*seen, *self.fixed_storages()}:
-            raise NotRepeatableError("what is returned shares memory")
+            raise NotRepeatableError("it returns tensors that share memory")
         seen.add(tracked.storage)
         return tracked
 

@@ -1,4 +1,4 @@
-"""Writes what a block wrote into a recording again, for another block."""
+"""Writes the nodes of a recorded block again, for another block."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from fxsummary.graph.spec import map_structure
 
 
 class Copy:
-    """One more call of a block.
+    """A copy of a recorded block.
 
     Args:
-        block: the recorded call.
-        given: the tensors among the arguments of this one.
+        module, path: the module to write it for.
+        given: the tensors among the arguments of its call.
     """
 
     def __init__(self, writer: Writer, block: Block, module: nn.Module, path: str, given: Sequence[Tracked]) -> None:
@@ -38,7 +38,7 @@ class Copy:
         self._storages: dict[int, int] = defaultdict(writer.tensors.new_storage)
 
     def fits(self) -> bool:
-        """Whether the parameters and buffers are read as in the recorded call, and share memory as there."""
+        """Whether the module has the same parameters and buffers, with nodes and shared memory as in the block."""
         own = set(self._block.nodes)
         memory = [each.storage for each in self._given]
         for source, path in self._block.attributes.items():
@@ -54,7 +54,7 @@ class Copy:
         return len(pairs) == len(self._storages) == len(set(memory))
 
     def _attribute(self, path: str) -> Tracked | None:
-        """What is known of a parameter or buffer; None if it is no longer what it was."""
+        """Return a parameter or buffer of the module; None if it was replaced or written in place."""
         name, _, last = path.rpartition(".")
         try:
             value = getattr(submodule(self._module, name), last, None)
@@ -68,7 +68,7 @@ class Copy:
         return tracked if is_read and tracked.storage not in self._writer.tensors.writers else None
 
     def write(self) -> object:
-        """Write it; returns what the call returns."""
+        """Write the nodes, and return the result of the call."""
         writer, block = self._writer, self._block
         outer = writer.stack
         stacks: dict[int, Stack] = {}
@@ -90,7 +90,7 @@ class Copy:
         return map_structure(self._tensor, block.result)
 
     def _entry(self, key: str, entry: tuple[str, type]) -> tuple[str, tuple[str, type]]:
-        """An entry of a module stack, with its key."""
+        """Return an entry of the module stack for this module, with its key."""
         inside, kind, offset = self._block.entry(key, entry)
         path = self._prefix + inside
         call = self._writer.calls.get(path, 0) + offset
@@ -108,7 +108,7 @@ class Copy:
         args = fx.map_arg(node.args, self._nodes.__getitem__)
         kwargs = fx.map_arg(node.kwargs, self._nodes.__getitem__) if node.kwargs else {}
         made = new_node(writer.graph, op, target, args, kwargs, None if op == "call_module" else like.name)
-        copied = made.meta  # to set the attribute itself takes torch.fx ten times as long
+        copied = made.meta  # faster than setting the attribute, which torch.fx intercepts
         copied.update(meta)
         copied[STACK], copied[LIKE] = writer.stack, like
         if AFTER in meta:

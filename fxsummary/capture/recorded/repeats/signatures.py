@@ -1,9 +1,9 @@
-"""Structural signatures of modules: two modules with the same one do the same with the same arguments.
+"""Structural signatures: modules with the same signature do the same with the same arguments.
 
-A signature holds the class, the training flag, every attribute, the specs of parameters and buffers, and the
-signatures of the submodules. Attributes that merely number a block among its siblings (``layer_idx``) are left
-out of it: `Signatures.reads` counts how often forward reads them. Objects count by identity, so that only what is
-shared is the same. Signatures are small integers, good for one model as it is now.
+A signature depends on the class, the training flag, all attributes, the specs of parameters and buffers, and the
+submodules. Objects count by identity. Attributes that number a block among its siblings (``layer_idx``) are left out;
+`Signatures.reads` counts how often forward reads them. Signatures are ints that are valid for one model in its current
+state.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _NUMBER = re.compile(r"(.*_)?(idx|index|number|layer_?(id|num|i)|block_?(id|num)
 
 
 class Signatures:
-    """The signatures of the modules of one model.
+    """The signatures of a model's modules.
 
     Args:
-        is_leaf: whether a module, at a path, is one operation.
+        is_leaf: whether a module, with its path, is one operation.
 
     Attributes:
-        counts: number of modules of the model by signature.
-        last: the id of the last module that has a signature.
-        reads: how often numbers of blocks were read or set while they were `watched`.
+        counts: number of modules by signature.
+        last: the ``id`` of the last module by signature.
+        reads: how often block numbers were read or set inside `watched`.
     """
 
     def __init__(self, model: nn.Module, is_leaf: Callable[[nn.Module, str], bool]) -> None:
@@ -49,16 +49,16 @@ class Signatures:
         self._add(model, "")
 
     def of(self, module: nn.Module) -> int | None:
-        """The signature; None where there is none, as for modules with hooks and those that share submodules."""
+        """Return the signature of a module; None if it has none, as with hooks or shared submodules."""
         return self._signatures.get(id(module))
 
     def is_unchanged(self, module: nn.Module) -> bool:
-        """Whether a module and all in it are as they were."""
+        """Whether a module and its submodules are as they were."""
         return all(self._own.get(id(each)) == self._of_own(each) for each in modules_of(module))
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Within, `reads` grows: a descriptor of the class hands out each number, which stays in its module."""
+        """Count in `reads`: in each class, a descriptor hands out the numbers, which stay in their modules."""
         numbers = [(kind, name) for kind, names in self._numbers.items() for name in names]
         for kind, name in numbers:
             type.__setattr__(kind, name, _Number(name, self))
@@ -70,7 +70,7 @@ class Signatures:
 
     def _add(self, module: nn.Module, path: str) -> int | None:
         if id(module) in self._signatures:
-            return None  # shared: what it does carries the path of another block
+            return None  # shared: its nodes have the path of another block
         self._signatures[id(module)] = None
         children: list[Hashable] = []
         is_known = True
@@ -94,7 +94,7 @@ class Signatures:
         return number
 
     def _of_own(self, module: nn.Module) -> Hashable:
-        """All of a module but its submodules and numbers; None if it has hooks."""
+        """Return a key of a module's own attributes without its numbers; None if it has hooks."""
 
         def other(value: object) -> Hashable:
             if isinstance(value, torch.Tensor):
@@ -111,7 +111,7 @@ class Signatures:
 
 
 class _Number:
-    """Hands out an attribute of modules, and counts that it did."""
+    """A descriptor that counts each access to an attribute."""
 
     def __init__(self, name: str, signatures: Signatures) -> None:
         self._name = name
