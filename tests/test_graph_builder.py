@@ -11,7 +11,7 @@ from torch import fx, nn
 from fxsummary.capture.nodes import new_name, new_node
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.recorded.graph_builder import Writer
-from fxsummary.capture.recorded.tensor_origins import AttributeName, Tensors, element
+from fxsummary.capture.recorded.tensor_origins import Tensors
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -88,17 +88,15 @@ def test_a_parameter_is_read_by_one_node_under_its_first_name() -> None:
 def test_an_element_of_a_result_gets_its_node_when_it_is_read_and_only_once(writer: Writer) -> None:
     pair = writer.graph.placeholder("pair")
     writer.propagation.outcomes[pair] = Outcome((spec(2), {"a": spec(2)}))
-    first, same = (writer.tensors.add(torch.empty(2, device="meta"), (pair, (1, "a"))) for _ in range(2))
+    origin = pair, ((operator.getitem, 1), (operator.getitem, "a"))
+    first, same = (writer.tensors.add(torch.empty(2, device="meta"), origin) for _ in range(2))
+        writer.tensors.add(torch.empty(2, device="meta"), (pair, ((operator.getitem, 1), (operator.getitem, "a"))))
+        for _ in range(2)
+    )
     assert len(writer.graph.nodes) == 1
     node = writer.node_of(first)
     assert node.target is operator.getitem and node.args[1] == "a" and node.args[0].args == (pair, 1)
     assert writer.node_of(same) is node and len(writer.graph.nodes) == 3
-
-
-def test_a_step_into_a_result_is_by_index_key_or_attribute() -> None:
-    value = torch.ones(2).sort()
-    assert element((1, 2), 1) == 2 and element({"a": 3}, "a") == 3
-    assert element(value, AttributeName("values")) is value.values
 
 
 def test_views_share_the_number_of_their_memory() -> None:

@@ -73,7 +73,6 @@ class Derivatives:
         return self.writer.node_of(self.writer.tensors.of(tensor))
 
     def clear(self) -> None:
-        """Release all tensors."""
         self.marked.clear()
         self._grads.clear()
 
@@ -164,7 +163,6 @@ class Applied:
 
     @property
     def sources(self) -> list[fx.Node]:
-        """The nodes that it reads."""
         return [each for each in walk(self.args) if isinstance(each, fx.Node)]
 
 
@@ -207,7 +205,6 @@ class _Run:
                 self.leading.add(node)
 
     def forward(self) -> _Run:
-        """Compute the values."""
         with without_torch_function(), torch.enable_grad():
             for node in self._nodes:
                 value = self._value(node)

@@ -19,7 +19,7 @@ from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.run import Target
 from fxsummary.capture.operations.twins import Twins, materialize, spec_of
 from fxsummary.capture.recorded import torch_calls
-from fxsummary.capture.recorded.tensor_origins import AttributeName, Tensors, Tracked, element
+from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked
 from fxsummary.capture.results import Propagation
 from fxsummary.capture.structures import (
     ATOMS,
@@ -149,9 +149,8 @@ class Writer:
             node = self._new_node("get_attr", tracked.attribute, (), {})
         else:
             node, place = tracked.origin
-            for key in place:
+            for get, key in place:
                 if (node, key) not in self.items:
-                    get = getattr if isinstance(key, AttributeName) else operator.getitem
                     self.items[node, key] = self._new_node("call_function", get, (node, key), {})
                 node = self.items[node, key]
         tracked.node = node
@@ -216,14 +215,14 @@ class Writer:
         self.tensors.write(node, tracked.storage)
         tracked.version = self.tensors.version(tracked.storage)
 
-    def _new_node(self, op: str, target: fx.node.Target, args: Args, kwargs: Kwargs) -> fx.Node:
+    def _new_node(self, op: str, target: Any, args: Args, kwargs: Kwargs) -> fx.Node:
         node = new_node(self.graph, op, target, args, kwargs)
         node.meta[STACK] = self.stack
         node.meta[SOURCE] = self.source()
         self.tensors.order[node] = len(self.tensors.order)
         if self.is_element(node):
             whole: Any = args[0]
-            self.propagation.outcomes[node] = Outcome(element(self.propagation.outcomes[whole].value, args[1]))
+            self.propagation.outcomes[node] = Outcome(target(self.propagation.outcomes[whole].value, args[1]))
         return node
 
     def is_element(self, node: fx.Node) -> bool:

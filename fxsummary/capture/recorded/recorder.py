@@ -105,7 +105,6 @@ class _Recorder:
         self._stopped: ErrorContext | None = None
 
     def run(self, inputs: Inputs, replay: bool) -> None:
-        """Run forward and write its graph."""
         self._writer.outermost = sys._getframe(1)  # a frame without tensors
         calls, subject = self._calls, self._subject
         with ExitStack() as stack:

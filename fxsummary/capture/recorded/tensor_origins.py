@@ -5,9 +5,10 @@ from __future__ import annotations
 import operator
 import weakref
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import count
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -19,8 +20,11 @@ from fxsummary.capture.structures import NESTED, is_plain
 from fxsummary.capture.torch_internals import storage_of
 from fxsummary.graph.spec import TensorSpec, map_structure
 
-Origin = tuple[fx.Node, tuple[object, ...]]
-"""The node that returns a tensor, and the keys that lead to the tensor in its result."""
+Place = tuple[tuple[Callable[..., Any], object], ...]
+"""The steps that lead to an element of a result: `operator.getitem` or `getattr`, with a key."""
+
+Origin = tuple[fx.Node, Place]
+"""The node that returns a tensor, and the place of the tensor in its result."""
 
 
 class StopRecording(BaseException):
@@ -42,7 +46,7 @@ class Tracked:
         version: how often its storage had been written when its node was written.
         assumed: whether its shape depends on assumed values.
         attribute: the name of a parameter, buffer or constant; "" if the recording made it.
-        origin: the node and keys that it comes from; None for attributes.
+        origin: the node and place that it comes from; None for attributes.
         node: its own node; None for an attribute or an element of a result until an operation reads it.
     """
 
@@ -68,17 +72,6 @@ class Tracked:
         self.node = node
         if not self.attribute:
             self.origin = node, ()
-
-
-class AttributeName(str):
-    """A key that is an attribute name; others are indices or dict keys."""
-
-    __slots__ = ()
-
-
-def element(value: object, key: object) -> object:
-    """Return the element of a result with this key."""
-    return getattr(value, key) if isinstance(key, AttributeName) else operator.getitem(value, key)  # type: ignore[call-overload]
 
 
 class Tensors:
@@ -137,14 +130,13 @@ class Tensors:
         return data
 
     def clear(self) -> None:
-        """Release all tensors."""
         self._known.clear()
         self._by_storage.clear()
         self._held.clear()
         self._twins = Twins()
 
     def add(self, tensor: torch.Tensor, source: str | Origin, spec: TensorSpec | None = None) -> Tracked:
-        """Track a new tensor; ``source`` is the name of an attribute, or the node and keys that it comes from."""
+        """Track a new tensor; ``source`` is the name of an attribute, or the node and place that it comes from."""
         if tensor.is_nested:
             raise NotImplementedError(NESTED)
         storage = self._storages[storage_of(tensor)]
@@ -249,21 +241,18 @@ class Tensors:
             return materialize(spec)
         return original.detach().as_strided(spec.shape, spec.stride, int(original.storage_offset()) + alias.offset)
 
-    def track(self, value: object, node: fx.Node, place: tuple[object, ...] = ()) -> None:
+    def track(self, value: object, node: fx.Node, place: Place = ()) -> None:
         """Track the tensors in a result, or in a part of it."""
         if isinstance(value, torch.Tensor):
             if id(value) not in self._known:
                 self.add(value, (node, place))
-        elif isinstance(value, (tuple, list)):
-            for index, item in enumerate(value):
-                self.track(item, node, (*place, index))
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                self.track(item, node, (*place, key))
+        elif isinstance(value, (tuple, list, dict)):
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                self.track(item, node, (*place, (operator.getitem, key)))
         elif not is_plain(value) and hasattr(value, "__dict__"):
             for key, item in vars(value).items():
                 if isinstance(item, (torch.Tensor, tuple, list, dict)):
-                    self.track(item, node, (*place, AttributeName(key)))
+                    self.track(item, node, (*place, (getattr, key)))
 
     # --- nodes and storages --------------------------------------------------------------------
 
