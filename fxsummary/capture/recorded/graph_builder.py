@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -172,10 +172,8 @@ class Writer:
 
     def write(self, call: Call, outcome: Outcome) -> fx.Node:
         """Write the node of a call. Only this node is inside a leaf module; the nodes of its arguments are not."""
-        if call.op == "call_module" and call.target:
-            with self.inside(str(call.target), type(call.callee)):
-                node = self._new_node(call.op, call.target, *call.nodes)
-        else:
+        is_module = call.op == "call_module" and call.target
+        with self.inside(str(call.target), type(call.callee)) if is_module else nullcontext():
             node = self._new_node(call.op, call.target, *call.nodes)
         node.meta[AUTOCAST] = autocast.active(self.device)
         if not torch.is_grad_enabled():
@@ -245,11 +243,11 @@ class Writer:
             pairs = [self._argument(item, given) for item in value]
             return kind([spec for spec, _ in pairs]), kind([node for _, node in pairs])
         if isinstance(value, dict) and kind is dict:
-            named = {key: self._argument(item, given) for key, item in value.items()}
-            return {key: spec for key, (spec, _) in named.items()}, {key: node for key, (_, node) in named.items()}
+            specs, nodes = self._argument(list(value.values()), given)
+            return dict(zip(value, specs, strict=True)), dict(zip(value, nodes, strict=True))
         if isinstance(value, slice):
-            pairs = [self._argument(item, given) for item in (value.start, value.stop, value.step)]
-            return slice(*[spec for spec, _ in pairs]), slice(*[node for _, node in pairs])
+            specs, nodes = self._argument((value.start, value.stop, value.step), given)
+            return slice(*specs), slice(*nodes)
         if isinstance(value, (type, nn.Module)) or callable(value):
             return value, value
         return self._object_argument(value, given)

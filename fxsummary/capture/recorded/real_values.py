@@ -113,11 +113,9 @@ class Evaluator:
     def _needed(self, node: fx.Node) -> list[fx.Node]:
         """Return the nodes to run, in order, without those that cost too much and whose results are assumed instead."""
         needed = self._closure(node, cut=False)
-        flops = sum(self._outcomes[each].flops or 0 for each in needed if each in self._outcomes)
-        if flops > MAX_FLOPS or any(map(self._lacks_data, needed)):
+        if sum(self._outcomes[each].flops or 0 for each in needed) > MAX_FLOPS or any(map(self._lacks_data, needed)):
             needed = self._closure(node, cut=True)
-        outcomes = [self._outcomes[each] for each in needed if each in self._outcomes]
-        nbytes = sum(spec.nbytes for outcome in outcomes for spec in leaves(outcome.value))
+        nbytes = sum(spec.nbytes for each in needed for spec in leaves(self._outcomes[each].value))
         if nbytes > MAX_BYTES:
             raise NoValueError(f"computing {node.name} takes {nbytes / 2**30:.0f} GiB")
         if self._budget is not None:
@@ -170,13 +168,12 @@ class Evaluator:
             self.put(node, take(self._parts[whole], node.args[1]))
 
     def _is_costly(self, node: fx.Node) -> bool:
-        outcome = self._outcomes.get(node)
-        return outcome is not None and node.op.startswith("call") and outcome.flops != 0
+        return node.op.startswith("call") and self._outcomes[node].flops != 0
 
     def _reads_no_data(self, node: fx.Node) -> bool:
         """Whether weights of a call hold no data; assuming its result is cheaper than assuming weights."""
-        outcome = self._outcomes.get(node)
-        if outcome is None or outcome.writes or not all("float" in spec.dtype for spec in leaves(outcome.value)):
+        outcome = self._outcomes[node]
+        if outcome.writes or not all("float" in spec.dtype for spec in leaves(outcome.value)):
             return False
         weights = [each for each in node.all_input_nodes if each.op == "get_attr"]
         return any(map(self._lacks_data, [node] if node.op == "call_module" else weights))

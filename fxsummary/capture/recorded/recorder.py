@@ -113,7 +113,7 @@ class _Recorder:
             stack.enter_context(subject.snapshot.preserved(caches=False))
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
             args, kwargs = placeholders.arguments(subject.model, inputs, self._writer.placeholder)
-            for tracked in self._writer.tensors:
+            for tracked in self._writer.tensors.known.values():
                 calls.derivatives.mark(tracked.tensor)
             if replay and not has_global_hooks():
                 calls.replay = Replay(calls.demand, subject.is_leaf, calls.run_inside)

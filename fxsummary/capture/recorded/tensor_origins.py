@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -82,6 +82,7 @@ class Tensors:
         order: the position of each node.
         storages: the storages that each node returns or writes.
         writers: the nodes that write to a storage in place, by its number.
+        known: the tensors by ``id``.
     """
 
     def __init__(self, model: nn.Module, device: str) -> None:
@@ -89,39 +90,32 @@ class Tensors:
         self.order: dict[fx.Node, int] = {}
         self.storages: dict[fx.Node, tuple[int, ...]] = {}
         self.writers: dict[int, list[fx.Node]] = {}
+        self.known: dict[int, Tracked] = {}
         self.new_storage = count().__next__
         self._model = model
         self._device = device
         self._twins = Twins()
-        self._known: dict[int, Tracked] = {}
         self._attributes = tensor_names(modules_by_path(model))
         self._by_storage: dict[int, Tracked] = {}
         self._storages: dict[int, int] = defaultdict(self.new_storage)
         self._held: list[torch.UntypedStorage] = []
 
-    def __iter__(self) -> Iterator[Tracked]:
-        return iter(self._known.values())
-
-    def __len__(self) -> int:
-        return len(self._known)
-
     def get(self, tensor: torch.Tensor) -> Tracked | None:
         """Return the tracked tensor; None if the recording has not met it."""
-        return self._known.get(id(tensor))
+        return self.known.get(id(tensor))
 
     def of(self, tensor: torch.Tensor) -> Tracked:
         """Return the tracked tensor; one that is new here is an attribute, an alias or a constant."""
-        known = self._known.get(id(tensor))
+        known = self.known.get(id(tensor))
         return known if known is not None else self._first_met(tensor)
 
     def is_named(self, tensor: torch.Tensor) -> bool:
         """Whether the recording has met a tensor, or it is an attribute of the model."""
-        return id(tensor) in self._known or self._attribute_name(tensor) is not None
+        return id(tensor) in self.known or self._attribute_name(tensor) is not None
 
     def is_ours(self, tensor: torch.Tensor) -> bool:
         """Whether the recording made a tensor; any other must not change."""
-        known = self._known.get(id(tensor))
-        return known is not None and known.is_ours
+        return id(tensor) in self.known and self.known[id(tensor)].is_ours
 
     def data_of(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return ``tensor.data`` of an attribute, tracked as the same value under the same name."""
@@ -130,7 +124,7 @@ class Tensors:
         return data
 
     def clear(self) -> None:
-        self._known.clear()
+        self.known.clear()
         self._by_storage.clear()
         self._held.clear()
         self._twins = Twins()
@@ -141,7 +135,7 @@ class Tensors:
             raise NotImplementedError(NESTED)
         storage = self._storages[storage_of(tensor)]
         tracked = Tracked(tensor, spec or spec_of(tensor, self._device), storage, source)
-        self._known[id(tensor)] = self._by_storage[storage] = tracked
+        self.known[id(tensor)] = self._by_storage[storage] = tracked
         return tracked
 
     def let_go(self, tracked: Sequence[Tracked]) -> bool:
@@ -149,18 +143,18 @@ class Tensors:
         references = [(each, weakref.ref(each.tensor)) for each in tracked if each.is_ours]
         for each, _ in references:
             self._held.append(each.tensor.untyped_storage())  # keeps its address, by which tensors share a number
-            del self._known[id(each.tensor)], each.tensor
+            del self.known[id(each.tensor)], each.tensor
         held = [(each, tensor) for each, reference in references for tensor in [reference()] if tensor is not None]
         for each, tensor in held:
             each.tensor = tensor
-            self._known[id(tensor)] = each
+            self.known[id(tensor)] = each
         return bool(held)
 
     def revived(self, tracked: Tracked) -> torch.Tensor:
         """Return the tensor of a copy or of a tensor that was released; makes a new one if it has none."""
         if not hasattr(tracked, "tensor"):
             tracked.tensor = materialize(tracked.spec)
-            self._known[id(tracked.tensor)] = self._by_storage[tracked.storage] = tracked
+            self.known[id(tracked.tensor)] = self._by_storage[tracked.storage] = tracked
             self._storages[storage_of(tracked.tensor)] = tracked.storage
         return tracked.tensor
 
@@ -170,8 +164,8 @@ class Tensors:
         if tracked.is_ours:
             return tensor
         twin = self._twins.tensor(tensor)
-        if id(twin) not in self._known:
-            self._known[id(twin)] = tracked
+        if id(twin) not in self.known:
+            self.known[id(twin)] = tracked
             self._storages[storage_of(twin)] = tracked.storage
         return twin
 
@@ -222,7 +216,7 @@ class Tensors:
 
         value = map_structure(build, outcome.value)
         for index in outcome.writes:
-            if isinstance(value, torch.Tensor) and self._known.get(id(value)) is given[index]:
+            if isinstance(value, torch.Tensor) and self.known.get(id(value)) is given[index]:
                 given[index].set_node(node)
         return value
 
@@ -244,7 +238,7 @@ class Tensors:
     def track(self, value: object, node: fx.Node, place: Place = ()) -> None:
         """Track the tensors in a result, or in a part of it."""
         if isinstance(value, torch.Tensor):
-            if id(value) not in self._known:
+            if id(value) not in self.known:
                 self.add(value, (node, place))
         elif isinstance(value, (tuple, list, dict)):
             for key, item in value.items() if isinstance(value, dict) else enumerate(value):

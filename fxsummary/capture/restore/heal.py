@@ -26,7 +26,7 @@ def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str
     """
     origins = [
         (weakref.ref(tracked.tensor), tracked.origin)
-        for tracked in tensors
+        for tracked in tensors.known.values()
         if tracked.is_ours and tracked.origin is not None
     ]
     tensors.clear()

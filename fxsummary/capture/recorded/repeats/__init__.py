@@ -149,13 +149,8 @@ class Replay:
 
     def _surroundings(self) -> Hashable:
         """Return everything that a call depends on besides its module and arguments."""
-        return (
-            self._writer.source(),
-            autocast.active(self._writer.device),
-            torch.is_grad_enabled(),
-            torch.is_inference_mode_enabled(),
-            self._demand.assuming,
-        )
+        gradients = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        return self._writer.source(), autocast.active(self._writer.device), gradients, self._demand.assuming
 
     def _structure(self, args: Args, kwargs: Kwargs) -> tuple[Hashable, list[Tracked]]:
         """Return a key of the arguments in which all tensors are equal, and the tensors."""

@@ -54,7 +54,7 @@ class Block:
         self.depth = len(writer.stack)
         self.calls = dict(writer.calls)
         tensors = writer.tensors
-        self._start = len(tensors.order), len(tensors), len(tensors.constants), len(writer.returned)
+        self._start = len(tensors.order), len(tensors.known), len(tensors.constants), len(writer.returned)
 
     def finish(self, result: list[object]) -> None:
         """Read what the call wrote.
@@ -77,7 +77,7 @@ class Block:
         self.writers = dict(self._writes())
         own = self._origins(result[0], set())
         result.clear()
-        held = writer.tensors.let_go(list(islice(writer.tensors, tensors, None)))
+        held = writer.tensors.let_go(list(islice(writer.tensors.known.values(), tensors, None)))
         self.result = map_structure(lambda each: copy(each) if type(each) is Tracked else each, own)
         result.append(map_structure(self._tensor, own))
         if held:
