@@ -19,11 +19,7 @@ class Budget:
     operations: int
 
     def spend(self, nbytes: int = 0) -> None:
-        """Count one operation, or the computation of ``nbytes`` of values.
-
-        Raises:
-            TooMuchWorkError: the budget is spent.
-        """
+        """Count one operation, or the computation of ``nbytes`` of values; raises TooMuchWorkError at the end."""
         self.operations -= 1 + nbytes // BYTES_OF_AN_OPERATION
         if self.operations < 0:
             raise TooMuchWorkError

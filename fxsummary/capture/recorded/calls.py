@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -143,20 +144,14 @@ class Calls(torch_internals.DispatchMode):
 
     # --- modules -------------------------------------------------------------------------------
 
-    def root_call(self, model: nn.Module, args: Args, kwargs: Kwargs) -> object:
-        """Answer the call of the model itself."""
-        return (
-            self._leaf_call(model, "", args, kwargs) if self._is_leaf(model, "") else model._call_impl(*args, **kwargs)
-        )
-
     def module_call(self, module: nn.Module, args: Args, kwargs: Kwargs) -> object:
         """Answer the call of a module: a leaf becomes one operation, any other module is entered or copied."""
         module = unwrapped(module)
         path = self._paths.get(id(module))
-        if path is None:
-            return module._call_impl(*args, **kwargs)
-        if self._is_leaf(module, path) and not self._holds_results(module):
+        if path is not None and self._is_leaf(module, path) and not self._holds_results(module):
             return self._leaf_call(module, path, args, kwargs)
+        if not path:  # the model itself, or a module outside of it
+            return module._call_impl(*args, **kwargs)
         with self.writer.inside(path, type(module)) as key:
             if is_in_transform():
                 return module._call_impl(*args, **kwargs)
@@ -177,8 +172,7 @@ class Calls(torch_internals.DispatchMode):
 
     def _holds_results(self, module: nn.Module) -> bool:
         """Whether results of operations replaced the parameters, as ``functional_call`` does."""
-        parameters = tensors_of(module) if module._modules else module._parameters.values()
-        return any(self.writer.tensors.is_ours(tensor) for tensor in parameters if tensor is not None)
+        return any(map(self.writer.tensors.is_ours, tensors_of(module)))
 
     def _leaf_call(self, module: nn.Module, path: str, args: Args, kwargs: Kwargs) -> object:
         """Run the user's hooks around the operation of a leaf, which includes torch's own hooks."""
@@ -205,13 +199,11 @@ class Calls(torch_internals.DispatchMode):
         tensor = args[0]
         self.derivatives.forget(tensor)
         if self.writer.tensors.is_ours(tensor):
-            try:
+            with suppress(RuntimeError):  # a hook needs a gradient, which no tensor has here
                 result = function(*args, **kwargs)
                 self.derivatives.mark(tensor)
                 self.demand.asked += 1  # so that its block is not copied
                 return result
-            except RuntimeError:  # a hook needs a gradient, which no tensor has here
-                pass
         if function in torch_calls.HOOKS:
             return RemovableHandle(collections.OrderedDict())
         return tensor if function is Tensor.requires_grad_ else None

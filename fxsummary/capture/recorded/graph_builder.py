@@ -62,10 +62,8 @@ class Call:
 class Writer:
     """Writes the graph of a recording.
 
-    Args:
-        device: the device that tensors claim to be on.
-
     Attributes:
+        device: the device that tensors claim to be on.
         propagation: specs and FLOPs by node.
         inputs: the user's input tensors by placeholder; there is none for an input given as a spec.
         items: the nodes of elements of results, by the result's node and the key.
@@ -187,11 +185,7 @@ class Writer:
         return node
 
     def result(self, node: fx.Node, call: Call, raw: object = None) -> object:
-        """Return the result of a call as meta tensors with nodes.
-
-        Args:
-            raw: the result itself, if specs cannot describe it.
-        """
+        """Return the result of a call as meta tensors with nodes; ``raw`` if specs cannot describe it."""
         outcome = self.propagation.outcomes[node]
         with without_dispatch_modes(), without_torch_function():
             value = self.tensors.rebuild(outcome, node, call.given) if raw is None else raw

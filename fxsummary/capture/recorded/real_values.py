@@ -38,14 +38,7 @@ class NoValueError(Exception):
 
 
 class Evaluator:
-    """Computes the values of nodes, each at most once.
-
-    Args:
-        budget: the amount of work that is allowed; None for any amount.
-
-    Attributes:
-        assumed: the nodes whose values depend on assumed values.
-    """
+    """Computes the values of nodes, each at most once; `assumed` are the nodes that depend on assumed values."""
 
     def __init__(self, writer: Writer, budget: Budget | None = None) -> None:
         self.assumed: set[fx.Node] = set()
@@ -60,11 +53,7 @@ class Evaluator:
         self._generator = torch.Generator().manual_seed(0)
 
     def value(self, node: fx.Node) -> object:
-        """Return the value of a node.
-
-        Raises:
-            NoValueError: it can be neither computed nor assumed.
-        """
+        """Return the value of a node; raises NoValueError if it can be neither computed nor assumed."""
         writers = [
             each for storage in self._tensors.storages.get(node, ()) for each in self._tensors.writers.get(storage, ())
         ]
@@ -123,11 +112,7 @@ class Evaluator:
         return sorted(needed, key=self._tensors.order.__getitem__)
 
     def _closure(self, node: fx.Node, *, cut: bool) -> set[fx.Node]:
-        """Return the nodes that a value depends on; visits each node, storage and write once.
-
-        Args:
-            cut: whether to stop at calls whose results are assumed.
-        """
+        """Return the nodes that a value depends on; with ``cut``, not those behind calls whose results are assumed."""
         order, writers = self._tensors.order, self._tensors.writers
         needed: set[fx.Node] = set()
         written: dict[int, int] = {}  # the position up to which the writes to a storage were visited

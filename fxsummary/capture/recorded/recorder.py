@@ -123,7 +123,7 @@ class _Recorder:
             stack.enter_context(calls.functions)
             try:
                 # context variables that forward sets stay in the copy
-                result = copy_context().run(lambda: listed(calls.root_call(subject.model, args, kwargs)))
+                result = copy_context().run(lambda: listed(calls.module_call(subject.model, args, kwargs)))
                 calls.unseen(self._writer.output, (result,), {})
             except StopRecording as stopped:
                 self.stop(stopped, stopped.reason, stopped.source)

@@ -200,11 +200,7 @@ class Tensors:
         return {id(value): name for value, name in constants(modules_by_path(self._model)).items()}
 
     def rebuild(self, outcome: Outcome, node: fx.Node, given: list[Tracked]) -> object:
-        """Return the result of an operation as meta tensors.
-
-        Args:
-            given: the tensors among the arguments, in order.
-        """
+        """Return the result of an operation as meta tensors; ``given`` are the tensors among its arguments."""
         if type(outcome.value) is TensorSpec and not outcome.aliases:
             tensor = materialize(outcome.value)
             self.add(tensor, (node, ()), outcome.value)

@@ -29,6 +29,7 @@ from fxsummary.capture.recorded.repeats.copy_block import Copy
 from fxsummary.capture.recorded.repeats.signatures import Signatures
 from fxsummary.capture.recorded.tensor_origins import Tracked
 from fxsummary.capture.structures import Args, Kwargs
+from fxsummary.capture.subject import Leaf
 from fxsummary.capture.torch_internals import without_torch_function
 
 RECORDINGS = 2
@@ -51,14 +52,9 @@ _Key = tuple[int, Hashable, Hashable, Hashable]
 
 
 class Replay:
-    """Decides which module calls are copied.
+    """Decides which module calls are copied; ``run`` runs a module and records its calls."""
 
-    Args:
-        is_leaf: whether a module, with its path, is one operation.
-        run: runs a module, and records its calls.
-    """
-
-    def __init__(self, demand: Demand, is_leaf: Callable[[nn.Module, str], bool], run: Run) -> None:
+    def __init__(self, demand: Demand, is_leaf: Leaf, run: Run) -> None:
         self._demand = demand
         self._writer = demand.writer
         self._run = run
@@ -71,11 +67,7 @@ class Replay:
         self.watched = self._signatures.watched
 
     def call(self, module: nn.Module, path: str, args: Args, kwargs: Kwargs) -> object:
-        """Return the result of a module call, from a copy or by running it.
-
-        Raises:
-            MismatchError: this call differs from calls like it, some of which were copied.
-        """
+        """Return the result of a module call, from a copy or by running it; raises MismatchError."""
         found = self._lookup(module, args, kwargs)
         if found is not None:
             key, given = found

@@ -28,12 +28,9 @@ class Argument(int):
 class Block:
     """A call of a block; create it before the call, and call `finish` afterwards.
 
-    Args:
-        path: the module path of the block.
-        given: the tensors among its arguments.
-
     Attributes:
         prefix: the block's path and a dot.
+        given: the tensors among the arguments.
         sources: the arguments' nodes before the call; None for those that had none.
         depth: number of module calls around it.
         calls: number of earlier calls of each module, by path.
@@ -57,13 +54,10 @@ class Block:
         self._start = len(tensors.order), len(tensors.known), len(tensors.constants), len(writer.returned)
 
     def finish(self, result: list[object]) -> None:
-        """Read what the call wrote.
+        """Read what the call wrote; raises NotRepeatableError if it did more.
 
         Args:
             result: its result, in a list that holds the only reference; gets new tensors.
-
-        Raises:
-            NotRepeatableError: it did more than write nodes.
         """
         writer = self._writer
         first, tensors, constants, returned = self._start
@@ -95,10 +89,7 @@ class Block:
         return self.inside(path), kind, int(key[len(path) + 1 :] or 0) - self.calls.get(path, 0)
 
     def description(self) -> list[object]:
-        """Return everything that the call wrote; equal for calls that wrote the same.
-
-        Nodes and storages are numbered in order of appearance.
-        """
+        """Return everything that the call wrote, with numbered nodes and storages; equal for calls that are alike."""
         memory, outcomes = self._writer.tensors, self._writer.propagation.outcomes
         numbers: dict[object, int] = {}
 
@@ -159,11 +150,7 @@ class Block:
                 yield storage, writers
 
     def _origins(self, value: object, seen: set[int]) -> object:
-        """Return a result with `Tracked` and `Argument` for tensors.
-
-        Args:
-            seen: the storages of the tensors so far; grows.
-        """
+        """Return a result with `Tracked` and `Argument` for tensors; adds their storages to ``seen``."""
         kind = type(value)
         if kind in ATOMS:
             return value

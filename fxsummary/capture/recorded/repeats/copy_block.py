@@ -19,12 +19,7 @@ from fxsummary.graph.spec import map_structure
 
 
 class Copy:
-    """A copy of a recorded block.
-
-    Args:
-        module, path: the module to write it for.
-        given: the tensors among the arguments of its call.
-    """
+    """A copy of a recorded block for another module; ``given`` are the tensors among the arguments of its call."""
 
     def __init__(self, writer: Writer, block: Block, module: nn.Module, path: str, given: Sequence[Tracked]) -> None:
         self._writer = writer

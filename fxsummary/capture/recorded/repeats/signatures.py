@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import MethodType
@@ -20,6 +20,7 @@ from torch import nn
 
 from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.operations import memo
+from fxsummary.capture.subject import Leaf
 
 _NUMBER = re.compile(r"(.*_)?(idx|index|number|layer_?(id|num|i)|block_?(id|num)|depth_id)")
 """Names of attributes that number a block."""
@@ -28,16 +29,13 @@ _NUMBER = re.compile(r"(.*_)?(idx|index|number|layer_?(id|num|i)|block_?(id|num)
 class Signatures:
     """The signatures of a model's modules.
 
-    Args:
-        is_leaf: whether a module, with its path, is one operation.
-
     Attributes:
         counts: number of modules by signature.
         last: the ``id`` of the last module by signature.
         reads: how often block numbers were read or set inside `watched`.
     """
 
-    def __init__(self, model: nn.Module, is_leaf: Callable[[nn.Module, str], bool]) -> None:
+    def __init__(self, model: nn.Module, is_leaf: Leaf) -> None:
         self.counts: Counter[int] = Counter()
         self.last: dict[int, int] = {}
         self.reads = 0
