@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -63,10 +63,10 @@ class Derivatives:
     def applied(self, function: Any, args: tuple[Any, ...], result: object) -> None:
         """Note on the results of a `torch.autograd.Function` that it computes their backward pass."""
         self._demand.asked += 1  # so that its block is not copied
-        call = Applied(function, map_values(lambda item: self._node(item) if isinstance(item, Tensor) else item, args))
+        call = partial(function, *map_values(lambda item: self._node(item) if isinstance(item, Tensor) else item, args))
         for place, tensor in enumerate(tensors_in(result)):
             node = self._node(tensor)
-            if node not in call.sources:
+            if node not in _nodes_in(call.args):
                 node.meta.setdefault(APPLIED, (call, place))
 
     def _node(self, tensor: Tensor) -> fx.Node:
@@ -154,18 +154,6 @@ class Derivative:
         return tuple([None if each is None else each.detach() for each in self.derive(self.run(True))])
 
 
-@dataclass(eq=False)
-class Applied:
-    """A call of a `torch.autograd.Function`, with nodes for tensors."""
-
-    function: Any
-    args: tuple[Any, ...]
-
-    @property
-    def sources(self) -> list[fx.Node]:
-        return [each for each in walk(self.args) if isinstance(each, fx.Node)]
-
-
 class _Run:
     """Runs the part of a recorded graph that leads to some nodes, with gradients.
 
@@ -186,7 +174,7 @@ class _Run:
         self._evaluator = owner.evaluator
         self._real = real
         self._twins = Twins()
-        self._applied: dict[Applied, list[Tensor]] = {}
+        self._applied: dict[partial[Any], list[Tensor]] = {}
         self._cut = frozenset(cut)
         needed: set[fx.Node] = set()
         todo = [*roots, *cut]
@@ -196,10 +184,8 @@ class _Run:
                 needed.add(node)
                 todo += () if node in self._cut else _sources(node)
         self._nodes = sorted(needed, key=self._writer.tensors.order.__getitem__)
-        self._starts = {*cut, *map(self._writer.node_of, owner.marked)}
-        for node in self._nodes:
-            if isinstance(node.target, Derivative):
-                self._starts.update(node.target.nodes[1])
+        derived = [each for node in self._nodes if isinstance(node.target, Derivative) for each in node.target.nodes[1]]
+        self._starts = {*cut, *map(self._writer.node_of, owner.marked), *derived}
         for node in self._nodes:
             if node in self._starts or self._has_gradients(node):
                 self.leading.add(node)
@@ -242,7 +228,7 @@ class _Run:
             call, place = node.meta[APPLIED]
             if call not in self._applied:
                 with nullcontext() if self._real else torch.device(META):
-                    result = call.function.apply(*load(call.args, self.values))
+                    result = call.func.apply(*load(call.args, self.values))
                 self._applied[call] = list(tensors_in(result))
             return self._applied[call][place]
         with torch.no_grad() if node.meta.get(NO_GRAD) else nullcontext():
@@ -258,7 +244,13 @@ class _Run:
 
 def _sources(node: fx.Node) -> list[fx.Node]:
     """Return the nodes that a node is computed from."""
-    return node.meta[APPLIED][0].sources if APPLIED in node.meta else [*node.all_input_nodes, *node.meta.get(AFTER, ())]
+    if APPLIED in node.meta:
+        return _nodes_in(node.meta[APPLIED][0].args)
+    return [*node.all_input_nodes, *node.meta.get(AFTER, ())]
+
+
+def _nodes_in(value: object) -> list[fx.Node]:
+    return [each for each in walk(value) if isinstance(each, fx.Node)]
 
 
 def _listed(value: Any) -> list[Any]:

@@ -10,6 +10,7 @@ import copy
 import operator
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 
 import torch
 from torch import fx, nn
@@ -54,10 +55,8 @@ class Evaluator:
 
     def value(self, node: fx.Node) -> object:
         """Return the value of a node; raises NoValueError if it can be neither computed nor assumed."""
-        writers = [
-            each for storage in self._tensors.storages.get(node, ()) for each in self._tensors.writers.get(storage, ())
-        ]
-        if node not in self._values or not self._values.keys() >= set(writers):
+        writers = [self._tensors.writers.get(storage, ()) for storage in self._tensors.storages.get(node, ())]
+        if node not in self._values or not self._values.keys() >= set(chain(*writers)):
             with torch.no_grad(), off_meta():
                 for each in self._needed(node):
                     try:

@@ -15,7 +15,6 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 
 import torch
-from torch import fx
 
 from fxsummary.capture import meta_forward
 from fxsummary.capture.inputs import placeholders
@@ -87,14 +86,11 @@ def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Bud
 
 def _let_go(error: BaseException) -> None:
     """Drop the tracebacks of an exception and of its causes, because their frames hold tensors of the recording."""
-    todo: list[BaseException | None] = [error]
-    seen: set[int] = set()  # an exception that is raised again is its own cause
-    while todo:
-        each = todo.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            each.__traceback__ = None
-            todo += [each.__cause__, each.__context__]
+    errors = [error]
+    for each in errors:  # grows
+        each.__traceback__ = None
+        causes = [other for other in (each.__cause__, each.__context__) if other is not None]
+        errors += [other for other in causes if not any(other is known for known in errors)]
 
 
 class _Recorder:
@@ -152,10 +148,10 @@ class _Recorder:
     def _inputs_behind(self, tensor: torch.Tensor) -> list[str]:
         """Return the inputs that a tensor depends on, the nearest first."""
         tracked = self._writer.tensors.get(tensor)
-        todo = [tracked.origin[0]] if tracked is not None and tracked.origin is not None else []
-        seen = dict.fromkeys(todo)
-        for node in todo:  # grows
-            new = [each for each in getattr(node, "all_input_nodes", ()) if each not in seen]
-            seen.update(dict.fromkeys(new))
-            todo += new
-        return [str(node.target) for node in todo if isinstance(node, fx.Node) and node.op == "placeholder"]
+        nodes = [tracked.origin[0]] if tracked is not None and tracked.origin is not None else []
+        seen = set(nodes)
+        for node in nodes:  # grows
+            new = [each for each in node.all_input_nodes if each not in seen]
+            seen.update(new)
+            nodes += new
+        return [str(node.target) for node in nodes if node.op == "placeholder"]
