@@ -56,10 +56,7 @@ class Demand:
         return map_structure(value, structure)
 
     def outcome(self, call: Call, error: NoDataError) -> tuple[Outcome, Any]:
-        """Return the outcome and the result of a call for which meta tensors are not enough.
-
-        It runs with the values of its indices and masks; if it raises then, with the values of all its tensors.
-        """
+        """Run a call with the values of its indices and masks; if it raises, with those of all its tensors."""
         self.asked += 1
         if "fake impl" in str(error):
             named = re.match(r"\w+::\w+", str(error))
@@ -119,7 +116,6 @@ class Demand:
             node: self._value(node) if node in chosen else twins.of_spec(each.spec)
             for node, each in zip(nodes, call.given, strict=True)
         }
-        given = [tensors[node] for node in nodes]
         callee = call.callee
         if isinstance(callee, nn.Module):
             callee = self.evaluator.module(callee) if is_real else twins.module(callee)
@@ -131,7 +127,7 @@ class Demand:
 
         args, kwargs = load(fx.map_arg(call.nodes, assemble), tensors)
         with off_meta() if is_real else nullcontext():
-            outcome, result = observe_real(callee, args, kwargs, given, self.writer.device)
+            outcome, result = observe_real(callee, args, kwargs, [tensors[node] for node in nodes], self.writer.device)
         is_assumed = not self.evaluator.assumed.isdisjoint(chosen)
         if is_assumed:
             self._assumed_at.setdefault(self.writer.source())

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from fxsummary.capture.recorded.calls import Calls
 
 
+Answer = Callable[["Calls", Function, Args, Kwargs], Any]
+"""Answers a call: takes the recording, the original function, and the arguments."""
+
+
 def operator(calls: Calls, function: Any, args: Args, kwargs: Kwargs) -> Any:
     """Answer a call of a higher-order operator.
 
     ``cond`` and ``while_loop`` follow the values. An operator with a formula, such as ``flex_attention``, is one
-    operation. For any other operator, the calls that it makes are recorded.
+    operation. Of any other, the calls that it makes are recorded.
     """
     name = function.name() if callable(function.name) else function.name
     if name == "cond" and len(args) == 4:
@@ -119,7 +123,5 @@ def _jvp(calls: Calls, original: Function, args: Args, options: Kwargs) -> Any:
     return _record(calls, transform, (primals, tangents), {})
 
 
-TRANSFORMS: dict[str, Callable[[Calls, Function, Args, Kwargs], Any]] = {
-    "vmap": _vmap, "grad": _grad, "vjp": _vjp, "jvp": _jvp,
-}  # fmt: skip
+TRANSFORMS: dict[str, Answer] = {"vmap": _vmap, "grad": _grad, "vjp": _vjp, "jvp": _jvp}
 """How to answer the transforms of torch.func, by kind (see `torch_internals.transforms`)."""

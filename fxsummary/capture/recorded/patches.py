@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -16,13 +16,10 @@ import torch
 from torch import nn
 
 from fxsummary.capture.recorded.calls import Calls
-from fxsummary.capture.recorded.higher_order import TRANSFORMS
+from fxsummary.capture.recorded.higher_order import TRANSFORMS, Answer
 from fxsummary.capture.recorded.torch_calls import Function
 from fxsummary.capture.structures import NESTED, Args, Kwargs
 from fxsummary.capture.torch_internals import WRAPPED_FUNCTIONS, compiled_call, is_in_transform, transforms
-
-Answer = Callable[[Calls, Function, Args, Kwargs], Any]
-"""Answers a call: takes the recording, the original function, and the arguments."""
 
 _active = threading.local()
 

@@ -30,10 +30,6 @@ MAX_BYTES = 4 * 2**30
 """The most bytes that the tensors of one computation may take."""
 
 
-_HELD = ("placeholder", "get_attr")
-"""Opcodes of nodes for a tensor of the user."""
-
-
 class NoValueError(Exception):
     """A value can be neither computed nor assumed."""
 
@@ -67,15 +63,11 @@ class Evaluator:
                         raise NoValueError(f"{each.name} cannot be computed: {error}") from error
         return self._values[node]
 
-    def _rests_on_assumed(self, node: fx.Node) -> bool:
-        """Whether an argument of a node depends on assumed values."""
-        return not self.assumed.isdisjoint(node.all_input_nodes)
-
     def put(self, node: fx.Node, value: object) -> None:
         """Set the value of a node that was computed elsewhere; its meta tensors stay unknown."""
         kept = self._parts if any(tensor.is_meta for tensor in tensors_in(value)) else self._values
         kept[node] = value
-        if self._rests_on_assumed(node):
+        if not self.assumed.isdisjoint(node.all_input_nodes):
             self.assumed.add(node)
 
     def module(self, module: nn.Module) -> nn.Module:
@@ -123,7 +115,8 @@ class Evaluator:
             self._take_part(current)
             if current not in needed and current not in self._values:
                 needed.add(current)
-                if not (cut and (self._is_costly(current) or self._reads_no_data(current))):
+                is_costly = current.op.startswith("call") and self._outcomes[current].flops != 0
+                if not (cut and (is_costly or self._reads_no_data(current))):
                     todo.extend((each, order[current]) for each in current.all_input_nodes)
             for storage in self._tensors.storages.get(current, ()):
                 if written.get(storage, -1) >= before:
@@ -151,9 +144,6 @@ class Evaluator:
             take: Callable[..., object] = getattr if node.target is getattr else operator.getitem
             self.put(node, take(self._parts[whole], node.args[1]))
 
-    def _is_costly(self, node: fx.Node) -> bool:
-        return node.op.startswith("call") and self._outcomes[node].flops != 0
-
     def _reads_no_data(self, node: fx.Node) -> bool:
         """Whether weights of a call hold no data; assuming its result is cheaper than assuming weights."""
         outcome = self._outcomes[node]
@@ -166,7 +156,7 @@ class Evaluator:
         if node.op == "call_module":
             return any(tensor.is_meta for tensor in tensors_of(submodule(self._writer.model, str(node.target))))
         tensor = self._held(node)
-        return node.op in _HELD and (tensor is None or tensor.is_meta)
+        return not node.op.startswith("call") and (tensor is None or tensor.is_meta)
 
     def _held(self, node: fx.Node) -> torch.Tensor | None:
         """Return the user's tensor behind a placeholder or get_attr node, if there is one."""
@@ -177,8 +167,8 @@ class Evaluator:
     def _step(self, node: fx.Node) -> None:
         lacks_data, held = self._lacks_data(node), self._held(node)
         missing = any(each not in self._values for each in node.all_input_nodes)
-        is_assumed = lacks_data if node.op in _HELD else missing or self._reads_no_data(node)
-        if is_assumed or lacks_data or self._rests_on_assumed(node):
+        is_assumed = missing or self._reads_no_data(node) if node.op.startswith("call") else lacks_data
+        if is_assumed or lacks_data or not self.assumed.isdisjoint(node.all_input_nodes):
             self.assumed.add(node)
         if is_assumed:
             self._values[node] = map_structure(

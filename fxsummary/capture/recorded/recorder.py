@@ -57,14 +57,11 @@ class _TracebackError(Exception):
 
 
 def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Budget | None = None) -> Recording:
-    """Record one forward pass.
+    """Record one forward pass; raises TooMuchWorkError when the budget is spent.
 
     Args:
         replay: whether to copy modules that are identical to recorded ones, if the subject allows it.
         budget: the number of operations that may run; None for any number.
-
-    Raises:
-        TooMuchWorkError: the budget is spent.
     """
     recorder = _Recorder(subject, budget)
     try:

@@ -6,6 +6,7 @@ import operator
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -36,6 +37,7 @@ class StopRecording(BaseException):
         self.source = source
 
 
+@dataclass(eq=False, slots=True)
 class Tracked:
     """A tensor, and where its value comes from.
 
@@ -50,17 +52,14 @@ class Tracked:
         node: its own node; None for an attribute or an element of a result until an operation reads it.
     """
 
-    __slots__ = ("assumed", "attribute", "node", "origin", "spec", "storage", "tensor", "version")
-
-    def __init__(self, tensor: torch.Tensor, spec: TensorSpec, storage: int, source: str | Origin) -> None:
-        self.tensor = tensor
-        self.spec = spec
-        self.storage = storage
-        self.version = 0
-        self.assumed = False
-        self.attribute = source if isinstance(source, str) else ""
-        self.origin = None if isinstance(source, str) else source
-        self.node = self.origin[0] if self.origin is not None and not self.origin[1] else None
+    tensor: torch.Tensor
+    spec: TensorSpec
+    storage: int
+    attribute: str = ""
+    origin: Origin | None = None
+    node: fx.Node | None = None
+    version: int = 0
+    assumed: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -134,7 +133,11 @@ class Tensors:
         if tensor.is_nested:
             raise NotImplementedError(NESTED)
         storage = self._storages[storage_of(tensor)]
-        tracked = Tracked(tensor, spec or spec_of(tensor, self._device), storage, source)
+        tracked = Tracked(tensor, spec or spec_of(tensor, self._device), storage)
+        if isinstance(source, str):
+            tracked.attribute = source
+        else:
+            tracked.origin, tracked.node = source, None if source[1] else source[0]
         self.known[id(tensor)] = self._by_storage[storage] = tracked
         return tracked
 

@@ -159,7 +159,5 @@ class Assemble:
 _SLOT = object()
 
 
-@functools.cache
-def is_method(function: Function) -> bool:
-    """Whether a function is a method of tensors."""
-    return bool(torch.overrides.is_tensor_method_or_property(function))
+is_method = functools.cache(torch.overrides.is_tensor_method_or_property)
+"""Whether a function is a method of tensors."""

@@ -118,10 +118,8 @@ class Replay:
                 raise NotRepeatableError("values or the number of the block are used")
             with without_torch_function():
                 module, args, kwargs = call
-                if self._structure(args, kwargs) != (key[1], given):
-                    raise NotRepeatableError("arguments were changed")
-                if not self._signatures.is_unchanged(module):
-                    raise NotRepeatableError("attributes were changed")
+                if self._structure(args, kwargs) != (key[1], given) or not self._signatures.is_unchanged(module):
+                    raise NotRepeatableError("arguments or attributes were changed")
                 block.finish(result)
                 known = self._known.setdefault(key, [])
                 if known and known[0].description() != block.description():

@@ -92,17 +92,16 @@ class Copy:
         return f"{path}@{call}" if call else path, (path, kind)
 
     def _write(self, node: fx.Node) -> fx.Node:
-        writer, meta, op, target = self._writer, node.meta, node.op, node.target
-        like = meta.get(LIKE, node)
+        writer, meta, like = self._writer, node.meta, node.meta.get(LIKE, node)
         if node in self._read:
             made = writer.node_of(self._read[node])
             made.meta[SOURCE], made.meta[LIKE] = like.meta[SOURCE], like
             return made
-        if op == "call_module":
-            target = self._prefix + self._block.inside(str(target))
+        is_module = node.op == "call_module"
+        target = self._prefix + self._block.inside(str(node.target)) if is_module else node.target
         args = fx.map_arg(node.args, self._nodes.__getitem__)
         kwargs = fx.map_arg(node.kwargs, self._nodes.__getitem__) if node.kwargs else {}
-        made = new_node(writer.graph, op, target, args, kwargs, None if op == "call_module" else like.name)
+        made = new_node(writer.graph, node.op, target, args, kwargs, None if is_module else like.name)
         copied = made.meta  # faster than setting the attribute, which torch.fx intercepts
         copied.update(meta)
         copied[STACK], copied[LIKE] = writer.stack, like

@@ -22,8 +22,8 @@ from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.operations import memo
 from fxsummary.capture.subject import Leaf
 
-_NUMBER = re.compile(r"(.*_)?(idx|index|number|layer_?(id|num|i)|block_?(id|num)|depth_id)")
-"""Names of attributes that number a block."""
+_is_number = cache(re.compile(r"(.*_)?(idx|index|number|layer_?(id|num|i)|block_?(id|num)|depth_id)").fullmatch)
+"""Whether an attribute with this name numbers a block."""
 
 
 class Signatures:
@@ -79,9 +79,8 @@ class Signatures:
         kind = type(module)
         if not self._is_leaf(module, path):
             numbers = [name for name, value in vars(module).items() if type(value) is int and _is_number(name)]
-            if numbers:
-                hidden = {name for name in numbers if not hasattr(kind, name)}
-                self._numbers[kind] = self._numbers.get(kind, frozenset()) | hidden
+            hidden = {name for name in numbers if not hasattr(kind, name)}
+            self._numbers[kind] = self._numbers.get(kind, frozenset()) | hidden
         own = self._own[id(module)] = self._of_own(module)
         if own is None or not is_known:
             return None
@@ -128,8 +127,3 @@ class _Number:
     def __delete__(self, module: nn.Module) -> None:
         self._signatures.reads += 1
         del vars(module)[self._name]
-
-
-@cache
-def _is_number(name: str) -> bool:
-    return _NUMBER.fullmatch(name) is not None
