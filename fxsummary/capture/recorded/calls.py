@@ -27,8 +27,6 @@ from fxsummary.capture.structures import Args, Kwargs, tensors_in
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.torch_internals import is_in_transform
 
-Handler = Callable[[Function, Args, Kwargs], object]
-
 
 class Calls(torch_internals.DispatchMode):
     """Answers the calls of one forward pass; it is also the dispatch mode that sees the ATen calls.
@@ -53,7 +51,7 @@ class Calls(torch_internals.DispatchMode):
         self._paths = first_paths(subject.modules)
         device = torch.device("cpu" if subject.device == "meta" else subject.device)
         operators, properties, derived = torch_calls.OPERATORS, torch_calls.PROPERTIES, self.derivatives.handlers
-        self._handlers: dict[Function, Handler] = {
+        self._handlers: dict[Function, Callable[[Function, Args, Kwargs], object]] = {
             **dict.fromkeys(torch_calls.DEVICE_QUESTIONS, lambda f, *_: torch_calls.DEVICE_QUESTIONS[f](device)),
             **dict.fromkeys(torch_calls.MARKS, self._mark),
             **dict.fromkeys(torch_calls.VALUES, self._value),

@@ -27,15 +27,14 @@ def operator(calls: Calls, function: Any, args: Args, kwargs: Kwargs) -> Any:
     """Answer a call of a higher-order operator.
 
     ``cond`` and ``while_loop`` follow the values. An operator with a formula, such as ``flex_attention``, is one
-    operation. Of any other, the calls that it makes are recorded.
+    operation. Any other operator shows the calls that it makes.
     """
     name = function.name() if callable(function.name) else function.name
-    if name == "cond" and len(args) == 4:
-        condition, if_true, if_false, operands = args
-        with calls.functions:
+    with calls.functions:
+        if name == "cond" and len(args) == 4:
+            condition, if_true, if_false, operands = args
             return (if_true if bool(condition) else if_false)(*operands)
-    if name == "while_loop" and len(args) >= 3:
-        with calls.functions:
+        if name == "while_loop" and len(args) >= 3:
             return _loop(*args)
     written_out = in_python(function)
     if written_out is not None and formula(function) is None:
