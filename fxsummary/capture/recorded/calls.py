@@ -230,7 +230,7 @@ class Calls(torch_internals.DispatchMode):
             self.demand.stop(f"{function.__name__} changes the shape of a tensor of the model")
         if function is Tensor.set_:
             if len(call.given) < 2:
-                self.demand.stop("set_ is given a storage, and which tensor that comes from is not known")
+                self.demand.stop("set_ gets a storage, and the tensor that it belongs to is unknown")
             changed.storage = call.given[1].storage
         function(changed.tensor, *args[1:], **kwargs)
         self.writer.change(call, spec_of(changed.tensor, self.writer.device))

@@ -75,7 +75,7 @@ class Demand:
             self.writer.write(call, Outcome(UNKNOWN, None))
             first = str(reason).strip().partition("\n")[0][:200]  # without the tensor values in later lines
             name = getattr(call.callee, "__name__", str(call.callee))
-            self.stop(str(error) if is_limit else f"{name} refuses values that were assumed: {first}")
+            self.stop(str(error) if is_limit else f"{name} rejects assumed values: {first}")
 
     def marked(self, outcome: Outcome, call: Call, is_assumed: bool = False) -> Outcome:
         """Return the outcome, marked if it depends on assumed values."""

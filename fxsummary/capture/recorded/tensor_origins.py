@@ -179,7 +179,7 @@ class Tensors:
                 return self._add_alias(tensor, original)
         name = self._attribute_name(tensor)
         if name is None and tensor.is_meta and self._device != "meta":
-            raise StopRecording("a tensor was made where the recording does not look, such as in a thread or by pickle")
+            raise StopRecording("a tensor was made outside the recording, such as in a thread or by pickle")
         if name is None:
             name = f"_tensor_constant{len(self.constants)}"
             self.constants[name] = tensor

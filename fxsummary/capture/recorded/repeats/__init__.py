@@ -39,7 +39,7 @@ _MAX_KEYS = 8
 """Modules that get more kinds of arguments than this are not copied."""
 
 _OFTEN = 3
-"""A block inside one that is recorded for copies is so too only if it occurs more often than this per outer block."""
+"""A block inside one that is being learned is learned too only if it occurs more often than this per outer block."""
 
 
 class MismatchError(BaseException):
