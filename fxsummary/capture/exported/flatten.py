@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Iterator, Sequence
 from functools import reduce
@@ -19,9 +20,10 @@ from torch.utils._pytree import TreeSpec
 
 from fxsummary.capture.exported import metadata
 from fxsummary.capture.exported.costs import RUN_ONCE
-from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME, value_of, with_values
+from fxsummary.capture.exported.metadata import OUTCOME, value_of, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
-from fxsummary.capture.nodes import AUTOCAST, SOURCE, function_name
+from fxsummary.capture.inputs.example import map_named
+from fxsummary.capture.nodes import AUTOCAST, SOURCE, STACK, function_name
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.structures import UNKNOWN, Args, walk
@@ -54,7 +56,7 @@ class Flat:
     """The flat graph of an exported program.
 
     Attributes:
-        graph: an FX graph; the meta of its nodes has `ENTRIES`, `OUTCOME`, `SOURCE` and `AUTOCAST`.
+        graph: an FX graph; the meta of its nodes has `STACK`, `OUTCOME`, `SOURCE` and `AUTOCAST`.
         inputs: the name in forward and the exported value of each input.
     """
 
@@ -63,34 +65,30 @@ class Flat:
         self.inputs: list[tuple[str, object]] = []
         self._program = program
         self._skeleton = skeleton
-        self._sources = metadata.Sources(metadata.all_nodes(program.graph_module))
+        self._folder = metadata.common_folder(metadata.all_nodes(program.graph_module))
         self._attributes: dict[str, fx.Node] = {}
-        self._place: tuple[list[metadata.Entry], str] = ([], "")
+        self._place: tuple[dict[str, tuple[str, str]], str] = ({}, "")
         self._casting: tuple[str, str] | None = None
         env: Env = {}
-        nodes = list(program.graph.nodes)
-        names = _input_names(program)
+        names = iter(_input_names(program))
         specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs if hasattr(spec.arg, "name")}
-        for node in nodes:
+        for node in program.graph.nodes:
             if node.op == "placeholder":
-                self._input(node, specs.get(node.name), names, env)
+                env[node] = self._input(node, specs.get(node.name), names)
         self._steps(program.graph_module, env)
-        self._output(nodes[-1], env)
+        self._output(next(reversed(program.graph.nodes)), env)
 
-    def _input(self, node: fx.Node, spec: Any, names: Iterator[str], env: Env) -> None:
+    def _input(self, node: fx.Node, spec: Any, names: Iterator[str]) -> object:
         kind, value = "USER_INPUT" if spec is None else spec.kind.name, node.meta.get("val")
         if kind in _LIFTED:
-            env[node] = _Attribute(self._skeleton.first_name(spec.target), value)
-            return
-        env[node] = None
+            return _Attribute(self._skeleton.first_name(spec.target), value)
         if kind != "USER_INPUT":
-            return
+            return None
         name = next(names, node.name)
         self.inputs.append((name, value))
         if isinstance(value, torch.Tensor):
-            env[node] = self._create("placeholder", name, (), {}, name, value_of(value))
-        else:
-            env[node] = value_of(value)  # a number stays a literal, as in the other ways to capture
+            return self._create("placeholder", name, (), {}, name, value_of(value))
+        return value_of(value)  # a number stays a literal, as in the other ways to capture
 
     def _steps(self, module: fx.GraphModule, env: Env) -> None:
         for node in module.graph.nodes:
@@ -98,8 +96,9 @@ class Flat:
                 value = reduce(getattr, str(node.target).split("."), module)
                 env[node] = value if isinstance(value, fx.GraphModule) else _Attribute(str(node.target), value)
             elif node.op == "call_function":
-                entries = [entry for entry in metadata.entries(node) if entry.path in self._skeleton.modules]
-                self._place = entries or self._place[0], self._sources.line(node) or self._place[1]
+                stack = {k: each for k, each in metadata.stack_of(node).items() if each[0] in self._skeleton.modules}
+                line = metadata.source_line(node, self._folder)
+                self._place = stack or self._place[0], line or self._place[1]
                 env[node] = self._call(node, env)
 
     def _call(self, node: fx.Node, env: Env) -> Any:
@@ -162,7 +161,7 @@ class Flat:
 
     def _create(self, op: str, target: Any, args: Any, kwargs: Any, name: str, value: object) -> fx.Node:
         node = self.graph.create_node(op, target, args, kwargs, name)
-        node.meta[ENTRIES], node.meta[SOURCE] = self._place
+        node.meta[STACK], node.meta[SOURCE] = self._place
         node.meta[AUTOCAST], node.meta[OUTCOME] = self._casting, Outcome(value)
         return node
 
@@ -170,7 +169,7 @@ class Flat:
         specs = self._program.graph_signature.output_specs
         given: Any = node.args[0]
         results = [arg for arg, spec in zip(given, specs, strict=True) if spec.kind.name in _OUTPUTS]
-        self._place = ([], "")
+        self._place = ({}, "")
         structure = _unflatten(self._program.call_spec.out_spec, iter(self._load(results, env)))
         self._create("output", "output", (structure,), {}, "output", with_values(structure))
 
@@ -186,24 +185,17 @@ def _writes_back(buffer: fx.Node, value: object) -> bool:
     return value.args[:1] == (buffer,)
 
 
-def _input_names(program: ExportedProgram) -> Iterator[str]:
-    """Yield the names of the inputs: forward's parameter, then the place inside it."""
+def _input_names(program: ExportedProgram) -> list[str]:
+    """Return the names of the inputs: forward's parameter, then the place inside it; [] if they are unknown."""
     signature = program.module_call_graph[0].signature if program.module_call_graph else None
-    names = getattr(signature, "forward_arg_names", None)
-    spec = program.call_spec.in_spec
-    arguments = [child for part in spec.children() for child in part.children()] if names and spec is not None else []
-    if names and len(arguments) == len(names):
-        for name, argument in zip(names, arguments, strict=True):
-            yield from _leaf_names(name, argument)
-
-
-def _leaf_names(name: str, spec: TreeSpec) -> Iterator[str]:
-    if spec.is_leaf():
-        yield name
-        return
-    children = spec.children()
-    for key, child in zip(_keys(spec) or range(len(children)), children, strict=True):
-        yield from _leaf_names(f"{name}_{key}", child)
+    names, spec = getattr(signature, "forward_arg_names", None), program.call_spec.in_spec
+    if not names or spec is None:
+        return []
+    args, kwargs = _unflatten(spec, itertools.repeat(True))
+    arguments, found = [*args, *kwargs.values()], list[tuple[str, object]]()
+    for name, argument in zip(names, arguments, strict=True) if len(names) == len(arguments) else ():
+        map_named(lambda *leaf: found.append(leaf), name, argument)
+    return [name for name, is_leaf in found if is_leaf]
 
 
 def _keys(spec: TreeSpec) -> Sequence[object] | None:

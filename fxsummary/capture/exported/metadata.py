@@ -1,7 +1,7 @@
 """Reads the metadata of exported nodes: module stack, source line and value.
 
 Keys in ``nn_module_stack`` contain memory addresses (strict export) or flattened names, and paths may start with the
-wrapper that export puts around the model; `entries` returns plain paths. Source lines depend only on ``stack_trace``,
+wrapper that export puts around the model; `stack_of` returns plain paths. Source lines depend only on ``stack_trace``,
 so that a file gives the same graph on every machine. Values are specs; a symbolic dimension has the example's size.
 """
 
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -25,20 +24,16 @@ _WRAPPER = re.compile(r"^_export_root(\.|$)")
 _PARAMETRIZED = "torch.nn.utils.parametrize.Parametrized"
 
 
-class Entry(NamedTuple):
-    """One module of a stack: its path, the qualified name of its class, and the number of the call."""
+def stack_of(node: fx.Node) -> dict[str, tuple[str, str]]:
+    """Return the module stack of an exported node: path and class of each module, the outermost (the model) first.
 
-    path: str
-    type: str
-    call: int
-
-
-def entries(node: fx.Node) -> list[Entry]:
-    """Return the module stack of an exported node, outermost first, including the model itself."""
-    found = []
+    A key is the path, followed by ``@`` and the number of the call if it is not the first.
+    """
+    found: dict[str, tuple[str, str]] = {}
     for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
         if not key.startswith("_empty_nn_module_stack"):
-            found.append(Entry(_WRAPPER.sub("", path), _type_name(kind), _call_number(key, path)))
+            plain, call = _WRAPPER.sub("", path), _call_number(key, path)
+            found[f"{plain}@{call}" if call else plain] = plain, _type_name(kind)
     return found
 
 
@@ -52,11 +47,6 @@ def _call_number(key: str, path: str) -> int:
         return 0
     _, separator, call = key.rpartition("@")
     return int(call) if separator and call.isdigit() else 0
-
-
-def as_module_stack(stack: Iterable[Entry]) -> OrderedDict[str, tuple[str, str]]:
-    """Convert entries to a module stack as in torch.fx."""
-    return OrderedDict((f"{e.path}@{e.call}" if e.call else e.path, (e.path, e.type)) for e in stack)
 
 
 def _type_name(kind: Any) -> str:
@@ -80,25 +70,21 @@ _PACKAGE = re.compile(r"/(?:site|dist)-packages/(.+)$")
 _STANDARD = re.compile(r"/lib/python3[.\d]*/")
 
 
-class Sources:
-    """Source lines of a program's nodes: ``file:line`` of the innermost frame of user code.
+def common_folder(nodes: Iterable[fx.Node]) -> str:
+    """Return the folder that contains all source files of a program outside of installed packages."""
+    texts = {node.stack_trace for node in nodes if node.stack_trace}
+    folders = {os.path.dirname(name) for text in texts for name, _ in frames(text) if not _PACKAGE.search(name)}
+    try:
+        return os.path.commonpath(folders) if folders else ""
+    except ValueError:  # a mix of relative and absolute names
+        return ""
 
-    File names of installed packages start with the package; others are relative to their common folder.
-    """
 
-    def __init__(self, nodes: Iterable[fx.Node]) -> None:
-        texts = {node.stack_trace for node in nodes if node.stack_trace}
-        folders = {os.path.dirname(name) for text in texts for name, _ in frames(text) if not _PACKAGE.search(name)}
-        self._folder = _common(folders)
-
-    def line(self, node: fx.Node) -> str:
-        """Return ``file:line`` of a node; "" if it is unknown."""
-        found = frames(node.stack_trace or "")
-        if not found:
-            return ""
-        name, number = found[-1]
-        package = _PACKAGE.search(name)
-        return f"{package[1] if package else name.removeprefix(self._folder).lstrip('/')}:{number}"
+def source_line(node: fx.Node, folder: str) -> str:
+    """Return ``file:line`` of the innermost frame of user code, "" if unknown; relative to its package or a folder."""
+    name, number = [("", ""), *frames(node.stack_trace or "")][-1]
+    package = _PACKAGE.search(name)
+    return name and f"{package[1] if package else name.removeprefix(folder).lstrip('/')}:{number}"
 
 
 def frames(text: str) -> list[tuple[str, str]]:
@@ -112,17 +98,10 @@ def _is_library(name: str) -> bool:
     return package[1].startswith("torch/") if package else bool(_STANDARD.search(name))
 
 
-def _common(folders: set[str]) -> str:
-    try:
-        return os.path.commonpath(folders) if folders else ""
-    except ValueError:  # a mix of relative and absolute names
-        return ""
-
-
 # --- values ----------------------------------------------------------------------------------------
 
-OUTCOME, ENTRIES = "fxsummary_outcome", "fxsummary_entries"
-"""Keys in ``node.meta`` of a flat graph: outcome and module stack."""
+OUTCOME = "fxsummary_outcome"
+"""Key in ``node.meta`` of a flat graph."""
 
 _SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _MANY = 2**31
@@ -165,18 +144,14 @@ def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any
         inputs: name and value of each input.
         ranges: the allowed sizes by symbol.
     """
-    places: dict[str, list[str]] = {}
-    sizes: dict[str, torch.SymInt] = {}
+    found: dict[str, tuple[torch.SymInt, list[str]]] = {}
     for name, value in inputs:
         dimensions = enumerate(value.shape) if isinstance(value, torch.Tensor) else ()
         for place, size in [(name, value), *[(f"dimension {i} of {name}", size) for i, size in dimensions]]:
             if isinstance(size, torch.SymInt):
-                places.setdefault(str(size), []).append(place)
-                sizes[str(size)] = size
-    if not places:
-        return ""
-    parts = [f"{', '.join(places[key])} ({_size_text(size, ranges)})" for key, size in sizes.items()]
-    return f"dynamic dimensions are shown with the size of the example: {'; '.join(parts)}"
+                found.setdefault(str(size), (size, []))[1].append(place)
+    parts = [f"{', '.join(places)} ({_size_text(size, ranges)})" for size, places in found.values()]
+    return f"dynamic dimensions are shown with the size of the example: {'; '.join(parts)}" if parts else ""
 
 
 def _size_text(size: torch.SymInt, ranges: Mapping[Any, object]) -> str:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME, with_values
+from fxsummary.capture.exported.metadata import OUTCOME, with_values
 from fxsummary.capture.exported.skeleton import forget_class
-from fxsummary.capture.nodes import function_name
+from fxsummary.capture.nodes import STACK, function_name
 from fxsummary.capture.torch_internals import AnyBatchNorm, AnyConv, AnyDropout, OpOverload
 from fxsummary.graph.spec import TensorSpec
 
@@ -55,11 +55,11 @@ def _shape(value: object) -> tuple[int, ...]:
 def fill_all(modules: Mapping[str, nn.Module], graph: fx.Graph) -> None:
     """Set the attributes of each torch.nn module that its first call shows, and its training flag."""
     finders = {path: find for path, module in modules.items() for kind, find in _FINDERS if isinstance(module, kind)}
-    first: dict[str, tuple[int, list[_Called]]] = {}
+    first: dict[str, tuple[str, list[_Called]]] = {}
     for node in graph.nodes:
         if node.op == "call_function" and isinstance(node.target, OpOverload):
-            for path, _, number in node.meta[ENTRIES]:
-                if path in finders and first.setdefault(path, (number, []))[0] == number:
+            for call, (path, _) in node.meta[STACK].items():
+                if path in finders and first.setdefault(path, (call, []))[0] == call:
                     names = [argument.name for argument in node.target._schema.arguments]
                     given = dict(zip(names, with_values(node.args), strict=False))
                     first[path][1].append(_Called(function_name(node.target), given, node.meta[OUTCOME].value))
