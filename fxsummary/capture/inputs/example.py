@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -38,6 +38,19 @@ class Inputs:
     values: Mapping[str, torch.Tensor] = field(default_factory=dict)
     given: Mapping[str, Any] | None = None
     keywords: frozenset[str] = frozenset()
+
+    def passing(self, arguments: Mapping[str, Any], device: str | None = None) -> Inputs:
+        """Return the inputs with some arguments replaced or added.
+
+        Args:
+            arguments: as in `arguments`, or a tensor with data that matters.
+            device: the device of the specs of such tensors.
+        """
+        values = {name: value for name, value in self.values.items() if name not in arguments}
+        data = {name: value for name, value in arguments.items() if isinstance(value, torch.Tensor)}
+        specs = {name: spec_of(value, device) for name, value in data.items()}
+        given = {**self.arguments, **arguments, **specs}
+        return replace(self, arguments=given, values={**values, **data}, given=None)
 
     def split(self, signature: inspect.Signature, arguments: Mapping[str, object]) -> tuple[Args, Kwargs]:
         """Split arguments into positional and keyword arguments, as the user passed them.
