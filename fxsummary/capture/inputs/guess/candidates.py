@@ -104,7 +104,9 @@ class Guesses:
             return shaped(value, *value.shape[:-dims], *space) if name in images else value
 
         open_ = {name: value for name, value in inputs.arguments.items() if name not in inputs.values}
-        return inputs.passing({name: map_named(change, name, value) for name, value in open_.items()}) if images else None
+        return (
+            inputs.passing({name: map_named(change, name, value) for name, value in open_.items()}) if images else None
+        )
 
     @property
     def lengths_of_lists(self) -> list[int]:
