@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,12 +20,11 @@ from torch import fx
 from torch.utils._pytree import TreeSpec
 
 from fxsummary.capture.exported import metadata
-from fxsummary.capture.exported.costs import RUN_ONCE
+from fxsummary.capture.exported.costs import FREE, RUN_ONCE, Costs
 from fxsummary.capture.exported.metadata import OUTCOME, value_of, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.inputs.example import map_named
 from fxsummary.capture.nodes import AUTOCAST, SOURCE, STACK, function_name
-from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.structures import UNKNOWN, Args, walk
 from fxsummary.capture.torch_internals import HigherOrderOperator, OpOverload
@@ -58,13 +58,17 @@ class Flat:
     Attributes:
         graph: an FX graph; the meta of its nodes has `STACK`, `OUTCOME`, `SOURCE` and `AUTOCAST`.
         inputs: the name in forward and the exported value of each input.
+
+    Args:
+        device: the device of the program's tensors.
     """
 
-    def __init__(self, program: ExportedProgram, skeleton: Skeleton) -> None:
+    def __init__(self, program: ExportedProgram, skeleton: Skeleton, device: str) -> None:
         self.graph = fx.Graph()
         self.inputs: list[tuple[str, object]] = []
         self._program = program
         self._skeleton = skeleton
+        self._costs = Costs(device)
         self._folder = metadata.common_folder(metadata.all_nodes(program.graph_module))
         self._attributes: dict[str, fx.Node] = {}
         self._place: tuple[dict[str, tuple[str, str]], str] = ({}, "")
@@ -162,7 +166,9 @@ class Flat:
     def _create(self, op: str, target: Any, args: Any, kwargs: Any, name: str, value: object) -> fx.Node:
         node = self.graph.create_node(op, target, args, kwargs, name)
         node.meta[STACK], node.meta[SOURCE] = self._place
-        node.meta[AUTOCAST], node.meta[OUTCOME] = self._casting, Outcome(value)
+        node.meta[AUTOCAST] = self._casting
+        cost = self._costs.of_node(node) if op == "call_function" else FREE
+        node.meta[OUTCOME] = replace(cost, value=value)
         return node
 
     def _output(self, node: fx.Node, env: Env) -> None:

@@ -35,23 +35,25 @@ class Unit(NamedTuple):
     call: Call | None = None
 
 
-def leaf_calls(graph: fx.Graph, is_leaf: Callable[[str], bool]) -> dict[fx.Node, Call]:
-    """Return the call of a leaf module that each node inside one belongs to; the outermost one in nested leaves."""
-    found = {}
+def leaf_calls(graph: fx.Graph, is_leaf: Callable[[str], bool]) -> dict[Call, list[fx.Node]]:
+    """Return the nodes of each call of a leaf module; nodes in nested leaves belong to the outermost one."""
+    found: dict[Call, list[fx.Node]] = {}
     for node in graph.nodes:
         leaf = next(((path, key) for key, (path, _) in node.meta[STACK].items() if is_leaf(path)), None)
         if leaf is not None and node.op == "call_function":
-            found[node] = leaf
+            found.setdefault(leaf, []).append(node)
     return found
 
 
-def in_order(nodes: Iterable[fx.Node], calls: Mapping[fx.Node, Call]) -> list[Unit]:
+def in_order(nodes: Iterable[fx.Node], calls: Mapping[Call, list[fx.Node]]) -> list[Unit]:
     """Group all nodes except get_attr into units, and return these in an executable order."""
     kept = [node for node in nodes if node.op != "get_attr"]
+    call_of = {node: call for call, members in calls.items() for node in members}
     while True:
         grouped: dict[Call | fx.Node, Unit] = {}
         for node in kept:
-            grouped.setdefault(calls.get(node, node), Unit([], calls.get(node))).members.append(node)
+            call = call_of.get(node)
+            grouped.setdefault(call or node, Unit([], call)).members.append(node)
         units = list(grouped.values())
         unit_of = {node: index for index, unit in enumerate(units) for node in unit.members}
         order = nx.DiGraph()
@@ -66,7 +68,7 @@ def in_order(nodes: Iterable[fx.Node], calls: Mapping[fx.Node, Call]) -> list[Un
         if not knots:
             return [units[index] for index in nx.lexicographical_topological_sort(order)]
         tied = {units[index].call for knot in knots for index in knot if len(units[index].members) > 1}
-        calls = {node: call for node, call in calls.items() if call not in tied}
+        call_of = {node: call for node, call in call_of.items() if call not in tied}
 
 
 class _Writer:
@@ -162,7 +164,9 @@ def _several(outputs: list[fx.Node], inside: set[fx.Node], module: nn.Module) ->
     return source if not sources and isinstance(source, fx.Node) and source in inside else None
 
 
-def group(flat: fx.Graph, skeleton: Skeleton, calls: Mapping[fx.Node, Call]) -> tuple[fx.Graph, dict[fx.Node, Outcome]]:
+def group(
+    flat: fx.Graph, skeleton: Skeleton, calls: Mapping[Call, list[fx.Node]]
+) -> tuple[fx.Graph, dict[fx.Node, Outcome]]:
     """Return a graph with one node per call of a leaf module, and the outcome of each node.
 
     Args:

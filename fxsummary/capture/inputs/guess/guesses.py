@@ -460,6 +460,6 @@ REPAIRS = (
     (r"shape '\[(?P<view>[-\d, ]+)\]' is invalid for input of size", "with_elements"),
     (r"Expected (?P<wanted>\d+) in dimension \d but got (?P<got>\d+)", "with_equal_sizes"),
     (r"tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)", "with_equal_sizes"),
-    (r"shape of the mask \[(?P<got>[\d, ]+)\].*indexed tensor \[(?P<wanted>[\d, ]+)\]", "with_equal_sizes"),
+    (r"shape of the mask \[(?P<got>[\d, ]+)\].*indexed tensor \[(?P<wanted>[\d, ]+)\]", "with_mask_size"),
     (r"had torch.Size\(\[(?P<got>[\d, ]+)\]\).*broadcastable to \[(?P<wanted>[\d, ]+)\]", "with_equal_sizes"),
 )

@@ -145,8 +145,8 @@ def _with_size(spec: TensorSpec, place: int, got: int, wanted: int) -> TensorSpe
 def with_equal_sizes(case: Case) -> Iterator[Inputs]:
     """Make the sizes of two tensors equal, in either direction."""
     a, b = case.numbers("got"), case.numbers("wanted")
-    aligned = dict.fromkeys([*zip(reversed(a), reversed(b), strict=False), *zip(a, b, strict=False)])
-    for x, y in [(x, y) for x, y in aligned if x != y and (len(a) == 1 or 1 not in (x, y))]:
+    pairs = zip(reversed(a), reversed(b), strict=False)
+    for x, y in [(x, y) for x, y in pairs if x != y and (len(a) == 1 or 1 not in (x, y))]:
         yield from _with_equal_sizes(case, x, y)
         yield from _with_equal_sizes(case, y, x)
         yield _with_all_sizes(case, y, x)
@@ -172,6 +172,13 @@ def _with_all_sizes(case: Case, got: int, wanted: int) -> Inputs:
         return spec if is_image(spec) else shaped(spec, *spec.shape[:1], *sizes)
 
     return case.with_all(change)
+
+
+def with_mask_size(case: Case) -> Iterator[Inputs]:
+    """Give the mask the length of the masked tensor."""
+    for got, wanted in zip(case.numbers("got"), case.numbers("wanted"), strict=False):
+        if got != wanted:
+            yield from _with_equal_sizes(case, got, wanted)
 
 
 def with_index(case: Case) -> Iterator[Inputs]:
