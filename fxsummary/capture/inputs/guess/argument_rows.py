@@ -76,7 +76,7 @@ class ArgumentRows:
         if need.kind == "ids":
             return replace(row, dtype="int", shapes=row.shapes or IDS)
         size, sizes = str(need.size), Sizes(self._settings)
-        if need.kind == "image":
+        if need.dims:
             shapes = [
                 " ".join(size if word in CHANNEL_WORDS and _suits(each, need, sizes) else word for word in each.split())
                 for each in row.options
@@ -84,9 +84,8 @@ class ArgumentRows:
         else:
             shapes = [*[_with_features(each, size) for each in row.options], *row.options]
         shapes.sort(key=lambda shape: not _suits(shape, need, sizes))
-        kind = need.kind + str(need.dims or "")
-        own = [shape.replace("size", size) for shape in options(NEEDS[kind])]
-        return row.with_options(*shapes, "1 pictured" if kind in ("features", "image2") else "", *own)
+        own = [shape.replace("size", size) for shape in options(NEEDS[need.kind])]
+        return row.with_options(*shapes, "1 pictured" if need.kind in ("features", "image2") else "", *own)
 
     def passed(self) -> dict[str, Argument]:
         """Return the rows of the arguments that forward requires, and of the optional ones that are usually passed."""
@@ -118,7 +117,7 @@ def _by_annotation(annotation: object) -> Argument:
 
 def _suits(shape: str, need: Need, sizes: Sizes) -> bool:
     words = shape.strip("[]").split()
-    if need.kind == "image":
+    if need.dims:
         return sum(map(dims_of, words)) == need.dims + 2
     return bool(words) and sizes.is_known(words[-1]) and sizes.shape(words[-1])[-1] == need.size
 

@@ -21,7 +21,6 @@ from fxsummary.capture.inputs.guess.guesses import PARTS, SIZES
 from fxsummary.capture.inputs.guess.requirements import dtype_for
 from fxsummary.capture.inputs.guess.rows import Argument, Size
 from fxsummary.capture.inputs.guess.sizes import Settings, Shape, Sizes, found_sizes, words_of
-from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.results import Trace
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec, contiguous
@@ -40,6 +39,7 @@ class Guesses:
     """Guesses the inputs of a model from argument names, settings and first readers.
 
     Attributes:
+        model: the model.
         settings: settings of the model and its config.
         parameters: names of forward's parameters.
         keywords: name of the ``**kwargs`` parameter, or "".
@@ -53,7 +53,7 @@ class Guesses:
     """
 
     def __init__(self, model: nn.Module, partial: Trace | None = None, by_name: bool = True) -> None:
-        self._model = model
+        self.model = model
         self._device = model_device(model)
         self.settings = Settings(model)
         signature = forward_signature(model).parameters
@@ -63,8 +63,7 @@ class Guesses:
         self.main = main if isinstance(main, str) else ""
         self.float_dtype = dtype_for(None, model)
         self._rows = ArgumentRows(model, self.settings, partial, by_name)
-        needs = self._rows.needs.items()
-        self.spatial_dims = {name: need.dims for name, need in needs if need is not None and need.kind == "image"}
+        self.spatial_dims = {name: need.dims for name, need in self._rows.needs.items() if need and need.dims}
 
     # --- candidates ----------------------------------------------------------------------------
 
@@ -103,16 +102,8 @@ class Guesses:
             space = sizes if len(sizes) == dims else sizes[-1:] * dims
             return shaped(value, *value.shape[:-dims], *space) if name in images else value
 
-        open_ = {name: value for name, value in inputs.arguments.items() if name not in inputs.values}
-        return (
-            inputs.passing({name: map_named(change, name, value) for name, value in open_.items()}) if images else None
-        )
-
-    @property
-    def lengths_of_lists(self) -> list[int]:
-        """Lengths of the model's module lists, the longest first."""
-        lists = [module for module in modules_of(self._model) if isinstance(module, nn.ModuleList)]
-        return sorted({len(each) for each in lists}, reverse=True)
+        resized = {name: map_named(change, name, value) for name, value in inputs.arguments.items()}
+        return inputs.passing({name: v for name, v in resized.items() if name not in inputs.values}) if images else None
 
     def shape_of_words(self, inputs: Inputs, name: str, words: Sequence[str]) -> Shape | None:
         """Return a shape for an argument from the variable names that forward uses for its dimensions."""
@@ -135,17 +126,17 @@ class Guesses:
 
     def _examples(self) -> Iterator[Inputs]:
         """Yield the model's ``example_input_array``, a convention of Lightning."""
-        example = vars(self._model).get("example_input_array")
+        example = vars(self.model).get("example_input_array")
         args = (example,) if isinstance(example, torch.Tensor) else example
         with suppress(InputError):
             if isinstance(args, Mapping):
-                yield bind(self._model, (), args)
+                yield bind(self.model, (), args)
             elif isinstance(args, (tuple, list)):
-                yield bind(self._model, args, {})
+                yield bind(self.model, args, {})
 
     def _dummies(self) -> Iterator[Inputs]:
         try:
-            given = dict(getattr(self._model, "dummy_inputs", None) or {})
+            given = dict(getattr(self.model, "dummy_inputs", None) or {})
         except Exception:  # raised by a property of the user's class
             return
         tensors = {n: value for n, value in given.items() if n in self.parameters and isinstance(value, torch.Tensor)}

@@ -437,7 +437,6 @@ REPAIRS = (
     (r"(?:available|supported|one of)[^\[(]*[\[(](?P<values>[\d, ]+)[\])]", "with_listed_value"),
     (r"list index out of range", "with_longer_list"),
     (r"index (?P<index>\d+) is out of bounds for dimension \d with size (?P<got>\d+)", "with_index"),
-    (r"(?:to be|must be|should be|expects) a list", "as_list"),
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", "with_size"),
     (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", "with_size"),
     (r"expected (?P<wanted>\d+) [\w ]*channels?, (?:but )?got (?P<got>\d+)", "with_size"),

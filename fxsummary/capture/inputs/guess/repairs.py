@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess.candidates import Guesses, with_dimension
 from fxsummary.capture.inputs.guess.error_context import MAX_BLAMED, ErrorContext, blamed, holds
 from fxsummary.capture.inputs.guess.guesses import HIDDEN, TOKEN_TYPES
+from fxsummary.capture.module_index import modules_of
 from fxsummary.graph.spec import TensorSpec, map_structure
 
 MAX_TOKENS = 100_000
@@ -170,12 +172,6 @@ def with_longer_list(case: Case) -> Iterator[Inputs]:
     """Pass as many tensors in a list as one of the model's module lists has modules."""
     for name, value in case.inputs.arguments.items():
         if isinstance(value, list) and len(value) == 1:
-            for length in case.guesses.lengths_of_lists:
+            lists = [module for module in modules_of(case.guesses.model) if isinstance(module, nn.ModuleList)]
+            for length in sorted({len(each) for each in lists}, reverse=True):
                 yield case.inputs.passing({name: value * length})
-
-
-def as_list(case: Case) -> Iterator[Inputs]:
-    """Pass a list with one tensor instead of the tensor."""
-    for name, spec in case.suspects.items():
-        if case.inputs.arguments[name] is spec:
-            yield case.inputs.passing({name: [spec]})
