@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -204,14 +204,6 @@ def _input_names(program: ExportedProgram) -> list[str]:
     return [name for name, is_leaf in found if is_leaf]
 
 
-def _keys(spec: TreeSpec) -> Sequence[object] | None:
-    """Return the keys of a dict or the field names of an object; None if there are none."""
-    context = spec.context
-    if isinstance(context, _LISTS) and len(context) == 2 and isinstance(context[1], _LISTS):
-        context = context[0] if isinstance(context[0], _LISTS) else context[1]  # dataclass; defaultdict
-    return context if isinstance(context, _LISTS) and len(context) == len(spec.children()) else None
-
-
 _LISTS = (tuple, list)
 
 
@@ -224,11 +216,13 @@ def _unflatten(spec: TreeSpec | None, results: Iterator[object]) -> Any:
     items = [_unflatten(child, results) for child in spec.children()]
     if spec.type is list:
         return items
-    is_tuple = isinstance(spec.type, type) and issubclass(spec.type, tuple)
-    keys = None if is_tuple else _keys(spec)
-    if keys is None:
+    keys, empty = spec.context, []
+    if isinstance(keys, _LISTS) and len(keys) == 2 and isinstance(keys[1], _LISTS):
+        if isinstance(keys[0], _LISTS):  # a dataclass: its fields, and those that are None
+            keys, empty = keys
+        else:  # a defaultdict
+            keys = keys[1]
+    is_named = isinstance(keys, _LISTS) and len(keys) == len(items)
+    if not is_named or (isinstance(spec.type, type) and issubclass(spec.type, tuple)):
         return tuple(items)
-    context = spec.context  # for a dataclass, the second part lists the fields that are None
-    is_of_dataclass = isinstance(context, _LISTS) and len(context) == 2 and all(isinstance(c, _LISTS) for c in context)
-    empty = context[1] if is_of_dataclass else ()
     return {**{str(key): item for key, item in zip(keys, items, strict=True)}, **dict.fromkeys(empty)}
