@@ -180,14 +180,12 @@ LATENTS = (
 )
 VIDEO_CONDITIONS = "1 conditions latent_frames latent | 1 conditions latent_frames pixels"
 CONDITIONS = f"1 conditions pixels | {LATENTS} | {VIDEO_CONDITIONS}"
-IMAGE = Argument(IMAGES, part="image", when=ALWAYS, first=IMAGES_FIRST)
 IDS_OF_TEXT = Argument("1 text", "int")
 ONE = Argument("1")
 GRID = Argument(value="[[1, rows, columns]]", dtype="int", part="image", when=ALWAYS)
 GRID_OF_ONE = Argument(value="[[rows, columns]]", dtype="int", part="image", when=ALWAYS)
 LATENT_GRIDS = Argument(value="[[(1, latent_rows, latent_columns)]]", dtype="plain", when=ALWAYS)
 LATENT_TOKENS = Argument(value="range(text, text_and_latent)", dtype="int", when=ALWAYS)
-LENGTHS = Argument(value="[text]", dtype="int", when=ALWAYS)
 
 ARGUMENTS = {
     # text
@@ -200,22 +198,15 @@ ARGUMENTS = {
     ),
     "decoder_input_ids": Argument("1 text | codebooks text", "int", "decoder", ALWAYS),
     "bbox": Argument("1 text 4", "int", "text", ALWAYS),
-    "attention_mask": IDS_OF_TEXT,
-    "encoder_attention_mask": IDS_OF_TEXT,
-    "token_type_ids": IDS_OF_TEXT,
+    **dict.fromkeys(("attention_mask", "encoder_attention_mask", "token_type_ids", "indicator"), IDS_OF_TEXT),
     "position_ids": Argument("1 text", "int", first={"token_tags": "packed 3", "text_indexes": "3 text_and_latent"}),
-    "indicator": IDS_OF_TEXT,
     "lang_ids": Argument("1", "int"),
-    "entity_ids": Argument("1 2", "int"),
-    "entity_attention_mask": Argument("1 2", "int"),
-    "entity_token_type_ids": Argument("1 2", "int"),
+    **dict.fromkeys(("entity_ids", "entity_attention_mask", "entity_token_type_ids"), Argument("1 2", "int")),
     "entity_position_ids": Argument("1 2 mentions", "int"),
     "qformer_input_ids": Argument("1 text", "int", "text", ALWAYS),
     # images and video
-    "pixel_values": IMAGE,
-    "image": IMAGE,
+    **dict.fromkeys(("pixel_values", "image", "img"), Argument(IMAGES, part="image", when=ALWAYS, first=IMAGES_FIRST)),
     "images": Argument(f"1 channels image | [channels image] | {IMAGES}", part="image", when=ALWAYS),
-    "img": IMAGE,
     "pixel_values_videos": Argument(
         "1 frames channels image | 1 channels frames image", part="video", when=ALWAYS, first={"video_grid_thw": FLAT}
     ),
@@ -223,13 +214,10 @@ ARGUMENTS = {
     "pixel_attention_mask": Argument(
         "1 patches", "int", "image", "spatial_shapes", first={"max_action_dim": "1 1", "action_embeds": "1 1"}
     ),
-    "spatial_shapes": GRID_OF_ONE,
-    "target_sizes": GRID_OF_ONE,
-    "pixel_position_ids": Argument("1 patches 2", "int", "image", ALWAYS),
-    "image_position_ids": Argument("1 patches 2", "int", "image", ALWAYS),
+    **dict.fromkeys(("spatial_shapes", "target_sizes", "image_grid_hw"), GRID_OF_ONE),
+    **dict.fromkeys(("pixel_position_ids", "image_position_ids"), Argument("1 patches 2", "int", "image", ALWAYS)),
     "flattened_patches": Argument("1 patches flat_patch", part="image", when=ALWAYS),
-    "visual_embeds": Argument("1 36 regions", part="image", when=ALWAYS),
-    "visual_feats": Argument("1 36 regions", part="image", when=ALWAYS),
+    **dict.fromkeys(("visual_embeds", "visual_feats"), Argument("1 36 regions", part="image", when=ALWAYS)),
     "visual_pos": Argument("1 36 region_places", part="image", when=ALWAYS),
     "image_attention_mask": Argument("1 text 1", "int"),
     "image_embeds_position_mask": Argument(  # an image comes after the first token
@@ -245,13 +233,10 @@ ARGUMENTS = {
     "aspect_ratio_mask": Argument("1 1 tiles", "int", "image", ALWAYS),
     "cross_attention_mask": Argument("1 text 1 tiles", "int", "image", "max_num_tiles"),
     "merge_sizes": Argument(value="[merge]", dtype="int", part="image", when=ALWAYS),
-    "prompt_pixel_values": Argument("1 channels image", part="image", when=ALWAYS),
-    "prompt_masks": Argument("1 channels image", part="image", when=ALWAYS),
+    **dict.fromkeys(("prompt_pixel_values", "prompt_masks"), Argument("1 channels image", part="image", when=ALWAYS)),
     "bool_masked_pos": Argument("1 patches", "bool"),
-    "image_grid_hw": GRID_OF_ONE,
-    "image_grid_thw": GRID,
+    **dict.fromkeys(("image_grid_thw", "grid_thw"), GRID),
     "video_grid_thw": Argument(value="[[1, rows, columns]]", dtype="int", part="video", when=ALWAYS),
-    "grid_thw": GRID,
     # sound
     "input_features": Argument(
         "1 mels audio_frames | 1 audio_frames mels | 1 1 audio_frames mels | 1 audio_frames hidden",
@@ -259,9 +244,8 @@ ARGUMENTS = {
         when=ALWAYS,
     ),
     "input_values": Argument("1 samples | 1 audio_channels samples | 1 audio_frames mels", part="audio", when=ALWAYS),
-    "spectrogram": Argument("1 audio_frames mels", part="audio", when=ALWAYS),
+    **dict.fromkeys(("spectrogram", "audio_mel"), Argument("1 audio_frames mels", part="audio", when=ALWAYS)),
     "decoder_input_values": Argument("1 text mels", part="decoder", when=ALWAYS),
-    "audio_mel": Argument("1 audio_frames mels", part="audio", when=ALWAYS),
     "audio_mel_mask": Argument("1 audio_frames", "bool", "audio"),
     "input_features_mask": Argument("1 audio_frames", "int", "audio", ALWAYS),
     "feature_attention_mask": Argument("1 audio_frames", "int", "audio", ALWAYS),
@@ -269,8 +253,7 @@ ARGUMENTS = {
     "sample": Argument(f"{LATENTS} | 1 latents samples | 1 samples", part="latent", when=ALWAYS),
     "z": Argument(LATENTS, part="latent", when=ALWAYS),
     "hidden_states": Argument(f"{LATENTS} | 1 text hidden", part="latent", when=ALWAYS, first={"grid_thw": FLAT}),
-    "timestep_indices": Argument("packed", "int"),
-    "token_tags": Argument("packed", "int"),
+    **dict.fromkeys(("timestep_indices", "token_tags"), Argument("packed", "int")),
     "latents": Argument(LATENTS, part="latent", when=ALWAYS, first={"controls_latents": "1 16 latent_frames latent"}),
     "timestep": Argument("1", when=ALWAYS),
     "t": ONE,
@@ -289,24 +272,20 @@ ARGUMENTS = {
     "guidance": Argument("1", when="guidance_embeds"),
     "img_ids": Argument("latent_patches axes", when=ALWAYS),
     "txt_ids": Argument("text axes", when=ALWAYS),
-    "img_shapes": LATENT_GRIDS,
-    "shape_list": LATENT_GRIDS,
+    **dict.fromkeys(("img_shapes", "shape_list"), LATENT_GRIDS),
     "video_indices": Argument("latent_patches", "int"),
-    "audio_indices": Argument("text", "int"),
-    "text_indices": Argument("text", "int"),
+    **dict.fromkeys(("audio_indices", "text_indices", "text_rope_pos"), Argument("text", "int")),
     "text_indexes": Argument(value="range(text)", dtype="int", when=ALWAYS),
     "und_len": Argument(value="text", dtype="plain", when=ALWAYS),
     "sequence_length": Argument(value="text_and_latent", dtype="plain", when=ALWAYS),
     "vision_tokens": Argument("[1 latents 1 latent]"),
     "vision_token_shapes": Argument(value="[(1, latent_rows, latent_columns)]", dtype="plain", when=ALWAYS),
-    "vision_sequence_indexes": LATENT_TOKENS,
-    "vision_mse_loss_indexes": LATENT_TOKENS,
+    **dict.fromkeys(("vision_sequence_indexes", "vision_mse_loss_indexes"), LATENT_TOKENS),
     "vision_timesteps": Argument("latent_patches"),
     "vision_noisy_frame_indexes": Argument(fields=(Argument("1", "int"),), when=ALWAYS),
     "img_mask": Argument(  # a latent image comes after the text, with one position per 2×2 patches
         value="[[False] * text + [True] * (latent_patches // 4)]", dtype="bool", when=ALWAYS
     ),
-    "text_rope_pos": Argument("text", "int"),
     "visual_rope_pos": Argument(
         fields=(
             Argument(value="range(1)", dtype="int"),
@@ -329,9 +308,7 @@ ARGUMENTS = {
     "pose_hidden_states": Argument("1 clean later_frames latent", when=ALWAYS),
     "face_pixel_values": Argument("1 3 face_frames face", when=ALWAYS),
     "image_latents": Argument(LATENTS),
-    "original_size": Argument("1 2"),
-    "target_size": Argument("1 2"),
-    "crop_coords": Argument("1 2"),
+    **dict.fromkeys(("original_size", "target_size", "crop_coords"), Argument("1 2")),
     "added_time_ids": Argument("1 3"),
     "added_cond_kwargs": Argument(
         fields={
@@ -356,8 +333,7 @@ ARGUMENTS = {
     "freq": Argument("1 1", "int"),
     "states": Argument("1 text states", part="series", when=ALWAYS),
     "actions": Argument("1 text actions", part="series", when=ALWAYS),
-    "rewards": Argument("1 text 1", part="series", when="act_dim"),
-    "returns_to_go": Argument("1 text 1", part="series", when="act_dim"),
+    **dict.fromkeys(("rewards", "returns_to_go"), Argument("1 text 1", part="series", when="act_dim")),
     "timesteps": Argument("1 text", "int", "series", "act_dim"),
     # graphs
     "edge_index": Argument("2 64", "int"),
@@ -365,24 +341,15 @@ ARGUMENTS = {
 """Rows by argument name."""
 
 ENDINGS = {
-    "mask": IDS_OF_TEXT,
-    "ids": IDS_OF_TEXT,
-    "indices": IDS_OF_TEXT,
+    **dict.fromkeys(("mask", "ids", "indices", "tokens"), IDS_OF_TEXT),
     "indexes": Argument("text", "int"),
     "embeds": Argument("1 text hidden"),
     "latents": Argument(LATENTS),
-    "tokens": IDS_OF_TEXT,
     "labels": Argument("1", "int"),
-    "timesteps": ONE,
-    "timestep": ONE,
-    "timestep_r": ONE,
-    "timestep_ratio": ONE,
-    "sigma": ONE,
-    "time": ONE,
+    **dict.fromkeys(("timesteps", "timestep", "timestep_r", "timestep_ratio", "sigma", "time"), ONE),
     "hidden_states": Argument("1 text hidden"),
     "idx": Argument(value="1", dtype="plain", when=ALWAYS),
-    "lengths": LENGTHS,
-    "lens": LENGTHS,
+    **dict.fromkeys(("lengths", "lens"), Argument(value="[text]", dtype="int", when=ALWAYS)),
 }
 """Rows by the ending of an argument name that is not in `ARGUMENTS`."""
 
