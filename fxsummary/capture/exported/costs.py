@@ -87,7 +87,7 @@ class Costs:
             source, dim, level = node.args[:3]
             found[level] = source.meta[OUTCOME].value.shape[dim]  # type: ignore[union-attr]
         elif name == "_remove_batch_dim":
-            del found[node.args[1]]
+            found.pop(node.args[1], None)
         mapped[node] = found
         return found
 
