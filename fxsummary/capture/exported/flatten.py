@@ -12,8 +12,8 @@ import itertools
 import operator
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 Env = dict[fx.Node, object]
+"""Values of the nodes of an exported graph: nodes of the flat graph, literals, or a function that makes the node."""
 
 _LIFTED = frozenset({"PARAMETER", "BUFFER", "CONSTANT_TENSOR", "CUSTOM_OBJ"})
 _OUTPUTS = frozenset({"USER_OUTPUT", "LOSS_OUTPUT"})
@@ -43,13 +44,6 @@ _COPIES_OF_CONSTANTS = frozenset({"lift_fresh", "lift_fresh_copy", "detach", "de
 
 _ASSERTIONS = ("_assert", "sym_constrain_range", "_functional_assert", "_functional_sym_constrain_range")
 """Prefixes of operators that only check the assumptions of the export."""
-
-
-class _Attribute(NamedTuple):
-    """A lifted input: a parameter, buffer or constant by name."""
-
-    target: str
-    value: object
 
 
 class Flat:
@@ -85,7 +79,7 @@ class Flat:
     def _input(self, node: fx.Node, spec: Any, names: Iterator[str]) -> object:
         kind, value = "USER_INPUT" if spec is None else spec.kind.name, node.meta.get("val")
         if kind in _LIFTED:
-            return _Attribute(self._skeleton.first_name(spec.target), value)
+            return partial(self._attribute, self._skeleton.first_name(spec.target), value)
         if kind != "USER_INPUT":
             return None
         name = next(names, node.name)
@@ -98,7 +92,8 @@ class Flat:
         for node in module.graph.nodes:
             if node.op == "get_attr":
                 value = reduce(getattr, str(node.target).split("."), module)
-                env[node] = value if isinstance(value, fx.GraphModule) else _Attribute(str(node.target), value)
+                is_graph = isinstance(value, fx.GraphModule)
+                env[node] = value if is_graph else partial(self._attribute, str(node.target), value)
             elif node.op == "call_function":
                 stack = {k: each for k, each in metadata.stack_of(node).items() if each[0] in self._skeleton.modules}
                 line = metadata.source_line(node, self._folder)
@@ -111,9 +106,14 @@ class Flat:
         name, args, kwargs = function_name(node.target), self._load(node.args, env), self._load(node.kwargs, env)
         if node.target is operator.getitem and isinstance(args[0], (tuple, list)):
             return args[0][args[1]]
-        if _is_attribute(args[:1]) and (
-            (name in _COPIES_OF_CONSTANTS and args[0].target not in self._program.state_dict)
-            or (name == "copy_" and _writes_back(*args[:2]))
+        if (
+            args
+            and isinstance(args[0], fx.Node)
+            and args[0].op == "get_attr"
+            and (
+                (name in _COPIES_OF_CONSTANTS and args[0].target not in self._program.state_dict)
+                or (name == "copy_" and _writes_back(*args[:2]))
+            )
         ):
             return args[0]
         if isinstance(node.target, HigherOrderOperator) and name in RUN_ONCE:
@@ -151,16 +151,16 @@ class Flat:
             if not isinstance(value, fx.Node):
                 return value
             found = env[value]
-            return self._attribute(found) if isinstance(found, _Attribute) else found
+            return found() if isinstance(found, partial) else found
 
         return map_structure(load, argument)
 
-    def _attribute(self, attribute: _Attribute) -> fx.Node:
+    def _attribute(self, target: str, value: object) -> fx.Node:
         """Return the node that reads a parameter, buffer or constant; create it at the first read."""
-        target = attribute.target
         if target not in self._attributes:
-            name = target.replace(".", "_")
-            self._attributes[target] = self._create("get_attr", target, (), {}, name, value_of(attribute.value))
+            self._attributes[target] = self._create(
+                "get_attr", target, (), {}, target.replace(".", "_"), value_of(value)
+            )
         return self._attributes[target]
 
     def _create(self, op: str, target: Any, args: Any, kwargs: Any, name: str, value: object) -> fx.Node:
@@ -178,10 +178,6 @@ class Flat:
         self._place = ({}, "")
         structure = _unflatten(self._program.call_spec.out_spec, iter(self._load(results, env)))
         self._create("output", "output", (structure,), {}, "output", with_values(structure))
-
-
-def _is_attribute(args: Args) -> bool:
-    return len(args) > 0 and isinstance(args[0], fx.Node) and args[0].op == "get_attr"
 
 
 def _writes_back(buffer: fx.Node, value: object) -> bool:
