@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -39,7 +40,7 @@ class Case:
     error: ErrorContext
     found: re.Match[str]
 
-    @property
+    @cached_property
     def suspects(self) -> dict[str, TensorSpec]:
         """The arguments that are most likely wrong and are one tensor, alone or in a list."""
         specs = {

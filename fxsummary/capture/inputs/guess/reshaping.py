@@ -13,7 +13,7 @@ from dataclasses import replace
 from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess.candidates import is_float, is_image, shaped, with_dimension
 from fxsummary.capture.inputs.guess.guesses import LINE_OF_TEXT
-from fxsummary.capture.inputs.guess.repairs import Case
+from fxsummary.capture.inputs.guess.repairs import Case, only_tensor
 from fxsummary.graph.spec import TensorSpec
 
 NO_FEATURES = 2
@@ -76,9 +76,9 @@ def _named_dimensions(case: Case, name: str, rank: int | None = None) -> Iterato
     for text in [*[step.text for step in case.error.steps[:2]], case.error.message]:
         found = re.search(_UNPACKED, text)
         names = re.split(r", *", found[1] or found[2]) if found is not None else []
-        shape = case.guesses.shape_of_words(case.inputs, name, names)
-        if names and rank in (None, len(names)) and shape is not None and name in case.suspects:
-            yield from case.passing(name, shaped(case.suspects[name], *shape))
+        shape, spec = case.guesses.shape_of_words(case.inputs, name, names), only_tensor(case.inputs.arguments[name])
+        if names and rank in (None, len(names)) and shape is not None and spec is not None:
+            yield from case.passing(name, shaped(spec, *shape))
             return
 
 
