@@ -7,6 +7,7 @@ so that a file gives the same graph on every machine. Values are specs; a symbol
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -103,33 +104,28 @@ def _is_library(name: str) -> bool:
 OUTCOME = "fxsummary_outcome"
 """Key in ``node.meta`` of a flat graph."""
 
-_SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _MANY = 2**31
+"""A bound of this size or more is none."""
 
 
 def value_of(value: object) -> Any:
     """Convert a value to specs and literals; `UNKNOWN` if its size depends on data."""
     if isinstance(value, torch.Tensor):
-        shape = [_hint(size) for size in value.shape]
-        stride = [_hint(step) for step in value.stride()] if value.layout is torch.strided else None
-        if None in shape or (stride is not None and None in stride):
-            return UNKNOWN
-        steps = None if stride is None else tuple(stride)
-        return TensorSpec(tuple(shape), dtype_name(value.dtype), steps, str(value.device))
-    if isinstance(value, _SYMBOLIC):
-        hint = _hint(value)
-        return UNKNOWN if hint is None else hint
+        shape = tuple([_hint(size) for size in value.shape])
+        stride = tuple([_hint(step) for step in value.stride()]) if value.layout is torch.strided else None
+        is_known = UNKNOWN not in (*shape, *(stride or ()))
+        return TensorSpec(shape, dtype_name(value.dtype), stride, str(value.device)) if is_known else UNKNOWN
     if isinstance(value, (tuple, list)):
         return tuple([value_of(item) for item in value])  # a list in memory may be a tuple in a file
     if isinstance(value, Mapping):
         return {key: value_of(item) for key, item in value.items()}
-    return value
+    return _hint(value)
 
 
 def _hint(value: object) -> Any:
-    if not isinstance(value, _SYMBOLIC):
+    if not isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
         return value
-    return value.node.hint if value.node.has_hint() else None
+    return value.node.hint if value.node.has_hint() else UNKNOWN
 
 
 def with_values(argument: object) -> Any:
@@ -137,7 +133,7 @@ def with_values(argument: object) -> Any:
     return map_structure(lambda item: item.meta[OUTCOME].value if isinstance(item, fx.Node) else item, argument)
 
 
-def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any, object]) -> str:
+def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any, Any]) -> str:
     """Return a note that names the symbolic dimensions of the inputs; "" if there are none.
 
     Args:
@@ -154,18 +150,10 @@ def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any
     return f"dynamic dimensions are shown with the size of the example: {'; '.join(parts)}" if parts else ""
 
 
-def _size_text(size: torch.SymInt, ranges: Mapping[Any, object]) -> str:
-    hint, allowed = _hint(size), ranges.get(size.node.expr)
-    text = "?" if hint is None else str(hint)
-    low, high = _bound(getattr(allowed, "lower", None)), _bound(getattr(allowed, "upper", None))
-    if high is not None:
-        return f"{text}; {low or 0} to {high} allowed"
-    return f"{text}; {low} or more allowed" if low else text
-
-
-def _bound(value: Any) -> int | None:
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError, AttributeError):  # no bound, or some form of infinity
-        return None
-    return number if number < _MANY else None
+def _size_text(size: torch.SymInt, ranges: Mapping[Any, Any]) -> str:
+    text, allowed = str(_hint(size)), ranges.get(size.node.expr)
+    low, high = (0.0, math.inf) if allowed is None else (float(allowed.lower), float(allowed.upper))
+    low = low if low > -math.inf else 0
+    if high < _MANY:
+        return f"{text}; {low:.0f} to {high:.0f} allowed"
+    return f"{text}; {low:.0f} or more allowed" if low else text
