@@ -201,22 +201,10 @@ def with_elements(case: Case) -> Iterator[Inputs]:
 # --- dtype ---------------------------------------------------------------------------------------
 
 
-def with_integers(case: Case) -> Iterator[Inputs]:
-    """Use integers for an input that forward reads as an index."""
-    return _with_dtype(case, "int64")
-
-
-def with_floats(case: Case) -> Iterator[Inputs]:
-    """Use floating-point numbers for an integer input."""
-    return _with_dtype(case, case.guesses.float_dtype)
-
-
-def with_bools(case: Case) -> Iterator[Inputs]:
-    """Use a boolean mask."""
-    return _with_dtype(case, "bool")
-
-
-def _with_dtype(case: Case, dtype: str) -> Iterator[Inputs]:
+def with_dtype(case: Case) -> Iterator[Inputs]:
+    """Use the dtype that the group of the pattern is named after."""
+    (group,) = case.found.groupdict()
+    dtype = case.guesses.float_dtype if group == "float" else group
     for name, spec in case.suspects.items():
         if dtype == "bool" or is_float(spec) != ("float" in dtype):
             yield from case.passing(name, replace(spec, dtype=dtype))
