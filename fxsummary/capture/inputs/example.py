@@ -132,10 +132,9 @@ def from_shapes(model: nn.Module, shapes: object, dtypes: Mapping[str, object]) 
         InputError: a shape or dtype is invalid, or forward does not take that many inputs.
     """
     device = model_device(model)
-    each = _each_shape(shapes)
     specs = {
         name: contiguous(tuple(shape), _dtype_name(dtype or "float32"), device)
-        for (name, dtype), shape in zip(dtypes.items(), each, strict=True)
+        for (name, dtype), shape in zip(dtypes.items(), _each_shape(shapes), strict=True)
     }
     return bind(model, (), specs) if isinstance(shapes, Mapping) else bind(model, list(specs.values()), {})
 
@@ -234,8 +233,7 @@ def is_shape(value: object) -> bool:
 
 
 def _dtype_name(dtype: object) -> str:
-    if isinstance(dtype, torch.dtype):
-        return dtype_name(dtype)
-    if isinstance(dtype, str) and isinstance(getattr(torch, dtype.removeprefix("torch."), None), torch.dtype):
-        return dtype_name(getattr(torch, dtype.removeprefix("torch.")))
-    raise InputError(f"input_dtype={dtype!r} is not a dtype; pass one such as torch.int64 or 'int64'.")
+    found = getattr(torch, dtype.removeprefix("torch."), None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype):
+        raise InputError(f"input_dtype={dtype!r} is not a dtype; pass one such as torch.int64 or 'int64'.")
+    return dtype_name(found)

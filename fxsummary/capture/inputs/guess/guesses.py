@@ -165,12 +165,8 @@ IMAGES = (
 FLAT, FLAT_BATCH = "patches patch_features | patches channels patch patch", "1 patches patch_features"
 IMAGES_FIRST = {
     "num_frames": "1 frames channels image",
-    "image_grid_thw": FLAT,
-    "image_grid_hw": FLAT,
-    "grid_thw": FLAT,
-    "spatial_shapes": FLAT_BATCH,
-    "pixel_position_ids": FLAT_BATCH,
-    "image_position_ids": FLAT_BATCH,
+    **dict.fromkeys(("image_grid_thw", "image_grid_hw", "grid_thw"), FLAT),
+    **dict.fromkeys(("spatial_shapes", "pixel_position_ids", "image_position_ids"), FLAT_BATCH),
     "aspect_ratio_ids": "1 1 tiles channels image",
     "image_sizes": "1 channels image | 1 5 channels image",
 }
