@@ -15,31 +15,29 @@ from fxsummary.capture.torch_internals import AnyBatchNorm, AnyConv, AnyDropout,
 from fxsummary.graph.spec import TensorSpec
 
 
-class _Called(NamedTuple):
-    """One ATen call inside a module's call: its public name, its arguments by name, and its result."""
-
-    name: str
-    given: Mapping[str, Any]
-    value: object
-
-
 class _Seen(NamedTuple):
-    """A module and the operations in its first call."""
+    """A module and the ATen calls in its first call."""
 
     module: nn.Module
-    calls: list[_Called]
+    calls: list[fx.Node]
 
     def first(self, *names: str) -> Mapping[str, Any]:
         """Return the arguments of the first operation whose name starts with one of these names."""
-        for call in self.calls:
-            if call.name.startswith(names):
-                return call.given
+        for node in self.calls:
+            if function_name(node.target).startswith(names):
+                return _given(node)
         raise LookupError
 
     def shape(self, name: str, *operators: str) -> tuple[int, ...]:
         """Return the shape of a parameter; for a parametrized one, the shape that the operation gets."""
         tensor = self.module._parameters.get(name)
         return _shape(self.first(*operators).get(name)) if tensor is None else tuple(tensor.shape)
+
+
+def _given(node: fx.Node) -> dict[str, Any]:
+    """Return the arguments of an ATen call by name."""
+    taken = {argument.name: argument.default_value for argument in node.target._schema.arguments}  # type: ignore[union-attr]
+    return taken | dict(zip(taken, with_values(node.args), strict=False))
 
 
 def _shape(value: object) -> tuple[int, ...]:
@@ -55,11 +53,9 @@ def fill_all(modules: Mapping[str, nn.Module], graph: fx.Graph) -> None:
     first: dict[str, str] = {}
     for node in graph.nodes:
         if node.op == "call_function" and isinstance(node.target, OpOverload):
-            taken = {argument.name: argument.default_value for argument in node.target._schema.arguments}
-            given = taken | dict(zip(taken, with_values(node.args), strict=False))
             for call, (path, _) in node.meta[STACK].items():
                 if path in finders and first.setdefault(path, call) == call:
-                    seen[path].calls.append(_Called(function_name(node.target), given, node.meta[OUTCOME].value))
+                    seen[path].calls.append(node)
     training = {path: _is_training(each.calls) for path, each in seen.items()}
     is_any_training = any(training.values())
     for path, module in modules.items():
@@ -72,9 +68,9 @@ def fill_all(modules: Mapping[str, nn.Module], graph: fx.Graph) -> None:
             forget_class(modules[path])
 
 
-def _is_training(calls: list[_Called]) -> bool | None:
+def _is_training(calls: list[fx.Node]) -> bool | None:
     """Whether a call was in training mode, according to dropout and batch normalization; None without either."""
-    asked = [call.given for call in calls if call.name in ("dropout", "batch_norm")]
+    asked = [_given(node) for node in calls if function_name(node.target) in ("dropout", "batch_norm")]
     told = [given.get(name) for given in asked for name in ("train", "training")]
     return next((each for each in told if isinstance(each, bool)), None)
 
@@ -128,13 +124,14 @@ def _cell(seen: _Seen) -> Settings:
 
 def _attention(seen: _Seen) -> Settings:
     """Read the head size from the queries: these, split into heads, enter the last product before the softmax."""
-    names = [call.name for call in seen.calls]
-    ends = [place for place, name in enumerate(names) if name in ("softmax", "safe_softmax", _ATTENTION)]
-    products = [call for call in seen.calls[: ends[0] + 1 if ends else 0] if call.name in _PRODUCTS]
+    calls = [(function_name(node.target), node) for node in seen.calls]
+    ends = [place for place, (name, _) in enumerate(calls) if name in ("softmax", "safe_softmax", _ATTENTION)]
+    products = [(name, node) for name, node in calls[: ends[0] + 1 if ends else 0] if name in _PRODUCTS]
     inner = seen.module._modules.get("out_proj")
     if not products or inner is None:
         raise LookupError
-    size = _shape(products[-1].given.get(_PRODUCTS[products[-1].name]))[-1]
+    name, product = products[-1]
+    size = _shape(_given(product).get(_PRODUCTS[name]))[-1]
     features = _Seen(inner, []).shape("weight")[0]
     if not size:
         raise LookupError
@@ -168,14 +165,14 @@ def _features_norm(seen: _Seen) -> Settings:
 
 
 def _window(seen: _Seen) -> Settings:
-    for _, given, _ in seen.calls:
+    for given in map(_given, seen.calls):
         if "kernel_size" in given:
             return {name: given[name] for name in ("kernel_size", "stride", "padding")}
     raise LookupError
 
 
 def _adaptive(seen: _Seen) -> Settings:
-    value = seen.calls[-1].value if seen.calls else None
+    value = seen.calls[-1].meta[OUTCOME].value if seen.calls else None
     shape = _shape(value[0] if isinstance(value, (tuple, list)) and value else value)
     return {"output_size": shape[-int(type(seen.module).__name__[-2]) :]}
 
