@@ -141,9 +141,8 @@ def _yields_tensors(target: object) -> bool:
 
 def _is_own(node: fx.Node, own: frozenset[str]) -> bool:
     """Whether to hide an input, because it is the module's own tensor or a size."""
-    return (
-        str(node.target) in own if node.op == "get_attr" else isinstance(node.meta[OUTCOME].value, (bool, int, float))
-    )
+    is_number = isinstance(node.meta[OUTCOME].value, (bool, int, float))
+    return str(node.target) in own if node.op == "get_attr" else is_number
 
 
 def _reads(node: fx.Node, prefix: str, inside: set[fx.Node]) -> bool:

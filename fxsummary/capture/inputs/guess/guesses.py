@@ -373,7 +373,8 @@ VIEWS = r"shape '\[(?:-?\d+, )*(?P<wanted>\d+)\]' is invalid for input of size (
 """The error of a view whose size does not fit the features."""
 
 # Patterns of error messages (ignoring case), with the function of `repairs` or `reshaping` that changes the inputs.
-# All matching rows are applied, in this order.
+# All matching rows are applied, in this order. The groups of a pattern name what the function takes from the message,
+# such as the size or rank that an operation got and the one that it wanted.
 REPAIRS = (
     (
         r"tokens \((?P<tokens>\d+)\) and features \((?P<features>\d+)\) do not match for token id (?P<id>\d+)",
