@@ -41,7 +41,8 @@ def shallower(case: Case) -> Iterator[Inputs]:
 def deeper(case: Case) -> Iterator[Inputs]:
     """Add one or two dimensions."""
     for name, spec in case.suspects.items():
-        yield from _of_ranks(case, name, len(spec.shape) + 1, len(spec.shape) + 2)
+        if spec.shape:
+            yield from _of_ranks(case, name, len(spec.shape) + 1, len(spec.shape) + 2)
 
 
 def _of_ranks(case: Case, name: str, *ranks: int) -> Iterator[Inputs]:
