@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from fxsummary.capture.operations.kernels.results import (
     Sizes,
     dimension,
     each,
-    elementwise,
+    elementwise_like,
     fit,
     is_plain,
     new,
@@ -39,7 +38,7 @@ def batch_norm(
     statistics = new(channels, _statistics(x.dtype)), new(channels, _statistics(x.dtype))
     if is_plain(x) and 1 not in x.shape[1:]:
         return new(x.shape, x.dtype), *statistics
-    result = elementwise(x.dtype, x, *[each.view(-1, *[1] * (x.dim() - 2)) for each in given])
+    result = elementwise_like([x, *[each.view(-1, *[1] * (x.dim() - 2)) for each in given]], x.dtype, x.dtype)
     return result if result is DECLINED else (result, *statistics)
 
 
@@ -52,7 +51,7 @@ def layer_norm(x: Tensor, sizes: Any, weight: Tensor | None, bias: Tensor | None
         return DECLINED
     rows = (*x.shape[:kept], *[1] * len(sizes))
     statistics = new(rows, _statistics(x.dtype)), new(rows, _statistics(x.dtype))
-    result = elementwise(x.dtype, x.contiguous(), statistics[0], *given)
+    result = elementwise_like([x.contiguous(), statistics[0], *given], x.dtype, x.dtype)
     return result if result is DECLINED else (result, *statistics)
 
 
@@ -83,15 +82,16 @@ def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Any:
     return new(v.shape, v.dtype), new(lengths, torch.float32 if v.dtype is torch.bfloat16 else v.dtype)
 
 
-def _is_image(x: Tensor, rank: int) -> bool:
-    return x.is_floating_point() and x.dim() == rank + 2 and 0 not in x.shape and is_plain(x)
+def _is_image(x: Tensor, size: Any) -> bool:
+    """Return whether this is a batch of images, or volumes, of as many dimensions as the size has."""
+    return x.is_floating_point() and x.dim() == len(size) + 2 > 3 and 0 not in x.shape and is_plain(x)
 
 
 def _pooled(x: Tensor, width: Any, step: Any, pad: Any, extent: Any, ceil: bool) -> Sizes | None:
     """Return the sizes after pooling; a window that would start in the right padding is left out."""
-    rank = x.dim() - 2
+    rank = len(width)
     settings = [each(value, rank) for value in (width, step or width, pad, extent)]
-    if any(len(setting) != rank for setting in settings):
+    if not _is_image(x, width) or any(len(setting) != rank for setting in settings):
         return None
     sizes = []
     for size, width, step, pad, extent in zip(x.shape[2:], *settings, strict=True):
@@ -103,25 +103,21 @@ def _pooled(x: Tensor, width: Any, step: Any, pad: Any, extent: Any, ceil: bool)
     return (*x.shape[:2], *sizes)
 
 
-def max_pool(
-    rank: int, x: Tensor, width: Any, step: Any = (), pad: Any = (0,), extent: Any = (1,), ceil: bool = False
-) -> Any:
+def max_pool(x: Tensor, width: Any, step: Any = (), pad: Any = (0,), extent: Any = (1,), ceil: bool = False) -> Any:
     """``max_pool2d_with_indices`` and its like."""
-    shape = _pooled(x, width, step, pad, extent, ceil) if _is_image(x, rank) else None
+    shape = _pooled(x, width, step, pad, extent, ceil)
     return DECLINED if shape is None else (new(shape, x.dtype), new(shape, torch.int64))
 
 
-def average_pool(
-    rank: int, x: Tensor, width: Any, step: Any = (), pad: Any = (0,), ceil: bool = False, *_: Any
-) -> Tensor:
+def average_pool(x: Tensor, width: Any, step: Any = (), pad: Any = (0,), ceil: bool = False, *_: Any) -> Tensor:
     """``avg_pool2d`` and its like."""
-    shape = _pooled(x, width, step, pad, (1,), ceil) if _is_image(x, rank) else None
+    shape = _pooled(x, width, step, pad, (1,), ceil)
     return DECLINED if shape is None else new(shape, x.dtype)
 
 
 def resized(x: Tensor, size: Any, *_: Any) -> Tensor:
     """``upsample_nearest2d``, ``_adaptive_avg_pool2d`` and their like."""
-    fits = _is_image(x, 2) and len(size) == 2 and min(size) > 0
+    fits = _is_image(x, size) and min(size) > 0
     return new((*x.shape[:2], *size), x.dtype) if fits else DECLINED
 
 
@@ -137,10 +133,8 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "native_group_norm": group_norm,
     **dict.fromkeys(("_softmax", "_log_softmax", "_safe_softmax"), softmax),
     "_weight_norm_interface": weight_norm,
-    "max_pool2d_with_indices": partial(max_pool, 2),
-    "max_pool3d_with_indices": partial(max_pool, 3),
-    "avg_pool2d": partial(average_pool, 2),
-    "avg_pool3d": partial(average_pool, 3),
+    **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices"), max_pool),
+    **dict.fromkeys(("avg_pool2d", "avg_pool3d"), average_pool),
     "_adaptive_avg_pool2d": resized,
     **{f"upsample_{mode}2d": resized for mode in ("nearest", "bilinear", "bicubic")},
     "embedding": embedded,

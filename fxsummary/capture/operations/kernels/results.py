@@ -9,6 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from fxsummary.graph.spec import dense_stride
+
 Sizes = tuple[int, ...]
 
 META = torch.device("meta")
@@ -23,18 +25,16 @@ def new(shape: Sequence[int], dtype: torch.dtype, stride: Sizes | None = None) -
     return torch.empty_strided(shape, stride, dtype=dtype, device=META)
 
 
-_COMPUTED = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
-
-
-def elementwise(dtype: torch.dtype, *operands: Tensor, computed: torch.dtype | None = None) -> Tensor:
+def elementwise_like(operands: Sequence[Tensor], dtype: torch.dtype, common: torch.dtype | None) -> Tensor:
     """Return the result of an elementwise operation; decline operands that do not broadcast.
 
     Args:
-        computed: the dtype that operands are converted to first, if it is not the result's.
+        common: the dtype that operands are converted to; None if the result is converted too. A tensor with gaps
+            loses its strides when it is converted, and half precision is computed in float32.
     """
     shape = operands[0].shape if len(operands) == 1 else broadcast(*[each.shape for each in operands])
-    computed = _COMPUTED.get(computed or dtype, computed or dtype)
-    if shape is None or not all(each.dtype is computed or is_dense(each.shape, each.stride()) for each in operands):
+    kept = None if common in (torch.float16, torch.bfloat16) else common
+    if shape is None or not all(each.dtype is kept or is_dense(each) for each in operands):
         return DECLINED
     strides = tuple([(each if each.shape == shape else each.expand(shape)).stride() for each in operands])
     return new(shape, dtype, elementwise_stride(shape, strides))
@@ -71,20 +71,6 @@ def dimension(dim: int, rank: int) -> int | None:
     return dim % rank if -rank <= dim < rank else None
 
 
-def _permuted_stride(shape: Sizes, order: Sequence[int]) -> Sizes:
-    """Return strides without gaps, with the dimensions from outermost to innermost in this order.
-
-    >>> _permuted_stride((2, 3, 4, 5), (0, 2, 3, 1))
-    (60, 1, 15, 3)
-    """
-    strides = [1] * len(shape)
-    step = 1
-    for dim in reversed(order):
-        strides[dim] = step
-        step *= max(shape[dim], 1)
-    return tuple(strides)
-
-
 @lru_cache(maxsize=4096)
 def elementwise_stride(shape: Sizes, strides: tuple[Sizes, ...]) -> Sizes:
     """Return the strides of an elementwise result, given those of the operands, all expanded to its shape.
@@ -98,13 +84,21 @@ def elementwise_stride(shape: Sizes, strides: tuple[Sizes, ...]) -> Sizes:
     (12, 4, 1)
     """
     rank = len(shape)
-    inside_out = range(rank - 1, -1, -1)
-    contiguous = 0 in shape or all(_is_nested(shape, stride, inside_out) for stride in strides)
-    channels_last = rank == 4 and all(_is_nested(shape, stride, (1, 3, 2, 0)) for stride in strides)
-    if rank < 2 or contiguous != channels_last:
-        return _permuted_stride(shape, range(rank) if rank < 2 or contiguous else (0, 2, 3, 1))
-    order = list(inside_out)
-    for moving in range(1, rank):  # an insertion sort that stops where the order is clear
+    contiguous = 0 in shape or all(_is_nested(shape, stride, range(rank)) for stride in strides)
+    channels_last = rank == 4 and all(_is_nested(shape, stride, (0, 2, 3, 1)) for stride in strides)
+    order = list(range(rank))
+    if rank > 1 and contiguous == channels_last:
+        order = _order(shape, strides)
+    elif channels_last:
+        order = [0, 2, 3, 1]
+    dense = dict(zip(order, dense_stride([shape[dim] for dim in order]), strict=True))
+    return tuple([dense[dim] for dim in range(rank)])
+
+
+def _order(shape: Sizes, strides: Sequence[Sizes]) -> list[int]:
+    """Return the dimensions from outermost to innermost, by an insertion sort that stops where the order is clear."""
+    order = list(reversed(range(len(shape))))
+    for moving in range(1, len(shape)):
         position = moving
         for below in reversed(range(moving)):
             comparison = _compare(order[below], order[position], shape, strides)
@@ -113,46 +107,32 @@ def elementwise_stride(shape: Sizes, strides: tuple[Sizes, ...]) -> Sizes:
                 position = below
             elif comparison < 0:
                 break
-    return _permuted_stride(shape, order[::-1])
+    return order[::-1]
 
 
 def _compare(a: int, b: int, shape: Sizes, strides: Sequence[Sizes]) -> int:
     for stride in strides:
         first, second = stride[a], stride[b]
-        if first == 0 or second == 0:
-            continue
-        if first == second:
-            if shape[b] >= shape[a] or shape[b] == 0:
-                continue
+        if first and second and first != second:
+            return -1 if second > first else 1
+        if first and first == second and shape[a] > shape[b] > 0:
             return 1
-        return -1 if second > first else 1
     return 0
 
 
-def _is_nested(shape: Sizes, stride: Sizes, inside_out: Sequence[int]) -> bool:
+def _is_nested(shape: Sizes, stride: Sizes, order: Sequence[int]) -> bool:
     """Return whether the elements lie in this order; the strides of dimensions of size 1 do not matter."""
-    step = 1
-    for dim in inside_out:
-        if shape[dim] != 1:
-            if stride[dim] != step:
-                return False
-            step *= shape[dim]
-    return True
+    kept = [dim for dim in order if shape[dim] != 1]
+    return tuple([stride[dim] for dim in kept]) == dense_stride([shape[dim] for dim in kept])
 
 
-@lru_cache(maxsize=4096)
-def is_dense(shape: Sizes, stride: Sizes) -> bool:
-    """Return whether the elements fill their memory without gaps or overlaps, in some order of the dimensions.
-
-    >>> is_dense((2, 3), (1, 2)), is_dense((2, 3), (6, 2)), is_dense((2, 3), (0, 1))
-    (True, False, False)
-    """
-    return _is_nested(shape, stride, sorted(range(len(shape)), key=lambda dim: stride[dim]))
+is_dense = torch.ops.aten.is_non_overlapping_and_dense.default
+"""Whether the elements fill their memory without gaps or overlaps, in some order of the dimensions."""
 
 
 def is_plain(tensor: Tensor) -> bool:
     """Return whether a tensor has exactly the strides of a new contiguous one."""
-    return tensor.stride() == _permuted_stride(tensor.shape, range(tensor.dim()))
+    return tensor.stride() == dense_stride(tensor.shape)
 
 
 def fit(first: Tensor, *others: Tensor | None) -> bool:

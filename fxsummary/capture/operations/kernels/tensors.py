@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -61,10 +62,7 @@ def running(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:
 
 
 def _joint_dtype(tensors: Sequence[Tensor]) -> torch.dtype:
-    dtype = tensors[0].dtype
-    for each in tensors[1:]:
-        dtype = torch.promote_types(dtype, each.dtype)
-    return dtype
+    return reduce(torch.promote_types, [each.dtype for each in tensors])
 
 
 def joined(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -132,7 +130,7 @@ def triangle(x: Tensor, diagonal: int = 0) -> Tensor:
 
 def like(x: Tensor, *_: Any, dtype: torch.dtype | None = None, memory_format: Any = None, **__: Any) -> Tensor:
     """``empty_like`` and its like, which keep the order in memory."""
-    covered = memory_format in (None, torch.preserve_format) and is_dense(x.shape, x.stride())
+    covered = memory_format in (None, torch.preserve_format) and is_dense(x) and 0 not in x.shape
     return new(x.shape, dtype or x.dtype, x.stride()) if covered and (is_plain(x) or 1 not in x.shape) else DECLINED
 
 
