@@ -1,4 +1,4 @@
-"""Counts the FLOPs of what runs, by the formulas of `fxsummary.capture.operations.flops` and torch's registry."""
+"""Counts the FLOPs of what runs, by torch's formulas and those of `fxsummary.capture.operations.flops`."""
 
 from __future__ import annotations
 
@@ -22,36 +22,22 @@ _NO_FORMULA = (
     "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm", "_scaled_grouped_mm",
     "quantized_", "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
 )  # fmt: skip
+"""How the names of ATen operators of the matrix family begin that have no formula."""
+
 _FREE_LINALG = frozenset(
     {"linalg_vector_norm", "linalg_cross", "linalg_diagonal", "linalg_vander", "_linalg_check_errors"}
 )
 _KNOWN_FREE = frozenset({"aten", "prim", "prims", "profiler", "debugprims", "inductor"})
 
 _SAME_DTYPE = {
-    aten.linear: (0, 1),
-    aten.mm: (0, 1),
-    aten.bmm: (0, 1),
-    aten.addmm: (1, 2),
-    aten.baddbmm: (1, 2),
-    aten.mv: (0, 1),
-}
+    aten.linear: (0, 1), aten.mm: (0, 1), aten.bmm: (0, 1), aten.mv: (0, 1), aten.addmm: (1, 2), aten.baddbmm: (1, 2),
+}  # fmt: skip
+"""Positions of two matrices that must have the same dtype; kernels on meta do not check it."""
 
 
 def formula(packet: object) -> Callable[..., int] | None:
-    """The formula of an ATen (or custom) operator, from torch's registry or from `FORMULAS`."""
+    """Return the formula of an operator, from torch's registry or from `FORMULAS`."""
     return flop_registry.get(packet) or FORMULAS.get(packet)
-
-
-_seen: list[tuple[tuple[object, ...], tuple[object, ...]]] = []
-"""What torch's registry has held: operators and formulas."""
-
-
-def registry_version() -> int:
-    """A number that changes when a formula is registered with torch, replaced or removed."""
-    now = tuple(flop_registry), tuple(flop_registry.values())
-    if not _seen or _seen[-1] != now:
-        _seen.append(now)
-    return len(_seen)
 
 
 _paused = threading.local()
@@ -59,7 +45,7 @@ _paused = threading.local()
 
 @contextmanager
 def uncounted() -> Iterator[None]:
-    """Within, nothing that this thread runs is counted."""
+    """Count nothing that this thread runs inside the context."""
     outer = getattr(_paused, "now", False)
     _paused.now = True
     try:
@@ -73,31 +59,27 @@ class FlopCount(DispatchMode):
 
     Attributes:
         flops: the sum so far.
-        unknown: names of the operators called that have a cost of unknown size: of the matrix family
-            without a formula, or from outside ATen without a formula.
+        unknown: names of the operators called that have no formula, and are of the matrix family or not of ATen.
     """
+
+    supports_higher_order_operators = True
 
     def __init__(self) -> None:
         super().__init__()
         self.flops = 0
         self.unknown: list[str] = []
 
-    supports_higher_order_operators = True
-
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         packet = getattr(func, "_overloadpacket", func)
         count = formula(packet)
-        written_out = _written_out(func) if count is None else None
-        if written_out is not None:
+        parts = _parts(func) if count is None else None
+        if parts is not None:
             with self:
-                result = written_out(*args, **kwargs)
+                result = parts(*args, **kwargs)
             if result is not NotImplemented:
                 return result
-        if packet in _SAME_DTYPE:
-            _check_same_dtype(*(args[position] for position in _SAME_DTYPE[packet]))
-        if packet is aten.embedding and args[1].dtype not in (torch.int64, torch.int32):
-            raise RuntimeError(f"expected indices of an embedding to be int64 or int32, but got: {args[1].dtype}")
+        _check_dtypes(packet, args)
         result = self.call(func, args, kwargs)
         if getattr(_paused, "now", False):
             return result
@@ -109,7 +91,7 @@ class FlopCount(DispatchMode):
                     f"the FLOP formula of {packet} raised {type(error).__name__}: {error}. It gets the shapes of the "
                     "operator's arguments, and out_shape= and others by name: accept **kwargs."
                 ) from error
-        elif count is not None or not _is_free(func):  # the formulas are those of dense products
+        elif count is not None or not _is_free(func):  # the formulas are for dense products
             self.unknown.append(str(packet))
         return result
 
@@ -118,8 +100,8 @@ class FlopCount(DispatchMode):
         return func(*args, **kwargs)
 
 
-def _written_out(func: Any) -> Callable[..., Any] | None:
-    """What an operator does, in terms of others; None if it is not made of others."""
+def _parts(func: Any) -> Callable[..., Any] | None:
+    """Return a function that calls an operator's parts; None if it has none."""
     if isinstance(func, HigherOrderOperator):
         return in_python(func)
     return func.decompose if _is_composite(func) else None
@@ -149,9 +131,8 @@ def costs_nothing(func: Any) -> bool:
     >>> costs_nothing(aten.relu.default), costs_nothing(aten.mm.default), costs_nothing(aten.linear.default)
     (True, False, False)
     """
-    if getattr(func, "_overloadpacket", None) is aten.item:
-        return True
-    return formula(getattr(func, "_overloadpacket", func)) is None and not _is_composite(func) and _is_free(func)
+    packet = getattr(func, "_overloadpacket", func)
+    return packet is aten.item or (formula(packet) is None and not _is_composite(func) and _is_free(func))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -161,7 +142,7 @@ def _is_composite(func: Any) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def _is_free(func: Any) -> bool:
-    """Whether an operator without a formula is known not to be of the matrix family."""
+    """Whether an operator without a formula is known to be outside the matrix family."""
     if not isinstance(func, OpOverload):
         return False
     if func.namespace in _KNOWN_FREE:
@@ -174,7 +155,11 @@ def _is_sparse(value: object) -> bool:
     return isinstance(value, torch.Tensor) and value.layout is not torch.strided
 
 
-def _check_same_dtype(a: torch.Tensor, b: torch.Tensor) -> None:
-    """The real kernels refuse mixed dtypes, those on meta do not."""
-    if a.dtype != b.dtype:
-        raise RuntimeError(f"expected both matrices to have the same dtype, but got: {a.dtype} != {b.dtype}")
+def _check_dtypes(packet: object, args: tuple[Any, ...]) -> None:
+    """Raise RuntimeError for dtypes that the real kernels refuse and those on meta do not."""
+    if packet in _SAME_DTYPE:
+        a, b = (args[place].dtype for place in _SAME_DTYPE[packet])
+        if a != b:
+            raise RuntimeError(f"expected both matrices to have the same dtype, but got: {a} != {b}")
+    if packet is aten.embedding and args[1].dtype not in (torch.int64, torch.int32):
+        raise RuntimeError(f"expected indices of an embedding to be int64 or int32, but got: {args[1].dtype}")

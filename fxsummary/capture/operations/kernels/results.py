@@ -9,11 +9,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from fxsummary.capture.operations.twins import META
 from fxsummary.graph.spec import dense_stride
 
 Sizes = tuple[int, ...]
 
-META = torch.device("meta")
 DECLINED = cast(Tensor, NotImplemented)
 """What a kernel returns to leave a call to torch's own kernel."""
 
