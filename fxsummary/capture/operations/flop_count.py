@@ -1,18 +1,31 @@
-"""Counts the FLOPs of what runs, by torch's formulas and those of `fxsummary.capture.operations.flops`."""
+"""The mode that sees the ATen calls of an operation: counts FLOPs, notes what is written, and calls our kernels."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import flop_registry, shape_wrapper
 
+from fxsummary.capture.operations import kernels
 from fxsummary.capture.operations.flops import FORMULAS, aten
-from fxsummary.capture.torch_internals import DispatchMode, HigherOrderOperator, OpOverload, in_python, is_composite
+from fxsummary.capture.operations.outcome import Alias, Outcome
+from fxsummary.capture.operations.twins import META, spec_of, takes_device
+from fxsummary.capture.structures import map_values, tensors_in
+from fxsummary.capture.torch_internals import (
+    DispatchMode,
+    HigherOrderOperator,
+    OpOverload,
+    has_python_kernel,
+    in_python,
+    is_composite,
+    storage_of,
+)
 from fxsummary.errors import OperatorError
 
 _NO_FORMULA = (
@@ -55,7 +68,11 @@ def uncounted() -> Iterator[None]:
 
 
 class FlopCount(DispatchMode):
-    """Counts the FLOPs of the ATen calls made while it is active.
+    """Counts the FLOPs of the ATen calls made while it is active, and notes which tensors they write to.
+
+    Args:
+        tensors: the tensors among the operation's arguments, in order.
+        on_meta: whether they are on meta; if so, new tensors are too, and our kernels answer.
 
     Attributes:
         flops: the sum so far.
@@ -64,13 +81,18 @@ class FlopCount(DispatchMode):
 
     supports_higher_order_operators = True
 
-    def __init__(self) -> None:
+    def __init__(self, tensors: Sequence[torch.Tensor] = (), on_meta: bool = False) -> None:
         super().__init__()
         self.flops = 0
         self.unknown: list[str] = []
+        self._tensors = tensors
+        self._on_meta = on_meta
+        self._written: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        for place in _written_by(func):
+            self._written.update(map(storage_of, tensors_in(args[place] if place < len(args) else kwargs.get("out"))))
         packet = getattr(func, "_overloadpacket", func)
         count = formula(packet)
         parts = _parts(func) if count is None else None
@@ -80,7 +102,7 @@ class FlopCount(DispatchMode):
             if result is not NotImplemented:
                 return result
         _check_dtypes(packet, args)
-        result = self.call(func, args, kwargs)
+        result = self._call(func, args, kwargs) if self._on_meta else func(*args, **kwargs)
         if getattr(_paused, "now", False):
             return result
         if count is not None and not any(map(_is_sparse, args)):
@@ -95,9 +117,56 @@ class FlopCount(DispatchMode):
             self.unknown.append(str(packet))
         return result
 
-    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator."""
+    def _call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator on meta, by a kernel of ours if one covers the call."""
+        if takes_device(func):
+            kwargs = {**kwargs, "device": META}
+            kwargs.pop("pin_memory", None)
+        result = kernels.answer(func, args, kwargs)
+        if result is not NotImplemented:
+            return result
+        if has_python_kernel(func):
+            import_compiler()
         return func(*args, **kwargs)
+
+    def outcome(self, value: object, device: str) -> Outcome:
+        """Return what was observed, with the operation's result."""
+        aliases = tuple([_alias(output, self._tensors) for output in tensors_in(value)])
+        storages = map(storage_of, self._tensors) if self._written else ()
+        return Outcome(
+            map_values(lambda each: spec_of(each, device) if isinstance(each, torch.Tensor) else each, value),
+            self.flops,
+            tuple(dict.fromkeys(self.unknown)),
+            aliases if any(aliases) else (),
+            tuple([index for index, storage in enumerate(storages) if storage in self._written]),
+        )
+
+
+def _alias(output: torch.Tensor, tensors: Sequence[torch.Tensor]) -> Alias | None:
+    for index, tensor in enumerate(tensors):
+        if output is tensor:
+            return Alias(index)
+    storage = storage_of(output)
+    for index, tensor in enumerate(tensors):
+        if storage == storage_of(tensor) and output.dtype == tensor.dtype:
+            return Alias(index, int(output.storage_offset()) - int(tensor.storage_offset()))
+    return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _written_by(func: Any) -> tuple[int, ...]:
+    """Return the positions of the arguments that an operator writes to."""
+    schema: Any = getattr(func, "_schema", None)
+    infos = [argument.alias_info for argument in schema.arguments] if getattr(schema, "is_mutable", False) else ()
+    return tuple([place for place, info in enumerate(infos) if info is not None and info.is_write])
+
+
+@functools.cache
+def import_compiler() -> None:
+    """Import torch's compiler on the CPU: Python kernels import it, which fails in a meta device before torch 2.13."""
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 13):
+        with torch.device("cpu"):
+            importlib.import_module("torch._dynamo")
 
 
 def _parts(func: Any) -> Callable[..., Any] | None:

@@ -7,10 +7,8 @@ the first time that the process meets an operation.
 
 from __future__ import annotations
 
-import functools
-import importlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from types import BuiltinFunctionType
 from typing import Any
@@ -21,24 +19,21 @@ from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture.module_index import tensors_of
-from fxsummary.capture.operations import autocast, kernels, memo
-from fxsummary.capture.operations.flop_count import FlopCount
-from fxsummary.capture.operations.outcome import Alias, Outcome
-from fxsummary.capture.operations.twins import META, NoTwinError, OnMeta, Twins, spec_of, takes_device
+from fxsummary.capture.operations import autocast, memo
+from fxsummary.capture.operations.flop_count import FlopCount, import_compiler
+from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.twins import NoTwinError, OnMeta, Twins
 from fxsummary.capture.structures import (
     TO_DEVICE,
     is_limit_of_meta,
     is_plain,
     map_values,
     on_meta,
-    tensors_in,
     walk,
 )
 from fxsummary.capture.torch_internals import (
     below_autograd,
     fake_tensors,
-    has_python_kernel,
-    storage_of,
 )
 from fxsummary.errors import OperatorError
 from fxsummary.graph.spec import TensorSpec
@@ -97,7 +92,7 @@ class Operations:
         if any(type(each) is TensorSpec and each.stride is None for each in walk((args, kwargs))):
             raise NoDataError("sparse tensors have no counterpart on meta")
         if casting:
-            _import_compiler()
+            import_compiler()
             with fake_tensors():
                 outcome, value = self._observe(target, args, kwargs, Twins(torch.device(casting[0])), casting)
         else:  # an operation with a key does not depend on earlier calls
@@ -138,7 +133,7 @@ class Operations:
                 function, mode = callee_of(target, twins)
                 args, kwargs = map_values(make, args), map_values(make, kwargs)
                 args, kwargs = on_meta(target, args, kwargs, twins.device)
-                count = _Observed(tensors, on_meta=not casting)
+                count = FlopCount(tensors, on_meta=not casting)
                 with mode, count, torch.device(twins.device) if casting else _undivided(target):
                     value = function(*args, **kwargs)
         except NoTwinError as error:
@@ -162,7 +157,7 @@ def observe_real(
         device: the device that they claim to be on.
     """
     call = method(function) if isinstance(function, str) else function
-    count = _Observed(tensors)
+    count = FlopCount(tensors)
     with torch.no_grad(), count:
         result = call(*args, **kwargs)
     if isinstance(function, torch.jit.ScriptModule):  # oneDNN products in TorchScript bypass all modes
@@ -204,80 +199,3 @@ def _undivided(target: Target) -> AbstractContextManager[object]:
         return nullcontext()  # the user has replaced the formulas of its parts
     is_known = isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED
     return below_autograd() if is_known or is_linear or isinstance(target, nn.RNNBase) else nullcontext()
-
-
-@functools.cache
-def _import_compiler() -> None:
-    """Import torch's compiler on the CPU: Python kernels import it, which fails in a meta device before torch 2.13."""
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 13):
-        with torch.device("cpu"):
-            importlib.import_module("torch._dynamo")
-
-
-# --- modes -----------------------------------------------------------------------------------------
-
-
-class _Observed(FlopCount):
-    """`FlopCount` that also notes which arguments are written in place, and keeps an operation on meta.
-
-    Args:
-        tensors: the tensors among the arguments, in order.
-        on_meta: whether they are on meta; if so, new tensors are too, and our kernels answer.
-    """
-
-    def __init__(self, tensors: list[torch.Tensor], on_meta: bool = False) -> None:
-        super().__init__()
-        self._written: list[int] = []
-        self._on_meta = on_meta
-        self._tensors = tensors
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for place in _written_by(func):
-            value = args[place] if place < len(args) else (kwargs or {}).get("out")
-            self._written += map(storage_of, tensors_in(value))
-        return super().__torch_dispatch__(func, types, args, kwargs)
-
-    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator; on meta, by a kernel of ours if one covers the call."""
-        if not self._on_meta:
-            return func(*args, **kwargs)
-        if takes_device(func):
-            kwargs = {name: value for name, value in kwargs.items() if name != "pin_memory"}
-            kwargs["device"] = META
-        result = kernels.answer(func, args, kwargs)
-        if result is not NotImplemented:
-            return result
-        if has_python_kernel(func):
-            _import_compiler()
-        return func(*args, **kwargs)
-
-    def outcome(self, value: object, device: str) -> Outcome:
-        """Return what was observed, with the operation's result."""
-        aliases = tuple([_alias(output, self._tensors) for output in tensors_in(value)])
-        storages = map(storage_of, self._tensors) if self._written else ()
-        return Outcome(
-            map_values(lambda each: spec_of(each, device) if isinstance(each, torch.Tensor) else each, value),
-            self.flops,
-            tuple(dict.fromkeys(self.unknown)),
-            aliases if any(aliases) else (),
-            tuple([index for index, storage in enumerate(storages) if storage in self._written]),
-        )
-
-
-def _alias(output: torch.Tensor, tensors: Sequence[torch.Tensor]) -> Alias | None:
-    for index, tensor in enumerate(tensors):
-        if output is tensor:
-            return Alias(index)
-    storage = storage_of(output)
-    for index, tensor in enumerate(tensors):
-        if storage == storage_of(tensor) and output.dtype == tensor.dtype:
-            return Alias(index, int(output.storage_offset()) - int(tensor.storage_offset()))
-    return None
-
-
-@functools.lru_cache(maxsize=1024)
-def _written_by(func: Any) -> tuple[int, ...]:
-    """Return the positions of the arguments that an operator writes to."""
-    schema: Any = getattr(func, "_schema", None)
-    infos = [argument.alias_info for argument in schema.arguments] if getattr(schema, "is_mutable", False) else ()
-    return tuple([place for place, info in enumerate(infos) if info is not None and info.is_write])
