@@ -82,17 +82,12 @@ class SymbolicTracer(fx.Tracer):
     # --- nodes ---------------------------------------------------------------------------------
 
     def create_proxy(
-        self,
-        kind: str,
-        target: Any,
-        args: Args,
-        kwargs: Kwargs,
-        name: str | None = None,
-        type_expr: object = None,
+        self, kind: str, target: Any, args: Args, kwargs: Kwargs, name: str | None = None, type_expr: object = None,
         proxy_factory_fn: Any = None,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """Create a node as torch.fx does, and return its proxy."""
-        if isinstance(kwargs.get("out"), torch.Tensor) or (_writes(kind, target) and isinstance(args[0], torch.Tensor)):
+        is_write = kind == "call_method" and target in _IN_PLACE
+        if isinstance(kwargs.get("out"), torch.Tensor) or (is_write and isinstance(args[0], torch.Tensor)):
             raise fx.proxy.TraceError("forward writes a traced value into a tensor that it made")
         place = SPEC_ONLY.get(target)
         if place is not None and len(args) > place and type(args[place]) is ParameterProxy:
@@ -195,15 +190,12 @@ class SymbolicTracer(fx.Tracer):
             self.skipped_hooks.append(path)
 
 
-def _writes(kind: str, target: object) -> bool:
-    """Whether a call is a method that writes to its tensor in place, judged by its name."""
-    return kind == "call_method" and str(target) in _IN_PLACE
-
-
 _IN_PLACE = frozenset(
     name
     for name in dir(torch.Tensor)
     if (name.endswith("_") and not name.endswith("__")) or name == "__setitem__" or name.startswith("__i")
 ) - {"__init__", "__init_subclass__", "__int__", "__index__", "__invert__", "__iter__"}
+"""Methods that write to their tensor in place, judged by their names."""
+
 _ANY_TENSOR = object()
 _LITERALS = ATOMS | {TensorSpec}

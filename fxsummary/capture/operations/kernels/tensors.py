@@ -24,41 +24,33 @@ from fxsummary.capture.operations.kernels.results import (
 _INDICES = (torch.int64, torch.int32)
 
 
-def _over(x: Tensor, dim: Any, keepdim: bool, dtype: torch.dtype) -> Tensor:
-    """Return a result without dimensions (all if none are given), or with 1 in their place."""
-    rank = x.dim()
+def mean(
+    x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None, correction: Any = None
+) -> Tensor:
+    """A mean, or a deviation, of floating-point numbers, over dimensions; over all if none are given."""
+    rank, dtype = x.dim(), dtype or x.dtype
     given = [dim] if type(dim) is int else list(dim or range(rank))
     dims = {dimension(each, rank) for each in given}
-    if None in dims or len(dims) != len(given) or 0 in x.shape or rank > 64:  # more torch does not reduce
+    covered = dtype.is_floating_point and None not in dims and len(dims) == len(given)
+    if not covered or 0 in x.shape or rank > 64:  # torch does not reduce more than 64 dimensions
         return DECLINED
     return new([1 if each in dims else size for each, size in enumerate(x.shape) if keepdim or each not in dims], dtype)
 
 
+def _summed_dtype(x: Tensor) -> torch.dtype:
+    return x.dtype if x.is_floating_point() or x.is_complex() else torch.int64
+
+
 def total(x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Tensor:
     """``sum`` over dimensions."""
-    return _over(x, dim, keepdim, dtype or (x.dtype if x.is_floating_point() or x.is_complex() else torch.int64))
-
-
-def mean(
-    x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None, correction: Any = None
-) -> Tensor:
-    """A mean, or a deviation, of floating-point numbers."""
-    result = dtype or x.dtype
-    return _over(x, dim, keepdim, result) if result.is_floating_point else DECLINED
-
-
-def norm(
-    x: Tensor, order: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None
-) -> Tensor:
-    """``linalg_vector_norm``."""
-    return mean(x, dim, keepdim) if dtype is None and is_plain(x) else DECLINED
+    result = mean(x, dim, keepdim, dtype=torch.float32)
+    return result if result is DECLINED else new(result.shape, dtype or _summed_dtype(x))
 
 
 def running(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:
     """``cumsum``."""
-    if dimension(dim, x.dim()) is None or not is_plain(x):
-        return DECLINED
-    return new(x.shape, dtype or (x.dtype if x.is_floating_point() or x.is_complex() else torch.int64))
+    covered = dimension(dim, x.dim()) is not None and is_plain(x)
+    return new(x.shape, dtype or _summed_dtype(x)) if covered else DECLINED
 
 
 def _joint_dtype(tensors: Sequence[Tensor]) -> torch.dtype:
@@ -115,14 +107,6 @@ def shifted(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tenso
     return new(x.shape, x.dtype)
 
 
-def repeated(x: Tensor, counts: Sequence[int]) -> Tensor:
-    """``repeat``."""
-    if len(counts) < x.dim() or any(count <= 0 for count in counts) or 0 in x.shape:
-        return DECLINED
-    sizes = (1,) * (len(counts) - x.dim()) + tuple(x.shape)
-    return new([size * count for size, count in zip(sizes, counts, strict=True)], x.dtype)
-
-
 def triangle(x: Tensor, diagonal: int = 0) -> Tensor:
     """``tril`` and ``triu``."""
     return new(x.shape, x.dtype) if x.dim() >= 2 and is_plain(x) else DECLINED
@@ -130,8 +114,9 @@ def triangle(x: Tensor, diagonal: int = 0) -> Tensor:
 
 def like(x: Tensor, *_: Any, dtype: torch.dtype | None = None, memory_format: Any = None, **__: Any) -> Tensor:
     """``empty_like`` and its like, which keep the order in memory."""
-    covered = memory_format in (None, torch.preserve_format) and is_dense(x) and 0 not in x.shape
-    return new(x.shape, dtype or x.dtype, x.stride()) if covered and (is_plain(x) or 1 not in x.shape) else DECLINED
+    keeps = is_plain(x) or (is_dense(x) and min(x.shape) > 1)
+    covered = keeps and memory_format in (None, torch.preserve_format)
+    return new(x.shape, dtype or x.dtype, x.stride()) if covered else DECLINED
 
 
 def span(*given: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
@@ -148,13 +133,11 @@ def span(*given: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
 KERNELS: dict[str, Callable[..., Any]] = {
     "sum.dim_IntList": total,
     **dict.fromkeys(("mean", "mean.dim", "var.correction", "std.correction", "logsumexp"), mean),
-    "linalg_vector_norm": norm,
     "cumsum": running,
     "cat": joined,
     "stack": stacked,
     "index.Tensor": indexed,
     "roll": shifted,
-    "repeat": repeated,
     **dict.fromkeys(("tril", "triu"), triangle),
     **dict.fromkeys(("empty_like", "zeros_like", "ones_like", "full_like"), like),
     **dict.fromkeys(("arange", "arange.start", "arange.start_step"), span),
