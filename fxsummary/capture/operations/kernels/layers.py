@@ -33,11 +33,10 @@ def batch_norm(
     channels = x.shape[1:2]
     if not fit(x, *given) or x.dim() < 2 or any(each.shape != channels or not is_plain(each) for each in given):
         return DECLINED
-    if x.numel() <= channels[0] if training else mean is None or variance is None:
+    has_statistics = x.numel() > channels[0] if training else mean is not None and variance is not None
+    if not has_statistics or (1 in x.shape and not is_plain(x)):
         return DECLINED
     statistics = new(channels, _statistics(x.dtype)), new(channels, _statistics(x.dtype))
-    if is_plain(x) and 1 not in x.shape[1:]:
-        return new(x.shape, x.dtype), *statistics
     result = elementwise_like([x, *[each.view(-1, *[1] * (x.dim() - 2)) for each in given]], x.dtype, x.dtype)
     return result if result is DECLINED else (result, *statistics)
 
@@ -51,8 +50,7 @@ def layer_norm(x: Tensor, sizes: Any, weight: Tensor | None, bias: Tensor | None
         return DECLINED
     rows = (*x.shape[:kept], *[1] * len(sizes))
     statistics = new(rows, _statistics(x.dtype)), new(rows, _statistics(x.dtype))
-    result = elementwise_like([x.contiguous(), statistics[0], *given], x.dtype, x.dtype)
-    return result if result is DECLINED else (result, *statistics)
+    return new(x.shape, x.dtype), *statistics
 
 
 def group_norm(

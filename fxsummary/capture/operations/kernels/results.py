@@ -28,16 +28,27 @@ def new(shape: Sequence[int], dtype: torch.dtype, stride: Sizes | None = None) -
 def elementwise_like(operands: Sequence[Tensor], dtype: torch.dtype, common: torch.dtype | None) -> Tensor:
     """Return the result of an elementwise operation; decline operands that do not broadcast.
 
+    If all operands are contiguous, so is the result. Else its dimensions keep the order in memory that they have in the
+    first operand; cases in which other operands decide too are declined.
+
     Args:
         common: the dtype that operands are converted to; None if the result is converted too. A tensor with gaps
             loses its strides when it is converted, and half precision is computed in float32.
     """
-    shape = operands[0].shape if len(operands) == 1 else broadcast(*[each.shape for each in operands])
-    kept = None if common in (torch.float16, torch.bfloat16) else common
-    if shape is None or not all(each.dtype is kept or is_dense(each) for each in operands):
+    first = operands[0]
+    shape = first.shape if len(operands) == 1 else broadcast(*[each.shape for each in operands])
+    if shape is None or all(each.is_contiguous() for each in operands):
+        return DECLINED if shape is None else new(shape, dtype)
+    stride, kept = first.stride(), None if common in (torch.float16, torch.bfloat16) else common
+    is_converted = not all(each.dtype is kept or is_dense(each) for each in operands)
+    is_clear = 0 not in stride and (len(operands) == 1 or len(set(stride)) == len(stride))
+    if is_converted or first.shape != shape or not is_clear:
         return DECLINED
-    strides = tuple([(each if each.shape == shape else each.expand(shape)).stride() for each in operands])
-    return new(shape, dtype, elementwise_stride(shape, strides))
+    order = sorted(range(len(shape)), key=lambda dim: (-stride[dim], -shape[dim]))
+    if len(shape) == 4 and all(each.is_contiguous(memory_format=torch.channels_last) for each in operands):
+        order = [0, 2, 3, 1]
+    dense = dict(zip(order, dense_stride([shape[dim] for dim in order]), strict=True))
+    return new(shape, dtype, tuple([dense[dim] for dim in range(len(shape))]))
 
 
 @lru_cache(maxsize=4096)
@@ -69,61 +80,6 @@ def dimension(dim: int, rank: int) -> int | None:
     """
     rank = max(rank, 1)
     return dim % rank if -rank <= dim < rank else None
-
-
-@lru_cache(maxsize=4096)
-def elementwise_stride(shape: Sizes, strides: tuple[Sizes, ...]) -> Sizes:
-    """Return the strides of an elementwise result, given those of the operands, all expanded to its shape.
-
-    The dimensions keep their order in memory; the first operand in which two dimensions have different strides
-    decides. This is ``torch._prims_common.compute_elementwise_output_logical_to_physical_perm``, which imports sympy.
-
-    >>> elementwise_stride((2, 3, 4), ((1, 2, 6),))
-    (1, 2, 6)
-    >>> elementwise_stride((2, 3, 4), ((0, 0, 1), (12, 4, 1)))
-    (12, 4, 1)
-    """
-    rank = len(shape)
-    contiguous = 0 in shape or all(_is_nested(shape, stride, range(rank)) for stride in strides)
-    channels_last = rank == 4 and all(_is_nested(shape, stride, (0, 2, 3, 1)) for stride in strides)
-    order = list(range(rank))
-    if rank > 1 and contiguous == channels_last:
-        order = _order(shape, strides)
-    elif channels_last:
-        order = [0, 2, 3, 1]
-    dense = dict(zip(order, dense_stride([shape[dim] for dim in order]), strict=True))
-    return tuple([dense[dim] for dim in range(rank)])
-
-
-def _order(shape: Sizes, strides: Sequence[Sizes]) -> list[int]:
-    """Return the dimensions from outermost to innermost, by an insertion sort that stops where the order is clear."""
-    order = list(reversed(range(len(shape))))
-    for moving in range(1, len(shape)):
-        position = moving
-        for below in reversed(range(moving)):
-            comparison = _compare(order[below], order[position], shape, strides)
-            if comparison > 0:
-                order[below], order[position] = order[position], order[below]
-                position = below
-            elif comparison < 0:
-                break
-    return order[::-1]
-
-
-def _compare(a: int, b: int, shape: Sizes, strides: Sequence[Sizes]) -> int:
-    for stride in strides:
-        first, second = stride[a], stride[b]
-        if first and second and first != second:
-            return -1 if second > first else 1
-        if first and first == second and shape[a] > shape[b] > 0:
-            return 1
-    return 0
-
-
-def _is_nested(shape: Sizes, stride: Sizes, order: Sequence[int]) -> bool:
-    """Return whether the elements lie in this order; the strides of dimensions of size 1 do not matter."""
-    kept = [dim for dim in order if shape[dim] != 1]
-    return tuple([stride[dim] for dim in kept]) == dense_stride([shape[dim] for dim in kept])
 
 
 is_dense = torch.ops.aten.is_non_overlapping_and_dense.default

@@ -12,10 +12,8 @@ from torch import Tensor
 
 from fxsummary.capture.operations.kernels.results import (
     DECLINED,
-    Sizes,
     broadcast,
     dimension,
-    elementwise_stride,
     is_dense,
     is_plain,
     new,
@@ -85,18 +83,13 @@ def indexed(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
     dims = [dim for dim, index in enumerate(indices) if index is not None]
     tensors = [index for index in indices if index is not None]
     places = broadcast(*[index.shape for index in tensors]) if tensors else None
-    if places is None or len(indices) > x.dim() or 0 in x.shape:
+    if places is None or len(indices) > x.dim() or 0 in x.shape or not is_plain(x):
         return DECLINED
     if any(index.dtype not in _INDICES or not index.is_meta for index in tensors):
         return DECLINED
     first = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0
-    rest = [dim for dim in range(x.dim()) if dim not in dims]
-
-    def around(values: Sequence[int], middle: Sequence[int]) -> Sizes:
-        return (*[values[dim] for dim in rest[:first]], *middle, *[values[dim] for dim in rest[first:]])
-
-    shape = around(x.shape, places)
-    return new(shape, x.dtype, elementwise_stride(shape, (around(x.stride(), [0] * len(places)),)))
+    rest = [size for dim, size in enumerate(x.shape) if dim not in dims]
+    return new((*rest[:first], *places, *rest[first:]), x.dtype)
 
 
 def shifted(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor:
