@@ -4,9 +4,8 @@ The first of torch's kernels that runs in a process imports a second's worth of 
 A kernel here takes meta tensors and returns meta tensors of the right shape, strides and dtype; it returns
 `DECLINED` for cases that it does not cover, and torch's own kernel then runs, or raises. It counts no FLOPs.
 
-One file per family: `elementwise`, `products`, `layers`, `tensors`; `results` makes the tensors. There is a kernel for
-what many models call: torch's costs a multiple, or imports much for what is met first in models of a few lines. The
-tests hold every kernel against torch's.
+One file per family: `layers`, `products`, `sampled` (elementwise operators and reductions), `tensors`; `results` makes
+the tensors. The operators are those that many models call. The tests compare every kernel with torch's.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from typing import Any
 
 import torch
 
-from fxsummary.capture.operations.kernels import elementwise, layers, products, tensors
+from fxsummary.capture.operations.kernels import layers, products, sampled, tensors
 from fxsummary.capture.operations.kernels.results import DECLINED, new
 from fxsummary.capture.torch_internals import HigherOrderOperator, fake_implementation
 from fxsummary.errors import OperatorError
 
 __all__ = ["DECLINED", "KERNELS", "answer"]
 
-_FAMILIES = (elementwise, layers, products, tensors)
+_FAMILIES = (layers, products, sampled, tensors)
 KERNELS: dict[str, Callable[..., Any]] = {
     f"aten::{name}": kernel for family in _FAMILIES for name, kernel in family.KERNELS.items()
 }

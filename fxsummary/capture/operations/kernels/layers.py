@@ -1,4 +1,4 @@
-"""Normalizations, softmax, pooling, resizing, embeddings."""
+"""Normalizations, pooling, resizing, embeddings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from torch import Tensor
 from fxsummary.capture.operations.kernels.results import (
     DECLINED,
     Sizes,
-    dimension,
     each,
     elementwise_like,
     fit,
@@ -64,12 +63,6 @@ def group_norm(
     if any(each.shape != (channels,) for each in given):
         return DECLINED
     return new(x.shape, x.dtype), new((batch, groups), x.dtype), new((batch, groups), x.dtype)
-
-
-def softmax(x: Tensor, dim: int, half_to_float: bool = False, *, dtype: torch.dtype | None = None) -> Tensor:
-    """``_softmax`` and its like, whose result is contiguous."""
-    fits = x.is_floating_point() and dimension(dim, x.dim()) is not None and not half_to_float
-    return new(x.shape, dtype or x.dtype) if fits and is_plain(x) else DECLINED
 
 
 def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Any:
@@ -129,7 +122,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "native_batch_norm": batch_norm,
     "native_layer_norm": layer_norm,
     "native_group_norm": group_norm,
-    **dict.fromkeys(("_softmax", "_log_softmax", "_safe_softmax"), softmax),
     "_weight_norm_interface": weight_norm,
     **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices"), max_pool),
     **dict.fromkeys(("avg_pool2d", "avg_pool3d"), average_pool),

@@ -1,4 +1,4 @@
-"""Reductions, joining, picking and shifting of elements, new tensors."""
+"""Joining and picking of elements, new tensors."""
 
 from __future__ import annotations
 
@@ -20,35 +20,6 @@ from fxsummary.capture.operations.kernels.results import (
 )
 
 _INDICES = (torch.int64, torch.int32)
-
-
-def mean(
-    x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None, correction: Any = None
-) -> Tensor:
-    """A mean, or a deviation, of floating-point numbers, over dimensions; over all if none are given."""
-    rank, dtype = x.dim(), dtype or x.dtype
-    given = [dim] if type(dim) is int else list(dim or range(rank))
-    dims = {dimension(each, rank) for each in given}
-    covered = dtype.is_floating_point and None not in dims and len(dims) == len(given)
-    if not covered or 0 in x.shape or rank > 64:  # torch does not reduce more than 64 dimensions
-        return DECLINED
-    return new([1 if each in dims else size for each, size in enumerate(x.shape) if keepdim or each not in dims], dtype)
-
-
-def _summed_dtype(x: Tensor) -> torch.dtype:
-    return x.dtype if x.is_floating_point() or x.is_complex() else torch.int64
-
-
-def total(x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Tensor:
-    """``sum`` over dimensions."""
-    result = mean(x, dim, keepdim, dtype=torch.float32)
-    return result if result is DECLINED else new(result.shape, dtype or _summed_dtype(x))
-
-
-def running(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:
-    """``cumsum``."""
-    covered = dimension(dim, x.dim()) is not None and is_plain(x)
-    return new(x.shape, dtype or _summed_dtype(x)) if covered else DECLINED
 
 
 def _joint_dtype(tensors: Sequence[Tensor]) -> torch.dtype:
@@ -92,19 +63,6 @@ def indexed(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
     return new((*rest[:first], *places, *rest[first:]), x.dtype)
 
 
-def shifted(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor:
-    """``roll``."""
-    places = {dimension(dim, x.dim()) for dim in dims}
-    if x.dim() == 0 or 0 in x.shape or None in places or len(places) != len(dims) or len(shifts) != (len(dims) or 1):
-        return DECLINED
-    return new(x.shape, x.dtype)
-
-
-def triangle(x: Tensor, diagonal: int = 0) -> Tensor:
-    """``tril`` and ``triu``."""
-    return new(x.shape, x.dtype) if x.dim() >= 2 and is_plain(x) else DECLINED
-
-
 def like(x: Tensor, *_: Any, dtype: torch.dtype | None = None, memory_format: Any = None, **__: Any) -> Tensor:
     """``empty_like`` and its like, which keep the order in memory."""
     keeps = is_plain(x) or (is_dense(x) and min(x.shape) > 1)
@@ -124,14 +82,9 @@ def span(*given: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
 
 
 KERNELS: dict[str, Callable[..., Any]] = {
-    "sum.dim_IntList": total,
-    **dict.fromkeys(("mean", "mean.dim", "var.correction", "std.correction", "logsumexp"), mean),
-    "cumsum": running,
     "cat": joined,
     "stack": stacked,
     "index.Tensor": indexed,
-    "roll": shifted,
-    **dict.fromkeys(("tril", "triu"), triangle),
     **dict.fromkeys(("empty_like", "zeros_like", "ones_like", "full_like"), like),
     **dict.fromkeys(("arange", "arange.start", "arange.start_step"), span),
 }
