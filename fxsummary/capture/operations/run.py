@@ -110,9 +110,10 @@ class Operations:
             return memo.key_of(target)
         state = id(target), bool(getattr(target, "training", False))  # a frozen ScriptModule has no `training`
         if state not in self._signatures:
-            self._signatures[state] = None
-            with suppress(memo.NoKeyError):
+            try:
                 self._signatures[state] = memo.number_of(memo.module_signature(target))
+            except memo.NoKeyError:  # not kept, because its traceback holds the frames of forward
+                self._signatures[state] = None
         if self._signatures[state] is None:
             raise memo.NoKeyError(type(target).__name__)
         return self._signatures[state]

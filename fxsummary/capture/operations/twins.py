@@ -6,6 +6,7 @@ import copy
 import functools
 import types
 import weakref
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -101,12 +102,14 @@ class Twins:
                 raise NoTwinError(f"{type(module).__name__} is compiled by torch.jit")
             twin = self._remember(module, object.__new__(type(module)))
             for name, value in vars(module).items():
-                if type(value) in _ATOMS:
+                kind, kept = type(value), value
+                if kind in _ATOMS:
                     twin.__dict__[name] = value
+                elif kind in _DICTS and not value:
+                    twin.__dict__[name] = kind()
                 else:
-                    kept = value
-                    if name in _HOOKS and value:
-                        kept = type(value)((key, hook) for key, hook in value.items() if is_own_hook(hook))
+                    if name in _HOOKS:
+                        kept = kind((key, hook) for key, hook in value.items() if is_own_hook(hook))
                     twin.__dict__[name] = self._value(kept)
                     if isinstance(value, dict):
                         self._remember(value, twin.__dict__[name])
@@ -159,6 +162,7 @@ class Twins:
 
 _ATOMS = frozenset({bool, int, float, str, type(None)})
 _COLLECTIONS = frozenset({list, tuple, set})
+_DICTS = frozenset({dict, OrderedDict})
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 

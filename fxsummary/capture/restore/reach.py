@@ -16,6 +16,7 @@ import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -47,6 +48,7 @@ Reader = Callable[["Reach", Any], Iterable[object]]
 """Registers a value, and returns the values that it contains."""
 
 
+@dataclass
 class Found:
     """Holders of values.
 
@@ -56,10 +58,9 @@ class Found:
         variables: places that hold values without a dict: classes, slots, closure variables, states.
     """
 
-    def __init__(self) -> None:
-        self.containers: list[object] = []
-        self.empty: list[object] = []
-        self.variables: list[Variables] = []
+    containers: list[object] = field(default_factory=list)
+    empty: list[object] = field(default_factory=list)
+    variables: list[Variables] = field(default_factory=list)
 
 
 class Reach:
