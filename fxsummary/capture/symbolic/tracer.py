@@ -51,15 +51,15 @@ class SymbolicTracer(fx.Tracer):
         self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
         self._stack_now: OrderedDict[str, object] | None = None
-        self._wrap_globals: Callable[[object], None] | None = None
+        self._wrap: Callable[[dict[str, object]], None] = lambda namespace: None
         self._outermost = sys._getframe(1)
 
     def run(self) -> fx.Graph:
         """Trace the model's forward."""
         args, kwargs = self.placeholders()
         self.note_hooks(self.root, "")
-        with traced(self) as self._wrap_globals:
-            self._wrap_globals(type(self.root).forward)
+        with traced(self) as self._wrap:
+            self._wrap(getattr(type(self.root).forward, "__globals__", {}))
             result = listed(self.root.forward(*args, **kwargs))
             self.create_node("output", "output", (self.create_arg(result),), {})
         for proxy in self._attributes.values():
@@ -171,8 +171,7 @@ class SymbolicTracer(fx.Tracer):
             if is_leaf:
                 return Proxy(self.create_node("call_module", path, args, kwargs), self)
             forward = module.forward
-            if self._wrap_globals is not None:
-                self._wrap_globals(forward)
+            self._wrap(getattr(forward, "__globals__", {}))
             result = forward(*args, **kwargs)
             outputs = values_of(result, lambda value, _: value.node if isinstance(value, fx.Proxy) else None)
             self.returned[key] = self.module_stack[key], outputs
