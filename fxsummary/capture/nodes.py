@@ -29,7 +29,7 @@ def new_node(graph: fx.Graph, op: str, target: Any, args: Any, kwargs: Any, name
     Args:
         name: the basis of its name; by default the target, as in torch.fx.
     """
-    unused = unused_name(graph, name or name_of_target(graph, target).replace(".", "_"))
+    unused = unused_name(graph, name or name_of_target(graph, target))
     node = fx.Node(graph, unused, op, target, args or (), kwargs or {})
     insert_node(graph, node)
     return node

@@ -240,14 +240,15 @@ def insert_node(graph: fx.Graph, node: fx.Node) -> None:
 def unused_name(graph: fx.Graph, candidate: str) -> str:
     """Return a name that no node of the graph has. Lost without it: same as `insert_node`."""
     namespace: Any = graph._graph_namespace
-    if not _is_plain(candidate):
+    base = candidate.replace(".", "_")
+    if not _is_plain(base):
         return str(namespace.create_name(candidate, None))
-    used, number, unused = namespace._used_names, namespace._base_count.get(candidate, 0), candidate
+    used, number, unused = namespace._used_names, namespace._base_count.get(base, 0), base
     while unused in used:
         number += 1
-        unused = f"{candidate}_{number}"
+        unused = f"{base}_{number}"
     used.add(unused)
-    namespace._base_count[candidate] = number
+    namespace._base_count[base] = number
     return unused
 
 

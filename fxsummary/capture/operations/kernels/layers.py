@@ -45,7 +45,7 @@ def layer_norm(x: Tensor, sizes: Any, weight: Tensor | None, bias: Tensor | None
     sizes, kept = tuple(sizes), x.dim() - len(sizes)
     given = [each for each in (weight, bias) if each is not None]
     fits = sizes and kept >= 0 and x.shape[kept:] == sizes and all(each.shape == sizes for each in given)
-    if not fits or not fit(x, *given):
+    if not fits or not fit(x, *given) or (x.is_contiguous() and not is_plain(x)):
         return DECLINED
     rows = (*x.shape[:kept], *[1] * len(sizes))
     statistics = new(rows, _statistics(x.dtype)), new(rows, _statistics(x.dtype))

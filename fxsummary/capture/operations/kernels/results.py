@@ -28,8 +28,8 @@ def new(shape: Sequence[int], dtype: torch.dtype, stride: Sizes | None = None) -
 def elementwise_like(operands: Sequence[Tensor], dtype: torch.dtype, common: torch.dtype | None) -> Tensor:
     """Return the result of an elementwise operation; decline operands that do not broadcast.
 
-    If all operands are contiguous, so is the result. Else its dimensions keep the order in memory that they have in the
-    first operand; cases in which other operands decide too are declined.
+    If all operands are contiguous, so is the result. Otherwise its dimensions keep the order in memory that they have
+    in the first operand; cases in which other operands decide too are declined.
 
     Args:
         common: the dtype that operands are converted to; None if the result is converted too. A tensor with gaps
@@ -37,18 +37,22 @@ def elementwise_like(operands: Sequence[Tensor], dtype: torch.dtype, common: tor
     """
     first = operands[0]
     shape = first.shape if len(operands) == 1 else broadcast(*[each.shape for each in operands])
-    if shape is None or all(each.is_contiguous() for each in operands):
-        return DECLINED if shape is None else new(shape, dtype)
+    if shape is None:
+        return DECLINED
+    rank, is_contiguous = len(shape), all(each.is_contiguous() for each in operands)
+    is_nhwc = rank == 4 and all(each.is_contiguous(memory_format=torch.channels_last) for each in operands)
+    if is_contiguous and (not is_nhwc or all(map(is_plain, operands))):
+        return new(shape, dtype)
     stride, kept = first.stride(), None if common in (torch.float16, torch.bfloat16) else common
     is_converted = not all(each.dtype is kept or is_dense(each) for each in operands)
-    is_clear = 0 not in stride and (len(operands) == 1 or len(set(stride)) == len(stride))
+    is_clear = 0 not in stride and (len(operands) == 1 or len(set(stride)) == rank)
     if is_converted or first.shape != shape or not is_clear:
         return DECLINED
-    order = sorted(range(len(shape)), key=lambda dim: (-stride[dim], -shape[dim]))
-    if len(shape) == 4 and all(each.is_contiguous(memory_format=torch.channels_last) for each in operands):
+    order = sorted(range(rank), key=lambda dim: (-stride[dim], -shape[dim]))
+    if is_nhwc and not is_contiguous:
         order = [0, 2, 3, 1]
     dense = dict(zip(order, dense_stride([shape[dim] for dim in order]), strict=True))
-    return new(shape, dtype, tuple([dense[dim] for dim in range(len(shape))]))
+    return new(shape, dtype, tuple([dense[dim] for dim in range(rank)]))
 
 
 @lru_cache(maxsize=4096)
