@@ -27,7 +27,7 @@ def batch_norm(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None, variance: Tensor | None,
     training: bool, *_: Any,
 ) -> Any:  # fmt: skip
-    """``native_batch_norm``: the result, and mean and deviation by channel."""
+    """Run ``native_batch_norm``: return the result, and mean and deviation by channel."""
     given = [each for each in (weight, bias, mean, variance) if each is not None]
     channels = x.shape[1:2]
     if not fit(x, *given) or x.dim() < 2 or any(each.shape != channels or not is_plain(each) for each in given):
@@ -41,7 +41,7 @@ def batch_norm(
 
 
 def layer_norm(x: Tensor, sizes: Any, weight: Tensor | None, bias: Tensor | None, eps: float) -> Any:
-    """``native_layer_norm``: the result, mean and deviation of each row."""
+    """Run ``native_layer_norm``: return the result, and mean and deviation of each row."""
     sizes, kept = tuple(sizes), x.dim() - len(sizes)
     given = [each for each in (weight, bias) if each is not None]
     fits = sizes and kept >= 0 and x.shape[kept:] == sizes and all(each.shape == sizes for each in given)
@@ -56,7 +56,7 @@ def group_norm(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, batch: int, channels: int, inner: int, groups: int,
     eps: float,
 ) -> Any:  # fmt: skip
-    """``native_group_norm``: the result, mean and deviation of each group."""
+    """Run ``native_group_norm``: return the result, and mean and deviation of each group."""
     given = [each for each in (weight, bias) if each is not None]
     if not fit(x, *given) or not is_plain(x) or channels % groups or x.shape[:2] != (batch, channels):
         return DECLINED
@@ -66,7 +66,7 @@ def group_norm(
 
 
 def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Any:
-    """``_weight_norm_interface``: a weight from its direction and length, and the norm of the direction."""
+    """Run ``_weight_norm_interface``: return a weight from its direction and length, and the norm of the direction."""
     lengths = tuple([size if each == dim else 1 for each, size in enumerate(v.shape)])
     if not fit(v, g) or g.shape != lengths or not (is_plain(v) and is_plain(g)):
         return DECLINED
@@ -95,25 +95,25 @@ def _pooled(x: Tensor, width: Any, step: Any, pad: Any, extent: Any, ceil: bool)
 
 
 def max_pool(x: Tensor, width: Any, step: Any = (), pad: Any = (0,), extent: Any = (1,), ceil: bool = False) -> Any:
-    """``max_pool2d_with_indices`` and its like."""
+    """Run ``max_pool2d_with_indices`` or its 3D version."""
     shape = _pooled(x, width, step, pad, extent, ceil)
     return DECLINED if shape is None else (new(shape, x.dtype), new(shape, torch.int64))
 
 
 def average_pool(x: Tensor, width: Any, step: Any = (), pad: Any = (0,), ceil: bool = False, *_: Any) -> Tensor:
-    """``avg_pool2d`` and its like."""
+    """Run ``avg_pool2d`` or its 3D version."""
     shape = _pooled(x, width, step, pad, (1,), ceil)
     return DECLINED if shape is None else new(shape, x.dtype)
 
 
 def resized(x: Tensor, size: Any, *_: Any) -> Tensor:
-    """``upsample_nearest2d``, ``_adaptive_avg_pool2d`` and their like."""
+    """Run ``upsample_nearest2d``, ``_adaptive_avg_pool2d`` or another operator with a target size."""
     fits = _is_image(x, size) and min(size) > 0
     return new((*x.shape[:2], *size), x.dtype) if fits else DECLINED
 
 
 def embedded(weight: Tensor, indices: Tensor, *_: Any) -> Tensor:
-    """``embedding``."""
+    """Run ``embedding``."""
     fits = weight.dim() == 2 and weight.is_floating_point() and indices.dtype in (torch.int64, torch.int32)
     return new((*indices.shape, weight.shape[1]), weight.dtype) if fits else DECLINED
 

@@ -27,7 +27,7 @@ def _joint_dtype(tensors: Sequence[Tensor]) -> torch.dtype:
 
 
 def joined(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """``cat``; tensors of shape (0,) may lie among others and add nothing."""
+    """Run ``cat``; tensors of shape (0,) are allowed and add nothing."""
     shapes = [each.shape for each in tensors if each.shape != (0,)]
     if not shapes or not shapes[0] or not all(each.is_meta for each in tensors):
         return DECLINED
@@ -41,7 +41,7 @@ def joined(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """``stack``."""
+    """Run ``stack``."""
     shape = tensors[0].shape
     place = dimension(dim, len(shape) + 1)
     if place is None or any(each.shape != shape or not each.is_meta or not is_plain(each) for each in tensors):
@@ -50,7 +50,7 @@ def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def indexed(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
-    """``index`` by integers: the new dimensions lie where the indexed ones were, or in front if these are apart."""
+    """Run ``index`` with integers: new dimensions replace the indexed ones, or come first if these are not adjacent."""
     dims = [dim for dim, index in enumerate(indices) if index is not None]
     tensors = [index for index in indices if index is not None]
     places = broadcast(*[index.shape for index in tensors]) if tensors else None
@@ -64,14 +64,14 @@ def indexed(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
 
 
 def like(x: Tensor, *_: Any, dtype: torch.dtype | None = None, memory_format: Any = None, **__: Any) -> Tensor:
-    """``empty_like`` and its like, which keep the order in memory."""
+    """Run ``empty_like`` or a similar operator, which keeps the order in memory."""
     keeps = is_plain(x) or (is_dense(x) and min(x.shape) > 1)
     covered = keeps and memory_format in (None, torch.preserve_format)
     return new(x.shape, dtype or x.dtype, x.stride()) if covered else DECLINED
 
 
 def span(*given: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
-    """``arange``."""
+    """Run ``arange``."""
     start, end, step = (0, *given, 1) if len(given) == 1 else (*given, 1)[:3]
     numbers = all(type(each) in (int, float) for each in (start, end, step)) and step != 0
     count = (end - start) / step if numbers else -1
