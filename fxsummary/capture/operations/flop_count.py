@@ -106,13 +106,7 @@ class FlopCount(DispatchMode):
         if getattr(_paused, "now", False):
             return result
         if count is not None and not any(map(_is_sparse, args)):
-            try:
-                self.flops += _evaluate(count, args, kwargs, result)
-            except Exception as error:
-                raise OperatorError(
-                    f"the FLOP formula of {packet} raised {type(error).__name__}: {error}. It gets the shapes of the "
-                    "operator's arguments, and out_shape= and others by name: accept **kwargs."
-                ) from error
+            self.flops += _evaluate(count, packet, args, kwargs, result)
         elif count is not None or not _is_free(func):  # the formulas are for dense products
             self.unknown.append(str(packet))
         return result
@@ -179,11 +173,17 @@ def _parts(func: Any) -> Callable[..., Any] | None:
 _WRAPPER = shape_wrapper(len).__code__
 
 
-def _evaluate(count: Any, args: Any, kwargs: Any, result: Any) -> int:
+def _evaluate(count: Any, packet: object, args: Any, kwargs: Any, result: Any) -> int:
     """Evaluate a formula; torch's wrapper, which turns tensors into shapes, takes longer than most kernels."""
-    if getattr(count, "__code__", None) is not _WRAPPER:
-        return int(count(*args, **kwargs, out_val=result))
-    return int(count.__wrapped__(*_shapes(args), **_shapes(kwargs), out_shape=_shapes(result)))
+    try:
+        if getattr(count, "__code__", None) is not _WRAPPER:
+            return int(count(*args, **kwargs, out_val=result))
+        return int(count.__wrapped__(*_shapes(args), **_shapes(kwargs), out_shape=_shapes(result)))
+    except Exception as error:
+        raise OperatorError(
+            f"the FLOP formula of {packet} raised {type(error).__name__}: {error}. It gets the shapes of the "
+            "operator's arguments, and out_shape= and others by name: accept **kwargs."
+        ) from error
 
 
 def _shapes(value: Any) -> Any:

@@ -63,11 +63,9 @@ class Twins:
 
     def tensor(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the twin of a tensor: same shape, stride, dtype, ``requires_grad``."""
-        twin = self._twins.get(id(tensor))
-        if twin is None:
-            twin = self._remember(tensor, self._new_tensor(tensor))
-        assert isinstance(twin, torch.Tensor)
-        return twin
+        if id(tensor) in self._twins:
+            return self._twins[id(tensor)]  # type: ignore[no-any-return]
+        return self._remember(tensor, self._new_tensor(tensor))  # type: ignore[no-any-return]
 
     def of_spec(self, spec: TensorSpec) -> torch.Tensor:
         """Return a new tensor with this spec."""
@@ -96,24 +94,21 @@ class Twins:
         Raises:
             NoTwinError: the module cannot be copied without running its code.
         """
-        twin = self._twins.get(id(module))
-        if twin is None:
-            if isinstance(module, torch.jit.ScriptModule):
-                raise NoTwinError(f"{type(module).__name__} is compiled by torch.jit")
-            twin = self._remember(module, object.__new__(type(module)))
-            for name, value in vars(module).items():
-                kind, kept = type(value), value
-                if kind in _ATOMS:
-                    twin.__dict__[name] = value
-                elif kind in _DICTS and not value:
-                    twin.__dict__[name] = kind()
-                else:
-                    if name in _HOOKS:
-                        kept = kind((key, hook) for key, hook in value.items() if is_own_hook(hook))
-                    twin.__dict__[name] = self._value(kept)
-                    if isinstance(value, dict):
-                        self._remember(value, twin.__dict__[name])
-        assert isinstance(twin, nn.Module)
+        if id(module) in self._twins:
+            return self._twins[id(module)]  # type: ignore[no-any-return]
+        if isinstance(module, torch.jit.ScriptModule):
+            raise NoTwinError(f"{type(module).__name__} is compiled by torch.jit")
+        twin: nn.Module = self._remember(module, object.__new__(type(module)))
+        for name, value in vars(module).items():
+            kind, kept = type(value), value
+            if kind in _DICTS and not value:
+                twin.__dict__[name] = kind()
+                continue
+            if name in _HOOKS:
+                kept = kind((key, hook) for key, hook in value.items() if is_own_hook(hook))
+            twin.__dict__[name] = value if kind in _ATOMS else self._value(kept)
+            if isinstance(value, dict):
+                self._remember(value, twin.__dict__[name])
         return twin
 
     def _remember(self, original: Any, twin: Any) -> Any:

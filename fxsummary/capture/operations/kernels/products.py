@@ -50,9 +50,8 @@ def convolution(
     wanted, channels = (outer, inner * groups) if transposed else (inner * groups, outer)
     if not fit(x, weight, bias) or not batch or len(sizes) != len(widths) or given != wanted or outer % groups:
         return DECLINED
-    if bias is not None and bias.shape != (channels,):
-        return DECLINED
-    if _KEEPS_FORMAT and not (x.is_contiguous() and weight.is_contiguous()):
+    is_kept = _KEEPS_FORMAT and not (x.is_contiguous() and weight.is_contiguous())
+    if is_kept or (bias is not None and bias.shape != (channels,)):
         return DECLINED
     settings = [each(value, len(sizes)) for value in (stride, padding, dilation, extra)]
     if any(len(setting) != len(sizes) for setting in settings) or 0 in settings[0]:
