@@ -114,30 +114,20 @@ def sdpa_flops(query: Shape, key: Shape, value: Shape, *_: object, **__: object)
     return 2 * math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
 
-def recurrent_flops(input: Shape, second: object, third: object, *rest: object, **_: object) -> int:
+def recurrent_flops(input: Shape, *others: object, **_: object) -> int:
     """LSTM, GRU and plain RNN over input (T, B, I) or (B, T, I): each step is multiplied by each weight matrix once.
 
     2·T·B·(elements of all weight matrices), over layers, directions and projections. The gates' elementwise products
     are not counted. In a packed sequence, the data (N, I) contains all steps.
 
-    >>> recurrent_flops((5, 1, 3), None, [(16, 3), (16, 4), (16,), (16,)])
+    >>> recurrent_flops((5, 1, 3), [(1, 1, 4), (1, 1, 4)], [(16, 3), (16, 4), (16,), (16,)])
     1120
-    >>> recurrent_flops((5, 3), (3, 2), None, [(16, 3), (16, 4)])
+    >>> recurrent_flops((5, 3), (3,), [(1, 2, 4)], [(16, 3), (16, 4)])
     1120
     """
-    is_packed = bool(rest) and isinstance(rest[0], (list, tuple))
-    return recurrent_cell_flops(input, None, *(rest[0] if is_packed else third))  # type: ignore[misc]
-
-
-def recurrent_cell_flops(input: Shape, hidden: object, *weights: object, **_: object) -> int:
-    """One step of a cell over input (B, I): each row is multiplied by each weight matrix once."""
-    matrices = [each for each in weights if isinstance(each, (tuple, list)) and len(each) == 2]
+    shapes = [each for other in others for each in (other if isinstance(other, list) else [other])]
+    matrices = [each for each in shapes if isinstance(each, tuple) and len(each) == 2]
     return 2 * math.prod(input[:-1]) * sum(map(math.prod, matrices))
-
-
-def mkldnn_recurrent_flops(input: Shape, *weights: object, **_: object) -> int:
-    """One layer in one direction, as oneDNN runs it, over input (T, B, I): two matrices and two biases."""
-    return recurrent_cell_flops(input, None, *weights[:4])
 
 
 _EXTRA: dict[str, Callable[..., int]] = {
@@ -155,8 +145,11 @@ _EXTRA: dict[str, Callable[..., int]] = {
     "_scaled_dot_product_flash_attention_for_cpu": sdpa_flops,
     "_scaled_dot_product_fused_attention_overrideable": sdpa_flops,
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent_flops),
-    **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), recurrent_cell_flops),
-    "mkldnn_rnn_layer": mkldnn_recurrent_flops,
+    **dict.fromkeys(
+        ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),
+        lambda input, hidden, *weights, **_: recurrent_flops(input, *weights),
+    ),
+    "mkldnn_rnn_layer": lambda input, *others, **_: recurrent_flops(input, *others[:4]),  # two matrices, two biases
 }
 
 FORMULAS: dict[object, Callable[..., int]] = {
