@@ -29,7 +29,10 @@ def new_node(graph: fx.Graph, op: str, target: Any, args: Any, kwargs: Any, name
     Args:
         name: the basis of its name; by default the target, as in torch.fx.
     """
-    unused = unused_name(graph, name or name_of_target(graph, target))
+    if name is None:
+        is_kept = type(target) is str and target.islower() and "__" not in target  # torch.fx changes nothing in it
+        name = target if is_kept else name_of_target(graph, target)
+    unused = unused_name(graph, name)
     node = fx.Node(graph, unused, op, target, args or (), kwargs or {})
     insert_node(graph, node)
     return node
