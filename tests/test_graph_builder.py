@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.nodes import new_name, new_node
+from fxsummary.capture.nodes import new_node
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.tensor_origins import Tensors
@@ -29,7 +29,7 @@ def test_nodes_are_named_after_what_they_call_and_numbered() -> None:
     second = new_node(graph, "call_module", "layers.0.fc", (first,), {})
     assert [node.name for node in graph.nodes] == ["x", "layers_0_fc", "layers_0_fc_1"]
     assert second.all_input_nodes == [first] and list(first.users) == [second]
-    assert new_name(graph, "layers.0.fc") == "layers_0_fc_2"
+    assert new_node(graph, "call_module", "layers.0.fc", (x,), {}).name == "layers_0_fc_2"
     graph.lint()
 
 
