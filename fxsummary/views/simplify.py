@@ -18,6 +18,7 @@ from fxsummary.views.scalars import add_slots, hide_scalars
 
 _OF_THE_SAME = labels.CASTS | RESHAPES
 """Operations that return their input if it already has the shape and dtype of the result."""
+_MAY_RETURN_THEIR_INPUT = _OF_THE_SAME | labels.IDENTITIES | DROPS | labels.LIKE_ANOTHER
 
 
 def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
@@ -48,10 +49,11 @@ def _pass_over(merger: Merger) -> None:
     """Hide operations that return their input."""
     graph = merger.graph
     for key, data in merger.nodes():
-        if not is_call(data) or not is_weightless(data):
+        label = base(data["label"])
+        if label not in _MAY_RETURN_THEIR_INPUT or not is_call(data) or not is_weightless(data):
             continue
         source = graph.only_source(key)
-        if source is None and base(data["label"]) in labels.LIKE_ANOTHER:  # x.type_as(y) returns x
+        if source is None and label in labels.LIKE_ANOTHER:  # x.type_as(y) returns x
             source = next((other for other, edge in graph.sources(key).items() if 0 in edge["slots"]), None)
         if source is not None and _is_identity(graph, data, merger.node(source)):
             graph.remove_edges_from([(other, key) for other in list(graph.sources(key)) if other != source])

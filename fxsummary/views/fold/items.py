@@ -20,6 +20,9 @@ RATES = ("config", "arguments")
 WRITTEN = -1
 """Replaces a slot if a value is read only because of an in-place write through another name."""
 
+WHOLE = 0
+"""The number of the part that is the whole value."""
+
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?![\w.])")
 DIGITS = re.compile(r"\d+")
 _settings = itemgetter(*RATES)
@@ -39,13 +42,26 @@ class Item:
         start, end: the places of its operations, which are numbered depth first, as a half-open interval.
         items: what is in the block.
         symbol: equal for items with the same contents, apart from integers in operations without FLOPs.
-        stem: what else copies side by side have in common: the path without its numbers, or the line of source.
+        parent: path of the block around it; source: of an operation.
         reads: the values that it reads from outside, in the order of its operations and their slots.
         numbers: the integers that its symbol leaves out.
         rows: how many rows it takes.
     """
 
-    __slots__ = ("block", "end", "items", "key", "numbers", "path", "reads", "rows", "start", "stem", "symbol")
+    __slots__ = (
+        "block",
+        "end",
+        "items",
+        "key",
+        "numbers",
+        "parent",
+        "path",
+        "reads",
+        "rows",
+        "source",
+        "start",
+        "symbol",
+    )
 
     block: Block | None
     key: str
@@ -54,10 +70,16 @@ class Item:
     end: int
     items: Sequence[Item]
     symbol: int
-    stem: Hashable
+    parent: str
+    source: str
     reads: list[Value]
     numbers: tuple[int, ...]
     rows: int
+
+    @property
+    def stem(self) -> str:
+        """What else copies side by side have in common: the path without its numbers, or the line of source."""
+        return DIGITS.sub("#", relative_path(self.path, self.parent)) if self.path else self.source
 
     @property
     def call(self) -> ModuleCall | None:
@@ -80,7 +102,7 @@ class Items:
         self.keys = list(root.operations())
         self.place = {key: place for place, key in enumerate(self.keys)}
         self._interned: dict[Hashable, int] = {}
-        self._parts: dict[Part, int] = {}
+        self._parts: dict[Part, int] = {(): WHOLE}
         self._operations: dict[Hashable, tuple[int, tuple[int, ...]]] = {}
         self._read: list[list[tuple[int, Value]]] = [self._reads(key) for key in self.keys]
         self.symbols = [self._of_operation(key) for key in self.keys]
@@ -116,7 +138,7 @@ class Items:
         return value[0] not in self._is_main
 
     def content(self, value: Value) -> Hashable:
-        """Return what values that are equal by construction have in common."""
+        """Return what free values that are equal by construction have in common."""
         return self._values[value[0]], value[1]
 
     def are_alike(self, one: Value, other: Value) -> bool:
@@ -139,12 +161,16 @@ class Items:
 
     def _reads(self, key: str) -> list[tuple[int, Value]]:
         """Return the slots of an operation, in order, each with the value that goes there."""
-        found = [
-            (slot, (self.place[source], self.part_number(part)))
-            for source, edge in self.graph.sources(key).items()
-            for slot, part in reads_of(edge) or [(WRITTEN, ())]
-        ]
-        return sorted(found) if len(found) > 1 else found
+        found: list[tuple[int, Value]] = []
+        for source, edge in self.graph.sources(key).items():
+            place = self.place[source]
+            if edge["slots"] and not edge.get("parts"):
+                found += [(slot, (place, WHOLE)) for slot in edge["slots"]]
+            else:
+                found += [(slot, (place, self.part_number(part))) for slot, part in reads_of(edge) or [(WRITTEN, ())]]
+        if len(found) > 1:
+            found.sort()
+        return found
 
     def _of_operation(self, key: str) -> tuple[int, tuple[int, ...]]:
         """Return the symbol of an operation and the integers that it leaves out."""
@@ -179,16 +205,17 @@ class Items:
         return self.intern(alike), numbers
 
     def _number_values(self) -> None:
-        """Number the results of all operations so that equal numbers mean equal values."""
+        """Find the values that depend on weights, FLOPs or data; number the others, equal ones equally."""
         graph, place, values, main = self.graph, self.place, self._values, self._is_main
         for key, data in graph.nodes(data=True):
             here = place[key]
             reads = self._read[here]
-            varies = data["op"] != "get_attr" and (is_random(data["label"]) or is_drop(data["label"]))
             is_data = data["op"] == "placeholder" and not all(spec.is_index for spec in leaves(data["outputs"]))
             has_weights = data["parameters"] != 0 or data["flops"] != 0
             if is_data or has_weights or any(source in main for _, (source, _) in reads):
                 main.add(here)
+                continue
+            varies = data["op"] != "get_attr" and (is_random(data["label"]) or is_drop(data["label"]))
             if data["op"] == "placeholder" or varies or (data["op"] == "get_attr" and not data["reads"]):
                 values[here] = self.intern((key, "value"))
             else:
@@ -221,7 +248,7 @@ class Items:
         item.end = item.start + 1
         item.items = ()
         symbol, item.numbers = self.symbols[item.start]
-        item.stem = DIGITS.sub("#", relative_path(item.path, parent)) if item.path else data["source"]
+        item.parent, item.source = parent, data["source"]
         item.symbol = symbol
         item.reads = [value for _, value in self._read[item.start]]
         item.rows = 1
@@ -233,7 +260,7 @@ class Items:
         item.key = items[0].key if items else ""
         item.start = items[0].start if items else 0
         item.end = items[-1].end if items else 0
-        item.stem = DIGITS.sub("#", relative_path(item.path, parent))
+        item.parent, item.source = parent, ""
         start, end = item.start, item.end
         reads: list[Value] = []
         parts: list[Hashable] = [block.type, self._result(block)]
