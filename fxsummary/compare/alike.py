@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable
 
-from fxsummary.graph.attributes import NodeData
+from fxsummary.graph.attributes import NodeData, own_path
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.blocks import Block
+from fxsummary.text.numbers import relative_path
+from fxsummary.views.blocks import Block, Item, block_tree
 from fxsummary.views.fold import identity_of
 
 _EXCHANGED = frozenset({"activation", "norm", "pool"})
@@ -17,66 +18,62 @@ _LEAST_OVERLAP = 0.5
 _LEAST_OVERLAP_OF_OTHERS = 0.8
 """The same for blocks with different classes and paths."""
 
-Item = str | Block
 
+class Side:
+    """One of two compared graphs, with the signature of each operation and block.
 
-class Signatures:
-    """Numbers that operations or blocks of any graph share if and only if they are identical.
+    Items of both sides have the same signature if and only if they are identical. Names do not count, nor do drop
+    rates, which often depend on the depth of a model.
 
-    Names do not count, nor do drop rates, which often depend on the depth of a model.
+    Attributes:
+        graph: the graph; root: its blocks.
     """
 
-    def __init__(self) -> None:
-        self._numbers: dict[Hashable, int] = {}
-        self._known: dict[tuple[int, int | str], int] = {}
+    def __init__(self, graph: ModelGraph, numbers: dict[Hashable, int]) -> None:
+        self.graph, self.root = graph, block_tree(graph)
+        self._signatures: dict[int | str, int] = {}
         self._contents: dict[int, Counter[str]] = {}
         self._inside: dict[int, frozenset[int]] = {}
+        for key, data in graph.nodes(data=True):
+            self._signatures[key] = numbers.setdefault(identity_of(data), len(numbers))
+        for block in reversed([*self.root.walk()]):  # inner ones first
+            parts = (block.type, *map(self.signature, block.items))
+            self._signatures[id(block)] = numbers.setdefault(parts, len(numbers))
 
-    def number(self, graph: ModelGraph, item: Item) -> int:
+    def signature(self, item: Item) -> int:
         """Return the signature of an operation or a block."""
-        todo = [item]
-        while todo:
-            each = todo[-1]
-            if self._known_number(graph, each) is None and isinstance(each, Block):
-                missing = [inner for inner in each.items if self._known_number(graph, inner) is None]
-                if missing:
-                    todo.extend(missing)
-                    continue
-            todo.pop()
-            self._compute(graph, each)
-        number = self._known_number(graph, item)
-        assert number is not None
-        return number
+        return self._signatures[identity(item)]
 
-    def _known_number(self, graph: ModelGraph, item: Item) -> int | None:
-        return self._known.get((id(graph), id(item) if isinstance(item, Block) else item))
-
-    def _compute(self, graph: ModelGraph, item: Item) -> None:
-        if isinstance(item, Block):
-            inner = [self._known_number(graph, each) for each in item.items]
-            parts: Hashable = (item.type, *inner)
-            self._known[id(graph), id(item)] = self._numbers.setdefault(parts, len(self._numbers))
-        else:
-            alike = identity_of(graph.nodes[item])
-            self._known[id(graph), item] = self._numbers.setdefault(alike, len(self._numbers))
-
-    def contents(self, graph: ModelGraph, block: Block) -> Counter[str]:
+    def contents(self, block: Block) -> Counter[str]:
         """Return the number of operations in a block by label."""
-        known = self._contents.get(id(block))
-        if known is None:
-            known = self._contents[id(block)] = Counter(graph.nodes[key]["label"] for key in block.operations())
-        return known
+        if id(block) not in self._contents:
+            self._contents[id(block)] = Counter(self.graph.nodes[key]["label"] for key in block.operations())
+        return self._contents[id(block)]
 
-    def inside(self, graph: ModelGraph, block: Block) -> frozenset[int]:
+    def inside(self, block: Block) -> frozenset[int]:
         """Return the signatures of the inner blocks of several operations."""
-        known = self._inside.get(id(block))
-        if known is None:
-            found: set[int] = set()
-            for inner in block.blocks():
-                if self.contents(graph, inner).total() > 1:
-                    found |= {self.number(graph, inner), *self.inside(graph, inner)}
-            known = self._inside[id(block)] = frozenset(found)
-        return known
+        if id(block) not in self._inside:
+            inner = [each for each in block.walk() if each is not block and self.contents(each).total() > 1]
+            self._inside[id(block)] = frozenset(map(self.signature, inner))
+        return self._inside[id(block)]
+
+    def name(self, item: Item, base: str = "") -> str:
+        """Return the path of an item relative to its block, with the number of the call; "" if it has no path."""
+        if isinstance(item, Block):
+            call = item.call
+            return relative_path(item.path, base) + (f" {call.call}" if call and call.call else "")
+        return relative_path(own_path(self.graph.nodes[item]), base)
+
+    def has_identity(self, item: Item) -> bool:
+        """Return whether a match elsewhere is more than chance: a block of several operations, or parameters."""
+        if isinstance(item, Block):
+            return self.contents(item).total() > 1
+        return bool(self.graph.nodes[item]["parameters"]) and self.graph.nodes[item]["op"] == "call_module"
+
+
+def identity(item: Item) -> int | str:
+    """Return a key for an operation or a block of a graph."""
+    return item if isinstance(item, str) else id(item)
 
 
 def overlap(one: Counter[str], other: Counter[str]) -> float:

@@ -7,20 +7,14 @@ from typing import Literal
 
 from fxsummary.graph.changes import ModuleChange, Run, before, joined
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.graph.records import summed
 from fxsummary.views.blocks import Block, block_tree
 
 Cost = Literal["parameters", "flops"]
-Calls = Mapping[ModuleCall, ModuleCall]
-"""Old module calls by new ones."""
 
 
-def module_changes(graph: ModelGraph, former: Calls) -> tuple[ModuleChange, ...]:
-    """Return every module call of a compared graph, the model itself first, in execution order."""
-    return tuple(module_change(graph, block, former) for block in block_tree(graph).walk())
-
-
-def module_change(graph: ModelGraph, block: Block, former: Calls) -> ModuleChange:
-    """Return the change of one module call."""
+def module_change(graph: ModelGraph, block: Block, former: Mapping[ModuleCall, ModuleCall]) -> ModuleChange:
+    """Return the change of a module call, given the old module calls by new ones."""
     keys = list(block.operations())
     was = former.get(block.call, block.call) if block.call is not None else None
     kind = block.type or graph.name
@@ -34,17 +28,13 @@ def module_change(graph: ModelGraph, block: Block, former: Calls) -> ModuleChang
     )
 
 
-def costs(
-    graph: ModelGraph, keys: Iterable[str], attribute: Literal["parameters", "flops"]
-) -> tuple[int | None, int | None]:
+def costs(graph: ModelGraph, keys: Iterable[str], attribute: Cost) -> tuple[int | None, int | None]:
     """Return a cost of operations before and after, over all copies; None if an operation's cost is unknown."""
-    sums: list[int | None] = [0, 0]
-    for key in keys:
-        data = graph.nodes[key]
-        for side, number in enumerate((before(data, attribute), data[attribute])):
-            known = sums[side]
-            sums[side] = None if number is None or known is None else known + number * data["multiplicity"]
-    return sums[0], sums[1]
+    sides: tuple[list[int | None], list[int | None]] = [], []
+    for data in (graph.nodes[key] for key in keys):
+        for side, number in zip(sides, (before(data, attribute), data[attribute]), strict=True):
+            side.append(None if number is None else number * data["multiplicity"])
+    return summed(sides[0]), summed(sides[1])
 
 
 def runs(graph: ModelGraph) -> tuple[Run, ...]:

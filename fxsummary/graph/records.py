@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -196,6 +196,12 @@ def _add_unread(graph: ModelGraph, sums: dict[str, int], by_dtype: Counter[str])
                 sums[name] += tensor.spec.numel
             by_dtype[tensor.spec.dtype] += tensor.nbytes or 0
     return unknown
+
+
+def summed(numbers: Iterable[int | None]) -> int | None:
+    """Return the sum of numbers; None if one is unknown."""
+    found = list(numbers)
+    return None if None in found else sum(filter(None, found))
 
 
 def known(data: Mapping[str, Any], cost: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -71,15 +71,7 @@ class Block:
 
     def operations(self) -> Iterator[str]:
         """Return the keys of all nodes inside, in execution order."""
-        todo: list[Iterator[str | Block]] = [iter(self.items)]
-        while todo:
-            for item in todo[-1]:
-                if isinstance(item, Block):
-                    todo.append(iter(item.items))
-                    break
-                yield item
-            else:
-                todo.pop()
+        return operations(self.items)
 
     def blocks(self) -> Iterator[Block]:
         """The direct sub-blocks."""
@@ -96,6 +88,28 @@ class Block:
             chain = pending.pop()
             yield chain
             pending.extend(reversed([(*chain, block) for block in chain[-1].blocks()]))
+
+
+Item = str | Block
+"""The key of an operation, or a block."""
+
+
+def everything(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield these items and all items inside, in execution order, each block before its contents."""
+    todo = [iter(items)]
+    while todo:
+        for item in todo[-1]:
+            yield item
+            if isinstance(item, Block):
+                todo.append(iter(item.items))
+                break
+        else:
+            todo.pop()
+
+
+def operations(items: Iterable[Item]) -> Iterator[str]:
+    """Return the keys of all nodes among these items and inside, in execution order."""
+    return (item for item in everything(items) if isinstance(item, str))
 
 
 @dataclass(frozen=True, slots=True)
