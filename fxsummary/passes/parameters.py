@@ -6,11 +6,13 @@ where `Totals` finds them. Packed weights have no known size, so they make the c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
+from fxsummary.graph.records import summed
 from fxsummary.text.numbers import count, listed
 
 
@@ -28,12 +30,8 @@ def annotate(graph: ModelGraph) -> None:
             _note_ties(data, tensors, read)
         read.update([(tensor.name, data["target"]) for tensor in fresh])
         data.update(counts(fresh, unknown=data["packed"]))
-    modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
-    graph.graph["modules"] = modules
-    graph.graph["notes"] = (
-        *graph.notes,
-        *_notes(modules, dataflow=graph.captured_by != "modules" and not graph.is_partial),
-    )
+    graph.modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
+    graph.notes += tuple(_notes(graph))
 
 
 def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mapping[str, str]) -> None:
@@ -55,33 +53,22 @@ def counts(tensors: list[ParameterInfo], *, unknown: bool) -> NodeData:
     Args:
         unknown: whether the operation also reads tensors of unknown size.
     """
-    names: list[str] = []
-    dtypes: dict[str, int] = {}
-    elements = trainable = parameter_bytes = buffers = buffer_bytes = 0
-    for tensor in tensors:
-        spec = tensor.spec
-        numel = 0 if spec is None else spec.numel
-        nbytes = tensor.nbytes or 0
-        if tensor.buffer:
-            buffers += 1
-            buffer_bytes += nbytes
-            continue
-        names.append(tensor.name)
-        if spec is None:
+    parameters = [each for each in tensors if not each.buffer]
+    buffers = [each for each in tensors if each.buffer]
+    dtypes: Counter[str] = Counter()
+    for each in parameters:
+        if each.spec is None:
             unknown = True
         else:
-            dtypes[spec.dtype] = dtypes.get(spec.dtype, 0) + numel
-        elements += numel
-        parameter_bytes += nbytes
-        trainable += numel if tensor.trainable else 0
+            dtypes[each.spec.dtype] += each.spec.numel
     return {
-        "parameters": None if unknown else elements,
-        "trainable_parameters": None if unknown else trainable,
-        "parameter_names": tuple(names),
-        "parameter_bytes": None if unknown else parameter_bytes,
+        "parameters": None if unknown else summed([each.numel for each in parameters]),
+        "trainable_parameters": None if unknown else summed([each.numel for each in parameters if each.trainable]),
+        "parameter_names": tuple([each.name for each in parameters]),
+        "parameter_bytes": None if unknown else summed([each.nbytes for each in parameters]),
         "parameter_dtypes": tuple(dtypes.items()),
-        "buffers": buffers,
-        "buffer_bytes": buffer_bytes,
+        "buffers": len(buffers),
+        "buffer_bytes": sum([each.nbytes or 0 for each in buffers]),
     }
 
 
@@ -98,14 +85,12 @@ def _is_read(parameter: ParameterInfo, module: ModuleInfo, read: Collection[str]
     return (parameter.tied_to or parameter.name) in read
 
 
-def _notes(modules: dict[str, ModuleInfo], *, dataflow: bool) -> list[str]:
-    notes = []
-    everything = [p for module in modules.values() for p in module.parameters]
-    unread = [p for p in everything if not p.read and not p.buffer and p.tied_to is None]
-    if unread and dataflow:
+def _notes(graph: ModelGraph) -> Iterator[str]:
+    parameters = [p for module in graph.modules.values() for p in module.parameters if not p.buffer]
+    unread = [p for p in parameters if not p.read and p.tied_to is None]
+    if unread and graph.captured_by != "modules" and not graph.is_partial:
         total = sum(p.numel or 0 for p in unread)
-        notes.append(f"{count(total)} parameters are never read in this forward: {listed([p.name for p in unread])}")
-    tied = [p for p in everything if p.tied_to is not None and not p.buffer]
+        yield f"{count(total)} parameters are never read in this forward: {listed([p.name for p in unread])}"
+    tied = [p for p in parameters if p.tied_to is not None]
     if tied:
-        notes.append("tied parameters, counted once: " + listed([f"{p.name} = {p.tied_to}" for p in tied]))
-    return notes
+        yield "tied parameters, counted once: " + listed([f"{p.name} = {p.tied_to}" for p in tied])

@@ -12,7 +12,7 @@ from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import leaves, nbytes
-from fxsummary.views.blocks import UNREAD, Block, block_tree, own_call, patterns_in, result_of, stacks_in, with_calls
+from fxsummary.views.blocks import UNREAD, Block, block_tree, own_call, result_of, stacks_in, with_calls
 from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.unread import shared_with_others
@@ -179,12 +179,11 @@ def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], 
     Args:
         nodes: nodes of the result; names: the key of each closed block, by identity.
     """
-    patterns = patterns_in(root)
-    if not any(id(block) in names for blocks in patterns.values() for block in blocks):
+    if not any(id(block) in names for pattern in root.walk() for block in pattern.members):
         return
     for parent in list(root.walk()):
         parent.items = [names.get(id(item), item) if isinstance(item, Block) else item for item in parent.items]
-    result.graph["repeats"] = with_calls(root, patterns, result.graph["repeats"])
+    result.graph["repeats"] = with_calls(root, result.graph["repeats"])
     for key, stack in stacks_in(root).items():
         nodes[key]["module_stack"] = stack + own_call(nodes[key])
 
