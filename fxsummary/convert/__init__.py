@@ -30,7 +30,7 @@ def convert(capture: Capture) -> ModelGraph:
     modules = modules_by_path(capture.model)
     tensors = tensor_names(modules)
     if capture.trace is None:
-        add_modules(graph, capture, tensors)
+        add_modules(graph, modules, tensors)
         called = set(modules)
     else:
         called = _add_operations(graph, capture, capture.trace, modules, tensors)

@@ -8,7 +8,7 @@ reason, and MkDocs prints a warning with file and line, which fails ``mkdocs bui
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 logger = get_plugin_logger("fxsummary")
 
-_FENCE = re.compile(r"(?P<indent>\s*)(?P<mark>`{3,}|~{3,})\s*(?P<info>.*?)\s*")
+_BLOCK = re.compile(
+    r"^(?P<indent>[^\S\n]*)(?P<mark>(?P<char>[`~])(?P=char){2,})[^\S\n]*(?P<info>[^\n]*?)[^\S\n]*$"
+    r"(?P<body>.*?)(?:^[^\S\n]*(?P=mark)(?P=char)*[^\S\n]*$|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+"""A fenced block of any language."""
 
 
 class Options(Config):
@@ -53,21 +58,22 @@ class FxsummaryPlugin(BasePlugin[Options]):
         """Return the text of a page with HTML instead of our blocks."""
         source = page.file.content_string
         above = max(0, source.count("\n") - markdown.count("\n"))  # MkDocs reads these lines as the page's metadata
-        root = Path(config["config_file_path"] or ".").parent
-        lines = []
-        for number, line, body in _blocks(markdown):
-            if body is None:
-                lines.append(line)
-                continue
-            indent = line[: len(line) - len(line.lstrip())]
+        kept = Path(config["config_file_path"] or ".").parent / self.config.cache_dir
+
+        def replaced(block: re.Match[str]) -> str:
+            if block["info"] != "fxsummary":
+                return block[0]
+            body = [line.strip() for line in block["body"].split("\n") if line.strip()]
             try:
-                html = self._html(body, Path(page.file.abs_src_path).parent, root / self.config.cache_dir)
+                html = self._html(body, Path(page.file.abs_src_path).parent, kept)
             except FxsummaryError as error:
-                logger.warning("%s:%d: %s", page.file.src_uri, number + above, error)
+                number = above + markdown.count("\n", 0, block.start()) + 1
+                logger.warning("%s:%d: %s", page.file.src_uri, number, error)
                 told = escape(f"{body[0] if body else 'model'} cannot be shown: {error}")
                 html = f'<div class="admonition warning"><p class="admonition-title">Warning</p><p>{told}</p></div>'
-            lines += [f"{indent}{html}", ""]
-        return "\n".join(lines)
+            return f"{block['indent']}{html}\n"
+
+        return _BLOCK.sub(replaced, markdown)
 
     def _html(self, body: list[str], folder: Path, kept: Path) -> str:
         said: dict[str, str] = {}
@@ -94,32 +100,6 @@ class FxsummaryPlugin(BasePlugin[Options]):
         assets = Path(config["site_dir"]) / "assets"
         assets.mkdir(parents=True, exist_ok=True)
         files.write(assets / CSS, page_css().encode())
-
-
-def _blocks(markdown: str) -> Iterator[tuple[int, str, list[str] | None]]:
-    """Yield the lines outside of our blocks with their numbers; the opening line of a block comes with its contents."""
-    ending = ""
-    body: list[str] | None = None
-    opened: tuple[int, str] = (0, "")
-    for number, line in enumerate(markdown.split("\n"), start=1):
-        fence = _FENCE.fullmatch(line)
-        if ending:
-            closes = fence is not None and fence["mark"].startswith(ending) and not fence["info"]
-            if body is None:
-                yield number, line, None
-            elif closes:
-                yield *opened, body
-                body = None
-            elif line.strip():
-                body.append(line.strip())
-            ending = "" if closes else ending
-        elif fence is not None and fence["info"] == "fxsummary":
-            ending, body, opened = fence["mark"], [], (number, line)
-        else:
-            ending = fence["mark"] if fence is not None else ""
-            yield number, line, None
-    if body is not None:
-        yield *opened, body
 
 
 def _figure(wanted: Embedding, shown: Shown) -> str:

@@ -9,10 +9,11 @@ import shlex
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fxsummary import __version__
 from fxsummary.errors import InputError
@@ -48,7 +49,7 @@ class Embedding:
     request: Request
     view: str = "picture"
     depth: int | None = None
-    options: tuple[tuple[str, str], ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
     alt: str = ""
     caption: str = ""
 
@@ -73,24 +74,15 @@ def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding
     depth = options.get("depth", "")
     if depth and not depth.isdecimal():
         raise InputError(f"depth {depth!r} is not a number of module levels: pass 0 (the model as one row) or more.")
-    given = tuple((name.replace("-", "_"), options[name]) for name in PICTURE_OPTIONS if name in options)
+    given = {name: options[name] for name in PICTURE_OPTIONS if name in options}
     if given and view != "picture":
-        raise InputError(f"{given[0][0].replace('_', '-')} is an option of the picture, not of the {view}.")
-    return Embedding(
-        Request(
-            _placed(model.strip(), folder),
-            _words(options, "input"),
-            _words(options, "arg"),
-            options.get("config"),
-            _words(options, "config-arg"),
-            "train" in options,
-        ),
-        view,
-        int(depth) if depth else None,
-        given,
-        options.get("alt", ""),
-        options.get("caption", ""),
-    )
+        raise InputError(f"{next(iter(given))} is an option of the picture, not of the {view}.")
+    inputs, arguments, config_arguments = (_words(options, name) for name in ("input", "arg", "config-arg"))
+    place = _placed(model.strip(), folder)
+    request = Request(place, inputs, arguments, options.get("config"), config_arguments, "train" in options)
+    chosen = {name.replace("-", "_"): value for name, value in given.items()}
+    levels = int(depth) if depth else None
+    return Embedding(request, view, levels, chosen, options.get("alt", ""), options.get("caption", ""))
 
 
 def _words(options: Mapping[str, str], name: str) -> tuple[str, ...]:
@@ -139,45 +131,31 @@ def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
     said = {**asdict(wanted), "alt": "", "caption": "", "theme": theme}
     made_by = [__version__, version("torch"), sys.version]
     place = kept / f"{_digest(json.dumps([said, made_by], sort_keys=True).encode())}.json"
-    known = _read(place)
-    if known is not None and all(_digest_of(name) == digest for name, digest in known["files"].items()):
-        return Shown(**known)
+    with suppress(OSError, ValueError):
+        known = Shown(**json.loads(place.read_bytes()))
+        if all(_digest_of(name) == digest for name, digest in known.files.items()):
+            return known
     sources: set[str] = set()
     graph = analyse(wanted.request, made=lambda model: sources.update(_sources(model)))
     if wanted.request.model.endswith(FILES):
         sources.add(wanted.request.model)
-    made = {**_forms(graph, wanted, theme), "files": {name: _digest_of(name) for name in sorted(sources)}}
+    made = _shown(graph, wanted, theme, {name: _digest_of(name) for name in sorted(sources)})
     kept.mkdir(parents=True, exist_ok=True)
-    files.write(place, json.dumps(made, ensure_ascii=False).encode())
-    return Shown(**made)
+    files.write(place, json.dumps(asdict(made), ensure_ascii=False).encode())
+    return made
 
 
-def _forms(graph: ModelGraph, wanted: Embedding, theme: str) -> dict[str, Any]:
+def _shown(graph: ModelGraph, wanted: Embedding, theme: str, sources: Mapping[str, str]) -> Shown:
     if wanted.view == "picture":
-        from fxsummary.exporters.svg import to_svg
-
-        options: dict[str, Any] = dict(wanted.options)
-        svg = to_svg(graph, depth=wanted.depth, theme=theme, **options)
-        return {"svg": svg, "titles": (), "numbers": (), "rows": (), "text": graph.to_text(depth=wanted.depth)}
+        svg = graph.to_svg(depth=wanted.depth, theme=theme, **wanted.options)
+        return Shown(svg, (), (), (), graph.to_text(depth=wanted.depth), sources)
     from fxsummary.exporters.tables.summary import VIEWS as TABLES
 
     view = VIEWS[wanted.view]
     table = TABLES.get_or_raise(view)(graph, wanted.depth, True, None)
-    return {
-        "svg": "",
-        "titles": [column.title for column in table.columns],
-        "numbers": [column.right for column in table.columns],
-        "rows": [(f"{row.head} {row.settings}".rstrip(), *row.cells) for row in table.rows],
-        "text": graph.to_text(view=view, depth=wanted.depth),
-    }
-
-
-def _read(place: Path) -> dict[str, Any] | None:
-    try:
-        known: dict[str, Any] = json.loads(place.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return known
+    titles, numbers = [column.title for column in table.columns], [column.right for column in table.columns]
+    rows = [(f"{row.head} {row.settings}".rstrip(), *row.cells) for row in table.rows]
+    return Shown("", titles, numbers, rows, graph.to_text(view=view, depth=wanted.depth), sources)
 
 
 def _sources(model: nn.Module) -> set[str]:

@@ -14,6 +14,7 @@ from typing import Any, TypedDict, cast
 
 from fxsummary.graph import fields as of
 from fxsummary.graph.records import ModuleCall
+from fxsummary.graph.spec import TensorSpec, leaves
 from fxsummary.graph.table import Attribute as Attribute
 from fxsummary.graph.table import Attributes
 from fxsummary.text import numbers as fmt
@@ -225,6 +226,18 @@ NO_COSTS = cast(NodeData, {name: each.default for name, each in NODE.items() if 
 def own_path(data: NodeData) -> str:
     """Return the dotted name of the module or parameter that an operation calls or reads; "" for a function."""
     return data["target"] if data["op"] in ("call_module", "get_attr") else ""
+
+
+def placed(stack: tuple[ModuleCall, ...], model: str = "") -> NodeData:
+    """Return the attributes of the place of an operation, given the calls around it and the class of the model."""
+    path, type_ = (stack[-1].path, stack[-1].type) if stack else ("", model)
+    return {"module": path, "module_type": type_, "module_stack": stack}
+
+
+def result(outputs: Any) -> NodeData:
+    """Return the attributes that describe a result, without its size."""
+    first = outputs if type(outputs) is TensorSpec else next(leaves(outputs), None)
+    return {"outputs": outputs, "shape": first.shape if first else None, "dtype": first.dtype if first else None}
 
 
 def own_result(data: NodeData) -> NodeData:

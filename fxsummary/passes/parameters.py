@@ -20,7 +20,7 @@ def annotate(graph: ModelGraph) -> None:
     """Set the parameter and buffer attributes of every node, mark the tensors that are read, and add notes."""
     tensors = {p.name: p for module in graph.modules.values() for p in module.parameters if p.tied_to is None}
     read: dict[str, str] = {}
-    nothing = counts([], unknown=False)
+    nothing: NodeData = {**counts([], unknown=False), "buffers": 0, "buffer_bytes": 0}
     for _, data in graph.nodes(data=True):
         if not data["reads"] and not data["packed"]:
             data.update(nothing)
@@ -29,7 +29,10 @@ def annotate(graph: ModelGraph) -> None:
         if len(fresh) < len(data["reads"]):
             _note_ties(data, tensors, read)
         read.update([(tensor.name, data["target"]) for tensor in fresh])
-        data.update(counts(fresh, unknown=data["packed"]))
+        buffers = [tensor.nbytes or 0 for tensor in fresh if tensor.buffer]
+        parameters = [tensor for tensor in fresh if not tensor.buffer]
+        data.update(counts(parameters, unknown=data["packed"]))
+        data["buffers"], data["buffer_bytes"] = len(buffers), sum(buffers)
     graph.modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
     graph.notes += tuple(_notes(graph))
 
@@ -47,14 +50,12 @@ def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mappi
         data["config"] = ", ".join(filter(None, (f"tied to {others[0]}", data["config"])))
 
 
-def counts(tensors: list[ParameterInfo], *, unknown: bool) -> NodeData:
-    """Return the parameter and buffer attributes of an operation that is the first to read these tensors.
+def counts(parameters: list[ParameterInfo], *, unknown: bool) -> NodeData:
+    """Return the parameter attributes of an operation that is the first to read these parameters.
 
     Args:
         unknown: whether the operation also reads tensors of unknown size.
     """
-    parameters = [each for each in tensors if not each.buffer]
-    buffers = [each for each in tensors if each.buffer]
     dtypes: Counter[str] = Counter()
     for each in parameters:
         if each.spec is None:
@@ -67,8 +68,6 @@ def counts(tensors: list[ParameterInfo], *, unknown: bool) -> NodeData:
         "parameter_names": tuple([each.name for each in parameters]),
         "parameter_bytes": None if unknown else summed([each.nbytes for each in parameters]),
         "parameter_dtypes": tuple(dtypes.items()),
-        "buffers": len(buffers),
-        "buffer_bytes": sum([each.nbytes or 0 for each in buffers]),
     }
 
 

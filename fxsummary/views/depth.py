@@ -7,11 +7,11 @@ from itertools import islice
 from operator import index
 
 from fxsummary.errors import InputError
-from fxsummary.graph.attributes import BLANK, NodeData
+from fxsummary.graph.attributes import BLANK, NodeData, result
 from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
-from fxsummary.graph.spec import leaves, nbytes
+from fxsummary.graph.spec import nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, own_call, result_of, stacks_in, with_calls
 from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
@@ -198,8 +198,7 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> Nod
     """Return the attributes of a closed block's node, with the costs of one of its ``times`` copies."""
     inside = [graph.nodes[key] for key in keys]
     last = inside[-1]
-    result = result_of(graph, block)
-    first = next(leaves(result.outputs), None)
+    returned = result_of(graph, block)
     stack = last["module_stack"]
     calls = 0 if block.call is None else 1 + next(i for i, call in enumerate(stack) if call == block.call)
     info = graph.modules.get(block.path)
@@ -215,10 +214,8 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> Nod
         "module_stack": stack[:calls],
         "label": type_,
         "config": info.config if info else "",
-        "outputs": result.outputs,
-        "shape": first.shape if first else None,
-        "dtype": first.dtype if first else None,
-        "output_bytes": nbytes(result.outputs),
+        **result(returned.outputs),
+        "output_bytes": nbytes(returned.outputs),
         "source": inside[0]["source"],
         "multiplicity": block.copies,
         "closed": sum(data.get("closed", 1) * data["multiplicity"] // times for data in inside if data["op"] != UNREAD),
@@ -227,7 +224,7 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> Nod
         node |= {"change": "same", "differences": (), "was": ""}
     for data in inside:
         carry_costs(data, node, data["multiplicity"] // times)
-    node["assumed"] = result.assumed
+    node["assumed"] = returned.assumed
     if "change" in last:
         node["change"] = joined(data["change"] for data in inside)
     return node
