@@ -260,7 +260,7 @@ class ModelGraph(nx.DiGraph):
             OutputError: the file cannot be written; an existing file stays unchanged.
         """
         target = Path(path)
-        result = exporter_for(target.suffix.lower())(self, **options)
+        result = exporter_for(target)(self, **options)
         files.write(target, result if isinstance(result, bytes) else result.encode("utf-8"))
         return target
 

@@ -52,9 +52,8 @@ def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
 
 def active_dropout(graph: ModelGraph) -> Iterator[str]:
     """Yield the keys of active dropouts."""
-    labels = {label for _, label in graph.nodes(data="label") if base(label) in DROPOUTS}
-    for key, data in graph.nodes(data=True) if labels else ():
-        if data["label"] not in labels or data["config"] == "p=0":
+    for key, data in graph.nodes(data=True):
+        if base(data["label"]) not in DROPOUTS or data["config"] == "p=0":
             continue
         active = graph.modules[data["target"]].training if data["op"] == "call_module" else None
         if active or (active is None and "training=True" in data["arguments"]):

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import signature
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from fxsummary.errors import DuplicateNameError, MissingPackageError, UnknownNameError
@@ -141,8 +142,9 @@ EXPORTERS: Registry[Exporter] = Registry("exporter", filled_by="fxsummary.export
 """All exporters by name."""
 
 
-def exporter_for(suffix: str) -> Exporter:
-    """Return the exporter for a file suffix, or raise an UnknownNameError that lists the known suffixes."""
+def exporter_for(path: str | Path) -> Exporter:
+    """Return the exporter for the suffix of a path, or raise an UnknownNameError that lists the known suffixes."""
+    suffix = Path(path).suffix.lower()
     known = {exporter.suffix: exporter for exporter in EXPORTERS.values() if exporter.suffix}
     if suffix not in known:
         wanted = f"unknown suffix {suffix!r}" if suffix else "the path has no suffix to select the format"

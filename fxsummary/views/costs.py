@@ -67,11 +67,11 @@ def is_weightless(data: NodeData) -> bool:
 def _add(name: str, source: NodeData, target: NodeData, times: int) -> None:
     """Add a cost of one node to that of another; if one is unknown, the sum of the known parts."""
     part, whole = cast("Numbers", source), cast("Numbers", target)
-    one, other = part[name], whole.setdefault(name, 0)
-    if one is None or other is None:
+    number = _sum(whole.setdefault(name, 0), part[name], times)
+    if number is None:
         least = known(target, name) + times * known(source, name)
         target["at_least"] = {**target.get("at_least", {}), name: least}
-    whole[name] = None if one is None or other is None else other + times * one
+    whole[name] = number
 
 
 def _sum(one: int | None, other: int | None, times: int) -> int | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable, Collection
+from itertools import accumulate, islice
 from operator import index
 
 from fxsummary.errors import InputError
@@ -84,12 +85,13 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
     """
     memo = {} if memo is None else memo
     root = block_tree(graph)
-    chosen = [(block, keys) for block in _chosen(root, closes) if (keys := _inside(graph, block))]
-    if not chosen:
+    closed: dict[str, tuple[Block, list[str]]] = {}
+    for block in _chosen(root, closes):
+        if keys := _inside(graph, block):
+            closed[_name(graph, block, closed)] = block, keys
+    if not closed:
         return graph
-    names = _names(graph, [block for block, _ in chosen])
-    node_of = {key: name for name, (_, keys) in zip(names, chosen, strict=True) for key in keys}
-    closed = dict(zip(names, chosen, strict=True))
+    node_of = {key: name for name, (_, keys) in closed.items() for key in keys}
     nodes: dict[str, NodeData] = {}
     for key, data in graph.nodes(data=True):
         name = node_of.get(key, key)
@@ -126,19 +128,18 @@ def _add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -
 
 def shown_at(graph: ModelGraph) -> list[int]:
     """Return the number of operations and closed modules shown with 0, 1, 2, ... levels of modules open."""
-    operations, modules = [0], [0]
+    operations: Counter[int] = Counter()
+    modules: Counter[int] = Counter()
     pending = [(block_tree(graph), 0)]
     while pending:
         block, level = pending.pop()
         is_module = level == 0 or (block.call is not None and not block.is_pattern)
         below = level + is_module
-        while len(operations) <= below:
-            operations.append(0)
-            modules.append(0)
         modules[level] += is_module
         operations[below] += sum(isinstance(item, str) for item in block.items)
         pending.extend((inner, below) for inner in block.blocks())
-    return [sum(operations[: depth + 1]) + modules[depth] for depth in range(len(operations))]
+    counted = accumulate(operations[depth] for depth in range(max(operations) + 1))
+    return [number + modules[depth] for depth, number in enumerate(counted)]
 
 
 def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
@@ -161,24 +162,17 @@ def _inside(graph: ModelGraph, block: Block) -> list[str]:
     return [key for key in block.operations() if graph.nodes[key]["op"] not in ("placeholder", "output")]
 
 
-def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
-    """Return an unused node key for each block, formed as torch.fx does."""
-    names: dict[str, None] = {}
-    for block in blocks:
-        path, call = (block.path, block.call.call) if block.call is not None else (graph.name.lower(), 0)
-        name = path.replace(".", "_") + (f"_{call}" if call else "")
-        while name in graph or name in names:
-            name += "_"
-        names[name] = None
-    return list(names)
+def _name(graph: ModelGraph, block: Block, taken: Collection[str]) -> str:
+    """Return an unused node key for a block, formed as torch.fx does."""
+    path, call = (block.path, block.call.call) if block.call is not None else (graph.name.lower(), 0)
+    name = path.replace(".", "_") + (f"_{call}" if call else "")
+    while name in graph or name in taken:
+        name += "_"
+    return name
 
 
 def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], names: dict[int, str]) -> None:
-    """Give each repeated pattern of several blocks its own call if some of its blocks are now closed.
-
-    Args:
-        nodes: nodes of the result; names: the key of each closed block, by identity.
-    """
+    """Give each pattern its own call if some of its blocks are now closed; ``names`` are their keys, by identity."""
     if not any(id(block) in names for pattern in root.walk() for block in pattern.members):
         return
     for parent in list(root.walk()):

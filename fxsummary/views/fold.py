@@ -188,30 +188,27 @@ class _Folding:
 
     def _signature(self, block: Block) -> int:
         """Return a number that two blocks share if and only if they are identical."""
-        known = self._signatures.get(id(block))
-        if known is not None:
-            return known
+        if id(block) in self._signatures:
+            return self._signatures[id(block)]
         keys, nodes, alike = self._keys(block), self._nodes, self._alike
         places = dict(zip(keys, count(), strict=False))
         outside: list[Read] = []
         parts: list[Hashable] = [_nesting(block, self._graph.returned)]
         for key in keys:
             data = nodes[key]
-            found: Hashable = id(data["outputs"]), *_settings(data)  # most identical operations share their outputs
-            if "change" in data or NODE.added:
-                found = key
-            number = alike.get(found)
-            parts.append(self._number(found, data) if number is None else number)
+            found: Hashable = key
+            if "change" not in data and not NODE.added:
+                found = id(data["outputs"]), *_settings(data)  # most identical operations share their outputs
+            parts.append(alike[found] if found in alike else self._number(found, data))
             edges: list[tuple[int, Hashable]] = []
             slots: list[int] = []
             for source, edge in self._graph.sources(key).items():
-                place = places.get(source)
-                if place is not None:
-                    edges.append((place, (edge["slots"], edge.get("parts", ()))))
-                    continue
-                reads = reads_of(edge) or [(WRITTEN, ())]
-                slots += [slot for slot, _ in reads]
-                outside += [Read(source, part, key, slot) for slot, part in reads]
+                if source in places:
+                    edges.append((places[source], (edge["slots"], edge.get("parts", ()))))
+                else:
+                    reads = reads_of(edge) or [(WRITTEN, ())]
+                    slots += [slot for slot, _ in reads]
+                    outside += [Read(source, part, key, slot) for slot, part in reads]
             edges.sort(key=itemgetter(0))
             parts += [*edges, tuple(sorted(slots))]
         self._outside[id(block)] = sorted(outside, key=lambda read: (places[read.reader], read.slot))
@@ -222,11 +219,8 @@ class _Folding:
         """Return a number that two operations share if and only if they are identical apart from their inputs."""
         alike = identity_of(data)
         if "change" in data:
-            kept = [
-                _hashable(each)
-                for each in data["differences"]
-                if each.attribute not in RATES or not is_drop(data["label"])
-            ]
+            ignored = RATES if is_drop(data["label"]) else ()
+            kept = [_hashable(each) for each in data["differences"] if each.attribute not in ignored]
             alike = (*alike, data["change"], *kept)
         number = self._alike[found] = self._interned.setdefault(alike, len(self._interned))
         return number
