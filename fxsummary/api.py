@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
+from fxsummary.support.registry import hint
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -196,10 +196,8 @@ def _check_names(names: set[str], model: nn.Module) -> None:
     """Raise `InputError` for a name that no module has: a misspelt name would have no effect."""
     known = dict.fromkeys(text for path, module in model.named_modules() for text in (type(module).__name__, path))
     for name in sorted(names - known.keys()):
-        close = get_close_matches(name, known, n=1)
-        hint = f"Did you mean {close[0]!r}? " if close else ""
         raise InputError(
-            f"leaf={name!r}: no module of {type(model).__name__} has this class name or path. {hint}"
+            f"leaf={name!r}: no module of {type(model).__name__} has this class name or path. {hint(name, known)}"
             "Pass a class, its name, or the path of a module."
         )
 

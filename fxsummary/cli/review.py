@@ -125,17 +125,16 @@ def _compared(graph: ModelGraph, options: argparse.Namespace) -> str:
 def _check(options: argparse.Namespace) -> int:
     budgets = settings("check")
     budgets |= {name: value for name in KEYS["check"] if (value := getattr(options, name)) is not None}
-    if not any(value is not False for name, value in budgets.items() if name != "tolerance"):
+    given = [name for name, value in budgets.items() if value is not False and name != "tolerance"]
+    if not given:
         raise InputError("no budget is given: pass one, such as --max-parameters 25M, or set [tool.fxsummary.check].")
     from fxsummary.review.budgets import exceeded, parsed
 
     parsed(budgets)  # before the work, not after
     graph = graph_of(options)
     found = exceeded(graph, **budgets)
-    number = len([value for name, value in budgets.items() if value is not False and name != "tolerance"])
-    rules = len({finding.rule for finding in found})
-    title = f"{graph.name}: {_outcome(rules, number)}"
-    return _tell(found, title, options)
+    rules = {finding.rule for finding in found}
+    return _tell(found, f"{graph.name}: {_outcome(len(rules), len(given))}", options)
 
 
 def _outcome(exceeded: int, budgets: int) -> str:

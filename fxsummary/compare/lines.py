@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from fxsummary.compare.modules import costs, module_change
+from fxsummary.compare.union import costs, module_change
 from fxsummary.graph.changes import BECAME, Comparison, describe, follows
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import summed

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, cast
 
 from fxsummary.compare.align import Alignment
-from fxsummary.compare.modules import module_change, runs
 from fxsummary.graph.attributes import NO_COSTS, NODE, EdgeData, NodeData, own_path
-from fxsummary.graph.changes import SIGNS, Comparison, Difference
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.changes import SIGNS, Comparison, Difference, ModuleChange, Run, joined
+from fxsummary.graph.changes import before as value_before
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.graph.records import summed
 from fxsummary.support.gc_pause import paused
-from fxsummary.views.blocks import block_tree
+from fxsummary.views.blocks import Block, Item, block_tree
 
 
 @paused()
@@ -45,11 +46,7 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
 
 
 class _Union:
-    """The nodes and edges of two aligned graphs.
-
-    Attributes:
-        alignment: the pairs of both graphs.
-    """
+    """The nodes and edges of two graphs, and their alignment."""
 
     def __init__(self, before: ModelGraph, after: ModelGraph) -> None:
         self._before, self._after = before, after
@@ -91,18 +88,17 @@ class _Union:
         changed = [name for name in NODE.compared if NODE.differ(was, data, name)]
         differences = [Difference(name, was.get(name), data.get(name)) for name in changed]
         differences += self._rewired(old, key)
-        place, former = _place(data), _place(was)
+        place, former = (own_path(each) or each["module"] for each in (data, was))
         data["was"] = former if former != place else ""
         data["differences"] = tuple(differences)
-        moved = key in self.alignment.moved or data["was"]
-        data["change"] = "changed" if differences else "moved" if moved else "same"
+        moved = "moved" if key in self.alignment.moved or data["was"] else "same"
+        data["change"] = "changed" if differences else moved
         return data
 
     def _rewired(self, old: str, new: str) -> Iterator[Difference]:
-        """Yield the old and new inputs of an operation in its place if it reads another operation of both graphs.
+        """Yield the old and new inputs of an operation that stayed, if it reads another operation that stayed.
 
-        An operation that reads a newly inserted operation, or the one before a removed operation, has not itself
-        changed.
+        One that reads a newly inserted operation, or the one before a removed operation, has not itself changed.
         """
         slots = _by_slot(self._after, new)
         was = {slot: self._name_of[source] for slot, source in _by_slot(self._before, old).items()}
@@ -123,7 +119,7 @@ class _Union:
             "module": stack[-1].path if stack else "",
             "change": "removed",
             "differences": tuple(differences),
-            "was": _place(data),
+            "was": own_path(data) or data["module"],
         }
 
     def removed_edges(self, order: dict[str, int]) -> Iterator[tuple[str, str, EdgeData]]:
@@ -140,11 +136,60 @@ class _Union:
             yield source, target, {**data, "change": "same" if (source, target) in known else "added"}
 
 
-def _place(data: NodeData) -> str:
-    """Return the path of an operation, or of the module that it runs in."""
-    return own_path(data) if data["op"] in ("call_module", "get_attr") else data["module"]
-
-
 def _by_slot(graph: ModelGraph, key: str) -> dict[int, str]:
     pairs = [(slot, source) for source, edge in graph.sources(key).items() for slot in edge["slots"]]
     return dict(sorted(pairs))
+
+
+def module_change(graph: ModelGraph, block: Block, former: Mapping[ModuleCall, ModuleCall]) -> ModuleChange:
+    """Return the change of a module call, given the old module calls by new ones."""
+    keys = list(block.operations())
+    was = former.get(block.call, block.call) if block.call is not None else None
+    kind = block.type or graph.name
+    return ModuleChange(
+        path=block.path,
+        type=kind if was is None or was.type == kind else f"{was.type} ⇒ {kind}",
+        change=joined(graph.nodes[key]["change"] for key in keys),
+        was="" if was is None or was.path == block.path else was.path,
+        parameters=costs(graph, keys, "parameters"),
+        flops=costs(graph, keys, "flops"),
+    )
+
+
+def costs(
+    graph: ModelGraph, keys: Iterable[str], attribute: Literal["parameters", "flops"]
+) -> tuple[int | None, int | None]:
+    """Return a cost of operations before and after, over all copies; None if an operation's cost is unknown."""
+    sides: tuple[list[int | None], list[int | None]] = [], []
+    for data in (graph.nodes[key] for key in keys):
+        for side, number in zip(sides, (value_before(data, attribute), data[attribute]), strict=True):
+            side.append(None if number is None else number * data["multiplicity"])
+    return summed(sides[0]), summed(sides[1])
+
+
+def runs(graph: ModelGraph) -> tuple[Run, ...]:
+    """Return the groups of two or more siblings of one class whose number changed."""
+    found: list[Run] = []
+    for block in block_tree(graph).walk():
+        counts: dict[tuple[str, str], list[int]] = {}
+        for item in block.items:
+            path, kind, change = _sibling(graph, item)
+            name = path.rpartition(".")[2]
+            if name.isdigit() or (isinstance(item, Block) and name[-1:].isdigit()):
+                count = counts.setdefault((path.rpartition(".")[0], kind), [0, 0])
+                count[0] += change != "added"
+                count[1] += change != "removed"
+        found += [
+            Run(path, kind, old, new)
+            for (path, kind), (old, new) in counts.items()
+            if old != new and old and new and max(old, new) > 1
+        ]
+    return tuple(found)
+
+
+def _sibling(graph: ModelGraph, item: Item) -> tuple[str, str, str]:
+    """Return path, class and change of a block or a module operation; "" for other operations."""
+    if isinstance(item, Block):
+        return item.path, item.type, joined(graph.nodes[key]["change"] for key in item.operations())
+    data = graph.nodes[item]
+    return (data["target"] if data["op"] == "call_module" else "", data["label"], data["change"])

@@ -14,9 +14,8 @@ from fxsummary.capture.module_index import modules_by_path, tensor_names
 from fxsummary.capture.nodes import AFTER, LIKE
 from fxsummary.capture.results import Trace
 from fxsummary.convert.attributes import Reader
-from fxsummary.convert.module_tree import class_name, module_tree
+from fxsummary.convert.module_tree import add_modules, class_name, module_tree
 from fxsummary.convert.plain import plain
-from fxsummary.convert.tree_only import add_modules
 from fxsummary.graph.attributes import EdgeData, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, nbytes

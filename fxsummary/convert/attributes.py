@@ -111,7 +111,7 @@ class Reader:
         target = node.target
         if isinstance(target, str):
             return target, target.rpartition(".")[2] if node.op == "get_attr" else target
-        if target is getattr and isinstance(node, fx.Node) and len(node.args) > 1:
+        if target is getattr and len(node.args) > 1:
             return qualified_name(target), str(node.args[1])
         if id(target) not in self._functions:
             self._functions[id(target)] = qualified_name(target), function_name(target)

@@ -38,11 +38,7 @@ def annotate(graph: ModelGraph) -> None:
 
 
 def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mapping[str, str]) -> None:
-    """If a module shares a parameter that is counted elsewhere, name the other module in its `config`.
-
-    Args:
-        read: the module that first read each tensor, by tensor name.
-    """
+    """If a module shares a parameter, name the one that ``read`` it first in its `config`."""
     target = data["target"]
     shared = [read[name] for name in data["reads"] if name in read and not tensors[name].buffer]
     others = [each for each in shared if each != target and not f"{each}.".startswith(f"{target}.")]

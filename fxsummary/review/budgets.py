@@ -25,18 +25,12 @@ CONTRIBUTORS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """A cost that can have a limit.
-
-    Attributes:
-        attribute: name in the totals and in the operations.
-        title, text: its name, and the format of its numbers.
-        unknown: attribute of the totals that lists the items missing from the number.
-    """
+    """A cost that can have a limit: an attribute of totals and operations."""
 
     attribute: str
     title: str
     text: Callable[[int | None], str]
-    unknown: str
+    unknown: str  # the attribute of the totals that lists what is missing from the number
 
 
 COSTS = {

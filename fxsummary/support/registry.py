@@ -23,9 +23,13 @@ def unknown(noun: str, name: object, known: Collection[str]) -> str:
     >>> unknown("column", "flop", ["flops", "shape"])
     "unknown column 'flop'. Did you mean 'flops'? Known: flops, shape"
     """
+    return f"unknown {noun} {name!r}. {hint(name, known)}Known: {', '.join(known)}"
+
+
+def hint(name: object, known: Collection[str]) -> str:
+    """Return a question that names the closest known name; "" if none is close."""
     close = get_close_matches(str(name), known, n=1)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
-    return f"unknown {noun} {name!r}. {hint}Known: {', '.join(known)}"
+    return f"Did you mean {close[0]!r}? " if close else ""
 
 
 class Registry(Mapping[str, T], Generic[T]):

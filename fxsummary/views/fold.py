@@ -43,7 +43,7 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
     output.
     """
     folding = _Folding(graph)
-    folding.fold(block_tree(graph), 1)
+    folding.fold(block_tree(graph))
     if not folding.stand_in:
         return graph
     repeats = folding.runs()
@@ -80,9 +80,9 @@ class _Folding:
         self._interned: dict[Hashable, int] = {}
         self._alike: dict[Hashable, int] = {}
 
-    def fold(self, root: Block, times: int) -> None:
-        """Fold inside ``root``, whose operations count ``times`` each; iterative because trees can be deep."""
-        work = [(root, times)]
+    def fold(self, root: Block) -> None:
+        """Fold inside ``root``; iterative because trees can be deep."""
+        work = [(root, 1)]
         while work:
             parent, times = work.pop()
             self.times.update((key, times) for key in parent.items if isinstance(key, str))
