@@ -6,7 +6,6 @@ that differs only as a result of another change (its output shape, its FLOPs) is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fxsummary.compare.union import costs, module_change
@@ -141,24 +140,18 @@ class _Lines:
         return f"{_operations(count)} changed only in shapes or FLOPs"
 
 
-def _exchanged(lines: list[Line]) -> Iterator[Line]:
+def _exchanged(lines: list[Line]) -> list[Line]:
     """Return the lines; a replacement under the same name is one line together with the item that it replaces."""
-    waiting: Line | None = None
+    joined: list[Line] = []
     for line in lines:
-        if waiting is not None:
-            if line.change == "added" and line.name and line.name == waiting.name:
-                line.change, line.text = "changed", f"{waiting.text} {BECAME} {line.text}"
-                line.parameters = waiting.parameters[0], line.parameters[1]
-                line.flops = waiting.flops[0], line.flops[1]
-            else:
-                yield waiting
-            waiting = None
-        if line.change == "removed":
-            waiting = line
-        else:
-            yield line
-    if waiting is not None:
-        yield waiting
+        before = joined[-1] if joined else line
+        if (before.change, line.change) == ("removed", "added") and line.name and line.name == before.name:
+            joined.pop()
+            line.change, line.text = "changed", f"{before.text} {BECAME} {line.text}"
+            line.parameters = before.parameters[0], line.parameters[1]
+            line.flops = before.flops[0], line.flops[1]
+        joined.append(line)
+    return joined
 
 
 def _sum(pairs: list[Costs]) -> Costs:

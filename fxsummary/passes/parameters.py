@@ -6,13 +6,11 @@ where `Totals` finds them. Packed weights have no known size, so they make the c
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
-from fxsummary.graph.records import summed
 from fxsummary.text.numbers import count, listed
 
 
@@ -29,9 +27,8 @@ def annotate(graph: ModelGraph) -> None:
         if len(fresh) < len(data["reads"]):
             _note_ties(data, tensors, read)
         read.update([(tensor.name, data["target"]) for tensor in fresh])
+        data.update(counts([tensor for tensor in fresh if not tensor.buffer], unknown=data["packed"]))
         buffers = [tensor.nbytes or 0 for tensor in fresh if tensor.buffer]
-        parameters = [tensor for tensor in fresh if not tensor.buffer]
-        data.update(counts(parameters, unknown=data["packed"]))
         data["buffers"], data["buffer_bytes"] = len(buffers), sum(buffers)
     graph.modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
     graph.notes += tuple(_notes(graph))
@@ -52,17 +49,22 @@ def counts(parameters: list[ParameterInfo], *, unknown: bool) -> NodeData:
     Args:
         unknown: whether the operation also reads tensors of unknown size.
     """
-    dtypes: Counter[str] = Counter()
+    dtypes: dict[str, int] = {}
+    elements = trainable = nbytes = 0
     for each in parameters:
         if each.spec is None:
             unknown = True
-        else:
-            dtypes[each.spec.dtype] += each.spec.numel
+            continue
+        numel = each.spec.numel
+        dtypes[each.spec.dtype] = dtypes.get(each.spec.dtype, 0) + numel
+        elements += numel
+        trainable += numel if each.trainable else 0
+        nbytes += each.nbytes or 0
     return {
-        "parameters": None if unknown else summed([each.numel for each in parameters]),
-        "trainable_parameters": None if unknown else summed([each.numel for each in parameters if each.trainable]),
+        "parameters": None if unknown else elements,
+        "trainable_parameters": None if unknown else trainable,
         "parameter_names": tuple([each.name for each in parameters]),
-        "parameter_bytes": None if unknown else summed([each.nbytes for each in parameters]),
+        "parameter_bytes": None if unknown else nbytes,
         "parameter_dtypes": tuple(dtypes.items()),
     }
 

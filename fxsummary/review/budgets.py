@@ -160,14 +160,13 @@ def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ..
     """Describe the operations with the largest share of a cost, all copies together."""
     nodes: Iterable[tuple[str, Mapping[str, Any]]] = fold_repeats(graph).nodes(data=True)
     costs = [((data[attribute] or 0) * data["multiplicity"], key) for key, data in nodes]
-    texts = []
-    for number, key in sorted(costs, key=lambda item: -item[0])[:CONTRIBUTORS]:
-        data = graph.nodes[key]
-        name = own_path(data) or key
-        if number:
-            text = fmt.size(number) if attribute.endswith("bytes") else fmt.count(number)
-            texts.append(fmt.clean(f"{text} ({fmt.share(number, whole)}) {name} {data['label']}"))
-    return tuple(texts)
+    largest = sorted(costs, key=lambda item: -item[0])[:CONTRIBUTORS]
+    text = fmt.size if attribute.endswith("bytes") else fmt.count
+    return tuple(
+        fmt.clean(f"{text(number)} ({fmt.share(number, whole)}) {own_path(data) or key} {data['label']}")
+        for number, key in largest
+        if number and (data := graph.nodes[key])
+    )
 
 
 def _baseline(baseline: object) -> ModelGraph:

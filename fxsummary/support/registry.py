@@ -70,10 +70,9 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def get_or_raise(self, name: str) -> T:
         """Return the value of ``name``, or raise an UnknownNameError that lists the known names."""
-        try:
-            return self._filled()[name]
-        except KeyError:
-            raise UnknownNameError(unknown(self._noun, name, self._items)) from None
+        if name not in self._filled():
+            raise UnknownNameError(unknown(self._noun, name, self._items))
+        return self._items[name]
 
     def __getitem__(self, name: str) -> T:
         return self._filled()[name]
