@@ -99,8 +99,7 @@ def blocks_alike(type_is_same: bool, path_is_same: bool, common: float) -> float
 def operations_alike(one: NodeData, other: NodeData, path_is_same: bool) -> float:
     """Return the similarity of two operations that are not identical; 0 if they are not one changed operation.
 
-    Args:
-        path_is_same: whether both have their own module or parameter, with the same name in their blocks.
+    The path is the same if both have their own module or parameter, with the same name in their blocks.
     """
     if one["op"] in ("placeholder", "output") or other["op"] in ("placeholder", "output"):
         if one["op"] != other["op"]:

@@ -18,9 +18,7 @@ Pair = tuple[int | None, int | None]
 def aligned(one: Signs, other: Signs, likeness: Likeness) -> list[Pair]:
     """Return pairs of indices, each index once; None for an item without a counterpart.
 
-    Args:
-        one, other: signatures, equal for identical items.
-        likeness: returns the similarity of two indices, greater than 0 if they may be a pair; called only if needed.
+    Signatures are equal for identical items. ``likeness`` is greater than 0 for two indices that may be a pair.
 
     >>> aligned("abbd", "abbbd", lambda i, j: 0.0)
     [(0, 0), (1, 1), (2, 2), (None, 3), (3, 4)]

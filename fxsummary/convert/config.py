@@ -101,9 +101,7 @@ _NOT_BY_NAME = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 def of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """Format the settings of a function or method call: its literals, or the sizes of its weight.
 
-    Args:
-        name: short name of the function or method.
-        args, kwargs: arguments of the node, with specs or None for values of other nodes.
+    Arguments that are values of other nodes are given as specs, or None if these are unknown.
     """
     weight = args[1] if len(args) > 1 else kwargs.get("weight")
     if name == "linear" and isinstance(weight, TensorSpec) and len(weight.shape) == 2:

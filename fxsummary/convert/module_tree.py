@@ -41,10 +41,7 @@ def module_tree(
 ) -> dict[str, ModuleInfo]:
     """Return the module records by path. A tensor with several names belongs to the first; later names are tied to it.
 
-    Args:
-        modules: every module by path; a shared module has several paths.
-        tensors: first name of each parameter and buffer, by identity.
-        called: paths of the modules that the captured forward calls.
+    A shared module has several paths. ``tensors`` are the first names of parameters and buffers, by identity.
     """
     first: dict[int, str] = {}
     seen: set[int] = set()

@@ -57,13 +57,9 @@ class Result(NamedTuple):
 def refresh(
     path: Path, parser: argparse.ArgumentParser, graph_of: Callable[[argparse.Namespace], ModelGraph], check: bool
 ) -> list[Result]:
-    """Fill all blocks of a file, or only compare them, and return the result for each.
+    """Fill all blocks of a file, or only compare them (``check``), and return the result for each.
 
-    Args:
-        path: path of a Markdown file in UTF-8.
-        parser: a `BlockParser` with the arguments that name a model.
-        graph_of: returns the graph for such arguments.
-        check: write nothing.
+    ``parser`` is a `BlockParser` with the arguments that name a model, and ``graph_of`` returns the graph for these.
 
     Raises:
         ReadmeError: the file cannot be read or a block is wrong; the message has file and line. Nothing is written.

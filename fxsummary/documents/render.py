@@ -55,15 +55,9 @@ class Embedding:
 
 
 def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding:
-    """Parse the options in a document.
+    """Parse the options that a document gives for a model; raises InputError for wrong ones.
 
-    Args:
-        model: ``package.module:factory``, or a file and a factory.
-        options: the given options from `OPTIONS`, as text; ``train`` has no value.
-        folder: folder for relative paths.
-
-    Raises:
-        InputError: unknown option or invalid value.
+    ``train`` has no value. Paths of models are relative to ``folder``.
     """
     for name in options:
         if name not in OPTIONS:
@@ -120,14 +114,7 @@ class Shown:
 
 
 def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
-    """Render a model for a document, or read it from the folder ``kept`` if nothing has changed.
-
-    Args:
-        theme: theme of the picture.
-
-    Raises:
-        FxsummaryError: the model cannot be created or analysed.
-    """
+    """Render a model for a document, or read it from the folder ``kept`` if nothing has changed."""
     said = {**asdict(wanted), "alt": "", "caption": "", "theme": theme}
     made_by = [__version__, version("torch"), sys.version]
     place = kept / f"{_digest(json.dumps([said, made_by], sort_keys=True).encode())}.json"

@@ -158,12 +158,7 @@ def build(
     progress: Callable[[str], None] = lambda text: None,
     positional: Sequence[object] = (),
 ) -> nn.Module:
-    """Import MODEL and build it, on the meta device if possible.
-
-    Args:
-        arguments: keyword arguments of the factory.
-        progress: called with progress messages.
-        positional: positional arguments, such as a config.
+    """Import MODEL and call it with these arguments, on the meta device if possible.
 
     Raises:
         ModelImportError: the model cannot be imported, or the factory raises.

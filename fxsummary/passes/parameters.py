@@ -44,11 +44,7 @@ def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mappi
 
 
 def counts(parameters: list[ParameterInfo], *, unknown: bool) -> NodeData:
-    """Return the parameter attributes of an operation that is the first to read these parameters.
-
-    Args:
-        unknown: whether the operation also reads tensors of unknown size.
-    """
+    """Return the parameter attributes of an operation that first reads these, and perhaps ``unknown`` weights."""
     dtypes: dict[str, int] = {}
     elements = trainable = nbytes = 0
     for each in parameters:

@@ -141,11 +141,8 @@ def save_fields(
 ) -> dict[str, object]:
     """Return attributes as JSON data: first those in the table, in its order and without defaults, then others by name.
 
-    Args:
-        without: names that other attributes cannot have.
-
     Raises:
-        WrongValueError: an attribute is missing, or has another type than the table says or a wrong name.
+        WrongValueError: an attribute is missing, has another type than the table says, or a name in ``without``.
     """
     others = data.keys() - fields.keys()
     for name in others:
@@ -172,11 +169,9 @@ def save_fields(
 def load_fields(
     raw: Mapping[str, object], fields: Mapping[str, Field], place: str, without: Iterable[str] = (), more: bool = True
 ) -> dict[str, Any]:
-    """Load attributes from JSON data; missing ones get their defaults.
+    """Load attributes from JSON data, with ``more`` also those outside of the table; missing ones get their defaults.
 
-    Args:
-        without: keys of the object that are not attributes.
-        more: whether attributes outside of the table are allowed.
+    Keys in ``without`` are not attributes.
     """
     loaded: dict[str, Any] = {}
     for name, field in fields.items():
