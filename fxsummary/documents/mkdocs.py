@@ -17,7 +17,7 @@ from mkdocs.config import config_options
 from mkdocs.config.base import Config
 from mkdocs.plugins import BasePlugin, get_plugin_logger
 
-from fxsummary.documents.render import CSS, Embedding, Shown, described, embedding, inline, page_css, show
+from fxsummary.documents.render import CSS, Shown, described, embedding, inline, page_css, show
 from fxsummary.errors import FxsummaryError, InputError
 from fxsummary.support import files
 
@@ -87,7 +87,9 @@ class FxsummaryPlugin(BasePlugin[Options]):
         wanted = embedding(body[0], said, folder)
         shown = show(wanted, kept)
         self._used.update(shown.files)
-        return _figure(wanted, shown) if wanted.view == "picture" else _table(wanted, shown)
+        if wanted.view == "picture":
+            return _figure(shown, described(said, shown), said.get("caption", ""))
+        return _table(shown, wanted.view, said.get("caption", ""))
 
     def on_serve(self, server: LiveReloadServer, **_: object) -> LiveReloadServer:
         """Rebuild pages when the files of their models change."""
@@ -102,13 +104,13 @@ class FxsummaryPlugin(BasePlugin[Options]):
         files.write(assets / CSS, page_css().encode())
 
 
-def _figure(wanted: Embedding, shown: Shown) -> str:
-    caption = f"<figcaption>{escape(wanted.caption)}</figcaption>" if wanted.caption else ""
-    svg = inline(shown.svg, described(wanted, shown)).replace("\n", "")
+def _figure(shown: Shown, alt: str, text: str) -> str:
+    caption = f"<figcaption>{escape(text)}</figcaption>" if text else ""
+    svg = inline(shown.svg, alt).replace("\n", "")
     return f'<figure class="fxsummary-picture">{svg}{caption}</figure>'
 
 
-def _table(wanted: Embedding, shown: Shown) -> str:
+def _table(shown: Shown, view: str, text: str) -> str:
     def cells(row: Sequence[str], tag: str) -> str:
         made = []
         for at, (text, is_number) in enumerate(zip(row, shown.numbers, strict=True)):
@@ -119,7 +121,7 @@ def _table(wanted: Embedding, shown: Shown) -> str:
             made.append(f"<{tag}{kind}>{content}</{tag}>")
         return f"<tr>{''.join(made)}</tr>"
 
-    caption = f"<caption>{escape(wanted.caption)}</caption>" if wanted.caption else ""
+    caption = f"<caption>{escape(text)}</caption>" if text else ""
     rows = "".join([cells(row, "td") for row in shown.rows])
     head = f"<thead>{cells(shown.titles, 'th')}</thead>"
-    return f'<table class="fxsummary-{wanted.view}">{caption}{head}<tbody>{rows}</tbody></table>'
+    return f'<table class="fxsummary-{view}">{caption}{head}<tbody>{rows}</tbody></table>'

@@ -42,16 +42,12 @@ class Embedding:
         view: one of `VIEWS`.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit.
         options: further options of the picture, by name.
-        alt: alternative text of the picture; "" for a default.
-        caption: text below; "" for none.
     """
 
     request: Request
     view: str = "picture"
     depth: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
-    alt: str = ""
-    caption: str = ""
 
 
 def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding:
@@ -75,8 +71,7 @@ def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding
     place = _placed(model.strip(), folder)
     request = Request(place, inputs, arguments, options.get("config"), config_arguments, "train" in options)
     chosen = {name.replace("-", "_"): value for name, value in given.items()}
-    levels = int(depth) if depth else None
-    return Embedding(request, view, levels, chosen, options.get("alt", ""), options.get("caption", ""))
+    return Embedding(request, view, int(depth) if depth else None, chosen)
 
 
 def _words(options: Mapping[str, str], name: str) -> tuple[str, ...]:
@@ -115,9 +110,8 @@ class Shown:
 
 def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
     """Render a model for a document, or read it from the folder ``kept`` if nothing has changed."""
-    said = {**asdict(wanted), "alt": "", "caption": "", "theme": theme}
-    made_by = [__version__, version("torch"), sys.version]
-    place = kept / f"{_digest(json.dumps([said, made_by], sort_keys=True).encode())}.json"
+    asked = [asdict(wanted), theme, __version__, version("torch"), sys.version]
+    place = kept / f"{_digest(json.dumps(asked, sort_keys=True).encode())}.json"
     with suppress(OSError, ValueError):
         known = Shown(**json.loads(place.read_bytes()))
         if all(_digest_of(name) == digest for name, digest in known.files.items()):
@@ -172,9 +166,9 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def described(wanted: Embedding, shown: Shown) -> str:
+def described(options: Mapping[str, str], shown: Shown) -> str:
     """Return the alternative text of the picture."""
-    return wanted.alt or f"architecture of {shown.text.partition(' · ')[0]}"
+    return options.get("alt") or f"architecture of {shown.text.partition(' · ')[0]}"
 
 
 def inline(svg: str, alt: str) -> str:

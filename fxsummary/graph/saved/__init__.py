@@ -38,10 +38,11 @@ def dumps(graph: ModelGraph) -> str:
     """
     try:
         head = {"format": FORMAT, "version": VERSION} | _save_graph(graph)
-        parts = {"modules": _save_modules(graph)} | ({"calls": _save_calls(graph)} if graph.returned else {})
-        parts |= {"nodes": _save_nodes(graph), "edges": _save_edges(graph)}
+        parts = {"modules": _save_modules, "calls": _save_calls, "nodes": _save_nodes, "edges": _save_edges}
         lines = [f"{_text(name)}: {_text(value)}" for name, value in head.items()]
-        lines += [f"{_text(name)}: {_array(items)}" for name, items in parts.items()]
+        lines += [
+            f"{_text(name)}: {_array(save(graph))}" for name, save in parts.items() if name != "calls" or graph.returned
+        ]
     except WrongValueError as error:
         raise OutputError(
             f"JSON cannot hold this graph: {error}. Remove the attribute, or make it a plain value; "
