@@ -10,6 +10,7 @@ import argparse
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
@@ -152,10 +153,9 @@ def _read(path: Path) -> tuple[bytes, str]:
 
 
 def _differs(path: Path, data: bytes) -> bool:
-    try:
+    with suppress(OSError):
         return path.read_bytes() != data
-    except OSError:
-        return True
+    return True
 
 
 def _write(path: Path, before: bytes, after: bytes, pictures: dict[Path, bytes]) -> None:

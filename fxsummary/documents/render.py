@@ -156,10 +156,9 @@ def _file(module: object) -> str:
 
 
 def _digest_of(name: str) -> str:
-    try:
+    with suppress(OSError):
         return _digest(Path(name).read_bytes())
-    except OSError:
-        return ""
+    return ""
 
 
 def _digest(data: bytes) -> str:
