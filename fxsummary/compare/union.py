@@ -27,8 +27,7 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
     """
     union = _Union(before, after)
     result = after.derived(union.nodes())
-    result.fill((), union.removed_edges({key: place for place, key in enumerate(result)}))
-    result.fill((), union.edges())
+    result.fill((), union.edges({key: place for place, key in enumerate(result)}))
     calls = {new: old for old, new in union.alignment.calls.items() if new != old}
     counted = Counter(change for _, change in result.nodes(data="change"))
     result.comparison = Comparison(
@@ -122,16 +121,14 @@ class _Union:
             "was": own_path(data) or data["module"],
         }
 
-    def removed_edges(self, order: dict[str, int]) -> Iterator[tuple[str, str, EdgeData]]:
-        """Yield the edges from or to removed operations that fit into an order of all nodes."""
+    def edges(self, order: dict[str, int]) -> Iterator[tuple[str, str, EdgeData]]:
+        """Yield the removed edges that fit into an order of all nodes, then the others; an edge of both graphs once."""
+        known = set()
         for source, target, data in self._before.links():
             start, end = self._name_of[source], self._name_of[target]
+            known.add((start, end))
             if (start not in self._after or end not in self._after) and order[start] < order[end]:
                 yield start, end, {**data, "change": "removed"}
-
-    def edges(self) -> Iterator[tuple[str, str, EdgeData]]:
-        """Yield the edges of ``after``, which may also be edges of ``before``."""
-        known = {(self._name_of[source], self._name_of[target]) for source, target, _ in self._before.links()}
         for source, target, data in self._after.links():
             yield source, target, {**data, "change": "same" if (source, target) in known else "added"}
 
