@@ -86,23 +86,21 @@ def _every(fits: Fits) -> Fits:
     return lambda value: isinstance(value, tuple) and all(map(fits, value))
 
 
-def _each(*fits: Fits) -> Fits:
-    """Return a test for tuples with one item for each given test."""
-    return lambda value: (
-        isinstance(value, tuple)
-        and len(value) == len(fits)
-        and all(one(item) for one, item in zip(fits, value, strict=True))
-    )
-
-
 def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _records(*items: Mapping[str, object]) -> dict[str, object]:
-    """Return the schema of an array of arrays with these items."""
-    item = {"type": "array", "prefixItems": list(items), "minItems": len(items), "items": False}
-    return {"type": "array", "items": item}
+def rows(what: str, hint: Any, *columns: Type) -> Type:
+    """Return the type of a tuple of tuples with these columns."""
+
+    def is_row(value: object) -> bool:
+        if not isinstance(value, tuple) or len(value) != len(columns):
+            return False
+        return all(column.fits(item) for column, item in zip(columns, value, strict=True))
+
+    schemas = [column.schema for column in columns]
+    row = {"type": "array", "prefixItems": schemas, "minItems": len(columns), "items": False}
+    return Type(what, hint, _every(is_row), {"type": "array", "items": row})
 
 
 def one_of(*names: str) -> Type:
@@ -136,18 +134,11 @@ SLOTS = Type("an array of argument positions", SIZES.hint, SIZES.fits, {"type": 
 DTYPE = optional(TEXT, "the name of a dtype, or null", _OR_NULL)
 PATH = optional(TEXT, "the path of a module, or null", _OR_NULL)
 NAME = optional(TEXT, "the name of a parameter, or null", _OR_NULL)
-TENSOR = Type(
-    "a tensor, or null", TensorSpec | None, lambda value: value is None or isinstance(value, TensorSpec),
-    {"anyOf": [_ref("tensor"), {"type": "null"}]},
-)  # fmt: skip
-STACK = Type(
-    "an array of [path, type, call]", tuple[ModuleCall, ...], _every(_each(_is_text, _is_text, _is_count)),
-    _records(_STRING, _STRING, _COUNT),
-)  # fmt: skip
-COUNTS = Type(
-    "an array of [dtype, number]", tuple[tuple[str, int], ...], _every(_each(_is_text, _is_count)),
-    _records(_STRING, _COUNT),
-)  # fmt: skip
+TENSOR = optional(
+    Type("a tensor", TensorSpec, _a(TensorSpec), {}), "a tensor, or null", {"anyOf": [_ref("tensor"), {"type": "null"}]}
+)
+STACK = rows("an array of [path, type, call]", tuple[ModuleCall, ...], TEXT, TEXT, COUNT)
+COUNTS = rows("an array of [dtype, number]", tuple[tuple[str, int], ...], TEXT, COUNT)
 PARTS = Type(
     "an array with the path of a part for each slot", tuple[tuple[int | str, ...], ...], _every(_every(_a(int, str))),
     {"type": "array", "items": {"type": "array", "items": {"type": ["integer", "string"]}}},
