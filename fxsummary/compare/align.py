@@ -139,9 +139,6 @@ class Side:
 
     Items of both sides have the same signature if and only if they are identical. Names do not count, nor do drop
     rates, which often depend on the depth of a model.
-
-    Attributes:
-        graph: the graph; root: its blocks.
     """
 
     def __init__(self, graph: ModelGraph, numbers: dict[Hashable, int]) -> None:

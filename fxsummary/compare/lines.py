@@ -155,7 +155,6 @@ def _exchanged(lines: list[Line]) -> list[Line]:
 
 
 def _sum(pairs: list[Costs]) -> Costs:
-    """Return the sums of both sides."""
     before, after = zip(*pairs, strict=True)
     return summed(before), summed(after)
 

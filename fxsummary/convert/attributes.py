@@ -21,11 +21,7 @@ from fxsummary.graph.spec import TensorSpec, map_structure
 
 
 class Reader:
-    """Reads the attributes of nodes, and creates objects that many nodes share only once.
-
-    Attributes:
-        called: paths of the modules called so far.
-    """
+    """Reads the attributes of nodes, creates shared objects only once, and notes the paths of ``called`` modules."""
 
     def __init__(self, capture: Capture, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]) -> None:
         self.called: set[str] = set()

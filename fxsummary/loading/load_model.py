@@ -55,11 +55,7 @@ def analyse(
     progress: Callable[[str], None] = lambda text: None,
     made: Callable[[nn.Module], None] = lambda model: None,
 ) -> ModelGraph:
-    """Return the graph that a request describes.
-
-    Args:
-        progress: called with progress messages.
-        made: called with the model before it is analysed.
+    """Return the graph that a request describes; call ``made`` with the model before it is analysed.
 
     Raises:
         ModelImportError: the model cannot be imported or built.
@@ -158,11 +154,7 @@ def build(
     progress: Callable[[str], None] = lambda text: None,
     positional: Sequence[object] = (),
 ) -> nn.Module:
-    """Import MODEL and call it with these arguments, on the meta device if possible.
-
-    Raises:
-        ModelImportError: the model cannot be imported, or the factory raises.
-    """
+    """Import MODEL and call it with these arguments, on the meta device if possible, or raise ModelImportError."""
     import torch
     from torch import nn
 

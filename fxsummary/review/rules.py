@@ -247,9 +247,6 @@ def channel_multiples(graph: ModelGraph) -> Iterator[Finding]:
             yield Finding("channel-multiples", message, data["target"], data["source"], remedy=remedy, level="notice")
 
 
-# --- shared by several rules ---------------------------------------------------------------------
-
-
 def _knows_dataflow(graph: ModelGraph) -> bool:
     """Return whether the graph contains all of forward, so that forward does nothing else."""
     return graph.captured_by != "modules" and not graph.is_partial
@@ -274,7 +271,6 @@ def _is_choice(graph: ModelGraph, path: str) -> bool:
 
 
 def _own(graph: ModelGraph, path: str, name: str) -> ParameterInfo | None:
-    """Return the parameter of a module with this name."""
     module = graph.modules.get(path)
     return next((p for p in module.parameters if p.name == f"{path}.{name}"), None) if module else None
 

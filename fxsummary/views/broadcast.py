@@ -80,7 +80,6 @@ def _times(graph: ModelGraph, around: Mapping[str, Stack], blocks: Iterable[Stac
 
 
 def _stand_in(data: NodeData, source: str, stack: Stack) -> NodeData:
-    """Return the attributes of a stand-in for a value."""
     return {
         **BLANK, **own_result(data), **placed(stack), "output_bytes": 0, "target": data["target"], "kind": data["kind"],
         "label": data["label"], "source": data["source"], "op": "stand_in",

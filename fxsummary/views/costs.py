@@ -44,14 +44,8 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
     if times > 1 and source["parameter_dtypes"]:
         extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
         target["parameter_dtypes"] += extra
-    if NODE.recomputed:
-        recompute(target)
-
-
-def recompute(data: NodeData) -> None:
-    """Recompute the attributes that are functions of others, after an operation's costs or result changed."""
     for name, compute in NODE.recomputed.items():
-        cast("dict[str, object]", data)[name] = compute(data)
+        cast("dict[str, object]", target)[name] = compute(target)
 
 
 def is_free(data: NodeData) -> bool:

@@ -24,12 +24,9 @@ _HEAVY = PRODUCTS | {"embedding"}
 
 
 def check_depth(depth: object) -> int | None:
-    """Check and return the number of levels of modules to open; None for no limit.
+    """Return the number of levels of modules to open, None for no limit; raises InputError for anything else.
 
     0 shows the model as one row, 1 opens the model, 2 also opens the modules in it, and so on.
-
-    Raises:
-        InputError: ``depth`` is not None or an integer >= 0.
     """
     if depth is None:
         return None
@@ -114,7 +111,7 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
 
 
 def _add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -> None:
-    """Return the edges of a graph between the nodes that replace their ends."""
+    """Add the edges of a graph between the nodes that replace their ends."""
     for source, target, edge in graph.links():
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start == end:

@@ -54,12 +54,7 @@ def with_unread(graph: ModelGraph) -> ModelGraph:
 
 
 class _Places:
-    """The module of each parameter, and the modules that get rows.
-
-    Attributes:
-        tensors: parameters by first name.
-        calls: the stack of the first call of each module that is called, by path.
-    """
+    """The parameters by first name (``tensors``), and the first ``calls`` of modules as stacks, by path."""
 
     def __init__(self, graph: ModelGraph) -> None:
         self._graph = graph

@@ -68,11 +68,7 @@ def load(path: str | os.PathLike[str]) -> ModelGraph:
 
 @paused()
 def loads(text: str, *, name: str = "the text") -> ModelGraph:
-    """Return the graph from a text that `dumps` returned.
-
-    Args:
-        text: JSON.
-        name: file name, for errors.
+    """Return the graph from a text that `dumps` returned; ``name`` is the name of its file, for errors.
 
     Raises:
         SavedGraphError: the text is not a saved graph; the message names the place.
@@ -109,9 +105,6 @@ def _check_format(raw: Any) -> None:
             "version", f"a later fxsummary wrote this file: it has version {version}, and this one reads versions "
             f"up to {VERSION}; update fxsummary"
         )  # fmt: skip
-
-
-# --- to JSON -----------------------------------------------------------------------------------
 
 
 def _text(value: object) -> str:
@@ -161,9 +154,6 @@ def _save_edges(graph: ModelGraph) -> Iterator[dict[str, object]]:
         for source, data in graph.sources(target).items():
             place = f"edges[{source!r}, {target!r}]"
             yield {"from": source, "to": target} | save_fields(data, fields, place, ("from", "to"))
-
-
-# --- from JSON ---------------------------------------------------------------------------------
 
 
 def _load_graph(raw: dict[str, object]) -> ModelGraph:

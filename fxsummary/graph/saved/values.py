@@ -99,7 +99,6 @@ def load_value(raw: object, place: str = "") -> Any:
 
 
 def load_spec(raw: object, place: str) -> TensorSpec:
-    """Load a `TensorSpec`."""
     if not isinstance(raw, dict) or not {"shape", "dtype"} <= set(raw) <= {"shape", "dtype", "stride", "device"}:
         raise expected("a tensor: shape, dtype and perhaps stride and device", raw, place)
     shape, dtype, device = raw["shape"], raw["dtype"], raw.get("device", "cpu")
@@ -189,7 +188,6 @@ def load_fields(
 
 
 def load_field(raw: object, field: Field, place: str) -> Any:
-    """Load one attribute from JSON data."""
     value = load_value(raw, place)
     if not field.type.fits(value):
         raise expected(field.type.what, raw, place)
