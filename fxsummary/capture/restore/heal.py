@@ -10,10 +10,9 @@ import weakref
 from typing import Any
 
 import torch
-from torch import fx
 
 from fxsummary.capture.recorded.real_values import Evaluator, NoValueError
-from fxsummary.capture.recorded.tensor_origins import Tensors, element
+from fxsummary.capture.recorded.tensor_origins import Origin, Tensors
 from fxsummary.capture.restore.escaped import remove, survivors
 from fxsummary.capture.restore.snapshots import Snapshot
 from fxsummary.capture.restore.torch_state import preserved_globals
@@ -27,7 +26,7 @@ def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str
     """
     origins = [
         (weakref.ref(tracked.tensor), tracked.origin)
-        for tracked in tensors
+        for tracked in tensors.known.values()
         if tracked.is_ours and tracked.origin is not None
     ]
     tensors.clear()
@@ -46,14 +45,14 @@ def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str
     return [notes[id(tensor)] for tensor in left]
 
 
-def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[object, ...]], evaluator: Evaluator) -> str:
+def _heal(tensor: torch.Tensor, origin: Origin, evaluator: Evaluator) -> str:
     """Give a tensor its value; return "", or a note that says why it has no value."""
     node, place = origin
     note = f"forward keeps a tensor of {node.name} outside of the model; fxsummary removed it"
     try:
         value: Any = evaluator.value(node)
-        for key in place:
-            value = element(value, key)
+        for get, key in place:
+            value = get(value, key)
         if node in evaluator.assumed:
             return f"{note}, because its value would depend on assumed values"
         torch.utils.swap_tensors(tensor, value.detach().clone())
