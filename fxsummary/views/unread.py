@@ -89,12 +89,15 @@ class _Places:
     def _is_at_home(self, name: str, stack: Stack) -> bool:
         """Return whether all modules around an operation hold a parameter, including the parameter's own module."""
         paths = {"", *(call.path for call in stack)}
-        holds = all(self._holds(call.path, name) for call in stack)
+        holds = all(name.startswith(f"{call.path}.") or self._holds(call.path, name) for call in stack)
         return holds and any(self._row(each) in paths for each in self._names.get(name, (name,)))
 
     def _row(self, name: str) -> str:
         """Return the path of the innermost called module around a parameter."""
-        return next(path for path in (*reversed(_holders(name)), "") if path in self.calls)
+        path = name.rpartition(".")[0]
+        while path not in self.calls:
+            path = path.rpartition(".")[0]
+        return path
 
     def _holds(self, path: str, name: str) -> bool:
         return any(each.startswith(f"{path}.") for each in self._names.get(name, (name,)))
