@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -25,6 +25,7 @@ class Block:
         last: path of the last block of the last copy where `repeat` > 1, "" otherwise.
         period: how many sibling blocks make one copy.
         copies: number of blocks in the model that it represents: its copies in all copies of the enclosing blocks.
+        members: for a pattern without a call, the blocks that repeat together; () for others.
     """
 
     call: ModuleCall | None
@@ -33,21 +34,19 @@ class Block:
     last: str = ""
     period: int = 1
     copies: int = 1
+    members: Sequence[Block] = ()
 
     @property
     def path(self) -> str:
         """Module path; for a pattern, that of its first block; "" for the model itself."""
         if self.call is not None:
             return self.call.path
-        first = self.items[0] if self.items else ""
-        return first.path if isinstance(first, Block) and self.repeat > 1 else ""
+        return self.members[0].path if self.members else ""
 
     @property
     def type(self) -> str:
         """Class name of the module; for a pattern, those of all its blocks, joined by " · "."""
-        if self.call is not None:
-            return self.call.type
-        return " · ".join(item.type for item in self.items if isinstance(item, Block)) if self.repeat > 1 else ""
+        return self.call.type if self.call is not None else " · ".join([block.type for block in self.members])
 
     @property
     def again(self) -> str:
@@ -71,15 +70,7 @@ class Block:
 
     def operations(self) -> Iterator[str]:
         """Return the keys of all nodes inside, in execution order."""
-        todo: list[Iterator[str | Block]] = [iter(self.items)]
-        while todo:
-            for item in todo[-1]:
-                if isinstance(item, Block):
-                    todo.append(iter(item.items))
-                    break
-                yield item
-            else:
-                todo.pop()
+        return operations(self.items)
 
     def blocks(self) -> Iterator[Block]:
         """The direct sub-blocks."""
@@ -96,6 +87,28 @@ class Block:
             chain = pending.pop()
             yield chain
             pending.extend(reversed([(*chain, block) for block in chain[-1].blocks()]))
+
+
+Item = str | Block
+"""The key of an operation, or a block."""
+
+
+def everything(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield these items and all items inside, in execution order, each block before its contents."""
+    todo = [iter(items)]
+    while todo:
+        for item in todo[-1]:
+            yield item
+            if isinstance(item, Block):
+                todo.append(iter(item.items))
+                break
+        else:
+            todo.pop()
+
+
+def operations(items: Iterable[Item]) -> Iterator[str]:
+    """Return the keys of all nodes among these items and inside, in execution order."""
+    return (item for item in everything(items) if isinstance(item, str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +182,7 @@ def block_tree(graph: ModelGraph) -> Block:
     innermost: dict[int, Block] = {}
     for key, data in graph.nodes(data=True):
         stack = data["module_stack"]
-        if data["op"] == "call_module" and stack and stack[-1].path == data["module"]:
+        if own_call(data):
             parent = _entered(root, opened, stack[:-1])
         else:
             parent = innermost.get(id(stack)) or _entered(root, opened, stack)
@@ -204,30 +217,22 @@ def _mark_repeats(parent: Block, repeats: dict[ModuleCall, Repeat]) -> None:
         repeat = repeats.get(item.call) if isinstance(item, Block) and item.call is not None else None
         if repeat is not None and isinstance(item, Block):
             if repeat.period > 1 and not repeat.joined:
-                item = Block(None, [item, *islice(rest, repeat.period - 1)])
+                members = [item, *(block for block in islice(rest, repeat.period - 1) if isinstance(block, Block))]
+                item = Block(None, [*members], members=members)
             item.repeat, item.last, item.period = repeat.count, repeat.last, repeat.period
         items.append(item)
     parent.items = items
 
 
-def patterns_in(root: Block) -> dict[int, list[Block]]:
-    """Return the blocks of each repeated pattern without a call, by the identity of the pattern."""
-    return {id(block): [*block.blocks()] for block in root.walk() if block.is_pattern and block.call is None}
-
-
-def with_calls(
-    root: Block, patterns: dict[int, list[Block]], repeats: dict[ModuleCall, Repeat]
-) -> dict[ModuleCall, Repeat]:
+def with_calls(root: Block, repeats: dict[ModuleCall, Repeat]) -> dict[ModuleCall, Repeat]:
     """Give a call to each pattern whose blocks changed, and return the repeats with these calls."""
     result = dict(repeats)
     for pattern in root.walk():
-        before = patterns.get(id(pattern))
-        if before is None or pattern.items == before:
-            continue
-        head = before[0].call
-        assert head is not None
-        pattern.call = ModuleCall(head.path, " · ".join(block.type for block in before), head.call)
-        result[pattern.call] = replace(result.pop(head), joined=True)
+        if pattern.members and pattern.items != pattern.members:
+            head = pattern.members[0].call
+            assert head is not None
+            pattern.call = ModuleCall(head.path, pattern.type, head.call)
+            result[pattern.call] = replace(result.pop(head), joined=True)
     return result
 
 

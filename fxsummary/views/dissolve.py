@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.blocks import Block, block_tree, own_call, patterns_in, stacks_in, with_calls
+from fxsummary.views.blocks import Block, block_tree, own_call, stacks_in, with_calls
 
 WRAPPERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Encoder"})
 WRAPPER_SHARE = 0.6
@@ -18,20 +18,17 @@ def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelG
     Their calls are removed from the module stacks of the operations; everything else stays. A block that represents
     several copies is not dissolved. If blocks of a repeated pattern are, the pattern gets its own call, with the path
     of its first block and the classes of all blocks.
-
-    Args:
-        says_nothing: returns whether a block that contains only operations is uninformative.
+    ``says_nothing`` returns whether a block that contains only operations is uninformative.
     """
     root = block_tree(graph)
-    patterns = patterns_in(root)
     if not _take_out(root, says_nothing) | _open_wrappers(root):
         return graph
-    repeats = {"repeats": with_calls(root, patterns, graph.graph["repeats"])} if patterns else {}
+    facts = {"repeats": with_calls(root, graph.graph["repeats"])} if "repeats" in graph.graph else {}
     stacks = stacks_in(root)
     return graph.derived(
         ((key, {**data, "module_stack": stacks[key] + own_call(data)}) for key, data in graph.nodes(data=True)),
         ((source, target, edge.copy()) for source, target, edge in graph.links()),
-        **repeats,
+        **facts,
     )
 
 

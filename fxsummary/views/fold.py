@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, groupby
 from operator import itemgetter
 
 from fxsummary.graph.attributes import BLANK, NODE, NodeData
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
 from fxsummary.graph.spec import TensorSpec, leaves
-from fxsummary.views.blocks import Block, Repeat, block_tree
+from fxsummary.views.blocks import Block, Repeat, block_tree, everything
 from fxsummary.views.copies import Copy, Read, exits, links_of, shown_for
 from fxsummary.views.scalars import add_slots, reads_of
 
@@ -43,7 +43,7 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
     output.
     """
     folding = _Folding(graph)
-    folding.fold(block_tree(graph), 1)
+    folding.fold(block_tree(graph))
     if not folding.stand_in:
         return graph
     repeats = folding.runs()
@@ -74,67 +74,59 @@ class _Folding:
         self._graph = graph
         self._nodes = dict(graph.nodes(data=True))
         self._dataflow = graph.captured_by != "modules"
-        self._sizes: dict[int, int] = {}
         self._operations: dict[int, tuple[str, ...]] = {}
         self._signatures: dict[int, int] = {}
         self._outside: dict[int, list[Read]] = {}
         self._interned: dict[Hashable, int] = {}
         self._alike: dict[Hashable, int] = {}
 
-    def fold(self, root: Block, times: int) -> None:
-        """Fold inside ``root``, whose operations count ``times`` each; iterative because trees can be deep."""
-        self._sizes = _sizes(root)
-        work = [(root, times)]
+    def fold(self, root: Block) -> None:
+        """Fold inside ``root``; iterative because trees can be deep."""
+        work = [(root, 1)]
         while work:
             parent, times = work.pop()
-            for key in parent.items:
-                if isinstance(key, str):
-                    self.times[key] = times
-            work.extend(self._fold_children(parent, times))
+            self.times.update((key, times) for key in parent.items if isinstance(key, str))
+            for _, row in groupby(parent.items, lambda item: isinstance(item, Block)):
+                work.extend(self._fold_row([item for item in row if isinstance(item, Block)], times))
 
-    def _fold_children(self, parent: Block, times: int) -> list[tuple[Block, int]]:
-        stay: list[tuple[Block, int]] = []
-        items = parent.items
-        index = 0
-        while index < len(items):
-            item = items[index]
-            if isinstance(item, str):
-                index += 1
-                continue
-            period, copies = self._longest_run(items, index)
+    def _fold_row(self, blocks: Sequence[Block], times: int) -> Iterator[tuple[Block, int]]:
+        """Fold the runs in consecutive blocks, and yield the blocks that stay, with their multiplicity."""
+        start = 0
+        while start < len(blocks):
+            period, copies = self._longest_run(blocks, start)
+            end = start + period * copies
             if copies > 1:
-                self._fold_run(items, index, period, copies)
-            for block in items[index : index + period]:
-                assert isinstance(block, Block)
-                stay.append((block, times * copies))
-            index += period * copies
-        return stay
+                self._fold_run([blocks[at : at + period] for at in range(start, end, period)])
+            yield from ((block, times * copies) for block in blocks[start : start + period])
+            start = end
 
-    def _longest_run(self, items: Sequence[str | Block], start: int) -> tuple[int, int]:
-        """Return the period and number of copies of the run that covers most items from ``start``.
+    def _longest_run(self, blocks: Sequence[Block], start: int) -> tuple[int, int]:
+        """Return the period and number of copies of the run that covers most blocks from ``start``.
 
         Identical blocks become a run of pairs only if that covers twice as much as a run of single blocks.
         """
         best, covered = (1, 1), 1
         for period in range(1, MAX_PERIOD + 1):
-            alike = period > 1 and self._are_alike(items[start + 1 : start + period], items[start : start + period - 1])
-            least = 2 * covered if alike and covered > 1 else covered + 1
-            if start + least > len(items):
+            same = period > 1 and self._are_alike(
+                blocks[start + 1 : start + period], blocks[start : start + period - 1]
+            )
+            least = 2 * covered if same and covered > 1 else covered + 1
+            if start + least > len(blocks):
                 continue
-            copies = self._copies(items, start, period)
+            copies = self._copies(blocks, start, period)
             if copies > 1 and period * copies >= least:
                 best, covered = (period, copies), period * copies
         return best
 
-    def _copies(self, items: Sequence[str | Block], start: int, period: int) -> int:
+    def _copies(self, blocks: Sequence[Block], start: int, period: int) -> int:
         """Return how many copies of ``period`` blocks, from ``start`` on, the first copy can represent.
 
         Without dataflow, identical siblings are always a run.
         """
-        first = items[start : start + period]
+        first = blocks[start : start + period]
         copies: list[Copy] = []
         pattern: tuple[Hashable, ...] | None = None
-        while self._are_alike(first, following := items[start + period : start + 2 * period]):
+        while self._are_alike(first, following := blocks[start + period : start + 2 * period]):
             if not copies:
                 copies.append(self._copy(first))
             current = self._copy(following)
@@ -146,34 +138,28 @@ class _Folding:
             start += period
         return shown_for(self._graph, copies) if self._dataflow else max(len(copies), 1)
 
-    def _are_alike(self, first: Sequence[str | Block], second: Sequence[str | Block]) -> bool:
-        """Return whether these items are blocks that are pairwise identical; compares their sizes first."""
-        if len(first) != len(second):
+    def _are_alike(self, first: Sequence[Block], second: Sequence[Block]) -> bool:
+        """Return whether these blocks are pairwise identical; compares their sizes first."""
+        if [len(self._keys(block)) for block in first] != [len(self._keys(block)) for block in second]:
             return False
-        pairs = [(a, b) for a, b in zip(first, second, strict=True) if isinstance(a, Block) and isinstance(b, Block)]
-        if len(pairs) < len(first) or any(self._sizes[id(a)] != self._sizes[id(b)] for a, b in pairs):
-            return False
-        return all(self._signature(a) == self._signature(b) for a, b in pairs)
+        return all(self._signature(a) == self._signature(b) for a, b in zip(first, second, strict=True))
 
-    def _copy(self, items: Sequence[str | Block]) -> Copy:
-        blocks = [item for item in items if isinstance(item, Block)]
+    def _copy(self, blocks: Sequence[Block]) -> Copy:
         keys = [key for block in blocks for key in self._keys(block)]
         return Copy(dict(zip(keys, count())), [read for block in blocks for read in self._outside[id(block)]])
 
-    def _fold_run(self, items: Sequence[str | Block], start: int, period: int, copies: int) -> None:
-        first, *others = [
-            self._copy(items[start + number * period : start + (number + 1) * period]) for number in range(copies)
-        ]
+    def _fold_run(self, run: Sequence[Sequence[Block]]) -> None:
+        """Replace the operations of all copies in a run by those of the first."""
+        first, *others = map(self._copy, run)
         for copy in others:
             self.stand_in.update(zip(copy.places, first.places, strict=True))
-        head, last = items[start], items[start + copies * period - 1]
-        assert isinstance(head, Block) and isinstance(last, Block)
         pairs = zip(first.reads, others[0].reads, strict=True)
         carried = {(one.reader, one.slot): other[:2] for one, other in pairs if other.source in first.places}
         keys = list(first.places)
         leaving = exits(self._graph, first, others[0]) if self._dataflow else None
         returned = frozenset([keys[where[1]] for _, where in leaving or ()])
-        self.repeats[head.call] = Repeat(copies, period, last.path, carried=carried, returned=returned)
+        last = run[-1][-1].path
+        self.repeats[run[0][0].call] = Repeat(len(run), len(run[0]), last, carried=carried, returned=returned)
 
     def standing(self, key: str) -> str:
         """Return the remaining node for a removed one, which a nested run may have folded as well."""
@@ -202,30 +188,27 @@ class _Folding:
 
     def _signature(self, block: Block) -> int:
         """Return a number that two blocks share if and only if they are identical."""
-        known = self._signatures.get(id(block))
-        if known is not None:
-            return known
+        if id(block) in self._signatures:
+            return self._signatures[id(block)]
         keys, nodes, alike = self._keys(block), self._nodes, self._alike
         places = dict(zip(keys, count(), strict=False))
         outside: list[Read] = []
         parts: list[Hashable] = [_nesting(block, self._graph.returned)]
         for key in keys:
             data = nodes[key]
-            found: Hashable = id(data["outputs"]), *_settings(data)  # most identical operations share their outputs
-            if "change" in data or NODE.added:
-                found = key
-            number = alike.get(found)
-            parts.append(self._number(found, data) if number is None else number)
+            found: Hashable = key
+            if "change" not in data and not NODE.added:
+                found = id(data["outputs"]), *_settings(data)  # most identical operations share their outputs
+            parts.append(alike[found] if found in alike else self._number(found, data))
             edges: list[tuple[int, Hashable]] = []
             slots: list[int] = []
             for source, edge in self._graph.sources(key).items():
-                place = places.get(source)
-                if place is not None:
-                    edges.append((place, (edge["slots"], edge.get("parts", ()))))
-                    continue
-                reads = reads_of(edge) or [(WRITTEN, ())]
-                slots += [slot for slot, _ in reads]
-                outside += [Read(source, part, key, slot) for slot, part in reads]
+                if source in places:
+                    edges.append((places[source], (edge["slots"], edge.get("parts", ()))))
+                else:
+                    reads = reads_of(edge) or [(WRITTEN, ())]
+                    slots += [slot for slot, _ in reads]
+                    outside += [Read(source, part, key, slot) for slot, part in reads]
             edges.sort(key=itemgetter(0))
             parts += [*edges, tuple(sorted(slots))]
         self._outside[id(block)] = sorted(outside, key=lambda read: (places[read.reader], read.slot))
@@ -236,38 +219,21 @@ class _Folding:
         """Return a number that two operations share if and only if they are identical apart from their inputs."""
         alike = identity_of(data)
         if "change" in data:
-            kept = [
-                _hashable(each)
-                for each in data["differences"]
-                if each.attribute not in RATES or not is_drop(data["label"])
-            ]
+            ignored = RATES if is_drop(data["label"]) else ()
+            kept = [_hashable(each) for each in data["differences"] if each.attribute not in ignored]
             alike = (*alike, data["change"], *kept)
         number = self._alike[found] = self._interned.setdefault(alike, len(self._interned))
         return number
 
 
-def _sizes(root: Block) -> dict[int, int]:
-    """Return the number of operations in each block, by the identity of the block."""
-    blocks = [root]
-    for block in blocks:
-        blocks.extend(block.blocks())
-    sizes: dict[int, int] = {}
-    for block in reversed(blocks):
-        sizes[id(block)] = sum([sizes[id(item)] if isinstance(item, Block) else 1 for item in block.items])
-    return sizes
-
-
 def _nesting(block: Block, returned: Mapping[ModuleCall, Returned]) -> tuple[Hashable, ...]:
     """Return the classes, results and item counts of a block and its sub-blocks, with None for operations."""
     nesting: list[Hashable] = []
-    todo: list[str | Block] = [block]
-    while todo:
-        item = todo.pop()
+    for item in everything([block]):
         if isinstance(item, Block):
             result = returned.get(item.call) if item.call is not None else None
             shapes = None if result is None else (result.assumed, *[spec.shape for spec in leaves(result.outputs)])
             nesting += [item.type, len(item.items), shapes]
-            todo.extend(reversed(item.items))
         else:
             nesting.append(None)
     return tuple(nesting)
