@@ -8,7 +8,7 @@ from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.coordinates import assign_x
 from fxsummary.layout.layering import layered
 from fxsummary.layout.level import Level, Link, Node
-from fxsummary.layout.ordering import _crossings, _positions, order_layers
+from fxsummary.layout.ordering import _crossings, order_layers
 from fxsummary.layout.routing import Router
 
 
@@ -27,7 +27,7 @@ def test_a_chain_has_one_node_in_each_layer() -> None:
 def test_a_link_over_two_layers_keeps_a_lane_between() -> None:
     level = level_of(3, (0, 1), (1, 2), (0, 2))
     (lane,) = [node for node in range(3, len(level.nodes)) if level.nodes[node].lane]
-    assert level.layer[lane] == 1 and level.chains[2] == [0, lane, 2]
+    assert level.layer[lane] == 1 and [segment.lower for segment in level.chains[2]] == [lane, 2]
 
 
 def test_links_of_one_value_share_a_trunk_and_its_lanes() -> None:
@@ -59,9 +59,9 @@ def test_crossing_wires_are_put_in_order() -> None:
     level = level_of(6, (0, 1), (0, 2), (1, 4), (2, 3), (3, 5), (4, 5))
     level.layers[1].sort()
     level.layers[2].sort()
-    assert _crossings(level, _positions(level)) > 0
+    assert _crossings(level, level.places()) > 0
     order_layers(level)
-    assert _crossings(level, _positions(level)) == 0
+    assert _crossings(level, level.places()) == 0
 
 
 def test_an_order_without_crossings_is_kept() -> None:

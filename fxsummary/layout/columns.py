@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
 from math import log
@@ -145,10 +145,9 @@ class _Columns:
 
     def tightened(self) -> _Columns:
         """Return the same columns, each as narrow as it can be alone."""
-        gaps = [[replace(segment, aligned=False, broken=False) for segment in gap] for gap in self.level.gaps]
-        level = replace(self.level, gaps=gaps)
-        assign_x(level, self.spacing, self.cuts)
-        return _Columns(level, Router(level, self.spacing).run(), self.spacing, self.cuts, self.crossing).placed()
+        assign_x(self.level, self.spacing, self.cuts)
+        routed = Router(self.level, self.spacing).run()
+        return _Columns(self.level, routed, self.spacing, self.cuts, self.crossing).placed()
 
     def column(self, layer: float) -> int:
         """Return the column of a layer, or of a gap given as half a layer."""
@@ -211,7 +210,8 @@ class _Columns:
         marks = set(self.marks)
         for i, corners in enumerate(self.routed.corners):
             first, last = self._range(i)
-            places = [(level.layer[n], self.routed.x[n]) for n in level.chains[i][1:-1]]
+            nodes = [node for segment in level.chains[i] for node in (segment.upper, segment.lower)]
+            places = [(level.layer[n], self.routed.x[n]) for n in nodes if level.nodes[n].lane]
             for tag, x in [*places, *((tag, p.x) for tag, p in corners if tag not in marks)]:
                 if first <= columns(tag) <= last:
                     yield columns(tag), x, x

@@ -17,16 +17,15 @@ def crossing_wires(level: Level) -> dict[int, set[int]]:
     heads: dict[int, int] = {}
     first: dict[int, int] = {}
     tails: dict[int, int] = {}
-    for i, chain in enumerate(level.chains):
-        if i in level.upwards or len(chain) < 2:
+    for i, link in enumerate(level.links):
+        if i in level.upwards:
             continue
-        trunk = level.trunks[i]
-        tail, head = chain[0], chain[-1]
+        trunk, tail, head = level.trunks[i], link.tail, link.head
         tails[trunk] = -1 if level.nodes[tail].end < 0 else level.layer[tail]
         if level.nodes[head].end <= 0:
             heads[trunk] = max(heads.get(trunk, -1), level.layer[head])
             first[trunk] = min(first.get(trunk, level.layer[head]), level.layer[head])
-    ends = [(level.layer[level.chains[i][-1]], level.layer[level.chains[i][0]]) for i in level.upwards]
+    ends = [(level.layer[level.links[i].head], level.layer[level.links[i].tail]) for i in level.upwards]
     up = {gap for top, bottom in ends for gap in range(top, bottom + 2)}
     starts: dict[int, list[int]] = {}
     stops: dict[int, list[int]] = {}

@@ -132,34 +132,39 @@ def _add_chains(level: Level, forward: list[int]) -> None:
     level.chains = [[] for _ in level.links]
     level.trunks = [-1] * len(level.links)
     trunks: dict[tuple[int, str], int] = {}
+    steps: dict[tuple[int, int], Segment] = {}  # by trunk and lower node
     lanes: dict[tuple[int, int], int] = {}
-    joined: dict[tuple[int, int, str], Segment] = {}
     for i in sorted(forward, key=lambda i: (level.layer[level.links[i].head], i)):
         link = level.links[i]
         trunk = level.trunks[i] = trunks.setdefault((link.tail, link.value), len(trunks))
-        chain = [link.tail]
-        for layer in range(level.layer[link.tail] + 1, level.layer[link.head]):
-            if (trunk, layer) not in lanes:
+        upper = link.tail
+        for layer in range(level.layer[link.tail] + 1, level.layer[link.head] + 1):
+            if layer < level.layer[link.head] and (trunk, layer) not in lanes:
                 lanes[trunk, layer] = level.add_lane(layer)
-            chain.append(lanes[trunk, layer])
-        chain.append(link.head)
-        level.chains[i] = chain
-        for upper, lower in pairwise(chain):
-            segment = joined.get((upper, lower, link.value))
-            if segment is None:
-                segment = joined[upper, lower, link.value] = Segment(upper, lower, link.value, trunk)
-                level.gaps[level.layer[lower]].append(segment)
+            lower = lanes[trunk, layer] if layer < level.layer[link.head] else link.head
+            if (trunk, lower) not in steps:
+                steps[trunk, lower] = Segment(upper, lower, link.value, trunk, layer)
+                level.gaps[layer].append(steps[trunk, lower])
+            segment = steps[trunk, lower]
             both = level.nodes[upper].lane and level.nodes[lower].lane
             segment.priority = max(segment.priority, 3 if i in level.spine else 2 if both else 1)
-    for number, i in enumerate(sorted(level.upwards)):
-        _add_upward(level, i, len(trunks) + number)
+            level.chains[i].append(segment)
+            upper = lower
+    for trunk, i in enumerate(sorted(level.upwards), len(trunks)):
+        _add_upward(level, i, trunk)
 
 
 def _add_upward(level: Level, i: int, trunk: int) -> None:
-    """Create an upward link: out of the tail's bottom, up a lane next to it, into the head's top."""
+    """Create an upward link: out of the tail's bottom, up a lane next to it, into the head's top.
+
+    The first and the last segment of its chain are not in a gap; those between lead downwards, like all segments.
+    """
     link, level.trunks[i] = level.links[i], trunk
     top, bottom = level.layer[link.head], level.layer[link.tail]
     lanes = [level.add_lane(layer) for layer in range(top, bottom + 1)]
-    for upper, lower in pairwise(lanes):
-        level.gaps[level.layer[lower]].append(Segment(upper, lower, link.value, trunk, priority=2))
-    level.chains[i] = [link.tail, *reversed(lanes), link.head]
+    out = Segment(link.tail, lanes[-1], link.value, trunk, bottom + 1)
+    into = Segment(lanes[0], link.head, link.value, trunk, top)
+    steps = [Segment(*ends, link.value, trunk, gap, 2) for gap, ends in enumerate(pairwise(lanes), top + 1)]
+    for segment in steps:
+        level.gaps[segment.gap].append(segment)
+    level.chains[i] = [out, *reversed(steps), into]

@@ -54,6 +54,7 @@ class Segment:
     Attributes:
         upper, lower: the nodes that it joins.
         trunk: number of its trunk; segments of one trunk and gap share a track.
+        gap: number of the gap that it lies in.
         priority: 3 on the spine, 2 between lanes, 1 otherwise; higher priorities become straight first.
         aligned: whether it is straight; broken: whether it is not, because the chain would drift sideways.
     """
@@ -62,6 +63,7 @@ class Segment:
     lower: int
     value: str
     trunk: int
+    gap: int
     priority: int = 1
     aligned: bool = False
     broken: bool = False
@@ -75,7 +77,7 @@ class Level:
         nodes: the given nodes, then the lanes.
         layers: nodes of each layer, from left to right.
         gaps: segments between layer i - 1 and layer i at index i; the first is empty.
-        chains: for each link its nodes from tail to head, including lanes.
+        chains: for each link its segments from tail to head; see `layering` for links that go up.
         trunks: for each link the number of its trunk.
         upwards: indices of the links that go up, because the level has a cycle.
         sides: lane beside a node -> the node it enters from the side.
@@ -88,12 +90,20 @@ class Level:
     layer: list[int] = field(default_factory=list)
     layers: list[list[int]] = field(default_factory=list)
     gaps: list[list[Segment]] = field(default_factory=list)
-    chains: list[list[int]] = field(default_factory=list)
+    chains: list[list[Segment]] = field(default_factory=list)
     trunks: list[int] = field(default_factory=list)
     upwards: set[int] = field(default_factory=set)
     sides: dict[int, int] = field(default_factory=dict)
     spine: set[int] = field(default_factory=set)
     x: list[float] = field(default_factory=list)
+
+    def places(self) -> list[int]:
+        """Return the place of each node in its layer, from the left."""
+        places = [0] * len(self.nodes)
+        for layer in self.layers:
+            for place, node in enumerate(layer):
+                places[node] = place
+        return places
 
     def leave(self, node: int, value: str) -> float:
         """Return the x at which ``value`` leaves a node, from its left border."""

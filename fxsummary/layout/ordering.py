@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 
 from fxsummary.layout.level import Level, Segment
 
@@ -17,7 +17,7 @@ MOST_STEPS = 40_000
 def order_layers(level: Level) -> None:
     """Sort ``level.layers`` by sweeps down and up, and keep the best order."""
     above, below = _adjacency(level)
-    where = _positions(level)
+    where = level.places()
     best, kept = _crossings(level, where), [list(layer) for layer in level.layers]
     segments = sum(map(len, level.gaps))
     for sweep in range(min(SWEEPS, MOST_STEPS // max(segments, 1))):
@@ -41,31 +41,23 @@ def _adjacency(level: Level) -> tuple[list[list[Segment]], list[list[Segment]]]:
     return above, below
 
 
-def _positions(level: Level) -> list[float]:
-    where = [0.0] * len(level.nodes)
-    for layer in level.layers:
-        for place, node in enumerate(layer):
-            where[node] = float(place)
-    return where
-
-
-def _upper_pin(level: Level, where: list[float], segment: Segment) -> float:
+def _upper_pin(level: Level, where: list[int], segment: Segment) -> float:
     """Return the place of a segment's upper end: the node's place plus the port's share of its width."""
     node = segment.upper
     return where[node] + level.leave(node, segment.value) / (level.nodes[node].width + 1)
 
 
-def _lower_pin(level: Level, where: list[float], segment: Segment) -> float:
+def _lower_pin(level: Level, where: list[int], segment: Segment) -> float:
     node = segment.lower
     return where[node] + level.enter(node, segment.value) / (level.nodes[node].width + 1)
 
 
-def _crossings(level: Level, where: list[float]) -> int:
+def _crossings(level: Level, where: list[int]) -> int:
     """Count the crossings in all gaps; those of the spine count `SPINE_WEIGHT` times."""
     return sum(_gap_crossings(level, where, gap) for gap in level.gaps if len(gap) > 1)
 
 
-def _gap_crossings(level: Level, where: list[float], gap: list[Segment]) -> int:
+def _gap_crossings(level: Level, where: list[int], gap: list[Segment]) -> int:
     ends = sorted((_upper_pin(level, where, s), _lower_pin(level, where, s), s.priority == 3) for s in gap)
     total = _inversions([lower for _, lower, _ in ends])
     for upper, lower, spine in ends:
@@ -75,28 +67,21 @@ def _gap_crossings(level: Level, where: list[float], gap: list[Segment]) -> int:
 
 
 def _inversions(values: list[float]) -> int:
-    """Count the pairs in descending order in O(n log n), with a Fenwick tree.
+    """Count the pairs in descending order.
 
     >>> _inversions([1.0, 3.0, 2.0, 2.0]), _inversions([3.0, 2.0, 1.0])
     (2, 3)
     """
-    ranks = sorted(set(values))
-    tree = [0] * (len(ranks) + 1)
+    seen: list[float] = []
     total = 0
-    for seen, value in enumerate(values):
-        place = bisect_left(ranks, value) + 1
-        not_larger, i = 0, place
-        while i:
-            not_larger += tree[i]
-            i &= i - 1
-        total += seen - not_larger
-        while place < len(tree):
-            tree[place] += 1
-            place += place & -place
+    for value in values:
+        place = bisect_right(seen, value)
+        total += len(seen) - place
+        seen.insert(place, value)
     return total
 
 
-def _barycentre(level: Level, where: list[float], adjacent: list[list[Segment]], *, upwards: bool) -> None:
+def _barycentre(level: Level, where: list[int], adjacent: list[list[Segment]], *, upwards: bool) -> None:
     """Sort each layer by the mean place of the neighbours in the previous layer."""
     for layer in reversed(level.layers) if upwards else level.layers:
         if len(layer) < 2:
@@ -107,10 +92,10 @@ def _barycentre(level: Level, where: list[float], adjacent: list[list[Segment]],
             wish[node] = sum(pins) / len(pins) if pins else where[node]
         layer.sort(key=wish.__getitem__)
         for place, node in enumerate(layer):
-            where[node] = float(place)
+            where[node] = place
 
 
-def _transpose(level: Level, where: list[float], above: list[list[Segment]], below: list[list[Segment]]) -> None:
+def _transpose(level: Level, where: list[int], above: list[list[Segment]], below: list[list[Segment]]) -> None:
     """Swap neighbours while that removes crossings, in at most four rounds."""
     for _ in range(4):
         swapped = False
@@ -126,7 +111,7 @@ def _transpose(level: Level, where: list[float], above: list[list[Segment]], bel
 
 
 def _gain(
-    level: Level, where: list[float], left: int, right: int, above: list[list[Segment]], below: list[list[Segment]]
+    level: Level, where: list[int], left: int, right: int, above: list[list[Segment]], below: list[list[Segment]]
 ) -> int:
     """Return the number of crossings that swapping two neighbours removes."""
     gain = 0
@@ -144,25 +129,19 @@ def _gain(
 
 def add_side_lanes(level: Level) -> None:
     """Route the outer inputs of nodes with `side_entry` through a lane beside the node."""
-    where = {node: place for layer in level.layers for place, node in enumerate(layer)}
+    where = level.places()
     inputs: dict[int, list[Segment]] = {}
-    arriving: dict[int, list[int]] = {}
-    for i, link in enumerate(level.links):
-        if i not in level.upwards:
-            arriving.setdefault(link.head, []).append(i)
     for gap in level.gaps:
         for segment in gap:
             if level.nodes[segment.lower].side_entry:
                 inputs.setdefault(segment.lower, []).append(segment)
-    for target, segments in inputs.items():
-        if len(segments) < 2:
-            continue
+    for segments in inputs.values():
         segments.sort(key=lambda s: where[s.upper])
         top = _from_above(level, segments)
         if top > 0:
-            _lead_beside(level, segments[0], arriving[target], right=False)
+            _lead_beside(level, segments[0], right=False)
         if top < len(segments) - 1:
-            _lead_beside(level, segments[-1], arriving[target], right=True)
+            _lead_beside(level, segments[-1], right=True)
 
 
 def _from_above(level: Level, segments: list[Segment]) -> int:
@@ -176,14 +155,10 @@ def _from_above(level: Level, segments: list[Segment]) -> int:
     return min(range(len(segments)), key=rank)
 
 
-def _lead_beside(level: Level, segment: Segment, arriving: list[int], *, right: bool) -> None:
+def _lead_beside(level: Level, segment: Segment, *, right: bool) -> None:
     target = segment.lower
     layer = level.layer[target]
-    lane = level.add_lane(layer, level.layers[layer].index(target) + int(right))
-    level.sides[lane] = target
-    segment.lower = lane
+    segment.lower = level.add_lane(layer, level.layers[layer].index(target) + int(right))
+    level.sides[segment.lower] = target
     if level.nodes[segment.upper].lane:
         segment.priority = max(segment.priority, 2)
-    for i in arriving:
-        if level.chains[i][-2] == segment.upper and level.links[i].value == segment.value:
-            level.chains[i].insert(-1, lane)
