@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.coordinates import assign_x
-from fxsummary.layout.layering import layered
+from fxsummary.layout.layering import assign_layers
 from fxsummary.layout.level import Level, Link, Node
 from fxsummary.layout.ordering import _crossings, order_layers
 from fxsummary.layout.routing import Router
@@ -14,7 +14,9 @@ from fxsummary.layout.routing import Router
 
 def level_of(count: int, *edges: tuple[int, int]) -> Level:
     nodes = [Node(width=80, height=30, body_height=30, anchor=40) for _ in range(count)]
-    return layered(nodes, [Link(tail, head, f"v{tail}", tail) for tail, head in edges])
+    level = Level(nodes, [Link(tail, head, tail) for tail, head in edges])
+    assign_layers(level)
+    return level
 
 
 # --- layering --------------------------------------------------------------------------------------
@@ -124,7 +126,7 @@ def test_a_straight_wire_has_no_corner_between_its_ends() -> None:
 
 def test_wires_that_turn_at_one_height_do_not_lie_on_each_other() -> None:
     level, router = routed(6, (0, 3), (0, 4), (1, 4), (1, 5), (2, 3), (2, 5))
-    runs: dict[float, list[tuple[float, float, str]]] = {}
+    runs: dict[float, list[tuple[float, float, int]]] = {}
     for link, corners in zip(level.links, router.result.corners, strict=True):
         for (_, one), (_, other) in pairwise(corners):
             if one.y == other.y and one.x != other.x:

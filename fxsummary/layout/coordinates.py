@@ -121,7 +121,7 @@ class _Reach(NamedTuple):
 
 def _extended(level: Level, reach: _Reach, segment: Segment) -> _Reach:
     """Return the extent of a chain with one more segment."""
-    x = reach.x + level.leave(segment.upper, segment.value) - level.enter(segment.lower, segment.value)
+    x = reach.x + level.leave_at(segment) - level.enter_at(segment)
     width = level.nodes[segment.lower].width
     return _Reach(x, min(reach.low, x), max(reach.high, x + width), max(reach.widest, width))
 
@@ -147,7 +147,7 @@ def _find_blocks(level: Level) -> _Places:
         block, offset = _Block(), 0.0
         if segment := straight.get(node):
             block, above = places[segment.upper]
-            offset = above + level.leave(segment.upper, segment.value) - level.enter(node, segment.value)
+            offset = above + level.leave_at(segment) - level.enter_at(segment)
         places[node] = block, offset
         block.low = min(block.low, offset)
         block.high = max(block.high, offset + level.nodes[node].width)
@@ -182,8 +182,8 @@ def _collect_pulls(level: Level, places: _Places, cuts: Container[int]) -> None:
     for number, gap in enumerate(level.gaps):
         for segment in gap if number not in cuts else ():
             (upper, leave), (lower, enter) = places[segment.upper], places[segment.lower]
-            leave += level.leave(segment.upper, segment.value)
-            enter += level.enter(segment.lower, segment.value)
+            leave += level.leave_at(segment)
+            enter += level.enter_at(segment)
             if segment.broken:
                 leave, enter = upper.middle, lower.middle
             if upper is not lower:

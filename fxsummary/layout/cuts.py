@@ -44,7 +44,7 @@ def crossing_wires(level: Level) -> dict[int, set[int]]:
 
 
 def _has_box(level: Level, layer: int) -> bool:
-    return any(level.nodes[node].end == 0 and not level.nodes[node].lane for node in level.layers[layer])
+    return any(level.nodes[node].solid for node in level.layers[layer])
 
 
 def partition(routed: Routed, cuts: list[int], count: int) -> list[int]:

@@ -14,9 +14,9 @@ TALL = 300.0
 MOST_PARTED = 8
 
 
-def layered(nodes: list[Node], links: list[Link]) -> Level:
+def assign_layers(level: Level) -> None:
     """Assign nodes to layers, and give every link a chain of segments between neighbouring layers."""
-    level = Level(nodes, links)
+    nodes, links = level.nodes, level.links
     order, level.upwards = _topological(nodes, links)
     forward = [i for i in range(len(links)) if i not in level.upwards]
     level.spine = _spine(nodes, links, order, forward)
@@ -30,7 +30,6 @@ def layered(nodes: list[Node], links: list[Link]) -> Level:
         level.layers[level.layer[node]].append(node)
     level.gaps = [[] for _ in range(len(level.layers) + 1)]
     _add_chains(level, forward)
-    return level
 
 
 def _neighbours(count: int, links: list[Link], chosen: list[int]) -> tuple[list[list[int]], list[list[int]]]:
@@ -76,14 +75,14 @@ def _spine(nodes: list[Node], links: list[Link], order: list[int], forward: list
     if not order:
         return set()
     chain = {}
-    node = max(order, key=lambda n: (below[n], nodes[n].rank))
+    node = max(order, key=lambda n: (below[n], nodes[n].value))
     while after[node]:
         best = max(below[head] for head in after[node])
         ties = sorted({head for head in after[node] if below[head] == best})
         chain[node] = node = ties[(len(ties) - 1) // 2]
     on: set[int] = set()
     used: set[int] = set()
-    for i in sorted(forward, key=lambda i: -links[i].rank):
+    for i in sorted(forward, key=lambda i: -links[i].value):
         if chain.get(links[i].tail) == links[i].head and links[i].tail not in used:
             used.add(links[i].tail)
             on.add(i)
@@ -131,7 +130,7 @@ def _add_chains(level: Level, forward: list[int]) -> None:
     """Create lanes and segments for all links; links of one node and value share a trunk."""
     level.chains = [[] for _ in level.links]
     level.trunks = [-1] * len(level.links)
-    trunks: dict[tuple[int, str], int] = {}
+    trunks: dict[tuple[int, int], int] = {}
     steps: dict[tuple[int, int], Segment] = {}  # by trunk and lower node
     lanes: dict[tuple[int, int], int] = {}
     for i in sorted(forward, key=lambda i: (level.layer[level.links[i].head], i)):

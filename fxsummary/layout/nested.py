@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from fxsummary.layout.boxes import Box, Edge, Layout, Point, Rect, Spacing, Wire, walk
 from fxsummary.layout.columns import Shape, fold_columns, lower_columns
 from fxsummary.layout.coordinates import assign_x
-from fxsummary.layout.layering import layered
+from fxsummary.layout.layering import assign_layers
 from fxsummary.layout.level import Level, Link, Node
 from fxsummary.layout.ordering import add_side_lanes, order_layers
 from fxsummary.layout.routing import Routed, Router
@@ -45,8 +45,13 @@ class _Group:
         return self.numbers[end, key]
 
     def link(self, tail: int, head: int, value: str) -> int:
-        """Return the number of a link, creating it on first use."""
+        """Return the number of a link."""
         return self.links.setdefault((tail, head, value), len(self.links))
+
+    def ports(self) -> Iterator[tuple[int, str, float]]:
+        """Yield end, value and x of each port, once the group is laid out."""
+        left = self.box.padding.left + self.indent
+        return ((end, value, left + self.routed.x[number]) for (end, value), number in self.numbers.items() if end)
 
 
 class Planner:
@@ -166,14 +171,18 @@ def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing, ranks: 
     Return the key in ``memo``: everything that the layout depends on.
     """
     boxes = {child.key: child for child in group.box.children or []}
-    nodes = [Node(end=end, rank=ranks[key] if end else 0) for end, key in group.numbers]
+    keys = sorted({key for *_, key in group.links}, key=ranks.__getitem__)
+    values = {key: number for number, key in enumerate(keys, 1)}
+    level = Level([], [Link(tail, head, values[key]) for tail, head, key in group.links])
     for (end, key), number in group.numbers.items():
-        if end == 0:
-            nodes[number] = _node(boxes[key], groups.get(key))
-    links = [Link(tail, head, value, ranks[value]) for tail, head, value in group.links]
-    signature = _signature(nodes, links, spacing)
+        inner = groups.get(key) if end == 0 else None
+        level.nodes.append(Node(end=end, value=values[key]) if end else _node(boxes[key], inner))
+        for side, value, x in inner.ports() if inner else ():
+            (level.enter if side < 0 else level.leave)[number, values[value]] = x
+    ports = (*level.enter.items(), None, *level.leave.items())
+    signature = spacing, tuple(level.nodes), tuple(level.links), ports
     if signature not in memo.levels:
-        level = layered(nodes, links)
+        assign_layers(level)
         order_layers(level)
         add_side_lanes(level)
         assign_x(level, spacing)
@@ -182,42 +191,11 @@ def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing, ranks: 
     return signature
 
 
-def _signature(nodes: list[Node], links: list[Link], spacing: Spacing) -> Hashable:
-    """Return everything that a layout depends on, with numbers for values, so that equal groups have equal keys."""
-    numbers: dict[str, int] = {}
-    place = {rank: number for number, rank in enumerate(sorted({link.rank for link in links}))}
-    ends = [(link.tail, link.head, numbers.setdefault(link.value, len(numbers)), place[link.rank]) for link in links]
-
-    def ports(xs: dict[str, float]) -> tuple[tuple[int, float], ...]:
-        return tuple(sorted((numbers[value], x) for value, x in xs.items() if value in numbers))
-
-    looks = [
-        (
-            *(n.width, n.height, n.body_height, n.anchor, n.weight, n.side_entry, n.pin_gap, n.end),
-            *(ports(n.enter), ports(n.leave)),
-        )
-        for n in nodes
-    ]
-    return spacing, tuple(looks), tuple(ends)
-
-
 def _node(box: Box, group: _Group | None) -> Node:
     width, height = (box.width, box.height) if group is None else (group.width, group.height)
-    node = Node(
-        width=width + box.overhang,
-        height=height + box.overhang,
-        body_height=height,
-        anchor=width / 2 if box.anchor is None else box.anchor,
-        weight=box.weight,
-        side_entry=box.side_entry,
-        pin_gap=box.pin_gap,
-    )
-    if group is not None:
-        left = group.box.padding.left + group.indent
-        for (end, value), number in group.numbers.items():
-            if end:
-                (node.enter if end < 0 else node.leave)[value] = left + group.routed.x[number]
-    return node
+    anchor = width / 2 if box.anchor is None else box.anchor
+    size = width + box.overhang, height + box.overhang
+    return Node(*size, height, anchor, box.weight, box.side_entry, box.pin_gap)
 
 
 def _assemble(root: Box, groups: dict[str, _Group], paths: dict[Edge, list[tuple[str, int]]]) -> Layout:

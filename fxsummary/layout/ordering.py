@@ -43,13 +43,11 @@ def _adjacency(level: Level) -> tuple[list[list[Segment]], list[list[Segment]]]:
 
 def _upper_pin(level: Level, where: list[int], segment: Segment) -> float:
     """Return the place of a segment's upper end: the node's place plus the port's share of its width."""
-    node = segment.upper
-    return where[node] + level.leave(node, segment.value) / (level.nodes[node].width + 1)
+    return where[segment.upper] + level.leave_at(segment) / (level.nodes[segment.upper].width + 1)
 
 
 def _lower_pin(level: Level, where: list[int], segment: Segment) -> float:
-    node = segment.lower
-    return where[node] + level.enter(node, segment.value) / (level.nodes[node].width + 1)
+    return where[segment.lower] + level.enter_at(segment) / (level.nodes[segment.lower].width + 1)
 
 
 def _crossings(level: Level, where: list[int]) -> int:

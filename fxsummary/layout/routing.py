@@ -163,7 +163,7 @@ class Router:
 
 def _leaves(level: Level, segment: Segment) -> float:
     """Return the x at which a segment leaves its first node."""
-    return level.x[segment.upper] + level.leave(segment.upper, segment.value)
+    return level.x[segment.upper] + level.leave_at(segment)
 
 
 def _pins(level: Level) -> dict[int, float]:
@@ -176,7 +176,7 @@ def _pins(level: Level) -> dict[int, float]:
         segments.sort(key=lambda s: (_leaves(level, s), s.upper, s.value))
         offsets = _spread(level, node, [segment.aligned for segment in segments])
         for segment, offset in zip(segments, offsets, strict=True):
-            pins[id(segment)] = level.x[node] + level.nodes[node].enter.get(segment.value, offset)
+            pins[id(segment)] = level.x[node] + level.enter.get((node, segment.value), offset)
     return pins
 
 
