@@ -14,33 +14,34 @@ def crossing_wires(level: Level) -> dict[int, set[int]]:
 
     Trunks that start at a port and lead only to later layers do not cross, nor do trunks that end at a port.
     """
-    heads: dict[int, int] = {}
-    first: dict[int, int] = {}
-    tails: dict[int, int] = {}
+    start: dict[int, int] = {}
+    end: dict[int, int] = {}
     for i, link in enumerate(level.links):
-        if i in level.upwards:
+        if i in level.upwards or level.nodes[link.head].end > 0:
             continue
-        trunk, tail, head = level.trunks[i], link.tail, link.head
-        tails[trunk] = -1 if level.nodes[tail].end < 0 else level.layer[tail]
-        if level.nodes[head].end <= 0:
-            heads[trunk] = max(heads.get(trunk, -1), level.layer[head])
-            first[trunk] = min(first.get(trunk, level.layer[head]), level.layer[head])
-    ends = [(level.layer[level.links[i].head], level.layer[level.links[i].tail]) for i in level.upwards]
-    up = {gap for top, bottom in ends for gap in range(top, bottom + 2)}
-    starts: dict[int, list[int]] = {}
-    stops: dict[int, list[int]] = {}
-    for trunk, last in heads.items():
-        starts.setdefault((tails[trunk] if tails[trunk] >= 0 else first[trunk]) + 1, []).append(trunk)
-        stops.setdefault(last + 1, []).append(trunk)
+        trunk, head = level.trunks[i], level.layer[link.head]
+        tail = head if level.nodes[link.tail].end < 0 else level.layer[link.tail]
+        start[trunk] = min(start.get(trunk, tail), tail)
+        end[trunk] = max(end.get(trunk, head), head)
+    starts, ends = _by_layer(start), _by_layer(end)
+    risen = [(level.layer[level.links[i].head], level.layer[level.links[i].tail]) for i in level.upwards]
+    up = {gap for top, bottom in risen for gap in range(top, bottom + 2)}
     gaps: dict[int, set[int]] = {}
     crossing: set[int] = set()
     for gap in range(1, len(level.layers)):
-        crossing.update(starts.get(gap, ()))
-        crossing.difference_update(stops.get(gap, ()))
+        crossing.update(starts.get(gap - 1, ()))
+        crossing.difference_update(ends.get(gap - 1, ()))
         boxes = gap not in up and _has_box(level, gap - 1) and _has_box(level, gap)
         if boxes and 0 < len(crossing) <= MOST_WIRES[-1]:
             gaps[gap] = set(crossing)
     return gaps
+
+
+def _by_layer(layer_of: dict[int, int]) -> dict[int, list[int]]:
+    trunks: dict[int, list[int]] = {}
+    for trunk, layer in layer_of.items():
+        trunks.setdefault(layer, []).append(trunk)
+    return trunks
 
 
 def _has_box(level: Level, layer: int) -> bool:
@@ -64,18 +65,12 @@ def partition(routed: Routed, cuts: list[int], count: int) -> list[int]:
 def _greedy(routed: Routed, cuts: list[int], limit: float) -> list[int] | None:
     """Fill columns up to a height; None if a piece between two cuts is higher."""
     chosen: list[int] = []
-    start = 0.0
-    stops = [*cuts, len(routed.tops)]
-    for place, cut in enumerate(stops):
-        if routed.bottoms[cut - 1] - start <= limit:
-            continue
-        if place == 0:
-            return None
-        before = stops[place - 1]
-        if chosen and chosen[-1] == before:
-            return None
-        chosen.append(before)
-        start = routed.tops[before]
+    start, before = 0.0, 0
+    for cut in (*cuts, len(routed.tops)):
         if routed.bottoms[cut - 1] - start > limit:
-            return None
+            start = routed.tops[before]
+            if before == 0 or routed.bottoms[cut - 1] - start > limit:
+                return None
+            chosen.append(before)
+        before = cut
     return chosen

@@ -14,7 +14,7 @@ class Node(NamedTuple):
         body_height: height without the overhang; wires leave below it.
         anchor: x of the middle wire from the left border.
         end: -1 for a port in the top border of the enclosing group, 1 for the bottom border, 0 for other nodes.
-        value: for a port, its value.
+        value: for a port, its value; 0 for other nodes.
     """
 
     width: float = 0.0
@@ -35,7 +35,7 @@ class Node(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A value from one node of the level to another; values are numbers in the reading order of their sources."""
+    """A value from one node of the level to another; values are numbers, from 1 in reading order of their sources."""
 
     tail: int
     head: int

@@ -23,13 +23,21 @@ class Memo:
     columns: dict[Hashable, Routed] = field(default_factory=dict)
 
 
+_End = tuple[int, str]
+"""A child of a group as (0, key); the port of a value in the top border as (-1, value), in the bottom as (1, value)."""
+
+
 @dataclass(slots=True)
 class _Group:
-    """A group in progress: its level, and the positions of its contents."""
+    """A group in progress: its level, and the positions of its contents.
+
+    Attributes:
+        numbers: number of each node of the level; links: number of each link, by tail, head and value.
+        indent: x of the contents after the padding.
+    """
 
     box: Box
-    keys: list[str] = field(default_factory=list)
-    numbers: dict[tuple[int, str], int] = field(default_factory=dict)
+    numbers: dict[_End, int] = field(default_factory=dict)
     links: dict[tuple[int, int, str], int] = field(default_factory=dict)
     level: Level = field(default_factory=lambda: Level([], []))
     routed: Routed = field(default_factory=Routed)
@@ -37,16 +45,13 @@ class _Group:
     height: float = 0.0
     indent: float = 0.0
 
-    def number(self, end: int, key: str) -> int:
-        """Return the number of a child (end 0), or of a value's port in the top (-1) or bottom (1) border."""
-        if (end, key) not in self.numbers:
-            self.numbers[end, key] = len(self.keys)
-            self.keys.append(key)
-        return self.numbers[end, key]
+    def number(self, end: _End) -> int:
+        """Return the number of a node."""
+        return self.numbers.setdefault(end, len(self.numbers))
 
-    def link(self, tail: int, head: int, value: str) -> int:
+    def link(self, tail: _End, head: _End, value: str) -> int:
         """Return the number of a link."""
-        return self.links.setdefault((tail, head, value), len(self.links))
+        return self.links.setdefault((self.number(tail), self.number(head), value), len(self.links))
 
     def ports(self) -> Iterator[tuple[int, str, float]]:
         """Yield end, value and x of each port, once the group is laid out."""
@@ -76,7 +81,9 @@ class Planner:
         self._memo = memo or Memo()
         self._groups, parents = _groups(root)
         self._paths = {edge: _thread(edge, self._groups, parents) for edge in edges}
-        self._ranks = _ranks(root, edges)
+        targets = {edge.target for edge in edges}
+        keys = sorted((child.key for _, child in walk(root)), key=targets.__contains__)
+        self._ranks = {key: rank for rank, key in enumerate(keys)}  # in reading order; without incoming edges first
 
     def size(self, shape: Shape | None = None, inner: float | None = None) -> tuple[float, float]:
         """Return the width and height that the layout would have.
@@ -112,13 +119,6 @@ class Planner:
         return _assemble(self._root, self._groups, self._paths)
 
 
-def _ranks(root: Box, edges: list[Edge]) -> dict[str, int]:
-    """Return the place of each box in reading order; boxes without incoming edges come first."""
-    targets = {edge.target for edge in edges}
-    keys = [child.key for _, child in walk(root)]
-    return {key: rank for rank, key in enumerate(sorted(keys, key=targets.__contains__))}
-
-
 def _groups(root: Box) -> tuple[dict[str, _Group], dict[str, str | None]]:
     """Return the groups by key, parents first, and the parent of every box."""
     groups = {root.key: _Group(root)}
@@ -127,7 +127,7 @@ def _groups(root: Box) -> tuple[dict[str, _Group], dict[str, str | None]]:
         if child.key in parents:
             raise ValueError(f"duplicate box key {child.key!r}")
         parents[child.key] = parent.key
-        groups[parent.key].number(0, child.key)
+        groups[parent.key].number((0, child.key))
         if child.children is not None:
             groups[child.key] = _Group(child)
     return groups, parents
@@ -145,16 +145,10 @@ def _thread(edge: Edge, groups: dict[str, _Group], parents: dict[str, str | None
     while rising[-2:-1] == falling[-2:-1] and len(rising) > 1:
         rising.pop()
         falling.pop()
-    links = []
-    for child, parent in pairwise(rising[:-1]):
-        group = groups[parent]
-        links.append((parent, group.link(group.number(0, child), group.number(1, value), value)))
-    shared = groups[rising[-1]]
-    links.append((rising[-1], shared.link(shared.number(0, rising[-2]), shared.number(0, falling[-2]), value)))
-    for child, parent in reversed(list(pairwise(falling[:-1]))):
-        group = groups[parent]
-        links.append((parent, group.link(group.number(-1, value), group.number(0, child), value)))
-    return links
+    steps: list[tuple[str, _End, _End]] = [(parent, (0, child), (1, value)) for child, parent in pairwise(rising[:-1])]
+    steps.append((rising[-1], (0, rising[-2]), (0, falling[-2])))
+    steps += [(parent, (-1, value), (0, child)) for child, parent in reversed([*pairwise(falling[:-1])])]
+    return [(parent, groups[parent].link(tail, head, value)) for parent, tail, head in steps]
 
 
 def _ancestors(key: str, parents: dict[str, str | None]) -> list[str]:
@@ -215,25 +209,24 @@ def _assemble(root: Box, groups: dict[str, _Group], paths: dict[Edge, list[tuple
                 corners[child.key] = place
                 size = groups[child.key].width, groups[child.key].height
             result.boxes[child.key] = Rect(*place, *size)
-        for (_, _, value), number in group.links.items():
+        for number, wire in enumerate(_wires(group, origin, corner)):
             numbers[key, number] = len(result.wires)
-            result.wires.append(_wire(group, number, value, origin, corner))
+            result.wires.append(wire)
     result.paths = {edge: tuple(numbers[link] for link in links) for edge, links in paths.items()}
     return result
 
 
-def _wire(group: _Group, number: int, value: str, origin: Point, corner: Point) -> Wire:
-    """Return a link as a wire; at ports it is extended to the border of the group."""
-    link, nodes = group.level.links[number], group.level.nodes
-    points = [Point(origin.x + p.x, origin.y + p.y) for _, p in group.routed.corners[number]]
-    if nodes[link.tail].end < 0:
-        points.insert(0, Point(points[0].x, corner.y))
-    if nodes[link.head].end > 0:
-        points.append(Point(points[-1].x, corner.y + group.height))
-    tail = group.keys[link.tail] if nodes[link.tail].end == 0 else group.box.key
-    head = group.keys[link.head] if nodes[link.head].end == 0 else group.box.key
-    layers = group.level.layer[link.head] - group.level.layer[link.tail]
-    return Wire(value, group.box.key, tail, head, _simplified(points), layers)
+def _wires(group: _Group, origin: Point, corner: Point) -> Iterator[Wire]:
+    """Yield the links as wires; at ports they are extended to the border of the group."""
+    ends, layer = list(group.numbers), group.level.layer
+    for (tail, head, value), corners in zip(group.links, group.routed.corners, strict=True):
+        points = [Point(origin.x + p.x, origin.y + p.y) for _, p in corners]
+        if ends[tail][0] < 0:
+            points.insert(0, Point(points[0].x, corner.y))
+        if ends[head][0] > 0:
+            points.append(Point(points[-1].x, corner.y + group.height))
+        first, last = (key if end == 0 else group.box.key for end, key in (ends[tail], ends[head]))
+        yield Wire(value, group.box.key, first, last, _simplified(points), layer[head] - layer[tail])
 
 
 def _simplified(points: list[Point]) -> tuple[Point, ...]:

@@ -52,14 +52,11 @@ def _lower_pin(level: Level, where: list[int], segment: Segment) -> float:
 
 def _crossings(level: Level, where: list[int]) -> int:
     """Count the crossings in all gaps; those of the spine count `SPINE_WEIGHT` times."""
-    return sum(_gap_crossings(level, where, gap) for gap in level.gaps if len(gap) > 1)
-
-
-def _gap_crossings(level: Level, where: list[int], gap: list[Segment]) -> int:
-    ends = sorted((_upper_pin(level, where, s), _lower_pin(level, where, s), s.priority == 3) for s in gap)
-    total = _inversions([lower for _, lower, _ in ends])
-    for upper, lower, spine in ends:
-        if spine:
+    total = 0
+    for gap in level.gaps:
+        ends = sorted((_upper_pin(level, where, s), _lower_pin(level, where, s), s.priority == 3) for s in gap)
+        total += _inversions([lower for _, lower, _ in ends])
+        for upper, lower in ((upper, lower) for upper, lower, spine in ends if spine):
             total += (SPINE_WEIGHT - 1) * sum((u - upper) * (low - lower) < 0 for u, low, _ in ends)
     return total
 
@@ -81,12 +78,11 @@ def _inversions(values: list[float]) -> int:
 
 def _barycentre(level: Level, where: list[int], adjacent: list[list[Segment]], *, upwards: bool) -> None:
     """Sort each layer by the mean place of the neighbours in the previous layer."""
+    pin = _lower_pin if upwards else _upper_pin
+    wish: dict[int, float] = {}
     for layer in reversed(level.layers) if upwards else level.layers:
-        if len(layer) < 2:
-            continue
-        wish = {}
         for node in layer:
-            pins = [(_lower_pin if upwards else _upper_pin)(level, where, s) for s in adjacent[node]]
+            pins = [pin(level, where, segment) for segment in adjacent[node]]
             wish[node] = sum(pins) / len(pins) if pins else where[node]
         layer.sort(key=wish.__getitem__)
         for place, node in enumerate(layer):

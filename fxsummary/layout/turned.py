@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fxsummary.layout.boxes import Box, Edge, Layout, Padding, Point, Rect, Spacing
+from fxsummary.layout.boxes import Box, Edge, Layout, Padding, Point, Rect, Spacing, walk
 from fxsummary.layout.columns import Shape
 from fxsummary.layout.nested import Memo, Planner
 
@@ -33,17 +33,16 @@ def layout_rightwards(
 
 def _turned(root: Box) -> Box:
     """Return a mirrored copy of a box and its contents."""
-    top = _box(root)
-    pending = [(root, top)]
-    while pending:
-        box, turned = pending.pop()
-        if box.children is not None:
-            turned.children = [_box(child) for child in box.children]
-            pending.extend(zip(box.children, turned.children, strict=True))
-    return top
+    copies = {id(root): _box(root)}
+    for parent, child in walk(root):
+        copy = copies[id(child)] = _box(child)
+        if (siblings := copies[id(parent)].children) is not None:
+            siblings.append(copy)
+    return copies[id(root)]
 
 
 def _box(box: Box) -> Box:
     padding = Padding(box.padding.left, box.padding.bottom, box.padding.right, box.padding.top)
-    gap = min(box.pin_gap, PIN_GAP)
-    return replace(box, width=box.height, height=box.width, padding=padding, anchor=None, pin_gap=gap)
+    gap, children = min(box.pin_gap, PIN_GAP), box.children and []
+    size = box.height, box.width
+    return Box(box.key, *size, children, padding, box.weight, None, box.overhang, box.side_entry, gap)
