@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from math import log
 
-from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, make_tiles, measure
+from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, measure
 from fxsummary.drawing.scene import Group, Item, Scene
 from fxsummary.layout import Layout, Memo, Planner, Shape, Spacing, layout_rightwards, walk
 
@@ -93,7 +93,6 @@ def arrange(scene: Scene, memo: Memo | None = None) -> Arrangement:
 def _rightwards(scene: Scene, memo: Memo) -> Arrangement:
     """Return the left-to-right arrangement with the best number of lines, at the top and in wide modules."""
     measured = measure(scene)
-    make_tiles(scene, measured)
     filled = _filled(scene, measured)
     found: list[Arrangement] = []
     for inner in (None, *INNER_WIDTHS):

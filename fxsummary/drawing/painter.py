@@ -14,7 +14,8 @@ from fxsummary.drawing.measure import ROW_HEIGHT, Columns, Measured, badge_width
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
 from fxsummary.drawing.shapes import muted_style
-from fxsummary.layout import Layout, Point, Rect
+from fxsummary.graph.changes import SIGNS
+from fxsummary.layout import Layout, Point, Rect, Wire
 
 
 @dataclass(slots=True)
@@ -52,25 +53,22 @@ class Painter:
 
     def _group(self, group: Group, box: Rect) -> None:
         level = (group.level + 1) % 2
-        for shift in (8.0, 4.0) if group.repeat > 1 else ():
-            self.frames.append(shapes.outline(box, f"g{level}", 10, shift))
-        mark = {} if self.marks is None else self.marks.frame(group)
-        outline = shapes.outline(box, shapes.changed_style(f"g{level}", group.change), 10)
+        mark = self.marks.frame(group) if self.marks else {}
+        self.frames += shapes.sheets(box, f"g{level}", 10, group.repeat)
+        outline = shapes.outline(box, f"g{level} o-{group.change}" if SIGNS.get(group.change) else f"g{level}", 10)
         self.frames.append(element("g", self._tooltip(group.tips) + outline, **mark))
         left, right, base = box.x + 12, box.right - 12, box.y + 17
-        parts: list[str] = []
+        type_at = left + text_width(group.title, 11, bold=True) + (7 if group.title else 0)
+        masks = [rect(left - 3, box.y + 6, type_at + text_width(group.type, 11) - left + 6, 15, f"h{level}")]
+        parts = [text(left, base, group.title, 11, **BOLD), text(type_at, base, group.type, 11, "mu")]
         if group.repeat > 1:
             width = badge_width(group.repeat)
-            parts.append(shapes.badge(right - width + 4, box.y + 4, group.repeat))
+            parts.insert(0, shapes.badge(right - width + 4, box.y + 4, group.repeat))
             right -= width + 6
-        kind_at = left + text_width(group.title, 11, bold=True) + (7 if group.title else 0)
-        parts.append(text(left, base, group.title, 11, **BOLD))
-        parts.append(text(kind_at, base, group.type, 11, "mu"))
-        parts.append(text(right, base, group.facts, 10.5, "mu", **END))
-        masks = [rect(left - 3, box.y + 6, kind_at + text_width(group.type, 11) - left + 6, 15, f"h{level}")]
         if group.facts:
             width = text_width(group.facts, 10.5)
             masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, f"h{level}"))
+            parts.append(text(right, base, group.facts, 10.5, "mu", **END))
         header = [*masks, *parts] if self.marks is None else [element("g", "".join([*masks, *parts]), **mark)]
         self.headers += [linked(group.link, "".join(header))] if group.link else header
         self.headers += shapes.change_mark(group.change, box.x, box.y + 13)
@@ -79,7 +77,7 @@ class Painter:
         return tooltip(lines) if self.marks is None else ""
 
     def _row(self, item: Item, row: Row, content: str) -> str:
-        mark = {} if self.marks is None else self.marks.row(item.key, row.keys[0])
+        mark = self.marks.row(item.key, row.keys[0]) if self.marks else {}
         return linked(row.link, element("g", self._tooltip(row.tips) + content, **mark))
 
     def _chips(self, row: Row, x: float, y: float, gap: float = 4.0) -> Iterator[str]:
@@ -93,16 +91,15 @@ class Painter:
         forms = {item.key: item.form for item in self.scene.items()}
         drawn: dict[str, str] = {}
         heads: dict[str, dict[str, None]] = {"ah": {}, "ahs": {}}
-        skips = {
-            id(wire): wire.layers > 1 and forms.get(wire.head) in ("sign", "concat") and len(wire.points) > 2
-            for wire in self.layout.wires
-        }
-        for wire in sorted(self.layout.wires, key=lambda wire: not skips[id(wire)]):
+
+        def skips(wire: Wire) -> bool:
+            return wire.layers > 1 and forms.get(wire.head) in ("sign", "concat") and len(wire.points) > 2
+
+        for wire in sorted(self.layout.wires, key=skips, reverse=True):
             points = [Point(p.x + self.dx, p.y + self.dy) for p in wire.points]
             if len(points) < 2:
                 continue
-            skip = skips[id(wire)]
-            head = arrowhead(points[-2], points[-1]) if wire.head in forms else ""
+            skip, head = skips(wire), arrowhead(points[-2], points[-1]) if wire.head in forms else ""
             if self.marks is not None:
                 self.wires += self.marks.wire(self.layout, wire, rounded(points), head, skip)
                 continue
@@ -144,15 +141,12 @@ class Painter:
         self.items += shapes.change_mark(row.change, *at)
 
     def _stack(self, item: Item, box: Rect) -> None:
-        columns = self.measured.columns[item.key]
-        repeat = item.rows[0].repeat
-        for shift in (8.0, 4.0) if repeat > 1 else ():
-            self.items.append(shapes.outline(box, f"f-{item.rows[0].ground} line", 6, shift))
+        columns, repeat = self.measured.columns[item.key], item.rows[0].repeat
+        self.items += shapes.sheets(box, f"f-{item.rows[0].ground} line", 6, repeat)
         for number, row in enumerate(item.rows):
-            y = box.y + ROW_HEIGHT * number
-            first, last = number == 0, number == len(item.rows) - 1
-            body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, measure.STRIPE, first, last)
-            if not first:
+            y, last = box.y + ROW_HEIGHT * number, number == len(item.rows) - 1
+            body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, measure.STRIPE, number == 0, last)
+            if number > 0:
                 line = f"M{box.x + measure.STRIPE:.1f} {y:.1f}H{box.right:.1f}"
                 body += element("path", d=line, class_="cut", stroke_width=1)
             self.items.append(self._row(item, row, body + "".join(self._cells(row, columns, box.x, y))))
@@ -188,8 +182,7 @@ class Painter:
     def _card(self, row: Row, box: Rect) -> str:
         """Paint a card, or a tile in a picture from left to right."""
         repeated, width = row.repeat > 1, badge_width(row.repeat)
-        parts = [shapes.outline(box, f"f-{row.ground} line", 8, shift) for shift in (8.0, 4.0) if repeated]
-        parts.append(shapes.ground(row, box, 8, 5, True, True))
+        parts = [*shapes.sheets(box, f"f-{row.ground} line", 8, row.repeat), shapes.ground(row, box, 8, 5, True, True)]
         if row.share is not None and row.share >= measure.LEAST_SHARE:
             length = (box.width - 16) * row.share / self.scene.largest
             parts.append(rect(box.x + 8, box.bottom - 3, length, 3, "bar", 1.5))
