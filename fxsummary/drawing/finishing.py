@@ -57,18 +57,10 @@ def _heat(scene: Scene, subject: Subject, color: str) -> None:
     known = [cost for cost in costs if cost is not None]
     largest = max(known, default=0)
     for row, cost in zip(rows, costs, strict=True):
-        row.heat = UNKNOWN if cost is None else f"heat{step(cost / largest if largest else 0.0)}"
+        share = (cost or 0) / largest if largest else 0.0
+        row.heat = UNKNOWN if cost is None else f"heat{sum(share >= least for least in STEPS)}"
     bound = "≥ " if len(known) < len(costs) else ""
     scene.heat = HeatScale(name, text(largest), bound + text(sum(known)), unknown=len(known) < len(costs))
-
-
-def step(share: float) -> int:
-    """Return the colour number, from 0 to 4, for a share of the largest row.
-
-    >>> [step(share) for share in (0, 0.02, 0.39, 0.74, 1)]
-    [0, 1, 2, 3, 4]
-    """
-    return sum(share >= least for least in STEPS)
 
 
 def _cost(row: Row, subject: Subject, attribute: Cost) -> int | None:
