@@ -10,7 +10,6 @@ from fxsummary.drawing.labels import LONGEST_LABEL, Subject, shape_text, short
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import MOST_CARDS, Composer
 from fxsummary.drawing.scene import Scene
-from fxsummary.graph.changes import Comparison
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import Block, block_tree
@@ -123,33 +122,24 @@ def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
 
 
 def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
-    """Return the muted line: totals, inputs, number of drawn operations."""
-    totals = graph.totals
-    if graph.comparison is not None:
-        return _facts_compared(graph, graph.comparison)
-    facts = [_parameters(totals)]
-    flops = fmt.flops(
-        totals.flops,
-        lower_bound=bool(totals.unknown_flops) and totals.flops is not None,
-        assumed=bool(totals.assumed_flops),
-    )
+    """Return the muted line: totals (in a comparison before and after), inputs, number of drawn operations."""
+    totals, comparison = graph.totals, graph.comparison
+    if comparison is not None:
+        before, after = comparison.before, comparison.after
+        texts = [_parameters(after), fmt.flops(after.flops)]
+        if comparison.equal:
+            return ["no differences", *texts, *_inputs(graph)]
+        was = fmt.parameters(before.parameters), fmt.short(before.flops)
+        changes = fmt.delta(before.parameters, after.parameters, fmt.parameters), fmt.delta(before.flops, after.flops)
+        sides = zip(was, texts, changes, strict=True)
+        return [*(f"{old} → {new} ({change or '='})" for old, new, change in sides), *_inputs(graph)]
+    bound = bool(totals.unknown_flops) and totals.flops is not None
+    facts = [_parameters(totals), fmt.flops(totals.flops, lower_bound=bound, assumed=bool(totals.assumed_flops))]
     if graph.captured_by == "modules":
-        facts += [flops, "module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
+        facts += ["module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
     else:
-        facts += [flops, *_inputs(graph), f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
+        facts += [*_inputs(graph), f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
     return [*facts, picture.excess] if picture.excess else facts
-
-
-def _facts_compared(graph: ModelGraph, comparison: Comparison) -> list[str]:
-    """Return the muted line of a comparison: totals before and after."""
-    before, after = comparison.before, comparison.after
-    if comparison.equal:
-        return ["no differences", _parameters(after), fmt.flops(after.flops), *_inputs(graph)]
-    change = fmt.delta(before.parameters, after.parameters, fmt.parameters) or "="
-    parameters = f"{fmt.parameters(before.parameters)} → {_parameters(after)} ({change})"
-    change = fmt.delta(before.flops, after.flops) or "="
-    flops = f"{fmt.short(before.flops)} → {fmt.flops(after.flops)} ({change})"
-    return [parameters, flops, *_inputs(graph)]
 
 
 def _parameters(totals: Totals) -> str:
@@ -159,11 +149,8 @@ def _parameters(totals: Totals) -> str:
 
 def _inputs(graph: ModelGraph) -> list[str]:
     names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
-    if not names:
-        return []
-    more = f" and {len(names) - MOST_INPUTS} more" if len(names) > MOST_INPUTS else ""
     inferred = " (inferred)" if graph.inputs_inferred else ""
-    return [", ".join(names[:MOST_INPUTS]) + more + inferred]
+    return [fmt.listed(names, MOST_INPUTS) + inferred] if names else []
 
 
 def _description(graph: ModelGraph, picture: Picture) -> str:

@@ -130,13 +130,7 @@ def chip_text(data: NodeData) -> str:
 
 
 def facts_of(subject: Subject, block: Block, times: int) -> str:
-    """Return the text on the right of a header: counts, parameters, and the share of the model's FLOPs.
-
-    If some FLOPs are unknown, it has the known ones instead.
-
-    Args:
-        times: number of copies of the enclosing frames.
-    """
+    """Return the text on the right of a header; ``times`` is the number of copies of the enclosing frames."""
     data = [subject.node(key) for key in block.operations()] if "parameters" in subject.show else []
     one = parameters_text(data, times * block.repeat)
     compared = subject.graph.comparison
@@ -148,7 +142,7 @@ def facts_of(subject: Subject, block: Block, times: int) -> str:
         texts.append(f"{one} params")
     keys = list(block.operations()) if "flops" in subject.show else []
     share, assumed = subject.share(keys), any(subject.node(key)["trust"] == "assumed" for key in keys)
-    if share is None:
+    if share is None:  # some FLOPs are unknown
         least = subject.known_flops(keys)
         texts.append(fmt.flops(least or None, lower_bound=bool(least), assumed=assumed))
     elif share >= 0.005:
