@@ -56,11 +56,10 @@ def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") 
         },
         edge_attr={"color": LIGHT.edge, "arrowsize": "0.7"},
     )  # fmt: skip
-    numbers = {"n": count(), "c": count()}  # short ids, because names may contain any character; c for a stand-in
+    own, others = count(), count()  # short ids, because names may contain any character; c for a stand-in
     ids = {
-        key: f"{letter}{next(numbers[letter])}"
+        key: f"n{next(own)}" if stands_for is None else f"c{next(others)}"
         for key, stands_for in shown.nodes(data="stands_for")
-        for letter in ("n" if stands_for is None else "c")
     }
     _write(drawing, shown, ids, block_tree(shown), "", count(1))
     for source, target in shown.edges:
