@@ -204,5 +204,4 @@ class Fitting:
 
 
 def _detail(picture: Picture) -> float:
-    """Return the value of the rows of a picture."""
     return DETAIL * log(picture.rows + 1) / log(2)

@@ -28,28 +28,12 @@ STACK_SPACING = Spacing()
 CARD_SPACING = Spacing(vertical=32.0)
 
 
-@dataclass(slots=True)
-class Columns:
-    """x of the columns of a table, from its left border; empty columns are omitted.
-
-    Attributes:
-        path, name, shape, bar: left ends; parameters: right end.
-    """
-
-    name: float
-    width: float = 0.0
-    path: float | None = None
-    shape: float | None = None
-    parameters: float | None = None
-    bar: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Boxes for the layout, and the columns of each table by item key."""
+    """Boxes for the layout, and by item key the columns of each table; see `table_columns`."""
 
     root: Box
-    columns: dict[str, Columns]
+    columns: dict[str, dict[str, float]]
 
 
 def chip_width(text: str) -> float:
@@ -72,33 +56,35 @@ def bar_shown(row: Row) -> bool:
     return row.share is None or row.share >= LEAST_SHARE
 
 
-def table_columns(rows: list[Row], *, narrow: bool = False) -> Columns:
-    """Return columns that fit all rows; if ``narrow``, without long paths or bars."""
+def table_columns(rows: list[Row], *, narrow: bool = False) -> dict[str, float]:
+    """Return x of the columns that fit all rows, from the left border of the table, without empty columns.
+
+    The parameters are aligned to the right, the other columns to the left; "end" is the width of the table. If
+    ``narrow``, there are no long paths or bars.
+    """
     x = STRIPE + 8
+    columns: dict[str, float] = {}
     path = max(text_width(row.path, 10, mono=True) for row in rows)
     bars = any(bar_shown(row) for row in rows) and not (narrow and path <= LONG_PATH)
-    columns = Columns(x)
     if path and not (narrow and path > LONG_PATH):
-        columns.path = x
+        columns["path"] = x
         x += path + 10
-    columns.name = x
+    columns["name"] = x
     x += max(_name_width(row) for row in rows)
     if shapes := max(text_width(shape_shown(row), 10, mono=True) for row in rows):
-        columns.shape = x + 14
+        columns["shape"] = x + 14
         x += 14 + shapes
     if parameters := max(text_width(row.parameters, 10.5) for row in rows):
-        columns.parameters = x = x + 12 + parameters
+        columns["parameters"] = x = x + 12 + parameters
     if bars:
-        columns.bar = x + 8
+        columns["bar"] = x + 8
         x += 8 + BAR
     if rows[0].repeat > 1:
         x += 8 + badge_width(rows[0].repeat)
-    columns.width = max(64.0, x + 9)
-    return columns
+    return {**columns, "end": max(64.0, x + 9)}
 
 
 def _name_width(row: Row) -> float:
-    """Return the width of the operation's name with configuration and chips."""
     width = text_width(row.label, 12, bold=True)
     if row.config:
         width += 6 + text_width(row.config, 11)
@@ -142,13 +128,12 @@ def _group_box(group: Group) -> Box:
 
 
 def _sheets(repeat: int) -> float:
-    """Return the room for the sheets that show repetition."""
     return SHEETS if repeat > 1 else 0.0
 
 
-def _table_box(item: Item, columns: Columns) -> Box:
+def _table_box(item: Item, columns: dict[str, float]) -> Box:
     overhang = _sheets(item.rows[0].repeat)
-    return Box(item.key, columns.width, ROW_HEIGHT * len(item.rows), weight=1.0 + len(item.keys), overhang=overhang)
+    return Box(item.key, columns["end"], ROW_HEIGHT * len(item.rows), weight=1.0 + len(item.keys), overhang=overhang)
 
 
 def _card_box(item: Item) -> Box:

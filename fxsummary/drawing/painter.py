@@ -10,7 +10,7 @@ from fxsummary.drawing import measure, shapes
 from fxsummary.drawing.element_ids import Marks
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, arrowhead, element, linked, rect, rounded, text, tooltip
-from fxsummary.drawing.measure import ROW_HEIGHT, Columns, Measured, badge_width
+from fxsummary.drawing.measure import ROW_HEIGHT, Measured, badge_width
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
 from fxsummary.drawing.shapes import muted_style
@@ -87,12 +87,11 @@ class Painter:
             x += measure.chip_width(chip) + gap
 
     def _wires(self) -> None:
-        """Return the wires; those that skip layers on their way to a sum or a concatenation come first."""
         forms = {item.key: item.form for item in self.scene.items()}
         drawn: dict[str, str] = {}
         heads: dict[str, dict[str, None]] = {"ah": {}, "ahs": {}}
 
-        def skips(wire: Wire) -> bool:
+        def skips(wire: Wire) -> bool:  # layers, on its way to a sum or a concatenation
             return wire.layers > 1 and forms.get(wire.head) in ("sign", "concat") and len(wire.points) > 2
 
         for wire in sorted(self.layout.wires, key=skips, reverse=True):
@@ -156,23 +155,23 @@ class Painter:
         if repeat > 1:
             self.items.append(shapes.badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
 
-    def _cells(self, row: Row, columns: Columns, left: float, top: float) -> Iterator[str]:
+    def _cells(self, row: Row, columns: dict[str, float], left: float, top: float) -> Iterator[str]:
         middle, muted = top + ROW_HEIGHT / 2, muted_style(row)
-        base, x = middle + 4.1, left + columns.name
-        if columns.path is not None:
-            yield text(left + columns.path, base - 0.3, row.path, 10, f"{muted} m")
+        base, x = middle + 4.1, left + columns["name"]
+        if "path" in columns:
+            yield text(left + columns["path"], base - 0.3, row.path, 10, f"{muted} m")
         yield text(x, base, row.label, 12, **BOLD)
         x += text_width(row.label, 12, bold=True) + 6
         if row.config:
             yield text(x, base, row.config, 11, muted)
             x += text_width(row.config, 11) + 6
         yield from self._chips(row, x, middle - 7.5)
-        if columns.shape is not None:
-            yield text(left + columns.shape, base - 0.3, measure.shape_shown(row), 10, "t m")
-        if columns.parameters is not None:
-            yield text(left + columns.parameters, base, row.parameters, 10.5, muted, **END)
-        if columns.bar is not None and measure.bar_shown(row):
-            x = left + columns.bar
+        if "shape" in columns:
+            yield text(left + columns["shape"], base - 0.3, measure.shape_shown(row), 10, "t m")
+        if "parameters" in columns:
+            yield text(left + columns["parameters"], base, row.parameters, 10.5, muted, **END)
+        if "bar" in columns and measure.bar_shown(row):
+            x = left + columns["bar"]
             if row.share is None:
                 yield text(x, base, "?", 10.5, muted)
             else:
@@ -180,7 +179,6 @@ class Painter:
                 yield rect(x, middle - 2.5, measure.BAR, 5, "bt", 2.5) + rect(x, middle - 2.5, length, 5, "bar", 2.5)
 
     def _card(self, row: Row, box: Rect) -> str:
-        """Paint a card, or a tile in a picture from left to right."""
         repeated, width = row.repeat > 1, badge_width(row.repeat)
         parts = [*shapes.sheets(box, f"f-{row.ground} line", 8, row.repeat), shapes.ground(row, box, 8, 5, True, True)]
         if row.share is not None and row.share >= measure.LEAST_SHARE:
@@ -199,7 +197,6 @@ class Painter:
         return "".join([*parts, shapes.badge(*badge, row.repeat) if repeated else "", shapes.outline(box, "line", 8)])
 
     def _pill(self, item: Item, row: Row, box: Rect) -> str:
-        """Paint a sign, a concatenation, an input or output, or a parameter."""
         if item.form == "sign":
             middle = box.x + measure.SIGN / 2
             style = f"f-{row.ground} o-arithmetic"

@@ -90,12 +90,10 @@ class _Entry(NamedTuple):
 
 
 def _after(mark: str, name: str) -> _Entry:
-    """Return the entry for a text mark."""
     return _Entry(mark, name, text_width(mark, 10.5, bold=True) + 5, 13)
 
 
 def _legend_entries(scene: Scene) -> list[_Entry]:
-    """Return the legend entries for the elements in the picture."""
     rows, groups = list(scene.rows()), list(scene.groups())
     kinds = {row.kind for row in rows} | {kind for row in rows for _, kind in row.chips}
     entries = [_Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
@@ -135,7 +133,6 @@ def _legend(entries: list[_Entry], top: float, width: float, *, heated: bool) ->
 
 
 def _mark(kind: str, x: float, y: float, heated: bool) -> str:
-    """Return the mark in front of the name of an entry."""
     if kind in SIGNS:
         return "".join(change_mark(kind, x + 7, y - 3))
     if kind == "heat":
@@ -153,7 +150,6 @@ def _mark(kind: str, x: float, y: float, heated: bool) -> str:
 
 
 def _heat_swatch(step: int, x: float, y: float) -> str:
-    """Return one colour of the heat scale."""
     ends = [0.0, *STEPS, 1.0]
     tip = f"{100 * ends[step]:.0f} to {100 * ends[step + 1]:.0f} % of the largest row"
     swatch = rect(x + 0.5 + SWATCH * step, y - 8.5, SWATCH, 11, f"f-heat{step} line", stroke_width=1)

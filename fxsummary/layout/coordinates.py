@@ -11,7 +11,6 @@ from bisect import bisect_left, insort
 from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
-from typing import NamedTuple
 
 from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.level import Level, Segment
@@ -80,10 +79,11 @@ def assign_x(level: Level, spacing: Spacing, cuts: Container[int] = ()) -> None:
 def _align(level: Level, cuts: Container[int]) -> None:
     """Mark the segments that become straight: at most one above and one below a node, none crossing.
 
-    A chain that drifts sideways, because wires enter its boxes on one side and leave on the other, is broken.
+    A chain that drifts sideways, because wires enter its boxes on one side and leave on the other, is broken: `reaches`
+    has x of the last box, both ends and the widest box of the chain down to each node.
     """
     where = level.places()
-    reaches = [_Reach(0.0, 0.0, node.width, node.width) for node in level.nodes]
+    reaches = [(0.0, 0.0, node.width, node.width) for node in level.nodes]
     for segment in chain.from_iterable(level.gaps):
         segment.aligned = segment.broken = False
     for number, gap in enumerate(level.gaps):
@@ -100,30 +100,16 @@ def _align(level: Level, cuts: Container[int]) -> None:
             at = bisect_left(taken, ends)
             if (at > 0 and taken[at - 1][1] > ends[1]) or (at < len(taken) and taken[at][1] < ends[1]):
                 continue
-            reach = _extended(level, reaches[segment.upper], segment)
-            segment.broken = reach.high - reach.low > MOST_DRIFT * reach.widest + DRIFT_ROOM
+            x, low, high, widest = reaches[segment.upper]
+            x, width = x + level.leave_at(segment) - level.enter_at(segment), level.nodes[segment.lower].width
+            low, high, widest = min(low, x), max(high, x + width), max(widest, width)
+            segment.broken = high - low > MOST_DRIFT * widest + DRIFT_ROOM
             uppers.add(segment.upper)
             lowers.add(segment.lower)
             if not segment.broken:
                 insort(taken, ends)
-                reaches[segment.lower] = reach
+                reaches[segment.lower] = x, low, high, widest
                 segment.aligned = True
-
-
-class _Reach(NamedTuple):
-    """The extent of a straight chain so far: x of its last box, its ends on both sides, its widest box."""
-
-    x: float
-    low: float
-    high: float
-    widest: float
-
-
-def _extended(level: Level, reach: _Reach, segment: Segment) -> _Reach:
-    """Return the extent of a chain with one more segment."""
-    x = reach.x + level.leave_at(segment) - level.enter_at(segment)
-    width = level.nodes[segment.lower].width
-    return _Reach(x, min(reach.low, x), max(reach.high, x + width), max(reach.widest, width))
 
 
 def _middles(gap: list[Segment], where: list[int]) -> dict[int, float]:

@@ -88,8 +88,7 @@ def _ranks(level: Level, order: list[int], before: list[list[int]], after: list[
     tops = any(node.end < 0 for node in nodes)
     for node in order:
         rank[node] = max((rank[tail] + 1 for tail in before[node]), default=int(tops and nodes[node].end >= 0))
-    heads = {level.links[i].head for i in level.spine}
-    first = {level.links[i].tail for i in level.spine} - heads
+    first = {level.links[i].tail for i in level.spine} - {level.links[i].head for i in level.spine}
     free = [False] * len(nodes)
     for node in order:
         free[node] = nodes[node].end == 0 and node not in first and all(free[tail] for tail in before[node])

@@ -152,7 +152,6 @@ def _thread(edge: Edge, groups: dict[str, _Group], parents: dict[str, str | None
 
 
 def _ancestors(key: str, parents: dict[str, str | None]) -> list[str]:
-    """Return a box and all groups around it, up to the root."""
     chain = [key]
     while (parent := parents[chain[-1]]) is not None:
         chain.append(parent)
@@ -160,10 +159,7 @@ def _ancestors(key: str, parents: dict[str, str | None]) -> list[str]:
 
 
 def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing, ranks: dict[str, int], memo: Memo) -> Hashable:
-    """Lay out nodes, layers and wires of a group, or take those of an equal group from ``memo``.
-
-    Return the key in ``memo``: everything that the layout depends on.
-    """
+    """Lay out a group, or take the layout of an equal one; return its key in ``memo``: all that it depends on."""
     boxes = {child.key: child for child in group.box.children or []}
     keys = sorted({key for *_, key in group.links}, key=ranks.__getitem__)
     values = {key: number for number, key in enumerate(keys, 1)}

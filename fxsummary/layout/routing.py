@@ -104,7 +104,6 @@ class Router:
             self.tracks[into.gap][into.trunk] = Track(down=[*self._ends(into)])
 
     def _stack_layers(self) -> None:
-        """Compute the y of layers, tracks and nodes."""
         level, y = self.level, 0.0
         for number, gap in enumerate(self.tracks):
             room, first = self._room(number, place_tracks(list(gap.values())))

@@ -32,7 +32,6 @@ def layout_rightwards(
 
 
 def _turned(root: Box) -> Box:
-    """Return a mirrored copy of a box and its contents."""
     copies = {id(root): _box(root)}
     for parent, child in walk(root):
         copy = copies[id(child)] = _box(child)
