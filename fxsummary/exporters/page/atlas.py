@@ -30,14 +30,14 @@ class Level(NamedTuple):
 
     Attributes:
         picture: number of the picture.
-        operations: meaning of each numbered row: a key of the folded graph, ``("module", path)``, or None.
-        frames: module path of each numbered frame.
+        operations: meaning of each numbered row: the number of an operation, -1 minus that of a module, or None.
+        frames: number of the module of each numbered frame; 0 if it has none.
         depth: number of open module levels, including the module itself.
     """
 
     picture: int
-    operations: tuple[str | tuple[str, str] | None, ...]
-    frames: tuple[str, ...]
+    operations: tuple[int | None, ...]
+    frames: tuple[int, ...]
     depth: int
 
 
@@ -77,12 +77,9 @@ def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
         levels = list(_levels(outline, path, block, 0 if depth == 0 and not path else 1))
         picture = levels[-1][1]  # a single row between input and output is not worth a picture
         if not path or picture.rows > 1 + sum(item.form == "terminal" for item in picture.scene.items()):
-            fits = [at for at, (_, picture) in enumerate(levels) if picture.rows <= MOST_ROWS]
-            choices[path] = levels, fits[-1] if fits else 0
+            fits = [picture.rows <= MOST_ROWS if path or depth is None else level <= depth for level, picture in levels]
+            choices[path] = levels, max((at for at, good in enumerate(fits) if good), default=0)
     levels, start = choices[""]
-    if depth is not None:
-        start = max((at for at, (level, _) in enumerate(levels) if level <= depth), default=0)
-        choices[""] = levels, start
     atlas = Atlas(levels[start][1])
     for path, (levels, start) in choices.items():
         atlas.views[path] = View([_drawn(atlas, outline, choices, *levels[start])])
@@ -173,21 +170,18 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
 
 
 def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
-    """Paint a picture and add it to the atlas."""
     nodes = picture.subject.graph.nodes
     for row in picture.scene.rows():
         data = nodes[row.keys[0]]
         if closed_inside(data) and data["module"] in views:
             row.chips.append(OPEN)
     svg, marks = draw_fragment(picture.scene, atlas.memo)
-    operations = tuple(_meant(outline, picture, key) for key in marks.operations)
-    return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), operations, tuple(marks.frames), depth)
+    rows = tuple(_meant(outline, nodes[key], key) for key in marks.operations)
+    frames = tuple(outline.modules.get(path, 0) for path in marks.frames)
+    return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), rows, frames, depth)
 
 
-def _meant(outline: Outline, picture: Picture, key: str) -> str | tuple[str, str] | None:
-    """Return the meaning of a row: an operation, a closed module, or None if unknown."""
-    data = picture.subject.graph.nodes[key]
+def _meant(outline: Outline, data: NodeData, key: str) -> int | None:
     if data.get("closed"):
-        return "module", str(data["module"])
-    key = data.get("stands_for", key)
-    return key if key in outline.folded else None
+        return -1 - outline.modules[data["module"]]
+    return outline.operations.get(data.get("stands_for", key))
