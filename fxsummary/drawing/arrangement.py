@@ -92,9 +92,8 @@ def arrange(scene: Scene, memo: Memo | None = None) -> Arrangement:
 
 def _rightwards(scene: Scene, memo: Memo) -> Arrangement:
     """Return the left-to-right arrangement with the best number of lines, at the top and in wide modules."""
-    measured = measure(scene)
+    measured, found = measure(scene), list[Arrangement]()
     filled = _filled(scene, measured)
-    found: list[Arrangement] = []
     for inner in (None, *INNER_WIDTHS):
         placed = layout_rightwards(measured.root, scene.edges, TILE_SPACING, inner=inner, memo=memo)
         page = Page(placed.width + AROUND, placed.height + HEAD, filled, rightwards=True)

@@ -154,7 +154,6 @@ def _inputs(graph: ModelGraph) -> list[str]:
 
 
 def _description(graph: ModelGraph, picture: Picture) -> str:
-    """Describe the contents of the picture, and the hidden operations by kind."""
     hidden = [f"{count} {short(kind, LONGEST_LABEL)}" for kind, count in picture.graph.graph.get("hidden", {}).items()]
     nodes = [data for _, data in picture.graph.nodes(data=True)]
     if copies := sum((data["multiplicity"] - 1) * data.get("closed", 1) for data in nodes):

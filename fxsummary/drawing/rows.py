@@ -27,7 +27,7 @@ class Composer:
 
     Args:
         edges: edges to draw; all edges of the subject's graph if None.
-        cards: whether operations are cards; chips: whether rows have chips, by default only in tables.
+        cards: whether operations are cards; chips: whether cards and signs have chips.
     """
 
     def __init__(
@@ -36,12 +36,11 @@ class Composer:
         edges: Iterable[tuple[str, str]] | None = None,
         *,
         cards: bool = False,
-        chips: bool | None = None,
+        chips: bool = True,
     ) -> None:
         self.subject = subject
         self.nodes: dict[str, NodeData] = dict(subject.graph.nodes(data=True))
-        self.cards = cards
-        self.chips = not cards if chips is None else chips
+        self.cards, self.chips = cards, chips
         self.dataflow = subject.graph.captured_by != "modules"
         self.edges = list(subject.graph.edges if edges is None else edges)
         self.before: dict[str, list[str]] = {}
@@ -49,17 +48,16 @@ class Composer:
         for source, target in self.edges:
             self.before.setdefault(target, []).append(source)
             self.after.setdefault(source, []).append(target)
-        self.item_of: dict[str, Item] = {}
 
     def scene(self, root: Block, base: str = "") -> Scene:
         """Return the groups and items of all blocks, with paths relative to ``base``."""
-        page = Group("page")
+        page, item_of = Group("page"), dict[str, Item]()
         pending: list[tuple[Block, Group, int, str]] = [(root, page, 1, base)]
         while pending:
             block, group, times, base = pending.pop()
             items = self._items(block, times)
             for item in items.values():
-                self.item_of.update(dict.fromkeys(item.keys, item))
+                item_of |= dict.fromkeys(item.keys, item)
                 for row in item.rows:
                     self._finish(row, base)
             for number, entry in enumerate(block.items):
@@ -73,10 +71,9 @@ class Composer:
                     pending.append((entry, inner, times * entry.repeat, below))
                 elif entry in items:
                     group.children.append(items[entry])
-        ends = [(self.item_of[source].key, self.item_of[target].key) for source, target in self.edges]
-        scene = Scene(page, list(dict.fromkeys(Edge(a, b) for a, b in ends if a != b)), self.dataflow)
-        if not self.dataflow:
-            scene.edges = list(_in_order(scene))
+        ends = [Edge(item_of[source].key, item_of[target].key) for source, target in self.edges]
+        scene = Scene(page, [edge for edge in dict.fromkeys(ends) if edge.source != edge.target], self.dataflow)
+        scene.edges = scene.edges if self.dataflow else [*_in_order(scene)]
         scene.largest = max((row.share or 0.0 for row in scene.rows()), default=0.0)
         return scene
 
@@ -201,8 +198,8 @@ class Composer:
             both = f"{found.before} {BECAME} {found.after}" if found and found.before and found.after else ""
             row.config = clean(both) if 0 < len(both) <= labels.LONGEST_CONFIG else row.config
         row.share = self.subject.share(row.keys)
-        inputs = {edge.get("shape") for edge in self.subject.graph.sources(row.keys[0]).values()}
-        row.same_shape = inputs == {nodes[-1]["shape"]}
+        edges = self.subject.graph.sources(row.keys[0]).values()
+        row.same_shape = {edge.get("shape") for edge in edges} == {nodes[-1]["shape"]}
 
     def _path(self, data: NodeData, base: str) -> str:
         """Return the path relative to the enclosing frame; for a closed run, the first and the last path."""

@@ -182,7 +182,6 @@ def _collect_pulls(level: Level, places: _Places, cuts: Container[int]) -> None:
 
 
 def _spine_block(level: Level, places: _Places) -> _Block | None:
-    """Return the block with the heaviest part of the spine."""
     weights: dict[_Block, float] = {}
     for head in (level.links[i].head for i in sorted(level.spine)):
         block, _ = places[head]

@@ -120,7 +120,6 @@ class Planner:
 
 
 def _groups(root: Box) -> tuple[dict[str, _Group], dict[str, str | None]]:
-    """Return the groups by key, parents first, and the parent of every box."""
     groups = {root.key: _Group(root)}
     parents: dict[str, str | None] = {root.key: None}
     for parent, child in walk(root):

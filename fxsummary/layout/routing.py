@@ -161,7 +161,6 @@ class Router:
 
 
 def _leaves(level: Level, segment: Segment) -> float:
-    """Return the x at which a segment leaves its first node."""
     return level.x[segment.upper] + level.leave_at(segment)
 
 

@@ -108,7 +108,6 @@ def _held(graph: ModelGraph) -> dict[str, list[ParameterInfo]]:
 
 
 def _ancestors(path: str) -> Iterator[str]:
-    """Return a module path and the paths of its parents."""
     yield path
     while path:
         path = path.rpartition(".")[0]

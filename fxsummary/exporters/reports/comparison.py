@@ -65,11 +65,10 @@ def markdown(graph: ModelGraph) -> str:
 def data(graph: ModelGraph) -> dict[str, object]:
     """Return the differences as plain values for JSON."""
     comparison = _comparison(graph)
-    before, after = comparison.before, comparison.after
     return {
         "equal": comparison.equal,
-        "before": _side(comparison, 0, before),
-        "after": _side(comparison, 1, after),
+        "before": _side(comparison, 0),
+        "after": _side(comparison, 1),
         "operations": dict(comparison.counts),
         "changes": [_record(line) for line in (changed_lines(graph) if not comparison.equal else ())],
     }
@@ -77,15 +76,12 @@ def data(graph: ModelGraph) -> dict[str, object]:
 
 def notices(graph: ModelGraph) -> list[Finding]:
     """Return the differences as findings, for annotations of source lines."""
-    if _comparison(graph).equal:
-        return []
-    found = []
-    for line in changed_lines(graph):
-        path, told = _told(line)
-        if told.change:
-            message = sentence(path, told, plain=True)
-            found.append(Finding("diff", message, told.path, told.source, level="notice"))
-    return found
+    told = [_told(line) for line in changed_lines(graph)] if not _comparison(graph).equal else []
+    return [
+        Finding("diff", sentence(path, line, plain=True), line.path, line.source, level="notice")
+        for path, line in told
+        if line.change
+    ]
 
 
 def title(comparison: Comparison) -> str:
@@ -210,7 +206,8 @@ def _record(line: Line) -> dict[str, object]:
     }
 
 
-def _side(comparison: Comparison, side: int, totals: Totals) -> dict[str, object]:
+def _side(comparison: Comparison, side: int) -> dict[str, object]:
+    totals: Totals = (comparison.before, comparison.after)[side]
     return {
         "name": fmt.clean(comparison.names[side]),
         "inputs": fmt.clean(comparison.inputs[side]),
@@ -247,7 +244,5 @@ def _code(text: str) -> str:
         return ""
     if "`" not in plain:
         return f"`{plain}`"
-    fence = "`"
-    while fence in plain:
-        fence += "`"
+    fence = "`" + max(re.findall("`+", plain))
     return f"{fence} {plain} {fence}"
