@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import chain
 
 from fxsummary.layout.level import Level, Segment
 
@@ -14,6 +16,10 @@ MOST_PAIRS = 400
 MOST_STEPS = 40_000
 
 
+_Pins = list[list[tuple[int, float, bool]]]
+"""For each node the other ends of its segments: node, share of that node's width, whether it is on the spine."""
+
+
 def order_layers(level: Level) -> None:
     """Sort ``level.layers`` by sweeps down and up, and keep the best order."""
     above, below = _adjacency(level)
@@ -23,41 +29,35 @@ def order_layers(level: Level) -> None:
     for sweep in range(min(SWEEPS, MOST_STEPS // max(segments, 1))):
         if best == 0:
             break
-        _barycentre(level, where, above if sweep % 2 == 0 else below, upwards=sweep % 2 == 1)
-        _transpose(level, where, above, below)
+        layers, adjacent = (level.layers[::-1], below) if sweep % 2 else (level.layers, above)
+        _barycentre(layers, adjacent, where)
+        _transpose(level.layers, where, above, below)
         crossings = _crossings(level, where)
         if crossings < best:
             best, kept = crossings, [list(layer) for layer in level.layers]
     level.layers = kept
 
 
-def _adjacency(level: Level) -> tuple[list[list[Segment]], list[list[Segment]]]:
-    above: list[list[Segment]] = [[] for _ in level.nodes]
-    below: list[list[Segment]] = [[] for _ in level.nodes]
-    for gap in level.gaps:
-        for segment in gap:
-            below[segment.upper].append(segment)
-            above[segment.lower].append(segment)
+def _adjacency(level: Level) -> tuple[_Pins, _Pins]:
+    above: _Pins = [[] for _ in level.nodes]
+    below: _Pins = [[] for _ in level.nodes]
+    for segment in chain.from_iterable(level.gaps):
+        upper, lower, spine = segment.upper, segment.lower, segment.priority == 3
+        above[lower].append((upper, level.leave_at(segment) / (level.nodes[upper].width + 1), spine))
+        below[upper].append((lower, level.enter_at(segment) / (level.nodes[lower].width + 1), spine))
     return above, below
-
-
-def _upper_pin(level: Level, where: list[int], segment: Segment) -> float:
-    """Return the place of a segment's upper end: the node's place plus the port's share of its width."""
-    return where[segment.upper] + level.leave_at(segment) / (level.nodes[segment.upper].width + 1)
-
-
-def _lower_pin(level: Level, where: list[int], segment: Segment) -> float:
-    return where[segment.lower] + level.enter_at(segment) / (level.nodes[segment.lower].width + 1)
 
 
 def _crossings(level: Level, where: list[int]) -> int:
     """Count the crossings in all gaps; those of the spine count `SPINE_WEIGHT` times."""
-    total = 0
+    total, width = 0, [node.width + 1 for node in level.nodes]
     for gap in level.gaps:
-        ends = sorted((_upper_pin(level, where, s), _lower_pin(level, where, s), s.priority == 3) for s in gap)
-        total += _inversions([lower for _, lower, _ in ends])
-        for upper, lower in ((upper, lower) for upper, lower, spine in ends if spine):
-            total += (SPINE_WEIGHT - 1) * sum((u - upper) * (low - lower) < 0 for u, low, _ in ends)
+        uppers = [where[s.upper] + level.leave_at(s) / width[s.upper] for s in gap]
+        lowers = [where[s.lower] + level.enter_at(s) / width[s.lower] for s in gap]
+        ends = sorted(zip(uppers, lowers, strict=True))
+        total += _inversions([lower for _, lower in ends])
+        for upper, lower in (pins for *pins, s in zip(uppers, lowers, gap, strict=True) if s.priority == 3):
+            total += (SPINE_WEIGHT - 1) * sum((u - upper) * (low - lower) < 0 for u, low in ends)
     return total
 
 
@@ -76,27 +76,26 @@ def _inversions(values: list[float]) -> int:
     return total
 
 
-def _barycentre(level: Level, where: list[int], adjacent: list[list[Segment]], *, upwards: bool) -> None:
+def _barycentre(layers: Iterable[list[int]], adjacent: _Pins, where: list[int]) -> None:
     """Sort each layer by the mean place of the neighbours in the previous layer."""
-    pin = _lower_pin if upwards else _upper_pin
     wish: dict[int, float] = {}
-    for layer in reversed(level.layers) if upwards else level.layers:
+    for layer in layers:
         for node in layer:
-            pins = [pin(level, where, segment) for segment in adjacent[node]]
+            pins = [where[other] + share for other, share, _ in adjacent[node]]
             wish[node] = sum(pins) / len(pins) if pins else where[node]
         layer.sort(key=wish.__getitem__)
         for place, node in enumerate(layer):
             where[node] = place
 
 
-def _transpose(level: Level, where: list[int], above: list[list[Segment]], below: list[list[Segment]]) -> None:
+def _transpose(layers: list[list[int]], where: list[int], *sides: _Pins) -> None:
     """Swap neighbours while that removes crossings, in at most four rounds."""
     for _ in range(4):
         swapped = False
-        for layer in level.layers:
+        for layer in layers:
             for place in range(len(layer) - 1):
                 left, right = layer[place], layer[place + 1]
-                if _gain(level, where, left, right, above, below) > 0:
+                if sum(_gain(where, pins[left], pins[right]) for pins in sides) > 0:
                     layer[place], layer[place + 1] = right, left
                     where[left], where[right] = where[right], where[left]
                     swapped = True
@@ -104,20 +103,16 @@ def _transpose(level: Level, where: list[int], above: list[list[Segment]], below
             return
 
 
-def _gain(
-    level: Level, where: list[int], left: int, right: int, above: list[list[Segment]], below: list[list[Segment]]
-) -> int:
-    """Return the number of crossings that swapping two neighbours removes."""
+def _gain(where: list[int], left: list[tuple[int, float, bool]], right: list[tuple[int, float, bool]]) -> int:
+    """Return the number of crossings on one side that swapping two neighbours removes."""
+    if len(left) * len(right) > MOST_PAIRS:
+        return 0
     gain = 0
-    for adjacent, pin in ((above, _upper_pin), (below, _lower_pin)):
-        if len(adjacent[left]) * len(adjacent[right]) > MOST_PAIRS:
-            continue
-        rights = [(pin(level, where, s), s.priority == 3) for s in adjacent[right]]
-        for segment in adjacent[left]:
-            at, spine = pin(level, where, segment), segment.priority == 3
-            for other, other_spine in rights:
-                weight = SPINE_WEIGHT if spine or other_spine else 1
-                gain += weight * ((at > other) - (at < other))
+    for node, share, spine in left:
+        at = where[node] + share
+        for other, other_share, other_spine in right:
+            beyond = where[other] + other_share
+            gain += (SPINE_WEIGHT if spine or other_spine else 1) * ((at > beyond) - (at < beyond))
     return gain
 
 
