@@ -73,15 +73,27 @@ class Planner:
     Args:
         root: a group; its padding is kept, its key names the outermost level.
         edges: edges between different leaves.
-        spacing: distances in pixels.
+        spacing: distances in pixels; `vertical` ones separate layers.
         memo: memo to share with similar layouts.
+        rightwards: whether layers run from left to right: wires leave on the right and enter on the left, or leaves
+            with `side_entry` also from above and below. Everything is mirrored at the diagonal, laid out, and mirrored
+            back.
 
     Raises:
         ValueError: duplicate key, or an edge that does not join two different leaves.
     """
 
-    def __init__(self, root: Box, edges: list[Edge], spacing: Spacing | None = None, memo: Memo | None = None) -> None:
-        self._root = root
+    def __init__(
+        self,
+        root: Box,
+        edges: list[Edge],
+        spacing: Spacing | None = None,
+        memo: Memo | None = None,
+        *,
+        rightwards: bool = False,
+    ) -> None:
+        self._rightwards = rightwards
+        self._root = root = _turned(root) if rightwards else root
         self._spacing = spacing or Spacing()
         self._memo = memo or Memo()
         self._groups, parents = _groups(root)
@@ -95,12 +107,13 @@ class Planner:
 
         Args:
             shape: desired shape of the top level, which is cut into columns to match it.
-            inner: maximum height of inner groups; higher ones are cut into columns; None for no limit.
+            inner: maximum height (rightwards: width) of inner groups; larger ones are cut; None for no limit.
         """
+        shape = shape or (SHAPE_RIGHTWARDS if self._rightwards else Shape())
         for key in reversed(self._groups):
             group = self._groups[key]
             signature = _lay_out(group, self._groups, self._spacing, self._ranks, self._memo)
-            wanted: Shape | float | None = (shape or Shape()) if group.box is self._root else inner
+            wanted: Shape | float | None = shape if group.box is self._root else inner
             if wanted is not None:
                 if (signature, wanted) not in self._memo.columns:
                     cut: Callable[..., Routed] = fold_columns if isinstance(wanted, Shape) else lower_columns
@@ -112,16 +125,21 @@ class Planner:
             group.indent = (group.width - width) / 2
             group.height = max(group.routed.height + padding.top + padding.bottom, group.box.height)
         top = self._groups[self._root.key]
-        return top.width, top.height
+        return (top.height, top.width) if self._rightwards else (top.width, top.height)
 
-    def tallest(self) -> float:
-        """Height of the tallest inner group in the last `size`."""
+    def largest(self) -> float:
+        """Height (rightwards: width) of the largest inner group in the last `size`."""
         return max((group.height for group in self._groups.values() if group.box is not self._root), default=0.0)
 
     def layout(self, shape: Shape | None = None, inner: float | None = None) -> Layout:
         """Return the layout; the arguments are those of `size`."""
         self.size(shape, inner)
-        return _assemble(self._root, self._groups, self._paths)
+        placed = _assemble(self._root, self._groups, self._paths)
+        if not self._rightwards:
+            return placed
+        boxes = {key: Rect(box.y, box.x, box.height, box.width) for key, box in placed.boxes.items()}
+        wires = [replace(wire, points=tuple(Point(p.y, p.x) for p in wire.points)) for wire in placed.wires]
+        return Layout(placed.height, placed.width, boxes, wires, placed.paths)
 
 
 def _groups(root: Box) -> tuple[dict[str, _Group], dict[str, str | None]]:
@@ -243,24 +261,6 @@ def _simplified(points: list[Point]) -> tuple[Point, ...]:
             kept.pop()
         kept.append(point)
     return tuple(kept)
-
-
-def layout_rightwards(
-    root: Box, edges: list[Edge], spacing: Spacing | None = None, inner: float | None = None, memo: Memo | None = None
-) -> Layout:
-    """Return the positions of all boxes and the routes of all edges, with layers from left to right.
-
-    Everything is mirrored at the diagonal, laid out from top to bottom, and mirrored back.
-    Wires leave on the right and enter on the left; leaves with `side_entry` also accept wires from above and below.
-    Boxes keep their sizes. The arguments are those of `Planner`; `vertical` distances separate layers.
-
-    Args:
-        inner: maximum width of inner groups; wider ones are cut into lines, like the top level; None for no limit.
-    """
-    placed = Planner(_turned(root), edges, spacing, memo).layout(SHAPE_RIGHTWARDS, inner)
-    boxes = {key: Rect(box.y, box.x, box.height, box.width) for key, box in placed.boxes.items()}
-    wires = [replace(wire, points=tuple(Point(p.y, p.x) for p in wire.points)) for wire in placed.wires]
-    return Layout(placed.height, placed.width, boxes, wires, placed.paths)
 
 
 def _turned(root: Box) -> Box:
