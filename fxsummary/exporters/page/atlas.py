@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -32,20 +32,18 @@ class Level(NamedTuple):
         picture: number of the picture.
         operations: meaning of each numbered row: the number of an operation, -1 minus that of a module, or None.
         frames: number of the module of each numbered frame; 0 if it has none.
-        depth: number of open module levels, including the module itself.
     """
 
     picture: int
     operations: tuple[int | None, ...]
     frames: tuple[int, ...]
-    depth: int
 
 
 @dataclass(slots=True)
 class View:
     """A module's levels, from everything closed to the largest sensible size, and the initial level."""
 
-    levels: list[Level]
+    levels: list[Level] = field(default_factory=list)
     start: int = 0
 
 
@@ -62,42 +60,37 @@ class Atlas:
     views: dict[str, View] = field(default_factory=dict)
 
 
-_Choice = tuple[list[tuple[int, Picture]], int]
-"""The levels of a module as unpainted pictures with their depths, and the initial level."""
-
-
 def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
     """Return the pictures of the model and of each module in it that has more than one row.
 
     Args:
         depth: levels of modules to open in the initial picture; None for as many as fit.
     """
-    choices: dict[str, _Choice] = {}
-    for path, block in outline.blocks.items():
-        levels = list(_levels(outline, path, block, 0 if depth == 0 and not path else 1))
-        picture = levels[-1][1]  # a single row between input and output is not worth a picture
-        if not path or picture.rows > 1 + sum(item.form == "terminal" for item in picture.scene.items()):
-            fits = [picture.rows <= MOST_ROWS if path or depth is None else level <= depth for level, picture in levels]
-            choices[path] = levels, max((at for at, good in enumerate(fits) if good), default=0)
-    levels, start = choices[""]
-    atlas = Atlas(levels[start][1])
-    for path, (levels, start) in choices.items():
-        atlas.views[path] = View([_drawn(atlas, outline, choices, *levels[start])])
-    _add_further_levels(atlas, outline, choices)
+    choices = dict(_choices(outline, depth))
+    pictures, start = choices[""]
+    atlas = Atlas(pictures[start])
+    first = {path: _drawn(atlas, outline, choices, pictures[start]) for path, (pictures, start) in choices.items()}
+    room = MOST_BYTES + sum(map(len, atlas.pictures))
+    for path, (pictures, start) in choices.items():  # further levels, of outer modules first
+        view = atlas.views[path] = View()
+        for at, picture in enumerate(pictures):
+            if at == start:
+                view.start = len(view.levels)
+                view.levels.append(first[path])
+            elif sum(map(len, atlas.pictures)) <= room:
+                view.levels.append(_drawn(atlas, outline, choices, picture))
     return atlas
 
 
-def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _Choice]) -> None:
-    """Add further levels, outer modules first, while there is room."""
-    room = MOST_BYTES + sum(map(len, atlas.pictures))
-    for path, (levels, start) in choices.items():
-        view = atlas.views[path]
-        first = view.levels[0]
-        for at, level in enumerate(levels):
-            if at != start and sum(map(len, atlas.pictures)) <= room:
-                view.levels.append(_drawn(atlas, outline, choices, *level))
-        view.levels.sort(key=lambda level: level.depth)
-        view.start = view.levels.index(first)
+def _choices(outline: Outline, depth: int | None) -> Iterator[tuple[str, tuple[list[Picture], int]]]:
+    """Yield for each module its levels as unpainted pictures, and the initial level."""
+    for path, block in outline.blocks.items():
+        levels = list(_levels(outline, path, block, 0 if depth == 0 and not path else 1))
+        pictures = [picture for _, picture in levels]
+        terminals = sum(item.form == "terminal" for item in pictures[-1].scene.items())
+        if not path or pictures[-1].rows > 1 + terminals:  # a single row is not worth a picture
+            fits = [picture.rows <= MOST_ROWS if path or depth is None else level <= depth for level, picture in levels]
+            yield path, (pictures, max((at for at, good in enumerate(fits) if good), default=0))
 
 
 def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[tuple[int, Picture]]:
@@ -169,7 +162,7 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
         graph.link(key, name, edge_from(folded.nodes[key], (slot,), folded.nodes[key]["output_bytes"]))
 
 
-def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
+def _drawn(atlas: Atlas, outline: Outline, views: Container[str], picture: Picture) -> Level:
     nodes = picture.subject.graph.nodes
     for row in picture.scene.rows():
         data = nodes[row.keys[0]]
@@ -178,7 +171,7 @@ def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, pi
     svg, marks = draw_fragment(picture.scene, atlas.memo)
     rows = tuple(_meant(outline, nodes[key], key) for key in marks.operations)
     frames = tuple(outline.modules.get(path, 0) for path in marks.frames)
-    return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), rows, frames, depth)
+    return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), rows, frames)
 
 
 def _meant(outline: Outline, data: NodeData, key: str) -> int | None:
