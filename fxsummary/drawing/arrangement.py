@@ -81,7 +81,7 @@ def arrange(scene: Scene, memo: Memo | None = None) -> Arrangement:
     """Return the best arrangement of a scene, computed once; similar scenes may share a ``memo``."""
     if isinstance(scene.arranged, Arrangement):
         return scene.arranged
-    memo = memo or Memo()
+    memo = Memo() if memo is None else memo
     found = _best(scene, memo)
     is_large = scene.direction != "LR" and found.page.longest > LONGEST_SIDE
     if is_large and (narrow := _parallel(scene, found.measured, memo)):

@@ -51,13 +51,13 @@ def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: bool = True
     check_name("direction", direction, DIRECTIONS)
     depth = check_depth(depth)
     folded = shown(graph, fold=fold)
-    wished = _source(folded if depth is None else limit_depth(folded, depth), direction)
-    if fits(wished):
-        return wished
     nesting = 1 + max((len(stack) for _, stack in folded.nodes(data="module_stack")), default=0)
-    for level in range(min(nesting, DEEPEST) if depth is None else depth - 1, -1, -1):
+    deepest = (nesting, *range(min(nesting - 1, DEEPEST), -1, -1))
+    wished = ""
+    for level in deepest if depth is None else range(depth, -1, -1):
         source = _source(limit_depth(folded, level), direction)
-        if fits(source) and depth is None:
+        wished = wished or source
+        if fits(source) and (depth is None or source is wished):
             return source
         if fits(source):
             raise TooLargeError(f"{_too_large(wished)}: pass depth={level}, which fits.")

@@ -20,13 +20,8 @@ PIN_GAP = 12.0
 """Maximum distance between the wires that enter a leaf from the left."""
 
 
-@dataclass(slots=True)
-class Memo:
-    """Finished levels by everything they depend on; equal groups share them."""
-
-    levels: dict[Hashable, tuple[Level, Routed]] = field(default_factory=dict)
-    columns: dict[Hashable, Routed] = field(default_factory=dict)
-
+Memo = dict[Hashable, tuple[Level, Routed]]
+"""Finished levels by everything they depend on; equal groups share them."""
 
 _End = tuple[int, str]
 """A child of a group as (0, key); the port of a value in the top border as (-1, value), in the bottom as (1, value)."""
@@ -95,7 +90,7 @@ class Planner:
         self._rightwards = rightwards
         self._root = root = _turned(root) if rightwards else root
         self._spacing = spacing or Spacing()
-        self._memo = memo or Memo()
+        self._memo = Memo() if memo is None else memo
         self._groups, parents = _groups(root)
         self._paths = {edge: _thread(edge, self._groups, parents) for edge in edges}
         targets = {edge.target for edge in edges}
@@ -115,10 +110,11 @@ class Planner:
             signature = _lay_out(group, self._groups, self._spacing, self._ranks, self._memo)
             wanted: Shape | float | None = shape if group.box is self._root else inner
             if wanted is not None:
-                if (signature, wanted) not in self._memo.columns:
+                if (signature, wanted) not in self._memo:
                     cut: Callable[..., Routed] = fold_columns if isinstance(wanted, Shape) else lower_columns
-                    self._memo.columns[signature, wanted] = cut(group.level, group.routed, self._spacing, wanted)
-                group.routed = self._memo.columns[signature, wanted]
+                    routed = cut(group.level, group.routed, self._spacing, wanted)
+                    self._memo[signature, wanted] = group.level, routed
+                _, group.routed = self._memo[signature, wanted]
             padding = group.box.padding
             width = group.routed.width + padding.left + padding.right
             group.width = max(width, group.box.width)
@@ -193,13 +189,13 @@ def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing, ranks: 
             (level.enter if side < 0 else level.leave)[number, values[value]] = x
     ports = (*level.enter.items(), None, *level.leave.items())
     signature = spacing, tuple(level.nodes), tuple(level.links), ports
-    if signature not in memo.levels:
+    if signature not in memo:
         assign_layers(level)
         order_layers(level)
         add_side_lanes(level)
         assign_x(level, spacing)
-        memo.levels[signature] = level, Router(level, spacing).run()
-    group.level, group.routed = memo.levels[signature]
+        memo[signature] = level, Router(level, spacing).run()
+    group.level, group.routed = memo[signature]
     return signature
 
 
