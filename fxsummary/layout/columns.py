@@ -199,10 +199,11 @@ class _Columns:
         for cut, crossing in self.crossing.items():
             exits: dict[int, float] = {}
             for i, corners in enumerate(self.routed.corners):
+                trunk = self.level.chains[i][0].trunk
                 beyond = i not in self.level.upwards and self.level.layer[self.level.links[i].head] >= cut
-                if beyond and self.level.trunks[i] in crossing:
+                if beyond and trunk in crossing:
                     before = [p.x for tag, p in corners if tag <= cut - 1]
-                    exits[self.level.trunks[i]] = before[-1] if before else corners[0][1].x
+                    exits[trunk] = before[-1] if before else corners[0][1].x
             for rank, trunk in enumerate(sorted(exits, key=lambda t: (-exits[t], t))):
                 ranks[cut, trunk] = rank
         return ranks
@@ -219,7 +220,7 @@ class _Columns:
                 column += 1
                 entering = points[-1].x if self.marks[column - 1] == tag else x
                 if column > first:
-                    rank = ranks[self.cuts[column - 1], self.level.trunks[i]]
+                    rank = ranks[self.cuts[column - 1], self.level.chains[i][0].trunk]
                     moved += self._connector(column, rank, x, entering)
                 elif column == first:
                     moved.append((self.marks[column - 1], Point(entering + self.shifts[column][0], 0.0)))

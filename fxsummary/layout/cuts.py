@@ -19,29 +19,20 @@ def crossing_wires(level: Level) -> dict[int, set[int]]:
     for i, link in enumerate(level.links):
         if i in level.upwards or level.nodes[link.head].end > 0:
             continue
-        trunk, head = level.trunks[i], level.layer[link.head]
+        trunk, head = level.chains[i][0].trunk, level.layer[link.head]
         tail = head if level.nodes[link.tail].end < 0 else level.layer[link.tail]
         start[trunk] = min(start.get(trunk, tail), tail)
         end[trunk] = max(end.get(trunk, head), head)
-    starts, ends = _by_layer(start), _by_layer(end)
     risen = [(level.layer[level.links[i].head], level.layer[level.links[i].tail]) for i in level.upwards]
     up = {gap for top, bottom in risen for gap in range(top, bottom + 2)}
     gaps: dict[int, set[int]] = {}
-    crossing: set[int] = set()
     for gap in range(1, len(level.layers)):
-        crossing.update(starts.get(gap - 1, ()))
-        crossing.difference_update(ends.get(gap - 1, ()))
+        trunks = {segment.trunk for segment in level.gaps[gap]}
+        crossing = {trunk for trunk in trunks if trunk in start and start[trunk] < gap <= end[trunk]}
         boxes = gap not in up and _has_box(level, gap - 1) and _has_box(level, gap)
         if boxes and 0 < len(crossing) <= MOST_WIRES[-1]:
-            gaps[gap] = set(crossing)
+            gaps[gap] = crossing
     return gaps
-
-
-def _by_layer(layer_of: dict[int, int]) -> dict[int, list[int]]:
-    trunks: dict[int, list[int]] = {}
-    for trunk, layer in layer_of.items():
-        trunks.setdefault(layer, []).append(trunk)
-    return trunks
 
 
 def _has_box(level: Level, layer: int) -> bool:

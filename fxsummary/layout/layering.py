@@ -114,14 +114,13 @@ def _pull_down(rank: list[int], nodes: list[int], after: list[list[int]]) -> Non
 def _add_chains(level: Level) -> None:
     """Create lanes and segments for all links; links of one node and value share a trunk."""
     level.chains = [[] for _ in level.links]
-    level.trunks = [-1] * len(level.links)
     trunks: dict[tuple[int, int], int] = {}
     steps: dict[tuple[int, int], Segment] = {}  # by trunk and lower node
     lanes: dict[tuple[int, int], int] = {}
     forward = [i for i in range(len(level.links)) if i not in level.upwards]
     for i in sorted(forward, key=lambda i: level.layer[level.links[i].head]):
         link = level.links[i]
-        trunk = level.trunks[i] = trunks.setdefault((link.tail, link.value), len(trunks))
+        trunk = trunks.setdefault((link.tail, link.value), len(trunks))
         upper = link.tail
         for layer in range(level.layer[link.tail] + 1, level.layer[link.head] + 1):
             if layer < level.layer[link.head] and (trunk, layer) not in lanes:
@@ -144,7 +143,7 @@ def _add_upward(level: Level, i: int, trunk: int) -> None:
 
     The first and the last segment of its chain are not in a gap; those between lead downwards, like all segments.
     """
-    link, level.trunks[i] = level.links[i], trunk
+    link = level.links[i]
     top, bottom = level.layer[link.head], level.layer[link.tail]
     lanes = [level.add_lane(layer) for layer in range(top, bottom + 1)]
     out = Segment(link.tail, lanes[-1], link.value, trunk, bottom + 1)

@@ -74,7 +74,6 @@ class Level:
         layers: nodes of each layer, from left to right.
         gaps: segments between layer i - 1 and layer i at index i; the first is empty.
         chains: for each link its segments from tail to head; see `layering` for links that go up.
-        trunks: for each link the number of its trunk.
         upwards: indices of the links that go up, because the level has a cycle.
         sides: lane beside a node -> the node it enters from the side.
         spine: indices of the links on the heaviest chain.
@@ -89,7 +88,6 @@ class Level:
     layers: list[list[int]] = field(default_factory=list)
     gaps: list[list[Segment]] = field(default_factory=list)
     chains: list[list[Segment]] = field(default_factory=list)
-    trunks: list[int] = field(default_factory=list)
     upwards: set[int] = field(default_factory=set)
     sides: dict[int, int] = field(default_factory=dict)
     spine: set[int] = field(default_factory=set)
