@@ -51,8 +51,7 @@ def add_tips(scene: Scene, subject: Subject) -> None:
 def _heat(scene: Scene, subject: Subject, color: str) -> None:
     """Colour every row by its cost relative to the most expensive row, and set the legend of the scene."""
     attribute, name, text = MEASURES[color]
-    items = [item for item in scene.items() if item.form != "terminal"]
-    rows = [row for item in items for row in item.rows if not row.is_tag]
+    rows = [row for item in scene.items() for row in item.rows if item.form != "terminal" and not row.is_tag]
     costs = [_cost(row, subject, attribute) for row in rows]
     known = [cost for cost in costs if cost is not None]
     largest = max(known, default=0)

@@ -119,17 +119,20 @@ def focused(folded: ModelGraph, block: Block) -> ModelGraph:
     if block.call is None:
         return folded
     inside = dict.fromkeys(block.operations())
-    level = next(i for i, c in enumerate(folded.nodes[next(iter(inside))]["module_stack"]) if c == block.call) + 1
+    level = folded.nodes[next(iter(inside))]["module_stack"].index(block.call) + 1
     dataflow = folded.captured_by != "modules"
-    edges = [(source, key, edge) for key in inside for source, edge in folded.sources(key).items()]
-    edges = [edge for edge in edges if dataflow or edge[0] in inside]
-    outside = dict.fromkeys(source for source, _, _ in edges if source not in inside)
-    nodes = [(source, _terminal(folded, source, block.path)) for source in outside]
+    edges = [
+        (source, key, edge.copy())
+        for key in inside
+        for source, edge in folded.sources(key).items()
+        if dataflow or source in inside
+    ]
+    nodes = {source: _terminal(folded, source, block.path) for source, _, _ in edges if source not in inside}
     for key in inside:
         data = folded.nodes[key]
-        stack = data["module_stack"][level:]
-        nodes.append((key, {**data, "module_stack": stack, "multiplicity": data["multiplicity"] // block.copies}))
-    graph = folded.derived(nodes, [(source, key, edge.copy()) for source, key, edge in edges])
+        stack, times = data["module_stack"][level:], data["multiplicity"] // block.copies
+        nodes[key] = {**data, "module_stack": stack, "multiplicity": times}
+    graph = folded.derived(nodes.items(), edges)
     if dataflow:
         _add_output(graph, folded, inside)
     return graph
