@@ -95,8 +95,7 @@ def _name_width(row: Row) -> float:
 
 def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
     """Return the boxes of all groups and items; the items in ``narrow`` have fewer columns."""
-    tables = {item.key: item for item in scene.items() if item.form == "stack"}
-    columns = {key: table_columns(item.rows, narrow=key in narrow) for key, item in tables.items()}
+    columns: dict[str, dict[str, float]] = {}
     boxes = {scene.root.key: Box(scene.root.key)}
     cards: list[Box] = []
     for group in (scene.root, *scene.groups()):
@@ -107,8 +106,12 @@ def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
             elif child.form == "card":
                 box = _tile_box(child) if scene.direction == "LR" else _card_box(child)
                 cards.append(box)
+            elif child.form == "stack":
+                columns[child.key] = table_columns(child.rows, narrow=child.key in narrow)
+                size = columns[child.key]["end"], ROW_HEIGHT * len(child.rows)
+                box = Box(child.key, *size, weight=1.0 + len(child.keys), overhang=_sheets(child.rows[0].repeat))
             else:
-                box = _table_box(child, columns[child.key]) if child.form == "stack" else _pill_box(child)
+                box = _pill_box(child)
             boxes[child.key] = box
             children.append(box)
     if scene.direction == "TB":
@@ -129,11 +132,6 @@ def _group_box(group: Group) -> Box:
 
 def _sheets(repeat: int) -> float:
     return SHEETS if repeat > 1 else 0.0
-
-
-def _table_box(item: Item, columns: dict[str, float]) -> Box:
-    overhang = _sheets(item.rows[0].repeat)
-    return Box(item.key, columns["end"], ROW_HEIGHT * len(item.rows), weight=1.0 + len(item.keys), overhang=overhang)
 
 
 def _card_box(item: Item) -> Box:

@@ -123,7 +123,9 @@ class Painter:
                     continue
                 y = max(a.y + 3, (a.y + min(b.y, a.y + 32)) / 2 - 6)
                 place = Rect(a.x + 8, y, text_width(shape, 10, mono=True), 11)
-                if place.right < self.layout.width + self.dx and not any(_touches(place, o) for o in obstacles):
+                beside = [each for each in obstacles if place.x <= each.right and each.x <= place.right]
+                free = not any(place.y <= each.bottom and each.y <= place.bottom for each in beside)
+                if free and place.right < self.layout.width + self.dx:
                     shapes.pop(wire.tail)
                     self.items.append(text(place.x + self.dx, place.y + 9.5 + self.dy, shape, 10, "mu m"))
                     obstacles.append(place)
@@ -218,7 +220,3 @@ class Painter:
         muted, width = muted_style(row), text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0
         shape = text(right - width, base, row.shape, 10, f"{muted} m", **END)
         return frame + label + shape + text(right, base, row.parameters, 10.5, muted, **END)
-
-
-def _touches(a: Rect, b: Rect) -> bool:
-    return a.x <= b.right and b.x <= a.right and a.y <= b.bottom and b.y <= a.bottom

@@ -79,7 +79,7 @@ class Fonts:
 @cache
 def find_fonts() -> Fonts | None:
     """Return the fonts to draw with on this machine; None if there are none."""
-    return choose(font_files([*_system_folders(), *_package_folders()]))
+    return choose(font_files(_folders()))
 
 
 def choose(files: dict[str, Path]) -> Fonts | None:
@@ -128,7 +128,7 @@ def family_name(path: Path) -> str:
     return ""
 
 
-def _system_folders() -> Iterator[Path]:
+def _folders() -> Iterator[Path]:
     home = Path.home()
     if sys.platform == "win32":
         yield Path(os.environ.get("WINDIR", "C:/Windows"), "Fonts")
@@ -139,10 +139,7 @@ def _system_folders() -> Iterator[Path]:
         yield from (home / ".local/share/fonts", home / ".fonts")
         for folder in os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":"):
             yield Path(folder, "fonts")
-
-
-def _package_folders() -> Iterator[Path]:
-    for package, folder in _PACKAGES:
+    for package, inside in _PACKAGES:
         spec = find_spec(package)
         if spec is not None and spec.origin:
-            yield Path(spec.origin).parent / folder
+            yield Path(spec.origin).parent / inside

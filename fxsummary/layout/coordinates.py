@@ -145,7 +145,10 @@ def _separate(level: Level, places: _Places, spacing: Spacing) -> list[_Block]:
     for layer in level.layers:
         for a, b in pairwise(layer):
             (left, x), (right, to) = places[a], places[b]
-            distance = x + level.nodes[a].width + _gap(level, a, b, spacing) - to
+            solid = level.nodes[a].solid + level.nodes[b].solid
+            beside = level.sides.get(a) == b or level.sides.get(b) == a
+            gap = spacing.horizontal if beside or solid == 2 else (spacing.track, spacing.horizontal * 0.75)[solid]
+            distance = x + level.nodes[a].width + gap - to
             left.right[right] = right.left[left] = max(distance, left.right.get(right, distance))
     waiting = {block: len(block.left) for block, _ in places.values()}
     order = [block for block, number in waiting.items() if not number]
@@ -155,13 +158,6 @@ def _separate(level: Level, places: _Places, spacing: Spacing) -> list[_Block]:
             if not waiting[right]:
                 order.append(right)
     return order
-
-
-def _gap(level: Level, a: int, b: int, spacing: Spacing) -> float:
-    solid = level.nodes[a].solid + level.nodes[b].solid
-    if level.sides.get(a) == b or level.sides.get(b) == a:
-        return spacing.horizontal
-    return (spacing.track, spacing.horizontal * 0.75, spacing.horizontal)[solid]
 
 
 def _collect_pulls(level: Level, places: _Places, cuts: Container[int]) -> None:

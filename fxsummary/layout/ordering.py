@@ -126,22 +126,13 @@ def add_side_lanes(level: Level) -> None:
                 inputs.setdefault(segment.lower, []).append(segment)
     for segments in inputs.values():
         segments.sort(key=lambda s: where[s.upper])
-        top = _from_above(level, segments)
+        middle = (len(segments) - 1) / 2
+        rank = [(s.priority != 3, level.nodes[s.upper].lane, abs(i - middle)) for i, s in enumerate(segments)]
+        top = rank.index(min(rank))  # stays above: the spine's, else a box's, else the middle one
         if top > 0:
             _lead_beside(level, segments[0], right=False)
         if top < len(segments) - 1:
             _lead_beside(level, segments[-1], right=True)
-
-
-def _from_above(level: Level, segments: list[Segment]) -> int:
-    """Return the index of the input that stays on top: the spine's, else a box's, else the middle one."""
-    middle = (len(segments) - 1) / 2
-
-    def rank(i: int) -> tuple[bool, bool, float]:
-        segment = segments[i]
-        return segment.priority != 3, level.nodes[segment.upper].lane, abs(i - middle)
-
-    return min(range(len(segments)), key=rank)
 
 
 def _lead_beside(level: Level, segment: Segment, *, right: bool) -> None:

@@ -56,7 +56,13 @@ class _Rows:
         """Add the rows of a block's contents; inner blocks are opened if ``level`` allows it."""
         if self.depth is not None and level > self.depth:
             return
-        items = [item for item in parent.items if isinstance(item, Block) or self._is_shown(item)]
+        hidden = "placeholder", "output", "get_attr" if self.graph.captured_by == "modules" else ""
+        nodes = self.graph.nodes
+        items = [
+            i
+            for i in parent.items
+            if isinstance(i, Block) or nodes[i]["op"] not in hidden or nodes[i]["parameter_names"]
+        ]
         for index, item in enumerate(items):
             branch = (*branches, index == len(items) - 1)
             if isinstance(item, Block):
@@ -68,11 +74,6 @@ class _Rows:
                 self.add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
             else:
                 self._add_operation(item, path, branch, parent.copies)
-
-    def _is_shown(self, key: str) -> bool:
-        data = self.graph.nodes[key]
-        in_tree = self.graph.captured_by == "modules" and data["op"] == "get_attr"
-        return data["op"] not in ("placeholder", "output") and not (in_tree and not data["parameter_names"])
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self.graph.nodes[key]
