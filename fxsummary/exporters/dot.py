@@ -116,11 +116,10 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     change = data.get("change", "")
     own = f"  {data['target'].rpartition('.')[2]}" if data["op"] == "call_module" else ""
     shapes = [fmt.about(shape_text(spec.shape), data["assumed"]) for spec in leaves(data["outputs"])]
-    more = f" +{len(shapes) - 2}" if len(shapes) > 2 else ""
     lines = [
         f"{SIGNS.get(change, '')} {data['label']}{own}".lstrip(),
         data["config"],
-        ", ".join(shapes[:2]) + more,
+        ", ".join(shapes[:2]) + (f" +{len(shapes) - 2}" if len(shapes) > 2 else ""),
         " · ".join(f"{text} {unit}" for name, unit in _COSTS if (text := NODE.cell(name, data))),
     ]
     colour = colour_of(data["kind"])

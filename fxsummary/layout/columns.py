@@ -61,9 +61,9 @@ def fold_columns(level: Level, routed: Routed, spacing: Spacing, shape: Shape) -
     return best.fold() if best else routed
 
 
-def lower_columns(level: Level, routed: Routed, spacing: Spacing, height: float) -> Routed:
+def lower_columns(level: Level, routed: Routed, spacing: Spacing, height: float | None) -> Routed:
     """Return the level in the fewest columns that keep it within ``height``; the lowest one found if none does."""
-    if routed.height <= height:
+    if height is None or routed.height <= height:
         return routed
     best, least = None, routed.height
     for columns in sorted(_candidates(level, routed, spacing), key=lambda c: len(c.cuts)):

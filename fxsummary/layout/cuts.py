@@ -12,7 +12,7 @@ MOST_WIRES = (1, 2, 3, 5, 8, 14)
 def crossing_wires(level: Level) -> dict[int, set[int]]:
     """Return for each gap that can be cut the trunks that would cross to the next column.
 
-    Trunks that start at a port and lead only to later layers do not cross, nor do trunks that end at a port.
+    A trunk that starts at a port and leads only to later layers does not cross, nor does one that ends at a port.
     """
     start: dict[int, int] = {}
     end: dict[int, int] = {}
@@ -23,12 +23,11 @@ def crossing_wires(level: Level) -> dict[int, set[int]]:
         tail = head if level.nodes[link.tail].end < 0 else level.layer[link.tail]
         start[trunk] = min(start.get(trunk, tail), tail)
         end[trunk] = max(end.get(trunk, head), head)
-    risen = [(level.layer[level.links[i].head], level.layer[level.links[i].tail]) for i in level.upwards]
-    up = {gap for top, bottom in risen for gap in range(top, bottom + 2)}
+    risen = [level.chains[i] for i in level.upwards]
+    up = {gap for chain in risen for gap in range(chain[-1].gap, chain[0].gap + 1)}
     gaps: dict[int, set[int]] = {}
     for gap in range(1, len(level.layers)):
-        trunks = {segment.trunk for segment in level.gaps[gap]}
-        crossing = {trunk for trunk in trunks if trunk in start and start[trunk] < gap <= end[trunk]}
+        crossing = {s.trunk for s in level.gaps[gap] if s.trunk in start and start[s.trunk] < gap <= end[s.trunk]}
         boxes = gap not in up and _has_box(level, gap - 1) and _has_box(level, gap)
         if boxes and 0 < len(crossing) <= MOST_WIRES[-1]:
             gaps[gap] = crossing

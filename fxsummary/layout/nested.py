@@ -109,12 +109,10 @@ class Planner:
             group = self._groups[key]
             signature = _lay_out(group, self._groups, self._spacing, self._ranks, self._memo)
             wanted: Shape | float | None = shape if group.box is self._root else inner
-            if wanted is not None:
-                if (signature, wanted) not in self._memo:
-                    cut: Callable[..., Routed] = fold_columns if isinstance(wanted, Shape) else lower_columns
-                    routed = cut(group.level, group.routed, self._spacing, wanted)
-                    self._memo[signature, wanted] = group.level, routed
-                _, group.routed = self._memo[signature, wanted]
+            if (signature, wanted) not in self._memo:
+                cut: Callable[..., Routed] = fold_columns if isinstance(wanted, Shape) else lower_columns
+                self._memo[signature, wanted] = group.level, cut(group.level, group.routed, self._spacing, wanted)
+            _, group.routed = self._memo[signature, wanted]
             padding = group.box.padding
             width = group.routed.width + padding.left + padding.right
             group.width = max(width, group.box.width)

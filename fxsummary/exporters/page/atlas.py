@@ -112,10 +112,7 @@ def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[t
 
 
 def focused(folded: ModelGraph, block: Block) -> ModelGraph:
-    """Return the contents of one copy of a block as a separate graph with inputs and an output.
-
-    An input has the key of the outside operation that it comes from.
-    """
+    """Return the contents of one copy of a block as a graph; its inputs have the keys of the operations outside."""
     if block.call is None:
         return folded
     inside = dict.fromkeys(block.operations())

@@ -50,8 +50,7 @@ def _levels(view: View) -> list[Record]:
 def _module(outline: Outline, path: str, costs: Record, tensors: list[ParameterInfo]) -> Record:
     info = outline.graph.modules.get(path) or ModuleInfo(path, outline.blocks[path].type if path else "Model")
     parameters = [tensor for tensor in tensors if not tensor.buffer]
-    inside = outline.blocks.get(path)
-    outputs = () if inside is None else result_of(outline.folded, inside)
+    outputs = result_of(outline.folded, outline.blocks[path]) if path in outline.blocks else ()
     return _filled({
         "path": path,
         "type": _text(info.type),

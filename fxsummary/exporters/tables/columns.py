@@ -20,7 +20,6 @@ from fxsummary.views.depth import closed_block
 
 COLUMNS = ("shape", "parameters", "flops", "share")
 """The default columns after the name."""
-_SHARE = Column("%", right=True)
 
 
 def column_names(columns: Iterable[str] | str | None) -> tuple[str, ...]:
@@ -47,9 +46,8 @@ output_bytes, multiplicity, source, change, was, share
 
 def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
     """Return the columns of a table."""
-    titled = {name: NODE[name] for name in names if name != "share"}
-    columns = {name: Column(a.title, a.type.is_number, None if a.type.is_number else 12) for name, a in titled.items()}
-    return tuple(columns.get(name, _SHARE) for name in names)
+    rows = [(NODE[name].title, NODE[name].type.is_number) if name != "share" else ("%", True) for name in names]
+    return tuple(Column(title, number, None if number else 12) for title, number in rows)
 
 
 def _costs_over(graph: ModelGraph, keys: Iterable[str], per: int) -> NodeData:

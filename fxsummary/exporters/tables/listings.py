@@ -35,8 +35,7 @@ def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) ->
         cells = count(held[path]) if held[path] else "", share(held[path], total).removesuffix(" %")
         rows.append(Row(text, cells, branches))
         if depth is None or len(branches) < depth:
-            below = [(child, (*branches, child == module.children[-1])) for child in module.children]
-            todo.extend(reversed(below))
+            todo += [(child, (*branches, child == module.children[-1])) for child in reversed(module.children)]
     return Table((Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True)), rows)
 
 

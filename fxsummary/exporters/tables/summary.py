@@ -56,13 +56,13 @@ class _Rows:
         """Add the rows of a block's contents; inner blocks are opened if ``level`` allows it."""
         if self.depth is not None and level > self.depth:
             return
-        hidden = "placeholder", "output", "get_attr" if self.graph.captured_by == "modules" else ""
-        nodes = self.graph.nodes
-        items = [
-            i
-            for i in parent.items
-            if isinstance(i, Block) or nodes[i]["op"] not in hidden or nodes[i]["parameter_names"]
-        ]
+        hidden = ("placeholder", "output", "get_attr" if self.graph.captured_by == "modules" else "")
+
+        def is_shown(key: str) -> bool:
+            data = self.graph.nodes[key]
+            return data["op"] not in hidden or bool(data["parameter_names"])
+
+        items = [item for item in parent.items if isinstance(item, Block) or is_shown(item)]
         for index, item in enumerate(items):
             branch = (*branches, index == len(items) - 1)
             if isinstance(item, Block):
