@@ -168,10 +168,8 @@ class Painter:
             yield text(x, base, row.config, 11, muted)
             x += text_width(row.config, 11) + 6
         yield from self._chips(row, x, middle - 7.5)
-        if "shape" in columns:
-            yield text(left + columns["shape"], base - 0.3, measure.shape_shown(row), 10, "t m")
-        if "parameters" in columns:
-            yield text(left + columns["parameters"], base, row.parameters, 10.5, muted, **END)
+        yield text(left + columns.get("shape", 0.0), base - 0.3, measure.shape_shown(row), 10, "t m")
+        yield text(left + columns.get("parameters", 0.0), base, row.parameters, 10.5, muted, **END)
         if "bar" in columns and measure.bar_shown(row):
             x = left + columns["bar"]
             if row.share is None:

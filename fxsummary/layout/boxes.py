@@ -91,14 +91,12 @@ class Wire:
 
     Attributes:
         value: key of the leaf whose value it carries.
-        group: key of the group that it lies in.
-        tail, head: keys of the boxes that it joins in that group; `group` itself for its border.
+        tail, head: keys of the boxes that it joins in that group; the group's own key for its border.
         points: corners, from tail to head; every segment is horizontal or vertical.
         layers: number of layers that it goes down; 1 between neighbours, negative upwards.
     """
 
     value: str
-    group: str
     tail: str
     head: str
     points: tuple[Point, ...]

@@ -67,7 +67,11 @@ def assign_x(level: Level, spacing: Spacing, cuts: Container[int] = ()) -> None:
     for block in order:  # packed to the left
         block.x = max((left.x + distance for left, distance in block.left.items()), default=0.0)
     _collect_pulls(level, places, cuts)
-    fixed = _spine_block(level, places)
+    weights: dict[_Block, float] = {}
+    for head in (level.links[i].head for i in sorted(level.spine)):
+        block, _ = places[head]
+        weights[block] = weights.get(block, 0.0) + level.nodes[head].weight
+    fixed = max(weights, key=weights.__getitem__, default=None)  # has the heaviest part of the spine
     for _ in range(SWEEPS):
         if not _relax(order, fixed):
             break
@@ -175,14 +179,6 @@ def _collect_pulls(level: Level, places: _Places, cuts: Container[int]) -> None:
         (beside, own), (block, other) = places[lane], places[target]
         if beside is not block:
             beside.pulls.append((own, block, other))
-
-
-def _spine_block(level: Level, places: _Places) -> _Block | None:
-    weights: dict[_Block, float] = {}
-    for head in (level.links[i].head for i in sorted(level.spine)):
-        block, _ = places[head]
-        weights[block] = weights.get(block, 0.0) + level.nodes[head].weight
-    return max(weights, key=weights.__getitem__, default=None)
 
 
 def _relax(order: list[_Block], fixed: _Block | None) -> bool:

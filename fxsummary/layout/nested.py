@@ -238,7 +238,7 @@ def _wires(group: _Group, origin: Point, corner: Point) -> Iterator[Wire]:
         if ends[head][0] > 0:
             points.append(Point(points[-1].x, corner.y + group.height))
         first, last = (key if end == 0 else group.box.key for end, key in (ends[tail], ends[head]))
-        yield Wire(value, group.box.key, first, last, _simplified(points), layer[head] - layer[tail])
+        yield Wire(value, first, last, _simplified(points), layer[head] - layer[tail])
 
 
 def _simplified(points: list[Point]) -> tuple[Point, ...]:

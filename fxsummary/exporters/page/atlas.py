@@ -169,12 +169,11 @@ def _drawn(atlas: Atlas, outline: Outline, views: Container[str], picture: Pictu
         if closed_inside(data) and data["module"] in views:
             row.chips.append(OPEN)
     svg, marks = draw_fragment(picture.scene, atlas.memo)
-    rows = tuple(_meant(outline, nodes[key], key) for key in marks.operations)
+    rows = tuple(
+        -1 - outline.modules[nodes[key]["module"]]
+        if nodes[key].get("closed")
+        else outline.operations.get(nodes[key].get("stands_for", key))
+        for key in marks.operations
+    )
     frames = tuple(outline.modules.get(path, 0) for path in marks.frames)
     return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), rows, frames)
-
-
-def _meant(outline: Outline, data: NodeData, key: str) -> int | None:
-    if data.get("closed"):
-        return -1 - outline.modules[data["module"]]
-    return outline.operations.get(data.get("stands_for", key))

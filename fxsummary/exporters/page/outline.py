@@ -73,15 +73,11 @@ def _find_copies(found: Outline, root: Block, repeats: dict[object, Repeat]) -> 
                 repeat = repeats.get(item.call)
                 period, count = (1, 1) if repeat is None else (repeat.period, repeat.count)
                 run = [item, *(block for block in islice(items, period * count - 1) if isinstance(block, Block))]
-                _note_copies(found, run, period, times)
-                pending += [(block, found.copies.get(block.path, times)) for block in run[:period]]
-
-
-def _note_copies(found: Outline, run: list[Block], period: int, times: int) -> None:
-    for number, first in enumerate(run[:period]):
-        paths = dict.fromkeys(block.path for block in run[number::period])
-        others = [path for path in paths if path not in found.blocks and path != first.path]
-        found.copy_of.update(dict.fromkeys(others, first.path))
-        if others:
-            found.copies[first.path] = times * (1 + len(others))
-            found.last[first.path] = others[-1]
+                for number, first in enumerate(run[:period]):
+                    paths = dict.fromkeys(block.path for block in run[number::period])
+                    others = [path for path in paths if path not in found.blocks and path != first.path]
+                    found.copy_of.update(dict.fromkeys(others, first.path))
+                    if others:
+                        found.copies[first.path] = times * (1 + len(others))
+                        found.last[first.path] = others[-1]
+                    pending.append((first, found.copies.get(first.path, times)))
