@@ -9,8 +9,7 @@ from math import log
 
 from fxsummary.drawing.arrangement import LONGEST_SIDE, Page, arrange
 from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts, shown
-from fxsummary.drawing.finishing import add_tips
-from fxsummary.drawing.labels import Subject
+from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
 from fxsummary.graph.modelgraph import ModelGraph
@@ -48,7 +47,9 @@ def picture(
     depth = check_depth(depth)
     fitting = Fitting(graph, shown(graph, fold=fold), look)
     found = fitting.best() if depth is None else fitting.compose(fitting.closed(depth))
-    add_tips(found.scene, found.subject)
+    for row in found.scene.rows():
+        for key in () if row.is_tag else row.keys:
+            row.tips += [*([""] if row.tips else []), *tips_of(found.subject, key)]
     fitting.note_excess(found, depth)
     set_texts(graph, found, title)
     return found

@@ -1,11 +1,11 @@
-"""Finish a scene: remove the facts that the reader did not choose, and add heat, links and tooltips."""
+"""Finish a scene: remove the facts that the reader did not choose, and add heat and links."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Literal
 
-from fxsummary.drawing.labels import Subject, tips_of
+from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.look import FACTS, Look, address
 from fxsummary.drawing.scene import HeatScale, Item, Row, Scene
 from fxsummary.text import numbers as fmt
@@ -39,13 +39,6 @@ def finish(scene: Scene, subject: Subject, look: Look) -> None:
     for group in scene.groups() if look.source_url else ():  # a group links to the line of its first operation
         rows = (row for inner in group.walk() if isinstance(inner, Item) for row in inner.rows)
         group.link = next((row.link for row in rows if row.link), "")
-
-
-def add_tips(scene: Scene, subject: Subject) -> None:
-    """Give each row the lines of its tooltip."""
-    for row in scene.rows():
-        for key in () if row.is_tag else row.keys:
-            row.tips += [*([""] if row.tips else []), *tips_of(subject, key)]
 
 
 def _heat(scene: Scene, subject: Subject, color: str) -> None:

@@ -123,14 +123,10 @@ def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, scope: 
     return _SELECTOR.sub(rf"\g<0>{scope} ", rules) if scope else rules
 
 
-def variables(theme: int) -> str:
-    """Return the CSS variables with the colours of the light (0) or the dark (1) scheme."""
-    return ";".join(f"--{name}:{colours[theme]}" for name, colours in COLOURS.items())
-
-
-def rules_with_variables() -> str:
-    """Return the fonts and rules, whose colours are the CSS variables of `variables`."""
-    return _BASE + _rules(Palette("var(--{})".format), heat=False, changes=True)
+def with_variables() -> tuple[str, str, str]:
+    """Return the fonts and rules with CSS variables for colours, and the variables in the light and dark scheme."""
+    light, dark = (";".join(f"--{name}:{pair[at]}" for name, pair in COLOURS.items()) for at in (0, 1))
+    return _BASE + _rules(Palette("var(--{})".format), heat=False, changes=True), light, dark
 
 
 def _rules(p: Palette, heat: bool, changes: bool) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from fxsummary.drawing.compose import set_texts
 from fxsummary.drawing.markup import escape
-from fxsummary.drawing.style import rules_with_variables, stylesheet, variables
+from fxsummary.drawing.style import stylesheet, with_variables
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.contents import contents
 from fxsummary.exporters.page.outline import outline
@@ -86,10 +86,10 @@ def _hash(text: str) -> str:
 @cache
 def _style() -> str:
     """Return both schemes as CSS variables: light, dark if the reader's system is, and either if the page sets it."""
-    light, dark = variables(0), variables(1)
+    rules, light, dark = with_variables()
     return (
         f":root{{color-scheme:light;{light}}}\n"
         f'@media screen{{:root[data-theme="dark"]{{color-scheme:dark;{dark}}}}}\n'
         f'@media screen and (prefers-color-scheme:dark){{:root[data-theme="auto"]{{color-scheme:dark;{dark}}}}}\n'
-        f"{rules_with_variables()}\n{_asset('page.css')}"
+        f"{rules}\n{_asset('page.css')}"
     )

@@ -65,15 +65,13 @@ def _topological(level: Level) -> tuple[list[int], set[int]]:
 def _spine(level: Level, order: list[int], after: list[list[int]], against: Container[int]) -> set[int]:
     """Return the links of the heaviest chain, from port to port if there are ports; the middle one of equal chains."""
     nodes, links = level.nodes, level.links
-    if not order:
-        return set()
     below = [0.0] * len(nodes)
     for node in reversed(order):
         port = THROUGH if nodes[node].end else 0.0
         below[node] = port + nodes[node].weight + max((below[head] for head in after[node]), default=0.0)
     chain = {}
-    node = max(order, key=lambda n: (below[n], nodes[n].value))
-    while after[node]:
+    node = max(order, key=lambda n: (below[n], nodes[n].value), default=-1)
+    while node >= 0 and after[node]:
         best = max(below[head] for head in after[node])
         ties = sorted({head for head in after[node] if below[head] == best})
         chain[node] = node = ties[(len(ties) - 1) // 2]
