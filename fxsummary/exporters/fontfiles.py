@@ -39,7 +39,6 @@ _MONO = (
 _PACKAGES = (("matplotlib", "mpl-data/fonts/ttf"), ("reportlab", "fonts"))
 """Packages that contain fonts, for machines without fonts."""
 
-
 UNKNOWN_SIZE = 0.85
 _TEXT = re.compile(r'class="([^"]*)" font-size="([\d.]+)"')
 

@@ -10,7 +10,6 @@ from fxsummary.layout.level import Level, Segment
 
 THROUGH = 1e6
 """Weight of a port, so large that a chain from port to port outweighs all others."""
-
 TALL = 300.0
 MOST_PARTED = 8
 

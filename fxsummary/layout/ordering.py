@@ -22,10 +22,15 @@ _Pins = list[list[tuple[int, float, bool]]]
 
 def order_layers(level: Level) -> None:
     """Sort ``level.layers`` by sweeps down and up, and keep the best order."""
-    above, below = _adjacency(level)
+    above: _Pins = [[] for _ in level.nodes]
+    below: _Pins = [[] for _ in level.nodes]
+    for segment in chain.from_iterable(level.gaps):
+        upper, lower, spine = segment.upper, segment.lower, segment.priority == 3
+        above[lower].append((upper, level.leave_at(segment) / (level.nodes[upper].width + 1), spine))
+        below[upper].append((lower, level.enter_at(segment) / (level.nodes[lower].width + 1), spine))
     where = level.places()
     best, kept = _crossings(level, where), [list(layer) for layer in level.layers]
-    segments = sum(map(len, level.gaps))
+    segments = sum(map(len, above))
     for sweep in range(min(SWEEPS, MOST_STEPS // max(segments, 1))):
         if best == 0:
             break
@@ -36,16 +41,6 @@ def order_layers(level: Level) -> None:
         if crossings < best:
             best, kept = crossings, [list(layer) for layer in level.layers]
     level.layers = kept
-
-
-def _adjacency(level: Level) -> tuple[_Pins, _Pins]:
-    above: _Pins = [[] for _ in level.nodes]
-    below: _Pins = [[] for _ in level.nodes]
-    for segment in chain.from_iterable(level.gaps):
-        upper, lower, spine = segment.upper, segment.lower, segment.priority == 3
-        above[lower].append((upper, level.leave_at(segment) / (level.nodes[upper].width + 1), spine))
-        below[upper].append((lower, level.enter_at(segment) / (level.nodes[lower].width + 1), spine))
-    return above, below
 
 
 def _crossings(level: Level, where: list[int]) -> int:

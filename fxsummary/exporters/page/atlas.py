@@ -20,7 +20,6 @@ from fxsummary.views.blocks import Block
 from fxsummary.views.depth import close_small
 
 MANY_ROWS = 250
-
 MOST_BYTES = 600_000
 """Maximum size of all pictures other than the initial ones."""
 

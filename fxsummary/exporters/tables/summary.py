@@ -38,7 +38,9 @@ def summarise(
     rows.add_items(root, "", (), 1)
     marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
     titles = (Column("Module", shrinks=20), *columns_of(names))
-    return Table(titles, rows.rows, _inputs(graph), _facts(graph, shown, totals, marks))
+    inputs = ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
+    inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
+    return Table(titles, rows.rows, inputs, _facts(graph, shown, totals, marks))
 
 
 @dataclass(slots=True)
@@ -87,12 +89,6 @@ class _Rows:
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
         self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))
-
-
-def _inputs(graph: ModelGraph) -> str:
-    if graph.captured_by == "modules":
-        return "module tree, no dataflow"
-    return ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
 
 
 def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
