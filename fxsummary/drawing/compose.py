@@ -123,34 +123,25 @@ def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
 
 def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
     """Return the muted line: totals (in a comparison before and after), inputs, number of drawn operations."""
-    totals, comparison = graph.totals, graph.comparison
-    if comparison is not None:
-        before, after = comparison.before, comparison.after
-        texts = [_parameters(after), fmt.flops(after.flops)]
-        if comparison.equal:
-            return ["no differences", *texts, *_inputs(graph)]
-        was = fmt.parameters(before.parameters), fmt.short(before.flops)
-        changes = fmt.delta(before.parameters, after.parameters, fmt.parameters), fmt.delta(before.flops, after.flops)
-        sides = zip(was, texts, changes, strict=True)
-        return [*(f"{old} → {new} ({change or '='})" for old, new, change in sides), *_inputs(graph)]
+    names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
+    inputs = [fmt.listed(names, MOST_INPUTS) + (" (inferred)" if graph.inputs_inferred else "")] if names else []
+    totals = graph.totals if graph.comparison is None else graph.comparison.after
+    parameters = f"{'≥ ' if totals.unknown_parameters else ''}{fmt.parameters(totals.parameters)} parameters"
+    if graph.comparison is not None:
+        texts = [parameters, fmt.flops(totals.flops)]
+        if graph.comparison.equal:
+            return ["no differences", *texts, *inputs]
+        old = graph.comparison.before
+        was = fmt.parameters(old.parameters), fmt.short(old.flops)
+        changes = fmt.delta(old.parameters, totals.parameters, fmt.parameters), fmt.delta(old.flops, totals.flops)
+        return [*(f"{a} → {b} ({c or '='})" for a, b, c in zip(was, texts, changes, strict=True)), *inputs]
     bound = bool(totals.unknown_flops) and totals.flops is not None
-    facts = [_parameters(totals), fmt.flops(totals.flops, lower_bound=bound, assumed=bool(totals.assumed_flops))]
+    facts = [parameters, fmt.flops(totals.flops, lower_bound=bound, assumed=bool(totals.assumed_flops))]
     if graph.captured_by == "modules":
         facts += ["module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
     else:
-        facts += [*_inputs(graph), f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
+        facts += [*inputs, f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
     return [*facts, picture.excess] if picture.excess else facts
-
-
-def _parameters(totals: Totals) -> str:
-    bound = "≥ " if totals.unknown_parameters else ""
-    return f"{bound}{fmt.parameters(totals.parameters)} parameters"
-
-
-def _inputs(graph: ModelGraph) -> list[str]:
-    names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
-    inferred = " (inferred)" if graph.inputs_inferred else ""
-    return [fmt.listed(names, MOST_INPUTS) + inferred] if names else []
 
 
 def _description(graph: ModelGraph, picture: Picture) -> str:

@@ -94,8 +94,8 @@ def choose(files: dict[str, Path]) -> Fonts | None:
         if whatever is None:
             return None
         sans = (*whatever, whatever[1], UNKNOWN_SIZE)
-    mono = mono or sans[:2]
-    return Fonts(sans[0], mono[0], sans[1], sans[2], mono[1], sans[3])
+    (family, regular, bold, size), (other, monospaced) = sans, mono or sans[:2]
+    return Fonts(family, other, regular, bold, monospaced, size)
 
 
 def font_files(folders: Iterable[Path]) -> dict[str, Path]:
