@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fxsummary.drawing.finishing import finish
@@ -79,7 +78,7 @@ def compose(
     drawn = cut_broadcasts(dissolve(graph, says_nothing))
     subject = replace(rough.subject, graph=drawn, show=look.show)
     root = block_tree(drawn)
-    edges, subject.returned = _cut_outputs(root, drawn, lambda key: rough.form(key) in ("stack", "sign"))
+    edges, subject.returned = _cut_outputs(root, drawn, rough)
     operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
     few = rough.dataflow and not any(root.blocks()) and operations <= MOST_CARDS
     cards = few or look.direction == "LR"
@@ -88,13 +87,11 @@ def compose(
     return Picture(scene, graph, subject)
 
 
-def _cut_outputs(
-    root: Block, graph: ModelGraph, can_tell: Callable[[str], bool]
-) -> tuple[list[tuple[str, str]], frozenset[str]]:
+def _cut_outputs(root: Block, graph: ModelGraph, rough: Composer) -> tuple[list[tuple[str, str]], frozenset[str]]:
     """Remove edges to the outputs that start deep inside or in every copy of a repeated module, such as caches.
 
     Return the remaining edges, and the sources of the removed ones, whose rows must show that the model returns
-    them. An edge is removed only if ``can_tell`` is true for its source. At least one edge to an output stays.
+    them. Only sources that are drawn as rows or signs can. At least one edge to an output stays.
     """
     edges = list(graph.edges)
     ends = [edge for edge in edges if graph.nodes[edge[1]]["op"] == "output"]
@@ -103,7 +100,8 @@ def _cut_outputs(
         for item in chain[-1].items
         if isinstance(item, str)
     }  # fmt: skip
-    cut = {edge for edge in ends if can_tell(edge[0]) and (edge[0] in deep or graph.edges[edge].get("each"))}
+    inside = [edge for edge in ends if edge[0] in deep or graph.edges[edge].get("each")]
+    cut = {edge for edge in inside if rough.form(edge[0]) in ("stack", "sign")}
     if len(cut) == len(ends) and ends:
         cut.discard(ends[-1])
     return [edge for edge in edges if edge not in cut], frozenset(source for source, _ in cut)

@@ -69,11 +69,6 @@ class Fonts:
 
         return svg if self.size == 1 else _TEXT.sub(resized, svg)
 
-    @property
-    def files(self) -> list[str]:
-        """Return the distinct files."""
-        return [str(path) for path in dict.fromkeys((self.regular, self.bold, self.monospaced))]
-
 
 @cache
 def find_fonts() -> Fonts | None:

@@ -54,7 +54,8 @@ def png_of(svg: str, scale: float) -> bytes:
             "(apt install fonts-dejavu-core), or render to .svg."
         )
     try:
-        drawn, sans, mono, files = fonts.fitted(svg), fonts.sans, fonts.mono, fonts.files
+        drawn, sans, mono = fonts.fitted(svg), fonts.sans, fonts.mono
+        files = [str(path) for path in dict.fromkeys((fonts.regular, fonts.bold, fonts.monospaced))]
         return bytes(
             resvg_py.svg_to_bytes(drawn, zoom=scale, sans_serif_family=sans, monospace_family=mono, font_files=files)
         )
