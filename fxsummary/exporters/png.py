@@ -56,11 +56,12 @@ def png_of(svg: str, scale: float) -> bytes:
     try:
         drawn, sans, mono = fonts.fitted(svg), fonts.sans, fonts.mono
         files = [str(path) for path in dict.fromkeys((fonts.regular, fonts.bold, fonts.monospaced))]
-        return bytes(
-            resvg_py.svg_to_bytes(drawn, zoom=scale, sans_serif_family=sans, monospace_family=mono, font_files=files)
+        picture = resvg_py.svg_to_bytes(
+            svg_string=drawn, zoom=scale, sans_serif_family=sans, monospace_family=mono, font_files=files
         )
     except ValueError as error:
         raise OutputError(f"resvg_py cannot render the picture: {error}. Render to .svg instead.") from error
+    return bytes(picture)
 
 
 def size_of(svg: str) -> tuple[float, float]:
