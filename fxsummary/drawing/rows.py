@@ -94,7 +94,6 @@ class Composer:
         return Group(key, title, types, facts, block.repeat, level, tips, path, change=change)
 
     def _change(self, keys: Iterable[str]) -> str:
-        """Return the joint change of several operations in a comparison."""
         nodes = [node for key in keys if (node := self.subject.node(key))["op"] != "stand_in"]
         return joined(node["change"] for node in nodes) if nodes and "change" in nodes[0] else ""
 

@@ -89,10 +89,6 @@ class _Entry(NamedTuple):
         return self.at + text_width(self.name, 10.5) + self.end
 
 
-def _after(mark: str, name: str) -> _Entry:
-    return _Entry(mark, name, text_width(mark, 10.5, bold=True) + 5, 13)
-
-
 def _legend_entries(scene: Scene) -> list[_Entry]:
     rows, groups = list(scene.rows()), list(scene.groups())
     kinds = {row.kind for row in rows} | {kind for row in rows for _, kind in row.chips}
@@ -101,7 +97,8 @@ def _legend_entries(scene: Scene) -> list[_Entry]:
         entries.append(_Entry("bar", "FLOPs relative to the largest", 26, 11))
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
         name = "parameters, + those of its norm" if any(" + " in row.parameters for row in rows) else "parameters"
-        entries.append(_after(_NUMBER, "parameters; with a sign, their change" if scene.changes else name))
+        name = "parameters; with a sign, their change" if scene.changes else name
+        entries.append(_Entry(_NUMBER, name, text_width(_NUMBER, 10.5, bold=True) + 5, 13))
     for change, times in scene.changes.items():
         if SIGNS[change] and (times or any(group.change == change for group in groups)):
             entries.append(_Entry(change, f"{change} ({times:,})" if times else change, 19, 13))
@@ -113,7 +110,8 @@ def _legend_entries(scene: Scene) -> list[_Entry]:
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
     names = MARKS_WITH_SHARES | {"×N": "N copies; numbers are per copy, % over all"}
     repeated = any(group.repeat > 1 for group in groups) or any(row.repeat > 1 for row in rows)
-    return entries + [_after(mark, names[mark]) for mark in marks_in(texts, repeated=repeated)]
+    marks = marks_in(texts, repeated=repeated)
+    return entries + [_Entry(mark, names[mark], text_width(mark, 10.5, bold=True) + 5, 13) for mark in marks]
 
 
 _NUMBER = "1.2 M"

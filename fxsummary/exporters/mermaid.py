@@ -53,27 +53,24 @@ def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: bool = True
     folded = shown(graph, fold=fold)
     nesting = 1 + max((len(stack) for _, stack in folded.nodes(data="module_stack")), default=0)
     deepest = (nesting, *range(min(nesting - 1, DEEPEST), -1, -1))
-    wished = ""
+    wished, remedy = "", ", and no depth fits: render to .svg, which has no limit."
     for level in deepest if depth is None else range(depth, -1, -1):
         source = _source(limit_depth(folded, level), direction)
         wished = wished or source
         if fits(source) and (depth is None or source is wished):
             return source
         if fits(source):
-            raise TooLargeError(f"{_too_large(wished)}: pass depth={level}, which fits.")
-    raise TooLargeError(f"{_too_large(wished)}, and no depth fits: render to .svg, which has no limit.")
+            remedy = f": pass depth={level}, which fits."
+            break
+    raise TooLargeError(
+        f"the flowchart would have {wished.count(_ARROW):,} edges and {len(wished):,} characters, "
+        f"and GitHub draws up to {MOST_EDGES} and {MOST_CHARACTERS:,}{remedy}"
+    )
 
 
 def fits(source: str) -> bool:
     """Return whether GitHub renders a flowchart."""
     return len(source) <= MOST_CHARACTERS and source.count(_ARROW) <= MOST_EDGES
-
-
-def _too_large(source: str) -> str:
-    return (
-        f"the flowchart would have {source.count(_ARROW):,} edges and {len(source):,} characters, "
-        f"and GitHub draws up to {MOST_EDGES} and {MOST_CHARACTERS:,}"
-    )
 
 
 def _source(whole: ModelGraph, direction: str) -> str:

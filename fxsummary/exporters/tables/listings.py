@@ -61,10 +61,10 @@ def operations(graph: ModelGraph, depth: int | None, fold: bool, columns: Names)
     """List every operation in execution order."""
     names = column_names(columns)
     cells = Cells(graph, graph.totals, names)
-    rows = []
-    for key, data in graph.nodes(data=True):
-        label = data["label"] if data["op"].startswith("call_") else data["op"]
-        rows.append(Row(key, (label, *cells.of_operation(key, 1))))
+    rows = [
+        Row(key, (data["label"] if data["op"].startswith("call_") else data["op"], *cells.of_operation(key, 1)))
+        for key, data in graph.nodes(data=True)
+    ]
     return Table((Column("Operation", shrinks=14), Column("Type", shrinks=10), *columns_of(names)), rows)
 
 
