@@ -258,16 +258,12 @@ def _simplified(points: list[Point]) -> tuple[Point, ...]:
 
 
 def _turned(root: Box) -> Box:
-    copies = {id(root): _box(root)}
-    for parent, child in walk(root):
-        copy = copies[id(child)] = _box(child)
-        if (siblings := copies[id(parent)].children) is not None:
+    copies: dict[int, Box] = {}
+    for parent, box in [(root, root), *walk(root)]:
+        padding = Padding(box.padding.left, box.padding.bottom, box.padding.right, box.padding.top)
+        gap, size = min(box.pin_gap, PIN_GAP), (box.height, box.width)
+        copy = Box(box.key, *size, box.children and [], padding, box.weight, None, box.overhang, box.side_entry, gap)
+        copies[id(box)] = copy
+        if box is not root and (siblings := copies[id(parent)].children) is not None:
             siblings.append(copy)
     return copies[id(root)]
-
-
-def _box(box: Box) -> Box:
-    padding = Padding(box.padding.left, box.padding.bottom, box.padding.right, box.padding.top)
-    gap, children = min(box.pin_gap, PIN_GAP), box.children and []
-    size = box.height, box.width
-    return Box(box.key, *size, children, padding, box.weight, None, box.overhang, box.side_entry, gap)

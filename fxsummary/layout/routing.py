@@ -190,9 +190,8 @@ def _spread(level: Level, number: int, aligned: list[bool]) -> list[float]:
 
 def place_tracks(tracks: list[Track]) -> int:
     """Number the tracks of a gap from the top, and return the number of rows."""
-    ordered = _ordered(tracks)
     used: list[list[tuple[float, float]]] = []
-    for track in ordered:
+    for track in _ordered(tracks):
         low, high = track.low - NEAR, track.high + NEAR
         place = len(used)
         while place and not any(a < high and low < b for a, b in used[place - 1]):

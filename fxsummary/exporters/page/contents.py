@@ -22,10 +22,8 @@ MOST_SPECS = 8
 
 def contents(outline: Outline, atlas: Atlas) -> Record:
     """Return everything that the script of the page needs; records omit empty values."""
-    graph = outline.graph
-    totals = graph.totals
-    costs = _module_costs(graph, outline.folded)
-    held = _held(graph)
+    graph, totals = outline.graph, outline.graph.totals
+    costs, held = _module_costs(graph, outline.folded), _held(graph)
     subject = Subject(outline.folded, graph, totals)
     return {
         "name": graph.name,
