@@ -735,7 +735,7 @@ def test_a_reason_to_stop_is_that_of_the_operation_on_values() -> None:
         Masked(), torch.empty(1, 8, 4, device="meta"), torch.ones(1, 6, dtype=torch.bool, device="meta")
     )
     assert g.is_partial
-    assert any("refuses values that were assumed: The shape of the mask [1, 6]" in note for note in g.notes)
+    assert any("rejects assumed values: The shape of the mask [1, 6]" in note for note in g.notes)
 
 
 def test_a_count_of_indices_takes_one_dimension() -> None:

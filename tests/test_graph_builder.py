@@ -8,11 +8,10 @@ import pytest
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.nodes import new_name, new_node
+from fxsummary.capture.nodes import new_node
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.recorded.graph_builder import Writer
-from fxsummary.capture.recorded.memory import Memory
-from fxsummary.capture.recorded.tensor_origins import AttributeName, Tensors, element
+from fxsummary.capture.recorded.tensor_origins import Tensors
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -30,7 +29,7 @@ def test_nodes_are_named_after_what_they_call_and_numbered() -> None:
     second = new_node(graph, "call_module", "layers.0.fc", (first,), {})
     assert [node.name for node in graph.nodes] == ["x", "layers_0_fc", "layers_0_fc_1"]
     assert second.all_input_nodes == [first] and list(first.users) == [second]
-    assert new_name(graph, "layers.0.fc") == "layers_0_fc_2"
+    assert new_node(graph, "call_module", "layers.0.fc", (x,), {}).name == "layers_0_fc_2"
     graph.lint()
 
 
@@ -78,38 +77,23 @@ def test_what_a_module_returned_is_noted_by_its_call(writer: Writer) -> None:
 
 def test_a_parameter_is_read_by_one_node_under_its_first_name() -> None:
     model = Two()
-    tensors = Tensors(model, "cpu")
-    graph = fx.Graph()
-    tracked = tensors.of(model.tied.weight)
+    writer = Writer(model, "cpu")
+    tracked = writer.tensors.of(model.tied.weight)
     assert tracked.attribute == "fc.weight" and not tracked.is_ours
-
-    def make(op, target, args, kwargs):  # type: ignore[no-untyped-def]
-        return new_node(graph, op, target, args, kwargs)
-
-    node = tensors.node(tracked, make)
-    assert tensors.node(tensors.of(model.fc.weight), make) is node
-    assert [each.op for each in graph.nodes] == ["get_attr"]
+    node = writer.node_of(tracked)
+    assert writer.node_of(writer.tensors.of(model.fc.weight)) is node
+    assert [each.op for each in writer.graph.nodes] == ["get_attr"]
 
 
-def test_an_element_of_a_result_gets_its_node_when_it_is_read_and_only_once() -> None:
-    graph = fx.Graph()
-    pair = graph.placeholder("pair")
-    tensors = Tensors(nn.Module(), "cpu")
-
-    def make(op, target, args, kwargs):  # type: ignore[no-untyped-def]
-        return new_node(graph, op, target, args, kwargs)
-
-    first, same = (tensors.add(torch.empty(2, device="meta"), (pair, (1, "a"))) for _ in range(2))
-    assert len(graph.nodes) == 1
-    node = tensors.node(first, make)
+def test_an_element_of_a_result_gets_its_node_when_it_is_read_and_only_once(writer: Writer) -> None:
+    pair = writer.graph.placeholder("pair")
+    writer.propagation.outcomes[pair] = Outcome((spec(2), {"a": spec(2)}))
+    origin = pair, ((operator.getitem, 1), (operator.getitem, "a"))
+    first, same = (writer.tensors.add(torch.empty(2, device="meta"), origin) for _ in range(2))
+    assert len(writer.graph.nodes) == 1
+    node = writer.node_of(first)
     assert node.target is operator.getitem and node.args[1] == "a" and node.args[0].args == (pair, 1)
-    assert tensors.node(same, make) is node and len(graph.nodes) == 3
-
-
-def test_a_step_into_a_result_is_by_index_key_or_attribute() -> None:
-    value = torch.ones(2).sort()
-    assert element((1, 2), 1) == 2 and element({"a": 3}, "a") == 3
-    assert element(value, AttributeName("values")) is value.values
+    assert writer.node_of(same) is node and len(writer.graph.nodes) == 3
 
 
 def test_views_share_the_number_of_their_memory() -> None:
@@ -128,15 +112,14 @@ def nodes(count: int) -> list[fx.Node]:
     return [graph.placeholder(f"x{number}") for number in range(count)]
 
 
-def test_nodes_have_a_place_in_the_order_in_which_they_were_written() -> None:
-    memory = Memory()
-    for node in nodes(3):
-        memory.add(node)
-    assert [(node.name, place) for node, place in memory.order.items()] == [("x0", 0), ("x1", 1), ("x2", 2)]
+def test_nodes_have_a_place_in_the_order_in_which_they_were_written(writer: Writer) -> None:
+    for name in ("x", "y"):
+        writer.placeholder(name, spec(2))
+    assert [(node.name, place) for node, place in writer.tensors.order.items()] == [("x", 0), ("y", 1)]
 
 
 def test_a_node_may_yield_several_memories_and_a_memory_have_several_holders() -> None:
-    memory, (a, b, c) = Memory(), nodes(3)
+    memory, (a, b, c) = Tensors(nn.Module(), "cpu"), nodes(3)
     for node, storage in ((a, 7), (b, 7), (c, 7), (c, 9), (c, 7)):
         memory.note(node, storage)
     assert (memory.storages[a], memory.storages[c]) == ((7,), (7, 9))
@@ -144,8 +127,9 @@ def test_a_node_may_yield_several_memories_and_a_memory_have_several_holders() -
 
 
 def test_the_version_of_a_memory_is_how_often_it_was_written() -> None:
-    memory, (a, b) = Memory(), nodes(2)
-    memory.writers[7] = [a, b]
+    memory, (a, b) = Tensors(nn.Module(), "cpu"), nodes(2)
+    memory.write(a, 7)
+    memory.write(b, 7)
     assert (memory.version(7), memory.version(9)) == (2, 0)
 
 
@@ -155,7 +139,7 @@ def test_the_version_of_a_memory_is_how_often_it_was_written() -> None:
 def test_a_tensor_that_nobody_else_holds_is_let_go_of_and_made_again() -> None:
     tensors, (node,) = Tensors(nn.Module(), "cpu"), nodes(1)
     tracked = tensors.add(torch.empty(2, device="meta"), (node, ()))
-    assert not tensors.let_go([tracked]) and len(tensors) == 0
+    assert not tensors.let_go([tracked]) and not tensors.known
     again = tensors.revived(tracked)
     assert tensors.of(again) is tracked and tensors.revived(tracked) is again
 

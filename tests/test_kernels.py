@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_map
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 import fxsummary
-from fxsummary.capture.operations import kernels, memo, run
+from fxsummary.capture.operations import kernels, memo
 from fxsummary.capture.operations.kernels import KERNELS
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.run import Operations, RefusedError
@@ -218,7 +218,7 @@ def test_kernels_over_the_zoo(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
         known = func._name in KERNELS if hasattr(func, "_name") else False
         return mode.__torch_dispatch__(func, (), args, kwargs) if known else answer(func, args, kwargs)
 
-    monkeypatch.setattr(run.kernels, "answer", both)
+    monkeypatch.setattr(kernels, "answer", both)
     memo.clear()
     entry = ZOO[name]
     example = entry.inputs()

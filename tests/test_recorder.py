@@ -750,10 +750,10 @@ def in_a_thread(self: Any, x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("forward", "reason"),
     [
-        (in_a_thread, "made where the recording does not look"),
-        (lambda self, x: self.l(pickle.loads(pickle.dumps(x))), "made where the recording does not look"),
-        (lambda self, x: self.l(copy.copy(x)), "set_ is given a storage"),
-        (lambda self, x: self.l(torch.empty(0).set_(x.untyped_storage(), 0, x.shape)), "set_ is given a storage"),
+        (in_a_thread, "made outside the recording"),
+        (lambda self, x: self.l(pickle.loads(pickle.dumps(x))), "made outside the recording"),
+        (lambda self, x: self.l(copy.copy(x)), "set_ gets a storage"),
+        (lambda self, x: self.l(torch.empty(0).set_(x.untyped_storage(), 0, x.shape)), "set_ gets a storage"),
     ],
     ids=["thread", "pickle", "copy", "storage"],
 )

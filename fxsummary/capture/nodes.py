@@ -24,20 +24,18 @@ LIKE = "fxsummary_like"
 
 
 def new_node(graph: fx.Graph, op: str, target: Any, args: Any, kwargs: Any, name: str | None = None) -> fx.Node:
-    """Add a node as ``graph.create_node`` does, but without its walk over the arguments, which is slow."""
-    node = fx.Node(graph, new_name(graph, target, name), op, target, args or (), kwargs or {})
+    """Add a node as ``graph.create_node`` does, but without its walk over the arguments, which is slow.
+
+    Args:
+        name: the basis of its name; by default the target, as in torch.fx.
+    """
+    if name is None:
+        is_kept = type(target) is str and target.islower() and "__" not in target  # torch.fx changes nothing in it
+        name = target if is_kept else name_of_target(graph, target)
+    unused = unused_name(graph, name)
+    node = fx.Node(graph, unused, op, target, args or (), kwargs or {})
     insert_node(graph, node)
     return node
-
-
-def new_name(graph: fx.Graph, target: object, name: str | None = None) -> str:
-    """Return an unused node name based on ``name``, or on the target if that is None."""
-    if name is None:
-        plain = target.replace(".", "_") if type(target) is str else ""
-        # torch.fx keeps a lower-case path as it is
-        is_plain = plain.isidentifier() and plain.isascii() and plain == plain.lower() and "__" not in plain
-        name = plain if is_plain else name_of_target(graph, target)
-    return unused_name(graph, name)
 
 
 # --- names of functions ----------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def recorded(subject: Subject, inputs: Inputs, inferred: bool = False) -> Captur
     from fxsummary.capture.recorded import recorder
 
     found = recorder.record(subject, inputs)
-    if isinstance(found, recorder.Failure):
+    if found.error is not None:
         raise found.error
     return _of_recording(subject, found, inputs, inferred)
 
@@ -121,13 +121,13 @@ def guessed(subject: Subject, partial: Trace | None) -> Capture | Refusal:
     from fxsummary.capture.inputs.guess import inference, search
     from fxsummary.capture.inputs.guess.error_context import ErrorContext
     from fxsummary.capture.recorded.budget import Budget
-    from fxsummary.capture.recorded.recorder import Recording, record
+    from fxsummary.capture.recorded.recorder import record
 
     budget = Budget(search.MAX_OPERATIONS)
 
     def attempt(inputs: Inputs) -> tuple[Recording | None, ErrorContext | None]:
         recording = record(subject, inputs, budget=budget)
-        return recording if isinstance(recording, Recording) else None, recording.context
+        return recording if recording.error is None else None, recording.stopped
 
     found = inference.infer_by_trying(subject.model, attempt, partial)
     if isinstance(found, str):
@@ -217,9 +217,9 @@ def _of_recording(subject: Subject, recording: Recording, inputs: Inputs, inferr
     if inferred:
         _note_inferred(result, inputs)
     result.notes += recording.notes
-    if recording.stopped:
+    if recording.stopped is not None:
         result.is_partial = True
-        result.notes.append(notes.of_stop(recording.stopped, recording.source))
+        result.notes.append(notes.of_stop(recording.stopped.message, recording.stopped.source))
     return result
 
 

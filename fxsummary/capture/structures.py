@@ -47,19 +47,6 @@ UNKNOWN = _Unknown()
 # --- walks -----------------------------------------------------------------------------------------
 
 
-def items_of(value: object) -> Iterable[object] | None:
-    """Return the direct items of a tuple, list, dict, slice or dataclass; None for anything else."""
-    if isinstance(value, (tuple, list)):
-        return value
-    if isinstance(value, Mapping):
-        return value.values()
-    if type(value) is slice:
-        return (value.start, value.stop, value.step)
-    if is_record(value):
-        return fields_of(value).values()
-    return None
-
-
 def is_record(value: object) -> bool:
     """Whether a value is a dataclass instance other than a spec, which counts as one value."""
     return dataclasses.is_dataclass(value) and not isinstance(value, (type, TensorSpec))
@@ -71,13 +58,20 @@ def fields_of(record: Any) -> dict[str, Any]:
 
 
 def walk(value: object) -> Iterator[object]:
-    """Yield all values nested in a value, in order; the value itself if it is not a collection."""
-    items = None if isinstance(value, torch.Tensor) else items_of(value)
-    if items is None:
-        yield value
+    """Yield the values nested in tuples, lists, dicts, slices and dataclasses, in order."""
+    items: Iterable[object] = ()
+    if isinstance(value, (tuple, list)):
+        items = value
+    elif isinstance(value, Mapping):
+        items = value.values()
+    elif type(value) is slice:
+        items = (value.start, value.stop, value.step)
+    elif not isinstance(value, torch.Tensor) and is_record(value):
+        items = fields_of(value).values()
     else:
-        for item in items:
-            yield from walk(item)
+        yield value
+    for item in items:
+        yield from walk(item)
 
 
 def tensors_in(value: object) -> Iterator[torch.Tensor]:
@@ -109,7 +103,7 @@ def load(argument: object, values: Mapping[fx.Node, object]) -> Any:
     return map_structure(lambda item: values[item] if isinstance(item, fx.Node) else item, argument)
 
 
-def is_plain(value: object) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether a result contains only tensors, literals, tuples, lists and dicts, so that specs can describe it."""
     kind = type(value)
     if isinstance(value, torch.Tensor):
@@ -118,7 +112,7 @@ def is_plain(value: object) -> bool:
         is_known = kind is tuple or hasattr(value, "_fields") or kind.__module__ == "torch.return_types"
         return kind is torch.Size or (is_known and all(map(is_plain, value)))
     if kind is list or kind is dict:
-        return all(map(is_plain, items_of(value) or ()))
+        return all(map(is_plain, value.values() if isinstance(value, dict) else value))
     return isinstance(value, _LITERALS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import InitVar, dataclass
 
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ Leaf = Callable[[nn.Module, str], bool]
 """Predicate: whether to show a module (with its path) as one operation."""
 
 
+@dataclass(eq=False)
 class Subject:
     """The model to capture, and the options.
 
@@ -31,20 +33,15 @@ class Subject:
         snapshot: the current state of the model.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        leaf: Leaf | None = None,
-        way: str = "auto",
-        replay: bool = True,
-        arguments: Sequence[object] = (),
-    ) -> None:
-        self.model = model
-        self.leaf = leaf
-        self.way = way
-        self.replay = replay
-        self.name = type(model).__name__
-        self.modules = modules_by_path(model)
+    model: nn.Module
+    leaf: Leaf | None = None
+    way: str = "auto"
+    replay: bool = True
+    arguments: InitVar[Sequence[object]] = ()
+
+    def __post_init__(self, arguments: Sequence[object]) -> None:
+        self.name = type(self.model).__name__
+        self.modules = modules_by_path(self.model)
         unique = list({id(module): module for module in self.modules.values()}.values())
         self.device = device_of(tensors_in_modules(unique))
         self.snapshot = Snapshot(unique, arguments)

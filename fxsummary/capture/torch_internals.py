@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
+from operator import attrgetter
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -56,34 +57,23 @@ class DispatchMode(TorchDispatchMode):
         return False
 
 
+fx_name: Callable[[Callable[..., Any]], str] = _get_qualified_name
+"""Returns a function's qualified name, as torch.fx writes it. Lost without it: names of functions in the graph."""
 set_grad_enabled: Any = torch._C._set_grad_enabled
 """The function behind ``torch.no_grad``. Lost without it: recordings without nodes for it."""
 
 # --- calls -----------------------------------------------------------------------------------------
 
+Context = Callable[[], AbstractContextManager[object]]
 
-def without_torch_function() -> AbstractContextManager[None]:
-    """Hide torch calls inside the context from modes and tensor subclasses. Lost without it: recording."""
-    context: AbstractContextManager[None] = torch._C.DisableTorchFunction()
-    return context
-
-
-def without_dispatch_modes() -> AbstractContextManager[None]:
-    """Hide ATen calls inside the context from dispatch modes. Lost without it: recording."""
-    context: AbstractContextManager[None] = torch._C._DisableTorchDispatch()
-    return context
-
-
-def below_autograd() -> AbstractContextManager[None]:
-    """Show composite operators to dispatch modes as one call. Lost without it: time for each step of an LSTM."""
-    context: AbstractContextManager[None] = torch._C._AutoDispatchBelowAutograd()
-    return context
-
-
-def without_modes() -> AbstractContextManager[None]:
-    """Disable all modes inside the context. Lost without it: ``map`` and ``scan``, which do not run under a mode."""
-    context: AbstractContextManager[None] = _disable_current_modes()
-    return context
+without_torch_function: Context = torch._C.DisableTorchFunction
+"""Hides torch calls inside the context from modes and tensor subclasses. Lost without it: recording."""
+without_dispatch_modes: Context = torch._C._DisableTorchDispatch
+"""Hides ATen calls inside the context from dispatch modes. Lost without it: recording."""
+below_autograd: Context = torch._C._AutoDispatchBelowAutograd
+"""Shows composite operators to dispatch modes as one call. Lost without it: time for each step of an LSTM."""
+without_modes: Context = _disable_current_modes
+"""Disables all modes inside the context. Lost without it: ``map`` and ``scan``, which do not run under a mode."""
 
 
 def fake_tensors() -> AbstractContextManager[object]:
@@ -150,11 +140,6 @@ def has_global_hooks() -> bool:
     return bool(_modules._global_forward_hooks or _modules._global_forward_pre_hooks)
 
 
-def fx_name(function: Callable[..., Any]) -> str:
-    """Return a function's qualified name, as torch.fx writes it. Lost without it: names of functions in the graph."""
-    return _get_qualified_name(function)
-
-
 def storage_of(tensor: torch.Tensor) -> int:
     """Return a number that is equal for tensors that share memory. Lost without it: aliases and in-place writes.
 
@@ -177,7 +162,7 @@ def unpackings(code: CodeType) -> dict[int, int]:
 
 
 EMPTY = object()
-"""Stands in for the value of an empty closure cell."""
+"""Represents the value of an empty closure cell."""
 
 
 def cell_contents(cell: CellType) -> object:
@@ -239,10 +224,8 @@ def wrapped_function(function: Any) -> Any:
     return _symbolic_trace._create_wrapped_func(function)
 
 
-def autowrapped(tracer: Any) -> set[int]:
-    """Return the ids of the functions that a tracer wraps. Lost without it: same as `wrapped_function`."""
-    functions: set[int] = tracer._autowrap_function_ids
-    return functions
+autowrapped: Callable[[fx.Tracer], set[int]] = attrgetter("_autowrap_function_ids")
+"""Returns the ids of the functions that a tracer wraps. Lost without it: same as `wrapped_function`."""
 
 
 def insert_node(graph: fx.Graph, node: fx.Node) -> None:
@@ -257,15 +240,15 @@ def insert_node(graph: fx.Graph, node: fx.Node) -> None:
 def unused_name(graph: fx.Graph, candidate: str) -> str:
     """Return a name that no node of the graph has. Lost without it: same as `insert_node`."""
     namespace: Any = graph._graph_namespace
-    if not _is_plain(candidate):
-        created: str = namespace.create_name(candidate, None)
-        return created
-    used, number, unused = namespace._used_names, namespace._base_count.get(candidate, 0), candidate
+    base = candidate.replace(".", "_")
+    if not _is_plain(base):
+        return str(namespace.create_name(candidate, None))
+    used, number, unused = namespace._used_names, namespace._base_count.get(base, 0), base
     while unused in used:
         number += 1
-        unused = f"{candidate}_{number}"
+        unused = f"{base}_{number}"
     used.add(unused)
-    namespace._base_count[candidate] = number
+    namespace._base_count[base] = number
     return unused
 
 
@@ -289,5 +272,4 @@ class Names:
 
     def new(self, candidate: str) -> str:
         """Return an unused name based on the candidate."""
-        name: str = self._namespace.create_name(candidate, None)
-        return name
+        return str(self._namespace.create_name(candidate, None))

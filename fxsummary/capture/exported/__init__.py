@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,11 @@ import torch
 from torch import fx
 
 from fxsummary.capture.exported import grouping, settings
-from fxsummary.capture.exported.costs import Costs, over, times_mapped
 from fxsummary.capture.exported.flatten import Flat
-from fxsummary.capture.exported.metadata import OUTCOME, dynamic_dimensions, with_values
+from fxsummary.capture.exported.metadata import OUTCOME, dynamic_dimensions
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.inputs.example import model_device
-from fxsummary.capture.nodes import AUTOCAST, SOURCE, function_name
+from fxsummary.capture.nodes import SOURCE, function_name
 from fxsummary.capture.restore.torch_state import preserved_globals
 from fxsummary.capture.results import Capture, Propagation, Trace
 from fxsummary.capture.source import at
@@ -35,8 +33,8 @@ def read(program: ExportedProgram, leaf: Leaf | None = None) -> Capture:
     """
     skeleton = Skeleton(program)
     device = model_device(skeleton.root)
-    flat = Flat(program, skeleton)
-    _count(flat.graph, device)
+    with preserved_globals(), torch.no_grad():
+        flat = Flat(program, skeleton, device)
 
     @cache
     def is_leaf(path: str) -> bool:
@@ -56,17 +54,6 @@ def read(program: ExportedProgram, leaf: Leaf | None = None) -> Capture:
         untold=skeleton.untold(),
         notes=[note for note in notes if note],
     )
-
-
-def _count(graph: fx.Graph, device: str) -> None:
-    """Set the FLOPs of each call."""
-    costs, times = Costs(device), times_mapped(graph)
-    with preserved_globals(), torch.no_grad():
-        for node in graph.nodes:
-            if node.op == "call_function":
-                args, kwargs = with_values(node.args), with_values(node.kwargs)
-                cost = over(costs.of(node.target, args, kwargs, node.meta[AUTOCAST]), times[node])
-                node.meta[OUTCOME] = replace(cost, value=node.meta[OUTCOME].value)
 
 
 def _notes(flat: fx.Graph, propagation: Propagation) -> Iterator[str]:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from fxsummary.capture.exported.metadata import OUTCOME, value_of
+from fxsummary.capture.exported.metadata import OUTCOME, value_of, with_values
+from fxsummary.capture.nodes import AUTOCAST
 from fxsummary.capture.operations.autocast import Casting
 from fxsummary.capture.operations.flop_count import costs_nothing, formula
 from fxsummary.capture.operations.outcome import Outcome
@@ -29,21 +30,6 @@ RUN_ONCE = frozenset(
 """Higher-order operators that run their graph once, so that its operations can replace them."""
 _BRANCH = "cond"
 _LOOPS = frozenset({"while_loop", "scan", "associative_scan", "map_impl", "map"})
-
-
-def times_mapped(graph: fx.Graph) -> dict[fx.Node, int]:
-    """Return the number of slices that ``vmap`` runs each operation on; the export shows only one slice."""
-    sizes: dict[fx.Node, dict[object, int]] = {}
-    for node in graph.nodes:
-        found = {level: size for source in node.all_input_nodes for level, size in sizes[source].items()}
-        name = getattr(node.target, "__name__", "")
-        if name == "_add_batch_dim":
-            source, dim, level = node.args[:3]
-            found = {**found, level: source.meta[OUTCOME].value.shape[dim]}
-        elif name == "_remove_batch_dim":
-            found = {level: size for level, size in found.items() if level != node.args[1]}
-        sizes[node] = found
-    return {node: math.prod(found.values()) for node, found in sizes.items()}
 
 
 FREE = Outcome(None)
@@ -85,6 +71,25 @@ class Costs:
 
     def __init__(self, device: str) -> None:
         self._operations = Operations(device)
+        self._mapped: dict[fx.Node, dict[object, int]] = {}
+
+    def of_node(self, node: fx.Node) -> Outcome:
+        """Return the cost of a node of a flat graph."""
+        times = math.prod(self._mapped_sizes(node).values())
+        return over(self.of(node.target, with_values(node.args), with_values(node.kwargs), node.meta[AUTOCAST]), times)
+
+    def _mapped_sizes(self, node: fx.Node) -> dict[object, int]:
+        """Return the number of slices that each ``vmap`` runs a node on, by level; the export shows only one slice."""
+        mapped = self._mapped
+        found = {level: size for source in node.all_input_nodes for level, size in mapped.get(source, {}).items()}
+        name = getattr(node.target, "__name__", "")
+        if name == "_add_batch_dim":
+            source, dim, level = node.args[:3]
+            found[level] = source.meta[OUTCOME].value.shape[dim]  # type: ignore[union-attr]
+        elif name == "_remove_batch_dim":
+            found.pop(node.args[1], None)
+        mapped[node] = found
+        return found
 
     def of(self, target: object, args: Args, kwargs: Kwargs, casting: Casting | None = None) -> Outcome:
         """Return the cost of one call.

@@ -8,21 +8,23 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections.abc import Iterator, Sequence
-from functools import reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx
 from torch.utils._pytree import TreeSpec
 
 from fxsummary.capture.exported import metadata
-from fxsummary.capture.exported.costs import RUN_ONCE
-from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME, value_of, with_values
+from fxsummary.capture.exported.costs import FREE, RUN_ONCE, Costs
+from fxsummary.capture.exported.metadata import OUTCOME, value_of, with_values
 from fxsummary.capture.exported.skeleton import Skeleton
-from fxsummary.capture.nodes import AUTOCAST, SOURCE, function_name
-from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.inputs.example import map_named
+from fxsummary.capture.nodes import AUTOCAST, SOURCE, STACK, function_name
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.structures import UNKNOWN, Args, walk
 from fxsummary.capture.torch_internals import HigherOrderOperator, OpOverload
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 Env = dict[fx.Node, object]
+"""Values of the nodes of an exported graph: nodes of the flat graph, literals, or a function that makes the node."""
 
 _LIFTED = frozenset({"PARAMETER", "BUFFER", "CONSTANT_TENSOR", "CUSTOM_OBJ"})
 _OUTPUTS = frozenset({"USER_OUTPUT", "LOSS_OUTPUT"})
@@ -43,63 +46,58 @@ _ASSERTIONS = ("_assert", "sym_constrain_range", "_functional_assert", "_functio
 """Prefixes of operators that only check the assumptions of the export."""
 
 
-class _Attribute(NamedTuple):
-    """A lifted input: a parameter, buffer or constant by name."""
-
-    target: str
-    value: object
-
-
 class Flat:
     """The flat graph of an exported program.
 
     Attributes:
-        graph: an FX graph; the meta of its nodes has `ENTRIES`, `OUTCOME`, `SOURCE` and `AUTOCAST`.
+        graph: an FX graph; the meta of its nodes has `STACK`, `OUTCOME`, `SOURCE` and `AUTOCAST`.
         inputs: the name in forward and the exported value of each input.
+
+    Args:
+        device: the device of the program's tensors.
     """
 
-    def __init__(self, program: ExportedProgram, skeleton: Skeleton) -> None:
+    def __init__(self, program: ExportedProgram, skeleton: Skeleton, device: str) -> None:
         self.graph = fx.Graph()
         self.inputs: list[tuple[str, object]] = []
         self._program = program
         self._skeleton = skeleton
-        self._sources = metadata.Sources(metadata.all_nodes(program.graph_module))
+        self._costs = Costs(device)
+        self._folder = metadata.common_folder(metadata.all_nodes(program.graph_module))
         self._attributes: dict[str, fx.Node] = {}
-        self._place: tuple[list[metadata.Entry], str] = ([], "")
+        self._place: tuple[dict[str, tuple[str, str]], str] = ({}, "")
         self._casting: tuple[str, str] | None = None
         env: Env = {}
-        nodes = list(program.graph.nodes)
-        names = _input_names(program)
+        names = iter(_input_names(program))
         specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs if hasattr(spec.arg, "name")}
-        for node in nodes:
+        for node in program.graph.nodes:
             if node.op == "placeholder":
-                self._input(node, specs.get(node.name), names, env)
+                env[node] = self._input(node, specs.get(node.name), names)
         self._steps(program.graph_module, env)
-        self._output(nodes[-1], env)
+        self._output(next(reversed(program.graph.nodes)), env)
 
-    def _input(self, node: fx.Node, spec: Any, names: Iterator[str], env: Env) -> None:
+    def _input(self, node: fx.Node, spec: Any, names: Iterator[str]) -> object:
         kind, value = "USER_INPUT" if spec is None else spec.kind.name, node.meta.get("val")
         if kind in _LIFTED:
-            env[node] = _Attribute(self._skeleton.first_name(spec.target), value)
-            return
-        env[node] = None
+            return partial(self._attribute, self._skeleton.first_name(spec.target), value)
         if kind != "USER_INPUT":
-            return
+            return None
         name = next(names, node.name)
         self.inputs.append((name, value))
         if isinstance(value, torch.Tensor):
-            env[node] = self._create("placeholder", name, (), {}, name, value_of(value))
-        else:
-            env[node] = value_of(value)  # a number stays a literal, as in the other ways to capture
+            return self._create("placeholder", name, (), {}, name, value_of(value))
+        return value_of(value)  # a number stays a literal, as in the other ways to capture
 
     def _steps(self, module: fx.GraphModule, env: Env) -> None:
         for node in module.graph.nodes:
             if node.op == "get_attr":
                 value = reduce(getattr, str(node.target).split("."), module)
-                env[node] = value if isinstance(value, fx.GraphModule) else _Attribute(str(node.target), value)
+                is_graph = isinstance(value, fx.GraphModule)
+                env[node] = value if is_graph else partial(self._attribute, str(node.target), value)
             elif node.op == "call_function":
-                entries = [entry for entry in metadata.entries(node) if entry.path in self._skeleton.modules]
-                self._place = entries or self._place[0], self._sources.line(node) or self._place[1]
+                stack = {k: each for k, each in metadata.stack_of(node).items() if each[0] in self._skeleton.modules}
+                line = metadata.source_line(node, self._folder)
+                self._place = stack or self._place[0], line or self._place[1]
                 env[node] = self._call(node, env)
 
     def _call(self, node: fx.Node, env: Env) -> Any:
@@ -108,9 +106,14 @@ class Flat:
         name, args, kwargs = function_name(node.target), self._load(node.args, env), self._load(node.kwargs, env)
         if node.target is operator.getitem and isinstance(args[0], (tuple, list)):
             return args[0][args[1]]
-        if _is_attribute(args[:1]) and (
-            (name in _COPIES_OF_CONSTANTS and args[0].target not in self._program.state_dict)
-            or (name == "copy_" and _writes_back(*args[:2]))
+        if (
+            args
+            and isinstance(args[0], fx.Node)
+            and args[0].op == "get_attr"
+            and (
+                (name in _COPIES_OF_CONSTANTS and args[0].target not in self._program.state_dict)
+                or (name == "copy_" and _writes_back(*args[:2]))
+            )
         ):
             return args[0]
         if isinstance(node.target, HigherOrderOperator) and name in RUN_ONCE:
@@ -148,35 +151,33 @@ class Flat:
             if not isinstance(value, fx.Node):
                 return value
             found = env[value]
-            return self._attribute(found) if isinstance(found, _Attribute) else found
+            return found() if isinstance(found, partial) else found
 
         return map_structure(load, argument)
 
-    def _attribute(self, attribute: _Attribute) -> fx.Node:
+    def _attribute(self, target: str, value: object) -> fx.Node:
         """Return the node that reads a parameter, buffer or constant; create it at the first read."""
-        target = attribute.target
         if target not in self._attributes:
-            name = target.replace(".", "_")
-            self._attributes[target] = self._create("get_attr", target, (), {}, name, value_of(attribute.value))
+            self._attributes[target] = self._create(
+                "get_attr", target, (), {}, target.replace(".", "_"), value_of(value)
+            )
         return self._attributes[target]
 
     def _create(self, op: str, target: Any, args: Any, kwargs: Any, name: str, value: object) -> fx.Node:
         node = self.graph.create_node(op, target, args, kwargs, name)
-        node.meta[ENTRIES], node.meta[SOURCE] = self._place
-        node.meta[AUTOCAST], node.meta[OUTCOME] = self._casting, Outcome(value)
+        node.meta[STACK], node.meta[SOURCE] = self._place
+        node.meta[AUTOCAST] = self._casting
+        cost = self._costs.of_node(node) if op == "call_function" else FREE
+        node.meta[OUTCOME] = replace(cost, value=value)
         return node
 
     def _output(self, node: fx.Node, env: Env) -> None:
         specs = self._program.graph_signature.output_specs
         given: Any = node.args[0]
         results = [arg for arg, spec in zip(given, specs, strict=True) if spec.kind.name in _OUTPUTS]
-        self._place = ([], "")
+        self._place = ({}, "")
         structure = _unflatten(self._program.call_spec.out_spec, iter(self._load(results, env)))
         self._create("output", "output", (structure,), {}, "output", with_values(structure))
-
-
-def _is_attribute(args: Args) -> bool:
-    return len(args) > 0 and isinstance(args[0], fx.Node) and args[0].op == "get_attr"
 
 
 def _writes_back(buffer: fx.Node, value: object) -> bool:
@@ -186,32 +187,17 @@ def _writes_back(buffer: fx.Node, value: object) -> bool:
     return value.args[:1] == (buffer,)
 
 
-def _input_names(program: ExportedProgram) -> Iterator[str]:
-    """Yield the names of the inputs: forward's parameter, then the place inside it."""
+def _input_names(program: ExportedProgram) -> list[str]:
+    """Return the names of the inputs: forward's parameter, then the place inside it; [] if they are unknown."""
     signature = program.module_call_graph[0].signature if program.module_call_graph else None
-    names = getattr(signature, "forward_arg_names", None)
-    spec = program.call_spec.in_spec
-    arguments = [child for part in spec.children() for child in part.children()] if names and spec is not None else []
-    if names and len(arguments) == len(names):
-        for name, argument in zip(names, arguments, strict=True):
-            yield from _leaf_names(name, argument)
-
-
-def _leaf_names(name: str, spec: TreeSpec) -> Iterator[str]:
-    if spec.is_leaf():
-        yield name
-        return
-    children = spec.children()
-    for key, child in zip(_keys(spec) or range(len(children)), children, strict=True):
-        yield from _leaf_names(f"{name}_{key}", child)
-
-
-def _keys(spec: TreeSpec) -> Sequence[object] | None:
-    """Return the keys of a dict or the field names of an object; None if there are none."""
-    context = spec.context
-    if isinstance(context, _LISTS) and len(context) == 2 and isinstance(context[1], _LISTS):
-        context = context[0] if isinstance(context[0], _LISTS) else context[1]  # dataclass; defaultdict
-    return context if isinstance(context, _LISTS) and len(context) == len(spec.children()) else None
+    names, spec = getattr(signature, "forward_arg_names", None), program.call_spec.in_spec
+    if not names or spec is None:
+        return []
+    args, kwargs = _unflatten(spec, itertools.repeat(True))
+    arguments, found = [*args, *kwargs.values()], list[tuple[str, object]]()
+    for name, argument in zip(names, arguments, strict=True) if len(names) == len(arguments) else ():
+        map_named(lambda *leaf: found.append(leaf), name, argument)
+    return [name for name, is_leaf in found if is_leaf]
 
 
 _LISTS = (tuple, list)
@@ -226,11 +212,13 @@ def _unflatten(spec: TreeSpec | None, results: Iterator[object]) -> Any:
     items = [_unflatten(child, results) for child in spec.children()]
     if spec.type is list:
         return items
-    is_tuple = isinstance(spec.type, type) and issubclass(spec.type, tuple)
-    keys = None if is_tuple else _keys(spec)
-    if keys is None:
+    keys, empty = spec.context, []
+    if isinstance(keys, _LISTS) and len(keys) == 2 and isinstance(keys[1], _LISTS):
+        if isinstance(keys[0], _LISTS):  # a dataclass: its fields, and those that are None
+            keys, empty = keys
+        else:  # a defaultdict
+            keys = keys[1]
+    is_named = isinstance(keys, _LISTS) and len(keys) == len(items)
+    if not is_named or (isinstance(spec.type, type) and issubclass(spec.type, tuple)):
         return tuple(items)
-    context = spec.context  # for a dataclass, the second part lists the fields that are None
-    is_of_dataclass = isinstance(context, _LISTS) and len(context) == 2 and all(isinstance(c, _LISTS) for c in context)
-    empty = context[1] if is_of_dataclass else ()
     return {**{str(key): item for key, item in zip(keys, items, strict=True)}, **dict.fromkeys(empty)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections import OrderedDict
 from functools import partial
 from typing import Any
 
@@ -62,18 +62,14 @@ def _placeholder(graph: fx.Graph, name: str, value: object) -> object:
     if not isinstance(value, TensorSpec):
         return value
     node = graph.create_node("placeholder", name, (), {})
-    node.meta[STACK], node.meta[SOURCE] = OrderedDict(), ""
+    node.meta[STACK], node.meta[SOURCE] = {}, ""
     return node
 
 
-def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> OrderedDict[str, tuple[str, object]]:
+def _stack(node: fx.Node, types: dict[str, type[nn.Module]]) -> dict[str, tuple[str, object]]:
     given = node.meta.get("nn_module_stack")
     if given:
-        return OrderedDict((key, (value[0], value[1])) for key, value in given.items())
-    stack: OrderedDict[str, tuple[str, object]] = OrderedDict()
-    if node.op == "call_module":
-        parts = str(node.target).split(".")
-        for end in range(1, len(parts) + 1):
-            path = ".".join(parts[:end])
-            stack[path] = (path, types.get(path, nn.Module))
-    return stack
+        return {key: (value[0], value[1]) for key, value in given.items()}
+    names = str(node.target).split(".") if node.op == "call_module" else []
+    paths = itertools.accumulate(names, lambda path, name: f"{path}.{name}")
+    return {path: (path, types.get(path, nn.Module)) for path in paths}

@@ -8,24 +8,24 @@ it.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 import networkx as nx
 from torch import fx, nn
 
-from fxsummary.capture.exported import metadata
 from fxsummary.capture.exported.costs import add_up
-from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME
+from fxsummary.capture.exported.metadata import OUTCOME
 from fxsummary.capture.exported.skeleton import Skeleton
 from fxsummary.capture.nodes import SOURCE, STACK
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.graph.spec import map_structure
 
-Call = tuple[str, int]
-"""A call of a module: its path, and the number of the call."""
+Call = tuple[str, str]
+"""A call of a module: its path, and its key in the module stack."""
 
 
 class Unit(NamedTuple):
@@ -39,18 +39,22 @@ def leaf_calls(graph: fx.Graph, is_leaf: Callable[[str], bool]) -> dict[Call, li
     """Return the nodes of each call of a leaf module; nodes in nested leaves belong to the outermost one."""
     found: dict[Call, list[fx.Node]] = {}
     for node in graph.nodes:
-        if node.op == "call_function":
-            leaf = next((entry for entry in node.meta[ENTRIES] if is_leaf(entry.path)), None)
-            if leaf is not None:
-                found.setdefault((leaf.path, leaf.call), []).append(node)
+        leaf = next(((path, key) for key, (path, _) in node.meta[STACK].items() if is_leaf(path)), None)
+        if leaf is not None and node.op == "call_function":
+            found.setdefault(leaf, []).append(node)
     return found
 
 
-def in_order(nodes: Iterable[fx.Node], calls: dict[Call, list[fx.Node]]) -> list[Unit]:
+def in_order(nodes: Iterable[fx.Node], calls: Mapping[Call, list[fx.Node]]) -> list[Unit]:
     """Group all nodes except get_attr into units, and return these in an executable order."""
     kept = [node for node in nodes if node.op != "get_attr"]
+    call_of = {node: call for call, members in calls.items() for node in members}
     while True:
-        units = _units(kept, calls)
+        grouped: dict[Call | fx.Node, Unit] = {}
+        for node in kept:
+            call = call_of.get(node)
+            grouped.setdefault(call or node, Unit([], call)).members.append(node)
+        units = list(grouped.values())
         unit_of = {node: index for index, unit in enumerate(units) for node in unit.members}
         order = nx.DiGraph()
         order.add_nodes_from(range(len(units)))
@@ -64,16 +68,7 @@ def in_order(nodes: Iterable[fx.Node], calls: dict[Call, list[fx.Node]]) -> list
         if not knots:
             return [units[index] for index in nx.lexicographical_topological_sort(order)]
         tied = {units[index].call for knot in knots for index in knot if len(units[index].members) > 1}
-        calls = {call: members for call, members in calls.items() if call not in tied}
-
-
-def _units(nodes: list[fx.Node], calls: dict[Call, list[fx.Node]]) -> list[Unit]:
-    call_of = {node: call for call, members in calls.items() for node in members}
-    units: dict[Call | fx.Node, Unit] = {}
-    for node in nodes:
-        call = call_of.get(node)
-        units.setdefault(call or node, Unit([], call)).members.append(node)
-    return list(units.values())
+        call_of = {node: call for node, call in call_of.items() if call not in tied}
 
 
 class _Writer:
@@ -94,44 +89,37 @@ class _Writer:
             return value
         return self._written.get(value) or self.copy(value)  # a get_attr node is written before its first reader
 
-    def call(self, members: list[fx.Node], path: str) -> None:
+    def call(self, members: list[fx.Node], path: str, key: str) -> None:
         """Write one node for a call of a leaf module; if other nodes read several results, also one for each."""
-        inside = set(members)
+        inside, module = set(members), self._skeleton.modules[path]
         own = self._skeleton.tensor_names(path)
         reads = dict.fromkeys(node for each in members for node in each.all_input_nodes if node not in inside)
         args = tuple([self._load(node) for node in reads if not _is_own(node, own)])
-        module = self._skeleton.modules[path]
         outputs = [node for node in members if any(user not in inside for user in node.users)]
         if isinstance(module, nn.MultiheadAttention):  # the attention weights come second
             outputs.sort(key=lambda node: not _reads(node, f"{path}.out_proj.".lstrip("."), inside))
         source = _several(outputs, inside, module)
-        if source is None and len(outputs) > 1:
-            value: object = tuple([node.meta[OUTCOME].value for node in outputs])
-        else:
-            value = (source or [*members, *outputs][-1]).meta[OUTCOME].value
-        outcome = replace(add_up([node.meta[OUTCOME] for node in members]), value=value)
+        results = [source] if source is not None else outputs or members[-1:]
+        values = [node.meta[OUTCOME].value for node in results]
+        outcome = add_up([node.meta[OUTCOME] for node in members])
+        outcome = replace(outcome, value=values[0] if len(values) == 1 else tuple(values))
+        depth = [*members[0].meta[STACK]].index(key)
         name = path.replace(".", "_") or type(module).__name__.lower()
         written = self.graph.create_node("call_module", path, args, {}, name)
-        self._note(written, members[0], outcome, path)
-        if source is None and len(outputs) <= 1:
-            self._written.update(dict.fromkeys(outputs, written))
+        self._note(written, members[0], outcome, depth + 1)
+        if outputs == results and len(outputs) == 1:
+            self._written[outputs[0]] = written
             return
         for index, node in enumerate(outputs):
-            key = node.args[1] if source is not None else index
+            item_key = index if source is None else node.args[1]
             name = node.name if node.target is operator.getitem else "getitem"
-            item = self.graph.create_node("call_function", operator.getitem, (written, key), {}, name)
-            self._written[node] = self._note(item, node, Outcome(node.meta[OUTCOME].value, 0), path)
-            item.meta[STACK].popitem()  # the caller takes the item, so it is outside the module
+            item = self.graph.create_node("call_function", operator.getitem, (written, item_key), {}, name)
+            # the caller takes the item, so it is outside the module
+            self._written[node] = self._note(item, node, Outcome(node.meta[OUTCOME].value), depth)
 
-    def _note(self, node: fx.Node, origin: fx.Node, outcome: Outcome, leaf: str | None = None) -> fx.Node:
-        """Set the stack, source line and outcome of a node.
-
-        Args:
-            leaf: path of the module at which the stack ends.
-        """
-        stack = origin.meta[ENTRIES]
-        ends = [place for place, entry in enumerate(stack, 1) if entry.path == leaf] or [len(stack)]
-        node.meta[STACK] = metadata.as_module_stack(stack[: ends[0]])
+    def _note(self, node: fx.Node, origin: fx.Node, outcome: Outcome, depth: int | None = None) -> fx.Node:
+        """Set the source line and outcome of a node, and its stack, up to a depth."""
+        node.meta[STACK] = dict(islice(origin.meta[STACK].items(), depth))
         node.meta[SOURCE] = origin.meta[SOURCE]
         self.outcomes[node] = outcome
         return node
@@ -153,22 +141,17 @@ def _yields_tensors(target: object) -> bool:
 
 def _is_own(node: fx.Node, own: frozenset[str]) -> bool:
     """Whether to hide an input, because it is the module's own tensor or a size."""
-    return (
-        str(node.target) in own if node.op == "get_attr" else isinstance(node.meta[OUTCOME].value, (bool, int, float))
-    )
+    is_number = isinstance(node.meta[OUTCOME].value, (bool, int, float))
+    return str(node.target) in own if node.op == "get_attr" else is_number
 
 
 def _reads(node: fx.Node, prefix: str, inside: set[fx.Node]) -> bool:
     """Whether a result of a group depends on a tensor whose name starts with ``prefix``."""
-    seen, waiting = set[fx.Node](), [node]
-    while waiting:
-        for source in waiting.pop().all_input_nodes:
-            if source.op == "get_attr" and str(source.target).startswith(prefix):
-                return True
-            if source in inside and source not in seen:
-                seen.add(source)
-                waiting.append(source)
-    return False
+    return any(
+        (source.op == "get_attr" and str(source.target).startswith(prefix))
+        or (source in inside and _reads(source, prefix, inside))
+        for source in node.all_input_nodes
+    )
 
 
 def _several(outputs: list[fx.Node], inside: set[fx.Node], module: nn.Module) -> fx.Node | None:
@@ -181,18 +164,18 @@ def _several(outputs: list[fx.Node], inside: set[fx.Node], module: nn.Module) ->
 
 
 def group(
-    flat: fx.Graph, skeleton: Skeleton, calls: dict[Call, list[fx.Node]]
+    flat: fx.Graph, skeleton: Skeleton, calls: Mapping[Call, list[fx.Node]]
 ) -> tuple[fx.Graph, dict[fx.Node, Outcome]]:
     """Return a graph with one node per call of a leaf module, and the outcome of each node.
 
     Args:
-        calls: the nodes of each call of a leaf module.
+        calls: see `leaf_calls`.
     """
     writer = _Writer(skeleton)
     for unit in in_order(flat.nodes, calls):
         if unit.call is None:
             writer.copy(unit.members[0])
         else:
-            writer.call(unit.members, unit.call[0])
+            writer.call(unit.members, *unit.call)
     writer.drop_unused_numbers()
     return writer.graph, writer.outcomes

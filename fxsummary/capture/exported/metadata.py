@@ -1,17 +1,17 @@
 """Reads the metadata of exported nodes: module stack, source line and value.
 
 Keys in ``nn_module_stack`` contain memory addresses (strict export) or flattened names, and paths may start with the
-wrapper that export puts around the model; `entries` returns plain paths. Source lines depend only on ``stack_trace``,
+wrapper that export puts around the model; `stack_of` returns plain paths. Source lines depend only on ``stack_trace``,
 so that a file gives the same graph on every machine. Values are specs; a symbolic dimension has the example's size.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -25,20 +25,16 @@ _WRAPPER = re.compile(r"^_export_root(\.|$)")
 _PARAMETRIZED = "torch.nn.utils.parametrize.Parametrized"
 
 
-class Entry(NamedTuple):
-    """One module of a stack: its path, the qualified name of its class, and the number of the call."""
+def stack_of(node: fx.Node) -> dict[str, tuple[str, str]]:
+    """Return the module stack of an exported node: path and class of each module, the outermost (the model) first.
 
-    path: str
-    type: str
-    call: int
-
-
-def entries(node: fx.Node) -> list[Entry]:
-    """Return the module stack of an exported node, outermost first, including the model itself."""
-    found = []
+    A key is the path, followed by ``@`` and the number of the call if it is not the first.
+    """
+    found: dict[str, tuple[str, str]] = {}
     for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
         if not key.startswith("_empty_nn_module_stack"):
-            found.append(Entry(_WRAPPER.sub("", path), _type_name(kind), _call_number(key, path)))
+            plain, call = _WRAPPER.sub("", path), _call_number(key, path)
+            found[f"{plain}@{call}" if call else plain] = plain, _type_name(kind)
     return found
 
 
@@ -52,11 +48,6 @@ def _call_number(key: str, path: str) -> int:
         return 0
     _, separator, call = key.rpartition("@")
     return int(call) if separator and call.isdigit() else 0
-
-
-def as_module_stack(stack: Iterable[Entry]) -> OrderedDict[str, tuple[str, str]]:
-    """Convert entries to a module stack as in torch.fx."""
-    return OrderedDict((f"{e.path}@{e.call}" if e.call else e.path, (e.path, e.type)) for e in stack)
 
 
 def _type_name(kind: Any) -> str:
@@ -80,25 +71,21 @@ _PACKAGE = re.compile(r"/(?:site|dist)-packages/(.+)$")
 _STANDARD = re.compile(r"/lib/python3[.\d]*/")
 
 
-class Sources:
-    """Source lines of a program's nodes: ``file:line`` of the innermost frame of user code.
+def common_folder(nodes: Iterable[fx.Node]) -> str:
+    """Return the folder that contains all source files of a program outside of installed packages."""
+    texts = {node.stack_trace for node in nodes if node.stack_trace}
+    folders = {os.path.dirname(name) for text in texts for name, _ in frames(text) if not _PACKAGE.search(name)}
+    try:
+        return os.path.commonpath(folders) if folders else ""
+    except ValueError:  # a mix of relative and absolute names
+        return ""
 
-    File names of installed packages start with the package; others are relative to their common folder.
-    """
 
-    def __init__(self, nodes: Iterable[fx.Node]) -> None:
-        texts = {node.stack_trace for node in nodes if node.stack_trace}
-        folders = {os.path.dirname(name) for text in texts for name, _ in frames(text) if not _PACKAGE.search(name)}
-        self._folder = _common(folders)
-
-    def line(self, node: fx.Node) -> str:
-        """Return ``file:line`` of a node; "" if it is unknown."""
-        found = frames(node.stack_trace or "")
-        if not found:
-            return ""
-        name, number = found[-1]
-        package = _PACKAGE.search(name)
-        return f"{package[1] if package else name.removeprefix(self._folder).lstrip('/')}:{number}"
+def source_line(node: fx.Node, folder: str) -> str:
+    """Return ``file:line`` of the innermost frame of user code, "" if unknown; relative to its package or a folder."""
+    name, number = [("", ""), *frames(node.stack_trace or "")][-1]
+    package = _PACKAGE.search(name)
+    return name and f"{package[1] if package else name.removeprefix(folder).lstrip('/')}:{number}"
 
 
 def frames(text: str) -> list[tuple[str, str]]:
@@ -112,45 +99,33 @@ def _is_library(name: str) -> bool:
     return package[1].startswith("torch/") if package else bool(_STANDARD.search(name))
 
 
-def _common(folders: set[str]) -> str:
-    try:
-        return os.path.commonpath(folders) if folders else ""
-    except ValueError:  # a mix of relative and absolute names
-        return ""
-
-
 # --- values ----------------------------------------------------------------------------------------
 
-OUTCOME, ENTRIES = "fxsummary_outcome", "fxsummary_entries"
-"""Keys in ``node.meta`` of a flat graph: outcome and module stack."""
+OUTCOME = "fxsummary_outcome"
+"""Key in ``node.meta`` of a flat graph."""
 
-_SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _MANY = 2**31
+"""A bound of this size or more is none."""
 
 
 def value_of(value: object) -> Any:
     """Convert a value to specs and literals; `UNKNOWN` if its size depends on data."""
     if isinstance(value, torch.Tensor):
-        shape = [_hint(size) for size in value.shape]
-        stride = [_hint(step) for step in value.stride()] if value.layout is torch.strided else None
-        if None in shape or (stride is not None and None in stride):
-            return UNKNOWN
-        steps = None if stride is None else tuple(stride)
-        return TensorSpec(tuple(shape), dtype_name(value.dtype), steps, str(value.device))
-    if isinstance(value, _SYMBOLIC):
-        hint = _hint(value)
-        return UNKNOWN if hint is None else hint
+        shape = tuple([_hint(size) for size in value.shape])
+        stride = tuple([_hint(step) for step in value.stride()]) if value.layout is torch.strided else None
+        is_known = UNKNOWN not in (*shape, *(stride or ()))
+        return TensorSpec(shape, dtype_name(value.dtype), stride, str(value.device)) if is_known else UNKNOWN
     if isinstance(value, (tuple, list)):
         return tuple([value_of(item) for item in value])  # a list in memory may be a tuple in a file
     if isinstance(value, Mapping):
         return {key: value_of(item) for key, item in value.items()}
-    return value
+    return _hint(value)
 
 
 def _hint(value: object) -> Any:
-    if not isinstance(value, _SYMBOLIC):
+    if not isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
         return value
-    return value.node.hint if value.node.has_hint() else None
+    return value.node.hint if value.node.has_hint() else UNKNOWN
 
 
 def with_values(argument: object) -> Any:
@@ -158,39 +133,27 @@ def with_values(argument: object) -> Any:
     return map_structure(lambda item: item.meta[OUTCOME].value if isinstance(item, fx.Node) else item, argument)
 
 
-def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any, object]) -> str:
+def dynamic_dimensions(inputs: Iterable[tuple[str, object]], ranges: Mapping[Any, Any]) -> str:
     """Return a note that names the symbolic dimensions of the inputs; "" if there are none.
 
     Args:
         inputs: name and value of each input.
         ranges: the allowed sizes by symbol.
     """
-    places: dict[str, list[str]] = {}
-    sizes: dict[str, torch.SymInt] = {}
+    found: dict[str, tuple[torch.SymInt, list[str]]] = {}
     for name, value in inputs:
         dimensions = enumerate(value.shape) if isinstance(value, torch.Tensor) else ()
         for place, size in [(name, value), *[(f"dimension {i} of {name}", size) for i, size in dimensions]]:
             if isinstance(size, torch.SymInt):
-                places.setdefault(str(size), []).append(place)
-                sizes[str(size)] = size
-    if not places:
-        return ""
-    parts = [f"{', '.join(places[key])} ({_size_text(size, ranges)})" for key, size in sizes.items()]
-    return f"dynamic dimensions are shown with the size of the example: {'; '.join(parts)}"
+                found.setdefault(str(size), (size, []))[1].append(place)
+    parts = [f"{', '.join(places)} ({_size_text(size, ranges)})" for size, places in found.values()]
+    return f"dynamic dimensions are shown with the size of the example: {'; '.join(parts)}" if parts else ""
 
 
-def _size_text(size: torch.SymInt, ranges: Mapping[Any, object]) -> str:
-    hint, allowed = _hint(size), ranges.get(size.node.expr)
-    text = "?" if hint is None else str(hint)
-    low, high = _bound(getattr(allowed, "lower", None)), _bound(getattr(allowed, "upper", None))
-    if high is not None:
-        return f"{text}; {low or 0} to {high} allowed"
-    return f"{text}; {low} or more allowed" if low else text
-
-
-def _bound(value: Any) -> int | None:
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError, AttributeError):  # no bound, or some form of infinity
-        return None
-    return number if number < _MANY else None
+def _size_text(size: torch.SymInt, ranges: Mapping[Any, Any]) -> str:
+    text, allowed = str(_hint(size)), ranges.get(size.node.expr)
+    low, high = (0.0, math.inf) if allowed is None else (float(allowed.lower), float(allowed.upper))
+    low = low if low > -math.inf else 0
+    if high < _MANY:
+        return f"{text}; {low:.0f} to {high:.0f} allowed"
+    return f"{text}; {low:.0f} or more allowed" if low else text

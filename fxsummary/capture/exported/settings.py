@@ -8,37 +8,25 @@ from typing import Any, NamedTuple
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.exported.metadata import ENTRIES, OUTCOME, with_values
+from fxsummary.capture.exported.metadata import OUTCOME, with_values
 from fxsummary.capture.exported.skeleton import forget_class
-from fxsummary.capture.nodes import function_name
+from fxsummary.capture.nodes import STACK, function_name
 from fxsummary.capture.torch_internals import AnyBatchNorm, AnyConv, AnyDropout, OpOverload
 from fxsummary.graph.spec import TensorSpec
 
 
-class _NotShownError(Exception):
-    """The call of a module does not show its settings."""
-
-
-class _Called(NamedTuple):
-    """One ATen call inside a module's call: its public name, its arguments by name, and its result."""
-
-    name: str
-    given: Mapping[str, Any]
-    value: object
-
-
 class _Seen(NamedTuple):
-    """A module and the operations in its first call."""
+    """A module and the ATen calls in its first call."""
 
     module: nn.Module
-    calls: list[_Called]
+    calls: list[fx.Node]
 
     def first(self, *names: str) -> Mapping[str, Any]:
         """Return the arguments of the first operation whose name starts with one of these names."""
-        for call in self.calls:
-            if call.name.startswith(names):
-                return call.given
-        raise _NotShownError
+        for node in self.calls:
+            if function_name(node.target).startswith(names):
+                return _given(node)
+        raise LookupError
 
     def shape(self, name: str, *operators: str) -> tuple[int, ...]:
         """Return the shape of a parameter; for a parametrized one, the shape that the operation gets."""
@@ -46,39 +34,43 @@ class _Seen(NamedTuple):
         return _shape(self.first(*operators).get(name)) if tensor is None else tuple(tensor.shape)
 
 
+def _given(node: fx.Node) -> dict[str, Any]:
+    """Return the arguments of an ATen call by name."""
+    taken = {argument.name: argument.default_value for argument in node.target._schema.arguments}  # type: ignore[union-attr]
+    return taken | dict(zip(taken, with_values(node.args), strict=False))
+
+
 def _shape(value: object) -> tuple[int, ...]:
     if not isinstance(value, TensorSpec):
-        raise _NotShownError
+        raise LookupError
     return value.shape
 
 
 def fill_all(modules: Mapping[str, nn.Module], graph: fx.Graph) -> None:
     """Set the attributes of each torch.nn module that its first call shows, and its training flag."""
     finders = {path: find for path, module in modules.items() for kind, find in _FINDERS if isinstance(module, kind)}
-    first: dict[str, tuple[int, list[_Called]]] = {}
+    seen = {path: _Seen(modules[path], []) for path in finders}
+    first: dict[str, str] = {}
     for node in graph.nodes:
         if node.op == "call_function" and isinstance(node.target, OpOverload):
-            for path, _, number in node.meta[ENTRIES]:
-                if path in finders and first.setdefault(path, (number, []))[0] == number:
-                    names = [argument.name for argument in node.target._schema.arguments]
-                    given = dict(zip(names, with_values(node.args), strict=False))
-                    first[path][1].append(_Called(function_name(node.target), given, node.meta[OUTCOME].value))
-    training = {path: _is_training(called) for path, (_, called) in first.items()}
+            for call, (path, _) in node.meta[STACK].items():
+                if path in finders and first.setdefault(path, call) == call:
+                    seen[path].calls.append(node)
+    training = {path: _is_training(each.calls) for path, each in seen.items()}
     is_any_training = any(training.values())
     for path, module in modules.items():
         told = training.get(path)
         module.training = is_any_training if told is None else told
+    for path, find in finders.items():
         try:
-            vars(module).update(finders[path](_Seen(module, first[path][1] if path in first else [])))
-        except _NotShownError:
-            forget_class(module)
-        except KeyError:  # this kind of module has no settings to find
-            continue
+            vars(modules[path]).update(find(seen[path]))
+        except LookupError:  # the call does not show the settings
+            forget_class(modules[path])
 
 
-def _is_training(calls: list[_Called]) -> bool | None:
+def _is_training(calls: list[fx.Node]) -> bool | None:
     """Whether a call was in training mode, according to dropout and batch normalization; None without either."""
-    asked = [call.given for call in calls if call.name in ("dropout", "batch_norm")]
+    asked = [_given(node) for node in calls if function_name(node.target) in ("dropout", "batch_norm")]
     told = [given.get(name) for given in asked for name in ("train", "training")]
     return next((each for each in told if isinstance(each, bool)), None)
 
@@ -90,18 +82,18 @@ Settings = Mapping[str, object]
 
 def _convolution(seen: _Seen) -> Settings:
     weight, given = seen.shape("weight", "conv"), seen.first("conv")
-    groups = given.get("groups", 1)
+    groups = given["groups"]
     inputs, outputs = weight[1] * groups, weight[0]
     if isinstance(seen.module, nn.modules.conv._ConvTransposeNd):
         inputs, outputs = weight[0], weight[1] * groups
     found = {"in_channels": inputs, "out_channels": outputs, "kernel_size": weight[2:], "groups": groups}
-    return found | {name: given.get(name, usual) for name, usual in {"stride": 1, "padding": 0, "dilation": 1}.items()}
+    return found | {name: given[name] for name in ("stride", "padding", "dilation")}
 
 
 def _linear(seen: _Seen) -> Settings:
     try:
         features, inputs = seen.shape("weight", "linear")
-    except _NotShownError:  # a decomposed linear has its weight last and transposed
+    except LookupError:  # a decomposed linear has its weight last and transposed
         product = seen.first("addmm", "mm")
         inputs, features = _shape(product.get("mat2"))
     return {"in_features": inputs, "out_features": features}
@@ -112,41 +104,37 @@ def _named(name: str, operator: str, *settings: str) -> Callable[[_Seen], Settin
     return lambda seen: dict(zip(settings, seen.shape(name, operator), strict=True))
 
 
-def _gates(module: nn.Module) -> int:
-    return 4 if isinstance(module, (nn.LSTM, nn.LSTMCell)) else 3 if isinstance(module, (nn.GRU, nn.GRUCell)) else 1
-
-
 def _recurrent(seen: _Seen) -> Settings:
-    rows, columns = seen.shape("weight_ih_l0")
     held = seen.module._parameters
     names = [name for name in held if name.startswith("weight_ih_l")]
     is_bidirectional = any(name.endswith("_reverse") for name in names)
+    projection, hidden = seen.shape("weight_hr_l0") if "weight_hr_l0" in held else (0, seen.shape("weight_hh_l0")[1])
     return {
-        "input_size": columns,
-        "hidden_size": rows // _gates(seen.module),
+        "input_size": seen.shape("weight_ih_l0")[1],
+        "hidden_size": hidden,
         "num_layers": len(names) // (2 if is_bidirectional else 1),
         "bidirectional": is_bidirectional,
-        "proj_size": seen.shape("weight_hr_l0")[0] if "weight_hr_l0" in held else 0,
+        "proj_size": projection,
     }
 
 
 def _cell(seen: _Seen) -> Settings:
-    rows, columns = seen.shape("weight_ih")
-    return {"input_size": columns, "hidden_size": rows // _gates(seen.module)}
+    return {"input_size": seen.shape("weight_ih")[1], "hidden_size": seen.shape("weight_hh")[1]}
 
 
 def _attention(seen: _Seen) -> Settings:
     """Read the head size from the queries: these, split into heads, enter the last product before the softmax."""
-    names = [call.name for call in seen.calls]
-    ends = [place for place, name in enumerate(names) if name in ("softmax", "safe_softmax", _ATTENTION)]
-    products = [call for call in seen.calls[: ends[0] + 1 if ends else 0] if call.name in _PRODUCTS]
+    calls = [(function_name(node.target), node) for node in seen.calls]
+    ends = [place for place, (name, _) in enumerate(calls) if name in ("softmax", "safe_softmax", _ATTENTION)]
+    products = [(name, node) for name, node in calls[: ends[0] + 1 if ends else 0] if name in _PRODUCTS]
     inner = seen.module._modules.get("out_proj")
     if not products or inner is None:
-        raise _NotShownError
-    size = _shape(products[-1].given.get(_PRODUCTS[products[-1].name]))[-1]
+        raise LookupError
+    name, product = products[-1]
+    size = _shape(_given(product).get(_PRODUCTS[name]))[-1]
     features = _Seen(inner, []).shape("weight")[0]
     if not size:
-        raise _NotShownError
+        raise LookupError
     return {"embed_dim": features, "num_heads": features // size}
 
 
@@ -156,21 +144,18 @@ _PRODUCTS = {_ATTENTION: "query", "baddbmm": "batch1", "bmm": "self", "matmul": 
 
 
 def _dropout(seen: _Seen) -> Settings:
-    p = seen.first("dropout").get("p")
-    if not isinstance(p, (int, float)):
-        raise _NotShownError
-    return {"p": p}
+    return {"p": seen.first("dropout")["p"]}
 
 
 def _group_norm(seen: _Seen) -> Settings:
     given = seen.first("group_norm")
-    return {"num_channels": _shape(given.get("input"))[1], "num_groups": given.get("num_groups", given.get("group"))}
+    return {"num_channels": _shape(given["input"])[1], "num_groups": given.get("num_groups", given.get("group"))}
 
 
 def _layer_norm(seen: _Seen) -> Settings:
-    has_weight = seen.module._parameters.get("weight") is not None
-    shape = seen.shape("weight") if has_weight else seen.first("layer_norm", "rms_norm").get("normalized_shape")
-    return {} if shape is None else {"normalized_shape": tuple(shape)}
+    weight = seen.module._parameters.get("weight")
+    shape = seen.first("layer_norm", "rms_norm")["normalized_shape"] if weight is None else weight.shape
+    return {"normalized_shape": tuple(shape)}
 
 
 def _features_norm(seen: _Seen) -> Settings:
@@ -180,15 +165,14 @@ def _features_norm(seen: _Seen) -> Settings:
 
 
 def _window(seen: _Seen) -> Settings:
-    for _, given, _ in seen.calls:
-        kernel = given.get("kernel_size")
-        if kernel is not None:
-            return {"kernel_size": kernel, "stride": given.get("stride") or kernel, "padding": given.get("padding", 0)}
-    raise _NotShownError
+    for given in map(_given, seen.calls):
+        if "kernel_size" in given:
+            return {name: given[name] for name in ("kernel_size", "stride", "padding")}
+    raise LookupError
 
 
 def _adaptive(seen: _Seen) -> Settings:
-    value = seen.calls[-1].value if seen.calls else None
+    value = seen.calls[-1].meta[OUTCOME].value if seen.calls else None
     shape = _shape(value[0] if isinstance(value, (tuple, list)) and value else value)
     return {"output_size": shape[-int(type(seen.module).__name__[-2]) :]}
 

@@ -105,8 +105,8 @@ def _empty_class(kind: str) -> type[nn.Module]:
 def _types(program: ExportedProgram) -> dict[str, str]:
     types: dict[str, str] = {}
     for node in metadata.all_nodes(program.graph_module):
-        for entry in metadata.entries(node):
-            types.setdefault(entry.path, entry.type)
+        for path, kind in metadata.stack_of(node).values():
+            types.setdefault(path, kind)
     return types
 
 
@@ -119,21 +119,17 @@ def _paths(program: ExportedProgram) -> Iterable[str]:
 
 def _tensors(program: ExportedProgram) -> Iterator[tuple[str, torch.Tensor, bool]]:
     """Yield each parameter and buffer: its name, the tensor, and whether it is a buffer."""
-    signature, state = program.graph_signature, program.state_dict
-    buffers, lifted = set(signature.buffers), {}
-    for spec in signature.input_specs:
-        if spec.kind.name in ("PARAMETER", "BUFFER") and spec.target is not None:
-            lifted[spec.target] = spec.arg.name
-    for name, tensor in state.items():
-        if isinstance(tensor, torch.Tensor):
-            is_buffer = name in buffers or (name not in lifted and not isinstance(tensor, nn.Parameter))
-            yield name, tensor, is_buffer
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
-    for name, placeholder in lifted.items():
-        if name not in state:
-            tensor = program.constants.get(name, values.get(placeholder))
-            if isinstance(tensor, torch.Tensor):
-                yield name, tensor, name in buffers
+    lifted = {
+        spec.target: program.constants.get(spec.target, values.get(spec.arg.name))
+        for spec in program.graph_signature.input_specs
+        if spec.kind.name in ("PARAMETER", "BUFFER") and spec.target is not None
+    }
+    buffers = set(program.graph_signature.buffers)
+    for name in dict.fromkeys([*program.state_dict, *lifted]):
+        tensor = program.state_dict.get(name, lifted.get(name))
+        if isinstance(tensor, torch.Tensor):
+            yield name, tensor, name in buffers or not (name in lifted or isinstance(tensor, nn.Parameter))
 
 
 def _identity(tensor: torch.Tensor) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -38,6 +38,19 @@ class Inputs:
     values: Mapping[str, torch.Tensor] = field(default_factory=dict)
     given: Mapping[str, Any] | None = None
     keywords: frozenset[str] = frozenset()
+
+    def passing(self, arguments: Mapping[str, Any], device: str | None = None) -> Inputs:
+        """Return the inputs with some arguments replaced or added.
+
+        Args:
+            arguments: as in `arguments`, or a tensor with data that matters.
+            device: the device of the specs of such tensors.
+        """
+        values = {name: value for name, value in self.values.items() if name not in arguments}
+        data = {name: value for name, value in arguments.items() if isinstance(value, torch.Tensor)}
+        specs = {name: spec_of(value, device) for name, value in data.items()}
+        given = {**self.arguments, **arguments, **specs}
+        return replace(self, arguments=given, values={**values, **data}, given=None)
 
     def split(self, signature: inspect.Signature, arguments: Mapping[str, object]) -> tuple[Args, Kwargs]:
         """Split arguments into positional and keyword arguments, as the user passed them.
@@ -119,10 +132,9 @@ def from_shapes(model: nn.Module, shapes: object, dtypes: Mapping[str, object]) 
         InputError: a shape or dtype is invalid, or forward does not take that many inputs.
     """
     device = model_device(model)
-    each = _each_shape(shapes)
     specs = {
         name: contiguous(tuple(shape), _dtype_name(dtype or "float32"), device)
-        for (name, dtype), shape in zip(dtypes.items(), each, strict=True)
+        for (name, dtype), shape in zip(dtypes.items(), _each_shape(shapes), strict=True)
     }
     return bind(model, (), specs) if isinstance(shapes, Mapping) else bind(model, list(specs.values()), {})
 
@@ -221,8 +233,7 @@ def is_shape(value: object) -> bool:
 
 
 def _dtype_name(dtype: object) -> str:
-    if isinstance(dtype, torch.dtype):
-        return dtype_name(dtype)
-    if isinstance(dtype, str) and isinstance(getattr(torch, dtype.removeprefix("torch."), None), torch.dtype):
-        return dtype_name(getattr(torch, dtype.removeprefix("torch.")))
-    raise InputError(f"input_dtype={dtype!r} is not a dtype; pass one such as torch.int64 or 'int64'.")
+    found = getattr(torch, dtype.removeprefix("torch."), None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype):
+        raise InputError(f"input_dtype={dtype!r} is not a dtype; pass one such as torch.int64 or 'int64'.")
+    return dtype_name(found)

@@ -1,1 +1,1 @@
-"""One operation on specs: its outcome, its FLOPs, and the memo of both."""
+"""One operation on specs: its outcome, its FLOPs, and the memo that keeps both."""

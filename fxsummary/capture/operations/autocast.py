@@ -1,17 +1,15 @@
-"""Dtypes inside ``torch.autocast``: kernels on meta do not know of it, so operations run on fake tensors there.
+"""The state of ``torch.autocast``. Kernels on meta ignore it, so operations under it run on fake tensors.
 
-A fake tensor claims to be on the real device, so that torch's own lists of what to cast apply to it.
+A fake tensor claims to be on the real device, so that torch's own lists of what to cast apply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import torch
 
-from fxsummary.capture import torch_internals
 from fxsummary.capture.operations.twins import dtype_name
 
 Casting = tuple[str, str]
@@ -19,13 +17,13 @@ Casting = tuple[str, str]
 
 
 def active(device: str) -> Casting | None:
-    """What autocast does now to tensors on this device; None where it is off.
+    """Return what autocast now does to tensors on this device; None if it is off.
 
-    On ``meta``, which may stand for any device, the first for which autocast is on counts.
+    Tensors on ``meta`` may represent any device, so the first device for which autocast is on decides.
     """
-    for each in _kinds(device):
-        if torch.is_autocast_enabled(each):
-            return each, dtype_name(torch.get_autocast_dtype(each))
+    for kind in _kinds(device):
+        if torch.is_autocast_enabled(kind):
+            return kind, dtype_name(torch.get_autocast_dtype(kind))
     return None
 
 
@@ -36,15 +34,8 @@ def _kinds(device: str) -> tuple[str, ...]:
 
 
 def enter(casting: Casting | None) -> AbstractContextManager[object]:
-    """The state of autocast as it was when an operation was met."""
+    """Enter the state of autocast in which an operation was called."""
     if casting is None:
         return nullcontext()
     device, dtype = casting
     return torch.autocast(device, dtype=getattr(torch, dtype), cache_enabled=False)
-
-
-@contextmanager
-def fake_tensors(casting: Casting) -> Iterator[torch.device]:
-    """Fake tensors are made within; yields the device that autocast is on, to make them on."""
-    with torch_internals.fake_tensors():
-        yield torch.device(casting[0])

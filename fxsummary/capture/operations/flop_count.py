@@ -1,18 +1,31 @@
-"""Counts the FLOPs of what runs, by the formulas of `fxsummary.capture.operations.flops` and torch's registry."""
+"""The mode that sees the ATen calls of an operation: counts FLOPs, notes what is written, and calls our kernels."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import flop_registry, shape_wrapper
 
+from fxsummary.capture.operations import kernels
 from fxsummary.capture.operations.flops import FORMULAS, aten
-from fxsummary.capture.torch_internals import DispatchMode, HigherOrderOperator, OpOverload, in_python, is_composite
+from fxsummary.capture.operations.outcome import Alias, Outcome
+from fxsummary.capture.operations.twins import META, spec_of, takes_device
+from fxsummary.capture.structures import map_values, tensors_in
+from fxsummary.capture.torch_internals import (
+    DispatchMode,
+    HigherOrderOperator,
+    OpOverload,
+    has_python_kernel,
+    in_python,
+    is_composite,
+    storage_of,
+)
 from fxsummary.errors import OperatorError
 
 _NO_FORMULA = (
@@ -22,36 +35,22 @@ _NO_FORMULA = (
     "_int_mm", "_weight_int", "_addmm_activation", "_sparse_mm", "_sparse_addmm", "sspaddmm", "_scaled_grouped_mm",
     "quantized_", "_cudnn_rnn", "_thnn_fused", "_wrapped_", "_convert_weight_to_int4pack", "_dyn_quant",
 )  # fmt: skip
+"""How the names of ATen operators of the matrix family begin that have no formula."""
+
 _FREE_LINALG = frozenset(
     {"linalg_vector_norm", "linalg_cross", "linalg_diagonal", "linalg_vander", "_linalg_check_errors"}
 )
 _KNOWN_FREE = frozenset({"aten", "prim", "prims", "profiler", "debugprims", "inductor"})
 
 _SAME_DTYPE = {
-    aten.linear: (0, 1),
-    aten.mm: (0, 1),
-    aten.bmm: (0, 1),
-    aten.addmm: (1, 2),
-    aten.baddbmm: (1, 2),
-    aten.mv: (0, 1),
-}
+    aten.linear: (0, 1), aten.mm: (0, 1), aten.bmm: (0, 1), aten.mv: (0, 1), aten.addmm: (1, 2), aten.baddbmm: (1, 2),
+}  # fmt: skip
+"""Positions of two matrices that must have the same dtype; kernels on meta do not check it."""
 
 
 def formula(packet: object) -> Callable[..., int] | None:
-    """The formula of an ATen (or custom) operator, from torch's registry or from `FORMULAS`."""
+    """Return the formula of an operator, from torch's registry or from `FORMULAS`."""
     return flop_registry.get(packet) or FORMULAS.get(packet)
-
-
-_seen: list[tuple[tuple[object, ...], tuple[object, ...]]] = []
-"""What torch's registry has held: operators and formulas."""
-
-
-def registry_version() -> int:
-    """A number that changes when a formula is registered with torch, replaced or removed."""
-    now = tuple(flop_registry), tuple(flop_registry.values())
-    if not _seen or _seen[-1] != now:
-        _seen.append(now)
-    return len(_seen)
 
 
 _paused = threading.local()
@@ -59,7 +58,7 @@ _paused = threading.local()
 
 @contextmanager
 def uncounted() -> Iterator[None]:
-    """Within, nothing that this thread runs is counted."""
+    """Count nothing that this thread runs inside the context."""
     outer = getattr(_paused, "now", False)
     _paused.now = True
     try:
@@ -69,57 +68,103 @@ def uncounted() -> Iterator[None]:
 
 
 class FlopCount(DispatchMode):
-    """Counts the FLOPs of the ATen calls made while it is active.
+    """Counts the FLOPs of the ATen calls made while it is active, and notes which tensors they write to.
+
+    Args:
+        tensors: the tensors among the operation's arguments, in order.
+        on_meta: whether they are on meta; if so, new tensors are too, and our kernels answer.
 
     Attributes:
         flops: the sum so far.
-        unknown: names of the operators called that have a cost of unknown size: of the matrix family
-            without a formula, or from outside ATen without a formula.
+        unknown: names of the operators called that have no formula, and are of the matrix family or not of ATen.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = 0
-        self.unknown: list[str] = []
 
     supports_higher_order_operators = True
 
+    def __init__(self, tensors: Sequence[torch.Tensor] = (), on_meta: bool = False) -> None:
+        super().__init__()
+        self.flops = 0
+        self.unknown: list[str] = []
+        self._tensors = tensors
+        self._on_meta = on_meta
+        self._written: set[int] = set()
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        for place in _written_by(func):
+            self._written.update(map(storage_of, tensors_in(args[place] if place < len(args) else kwargs.get("out"))))
         packet = getattr(func, "_overloadpacket", func)
         count = formula(packet)
-        written_out = _written_out(func) if count is None else None
-        if written_out is not None:
+        parts = _parts(func) if count is None else None
+        if parts is not None:
             with self:
-                result = written_out(*args, **kwargs)
+                result = parts(*args, **kwargs)
             if result is not NotImplemented:
                 return result
-        if packet in _SAME_DTYPE:
-            _check_same_dtype(*(args[position] for position in _SAME_DTYPE[packet]))
-        if packet is aten.embedding and args[1].dtype not in (torch.int64, torch.int32):
-            raise RuntimeError(f"expected indices of an embedding to be int64 or int32, but got: {args[1].dtype}")
-        result = self.call(func, args, kwargs)
+        _check_dtypes(packet, args)
+        result = self._call(func, args, kwargs) if self._on_meta else func(*args, **kwargs)
         if getattr(_paused, "now", False):
             return result
         if count is not None and not any(map(_is_sparse, args)):
-            try:
-                self.flops += _evaluate(count, args, kwargs, result)
-            except Exception as error:
-                raise OperatorError(
-                    f"the FLOP formula of {packet} raised {type(error).__name__}: {error}. It gets the shapes of the "
-                    "operator's arguments, and out_shape= and others by name: accept **kwargs."
-                ) from error
-        elif count is not None or not _is_free(func):  # the formulas are those of dense products
+            self.flops += _evaluate(count, packet, args, kwargs, result)
+        elif count is not None or not _is_free(func):  # the formulas are for dense products
             self.unknown.append(str(packet))
         return result
 
-    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator."""
+    def _call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an operator on meta, by a kernel of ours if one covers the call."""
+        if takes_device(func):
+            kwargs = {**kwargs, "device": META}
+            kwargs.pop("pin_memory", None)
+        result = kernels.answer(func, args, kwargs)
+        if result is not NotImplemented:
+            return result
+        if has_python_kernel(func):
+            import_compiler()
         return func(*args, **kwargs)
 
+    def outcome(self, value: object, device: str) -> Outcome:
+        """Return what was observed, with the operation's result."""
+        aliases = tuple([_alias(output, self._tensors) for output in tensors_in(value)])
+        storages = map(storage_of, self._tensors) if self._written else ()
+        return Outcome(
+            map_values(lambda each: spec_of(each, device) if isinstance(each, torch.Tensor) else each, value),
+            self.flops,
+            tuple(dict.fromkeys(self.unknown)),
+            aliases if any(aliases) else (),
+            tuple([index for index, storage in enumerate(storages) if storage in self._written]),
+        )
 
-def _written_out(func: Any) -> Callable[..., Any] | None:
-    """What an operator does, in terms of others; None if it is not made of others."""
+
+def _alias(output: torch.Tensor, tensors: Sequence[torch.Tensor]) -> Alias | None:
+    for index, tensor in enumerate(tensors):
+        if output is tensor:
+            return Alias(index)
+    storage = storage_of(output)
+    for index, tensor in enumerate(tensors):
+        if storage == storage_of(tensor) and output.dtype == tensor.dtype:
+            return Alias(index, int(output.storage_offset()) - int(tensor.storage_offset()))
+    return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _written_by(func: Any) -> tuple[int, ...]:
+    """Return the positions of the arguments that an operator writes to."""
+    schema: Any = getattr(func, "_schema", None)
+    infos = [argument.alias_info for argument in schema.arguments] if getattr(schema, "is_mutable", False) else ()
+    return tuple([place for place, info in enumerate(infos) if info is not None and info.is_write])
+
+
+@functools.cache
+def import_compiler() -> None:
+    """Import torch's compiler on the CPU: Python kernels import it, which fails in a meta device before torch 2.13."""
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 13):
+        with torch.device("cpu"):
+            importlib.import_module("torch._dynamo")
+
+
+def _parts(func: Any) -> Callable[..., Any] | None:
+    """Return a function that calls an operator's parts; None if it has none."""
     if isinstance(func, HigherOrderOperator):
         return in_python(func)
     return func.decompose if _is_composite(func) else None
@@ -128,11 +173,17 @@ def _written_out(func: Any) -> Callable[..., Any] | None:
 _WRAPPER = shape_wrapper(len).__code__
 
 
-def _evaluate(count: Any, args: Any, kwargs: Any, result: Any) -> int:
+def _evaluate(count: Any, packet: object, args: Any, kwargs: Any, result: Any) -> int:
     """Evaluate a formula; torch's wrapper, which turns tensors into shapes, takes longer than most kernels."""
-    if getattr(count, "__code__", None) is not _WRAPPER:
-        return int(count(*args, **kwargs, out_val=result))
-    return int(count.__wrapped__(*_shapes(args), **_shapes(kwargs), out_shape=_shapes(result)))
+    try:
+        if getattr(count, "__code__", None) is not _WRAPPER:
+            return int(count(*args, **kwargs, out_val=result))
+        return int(count.__wrapped__(*_shapes(args), **_shapes(kwargs), out_shape=_shapes(result)))
+    except Exception as error:
+        raise OperatorError(
+            f"the FLOP formula of {packet} raised {type(error).__name__}: {error}. It gets the shapes of the "
+            "operator's arguments, and out_shape= and others by name: accept **kwargs."
+        ) from error
 
 
 def _shapes(value: Any) -> Any:
@@ -149,9 +200,8 @@ def costs_nothing(func: Any) -> bool:
     >>> costs_nothing(aten.relu.default), costs_nothing(aten.mm.default), costs_nothing(aten.linear.default)
     (True, False, False)
     """
-    if getattr(func, "_overloadpacket", None) is aten.item:
-        return True
-    return formula(getattr(func, "_overloadpacket", func)) is None and not _is_composite(func) and _is_free(func)
+    packet = getattr(func, "_overloadpacket", func)
+    return packet is aten.item or (formula(packet) is None and not _is_composite(func) and _is_free(func))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -161,7 +211,7 @@ def _is_composite(func: Any) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def _is_free(func: Any) -> bool:
-    """Whether an operator without a formula is known not to be of the matrix family."""
+    """Whether an operator without a formula is known to be outside the matrix family."""
     if not isinstance(func, OpOverload):
         return False
     if func.namespace in _KNOWN_FREE:
@@ -174,7 +224,11 @@ def _is_sparse(value: object) -> bool:
     return isinstance(value, torch.Tensor) and value.layout is not torch.strided
 
 
-def _check_same_dtype(a: torch.Tensor, b: torch.Tensor) -> None:
-    """The real kernels refuse mixed dtypes, those on meta do not."""
-    if a.dtype != b.dtype:
-        raise RuntimeError(f"expected both matrices to have the same dtype, but got: {a.dtype} != {b.dtype}")
+def _check_dtypes(packet: object, args: tuple[Any, ...]) -> None:
+    """Raise RuntimeError for dtypes that the real kernels refuse and those on meta do not."""
+    if packet in _SAME_DTYPE:
+        a, b = (args[place].dtype for place in _SAME_DTYPE[packet])
+        if a != b:
+            raise RuntimeError(f"expected both matrices to have the same dtype, but got: {a} != {b}")
+    if packet is aten.embedding and args[1].dtype not in (torch.int64, torch.int32):
+        raise RuntimeError(f"expected indices of an embedding to be int64 or int32, but got: {args[1].dtype}")

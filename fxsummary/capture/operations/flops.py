@@ -1,8 +1,8 @@
 """FLOPs of one ATen call: 2 per multiply-accumulate, batch included, matrix-product family only.
 
-The convention is that of `torch.utils.flop_counter`, whose formulas are used as they are, those that a
-user added with ``register_flop_formula`` too. `FORMULAS` holds what that registry lacks. Elementwise work
-(norms, activations, softmax, bias, arithmetic) is not counted. Formulas see shapes, never values.
+The convention, and most formulas, are those of `torch.utils.flop_counter`, including formulas that a user added with
+``register_flop_formula``. `FORMULAS` has what its registry lacks. Elementwise work (norms, activations, softmax, bias,
+arithmetic) is not counted. Formulas get shapes, never values.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Shape = Sequence[int]
 
 
 def mv_flops(matrix: Shape, *_: object, **__: object) -> int:
-    """(m, k) @ (k), or (k) . (k): every element of the first is one multiply-accumulate.
+    """(m, k) @ (k), or (k) · (k): one multiply-accumulate per element of the first.
 
     >>> mv_flops((3, 4), (4,))
     24
@@ -27,7 +27,7 @@ def mv_flops(matrix: Shape, *_: object, **__: object) -> int:
 
 
 def linear_flops(x: Shape, weight: Shape, *_: object, **__: object) -> int:
-    """(…, k) @ (n, k)ᵀ, or (…, k) @ (k): every element meets n weights, or one; the bias is not counted.
+    """(…, k) @ (n, k)ᵀ, or (…, k) @ (k): each element is multiplied by n weights, or one; the bias is not counted.
 
     >>> linear_flops((2, 3, 4), (5, 4)), linear_flops((2, 3, 4), (4,))
     (240, 48)
@@ -36,7 +36,7 @@ def linear_flops(x: Shape, weight: Shape, *_: object, **__: object) -> int:
 
 
 def addbmm_flops(bias: Shape, a: Shape, b: Shape, **_: object) -> int:
-    """bias + sum over the batch of (b, m, k) @ (b, k, n).
+    """(m, n) + the sum over the batch of (b, m, k) @ (b, k, n).
 
     >>> addbmm_flops((3, 5), (2, 3, 4), (2, 4, 5))
     240
@@ -45,10 +45,10 @@ def addbmm_flops(bias: Shape, a: Shape, b: Shape, **_: object) -> int:
 
 
 def trilinear_flops(a: Shape, b: Shape, c: Shape, *dims: Shape, **_: object) -> int:
-    """Three tensors multiplied and summed, such as ``nn.Bilinear``: the first two, then their product with the third.
+    """Three tensors multiplied and summed, as in ``nn.Bilinear``: the first two, then their product with the third.
 
     Args:
-        dims: the dimensions that each of the three lacks, those that are summed over, and one that does not matter.
+        dims: the dimensions that each of the three lacks, the summed dimensions, and one that is irrelevant.
 
     >>> trilinear_flops((2, 3), (4, 3, 5), (2, 5), [1, 3], [0], [1, 2], [2, 3]) == 2 * 2 * 4 * (3 * 5 + 5)
     True
@@ -64,9 +64,7 @@ def trilinear_flops(a: Shape, b: Shape, c: Shape, *dims: Shape, **_: object) -> 
 
 
 def distance_flops(a: Shape, b: Shape, p: float = 2, *_: object, **__: object) -> int:
-    """Distances between (…, m, k) and (…, n, k): each pair is a multiply-accumulate for each feature.
-
-    Other norms than the Euclidean one multiply nothing.
+    """Distances between (…, m, k) and (…, n, k): one multiply-accumulate per pair and feature; 0 if not Euclidean.
 
     >>> distance_flops((100, 64), (50, 64)), distance_flops((100, 64), (50, 64), 1.0)
     (640000, 0)
@@ -76,12 +74,12 @@ def distance_flops(a: Shape, b: Shape, p: float = 2, *_: object, **__: object) -
 
 
 def own_distance_flops(a: Shape, p: float = 2, **_: object) -> int:
-    """Distances between the rows of (n, k), each pair once."""
+    """Distances between the rows of (n, k): each pair once."""
     return a[0] * (a[0] - 1) * a[1] if p == 2 else 0
 
 
 def solve_triangular_flops(a: Shape, b: Shape, *_: object, out_shape: Shape = (), **__: object) -> int:
-    """Each element of the solution takes n / 2 multiply-accumulates on average, of a matrix (n, n).
+    """Solution of a triangular system (n, n): n / 2 multiply-accumulates per element on average.
 
     >>> solve_triangular_flops((4, 4), (4, 3), out_shape=(4, 3))
     48
@@ -90,10 +88,10 @@ def solve_triangular_flops(a: Shape, b: Shape, *_: object, out_shape: Shape = ()
 
 
 def grouped_mm_flops(a: Shape, b: Shape, *_: object, **__: object) -> int:
-    """Grouped matmul: each row (or column) meets the one matrix of its group, wherever the groups lie.
+    """Grouped matmul: each row (or column) is multiplied by the matrix of its group.
 
-    (m, k) @ (g, k, n): 2·m·k·n, rows grouped. (g, m, k) @ (k, n): the same, columns grouped. (m, k) @ (k, n):
-    the same too, as the inner lengths of the groups add up to k. (g, m, k) @ (g, k, n): g such products.
+    (m, k) @ (g, k, n), with rows in groups: 2·m·k·n. The same for (g, m, k) @ (k, n), with columns in groups, and for
+    (m, k) @ (k, n), because the inner sizes of the groups add up to k. (g, m, k) @ (g, k, n): g such products.
 
     >>> grouped_mm_flops((10, 4), (3, 4, 5)), grouped_mm_flops((3, 10, 4), (4, 5))
     (400, 400)
@@ -107,8 +105,8 @@ def grouped_mm_flops(a: Shape, b: Shape, *_: object, **__: object) -> int:
 def sdpa_flops(query: Shape, key: Shape, value: Shape, *_: object, **__: object) -> int:
     """q @ kᵀ, then scores @ v, for query (…, L, E), key (…, S, E), value (…, S, Ev); masks save nothing.
 
-    2·B·L·S·E + 2·B·L·S·Ev, B over all leading dimensions of the query: with grouped-query attention
-    the key's heads are repeated to those of the query.
+    2·B·L·S·E + 2·B·L·S·Ev, with B the product of the query's leading dimensions: grouped-query attention repeats the
+    key's heads.
 
     >>> sdpa_flops((1, 12, 197, 64), (1, 12, 197, 64), (1, 12, 197, 64)) == 4 * 12 * 197**2 * 64
     True
@@ -116,30 +114,20 @@ def sdpa_flops(query: Shape, key: Shape, value: Shape, *_: object, **__: object)
     return 2 * math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
 
-def recurrent_flops(input: Shape, second: object, third: object, *rest: object, **_: object) -> int:
-    """LSTM, GRU and plain RNN over input (T, B, I) or (B, T, I): each weight matrix meets each step once.
+def recurrent_flops(input: Shape, *others: object, **_: object) -> int:
+    """LSTM, GRU and plain RNN over input (T, B, I) or (B, T, I): each step is multiplied by each weight matrix once.
 
-    T·B·2·(sum of the elements of all weight matrices), over layers, directions and projections; the gates'
-    elementwise products are not of the family. Of a packed sequence the data (N, I) holds all steps that exist.
+    2·T·B·(elements of all weight matrices), over layers, directions and projections. The gates' elementwise products
+    are not counted. In a packed sequence, the data (N, I) contains all steps.
 
-    >>> recurrent_flops((5, 1, 3), None, [(16, 3), (16, 4), (16,), (16,)])
+    >>> recurrent_flops((5, 1, 3), [(1, 1, 4), (1, 1, 4)], [(16, 3), (16, 4), (16,), (16,)])
     1120
-    >>> recurrent_flops((5, 3), (3, 2), None, [(16, 3), (16, 4)])
+    >>> recurrent_flops((5, 3), (3,), [(1, 2, 4)], [(16, 3), (16, 4)])
     1120
     """
-    is_packed = bool(rest) and isinstance(rest[0], (list, tuple))
-    return recurrent_cell_flops(input, None, *(rest[0] if is_packed else third))  # type: ignore[misc]
-
-
-def recurrent_cell_flops(input: Shape, hidden: object, *weights: object, **_: object) -> int:
-    """One step of a cell over input (B, I): each weight matrix meets each row once."""
-    matrices = [each for each in weights if isinstance(each, (tuple, list)) and len(each) == 2]
+    shapes = [each for other in others for each in (other if isinstance(other, list) else [other])]
+    matrices = [each for each in shapes if isinstance(each, tuple) and len(each) == 2]
     return 2 * math.prod(input[:-1]) * sum(map(math.prod, matrices))
-
-
-def mkldnn_recurrent_flops(input: Shape, *weights: object, **_: object) -> int:
-    """One layer in one direction, as oneDNN runs it: over input (T, B, I), with two matrices and two biases."""
-    return recurrent_cell_flops(input, None, *weights[:4])
 
 
 _EXTRA: dict[str, Callable[..., int]] = {
@@ -157,8 +145,11 @@ _EXTRA: dict[str, Callable[..., int]] = {
     "_scaled_dot_product_flash_attention_for_cpu": sdpa_flops,
     "_scaled_dot_product_fused_attention_overrideable": sdpa_flops,
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent_flops),
-    **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), recurrent_cell_flops),
-    "mkldnn_rnn_layer": mkldnn_recurrent_flops,
+    **dict.fromkeys(
+        ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),
+        lambda input, hidden, *weights, **_: recurrent_flops(input, *weights),
+    ),
+    "mkldnn_rnn_layer": lambda input, *others, **_: recurrent_flops(input, *others[:4]),  # two matrices, two biases
 }
 
 FORMULAS: dict[object, Callable[..., int]] = {

@@ -1,10 +1,9 @@
-"""Each distinct operation runs once per process: what was learnt of it is kept under its key.
+"""The memo: each distinct operation runs once per process, and its outcome is kept under a key.
 
-A key holds all that the outcome on meta depends on: what is called (a function, a method name, or the
-structural signature of a leaf module: class, settings, parameter specs, training flag, recursively), the
-specs of the tensors (shape, dtype, stride), the literals with their types, and which formulas are known.
-An outcome holds output specs and FLOPs, no tensor, so aliasing and in-place writes cannot go stale in it;
-what has no key (foreign objects as arguments, unknown attribute types) is never kept.
+A key contains all that the outcome on meta depends on: what is called (a function, a method name, or the signature of a
+leaf module: class, settings, parameter specs, training flag, recursively), the specs of the tensors, the literals with
+their types, and the formulas. An outcome contains specs and FLOPs but no tensor. An operation without a key, for
+example with an unknown object as argument, is never kept.
 """
 
 from __future__ import annotations
@@ -30,23 +29,23 @@ _count = count()
 
 
 class NoKeyError(Exception):
-    """A value on which an outcome may depend in a way that no key can express."""
+    """An outcome may depend on a value that no key can express."""
 
 
 def get(key: Hashable) -> Outcome | None:
-    """What is kept under the key."""
+    """Return the outcome under a key."""
     return _entries.get(key)
 
 
 def put(key: Hashable, value: Outcome) -> None:
-    """Keep an outcome; the oldest goes when there are `MAX_ENTRIES`."""
+    """Keep an outcome; drop the oldest if there are more than `MAX_ENTRIES`."""
     _entries[key] = value
     if len(_entries) > MAX_ENTRIES:
         del _entries[next(iter(_entries))]
 
 
 def number_of(signature: Hashable) -> int:
-    """A number for a signature, in place of which it stands in keys: to find a large tuple takes long."""
+    """Intern a signature as an int, because hashing large tuples on every lookup is slow."""
     number = _numbers.get(signature)
     if number is None:
         number = _numbers[signature] = next(_count)
@@ -76,12 +75,12 @@ def _no_key(value: object) -> Hashable:
 
 
 def key_of(value: Any, other: Callable[[Any], Hashable] = _no_key) -> Hashable:
-    """A hashable stand-in for an argument; raises NoKeyError where there is none.
+    """Return a hashable key for an argument; raise NoKeyError if there is none.
 
-    Numbers carry their type: ``True``, ``1`` and ``1.0`` are equal in Python and different to torch.
+    Numbers carry their type: ``True``, ``1`` and ``1.0`` are equal in Python but different to torch.
 
     Args:
-        other: the stand-in for what is not known here.
+        other: returns the key of a tensor, or of a value of another type.
     """
     kind = type(value)
     if kind is TensorSpec or kind in _PLAIN:
@@ -110,19 +109,17 @@ IRRELEVANT = frozenset(
         "_non_persistent_buffers_set", "_flat_weights", "_flat_weight_refs", "_modules",
     }
 )  # fmt: skip
-
-
 _HOOKS = frozenset({"_forward_hooks", "_forward_pre_hooks"})
 
 
 def attributes_key(
     module: nn.Module, other: Callable[[Any], Hashable], without: frozenset[str] = IRRELEVANT
 ) -> tuple[Hashable, ...]:
-    """All of a module but its submodules; raises NoKeyError if it has hooks.
+    """Return a key for a module without its submodules; raise NoKeyError if it has hooks.
 
     Args:
-        other: as in `key_of`; tensors too.
-        without: the names of attributes that are left out.
+        other: as in `key_of`.
+        without: names of attributes to leave out.
     """
     parts: list[Any] = [type(module)]
     for name, value in vars(module).items():
@@ -141,7 +138,7 @@ def attributes_key(
 
 
 def module_signature(module: nn.Module) -> Hashable:
-    """All of a module that its forward on meta may depend on; raises NoKeyError where that is not known."""
+    """Return a key for all that a module's forward on meta may depend on; raise NoKeyError if there is none."""
     children = [(name, None if child is None else module_signature(child)) for name, child in module._modules.items()]
     return attributes_key(module, _tensor_key), *children
 

@@ -11,8 +11,8 @@ class Alias:
     """An output that shares memory with an input.
 
     Attributes:
-        index: position of that input among the tensors of the arguments.
-        offset: elements between the two; None where the output is the input itself.
+        index: position of the input among the tensors of the arguments.
+        offset: elements between the two; None if the output is the input itself.
     """
 
     index: int
@@ -24,12 +24,12 @@ class Outcome:
     """What one operation yields.
 
     Attributes:
-        value: its result, `TensorSpec` for tensors; `UNKNOWN` where it could not be computed.
-        flops: FLOPs of the matrix-product family; None where they could not be counted.
-        unknown: operators called whose FLOPs are not known.
-        aliases: for each tensor of `value` the input whose memory it shares; () if none does.
+        value: its result, with a `TensorSpec` for each tensor; `UNKNOWN` if it could not be computed.
+        flops: FLOPs of the matrix-product family; None if they could not be counted.
+        unknown: operators with unknown FLOPs that it called.
+        aliases: for each tensor of `value`, the input whose memory it shares; () if none does.
         writes: positions, among the tensors of the arguments, of those written in place.
-        assumed: whether it rests on values that were assumed.
+        assumed: whether it depends on assumed values.
     """
 
     value: Any

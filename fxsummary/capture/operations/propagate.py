@@ -1,4 +1,4 @@
-"""Specs and FLOPs of every node of an FX graph: a ShapeProp on specs, with a memo."""
+"""Computes specs and FLOPs of every node of an FX graph, as ShapeProp does, but on specs and with a memo."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fxsummary.graph.spec import TensorSpec
 
 
 class OperationError(Exception):
-    """An operation refuses its inputs; ``__cause__`` is torch's exception.
+    """An operation rejects its inputs; ``__cause__`` is torch's exception.
 
     Attributes:
         node: the FX node.
@@ -36,14 +36,14 @@ class OperationError(Exception):
 def propagate(
     model: nn.Module, trace: Trace, device: str, inputs: Mapping[str, TensorSpec] | None = None
 ) -> Propagation:
-    """Run the graph on specs, inside of `Snapshot.preserved`.
+    """Run the graph on specs, inside `Snapshot.preserved`.
 
     Args:
         device: the device that tensors claim to be on.
-        inputs: spec by placeholder target, where the placeholders do not carry them.
+        inputs: specs by placeholder target, instead of those in the placeholders' meta.
 
     Raises:
-        OperationError: an operation refuses its inputs.
+        OperationError: an operation rejects its inputs.
     """
     run = _Run(model, trace, device, inputs or {})
     with torch.no_grad():
@@ -93,7 +93,7 @@ class _Run:
             raise OperationError(node, args) from error.__cause__
 
     def _load(self, argument: Any) -> Any:
-        """`load`, but faster for what most arguments are."""
+        """Do the same as `load`, but faster for most arguments."""
         kind = type(argument)
         if kind is fx.Node:
             return self._values[argument]

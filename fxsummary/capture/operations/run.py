@@ -1,16 +1,14 @@
 """The outcome of one operation on specs: from the memo, or by running it once on meta twins.
 
 It runs under a mode that sees every ATen call: the mode answers with our kernels where torch's are slow Python, counts
-FLOPs by formula, and notes which arguments are written. Symbolic propagation and recording ask here, with specs and
-literals for arguments; tensors (on meta) are made only the first time that the process meets an operation.
+FLOPs by formula, and notes which arguments are written. Arguments are specs and literals; meta tensors are made only
+the first time that the process meets an operation.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from types import BuiltinFunctionType
 from typing import Any
@@ -21,20 +19,22 @@ from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.utils.flop_counter import flop_registry
 
 from fxsummary.capture.module_index import tensors_of
-from fxsummary.capture.operations import autocast, kernels, memo
-from fxsummary.capture.operations.flop_count import FlopCount, registry_version
-from fxsummary.capture.operations.outcome import Alias, Outcome
-from fxsummary.capture.operations.twins import META, NoTwinError, Twins, spec_of
+from fxsummary.capture.operations import autocast, memo
+from fxsummary.capture.operations.flop_count import FlopCount, import_compiler
+from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.twins import NoTwinError, OnMeta, Twins
 from fxsummary.capture.structures import (
     TO_DEVICE,
     is_limit_of_meta,
     is_plain,
     map_values,
     on_meta,
-    tensors_in,
     walk,
 )
-from fxsummary.capture.torch_internals import DispatchMode, below_autograd, has_python_kernel, storage_of
+from fxsummary.capture.torch_internals import (
+    below_autograd,
+    fake_tensors,
+)
 from fxsummary.errors import OperatorError
 from fxsummary.graph.spec import TensorSpec
 
@@ -43,11 +43,11 @@ Target = Callable[..., Any] | str
 
 
 class RefusedError(Exception):
-    """An operation refuses its arguments; ``__cause__`` is torch's exception."""
+    """An operation rejects its arguments; ``__cause__`` is torch's exception."""
 
 
 class NoDataError(Exception):
-    """An operation cannot tell its outcome without the values of its tensors."""
+    """The outcome of an operation depends on the values of its tensors."""
 
 
 class Operations:
@@ -60,31 +60,31 @@ class Operations:
     def __init__(self, device: str) -> None:
         self.device = device
         self.twins = Twins()
-        self._formulas = registry_version()
+        self._formulas = memo.number_of(tuple(flop_registry.items()))
         self._signatures: dict[tuple[int, bool], int | None] = {}
 
     def run(self, target: Target, args: Any, kwargs: Any, casting: autocast.Casting | None = None) -> Outcome:
-        """The outcome of calling ``target``.
+        """Return the outcome of calling ``target``.
 
         Args:
-            args, kwargs: specs for tensors, and literals.
+            args, kwargs: literals, and specs for tensors.
             casting: the state of autocast, see `autocast.active`.
 
         Raises:
             RefusedError: the arguments do not fit.
-            NoDataError: it depends on values.
+            NoDataError: the outcome depends on values.
         """
         return self.run_raw(target, args, kwargs, casting)[0]
 
     def run_raw(
         self, target: Target, args: Any, kwargs: Any, casting: autocast.Casting | None = None
     ) -> tuple[Outcome, object]:
-        """As `run`, with the result itself if it is of a kind that specs cannot stand for, else None."""
+        """Return the outcome as `run` does, and the result itself if specs cannot describe it, else None."""
         key = None
         with suppress(memo.NoKeyError, TypeError):
             key = (
                 self._target_key(target), self.device, casting, torch.get_default_dtype(), self._formulas,
-                len(flop_registry), memo.key_of(args), memo.key_of(kwargs),
+                memo.key_of(args), memo.key_of(kwargs),
             )  # fmt: skip
         outcome = None if key is None else memo.get(key)
         if outcome is not None:
@@ -92,10 +92,10 @@ class Operations:
         if any(type(each) is TensorSpec and each.stride is None for each in walk((args, kwargs))):
             raise NoDataError("sparse tensors have no counterpart on meta")
         if casting:
-            _import_compiler()
-            with autocast.fake_tensors(casting) as device:
-                outcome, value = self._observe(target, args, kwargs, Twins(device), casting)
-        else:  # what has a key does not depend on earlier calls
+            import_compiler()
+            with fake_tensors():
+                outcome, value = self._observe(target, args, kwargs, Twins(torch.device(casting[0])), casting)
+        else:  # an operation with a key does not depend on earlier calls
             outcome, value = self._observe(target, args, kwargs, self.twins if key is None else Twins(), None)
         if not is_plain(value):
             return outcome, value
@@ -108,11 +108,11 @@ class Operations:
             return "method", target
         if not isinstance(target, nn.Module):
             return memo.key_of(target)
-        state = id(target), bool(getattr(target, "training", False))  # TorchScript freezes it away
+        state = id(target), bool(getattr(target, "training", False))  # a frozen ScriptModule has no `training`
         if state not in self._signatures:
             try:
                 self._signatures[state] = memo.number_of(memo.module_signature(target))
-            except memo.NoKeyError:  # not kept itself: its traceback holds the frames of forward
+            except memo.NoKeyError:  # not kept, because its traceback holds the frames of forward
                 self._signatures[state] = None
         if self._signatures[state] is None:
             raise memo.NoKeyError(type(target).__name__)
@@ -134,61 +134,43 @@ class Operations:
                 function, mode = callee_of(target, twins)
                 args, kwargs = map_values(make, args), map_values(make, kwargs)
                 args, kwargs = on_meta(target, args, kwargs, twins.device)
-                count = _Observed(tensors, on_meta=not casting)
+                count = FlopCount(tensors, on_meta=not casting)
                 with mode, count, torch.device(twins.device) if casting else _undivided(target):
                     value = function(*args, **kwargs)
         except NoTwinError as error:
             raise NoDataError(str(error)) from error
         except OperatorError:
             raise
-        except Exception as error:  # torch's kernels raise of every kind
+        except Exception as error:  # torch's kernels raise many types
             if is_limit_of_meta(error) or isinstance(target, torch.jit.ScriptModule):  # whose errors say little
                 raise NoDataError(str(error).strip().partition("\n")[0]) from error
             raise RefusedError(str(error)) from error
         return count.outcome(value, self.device), value
 
 
-_UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention, linear})
-_PRODUCTS = {packet: flop_registry.get(packet) for packet in (torch.ops.aten.mm, torch.ops.aten.addmm)}
-
-
-def _undivided(target: Target) -> AbstractContextManager[object]:
-    """Let a mode see an operator that has a formula and a kernel as one call, and not what it is made of."""
-    is_linear = isinstance(target, nn.Linear) or target is linear
-    if is_linear and any(flop_registry.get(packet) is not known for packet, known in _PRODUCTS.items()):
-        return nullcontext()  # the user has other formulas for what it is made of
-    is_known = isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED
-    return below_autograd() if is_known or is_linear or isinstance(target, nn.RNNBase) else nullcontext()
-
-
-@functools.cache
-def _import_compiler() -> None:
-    """Import torch's compiler on the CPU: kernels in Python do, and before 2.13 that fails inside a meta device."""
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 13):
-        with torch.device("cpu"):
-            importlib.import_module("torch._dynamo")
-
-
 def observe_real(
     function: Target, args: Any, kwargs: Any, tensors: list[torch.Tensor], device: str
 ) -> tuple[Outcome, object]:
-    """Run a function on real tensors: its outcome, and its result.
+    """Run a function on real tensors, and return its outcome and its result.
 
     Args:
-        tensors: those among the arguments, in order.
+        tensors: the tensors among the arguments, in order.
         device: the device that they claim to be on.
     """
     call = method(function) if isinstance(function, str) else function
-    count = _Observed(tensors)
+    count = FlopCount(tensors)
     with torch.no_grad(), count:
         result = call(*args, **kwargs)
-    if isinstance(function, torch.jit.ScriptModule):  # products in the layout of oneDNN run past every mode
+    if isinstance(function, torch.jit.ScriptModule):  # oneDNN products in TorchScript bypass all modes
         count.unknown += re.findall(r"= (prim::mkldnn\w+)\(", str(function.inlined_graph))
     return count.outcome(result, device), result
 
 
+# --- what to call ----------------------------------------------------------------------------------
+
+
 def callee_of(target: Target, twins: Twins) -> tuple[Callable[..., Any], AbstractContextManager[object]]:
-    """What to call, and the mode to call it under."""
+    """Return what to call, and the mode to call it under."""
     if isinstance(target, str):
         return method(target), nullcontext()
     if isinstance(target, torch.jit.ScriptModule):
@@ -201,100 +183,20 @@ def callee_of(target: Target, twins: Twins) -> tuple[Callable[..., Any], Abstrac
 
 
 def method(name: str) -> Callable[..., Any]:
-    """A method of tensors by name; none moves a tensor to a device."""
+    """Return a method of tensors by name; none moves a tensor to a device."""
     if name in TO_DEVICE:
         return torch.Tensor.detach
     return lambda self, *args, **kwargs: getattr(self, name)(*args, **kwargs)
 
 
-def _alias(output: torch.Tensor, tensors: Sequence[torch.Tensor]) -> Alias | None:
-    for index, tensor in enumerate(tensors):
-        if output is tensor:
-            return Alias(index)
-    storage = storage_of(output)
-    for index, tensor in enumerate(tensors):
-        if storage == storage_of(tensor) and output.dtype == tensor.dtype:
-            return Alias(index, int(output.storage_offset()) - int(tensor.storage_offset()))
-    return None
+_UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention, linear})
+_PRODUCTS = {packet: flop_registry.get(packet) for packet in (torch.ops.aten.mm, torch.ops.aten.addmm)}
 
 
-class _Observed(FlopCount):
-    """`FlopCount` that also sees which of the arguments are written in place, and keeps an operation on meta.
-
-    Args:
-        tensors: the tensors among the arguments, in order.
-        on_meta: whether they are on meta: then new tensors are too, and our kernels answer.
-    """
-
-    def __init__(self, tensors: list[torch.Tensor], on_meta: bool = False) -> None:
-        super().__init__()
-        self._written: list[int] = []
-        self._on_meta = on_meta
-        self._tensors = tensors
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for place in _written_by(func):
-            value = args[place] if place < len(args) else (kwargs or {}).get("out")
-            self._written += map(storage_of, tensors_in(value))
-        return super().__torch_dispatch__(func, types, args, kwargs)
-
-    def call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run an operator, on meta by a kernel of ours if one covers the call."""
-        if not self._on_meta:
-            return func(*args, **kwargs)
-        if _takes_device(func):
-            kwargs = {name: value for name, value in kwargs.items() if name != "pin_memory"}
-            kwargs["device"] = META
-        result = kernels.answer(func, args, kwargs)
-        if result is not NotImplemented:
-            return result
-        if has_python_kernel(func):
-            _import_compiler()
-        return func(*args, **kwargs)
-
-    def outcome(self, value: object, device: str) -> Outcome:
-        """What was seen, with what the operation returned."""
-        aliases = tuple([_alias(output, self._tensors) for output in tensors_in(value)])
-        storages = map(storage_of, self._tensors) if self._written else ()
-        return Outcome(
-            map_values(lambda each: spec_of(each, device) if isinstance(each, torch.Tensor) else each, value),
-            self.flops,
-            tuple(dict.fromkeys(self.unknown)),
-            aliases if any(aliases) else (),
-            tuple([index for index, storage in enumerate(storages) if storage in self._written]),
-        )
-
-
-@functools.lru_cache(maxsize=1024)
-def _written_by(func: Any) -> tuple[int, ...]:
-    """Positions of the arguments that an operator writes to."""
-    schema = getattr(func, "_schema", None)
-    if schema is None or not getattr(schema, "is_mutable", False):
-        return ()
-    infos = [argument.alias_info for argument in schema.arguments]
-    return tuple([place for place, info in enumerate(infos) if info is not None and info.is_write])
-
-
-@functools.lru_cache(maxsize=1024)
-def _takes_device(func: Any) -> bool:
-    """Whether an operator has an argument that says where its result lies."""
-    return any(argument.name == "device" for argument in getattr(getattr(func, "_schema", None), "arguments", ()))
-
-
-class OnMeta(DispatchMode):
-    """Lets code that holds real tensors, such as a ScriptModule, run on meta: they become their twins."""
-
-    def __init__(self, twins: Twins) -> None:
-        super().__init__()
-        self._twins = twins
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        args, kwargs = map_values(self._twin, (args, kwargs or {}))
-        if "device" in kwargs or _takes_device(func):
-            kwargs["device"] = META
-        return func(*args, **kwargs)
-
-    def _twin(self, value: object) -> object:
-        if isinstance(value, torch.device):
-            return META
-        return self._twins.tensor(value) if isinstance(value, torch.Tensor) and not value.is_meta else value
+def _undivided(target: Target) -> AbstractContextManager[object]:
+    """Let a mode see a composite operator that has a formula and a kernel as one call."""
+    is_linear = isinstance(target, nn.Linear) or target is linear
+    if is_linear and any(flop_registry.get(packet) is not known for packet, known in _PRODUCTS.items()):
+        return nullcontext()  # the user has replaced the formulas of its parts
+    is_known = isinstance(target, BuiltinFunctionType) and target in _UNDIVIDED
+    return below_autograd() if is_known or is_linear or isinstance(target, nn.RNNBase) else nullcontext()

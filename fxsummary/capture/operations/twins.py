@@ -1,4 +1,4 @@
-"""Meta twins: stand-ins without data for tensors and modules, so that nothing of the user's is run or changed."""
+"""Meta twins: tensors and modules without data that represent the user's, so that nothing of the user's changes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
-from fxsummary.graph.spec import TensorSpec
+from fxsummary.capture.torch_internals import DispatchMode
+from fxsummary.graph.spec import TensorSpec, map_structure
 
 META = torch.device("meta")
 
 
 class NoTwinError(Exception):
-    """A module or tensor of which no twin can be made, such as a ScriptModule."""
+    """A module or tensor cannot have a twin, such as a ScriptModule."""
 
 
 @functools.cache
 def dtype_name(dtype: torch.dtype) -> str:
-    """The dtype's name without the prefix ``torch.``."""
+    """Return the dtype's name without the prefix ``torch.``."""
     return str(dtype).removeprefix("torch.")
 
 
 def spec_of(tensor: torch.Tensor, device: str | None = None) -> TensorSpec:
-    """The spec of a tensor; ``device`` overrides the tensor's own."""
+    """Return the spec of a tensor; ``device`` overrides the tensor's own."""
     stride = tensor.stride() if tensor.layout is torch.strided else None
     return _spec(tensor.shape, tensor.dtype, stride, device or str(tensor.device))
 
@@ -41,7 +42,7 @@ def _spec(shape: torch.Size, dtype: torch.dtype, stride: tuple[int, ...] | None,
 
 
 def materialize(spec: TensorSpec, device: torch.device = META) -> torch.Tensor:
-    """A tensor of this spec, on meta."""
+    """Return a new tensor with this spec, by default on meta."""
     dtype = getattr(torch, spec.dtype)
     if spec.stride is None:
         return torch.empty(spec.shape, dtype=dtype, device=device)
@@ -49,10 +50,10 @@ def materialize(spec: TensorSpec, device: torch.device = META) -> torch.Tensor:
 
 
 class Twins:
-    """Makes twins on the ``meta`` device; one twin per tensor and per module, so that ties stay ties.
+    """Makes twins; one twin for each tensor and module, so that tied weights stay tied.
 
     Args:
-        device: another device than ``meta``, for fake tensors.
+        device: the device of the twins; another than ``meta`` for fake tensors.
     """
 
     def __init__(self, device: torch.device = META) -> None:
@@ -61,27 +62,24 @@ class Twins:
         self._originals: list[Any] = []
 
     def tensor(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The meta twin of a tensor, parameter or buffer: same shape, stride, dtype, ``requires_grad``."""
-        twin = self._twins.get(id(tensor))
-        if twin is None:
-            twin = self._remember(tensor, self._new_tensor(tensor))
-        assert isinstance(twin, torch.Tensor)
-        return twin
+        """Return the twin of a tensor: same shape, stride, dtype, ``requires_grad``."""
+        if id(tensor) in self._twins:
+            return self._twins[id(tensor)]  # type: ignore[no-any-return]
+        return self._remember(tensor, self._new_tensor(tensor))  # type: ignore[no-any-return]
 
     def of_spec(self, spec: TensorSpec) -> torch.Tensor:
-        """A new tensor of this spec."""
+        """Return a new tensor with this spec."""
         return materialize(spec, self.device)
 
     def _new_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
+        options: Any = {"dtype": tensor.dtype, "device": self.device}
         if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
-            options: Any = {"requires_grad": tensor.requires_grad, "device": self.device, "dtype": tensor.dtype}
-            return type(tensor)(**options)
+            return type(tensor)(requires_grad=tensor.requires_grad, **options)
         try:
             if tensor.layout is torch.strided:
-                size, stride = tensor.size(), tensor.stride()
-                twin = torch.empty_strided(size, stride, dtype=tensor.dtype, device=self.device)
+                twin = torch.empty_strided(tensor.size(), tensor.stride(), **options)
             else:
-                twin = torch.empty(tensor.size(), dtype=tensor.dtype, device=self.device)
+                twin = torch.empty(tensor.size(), **options)
         except (RuntimeError, NotImplementedError) as error:
             raise NoTwinError(f"a {tensor.layout} tensor of {tensor.dtype} has no counterpart on meta") from error
         if isinstance(tensor, nn.Parameter):
@@ -89,30 +87,28 @@ class Twins:
         return twin.requires_grad_(True) if tensor.requires_grad else twin
 
     def module(self, module: nn.Module) -> nn.Module:
-        """A copy of a module tree on meta; whatever its forward does to it stays in the copy.
+        """Return a copy of a module tree on meta; changes that its forward makes to it stay in the copy.
 
-        Hooks are left out, except those by which torch itself computes weights (weight_norm).
+        Hooks are left out, except those with which torch itself computes weights (weight_norm).
 
         Raises:
             NoTwinError: the module cannot be copied without running its code.
         """
-        twin = self._twins.get(id(module))
-        if twin is None:
-            if isinstance(module, torch.jit.ScriptModule):
-                raise NoTwinError(f"{type(module).__name__} is compiled by torch.jit")
-            twin = self._remember(module, object.__new__(type(module)))
-            attributes = twin.__dict__
-            for name, value in vars(module).items():
-                kind = type(value)
-                if kind in _ATOMS:
-                    attributes[name] = value
-                elif kind in _DICTS and not value:
-                    attributes[name] = kind()
-                else:
-                    attributes[name] = self._value(own_hooks(value) if name in _HOOKS else value)
-                    if isinstance(value, dict):
-                        self._remember(value, attributes[name])
-        assert isinstance(twin, nn.Module)
+        if id(module) in self._twins:
+            return self._twins[id(module)]  # type: ignore[no-any-return]
+        if isinstance(module, torch.jit.ScriptModule):
+            raise NoTwinError(f"{type(module).__name__} is compiled by torch.jit")
+        twin: nn.Module = self._remember(module, object.__new__(type(module)))
+        for name, value in vars(module).items():
+            kind, kept = type(value), value
+            if kind in _DICTS and not value:
+                twin.__dict__[name] = kind()
+                continue
+            if name in _HOOKS:
+                kept = kind((key, hook) for key, hook in value.items() if is_own_hook(hook))
+            twin.__dict__[name] = value if kind in _ATOMS else self._value(kept)
+            if isinstance(value, dict):
+                self._remember(value, twin.__dict__[name])
         return twin
 
     def _remember(self, original: Any, twin: Any) -> Any:
@@ -126,6 +122,11 @@ class Twins:
             return value
         if kind in _COLLECTIONS:
             return kind(map(self._value, value))
+        if isinstance(value, dict) and kind.__module__ in ("builtins", "collections", "torch.nn.modules.container"):
+            twin = value.copy()
+            for key, item in value.items():
+                twin[key] = self._value(item)
+            return twin
         if isinstance(value, torch.Tensor):
             return self.tensor(value)
         if isinstance(value, nn.Module):
@@ -139,14 +140,10 @@ class Twins:
             return functools.partial(self._value(value.func), *args, **keywords)
         if isinstance(value, torch.ScriptObject):
             raise NoTwinError("it holds packed weights")
-        if isinstance(value, dict) and kind.__module__ in ("builtins", "collections", "torch.nn.modules.container"):
-            twin = value.copy()
-            twin.update((key, self._value(item)) for key, item in value.items())
-            return twin
         return value
 
     def _handle(self, handle: RemovableHandle) -> RemovableHandle:
-        """The handle of a hook, which removes it from the twin and not from the original."""
+        """Return the handle of a hook, which removes the hook from the twin and not from the original."""
 
         def reference(original: Any) -> Any:
             twin = self._twins.get(id(original()))
@@ -165,15 +162,31 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
 def is_own_hook(hook: Any) -> bool:
-    """Whether a forward hook is one by which torch computes weights, as weight_norm and lazy modules do."""
+    """Whether torch itself computes weights with a forward hook, as weight_norm and lazy modules do."""
     owner = hook if hasattr(hook, "__func__") or isinstance(hook, types.FunctionType) else type(hook)
     return (owner.__module__ or "").startswith(("torch.nn.utils.", "torch.nn.modules."))
 
 
-def own_hooks(hooks: dict[int, Any]) -> dict[int, Any]:
-    """The hooks that are torch's own."""
-    kept = hooks.copy()
-    for key, hook in hooks.items():
-        if not is_own_hook(hook):
-            del kept[key]
-    return kept
+class OnMeta(DispatchMode):
+    """Runs code that holds real tensors, such as a ScriptModule, on their meta twins."""
+
+    def __init__(self, twins: Twins) -> None:
+        super().__init__()
+        self._twins = twins
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        args, kwargs = map_structure(self._twin, (args, kwargs or {}))
+        if "device" in kwargs or takes_device(func):
+            kwargs["device"] = META
+        return func(*args, **kwargs)
+
+    def _twin(self, value: object) -> object:
+        if isinstance(value, torch.device):
+            return META
+        return self._twins.tensor(value) if isinstance(value, torch.Tensor) and not value.is_meta else value
+
+
+@functools.lru_cache(maxsize=1024)
+def takes_device(operator: Any) -> bool:
+    """Whether an operator has an argument for the device of its result."""
+    return any(argument.name == "device" for argument in getattr(getattr(operator, "_schema", None), "arguments", ()))

@@ -1,29 +1,25 @@
-"""How much work may be done to find inputs, counted in operations and not in time."""
+"""The amount of work that a search for inputs may do, in operations rather than seconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 BYTES_OF_AN_OPERATION = 30_000
-"""To compute so many bytes of values costs about as much as to record an operation."""
+"""Computing this many bytes of values takes about as long as recording one operation."""
 
 
 class TooMuchWorkError(BaseException):
-    """More operations than were allowed; it passes through the user's ``except Exception``."""
+    """The budget is spent. It passes through the user's ``except Exception``."""
 
 
 @dataclass
 class Budget:
-    """How many operations may still be run; those of copied modules cost nothing."""
+    """The number of operations that may still run; those of copied modules are free."""
 
     operations: int
 
     def spend(self, nbytes: int = 0) -> None:
-        """One operation is run, or values of so many bytes are computed.
-
-        Raises:
-            TooMuchWorkError: it was too much.
-        """
+        """Count one operation, or the computation of ``nbytes`` of values; raises TooMuchWorkError at the end."""
         self.operations -= 1 + nbytes // BYTES_OF_AN_OPERATION
         if self.operations < 0:
             raise TooMuchWorkError

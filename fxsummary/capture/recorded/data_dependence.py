@@ -1,10 +1,10 @@
-"""Where forward goes by values: they are computed from the graph so far, and handed to Python or to the operation."""
+"""Computes tensor values when forward branches on them, or when an operation needs more than meta tensors."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -23,100 +23,83 @@ from fxsummary.graph.spec import map_structure
 
 
 class Demand:
-    """Answers what only values can tell.
+    """Computes values on demand.
 
     Attributes:
-        assuming: whether Python has gone by values that were assumed; all that follows rests on them.
-        asked: how often values were needed.
+        assuming: whether Python has used an assumed value, on which everything after it depends.
+        asked: number of times that values were needed.
     """
 
-    def __init__(self, model: nn.Module, writer: Writer, operations: Operations, budget: Budget | None = None) -> None:
+    def __init__(self, writer: Writer, operations: Operations, budget: Budget | None = None) -> None:
         self.assuming = False
         self.asked = 0
-        self.evaluator = Evaluator(
-            model, writer.propagation.outcomes, writer.inputs, writer.tensors.constants, writer.memory, budget
-        )
-        self._writer = writer
+        self.writer = writer
+        self.evaluator = Evaluator(writer, budget)
         self._operations = operations
         self._assumed_at: dict[str, None] = {}
         self._without_fake: dict[str, None] = {}
 
     def values(self, structure: Any) -> Any:
-        """The structure with the real values of its tensors, for Python to go by."""
+        """Return a structure with the real values of its tensors, for Python to use."""
         self.asked += 1
 
         def value(item: Any) -> Any:
             if not isinstance(item, torch.Tensor):
                 return item
-            node = self._writer.node_of(self._writer.tensors.of(item))
+            node = self.writer.node_of(self.writer.tensors.of(item))
             result = self._value(node)
             if node in self.evaluator.assumed:
                 self.assuming = True
-                self._assumed_at.setdefault(self._writer.source())
+                self._assumed_at.setdefault(self.writer.source())
             return result
 
         return map_structure(value, structure)
 
     def outcome(self, call: Call, error: NoDataError) -> tuple[Outcome, Any]:
-        """The outcome of a call that meta tensors do not tell, and its result.
-
-        The values of its indices and masks are tried first, then those of all its tensors.
-        """
+        """Run a call with the values of its indices and masks; if it raises, with those of all its tensors."""
         self.asked += 1
         if "fake impl" in str(error):
             named = re.match(r"\w+::\w+", str(error))
             self._without_fake.setdefault(named[0] if named else str(call.callee), None)
-        everything = [True] * len(call.given)
-        indices = [each.spec.is_index for each in call.given]
-        for chosen in [indices, everything] if any(indices) and not all(indices) else [everything]:
-            nodes = [self._writer.node_of(each) for each, wanted in zip(call.given, chosen, strict=True) if wanted]
-            for node in nodes:
-                self._value(node)
-            is_assumed = not self.evaluator.assumed.isdisjoint(nodes)
-            try:
-                outcome, result = self._run(call, chosen)
-            except Exception as reason:  # torch's kernels raise of every kind
-                if chosen is not everything:
-                    continue
-                is_limit = is_limit_of_meta(reason)
-                if not is_limit and not is_assumed:
-                    raise
-                self._writer.write(call, Outcome(UNKNOWN, None))
-                first = str(reason).strip().partition("\n")[0][:200]  # without the values of tensors that follow it
-                name = getattr(call.callee, "__name__", str(call.callee))
-                self.stop(str(error) if is_limit else f"{name} refuses values that were assumed: {first}")
-            if is_assumed:
-                self._assumed_at.setdefault(self._writer.source())
-            return self.marked(outcome, call, is_assumed), result
-        raise AssertionError("the last choice returns or raises")
-
-    def keep(self, node: fx.Node, result: Any) -> None:
-        """Remember the values of a call that was computed, or those of its results that were."""
-        self.evaluator.put(node, result, self.evaluator.rests_on_assumed(node))
+        nodes = [self.writer.node_of(each) for each in call.given]
+        indices = {node for node, each in zip(nodes, call.given, strict=True) if each.spec.is_index}
+        if indices and not indices.issuperset(nodes):
+            with suppress(Exception):  # torch's kernels raise exceptions of every kind
+                return self._run(call, nodes, indices)
+        try:
+            return self._run(call, nodes, set(nodes))
+        except Exception as reason:
+            is_limit = is_limit_of_meta(reason)
+            if not is_limit and self.evaluator.assumed.isdisjoint(nodes):
+                raise
+            self.writer.write(call, Outcome(UNKNOWN, None))
+            first = str(reason).strip().partition("\n")[0][:200]  # without the tensor values in later lines
+            name = getattr(call.callee, "__name__", str(call.callee))
+            self.stop(str(error) if is_limit else f"{name} rejects assumed values: {first}")
 
     def marked(self, outcome: Outcome, call: Call, is_assumed: bool = False) -> Outcome:
-        """The outcome, marked if it rests on values that were assumed."""
+        """Return the outcome, marked if it depends on assumed values."""
         if is_assumed or self.assuming or any(each.assumed for each in call.given):
             return replace(outcome, assumed=True)
         return outcome
 
     def stop(self, reason: str) -> NoReturn:
         """End the recording here."""
-        raise StopRecording(reason, self._writer.source())
+        raise StopRecording(reason, self.writer.source())
 
     def notes(self) -> Iterator[str]:
-        """Where values were assumed, and what ran because it says nothing without them."""
+        """Yield the notes on assumed values and on operators without a fake kernel."""
         if self._without_fake:
             yield (
-                f"no fake kernel is registered for {', '.join(self._without_fake)}: what calls it ran on values; "
-                "torch.library.register_fake adds one"
+                f"no fake kernel is registered for {', '.join(self._without_fake)}, so its calls ran on real values; "
+                "to add one, use torch.library.register_fake"
             )
         places = list(filter(None, self._assumed_at))
         if self._assumed_at:
             more = f" and {len(places) - 3} more places" if len(places) > 3 else ""
             where = f" at {', '.join(places[:3])}{more}" if places else ""
             yield (
-                f"forward depends on the values of tensors{where}, but inputs or weights hold no data: values were "
+                f"forward depends on tensor values{where}, but the inputs or weights hold no data; values were "
                 "assumed, and what depends on them is marked ≈"
             )
 
@@ -124,26 +107,28 @@ class Demand:
         try:
             return self.evaluator.value(node)
         except NoValueError as error:
-            self.stop(f"the value of {node.name} is needed, and {error}")
+            self.stop(f"the value of {node.name} is needed, but {error}")
 
-    def _run(self, call: Call, chosen: list[bool]) -> tuple[Outcome, Any]:
-        """Run a call with real values for the chosen tensors, and the others on meta."""
-        tensors: dict[fx.Node, Any] = {}
-        for each, wanted in zip(call.given, chosen, strict=True):
-            node = self._writer.node_of(each)
-            if node not in tensors:
-                tensors[node] = self._value(node) if wanted else self._operations.twins.of_spec(each.spec)
+    def _run(self, call: Call, nodes: list[fx.Node], chosen: set[fx.Node]) -> tuple[Outcome, Any]:
+        """Run a call with real values for the chosen nodes, and with meta tensors for the other nodes."""
+        twins, is_real = self._operations.twins, chosen.issuperset(nodes)
+        tensors: dict[fx.Node, Any] = {
+            node: self._value(node) if node in chosen else twins.of_spec(each.spec)
+            for node, each in zip(nodes, call.given, strict=True)
+        }
         callee = call.callee
         if isinstance(callee, nn.Module):
-            callee = self.evaluator.module(callee) if all(chosen) else self._operations.twins.module(callee)
-        nodes: list[fx.Node] = []
-        fx.map_arg(call.nodes, nodes.append)
-        for node in nodes:
-            if isinstance(node.target, Assemble):  # an object that is assembled of them
-                tensors.setdefault(node, node.target(*[tensors[each] for each in node.all_input_nodes]))
-            elif node not in tensors:
-                tensors[node] = self.evaluator.value(node)
-        args, kwargs = load(call.nodes, tensors)
-        given = [tensors[self._writer.node_of(each)] for each in call.given]
-        with off_meta() if all(chosen) else nullcontext():
-            return observe_real(callee, args, kwargs, given, self._operations.device)
+            callee = self.evaluator.module(callee) if is_real else twins.module(callee)
+
+        def assemble(node: fx.Node) -> fx.Node:
+            if isinstance(node.target, Assemble):
+                tensors[node] = node.target(*load(node.args, tensors))
+            return node
+
+        args, kwargs = load(fx.map_arg(call.nodes, assemble), tensors)
+        with off_meta() if is_real else nullcontext():
+            outcome, result = observe_real(callee, args, kwargs, [tensors[node] for node in nodes], self.writer.device)
+        is_assumed = not self.evaluator.assumed.isdisjoint(chosen)
+        if is_assumed:
+            self._assumed_at.setdefault(self.writer.source())
+        return self.marked(outcome, call, is_assumed), result

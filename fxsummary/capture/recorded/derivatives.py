@@ -1,14 +1,14 @@
-"""Derivatives that forward takes: the backward pass of the graph so far, as one operation.
+"""Records the derivatives that forward takes: each is one operation, the backward pass of the graph so far.
 
-The part of the graph that leads to what is differentiated runs again with gradients, on meta, or for real where a
-value is needed. Only what autograd then does is counted.
+The part of the graph that leads to the outputs runs again with gradients, on meta, or with real data if a value is
+needed. Only the FLOPs of the backward pass count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,9 +21,8 @@ from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.run import callee_of
 from fxsummary.capture.operations.twins import META, Twins, materialize, spec_of
 from fxsummary.capture.recorded.data_dependence import Demand
-from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.recorded.tensor_origins import Tracked
-from fxsummary.capture.structures import load, map_values, on_meta, tensors_in
+from fxsummary.capture.structures import load, map_values, on_meta, tensors_in, walk
 from fxsummary.capture.torch_internals import without_torch_function
 from fxsummary.graph.spec import TensorSpec
 
@@ -31,13 +30,14 @@ Gradients = tuple[Tensor | None, ...]
 
 
 class Derivatives:
-    """Answers the calls by which forward takes derivatives.
+    """Answers the calls that take derivatives.
 
     Attributes:
-        handlers: what answers, by the function that is called.
+        handlers: the answers, by the function that is called.
+        marked: the tensors of the recording that require gradients.
     """
 
-    def __init__(self, model: nn.Module, writer: Writer, demand: Demand, device: str) -> None:
+    def __init__(self, demand: Demand) -> None:
         self.handlers: dict[Callable[..., Any], Callable[..., Any]] = {
             torch.autograd.grad: self._grad,
             torch.autograd.backward: self._backward,
@@ -45,37 +45,34 @@ class Derivatives:
             Tensor.grad.__get__: self._grad_of,  # type: ignore[union-attr]
             Tensor.requires_grad.__get__: self._requires_grad,  # type: ignore[attr-defined]
         }
-        self.model = model
-        self.writer = writer
+        self.writer = demand.writer
         self.evaluator = demand.evaluator
         self.marked: list[Tracked] = []
         self._demand = demand
-        self._device = device
         self._grads: dict[int, Tensor] = {}
 
     def mark(self, tensor: Tensor) -> None:
-        """A tensor of the recording is to have gradients, or no more."""
+        """Note whether a tensor of the recording requires gradients."""
         tracked = self.writer.tensors.of(tensor)
         self.marked = [each for each in self.marked if each is not tracked] + [tracked] * tensor.requires_grad
 
     def forget(self, tensor: Tensor) -> None:
-        """``tensor.grad = None``."""
+        """Answer ``tensor.grad = None``."""
         self._grads.pop(id(tensor), None)
 
     def applied(self, function: Any, args: tuple[Any, ...], result: object) -> None:
-        """The results of a `torch.autograd.Function` have its backward pass, whatever its forward called."""
-        self._demand.asked += 1  # so that no block with it is copied
-        call = Applied(function, map_values(lambda item: self._node(item) if isinstance(item, Tensor) else item, args))
+        """Note on the results of a `torch.autograd.Function` that it computes their backward pass."""
+        self._demand.asked += 1  # so that its block is not copied
+        call = partial(function, *map_values(lambda item: self._node(item) if isinstance(item, Tensor) else item, args))
         for place, tensor in enumerate(tensors_in(result)):
             node = self._node(tensor)
-            if node not in call.sources:
+            if node not in _nodes_in(call.args):
                 node.meta.setdefault(APPLIED, (call, place))
 
     def _node(self, tensor: Tensor) -> fx.Node:
         return self.writer.node_of(self.writer.tensors.of(tensor))
 
     def clear(self) -> None:
-        """Let go of all tensors."""
         self.marked.clear()
         self._grads.clear()
 
@@ -87,7 +84,7 @@ class Derivatives:
     def _backward(
         self, tensors: object, gradients: object = None, *_: object, inputs: object = None, **__: Any
     ) -> None:
-        leaves = _listed(inputs) or [each.tensor for each in self.marked] + _trainable(self.model)
+        leaves = _listed(inputs) or [each.tensor for each in self.marked] + _trainable(self.writer.model)
         grads = self._derive(Derivative("backward", {"allow_unused": True}), tensors, leaves, gradients)
         self._grads.update((id(leaf), grad) for leaf, grad in zip(leaves, grads, strict=True) if grad is not None)
 
@@ -103,25 +100,22 @@ class Derivatives:
         return node in _Run(self, [node], []).leading and not tracked.spec.is_index
 
     def _derive(self, target: Derivative, outputs: object, leaves: list[Tensor], gradients: object) -> Gradients:
-        """Record a derivative; returns one gradient for each leaf, or None where there is none."""
-        self._demand.asked += 1  # so that no block with it is copied
+        """Record a derivative; returns one gradient for each leaf, None if it has none."""
+        self._demand.asked += 1  # so that its block is not copied
         tensors = self.writer.tensors
         ours = [each for each in leaves if tensors.is_ours(each)]
-        call = self.writer.call("call_function", target, target, (_listed(outputs), ours, _listed(gradients)), {})
-        inputs: Any
-        target.outputs, inputs, target.gradients = call.nodes[0]
-        nodes = iter(inputs)
-        target.leaves = [next(nodes) if tensors.is_ours(each) else each for each in leaves]
-        roots = [*target.outputs, *filter(None, target.gradients)]
-        target.run = lambda real: _Run(self, roots, inputs, real=real).forward()
+        call = self.writer.call(target, (_listed(outputs), ours, _listed(gradients)), {})
+        target.nodes = roots, inputs, weights = call.nodes[0]
+        target.leaves = [None if tensors.is_ours(each) else each for each in leaves]
+        target.run = lambda real: _Run(self, [*roots, *filter(None, weights)], inputs, real=real).forward()
         count = FlopCount()
         try:
             run = target.run(False)
             with without_torch_function(), count:
                 found = target.derive(run)
-            specs = [None if each is None else spec_of(each, self._device) for each in found]
+            specs = [None if each is None else spec_of(each, self.writer.device) for each in found]
             flops, unknown = None if count.unknown else count.flops, tuple(dict.fromkeys(count.unknown))
-        except Exception:  # of every kind: what was run by values or in an autograd.Function has no gradient on meta
+        except Exception:  # of any kind: results of data-dependent operations have no gradient on meta
             specs, flops, unknown = [None] * len(leaves), None, (f"the derivative at {self.writer.source()}",)
         if not target.options.get("allow_unused"):
             specs = [spec or tensors.of(leaf).spec for spec, leaf in zip(specs, leaves, strict=True)]
@@ -131,17 +125,16 @@ class Derivatives:
 
 
 class Derivative:
-    """``autograd.grad`` or ``backward`` as an operation, called with outputs, inputs and the gradients of outputs.
+    """A call of ``autograd.grad`` or ``backward``; takes the outputs, the inputs, and the gradients of the outputs.
 
     Attributes:
-        outputs, gradients: the nodes of what is differentiated, and of the gradients that it starts from.
-        leaves: what it is differentiated by: nodes, and parameters.
-        run: runs the part of the graph that leads there, for real or on meta.
+        nodes: the nodes of the outputs, of the inputs that the recording made, and of the outputs' gradients.
+        leaves: the inputs: parameters, or None for the next input that the recording made.
+        run: runs the part of the graph that leads to the outputs, with real values (True) or on meta.
     """
 
-    outputs: list[fx.Node]
-    gradients: list[fx.Node | None]
-    leaves: list[fx.Node | Tensor]
+    nodes: tuple[Any, Any, Any]
+    leaves: list[Tensor | None]
     run: Callable[[bool], _Run]
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
@@ -150,10 +143,10 @@ class Derivative:
         self.options = options
 
     def derive(self, run: _Run) -> Gradients:
-        """The gradients, in a graph that has run."""
-        outputs = [run.values[node] for node in self.outputs]
-        leaves = [run.values[leaf] if isinstance(leaf, fx.Node) else run.tensor(leaf) for leaf in self.leaves]
-        gradients = [None if node is None else run.values[node] for node in self.gradients]
+        """Return the gradients in a graph that has run."""
+        outputs, inputs, gradients = load(self.nodes, run.values)
+        rest = iter(inputs)
+        leaves = [next(rest) if leaf is None else run.tensor(leaf) for leaf in self.leaves]
         with torch.enable_grad():
             return torch.autograd.grad(outputs, leaves, gradients or None, **self.options)
 
@@ -161,43 +154,27 @@ class Derivative:
         return tuple([None if each is None else each.detach() for each in self.derive(self.run(True))])
 
 
-@dataclass(eq=False)
-class Applied:
-    """A call of a `torch.autograd.Function`, with nodes for tensors."""
-
-    function: Any
-    args: tuple[Any, ...]
-
-    @property
-    def sources(self) -> list[fx.Node]:
-        """The nodes that it reads."""
-        found: list[fx.Node] = []
-        fx.map_arg(self.args, found.append)
-        return found
-
-
 class _Run:
-    """The part of a recorded graph that leads to some nodes, to run with gradients.
+    """Runs the part of a recorded graph that leads to some nodes, with gradients.
 
     Args:
         roots: the nodes that it leads to.
-        cut: the nodes that it starts at, whose values are tensors of their own.
-        real: whether it runs on values, and not on meta.
+        cut: the nodes that it starts at; their values become leaves of autograd.
+        real: whether to run with real values rather than on meta.
 
     Attributes:
-        values: by node, once they are computed.
+        values: the values of the nodes that have run.
         leading: the nodes whose values have gradients.
     """
 
     def __init__(self, owner: Derivatives, roots: list[fx.Node], cut: list[fx.Node], *, real: bool = False) -> None:
         self.leading: set[fx.Node] = set()
         self.values: dict[fx.Node, Any] = {}
-        self._model = owner.model
-        self._outcomes = owner.writer.propagation.outcomes
+        self._writer = owner.writer
         self._evaluator = owner.evaluator
         self._real = real
         self._twins = Twins()
-        self._applied: dict[Applied, list[Tensor]] = {}
+        self._applied: dict[partial[Any], list[Tensor]] = {}
         self._cut = frozenset(cut)
         needed: set[fx.Node] = set()
         todo = [*roots, *cut]
@@ -206,15 +183,14 @@ class _Run:
             if node not in needed:
                 needed.add(node)
                 todo += () if node in self._cut else _sources(node)
-        self._nodes = sorted(needed, key=owner.writer.memory.order.__getitem__)
-        inner = [leaf for node in self._nodes if isinstance(node.target, Derivative) for leaf in node.target.leaves]
-        self._starts = {*cut, *map(owner.writer.node_of, owner.marked), *[x for x in inner if isinstance(x, fx.Node)]}
+        self._nodes = sorted(needed, key=self._writer.tensors.order.__getitem__)
+        derived = [each for node in self._nodes if isinstance(node.target, Derivative) for each in node.target.nodes[1]]
+        self._starts = {*cut, *map(self._writer.node_of, owner.marked), *derived}
         for node in self._nodes:
             if node in self._starts or self._has_gradients(node):
                 self.leading.add(node)
 
     def forward(self) -> _Run:
-        """Compute the values."""
         with without_torch_function(), torch.enable_grad():
             for node in self._nodes:
                 value = self._value(node)
@@ -224,7 +200,7 @@ class _Run:
         return self
 
     def tensor(self, tensor: Tensor) -> Tensor:
-        """A parameter as it is used here."""
+        """Return a parameter, or its meta twin."""
         return tensor if self._real else self._twins.tensor(tensor)
 
     def _has_gradients(self, node: fx.Node) -> bool:
@@ -234,7 +210,7 @@ class _Run:
             return False
         if node.op == "get_attr":
             return self._evaluator.attribute(node).requires_grad
-        if node.op == "call_module" and _trainable(submodule(self._model, str(node.target))):
+        if node.op == "call_module" and _trainable(submodule(self._writer.model, str(node.target))):
             return True
         return not self.leading.isdisjoint(node.all_input_nodes)
 
@@ -244,7 +220,7 @@ class _Run:
         if node not in self.leading or node in self._cut or node.op == "placeholder":
             if self._real:
                 return self._evaluator.value(node)
-            spec = self._outcomes[node].value
+            spec = self._writer.propagation.outcomes[node].value
             return map_values(lambda item: materialize(item) if type(item) is TensorSpec else item, spec)
         if isinstance(node.target, Derivative):
             return node.target.derive(self)
@@ -252,14 +228,14 @@ class _Run:
             call, place = node.meta[APPLIED]
             if call not in self._applied:
                 with nullcontext() if self._real else torch.device(META):
-                    result = call.function.apply(*load(call.args, self.values))
+                    result = call.func.apply(*load(call.args, self.values))
                 self._applied[call] = list(tensors_in(result))
             return self._applied[call][place]
         with torch.no_grad() if node.meta.get(NO_GRAD) else nullcontext():
             return self._evaluator.call(node, self.values) if self._real else self._call(node)
 
     def _call(self, node: fx.Node) -> Any:
-        target: Any = submodule(self._model, str(node.target)) if node.op == "call_module" else node.target
+        target: Any = submodule(self._writer.model, str(node.target)) if node.op == "call_module" else node.target
         function, mode = callee_of(target, self._twins)
         args, kwargs = on_meta(target, *load((node.args, node.kwargs), self.values))
         with mode, torch.device(META):
@@ -267,8 +243,14 @@ class _Run:
 
 
 def _sources(node: fx.Node) -> list[fx.Node]:
-    """What a node is computed from."""
-    return node.meta[APPLIED][0].sources if APPLIED in node.meta else [*node.all_input_nodes, *node.meta.get(AFTER, ())]
+    """Return the nodes that a node is computed from."""
+    if APPLIED in node.meta:
+        return _nodes_in(node.meta[APPLIED][0].args)
+    return [*node.all_input_nodes, *node.meta.get(AFTER, ())]
+
+
+def _nodes_in(value: object) -> list[fx.Node]:
+    return [each for each in walk(value) if isinstance(each, fx.Node)]
 
 
 def _listed(value: Any) -> list[Any]:
@@ -276,5 +258,5 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _trainable(module: nn.Module) -> list[Tensor]:
-    """The parameters that have gradients, each once."""
+    """Return the parameters that require gradients, each once."""
     return list(dict.fromkeys([tensor for tensor in tensors_of(module) if tensor.requires_grad]))

@@ -1,11 +1,11 @@
-"""The FX graph of a recording while it is written: nodes, what they yield, and what is written in place."""
+"""Writes the FX graph of a recording: its nodes, their specs, and the order of in-place writes."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -13,14 +13,13 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import source
-from fxsummary.capture.nodes import AFTER, AUTOCAST, LIKE, NO_GRAD, SOURCE, STACK, new_node
+from fxsummary.capture.nodes import AFTER, AUTOCAST, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import autocast
-from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.run import Target
-from fxsummary.capture.operations.twins import Twins, spec_of
+from fxsummary.capture.operations.twins import Twins, materialize, spec_of
 from fxsummary.capture.recorded import torch_calls
-from fxsummary.capture.recorded.memory import Memory
-from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked, element
+from fxsummary.capture.recorded.tensor_origins import Tensors, Tracked
 from fxsummary.capture.results import Propagation
 from fxsummary.capture.structures import (
     ATOMS,
@@ -35,221 +34,197 @@ from fxsummary.capture.structures import (
 )  # fmt: skip
 from fxsummary.capture.torch_internals import without_dispatch_modes, without_torch_function
 from fxsummary.graph.records import Returned
-from fxsummary.graph.spec import TensorSpec, map_structure
+from fxsummary.graph.spec import TensorSpec
 
 Stack = dict[str, tuple[str, type]]
-"""Calls of modules that are running: path and class by key."""
+"""The module calls that are running: path and class by key."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Call:
-    """One call to be recorded.
+    """A call to record.
 
     Attributes:
-        op, target: those of its node.
-        callee: what runs: a module, a function, or a method by name.
-        specs: positional and named arguments with specs for tensors.
-        nodes: the same with nodes.
+        op, target: opcode and target of its node.
+        callee: what to run: a module, a function, or the name of a method.
+        specs, nodes: its positional and keyword arguments, with a spec or a node for each tensor.
         given: the tensors among the arguments, in order.
     """
 
     op: str
     target: fx.node.Target
     callee: Target
-    specs: tuple[Any, Any] = ((), {})
-    nodes: tuple[Any, Any] = ((), {})
-    given: list[Tracked] = field(default_factory=list)
+    specs: tuple[Any, Any]
+    nodes: tuple[Any, Any]
+    given: list[Tracked]
 
 
 class Writer:
-    """Writes the graph.
-
-    Args:
-        device: the device that tensors claim to be on.
+    """Writes the graph of a recording.
 
     Attributes:
+        device: the device that tensors claim to be on.
         propagation: specs and FLOPs by node.
-        inputs: the input tensors by placeholder, where they were given.
-        calls: how often each module was called, by path.
-        stack: the calls of modules that are running.
-        returned: the entry in the stack of each call that has ended, and what it returned, by key in the stack.
+        inputs: the user's input tensors by placeholder; there is none for an input given as a spec.
+        items: the nodes of elements of results, by the result's node and the key.
+        calls: number of calls of each module so far, by path.
+        stack: the module calls that are running.
+        returned: for each finished module call, by its key in the stack: its stack entry, and what it returned.
         outermost: the frame at which the search for a source line ends.
     """
 
     def __init__(self, model: nn.Module, device: str) -> None:
+        self.model = model
+        self.device = device
         self.graph = fx.Graph()
         self.propagation = Propagation()
         self.inputs: dict[fx.Node, torch.Tensor] = {}
         self.tensors = Tensors(model, device)
-        self.memory = Memory()
-        self._device = device
+        self.items: dict[tuple[object, object], fx.Node] = {}
         self.calls: dict[str, int] = {}
         self.stack: Stack = {}
         self.returned: dict[str, tuple[tuple[str, type], Returned]] = {}
-        self._stack_now: Stack | None = None
         self.outermost: FrameType | None = None
 
     def source(self) -> str:
-        """``file:line`` of what the model's code is doing now."""
+        """Return ``file:line`` of the model's code that is running now."""
         return source.caller(self.outermost)
 
     @contextmanager
     def inside(self, path: str, kind: type) -> Iterator[str]:
-        """The call of a module; yields its key in the stack."""
+        """Keep a module call on the stack inside the context; yields its key."""
         calls = self.calls.get(path, 0)
         self.calls[path] = calls + 1
         key = f"{path}@{calls}" if calls else path
-        self.stack[key] = (path, kind)
-        outer, self._stack_now = self._stack_now, None
+        outer, self.stack = self.stack, {**self.stack, key: (path, kind)}  # a new dict, because nodes keep the old one
         try:
             yield key
         finally:
-            self._stack_now = outer
-            self.stack.pop(key, None)
+            self.stack = outer
 
     def note_returned(self, key: str, result: object) -> None:
-        """Remember what the call of a module returned."""
+        """Note the result of a module call."""
         assumed: list[bool] = []
 
         def spec(value: object, _: int) -> TensorSpec | None:
-            tracked = self.tensors.get(value) if isinstance(value, torch.Tensor) else None
-            if tracked is not None:
-                assumed.append(tracked.assumed)
-                return tracked.spec
-            return spec_of(value, self._device) if isinstance(value, torch.Tensor) else None
+            if not isinstance(value, torch.Tensor):
+                return None
+            tracked = self.tensors.get(value)
+            assumed.append(tracked is not None and tracked.assumed)
+            return spec_of(value, self.device) if tracked is None else tracked.spec
 
         with without_torch_function():
             outputs = values_of(result, spec)
         self.returned[key] = self.stack[key], Returned(outputs, any(assumed))
 
     def placeholder(self, name: str, given: torch.Tensor | TensorSpec) -> torch.Tensor:
-        """The meta tensor that forward gets for an input."""
+        """Write a placeholder, and return the meta tensor that forward gets for it."""
         node = self._new_node("placeholder", name, (), {})
         if isinstance(given, torch.Tensor):
             self.inputs[node] = given
             twin = Twins().tensor(given).detach().requires_grad_(given.requires_grad)
-            spec = spec_of(given, self._device)
         else:
-            twin = Twins().of_spec(given)
-            spec = spec_of(twin, self._device)
+            twin = materialize(given)
+        spec = spec_of(given if isinstance(given, torch.Tensor) else twin, self.device)
         tracked = self.tensors.add(twin, (node, ()), spec)
         self.propagation.outcomes[node] = Outcome(spec)
-        self.memory.note(node, tracked.storage)
+        self.tensors.note(node, tracked.storage)
         return twin
 
     def output(self, result: object) -> None:
-        """The end of the graph: what forward returned."""
-        structure = structure_of(result)
-
-        def each(function: Callable[[Tracked], object]) -> Any:
-            return map_structure(
-                lambda item: function(self.tensors.of(item)) if isinstance(item, torch.Tensor) else item, structure
-            )
-
-        node = self.graph.create_node("output", "output", (each(self.node_of),), {})
+        """Write the output node for the result of forward."""
+        specs, nodes = self._argument(structure_of(result), [])
+        node = self.graph.create_node("output", "output", (nodes,), {})
         node.meta[STACK], node.meta[SOURCE] = {}, ""
-        self.memory.add(node)
-        self.propagation.outcomes[node] = Outcome(each(lambda tracked: tracked.spec))
+        self.tensors.order[node] = len(self.tensors.order)
+        self.propagation.outcomes[node] = Outcome(specs)
 
     def node_of(self, tracked: Tracked) -> fx.Node:
-        """The node that a tensor comes from."""
+        """Return the node of a tensor; write it first if the tensor is an attribute or an element of a result."""
         if tracked.node is not None:
             return tracked.node
-        node = self.tensors.node(tracked, self._new_node)
+        if tracked.origin is None:
+            node = self._new_node("get_attr", tracked.attribute, (), {})
+        else:
+            node, place = tracked.origin
+            for get, key in place:
+                if (node, key) not in self.items:
+                    self.items[node, key] = self._new_node("call_function", get, (node, key), {})
+                node = self.items[node, key]
+        tracked.node = node
         self.propagation.outcomes.setdefault(node, Outcome(tracked.spec))
-        self.memory.note(node, tracked.storage)
+        self.tensors.note(node, tracked.storage)
         return node
 
-    def call(self, op: str, target: fx.node.Target, callee: Target, args: Args, kwargs: Kwargs) -> Call:
-        """A call with its arguments read; its node is not written yet."""
-        call = Call(op, target, callee)
+    def call(self, callee: Target, args: Args, kwargs: Kwargs, path: str | None = None) -> Call:
+        """Read the arguments of a call; ``path`` is the module path if ``callee`` is a module."""
+        op = "call_module" if path is not None else "call_method" if isinstance(callee, str) else "call_function"
+        target = callee if path is None else path
         place = torch_calls.SPEC_ONLY.get(target)
         asked = args[place] if place is not None and len(args) > place else None
         if place is not None and isinstance(asked, torch.Tensor) and not self.tensors.of(asked).is_ours:
             args = (*args[:place], self.tensors.of(asked).spec, *args[place + 1 :])  # the attribute itself is not read
-        positional, named = self._argument(tuple(args), call.given), self._argument(dict(kwargs), call.given)
-        call.specs, call.nodes = (positional[0], named[0]), (positional[1], named[1])
-        return call
+        given: list[Tracked] = []
+        specs, nodes = self._argument((tuple(args), dict(kwargs)), given)
+        return Call(op, target, callee, specs, nodes, given)
 
     def write(self, call: Call, outcome: Outcome) -> fx.Node:
-        """Write the node of a call; of what a leaf module's call takes and gives only this node lies inside of it."""
-        if call.op == "call_module" and call.target:
-            with self.inside(str(call.target), type(call.callee)):
-                node = self._new_node(call.op, call.target, *call.nodes)
-        else:
+        """Write the node of a call. Only this node is inside a leaf module; the nodes of its arguments are not."""
+        is_module = call.op == "call_module" and call.target
+        with self.inside(str(call.target), type(call.callee)) if is_module else nullcontext():
             node = self._new_node(call.op, call.target, *call.nodes)
-        node.meta[AUTOCAST] = autocast.active(self._device)
+        node.meta[AUTOCAST] = autocast.active(self.device)
         if not torch.is_grad_enabled():
             node.meta[NO_GRAD] = True
         self.propagation.outcomes[node] = outcome
-        memory = self.memory  # writes through an alias that this node sees, though no argument comes from them
-        seen = [each.storage for each in call.given if each.version < memory.version(each.storage)]
+        # a node depends on writes through an alias, though no argument comes from them
+        seen = [each.storage for each in call.given if each.version < self.tensors.version(each.storage)]
         if seen:
-            last = dict.fromkeys([memory.writers[each][-1] for each in seen])
+            last = dict.fromkeys([self.tensors.writers[each][-1] for each in seen])
             node.meta[AFTER] = tuple([each for each in last if each not in node.all_input_nodes])
         return node
 
     def result(self, node: fx.Node, call: Call, raw: object = None) -> object:
-        """The result of a call as meta tensors, each with its node.
-
-        Args:
-            raw: the result itself, where it is of a kind that specs cannot stand for.
-        """
+        """Return the result of a call as meta tensors with nodes; ``raw`` if specs cannot describe it."""
         outcome = self.propagation.outcomes[node]
         with without_dispatch_modes(), without_torch_function():
             value = self.tensors.rebuild(outcome, node, call.given) if raw is None else raw
-            if raw is not None:
-                self.tensors.track(raw, node)
+            self.tensors.track(value, node)
+        for index in outcome.writes:
+            self.tensors.write(node, call.given[index].storage)
         for tensor in (value,) if type(value) is torch.Tensor else tensors_in(value):
             tracked = self.tensors.of(tensor)
             tracked.assumed = outcome.assumed
-            self.memory.note(node, tracked.storage)
-            tracked.version = self.memory.version(tracked.storage)
-        for index in outcome.writes:
-            self._note_write(node, call.given[index], value)
+            self.tensors.note(node, tracked.storage)
+            tracked.version = self.tensors.version(tracked.storage)
         return value
 
-    def changed(self, call: Call, node: fx.Node, spec: TensorSpec) -> None:
-        """The first argument of a call is another tensor after it."""
-        tracked = call.given[0]
+    def change(self, call: Call, spec: TensorSpec) -> None:
+        """Write the node of a call that turns its first argument into another tensor."""
+        node, tracked = self.write(call, Outcome(spec, writes=(0,), aliases=(Alias(0),))), call.given[0]
         tracked.spec = spec
         tracked.set_node(node)
-        self._note_write(node, tracked, tracked.tensor)
+        self.tensors.write(node, tracked.storage)
+        tracked.version = self.tensors.version(tracked.storage)
 
-    def _new_node(self, op: str, target: fx.node.Target, args: Args, kwargs: Kwargs) -> fx.Node:
+    def _new_node(self, op: str, target: Any, args: Args, kwargs: Kwargs) -> fx.Node:
         node = new_node(self.graph, op, target, args, kwargs)
-        if self._stack_now is None:
-            self._stack_now = dict(self.stack)
-        node.meta[STACK] = self._stack_now
+        node.meta[STACK] = self.stack
         node.meta[SOURCE] = self.source()
-        self.memory.add(node)
+        self.tensors.order[node] = len(self.tensors.order)
         if self.is_element(node):
             whole: Any = args[0]
-            self.propagation.outcomes[node] = Outcome(element(self.propagation.outcomes[whole].value, args[1]))
+            self.propagation.outcomes[node] = Outcome(target(self.propagation.outcomes[whole].value, args[1]))
         return node
 
     def is_element(self, node: fx.Node) -> bool:
-        """Whether a node takes an element out of a result of several."""
+        """Whether a node takes an element from a result that is not a tensor."""
         if node.target not in (operator.getitem, getattr) or not isinstance(node.args[0], fx.Node):
             return False
         return type(self.propagation.outcomes[node.args[0]].value) is not TensorSpec
 
-    def node_like(self, prototype: fx.Node, tracked: Tracked, stack: Stack) -> fx.Node:
-        """The node of an attribute or an element of a result, made where a copied block needs it."""
-        outer, self._stack_now = self._stack_now, stack
-        node = self.node_of(tracked)
-        self._stack_now = outer
-        node.meta[SOURCE], node.meta[LIKE] = prototype.meta[SOURCE], prototype
-        return node
-
-    def _note_write(self, node: fx.Node, written: Tracked, value: object) -> None:
-        self.memory.writers.setdefault(written.storage, []).append(node)
-        self.memory.note(node, written.storage)
-        if isinstance(value, torch.Tensor) and self.tensors.of(value) is written:
-            written.version = self.memory.version(written.storage)
-
-    def _argument(self, value: object, given: list[Tracked]) -> tuple[object, object]:
-        """An argument with specs and with nodes for its tensors, which are added to ``given``."""
+    def _argument(self, value: object, given: list[Tracked]) -> tuple[Any, Any]:
+        """Return an argument with specs and with nodes for its tensors, and add these to ``given``."""
         kind = type(value)
         if kind in ATOMS:
             return value, value
@@ -262,17 +237,17 @@ class Writer:
             pairs = [self._argument(item, given) for item in value]
             return kind([spec for spec, _ in pairs]), kind([node for _, node in pairs])
         if isinstance(value, dict) and kind is dict:
-            named = {key: self._argument(item, given) for key, item in value.items()}
-            return {key: spec for key, (spec, _) in named.items()}, {key: node for key, (_, node) in named.items()}
+            specs, nodes = self._argument(list(value.values()), given)
+            return dict(zip(value, specs, strict=True)), dict(zip(value, nodes, strict=True))
         if isinstance(value, slice):
-            pairs = [self._argument(item, given) for item in (value.start, value.stop, value.step)]
-            return slice(*[spec for spec, _ in pairs]), slice(*[node for _, node in pairs])
+            specs, nodes = self._argument((value.start, value.stop, value.step), given)
+            return slice(*specs), slice(*nodes)
         if isinstance(value, (type, nn.Module)) or callable(value):
             return value, value
         return self._object_argument(value, given)
 
-    def _object_argument(self, value: object, given: list[Tracked]) -> tuple[object, object]:
-        """An object with tensors in it is assembled of them by a node of its own."""
+    def _object_argument(self, value: object, given: list[Tracked]) -> tuple[Any, Any]:
+        """Write a node that assembles an object from its tensors, if it has any."""
         nodes: list[object] = []
 
         def to_spec(item: object) -> object:
@@ -291,7 +266,7 @@ class Writer:
 
 
 def has_tensor(value: object) -> bool:
-    """Whether there are tensors, or specs, in a result."""
+    """Whether a result contains tensors or specs."""
     return any(
         isinstance(each, (torch.Tensor, TensorSpec))
         or (not is_plain(each) and any(map(has_tensor, getattr(each, "__dict__", {}).values())))

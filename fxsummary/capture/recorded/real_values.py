@@ -1,8 +1,7 @@
-"""Values on demand: the part of a recorded graph that yields a value, run for real.
+"""Computes real values of nodes: runs the part of a recorded graph that produces them.
 
-Values come from the example inputs where they have data and from the model's own weights; where they have
-none (on meta), or where the part costs more than `MAX_FLOPS`, values are assumed, and whatever rests on
-them is marked so.
+It uses the data of the example inputs and the model's own weights. If they hold no data, or if that part of the graph
+costs more than `MAX_FLOPS`, it assumes values, and marks all values that depend on them.
 """
 
 from __future__ import annotations
@@ -11,60 +10,39 @@ import copy
 import operator
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 
 import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import submodule, tensors_of
-from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.run import method
 from fxsummary.capture.operations.twins import Twins, materialize
 from fxsummary.capture.recorded.budget import Budget
-from fxsummary.capture.recorded.memory import Memory
+from fxsummary.capture.recorded.graph_builder import Writer
 from fxsummary.capture.structures import load, tensors_in
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
 MAX_FLOPS = 500 * 10**9
-"""A part of the graph that costs more than this is not computed."""
+"""The most FLOPs that computing one value may cost."""
 
 MAX_BYTES = 4 * 2**30
-"""Nor is one whose tensors take more than this."""
+"""The most bytes that the tensors of one computation may take."""
 
 
 class NoValueError(Exception):
-    """A value cannot be had."""
+    """A value can be neither computed nor assumed."""
 
 
 class Evaluator:
-    """Computes values of nodes, each at most once.
+    """Computes the values of nodes, each at most once; `assumed` are the nodes that depend on assumed values."""
 
-    Args:
-        outcomes: specs and FLOPs of the nodes so far; grows with the recording.
-        given: the input tensors by placeholder node; those without data may be missing.
-        constants: tensors by get_attr target.
-        memory: who writes what; grows with the recording.
-        budget: how much may be computed; None for any amount.
-
-    Attributes:
-        assumed: the nodes whose values rest on values that were assumed.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        outcomes: Mapping[fx.Node, Outcome],
-        given: Mapping[fx.Node, torch.Tensor],
-        constants: Mapping[str, torch.Tensor],
-        memory: Memory,
-        budget: Budget | None = None,
-    ) -> None:
+    def __init__(self, writer: Writer, budget: Budget | None = None) -> None:
         self.assumed: set[fx.Node] = set()
-        self._model = model
+        self._writer = writer
+        self._tensors = writer.tensors
+        self._outcomes = writer.propagation.outcomes
         self._budget = budget
-        self._outcomes = outcomes
-        self._given = given
-        self._constants = constants
-        self._memory = memory
         self._copies = _Copies()
         self._values: dict[fx.Node, object] = {}
         self._parts: dict[fx.Node, object] = {}
@@ -72,79 +50,63 @@ class Evaluator:
         self._generator = torch.Generator().manual_seed(0)
 
     def value(self, node: fx.Node) -> object:
-        """The value of a node.
-
-        Raises:
-            NoValueError: it cannot be computed.
-        """
-        writers = [
-            each for storage in self._memory.storages.get(node, ()) for each in self._memory.writers.get(storage, ())
-        ]
-        if node not in self._values or not self._values.keys() >= set(writers):
+        """Return the value of a node; raises NoValueError if it can be neither computed nor assumed."""
+        writers = [self._tensors.writers.get(storage, ()) for storage in self._tensors.storages.get(node, ())]
+        if node not in self._values or not self._values.keys() >= set(chain(*writers)):
             with torch.no_grad(), off_meta():
                 for each in self._needed(node):
                     try:
                         self._step(each)
                     except NoValueError:
                         raise
-                    except Exception as error:  # torch's kernels raise of every kind
+                    except Exception as error:  # torch's kernels raise exceptions of every kind
                         raise NoValueError(f"{each.name} cannot be computed: {error}") from error
         return self._values[node]
 
-    def rests_on_assumed(self, node: fx.Node) -> bool:
-        """Whether a call has assumed values among its arguments."""
-        return not self.assumed.isdisjoint(node.all_input_nodes)
-
-    def put(self, node: fx.Node, value: object, assumed: bool) -> None:
-        """The value of a node that was computed elsewhere; what is on meta in it is not known."""
+    def put(self, node: fx.Node, value: object) -> None:
+        """Set the value of a node that was computed elsewhere; its meta tensors stay unknown."""
         kept = self._parts if any(tensor.is_meta for tensor in tensors_in(value)) else self._values
         kept[node] = value
-        if assumed:
+        if not self.assumed.isdisjoint(node.all_input_nodes):
             self.assumed.add(node)
 
     def module(self, module: nn.Module) -> nn.Module:
-        """A module to run for real: with the real parameters, and copies of what running it may change."""
+        """Return a copy of a module with its real parameters, so that running it does not change the original."""
         return copy.deepcopy(module) if isinstance(module, torch.jit.ScriptModule) else self._copies.module(module)
 
     def attribute(self, node: fx.Node) -> torch.Tensor:
-        """The tensor that a get_attr node names."""
+        """Return the tensor that a get_attr node names."""
         target = str(node.target)
-        found: torch.Tensor | None = self._constants.get(target)
-        return operator.attrgetter(target)(self._model) if found is None else found
+        found: torch.Tensor | None = self._tensors.constants.get(target)
+        return operator.attrgetter(target)(self._writer.model) if found is None else found
 
     def call(self, node: fx.Node, values: Mapping[fx.Node, object]) -> object:
-        """Run the call of a node for real.
-
-        Args:
-            values: of the nodes among its arguments.
-        """
+        """Run the call of a node with real values."""
         args, kwargs = map_structure(_off_meta, load((node.args, node.kwargs), values))
         if node.op == "call_module":
-            return self.module(submodule(self._model, str(node.target)))(*args, **kwargs)
+            return self.module(submodule(self._writer.model, str(node.target)))(*args, **kwargs)
         function: Callable[..., object] = method(node.target) if isinstance(node.target, str) else node.target
         return function(*args, **kwargs)
 
-    # --- what is needed ------------------------------------------------------------------------
+    # --- dependencies --------------------------------------------------------------------------
 
     def _needed(self, node: fx.Node) -> list[fx.Node]:
-        """The nodes to run, in order; what costs too much is left out and will be assumed."""
+        """Return the nodes to run, in order, without those that cost too much and whose results are assumed instead."""
         needed = self._closure(node, cut=False)
-        flops = sum(self._outcomes[each].flops or 0 for each in needed if each in self._outcomes)
-        if flops > MAX_FLOPS or any(map(self._lacks_data, needed)):
+        if sum(self._outcomes[each].flops or 0 for each in needed) > MAX_FLOPS or any(map(self._lacks_data, needed)):
             needed = self._closure(node, cut=True)
-        outcomes = [self._outcomes[each] for each in needed if each in self._outcomes]
-        nbytes = sum(spec.nbytes for outcome in outcomes for spec in leaves(outcome.value))
+        nbytes = sum(spec.nbytes for each in needed for spec in leaves(self._outcomes[each].value))
         if nbytes > MAX_BYTES:
-            raise NoValueError(f"the value of {node.name} takes {nbytes / 2**30:.0f} GiB to compute")
+            raise NoValueError(f"computing {node.name} takes {nbytes / 2**30:.0f} GiB")
         if self._budget is not None:
             self._budget.spend(nbytes)
-        return sorted(needed, key=self._memory.order.__getitem__)
+        return sorted(needed, key=self._tensors.order.__getitem__)
 
     def _closure(self, node: fx.Node, *, cut: bool) -> set[fx.Node]:
-        """What a value rests on; each node, memory and write is looked at once."""
-        order, writers = self._memory.order, self._memory.writers
+        """Return the nodes that a value depends on; with ``cut``, not those behind calls whose results are assumed."""
+        order, writers = self._tensors.order, self._tensors.writers
         needed: set[fx.Node] = set()
-        written: dict[int, int] = {}  # up to which position the writes to a memory are known
+        written: dict[int, int] = {}  # the position up to which the writes to a storage were visited
         queued: set[fx.Node] = set()
         holders: dict[int, list[fx.Node]] = {}
         todo = [(node, len(order))]
@@ -153,16 +115,17 @@ class Evaluator:
             self._take_part(current)
             if current not in needed and current not in self._values:
                 needed.add(current)
-                if not (cut and (self._is_costly(current) or self._reads_no_data(current))):
+                is_costly = current.op.startswith("call") and self._outcomes[current].flops != 0
+                if not (cut and (is_costly or self._reads_no_data(current))):
                     todo.extend((each, order[current]) for each in current.all_input_nodes)
-            for storage in self._memory.storages.get(current, ()):
+            for storage in self._tensors.storages.get(current, ()):
                 if written.get(storage, -1) >= before:
                     continue
                 written[storage] = before
-                for writer in writers.get(storage, ()):  # in place, and what reads before it
+                for writer in writers.get(storage, ()):  # and the nodes that read before it
                     if order[writer] < before and writer not in queued and writer not in self._values:
                         queued.add(writer)
-                        holders = holders or self._memory.holders()
+                        holders = holders or self._tensors.holders()
                         users = [user for holder in holders[storage] for user in holder.users]
                         readers = [user for user in users if order.get(user, order[writer]) < order[writer]]
                         new = [each for each in (writer, *readers) if each not in needed and each not in self._values]
@@ -170,66 +133,60 @@ class Evaluator:
         return needed
 
     def _take_part(self, node: fx.Node) -> None:
-        """An element of a result that is known though the rest of that is not, such as the sizes of packed data."""
+        """Take an element from a result that is known only in part, such as the sizes in packed data."""
         whole = node.args[0] if node.target in (operator.getitem, getattr) else None
         if not self._parts or not isinstance(whole, fx.Node) or node in self._values or node in self._parts:
             return
-        if len(node.all_input_nodes) > 1:  # the place is a tensor
+        if len(node.all_input_nodes) > 1:  # the key is a tensor
             return
         self._take_part(whole)
         if whole in self._parts:
             take: Callable[..., object] = getattr if node.target is getattr else operator.getitem
-            self.put(node, take(self._parts[whole], node.args[1]), whole in self.assumed)
-
-    def _is_costly(self, node: fx.Node) -> bool:
-        outcome = self._outcomes.get(node)
-        return outcome is not None and node.op.startswith("call") and outcome.flops != 0
+            self.put(node, take(self._parts[whole], node.args[1]))
 
     def _reads_no_data(self, node: fx.Node) -> bool:
-        """Whether a call has weights without data: its result is assumed, which is cheaper than to assume those."""
-        outcome = self._outcomes.get(node)
-        if outcome is None or outcome.writes or not all("float" in spec.dtype for spec in leaves(outcome.value)):
+        """Whether weights of a call hold no data; assuming its result is cheaper than assuming weights."""
+        outcome = self._outcomes[node]
+        if outcome.writes or not all("float" in spec.dtype for spec in leaves(outcome.value)):
             return False
         weights = [each for each in node.all_input_nodes if each.op == "get_attr"]
         return any(map(self._lacks_data, [node] if node.op == "call_module" else weights))
 
     def _lacks_data(self, node: fx.Node) -> bool:
-        if node.op == "placeholder":
-            return node not in self._given or self._given[node].is_meta
         if node.op == "call_module":
-            return any(tensor.is_meta for tensor in tensors_of(submodule(self._model, str(node.target))))
-        return node.op == "get_attr" and self.attribute(node).is_meta
+            return any(tensor.is_meta for tensor in tensors_of(submodule(self._writer.model, str(node.target))))
+        tensor = self._held(node)
+        return not node.op.startswith("call") and (tensor is None or tensor.is_meta)
+
+    def _held(self, node: fx.Node) -> torch.Tensor | None:
+        """Return the user's tensor behind a placeholder or get_attr node, if there is one."""
+        return self.attribute(node) if node.op == "get_attr" else self._writer.inputs.get(node)
 
     # --- values --------------------------------------------------------------------------------
 
     def _step(self, node: fx.Node) -> None:
-        if node.op in ("placeholder", "get_attr"):
-            is_assumed = self._lacks_data(node)
-        else:
-            missing = any(each not in self._values for each in node.all_input_nodes)
-            is_assumed = missing or self._reads_no_data(node)
-        if is_assumed or self.rests_on_assumed(node) or self._lacks_data(node):
+        lacks_data, held = self._lacks_data(node), self._held(node)
+        missing = any(each not in self._values for each in node.all_input_nodes)
+        is_assumed = missing or self._reads_no_data(node) if node.op.startswith("call") else lacks_data
+        if is_assumed or lacks_data or not self.assumed.isdisjoint(node.all_input_nodes):
             self.assumed.add(node)
         if is_assumed:
-            name, deviation = (str(node.target), 1.0) if node.op == "placeholder" else ("", 1.0)
-            deviation = 0.02 if node.op == "get_attr" else deviation
             self._values[node] = map_structure(
-                lambda each: self._assume(each, name, deviation) if isinstance(each, TensorSpec) else each,
+                lambda each: self._assume(each, node) if isinstance(each, TensorSpec) else each,
                 self._outcomes[node].value,
             )
-        elif node.op in ("placeholder", "get_attr"):
-            tensor = (self._given[node] if node.op == "placeholder" else self.attribute(node)).detach()
-            is_written = any(self._memory.writers.get(each) for each in self._memory.storages.get(node, ()))
-            self._values[node] = tensor.clone() if is_written else tensor
+        elif held is not None:
+            is_written = any(self._tensors.writers.get(each) for each in self._tensors.storages.get(node, ()))
+            self._values[node] = held.detach().clone() if is_written else held.detach()
         else:
             self._values[node] = self.call(node, self._values)
 
-    def _assume(self, spec: TensorSpec, name: str, deviation: float) -> torch.Tensor:
-        """Normally distributed numbers; zeros for integers, which may be indices; ones for masks and single integers.
+    def _assume(self, spec: TensorSpec, node: fx.Node) -> torch.Tensor:
+        """Return random numbers; zeros for integers, which may be indices; ones for masks and single integers.
 
-        A single integer may be a size or a step, by which something is divided. A mask of what is "masked" leaves
-        some of it.
+        A single integer may be a divisor, such as a size. A "masked" mask has every second element set.
         """
+        name = str(node.target) if node.op == "placeholder" else ""
         dtype = getattr(torch, spec.dtype)
         self._bytes += spec.nbytes
         if self._bytes > MAX_BYTES:
@@ -240,12 +197,12 @@ class Evaluator:
             return torch.ones(spec.shape, dtype=dtype)
         if not dtype.is_floating_point:
             return torch.zeros(spec.shape, dtype=dtype) if spec.shape else torch.ones((), dtype=dtype)
-        values = torch.randn(spec.shape, generator=self._generator) * deviation
+        values = torch.randn(spec.shape, generator=self._generator) * (0.02 if node.op == "get_attr" else 1.0)
         return values.to(dtype)
 
 
 class _Copies(Twins):
-    """Modules with their real parameters, and copies of their buffers."""
+    """Copies of modules with their real parameters and copies of their buffers."""
 
     def _new_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
         if tensor.is_meta:
@@ -258,12 +215,12 @@ class _Copies(Twins):
 
 
 def off_meta() -> AbstractContextManager[object]:
-    """What a ``with torch.device("meta")`` around all would make without data is made on the CPU."""
+    """Create tensors on the CPU inside the context if the user is inside ``torch.device("meta")``."""
     return torch.device("cpu") if torch.empty(0).is_meta else nullcontext()
 
 
 def _off_meta(value: object) -> object:
-    """The CPU where meta is asked for, and a tensor where only its spec is known."""
+    """Return the CPU for the meta device, and a tensor for a spec."""
     if type(value) is TensorSpec:
         return materialize(value, torch.device("cpu"))
     return torch.device("cpu") if isinstance(value, torch.device) and value.type == "meta" else value

@@ -1,30 +1,35 @@
-"""The tensors that a recording knows: which node each comes from, and which memory it shares."""
+"""The tensors of a recording: the node that each comes from, and the storage that it shares with others."""
 
 from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from typing import Any
 
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.module_index import modules_by_path, tensor_names
+from fxsummary.capture.module_index import constants, modules_by_path, tensor_names
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.twins import Twins, materialize, spec_of
 from fxsummary.capture.structures import NESTED, is_plain
 from fxsummary.capture.torch_internals import storage_of
 from fxsummary.graph.spec import TensorSpec, map_structure
 
-NewNode = Callable[[str, fx.node.Target, tuple[object, ...], dict[str, object]], fx.Node]
-"""Makes a node: opcode, target, args, kwargs."""
+Place = tuple[tuple[Callable[..., Any], object], ...]
+"""The steps that lead to an element of a result: `operator.getitem` or `getattr`, with a key."""
 
-Origin = tuple[fx.Node, tuple[object, ...]]
-"""The node that yields a tensor, and the place in its result."""
+Origin = tuple[fx.Node, Place]
+"""The node that returns a tensor, and the place of the tensor in its result."""
 
 
 class StopRecording(BaseException):
-    """Recording cannot go on; the graph so far is kept. It passes through the user's ``except Exception``."""
+    """The recording cannot continue; the graph so far is kept. It passes through the user's ``except Exception``."""
 
     def __init__(self, reason: str, source: str = "") -> None:
         super().__init__(reason)
@@ -32,31 +37,29 @@ class StopRecording(BaseException):
         self.source = source
 
 
+@dataclass(eq=False, slots=True)
 class Tracked:
-    """A tensor and where its value comes from.
+    """A tensor, and where its value comes from.
 
     Attributes:
         tensor: the tensor that the model's code holds.
         spec: its spec, on the device that it claims to be on.
-        storage: the same number for all tensors that share its memory.
-        version: how often that memory had been written when its node was made.
-        assumed: whether its shape rests on values that were assumed.
-        attribute: the name of a parameter, buffer or constant; "" for what the recording made.
-        origin: the node that yields it, and its place in the result there; None for attributes.
-        node: its own node; those of attributes and of elements of a result are made when needed.
+        storage: a number that is equal for tensors that share memory.
+        version: how often its storage had been written when its node was written.
+        assumed: whether its shape depends on assumed values.
+        attribute: the name of a parameter, buffer or constant; "" if the recording made it.
+        origin: the node and place that it comes from; None for attributes.
+        node: its own node; None for an attribute or an element of a result until an operation reads it.
     """
 
-    __slots__ = ("assumed", "attribute", "node", "origin", "spec", "storage", "tensor", "version")
-
-    def __init__(self, tensor: torch.Tensor, spec: TensorSpec, storage: int, source: str | Origin) -> None:
-        self.tensor = tensor
-        self.spec = spec
-        self.storage = storage
-        self.version = 0
-        self.assumed = False
-        self.attribute = source if isinstance(source, str) else ""
-        self.origin = None if isinstance(source, str) else source
-        self.node = self.origin[0] if self.origin is not None and not self.origin[1] else None
+    tensor: torch.Tensor
+    spec: TensorSpec
+    storage: int
+    attribute: str = ""
+    origin: Origin | None = None
+    node: fx.Node | None = None
+    version: int = 0
+    assumed: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -64,144 +67,108 @@ class Tracked:
         return not self.attribute
 
     def set_node(self, node: fx.Node) -> None:
-        """A later node wrote it."""
+        """Set the node after an in-place write."""
         self.node = node
         if not self.attribute:
             self.origin = node, ()
 
 
-class AttributeName(str):
-    """A step into a result by attribute name, where others are by index or key."""
-
-    __slots__ = ()
-
-
-def element(value: object, key: object) -> object:
-    """One step into a result."""
-    return getattr(value, key) if isinstance(key, AttributeName) else operator.getitem(value, key)  # type: ignore[call-overload]
-
-
 class Tensors:
-    """All tensors met in a recording, by identity."""
+    """The tensors that a recording has met, and the nodes that return or write their storage.
+
+    Attributes:
+        constants: tensors that are neither parameters nor buffers, by the get_attr target that refers to them.
+        order: the position of each node.
+        storages: the storages that each node returns or writes.
+        writers: the nodes that write to a storage in place, by its number.
+        known: the tensors by ``id``.
+    """
 
     def __init__(self, model: nn.Module, device: str) -> None:
         self.constants: dict[str, torch.Tensor] = {}
+        self.order: dict[fx.Node, int] = {}
+        self.storages: dict[fx.Node, tuple[int, ...]] = {}
+        self.writers: dict[int, list[fx.Node]] = {}
+        self.known: dict[int, Tracked] = {}
+        self.new_storage = count().__next__
         self._model = model
         self._device = device
         self._twins = Twins()
-        self._known: dict[int, Tracked] = {}
         self._attributes = tensor_names(modules_by_path(model))
         self._by_storage: dict[int, Tracked] = {}
-        self._storages: dict[int, int] = {}
-        self._count = 0
+        self._storages: dict[int, int] = defaultdict(self.new_storage)
         self._held: list[torch.UntypedStorage] = []
-        self._items: dict[tuple[object, object], fx.Node] = {}
-        self._scanned = False
-
-    def __iter__(self) -> Iterator[Tracked]:
-        return iter(self._known.values())
-
-    def __len__(self) -> int:
-        return len(self._known)
 
     def get(self, tensor: torch.Tensor) -> Tracked | None:
-        """What is known of a tensor, if it was met."""
-        return self._known.get(id(tensor))
+        """Return the tracked tensor; None if the recording has not met it."""
+        return self.known.get(id(tensor))
 
     def of(self, tensor: torch.Tensor) -> Tracked:
-        """What is known of a tensor; one that was never met is an attribute, an alias or a constant."""
-        known = self._known.get(id(tensor))
+        """Return the tracked tensor; one that is new here is an attribute, an alias or a constant."""
+        known = self.known.get(id(tensor))
         return known if known is not None else self._first_met(tensor)
 
     def is_named(self, tensor: torch.Tensor) -> bool:
-        """Whether a tensor was met, or is an attribute of the model."""
-        return id(tensor) in self._known or self._attribute_name(tensor) is not None
+        """Whether the recording has met a tensor, or it is an attribute of the model."""
+        return id(tensor) in self.known or self._attribute_name(tensor) is not None
 
     def is_ours(self, tensor: torch.Tensor) -> bool:
-        """Whether the recording made a tensor; others are not to be touched."""
-        known = self._known.get(id(tensor))
-        return known is not None and known.is_ours
+        """Whether the recording made a tensor; any other must not change."""
+        return id(tensor) in self.known and self.known[id(tensor)].is_ours
 
     def data_of(self, tensor: torch.Tensor) -> torch.Tensor:
-        """``tensor.data`` of an attribute: the same value under the same name."""
-        tracked, data = self.of(tensor), tensor.data
-        alias = self._add(data, tracked.attribute, tracked.spec)
-        alias.version, alias.node = tracked.version, tracked.node
+        """Return ``tensor.data`` of an attribute, tracked as the same value under the same name."""
+        data, tracked = tensor.data, self.of(tensor)
+        self._add_alias(data, tracked).spec = tracked.spec
         return data
 
     def clear(self) -> None:
-        """Let go of all tensors."""
-        self._known.clear()
+        self.known.clear()
         self._by_storage.clear()
         self._held.clear()
         self._twins = Twins()
 
-    def node(self, tracked: Tracked, new_node: NewNode) -> fx.Node:
-        """The node of a tracked tensor; one for each element of a result."""
-        if tracked.node is None and tracked.origin is None:
-            tracked.node = new_node("get_attr", tracked.attribute, (), {})
-        elif tracked.node is None and tracked.origin is not None:
-            tracked.node, place = tracked.origin
-            for key in place:
-                item = self._items.get((tracked.node, key))
-                if item is None:
-                    get = getattr if isinstance(key, AttributeName) else operator.getitem
-                    item = new_node("call_function", get, (tracked.node, key), {})
-                    self._items[tracked.node, key] = item
-                tracked.node = item
-        assert tracked.node is not None
-        return tracked.node
-
-    def note_item(self, node: fx.Node) -> None:
-        """A node for an element of a result, by which others find it."""
-        self._items.setdefault((node.args[0], node.args[1]), node)
-
     def add(self, tensor: torch.Tensor, source: str | Origin, spec: TensorSpec | None = None) -> Tracked:
-        """A new tensor: that of an attribute by name, or of a node at a place in its result."""
+        """Track a new tensor; ``source`` is the name of an attribute, or the node and place that it comes from."""
         if tensor.is_nested:
             raise NotImplementedError(NESTED)
-        return self._add(tensor, source, spec or spec_of(tensor, self._device))
-
-    def _add(self, tensor: torch.Tensor, source: str | Origin, spec: TensorSpec) -> Tracked:
-        storage = self._storages.setdefault(storage_of(tensor), self._count)
-        if storage == self._count:
-            self._count += 1
-        tracked = self._known[id(tensor)] = self._by_storage[storage] = Tracked(tensor, spec, storage, source)
+        storage = self._storages[storage_of(tensor)]
+        tracked = Tracked(tensor, spec or spec_of(tensor, self._device), storage)
+        if isinstance(source, str):
+            tracked.attribute = source
+        else:
+            tracked.origin, tracked.node = source, None if source[1] else source[0]
+        self.known[id(tensor)] = self._by_storage[storage] = tracked
         return tracked
 
-    def new_storage(self) -> int:
-        """A number for memory that no tensor has."""
-        self._count += 1
-        return self._count - 1
-
     def let_go(self, tracked: Sequence[Tracked]) -> bool:
-        """Let go of those tensors that the recording made, and return whether somebody else holds one."""
+        """Release the tensors that the recording made, and return whether anything else holds one of them."""
         references = [(each, weakref.ref(each.tensor)) for each in tracked if each.is_ours]
         for each, _ in references:
-            self._held.append(each.tensor.untyped_storage())  # whose place in memory no other tensor is to get
-            del self._known[id(each.tensor)], each.tensor
+            self._held.append(each.tensor.untyped_storage())  # keeps its address, by which tensors share a number
+            del self.known[id(each.tensor)], each.tensor
         held = [(each, tensor) for each, reference in references for tensor in [reference()] if tensor is not None]
         for each, tensor in held:
             each.tensor = tensor
-            self._known[id(tensor)] = each
+            self.known[id(tensor)] = each
         return bool(held)
 
     def revived(self, tracked: Tracked) -> torch.Tensor:
-        """The tensor of what has none, or was let go of."""
+        """Return the tensor of a copy or of a tensor that was released; makes a new one if it has none."""
         if not hasattr(tracked, "tensor"):
             tracked.tensor = materialize(tracked.spec)
-            self._known[id(tracked.tensor)] = self._by_storage[tracked.storage] = tracked
+            self.known[id(tracked.tensor)] = self._by_storage[tracked.storage] = tracked
             self._storages[storage_of(tracked.tensor)] = tracked.storage
         return tracked.tensor
 
     def twin(self, tracked: Tracked) -> torch.Tensor:
-        """A meta tensor that stands for a tracked one: itself, unless it is the user's."""
+        """Return the tensor itself if the recording made it, or else a meta tensor instead of the user's."""
         tensor = tracked.tensor
         if tracked.is_ours:
             return tensor
         twin = self._twins.tensor(tensor)
-        if id(twin) not in self._known:
-            self._known[id(twin)] = tracked
+        if id(twin) not in self.known:
+            self.known[id(twin)] = tracked
             self._storages[storage_of(twin)] = tracked.storage
         return twin
 
@@ -209,17 +176,17 @@ class Tensors:
         if tensor.is_meta and id(tensor) not in self._attributes:
             original = self._by_storage.get(self._storages.get(storage_of(tensor), -1))
             if original is not None:
-                return self._as_alias(tensor, original)
+                return self._add_alias(tensor, original)
         name = self._attribute_name(tensor)
         if name is None and tensor.is_meta and self._device != "meta":
-            raise StopRecording("a tensor was made where the recording does not look, such as in a thread or by pickle")
+            raise StopRecording("a tensor was made outside the recording, such as in a thread or by pickle")
         if name is None:
             name = f"_tensor_constant{len(self.constants)}"
             self.constants[name] = tensor
         return self.add(tensor, name)
 
-    def _as_alias(self, tensor: torch.Tensor, original: Tracked) -> Tracked:
-        """Another object for the same memory, made where no call was seen, such as an ``nn.Parameter``."""
+    def _add_alias(self, tensor: torch.Tensor, original: Tracked) -> Tracked:
+        """Track another object for a known storage that no recorded call made, such as an ``nn.Parameter``."""
         alias = self.add(tensor, original.origin or original.attribute)
         if original.node is not None:
             alias.set_node(original.node)
@@ -228,25 +195,18 @@ class Tensors:
         return alias
 
     def _attribute_name(self, tensor: torch.Tensor) -> str | None:
-        name = self._attributes.get(id(tensor))
-        if name is None and not self._scanned:
-            self._scanned = True
-            for path, module in modules_by_path(self._model).items():
-                for key, value in vars(module).items():
-                    if isinstance(value, torch.Tensor):
-                        self._attributes.setdefault(id(value), f"{path}.{key}" if path else key)
-            name = self._attributes.get(id(tensor))
-        return name
+        return self._attributes.get(id(tensor)) or self._plain_attributes.get(id(tensor))
+
+    @cached_property
+    def _plain_attributes(self) -> dict[int, str]:
+        """Names of tensors that are neither parameters nor buffers, by ``id``."""
+        return {id(value): name for value, name in constants(modules_by_path(self._model)).items()}
 
     def rebuild(self, outcome: Outcome, node: fx.Node, given: list[Tracked]) -> object:
-        """The result of an operation as meta tensors, each tracked.
-
-        Args:
-            given: the tensors among its arguments, in order.
-        """
+        """Return the result of an operation as meta tensors; ``given`` are the tensors among its arguments."""
         if type(outcome.value) is TensorSpec and not outcome.aliases:
             tensor = materialize(outcome.value)
-            self._add(tensor, (node, ()), outcome.value)
+            self.add(tensor, (node, ()), outcome.value)
             return tensor
         aliases = iter(outcome.aliases)
 
@@ -255,9 +215,8 @@ class Tensors:
 
         value = map_structure(build, outcome.value)
         for index in outcome.writes:
-            if isinstance(value, torch.Tensor) and self._known.get(id(value)) is given[index]:
+            if isinstance(value, torch.Tensor) and self.known.get(id(value)) is given[index]:
                 given[index].set_node(node)
-        self.track(value, node)
         return value
 
     def _build(self, spec: TensorSpec, alias: Alias | None, outcome: Outcome, given: list[Tracked]) -> torch.Tensor:
@@ -265,7 +224,7 @@ class Tensors:
             return materialize(spec)
         original = self.twin(given[alias.index])
         if alias.offset is None and alias.index in outcome.writes:
-            if original.shape != spec.shape:  # what `out=` is given takes the shape of the result
+            if original.shape != spec.shape:  # torch resizes an argument passed as out=
                 original.resize_(spec.shape)
                 given[alias.index].spec = spec
             return original
@@ -275,18 +234,40 @@ class Tensors:
             return materialize(spec)
         return original.detach().as_strided(spec.shape, spec.stride, int(original.storage_offset()) + alias.offset)
 
-    def track(self, value: object, node: fx.Node, place: tuple[object, ...] = ()) -> None:
-        """Track the tensors of a result, or of a part of one."""
+    def track(self, value: object, node: fx.Node, place: Place = ()) -> None:
+        """Track the tensors in a result, or in a part of it."""
         if isinstance(value, torch.Tensor):
-            if id(value) not in self._known:
+            if id(value) not in self.known:
                 self.add(value, (node, place))
-        elif isinstance(value, (tuple, list)):
-            for index, item in enumerate(value):
-                self.track(item, node, (*place, index))
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                self.track(item, node, (*place, key))
+        elif isinstance(value, (tuple, list, dict)):
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                self.track(item, node, (*place, (operator.getitem, key)))
         elif not is_plain(value) and hasattr(value, "__dict__"):
             for key, item in vars(value).items():
                 if isinstance(item, (torch.Tensor, tuple, list, dict)):
-                    self.track(item, node, (*place, AttributeName(key)))
+                    self.track(item, node, (*place, (getattr, key)))
+
+    # --- nodes and storages --------------------------------------------------------------------
+
+    def note(self, node: fx.Node, storage: int) -> None:
+        """Note that a node returns or writes a storage."""
+        known = self.storages.get(node, ())
+        if storage not in known:
+            self.storages[node] = (*known, storage)
+
+    def write(self, node: fx.Node, storage: int) -> None:
+        """Note that a node writes to a storage in place."""
+        self.writers.setdefault(storage, []).append(node)
+        self.note(node, storage)
+
+    def version(self, storage: int) -> int:
+        """Return how often a storage was written in place."""
+        return len(self.writers.get(storage, ()))
+
+    def holders(self) -> dict[int, list[fx.Node]]:
+        """Return the nodes that return or write each storage."""
+        found: dict[int, list[fx.Node]] = {}
+        for node, storages in self.storages.items():
+            for storage in storages:
+                found.setdefault(storage, []).append(node)
+        return found

@@ -1,6 +1,6 @@
-"""What a torch call is to the recorder: a question about a tensor, a request for its value, or an operation.
+"""Tables of torch calls: questions about a tensor, requests for its value, and operations under another name.
 
-Functions are those that `torch.overrides` hands to a TorchFunctionMode; properties come as their getters.
+The keys are the functions that `torch.overrides` passes to a TorchFunctionMode; for a property, that is its getter.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from fxsummary.capture.structures import map_values
+from fxsummary.capture.structures import Args, Kwargs, map_values
 from fxsummary.capture.torch_internals import set_grad_enabled
 
 Function = Callable[..., Any]
@@ -53,12 +54,12 @@ QUESTIONS: frozenset[Function] = frozenset(
     )
     | {set_grad_enabled}
 )  # fmt: skip
-"""Answered by the meta tensor itself, or about no tensor; nothing is recorded."""
+"""Calls that the meta tensor itself answers, or that involve no tensor. They are not recorded."""
 
 HOOKS = frozenset(_methods("register_hook", "register_post_accumulate_grad_hook"))
 
 MARKS = HOOKS | _methods("requires_grad_", "retain_grad") | {Tensor.requires_grad.__set__, Tensor.grad.__set__}  # type: ignore[attr-defined,union-attr]
-"""These change what autograd does with a tensor, and nothing else."""
+"""Calls that change only how autograd treats a tensor."""
 
 _OTHER_DEVICES = ["is_meta", "is_xpu", "is_mps", "is_hpu", "is_mtia", "is_xla", "is_ipu", "is_maia", "is_vulkan"]
 
@@ -69,16 +70,16 @@ DEVICE_QUESTIONS: dict[Function, Callable[[torch.device], object]] = {
     Tensor.is_cuda.__get__: lambda device: device.type == "cuda",  # type: ignore[attr-defined]
     Tensor.get_device: lambda device: -1 if device.type == "cpu" else device.index or 0,
 }
-"""Answered for the device that the tensor claims to be on."""
+"""Questions that are answered for the device that the tensor claims to be on."""
 
 VALUES = _methods(
     "item", "tolist", "__bool__", "__int__", "__float__", "__index__", "__complex__", "numpy", "__array__",
     "is_nonzero", "equal", "allclose", "__contains__", "__nonzero__", "__dlpack__",
 ) | _functions("equal", "allclose", "is_nonzero")  # fmt: skip
-"""These hand the value of a tensor to Python."""
+"""Calls that give the value of a tensor to Python."""
 
 TEXTS = _methods("__repr__", "__str__", "__format__")
-"""A tensor as text."""
+"""Methods that convert a tensor to text."""
 
 _NEW = ["new_zeros", "new_ones", "new_empty", "new_full", "new_tensor"]
 _LIKE = ["zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "randint_like"]
@@ -87,10 +88,10 @@ SPEC_ONLY: dict[object, int] = {
     **dict.fromkeys(["to", "type_as", "view_as", "expand_as", "reshape_as"], 1),
     **dict.fromkeys([*_NEW, *_methods(*_NEW), *_functions(*_LIKE)], 0),
 }
-"""Methods and functions that read dtype, device or shape of an argument and never its values; its position."""
+"""The position of an argument of which a method or function reads only the dtype, device or shape."""
 
 PROPERTIES = {getter: name for name, getter in _getters(["T", "mT", "H", "mH", "real", "imag"])}
-"""Properties that yield a tensor, by getter."""
+"""Properties that return a tensor, by getter."""
 
 _DUNDERS = [
     "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift", "neg",
@@ -98,45 +99,52 @@ _DUNDERS = [
     "ifloordiv", "imod", "ipow", "iand", "ior", "ixor", "ilshift", "irshift",
 ]  # fmt: skip
 
-OPERATORS: dict[Function, Function] = {
-    getattr(Tensor, f"__{name}__"): getattr(operator, f"__{name}__")
+OPERATORS: dict[Function, tuple[Function, int]] = {
+    getattr(Tensor, f"__{prefix}{name}__"): (getattr(operator, f"__{name}__"), step)
+    for prefix, step in (("", 1), ("r", -1))
     for name in _DUNDERS
-    if hasattr(Tensor, f"__{name}__")
+    if hasattr(Tensor, f"__{prefix}{name}__")
 }
-"""Methods behind Python's operators, by the function of the operator module that symbolic tracing records."""
-
-REFLECTED: dict[Function, Function] = {
-    getattr(Tensor, f"__r{name}__"): getattr(operator, f"__{name}__")
-    for name in _DUNDERS
-    if hasattr(Tensor, f"__r{name}__")
-} | ({Tensor.__rdiv__: operator.truediv} if hasattr(Tensor, "__rdiv__") else {})
-"""Methods of reflected operators: ``1 - x`` calls ``x.__rsub__(1)``."""
+"""The function of the operator module that symbolic tracing records for a method, and the order of its arguments:
+-1 for a reflected method, because ``1 - x`` calls ``x.__rsub__(1)``.
+"""
 
 CHANGES_METADATA = _methods(
     "resize_", "resize_as_", "set_", "t_", "transpose_", "squeeze_", "unsqueeze_", "swapdims_", "swapaxes_",
     "as_strided_", "detach_", "rename_",
 )  # fmt: skip
-"""In-place methods that change the shape of the tensor they are called on."""
+"""In-place methods that change the shape of their tensor."""
 
 
 def set_item(tensor: Tensor, index: Any, value: Any) -> Tensor:
-    """``tensor[index] = value``, as a function that returns the tensor."""
+    """Run ``tensor[index] = value``, and return the tensor."""
     tensor[index] = value
     return tensor
 
 
 set_item.__name__ = "setitem"
-"""The label of its operations."""
+"""The label of the operation."""
 
 
 def set_data(tensor: Tensor, value: Tensor) -> Tensor:
-    """``tensor.data = value``, as a function that returns the tensor."""
+    """Run ``tensor.data = value``, and return the tensor."""
     tensor.data = value
     return tensor
 
 
+class FunctionMode(TorchFunctionMode):
+    """A mode that passes every torch call to ``call``: the function, its arguments and its keyword arguments."""
+
+    def __init__(self, call: Callable[[Function, Args, Kwargs], object]) -> None:
+        super().__init__()
+        self._call = call
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self._call(func, args, kwargs or {})
+
+
 class Assemble:
-    """Puts tensors back into an object that a call takes, such as a ``PackedSequence``; called with the tensors."""
+    """Rebuilds an object that contains tensors, such as a ``PackedSequence``; called with the tensors."""
 
     def __init__(self, value: object) -> None:
         self.__name__ = self.__qualname__ = type(value).__name__
@@ -151,7 +159,5 @@ class Assemble:
 _SLOT = object()
 
 
-@functools.cache
-def is_method(function: Function) -> bool:
-    """Whether a function is a method of tensors."""
-    return bool(torch.overrides.is_tensor_method_or_property(function))
+is_method = functools.cache(torch.overrides.is_tensor_method_or_property)
+"""Whether a function is a method of tensors."""

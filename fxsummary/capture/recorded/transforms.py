@@ -1,7 +1,7 @@
-"""Function transforms such as ``torch.vmap`` as one operation: what they run cannot be seen inside.
+"""Function transforms such as ``torch.vmap`` as one operation.
 
-The tensors that the transformed function holds in its closures are inputs of the operation, so that it can
-run again with other values of them; so are the parameters and buffers of modules there, those that it reads.
+The inputs of the operation include the tensors in the closures of the transformed function, and the parameters and
+buffers that it reads, so that the operation can run again with other values of them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.operations.twins import Twins
-from fxsummary.capture.recorded.torch_calls import QUESTIONS
-from fxsummary.capture.structures import map_values
+from fxsummary.capture.recorded.torch_calls import QUESTIONS, FunctionMode
+from fxsummary.capture.structures import Args, Kwargs, map_values
 from fxsummary.capture.torch_internals import cell_contents, with_closure
 from fxsummary.graph.spec import map_structure
 
@@ -28,18 +27,18 @@ Replace = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Transform:
-    """A transform with its function, to be called with the captured tensors first.
+    """A transform with its function; called with the captured tensors before the other arguments.
 
     Args:
-        name: how the operation is called.
-        implementation: takes the function, then the arguments of the call.
-        function: what is transformed, or several such.
-        is_input: whether a tensor is an input of the operation; others stay where they are.
-        reading: takes what ``implementation`` does, and reads all that counts as read.
+        name: the name of the operation.
+        implementation: runs the transform; takes the function, then the other arguments.
+        function: the function to transform, or several.
+        is_input: whether a tensor is an input of the operation.
+        reading: runs instead of ``implementation`` to see which tensors the function reads.
 
     Attributes:
-        captured: the tensors in the closures and in modules there, until they are taken with `take_captured`.
-        of_modules: the tensors of modules there, by identity, until it is known which of them are read.
+        captured: the tensors in the closures, and those read in modules there, by ``id``; None after `take_captured`.
+        of_modules: the tensors of modules in the closures, by ``id``, until it is known which ones are read.
     """
 
     def __init__(
@@ -53,45 +52,57 @@ class Transform:
     ) -> None:
         self.__name__ = self.__qualname__ = name
         self.__module__ = "torch.func"
-        self.captured: list[torch.Tensor] = []
+        self.captured: dict[int, Any] = {}
         self.of_modules: dict[int, torch.Tensor] = {}
         self._implementation = implementation
         self._reading = reading or implementation
         self._is_input = is_input
-        self._indices: dict[int, int] = {}
-        self._read: dict[int, int] = {}
+        self._read: set[int] = set()
         self._function = _walk(function, self._to_slot, 0)
 
     def take_captured(self) -> tuple[torch.Tensor, ...]:
-        """The captured tensors, which are no longer held."""
-        captured, self.captured = self.captured, []
-        self._indices.clear()
+        """Return the captured tensors, and release them."""
+        captured = tuple(self.captured.values())
+        self.captured = dict.fromkeys(self.captured)
         self.of_modules.clear()
-        return tuple(captured)
+        return captured
 
     def __call__(self, captured: tuple[torch.Tensor, ...], /, *args: object, **kwargs: object) -> Any:
-        replace: Replace = lambda tensor: captured[self._read[id(tensor)]] if id(tensor) in self._read else tensor  # noqa: E731
-        return self._run(self._implementation, replace, captured, args, kwargs)
+        values = dict(zip(self.captured, captured, strict=True))
+        replace: Replace = lambda tensor: values[id(tensor)] if id(tensor) in self._read else tensor  # noqa: E731
+        return self._run(self._implementation, replace, values, args, kwargs)
 
     def read(self, captured: tuple[torch.Tensor, ...], /, *args: object, **kwargs: object) -> Any:
-        """Run it on meta, and capture those tensors of modules that it reads."""
-        twins, read = Twins(), set()
+        """Run on meta, and capture the tensors of modules that are read."""
+        twins = Twins()
 
         def replace(tensor: torch.Tensor) -> torch.Tensor:
             if id(tensor) not in self.of_modules:
                 return tensor
-            read.add(id(tensor))
+            self._read.add(id(tensor))
             return twins.tensor(tensor)
 
         try:
-            return self._run(self._reading, replace, captured, args, kwargs)
+            return self._run(self._reading, replace, dict(zip(self.captured, captured, strict=True)), args, kwargs)
         finally:
-            self._read = {key: self._index_of(tensor) for key, tensor in self.of_modules.items() if key in read}
+            self.captured.update({key: tensor for key, tensor in self.of_modules.items() if key in self._read})
 
-    def _run(self, run: Callable[..., Any], replace: Replace, captured: Any, args: Any, kwargs: Any) -> Any:
-        function = _walk(self._function, lambda item: captured[item] if type(item) is _Slot else item, 0)
-        args, kwargs = map_structure(lambda value: value, (args, kwargs))  # plain lists and dicts, not those of fx
-        with _Replacing(replace):
+    def _run(
+        self, run: Callable[..., Any], replace: Replace, values: dict[int, torch.Tensor], args: Any, kwargs: Any
+    ) -> Any:
+        function = _walk(self._function, lambda item: values[item] if type(item) is _Slot else item, 0)
+        args, kwargs = map_structure(
+            lambda value: value, (args, kwargs)
+        )  # plain lists and dicts, not those of torch.fx
+
+        def call(function: Callable[..., Any], args: Args, kwargs: Kwargs) -> Any:
+            if function not in QUESTIONS:
+                args, kwargs = map_values(
+                    lambda each: replace(each) if isinstance(each, torch.Tensor) else each, (args, kwargs)
+                )
+            return function(*args, **kwargs)
+
+        with FunctionMode(call):
             return run(function, *args, **kwargs)
 
     def _to_slot(self, value: object) -> object:
@@ -100,37 +111,17 @@ class Transform:
                 held = [*module._parameters.values(), *module._buffers.values(), *vars(module).values()]
                 self.of_modules.update({id(each): each for each in held if isinstance(each, torch.Tensor)})
         if isinstance(value, torch.Tensor) and self._is_input(value):
-            return _Slot(self._index_of(value))
+            self.captured[id(value)] = value
+            return _Slot(id(value))
         return value
-
-    def _index_of(self, tensor: torch.Tensor) -> int:
-        index = self._indices.setdefault(id(tensor), len(self.captured))
-        if index == len(self.captured):
-            self.captured.append(tensor)
-        return index
-
-
-class _Replacing(TorchFunctionMode):
-    """Calls functions of torch with other tensors."""
-
-    def __init__(self, replace: Replace) -> None:
-        super().__init__()
-        self._replace = replace
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func not in QUESTIONS:
-            args, kwargs = map_values(
-                lambda each: self._replace(each) if isinstance(each, torch.Tensor) else each, (args, kwargs or {})
-            )
-        return func(*args, **(kwargs or {}))
 
 
 class _Slot(int):
-    """Where the captured tensor of this index goes in."""
+    """The place of the captured tensor with this ``id``."""
 
 
 def _walk(value: object, visit: Callable[[object], object], depth: int) -> Any:
-    """A copy of a value with ``visit`` applied to what its closures hold; the same object where nothing changes."""
+    """Return a copy of a value with ``visit`` applied inside closures; the value itself if nothing changes."""
     if depth > MAX_DEPTH:
         return value
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fxsummary.capture.restore.containers import base_of, refill
+from fxsummary.capture.restore.holders import base_of, refill
 
 
 def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:

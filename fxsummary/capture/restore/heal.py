@@ -10,10 +10,9 @@ import weakref
 from typing import Any
 
 import torch
-from torch import fx
 
 from fxsummary.capture.recorded.real_values import Evaluator, NoValueError
-from fxsummary.capture.recorded.tensor_origins import Tensors, element
+from fxsummary.capture.recorded.tensor_origins import Origin, Tensors
 from fxsummary.capture.restore.escaped import remove, survivors
 from fxsummary.capture.restore.snapshots import Snapshot
 from fxsummary.capture.restore.torch_state import preserved_globals
@@ -25,19 +24,17 @@ def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str
     Args:
         tensors: all tensors of the recording; this clears them.
     """
-    origins = [
-        (weakref.ref(tracked.tensor), tracked.origin)
-        for tracked in tensors
-        if tracked.is_ours and tracked.origin is not None
-    ]
+    tracked = [each for each in tensors.known.values() if each.is_ours and each.origin is not None]
+    origins = {id(each.tensor): each.origin for each in tracked}
+    references = [weakref.ref(each.tensor) for each in tracked]
+    tracked.clear()
     tensors.clear()
-    if not any(reference() is not None for reference, _ in origins):
+    alive = survivors(references)
+    if not alive:
         return []
-    alive = survivors(reference for reference, _ in origins)
-    of = {id(reference()): origin for reference, origin in origins}
-    origins.clear()  # a tensor with weak references cannot be swapped
+    references.clear()  # a tensor with weak references cannot be swapped
     with preserved_globals():
-        notes = {id(tensor): _heal(tensor, of[id(tensor)], evaluator) for tensor in alive}
+        notes = {id(tensor): _heal(tensor, origins[id(tensor)], evaluator) for tensor in alive}
     without_value = [weakref.ref(tensor) for tensor in alive if notes[id(tensor)]]
     alive.clear()
     snapshot.clear_caches()
@@ -46,14 +43,15 @@ def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str
     return [notes[id(tensor)] for tensor in left]
 
 
-def _heal(tensor: torch.Tensor, origin: tuple[fx.Node, tuple[object, ...]], evaluator: Evaluator) -> str:
+def _heal(tensor: torch.Tensor, origin: Origin | None, evaluator: Evaluator) -> str:
     """Give a tensor its value; return "", or a note that says why it has no value."""
+    assert origin is not None
     node, place = origin
     note = f"forward keeps a tensor of {node.name} outside of the model; fxsummary removed it"
     try:
         value: Any = evaluator.value(node)
-        for key in place:
-            value = element(value, key)
+        for get, key in place:
+            value = get(value, key)
         if node in evaluator.assumed:
             return f"{note}, because its value would depend on assumed values"
         torch.utils.swap_tensors(tensor, value.detach().clone())

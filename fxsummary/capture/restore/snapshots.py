@@ -13,11 +13,9 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from fxsummary.capture.restore.containers import base_of, copied, is_same, refill
-from fxsummary.capture.restore.inside import Inside
-from fxsummary.capture.restore.outside import Outside
+from fxsummary.capture.restore.holders import Variables, base_of, copied, is_same, of_dict, refill
+from fxsummary.capture.restore.reach import Found, Reach
 from fxsummary.capture.restore.torch_state import preserved_globals
-from fxsummary.capture.restore.variables import Variables, of_dict
 
 
 class Snapshot:
@@ -29,11 +27,9 @@ class Snapshot:
     """
 
     def __init__(self, modules: Sequence[nn.Module], roots: Sequence[object] = ()) -> None:
-        inside = Inside(modules, roots)
-        outside = Outside(inside)
-        self._inside = _Copies(inside)
-        self._outside = _Copies(outside)
-        self._caches = [(cache, cache.cache_info()) for cache in outside.caches]
+        reach = Reach(modules, roots)
+        self._inside, self._outside = _Copies(reach.inside), _Copies(reach.outside)
+        self._caches = [(cache, cache.cache_info()) for cache in reach.caches]
 
     @contextmanager
     def preserved(self, *, caches: bool = True) -> Iterator[None]:
@@ -70,7 +66,7 @@ class Snapshot:
 class _Copies:
     """Copies of the contents of containers and variables; empty containers need no copy."""
 
-    def __init__(self, found: Inside) -> None:
+    def __init__(self, found: Found) -> None:
         self._empty = found.empty
         self._filled: list[tuple[Any, Any]] = [(each, copied(each)) for each in found.containers]
         self._variables = found.variables

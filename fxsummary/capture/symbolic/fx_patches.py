@@ -19,28 +19,25 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def traced(tracer: SymbolicTracer) -> Iterator[Callable[[object], None]]:
+def traced(tracer: SymbolicTracer) -> Iterator[Callable[[dict[str, object]], None]]:
     """Redirect module calls and attributes in this thread to the tracer; other threads are not affected.
 
-    Yields a function that, given a forward, wraps the ``math`` functions among its globals as single operations.
+    Yields a function that wraps the ``math`` functions in a namespace as single operations.
     """
     with fx_tracing() as patcher:
         _patch_modules(patcher, tracer)
         wanted, seen = autowrapped(tracer), set[int]()
 
         def wrap(namespace: dict[str, object]) -> None:
+            if id(namespace) in seen:
+                return
             seen.add(id(namespace))
             for name, value in [item for item in namespace.items() if id(item[1]) in wanted]:
                 if not name.startswith("_"):
                     patcher.patch(namespace, name, wrapped_function(value))
 
-        def wrap_globals(forward: object) -> None:
-            namespace = getattr(forward, "__globals__", None)
-            if namespace is not None and id(namespace) not in seen:
-                wrap(namespace)
-
         wrap(vars(math))
-        yield wrap_globals
+        yield wrap
 
 
 def _patch_modules(patcher: Any, tracer: SymbolicTracer) -> None:

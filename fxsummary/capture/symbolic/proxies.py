@@ -11,7 +11,7 @@ import torch
 from torch import fx
 from torch.fx import proxy as torch_fx
 
-from fxsummary.capture.structures import Args, Kwargs
+from fxsummary.capture.structures import Kwargs
 from fxsummary.capture.torch_internals import HigherOrderOperator, ScriptMethod, name_of_target, unpackings
 
 
@@ -41,7 +41,9 @@ class _Short:
         kwargs = kwargs or {}
         if function in _DERIVATIVES:
             raise torch_fx.TraceError("forward takes a derivative")
-        tracer = _tracer(function, args, kwargs)
+        tracer, *others = set(_tracers((args, kwargs)))
+        if others:
+            raise RuntimeError(f"Found multiple different tracers while trying to trace operations {function}")
         if isinstance(function, ScriptMethod):
             return tracer.create_proxy("call_method", function.name, (function.owner, *args), kwargs)
         if torch.overrides.is_tensor_method_or_property(function):
@@ -105,13 +107,6 @@ class Attribute(_Short, torch_fx.Attribute):
 
 
 _DERIVATIVES = (torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward)
-
-
-def _tracer(function: Callable[..., object], args: Args, kwargs: Kwargs) -> Any:
-    tracers = set(_tracers((args, kwargs)))
-    if len(tracers) > 1:
-        raise RuntimeError(f"Found multiple different tracers while trying to trace operations {function}")
-    return tracers.pop()
 
 
 def _tracers(value: object) -> Iterator[Any]:

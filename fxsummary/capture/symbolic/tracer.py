@@ -51,15 +51,15 @@ class SymbolicTracer(fx.Tracer):
         self.proxies: list[weakref.ref[fx.Proxy]] = []
         self._calls: dict[str, int] = {}
         self._stack_now: OrderedDict[str, object] | None = None
-        self._wrap_globals: Callable[[object], None] | None = None
+        self._wrap: Callable[[dict[str, object]], None] = lambda namespace: None
         self._outermost = sys._getframe(1)
 
     def run(self) -> fx.Graph:
         """Trace the model's forward."""
         args, kwargs = self.placeholders()
         self.note_hooks(self.root, "")
-        with traced(self) as self._wrap_globals:
-            self._wrap_globals(type(self.root).forward)
+        with traced(self) as self._wrap:
+            self._wrap(getattr(type(self.root).forward, "__globals__", {}))
             result = listed(self.root.forward(*args, **kwargs))
             self.create_node("output", "output", (self.create_arg(result),), {})
         for proxy in self._attributes.values():
@@ -82,17 +82,12 @@ class SymbolicTracer(fx.Tracer):
     # --- nodes ---------------------------------------------------------------------------------
 
     def create_proxy(
-        self,
-        kind: str,
-        target: Any,
-        args: Args,
-        kwargs: Kwargs,
-        name: str | None = None,
-        type_expr: object = None,
+        self, kind: str, target: Any, args: Args, kwargs: Kwargs, name: str | None = None, type_expr: object = None,
         proxy_factory_fn: Any = None,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """Create a node as torch.fx does, and return its proxy."""
-        if isinstance(kwargs.get("out"), torch.Tensor) or (_writes(kind, target) and isinstance(args[0], torch.Tensor)):
+        is_write = kind == "call_method" and target in _IN_PLACE
+        if isinstance(kwargs.get("out"), torch.Tensor) or (is_write and isinstance(args[0], torch.Tensor)):
             raise fx.proxy.TraceError("forward writes a traced value into a tensor that it made")
         place = SPEC_ONLY.get(target)
         if place is not None and len(args) > place and type(args[place]) is ParameterProxy:
@@ -176,8 +171,7 @@ class SymbolicTracer(fx.Tracer):
             if is_leaf:
                 return Proxy(self.create_node("call_module", path, args, kwargs), self)
             forward = module.forward
-            if self._wrap_globals is not None:
-                self._wrap_globals(forward)
+            self._wrap(getattr(forward, "__globals__", {}))
             result = forward(*args, **kwargs)
             outputs = values_of(result, lambda value, _: value.node if isinstance(value, fx.Proxy) else None)
             self.returned[key] = self.module_stack[key], outputs
@@ -195,15 +189,12 @@ class SymbolicTracer(fx.Tracer):
             self.skipped_hooks.append(path)
 
 
-def _writes(kind: str, target: object) -> bool:
-    """Whether a call is a method that writes to its tensor in place, judged by its name."""
-    return kind == "call_method" and str(target) in _IN_PLACE
-
-
 _IN_PLACE = frozenset(
     name
     for name in dir(torch.Tensor)
     if (name.endswith("_") and not name.endswith("__")) or name == "__setitem__" or name.startswith("__i")
 ) - {"__init__", "__init_subclass__", "__int__", "__index__", "__invert__", "__iter__"}
+"""Methods that write to their tensor in place, judged by their names."""
+
 _ANY_TENSOR = object()
 _LITERALS = ATOMS | {TensorSpec}

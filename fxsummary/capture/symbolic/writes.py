@@ -6,6 +6,7 @@ has the same edges.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from itertools import count
 from typing import Any, NamedTuple
@@ -32,9 +33,9 @@ def follow_writes(graph: fx.Graph, outcomes: Mapping[fx.Node, Outcome]) -> None:
     memory, such as a view, has the write in its meta under `AFTER`.
     """
     if not all(_is_only_reader(node, outcomes) for node, outcome in outcomes.items() if outcome.writes):
-        run = _Writes(outcomes)
+        run = _Writes()
         for node in graph.nodes:
-            run.step(node)
+            run.step(node, outcomes[node])
 
 
 def _is_only_reader(node: fx.Node, outcomes: Mapping[fx.Node, Outcome]) -> bool:
@@ -46,33 +47,31 @@ def _is_only_reader(node: fx.Node, outcomes: Mapping[fx.Node, Outcome]) -> bool:
 
 
 class _Writes:
-    def __init__(self, outcomes: Mapping[fx.Node, Outcome]) -> None:
-        self._outcomes = outcomes
+    def __init__(self) -> None:
         self._numbers = count()
         self._results: dict[fx.Node, list[_Held]] = {}
-        self._writers: dict[int, list[fx.Node]] = {}
+        self._writers: dict[int, list[fx.Node]] = defaultdict(list)
         self._now: dict[fx.Node, fx.Node] = {}
 
-    def step(self, node: fx.Node) -> None:
+    def step(self, node: fx.Node, outcome: Outcome) -> None:
         for source in node.all_input_nodes:
             if source in self._now:
                 node.replace_input_with(source, self._now[source])
-        given = self._given(node)
-        stale = [each.storage for each in given if each.version < self._version(each.storage)]
+        given = dict(enumerate(self._given(node)))
+        stale = [each.storage for each in given.values() if each.version < len(self._writers[each.storage])]
         if stale:
             last = dict.fromkeys(self._writers[storage][-1] for storage in stale)
             node.meta[AFTER] = tuple(each for each in last if each not in node.all_input_nodes)
-        outcome = self._outcomes[node]
-        aliases = outcome.aliases or (None,) * len(list(leaves(outcome.value)))
         for index in outcome.writes:
-            if index < len(given):
-                self._write(node, given[index].storage)
-        shared = [given[each.index].storage if each and each.index < len(given) else None for each in aliases]
-        storages = [next(self._numbers) if storage is None else storage for storage in shared]
-        self._results[node] = [_Held(node, storage, self._version(storage)) for storage in storages]
-        for alias in aliases:
-            if alias and alias.offset is None and alias.index in outcome.writes and alias.index < len(given):
-                self._replace(given[alias.index].node, node)
+            if index in given:
+                self._writers[given[index].storage].append(node)
+        results = self._results[node] = []
+        for alias in outcome.aliases or [None for _ in leaves(outcome.value)]:
+            shared = given.get(alias.index) if alias else None
+            storage = shared.storage if shared else next(self._numbers)
+            results.append(_Held(node, storage, len(self._writers[storage])))
+            if shared and alias and alias.offset is None and alias.index in outcome.writes:
+                self._replace(shared.node, node)
 
     def _given(self, node: fx.Node) -> list[_Held]:
         """Return the tensors in a node's arguments, in order."""
@@ -87,12 +86,6 @@ class _Writes:
 
         fx.node.map_aggregate((node.args, node.kwargs), add)
         return found
-
-    def _version(self, storage: int) -> int:
-        return len(self._writers.get(storage, ()))
-
-    def _write(self, node: fx.Node, storage: int) -> None:
-        self._writers.setdefault(storage, []).append(node)
 
     def _replace(self, written: fx.Node, writer: fx.Node) -> None:
         if len(self._results[written]) == 1:

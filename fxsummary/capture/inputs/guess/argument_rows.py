@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from fxsummary.capture.inputs.example import forward_signature
+from fxsummary.capture.inputs.example import forward_signature, required
 from fxsummary.capture.inputs.guess.guesses import ANY_SIZE, ARGUMENTS, CHANNEL_WORDS, ENDINGS, IDS, NEEDS, UNKNOWN
 from fxsummary.capture.inputs.guess.requirements import Need, field_needs, first_layer, first_needs
 from fxsummary.capture.inputs.guess.rows import ALWAYS, Argument, options
@@ -19,6 +19,7 @@ class ArgumentRows:
 
     Attributes:
         needs: the need of each argument's first reader, by argument name.
+        required: names of the arguments without a default.
 
     Args:
         partial: the trace of forward without inputs, as far as it got.
@@ -30,6 +31,7 @@ class ArgumentRows:
         self._model = model
         self._settings = settings
         self._signature = forward_signature(model).parameters
+        self.required = frozenset(required(model))
         self.needs = first_needs(model, partial) if partial is not None else {}
         self._fields = field_needs(model, partial) if partial is not None else {}
 
@@ -74,7 +76,7 @@ class ArgumentRows:
         if need.kind == "ids":
             return replace(row, dtype="int", shapes=row.shapes or IDS)
         size, sizes = str(need.size), Sizes(self._settings)
-        if need.kind == "image":
+        if need.dims:
             shapes = [
                 " ".join(size if word in CHANNEL_WORDS and _suits(each, need, sizes) else word for word in each.split())
                 for each in row.options
@@ -82,13 +84,19 @@ class ArgumentRows:
         else:
             shapes = [*[_with_features(each, size) for each in row.options], *row.options]
         shapes.sort(key=lambda shape: not _suits(shape, need, sizes))
-        kind = need.kind + str(need.dims or "")
-        own = [shape.replace("size", size) for shape in options(NEEDS[kind])]
-        return row.with_options(*shapes, "1 pictured" if kind in ("features", "image2") else "", *own)
+        own = [shape.replace("size", size) for shape in options(NEEDS[need.kind])]
+        return row.with_options(*shapes, "1 pictured" if need.kind in ("features", "image2") else "", *own)
 
-    def is_passed(self, row: Argument) -> bool:
-        """Whether to pass an argument although it has a default."""
-        return row.when == ALWAYS or any(map(self._has, options(row.when)))
+    def passed(self) -> dict[str, Argument]:
+        """Return the rows of the arguments that forward requires, and of the optional ones that are usually passed."""
+        found = {}
+        for name, parameter in self._signature.items():
+            is_named = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            row = self.row(name, name in self.required) if is_named else None
+            is_usual = row is not None and (row.when == ALWAYS or any(map(self._has, options(row.when))))
+            if row is not None and (is_usual or name in self.required):
+                found[name] = row
+        return found
 
 
 def row_for(name: str) -> Argument | None:
@@ -109,7 +117,7 @@ def _by_annotation(annotation: object) -> Argument:
 
 def _suits(shape: str, need: Need, sizes: Sizes) -> bool:
     words = shape.strip("[]").split()
-    if need.kind == "image":
+    if need.dims:
         return sum(map(dims_of, words)) == need.dims + 2
     return bool(words) and sizes.is_known(words[-1]) and sizes.shape(words[-1])[-1] == need.size
 

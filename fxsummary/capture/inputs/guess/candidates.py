@@ -10,20 +10,17 @@ import heapq
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from fxsummary.capture.inputs.example import Inputs, bind, forward_signature, model_device
+from fxsummary.capture.inputs.example import Inputs, bind, forward_signature, map_named, model_device, placeholder_names
 from fxsummary.capture.inputs.guess.argument_rows import ArgumentRows, row_for
 from fxsummary.capture.inputs.guess.guesses import PARTS, SIZES
 from fxsummary.capture.inputs.guess.requirements import dtype_for
 from fxsummary.capture.inputs.guess.rows import Argument, Size
 from fxsummary.capture.inputs.guess.sizes import Settings, Shape, Sizes, found_sizes, words_of
-from fxsummary.capture.module_index import modules_of
-from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.results import Trace
 from fxsummary.errors import InputError
 from fxsummary.graph.spec import TensorSpec, contiguous
@@ -38,19 +35,11 @@ OTHER_SIZE = 3
 """Distance of a guess with a different size; a different shape has distance 1."""
 
 
-@dataclass(frozen=True)
-class _Passed:
-    """An argument to pass; it is required if it has no default."""
-
-    name: str
-    row: Argument
-    required: bool
-
-
 class Guesses:
     """Guesses the inputs of a model from argument names, settings and first readers.
 
     Attributes:
+        model: the model.
         settings: settings of the model and its config.
         parameters: names of forward's parameters.
         keywords: name of the ``**kwargs`` parameter, or "".
@@ -64,18 +53,17 @@ class Guesses:
     """
 
     def __init__(self, model: nn.Module, partial: Trace | None = None, by_name: bool = True) -> None:
-        self._model = model
-        self._signature = forward_signature(model).parameters
+        self.model = model
         self._device = model_device(model)
         self.settings = Settings(model)
-        self.parameters = tuple(self._signature)
-        self.keywords = next((name for name, each in self._signature.items() if each.kind is each.VAR_KEYWORD), "")
+        signature = forward_signature(model).parameters
+        self.parameters = tuple(signature)
+        self.keywords = next((name for name, each in signature.items() if each.kind is each.VAR_KEYWORD), "")
         main = getattr(model, "main_input_name", "")
         self.main = main if isinstance(main, str) else ""
         self.float_dtype = dtype_for(None, model)
         self._rows = ArgumentRows(model, self.settings, partial, by_name)
-        needs = self._rows.needs.items()
-        self.spatial_dims = {name: need.dims for name, need in needs if need is not None and need.kind == "image"}
+        self.spatial_dims = {name: need.dims for name, need in self._rows.needs.items() if need and need.dims}
 
     # --- candidates ----------------------------------------------------------------------------
 
@@ -86,9 +74,9 @@ class Guesses:
 
     def candidates(self) -> Iterator[Inputs]:
         """Yield inputs to try, the likeliest first."""
-        passed = self._passed()
-        sets = _part_sets(passed, (row_for(self.main) or Argument()).part)
-        streams = [self._with_parts(passed, parts, index) for index, parts in enumerate(sets)]
+        rows = self._rows.passed()
+        sets = self._part_sets(rows, (row_for(self.main) or Argument()).part)
+        streams = [self._with_parts(rows, parts, index) for index, parts in enumerate(sets)]
         guessed = (inputs for _, _, inputs in heapq.merge(*streams, key=lambda guess: guess[:2]))
         seen = set()
         for inputs in itertools.chain(self._examples(), guessed):
@@ -100,18 +88,22 @@ class Guesses:
     def alternatives(self, inputs: Inputs, name: str) -> Iterator[Inputs]:
         """Yield the same inputs with each possible value of one argument, whether it is passed now or not."""
         row = self._rows.row(name, required=True)
-        passed = _Passed(name, row or Argument(), required=True)
         for shape in row.options or ("",) if row is not None else ():
-            one = self._inputs([passed], [shape], self._sizes_in(inputs))
-            if one is not None:
-                values = {key: value for key, value in inputs.values.items() if key != name} | {**one.values}
-                yield replace(inputs, arguments={**inputs.arguments, **one.arguments}, values=values)
+            made = self._made({name: row or Argument()}, [shape], self._sizes_in(inputs))
+            if made:
+                yield inputs.passing(made, self._device)
 
-    @property
-    def lengths_of_lists(self) -> list[int]:
-        """Lengths of the model's module lists, the longest first."""
-        lists = [module for module in modules_of(self._model) if isinstance(module, nn.ModuleList)]
-        return sorted({len(each) for each in lists}, reverse=True)
+    def resized(self, inputs: Inputs, *sizes: int) -> Inputs | None:
+        """Return the inputs with images of another size; None if there are no images."""
+        images = [name for name, spec in placeholder_names(inputs) if is_image(spec) or name in self.spatial_dims]
+
+        def change(name: str, value: Any) -> object:
+            dims = self.spatial_dims.get(name, 2)
+            space = sizes if len(sizes) == dims else sizes[-1:] * dims
+            return shaped(value, *value.shape[:-dims], *space) if name in images else value
+
+        resized = {name: map_named(change, name, value) for name, value in inputs.arguments.items()}
+        return inputs.passing({name: v for name, v in resized.items() if name not in inputs.values}) if images else None
 
     def shape_of_words(self, inputs: Inputs, name: str, words: Sequence[str]) -> Shape | None:
         """Return a shape for an argument from the variable names that forward uses for its dimensions."""
@@ -134,47 +126,48 @@ class Guesses:
 
     def _examples(self) -> Iterator[Inputs]:
         """Yield the model's ``example_input_array``, a convention of Lightning."""
-        example = vars(self._model).get("example_input_array")
+        example = vars(self.model).get("example_input_array")
         args = (example,) if isinstance(example, torch.Tensor) else example
         with suppress(InputError):
             if isinstance(args, Mapping):
-                yield bind(self._model, (), args)
+                yield bind(self.model, (), args)
             elif isinstance(args, (tuple, list)):
-                yield bind(self._model, args, {})
+                yield bind(self.model, args, {})
 
     def _dummies(self) -> Iterator[Inputs]:
         try:
-            given = dict(getattr(self._model, "dummy_inputs", None) or {})
+            given = dict(getattr(self.model, "dummy_inputs", None) or {})
         except Exception:  # raised by a property of the user's class
             return
         tensors = {n: value for n, value in given.items() if n in self.parameters and isinstance(value, torch.Tensor)}
         if tensors:
-            specs = {name: spec_of(value, self._device) for name, value in tensors.items()}
-            yield Inputs(specs, values=tensors)
+            yield Inputs().passing(tensors, self._device)
 
     # --- inputs --------------------------------------------------------------------------------
 
-    def _passed(self) -> list[_Passed]:
-        """List the arguments that forward requires, and the optional ones that are usually passed."""
-        found = []
-        for name, parameter in self._signature.items():
-            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                required = parameter.default is parameter.empty
-                row = self._rows.row(name, required)
-                if row is not None and (required or self._rows.is_passed(row)):
-                    found.append(_Passed(name, row, required))
-        return found
+    def _part_sets(self, rows: Mapping[str, Argument], main: str) -> list[frozenset[str]]:
+        """List sets of input parts to pass, the full set first; an image model gets video only as a last resort."""
+        wanted = {row.part for row in rows.values()}
+        needed = {row.part for name, row in rows.items() if name in self._rows.required}
+        parts = [part for part in PARTS if part in wanted]
+        counts = range(len(parts), 0, -1)
+        sets = [needed.union(chosen) for count in counts for chosen in itertools.combinations(parts, count)]
+        has_image = "image" in parts
+        sets.sort(key=lambda chosen: (has_image and "video" in chosen, -len(chosen), main not in chosen))
+        return list(dict.fromkeys(map(frozenset, sets))) or [frozenset()]
 
     def _with_parts(
-        self, passed: list[_Passed], parts: frozenset[str], index: int
+        self, rows: Mapping[str, Argument], parts: frozenset[str], index: int
     ) -> Iterator[tuple[int, int, Inputs]]:
-        chosen = [each for each in passed if each.required or not each.row.part or each.row.part in parts]
-        for cost, inputs in itertools.islice(self._combinations(chosen), MAX_GUESSES):
-            yield cost + OTHER_PARTS * index, index, inputs
+        chosen = {
+            name: row for name, row in rows.items() if name in self._rows.required or not row.part or row.part in parts
+        }
+        for cost, made in itertools.islice(self._combinations(chosen), MAX_GUESSES):
+            yield cost + OTHER_PARTS * index, index, Inputs().passing(made, self._device)
 
-    def _combinations(self, passed: Sequence[_Passed]) -> Iterator[tuple[int, Inputs]]:
+    def _combinations(self, rows: Mapping[str, Argument]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield all combinations of shapes and sizes, with their distance from the first."""
-        shapes = [each.row.options or ("",) for each in passed]
+        shapes = [row.options or ("",) for row in rows.values()]
         words = sorted({word for each in shapes for shape in each for word in words_of(shape)})
         sizes = [found_sizes(row, self.settings) for row in map(SIZES.get, words) if isinstance(row, Size)]
         steps = [OTHER_SIZE] * len(sizes) + [1] * len(shapes)
@@ -184,22 +177,20 @@ class Guesses:
             at = dict(zip(words, places, strict=False))
             if all(word in used for word, place in at.items() if place):
                 choices = {word: each[at[word]] for word, each in zip(words, sizes, strict=True) if each}
-                inputs = self._inputs(passed, chosen, Sizes(self.settings, choices))
-                if inputs is not None:
-                    yield cost, inputs
+                made = self._made(rows, chosen, Sizes(self.settings, choices))
+                if made:
+                    yield cost, made
 
-    def _inputs(self, passed: Sequence[_Passed], shapes: Sequence[str], sizes: Sizes) -> Inputs | None:
-        """Make inputs with these shapes; None if a required size is unknown."""
+    def _made(self, rows: Mapping[str, Argument], shapes: Sequence[str], sizes: Sizes) -> dict[str, Any]:
+        """Make arguments with these shapes; none if a required size is unknown."""
         made: dict[str, Any] = {}
-        for each, shape in zip(passed, shapes, strict=True):
+        for (name, row), shape in zip(rows.items(), shapes, strict=True):
             try:
-                made[each.name] = self._value(each.row, shape, sizes)
+                made[name] = self._value(row, shape, sizes)
             except KeyError:  # a size is unknown
-                if each.required:
-                    return None
-        values = {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
-        specs = {name: spec_of(value, self._device) for name, value in values.items()}
-        return Inputs({**made, **specs}, values=values) if made else None
+                if name in self._rows.required:
+                    return {}
+        return made
 
     def _value(self, row: Argument, shape: str, sizes: Sizes) -> Any:
         dtype = {"float": self.float_dtype, "int": "int64"}.get(row.dtype, row.dtype)
@@ -212,18 +203,6 @@ class Guesses:
             return {key: self._value(each, (*each.options, "")[0], sizes) for key, each in row.fields.items()}
         spec = contiguous(sizes.shape(shape), dtype, self._device)
         return [spec] if shape.startswith("[") else spec
-
-
-def _part_sets(passed: Sequence[_Passed], main: str) -> list[frozenset[str]]:
-    """List sets of input parts to pass, the full set first; an image model gets video only as a last resort."""
-    wanted = {each.row.part for each in passed}
-    needed = {each.row.part for each in passed if each.required}
-    parts = [part for part in PARTS if part in wanted]
-    counts = range(len(parts), 0, -1)
-    sets = [needed.union(chosen) for count in counts for chosen in itertools.combinations(parts, count)]
-    has_image = "image" in parts
-    sets.sort(key=lambda chosen: (has_image and "video" in chosen, -len(chosen), main not in chosen))
-    return list(dict.fromkeys(map(frozenset, sets))) or [frozenset()]
 
 
 def _nearest_first(lengths: Sequence[int], steps: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -242,3 +221,28 @@ def _nearest_first(lengths: Sequence[int], steps: Sequence[int]) -> Iterator[tup
             if following[i] < length and following not in seen:
                 seen.add(following)
                 heapq.heappush(heap, (cost + steps[i], following))
+
+
+# --- specs -----------------------------------------------------------------------------------------
+
+
+def shaped(spec: TensorSpec, *shape: int) -> TensorSpec:
+    """Return the spec with another shape."""
+    return contiguous(shape, spec.dtype, spec.device)
+
+
+def with_dimension(spec: TensorSpec, place: int, size: int) -> TensorSpec:
+    """Return the spec with another size of one dimension."""
+    shape = [*spec.shape]
+    shape[place] = size
+    return shaped(spec, *shape)
+
+
+def is_image(spec: TensorSpec) -> bool:
+    """Whether a tensor may be a batch of images."""
+    return len(spec.shape) > 3 and is_float(spec)
+
+
+def is_float(spec: TensorSpec) -> bool:
+    """Whether a tensor holds floating-point numbers."""
+    return "float" in spec.dtype

@@ -83,7 +83,7 @@ def context_of(error: BaseException, inputs_behind: InputsBehind | None = None, 
 
 
 MAX_BLAMED = 3
-"""Number of innermost frames to search for the tensors that do not fit."""
+"""Number of innermost frames to search for the tensors that do not fit, and of suspected inputs to change."""
 
 
 def _tensors(frame: FrameType, text: str) -> Iterator[torch.Tensor]:

@@ -165,12 +165,8 @@ IMAGES = (
 FLAT, FLAT_BATCH = "patches patch_features | patches channels patch patch", "1 patches patch_features"
 IMAGES_FIRST = {
     "num_frames": "1 frames channels image",
-    "image_grid_thw": FLAT,
-    "image_grid_hw": FLAT,
-    "grid_thw": FLAT,
-    "spatial_shapes": FLAT_BATCH,
-    "pixel_position_ids": FLAT_BATCH,
-    "image_position_ids": FLAT_BATCH,
+    **dict.fromkeys(("image_grid_thw", "image_grid_hw", "grid_thw"), FLAT),
+    **dict.fromkeys(("spatial_shapes", "pixel_position_ids", "image_position_ids"), FLAT_BATCH),
     "aspect_ratio_ids": "1 1 tiles channels image",
     "image_sizes": "1 channels image | 1 5 channels image",
 }
@@ -180,14 +176,12 @@ LATENTS = (
 )
 VIDEO_CONDITIONS = "1 conditions latent_frames latent | 1 conditions latent_frames pixels"
 CONDITIONS = f"1 conditions pixels | {LATENTS} | {VIDEO_CONDITIONS}"
-IMAGE = Argument(IMAGES, part="image", when=ALWAYS, first=IMAGES_FIRST)
 IDS_OF_TEXT = Argument("1 text", "int")
 ONE = Argument("1")
 GRID = Argument(value="[[1, rows, columns]]", dtype="int", part="image", when=ALWAYS)
 GRID_OF_ONE = Argument(value="[[rows, columns]]", dtype="int", part="image", when=ALWAYS)
 LATENT_GRIDS = Argument(value="[[(1, latent_rows, latent_columns)]]", dtype="plain", when=ALWAYS)
 LATENT_TOKENS = Argument(value="range(text, text_and_latent)", dtype="int", when=ALWAYS)
-LENGTHS = Argument(value="[text]", dtype="int", when=ALWAYS)
 
 ARGUMENTS = {
     # text
@@ -200,22 +194,15 @@ ARGUMENTS = {
     ),
     "decoder_input_ids": Argument("1 text | codebooks text", "int", "decoder", ALWAYS),
     "bbox": Argument("1 text 4", "int", "text", ALWAYS),
-    "attention_mask": IDS_OF_TEXT,
-    "encoder_attention_mask": IDS_OF_TEXT,
-    "token_type_ids": IDS_OF_TEXT,
+    **dict.fromkeys(("attention_mask", "encoder_attention_mask", "token_type_ids", "indicator"), IDS_OF_TEXT),
     "position_ids": Argument("1 text", "int", first={"token_tags": "packed 3", "text_indexes": "3 text_and_latent"}),
-    "indicator": IDS_OF_TEXT,
     "lang_ids": Argument("1", "int"),
-    "entity_ids": Argument("1 2", "int"),
-    "entity_attention_mask": Argument("1 2", "int"),
-    "entity_token_type_ids": Argument("1 2", "int"),
+    **dict.fromkeys(("entity_ids", "entity_attention_mask", "entity_token_type_ids"), Argument("1 2", "int")),
     "entity_position_ids": Argument("1 2 mentions", "int"),
     "qformer_input_ids": Argument("1 text", "int", "text", ALWAYS),
     # images and video
-    "pixel_values": IMAGE,
-    "image": IMAGE,
+    **dict.fromkeys(("pixel_values", "image", "img"), Argument(IMAGES, part="image", when=ALWAYS, first=IMAGES_FIRST)),
     "images": Argument(f"1 channels image | [channels image] | {IMAGES}", part="image", when=ALWAYS),
-    "img": IMAGE,
     "pixel_values_videos": Argument(
         "1 frames channels image | 1 channels frames image", part="video", when=ALWAYS, first={"video_grid_thw": FLAT}
     ),
@@ -223,13 +210,10 @@ ARGUMENTS = {
     "pixel_attention_mask": Argument(
         "1 patches", "int", "image", "spatial_shapes", first={"max_action_dim": "1 1", "action_embeds": "1 1"}
     ),
-    "spatial_shapes": GRID_OF_ONE,
-    "target_sizes": GRID_OF_ONE,
-    "pixel_position_ids": Argument("1 patches 2", "int", "image", ALWAYS),
-    "image_position_ids": Argument("1 patches 2", "int", "image", ALWAYS),
+    **dict.fromkeys(("spatial_shapes", "target_sizes", "image_grid_hw"), GRID_OF_ONE),
+    **dict.fromkeys(("pixel_position_ids", "image_position_ids"), Argument("1 patches 2", "int", "image", ALWAYS)),
     "flattened_patches": Argument("1 patches flat_patch", part="image", when=ALWAYS),
-    "visual_embeds": Argument("1 36 regions", part="image", when=ALWAYS),
-    "visual_feats": Argument("1 36 regions", part="image", when=ALWAYS),
+    **dict.fromkeys(("visual_embeds", "visual_feats"), Argument("1 36 regions", part="image", when=ALWAYS)),
     "visual_pos": Argument("1 36 region_places", part="image", when=ALWAYS),
     "image_attention_mask": Argument("1 text 1", "int"),
     "image_embeds_position_mask": Argument(  # an image comes after the first token
@@ -245,13 +229,10 @@ ARGUMENTS = {
     "aspect_ratio_mask": Argument("1 1 tiles", "int", "image", ALWAYS),
     "cross_attention_mask": Argument("1 text 1 tiles", "int", "image", "max_num_tiles"),
     "merge_sizes": Argument(value="[merge]", dtype="int", part="image", when=ALWAYS),
-    "prompt_pixel_values": Argument("1 channels image", part="image", when=ALWAYS),
-    "prompt_masks": Argument("1 channels image", part="image", when=ALWAYS),
+    **dict.fromkeys(("prompt_pixel_values", "prompt_masks"), Argument("1 channels image", part="image", when=ALWAYS)),
     "bool_masked_pos": Argument("1 patches", "bool"),
-    "image_grid_hw": GRID_OF_ONE,
-    "image_grid_thw": GRID,
+    **dict.fromkeys(("image_grid_thw", "grid_thw"), GRID),
     "video_grid_thw": Argument(value="[[1, rows, columns]]", dtype="int", part="video", when=ALWAYS),
-    "grid_thw": GRID,
     # sound
     "input_features": Argument(
         "1 mels audio_frames | 1 audio_frames mels | 1 1 audio_frames mels | 1 audio_frames hidden",
@@ -259,9 +240,8 @@ ARGUMENTS = {
         when=ALWAYS,
     ),
     "input_values": Argument("1 samples | 1 audio_channels samples | 1 audio_frames mels", part="audio", when=ALWAYS),
-    "spectrogram": Argument("1 audio_frames mels", part="audio", when=ALWAYS),
+    **dict.fromkeys(("spectrogram", "audio_mel"), Argument("1 audio_frames mels", part="audio", when=ALWAYS)),
     "decoder_input_values": Argument("1 text mels", part="decoder", when=ALWAYS),
-    "audio_mel": Argument("1 audio_frames mels", part="audio", when=ALWAYS),
     "audio_mel_mask": Argument("1 audio_frames", "bool", "audio"),
     "input_features_mask": Argument("1 audio_frames", "int", "audio", ALWAYS),
     "feature_attention_mask": Argument("1 audio_frames", "int", "audio", ALWAYS),
@@ -269,8 +249,7 @@ ARGUMENTS = {
     "sample": Argument(f"{LATENTS} | 1 latents samples | 1 samples", part="latent", when=ALWAYS),
     "z": Argument(LATENTS, part="latent", when=ALWAYS),
     "hidden_states": Argument(f"{LATENTS} | 1 text hidden", part="latent", when=ALWAYS, first={"grid_thw": FLAT}),
-    "timestep_indices": Argument("packed", "int"),
-    "token_tags": Argument("packed", "int"),
+    **dict.fromkeys(("timestep_indices", "token_tags"), Argument("packed", "int")),
     "latents": Argument(LATENTS, part="latent", when=ALWAYS, first={"controls_latents": "1 16 latent_frames latent"}),
     "timestep": Argument("1", when=ALWAYS),
     "t": ONE,
@@ -289,24 +268,20 @@ ARGUMENTS = {
     "guidance": Argument("1", when="guidance_embeds"),
     "img_ids": Argument("latent_patches axes", when=ALWAYS),
     "txt_ids": Argument("text axes", when=ALWAYS),
-    "img_shapes": LATENT_GRIDS,
-    "shape_list": LATENT_GRIDS,
+    **dict.fromkeys(("img_shapes", "shape_list"), LATENT_GRIDS),
     "video_indices": Argument("latent_patches", "int"),
-    "audio_indices": Argument("text", "int"),
-    "text_indices": Argument("text", "int"),
+    **dict.fromkeys(("audio_indices", "text_indices", "text_rope_pos"), Argument("text", "int")),
     "text_indexes": Argument(value="range(text)", dtype="int", when=ALWAYS),
     "und_len": Argument(value="text", dtype="plain", when=ALWAYS),
     "sequence_length": Argument(value="text_and_latent", dtype="plain", when=ALWAYS),
     "vision_tokens": Argument("[1 latents 1 latent]"),
     "vision_token_shapes": Argument(value="[(1, latent_rows, latent_columns)]", dtype="plain", when=ALWAYS),
-    "vision_sequence_indexes": LATENT_TOKENS,
-    "vision_mse_loss_indexes": LATENT_TOKENS,
+    **dict.fromkeys(("vision_sequence_indexes", "vision_mse_loss_indexes"), LATENT_TOKENS),
     "vision_timesteps": Argument("latent_patches"),
     "vision_noisy_frame_indexes": Argument(fields=(Argument("1", "int"),), when=ALWAYS),
     "img_mask": Argument(  # a latent image comes after the text, with one position per 2×2 patches
         value="[[False] * text + [True] * (latent_patches // 4)]", dtype="bool", when=ALWAYS
     ),
-    "text_rope_pos": Argument("text", "int"),
     "visual_rope_pos": Argument(
         fields=(
             Argument(value="range(1)", dtype="int"),
@@ -329,9 +304,7 @@ ARGUMENTS = {
     "pose_hidden_states": Argument("1 clean later_frames latent", when=ALWAYS),
     "face_pixel_values": Argument("1 3 face_frames face", when=ALWAYS),
     "image_latents": Argument(LATENTS),
-    "original_size": Argument("1 2"),
-    "target_size": Argument("1 2"),
-    "crop_coords": Argument("1 2"),
+    **dict.fromkeys(("original_size", "target_size", "crop_coords"), Argument("1 2")),
     "added_time_ids": Argument("1 3"),
     "added_cond_kwargs": Argument(
         fields={
@@ -356,8 +329,7 @@ ARGUMENTS = {
     "freq": Argument("1 1", "int"),
     "states": Argument("1 text states", part="series", when=ALWAYS),
     "actions": Argument("1 text actions", part="series", when=ALWAYS),
-    "rewards": Argument("1 text 1", part="series", when="act_dim"),
-    "returns_to_go": Argument("1 text 1", part="series", when="act_dim"),
+    **dict.fromkeys(("rewards", "returns_to_go"), Argument("1 text 1", part="series", when="act_dim")),
     "timesteps": Argument("1 text", "int", "series", "act_dim"),
     # graphs
     "edge_index": Argument("2 64", "int"),
@@ -365,24 +337,15 @@ ARGUMENTS = {
 """Rows by argument name."""
 
 ENDINGS = {
-    "mask": IDS_OF_TEXT,
-    "ids": IDS_OF_TEXT,
-    "indices": IDS_OF_TEXT,
+    **dict.fromkeys(("mask", "ids", "indices", "tokens"), IDS_OF_TEXT),
     "indexes": Argument("text", "int"),
     "embeds": Argument("1 text hidden"),
     "latents": Argument(LATENTS),
-    "tokens": IDS_OF_TEXT,
     "labels": Argument("1", "int"),
-    "timesteps": ONE,
-    "timestep": ONE,
-    "timestep_r": ONE,
-    "timestep_ratio": ONE,
-    "sigma": ONE,
-    "time": ONE,
+    **dict.fromkeys(("timesteps", "timestep", "timestep_r", "timestep_ratio", "sigma", "time"), ONE),
     "hidden_states": Argument("1 text hidden"),
     "idx": Argument(value="1", dtype="plain", when=ALWAYS),
-    "lengths": LENGTHS,
-    "lens": LENGTHS,
+    **dict.fromkeys(("lengths", "lens"), Argument(value="[text]", dtype="int", when=ALWAYS)),
 }
 """Rows by the ending of an argument name that is not in `ARGUMENTS`."""
 
@@ -410,7 +373,8 @@ VIEWS = r"shape '\[(?:-?\d+, )*(?P<wanted>\d+)\]' is invalid for input of size (
 """The error of a view whose size does not fit the features."""
 
 # Patterns of error messages (ignoring case), with the function of `repairs` or `reshaping` that changes the inputs.
-# All matching rows are applied, in this order.
+# All matching rows are applied, in this order. The groups of a pattern name what the function takes from the message,
+# such as the size or rank that an operation got and the one that it wanted.
 REPAIRS = (
     (
         r"tokens \((?P<tokens>\d+)\) and features \((?P<features>\d+)\) do not match for token id (?P<id>\d+)",
@@ -426,24 +390,25 @@ REPAIRS = (
     (r"three \w+ tokens: (?P<kind>\d+)", "with_last_tokens"),
     (r"cannot specify both `?(\w+)`? and `?(\w+)`?", "without_one"),
     (r"\bcache\b", "without_cache"),
-    (r"size \(\d+\*\d+\) doesn't match model \((?P<height>\d+)\*(?P<width>\d+)\)", "with_size_of_image"),
+    (r"size \(\d+\*\d+\) doesn't match model \((?P<size>\d+\*\d+)\)", "with_size_of_image"),
     (r"too small|greater than actual input size|k not in range|Padding size should be less", "larger"),
     (r"multiple of (?P<step>\d+)", "larger"),
     (NEEDS_BATCH, "with_batch"),
-    (NEEDS_INTEGERS, "with_integers"),
-    (r"predicate to be bool", "with_bool_masks"),
-    (r"same dtype, but got:? \S*int\d+ != \S*float|expected a floating-point .*got dtype=\S*int", "with_floats"),
+    (f"(?P<int64>{NEEDS_INTEGERS})", "with_dtype"),
+    (r"(?P<bool>predicate to be bool)", "with_dtype"),
+    (
+        r"(?P<float>same dtype, but got:? \S*int\d+ != \S*float|expected a floating-point .*got dtype=\S*int)",
+        "with_dtype",
+    ),
     (r"unexpected keyword argument '(?P<key>\w+)'", "without_key"),
     (r"(?:available|supported|one of)[^\[(]*[\[(](?P<values>[\d, ]+)[\])]", "with_listed_value"),
     (r"list index out of range", "with_longer_list"),
-    (r"index (?P<index>\d+) is out of bounds for dimension (?P<place>\d) with size", "with_index"),
-    (r"(?:to be|must be|should be|expects) a list", "as_list"),
+    (r"index (?P<index>\d+) is out of bounds for dimension \d with size (?P<got>\d+)", "with_index"),
     (r"to have (?P<wanted>\d+) channels, but got (?P<got>\d+) channels", "with_size"),
     (r"channel dimension.* Expected (?P<wanted>\d+) but got (?P<got>\d+)", "with_size"),
     (r"expected (?P<wanted>\d+) [\w ]*channels?, (?:but )?got (?P<got>\d+)", "with_size"),
     (r"tuple index out of range", "deeper"),
     (r"must have shape [\[(]|must be a `\(", "with_named_shape"),
-    (r"spatial dimensions of \[[\d, ]+\] and output size of \[(?P<space>[\d, ]+)\]", "with_space"),
     (r"Invalid channel dimensions", "with_size"),
     (r"values to unpack \(expected (?P<wanted>\d)(?:, got (?P<got>\d))?", "with_rank"),
     (r"input.dim\(\) = (?P<got>\d) is not equal to len\(dims\) = (?P<wanted>\d)", "with_rank"),
@@ -459,9 +424,8 @@ REPAIRS = (
     (r": (?P<got>\d+) doesn't correspond to [\w.]+: (?P<wanted>\d+)", "with_size"),
     (r"normalized_shape=\[(?P<wanted>\d+)\].*got input of size\D*\[.*?(?P<got>\d+)\]", "with_size"),
     (r"shape '\[(?P<view>[-\d, ]+)\]' is invalid for input of size", "with_elements"),
-    (r"must match except in dimension (?P<free>\d)", "with_other_shape"),
-    (r"Expected (?P<wanted>\d+) in dimension \d but got (?P<got>\d+)", "with_either_size"),
-    (r"tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)", "with_either_size"),
-    (r"shape of the mask \[(?P<a>[\d, ]+)\].*indexed tensor \[(?P<b>[\d, ]+)\]", "with_mask_shape"),
-    (r"had torch.Size\(\[(?P<a>[\d, ]+)\]\).*broadcastable to \[(?P<b>[\d, ]+)\]", "with_same_shape"),
+    (r"Expected (?P<wanted>\d+) in dimension \d but got (?P<got>\d+)", "with_equal_sizes"),
+    (r"tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)", "with_equal_sizes"),
+    (r"shape of the mask \[(?P<got>[\d, ]+)\].*indexed tensor \[(?P<wanted>[\d, ]+)\]", "with_mask_size"),
+    (r"had torch.Size\(\[(?P<got>[\d, ]+)\]\).*broadcastable to \[(?P<wanted>[\d, ]+)\]", "with_equal_sizes"),
 )

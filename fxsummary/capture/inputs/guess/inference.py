@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import nn
 
-from fxsummary.capture.inputs.example import Inputs, map_named, placeholder_names
+from fxsummary.capture.inputs.example import Inputs
 from fxsummary.capture.inputs.guess import repairs, reshaping
-from fxsummary.capture.inputs.guess.candidates import Guesses
-from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, context_of, holds
+from fxsummary.capture.inputs.guess.candidates import Guesses, is_float
+from fxsummary.capture.inputs.guess.error_context import MAX_BLAMED, ErrorContext, blamed, context_of, holds
 from fxsummary.capture.inputs.guess.guesses import ARGUMENTS, NEEDS_INTEGERS, REPAIRS
-from fxsummary.capture.inputs.guess.repairs import MAX_BLAMED, Case, is_float, is_image, shaped
+from fxsummary.capture.inputs.guess.repairs import Case
 from fxsummary.capture.inputs.guess.requirements import input_needs
 from fxsummary.capture.inputs.guess.search import Attempt, Search
 from fxsummary.capture.operations.propagate import OperationError, propagate
@@ -70,7 +70,7 @@ def with_integers(inputs: Inputs, error: BaseException, fixed: Container[str] = 
     named = [(name, inputs.arguments[name]) for name in names if name not in fixed]
     floats = [(name, spec) for name, spec in named if isinstance(spec, TensorSpec) and is_float(spec)]
     for name, spec in floats[:MAX_BLAMED]:
-        yield replace(inputs, arguments={**inputs.arguments, name: replace(spec, dtype="int64")}, given=None)
+        yield inputs.passing({name: replace(spec, dtype="int64")})
 
 
 class Source(Guesses):
@@ -85,44 +85,27 @@ class Source(Guesses):
     tries_for_more = 8
 
     def repaired(self, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-        """Yield the inputs that an error suggests instead."""
-        return repaired(self, inputs, error)
-
-    def resized(self, inputs: Inputs, size: int) -> Inputs | None:
-        """Return the inputs with images of this size, None if there are none."""
-        images = [name for name, spec in placeholder_names(inputs) if is_image(spec) or name in self.spatial_dims]
-
-        def change(name: str, value: Any) -> object:
-            dims = self.spatial_dims.get(name, 2)
-            return shaped(value, *value.shape[:-dims], *[size] * dims) if name in images else value
-
-        arguments = {name: map_named(change, name, value) for name, value in inputs.arguments.items()}
-        return replace(inputs, arguments=arguments, given=None) if images else None
-
-
-def repaired(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[Inputs]:
-    """Yield the inputs that an error suggests instead, the likeliest first."""
-    for pattern, name in REPAIRS:
-        found = re.search(pattern, error.message, re.IGNORECASE | re.DOTALL)
+        """Yield the inputs that an error suggests instead, the likeliest first."""
+        for pattern, name in REPAIRS:
+            found = re.search(pattern, error.message, re.IGNORECASE | re.DOTALL)
+            if found is not None:
+                yield from REPAIR[name](Case(self, inputs, error, found))
+        for name in self._missing(inputs, error):
+            yield from self.alternatives(inputs, name)
+        found = re.search("cache", error.source) or re.search(r"\wCache\(", error.code)
         if found is not None:
-            yield from REPAIR[name](Case(guesses, inputs, error, found))
-    for name in _missing(guesses, inputs, error):
-        yield from guesses.alternatives(inputs, name)
-    found = re.search("cache", error.source) or re.search(r"\wCache\(", error.code)
-    if found is not None:
-        yield from repairs.without_cache(Case(guesses, inputs, error, found))
+            yield from repairs.without_cache(Case(self, inputs, error, found))
+
+    def _missing(self, inputs: Inputs, error: ErrorContext) -> Iterator[str]:
+        """Yield arguments that were not passed, but are named in the error or are None in the line that raised it."""
+        names = [name for name in self.parameters if name not in inputs.arguments]
+        yield from (name for name in names if name in ARGUMENTS and holds(error.message, name))
+        for step in error.steps if re.search("NoneType(?!.* not callable)", error.message) else error.steps[:1]:
+            absent = [name for name in names if name in step.absent and holds(step.text, name)]
+            if absent:
+                yield from absent
+                return
 
 
 REPAIR: dict[str, Callable[[Case], Iterator[Inputs]]] = {**vars(repairs), **vars(reshaping)}
 """Functions by the names in the rows of `REPAIRS`."""
-
-
-def _missing(guesses: Guesses, inputs: Inputs, error: ErrorContext) -> Iterator[str]:
-    """Yield arguments that were not passed, but are named in the error or are None in the line that raised it."""
-    names = [name for name in guesses.parameters if name not in inputs.arguments]
-    yield from (name for name in names if name in ARGUMENTS and holds(error.message, name))
-    for step in error.steps if re.search("NoneType(?!.* not callable)", error.message) else error.steps[:1]:
-        absent = [name for name in names if name in step.absent and holds(step.text, name)]
-        if absent:
-            yield from absent
-            return

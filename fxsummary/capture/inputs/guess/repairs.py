@@ -6,28 +6,25 @@ Each repair yields copies of the inputs with one change. `guesses.REPAIRS` names
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
+from torch import nn
 
 from fxsummary.capture.inputs.example import Inputs
-from fxsummary.capture.inputs.guess.candidates import Guesses
-from fxsummary.capture.inputs.guess.error_context import ErrorContext, blamed, holds
+from fxsummary.capture.inputs.guess.candidates import Guesses, with_dimension
+from fxsummary.capture.inputs.guess.error_context import MAX_BLAMED, ErrorContext, blamed, holds
 from fxsummary.capture.inputs.guess.guesses import HIDDEN, TOKEN_TYPES
-from fxsummary.graph.spec import TensorSpec, contiguous, map_structure
+from fxsummary.capture.module_index import modules_of
+from fxsummary.graph.spec import TensorSpec, map_structure
 
 MAX_TOKENS = 100_000
 """Maximum length of a text."""
 
-MAX_BLAMED = 3
-"""Number of suspected inputs to change, one after the other."""
-
 MAX_SIZE = 2**20
 """Maximum size of a dimension."""
-
-Shape = tuple[int, ...]
-Change = Callable[[TensorSpec], "TensorSpec | None"]
 
 
 @dataclass(frozen=True)
@@ -43,32 +40,26 @@ class Case:
     error: ErrorContext
     found: re.Match[str]
 
-    @property
-    def blamed(self) -> list[str]:
-        """The arguments that are most likely wrong."""
-        return blamed(self.inputs, self.error)[:MAX_BLAMED]
+    @cached_property
+    def suspects(self) -> dict[str, TensorSpec]:
+        """The arguments that are most likely wrong and are one tensor, alone or in a list."""
+        specs = {
+            name: only_tensor(self.inputs.arguments[name]) for name in blamed(self.inputs, self.error)[:MAX_BLAMED]
+        }
+        return {name: spec for name, spec in specs.items() if spec is not None}
 
-    def number(self, group: str) -> int:
-        """Return a number in the message."""
-        return int(self.found[group])
+    def numbers(self, group: str) -> tuple[int, ...]:
+        """Return the numbers in a part of the message; () if the pattern does not have this part."""
+        return tuple(map(int, re.findall(r"\d+", self.found.groupdict().get(group) or "")))
 
-    def numbers(self, group: str) -> Shape:
-        """Return the numbers in a part of the message."""
-        return tuple(map(int, re.findall(r"\d+", self.found[group])))
-
-    def each(self, change: Change, names: Iterable[str] | None = None) -> Iterator[Inputs]:
-        """Yield the inputs with one of the blamed arguments changed; the spatial size of images stays the same."""
-        for name in self.blamed if names is None else names:
-            value = self.inputs.arguments[name]
-            spec = only_tensor(value)
-            new = change(spec) if spec is not None else None
-            if new is None or spec is None or new == spec or any(size >= MAX_SIZE for size in new.shape):
-                continue
-            dims = self.guesses.spatial_dims.get(name, 0)
-            if dims < 2 or len(new.shape) != len(spec.shape) or new.shape[-dims:] == spec.shape[-dims:]:
-                values = {key: given for key, given in self.inputs.values.items() if key != name}
-                arguments = {**self.inputs.arguments, name: new if spec is value else [new]}
-                yield replace(self.inputs, arguments=arguments, values=values, given=None)
+    def passing(self, name: str, new: TensorSpec) -> Iterator[Inputs]:
+        """Yield the inputs with another tensor for an argument, unless an image would get another size."""
+        value = self.inputs.arguments[name]
+        old, dims = only_tensor(value), self.guesses.spatial_dims.get(name, 0)
+        if old is None or new == old or max(new.shape, default=0) >= MAX_SIZE:
+            return
+        if dims < 2 or len(new.shape) != len(old.shape) or new.shape[-dims:] == old.shape[-dims:]:
+            yield self.inputs.passing({name: new if old is value else [new]})
 
     def alternatives(self, name: str, suits: Callable[[TensorSpec], bool]) -> Iterator[Inputs]:
         """Yield the inputs with each other shape that an argument's name suggests."""
@@ -77,10 +68,10 @@ class Case:
             if value is not None and suits(value):
                 yield other
 
-    def rank(self, name: str) -> int:
-        """Return the number of dimensions of an argument, -1 if it is not a tensor."""
-        spec = only_tensor(self.inputs.arguments[name])
-        return len(spec.shape) if spec is not None else -1
+    def with_all(self, change: Callable[[TensorSpec], TensorSpec]) -> Inputs:
+        """Return the inputs with each tensor changed, except those with data."""
+        changed = map_structure(lambda v: change(v) if isinstance(v, TensorSpec) else v, dict(self.inputs.arguments))
+        return self.inputs.passing({name: v for name, v in changed.items() if name not in self.inputs.values})
 
 
 def only_tensor(value: object) -> TensorSpec | None:
@@ -89,82 +80,44 @@ def only_tensor(value: object) -> TensorSpec | None:
     return value if isinstance(value, TensorSpec) else None
 
 
-def changed(inputs: Inputs, change: Callable[[TensorSpec], TensorSpec], keep: Container[str] = ()) -> Inputs:
-    """Return the inputs with each spec changed, except in some arguments."""
-    arguments = {
-        name: value if name in keep else map_structure(lambda v: change(v) if isinstance(v, TensorSpec) else v, value)
-        for name, value in inputs.arguments.items()
-    }
-    return replace(inputs, arguments=arguments, given=None)
-
-
-def shaped(spec: TensorSpec, *shape: int) -> TensorSpec:
-    """Return the spec with another shape."""
-    return contiguous(shape, spec.dtype, spec.device)
-
-
-def resized(inputs: Inputs, size: tuple[int, int]) -> Inputs:
-    """Return the inputs with images of another size."""
-    return changed(inputs, lambda spec: shaped(spec, *spec.shape[:-2], *size) if is_image(spec) else spec)
-
-
-def is_image(spec: TensorSpec) -> bool:
-    """Whether a tensor may be a batch of images."""
-    return len(spec.shape) > 3 and is_float(spec)
-
-
-def is_float(spec: TensorSpec) -> bool:
-    """Whether a tensor holds floating-point numbers."""
-    return "float" in spec.dtype
-
-
 # --- tokens ----------------------------------------------------------------------------------------
 
 
 def with_tokens(case: Case) -> Iterator[Inputs]:
     """Insert as many placeholder tokens for an image (or sound, ...) as it has features."""
-    have, features = case.number("tokens"), case.number("features")
-    hidden = case.guesses.settings.first(HIDDEN, "text")
-    counts = [features]
-    if type(hidden) is int and hidden > 0 and features % hidden == 0:
-        counts.insert(0, features // hidden)  # some models count the elements of all features
-    groups = case.found.groupdict()
-    kind = _kind(groups.get("kind") or "image", case.error)
+    (have,), (features,) = case.numbers("tokens"), case.numbers("features")
+    kind = (case.found.groupdict().get("kind") or "image").lower()
+    named = re.search(rf"\b({'|'.join(TOKEN_TYPES)})_token_", case.error.code)
+    if kind not in TOKEN_TYPES and named is not None:
+        kind = named[1]
     names = " | ".join([f"{each}_token_{form}" for each in (kind, "image") for form in ("id", "index")])
-    token = int(groups["id"]) if groups.get("id") else case.guesses.settings.first(names)
-    if "input_ids" in case.inputs.arguments and type(token) is int:
-        for count in counts:
-            if have < count < MAX_TOKENS:
-                yield _with_more_tokens(case, count - have, token, kind)
-
-
-def _kind(said: str, error: ErrorContext) -> str:
-    """Return the kind of tokens named in the message, or else in the lines that raised it."""
-    named = re.search(rf"\b({'|'.join(TOKEN_TYPES)})_token_", error.code)
-    return named[1] if said.lower() not in TOKEN_TYPES and named is not None else said.lower()
+    token = next(iter(case.numbers("id")), case.guesses.settings.first(names))
+    hidden = case.guesses.settings.first(HIDDEN, "text")
+    is_multiple = type(hidden) is int and hidden > 0 and features % hidden == 0
+    # some models count the elements of all features
+    for count in [features // hidden, features] if is_multiple else [features]:
+        if "input_ids" in case.inputs.arguments and type(token) is int and have < count < MAX_TOKENS:
+            yield _with_more_tokens(case, count - have, token, kind)
 
 
 def _with_more_tokens(case: Case, count: int, token: int, kind: str) -> Inputs:
     """Insert a block of tokens after the first, and lengthen all tensors that are as long as the text."""
     ids = case.inputs.arguments["input_ids"]
     length = ids.shape[-1]
-
-    def longer(spec: TensorSpec) -> TensorSpec:
-        if spec.dtype != "int64" or spec.shape[1:2] != (length,):
-            return spec
-        return shaped(spec, spec.shape[0], length + count, *spec.shape[2:])
-
-    better = changed(case.inputs, longer)
     tokens = {"input_ids": token}
     if "mm_token_type_ids" in case.guesses.parameters:
         tokens["mm_token_type_ids"] = TOKEN_TYPES.get(kind, 1)
-    values = dict(better.values)
+    data = {}
     for name, value in tokens.items():
-        before = values.get(name, torch.zeros(ids.shape, dtype=torch.int64))
+        before = case.inputs.values.get(name, torch.zeros(ids.shape, dtype=torch.int64))
         block = torch.full((*ids.shape[:-1], count), value)
-        values[name] = torch.cat([before[..., :1], block, before[..., 1:]], -1)
-    arguments = {**better.arguments, **dict.fromkeys(tokens, better.arguments["input_ids"])}
-    return replace(better, arguments=arguments, values=values)
+        data[name] = torch.cat([before[..., :1], block, before[..., 1:]], -1)
+    longer = case.with_all(
+        lambda spec: (
+            with_dimension(spec, 1, length + count) if (spec.dtype, *spec.shape[1:2]) == ("int64", length) else spec
+        )
+    )
+    return longer.passing(data, ids.device)
 
 
 def with_last_tokens(case: Case) -> Iterator[Inputs]:
@@ -176,14 +129,10 @@ def with_last_tokens(case: Case) -> Iterator[Inputs]:
     if isinstance(ids, TensorSpec) and type(token) is int and "input_ids" not in case.inputs.values:
         values = torch.zeros(ids.shape, dtype=torch.int64)
         values[..., -count:] = token
-        yield replace(case.inputs, values={**case.inputs.values, "input_ids": values})
+        yield case.inputs.passing({"input_ids": values}, ids.device)
 
 
 # --- arguments -------------------------------------------------------------------------------------
-
-
-def _with(inputs: Inputs, **arguments: object) -> Inputs:
-    return replace(inputs, arguments={**inputs.arguments, **arguments})
 
 
 def without_one(case: Case) -> Iterator[Inputs]:
@@ -200,16 +149,16 @@ def without_cache(case: Case) -> Iterator[Inputs]:
     if "use_cache" in passed or "use_cache" in passed.get(guesses.keywords, ()):
         return
     if "use_cache" in guesses.parameters:
-        yield _with(case.inputs, use_cache=False)
+        yield case.inputs.passing({"use_cache": False})
     elif guesses.keywords and guesses.settings.first("use_cache"):
-        yield _with(case.inputs, **{guesses.keywords: {"use_cache": False}})
+        yield case.inputs.passing({guesses.keywords: {"use_cache": False}})
 
 
 def without_key(case: Case) -> Iterator[Inputs]:
     """Leave out a key that a module does not accept from a dict of arguments."""
     for name, value in case.inputs.arguments.items():
         if isinstance(value, dict) and case.found["key"] in value:
-            yield _with(case.inputs, **{name: {key: v for key, v in value.items() if key != case.found["key"]}})
+            yield case.inputs.passing({name: {key: v for key, v in value.items() if key != case.found["key"]}})
 
 
 def with_listed_value(case: Case) -> Iterator[Inputs]:
@@ -217,19 +166,13 @@ def with_listed_value(case: Case) -> Iterator[Inputs]:
     for name, value in case.inputs.arguments.items():
         if type(value) is int and holds(case.error.message, name):
             for number in case.numbers("values"):
-                yield _with(case.inputs, **{name: number})
+                yield case.inputs.passing({name: number})
 
 
 def with_longer_list(case: Case) -> Iterator[Inputs]:
     """Pass as many tensors in a list as one of the model's module lists has modules."""
     for name, value in case.inputs.arguments.items():
         if isinstance(value, list) and len(value) == 1:
-            for length in case.guesses.lengths_of_lists:
-                yield _with(case.inputs, **{name: value * length})
-
-
-def as_list(case: Case) -> Iterator[Inputs]:
-    """Pass a list with one tensor instead of the tensor."""
-    for name in case.blamed:
-        if isinstance(case.inputs.arguments[name], TensorSpec):
-            yield _with(case.inputs, **{name: [case.inputs.arguments[name]]})
+            lists = [module for module in modules_of(case.guesses.model) if isinstance(module, nn.ModuleList)]
+            for length in sorted({len(each) for each in lists}, reverse=True):
+                yield case.inputs.passing({name: value * length})

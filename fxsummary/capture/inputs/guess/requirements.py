@@ -23,15 +23,18 @@ class Need:
     """The kind and size of input that its first reader needs.
 
     Attributes:
-        kind: "image" (channels, then `dims` spatial sizes), "features" (in the last dimension),
+        kind: "image1", "image2" or "image3" (channels, then so many spatial sizes), "features" (in the last dimension),
             "sequence" (features after batch and length) or "ids" (integers).
         size: channels or features; the number of ids.
-        dims: spatial dimensions of an image.
     """
 
     kind: str
     size: int
-    dims: int = 0
+
+    @property
+    def dims(self) -> int:
+        """Number of spatial dimensions; 0 unless it is an image."""
+        return int(self.kind[-1]) if self.kind.startswith("image") else 0
 
 
 def first_needs(model: nn.Module, trace: Trace) -> dict[str, Need | None]:
@@ -85,32 +88,30 @@ def _first_need(node: fx.Node, model: nn.Module, depth: int = 0) -> Need | None:
 
 def _module_need(module: nn.Module) -> Need | None:
     if isinstance(module, AnyConv):
-        return Need("image", module.in_channels, len(module.kernel_size))
+        return Need(f"image{len(module.kernel_size)}", module.in_channels)
     if isinstance(module, (nn.TransformerEncoder, nn.TransformerDecoder)):
         return _module_need(module.layers[0])
     if isinstance(module, nn.LayerNorm):
         return Need("sequence", module.normalized_shape[0]) if len(module.normalized_shape) == 1 else None
-    for kinds, kind, attribute, dims in _LAYERS:
-        if isinstance(module, kinds):
-            return Need(kind, attrgetter(attribute)(module), dims)
-    return None
+    found = (Need(kind, attrgetter(size)(module)) for kinds, kind, size in _LAYERS if isinstance(module, kinds))
+    return next(found, None)
 
 
-_LAYERS: tuple[tuple[type | tuple[type, ...], str, str, int], ...] = (
-    (nn.GroupNorm, "image", "num_channels", 2),
-    (nn.BatchNorm2d, "image", "num_features", 2),
-    (nn.BatchNorm3d, "image", "num_features", 3),
-    ((nn.TransformerEncoderLayer, nn.TransformerDecoderLayer), "sequence", "self_attn.embed_dim", 0),
-    (nn.Linear, "features", "in_features", 0),
-    (nn.Bilinear, "features", "in1_features", 0),
-    ((nn.Embedding, nn.EmbeddingBag), "ids", "num_embeddings", 0),
-    (nn.RNNBase, "sequence", "input_size", 0),
-    (nn.RNNCellBase, "features", "input_size", 0),
-    (nn.MultiheadAttention, "sequence", "embed_dim", 0),
-    (nn.Transformer, "sequence", "d_model", 0),
-    (nn.BatchNorm1d, "features", "num_features", 0),
+_LAYERS: tuple[tuple[type | tuple[type, ...], str, str], ...] = (
+    (nn.GroupNorm, "image2", "num_channels"),
+    (nn.BatchNorm2d, "image2", "num_features"),
+    (nn.BatchNorm3d, "image3", "num_features"),
+    ((nn.TransformerEncoderLayer, nn.TransformerDecoderLayer), "sequence", "self_attn.embed_dim"),
+    (nn.Linear, "features", "in_features"),
+    (nn.Bilinear, "features", "in1_features"),
+    ((nn.Embedding, nn.EmbeddingBag), "ids", "num_embeddings"),
+    (nn.RNNBase, "sequence", "input_size"),
+    (nn.RNNCellBase, "features", "input_size"),
+    (nn.MultiheadAttention, "sequence", "embed_dim"),
+    (nn.Transformer, "sequence", "d_model"),
+    (nn.BatchNorm1d, "features", "num_features"),
 )
-"""Layers with the kind of their input, the attribute that holds its size, and its spatial dimensions."""
+"""Layers with the kind of their input and the attribute that holds its size."""
 
 
 def _function_need(node: fx.Node, model: nn.Module) -> Need | None:
@@ -123,7 +124,7 @@ def _function_need(node: fx.Node, model: nn.Module) -> Need | None:
         return None
     if name in ("conv1d", "conv2d", "conv3d") and weight.dim() == int(name[4]) + 2:
         groups = node.kwargs.get("groups", node.args[6] if len(node.args) > 6 else 1)
-        return Need("image", weight.shape[1] * (groups if isinstance(groups, int) else 1), weight.dim() - 2)
+        return Need(f"image{name[4]}", weight.shape[1] * (groups if isinstance(groups, int) else 1))
     if name == "matmul" and node.args[0] not in weights:
         return Need("features", weight.shape[max(weight.dim() - 2, 0)])
     if weight.dim() == 2 and name in ("linear", "embedding"):

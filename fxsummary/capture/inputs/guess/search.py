@@ -7,7 +7,7 @@ import itertools
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fxsummary.capture.inputs.example import Inputs, describe, placeholder_names
@@ -52,6 +52,7 @@ class Search(Generic[T]):
         self._tries = MAX_TRIES
         self._wrong_size: Inputs | None = None
         self._reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._accepted: tuple[Inputs, T] | None = None
         self._fallback: tuple[Inputs, T] | None = None
         self._best: tuple[Inputs, ErrorContext] | None = None
         self._is_spent = False
@@ -60,7 +61,11 @@ class Search(Generic[T]):
         """Return the first accepted inputs, and the attempt's result."""
         for candidates in self._source.stages():
             self._tries = 0 if self._is_spent else MAX_TRIES
-            found = self._first(candidates) or self._bisected() or self._fallback
+            for candidate in itertools.takewhile(lambda _: self._tries > 0, candidates):
+                if not self._is_stuck(candidate):
+                    self._try_with_repairs(candidate)
+            self._bisect()
+            found = self._accepted or self._fallback
             if found is not None:
                 return found
         return None
@@ -77,19 +82,12 @@ class Search(Generic[T]):
         message = error.message.strip().partition("\n")[0][:200]
         return f"{count}, {describe(inputs)}, failed{where}: {message}{limit}"
 
-    def _first(self, candidates: Iterator[Inputs]) -> tuple[Inputs, T] | None:
-        for candidate in candidates:
-            found = None if self._is_stuck(candidate) else self._with_repairs(candidate)
-            if found is not None or self._tries <= 0:
-                return found
-        return None
-
     def _is_stuck(self, candidate: Inputs) -> bool:
         """Whether other shapes of the same arguments failed repeatedly for the same reason."""
         reasons = self._reasons[_kind(candidate)]
         return sum(reasons.values()) - len(reasons) >= self._source.max_same
 
-    def _with_repairs(self, candidate: Inputs) -> tuple[Inputs, T] | None:
+    def _try_with_repairs(self, candidate: Inputs) -> None:
         """Try a candidate, then the changes that its errors suggest, as long as they help."""
         count = itertools.count()
         waiting: list[tuple[int, int, Inputs, str]] = [(0, 0, candidate, "")]
@@ -98,9 +96,9 @@ class Search(Generic[T]):
             _, _, inputs, before = heapq.heappop(waiting)
             if repr(inputs) in self._tried:
                 continue
-            found, error = self._try(inputs)
+            _, error = self._try(inputs)
             if error is None:
-                return found
+                return
             useless = useless + 1 if error.operations <= furthest else 0
             furthest = max(furthest, error.operations)
             suggested: list[Inputs] = []
@@ -113,10 +111,9 @@ class Search(Generic[T]):
                 reasons[error.key] += 1
             if not waiting and compare_features(error) is not None:
                 self._wrong_size = self._wrong_size or inputs
-        return None
 
-    def _try(self, inputs: Inputs) -> tuple[tuple[Inputs, T] | None, ErrorContext | None]:
-        """Return the inputs with their result, if any, and the error, if any."""
+    def _try(self, inputs: Inputs) -> tuple[T | None, ErrorContext | None]:
+        """Run forward; remember the inputs if it accepts them, at least in part."""
         self._tried.add(repr(inputs))
         self._tries -= 1
         try:
@@ -126,30 +123,26 @@ class Search(Generic[T]):
             return None, ErrorContext()
         found = None if result is None else (inputs, result)
         if error is None:
-            return found, None
-        if self._best is None or error.operations > self._best[1].operations:
+            self._accepted, self._tries = found, 0
+        elif self._best is None or error.operations > self._best[1].operations:
             self._fallback, self._best = found, (inputs, error)
             if found is not None:
                 self._tries = min(self._tries, self._source.tries_for_more)
-        if error.message:
+        if error is not None and error.message:
             self._reasons[_kind(inputs)][error.key] += 1
-        return found, error
+        return result, error
 
-    def _bisected(self) -> tuple[Inputs, T] | None:
+    def _bisect(self) -> None:
         """Find the smallest image that fits the first linear layer, by bisection: features grow with image size."""
         inputs, self._wrong_size = self._wrong_size, None
-        if inputs is None or self._is_spent or self._source.resized(inputs, 1) is None:
-            return None
-
-        def try_size(size: int) -> tuple[tuple[Inputs, T] | None, ErrorContext | None]:
-            return self._try(self._source.resized(inputs, size) or inputs)
+        if inputs is None or self._accepted or self._is_spent or self._source.resized(inputs, 1) is None:
+            return
 
         def is_large(size: int) -> bool:
-            found, error = try_size(size)
-            return found is not None or (error is not None and compare_features(error) == 1)
+            result, error = self._try(self._source.resized(inputs, size) or inputs)
+            return result is not None or (error is not None and compare_features(error) == 1)
 
-        found, error = try_size(1 + bisect_left(range(1, MAX_IMAGE), True, key=is_large))
-        return found if error is None else None
+        is_large(1 + bisect_left(range(1, MAX_IMAGE), True, key=is_large))
 
 
 def _kind(inputs: Inputs) -> str:

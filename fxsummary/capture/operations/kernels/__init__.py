@@ -1,12 +1,11 @@
-"""Meta kernels of the common ATen operators, because torch's own are slow Python.
+"""Meta kernels for common ATen operators, because torch's own are slow Python.
 
-The first of torch's kernels that runs in a process imports a second's worth of ``torch._dynamo`` and ``sympy``.
-A kernel here takes meta tensors and returns meta tensors of the right shape, strides and dtype; it returns
-`DECLINED` for cases that it does not cover, and torch's own kernel then runs, or raises. It counts no FLOPs.
+The first of torch's kernels that runs in a process imports ``torch._dynamo`` and ``sympy``, which takes a second. A
+kernel here takes meta tensors and returns meta tensors of the right shape, strides and dtype. It returns `DECLINED` for
+cases that it does not cover; torch's own kernel then runs, or raises. It counts no FLOPs.
 
-One file per family: `elementwise`, `products`, `layers`, `tensors`; `results` makes the tensors. There is a kernel for
-what many models call: torch's costs a multiple, or imports much for what is met first in models of a few lines. The
-tests hold every kernel against torch's.
+One file per family: `layers`, `products`, `sampled` (elementwise operators and reductions), `tensors`; `results` makes
+the tensors. The operators are those that many models call. The tests compare every kernel with torch's.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from typing import Any
 
 import torch
 
-from fxsummary.capture.operations.kernels import elementwise, layers, products, tensors
+from fxsummary.capture.operations.kernels import layers, products, sampled, tensors
 from fxsummary.capture.operations.kernels.results import DECLINED, new
 from fxsummary.capture.torch_internals import HigherOrderOperator, fake_implementation
 from fxsummary.errors import OperatorError
 
 __all__ = ["DECLINED", "KERNELS", "answer"]
 
-_FAMILIES = (elementwise, layers, products, tensors)
+_FAMILIES = (layers, products, sampled, tensors)
 KERNELS: dict[str, Callable[..., Any]] = {
     f"aten::{name}": kernel for family in _FAMILIES for name, kernel in family.KERNELS.items()
 }
@@ -31,19 +30,19 @@ KERNELS: dict[str, Callable[..., Any]] = {
 
 
 def answer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return what an operator returns for meta tensors, `DECLINED` if no kernel covers the call."""
+    """Return what an operator returns for meta tensors; `DECLINED` if no kernel covers the call."""
     if isinstance(func, HigherOrderOperator):
         kernel = fake_implementation(func)
         return DECLINED if kernel is None else kernel(*args, **kwargs)
     name = func.name()
-    if name == "aten::lift_fresh":  # by which `torch.tensor` makes a tensor, with data
+    if name == "aten::lift_fresh":  # torch.tensor calls it on a tensor with data
         return new(args[0].shape, args[0].dtype)
     kernel = KERNELS.get(name)
     if kernel is None or not all(map(_is_expected, args)) or (kwargs and not all(map(_is_expected, kwargs.values()))):
         return DECLINED
     try:
         return kernel(*args, **kwargs)
-    except RuntimeError:  # the arguments do not fit, as torch says it too
+    except RuntimeError:  # the arguments do not fit
         raise
     except Exception as error:
         raise OperatorError(f"the kernel of {name} raised {type(error).__name__}: {error}. Correct it.") from error

@@ -1,9 +1,8 @@
-"""Normalizations, softmax, pooling, resizing, embeddings."""
+"""Normalizations, pooling, resizing, embeddings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,9 +11,8 @@ from torch import Tensor
 from fxsummary.capture.operations.kernels.results import (
     DECLINED,
     Sizes,
-    dimension,
     each,
-    elementwise,
+    elementwise_like,
     fit,
     is_plain,
     new,
@@ -29,38 +27,36 @@ def batch_norm(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None, variance: Tensor | None,
     training: bool, *_: Any,
 ) -> Any:  # fmt: skip
-    """``native_batch_norm``: the result, and mean and deviation by channel."""
+    """Run ``native_batch_norm``: return the result, and mean and deviation by channel."""
     given = [each for each in (weight, bias, mean, variance) if each is not None]
     channels = x.shape[1:2]
     if not fit(x, *given) or x.dim() < 2 or any(each.shape != channels or not is_plain(each) for each in given):
         return DECLINED
-    if x.numel() <= channels[0] if training else mean is None or variance is None:
+    has_statistics = x.numel() > channels[0] if training else mean is not None and variance is not None
+    if not has_statistics or (1 in x.shape and not is_plain(x)):
         return DECLINED
     statistics = new(channels, _statistics(x.dtype)), new(channels, _statistics(x.dtype))
-    if is_plain(x) and 1 not in x.shape[1:]:
-        return new(x.shape, x.dtype), *statistics
-    result = elementwise(x.dtype, x, *[each.view(-1, *[1] * (x.dim() - 2)) for each in given])
+    result = elementwise_like([x, *[each.view(-1, *[1] * (x.dim() - 2)) for each in given]], x.dtype, x.dtype)
     return result if result is DECLINED else (result, *statistics)
 
 
 def layer_norm(x: Tensor, sizes: Any, weight: Tensor | None, bias: Tensor | None, eps: float) -> Any:
-    """``native_layer_norm``: the result, mean and deviation of each row."""
+    """Run ``native_layer_norm``: return the result, and mean and deviation of each row."""
     sizes, kept = tuple(sizes), x.dim() - len(sizes)
     given = [each for each in (weight, bias) if each is not None]
     fits = sizes and kept >= 0 and x.shape[kept:] == sizes and all(each.shape == sizes for each in given)
-    if not fits or not fit(x, *given):
+    if not fits or not fit(x, *given) or (x.is_contiguous() and not is_plain(x)):
         return DECLINED
     rows = (*x.shape[:kept], *[1] * len(sizes))
     statistics = new(rows, _statistics(x.dtype)), new(rows, _statistics(x.dtype))
-    result = elementwise(x.dtype, x.contiguous(), statistics[0], *given)
-    return result if result is DECLINED else (result, *statistics)
+    return new(x.shape, x.dtype), *statistics
 
 
 def group_norm(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, batch: int, channels: int, inner: int, groups: int,
     eps: float,
 ) -> Any:  # fmt: skip
-    """``native_group_norm``: the result, mean and deviation of each group."""
+    """Run ``native_group_norm``: return the result, and mean and deviation of each group."""
     given = [each for each in (weight, bias) if each is not None]
     if not fit(x, *given) or not is_plain(x) or channels % groups or x.shape[:2] != (batch, channels):
         return DECLINED
@@ -69,29 +65,24 @@ def group_norm(
     return new(x.shape, x.dtype), new((batch, groups), x.dtype), new((batch, groups), x.dtype)
 
 
-def softmax(x: Tensor, dim: int, half_to_float: bool = False, *, dtype: torch.dtype | None = None) -> Tensor:
-    """``_softmax`` and its like, whose result is contiguous."""
-    fits = x.is_floating_point() and dimension(dim, x.dim()) is not None and not half_to_float
-    return new(x.shape, dtype or x.dtype) if fits and is_plain(x) else DECLINED
-
-
 def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Any:
-    """``_weight_norm_interface``: a weight from its direction and length, and the norm of the direction."""
+    """Run ``_weight_norm_interface``: return a weight from its direction and length, and the norm of the direction."""
     lengths = tuple([size if each == dim else 1 for each, size in enumerate(v.shape)])
     if not fit(v, g) or g.shape != lengths or not (is_plain(v) and is_plain(g)):
         return DECLINED
     return new(v.shape, v.dtype), new(lengths, torch.float32 if v.dtype is torch.bfloat16 else v.dtype)
 
 
-def _is_image(x: Tensor, rank: int) -> bool:
-    return x.is_floating_point() and x.dim() == rank + 2 and 0 not in x.shape and is_plain(x)
+def _is_image(x: Tensor, size: Any) -> bool:
+    """Return whether this is a batch of images, or volumes, of as many dimensions as the size has."""
+    return x.is_floating_point() and x.dim() == len(size) + 2 > 3 and 0 not in x.shape and is_plain(x)
 
 
 def _pooled(x: Tensor, width: Any, step: Any, pad: Any, extent: Any, ceil: bool) -> Sizes | None:
     """Return the sizes after pooling; a window that would start in the right padding is left out."""
-    rank = x.dim() - 2
+    rank = len(width)
     settings = [each(value, rank) for value in (width, step or width, pad, extent)]
-    if any(len(setting) != rank for setting in settings):
+    if not _is_image(x, width) or any(len(setting) != rank for setting in settings):
         return None
     sizes = []
     for size, width, step, pad, extent in zip(x.shape[2:], *settings, strict=True):
@@ -103,30 +94,26 @@ def _pooled(x: Tensor, width: Any, step: Any, pad: Any, extent: Any, ceil: bool)
     return (*x.shape[:2], *sizes)
 
 
-def max_pool(
-    rank: int, x: Tensor, width: Any, step: Any = (), pad: Any = (0,), extent: Any = (1,), ceil: bool = False
-) -> Any:
-    """``max_pool2d_with_indices`` and its like."""
-    shape = _pooled(x, width, step, pad, extent, ceil) if _is_image(x, rank) else None
+def max_pool(x: Tensor, width: Any, step: Any = (), pad: Any = (0,), extent: Any = (1,), ceil: bool = False) -> Any:
+    """Run ``max_pool2d_with_indices`` or its 3D version."""
+    shape = _pooled(x, width, step, pad, extent, ceil)
     return DECLINED if shape is None else (new(shape, x.dtype), new(shape, torch.int64))
 
 
-def average_pool(
-    rank: int, x: Tensor, width: Any, step: Any = (), pad: Any = (0,), ceil: bool = False, *_: Any
-) -> Tensor:
-    """``avg_pool2d`` and its like."""
-    shape = _pooled(x, width, step, pad, (1,), ceil) if _is_image(x, rank) else None
+def average_pool(x: Tensor, width: Any, step: Any = (), pad: Any = (0,), ceil: bool = False, *_: Any) -> Tensor:
+    """Run ``avg_pool2d`` or its 3D version."""
+    shape = _pooled(x, width, step, pad, (1,), ceil)
     return DECLINED if shape is None else new(shape, x.dtype)
 
 
 def resized(x: Tensor, size: Any, *_: Any) -> Tensor:
-    """``upsample_nearest2d``, ``_adaptive_avg_pool2d`` and their like."""
-    fits = _is_image(x, 2) and len(size) == 2 and min(size) > 0
+    """Run ``upsample_nearest2d``, ``_adaptive_avg_pool2d`` or another operator with a target size."""
+    fits = _is_image(x, size) and min(size) > 0
     return new((*x.shape[:2], *size), x.dtype) if fits else DECLINED
 
 
 def embedded(weight: Tensor, indices: Tensor, *_: Any) -> Tensor:
-    """``embedding``."""
+    """Run ``embedding``."""
     fits = weight.dim() == 2 and weight.is_floating_point() and indices.dtype in (torch.int64, torch.int32)
     return new((*indices.shape, weight.shape[1]), weight.dtype) if fits else DECLINED
 
@@ -135,12 +122,9 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "native_batch_norm": batch_norm,
     "native_layer_norm": layer_norm,
     "native_group_norm": group_norm,
-    **dict.fromkeys(("_softmax", "_log_softmax", "_safe_softmax"), softmax),
     "_weight_norm_interface": weight_norm,
-    "max_pool2d_with_indices": partial(max_pool, 2),
-    "max_pool3d_with_indices": partial(max_pool, 3),
-    "avg_pool2d": partial(average_pool, 2),
-    "avg_pool3d": partial(average_pool, 3),
+    **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices"), max_pool),
+    **dict.fromkeys(("avg_pool2d", "avg_pool3d"), average_pool),
     "_adaptive_avg_pool2d": resized,
     **{f"upsample_{mode}2d": resized for mode in ("nearest", "bilinear", "bicubic")},
     "embedding": embedded,

@@ -13,7 +13,7 @@ from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, ea
 
 
 def product(ranks: tuple[int, int], a: Tensor, b: Tensor) -> Tensor:
-    """A product of two matrices, batches of them, or vectors."""
+    """Multiply two matrices, batches of matrices, or vectors."""
     inner = max(b.dim() - 2, 0)
     fits = fit(a, b) and (a.dim(), b.dim()) == ranks and a.shape[-1] == b.shape[inner]
     if not fits or (inner and a.shape[:inner] != b.shape[:inner]):
@@ -22,14 +22,14 @@ def product(ranks: tuple[int, int], a: Tensor, b: Tensor) -> Tensor:
 
 
 def with_sum(bias: Tensor, a: Tensor, b: Tensor, **_: Any) -> Tensor:
-    """``addmm``."""
+    """Run ``addmm``."""
     result = product((2, 2), a, b) if fit(bias, a) else DECLINED
     fits = result is not DECLINED and broadcast(bias.shape, result.shape) == result.shape
     return result if fits else DECLINED
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``linear``, seen as a whole below autograd."""
+    """Run ``linear``, which a mode sees as one call below autograd."""
     fits = fit(x, weight, bias) and x.dim() > 0 and weight.dim() == 2 and x.shape[-1:] == weight.shape[1:]
     if not fits or not x.is_contiguous() or (bias is not None and bias.shape != weight.shape[:1]):
         return DECLINED
@@ -44,15 +44,14 @@ def convolution(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, transposed: bool,
     extra: Any, groups: int,
 ) -> Tensor:  # fmt: skip
-    """A convolution, transposed or not, of any number of dimensions."""
+    """Run a convolution, transposed or not, of any number of dimensions."""
     batch, given, *sizes = x.shape if x.dim() > 2 else (0, 0)
     outer, inner, *widths = weight.shape
     wanted, channels = (outer, inner * groups) if transposed else (inner * groups, outer)
     if not fit(x, weight, bias) or not batch or len(sizes) != len(widths) or given != wanted or outer % groups:
         return DECLINED
-    if bias is not None and bias.shape != (channels,):
-        return DECLINED
-    if _KEEPS_FORMAT and not (x.is_contiguous() and weight.is_contiguous()):
+    is_kept = _KEEPS_FORMAT and not (x.is_contiguous() and weight.is_contiguous())
+    if is_kept or (bias is not None and bias.shape != (channels,)):
         return DECLINED
     settings = [each(value, len(sizes)) for value in (stride, padding, dilation, extra)]
     if any(len(setting) != len(sizes) for setting in settings) or 0 in settings[0]:
@@ -70,7 +69,7 @@ def recurrent(
     x: Tensor, states: Any, weights: Any, has_biases: bool, layers: int, dropout: float, train: bool, twice: bool,
     batch_first: bool,
 ) -> Any:  # fmt: skip
-    """``lstm``, ``gru``, ``rnn_tanh`` and ``rnn_relu`` over sequences of one length."""
+    """Run ``lstm``, ``gru``, ``rnn_tanh`` or ``rnn_relu`` over sequences of the same length."""
     states = [states] if isinstance(states, Tensor) else states
     directions = 2 if twice else 1
     if x.dim() != 3 or not x.is_contiguous() or (train and dropout) or not fit(x, *states, *weights):
@@ -91,7 +90,7 @@ def attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0, is_causal: bool = False,
     *, scale: float | None = None, enable_gqa: bool = False,
 ) -> Tensor:  # fmt: skip
-    """``scaled_dot_product_attention``, whose result is contiguous."""
+    """Run ``scaled_dot_product_attention``, whose result is contiguous."""
     if not fit(q, k, v) or not q.dim() == k.dim() == v.dim() or q.dim() not in (3, 4) or not 0 <= dropout < 1:
         return DECLINED
     repeats = q.shape[-3] // max(k.shape[-3], 1) if enable_gqa and q.dim() == 4 else 1
@@ -109,10 +108,10 @@ def attention(
 def grouped(
     a: Tensor, b: Tensor, offs: Tensor | None = None, bias: Tensor | None = None, out_dtype: torch.dtype | None = None
 ) -> Tensor:
-    """``_grouped_mm``; torch's kernel takes only bfloat16 and checks strides.
+    """Run ``_grouped_mm``; torch's kernel accepts only bfloat16 and checks strides.
 
-    (m, k) @ (g, k, n) -> (m, n), rows grouped; (m, k) @ (k, n) -> (g, m, n), inner dimension grouped;
-    (g, m, k) @ (k, n) -> (m, n), columns grouped; (g, m, k) @ (g, k, n) -> (g, m, n).
+    (m, k) @ (g, k, n) -> (m, n), with rows in groups; (m, k) @ (k, n) -> (g, m, n), with the inner dimension in groups;
+    (g, m, k) @ (k, n) -> (m, n), with columns in groups; (g, m, k) @ (g, k, n) -> (g, m, n).
     """
     if a.shape[-1] != b.shape[-2]:
         raise RuntimeError(f"contraction dimension of mat_a and mat_b must match, got {a.shape[-1]} and {b.shape[-2]}")

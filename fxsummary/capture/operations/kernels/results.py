@@ -9,9 +9,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from fxsummary.capture.operations.twins import META
+from fxsummary.graph.spec import dense_stride
+
 Sizes = tuple[int, ...]
 
-META = torch.device("meta")
 DECLINED = cast(Tensor, NotImplemented)
 """What a kernel returns to leave a call to torch's own kernel."""
 
@@ -23,21 +25,34 @@ def new(shape: Sequence[int], dtype: torch.dtype, stride: Sizes | None = None) -
     return torch.empty_strided(shape, stride, dtype=dtype, device=META)
 
 
-_COMPUTED = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
-
-
-def elementwise(dtype: torch.dtype, *operands: Tensor, computed: torch.dtype | None = None) -> Tensor:
+def elementwise_like(operands: Sequence[Tensor], dtype: torch.dtype, common: torch.dtype | None) -> Tensor:
     """Return the result of an elementwise operation; decline operands that do not broadcast.
 
+    If all operands are contiguous, so is the result. Otherwise its dimensions keep the order in memory that they have
+    in the first operand; cases in which other operands decide too are declined.
+
     Args:
-        computed: the dtype that operands are converted to first, if it is not the result's.
+        common: the dtype that operands are converted to; None if the result is converted too. A tensor with gaps
+            loses its strides when it is converted, and half precision is computed in float32.
     """
-    shape = operands[0].shape if len(operands) == 1 else broadcast(*[each.shape for each in operands])
-    computed = _COMPUTED.get(computed or dtype, computed or dtype)
-    if shape is None or not all(each.dtype is computed or is_dense(each.shape, each.stride()) for each in operands):
+    first = operands[0]
+    shape = first.shape if len(operands) == 1 else broadcast(*[each.shape for each in operands])
+    if shape is None:
         return DECLINED
-    strides = tuple([(each if each.shape == shape else each.expand(shape)).stride() for each in operands])
-    return new(shape, dtype, elementwise_stride(shape, strides))
+    rank, is_contiguous = len(shape), all(each.is_contiguous() for each in operands)
+    is_nhwc = rank == 4 and all(each.is_contiguous(memory_format=torch.channels_last) for each in operands)
+    if is_contiguous and (not is_nhwc or all(map(is_plain, operands))):
+        return new(shape, dtype)
+    stride, kept = first.stride(), None if common in (torch.float16, torch.bfloat16) else common
+    is_converted = not all(each.dtype is kept or is_dense(each) for each in operands)
+    is_clear = 0 not in stride and (len(operands) == 1 or len(set(stride)) == rank)
+    if is_converted or first.shape != shape or not is_clear:
+        return DECLINED
+    order = sorted(range(rank), key=lambda dim: (-stride[dim], -shape[dim]))
+    if is_nhwc and not is_contiguous:
+        order = [0, 2, 3, 1]
+    dense = dict(zip(order, dense_stride([shape[dim] for dim in order]), strict=True))
+    return new(shape, dtype, tuple([dense[dim] for dim in range(rank)]))
 
 
 @lru_cache(maxsize=4096)
@@ -71,88 +86,13 @@ def dimension(dim: int, rank: int) -> int | None:
     return dim % rank if -rank <= dim < rank else None
 
 
-def _permuted_stride(shape: Sizes, order: Sequence[int]) -> Sizes:
-    """Return strides without gaps, with the dimensions from outermost to innermost in this order.
-
-    >>> _permuted_stride((2, 3, 4, 5), (0, 2, 3, 1))
-    (60, 1, 15, 3)
-    """
-    strides = [1] * len(shape)
-    step = 1
-    for dim in reversed(order):
-        strides[dim] = step
-        step *= max(shape[dim], 1)
-    return tuple(strides)
-
-
-@lru_cache(maxsize=4096)
-def elementwise_stride(shape: Sizes, strides: tuple[Sizes, ...]) -> Sizes:
-    """Return the strides of an elementwise result, given those of the operands, all expanded to its shape.
-
-    The dimensions keep their order in memory; the first operand in which two dimensions have different strides
-    decides. This is ``torch._prims_common.compute_elementwise_output_logical_to_physical_perm``, which imports sympy.
-
-    >>> elementwise_stride((2, 3, 4), ((1, 2, 6),))
-    (1, 2, 6)
-    >>> elementwise_stride((2, 3, 4), ((0, 0, 1), (12, 4, 1)))
-    (12, 4, 1)
-    """
-    rank = len(shape)
-    inside_out = range(rank - 1, -1, -1)
-    contiguous = 0 in shape or all(_is_nested(shape, stride, inside_out) for stride in strides)
-    channels_last = rank == 4 and all(_is_nested(shape, stride, (1, 3, 2, 0)) for stride in strides)
-    if rank < 2 or contiguous != channels_last:
-        return _permuted_stride(shape, range(rank) if rank < 2 or contiguous else (0, 2, 3, 1))
-    order = list(inside_out)
-    for moving in range(1, rank):  # an insertion sort that stops where the order is clear
-        position = moving
-        for below in reversed(range(moving)):
-            comparison = _compare(order[below], order[position], shape, strides)
-            if comparison > 0:
-                order[below], order[position] = order[position], order[below]
-                position = below
-            elif comparison < 0:
-                break
-    return _permuted_stride(shape, order[::-1])
-
-
-def _compare(a: int, b: int, shape: Sizes, strides: Sequence[Sizes]) -> int:
-    for stride in strides:
-        first, second = stride[a], stride[b]
-        if first == 0 or second == 0:
-            continue
-        if first == second:
-            if shape[b] >= shape[a] or shape[b] == 0:
-                continue
-            return 1
-        return -1 if second > first else 1
-    return 0
-
-
-def _is_nested(shape: Sizes, stride: Sizes, inside_out: Sequence[int]) -> bool:
-    """Return whether the elements lie in this order; the strides of dimensions of size 1 do not matter."""
-    step = 1
-    for dim in inside_out:
-        if shape[dim] != 1:
-            if stride[dim] != step:
-                return False
-            step *= shape[dim]
-    return True
-
-
-@lru_cache(maxsize=4096)
-def is_dense(shape: Sizes, stride: Sizes) -> bool:
-    """Return whether the elements fill their memory without gaps or overlaps, in some order of the dimensions.
-
-    >>> is_dense((2, 3), (1, 2)), is_dense((2, 3), (6, 2)), is_dense((2, 3), (0, 1))
-    (True, False, False)
-    """
-    return _is_nested(shape, stride, sorted(range(len(shape)), key=lambda dim: stride[dim]))
+is_dense = torch.ops.aten.is_non_overlapping_and_dense.default
+"""Whether the elements fill their memory without gaps or overlaps, in some order of the dimensions."""
 
 
 def is_plain(tensor: Tensor) -> bool:
     """Return whether a tensor has exactly the strides of a new contiguous one."""
-    return tensor.stride() == _permuted_stride(tensor.shape, range(tensor.dim()))
+    return tensor.stride() == dense_stride(tensor.shape)
 
 
 def fit(first: Tensor, *others: Tensor | None) -> bool:

@@ -1,9 +1,10 @@
-"""Reductions, joining, picking and shifting of elements, new tensors."""
+"""Joining and picking of elements, new tensors."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -11,10 +12,8 @@ from torch import Tensor
 
 from fxsummary.capture.operations.kernels.results import (
     DECLINED,
-    Sizes,
     broadcast,
     dimension,
-    elementwise_stride,
     is_dense,
     is_plain,
     new,
@@ -23,52 +22,12 @@ from fxsummary.capture.operations.kernels.results import (
 _INDICES = (torch.int64, torch.int32)
 
 
-def _over(x: Tensor, dim: Any, keepdim: bool, dtype: torch.dtype) -> Tensor:
-    """Return a result without dimensions (all if none are given), or with 1 in their place."""
-    rank = x.dim()
-    given = [dim] if type(dim) is int else list(dim or range(rank))
-    dims = {dimension(each, rank) for each in given}
-    if None in dims or len(dims) != len(given) or 0 in x.shape or rank > 64:  # more torch does not reduce
-        return DECLINED
-    return new([1 if each in dims else size for each, size in enumerate(x.shape) if keepdim or each not in dims], dtype)
-
-
-def total(x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None) -> Tensor:
-    """``sum`` over dimensions."""
-    return _over(x, dim, keepdim, dtype or (x.dtype if x.is_floating_point() or x.is_complex() else torch.int64))
-
-
-def mean(
-    x: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None, correction: Any = None
-) -> Tensor:
-    """A mean, or a deviation, of floating-point numbers."""
-    result = dtype or x.dtype
-    return _over(x, dim, keepdim, result) if result.is_floating_point else DECLINED
-
-
-def norm(
-    x: Tensor, order: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: torch.dtype | None = None
-) -> Tensor:
-    """``linalg_vector_norm``."""
-    return mean(x, dim, keepdim) if dtype is None and is_plain(x) else DECLINED
-
-
-def running(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:
-    """``cumsum``."""
-    if dimension(dim, x.dim()) is None or not is_plain(x):
-        return DECLINED
-    return new(x.shape, dtype or (x.dtype if x.is_floating_point() or x.is_complex() else torch.int64))
-
-
 def _joint_dtype(tensors: Sequence[Tensor]) -> torch.dtype:
-    dtype = tensors[0].dtype
-    for each in tensors[1:]:
-        dtype = torch.promote_types(dtype, each.dtype)
-    return dtype
+    return reduce(torch.promote_types, [each.dtype for each in tensors])
 
 
 def joined(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """``cat``; tensors of shape (0,) may lie among others and add nothing."""
+    """Run ``cat``; tensors of shape (0,) are allowed and add nothing."""
     shapes = [each.shape for each in tensors if each.shape != (0,)]
     if not shapes or not shapes[0] or not all(each.is_meta for each in tensors):
         return DECLINED
@@ -82,7 +41,7 @@ def joined(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """``stack``."""
+    """Run ``stack``."""
     shape = tensors[0].shape
     place = dimension(dim, len(shape) + 1)
     if place is None or any(each.shape != shape or not each.is_meta or not is_plain(each) for each in tensors):
@@ -91,53 +50,28 @@ def stacked(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def indexed(x: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
-    """``index`` by integers: the new dimensions lie where the indexed ones were, or in front if these are apart."""
+    """Run ``index`` with integers: new dimensions replace the indexed ones, or come first if these are not adjacent."""
     dims = [dim for dim, index in enumerate(indices) if index is not None]
     tensors = [index for index in indices if index is not None]
     places = broadcast(*[index.shape for index in tensors]) if tensors else None
-    if places is None or len(indices) > x.dim() or 0 in x.shape:
+    if places is None or len(indices) > x.dim() or 0 in x.shape or not is_plain(x):
         return DECLINED
     if any(index.dtype not in _INDICES or not index.is_meta for index in tensors):
         return DECLINED
     first = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0
-    rest = [dim for dim in range(x.dim()) if dim not in dims]
-
-    def around(values: Sequence[int], middle: Sequence[int]) -> Sizes:
-        return (*[values[dim] for dim in rest[:first]], *middle, *[values[dim] for dim in rest[first:]])
-
-    shape = around(x.shape, places)
-    return new(shape, x.dtype, elementwise_stride(shape, (around(x.stride(), [0] * len(places)),)))
-
-
-def shifted(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Tensor:
-    """``roll``."""
-    places = {dimension(dim, x.dim()) for dim in dims}
-    if x.dim() == 0 or 0 in x.shape or None in places or len(places) != len(dims) or len(shifts) != (len(dims) or 1):
-        return DECLINED
-    return new(x.shape, x.dtype)
-
-
-def repeated(x: Tensor, counts: Sequence[int]) -> Tensor:
-    """``repeat``."""
-    if len(counts) < x.dim() or any(count <= 0 for count in counts) or 0 in x.shape:
-        return DECLINED
-    sizes = (1,) * (len(counts) - x.dim()) + tuple(x.shape)
-    return new([size * count for size, count in zip(sizes, counts, strict=True)], x.dtype)
-
-
-def triangle(x: Tensor, diagonal: int = 0) -> Tensor:
-    """``tril`` and ``triu``."""
-    return new(x.shape, x.dtype) if x.dim() >= 2 and is_plain(x) else DECLINED
+    rest = [size for dim, size in enumerate(x.shape) if dim not in dims]
+    return new((*rest[:first], *places, *rest[first:]), x.dtype)
 
 
 def like(x: Tensor, *_: Any, dtype: torch.dtype | None = None, memory_format: Any = None, **__: Any) -> Tensor:
-    """``empty_like`` and its like, which keep the order in memory."""
-    covered = memory_format in (None, torch.preserve_format) and is_dense(x.shape, x.stride())
-    return new(x.shape, dtype or x.dtype, x.stride()) if covered and (is_plain(x) or 1 not in x.shape) else DECLINED
+    """Run ``empty_like`` or a similar operator, which keeps the order in memory."""
+    keeps = is_plain(x) or (is_dense(x) and min(x.shape) > 1)
+    covered = keeps and memory_format in (None, torch.preserve_format)
+    return new(x.shape, dtype or x.dtype, x.stride()) if covered else DECLINED
 
 
 def span(*given: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
-    """``arange``."""
+    """Run ``arange``."""
     start, end, step = (0, *given, 1) if len(given) == 1 else (*given, 1)[:3]
     numbers = all(type(each) in (int, float) for each in (start, end, step)) and step != 0
     count = (end - start) / step if numbers else -1
@@ -148,16 +82,9 @@ def span(*given: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
 
 
 KERNELS: dict[str, Callable[..., Any]] = {
-    "sum.dim_IntList": total,
-    **dict.fromkeys(("mean", "mean.dim", "var.correction", "std.correction", "logsumexp"), mean),
-    "linalg_vector_norm": norm,
-    "cumsum": running,
     "cat": joined,
     "stack": stacked,
     "index.Tensor": indexed,
-    "roll": shifted,
-    "repeat": repeated,
-    **dict.fromkeys(("tril", "triu"), triangle),
     **dict.fromkeys(("empty_like", "zeros_like", "ones_like", "full_like"), like),
     **dict.fromkeys(("arange", "arange.start", "arange.start_step"), span),
 }

@@ -1,8 +1,8 @@
-"""One recorded call of a block: what it wrote, so that the same can be written for another block."""
+"""A recorded call of a block, which can be written again for another block."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from copy import copy
 from itertools import islice
 
@@ -18,32 +18,29 @@ from fxsummary.graph.spec import map_structure
 
 
 class NotRepeatableError(Exception):
-    """A block did something that cannot be written again for another one."""
+    """The call of a block cannot be copied for another block."""
 
 
 class Argument(int):
-    """In place of a tensor that a block returns: which of its arguments it is."""
+    """The position of the argument that a block returns."""
 
 
 class Block:
-    """A call of a block, made before it runs; `finish` reads what it wrote.
-
-    Args:
-        path: of the block.
-        given: the tensors among its arguments.
+    """A call of a block; create it before the call, and call `finish` afterwards.
 
     Attributes:
         prefix: the block's path and a dot.
-        sources: the nodes of the arguments; None if there was none yet.
-        depth: how many calls of modules it lies in.
-        calls: how often each module had been called before.
-        nodes: what it wrote, in order; `elements` are those that take an element out of a result.
-        attributes: the nodes of the block's parameters and buffers that it read, with their paths in the block.
-        arguments: the nodes that arguments got here, with the positions of these.
-        writers: by number of its own memory, the nodes that write it in place.
-        counts: how often it called each module in it.
-        returned: the calls of modules in it, and what they returned, as in `Writer.returned`.
-        result: what it returned, with `Tracked` and `Argument` for tensors.
+        given: the tensors among the arguments.
+        sources: the arguments' nodes before the call; None for those that had none.
+        depth: number of module calls around it.
+        calls: number of earlier calls of each module, by path.
+        nodes: the nodes that it wrote, in order.
+        attributes: the path in the block of each parameter or buffer that it reads, by node.
+        arguments: the position of each argument whose node it wrote, by node.
+        writers: the nodes that write in place to each storage of its own.
+        counts: number of calls of each module inside, by path in the block.
+        returned: the new entries of `Writer.returned`.
+        result: the result, with `Tracked` and `Argument` for tensors.
     """
 
     def __init__(self, writer: Writer, path: str, given: Sequence[Tracked]) -> None:
@@ -53,23 +50,20 @@ class Block:
         self.sources = [each.node for each in given]
         self.depth = len(writer.stack)
         self.calls = dict(writer.calls)
-        self._start = len(writer.memory.order), len(writer.tensors), len(writer.tensors.constants), len(writer.returned)
+        tensors = writer.tensors
+        self._start = len(tensors.order), len(tensors.known), len(tensors.constants), len(writer.returned)
 
     def finish(self, result: list[object]) -> None:
-        """Read what the call wrote.
+        """Read what the call wrote; raises NotRepeatableError if it did more.
 
         Args:
-            result: what it returned, in a list that alone holds it; its tensors are made again.
-
-        Raises:
-            NotRepeatableError: it did more than write nodes.
+            result: its result, in a list that holds the only reference; gets new tensors.
         """
         writer = self._writer
         first, tensors, constants, returned = self._start
         if len(writer.tensors.constants) > constants:
-            raise NotRepeatableError("a constant")
-        self.nodes = list(islice(writer.memory.order, first, None))
-        self.elements = set(filter(writer.is_element, self.nodes))
+            raise NotRepeatableError("it uses a constant")
+        self.nodes = list(islice(writer.tensors.order, first, None))
         self._read_sources()
         counts = {path: number - self.calls.get(path, 0) for path, number in writer.calls.items()}
         self.counts = {self.inside(path): number for path, number in counts.items() if number}
@@ -77,29 +71,26 @@ class Block:
         self.writers = dict(self._writes())
         own = self._origins(result[0], set())
         result.clear()
-        held = writer.tensors.let_go(list(islice(writer.tensors, tensors, None)))
-        self.result = map_result(own, lambda each: copy(each) if type(each) is Tracked else each)
-        result.append(map_result(own, self._tensor))
+        held = writer.tensors.let_go(list(islice(writer.tensors.known.values(), tensors, None)))
+        self.result = map_structure(lambda each: copy(each) if type(each) is Tracked else each, own)
+        result.append(map_structure(self._tensor, own))
         if held:
-            raise NotRepeatableError("a tensor is kept somewhere")
+            raise NotRepeatableError("something keeps one of its tensors")
 
     def inside(self, path: str) -> str:
-        """A path relative to the block."""
+        """Return a path relative to the block."""
         if not path.startswith(self.prefix):
-            raise NotRepeatableError(f"{path} is outside of the block")
+            raise NotRepeatableError(f"{path} is outside the block")
         return path[len(self.prefix) :]
 
     def entry(self, key: str, entry: tuple[str, type]) -> tuple[str, type, int]:
-        """An entry of a module stack: relative path, class, and which call of the module since the block's began."""
+        """Return an entry of a module stack as relative path, class, and number of the call within the block."""
         path, kind = entry
         return self.inside(path), kind, int(key[len(path) + 1 :] or 0) - self.calls.get(path, 0)
 
     def description(self) -> list[object]:
-        """All that the call wrote, in terms that are equal for calls that wrote the same.
-
-        Nodes and memory are numbered in the order in which they are met.
-        """
-        memory, outcomes = self._writer.memory, self._writer.propagation.outcomes
+        """Return everything that the call wrote, with numbered nodes and storages; equal for calls that are alike."""
+        memory, outcomes = self._writer.tensors, self._writer.propagation.outcomes
         numbers: dict[object, int] = {}
 
         def number(item: object) -> int:
@@ -124,10 +115,10 @@ class Block:
             parts += [self.arguments.get(node), *[meta.get(name) for name in (SOURCE, AUTOCAST, NO_GRAD)]]
         parts += [(number(storage), *map(number, nodes)) for storage, nodes in self.writers.items()]
         parts += [(self.entry(key, entry), value) for key, (entry, value) in self.returned]
-        return [*parts, self.counts, map_result(self.result, described)]
+        return [*parts, self.counts, map_structure(described, self.result)]
 
     def _read_sources(self) -> None:
-        """See what the nodes read: of what is outside, only arguments, and attributes of the block."""
+        """Find the nodes outside the block that it reads, which must be arguments or attributes of the block."""
         self.attributes: dict[fx.Node, str] = {}
         given = zip(self.given, self.sources, strict=True)
         self.arguments = {
@@ -139,46 +130,42 @@ class Block:
                 self.inside(str(node.target))
             outside = [each for each in (*node.all_input_nodes, *node.meta.get(AFTER, ())) if each not in known]
             for source in [*outside, node] if node.op == "get_attr" else outside:
-                if source.op != "get_attr" or len(self._writer.memory.storages.get(source, ())) != 1:
-                    raise NotRepeatableError(f"{source.name} is no attribute")
+                if source.op != "get_attr" or len(self._writer.tensors.storages.get(source, ())) != 1:
+                    raise NotRepeatableError(f"it reads {source.name}, which is not an attribute of the block")
                 self.attributes[source] = self.inside(str(source.target))
                 known.add(source)
 
     def fixed_storages(self) -> list[int]:
-        """The numbers of the memory of arguments and attributes, in order."""
-        memory = self._writer.memory
+        """Return the storages of the arguments and attributes, in order."""
+        memory = self._writer.tensors
         return [each.storage for each in self.given] + [memory.storages[node][0] for node in self.attributes]
 
     def _writes(self) -> Iterator[tuple[int, list[fx.Node]]]:
-        memory, fixed, own = self._writer.memory, set(self.fixed_storages()), set(self.nodes)
+        memory, fixed, own = self._writer.tensors, set(self.fixed_storages()), set(self.nodes)
         for storage in dict.fromkeys(storage for node in self.nodes for storage in memory.storages.get(node, ())):
             writers = [each for each in memory.writers.get(storage, ()) if each in own]
             if writers and storage in fixed:
-                raise NotRepeatableError("an argument or attribute is written in place")
+                raise NotRepeatableError("it writes to an argument or attribute in place")
             if writers:
                 yield storage, writers
 
     def _origins(self, value: object, seen: set[int]) -> object:
-        """A result with `Tracked` and `Argument` for tensors.
-
-        Args:
-            seen: the numbers of the memory of what is returned; grows.
-        """
+        """Return a result with `Tracked` and `Argument` for tensors; adds their storages to ``seen``."""
         kind = type(value)
         if kind in ATOMS:
             return value
         if isinstance(value, tuple) and kind is tuple:
             return tuple([self._origins(item, seen) for item in value])
         if not isinstance(value, torch.Tensor) or kind is not torch.Tensor:
-            raise NotRepeatableError(f"a {kind.__name__} is returned")
+            raise NotRepeatableError(f"it returns a {kind.__name__}")
         for index, each in enumerate(self.given):
             if each.tensor is value:
                 return Argument(index)
         tracked, own = self._writer.tensors.get(value), {None, *self.nodes}
         if tracked is None or tracked.origin is None or tracked.origin[0] not in own or tracked.node not in own:
-            raise NotRepeatableError("what is returned does not come from the block")
+            raise NotRepeatableError("it returns a tensor of another block")
         if tracked.storage in {*seen, *self.fixed_storages()}:
-            raise NotRepeatableError("what is returned shares memory")
+            raise NotRepeatableError("it returns tensors that share memory")
         seen.add(tracked.storage)
         return tracked
 
@@ -186,8 +173,3 @@ class Block:
         if type(value) is Tracked:
             return self._writer.tensors.revived(value)
         return self.given[value].tensor if type(value) is Argument else value
-
-
-def map_result(value: object, function: Callable[[object], object]) -> object:
-    """A result with ``function`` applied to all that are no tuples."""
-    return tuple([map_result(item, function) for item in value]) if isinstance(value, tuple) else function(value)

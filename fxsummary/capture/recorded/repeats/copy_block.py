@@ -1,4 +1,4 @@
-"""Writes what a block wrote into a recording again, for another block."""
+"""Writes the nodes of a recorded block again, for another block."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture.module_index import submodule
-from fxsummary.capture.nodes import AFTER, LIKE, STACK, new_node
+from fxsummary.capture.nodes import AFTER, LIKE, SOURCE, STACK, new_node
 from fxsummary.capture.recorded.graph_builder import Stack, Writer
-from fxsummary.capture.recorded.repeats.block import Argument, Block, map_result
+from fxsummary.capture.recorded.repeats.block import Argument, Block
 from fxsummary.capture.recorded.tensor_origins import Tracked
+from fxsummary.graph.spec import map_structure
 
 
 class Copy:
-    """One more call of a block.
-
-    Args:
-        block: the recorded call.
-        given: the tensors among the arguments of this one.
-    """
+    """A copy of a recorded block for another module; ``given`` are the tensors among the arguments of its call."""
 
     def __init__(self, writer: Writer, block: Block, module: nn.Module, path: str, given: Sequence[Tracked]) -> None:
         self._writer = writer
@@ -37,7 +33,7 @@ class Copy:
         self._storages: dict[int, int] = defaultdict(writer.tensors.new_storage)
 
     def fits(self) -> bool:
-        """Whether the parameters and buffers are read as in the recorded call, and share memory as there."""
+        """Whether the module has the same parameters and buffers, with nodes and shared memory as in the block."""
         own = set(self._block.nodes)
         memory = [each.storage for each in self._given]
         for source, path in self._block.attributes.items():
@@ -53,7 +49,7 @@ class Copy:
         return len(pairs) == len(self._storages) == len(set(memory))
 
     def _attribute(self, path: str) -> Tracked | None:
-        """What is known of a parameter or buffer; None if it is no longer what it was."""
+        """Return a parameter or buffer of the module; None if it was replaced or written in place."""
         name, _, last = path.rpartition(".")
         try:
             value = getattr(submodule(self._module, name), last, None)
@@ -64,55 +60,59 @@ class Copy:
         tracked = self._writer.tensors.of(value)
         is_here = tracked.attribute == self._prefix + path
         is_read = is_here and (tracked.node is None or tracked.node.op == "get_attr")
-        return tracked if is_read and tracked.storage not in self._writer.memory.writers else None
+        return tracked if is_read and tracked.storage not in self._writer.tensors.writers else None
 
     def write(self) -> object:
-        """Write it; returns what the call returns."""
+        """Write the nodes, and return the result of the call."""
         writer, block = self._writer, self._block
+        outer = writer.stack
         stacks: dict[int, Stack] = {}
         for node in block.nodes:
             entries = node.meta[STACK]
             if id(entries) not in stacks:
                 inside = [self._entry(*each) for each in islice(entries.items(), block.depth, None)]
-                stacks[id(entries)] = {**writer.stack, **dict(inside)}
-            self._nodes[node] = self._write(node, stacks[id(entries)])
+                stacks[id(entries)] = {**outer, **dict(inside)}
+            writer.stack = stacks[id(entries)]
+            self._nodes[node] = self._write(node)
+        writer.stack = outer
         for key, (entry, value) in block.returned:
             key, entry = self._entry(key, entry)
             writer.returned[key] = entry, value
         for path, number in block.counts.items():
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
         for storage, nodes in block.writers.items():
-            writer.memory.writers[self._storages[storage]] = [self._nodes[each] for each in nodes]
-        return map_result(block.result, self._tensor)
+            writer.tensors.writers[self._storages[storage]] = [self._nodes[each] for each in nodes]
+        return map_structure(self._tensor, block.result)
 
     def _entry(self, key: str, entry: tuple[str, type]) -> tuple[str, tuple[str, type]]:
-        """An entry of a module stack, with its key."""
+        """Return an entry of the module stack for this module, with its key."""
         inside, kind, offset = self._block.entry(key, entry)
         path = self._prefix + inside
         call = self._writer.calls.get(path, 0) + offset
         return f"{path}@{call}" if call else path, (path, kind)
 
-    def _write(self, node: fx.Node, stack: Stack) -> fx.Node:
-        writer, meta, op, target = self._writer, node.meta, node.op, node.target
-        like = meta.get(LIKE, node)
+    def _write(self, node: fx.Node) -> fx.Node:
+        writer, meta, like = self._writer, node.meta, node.meta.get(LIKE, node)
         if node in self._read:
-            return writer.node_like(like, self._read[node], stack)
-        if op == "call_module":
-            target = self._prefix + self._block.inside(str(target))
+            made = writer.node_of(self._read[node])
+            made.meta[SOURCE], made.meta[LIKE] = like.meta[SOURCE], like
+            return made
+        is_module = node.op == "call_module"
+        target = self._prefix + self._block.inside(str(node.target)) if is_module else node.target
         args = fx.map_arg(node.args, self._nodes.__getitem__)
         kwargs = fx.map_arg(node.kwargs, self._nodes.__getitem__) if node.kwargs else {}
-        made = new_node(writer.graph, op, target, args, kwargs, None if op == "call_module" else like.name)
-        copied = made.meta  # to set the attribute itself takes torch.fx ten times as long
+        made = new_node(writer.graph, node.op, target, args, kwargs, None if is_module else like.name)
+        copied = made.meta  # faster than setting the attribute, which torch.fx intercepts
         copied.update(meta)
-        copied[STACK], copied[LIKE] = stack, like
+        copied[STACK], copied[LIKE] = writer.stack, like
         if AFTER in meta:
             copied[AFTER] = tuple(map(self._nodes.__getitem__, meta[AFTER]))
         writer.propagation.outcomes[made] = writer.propagation.outcomes[node]
-        writer.memory.add(made)
-        if node in writer.memory.storages:
-            writer.memory.storages[made] = tuple([self._storages[each] for each in writer.memory.storages[node]])
-        if node in self._block.elements:
-            writer.tensors.note_item(made)
+        writer.tensors.order[made] = len(writer.tensors.order)
+        if node in writer.tensors.storages:
+            writer.tensors.storages[made] = tuple([self._storages[each] for each in writer.tensors.storages[node]])
+        if writer.is_element(made):
+            writer.items.setdefault((made.args[0], made.args[1]), made)
         return made
 
     def _tensor(self, value: object) -> object:

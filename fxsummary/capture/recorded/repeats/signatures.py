@@ -1,16 +1,16 @@
-"""Structural signatures of modules: two modules with the same one do the same with the same arguments.
+"""Structural signatures: modules with the same signature do the same with the same arguments.
 
-A signature holds the class, the training flag, every attribute, the specs of parameters and buffers, and the
-signatures of the submodules. Attributes that merely number a block among its siblings (``layer_idx``) are left
-out of it: `Signatures.reads` counts how often forward reads them. Objects count by identity, so that only what is
-shared is the same. Signatures are small integers, good for one model as it is now.
+A signature depends on the class, the training flag, all attributes, the specs of parameters and buffers, and the
+submodules. Objects count by identity. Attributes that number a block among its siblings (``layer_idx``) are left out;
+`Signatures.reads` counts how often forward reads them. Signatures are ints that are valid for one model in its current
+state.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import MethodType
@@ -20,51 +20,43 @@ from torch import nn
 
 from fxsummary.capture.module_index import modules_of
 from fxsummary.capture.operations import memo
+from fxsummary.capture.subject import Leaf
 
-_NUMBER = re.compile(r"(.*_)?(idx|index|number|layer_?(id|num|i)|block_?(id|num)|depth_id)")
-"""Names of attributes that number a block."""
+_is_number = cache(re.compile(r"(.*_)?(idx|index|number|layer_?(id|num|i)|block_?(id|num)|depth_id)").fullmatch)
+"""Whether an attribute with this name numbers a block."""
 
 
 class Signatures:
-    """The signatures of the modules of one model.
-
-    Args:
-        is_leaf: whether a module, at a path, is one operation.
+    """The signatures of a model's modules.
 
     Attributes:
-        reads: how often numbers of blocks were read or set while they were `watched`.
+        counts: number of modules by signature.
+        last: the ``id`` of the last module by signature.
+        reads: how often block numbers were read or set inside `watched`.
     """
 
-    def __init__(self, model: nn.Module, is_leaf: Callable[[nn.Module, str], bool]) -> None:
+    def __init__(self, model: nn.Module, is_leaf: Leaf) -> None:
+        self.counts: Counter[int] = Counter()
+        self.last: dict[int, int] = {}
         self.reads = 0
         self._is_leaf = is_leaf
         self._signatures: dict[int, int | None] = {}
         self._own: dict[int, Hashable] = {}
         self._numbers: dict[type, frozenset[str]] = {}
         self._interned: dict[Hashable, int] = {}
-        self._last: dict[int, int] = {}
-        self._counts: Counter[int] = Counter()
         self._add(model, "")
 
     def of(self, module: nn.Module) -> int | None:
-        """The signature; None where there is none, as for modules with hooks and those that share submodules."""
+        """Return the signature of a module; None if it has none, as with hooks or shared submodules."""
         return self._signatures.get(id(module))
 
-    def count(self, signature: int) -> int:
-        """How many modules of the model have it."""
-        return self._counts[signature]
-
-    def is_last(self, module: nn.Module, signature: int) -> bool:
-        """Whether the module is the last one that has it."""
-        return self._last[signature] == id(module)
-
     def is_unchanged(self, module: nn.Module) -> bool:
-        """Whether a module and all in it are as they were."""
+        """Whether a module and its submodules are as they were."""
         return all(self._own.get(id(each)) == self._of_own(each) for each in modules_of(module))
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Within, `reads` grows: a descriptor of the class hands out each number, which stays in its module."""
+        """Count in `reads`: in each class, a descriptor hands out the numbers, which stay in their modules."""
         numbers = [(kind, name) for kind, names in self._numbers.items() for name in names]
         for kind, name in numbers:
             type.__setattr__(kind, name, _Number(name, self))
@@ -76,7 +68,7 @@ class Signatures:
 
     def _add(self, module: nn.Module, path: str) -> int | None:
         if id(module) in self._signatures:
-            return None  # shared: what it does carries the path of another block
+            return None  # shared: its nodes have the path of another block
         self._signatures[id(module)] = None
         children: list[Hashable] = []
         is_known = True
@@ -87,20 +79,19 @@ class Signatures:
         kind = type(module)
         if not self._is_leaf(module, path):
             numbers = [name for name, value in vars(module).items() if type(value) is int and _is_number(name)]
-            if numbers:
-                hidden = {name for name in numbers if not hasattr(kind, name)}
-                self._numbers[kind] = self._numbers.get(kind, frozenset()) | hidden
+            hidden = {name for name in numbers if not hasattr(kind, name)}
+            self._numbers[kind] = self._numbers.get(kind, frozenset()) | hidden
         own = self._own[id(module)] = self._of_own(module)
         if own is None or not is_known:
             return None
         number = self._interned.setdefault((own, *children), len(self._interned))
         self._signatures[id(module)] = number
-        self._counts[number] += 1
-        self._last[number] = id(module)
+        self.counts[number] += 1
+        self.last[number] = id(module)
         return number
 
     def _of_own(self, module: nn.Module) -> Hashable:
-        """All of a module but its submodules and numbers; None if it has hooks."""
+        """Return a key of a module's own attributes without its numbers; None if it has hooks."""
 
         def other(value: object) -> Hashable:
             if isinstance(value, torch.Tensor):
@@ -117,7 +108,7 @@ class Signatures:
 
 
 class _Number:
-    """Hands out an attribute of modules, and counts that it did."""
+    """A descriptor that counts each access to an attribute."""
 
     def __init__(self, name: str, signatures: Signatures) -> None:
         self._name = name
@@ -136,8 +127,3 @@ class _Number:
     def __delete__(self, module: nn.Module) -> None:
         self._signatures.reads += 1
         del vars(module)[self._name]
-
-
-@cache
-def _is_number(name: str) -> bool:
-    return _NUMBER.fullmatch(name) is not None
