@@ -23,6 +23,7 @@ class Outline:
         copy_of: path of the module that is drawn for each folded copy, by the path of the copy.
         last: path of the last copy of each module that represents several.
         copies: number of modules that each module represents, including copies of its parents; 1 if missing.
+        modules, operations: the numbers of the page's modules and operations, by path and by key.
     """
 
     graph: ModelGraph
@@ -31,6 +32,8 @@ class Outline:
     copy_of: dict[str, str] = field(default_factory=dict)
     last: dict[str, str] = field(default_factory=dict)
     copies: dict[str, int] = field(default_factory=dict)
+    modules: dict[str, int] = field(default_factory=dict)
+    operations: dict[str, int] = field(default_factory=dict)
 
     def stands_for(self, path: str) -> int:
         """Return the number of modules of the model that a module represents."""
@@ -48,19 +51,15 @@ def outline(graph: ModelGraph) -> Outline:
     """Build the outline of a graph; the graph is not changed."""
     simple = simplify(with_unread(graph))
     found = Outline(graph, merge_idioms(fold_repeats(simple)))
-    _find_blocks(found, block_tree(found.folded))
+    root = block_tree(found.folded)
+    for block in root.walk():
+        if block is root or block.call is not None:
+            found.blocks.setdefault(block.path if block.call else "", block)
     _find_copies(found, block_tree(simple), found.folded.graph.get("repeats", {}))
+    paths = [path for path in dict.fromkeys([*graph.modules, *found.blocks]) if not found.is_copy(path)]
+    found.modules = {path: number for number, path in enumerate(paths)}
+    found.operations = {key: number for number, key in enumerate(found.folded)}
     return found
-
-
-def _find_blocks(found: Outline, root: Block) -> None:
-    found.blocks[""] = root
-    pending = list(root.blocks())
-    while pending:
-        block = pending.pop(0)
-        if block.call is not None:
-            found.blocks.setdefault(block.path, block)
-        pending[:0] = block.blocks()
 
 
 def _find_copies(found: Outline, root: Block, repeats: dict[object, Repeat]) -> None:
@@ -74,15 +73,11 @@ def _find_copies(found: Outline, root: Block, repeats: dict[object, Repeat]) -> 
                 repeat = repeats.get(item.call)
                 period, count = (1, 1) if repeat is None else (repeat.period, repeat.count)
                 run = [item, *(block for block in islice(items, period * count - 1) if isinstance(block, Block))]
-                _note_copies(found, run, period, times)
-                pending += [(block, found.copies.get(block.path, times)) for block in run[:period]]
-
-
-def _note_copies(found: Outline, run: list[Block], period: int, times: int) -> None:
-    for number, first in enumerate(run[:period]):
-        paths = dict.fromkeys(block.path for block in run[number::period])
-        others = [path for path in paths if path not in found.blocks and path != first.path]
-        found.copy_of.update(dict.fromkeys(others, first.path))
-        if others:
-            found.copies[first.path] = times * (1 + len(others))
-            found.last[first.path] = others[-1]
+                for number, first in enumerate(run[:period]):
+                    paths = dict.fromkeys(block.path for block in run[number::period])
+                    others = [path for path in paths if path not in found.blocks and path != first.path]
+                    found.copy_of.update(dict.fromkeys(others, first.path))
+                    if others:
+                        found.copies[first.path] = times * (1 + len(others))
+                        found.last[first.path] = others[-1]
+                    pending.append((first, found.copies.get(first.path, times)))
