@@ -40,19 +40,13 @@ if not TYPE_CHECKING:  # type checkers take any name for one that ``__getattr__`
         """Import the public names on first use, so that ``import fxsummary`` costs next to nothing."""
         if name not in _HOME:
             raise AttributeError(f"module 'fxsummary' has no attribute {name!r}")
-        value = getattr(_imported(_HOME[name]), name)
-        globals()[name] = value
+        from importlib import import_module
+
+        from fxsummary.support.gc_pause import paused
+
+        with paused():  # imports make many objects and hardly any garbage
+            value = globals()[name] = getattr(import_module(_HOME[name]), name)
         return value
-
-
-def _imported(name: str) -> Any:
-    """Import a module while garbage collection rests: imports make many objects and hardly any garbage."""
-    from importlib import import_module
-
-    from fxsummary.support.gc_pause import paused
-
-    with paused():
-        return import_module(name)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from fxsummary.convert import convert
 from fxsummary.errors import InputError, ModelError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
+from fxsummary.support.registry import hint
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -79,8 +79,8 @@ def graph(
     is_alone = not args and (kwargs or None, input_shape, input_dtype, trace) == (None, None, None, "auto")
     if (program := _program(model, is_alone)) is not None:
         return passes.annotate(convert(capture_exported(program, _leaf_test(leaf))))
-    module = _checked(model, leaf, trace)
-    test = _leaf_test(leaf)
+    module = _checked(model, trace)
+    test = _leaf_test(leaf, module)
     captured = capture(
         module, args, kwargs, input_shape=input_shape, input_dtype=input_dtype, trace=trace, leaf=test, replay=replay
     )
@@ -92,7 +92,11 @@ def _program(model: Any, is_alone: bool) -> Any:
     is_file = isinstance(model, (str, os.PathLike)) and Path(model).suffix == SUFFIX
     if not is_file and not is_exported(model):
         return None
-    _check_torch()
+    if tuple(map(int, torch.__version__.split(".")[:2])) < EXPORT_NEEDS:
+        raise ModelError(
+            f"reading an exported program needs torch {'.'.join(map(str, EXPORT_NEEDS))} or later, but this is "
+            f"{torch.__version__}: update torch, or pass the original module."
+        )
     if not is_alone:
         raise InputError("an exported program has its own graph and inputs: pass it alone, or with leaf=.")
     if not is_file:
@@ -102,14 +106,18 @@ def _program(model: Any, is_alone: bool) -> Any:
     return load(model)
 
 
-def _checked(model: Any, leaf: Any, trace: str) -> nn.Module:
+def _checked(model: Any, trace: str) -> nn.Module:
     """Check the arguments, and return the module without wrappers such as `nn.DataParallel`."""
     if trace not in _WAYS:
         raise InputError(f"unknown trace={trace!r}; known: {', '.join(_WAYS)}")
-    _check_model(model)
-    module = unwrapped(model)
-    _check_names(leaf, module)
-    return module
+    if isinstance(model, nn.Module):
+        return unwrapped(model)
+    if isinstance(model, type) and issubclass(model, nn.Module):
+        raise ModelError(f"{model.__name__} is a class: pass an instance, such as graph({model.__name__}(...)).")
+    raise ModelError(
+        "expected a torch.nn.Module, a torch.fx.GraphModule, a torch.export.ExportedProgram or the path of a "
+        f"{SUFFIX} file, got {type(model).__name__}: {str(model)[:80]!r}"
+    )
 
 
 def diff(before: Any, after: Any, /, **inputs: Any) -> ModelGraph:
@@ -164,32 +172,15 @@ def as_graph(source: Any, *, args: tuple[Any, ...] = (), **inputs: Any) -> Model
     return graph(source, *args, **inputs)
 
 
-def _check_torch() -> None:
-    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
-    if (major, minor) < EXPORT_NEEDS:
-        raise ModelError(
-            f"reading an exported program needs torch {'.'.join(map(str, EXPORT_NEEDS))} or later, but this is "
-            f"{torch.__version__}: update torch, or pass the original module."
-        )
-
-
-def _check_model(model: object) -> None:
-    if isinstance(model, nn.Module):
-        return
-    if isinstance(model, type) and issubclass(model, nn.Module):
-        raise ModelError(f"{model.__name__} is a class: pass an instance, such as graph({model.__name__}(...)).")
-    raise ModelError(
-        "expected a torch.nn.Module, a torch.fx.GraphModule, a torch.export.ExportedProgram or the path of a "
-        f"{SUFFIX} file, got {type(model).__name__}: {str(model)[:80]!r}"
-    )
-
-
-def _leaf_test(leaf: Any) -> Any:
+def _leaf_test(leaf: Any, model: nn.Module | None = None) -> Any:
+    """Return a test for the modules that ``leaf=`` names; if a model is given, it must have all of these names."""
     if leaf is None:
         return None
     named = [leaf] if isinstance(leaf, (type, str)) else list(leaf)
     types = tuple(item for item in named if isinstance(item, type))
     names = {item for item in named if isinstance(item, str)}
+    if model is not None and names:
+        _check_names(names, model)
     if len(types) + len(names) < len(set(named)):
         raise InputError(f"leaf={leaf!r} contains something that is neither a module type nor a name.")
     qualified = set(map(_qualified_name, types))  # an exported program stores the types of its modules only by name
@@ -201,18 +192,14 @@ def _leaf_test(leaf: Any) -> Any:
     return is_leaf
 
 
-def _check_names(leaf: Any, model: nn.Module) -> None:
-    """Raise `InputError` for a name in ``leaf=`` that no module has: a misspelt name would have no effect."""
-    named = [leaf] if isinstance(leaf, (str, type)) else list(leaf or ())
-    if names := {name for name in named if isinstance(name, str)}:
-        known = dict.fromkeys(text for path, module in model.named_modules() for text in (type(module).__name__, path))
-        for name in sorted(names - known.keys()):
-            close = get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]!r}? " if close else ""
-            raise InputError(
-                f"leaf={name!r}: no module of {type(model).__name__} has this class name or path. {hint}"
-                "Pass a class, its name, or the path of a module."
-            )
+def _check_names(names: set[str], model: nn.Module) -> None:
+    """Raise `InputError` for a name that no module has: a misspelt name would have no effect."""
+    known = dict.fromkeys(text for path, module in model.named_modules() for text in (type(module).__name__, path))
+    for name in sorted(names - known.keys()):
+        raise InputError(
+            f"leaf={name!r}: no module of {type(model).__name__} has this class name or path. {hint(name, known)}"
+            "Pass a class, its name, or the path of a module."
+        )
 
 
 def _qualified_name(kind: type) -> str:

@@ -6,15 +6,17 @@ from itertools import pairwise
 
 from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.coordinates import assign_x
-from fxsummary.layout.layering import layered
+from fxsummary.layout.layering import assign_layers
 from fxsummary.layout.level import Level, Link, Node
-from fxsummary.layout.ordering import _crossings, _positions, order_layers
+from fxsummary.layout.ordering import _crossings, order_layers
 from fxsummary.layout.routing import Router
 
 
 def level_of(count: int, *edges: tuple[int, int]) -> Level:
     nodes = [Node(width=80, height=30, body_height=30, anchor=40) for _ in range(count)]
-    return layered(nodes, [Link(tail, head, f"v{tail}", tail) for tail, head in edges])
+    level = Level(nodes, [Link(tail, head, tail) for tail, head in edges])
+    assign_layers(level)
+    return level
 
 
 # --- layering --------------------------------------------------------------------------------------
@@ -27,12 +29,12 @@ def test_a_chain_has_one_node_in_each_layer() -> None:
 def test_a_link_over_two_layers_keeps_a_lane_between() -> None:
     level = level_of(3, (0, 1), (1, 2), (0, 2))
     (lane,) = [node for node in range(3, len(level.nodes)) if level.nodes[node].lane]
-    assert level.layer[lane] == 1 and level.chains[2] == [0, lane, 2]
+    assert level.layer[lane] == 1 and [segment.lower for segment in level.chains[2]] == [lane, 2]
 
 
 def test_links_of_one_value_share_a_trunk_and_its_lanes() -> None:
     level = level_of(4, (0, 1), (1, 2), (2, 3), (0, 2), (0, 3))
-    assert level.trunks[3] == level.trunks[4] == level.trunks[0]
+    assert len({level.chains[link][0].trunk for link in (0, 3, 4)}) == 1
     assert len(level.nodes) == 4 + 2  # one lane in layer 1, one in layer 2
 
 
@@ -59,9 +61,9 @@ def test_crossing_wires_are_put_in_order() -> None:
     level = level_of(6, (0, 1), (0, 2), (1, 4), (2, 3), (3, 5), (4, 5))
     level.layers[1].sort()
     level.layers[2].sort()
-    assert _crossings(level, _positions(level)) > 0
+    assert _crossings(level, level.places()) > 0
     order_layers(level)
-    assert _crossings(level, _positions(level)) == 0
+    assert _crossings(level, level.places()) == 0
 
 
 def test_an_order_without_crossings_is_kept() -> None:
@@ -124,7 +126,7 @@ def test_a_straight_wire_has_no_corner_between_its_ends() -> None:
 
 def test_wires_that_turn_at_one_height_do_not_lie_on_each_other() -> None:
     level, router = routed(6, (0, 3), (0, 4), (1, 4), (1, 5), (2, 3), (2, 5))
-    runs: dict[float, list[tuple[float, float, str]]] = {}
+    runs: dict[float, list[tuple[float, float, int]]] = {}
     for link, corners in zip(level.links, router.result.corners, strict=True):
         for (_, one), (_, other) in pairwise(corners):
             if one.y == other.y and one.x != other.x:

@@ -23,7 +23,7 @@ from fxsummary.drawing.look import Look, address
 from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.exporters.svg import to_svg
-from fxsummary.layout import Box, Edge, layout_rightwards
+from fxsummary.layout import Box, Edge, Planner
 from zoo import HOSTILE
 
 MODELS = ("CNN", "branches", "stages", "transformer")
@@ -133,11 +133,11 @@ def test_heat_in_both_schemes(color: str) -> None:
 def test_laws_of_the_layout(graph: tuple[Box, list[Edge]]) -> None:
     root, edges = graph
     sizes = {box.key: (box.width, box.height) for box in leaves(root)}
-    placed = layout_rightwards(root, edges)
+    placed = Planner(root, edges, rightwards=True).layout()
     check_boxes(root, placed)
     check_edges(root, edges, placed)
     assert {key: (placed.boxes[key].width, placed.boxes[key].height) for key in sizes} == sizes
-    assert layout_rightwards(root, edges) == placed
+    assert Planner(root, edges, rightwards=True).layout() == placed
     for edge in edges:
         route = route_of(placed, edge)
         assert abs(route[0].x - placed.boxes[edge.source].right) < 0.05

@@ -12,15 +12,14 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fxsummary import __version__
 from fxsummary.cli import review
 from fxsummary.cli.model_options import add_model_arguments, graph_of, say, width, write
 from fxsummary.errors import FxsummaryError, InputError
-
-if TYPE_CHECKING:
-    from fxsummary.support.registry import Exporter
+from fxsummary.support import files
+from fxsummary.support.registry import Exporter, exporter_for
 
 DONE, STALE, FAILED = 0, 1, 2
 _PICTURE_OPTIONS = ("title", "theme", "color", "direction", "show", "source_url", "scale")
@@ -121,8 +120,6 @@ def _show(options: argparse.Namespace) -> int:
     chosen = {"depth": options.depth, "view": options.view, "columns": options.columns, "fold": not options.no_fold}
     text = graph_of(options).to_text(width=options.width or width(), **chosen) + "\n"
     if options.output:
-        from fxsummary.support import files
-
         files.write(Path(options.output), text.encode())
     else:
         write(text)
@@ -130,14 +127,10 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    from fxsummary.support.registry import exporter_for
-
-    suffix = Path(options.output).suffix.lower()
-    exporter = exporter_for(suffix)
+    exporter = exporter_for(options.output)
     exporter.check_packages()  # fail before the work, not after
     chosen = _render_options(options, exporter)
-    path = graph_of(options).render(options.output, **chosen)
-    sys.stdout.write(f"{path}\n")
+    sys.stdout.write(f"{graph_of(options).render(options.output, **chosen)}\n")
     return DONE
 
 
@@ -159,12 +152,10 @@ def _render_options(options: argparse.Namespace, exporter: Exporter) -> dict[str
     given = {name: value for name in (*_PICTURE_OPTIONS, "depth") if (value := getattr(options, name)) is not None}
     if options.no_fold:
         given["fold"] = False
-    known = exporter.options
-    for name in given:
-        if name not in known:
-            option = "no-fold" if name == "fold" else name.replace("_", "-")
-            raise InputError(f"--{option} does not apply to {exporter.suffix} files.")
-    if "color" in known:  # check the values before the model is built
+    if name := next((name for name in given if name not in exporter.options), ""):
+        option = "no-fold" if name == "fold" else name.replace("_", "-")
+        raise InputError(f"--{option} does not apply to {exporter.suffix} files.")
+    if "color" in exporter.options:  # check the values before the model is built
         from fxsummary.drawing.look import look
 
         look(options.color or "kind", options.direction or "TB", options.show, options.source_url)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fxsummary.cli.model_options import OF_MODELS, add_model_arguments, add_model_options, graph_of, width, write
 from fxsummary.errors import InputError
 from fxsummary.loading.load_model import FILES
 from fxsummary.review.pyproject import BUDGETS, KEYS, settings
+from fxsummary.support.registry import exporter_for
 
 if TYPE_CHECKING:
     from fxsummary.graph.findings import Finding
@@ -85,9 +85,7 @@ def add_commands(commands: Any) -> None:
 
 def _diff(options: argparse.Namespace) -> int:
     if options.output:
-        from fxsummary.support.registry import exporter_for
-
-        exporter_for(Path(options.output).suffix.lower()).check_packages()  # before the work, not after
+        exporter_for(options.output).check_packages()  # before the work, not after
     graphs = [graph_of(_side(options, side)) for side in SIDES]
     from fxsummary.compare import compare
 
@@ -127,17 +125,16 @@ def _compared(graph: ModelGraph, options: argparse.Namespace) -> str:
 def _check(options: argparse.Namespace) -> int:
     budgets = settings("check")
     budgets |= {name: value for name in KEYS["check"] if (value := getattr(options, name)) is not None}
-    if not any(value is not False for name, value in budgets.items() if name != "tolerance"):
+    given = [name for name, value in budgets.items() if value is not False and name != "tolerance"]
+    if not given:
         raise InputError("no budget is given: pass one, such as --max-parameters 25M, or set [tool.fxsummary.check].")
-    from fxsummary.review.budgets import check_names, exceeded
+    from fxsummary.review.budgets import exceeded, parsed
 
-    check_names(budgets)  # before the work, not after
+    parsed(budgets)  # before the work, not after
     graph = graph_of(options)
     found = exceeded(graph, **budgets)
-    number = len([value for name, value in budgets.items() if value is not False and name != "tolerance"])
-    rules = len({finding.rule for finding in found})
-    title = f"{graph.name}: {_outcome(rules, number)}"
-    return _tell(found, title, options)
+    rules = {finding.rule for finding in found}
+    return _tell(found, f"{graph.name}: {_outcome(len(rules), len(given))}", options)
 
 
 def _outcome(exceeded: int, budgets: int) -> str:

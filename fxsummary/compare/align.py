@@ -8,15 +8,22 @@ for everywhere, whole blocks first.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator
 
-from fxsummary.compare.alike import Item, Signatures, blocks_alike, operations_alike, overlap
-from fxsummary.compare.sequences import aligned
-from fxsummary.graph.attributes import own_path
+from fxsummary.compare.sequences import Pair, aligned
+from fxsummary.graph.attributes import NodeData, own_path
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import relative_path
-from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.blocks import Block, Item, block_tree, everything, operations
+from fxsummary.views.fold import identity_of
+
+_EXCHANGED = frozenset({"activation", "norm", "pool"})
+"""Kinds in which one operation can replace another, such as GELU for ReLU."""
+_LEAST_OVERLAP = 0.5
+"""Share of common operations from which two blocks of one class are one changed block."""
+_LEAST_OVERLAP_OF_OTHERS = 0.8
+"""The same for blocks with different classes and paths."""
 
 
 class Alignment:
@@ -33,137 +40,89 @@ class Alignment:
         self.partner: dict[str, str] = {}
         self.calls: dict[ModuleCall, ModuleCall] = {}
         self.moved: set[str] = set()
-        self._before, self._after = before, after
-        self._signatures = Signatures()
+        numbers: dict[Hashable, int] = {}
+        self._before, self._after = Side(before, numbers), Side(after, numbers)
         self._merged: dict[int, list[tuple[Item | None, Item | None]]] = {}  # by identity of the new block
         self._lost: list[Item] = []
         self._new: list[Item] = []
-        roots = block_tree(before), block_tree(after)
-        self._align(*roots)
+        self._align(self._before.root, self._after.root)
         self._find_moved()
-        self.order = list(self._ordered(roots[1]))
+        self.order = list(self._ordered())
 
-    def _align(self, before: Block, after: Block) -> None:
-        """Align two blocks and everything inside."""
+    def _align(self, before: Item, after: Item) -> None:
+        """Align two operations, or two blocks and everything inside."""
         todo = [(before, after)]
         while todo:
             one, other = todo.pop()
-            if one.call is not None and other.call is not None:
-                self.calls[one.call] = other.call
-            pairs: list[tuple[Item | None, Item | None]] = []
-            for i, j in self._pairs(one, other):
-                a = None if i is None else one.items[i]
-                b = None if j is None else other.items[j]
-                pairs.append((a, b))
-                if isinstance(a, Block) and isinstance(b, Block):
-                    todo.append((a, b))
-                elif isinstance(a, str) and isinstance(b, str):
-                    self.partner[b] = a
-                if b is None and a is not None:
-                    self._lost.append(a)
-                if a is None and b is not None:
-                    self._new.append(b)
-            self._merged[id(other)] = pairs
+            if isinstance(one, Block) and isinstance(other, Block):
+                if one.call is not None and other.call is not None:
+                    self.calls[one.call] = other.call
+                pairs = self._merged[id(other)] = [
+                    (None if i is None else one.items[i], None if j is None else other.items[j])
+                    for i, j in self._pairs(one, other)
+                ]
+                todo += [(a, b) for a, b in pairs if a is not None and b is not None]
+                self._lost += [a for a, b in pairs if a is not None and b is None]
+                self._new += [b for a, b in pairs if b is not None and a is None]
+            elif isinstance(one, str) and isinstance(other, str):
+                self.partner[other] = one
 
-    def _pairs(self, one: Block, other: Block) -> list[tuple[int | None, int | None]]:
-        number = self._signatures.number
-        before = [number(self._before, item) for item in one.items]
-        after = [number(self._after, item) for item in other.items]
+    def _pairs(self, one: Block, other: Block) -> list[Pair]:
+        old, new = self._before, self._after
 
         def likeness(i: int, j: int) -> float:
             a, b = one.items[i], other.items[j]
-            if isinstance(a, Block) != isinstance(b, Block):
-                return 0.0
-            path = self._name(self._before, a, one.path)
-            same = bool(path) and path == self._name(self._after, b, other.path)
+            path = old.name(a, one.path)
+            same = bool(path) and path == new.name(b, other.path)
             if isinstance(a, Block) and isinstance(b, Block):
-                contents, inside = self._signatures.contents, self._signatures.inside
-                if before[i] in inside(self._after, b) or after[j] in inside(self._before, a):
+                if old.signature(a) in new.inside(b) or new.signature(b) in old.inside(a):
                     return 0.0  # as a whole in the block that it moved to
-                common = overlap(contents(self._before, a), contents(self._after, b))
-                return blocks_alike(a.type == b.type, same, common)
-            assert isinstance(a, str) and isinstance(b, str)
-            return operations_alike(self._before.nodes[a], self._after.nodes[b], same)
+                return blocks_alike(a.type == b.type, same, overlap(old.contents(a), new.contents(b)))
+            if isinstance(a, str) and isinstance(b, str):
+                return operations_alike(old.graph.nodes[a], new.graph.nodes[b], same)
+            return 0.0
 
-        return aligned(before, after, likeness)
-
-    @staticmethod
-    def _name(graph: ModelGraph, item: Item, base: str) -> str:
-        """Return the path of an item relative to its block, with the number of the call; "" if it has no path."""
-        if isinstance(item, Block):
-            call = item.call
-            return relative_path(item.path, base) + (f" {call.call}" if call and call.call else "")
-        return relative_path(own_path(graph.nodes[item]), base)
+        return aligned([*map(old.signature, one.items)], [*map(new.signature, other.items)], likeness)
 
     def _find_moved(self) -> None:
         """Pair items that are identical or have the same path and class, wherever they are; whole blocks first."""
         places: dict[int, list[Item]] = defaultdict(list)
-        for item in self._inside(self._new):
-            if self._has_identity(self._after, item):
-                places[self._signatures.number(self._after, item)].append(item)
+        for item in everything(self._new):
+            if self._after.has_identity(item):
+                places[self._after.signature(item)].append(item)
         taken: set[int | str] = set()
         todo = list(reversed(self._lost))
         while todo:
             lost = todo.pop()
-            found = None
-            if self._has_identity(self._before, lost):
-                path, number = self._name(self._before, lost, ""), self._signatures.number(self._before, lost)
-                free = [place for place in places.get(number, ()) if _id(place) not in taken]
-                same = [place for place in free if self._name(self._after, place, "") == path]
-                found = next(iter(same or free), None)
-            if found is not None:
-                self._pair_moved(lost, found)
-                taken.update(map(_id, [found, *self._inside([found])]))
+            alike = places[self._before.signature(lost)] if self._before.has_identity(lost) else []
+            free = [place for place in alike if identity(place) not in taken]
+            same = [place for place in free if self._after.name(place) == self._before.name(lost)]
+            if found := next(iter(same or free), None):
+                self._align(lost, found)
+                self.moved.update(operations([found]))
+                taken.update(map(identity, everything([found])))
             elif isinstance(lost, Block):
                 todo.extend(reversed(lost.items))
         self._pair_by_path(taken)
-
-    def _pair_moved(self, lost: Item, found: Item) -> None:
-        if isinstance(lost, Block) and isinstance(found, Block):
-            self._align(lost, found)
-            self.moved.update(found.operations())
-        elif isinstance(lost, str) and isinstance(found, str):
-            self.partner[found] = lost
-            self.moved.add(found)
 
     def _pair_by_path(self, taken: set[int | str]) -> None:
         """Pair the remaining operations that have their own module and the same path and label in both graphs."""
         left = set(self.partner.values())
         lost = {
             (data["target"], data["label"]): key
-            for key in self._operations(self._lost)
-            if key not in left and (data := self._before.nodes[key])["op"] == "call_module"
+            for key in operations(self._lost)
+            if key not in left and (data := self._before.graph.nodes[key])["op"] == "call_module"
         }
-        for key in self._operations(self._new):
-            data = self._after.nodes[key]
+        for key in operations(self._new):
+            data = self._after.graph.nodes[key]
             if key not in taken and key not in self.partner and (data["target"], data["label"]) in lost:
                 self.partner[key] = lost.pop((data["target"], data["label"]))
                 self.moved.add(key)
 
-    @staticmethod
-    def _operations(items: list[Item]) -> Iterator[str]:
-        for item in items:
-            yield from item.operations() if isinstance(item, Block) else (item,)
-
-    def _has_identity(self, graph: ModelGraph, item: Item) -> bool:
-        """Return whether a match elsewhere is more than chance: a block of several operations, or parameters."""
-        if isinstance(item, Block):
-            return self._signatures.contents(graph, item).total() > 1
-        return bool(graph.nodes[item]["parameters"]) and graph.nodes[item]["op"] == "call_module"
-
-    @staticmethod
-    def _inside(items: list[Item]) -> Iterator[Item]:
-        todo = list(reversed(items))
-        while todo:
-            item = todo.pop()
-            yield item
-            if isinstance(item, Block):
-                todo.extend(reversed(item.items))
-
-    def _ordered(self, root: Block) -> Iterator[tuple[str, str]]:
+    def _ordered(self) -> Iterator[tuple[str, str]]:
         """Return both graphs in one order: removed operations in their old place, moved ones in their new place."""
-        gone = {before: after for after, before in self.partner.items()}
-        todo: list[tuple[Item | None, Item | None]] = [(None, root)]
+        kept = set(self.partner.values())
+        todo: list[tuple[Item | None, Item | None]] = [(None, self._after.root)]
         while todo:
             before, after = todo.pop()
             if isinstance(after, Block):
@@ -172,8 +131,100 @@ class Alignment:
             elif after is not None:
                 yield self.partner.get(after, ""), after
             elif before is not None:
-                yield from ((key, "") for key in self._operations([before]) if key not in gone)
+                yield from ((key, "") for key in operations([before]) if key not in kept)
 
 
-def _id(item: Item) -> int | str:
+class Side:
+    """One of two compared graphs, with the signature of each operation and block.
+
+    Items of both sides have the same signature if and only if they are identical. Names do not count, nor do drop
+    rates, which often depend on the depth of a model.
+    """
+
+    def __init__(self, graph: ModelGraph, numbers: dict[Hashable, int]) -> None:
+        self.graph, self.root = graph, block_tree(graph)
+        self._signatures: dict[int | str, int] = {}
+        self._contents: dict[int, Counter[str]] = {}
+        self._inside: dict[int, frozenset[int]] = {}
+        for key, data in graph.nodes(data=True):
+            self._signatures[key] = numbers.setdefault(identity_of(data), len(numbers))
+        for block in reversed([*self.root.walk()]):  # inner ones first
+            parts = (block.type, *map(self.signature, block.items))
+            self._signatures[id(block)] = numbers.setdefault(parts, len(numbers))
+
+    def signature(self, item: Item) -> int:
+        """Return the signature of an operation or a block."""
+        return self._signatures[identity(item)]
+
+    def contents(self, block: Block) -> Counter[str]:
+        """Return the number of operations in a block by label."""
+        if id(block) not in self._contents:
+            self._contents[id(block)] = Counter(self.graph.nodes[key]["label"] for key in block.operations())
+        return self._contents[id(block)]
+
+    def inside(self, block: Block) -> frozenset[int]:
+        """Return the signatures of the inner blocks of several operations."""
+        if id(block) not in self._inside:
+            inner = [each for each in block.walk() if each is not block and self.contents(each).total() > 1]
+            self._inside[id(block)] = frozenset(map(self.signature, inner))
+        return self._inside[id(block)]
+
+    def name(self, item: Item, base: str = "") -> str:
+        """Return the path of an item relative to its block, with the number of the call; "" if it has no path."""
+        if isinstance(item, Block):
+            call = item.call
+            return relative_path(item.path, base) + (f" {call.call}" if call and call.call else "")
+        return relative_path(own_path(self.graph.nodes[item]), base)
+
+    def has_identity(self, item: Item) -> bool:
+        """Return whether a match elsewhere is more than chance: a block of several operations, or parameters."""
+        if isinstance(item, Block):
+            return self.contents(item).total() > 1
+        return bool(self.graph.nodes[item]["parameters"]) and self.graph.nodes[item]["op"] == "call_module"
+
+
+def identity(item: Item) -> int | str:
+    """Return a key for an operation or a block of a graph."""
     return item if isinstance(item, str) else id(item)
+
+
+def overlap(one: Counter[str], other: Counter[str]) -> float:
+    """Return the share that two blocks have in common, from 0 to 1.
+
+    >>> overlap(Counter("aab"), Counter("abb"))
+    0.6666666666666666
+    """
+    whole = max(one.total(), other.total())
+    return (one & other).total() / whole if whole else 1.0
+
+
+def blocks_alike(type_is_same: bool, path_is_same: bool, common: float) -> float:
+    """Return the similarity of two blocks that are not identical; 0 if they are not one changed block."""
+    is_same = (
+        (path_is_same and (type_is_same or common >= _LEAST_OVERLAP / 2))
+        or (type_is_same and common >= _LEAST_OVERLAP)
+        or common >= _LEAST_OVERLAP_OF_OTHERS
+    )
+    return common + 0.5 * type_is_same + path_is_same if is_same else 0.0
+
+
+def operations_alike(one: NodeData, other: NodeData, path_is_same: bool) -> float:
+    """Return the similarity of two operations that are not identical; 0 if they are not one changed operation.
+
+    The path is the same if both have their own module or parameter, with the same name in their blocks.
+    """
+    if one["op"] in ("placeholder", "output") or other["op"] in ("placeholder", "output"):
+        if one["op"] != other["op"]:
+            return 0.0
+        return 2.0 if one["target"] == other["target"] else 0.5
+    if one["label"] == other["label"]:
+        config, shape = one["config"] == other["config"], one["shape"] == other["shape"]
+        if one["op"] == "call_module" and not (path_is_same or config or shape):
+            return 0.0
+        equal = config + shape + (one["arguments"] == other["arguments"])
+        return 1.0 + 0.25 * float(equal) + path_is_same
+    if one["kind"] != other["kind"] or "parameter" in (one["kind"], other["kind"]):
+        return 0.0
+    if path_is_same:
+        return 1.5
+    return 0.75 if one["kind"] in _EXCHANGED else 0.0

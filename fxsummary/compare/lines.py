@@ -6,15 +6,14 @@ that differs only as a result of another change (its output shape, its FLOPs) is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from fxsummary.compare.modules import costs, module_change
-from fxsummary.graph.attributes import NodeData
+from fxsummary.compare.union import costs, module_change
 from fxsummary.graph.changes import BECAME, Comparison, describe, follows
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import summed
 from fxsummary.text.numbers import relative_path
-from fxsummary.views.blocks import Block, block_tree
+from fxsummary.views.blocks import Block, Item, block_tree, operations
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
 
@@ -77,110 +76,87 @@ class _Lines:
         found = [line for item in block.items if (line := self._line(item, base, following)) is not None]
         for line in _exchanged(found):
             holder = line.path.rpartition(".")[0]
-            if holder in self._runs and holder != block.path:
-                if holder not in groups:
-                    groups[holder] = self._group(holder, base)
-                    lines.append(groups[holder])
-                line.name = relative_path(line.name, groups[holder].name)
-                groups[holder].children.append(line)
-            else:
+            if holder not in self._runs or holder == block.path:
                 lines.append(line)
+                continue
+            if holder not in groups:
+                text = ", ".join(map(str, self._runs[holder]))
+                groups[holder] = Line("changed", relative_path(holder, base), text, holder, is_run=True)
+                lines.append(groups[holder])
+            line.name = relative_path(line.name, groups[holder].name)
+            groups[holder].children.append(line)
         for group in groups.values():
             group.parameters = _sum([line.parameters for line in group.children])
             group.flops = _sum([line.flops for line in group.children])
         if following:
             flops = costs(self._graph, following, "flops")
-            count = sum(self._graph.nodes[key]["multiplicity"] for key in following)
-            text = f"{_operations(count)} changed only in shapes or FLOPs"
-            lines.append(Line("", "", text, block.path, (0, 0), flops))
+            lines.append(Line("", "", self._counted(following), block.path, (0, 0), flops))
         return lines
 
-    def _line(self, item: str | Block, base: str, following: list[str]) -> Line | None:
+    def _line(self, item: Item, base: str, following: list[str]) -> Line | None:
         """Return the line of an operation or a block; None if it is the same, or only counted as a consequence."""
-        if isinstance(item, Block):
-            changed = [key for key in item.operations() if self._graph.nodes[key]["change"] != "same"]
-            flops = costs(self._graph, changed, "flops")
-            if changed and flops[0] == flops[1] and all(follows(self._graph.nodes[key]) for key in changed):
-                following += changed
-                return None
-            return self._of_block(item, base)
-        data = self._graph.nodes[item]
-        if data["change"] == "same":
+        changed = self._changed(item)
+        flops = costs(self._graph, changed, "flops")
+        if self._follow(changed) and (isinstance(item, str) or flops[0] == flops[1]):
+            following += [key for key in changed if self._graph.nodes[key]["op"] != "output"]
             return None
-        if follows(data):
-            if data["op"] != "output":
-                following.append(item)
+        if not changed:
             return None
-        return self._of_operation(item, data, base)
+        return self._of_block(item, base) if isinstance(item, Block) else self._of_operation(item, base)
 
-    def _of_block(self, block: Block, base: str) -> Line | None:
-        keys = list(block.operations())
+    def _of_block(self, block: Block, base: str) -> Line:
         found = module_change(self._graph, block, self._calls)
-        if found.change == "same":
-            return None
+        was = f" (was {found.was})" if found.was else ""
         text = (found.type if block.call else block.type) + block.copied
         line = Line(found.change, block.name_from(base), text, block.path, found.parameters, found.flops)
-        line.source = next((self._graph.nodes[key]["source"] for key in keys if self._graph.nodes[key]["source"]), "")
+        line.source = next(filter(None, [self._graph.nodes[key]["source"] for key in block.operations()]), "")
         if found.change == "moved":
-            line.text += f" (was {found.was})" if found.was else ""
+            line.text += was
+        elif found.change == "changed" and self._follow(changed := self._changed(block)):
+            line.text += f": {self._counted(changed)}"
         elif found.change == "changed":
-            nodes = [self._graph.nodes[key] for key in keys]
-            changed = [data for data in nodes if data["change"] != "same"]
-            if all(map(follows, changed)):
-                count = sum(data["multiplicity"] for data in changed)
-                line.text += f": {_operations(count)} changed only in shapes or FLOPs"
-            else:
-                runs = self._runs.get(block.path, ())
-                line.text += "".join(f": {run}" for run in runs)
-                line.is_run = bool(runs)
-                line.text += f" (was {found.was})" if found.was else ""
-                line.children = self.inside(block, block.path if block.call else base)
+            runs = self._runs.get(block.path, ())
+            line.text += "".join(f": {run}" for run in runs) + was
+            line.is_run = bool(runs)
+            line.children = self.inside(block, block.path if block.call else base)
         return line
 
-    def _of_operation(self, key: str, data: NodeData, base: str) -> Line:
-        own = str(data["target"]) if data["op"] in ("call_module", "get_attr", "placeholder") else ""
-        return Line(
-            data["change"],
-            relative_path(own, base),
-            describe(data),
-            own or data["module"],
-            costs(self._graph, [key], "parameters"),
-            costs(self._graph, [key], "flops"),
-            data["source"],
-        )
+    def _of_operation(self, key: str, base: str) -> Line:
+        data = self._graph.nodes[key]
+        own = data["target"] if data["op"] in ("call_module", "get_attr", "placeholder") else ""
+        parameters, flops = costs(self._graph, [key], "parameters"), costs(self._graph, [key], "flops")
+        name, text = relative_path(own, base), describe(data)
+        return Line(data["change"], name, text, own or data["module"], parameters, flops, data["source"])
 
-    def _group(self, path: str, base: str) -> Line:
-        text = ", ".join(str(run) for run in self._runs[path])
-        return Line("changed", relative_path(path, base), text, path, is_run=True)
+    def _changed(self, item: Item) -> list[str]:
+        return [key for key in operations([item]) if self._graph.nodes[key]["change"] != "same"]
+
+    def _follow(self, changed: list[str]) -> bool:
+        """Return whether operations changed only as a result of other changes."""
+        return bool(changed) and all(follows(self._graph.nodes[key]) for key in changed)
+
+    def _counted(self, keys: list[str]) -> str:
+        count = sum(self._graph.nodes[key]["multiplicity"] for key in keys)
+        return f"{_operations(count)} changed only in shapes or FLOPs"
 
 
-def _exchanged(lines: list[Line]) -> Iterator[Line]:
+def _exchanged(lines: list[Line]) -> list[Line]:
     """Return the lines; a replacement under the same name is one line together with the item that it replaces."""
-    waiting: Line | None = None
+    joined: list[Line] = []
     for line in lines:
-        if waiting is not None:
-            if line.change == "added" and line.name and line.name == waiting.name:
-                line.change, line.text = "changed", f"{waiting.text} {BECAME} {line.text}"
-                line.parameters = waiting.parameters[0], line.parameters[1]
-                line.flops = waiting.flops[0], line.flops[1]
-            else:
-                yield waiting
-            waiting = None
-        if line.change == "removed":
-            waiting = line
-        else:
-            yield line
-    if waiting is not None:
-        yield waiting
+        before = joined[-1] if joined else line
+        if (before.change, line.change) == ("removed", "added") and line.name and line.name == before.name:
+            joined.pop()
+            line.change, line.text = "changed", f"{before.text} {BECAME} {line.text}"
+            line.parameters = before.parameters[0], line.parameters[1]
+            line.flops = before.flops[0], line.flops[1]
+        joined.append(line)
+    return joined
 
 
 def _sum(pairs: list[Costs]) -> Costs:
-    """Return the sums of both sides; None if a part is unknown."""
-    sides = []
-    for side in (0, 1):
-        numbers = [pair[side] for pair in pairs]
-        sides.append(None if None in numbers else sum(number or 0 for number in numbers))
-    return sides[0], sides[1]
+    before, after = zip(*pairs, strict=True)
+    return summed(before), summed(after)
 
 
 def _operations(count: int) -> str:

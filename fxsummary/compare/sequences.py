@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 
+from fxsummary.text.numbers import common
+
 MOST_PAIRS = 40_000
 """With more pairs than this, identical items are aligned first, and then the gaps between them."""
 
@@ -16,21 +18,15 @@ Pair = tuple[int | None, int | None]
 def aligned(one: Signs, other: Signs, likeness: Likeness) -> list[Pair]:
     """Return pairs of indices, each index once; None for an item without a counterpart.
 
-    Args:
-        one, other: signatures, equal for identical items.
-        likeness: returns the similarity of two indices, greater than 0 if they may be a pair; called only if needed.
+    Signatures are equal for identical items. ``likeness`` is greater than 0 for two indices that may be a pair.
 
     >>> aligned("abbd", "abbbd", lambda i, j: 0.0)
     [(0, 0), (1, 1), (2, 2), (None, 3), (3, 4)]
     >>> aligned("abd", "aXd", lambda i, j: 1.0)
     [(0, 0), (1, 1), (2, 2)]
     """
-    start = 0
-    while start < min(len(one), len(other)) and one[start] == other[start]:
-        start += 1
-    tail = 0
-    while tail < min(len(one), len(other)) - start and one[-1 - tail] == other[-1 - tail]:
-        tail += 1
+    start = common(one, other)
+    tail = common(one[start:][::-1], other[start:][::-1])
     pairs: list[Pair] = [(place, place) for place in range(start)]
     pairs += _middle(one, other, range(start, len(one) - tail), range(start, len(other) - tail), likeness)
     pairs += [(len(one) - back, len(other) - back) for back in range(tail, 0, -1)]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import cast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, cast
 
 from fxsummary.compare.align import Alignment
-from fxsummary.compare.modules import module_changes, runs
 from fxsummary.graph.attributes import NO_COSTS, NODE, EdgeData, NodeData, own_path
-from fxsummary.graph.changes import SIGNS, Comparison, Difference
+from fxsummary.graph.changes import SIGNS, Comparison, Difference, ModuleChange, Run, joined
+from fxsummary.graph.changes import before as value_before
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
-from fxsummary.graph.records import Totals
+from fxsummary.graph.records import summed
 from fxsummary.support.gc_pause import paused
+from fxsummary.views.blocks import Block, Item, block_tree
 
 
 @paused()
@@ -24,102 +25,112 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
     totals are those of ``after``. Nodes get `change`, `differences` and `was`, edges get `change`, and
     ``result.comparison`` has the rest.
     """
-    alignment = Alignment(before, after)
-    names = _Names(before, after, alignment)
-    result = after.derived(_nodes(before, after, alignment, names))
-    _add_edges(result, before, after, names)
-    calls = {new: old for old, new in alignment.calls.items() if new != old}
-    result.graph["comparison"] = _comparison(result, before, after, calls)
+    union = _Union(before, after)
+    result = after.derived(union.nodes())
+    result.fill((), union.edges({key: place for place, key in enumerate(result)}))
+    calls = {new: old for old, new in union.alignment.calls.items() if new != old}
+    counted = Counter(change for _, change in result.nodes(data="change"))
+    result.comparison = Comparison(
+        before.totals,
+        after.totals,
+        names=(before.name, after.name),
+        counts={change: counted[change] for change in SIGNS},
+        operations=(len(before), len(after)),
+        modules=tuple(module_change(result, block, calls) for block in block_tree(result).walk()),
+        runs=runs(result),
+        inputs=(before.inputs_text, after.inputs_text),
+        calls=calls,
+    )
     return result
 
 
-class _Names:
-    """Return the keys in the result by old key; `kept` are the keys of operations that stayed."""
+class _Union:
+    """The nodes and edges of two graphs, and their alignment."""
 
-    def __init__(self, before: ModelGraph, after: ModelGraph, alignment: Alignment) -> None:
-        self.of = {old: new for new, old in alignment.partner.items()}
-        self.kept = alignment.partner.keys() - alignment.moved
+    def __init__(self, before: ModelGraph, after: ModelGraph) -> None:
+        self._before, self._after = before, after
+        self.alignment = Alignment(before, after)
+        partner = self.alignment.partner
+        self._stayed = partner.keys() - self.alignment.moved
+        self._name_of = {old: new for new, old in partner.items()}  # keys in the result by old key
         taken = set(after)
         for key in before:
-            if key not in self.of:
+            if key not in self._name_of:
                 name = key if key not in taken else f"{key}_before"
                 while name in taken:
                     name += "_"
                 taken.add(name)
-                self.of[key] = name
+                self._name_of[key] = name
 
+    def nodes(self) -> Iterator[tuple[str, NodeData]]:
+        """Yield the nodes in the order of ``after``, each followed by the removed ones behind it."""
+        behind: dict[str, list[str]] = {"": []}
+        last = ""
+        for old, new in self.alignment.order:
+            if new:
+                last = new
+                behind[last] = []
+            else:
+                behind[last].append(old)
+        for key in ("", *self._after):
+            if key:
+                yield key, self._kept(key)
+            for old in behind.get(key, ()):
+                yield self._name_of[old], self._removed(old)
 
-def _nodes(
-    before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names
-) -> Iterator[tuple[str, NodeData]]:
-    behind: dict[str, list[str]] = {"": []}  # removed operations, by the operation before them
-    last = ""
-    for old, new in alignment.order:
-        if new:
-            last = new
-            behind[last] = []
-        else:
-            behind[last].append(old)
-    for key in ("", *after):
-        if key:
-            yield key, _kept(before, after, alignment, names, key)
-        for old in behind.get(key, ()):
-            yield names.of[old], _removed(before, alignment, old)
-
-
-def _kept(before: ModelGraph, after: ModelGraph, alignment: Alignment, names: _Names, key: str) -> NodeData:
-    data: NodeData = {**after.nodes[key], "change": "added", "differences": (), "was": ""}
-    old = alignment.partner.get(key)
-    if old is None:
+    def _kept(self, key: str) -> NodeData:
+        data: NodeData = {**self._after.nodes[key], "change": "added", "differences": (), "was": ""}
+        old = self.alignment.partner.get(key)
+        if old is None:
+            return data
+        was = self._before.nodes[old]
+        changed = [name for name in NODE.compared if NODE.differ(was, data, name)]
+        differences = [Difference(name, was.get(name), data.get(name)) for name in changed]
+        differences += self._rewired(old, key)
+        place, former = (own_path(each) or each["module"] for each in (data, was))
+        data["was"] = former if former != place else ""
+        data["differences"] = tuple(differences)
+        moved = "moved" if key in self.alignment.moved or data["was"] else "same"
+        data["change"] = "changed" if differences else moved
         return data
-    was = before.nodes[old]
-    differences = [
-        Difference(name, was.get(name), data.get(name)) for name in NODE.compared if NODE.differ(was, data, name)
-    ]
-    rewired = None if key in alignment.moved else _rewired(before, after, names, old, key)
-    if rewired is not None:
-        differences.append(rewired)
-    place, former = _place(data), _place(was)
-    data["was"] = former if former != place else ""
-    data["differences"] = tuple(differences)
-    moved = key in alignment.moved or data["was"]
-    data["change"] = "changed" if differences else "moved" if moved else "same"
-    return data
 
+    def _rewired(self, old: str, new: str) -> Iterator[Difference]:
+        """Yield the old and new inputs of an operation that stayed, if it reads another operation that stayed.
 
-def _place(data: NodeData) -> str:
-    """Return the path of an operation, or of the module that it runs in."""
-    return own_path(data) if data["op"] in ("call_module", "get_attr") else data["module"]
+        One that reads a newly inserted operation, or the one before a removed operation, has not itself changed.
+        """
+        slots = _by_slot(self._after, new)
+        was = {slot: self._name_of[source] for slot, source in _by_slot(self._before, old).items()}
+        pairs = [(was[slot], slots[slot]) for slot in slots.keys() & was.keys()]
+        if new in self._stayed and any(one != other and {one, other} <= self._stayed for one, other in pairs):
+            yield Difference("inputs", tuple(was.values()), tuple(slots.values()))
 
+    def _removed(self, key: str) -> NodeData:
+        """Return the attributes of a removed operation, placed in the new counterparts of its modules."""
+        data = self._before.nodes[key]
+        differences = [Difference(name, number, 0) for name in NODE.sums if (number := data.get(name, 0)) != 0]
+        stack = tuple(self.alignment.calls.get(call, call) for call in data["module_stack"])
+        return {
+            **data,
+            **NO_COSTS,
+            **cast(NodeData, dict.fromkeys(set(NODE.sums) & data.keys(), 0)),
+            "module_stack": stack,
+            "module": stack[-1].path if stack else "",
+            "change": "removed",
+            "differences": tuple(differences),
+            "was": own_path(data) or data["module"],
+        }
 
-def _removed(before: ModelGraph, alignment: Alignment, key: str) -> NodeData:
-    """Return the attributes of a removed operation, placed in the new counterparts of its modules."""
-    data = before.nodes[key]
-    differences = [Difference(name, number, 0) for name in NODE.sums if (number := data.get(name, 0)) != 0]
-    stack = tuple(alignment.calls.get(call, call) for call in data["module_stack"])
-    return {
-        **data,
-        **NO_COSTS,
-        **cast(NodeData, dict.fromkeys(set(NODE.sums) & data.keys(), 0)),
-        "module_stack": stack,
-        "module": stack[-1].path if stack else "",
-        "change": "removed",
-        "differences": tuple(differences),
-        "was": _place(data),
-    }
-
-
-def _rewired(before: ModelGraph, after: ModelGraph, names: _Names, old: str, new: str) -> Difference | None:
-    """Return the old and new inputs of an operation if it reads another operation that both graphs have.
-
-    An operation that reads a newly inserted operation, or the one before a removed operation, has not itself changed.
-    """
-    slots = _by_slot(after, new)
-    was = {slot: names.of[source] for slot, source in _by_slot(before, old).items()}
-    for slot in slots.keys() & was.keys():
-        if slots[slot] != was[slot] and {was[slot], slots[slot]} <= names.kept:
-            return Difference("inputs", tuple(was.values()), tuple(slots.values()))
-    return None
+    def edges(self, order: dict[str, int]) -> Iterator[tuple[str, str, EdgeData]]:
+        """Yield the removed edges that fit into an order of all nodes, then the others; an edge of both graphs once."""
+        known = set()
+        for source, target, data in self._before.links():
+            start, end = self._name_of[source], self._name_of[target]
+            known.add((start, end))
+            if (start not in self._after or end not in self._after) and order[start] < order[end]:
+                yield start, end, {**data, "change": "removed"}
+        for source, target, data in self._after.links():
+            yield source, target, {**data, "change": "same" if (source, target) in known else "added"}
 
 
 def _by_slot(graph: ModelGraph, key: str) -> dict[int, str]:
@@ -127,33 +138,55 @@ def _by_slot(graph: ModelGraph, key: str) -> dict[int, str]:
     return dict(sorted(pairs))
 
 
-def _add_edges(result: ModelGraph, before: ModelGraph, after: ModelGraph, names: _Names) -> None:
-    """Return the removed edges first, then the new ones; an edge of both graphs appears once."""
-    order = {key: place for place, key in enumerate(result)}
-    known = set()
-    gone: list[tuple[str, str, EdgeData]] = []
-    for source, target, data in before.edges(data=True):
-        start, end = names.of[source], names.of[target]
-        known.add((start, end))
-        if (start not in after or end not in after) and order[start] < order[end]:
-            gone.append((start, end, {**data, "change": "removed"}))
-    result.fill((), gone)
-    edges = after.edges(data=True)
-    result.fill((), ((a, b, {**data, "change": "same" if (a, b) in known else "added"}) for a, b, data in edges))
-
-
-def _comparison(
-    result: ModelGraph, before: ModelGraph, after: ModelGraph, calls: Mapping[ModuleCall, ModuleCall]
-) -> Comparison:
-    counted = Counter(change for _, change in result.nodes(data="change"))
-    totals: tuple[Totals, Totals] = before.totals, after.totals
-    return Comparison(
-        *totals,
-        names=(before.name, after.name),
-        counts={change: counted[change] for change in SIGNS},
-        operations=(len(before), len(after)),
-        modules=module_changes(result, calls),
-        runs=runs(result),
-        inputs=(before.inputs_text, after.inputs_text),
-        calls=calls,
+def module_change(graph: ModelGraph, block: Block, former: Mapping[ModuleCall, ModuleCall]) -> ModuleChange:
+    """Return the change of a module call, given the old module calls by new ones."""
+    keys = list(block.operations())
+    was = former.get(block.call, block.call) if block.call is not None else None
+    kind = block.type or graph.name
+    return ModuleChange(
+        path=block.path,
+        type=kind if was is None or was.type == kind else f"{was.type} ⇒ {kind}",
+        change=joined(graph.nodes[key]["change"] for key in keys),
+        was="" if was is None or was.path == block.path else was.path,
+        parameters=costs(graph, keys, "parameters"),
+        flops=costs(graph, keys, "flops"),
     )
+
+
+def costs(
+    graph: ModelGraph, keys: Iterable[str], attribute: Literal["parameters", "flops"]
+) -> tuple[int | None, int | None]:
+    """Return a cost of operations before and after, over all copies; None if an operation's cost is unknown."""
+    sides: tuple[list[int | None], list[int | None]] = [], []
+    for data in (graph.nodes[key] for key in keys):
+        for side, number in zip(sides, (value_before(data, attribute), data[attribute]), strict=True):
+            side.append(None if number is None else number * data["multiplicity"])
+    return summed(sides[0]), summed(sides[1])
+
+
+def runs(graph: ModelGraph) -> tuple[Run, ...]:
+    """Return the groups of two or more siblings of one class whose number changed."""
+    found: list[Run] = []
+    for block in block_tree(graph).walk():
+        counts: dict[tuple[str, str], list[int]] = {}
+        for item in block.items:
+            path, kind, change = _sibling(graph, item)
+            name = path.rpartition(".")[2]
+            if name.isdigit() or (isinstance(item, Block) and name[-1:].isdigit()):
+                count = counts.setdefault((path.rpartition(".")[0], kind), [0, 0])
+                count[0] += change != "added"
+                count[1] += change != "removed"
+        found += [
+            Run(path, kind, old, new)
+            for (path, kind), (old, new) in counts.items()
+            if old != new and old and new and max(old, new) > 1
+        ]
+    return tuple(found)
+
+
+def _sibling(graph: ModelGraph, item: Item) -> tuple[str, str, str]:
+    """Return path, class and change of a block or a module operation; "" for other operations."""
+    if isinstance(item, Block):
+        return item.path, item.type, joined(graph.nodes[key]["change"] for key in item.operations())
+    data = graph.nodes[item]
+    return (data["target"] if data["op"] == "call_module" else "", data["label"], data["change"])

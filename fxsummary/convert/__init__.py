@@ -14,9 +14,8 @@ from fxsummary.capture.module_index import modules_by_path, tensor_names
 from fxsummary.capture.nodes import AFTER, LIKE
 from fxsummary.capture.results import Trace
 from fxsummary.convert.attributes import Reader
-from fxsummary.convert.module_tree import class_name, module_tree
+from fxsummary.convert.module_tree import add_modules, class_name, module_tree
 from fxsummary.convert.plain import plain
-from fxsummary.convert.tree_only import add_modules
 from fxsummary.graph.attributes import EdgeData, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, nbytes
@@ -30,7 +29,7 @@ def convert(capture: Capture) -> ModelGraph:
     modules = modules_by_path(capture.model)
     tensors = tensor_names(modules)
     if capture.trace is None:
-        add_modules(graph, capture, tensors)
+        add_modules(graph, modules, tensors)
         called = set(modules)
     else:
         called = _add_operations(graph, capture, capture.trace, modules, tensors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import fx, nn
@@ -15,21 +15,17 @@ from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert import config
 from fxsummary.convert.module_tree import class_name, holds_packed, tensors_read
 from fxsummary.convert.plain import arguments, given, plain, qualified_name
-from fxsummary.graph.attributes import BLANK, NodeData
+from fxsummary.graph.attributes import BLANK, NodeData, placed, result
 from fxsummary.graph.modelgraph import ModuleCall, Returned
-from fxsummary.graph.spec import TensorSpec, leaves, map_structure
+from fxsummary.graph.spec import TensorSpec, map_structure
 
 
 class Reader:
-    """Reads the attributes of nodes, and creates objects that many nodes share only once.
-
-    Attributes:
-        called: paths of the modules called so far.
-    """
+    """Reads the attributes of nodes, creates shared objects only once, and notes the paths of ``called`` modules."""
 
     def __init__(self, capture: Capture, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]) -> None:
         self.called: set[str] = set()
-        self._model = capture.model
+        self._model = class_name(capture.model)
         self._modules = modules
         self._tensors = tensors
         self._outcomes = capture.propagation.outcomes if capture.propagation else {}
@@ -40,8 +36,6 @@ class Reader:
     def read(self, node: fx.Node) -> NodeData:
         """Return all attributes of a node."""
         outcome = self._outcomes.get(node, _NO_OUTCOME)
-        outputs = plain(outcome.value)
-        first = outputs if type(outputs) is TensorSpec else next(leaves(outputs), None)
         stack = self._stack(node.meta[STACK])
         module = self._modules[str(node.target)] if node.op == "call_module" else None
         target, label = self._names(node)
@@ -52,17 +46,13 @@ class Reader:
             settings = self._call_config(node, label) if is_call else ""
         return {
             **BLANK,  # includes the attributes that passes set, because growing thousands of dicts later is slow
+            **placed(stack, self._model),
+            **result(plain(outcome.value)),
             "op": node.op,
             "target": target,
-            "module": stack[-1].path if stack else "",
-            "module_type": stack[-1].type if stack else class_name(self._model),
-            "module_stack": stack,
             "label": label if module is None else class_name(module),
             "config": settings,
             "arguments": arguments(node),
-            "outputs": outputs,
-            "shape": first.shape if first else None,
-            "dtype": first.dtype if first else None,
             "reads": self._reads(node),
             "flops": None if outcome.unknown else outcome.flops,
             **({"at_least": {"flops": outcome.flops}} if outcome.unknown and outcome.flops else {}),
@@ -74,11 +64,10 @@ class Reader:
 
     def moved(self, node: fx.Node, prototype: NodeData) -> NodeData:
         """Return all attributes of a copied node, given those of its original (``prototype``)."""
-        raw = node.meta[STACK]
-        stack = self._stacks.get(id(raw)) or self._stack(raw)
+        stack = self._stack(node.meta[STACK])
         data = prototype.copy()
         data["module"], data["module_stack"] = stack[-1].path if stack else "", stack
-        if data["op"] in _OF_MODULES:
+        if data["op"] in ("call_module", "get_attr"):
             data["target"], label = self._names(node)
             data["label"] = label if node.op == "get_attr" else data["label"]
             data["reads"] = self._reads(node)
@@ -86,16 +75,18 @@ class Reader:
 
     def returned(self, calls: Mapping[str, tuple[Any, Any]]) -> dict[ModuleCall, Returned]:
         """Return the results of module calls by their stack keys; see `fxsummary.capture.symbolic.trace.Trace`."""
-        found: dict[ModuleCall, Returned] = {}
-        for key, (entry, result) in calls.items():
-            if not isinstance(result, Returned):
-                nodes = [node for node in _nodes_in(result) if node in self._outcomes]
-                result = Returned(
-                    map_structure(lambda node: self._outcomes.get(node, _NO_OUTCOME).value, result),
-                    any(self._outcomes[node].assumed for node in nodes),
-                )
-            found[self._call(key, entry)] = Returned(plain(result.outputs), result.assumed)
-        return found
+        return {self._call(key, entry): self._returned(value) for key, (entry, value) in calls.items()}
+
+    def _returned(self, value: Any) -> Returned:
+        read: list[Outcome] = []
+
+        def value_of(node: Any) -> Any:
+            read.append(self._outcomes.get(node, _NO_OUTCOME))
+            return read[-1].value
+
+        if isinstance(value, Returned):
+            return Returned(plain(value.outputs), value.assumed)
+        return Returned(plain(map_structure(value_of, value)), any(outcome.assumed for outcome in read))
 
     def _stack(self, raw: Mapping[str, Any]) -> tuple[ModuleCall, ...]:
         stack = self._stacks.get(id(raw))
@@ -116,12 +107,11 @@ class Reader:
         target = node.target
         if isinstance(target, str):
             return target, target.rpartition(".")[2] if node.op == "get_attr" else target
-        if target is getattr and isinstance(node, fx.Node) and len(node.args) > 1:
+        if target is getattr and len(node.args) > 1:
             return qualified_name(target), str(node.args[1])
-        names = self._functions.get(id(target))
-        if names is None:
-            names = self._functions[id(target)] = qualified_name(target), function_name(target)
-        return names
+        if id(target) not in self._functions:
+            self._functions[id(target)] = qualified_name(target), function_name(target)
+        return self._functions[id(target)]
 
     def _reads(self, node: fx.Node) -> tuple[str, ...]:
         if node.op == "call_module":
@@ -144,13 +134,4 @@ class Reader:
         return config.of_call(label, known(node.args), {key: known(value) for key, value in given(node).items()})
 
 
-def _nodes_in(structure: Any) -> Iterator[fx.Node]:
-    if isinstance(structure, fx.Node):
-        yield structure
-    elif isinstance(structure, (tuple, list, dict)):
-        for item in structure.values() if isinstance(structure, dict) else structure:
-            yield from _nodes_in(item)
-
-
-_OF_MODULES = ("call_module", "get_attr")
 _NO_OUTCOME = Outcome(UNKNOWN, None)

@@ -52,11 +52,13 @@ def _settings(module: nn.Module) -> str:
 
 
 def _recurrent(settings: Settings) -> str:
-    parts = [f"{settings['input_size']}→{settings['hidden_size']}"]
-    parts += [f"proj {settings['proj_size']}"] if settings["proj_size"] else []
-    parts += [f"{settings['num_layers']} layers"] if settings["num_layers"] > 1 else []
-    parts += ["bidirectional"] if settings["bidirectional"] else []
-    return ", ".join(parts)
+    parts = {
+        f"{settings['input_size']}→{settings['hidden_size']}": True,
+        f"proj {settings['proj_size']}": settings["proj_size"],
+        f"{settings['num_layers']} layers": settings["num_layers"] > 1,
+        "bidirectional": settings["bidirectional"],
+    }
+    return ", ".join([text for text, holds in parts.items() if holds])
 
 
 def _convolution(settings: Settings) -> str:
@@ -99,9 +101,7 @@ _NOT_BY_NAME = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 def of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """Format the settings of a function or method call: its literals, or the sizes of its weight.
 
-    Args:
-        name: short name of the function or method.
-        args, kwargs: arguments of the node, with specs or None for values of other nodes.
+    Arguments that are values of other nodes are given as specs, or None if these are unknown.
     """
     weight = args[1] if len(args) > 1 else kwargs.get("weight")
     if name == "linear" and isinstance(weight, TensorSpec) and len(weight.shape) == 2:
@@ -112,9 +112,8 @@ def of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         outputs, inputs, *kernel = weight.shape
         settings |= {"in_channels": inputs * groups, "out_channels": outputs, "kernel_size": kernel}
         return _convolution(settings)
-    taken = index_text(name, args)
-    if taken is not None:
-        return taken
+    if name in ("slice", "select") and len(args) > 1 and isinstance(args[1], int) and args[1] >= 0:
+        return f"[{_index((slice(None),) * args[1] + (_taken(name, args),))}]"
     if name == "getitem" and len(args) > 1:
         return f"[{_index(args[1])}]"
     if name in ("view", "reshape", "expand", "repeat"):
@@ -127,24 +126,19 @@ _OF_CONVOLUTION: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1, "gr
 """The arguments after the bias in a convolution call, with their defaults."""
 
 _TO_THE_END = 2**63 - 1
+_UNKNOWN = object()
 
 
-def index_text(name: str, args: Sequence[Any]) -> str | None:
-    """Format the index of ``slice`` or ``select`` in brackets; None for other operators.
+def _taken(name: str, args: Sequence[Any]) -> object:
+    """Return the index in the last dimension of ``slice`` or ``select``, as Python writes it.
 
-    >>> index_text("slice", (None, 1, 0, 3)), index_text("select", (None, 0, -1)), index_text("add", ())
-    ('[:, 0:3]', '[-1]', None)
+    >>> _taken("slice", (None, 1, 0, _TO_THE_END, 1)), _taken("select", (None, 0, -1))
+    (slice(0, None, None), -1)
     """
-    if name not in ("slice", "select") or len(args) < 2 or not isinstance(args[1], int) or args[1] < 0:
-        return None
-    rest = ["%" if item is not None and not isinstance(item, int) else item for item in args[2:]]
     if name == "select":
-        index = str(rest[0]) if rest else "%"
-    else:
-        start, end, step = [*rest, None, None, None][:3]
-        index = f"{'' if start is None else start}:{'' if end in (None, _TO_THE_END) else end}"
-        index += "" if step in (None, 1) else f":{step}"
-    return f"[{', '.join((':',) * args[1] + (index,))}]"
+        return args[2] if len(args) > 2 else _UNKNOWN
+    start, end, step = [*args[2:], None, None, None][:3]
+    return slice(start, None if end == _TO_THE_END else end, None if step == 1 else step)
 
 
 def _same(value: Any) -> str:
@@ -170,9 +164,7 @@ def _index(index: object) -> str:
 
 
 def _literal(value: object) -> str:
-    if value is None or isinstance(value, (bool, TensorSpec)):
-        return ""
-    if isinstance(value, (int, str)):
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, float):
         return f"{value:g}"

@@ -1,4 +1,4 @@
-"""Build the module tree: every submodule with its own parameters and buffers, called or not."""
+"""Build the module tree: every submodule with its own parameters and buffers, called or not; also as a graph."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from fxsummary.capture import Capture
 from fxsummary.capture.module_index import modules_of, tensors_of
 from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.subject import default_leaf
-from fxsummary.capture.torch_internals import ScriptModule
+from fxsummary.capture.torch_internals import Names, ScriptModule
 from fxsummary.convert import config
-from fxsummary.graph.modelgraph import ModuleInfo, ParameterInfo
+from fxsummary.graph.attributes import BLANK, NodeData, placed, result
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -40,10 +41,7 @@ def module_tree(
 ) -> dict[str, ModuleInfo]:
     """Return the module records by path. A tensor with several names belongs to the first; later names are tied to it.
 
-    Args:
-        modules: every module by path; a shared module has several paths.
-        tensors: first name of each parameter and buffer, by identity.
-        called: paths of the modules that the captured forward calls.
+    A shared module has several paths. ``tensors`` are the first names of parameters and buffers, by identity.
     """
     first: dict[int, str] = {}
     seen: set[int] = set()
@@ -65,6 +63,38 @@ def module_tree(
             training=getattr(module, "training", False),
         )
     return tree
+
+
+def add_modules(graph: ModelGraph, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]) -> None:
+    """Add nodes without dataflow: one per leaf module, and one per parameter or buffer of other modules."""
+    names = Names()
+    seen: set[int] = set()
+    stacks: dict[str, tuple[ModuleCall, ...]] = {}  # of the modules that are entered
+
+    def add(op: str, target: str, stack: tuple[ModuleCall, ...], more: NodeData) -> None:
+        data: NodeData = {**BLANK, **placed(stack), "op": op, "target": target, **more}
+        graph.fill([(names.new(target.replace(".", "_")), data)], ())
+
+    for path, module in modules.items():
+        parent = path.rpartition(".")[0]
+        if id(module) in seen or (path and parent not in stacks):  # shared, or inside of a leaf or a shared module
+            continue
+        seen.add(id(module))
+        stack = (*stacks[parent], ModuleCall(path, class_name(module))) if path else ()
+        if path and (default_leaf(module) or not any(child is not None for child in module._modules.values())):
+            add("call_module", path, stack, {
+                "label": class_name(module),
+                "config": config.of_module(module),
+                "reads": tensors_read(module, tensors),
+                "flops": None,
+                "packed": holds_packed(module),
+            })  # fmt: skip
+            continue
+        stacks[path] = stack
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None:
+                more: NodeData = {**result(spec_or_none(tensor)), "label": name, "reads": (tensors[id(tensor)],)}
+                add("get_attr", f"{path}.{name}" if path else name, stack, more)
 
 
 def _parent(path: str) -> str | None:

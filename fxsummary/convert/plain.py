@@ -80,10 +80,8 @@ def _repr(value: object) -> str:
     return getattr(value, "__qualname__", f"<{type(value).__name__}>")
 
 
-_WITH_REPR = (
-    bool, int, float, complex, type(None), torch.dtype, torch.device, type(Ellipsis), torch.layout, torch.memory_format,
-    torch.Size,
-)  # fmt: skip
+_OF_TORCH = (torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size)
+_WITH_REPR = (int, float, complex, type(None), type(Ellipsis), *_OF_TORCH)
 
 
 def qualified_name(target: Callable[..., object]) -> str:

@@ -8,7 +8,7 @@ reason, and MkDocs prints a warning with file and line, which fails ``mkdocs bui
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from mkdocs.config import config_options
 from mkdocs.config.base import Config
 from mkdocs.plugins import BasePlugin, get_plugin_logger
 
-from fxsummary.documents.render import CSS, Embedding, Shown, described, embedding, inline, page_css, show
+from fxsummary.documents.render import CSS, Shown, described, embedding, inline, page_css, show
 from fxsummary.errors import FxsummaryError, InputError
 from fxsummary.support import files
 
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 logger = get_plugin_logger("fxsummary")
 
-_FENCE = re.compile(r"(?P<indent>\s*)(?P<mark>`{3,}|~{3,})\s*(?P<info>.*?)\s*")
+_BLOCK = re.compile(
+    r"^(?P<indent>[^\S\n]*)(?P<mark>(?P<char>[`~])(?P=char){2,})[^\S\n]*(?P<info>[^\n]*?)[^\S\n]*$"
+    r"(?P<body>.*?)(?:^[^\S\n]*(?P=mark)(?P=char)*[^\S\n]*$|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+"""A fenced block of any language."""
 
 
 class Options(Config):
@@ -53,21 +58,22 @@ class FxsummaryPlugin(BasePlugin[Options]):
         """Return the text of a page with HTML instead of our blocks."""
         source = page.file.content_string
         above = max(0, source.count("\n") - markdown.count("\n"))  # MkDocs reads these lines as the page's metadata
-        root = Path(config["config_file_path"] or ".").parent
-        lines = []
-        for number, line, body in _blocks(markdown):
-            if body is None:
-                lines.append(line)
-                continue
-            indent = line[: len(line) - len(line.lstrip())]
+        kept = Path(config["config_file_path"] or ".").parent / self.config.cache_dir
+
+        def replaced(block: re.Match[str]) -> str:
+            if block["info"] != "fxsummary":
+                return block[0]
+            body = [line.strip() for line in block["body"].split("\n") if line.strip()]
             try:
-                html = self._html(body, Path(page.file.abs_src_path).parent, root / self.config.cache_dir)
+                html = self._html(body, Path(page.file.abs_src_path).parent, kept)
             except FxsummaryError as error:
-                logger.warning("%s:%d: %s", page.file.src_uri, number + above, error)
+                number = above + markdown.count("\n", 0, block.start()) + 1
+                logger.warning("%s:%d: %s", page.file.src_uri, number, error)
                 told = escape(f"{body[0] if body else 'model'} cannot be shown: {error}")
                 html = f'<div class="admonition warning"><p class="admonition-title">Warning</p><p>{told}</p></div>'
-            lines += [f"{indent}{html}", ""]
-        return "\n".join(lines)
+            return f"{block['indent']}{html}\n"
+
+        return _BLOCK.sub(replaced, markdown)
 
     def _html(self, body: list[str], folder: Path, kept: Path) -> str:
         said: dict[str, str] = {}
@@ -81,7 +87,9 @@ class FxsummaryPlugin(BasePlugin[Options]):
         wanted = embedding(body[0], said, folder)
         shown = show(wanted, kept)
         self._used.update(shown.files)
-        return _figure(wanted, shown) if wanted.view == "picture" else _table(wanted, shown)
+        if wanted.view == "picture":
+            return _figure(shown, described(said, shown), said.get("caption", ""))
+        return _table(shown, wanted.view, said.get("caption", ""))
 
     def on_serve(self, server: LiveReloadServer, **_: object) -> LiveReloadServer:
         """Rebuild pages when the files of their models change."""
@@ -96,39 +104,13 @@ class FxsummaryPlugin(BasePlugin[Options]):
         files.write(assets / CSS, page_css().encode())
 
 
-def _blocks(markdown: str) -> Iterator[tuple[int, str, list[str] | None]]:
-    """Yield the lines outside of our blocks with their numbers; the opening line of a block comes with its contents."""
-    ending = ""
-    body: list[str] | None = None
-    opened: tuple[int, str] = (0, "")
-    for number, line in enumerate(markdown.split("\n"), start=1):
-        fence = _FENCE.fullmatch(line)
-        if ending:
-            closes = fence is not None and fence["mark"].startswith(ending) and not fence["info"]
-            if body is None:
-                yield number, line, None
-            elif closes:
-                yield *opened, body
-                body = None
-            elif line.strip():
-                body.append(line.strip())
-            ending = "" if closes else ending
-        elif fence is not None and fence["info"] == "fxsummary":
-            ending, body, opened = fence["mark"], [], (number, line)
-        else:
-            ending = fence["mark"] if fence is not None else ""
-            yield number, line, None
-    if body is not None:
-        yield *opened, body
-
-
-def _figure(wanted: Embedding, shown: Shown) -> str:
-    caption = f"<figcaption>{escape(wanted.caption)}</figcaption>" if wanted.caption else ""
-    svg = inline(shown.svg, described(wanted, shown)).replace("\n", "")
+def _figure(shown: Shown, alt: str, text: str) -> str:
+    caption = f"<figcaption>{escape(text)}</figcaption>" if text else ""
+    svg = inline(shown.svg, alt).replace("\n", "")
     return f'<figure class="fxsummary-picture">{svg}{caption}</figure>'
 
 
-def _table(wanted: Embedding, shown: Shown) -> str:
+def _table(shown: Shown, view: str, text: str) -> str:
     def cells(row: Sequence[str], tag: str) -> str:
         made = []
         for at, (text, is_number) in enumerate(zip(row, shown.numbers, strict=True)):
@@ -139,7 +121,7 @@ def _table(wanted: Embedding, shown: Shown) -> str:
             made.append(f"<{tag}{kind}>{content}</{tag}>")
         return f"<tr>{''.join(made)}</tr>"
 
-    caption = f"<caption>{escape(wanted.caption)}</caption>" if wanted.caption else ""
+    caption = f"<caption>{escape(text)}</caption>" if text else ""
     rows = "".join([cells(row, "td") for row in shown.rows])
     head = f"<thead>{cells(shown.titles, 'th')}</thead>"
-    return f'<table class="fxsummary-{wanted.view}">{caption}{head}<tbody>{rows}</tbody></table>'
+    return f'<table class="fxsummary-{view}">{caption}{head}<tbody>{rows}</tbody></table>'

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
@@ -57,13 +58,9 @@ class Result(NamedTuple):
 def refresh(
     path: Path, parser: argparse.ArgumentParser, graph_of: Callable[[argparse.Namespace], ModelGraph], check: bool
 ) -> list[Result]:
-    """Fill all blocks of a file, or only compare them, and return the result for each.
+    """Fill all blocks of a file, or only compare them (``check``), and return the result for each.
 
-    Args:
-        path: path of a Markdown file in UTF-8.
-        parser: a `BlockParser` with the arguments that name a model.
-        graph_of: returns the graph for such arguments.
-        check: write nothing.
+    ``parser`` is a `BlockParser` with the arguments that name a model, and ``graph_of`` returns the graph for these.
 
     Raises:
         ReadmeError: the file cannot be read or a block is wrong; the message has file and line. Nothing is written.
@@ -100,11 +97,15 @@ def find_blocks(lines: Sequence[str], path: Path) -> list[Block]:
     """Return the blocks in the lines of a file; raises ReadmeError if one is not closed, or if there are none."""
     blocks: list[Block] = []
     opened: tuple[int, str] | None = None
-    for number, line in _outside_fences(lines):
-        opening = _OPENING.match(line)
-        if opening and opened:
+    fence = ""  # of the code around; fences inside a block belong to its contents
+    for number, line in enumerate(lines, start=1):
+        opening, mark = _OPENING.match(line), _FENCE.match(line)
+        if fence:
+            closes = mark and mark[1].startswith(fence) and not line[mark.end() :].strip()
+            fence = "" if closes else fence
+        elif opening and opened:
             raise ReadmeError(f"{path}, line {opened[0]}: this block is not closed before line {number}.")
-        if opening:
+        elif opening:
             text, end, rest = opening[1].partition("-->")
             if not end or rest.strip():
                 raise ReadmeError(f"{path}, line {number}: the comment must end with --> at the end of this line.")
@@ -114,27 +115,13 @@ def find_blocks(lines: Sequence[str], path: Path) -> list[Block]:
                 raise ReadmeError(f"{path}, line {number}: there is no open block to close.")
             blocks.append(Block(opened[0], number, opened[1]))
             opened = None
+        elif mark and not opened:
+            fence = mark[1]
     if opened:
         raise ReadmeError(f"{path}, line {opened[0]}: this block is not closed: write <!-- /fxsummary --> after it.")
     if not blocks:
         raise ReadmeError(f"{path} has no blocks. Write {_EXAMPLE} and <!-- /fxsummary --> on separate lines.")
     return blocks
-
-
-def _outside_fences(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Yield the lines outside of fenced code with their numbers; fences inside a block belong to its contents."""
-    fence = ""
-    inside = False
-    for number, line in enumerate(lines, start=1):
-        if not fence and (_OPENING.match(line) or _CLOSING.match(line)):
-            inside = _OPENING.match(line) is not None
-            yield number, line
-            continue
-        found = None if inside else _FENCE.match(line)
-        if found and not fence:
-            fence = found[1]
-        elif found and found[1].startswith(fence) and not line[found.end() :].strip():
-            fence = ""
 
 
 def fill(graph: ModelGraph, options: argparse.Namespace, folder: Path) -> tuple[str, dict[Path, bytes]]:
@@ -166,10 +153,9 @@ def _read(path: Path) -> tuple[bytes, str]:
 
 
 def _differs(path: Path, data: bytes) -> bool:
-    try:
+    with suppress(OSError):
         return path.read_bytes() != data
-    except OSError:
-        return True
+    return True
 
 
 def _write(path: Path, before: bytes, after: bytes, pictures: dict[Path, bytes]) -> None:

@@ -9,10 +9,11 @@ import shlex
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fxsummary import __version__
 from fxsummary.errors import InputError
@@ -41,28 +42,18 @@ class Embedding:
         view: one of `VIEWS`.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit.
         options: further options of the picture, by name.
-        alt: alternative text of the picture; "" for a default.
-        caption: text below; "" for none.
     """
 
     request: Request
     view: str = "picture"
     depth: int | None = None
-    options: tuple[tuple[str, str], ...] = ()
-    alt: str = ""
-    caption: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding:
-    """Parse the options in a document.
+    """Parse the options that a document gives for a model; raises InputError for wrong ones.
 
-    Args:
-        model: ``package.module:factory``, or a file and a factory.
-        options: the given options from `OPTIONS`, as text; ``train`` has no value.
-        folder: folder for relative paths.
-
-    Raises:
-        InputError: unknown option or invalid value.
+    ``train`` has no value. Paths of models are relative to ``folder``.
     """
     for name in options:
         if name not in OPTIONS:
@@ -73,24 +64,14 @@ def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding
     depth = options.get("depth", "")
     if depth and not depth.isdecimal():
         raise InputError(f"depth {depth!r} is not a number of module levels: pass 0 (the model as one row) or more.")
-    given = tuple((name.replace("-", "_"), options[name]) for name in PICTURE_OPTIONS if name in options)
+    given = {name: options[name] for name in PICTURE_OPTIONS if name in options}
     if given and view != "picture":
-        raise InputError(f"{given[0][0].replace('_', '-')} is an option of the picture, not of the {view}.")
-    return Embedding(
-        Request(
-            _placed(model.strip(), folder),
-            _words(options, "input"),
-            _words(options, "arg"),
-            options.get("config"),
-            _words(options, "config-arg"),
-            "train" in options,
-        ),
-        view,
-        int(depth) if depth else None,
-        given,
-        options.get("alt", ""),
-        options.get("caption", ""),
-    )
+        raise InputError(f"{next(iter(given))} is an option of the picture, not of the {view}.")
+    inputs, arguments, config_arguments = (_words(options, name) for name in ("input", "arg", "config-arg"))
+    place = _placed(model.strip(), folder)
+    request = Request(place, inputs, arguments, options.get("config"), config_arguments, "train" in options)
+    chosen = {name.replace("-", "_"): value for name, value in given.items()}
+    return Embedding(request, view, int(depth) if depth else None, chosen)
 
 
 def _words(options: Mapping[str, str], name: str) -> tuple[str, ...]:
@@ -128,56 +109,34 @@ class Shown:
 
 
 def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
-    """Render a model for a document, or read it from the folder ``kept`` if nothing has changed.
-
-    Args:
-        theme: theme of the picture.
-
-    Raises:
-        FxsummaryError: the model cannot be created or analysed.
-    """
-    said = {**asdict(wanted), "alt": "", "caption": "", "theme": theme}
-    made_by = [__version__, version("torch"), sys.version]
-    place = kept / f"{_digest(json.dumps([said, made_by], sort_keys=True).encode())}.json"
-    known = _read(place)
-    if known is not None and all(_digest_of(name) == digest for name, digest in known["files"].items()):
-        return Shown(**known)
+    """Render a model for a document, or read it from the folder ``kept`` if nothing has changed."""
+    asked = [asdict(wanted), theme, __version__, version("torch"), sys.version]
+    place = kept / f"{_digest(json.dumps(asked, sort_keys=True).encode())}.json"
+    with suppress(OSError, ValueError):
+        known = Shown(**json.loads(place.read_bytes()))
+        if all(_digest_of(name) == digest for name, digest in known.files.items()):
+            return known
     sources: set[str] = set()
     graph = analyse(wanted.request, made=lambda model: sources.update(_sources(model)))
     if wanted.request.model.endswith(FILES):
         sources.add(wanted.request.model)
-    made = {**_forms(graph, wanted, theme), "files": {name: _digest_of(name) for name in sorted(sources)}}
+    made = _shown(graph, wanted, theme, {name: _digest_of(name) for name in sorted(sources)})
     kept.mkdir(parents=True, exist_ok=True)
-    files.write(place, json.dumps(made, ensure_ascii=False).encode())
-    return Shown(**made)
+    files.write(place, json.dumps(asdict(made), ensure_ascii=False).encode())
+    return made
 
 
-def _forms(graph: ModelGraph, wanted: Embedding, theme: str) -> dict[str, Any]:
+def _shown(graph: ModelGraph, wanted: Embedding, theme: str, sources: Mapping[str, str]) -> Shown:
     if wanted.view == "picture":
-        from fxsummary.exporters.svg import to_svg
-
-        options: dict[str, Any] = dict(wanted.options)
-        svg = to_svg(graph, depth=wanted.depth, theme=theme, **options)
-        return {"svg": svg, "titles": (), "numbers": (), "rows": (), "text": graph.to_text(depth=wanted.depth)}
+        svg = graph.to_svg(depth=wanted.depth, theme=theme, **wanted.options)
+        return Shown(svg, (), (), (), graph.to_text(depth=wanted.depth), sources)
     from fxsummary.exporters.tables.summary import VIEWS as TABLES
 
     view = VIEWS[wanted.view]
     table = TABLES.get_or_raise(view)(graph, wanted.depth, True, None)
-    return {
-        "svg": "",
-        "titles": [column.title for column in table.columns],
-        "numbers": [column.right for column in table.columns],
-        "rows": [(f"{row.head} {row.settings}".rstrip(), *row.cells) for row in table.rows],
-        "text": graph.to_text(view=view, depth=wanted.depth),
-    }
-
-
-def _read(place: Path) -> dict[str, Any] | None:
-    try:
-        known: dict[str, Any] = json.loads(place.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return known
+    titles, numbers = [column.title for column in table.columns], [column.right for column in table.columns]
+    rows = [(f"{row.head} {row.settings}".rstrip(), *row.cells) for row in table.rows]
+    return Shown("", titles, numbers, rows, graph.to_text(view=view, depth=wanted.depth), sources)
 
 
 def _sources(model: nn.Module) -> set[str]:
@@ -197,19 +156,18 @@ def _file(module: object) -> str:
 
 
 def _digest_of(name: str) -> str:
-    try:
+    with suppress(OSError):
         return _digest(Path(name).read_bytes())
-    except OSError:
-        return ""
+    return ""
 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def described(wanted: Embedding, shown: Shown) -> str:
+def described(options: Mapping[str, str], shown: Shown) -> str:
     """Return the alternative text of the picture."""
-    return wanted.alt or f"architecture of {shown.text.partition(' · ')[0]}"
+    return options.get("alt") or f"architecture of {shown.text.partition(' · ')[0]}"
 
 
 def inline(svg: str, alt: str) -> str:

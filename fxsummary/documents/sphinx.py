@@ -61,20 +61,21 @@ class ModelDirective(SphinxDirective):
             return [nodes.warning("", nodes.paragraph(text, text))]
         for name in shown.files:
             self.env.note_dependency(name)
-        made = self._table(wanted, shown) if wanted.view != "picture" else self._figure(wanted, shown)
+        alt, caption = described(said, shown), said.get("caption", "")
+        made = self._table(shown, caption) if wanted.view != "picture" else self._figure(wanted, alt, caption)
         made["classes"] += [f"fxsummary-{wanted.view}", *self.options.get("class", [])]
         self.set_source_info(made)
         self.add_name(made)
         return [made]
 
-    def _figure(self, wanted: Embedding, shown: Shown) -> nodes.Element:
-        figure = nodes.figure("", picture("", embedding=wanted, alt=described(wanted, shown)))
+    def _figure(self, wanted: Embedding, alt: str, caption: str) -> nodes.Element:
+        figure = nodes.figure("", picture("", embedding=wanted, alt=alt))
         figure["align"] = "default"
-        if wanted.caption:
-            figure += self._caption(nodes.caption, wanted.caption)
+        if caption:
+            figure += self._caption(nodes.caption, caption)
         return figure
 
-    def _table(self, wanted: Embedding, shown: Shown) -> nodes.Element:
+    def _table(self, shown: Shown, caption: str) -> nodes.Element:
         widths = [max([len(title), *(len(row[at]) for row in shown.rows)]) for at, title in enumerate(shown.titles)]
         group = nodes.tgroup("", cols=len(widths))
         group += [nodes.colspec("", colwidth=width) for width in widths]
@@ -82,8 +83,8 @@ class ModelDirective(SphinxDirective):
         rows = [[_cell(text, at) for at, text in enumerate(row)] for row in shown.rows]
         group += nodes.tbody("", *[_row(row, shown.numbers) for row in rows])
         table = nodes.table("", group)
-        if wanted.caption:
-            table.insert(0, self._caption(nodes.title, wanted.caption))
+        if caption:
+            table.insert(0, self._caption(nodes.title, caption))
         return table
 
     def _caption(self, kind: type[nodes.Element], text: str) -> nodes.Element:

@@ -6,9 +6,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from math import log
 
-from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, make_tiles, measure
+from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, measure
 from fxsummary.drawing.scene import Group, Item, Scene
-from fxsummary.layout import Layout, Memo, Planner, Shape, Spacing, layout_rightwards, walk
+from fxsummary.layout import Layout, Memo, Planner, Shape, Spacing, walk
 
 LONGEST_SIDE = 2600.0
 RATIO, NARROWEST, WIDEST = 1.5, 1.0, 2.0
@@ -81,54 +81,36 @@ def arrange(scene: Scene, memo: Memo | None = None) -> Arrangement:
     """Return the best arrangement of a scene, computed once; similar scenes may share a ``memo``."""
     if isinstance(scene.arranged, Arrangement):
         return scene.arranged
-    memo = memo or Memo()
-    found = _rightwards(scene, memo) if scene.direction == "LR" else _best_columns(scene, frozenset(), memo)
+    memo = Memo() if memo is None else memo
+    found = _best(scene, memo)
     is_large = scene.direction != "LR" and found.page.longest > LONGEST_SIDE
     if is_large and (narrow := _parallel(scene, found.measured, memo)):
-        found = min(found, _best_columns(scene, narrow, memo), key=lambda each: each.page.cost)
+        found = min(found, _best(scene, memo, narrow), key=lambda each: each.page.cost)
     scene.arranged = found
     return found
 
 
-def _rightwards(scene: Scene, memo: Memo) -> Arrangement:
-    """Return the left-to-right arrangement with the best number of lines, at the top and in wide modules."""
-    measured = measure(scene)
-    make_tiles(scene, measured)
-    filled = _filled(scene, measured)
-    found: list[Arrangement] = []
-    for inner in (None, *INNER_WIDTHS):
-        placed = layout_rightwards(measured.root, scene.edges, TILE_SPACING, inner=inner, memo=memo)
-        page = Page(placed.width + AROUND, placed.height + HEAD, filled, rightwards=True)
-        found.append(Arrangement(measured, placed, page))
-        if page.longest <= MEDIUM:
-            break
-    return min(found, key=lambda each: each.page.cost)
-
-
-def _filled(scene: Scene, measured: Measured) -> float:
-    items = {item.key for item in scene.items()}
-    return max(1.0, sum(box.width * box.height for _, box in walk(measured.root) if box.key in items))
-
-
-def _best_columns(scene: Scene, narrow: frozenset[str], memo: Memo) -> Arrangement:
-    """Return the arrangement with the best number of columns, at the top and in tall modules."""
-    cards = any(item.form == "card" for item in scene.items())
-    measured = measure(scene, narrow)
-    filled = _filled(scene, measured)
-    planner = Planner(measured.root, scene.edges, CARD_SPACING if cards else STACK_SPACING, memo)
-    best, inner_best, tallest = None, None, 0.0
-    for inner in (None, *INNER_HEIGHTS):
-        if inner is not None and inner >= tallest:
+def _best(scene: Scene, memo: Memo, narrow: frozenset[str] = frozenset()) -> Arrangement:
+    """Return the arrangement with the best number of columns or lines, at the top and in tall or wide modules."""
+    measured, rightwards = measure(scene, narrow), scene.direction == "LR"
+    items = {item.key: item.form for item in scene.items()}
+    filled = max(1.0, sum(box.width * box.height for _, box in walk(measured.root) if box.key in items))
+    spacing = TILE_SPACING if rightwards else CARD_SPACING if "card" in items.values() else STACK_SPACING
+    planner = Planner(measured.root, scene.edges, spacing, memo, rightwards=rightwards)
+    shape = None if rightwards else SHAPE
+    best, inner_best, largest = None, None, 0.0
+    for inner in (None, *(INNER_WIDTHS if rightwards else INNER_HEIGHTS)):
+        if inner is not None and inner >= largest:
             continue
-        width, height = planner.size(SHAPE, inner)
-        page = Page(width + AROUND, height + HEAD, filled, bool(narrow))
+        width, height = planner.size(shape, inner)
+        page = Page(width + AROUND, height + HEAD, filled, bool(narrow), rightwards)
         if best is None or page.cost < best.cost - 1e-9:
             best, inner_best = page, inner
-        tallest = tallest or planner.tallest()
+        largest = largest or planner.largest()
         if page.longest <= MEDIUM and page.fits:
             break
     assert best is not None
-    return Arrangement(measured, planner.layout(SHAPE, inner_best), best)
+    return Arrangement(measured, planner.layout(shape, inner_best), best)
 
 
 def _parallel(scene: Scene, measured: Measured, memo: Memo) -> frozenset[str]:

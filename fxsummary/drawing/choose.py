@@ -9,8 +9,7 @@ from math import log
 
 from fxsummary.drawing.arrangement import LONGEST_SIDE, Page, arrange
 from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts
-from fxsummary.drawing.finishing import add_tips
-from fxsummary.drawing.labels import Subject
+from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
 from fxsummary.graph.modelgraph import ModelGraph
@@ -49,7 +48,9 @@ def picture(
     depth = check_depth(depth)
     fitting = Fitting(graph, shown(graph, fold=fold), look)
     found = fitting.best() if depth is None else fitting.compose(fitting.closed(depth))
-    add_tips(found.scene, found.subject)
+    for row in found.scene.rows():
+        for key in () if row.is_tag else row.keys:
+            row.tips += [*([""] if row.tips else []), *tips_of(found.subject, key)]
     fitting.note_excess(found, depth)
     set_texts(graph, found, title)
     return found
@@ -83,7 +84,11 @@ class Fitting:
     def best(self) -> Picture:
         """Return the picture at the depth that shows most within the limits, with more blocks opened where they fit."""
         if len(self.folded) > HUGE:
-            self.folded = close_blocks(self.folded, _is_too_large)
+            most = MOST_ROWS * MOST_IN_A_ROW
+            self.folded = close_blocks(
+                self.folded,
+                lambda block, level: level > 0 and sum(isinstance(item, str) for item in block.items) > most,
+            )
         picture, depth = self._best_depth()
         opened: frozenset[str] = frozenset()
         for level in range(depth, depth + ROUNDS):
@@ -117,12 +122,10 @@ class Fitting:
         return close_blocks(self.folded, closes, self.blocks)
 
     def _is_one_row(self, block: Block) -> bool:
-        keys = list(islice(block.operations(), MOST_IN_A_ROW + 1))
-        if len(keys) > MOST_IN_A_ROW:
-            return False
-        if tuple(keys) not in self.one_row:
-            self.one_row[tuple(keys)] = self.rough.table_rows(Block(block.call, [*keys], copies=block.copies)) == 1
-        return self.one_row[tuple(keys)]
+        keys = tuple(islice(block.operations(), MOST_IN_A_ROW + 1))
+        if len(keys) <= MOST_IN_A_ROW and keys not in self.one_row:
+            self.one_row[keys] = self.rough.table_rows(Block(block.call, [*keys], copies=block.copies)) == 1
+        return self.one_row.get(keys, False)
 
     def _best_depth(self) -> tuple[Picture, int]:
         best: tuple[Picture, int] | None = None
@@ -202,11 +205,5 @@ class Fitting:
         return _detail(picture) - self._page(picture).cost
 
 
-def _is_too_large(block: Block, level: int) -> bool:
-    """Return whether a block directly contains more operations than fit a page."""
-    return level > 0 and sum(isinstance(item, str) for item in block.items) > MOST_ROWS * MOST_IN_A_ROW
-
-
 def _detail(picture: Picture) -> float:
-    """Return the value of the rows of a picture."""
     return DETAIL * log(picture.rows + 1) / log(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fxsummary.drawing.finishing import finish
@@ -10,7 +9,6 @@ from fxsummary.drawing.labels import LONGEST_LABEL, Subject, shape_text, short
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import MOST_CARDS, Composer
 from fxsummary.drawing.scene import Scene
-from fxsummary.graph.changes import Comparison
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import Block, block_tree
@@ -68,7 +66,7 @@ def compose(
     drawn = cut_broadcasts(dissolve(graph, says_nothing))
     subject = replace(rough.subject, graph=drawn, show=look.show)
     root = block_tree(drawn)
-    edges, subject.returned = _cut_outputs(root, drawn, lambda key: rough.form(key) in ("stack", "sign"))
+    edges, subject.returned = _cut_outputs(root, drawn, rough)
     operations = sum(op not in ("placeholder", "output") for _, op in graph.nodes(data="op"))
     few = rough.dataflow and not any(root.blocks()) and operations <= MOST_CARDS
     cards = few or look.direction == "LR"
@@ -77,13 +75,11 @@ def compose(
     return Picture(scene, graph, subject)
 
 
-def _cut_outputs(
-    root: Block, graph: ModelGraph, can_tell: Callable[[str], bool]
-) -> tuple[list[tuple[str, str]], frozenset[str]]:
+def _cut_outputs(root: Block, graph: ModelGraph, rough: Composer) -> tuple[list[tuple[str, str]], frozenset[str]]:
     """Remove edges to the outputs that start deep inside or in every copy of a repeated module, such as caches.
 
     Return the remaining edges, and the sources of the removed ones, whose rows must show that the model returns
-    them. An edge is removed only if ``can_tell`` is true for its source. At least one edge to an output stays.
+    them. Only sources that are drawn as rows or signs can. At least one edge to an output stays.
     """
     edges = list(graph.edges)
     ends = [edge for edge in edges if graph.nodes[edge[1]]["op"] == "output"]
@@ -92,7 +88,8 @@ def _cut_outputs(
         for item in chain[-1].items
         if isinstance(item, str)
     }  # fmt: skip
-    cut = {edge for edge in ends if can_tell(edge[0]) and (edge[0] in deep or graph.edges[edge].get("each"))}
+    inside = [edge for edge in ends if edge[0] in deep or graph.edges[edge].get("each")]
+    cut = {edge for edge in inside if rough.form(edge[0]) in ("stack", "sign")}
     if len(cut) == len(ends) and ends:
         cut.discard(ends[-1])
     return [edge for edge in edges if edge not in cut], frozenset(source for source, _ in cut)
@@ -111,51 +108,29 @@ def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
 
 
 def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
-    """Return the muted line: totals, inputs, number of drawn operations."""
-    totals = graph.totals
+    """Return the muted line: totals (in a comparison before and after), inputs, number of drawn operations."""
+    names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
+    inputs = [fmt.listed(names, MOST_INPUTS) + (" (inferred)" if graph.inputs_inferred else "")] if names else []
+    totals = graph.totals if graph.comparison is None else graph.comparison.after
+    parameters = f"{'≥ ' if totals.unknown_parameters else ''}{fmt.parameters(totals.parameters)} parameters"
     if graph.comparison is not None:
-        return _facts_compared(graph, graph.comparison)
-    facts = [_parameters(totals)]
-    flops = fmt.flops(
-        totals.flops,
-        lower_bound=bool(totals.unknown_flops) and totals.flops is not None,
-        assumed=bool(totals.assumed_flops),
-    )
+        texts = [parameters, fmt.flops(totals.flops)]
+        if graph.comparison.equal:
+            return ["no differences", *texts, *inputs]
+        old = graph.comparison.before
+        was = fmt.parameters(old.parameters), fmt.short(old.flops)
+        changes = fmt.delta(old.parameters, totals.parameters, fmt.parameters), fmt.delta(old.flops, totals.flops)
+        return [*(f"{a} → {b} ({c or '='})" for a, b, c in zip(was, texts, changes, strict=True)), *inputs]
+    bound = bool(totals.unknown_flops) and totals.flops is not None
+    facts = [parameters, fmt.flops(totals.flops, lower_bound=bound, assumed=bool(totals.assumed_flops))]
     if graph.captured_by == "modules":
-        facts += [flops, "module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
+        facts += ["module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
     else:
-        facts += [flops, *_inputs(graph), f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
+        facts += [*inputs, f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
     return [*facts, picture.excess] if picture.excess else facts
 
 
-def _facts_compared(graph: ModelGraph, comparison: Comparison) -> list[str]:
-    """Return the muted line of a comparison: totals before and after."""
-    before, after = comparison.before, comparison.after
-    if comparison.equal:
-        return ["no differences", _parameters(after), fmt.flops(after.flops), *_inputs(graph)]
-    change = fmt.delta(before.parameters, after.parameters, fmt.parameters) or "="
-    parameters = f"{fmt.parameters(before.parameters)} → {_parameters(after)} ({change})"
-    change = fmt.delta(before.flops, after.flops) or "="
-    flops = f"{fmt.short(before.flops)} → {fmt.flops(after.flops)} ({change})"
-    return [parameters, flops, *_inputs(graph)]
-
-
-def _parameters(totals: Totals) -> str:
-    bound = "≥ " if totals.unknown_parameters else ""
-    return f"{bound}{fmt.parameters(totals.parameters)} parameters"
-
-
-def _inputs(graph: ModelGraph) -> list[str]:
-    names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
-    if not names:
-        return []
-    more = f" and {len(names) - MOST_INPUTS} more" if len(names) > MOST_INPUTS else ""
-    inferred = " (inferred)" if graph.inputs_inferred else ""
-    return [", ".join(names[:MOST_INPUTS]) + more + inferred]
-
-
 def _description(graph: ModelGraph, picture: Picture) -> str:
-    """Describe the contents of the picture, and the hidden operations by kind."""
     hidden = [f"{count} {short(kind, LONGEST_LABEL)}" for kind, count in picture.graph.graph.get("hidden", {}).items()]
     nodes = [data for _, data in picture.graph.nodes(data=True)]
     if copies := sum((data["multiplicity"] - 1) * data.get("closed", 1) for data in nodes):

@@ -47,16 +47,14 @@ class Marks:
 
     def wire(self, layout: Layout, wire: Wire, path: str, head: str, skip: bool) -> list[str]:
         """Mark a wire and its arrowhead with the items at the ends of the edges that run through it."""
-        ends = {"data_v": self._item(wire.value), "data_t": " ".join(self._ends(layout, wire))}
-        elements = [element("path", d=path, class_="sk" if skip else "e", **ends)]
-        return [*elements, element("path", d=head, class_="ahs" if skip else "ah", **ends)] if head else elements
-
-    def _ends(self, layout: Layout, wire: Wire) -> list[str]:
+        value = self._item(wire.value)
         if not self._targets:
             for edge, numbers in layout.paths.items():
                 for number in numbers:
                     self._targets.setdefault(id(layout.wires[number]), []).append(self._item(edge.target))
-        return self._targets[id(wire)]
+        ends = {"data_v": value, "data_t": " ".join(self._targets[id(wire)])}
+        elements = [element("path", d=path, class_="sk" if skip else "e", **ends)]
+        return [*elements, element("path", d=head, class_="ahs" if skip else "ah", **ends)] if head else elements
 
     def _item(self, key: str) -> str:
         return str(self.items.setdefault(key, len(self.items)))

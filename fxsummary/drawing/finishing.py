@@ -1,11 +1,11 @@
-"""Finish a scene: remove the facts that the reader did not choose, and add heat, links and tooltips."""
+"""Finish a scene: remove the facts that the reader did not choose, and add heat and links."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Literal
 
-from fxsummary.drawing.labels import Subject, tips_of
+from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.look import FACTS, Look, address
 from fxsummary.drawing.scene import HeatScale, Item, Row, Scene
 from fxsummary.text import numbers as fmt
@@ -41,34 +41,18 @@ def finish(scene: Scene, subject: Subject, look: Look) -> None:
         group.link = next((row.link for row in rows if row.link), "")
 
 
-def add_tips(scene: Scene, subject: Subject) -> None:
-    """Give each row the lines of its tooltip."""
-    for row in scene.rows():
-        for key in () if row.is_tag else row.keys:
-            row.tips += [*([""] if row.tips else []), *tips_of(subject, key)]
-
-
 def _heat(scene: Scene, subject: Subject, color: str) -> None:
     """Colour every row by its cost relative to the most expensive row, and set the legend of the scene."""
     attribute, name, text = MEASURES[color]
-    items = [item for item in scene.items() if item.form != "terminal"]
-    rows = [row for item in items for row in item.rows if not row.is_tag]
+    rows = [row for item in scene.items() for row in item.rows if item.form != "terminal" and not row.is_tag]
     costs = [_cost(row, subject, attribute) for row in rows]
     known = [cost for cost in costs if cost is not None]
     largest = max(known, default=0)
     for row, cost in zip(rows, costs, strict=True):
-        row.heat = UNKNOWN if cost is None else f"heat{step(cost / largest if largest else 0.0)}"
+        share = (cost or 0) / largest if largest else 0.0
+        row.heat = UNKNOWN if cost is None else f"heat{sum(share >= least for least in STEPS)}"
     bound = "≥ " if len(known) < len(costs) else ""
     scene.heat = HeatScale(name, text(largest), bound + text(sum(known)), unknown=len(known) < len(costs))
-
-
-def step(share: float) -> int:
-    """Return the colour number, from 0 to 4, for a share of the largest row.
-
-    >>> [step(share) for share in (0, 0.02, 0.39, 0.74, 1)]
-    [0, 1, 2, 3, 4]
-    """
-    return sum(share >= least for least in STEPS)
 
 
 def _cost(row: Row, subject: Subject, attribute: Cost) -> int | None:

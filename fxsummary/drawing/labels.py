@@ -9,7 +9,7 @@ from itertools import count
 
 from fxsummary.drawing.look import FACTS
 from fxsummary.graph.attributes import NODE, NodeData, own_path
-from fxsummary.graph.changes import BECAME, before, describe
+from fxsummary.graph.changes import before, describe
 from fxsummary.graph.labels import is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import known
@@ -95,24 +95,9 @@ def span(first: str, last: str) -> str:
     return f"{first} … {last[fmt.common(first, last) :]}"
 
 
-def container(first: str, last: str) -> str:
-    """Return the path of the innermost module that contains both.
-
-    >>> container("layers.0.a", "layers.3.b"), container("up.0", "down.0")
-    ('layers', '')
-    """
-    parts = first.split(".")
-    return ".".join(parts[: fmt.common(parts, last.split("."))])
-
-
 def closed_inside(data: NodeData) -> int:
     """Return the displayed number of operations in a closed module; 0 for norms, activations and other operations."""
     return 0 if data["kind"] in ("norm", "activation") else int(data.get("closed", 0))
-
-
-def closed_text(data: NodeData) -> str:
-    """Format the number of operations in a closed module."""
-    return ", ".join(filter(None, (f"{closed_inside(data)} ops", data.get("shared", ""))))
 
 
 def parameters_text(nodes: Iterable[NodeData], copies: int = 1, unit: str = "") -> str:
@@ -136,13 +121,6 @@ def changed_parameters(nodes: Iterable[NodeData]) -> str:
     return fmt.delta(was, now, fmt.parameters)
 
 
-def changed_config(data: NodeData) -> str:
-    """Format the settings before and after of an operation in a comparison; "" if unchanged or too long."""
-    found = next((each for each in data["differences"] if each.attribute == "config"), None)
-    text = f"{found.before} {BECAME} {found.after}" if found and found.before and found.after else ""
-    return fmt.clean(text) if len(text) <= LONGEST_CONFIG else ""
-
-
 def chip_text(data: NodeData) -> str:
     """Return the short name of a norm or activation in the row of its convolution."""
     label = data["label"]
@@ -162,19 +140,14 @@ def facts_of(subject: Subject, block: Block, times: int) -> str:
         texts.append(f"{one} × {block.repeat} = {parameters_text(data, times)} params")
     elif one:
         texts.append(f"{one} params")
-    if "flops" in subject.show and (cost := _cost_of(subject, list(block.operations()))):
-        texts.append(cost)
-    return " · ".join(texts)
-
-
-def _cost_of(subject: Subject, keys: list[str]) -> str:
-    """Format the share of operations in the model's FLOPs, "" if negligible; if some are unknown, the known FLOPs."""
-    share = subject.share(keys)
-    assumed = any(subject.node(key)["trust"] == "assumed" for key in keys)
-    if share is None:
+    keys = list(block.operations()) if "flops" in subject.show else []
+    share, assumed = subject.share(keys), any(subject.node(key)["trust"] == "assumed" for key in keys)
+    if share is None:  # some FLOPs are unknown
         least = subject.known_flops(keys)
-        return fmt.flops(least or None, lower_bound=bool(least), assumed=assumed)
-    return fmt.about(f"{100 * share:.0f} % FLOPs", assumed) if share >= 0.005 else ""
+        texts.append(fmt.flops(least or None, lower_bound=bool(least), assumed=assumed))
+    elif share >= 0.005:
+        texts.append(fmt.about(f"{100 * share:.0f} % FLOPs", assumed))
+    return " · ".join(texts)
 
 
 def tips_of(subject: Subject, key: str) -> list[str]:

@@ -65,10 +65,8 @@ def check_name(noun: str, name: object, known: Collection[str]) -> None:
 def _facts(show: Iterable[str] | None) -> frozenset[str]:
     if show is None:
         return frozenset(FACTS)
-    if isinstance(show, str):
-        show = [name.strip() for name in show.split(",") if name.strip()]
     try:
-        names = list(show)
+        names = [name.strip() for name in show.split(",") if name.strip()] if isinstance(show, str) else list(show)
     except TypeError:
         raise InputError(f"show={show!r} is not a set of names. Known: {', '.join(FACTS)}") from None
     for name in names:
@@ -89,15 +87,17 @@ def check_template(template: str) -> str:
     ...
     fxsummary.errors.InputError: source_url="javascript:alert('{file}')" is not an http, https or relative URL: pass...
     """
-    remedy = f"pass one such as {_EXAMPLE!r}."
+    reason = ""
     if not isinstance(template, str) or "{file}" not in template:
-        raise InputError(f"source_url={template!r} has no placeholder {{file}}: {remedy}")
-    if re.search(r"[{}]", template.replace("{file}", "").replace("{line}", "")):
-        raise InputError(f"source_url={template!r} has placeholders other than {{file}} and {{line}}: {remedy}")
-    if re.search(r"[\x00-\x20\x7f-\xa0\\<>\"]", template):
-        raise InputError(f"source_url={template!r} contains characters that a URL cannot contain: {remedy}")
-    if (scheme := _SCHEME.match(template)) and scheme[0].lower() not in ("http:", "https:"):
-        raise InputError(f"source_url={template!r} is not an http, https or relative URL: {remedy}")
+        reason = "has no placeholder {file}"
+    elif re.search(r"[{}]", template.replace("{file}", "").replace("{line}", "")):
+        reason = "has placeholders other than {file} and {line}"
+    elif re.search(r"[\x00-\x20\x7f-\xa0\\<>\"]", template):
+        reason = "contains characters that a URL cannot contain"
+    elif (scheme := _SCHEME.match(template)) and scheme[0].lower() not in ("http:", "https:"):
+        reason = "is not an http, https or relative URL"
+    if reason:
+        raise InputError(f"source_url={template!r} {reason}: pass one such as {_EXAMPLE!r}.")
     if template.startswith("{file}"):
         return f"./{template}"  # so that a file name is never read as a scheme
     return template

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.scene import Group, Item, Row, Scene
-from fxsummary.layout import Box, Padding, Spacing, walk
+from fxsummary.layout import Box, Padding, Spacing
 
 ROW_HEIGHT = 22.0
 STRIPE = 4.0
@@ -28,28 +28,12 @@ STACK_SPACING = Spacing()
 CARD_SPACING = Spacing(vertical=32.0)
 
 
-@dataclass(slots=True)
-class Columns:
-    """x of the columns of a table, from its left border; empty columns are omitted.
-
-    Attributes:
-        path, name, shape, bar: left ends; parameters: right end.
-    """
-
-    name: float
-    width: float = 0.0
-    path: float | None = None
-    shape: float | None = None
-    parameters: float | None = None
-    bar: float | None = None
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """Boxes for the layout, and the columns of each table by item key."""
+    """Boxes for the layout, and by item key the columns of each table; see `table_columns`."""
 
     root: Box
-    columns: dict[str, Columns] = field(default_factory=dict)
+    columns: dict[str, dict[str, float]]
 
 
 def chip_width(text: str) -> float:
@@ -72,8 +56,35 @@ def bar_shown(row: Row) -> bool:
     return row.share is None or row.share >= LEAST_SHARE
 
 
-def name_width(row: Row) -> float:
-    """Return the width of the operation's name with configuration and chips."""
+def table_columns(rows: list[Row], *, narrow: bool = False) -> dict[str, float]:
+    """Return x of the columns that fit all rows, from the left border of the table, without empty columns.
+
+    The parameters are aligned to the right, the other columns to the left; "end" is the width of the table. If
+    ``narrow``, there are no long paths or bars.
+    """
+    x = STRIPE + 8
+    columns: dict[str, float] = {}
+    path = max(text_width(row.path, 10, mono=True) for row in rows)
+    bars = any(bar_shown(row) for row in rows) and not (narrow and path <= LONG_PATH)
+    if path and not (narrow and path > LONG_PATH):
+        columns["path"] = x
+        x += path + 10
+    columns["name"] = x
+    x += max(_name_width(row) for row in rows)
+    if shapes := max(text_width(shape_shown(row), 10, mono=True) for row in rows):
+        columns["shape"] = x + 14
+        x += 14 + shapes
+    if parameters := max(text_width(row.parameters, 10.5) for row in rows):
+        columns["parameters"] = x = x + 12 + parameters
+    if bars:
+        columns["bar"] = x + 8
+        x += 8 + BAR
+    if rows[0].repeat > 1:
+        x += 8 + badge_width(rows[0].repeat)
+    return {**columns, "end": max(64.0, x + 9)}
+
+
+def _name_width(row: Row) -> float:
     width = text_width(row.label, 12, bold=True)
     if row.config:
         width += 6 + text_width(row.config, 11)
@@ -82,75 +93,32 @@ def name_width(row: Row) -> float:
     return width
 
 
-def table_columns(rows: list[Row], *, narrow: bool = False) -> Columns:
-    """Return columns that fit all rows; if ``narrow``, without long paths or bars."""
-    x = STRIPE + 8
-    path = max(text_width(row.path, 10, mono=True) for row in rows)
-    bars = any(bar_shown(row) for row in rows) and not (narrow and path <= LONG_PATH)
-    path = 0.0 if narrow and path > LONG_PATH else path
-    columns = Columns(x)
-    if path:
-        columns.path = x
-        x += path + 10
-    columns.name = x
-    x += max(name_width(row) for row in rows)
-    if shapes := max(text_width(shape_shown(row), 10, mono=True) for row in rows):
-        columns.shape = x + 14
-        x += 14 + shapes
-    if parameters := max(text_width(row.parameters, 10.5) for row in rows):
-        columns.parameters = x = x + 12 + parameters
-    if bars:
-        columns.bar = x + 8
-        x += 8 + BAR
-    if rows[0].repeat > 1:
-        x += 8 + badge_width(rows[0].repeat)
-    columns.width = max(64.0, x + 9)
-    return columns
-
-
 def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
     """Return the boxes of all groups and items; the items in ``narrow`` have fewer columns."""
-    root = Box(scene.root.key, children=[])
-    measured = Measured(root)
-    boxes = {scene.root.key: root}
-    pending: list[Group] = [scene.root]
-    while pending:
-        group = pending.pop()
-        children = boxes[group.key].children
-        assert children is not None
+    columns: dict[str, dict[str, float]] = {}
+    boxes = {scene.root.key: Box(scene.root.key)}
+    cards: list[Box] = []
+    for group in (scene.root, *scene.groups()):
+        boxes[group.key].children = children = []
         for child in group.children:
-            box = _group_box(child) if isinstance(child, Group) else _item_box(child, measured, narrow)
+            if isinstance(child, Group):
+                box = _group_box(child)
+            elif child.form == "card":
+                box = _tile_box(child) if scene.direction == "LR" else _card_box(child)
+                cards.append(box)
+            elif child.form == "stack":
+                columns[child.key] = table_columns(child.rows, narrow=child.key in narrow)
+                size = columns[child.key]["end"], ROW_HEIGHT * len(child.rows)
+                box = Box(child.key, *size, weight=1.0 + len(child.keys), overhang=_sheets(child.rows[0].repeat))
+            else:
+                box = _pill_box(child)
             boxes[child.key] = box
             children.append(box)
-            if isinstance(child, Group):
-                pending.append(child)
-    cards = [boxes[item.key] for item in scene.items() if item.form == "card"]
-    widest = max((card.width for card in cards), default=0.0)
-    for box in cards:
-        box.width = widest
-    return measured
-
-
-def make_tiles(scene: Scene, measured: Measured) -> None:
-    """Give all cards the size of tiles (cards that contain the output shape), for pictures from left to right."""
-    rows = {item.key: item.rows[0] for item in scene.items() if item.form == "card"}
-    for _, box in walk(measured.root):
-        if row := rows.get(box.key):
-            box.width, box.height = tile_size(row)
-            box.overhang = SHEETS if row.repeat > 1 else 0.0
-
-
-def tile_size(row: Row) -> tuple[float, float]:
-    """Return the width and height of the tile of a row."""
-    path = text_width(row.path, 10, mono=True)
-    chips = sum(4 + chip_width(chip) for chip, _ in row.chips)
-    head = text_width(row.label, 13, bold=True) + (3 + chips if chips else 0.0) + (10 + path if path else 0.0)
-    if row.repeat > 1:
-        head += 8 + badge_width(row.repeat)
-    parameters = text_width(card_parameters(row), 10.5)
-    foot = text_width(row.shape, 10, mono=True) + (14 + parameters if parameters else 0.0)
-    width = max(head, text_width(row.config, 11), foot) + LEFT + RIGHT
-    return max(LEAST_TILE, width), TILE_HEIGHTS[bool(row.config) + bool(row.shape or row.parameters)]
+    if scene.direction == "TB":
+        widest = max((card.width for card in cards), default=0.0)
+        for card in cards:
+            card.width = widest
+    return Measured(boxes[scene.root.key], columns)
 
 
 def _group_box(group: Group) -> Box:
@@ -158,30 +126,43 @@ def _group_box(group: Group) -> Box:
     width = 24 + text_width(group.title, 11, bold=True) + 7 + text_width(group.type, 11)
     width += 16 + text_width(group.facts, 10.5) if group.facts else 0
     width += badge_width(group.repeat) + 6 if group.repeat > 1 else 0
-    padding, overhang = Padding(HEADER, SIDE, BOTTOM, SIDE), SHEETS if group.repeat > 1 else 0.0
-    return Box(group.key, width, HEADER + BOTTOM, [], padding, weight=2.0 + operations, overhang=overhang)
+    padding = Padding(HEADER, SIDE, BOTTOM, SIDE)
+    return Box(group.key, width, HEADER + BOTTOM, [], padding, 2.0 + operations, overhang=_sheets(group.repeat))
 
 
-def _item_box(item: Item, measured: Measured, narrow: frozenset[str]) -> Box:
+def _sheets(repeat: int) -> float:
+    return SHEETS if repeat > 1 else 0.0
+
+
+def _card_box(item: Item) -> Box:
     row = item.rows[0]
-    if item.form == "stack":
-        columns = measured.columns[item.key] = table_columns(item.rows, narrow=item.key in narrow)
-        overhang = SHEETS if row.repeat > 1 else 0.0
-        height = ROW_HEIGHT * len(item.rows)
-        return Box(item.key, columns.width, height, weight=1.0 + len(item.keys), overhang=overhang)
-    if item.form == "card":
-        first = text_width(row.label, 13, bold=True) + text_width(row.path, 10, mono=True)
-        second = text_width(row.config, 11) + text_width(card_parameters(row), 10.5)
-        second += sum(chip_width(text) + 10 for text, _ in row.chips)
-        width = max(CARD_WIDTH, first + 46, second + 46)
-        return Box(item.key, width, CARD_HEIGHT if row.config or row.parameters else LOW_CARD_HEIGHT)
+    first = text_width(row.label, 13, bold=True) + text_width(row.path, 10, mono=True)
+    second = text_width(row.config, 11) + text_width(card_parameters(row), 10.5)
+    second += sum(chip_width(text) + 10 for text, _ in row.chips)
+    width = max(CARD_WIDTH, first + 46, second + 46)
+    return Box(item.key, width, CARD_HEIGHT if row.config or row.parameters else LOW_CARD_HEIGHT)
+
+
+def _tile_box(item: Item) -> Box:
+    """Return the box of a tile: a card that contains the output shape, for pictures from left to right."""
+    row = item.rows[0]
+    path = text_width(row.path, 10, mono=True)
+    chips = sum(4 + chip_width(chip) for chip, _ in row.chips)
+    head = text_width(row.label, 13, bold=True) + (3 + chips if chips else 0.0) + (10 + path if path else 0.0)
+    if row.repeat > 1:
+        head += 8 + badge_width(row.repeat)
+    parameters = text_width(card_parameters(row), 10.5)
+    foot = text_width(row.shape, 10, mono=True) + (14 + parameters if parameters else 0.0)
+    width = max(LEAST_TILE, max(head, text_width(row.config, 11), foot) + LEFT + RIGHT)
+    height = TILE_HEIGHTS[bool(row.config) + bool(row.shape or row.parameters)]
+    return Box(item.key, width, height, overhang=_sheets(row.repeat))
+
+
+def _pill_box(item: Item) -> Box:
+    row = item.rows[0]
     if item.form == "sign":
         chips = sum(chip_width(text) + 8 for text, _ in row.chips)
         return Box(item.key, SIGN + chips, SIGN, anchor=SIGN / 2, side_entry=True, pin_gap=0.0)
-    return _pill_box(item, row)
-
-
-def _pill_box(item: Item, row: Row) -> Box:
     size, bold, sides, height = PILLS[item.form]
     width = text_width(row.label, size, bold=bold) + (8 if row.shape else 0) + text_width(row.shape, 10, mono=True)
     width += (text_width(row.parameters, 10.5) + 8 if row.parameters and item.form != "terminal" else 0.0) + sides

@@ -10,11 +10,12 @@ from fxsummary.drawing import measure, shapes
 from fxsummary.drawing.element_ids import Marks
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, arrowhead, element, linked, rect, rounded, text, tooltip
-from fxsummary.drawing.measure import ROW_HEIGHT, Columns, Measured, badge_width
+from fxsummary.drawing.measure import ROW_HEIGHT, Measured, badge_width
 from fxsummary.drawing.rows import sign_of
 from fxsummary.drawing.scene import Group, Item, Row, Scene
 from fxsummary.drawing.shapes import muted_style
-from fxsummary.layout import Layout, Point, Rect
+from fxsummary.graph.changes import SIGNS
+from fxsummary.layout import Layout, Point, Rect, Wire
 
 
 @dataclass(slots=True)
@@ -52,25 +53,22 @@ class Painter:
 
     def _group(self, group: Group, box: Rect) -> None:
         level = (group.level + 1) % 2
-        for shift in (8.0, 4.0) if group.repeat > 1 else ():
-            self.frames.append(shapes.outline(box, f"g{level}", 10, shift))
-        mark = {} if self.marks is None else self.marks.frame(group)
-        outline = shapes.outline(box, shapes.changed_style(f"g{level}", group.change), 10)
+        mark = self.marks.frame(group) if self.marks else {}
+        self.frames += shapes.sheets(box, f"g{level}", 10, group.repeat)
+        outline = shapes.outline(box, f"g{level} o-{group.change}" if SIGNS.get(group.change) else f"g{level}", 10)
         self.frames.append(element("g", self._tooltip(group.tips) + outline, **mark))
         left, right, base = box.x + 12, box.right - 12, box.y + 17
-        parts: list[str] = []
+        type_at = left + text_width(group.title, 11, bold=True) + (7 if group.title else 0)
+        masks = [rect(left - 3, box.y + 6, type_at + text_width(group.type, 11) - left + 6, 15, f"h{level}")]
+        parts = [text(left, base, group.title, 11, **BOLD), text(type_at, base, group.type, 11, "mu")]
         if group.repeat > 1:
             width = badge_width(group.repeat)
-            parts.append(shapes.badge(right - width + 4, box.y + 4, group.repeat))
+            parts.insert(0, shapes.badge(right - width + 4, box.y + 4, group.repeat))
             right -= width + 6
-        kind_at = left + text_width(group.title, 11, bold=True) + (7 if group.title else 0)
-        parts.append(text(left, base, group.title, 11, **BOLD))
-        parts.append(text(kind_at, base, group.type, 11, "mu"))
-        parts.append(text(right, base, group.facts, 10.5, "mu", **END))
-        masks = [rect(left - 3, box.y + 6, kind_at + text_width(group.type, 11) - left + 6, 15, f"h{level}")]
         if group.facts:
             width = text_width(group.facts, 10.5)
             masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, f"h{level}"))
+            parts.append(text(right, base, group.facts, 10.5, "mu", **END))
         header = [*masks, *parts] if self.marks is None else [element("g", "".join([*masks, *parts]), **mark)]
         self.headers += [linked(group.link, "".join(header))] if group.link else header
         self.headers += shapes.change_mark(group.change, box.x, box.y + 13)
@@ -79,7 +77,7 @@ class Painter:
         return tooltip(lines) if self.marks is None else ""
 
     def _row(self, item: Item, row: Row, content: str) -> str:
-        mark = {} if self.marks is None else self.marks.row(item.key, row.keys[0])
+        mark = self.marks.row(item.key, row.keys[0]) if self.marks else {}
         return linked(row.link, element("g", self._tooltip(row.tips) + content, **mark))
 
     def _chips(self, row: Row, x: float, y: float, gap: float = 4.0) -> Iterator[str]:
@@ -89,20 +87,18 @@ class Painter:
             x += measure.chip_width(chip) + gap
 
     def _wires(self) -> None:
-        """Return the wires; those that skip layers on their way to a sum or a concatenation come first."""
         forms = {item.key: item.form for item in self.scene.items()}
         drawn: dict[str, str] = {}
         heads: dict[str, dict[str, None]] = {"ah": {}, "ahs": {}}
-        skips = {
-            id(wire): wire.layers > 1 and forms.get(wire.head) in ("sign", "concat") and len(wire.points) > 2
-            for wire in self.layout.wires
-        }
-        for wire in sorted(self.layout.wires, key=lambda wire: not skips[id(wire)]):
+
+        def skips(wire: Wire) -> bool:  # layers, on its way to a sum or a concatenation
+            return wire.layers > 1 and forms.get(wire.head) in ("sign", "concat") and len(wire.points) > 2
+
+        for wire in sorted(self.layout.wires, key=skips, reverse=True):
             points = [Point(p.x + self.dx, p.y + self.dy) for p in wire.points]
             if len(points) < 2:
                 continue
-            skip = skips[id(wire)]
-            head = arrowhead(points[-2], points[-1]) if wire.head in forms else ""
+            skip, head = skips(wire), arrowhead(points[-2], points[-1]) if wire.head in forms else ""
             if self.marks is not None:
                 self.wires += self.marks.wire(self.layout, wire, rounded(points), head, skip)
                 continue
@@ -127,7 +123,9 @@ class Painter:
                     continue
                 y = max(a.y + 3, (a.y + min(b.y, a.y + 32)) / 2 - 6)
                 place = Rect(a.x + 8, y, text_width(shape, 10, mono=True), 11)
-                if place.right < self.layout.width + self.dx and not any(_touches(place, o) for o in obstacles):
+                beside = [each for each in obstacles if place.x <= each.right and each.x <= place.right]
+                free = not any(place.y <= each.bottom and each.y <= place.bottom for each in beside)
+                if free and place.right < self.layout.width + self.dx:
                     shapes.pop(wire.tail)
                     self.items.append(text(place.x + self.dx, place.y + 9.5 + self.dy, shape, 10, "mu m"))
                     obstacles.append(place)
@@ -144,15 +142,12 @@ class Painter:
         self.items += shapes.change_mark(row.change, *at)
 
     def _stack(self, item: Item, box: Rect) -> None:
-        columns = self.measured.columns[item.key]
-        repeat = item.rows[0].repeat
-        for shift in (8.0, 4.0) if repeat > 1 else ():
-            self.items.append(shapes.outline(box, f"f-{item.rows[0].ground} line", 6, shift))
+        columns, repeat = self.measured.columns[item.key], item.rows[0].repeat
+        self.items += shapes.sheets(box, f"f-{item.rows[0].ground} line", 6, repeat)
         for number, row in enumerate(item.rows):
-            y = box.y + ROW_HEIGHT * number
-            first, last = number == 0, number == len(item.rows) - 1
-            body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, measure.STRIPE, first, last)
-            if not first:
+            y, last = box.y + ROW_HEIGHT * number, number == len(item.rows) - 1
+            body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, measure.STRIPE, number == 0, last)
+            if number > 0:
                 line = f"M{box.x + measure.STRIPE:.1f} {y:.1f}H{box.right:.1f}"
                 body += element("path", d=line, class_="cut", stroke_width=1)
             self.items.append(self._row(item, row, body + "".join(self._cells(row, columns, box.x, y))))
@@ -162,23 +157,21 @@ class Painter:
         if repeat > 1:
             self.items.append(shapes.badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
 
-    def _cells(self, row: Row, columns: Columns, left: float, top: float) -> Iterator[str]:
+    def _cells(self, row: Row, columns: dict[str, float], left: float, top: float) -> Iterator[str]:
         middle, muted = top + ROW_HEIGHT / 2, muted_style(row)
-        base, x = middle + 4.1, left + columns.name
-        if columns.path is not None:
-            yield text(left + columns.path, base - 0.3, row.path, 10, f"{muted} m")
+        base, x = middle + 4.1, left + columns["name"]
+        if "path" in columns:
+            yield text(left + columns["path"], base - 0.3, row.path, 10, f"{muted} m")
         yield text(x, base, row.label, 12, **BOLD)
         x += text_width(row.label, 12, bold=True) + 6
         if row.config:
             yield text(x, base, row.config, 11, muted)
             x += text_width(row.config, 11) + 6
         yield from self._chips(row, x, middle - 7.5)
-        if columns.shape is not None:
-            yield text(left + columns.shape, base - 0.3, measure.shape_shown(row), 10, "t m")
-        if columns.parameters is not None:
-            yield text(left + columns.parameters, base, row.parameters, 10.5, muted, **END)
-        if columns.bar is not None and measure.bar_shown(row):
-            x = left + columns.bar
+        yield text(left + columns.get("shape", 0.0), base - 0.3, measure.shape_shown(row), 10, "t m")
+        yield text(left + columns.get("parameters", 0.0), base, row.parameters, 10.5, muted, **END)
+        if "bar" in columns and measure.bar_shown(row):
+            x = left + columns["bar"]
             if row.share is None:
                 yield text(x, base, "?", 10.5, muted)
             else:
@@ -186,10 +179,8 @@ class Painter:
                 yield rect(x, middle - 2.5, measure.BAR, 5, "bt", 2.5) + rect(x, middle - 2.5, length, 5, "bar", 2.5)
 
     def _card(self, row: Row, box: Rect) -> str:
-        """Paint a card, or a tile in a picture from left to right."""
         repeated, width = row.repeat > 1, badge_width(row.repeat)
-        parts = [shapes.outline(box, f"f-{row.ground} line", 8, shift) for shift in (8.0, 4.0) if repeated]
-        parts.append(shapes.ground(row, box, 8, 5, True, True))
+        parts = [*shapes.sheets(box, f"f-{row.ground} line", 8, row.repeat), shapes.ground(row, box, 8, 5, True, True)]
         if row.share is not None and row.share >= measure.LEAST_SHARE:
             length = (box.width - 16) * row.share / self.scene.largest
             parts.append(rect(box.x + 8, box.bottom - 3, length, 3, "bar", 1.5))
@@ -206,7 +197,6 @@ class Painter:
         return "".join([*parts, shapes.badge(*badge, row.repeat) if repeated else "", shapes.outline(box, "line", 8)])
 
     def _pill(self, item: Item, row: Row, box: Rect) -> str:
-        """Paint a sign, a concatenation, an input or output, or a parameter."""
         if item.form == "sign":
             middle = box.x + measure.SIGN / 2
             style = f"f-{row.ground} o-arithmetic"
@@ -228,7 +218,3 @@ class Painter:
         muted, width = muted_style(row), text_width(row.parameters, 10.5) + 8 if row.parameters else 0.0
         shape = text(right - width, base, row.shape, 10, f"{muted} m", **END)
         return frame + label + shape + text(right, base, row.parameters, 10.5, muted, **END)
-
-
-def _touches(a: Rect, b: Rect) -> bool:
-    return a.x <= b.right and b.x <= a.right and a.y <= b.bottom and b.y <= a.bottom

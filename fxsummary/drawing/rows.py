@@ -10,10 +10,10 @@ from fxsummary.drawing.labels import LONGEST_LABEL, Subject, closed_inside, para
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.graph.attributes import NodeData, own_path
-from fxsummary.graph.changes import joined
+from fxsummary.graph.changes import BECAME, joined
 from fxsummary.graph.labels import CONCATENATIONS, JOINS, base, is_batch_norm, is_instance_norm, operator_of
 from fxsummary.layout import Edge
-from fxsummary.text.numbers import relative_path
+from fxsummary.text.numbers import clean, common, relative_path
 from fxsummary.views.blocks import UNREAD, Block, run_of
 
 MOST_CARDS = 16
@@ -27,7 +27,7 @@ class Composer:
 
     Args:
         edges: edges to draw; all edges of the subject's graph if None.
-        cards: whether operations are cards; chips: whether rows have chips, by default only in tables.
+        cards: whether operations are cards; chips: whether cards and signs have chips.
     """
 
     def __init__(
@@ -36,12 +36,11 @@ class Composer:
         edges: Iterable[tuple[str, str]] | None = None,
         *,
         cards: bool = False,
-        chips: bool | None = None,
+        chips: bool = True,
     ) -> None:
         self.subject = subject
         self.nodes: dict[str, NodeData] = dict(subject.graph.nodes(data=True))
-        self.cards = cards
-        self.chips = not cards if chips is None else chips
+        self.cards, self.chips = cards, chips
         self.dataflow = subject.graph.captured_by != "modules"
         self.edges = list(subject.graph.edges if edges is None else edges)
         self.before: dict[str, list[str]] = {}
@@ -49,17 +48,16 @@ class Composer:
         for source, target in self.edges:
             self.before.setdefault(target, []).append(source)
             self.after.setdefault(source, []).append(target)
-        self.item_of: dict[str, Item] = {}
 
     def scene(self, root: Block, base: str = "") -> Scene:
         """Return the groups and items of all blocks, with paths relative to ``base``."""
-        page = Group("page")
+        page, item_of = Group("page"), dict[str, Item]()
         pending: list[tuple[Block, Group, int, str]] = [(root, page, 1, base)]
         while pending:
             block, group, times, base = pending.pop()
             items = self._items(block, times)
             for item in items.values():
-                self.item_of.update(dict.fromkeys(item.keys, item))
+                item_of |= dict.fromkeys(item.keys, item)
                 for row in item.rows:
                     self._finish(row, base)
             for number, entry in enumerate(block.items):
@@ -68,14 +66,14 @@ class Composer:
                     group.children.append(inner)
                     below = entry.path
                     if entry.is_pattern:  # the parent of its copies
-                        below = max(base, labels.container(entry.path, entry.last), key=len)
+                        parts = entry.path.split(".")
+                        below = max(base, ".".join(parts[: common(parts, entry.last.split("."))]), key=len)
                     pending.append((entry, inner, times * entry.repeat, below))
                 elif entry in items:
                     group.children.append(items[entry])
-        ends = [(self.item_of[source].key, self.item_of[target].key) for source, target in self.edges]
-        scene = Scene(page, list(dict.fromkeys(Edge(a, b) for a, b in ends if a != b)), self.dataflow)
-        if not self.dataflow:
-            scene.edges = list(_in_order(scene))
+        ends = [Edge(item_of[source].key, item_of[target].key) for source, target in self.edges]
+        scene = Scene(page, [edge for edge in dict.fromkeys(ends) if edge.source != edge.target], self.dataflow)
+        scene.edges = scene.edges if self.dataflow else [*_in_order(scene)]
         scene.largest = max((row.share or 0.0 for row in scene.rows()), default=0.0)
         return scene
 
@@ -84,8 +82,8 @@ class Composer:
         if any(block.blocks()):
             return 0
         times = min((self.nodes[key]["multiplicity"] for key in block.operations()), default=1)
-        items = [*self._items(block, times).values()]
-        return len(items[0].rows) if len(items) == 1 and items[0].form == "stack" else 0
+        first, *others = self._items(block, times).values() or [None]
+        return len(first.rows) if first and first.form == "stack" and not others else 0
 
     def _group(self, block: Block, base: str, times: int, key: str, level: int) -> Group:
         title = span(relative_path(block.path, base), relative_path(block.last, base))
@@ -96,7 +94,6 @@ class Composer:
         return Group(key, title, types, facts, block.repeat, level, tips, path, change=change)
 
     def _change(self, keys: Iterable[str]) -> str:
-        """Return the joint change of several operations in a comparison."""
         nodes = [node for key in keys if (node := self.subject.node(key))["op"] != "stand_in"]
         return joined(node["change"] for node in nodes) if nodes and "change" in nodes[0] else ""
 
@@ -111,15 +108,9 @@ class Composer:
                 continue
             form, before = self.form(key), self.before.get(key, [])
             alone = len(before) == 1 and len(self.after[before[0]]) == 1
-            above = last if not self.dataflow else item_of.get(before[0]) if alone else None
+            item = last if not self.dataflow else item_of.get(before[0]) if alone else None
             row = self._row(key, times)
-            if above is not None and self._joins(above, form, row):
-                if not self._fuses(above, key):
-                    above.rows.append(row)
-                item = above
-            elif above is not None and self._joins_card(above, form, row):
-                item = above
-            else:
+            if item is None or not self._joins(item, form, row):
                 item = items[key] = Item(key, form, [row])
             item_of[key] = last = item
         return items
@@ -139,33 +130,34 @@ class Composer:
         return "card" if self.cards else "stack"
 
     def _joins(self, above: Item, form: Form, row: Row) -> bool:
-        """Return whether an operation joins the item of the operation that it reads."""
-        if above.form == "sign":
-            free = self.nodes[row.keys[0]]["parameters"] == 0  # a sign has no room for their number
-            chip = free and row.kind == "activation" and form in ("stack", "card") and row.repeat == 1
-            return chip and len(above.rows[0].keys) == 1 and self.chips
-        return above.form == form == "stack" and row.repeat == 1 and above.rows[0].repeat == 1
-
-    def _joins_card(self, above: Item, form: Form, row: Row) -> bool:
-        """Make a norm or activation a chip of the card above it, if cards have chips."""
-        single = row.repeat == 1 and above.rows[0].repeat == 1
-        return self.chips and above.form == form == "card" and single and self._fuses(above, row.keys[0])
+        """Add an operation to the item of the operation that it reads, if it fits there."""
+        first, key = above.rows[0], row.keys[0]
+        if above.form == "sign":  # which has no room for a number of parameters
+            chip = row.kind == "activation" and self.nodes[key]["parameters"] == 0 and form in ("stack", "card")
+            return chip and self.chips and row.repeat == len(first.keys) == 1 and self._fuses(above, key)
+        if above.form != form or form not in ("stack", "card") or (row.repeat, first.repeat) != (1, 1):
+            return False
+        if form == "card":
+            return self.chips and self._fuses(above, key)
+        if not self._fuses(above, key):
+            above.rows.append(row)
+        return True
 
     def _fuses(self, above: Item, key: str) -> bool:
         """Make a norm or activation a chip of the row above it, if that is its convolution or sum."""
         host = above.rows[-1]
         data, main = self.nodes[key], self.nodes[host.keys[0]]
-        if data.get("change") != main.get("change"):
-            return False
-        kinds = [self.nodes[k]["kind"] for k in host.keys]
         if above.form != "sign":
+            kinds, label = [self.nodes[k]["kind"] for k in host.keys], data["label"]
             if main["kind"] not in ("convolution", "linear") or data["outputs"] is None or closed_inside(data):
                 return False
             if data["shape"] != main["shape"] or data["kind"] in kinds or "activation" in kinds:
                 return False
-            is_chip = data["kind"] == "activation" or (data["kind"] == "norm" and _is_folded(data["label"]))
-            if not is_chip:
+            can_be_folded = data["kind"] == "norm" and (is_batch_norm(label) or is_instance_norm(label))
+            if data["kind"] != "activation" and not can_be_folded:
                 return False
+        if data.get("change") != main.get("change"):
+            return False
         host.keys.append(key)
         host.chips.append((labels.chip_text(data), colour_of(data["kind"])))
         return True
@@ -194,16 +186,19 @@ class Composer:
             names = {"get_attr": pill, UNREAD: pill, "placeholder": data["target"]}
             row.label = short(str(names.get(data["op"], data["label"])), LONGEST_LABEL)
             longest = labels.LONGEST_CONFIG if data["op"] == "call_module" else labels.LONGEST_LITERALS
-            row.config = short(labels.closed_text(data) if closed_inside(data) else data["config"], longest)
+            inside = ", ".join(filter(None, (f"{closed_inside(data)} ops", data.get("shared", ""))))
+            row.config = short(inside if closed_inside(data) else data["config"], longest)
         row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
         row.change = self._change(row.keys)
         row.parameters = " + ".join(filter(None, (parameters_text([node], node["multiplicity"]) for node in nodes)))
         if row.change:
             row.parameters = labels.changed_parameters(nodes) or row.parameters
-            row.config = labels.changed_config(nodes[0]) or row.config
+            found = next((each for each in data["differences"] if each.attribute == "config"), None)
+            both = f"{found.before} {BECAME} {found.after}" if found and found.before and found.after else ""
+            row.config = clean(both) if 0 < len(both) <= labels.LONGEST_CONFIG else row.config
         row.share = self.subject.share(row.keys)
-        inputs = {edge.get("shape") for edge in self.subject.graph.sources(row.keys[0]).values()}
-        row.same_shape = inputs == {nodes[-1]["shape"]}
+        edges = self.subject.graph.sources(row.keys[0]).values()
+        row.same_shape = {edge.get("shape") for edge in edges} == {nodes[-1]["shape"]}
 
     def _path(self, data: NodeData, base: str) -> str:
         """Return the path relative to the enclosing frame; for a closed run, the first and the last path."""
@@ -218,15 +213,6 @@ def _join(label: str) -> str:
     """Return the text for a concatenation or a stack; "" for other operations."""
     name = base(label)
     return "concat" if name in CONCATENATIONS else name if name in JOINS else ""
-
-
-def _is_folded(label: str) -> bool:
-    """Return whether a norm can be folded into the convolution before it.
-
-    >>> _is_folded("FrozenBatchNorm2d"), _is_folded("InstanceNorm1d"), _is_folded("LayerNorm")
-    (True, True, False)
-    """
-    return is_batch_norm(label) or is_instance_norm(label)
 
 
 def sign_of(label: str) -> str:

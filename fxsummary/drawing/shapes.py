@@ -15,6 +15,11 @@ def outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:
     return rect(x, y, box.width - 1, box.height - 1, style, radius - 0.5)
 
 
+def sheets(box: Rect, style: str, radius: float, repeat: int) -> list[str]:
+    """Return the borders behind a repeated box that show further copies."""
+    return [outline(box, style, radius, shift) for shift in (8.0, 4.0) if repeat > 1]
+
+
 def pill(box: Rect, style: str, radius: float, stroke: float) -> str:
     """Return a filled box with a border inside its bounds."""
     half = stroke / 2
@@ -49,11 +54,6 @@ def badge(x: float, y: float, repeat: int) -> str:
     return rect(x, y, width, 18, "badge", 9) + text(x + width / 2, y + 13, f"×{repeat}", 11, "bgt", **BOLD, **MIDDLE)
 
 
-def changed_style(style: str, change: str) -> str:
-    """Return the CSS classes of the frame around a changed element."""
-    return f"{style} o-{change}" if SIGNS.get(change) else style
-
-
 def change_mark(change: str, x: float, y: float) -> list[str]:
     """Return the change sign, a disc on the left border of a changed element; nothing for an unchanged one."""
     sign = SIGNS.get(change)
@@ -71,12 +71,11 @@ def muted_style(row: Row) -> str:
 def card_texts(row: Row, box: Rect, right: float, *, tile: bool) -> str:
     """Return the texts on a card or a tile; the path ends at ``right``."""
     muted, left = muted_style(row), box.x + LEFT
-    parts = [
+    base = box.y + (51.5 if tile and row.config else 35.5)
+    return "".join([
         text(left, box.y + 19.5, row.label, 13, **BOLD),
         text(right, box.y + 19, row.path, 10, f"{muted} m", **END),
-    ]
-    parts.append(text(left, box.y + 35.5, row.config, 11, muted))
-    base = box.y + (51.5 if tile and row.config else 35.5)
-    parts.append(text(left, base - 0.5, row.shape, 10, "t m") if tile else "")
-    parts.append(text(box.right - RIGHT, base, card_parameters(row), 10.5, muted, **END))
-    return "".join(parts)
+        text(left, box.y + 35.5, row.config, 11, muted),
+        text(left, base - 0.5, row.shape if tile else "", 10, "t m"),
+        text(box.right - RIGHT, base, card_parameters(row), 10.5, muted, **END),
+    ])  # fmt: skip

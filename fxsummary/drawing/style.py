@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 
 from fxsummary.drawing.look import THEMES, check_name
 
@@ -41,28 +40,6 @@ def colour_of(kind: str) -> str:
     return kind if kind in LEGEND else "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """One colour scheme: fill and stroke by kind and by change, the heat scale, and the rest of the page."""
-
-    kinds: dict[str, tuple[str, str]]
-    changes: dict[str, tuple[str, str]]
-    groups: tuple[str, str]
-    heat: tuple[str, str, str, str, str]
-    terminal_text: str
-    text: str
-    muted: str
-    edge: str
-    skip: str
-    page: str
-    border: str
-    bar: str
-    track: str
-    badge: str
-    heat_unknown: str
-    heat_muted: str
-
-
 _CHANGES = {
     "added": ("#dff5e4", "#16722f", "#10301c", "#5fd08d"),
     "removed": ("#fde3e1", "#b8242a", "#421a1c", "#ff8f88"),
@@ -70,8 +47,20 @@ _CHANGES = {
     "moved": ("#e2ecfd", "#1a5fd0", "#14294a", "#6cb0ff"),
     "same": ("#ffffff", "#cbd5e1", "#12181f", "#334155"),
 }
-_OTHERS = {  # in the light scheme, then in the dark one
-    "terminal_text": ("#ffffff", "#0d1218"),
+COLOURS = {
+    **{
+        f"{use}-{name}": (colours[at], colours[at + 2])
+        for name, colours in (_KINDS | _CHANGES).items()
+        for at, use in enumerate(("fill", "stroke"))
+    },
+    "groups-0": ("#f7f9fb", "#121921"),
+    "groups-1": ("#eef2f7", "#18212b"),
+    "heat-0": ("#ffffff", "#12181f"),
+    "heat-1": ("#fff3e2", "#2a1f14"),
+    "heat-2": ("#ffe3c2", "#432a10"),
+    "heat-3": ("#ffd09b", "#5e370b"),
+    "heat-4": ("#ffb86b", "#7c4606"),
+    "terminal-text": ("#ffffff", "#0d1218"),
     "text": ("#16202c", "#e6edf3"),
     "muted": ("#566373", "#9fb0c3"),
     "edge": ("#5a6b80", "#8fa3ba"),
@@ -81,23 +70,32 @@ _OTHERS = {  # in the light scheme, then in the dark one
     "bar": ("#e2853b", "#f0a15e"),
     "track": ("#dde4ec", "#2a3441"),
     "badge": ("#c2257f", "#ff7fc4"),
-    "heat_unknown": ("#e3e7ec", "#2b3440"),
-    "heat_muted": ("#2b3847", "#d3dce6"),
+    "heat-unknown": ("#e3e7ec", "#2b3440"),
+    "heat-muted": ("#2b3847", "#d3dce6"),
 }
+"""All colours by name, in the light scheme and in the dark one."""
 
 
-def _palette(at: int, groups: tuple[str, str], heat: tuple[str, str, str, str, str]) -> Palette:
-    """Return scheme number ``at`` of the tables."""
+class Palette:
+    """One colour scheme: fill and stroke by kind and by change, and the rest of the page.
 
-    kinds, changes = (
-        {name: (colours[2 * at], colours[2 * at + 1]) for name, colours in table.items()}
-        for table in (_KINDS, _CHANGES)
-    )
-    return Palette(kinds, changes, groups, heat, **{name: colours[at] for name, colours in _OTHERS.items()})
+    Args:
+        colour: function from a name in `COLOURS` to a CSS value.
+    """
+
+    def __init__(self, colour: Callable[[str], str]) -> None:
+        self.kinds, self.changes = (
+            {name: (colour(f"fill-{name}"), colour(f"stroke-{name}")) for name in table} for table in (_KINDS, _CHANGES)
+        )
+        self.groups = colour("groups-0"), colour("groups-1")
+        self.heat = [colour(f"heat-{step}") for step in range(5)]
+        self.heat_unknown, self.heat_muted = colour("heat-unknown"), colour("heat-muted")
+        self.page, self.border, self.edge, self.skip = map(colour, ("page", "border", "edge", "skip"))
+        self.text, self.muted, self.terminal_text = map(colour, ("text", "muted", "terminal-text"))
+        self.bar, self.track, self.badge = map(colour, ("bar", "track", "badge"))
 
 
-LIGHT = _palette(0, ("#f7f9fb", "#eef2f7"), ("#ffffff", "#fff3e2", "#ffe3c2", "#ffd09b", "#ffb86b"))
-DARK = _palette(1, ("#121921", "#18212b"), ("#12181f", "#2a1f14", "#432a10", "#5e370b", "#7c4606"))
+LIGHT, DARK = Palette(lambda name: COLOURS[name][0]), Palette(lambda name: COLOURS[name][1])
 
 SANS = 'Helvetica,Arial,"Liberation Sans","DejaVu Sans Condensed",sans-serif'
 MONO = 'Consolas,Menlo,"Liberation Mono","DejaVu Sans Mono",monospace'
@@ -125,9 +123,10 @@ def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, scope: 
     return _SELECTOR.sub(rf"\g<0>{scope} ", rules) if scope else rules
 
 
-def rules_of(palette: Palette) -> str:
-    """Return the fonts and rules of one colour scheme, whose colours may be any CSS value."""
-    return _BASE + _rules(palette, heat=False, changes=True)
+def with_variables() -> tuple[str, str, str]:
+    """Return the fonts and rules with CSS variables for colours, and the variables in the light and dark scheme."""
+    light, dark = (";".join(f"--{name}:{pair[at]}" for name, pair in COLOURS.items()) for at in (0, 1))
+    return _BASE + _rules(Palette("var(--{})".format), heat=False, changes=True), light, dark
 
 
 def _rules(p: Palette, heat: bool, changes: bool) -> str:

@@ -89,13 +89,7 @@ class _Entry(NamedTuple):
         return self.at + text_width(self.name, 10.5) + self.end
 
 
-def _after(mark: str, name: str) -> _Entry:
-    """Return the entry for a text mark."""
-    return _Entry(mark, name, text_width(mark, 10.5, bold=True) + 5, 13)
-
-
 def _legend_entries(scene: Scene) -> list[_Entry]:
-    """Return the legend entries for the elements in the picture."""
     rows, groups = list(scene.rows()), list(scene.groups())
     kinds = {row.kind for row in rows} | {kind for row in rows for _, kind in row.chips}
     entries = [_Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
@@ -103,7 +97,8 @@ def _legend_entries(scene: Scene) -> list[_Entry]:
         entries.append(_Entry("bar", "FLOPs relative to the largest", 26, 11))
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
         name = "parameters, + those of its norm" if any(" + " in row.parameters for row in rows) else "parameters"
-        entries.append(_after(_NUMBER, "parameters; with a sign, their change" if scene.changes else name))
+        name = "parameters; with a sign, their change" if scene.changes else name
+        entries.append(_Entry(_NUMBER, name, text_width(_NUMBER, 10.5, bold=True) + 5, 13))
     for change, times in scene.changes.items():
         if SIGNS[change] and (times or any(group.change == change for group in groups)):
             entries.append(_Entry(change, f"{change} ({times:,})" if times else change, 19, 13))
@@ -115,7 +110,8 @@ def _legend_entries(scene: Scene) -> list[_Entry]:
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
     names = MARKS_WITH_SHARES | {"×N": "N copies; numbers are per copy, % over all"}
     repeated = any(group.repeat > 1 for group in groups) or any(row.repeat > 1 for row in rows)
-    return entries + [_after(mark, names[mark]) for mark in marks_in(texts, repeated=repeated)]
+    marks = marks_in(texts, repeated=repeated)
+    return entries + [_Entry(mark, names[mark], text_width(mark, 10.5, bold=True) + 5, 13) for mark in marks]
 
 
 _NUMBER = "1.2 M"
@@ -135,7 +131,6 @@ def _legend(entries: list[_Entry], top: float, width: float, *, heated: bool) ->
 
 
 def _mark(kind: str, x: float, y: float, heated: bool) -> str:
-    """Return the mark in front of the name of an entry."""
     if kind in SIGNS:
         return "".join(change_mark(kind, x + 7, y - 3))
     if kind == "heat":
@@ -153,7 +148,6 @@ def _mark(kind: str, x: float, y: float, heated: bool) -> str:
 
 
 def _heat_swatch(step: int, x: float, y: float) -> str:
-    """Return one colour of the heat scale."""
     ends = [0.0, *STEPS, 1.0]
     tip = f"{100 * ends[step]:.0f} to {100 * ends[step + 1]:.0f} % of the largest row"
     swatch = rect(x + 0.5 + SWATCH * step, y - 8.5, SWATCH, 11, f"f-heat{step} line", stroke_width=1)

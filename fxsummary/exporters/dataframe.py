@@ -13,13 +13,6 @@ if TYPE_CHECKING:
     import pandas
 
 
-def columns_of(graph: ModelGraph) -> dict[str, str]:
-    """Return the attributes of operations that have a title, with the dtypes of their columns."""
-    present = {name for _, data in graph.nodes(data=True) for name in data}
-    names = [name for name in NODE.columns if NODE[name].always or name in present]
-    return {name: NODE[name].type.column for name in names}
-
-
 def to_pandas(graph: ModelGraph) -> pandas.DataFrame:
     """Return a DataFrame with a row per operation, in execution order, indexed by torch.fx name.
 
@@ -32,10 +25,12 @@ def to_pandas(graph: ModelGraph) -> pandas.DataFrame:
     import pandas
 
     rows = [data for _, data in graph.nodes(data=True)]
+    present = {name for data in rows for name in data}
     index = pandas.Index([clean(str(key)) for key in graph], name="operation", dtype="string")
     columns = {
-        name: pandas.Series([_cell(data.get(name)) for data in rows], index=index, dtype=dtype)
-        for name, dtype in columns_of(graph).items()
+        name: pandas.Series([_cell(data.get(name)) for data in rows], index=index, dtype=NODE[name].type.column)
+        for name in NODE.columns
+        if NODE[name].always or name in present
     }
     return pandas.DataFrame(columns, index=index)
 

@@ -56,11 +56,10 @@ def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") 
         },
         edge_attr={"color": LIGHT.edge, "arrowsize": "0.7"},
     )  # fmt: skip
-    numbers = {"n": count(), "c": count()}  # short ids, because names may contain any character; c for a stand-in
+    own, others = count(), count()  # short ids, because names may contain any character; c for a stand-in
     ids = {
-        key: f"{letter}{next(numbers[letter])}"
+        key: f"n{next(own)}" if stands_for is None else f"c{next(others)}"
         for key, stands_for in shown.nodes(data="stands_for")
-        for letter in ("n" if stands_for is None else "c")
     }
     _write(drawing, shown, ids, block_tree(shown), "", count(1))
     for source, target in shown.edges:
@@ -119,11 +118,10 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     repeat = graph.graph.get("repeats", {}).get(key)
     copies = f"  ×{repeat.count}" if repeat else ""
     shapes = [fmt.about(shape_text(spec.shape), data["assumed"]) for spec in leaves(data["outputs"])]
-    more = f" +{len(shapes) - 2}" if len(shapes) > 2 else ""
     lines = [
         f"{SIGNS.get(change, '')} {data['label']}{own}{copies}".lstrip(),
         data["config"],
-        ", ".join(shapes[:2]) + more,
+        ", ".join(shapes[:2]) + (f" +{len(shapes) - 2}" if len(shapes) > 2 else ""),
         " · ".join(f"{text} {unit}" for name, unit in _COSTS if (text := NODE.cell(name, data))),
     ]
     colour = colour_of(data["kind"])

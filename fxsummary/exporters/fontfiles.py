@@ -39,7 +39,6 @@ _MONO = (
 _PACKAGES = (("matplotlib", "mpl-data/fonts/ttf"), ("reportlab", "fonts"))
 """Packages that contain fonts, for machines without fonts."""
 
-
 UNKNOWN_SIZE = 0.85
 _TEXT = re.compile(r'class="([^"]*)" font-size="([\d.]+)"')
 
@@ -70,16 +69,11 @@ class Fonts:
 
         return svg if self.size == 1 else _TEXT.sub(resized, svg)
 
-    @property
-    def files(self) -> list[str]:
-        """Return the distinct files."""
-        return [str(path) for path in dict.fromkeys((self.regular, self.bold, self.monospaced))]
-
 
 @cache
 def find_fonts() -> Fonts | None:
     """Return the fonts to draw with on this machine; None if there are none."""
-    return choose(font_files([*_system_folders(), *_package_folders()]))
+    return choose(font_files(_folders()))
 
 
 def choose(files: dict[str, Path]) -> Fonts | None:
@@ -95,8 +89,8 @@ def choose(files: dict[str, Path]) -> Fonts | None:
         if whatever is None:
             return None
         sans = (*whatever, whatever[1], UNKNOWN_SIZE)
-    mono = mono or sans[:2]
-    return Fonts(sans[0], mono[0], sans[1], sans[2], mono[1], sans[3])
+    (family, regular, bold, size), (other, monospaced) = sans, mono or sans[:2]
+    return Fonts(family, other, regular, bold, monospaced, size)
 
 
 def font_files(folders: Iterable[Path]) -> dict[str, Path]:
@@ -128,7 +122,7 @@ def family_name(path: Path) -> str:
     return ""
 
 
-def _system_folders() -> Iterator[Path]:
+def _folders() -> Iterator[Path]:
     home = Path.home()
     if sys.platform == "win32":
         yield Path(os.environ.get("WINDIR", "C:/Windows"), "Fonts")
@@ -139,10 +133,7 @@ def _system_folders() -> Iterator[Path]:
         yield from (home / ".local/share/fonts", home / ".fonts")
         for folder in os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":"):
             yield Path(folder, "fonts")
-
-
-def _package_folders() -> Iterator[Path]:
-    for package, folder in _PACKAGES:
+    for package, inside in _PACKAGES:
         spec = find_spec(package)
         if spec is not None and spec.origin:
-            yield Path(spec.origin).parent / folder
+            yield Path(spec.origin).parent / inside

@@ -36,25 +36,26 @@ def to_graphml(graph: ModelGraph) -> str:
 
     The attributes are those of `to_node_link`; unknown values are left out.
     """
-    flat = flattened(graph)
-    for data in (
-        flat.graph,
-        *(data for _, data in flat.nodes(data=True)),
-        *(data for *_, data in flat.edges(data=True)),
-    ):
-        for name in [name for name, value in data.items() if value is None]:
-            del data[name]
     file = BytesIO()
-    nx.write_graphml_xml(flat, file, named_key_ids=False)
+    nx.write_graphml_xml(flattened(graph, unknown=False), file, named_key_ids=False)
     return file.getvalue().decode("utf-8") + "\n"
 
 
-def flattened(graph: ModelGraph) -> nx.DiGraph:
-    """Return a DiGraph of the same operations and edges, with scalar attributes only."""
+def flattened(graph: ModelGraph, unknown: bool = True) -> nx.DiGraph:
+    """Return a DiGraph of the same operations and edges, with scalar attributes only.
+
+    Args:
+        unknown: whether to keep attributes whose value is None.
+    """
+
+    def scalars(data: Mapping[str, object]) -> dict[str, object]:
+        values = {clean(str(name)): _scalar(value, name == "shape") for name, value in data.items()}
+        return {name: value for name, value in values.items() if unknown or value is not None}
+
     keys = _names(graph)
-    flat = nx.DiGraph(**_scalars({name: value for name, value in graph.graph.items() if name != "modules"}))
-    flat.add_nodes_from((keys[key], _scalars(data)) for key, data in graph.nodes(data=True))
-    flat.add_edges_from((keys[source], keys[target], _scalars(data)) for source, target, data in graph.edges(data=True))
+    flat = nx.DiGraph(**scalars({name: value for name, value in graph.graph.items() if name != "modules"}))
+    flat.add_nodes_from((keys[key], scalars(data)) for key, data in graph.nodes(data=True))
+    flat.add_edges_from((keys[source], keys[target], scalars(data)) for source, target, data in graph.edges(data=True))
     return flat
 
 
@@ -71,10 +72,6 @@ def _names(graph: ModelGraph) -> dict[str, str]:
     return names
 
 
-def _scalars(data: Mapping[str, object]) -> dict[str, object]:
-    return {clean(str(name)): _scalar(value, name == "shape") for name, value in data.items()}
-
-
 def _scalar(value: object, is_shape: bool = False) -> object:
     """Convert a value to one number, boolean or string.
 
@@ -83,10 +80,8 @@ def _scalar(value: object, is_shape: bool = False) -> object:
     """
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, TensorSpec):
-        return str(value)
+    if isinstance(value, (str, TensorSpec)):
+        return clean(str(value))
     if isinstance(value, tuple) and is_shape:
         return shape_text(value)
     if isinstance(value, tuple) and all(isinstance(part, (str, int, TensorSpec)) for part in value):
@@ -95,8 +90,8 @@ def _scalar(value: object, is_shape: bool = False) -> object:
 
 
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else str(value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

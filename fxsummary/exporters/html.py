@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from functools import cache
 from importlib import resources
 from string import Template
@@ -15,7 +14,7 @@ from typing import Any
 
 from fxsummary.drawing.compose import set_texts
 from fxsummary.drawing.markup import escape
-from fxsummary.drawing.style import DARK, LIGHT, Palette, rules_of, stylesheet
+from fxsummary.drawing.style import stylesheet, with_variables
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.contents import contents
 from fxsummary.exporters.page.outline import outline
@@ -87,32 +86,10 @@ def _hash(text: str) -> str:
 @cache
 def _style() -> str:
     """Return both schemes as CSS variables: light, dark if the reader's system is, and either if the page sets it."""
-    (light, rules), (dark, _) = map(_variables, (LIGHT, DARK))
+    rules, light, dark = with_variables()
     return (
         f":root{{color-scheme:light;{light}}}\n"
         f'@media screen{{:root[data-theme="dark"]{{color-scheme:dark;{dark}}}}}\n'
         f'@media screen and (prefers-color-scheme:dark){{:root[data-theme="auto"]{{color-scheme:dark;{dark}}}}}\n'
-        f"{rules_of(rules)}\n{_asset('page.css')}"
+        f"{rules}\n{_asset('page.css')}"
     )
-
-
-def _variables(palette: Palette) -> tuple[str, Palette]:
-    """Return a CSS variable for each colour of a palette, and a palette that refers to these variables."""
-    declared: dict[str, str] = {}
-
-    def variable(name: str, colour: str) -> str:
-        declared[f"--{name}"] = colour
-        return f"var(--{name})"
-
-    values: dict[str, Any] = {}
-    for name, value in ((each.name, getattr(palette, each.name)) for each in fields(palette)):
-        if isinstance(value, dict):
-            both = {kind: zip(("fill", "stroke"), pair, strict=True) for kind, pair in value.items()}
-            values[name] = {
-                kind: tuple([variable(f"{use}-{kind}", colour) for use, colour in pair]) for kind, pair in both.items()
-            }
-        elif isinstance(value, tuple):
-            values[name] = tuple([variable(f"{name}-{number}", colour) for number, colour in enumerate(value)])
-        else:
-            values[name] = variable(name.replace("_", "-"), value)
-    return ";".join(f"{name}:{colour}" for name, colour in declared.items()), replace(palette, **values)

@@ -47,13 +47,9 @@ def to_latex(
     titles = [escaped(column.title) for column in summary.columns]
     rows = [_cells(row) for row in summary.rows]
     frame = pandas.DataFrame(rows, columns=titles, dtype="object")
+    aligned = "".join("r" if column.right else "l" for column in summary.columns)
     text: str = frame.to_latex(
-        index=False,
-        escape=False,
-        column_format="".join("r" if column.right else "l" for column in summary.columns),
-        caption=caption,
-        label=label,
-        longtable=longtable,
+        index=False, escape=False, column_format=aligned, caption=caption, label=label, longtable=longtable
     )
     return text
 

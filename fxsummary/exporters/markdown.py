@@ -67,7 +67,7 @@ def to_markdown(
 def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
     named = " ".join(filter(None, (row.name and name(row.name), escaped(row.type), escaped(row.settings))))
     rest = [cell if column.right else escaped(cell) for cell, column in zip(row.cells, columns, strict=True)]
-    return [indented(named, len(row.branches)), *rest]
+    return ["&emsp;" * (len(row.branches) - 1) + named, *rest]  # Markdown strips leading spaces
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> list[str]:
@@ -79,15 +79,6 @@ def _facts(facts: Sequence[tuple[str, str]]) -> list[str]:
         else:
             lines[-1] += f"; {escaped(text, LONGEST_FACT)}"
     return lines
-
-
-def indented(cell: str, level: int) -> str:
-    """Indent a cell of a tree, with entities because Markdown strips leading spaces.
-
-    >>> indented("`conv1`", 2)
-    '&emsp;`conv1`'
-    """
-    return "&emsp;" * (level - 1) + cell
 
 
 def name(text: str) -> str:

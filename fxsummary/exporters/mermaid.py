@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from fxsummary.drawing.labels import parameters_text, shape_text
 from fxsummary.drawing.look import DIRECTIONS, check_name
@@ -51,16 +51,21 @@ def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: bool = True
     check_name("direction", direction, DIRECTIONS)
     depth = check_depth(depth)
     folded = shown(graph, fold=fold)
-    wished = _source(folded if depth is None else limit_depth(folded, depth), direction)
-    if fits(wished):
-        return wished
-    for level in range(_nesting(folded) if depth is None else depth - 1, -1, -1):
+    nesting = 1 + max((len(stack) for _, stack in folded.nodes(data="module_stack")), default=0)
+    deepest = (nesting, *range(min(nesting - 1, DEEPEST), -1, -1))
+    wished, remedy = "", ", and no depth fits: render to .svg, which has no limit."
+    for level in deepest if depth is None else range(depth, -1, -1):
         source = _source(limit_depth(folded, level), direction)
-        if fits(source) and depth is None:
+        wished = wished or source
+        if fits(source) and (depth is None or source is wished):
             return source
         if fits(source):
-            raise TooLargeError(f"{_too_large(wished)}: pass depth={level}, which fits.")
-    raise TooLargeError(f"{_too_large(wished)}, and no depth fits: render to .svg, which has no limit.")
+            remedy = f": pass depth={level}, which fits."
+            break
+    raise TooLargeError(
+        f"the flowchart would have {wished.count(_ARROW):,} edges and {len(wished):,} characters, "
+        f"and GitHub draws up to {MOST_EDGES} and {MOST_CHARACTERS:,}{remedy}"
+    )
 
 
 def fits(source: str) -> bool:
@@ -68,26 +73,15 @@ def fits(source: str) -> bool:
     return len(source) <= MOST_CHARACTERS and source.count(_ARROW) <= MOST_EDGES
 
 
-def _too_large(source: str) -> str:
-    return (
-        f"the flowchart would have {source.count(_ARROW):,} edges and {len(source):,} characters, "
-        f"and GitHub draws up to {MOST_EDGES} and {MOST_CHARACTERS:,}"
-    )
-
-
-def _nesting(graph: ModelGraph) -> int:
-    return min(1 + max((len(stack) for _, stack in graph.nodes(data="module_stack")), default=0), DEEPEST)
-
-
 def _source(whole: ModelGraph, direction: str) -> str:
     graph = cut_broadcasts(dissolve(whole, lambda block: False))
     root = block_tree(graph)
     boxes = _boxes(root, graph)
-    ids = {key: f"n{index}" for index, keys in enumerate(boxes) for key in keys}
-    lines = [f"flowchart {direction}", *_blocks(root, graph, {keys[0]: keys for keys in boxes}, ids)]
+    ids = {key: f"n{index}" for index, keys in enumerate(boxes.values()) for key in keys}
+    lines = [f"flowchart {direction}", *_blocks(root, graph, boxes, ids)]
     edges = [(ids[source], ids[target]) for source, target in graph.edges]
     lines += [f"  {source}{_ARROW}{target}" for source, target in edges if source != target]
-    return "\n".join([*lines, *_legend(lines), *_colours(graph, ids)]) + "\n"
+    return "\n".join([*lines, *_legend(lines), *_colours(graph, boxes, ids)]) + "\n"
 
 
 def _legend(lines: list[str]) -> Iterator[str]:
@@ -98,22 +92,20 @@ def _legend(lines: list[str]) -> Iterator[str]:
         yield "  style marks fill:none,stroke:none"
 
 
-def _boxes(root: Block, graph: ModelGraph) -> list[list[str]]:
-    """Return the operations of each box: one, or one with the norm and activation in its block that alone read it."""
-    boxes: list[list[str]] = []
-    blocks = [root]
-    while blocks:
-        before: str | Block | None = None
-        for item in blocks.pop().items:
-            if isinstance(item, Block):
-                blocks.append(item)
-            elif isinstance(before, str) and len(boxes[-1]) < MOST_IN_A_BOX and _goes_on(graph, before, item):
-                boxes[-1].append(item)
-            else:
-                boxes.append([item])
+def _boxes(root: Block, graph: ModelGraph) -> dict[str, list[str]]:
+    """Return the operations of each box, by the first: itself, and the norm and activation that alone read it."""
+    box_of: dict[str, list[str]] = {}
+    for block in root.walk():
+        before: str | Block = root
+        for item in block.items:
+            if isinstance(item, str):
+                box = box_of[before] if isinstance(before, str) else []
+                if not box or len(box) == MOST_IN_A_BOX or not _goes_on(graph, box[-1], item):
+                    box = []
+                box.append(item)
+                box_of[item] = box
             before = item
-    order = {key: index for index, key in enumerate(graph)}
-    return sorted(boxes, key=lambda keys: order[keys[0]])
+    return {key: box_of[key] for key in graph if box_of[key][0] == key}
 
 
 def _goes_on(graph: ModelGraph, first: str, second: str) -> bool:
@@ -180,13 +172,10 @@ def _kind(data: NodeData) -> str:
     return "parameter" if data["op"] == "stand_in" else str(data["kind"])
 
 
-def _colours(graph: ModelGraph, ids: Mapping[str, str]) -> Iterator[str]:
+def _colours(graph: ModelGraph, boxes: Iterable[str], ids: Mapping[str, str]) -> Iterator[str]:
     kinds: dict[str, list[str]] = {}
-    drawn: set[str] = set()
-    for key, data in graph.nodes(data=True):
-        if ids[key] not in drawn:
-            kinds.setdefault(colour_of(_kind(data)), []).append(ids[key])
-            drawn.add(ids[key])
+    for key in boxes:
+        kinds.setdefault(colour_of(_kind(graph.nodes[key])), []).append(ids[key])
     for kind, members in sorted(kinds.items()):
         fill, stroke = LIGHT.kinds[kind]
         text = LIGHT.terminal_text if kind == "terminal" else LIGHT.text

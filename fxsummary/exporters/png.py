@@ -40,7 +40,13 @@ def png_of(svg: str, scale: float) -> bytes:
     """Convert one of our SVGs to PNG."""
     import resvg_py
 
-    _check_size(svg, scale)
+    width, height = (math.ceil(side * scale) for side in size_of(svg))
+    if max(width, height) > LONGEST_SIDE or width * height > MOST_PIXELS:
+        limit = f"{LONGEST_SIDE:,} px a side" if max(width, height) > LONGEST_SIDE else f"{MOST_PIXELS:,} pixels"
+        raise TooLargeError(
+            f"the PNG would have {width:,} × {height:,} px, and viewers support up to {limit}: "
+            "pass a smaller depth= or scale=, or render to .svg, which has no limit."
+        )
     fonts = find_fonts()
     if fonts is None:
         raise OutputError(
@@ -48,17 +54,14 @@ def png_of(svg: str, scale: float) -> bytes:
             "(apt install fonts-dejavu-core), or render to .svg."
         )
     try:
-        return bytes(
-            resvg_py.svg_to_bytes(
-                svg_string=fonts.fitted(svg),
-                zoom=scale,
-                sans_serif_family=fonts.sans,
-                monospace_family=fonts.mono,
-                font_files=fonts.files,
-            )
+        drawn, sans, mono = fonts.fitted(svg), fonts.sans, fonts.mono
+        files = [str(path) for path in dict.fromkeys((fonts.regular, fonts.bold, fonts.monospaced))]
+        picture = resvg_py.svg_to_bytes(
+            svg_string=drawn, zoom=scale, sans_serif_family=sans, monospace_family=mono, font_files=files
         )
     except ValueError as error:
         raise OutputError(f"resvg_py cannot render the picture: {error}. Render to .svg instead.") from error
+    return bytes(picture)
 
 
 def size_of(svg: str) -> tuple[float, float]:
@@ -70,14 +73,3 @@ def size_of(svg: str) -> tuple[float, float]:
     found = re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', svg)
     assert found is not None
     return float(found[1]), float(found[2])
-
-
-def _check_size(svg: str, scale: float) -> None:
-    width, height = (math.ceil(side * scale) for side in size_of(svg))
-    if max(width, height) <= LONGEST_SIDE and width * height <= MOST_PIXELS:
-        return
-    limit = f"{LONGEST_SIDE:,} px a side" if max(width, height) > LONGEST_SIDE else f"{MOST_PIXELS:,} pixels"
-    raise TooLargeError(
-        f"the PNG would have {width:,} × {height:,} px, and viewers support up to {limit}: "
-        "pass a smaller depth= or scale=, or render to .svg, which has no limit."
-    )

@@ -82,7 +82,6 @@ def _head(row: Row, room: int) -> str:
 
 
 def _with_settings(head: str, settings: str, room: int) -> str:
-    """Return ``head`` and as many of the comma-separated settings as fit."""
     parts = settings.split(", ") if settings else []
     for end in range(len(parts), 0, -1):
         text = f"{head} {', '.join(parts[:end])}" + ("…" if end < len(parts) else "")

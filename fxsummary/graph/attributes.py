@@ -14,6 +14,7 @@ from typing import Any, TypedDict, cast
 
 from fxsummary.graph import fields as of
 from fxsummary.graph.records import ModuleCall
+from fxsummary.graph.spec import TensorSpec, leaves
 from fxsummary.graph.table import Attribute as Attribute
 from fxsummary.graph.table import Attributes
 from fxsummary.text import numbers as fmt
@@ -39,118 +40,73 @@ def _remark(type_: of.Type, description: str, default: Any = None, **more: Any) 
 
 
 NODE = Attributes("node attribute", {
-    "op": _part(
-        of.TEXT, "torch.fx opcode: placeholder, call_module, call_function, call_method, get_attr, output", title="Op",
-        folds=True,
-    ),
-    "target": _part(
-        of.TEXT, "what is called: a module path, a qualified function name or a method name", title="Target"
-    ),
-    "kind": _part(
-        of.TEXT, "convolution, linear, attention, norm, activation, pool, embedding, recurrent, arithmetic, reshape, "
-        "input, output, parameter or other", title="Kind",
-    ),
-    "module": _part(
-        of.TEXT, 'path of the innermost module that was running ("" for the model itself; for a call_module node the '
-        "module called)", title="Module",
-    ),
+    "op": _part(of.TEXT, "torch.fx opcode: placeholder, call_module, call_function, call_method, get_attr, output",
+        title="Op", folds=True),
+    "target": _part(of.TEXT, "what is called: a module path, a qualified function name or a method name",
+        title="Target"),
+    "kind": _part(of.TEXT, "convolution, linear, attention, norm, activation, pool, embedding, recurrent, arithmetic, "
+        "reshape, input, output, parameter or other", title="Kind"),
+    "module": _part(of.TEXT, 'path of the innermost module that was running ("" for the model itself; for a '
+        'call_module node the module called)', title="Module"),
     "module_type": _part(of.TEXT, "class name of that module", title="Module type"),
-    "module_stack": _part(
-        of.STACK, "tuple of `ModuleCall` (path, class name, number of the call), outermost first, without the model "
-        "itself", (),
-    ),
-    "label": _part(
-        of.TEXT, "short name of the operation, such as ``Conv2d`` or ``flatten``", title="Label", folds=True,
-        compared="own",
-    ),
-    "config": _part(
-        of.TEXT, "settings in short, such as ``3→16, 3×3, s1, p1``", "", title="Config", folds=True, compared="own"
-    ),
-    "arguments": _part(
-        of.TEXT, "the call's arguments as text, with ``%`` for each value of another node; the k-th ``%`` is slot k of "
-        "the in-edges", "", folds=True, compared="follows",
-    ),
-    "outputs": _part(
-        of.VALUE, "the operation's result, with a `TensorSpec` for each tensor and literals for other values; None if "
-        "unknown", None, folds=True, compared="follows",
-    ),
-    "shape": _part(
-        of.SHAPE, "shape of the first tensor of `outputs`; None if there is none", None, title="Output shape",
-        text=fmt.shape, rests_on=("outputs",),
-    ),
+    "module_stack": _part(of.STACK, "tuple of `ModuleCall` (path, class name, number of the call), outermost first, "
+        "without the model itself", ()),
+    "label": _part(of.TEXT, "short name of the operation, such as ``Conv2d`` or ``flatten``", title="Label", folds=True,
+        compared="own"),
+    "config": _part(of.TEXT, "settings in short, such as ``3→16, 3×3, s1, p1``", "", title="Config", folds=True,
+        compared="own"),
+    "arguments": _part(of.TEXT, "the call's arguments as text, with ``%`` for each value of another node; the k-th "
+        "``%`` is slot k of the in-edges", "", folds=True, compared="follows"),
+    "outputs": _part(of.VALUE, "the operation's result, with a `TensorSpec` for each tensor and literals for other "
+        "values; None if unknown", None, folds=True, compared="follows"),
+    "shape": _part(of.SHAPE, "shape of the first tensor of `outputs`; None if there is none", None,
+        title="Output shape", text=fmt.shape, rests_on=("outputs",)),
     "dtype": _part(of.DTYPE, "dtype of the first tensor of `outputs`; None if there is none", None, title="dtype"),
-    "reads": _part(
-        of.TEXTS, "names of all parameters and buffers that the operation reads, first read here or not", (),
-        adds="union",
-    ),
+    "reads": _part(of.TEXTS, "names of all parameters and buffers that the operation reads, first read here or not", (),
+        adds="union"),
     "parameters": _cost("elements of the parameters first read here; None if unknown", "Parameters", tip=True),
     "trainable_parameters": _cost("elements of these parameters that are trainable; None if unknown", "Trainable"),
     "parameter_names": _part(of.TEXTS, "names of these parameters", (), adds="union"),
     "parameter_bytes": _cost("bytes of these parameters; None if unknown", "Parameter bytes", text=fmt.size),
-    "parameter_dtypes": _part(
-        of.COUNTS, "elements of these parameters by dtype, as pairs of dtype name and number", (), adds="union",
-        folds=True, compared="own",
-    ),
+    "parameter_dtypes": _part(of.COUNTS, "elements of these parameters by dtype, as pairs of dtype name and number", (),
+        adds="union", folds=True, compared="own"),
     "buffers": _cost("number of the buffers first read here", "Buffers", of.COUNT),
     "buffer_bytes": _cost("bytes of these buffers", "Buffer bytes", of.COUNT, text=fmt.size, compared="follows"),
-    "flops": _cost(
-        "FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown", "FLOPs", text=fmt.short,
-        exact=fmt.count, rests_on=("flops",), compared="follows", tip=True,
-    ),
+    "flops": _cost("FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown", "FLOPs",
+        text=fmt.short, exact=fmt.count, rests_on=("flops",), compared="follows", tip=True),
     "unknown_operators": _part(of.TEXTS, "names of the operators called whose FLOPs are unknown", (), adds="union"),
-    "assumed": _part(
-        of.FLAG, "whether its shapes depend on assumed values, such as a routing decision", False, adds="any"
-    ),
-    "trust": _part(
-        of.TRUSTED, 'trust in the FLOPs: "exact", "assumed" (they depend on assumed values) or "unknown"', "exact",
-        title="Trust", adds="worst",
-    ),
-    "packed": _part(
-        of.FLAG, "whether the module holds packed weights of unknown size", False, adds="any", folds=True,
-        compared="own",
-    ),
-    "output_bytes": _part(
-        of.COUNT_OR_UNKNOWN, "bytes of the tensors in `outputs`; None if unknown", 0, title="Output bytes",
-        text=fmt.size, rests_on=("outputs",),
-    ),
-    "multiplicity": _part(
-        of.TIMES, "number of identical operations that it represents (1 unless repeats are folded)", 1, title="Copies",
-        folds=True,
-    ),
-    "source": _part(
-        of.TEXT, '``file:line`` of the call in your code, "" if unknown', "", title="Source", tip=True
-    ),
+    "assumed": _part(of.FLAG, "whether its shapes depend on assumed values, such as a routing decision", False,
+        adds="any"),
+    "trust": _part(of.TRUSTED, 'trust in the FLOPs: "exact", "assumed" (they depend on assumed values) or "unknown"',
+        "exact", title="Trust", adds="worst"),
+    "packed": _part(of.FLAG, "whether the module holds packed weights of unknown size", False, adds="any", folds=True,
+        compared="own"),
+    "output_bytes": _part(of.COUNT_OR_UNKNOWN, "bytes of the tensors in `outputs`; None if unknown", 0,
+        title="Output bytes", text=fmt.size, rests_on=("outputs",)),
+    "multiplicity": _part(of.TIMES, "number of identical operations that it represents (1 unless repeats are folded)",
+        1, title="Copies", folds=True),
+    "source": _part(of.TEXT, '``file:line`` of the call in your code, "" if unknown', "", title="Source", tip=True),
     "absorbed": _remark(of.TEXTS, "keys of the operations that are shown as part of this one", ()),
     "at_least": _remark(of.VALUE, "lower bounds of the costs that are None, by name"),
-    "change": _remark(
-        of.TEXT, 'in a comparison "added", "removed", "changed", "moved" (the same elsewhere) or "same"', "",
-        title="Change",
-    ),
+    "change": _remark(of.TEXT, 'in a comparison "added", "removed", "changed", "moved" (the same elsewhere) or "same"',
+        "", title="Change"),
     "closed": _remark(of.COUNT, "number of operations in a closed module", 0),
-    "differences": _remark(
-        of.VALUE, "in a comparison a tuple of `Difference` (attribute, old value, new value); for a removed operation "
-        "its costs", (),
-    ),
+    "differences": _remark(of.VALUE, "in a comparison a tuple of `Difference` (attribute, old value, new value); for a "
+        "removed operation its costs", ()),
     "run": _remark(of.TEXTS, "labels of the views that are shown as one", ()),
     "shared": _remark(of.TEXT, "what a closed module shares with others", ""),
     "stands_for": _remark(of.TEXT, "key of the operation whose value this stand-in shows again", ""),
     "unread": _remark(of.COUNT, "elements of the parameters in this row that forward never reads", 0, adds="sum"),
-    "was": _remark(
-        of.TEXT, "in a comparison the old path, if it changed; for a removed operation its path", "",
-        title="Was",
-    ),
+    "was": _remark(of.TEXT, "in a comparison the old path, if it changed; for a removed operation its path", "",
+        title="Was"),
 })  # fmt: skip
 """Attributes of an operation."""
 
 EDGE = Attributes("edge attribute", {
-    "slots": _part(
-        of.SLOTS, "argument positions that the value goes to (``x + x`` is one edge with two slots); () if the reader "
-        "depends on it only through an in-place write to another name", (),
-    ),
-    "parts": _part(
-        of.PARTS, "for each slot the part of the value that goes there, as a path: ``(1,)`` for element 1 of a tuple, "
-        "``()`` for the whole value; () alone if every slot takes the whole value", (),
-    ),
+    "slots": _part(of.SLOTS, "argument positions that the value goes to (``x + x`` is one edge with two slots); () if "
+        "the reader depends on it only through an in-place write to another name", ()),
+    "parts": _part(of.PARTS, "for each slot the part of the value that goes there, as a path: ``(1,)`` for element 1 "
+        "of a tuple, ``()`` for the whole value; () alone if every slot takes the whole value", ()),
     "shape": _part(of.SHAPE, "shape of the value, or of its first tensor if there are several", None),
     "dtype": _part(of.DTYPE, "dtype of the same tensor", None),
     "bytes": _part(of.COUNT_OR_UNKNOWN, "bytes of the whole value; None if unknown", 0),
@@ -225,6 +181,18 @@ NO_COSTS = cast(NodeData, {name: each.default for name, each in NODE.items() if 
 def own_path(data: NodeData) -> str:
     """Return the dotted name of the module or parameter that an operation calls or reads; "" for a function."""
     return data["target"] if data["op"] in ("call_module", "get_attr") else ""
+
+
+def placed(stack: tuple[ModuleCall, ...], model: str = "") -> NodeData:
+    """Return the attributes of the place of an operation, given the calls around it and the class of the model."""
+    path, type_ = (stack[-1].path, stack[-1].type) if stack else ("", model)
+    return {"module": path, "module_type": type_, "module_stack": stack}
+
+
+def result(outputs: Any) -> NodeData:
+    """Return the attributes that describe a result, without its size."""
+    first = outputs if type(outputs) is TensorSpec else next(leaves(outputs), None)
+    return {"outputs": outputs, "shape": first.shape if first else None, "dtype": first.dtype if first else None}
 
 
 def own_result(data: NodeData) -> NodeData:

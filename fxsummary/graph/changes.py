@@ -129,10 +129,7 @@ class Comparison:
     @property
     def runs_by_path(self) -> dict[str, list[Run]]:
         """The runs by the path of their parent."""
-        found: dict[str, list[Run]] = {}
-        for run in self.runs:
-            found.setdefault(run.path, []).append(run)
-        return found
+        return {each.path: [run for run in self.runs if run.path == each.path] for each in self.runs}
 
     @property
     def equal(self) -> bool:
@@ -179,40 +176,37 @@ def describe(data: NodeData) -> str:
     if data["change"] != "changed":
         was = f" (was {data['was']})" if data["was"] and data["change"] == "moved" else ""
         return f"{name} {data['config']}".rstrip() + was
-    found = {each.attribute: each for each in data["differences"]}
-    texts = [_head(data, name, found)]
+    found = {each.attribute: (each.before, each.after) for each in data["differences"]}
+    texts = []
     if "outputs" in found and "config" not in found and "label" not in found:
-        specs = (", ".join(map(str, leaves(each))) for each in found["outputs"][1:])
-        texts.append(_became(*(text or "?" for text in specs)))
+        texts.append(_became(*(", ".join(map(str, leaves(each))) or fmt.UNKNOWN for each in found["outputs"])))
     if "arguments" in found and len(found) == 1:
-        texts.append(_became(*(f"({text})" for text in found["arguments"][1:])))
+        texts.append(_became(*(f"({text})" for text in found["arguments"])))
     if "inputs" in found:
-        texts.append("reads " + _became(*(", ".join(names) for names in found["inputs"][1:])))
+        texts.append("reads " + _became(*map(", ".join, found["inputs"])))
     if "parameter_dtypes" in found:
-        was, now = (" and ".join(dtype for dtype, _ in pairs) or "none" for pairs in found["parameter_dtypes"][1:])
+        was, now = (" and ".join(dtype for dtype, _ in pairs) or "none" for pairs in found["parameter_dtypes"])
         texts += [_became(was, now)] if was != now else []
     if "trainable_parameters" in found and "parameters" not in found:
-        texts.append("trainable " + _became(*map(fmt.count, found["trainable_parameters"][1:])))
-    if not set(found) - _SILENT and len(texts) == 1 and "buffers" in found:
-        texts.append("buffers " + _became(*map(str, found["buffers"][1:])))
-    for name in NODE.added:
-        if name in found:
-            values = (fmt.UNKNOWN if value is None else NODE[name].text(value) for value in found[name][1:])
-            texts.append(f"{NODE[name].label} {_became(*values)}")
+        texts.append("trainable " + _became(*map(fmt.count, found["trainable_parameters"])))
+    if not found.keys() - _SILENT and not texts and "buffers" in found:
+        texts.append("buffers " + _became(*map(str, found["buffers"])))
+    for added in NODE.added:
+        if added in found:
+            values = (fmt.UNKNOWN if value is None else NODE[added].text(value) for value in found[added])
+            texts.append(f"{NODE[added].label} {_became(*values)}")
     if data["was"]:
         texts.append(f"(was {data['was']})")
-    return f"{texts[0]}{': ' if len(texts) > 1 else ''}{', '.join(texts[1:])}"
+    return ": ".join(filter(None, (_head(name, data["config"], found), ", ".join(texts))))
 
 
-def _head(data: NodeData, name: str, found: Mapping[str, Difference]) -> str:
+def _head(name: str, config: str, found: Mapping[str, tuple[Any, Any]]) -> str:
+    settings = found.get("config", (config, config))
     if "label" in found:
-        settings = found.get("config", Difference("", data["config"], data["config"]))
-        label = found["label"]
-        return _became(f"{label.before} {settings.before}".rstrip(), f"{label.after} {settings.after}".rstrip())
+        return _became(*(f"{label} {text}".rstrip() for label, text in zip(found["label"], settings, strict=True)))
     if "config" in found:
-        settings = found["config"]
-        return f"{name} {_became(settings.before or 'none', settings.after or 'none')}"
-    return f"{name} {data['config']}".rstrip()
+        return f"{name} {_became(*(text or 'none' for text in settings))}"
+    return f"{name} {config}".rstrip()
 
 
 def _became(was: str, now: str) -> str:

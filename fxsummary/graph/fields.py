@@ -69,24 +69,16 @@ def is_sizes(value: object) -> bool:
     return isinstance(value, (tuple, list)) and all(type(item) is int and item >= 0 for item in value)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _a(*kinds: type) -> Fits:
+    """Return a test for values of these types; true and false are not numbers."""
+    return lambda value: isinstance(value, kinds) and (type(value) is not bool or bool in kinds)
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and type(value) is not bool and value >= 0
 
 
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_step(value: object) -> bool:
-    return isinstance(value, (int, str))
+_is_text = _a(str)
 
 
 def _every(fits: Fits) -> Fits:
@@ -94,25 +86,21 @@ def _every(fits: Fits) -> Fits:
     return lambda value: isinstance(value, tuple) and all(map(fits, value))
 
 
-def _each(*fits: Fits) -> Fits:
-    """Return a test for tuples with one item for each given test."""
-
-    def fit(value: object) -> bool:
-        if not isinstance(value, tuple) or len(value) != len(fits):
-            return False
-        return all(one(item) for one, item in zip(fits, value, strict=True))
-
-    return fit
-
-
 def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _records(*items: Mapping[str, object]) -> dict[str, object]:
-    """Return the schema of an array of arrays with these items."""
-    item = {"type": "array", "prefixItems": list(items), "minItems": len(items), "items": False}
-    return {"type": "array", "items": item}
+def rows(what: str, hint: Any, *columns: Type) -> Type:
+    """Return the type of a tuple of tuples with these columns."""
+
+    def is_row(value: object) -> bool:
+        if not isinstance(value, tuple) or len(value) != len(columns):
+            return False
+        return all(column.fits(item) for column, item in zip(columns, value, strict=True))
+
+    schemas = [column.schema for column in columns]
+    row = {"type": "array", "prefixItems": schemas, "minItems": len(columns), "items": False}
+    return Type(what, hint, _every(is_row), {"type": "array", "items": row})
 
 
 def one_of(*names: str) -> Type:
@@ -129,14 +117,14 @@ _OR_NULL = {"type": ["string", "null"]}
 _STRING, _COUNT = {"type": "string"}, _ref("count")
 
 TEXT = Type("text", str, _is_text, _STRING, "string")
-FLAG = Type("true or false", bool, lambda value: isinstance(value, bool), {"type": "boolean"}, "boolean")
+FLAG = Type("true or false", bool, _a(bool), {"type": "boolean"}, "boolean")
 COUNT = Type("a whole number, not negative", int, _is_count, _COUNT, "Int64")
 COUNT_OR_UNKNOWN = optional(COUNT, f"{COUNT.what}, or null if unknown", _ref("known"))
 TIMES = Type(
     "a whole number of at least 1", int, lambda value: _is_count(value) and value != 0,
     {"type": "integer", "minimum": 1}, "Int64",
 )  # fmt: skip
-NUMBER = Type("a number", float, _is_number, {"type": "number"}, "Float64")
+NUMBER = Type("a number", float, _a(int, float), {"type": "number"}, "Float64")
 NUMBER_OR_UNKNOWN = optional(NUMBER, "a number, or null if unknown", {"type": ["number", "null"]})
 VALUE = Type("a value", Any, lambda value: True, _ref("value"))
 TEXTS = Type("an array of texts", tuple[str, ...], _every(_is_text), _ref("texts"))
@@ -146,20 +134,14 @@ SLOTS = Type("an array of argument positions", SIZES.hint, SIZES.fits, {"type": 
 DTYPE = optional(TEXT, "the name of a dtype, or null", _OR_NULL)
 PATH = optional(TEXT, "the path of a module, or null", _OR_NULL)
 NAME = optional(TEXT, "the name of a parameter, or null", _OR_NULL)
-TENSOR = Type(
-    "a tensor, or null", TensorSpec | None, lambda value: value is None or isinstance(value, TensorSpec),
-    {"anyOf": [_ref("tensor"), {"type": "null"}]},
-)  # fmt: skip
-STACK = Type(
-    "an array of [path, type, call]", tuple[ModuleCall, ...], _every(_each(_is_text, _is_text, _is_integer)),
-    _records(_STRING, _STRING, _COUNT),
-)  # fmt: skip
-COUNTS = Type(
-    "an array of [dtype, number]", tuple[tuple[str, int], ...], _every(_each(_is_text, _is_count)),
-    _records(_STRING, _COUNT),
-)  # fmt: skip
+TENSOR = optional(
+    Type("a tensor", TensorSpec, _a(TensorSpec), {}), "a tensor, or null", {"anyOf": [_ref("tensor"), {"type": "null"}]}
+)
+CALL = Type("the number of a call", int, _a(int), _COUNT, "Int64")  # negative only in folded graphs, not in files
+STACK = rows("an array of [path, type, call]", tuple[ModuleCall, ...], TEXT, TEXT, CALL)
+COUNTS = rows("an array of [dtype, number]", tuple[tuple[str, int], ...], TEXT, COUNT)
 PARTS = Type(
-    "an array with the path of a part for each slot", tuple[tuple[int | str, ...], ...], _every(_every(_is_step)),
+    "an array with the path of a part for each slot", tuple[tuple[int | str, ...], ...], _every(_every(_a(int, str))),
     {"type": "array", "items": {"type": "array", "items": {"type": ["integer", "string"]}}},
 )  # fmt: skip
 TRUSTED = one_of(*TRUST)

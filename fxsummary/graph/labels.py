@@ -151,13 +151,11 @@ def operator_of(label: str) -> str:
     return name[1:] if reflected and name[1:] in OPERATORS else ""
 
 
+@cache
 def kind_of(op: str, label: str) -> str:
     """Return the kind of an operation, given its FX opcode and label."""
-    return _OF_OP.get(op) or _kind_of(label)
-
-
-@cache
-def _kind_of(label: str) -> str:
+    if op in _OF_OP:
+        return _OF_OP[op]
     name = label.lower().rstrip("_")
     if known := _KIND_OF.get(name) or _KIND_OF.get(operator_of(label)) or _KIND_OF.get(label.lower()):
         return known

@@ -188,11 +188,11 @@ class ModelGraph(nx.DiGraph):
 
     def to_text(self, **options: object) -> str:
         """Return the summary as text; see `fxsummary.exporters.text.to_text` for the options."""
-        return self._text("text", **options)
+        return self._as(str, "text", **options)
 
     def to_dot(self, **options: object) -> str:
         """Return the graph in the DOT language; see `fxsummary.exporters.dot.to_graphviz` for the options."""
-        return self._text("dot", **options)
+        return self._as(str, "dot", **options)
 
     def to_graphviz(self, **options: object) -> graphviz.Digraph:
         """Return the graph as a `graphviz.Digraph` that you can edit and render."""
@@ -200,40 +200,39 @@ class ModelGraph(nx.DiGraph):
 
     def to_svg(self, **options: object) -> str:
         """Return the picture as SVG; see `fxsummary.exporters.svg.to_svg` for the options."""
-        return self._text("svg", **options)
+        return self._as(str, "svg", **options)
 
     def to_png(self, **options: object) -> bytes:
         """Return the picture as PNG; see `fxsummary.exporters.png.to_png` for the options, such as ``scale=2``."""
-        return self._bytes("png", **options)
+        return self._as(bytes, "png", **options)
 
     def to_pdf(self, **options: object) -> bytes:
         """Return the picture as a one-page PDF; see `fxsummary.exporters.pdf.to_pdf` for the options."""
-        return self._bytes("pdf", **options)
+        return self._as(bytes, "pdf", **options)
 
     def to_html(self, **options: object) -> str:
         """Return an interactive HTML page; see `fxsummary.exporters.html.to_html` for the options."""
-        return self._text("html", **options)
+        return self._as(str, "html", **options)
 
     def to_markdown(self, **options: object) -> str:
         """Return the summary as Markdown; see `fxsummary.exporters.markdown.to_markdown` for the options."""
-        return self._text("markdown", **options)
+        return self._as(str, "markdown", **options)
 
     def to_mermaid(self, **options: object) -> str:
         """Return the graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
-        return self._text("mermaid", **options)
+        return self._as(str, "mermaid", **options)
 
     def to_json(self) -> str:
         """Return the whole graph as JSON, which `fxsummary.load` reads back; see `fxsummary.graph.saved`."""
-        return self._text("json")
+        return self._as(str, "json")
 
     def to_node_link(self) -> dict[str, Any]:
         """Return the graph as node-link data; see `fxsummary.exporters.graphml.to_node_link`."""
-        data: dict[str, Any] = EXPORTERS["node_link"](self)
-        return data
+        return self._as(dict, "node_link")
 
     def to_graphml(self) -> str:
         """Return the graph as GraphML; see `fxsummary.exporters.graphml.to_graphml`."""
-        return self._text("graphml")
+        return self._as(str, "graphml")
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a DataFrame with a row per operation; see `fxsummary.exporters.dataframe.to_pandas`."""
@@ -241,15 +240,11 @@ class ModelGraph(nx.DiGraph):
 
     def to_latex(self, **options: object) -> str:
         """Return the summary as a LaTeX table; see `fxsummary.exporters.latex.to_latex` for the options."""
-        return self._text("latex", **options)
+        return self._as(str, "latex", **options)
 
-    def _text(self, form: str, **options: object) -> str:
-        text: str = EXPORTERS[form](self, **options)
-        return text
-
-    def _bytes(self, form: str, **options: object) -> bytes:
-        data: bytes = EXPORTERS[form](self, **options)
-        return data
+    def _as(self, kind: type[T], form: str, **options: object) -> T:
+        exported: T = EXPORTERS[form](self, **options)
+        return exported
 
     def render(self, path: str | Path, **options: object) -> Path:
         """Write the graph to a file in the format that the suffix names, and return the path.
@@ -260,7 +255,7 @@ class ModelGraph(nx.DiGraph):
             OutputError: the file cannot be written; an existing file stays unchanged.
         """
         target = Path(path)
-        result = exporter_for(target.suffix.lower())(self, **options)
+        result = exporter_for(target)(self, **options)
         files.write(target, result if isinstance(result, bytes) else result.encode("utf-8"))
         return target
 

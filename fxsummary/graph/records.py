@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fxsummary.graph.spec import TensorSpec, itemsize
 
@@ -136,36 +136,25 @@ class Totals:
         return None if self.flops is None else self.flops // 2
 
 
-_ADDED: tuple[Literal["parameters", "trainable_parameters", "flops", "buffers", "buffer_bytes"], ...] = (
-    "parameters", "trainable_parameters", "flops", "buffers", "buffer_bytes",
-)  # fmt: skip
+_ADDED = ("parameters", "trainable_parameters", "flops", "buffers", "buffer_bytes")
 
 
 def add_up(graph: ModelGraph) -> Totals:
     """Return the totals of a graph."""
-    sums = dict.fromkeys((*_ADDED, "unread_parameters"), 0)
+    nodes = [
+        (key, data)
+        for key, data in graph.nodes(data=True)
+        if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]
+    ]
+    sums = {name: sum([data["multiplicity"] * known(data, name) for _, data in nodes]) for name in _ADDED}
+    sums["unread_parameters"] = sum([data["multiplicity"] * data.get("unread", 0) for _, data in nodes])
     by_dtype: Counter[str] = Counter()
-    unknown_flops, assumed_flops = list[str](), list[str]()
-    unknown_parameters = list[str]()
-    for key, data in graph.nodes(data=True):
-        if not (data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]):
-            continue
-        times = data["multiplicity"]
-        if data["parameters"] is None:
-            unknown_parameters.append(data["target"])
-        if data["flops"] is None:
-            unknown_flops.append(key)
-        if data["trust"] == "assumed":
-            assumed_flops.append(key)
-        for name in _ADDED:
-            if data[name] != 0:
-                sums[name] += times * known(data, name)
-        if "unread" in data:
-            sums["unread_parameters"] += times * data["unread"]
+    for _, data in nodes:
         for dtype, numel in data["parameter_dtypes"]:
-            by_dtype[dtype] += times * numel * itemsize(dtype)
-    unknown_parameters += _add_unread(graph, sums, by_dtype)
-    unknown_flops += ["the rest of forward"] if graph.is_partial else []
+            by_dtype[dtype] += data["multiplicity"] * numel * itemsize(dtype)
+    unknown = [data["target"] for _, data in nodes if data["parameters"] is None]
+    unknown += _add_unread(graph, sums, by_dtype)
+    unknown_flops = [key for key, data in nodes if data["flops"] is None] + ["the rest of forward"] * graph.is_partial
     flops = sums.pop("flops")
     nothing_known = graph.captured_by == "modules" or (unknown_flops and not flops)
     return Totals(
@@ -174,8 +163,8 @@ def add_up(graph: ModelGraph) -> Totals:
         parameter_bytes=by_dtype.total(),
         bytes_by_dtype=dict(sorted(by_dtype.items())),
         unknown_flops=tuple(unknown_flops),
-        assumed_flops=tuple(assumed_flops),
-        unknown_parameters=tuple(unknown_parameters),
+        assumed_flops=tuple([key for key, data in nodes if data["trust"] == "assumed"]),
+        unknown_parameters=tuple(unknown),
     )
 
 
@@ -196,6 +185,12 @@ def _add_unread(graph: ModelGraph, sums: dict[str, int], by_dtype: Counter[str])
                 sums[name] += tensor.spec.numel
             by_dtype[tensor.spec.dtype] += tensor.nbytes or 0
     return unknown
+
+
+def summed(numbers: Iterable[int | None]) -> int | None:
+    """Return the sum of numbers; None if one is unknown."""
+    found = list(numbers)
+    return None if None in found else sum(filter(None, found))
 
 
 def known(data: Mapping[str, Any], cost: str) -> int:

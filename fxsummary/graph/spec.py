@@ -126,7 +126,9 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     Named tuples keep their class if it can be rebuilt from its fields.
     """
     kind = type(structure)
-    if kind is tuple or kind is list:
+    if isinstance(structure, list):
+        return [map_structure(function, item) for item in structure]
+    if kind is tuple or kind.__module__ == "torch.return_types":
         return kind([map_structure(function, item) for item in structure])
     if kind is slice:
         return slice(*(map_structure(function, part) for part in (structure.start, structure.stop, structure.step)))
@@ -134,8 +136,4 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
         return {key: map_structure(function, item) for key, item in structure.items()}
     if isinstance(structure, tuple) and hasattr(structure, "_fields"):
         return tuple.__new__(kind, [map_structure(function, item) for item in structure])
-    if isinstance(structure, list):
-        return [map_structure(function, item) for item in structure]
-    if isinstance(structure, tuple) and kind.__module__ == "torch.return_types":
-        return kind([map_structure(function, item) for item in structure])
     return function(structure)

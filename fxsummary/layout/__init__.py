@@ -3,9 +3,7 @@
 from fxsummary.layout.boxes import Box, Edge, Layout, Padding, Point, Rect, Spacing, Wire, walk
 from fxsummary.layout.columns import Shape
 from fxsummary.layout.nested import Memo, Planner
-from fxsummary.layout.turned import layout_rightwards
 
 __all__ = [
-    "Box", "Edge", "Layout", "Memo", "Padding", "Planner", "Point", "Rect", "Shape", "Spacing", "Wire",
-    "layout_rightwards", "walk",
+    "Box", "Edge", "Layout", "Memo", "Padding", "Planner", "Point", "Rect", "Shape", "Spacing", "Wire", "walk",
 ]  # fmt: skip

@@ -42,9 +42,6 @@ class Padding(NamedTuple):
     left: float = 0.0
 
 
-NO_PADDING = Padding()
-
-
 @dataclass(slots=True)
 class Box:
     """A box to place: a leaf of fixed size, or a group of boxes that is as large as its contents.
@@ -63,7 +60,7 @@ class Box:
     width: float = 0.0
     height: float = 0.0
     children: list[Box] | None = None
-    padding: Padding = NO_PADDING
+    padding: Padding = field(default_factory=Padding)
     weight: float = 1.0
     anchor: float | None = None
     overhang: float = 0.0
@@ -94,14 +91,12 @@ class Wire:
 
     Attributes:
         value: key of the leaf whose value it carries.
-        group: key of the group that it lies in.
-        tail, head: keys of the boxes that it joins in that group; `group` itself for its border.
+        tail, head: keys of the boxes that it joins in that group; the group's own key for its border.
         points: corners, from tail to head; every segment is horizontal or vertical.
         layers: number of layers that it goes down; 1 between neighbours, negative upwards.
     """
 
     value: str
-    group: str
     tail: str
     head: str
     points: tuple[Point, ...]

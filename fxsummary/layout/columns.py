@@ -6,9 +6,9 @@ nested loops. A port of the enclosing group moves to the column that first needs
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from math import log
@@ -49,7 +49,7 @@ def fold_columns(level: Level, routed: Routed, spacing: Spacing, shape: Shape) -
     """Return the level in the number of columns with the lowest cost; levels that are not too tall stay unchanged."""
     if routed.height <= shape.tallest:
         return routed
-    best, least = routed, shape.cost(routed.width, routed.height)
+    best, least = None, shape.cost(routed.width, routed.height)
 
     def cost(columns: _Columns) -> float:
         return shape.cost(columns.width, columns.height) + columns.cost
@@ -57,13 +57,13 @@ def fold_columns(level: Level, routed: Routed, spacing: Spacing, shape: Shape) -
     for columns in sorted(_candidates(level, routed, spacing), key=cost)[:MOST_TIGHTENED]:
         tight = columns.tightened()
         if cost(tight) < least - 1e-9:
-            best, least = tight.fold(), cost(tight)
-    return best
+            best, least = tight, cost(tight)
+    return best.fold() if best else routed
 
 
-def lower_columns(level: Level, routed: Routed, spacing: Spacing, height: float) -> Routed:
+def lower_columns(level: Level, routed: Routed, spacing: Spacing, height: float | None) -> Routed:
     """Return the level in the fewest columns that keep it within ``height``; the lowest one found if none does."""
-    if routed.height <= height:
+    if height is None or routed.height <= height:
         return routed
     best, least = None, routed.height
     for columns in sorted(_candidates(level, routed, spacing), key=lambda c: len(c.cuts)):
@@ -72,6 +72,22 @@ def lower_columns(level: Level, routed: Routed, spacing: Spacing, height: float)
         if least <= height:
             break
     return best.tightened().fold() if best else routed
+
+
+def _candidates(level: Level, routed: Routed, spacing: Spacing) -> Iterator[_Columns]:
+    crossing = crossing_wires(level)
+    seen: set[tuple[int, ...]] = set()
+    for most in MOST_WIRES:
+        cuts = [gap for gap, trunks in crossing.items() if len(trunks) <= most]
+        for count in _counts(routed, len(cuts)) if cuts else ():
+            chosen = tuple(partition(routed, cuts, count))
+            if chosen and chosen not in seen:
+                seen.add(chosen)
+                columns = _Columns(level, routed, spacing, {cut: crossing[cut] for cut in chosen})
+                if min(columns.heights) >= LOWEST_COLUMN * max(columns.heights):
+                    yield columns
+        if len(cuts) == len(crossing) or (seen and len(routed.tops) > MANY_LAYERS):
+            return
 
 
 def _counts(routed: Routed, cuts: int) -> list[int]:
@@ -83,59 +99,46 @@ def _counts(routed: Routed, cuts: int) -> list[int]:
     return sorted({max(2, min(most, square + more)) for more in (-1, 0)})
 
 
-def _candidates(level: Level, routed: Routed, spacing: Spacing) -> Iterator[_Columns]:
-    crossing = crossing_wires(level)
-    seen: set[tuple[int, ...]] = set()
-    for most in MOST_WIRES:
-        cuts = [gap for gap, trunks in crossing.items() if len(trunks) <= most]
-        for count in _counts(routed, len(cuts)) if cuts else ():
-            chosen = tuple(partition(routed, cuts, count))
-            if not chosen or chosen in seen:
-                continue
-            seen.add(chosen)
-            columns = _Columns(level, routed, spacing, list(chosen), {cut: crossing[cut] for cut in chosen})
-            if columns.balanced:
-                yield columns.placed()
-        if len(cuts) == len(crossing) or (seen and len(routed.tops) > MANY_LAYERS):
-            return
-
-
-@dataclass(slots=True)
 class _Columns:
-    """Moves a level into columns at the given cuts.
+    """A level cut into columns that stand side by side.
 
     Attributes:
         crossing: for each cut the trunks that cross the gutter.
-        ranks: for each cut and trunk the rank of its loop, from the inside out.
-        starts: column of each port in the top border.
+        starts: column of each port in the top border: the first one that needs its value.
         shifts: offset of each column; gutters: x of the innermost lane before it.
     """
 
-    level: Level
-    routed: Routed
-    spacing: Spacing
-    cuts: list[int]
-    crossing: dict[int, set[int]]
-    marks: list[float] = field(default_factory=list)
-    heights: list[float] = field(default_factory=list)
-    shifts: list[tuple[float, float]] = field(default_factory=list)
-    gutters: list[float] = field(default_factory=list)
-    ranks: dict[tuple[int, int], int] = field(default_factory=dict)
-    starts: dict[int, int] = field(default_factory=dict)
-    width: float = 0.0
-    height: float = 0.0
-
-    def __post_init__(self) -> None:
+    def __init__(self, level: Level, routed: Routed, spacing: Spacing, crossing: dict[int, set[int]]) -> None:
+        self.level, self.routed, self.spacing, self.crossing = level, routed, spacing, crossing
+        self.cuts = list(crossing)
         self.marks = [cut - 0.5 for cut in self.cuts]
-        ends = [*self.cuts, len(self.routed.tops)]
-        self.heights = [
-            self.routed.bottoms[e - 1] - self.routed.tops[s] for s, e in zip([0, *self.cuts], ends, strict=True)
-        ]
+        starts, ends = [0, *self.cuts], [*self.cuts, len(routed.tops)]
+        self.heights = [routed.bottoms[end - 1] - routed.tops[start] for start, end in zip(starts, ends, strict=True)]
+        self.starts: dict[int, int] = {}
+        for link in level.links:
+            if level.nodes[link.tail].end < 0:
+                column = 0 if level.nodes[link.head].end > 0 else self.column(level.layer[link.head])
+                self.starts[link.tail] = min(self.starts.get(link.tail, column), column)
+        self.shifts: list[tuple[float, float]] = []
+        self.gutters: list[float] = []
+        self.width, self.height = self._place()
 
-    @property
-    def balanced(self) -> bool:
-        """Whether no column is nearly empty."""
-        return min(self.heights) >= LOWEST_COLUMN * max(self.heights)
+    def _place(self) -> tuple[float, float]:
+        """Place the columns side by side, and return the width and height."""
+        spans = [(float("inf"), float("-inf"))] * len(self.heights)
+        for column, left, right in self._pieces():
+            low, high = spans[column]
+            spans[column] = min(low, left), max(high, right)
+        loops = [(len(self.crossing[cut]) - 1) * self.spacing.track for cut in self.cuts]
+        top = 2 * LOOP + max(loops)
+        x = 0.0
+        for (low, high), start, room in zip(spans, [0, *self.cuts], [0.0, *loops], strict=True):
+            x += room
+            self.shifts.append((x - low, top - self.routed.tops[start]))
+            self.gutters.append(x - self.spacing.column / 2 - room)
+            x += high - low + self.spacing.column
+        lowest = max(height + room for height, room in zip(self.heights, [*loops, 0.0], strict=True))
+        return x - self.spacing.column, top + LOOP + 4 + lowest
 
     @property
     def cost(self) -> float:
@@ -145,10 +148,8 @@ class _Columns:
 
     def tightened(self) -> _Columns:
         """Return the same columns, each as narrow as it can be alone."""
-        gaps = [[replace(segment, aligned=False, broken=False) for segment in gap] for gap in self.level.gaps]
-        level = replace(self.level, gaps=gaps)
-        assign_x(level, self.spacing, self.cuts)
-        return _Columns(level, Router(level, self.spacing).run(), self.spacing, self.cuts, self.crossing).placed()
+        assign_x(self.level, self.spacing, self.cuts)
+        return _Columns(self.level, Router(self.level, self.spacing).run(), self.spacing, self.crossing)
 
     def column(self, layer: float) -> int:
         """Return the column of a layer, or of a gap given as half a layer."""
@@ -156,120 +157,89 @@ class _Columns:
 
     def fold(self) -> Routed:
         """Return the level in columns."""
-        self._rank_wires()
-        level, old = self.level, self.routed
+        level, old, ranks = self.level, self.routed, self._ranks()
         new = Routed(width=self.width, height=self.height, tops=old.tops, bottoms=old.bottoms)
         for node in range(len(level.nodes)):
             dx, dy = self.shifts[self.column(level.layer[node])]
             new.x.append(old.x[node] + dx)
             new.y.append(old.y[node] + dy)
-        for i, corners in enumerate(old.corners):
-            new.corners.append(self._chain(i, corners))
-            for node, point in ((level.links[i].tail, 0), (level.links[i].head, -1)):
+        for i, (link, corners) in enumerate(zip(level.links, old.corners, strict=True)):
+            new.corners.append(self._moved(i, corners, ranks))
+            for node, point in ((link.tail, 0), (link.head, -1)):
                 if level.nodes[node].end:
                     new.x[node] = new.corners[i][point][1].x
         return new
 
-    def _port_columns(self) -> dict[int, int]:
-        """Return the first column that needs the value of each port in the top border."""
-        found: dict[int, int] = {}
-        for link in self.level.links:
-            if self.level.nodes[link.tail].end < 0:
-                head = self.level.nodes[link.head].end > 0
-                column = 0 if head else self.column(self.level.layer[link.head])
-                found[link.tail] = min(found.get(link.tail, column), column)
-        return found
-
-    def placed(self) -> _Columns:
-        """Place the columns side by side, which gives the width and height."""
-        self.starts = self._port_columns()
-        spans = [(float("inf"), float("-inf"))] * (len(self.cuts) + 1)
-        for column, left, right in self._pieces():
-            low, high = spans[column]
-            spans[column] = min(low, left), max(high, right)
-        loops = [len(self.crossing[cut]) - 1 for cut in self.cuts]
-        top = 2 * LOOP + max(loops) * self.spacing.track
-        x = 0.0
-        self.shifts, self.gutters = [], []
-        for (low, high), start, wires in zip(spans, [0, *self.cuts], [0, *loops], strict=True):
-            x += wires * self.spacing.track
-            self.shifts.append((x - low, top - self.routed.tops[start]))
-            self.gutters.append(x - self.spacing.column / 2 - wires * self.spacing.track)
-            x += high - low + self.spacing.column
-        self.width = x - self.spacing.column
-        self.height = top + LOOP + 4
-        self.height += max(h + w * self.spacing.track for h, w in zip(self.heights, [*loops, 0], strict=True))
-        return self
-
     def _pieces(self) -> Iterator[tuple[int, float, float]]:
         """Yield column, left end and right end of everything that takes space in a column."""
-        level = self.level
+        level, x = self.level, self.routed.x
         columns = cache(self.column)
         for n, node in enumerate(level.nodes):
-            if node.end == 0 and not node.lane:
-                yield columns(level.layer[n]), self.routed.x[n], self.routed.x[n] + node.width
+            if node.solid:
+                yield columns(level.layer[n]), x[n], x[n] + node.width
         marks = set(self.marks)
         for i, corners in enumerate(self.routed.corners):
             first, last = self._range(i)
-            places = [(level.layer[n], self.routed.x[n]) for n in level.chains[i][1:-1]]
-            for tag, x in [*places, *((tag, p.x) for tag, p in corners if tag not in marks)]:
+            nodes = [node for segment in level.chains[i] for node in (segment.upper, segment.lower)]
+            places = [(level.layer[n], x[n]) for n in nodes if level.nodes[n].lane]
+            for tag, at in [*places, *((tag, p.x) for tag, p in corners if tag not in marks)]:
                 if first <= columns(tag) <= last:
-                    yield columns(tag), x, x
+                    yield columns(tag), at, at
 
     def _range(self, i: int) -> tuple[int, int]:
         """Return the first and last column in which a wire is drawn; a port at its end may have moved to a column."""
         link = self.level.links[i]
-        ends = self.level.nodes[link.head].end > 0
-        first = self.starts.get(link.tail, self.column(self.level.layer[link.tail]))
-        return first, self.column(self.level.layer[link.tail]) if ends else len(self.cuts)
+        tail = self.column(self.level.layer[link.tail])
+        last = tail if self.level.nodes[link.head].end > 0 else len(self.cuts)
+        return self.starts.get(link.tail, tail), last
 
-    def _rank_wires(self) -> None:
+    def _ranks(self) -> dict[tuple[int, int], int]:
         """Rank the wires of each cut: the leftmost wire at the end of a column runs outside all others."""
-        for cut in self.cuts:
+        ranks: dict[tuple[int, int], int] = {}
+        for cut, crossing in self.crossing.items():
             exits: dict[int, float] = {}
             for i, corners in enumerate(self.routed.corners):
+                trunk = self.level.chains[i][0].trunk
                 beyond = i not in self.level.upwards and self.level.layer[self.level.links[i].head] >= cut
-                if beyond and self.level.trunks[i] in self.crossing[cut]:
+                if beyond and trunk in crossing:
                     before = [p.x for tag, p in corners if tag <= cut - 1]
-                    exits[self.level.trunks[i]] = before[-1] if before else corners[0][1].x
+                    exits[trunk] = before[-1] if before else corners[0][1].x
             for rank, trunk in enumerate(sorted(exits, key=lambda t: (-exits[t], t))):
-                self.ranks[cut, trunk] = rank
+                ranks[cut, trunk] = rank
+        return ranks
 
-    def _chain(self, i: int, corners: list[Corner]) -> list[Corner]:
-        """Return the corners moved with their columns, with a connector where the chain crosses a cut."""
-        start, last_column = self._range(i)
+    def _moved(self, i: int, corners: list[Corner], ranks: dict[tuple[int, int], int]) -> list[Corner]:
+        """Return the corners of a wire moved with their columns, with a connector where it crosses a cut."""
+        first, last = self._range(i)
         moved: list[Corner] = []
-        column = self.column(corners[0][0])
-        x = corners[0][1].x
-        passed = [(tag, [point for _, point in group]) for tag, group in groupby(corners, key=lambda corner: corner[0])]
-        for tag, points in passed:
-            at = bisect_left(self.marks, tag) + (tag in self.marks)
-            while column < at and column < last_column:
+        column, x = self.column(corners[0][0]), corners[0][1].x
+        for tag, group in groupby(corners, key=lambda corner: corner[0]):
+            points = [point for _, point in group]
+            at = bisect_right(self.marks, tag)
+            while column < min(at, last):
                 column += 1
                 entering = points[-1].x if self.marks[column - 1] == tag else x
-                if column > start:
-                    moved += self._connector(i, column, entering, x)
-                elif column == start:
-                    dx, dy = self.shifts[column]
-                    moved.append((self.marks[column - 1], Point(entering + dx, 0.0)))
+                if column > first:
+                    rank = ranks[self.cuts[column - 1], self.level.chains[i][0].trunk]
+                    moved += self._connector(column, rank, x, entering)
+                elif column == first:
+                    moved.append((self.marks[column - 1], Point(entering + self.shifts[column][0], 0.0)))
                 x = entering
             if column < at:
                 break
             if tag not in self.marks:
                 x = points[-1].x
-                if column >= start:
-                    dx, dy = self.shifts[column]
-                    moved += [(tag, Point(point.x + dx, point.y + dy)) for point in points]
+                dx, dy = self.shifts[column]
+                moved += [(tag, Point(point.x + dx, point.y + dy)) for point in points if column >= first]
         if self.level.nodes[self.level.links[i].head].end > 0:
             moved.append((corners[-1][0], Point(moved[-1][1].x, self.height)))
         return moved
 
-    def _connector(self, i: int, column: int, x: float, from_x: float) -> list[Corner]:
-        """Return the connector from ``from_x`` at the bottom of the previous column over the top to ``x``."""
-        cut = self.cuts[column - 1]
-        outwards = self.ranks[cut, self.level.trunks[i]] * self.spacing.track
-        bottom = self.routed.bottoms[cut - 1] + self.shifts[column - 1][1] + LOOP + outwards
+    def _connector(self, column: int, rank: int, leave: float, enter: float) -> list[Corner]:
+        """Return the connector from the bottom of the previous column over the top to a column."""
+        outwards = rank * self.spacing.track
+        bottom = self.routed.bottoms[self.cuts[column - 1] - 1] + self.shifts[column - 1][1] + LOOP + outwards
         top, lane = LOOP + outwards, self.gutters[column] + outwards
-        leave, enter = from_x + self.shifts[column - 1][0], x + self.shifts[column][0]
+        leave, enter = leave + self.shifts[column - 1][0], enter + self.shifts[column][0]
         path = [(leave, bottom), (lane, bottom), (lane, top), (enter, top)]
-        return [(cut - 0.5, Point(*corner)) for corner in path]
+        return [(self.marks[column - 1], Point(*corner)) for corner in path]

@@ -10,8 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Container
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import chain, pairwise
 
 from fxsummary.layout.boxes import Spacing
 from fxsummary.layout.level import Level, Segment
@@ -21,26 +20,40 @@ MOST_DRIFT, DRIFT_ROOM = 1.6, 60.0
 """Maximum width of a straight chain, as a factor of its widest box plus a number of px."""
 
 
-@dataclass(slots=True)
-class _Blocks:
-    """Blocks: nodes that straight segments connect.
+@dataclass(slots=True, eq=False)
+class _Block:
+    """Nodes that straight segments connect.
 
     Attributes:
-        of: the block of each node; offset: x of a node relative to its block.
-        middle: x of each block's middle relative to the block.
-        x: x of each block; order: blocks from left to right, each after the blocks that limit it.
-        left, right: for each block its neighbours and the minimum distance to them.
-        pulls: for each block the (own offset, other block, other offset) that a straight segment would make equal.
+        low, high: left and right end relative to x.
+        left, right: its neighbours and the minimum distance to them.
+        pulls: the (own offset, other block, other offset) that a straight segment would make equal.
     """
 
-    of: list[int]
-    offset: list[float]
-    middle: list[float] = field(default_factory=list)
-    x: list[float] = field(default_factory=list)
-    order: list[int] = field(default_factory=list)
-    left: list[dict[int, float]] = field(default_factory=list)
-    right: list[dict[int, float]] = field(default_factory=list)
-    pulls: list[list[tuple[float, int, float]]] = field(default_factory=list)
+    x: float = 0.0
+    low: float = float("inf")
+    high: float = float("-inf")
+    left: dict[_Block, float] = field(default_factory=dict)
+    right: dict[_Block, float] = field(default_factory=dict)
+    pulls: list[tuple[float, _Block, float]] = field(default_factory=list)
+
+    @property
+    def middle(self) -> float:
+        """x of the middle relative to x."""
+        return (self.low + self.high) / 2
+
+    def wish(self) -> float:
+        """Return the offset that would align it with its median neighbour."""
+        shifts = sorted(other.x + theirs - own for own, other, theirs in self.pulls)
+        if not shifts:
+            return 0.0
+        half = len(shifts) // 2
+        median = shifts[half] if len(shifts) % 2 else (shifts[half - 1] + shifts[half]) / 2
+        return median - self.x
+
+
+_Places = dict[int, tuple[_Block, float]]
+"""The block of each node, and the x of the node relative to its block."""
 
 
 def assign_x(level: Level, spacing: Spacing, cuts: Container[int] = ()) -> None:
@@ -48,28 +61,35 @@ def assign_x(level: Level, spacing: Spacing, cuts: Container[int] = ()) -> None:
 
     The parts above and below a gap in ``cuts`` are placed independently.
     """
-    where = {node: place for layer in level.layers for place, node in enumerate(layer)}
-    _align(level, where, cuts)
-    blocks = _build_blocks(level)
-    _separate(level, blocks, spacing)
-    for block in blocks.order:  # packed to the left
-        blocks.x[block] = max((blocks.x[left] + d for left, d in blocks.left[block].items()), default=0.0)
-    _collect_pulls(level, blocks, cuts)
-    fixed = _spine_block(level, blocks)
+    _align(level, cuts)
+    places = _find_blocks(level)
+    order = _separate(level, places, spacing)
+    for block in order:  # packed to the left
+        block.x = max((left.x + distance for left, distance in block.left.items()), default=0.0)
+    _collect_pulls(level, places, cuts)
+    weights: dict[_Block, float] = {}
+    for head in (level.links[i].head for i in sorted(level.spine)):
+        block, _ = places[head]
+        weights[block] = weights.get(block, 0.0) + level.nodes[head].weight
+    fixed = max(weights, key=weights.__getitem__, default=None)  # has the heaviest part of the spine
     for _ in range(SWEEPS):
-        if not _relax(blocks, fixed):
+        if not _relax(order, fixed):
             break
-    level.x = [blocks.x[blocks.of[node]] + blocks.offset[node] for node in range(len(level.nodes))]
+    level.x = [places[node][0].x + places[node][1] for node in range(len(level.nodes))]
     least = min(level.x, default=0.0)
     level.x = [x - least for x in level.x]
 
 
-def _align(level: Level, where: dict[int, int], cuts: Container[int]) -> None:
+def _align(level: Level, cuts: Container[int]) -> None:
     """Mark the segments that become straight: at most one above and one below a node, none crossing.
 
-    A chain that drifts sideways, because wires enter its boxes on one side and leave on the other, is broken.
+    A chain that drifts sideways, because wires enter its boxes on one side and leave on the other, is broken: `reaches`
+    has x of the last box, both ends and the widest box of the chain down to each node.
     """
-    reaches = [_Reach(0.0, 0.0, node.width, node.width) for node in level.nodes]
+    where = level.places()
+    reaches = [(0.0, 0.0, node.width, node.width) for node in level.nodes]
+    for segment in chain.from_iterable(level.gaps):
+        segment.aligned = segment.broken = False
     for number, gap in enumerate(level.gaps):
         if number in cuts:
             continue
@@ -84,33 +104,19 @@ def _align(level: Level, where: dict[int, int], cuts: Container[int]) -> None:
             at = bisect_left(taken, ends)
             if (at > 0 and taken[at - 1][1] > ends[1]) or (at < len(taken) and taken[at][1] < ends[1]):
                 continue
-            reach = _extended(level, reaches[segment.upper], segment)
-            segment.broken = reach.high - reach.low > MOST_DRIFT * reach.widest + DRIFT_ROOM
+            x, low, high, widest = reaches[segment.upper]
+            x, width = x + level.leave_at(segment) - level.enter_at(segment), level.nodes[segment.lower].width
+            low, high, widest = min(low, x), max(high, x + width), max(widest, width)
+            segment.broken = high - low > MOST_DRIFT * widest + DRIFT_ROOM
             uppers.add(segment.upper)
             lowers.add(segment.lower)
             if not segment.broken:
                 insort(taken, ends)
-                reaches[segment.lower] = reach
+                reaches[segment.lower] = x, low, high, widest
                 segment.aligned = True
 
 
-class _Reach(NamedTuple):
-    """The extent of a straight chain so far: x of its last box, its ends on both sides, its widest box."""
-
-    x: float
-    low: float
-    high: float
-    widest: float
-
-
-def _extended(level: Level, reach: _Reach, segment: Segment) -> _Reach:
-    """Return the extent of a chain with one more segment."""
-    x = reach.x + level.leave(segment.upper, segment.value) - level.enter(segment.lower, segment.value)
-    width = level.nodes[segment.lower].width
-    return _Reach(x, min(reach.low, x), max(reach.high, x + width), max(reach.widest, width))
-
-
-def _middles(gap: list[Segment], where: dict[int, int]) -> dict[int, float]:
+def _middles(gap: list[Segment], where: list[int]) -> dict[int, float]:
     """Return for each segment its distance from the middle segment of its upper and of its lower node."""
     fans: dict[tuple[str, int], list[Segment]] = {}
     for segment in gap:
@@ -124,102 +130,67 @@ def _middles(gap: list[Segment], where: dict[int, int]) -> dict[int, float]:
     return distance
 
 
-def _build_blocks(level: Level) -> _Blocks:
-    blocks = _Blocks(of=[-1] * len(level.nodes), offset=[0.0] * len(level.nodes))
+def _find_blocks(level: Level) -> _Places:
+    places: _Places = {}
     straight = {s.lower: s for gap in level.gaps for s in gap if s.aligned}
-    for layer in level.layers:
-        for node in layer:
-            segment = straight.get(node)
-            if segment is None:
-                blocks.of[node] = len(blocks.x)
-                blocks.x.append(0.0)
-                continue
-            blocks.of[node] = blocks.of[segment.upper]
-            pin = blocks.offset[segment.upper] + level.leave(segment.upper, segment.value)
-            blocks.offset[node] = pin - level.enter(node, segment.value)
-    ends = [(float("inf"), float("-inf"))] * len(blocks.x)
-    for node, block in enumerate(blocks.of):
-        low, high = ends[block]
-        left = blocks.offset[node]
-        ends[block] = min(low, left), max(high, left + level.nodes[node].width)
-    blocks.middle = [(low + high) / 2 for low, high in ends]
-    return blocks
+    for node in chain.from_iterable(level.layers):
+        block, offset = _Block(), 0.0
+        if segment := straight.get(node):
+            block, above = places[segment.upper]
+            offset = above + level.leave_at(segment) - level.enter_at(segment)
+        places[node] = block, offset
+        block.low = min(block.low, offset)
+        block.high = max(block.high, offset + level.nodes[node].width)
+    return places
 
 
-def _separate(level: Level, blocks: _Blocks, spacing: Spacing) -> None:
-    """Compute the minimum distances between blocks, and the blocks from left to right."""
-    count = len(blocks.x)
-    blocks.left = [{} for _ in range(count)]
-    blocks.right = [{} for _ in range(count)]
+def _separate(level: Level, places: _Places, spacing: Spacing) -> list[_Block]:
+    """Compute the minimum distances between blocks; return the blocks from left to right, after those that limit it."""
     for layer in level.layers:
         for a, b in pairwise(layer):
-            distance = blocks.offset[a] + level.nodes[a].width + _gap(level, a, b, spacing) - blocks.offset[b]
-            left, right = blocks.of[a], blocks.of[b]
-            distance = max(distance, blocks.right[left].get(right, distance))
-            blocks.right[left][right] = blocks.left[right][left] = distance
-    waiting = [len(items) for items in blocks.left]
-    blocks.order = [block for block in range(count) if not waiting[block]]
-    for block in blocks.order:
-        for right in blocks.right[block]:
+            (left, x), (right, to) = places[a], places[b]
+            solid = level.nodes[a].solid + level.nodes[b].solid
+            beside = level.sides.get(a) == b or level.sides.get(b) == a
+            gap = spacing.horizontal if beside or solid == 2 else (spacing.track, spacing.horizontal * 0.75)[solid]
+            distance = x + level.nodes[a].width + gap - to
+            left.right[right] = right.left[left] = max(distance, left.right.get(right, distance))
+    waiting = {block: len(block.left) for block, _ in places.values()}
+    order = [block for block, number in waiting.items() if not number]
+    for block in order:
+        for right in block.right:
             waiting[right] -= 1
             if not waiting[right]:
-                blocks.order.append(right)
+                order.append(right)
+    return order
 
 
-def _gap(level: Level, a: int, b: int, spacing: Spacing) -> float:
-    solid = level.nodes[a].solid + level.nodes[b].solid
-    if level.sides.get(a) == b or level.sides.get(b) == a:
-        return spacing.horizontal
-    return (spacing.track, spacing.horizontal * 0.75, spacing.horizontal)[solid]
-
-
-def _collect_pulls(level: Level, blocks: _Blocks, cuts: Container[int]) -> None:
-    blocks.pulls = [[] for _ in blocks.x]
+def _collect_pulls(level: Level, places: _Places, cuts: Container[int]) -> None:
     for number, gap in enumerate(level.gaps):
         for segment in gap if number not in cuts else ():
-            upper, lower = blocks.of[segment.upper], blocks.of[segment.lower]
-            if upper == lower:
-                continue
-            leave = blocks.offset[segment.upper] + level.leave(segment.upper, segment.value)
-            enter = blocks.offset[segment.lower] + level.enter(segment.lower, segment.value)
+            (upper, leave), (lower, enter) = places[segment.upper], places[segment.lower]
+            leave += level.leave_at(segment)
+            enter += level.enter_at(segment)
             if segment.broken:
-                leave, enter = blocks.middle[upper], blocks.middle[lower]
-            blocks.pulls[upper].append((leave, lower, enter))
-            blocks.pulls[lower].append((enter, upper, leave))
+                leave, enter = upper.middle, lower.middle
+            if upper is not lower:
+                upper.pulls.append((leave, lower, enter))
+                lower.pulls.append((enter, upper, leave))
     for lane, target in level.sides.items():
-        beside, block = blocks.of[lane], blocks.of[target]
-        if beside != block:
-            blocks.pulls[beside].append((blocks.offset[lane], block, blocks.offset[target]))
+        (beside, own), (block, other) = places[lane], places[target]
+        if beside is not block:
+            beside.pulls.append((own, block, other))
 
 
-def _spine_block(level: Level, blocks: _Blocks) -> int:
-    """Return the block with the heaviest part of the spine."""
-    weights: dict[int, float] = {}
-    for i in sorted(level.spine):
-        block = blocks.of[level.links[i].head]
-        weights[block] = weights.get(block, 0.0) + level.nodes[level.links[i].head].weight
-    return max(weights, key=weights.__getitem__) if weights else -1
-
-
-def _relax(blocks: _Blocks, fixed: int) -> bool:
+def _relax(order: list[_Block], fixed: _Block | None) -> bool:
     """Move each block towards the median of its neighbours, first to the right; return whether any moved."""
     moved = False
-    for sign, beside, least in ((1, blocks.right, min), (-1, blocks.left, max)):
-        for block in blocks.order[::-sign]:
-            wish = _wish(blocks, block) if block != fixed else 0.0
-            ends = [blocks.x[other] - sign * distance for other, distance in beside[block].items()]
-            step = least(wish, least(ends, default=sign * float("inf")) - blocks.x[block])
+    for sign, least in ((1, min), (-1, max)):
+        for block in order[::-sign]:
+            wish = block.wish() if block is not fixed else 0.0
+            beside = block.right if sign > 0 else block.left
+            ends = [other.x - sign * distance for other, distance in beside.items()]
+            step = least(wish, least(ends, default=sign * float("inf")) - block.x)
             if sign * step > 0.01:
-                blocks.x[block] += step
+                block.x += step
                 moved = True
     return moved
-
-
-def _wish(blocks: _Blocks, block: int) -> float:
-    """Return the offset that would align a block with its median neighbour."""
-    shifts = sorted(blocks.x[other] + theirs - own for own, other, theirs in blocks.pulls[block])
-    if not shifts:
-        return 0.0
-    middle = len(shifts) // 2
-    median = shifts[middle] if len(shifts) % 2 else (shifts[middle - 1] + shifts[middle]) / 2
-    return median - blocks.x[block]

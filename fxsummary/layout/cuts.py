@@ -12,40 +12,30 @@ MOST_WIRES = (1, 2, 3, 5, 8, 14)
 def crossing_wires(level: Level) -> dict[int, set[int]]:
     """Return for each gap that can be cut the trunks that would cross to the next column.
 
-    Trunks that start at a port and lead only to later layers do not cross, nor do trunks that end at a port.
+    A trunk that starts at a port and leads only to later layers does not cross, nor does one that ends at a port.
     """
-    heads: dict[int, int] = {}
-    first: dict[int, int] = {}
-    tails: dict[int, int] = {}
-    for i, chain in enumerate(level.chains):
-        if i in level.upwards or len(chain) < 2:
+    start: dict[int, int] = {}
+    end: dict[int, int] = {}
+    for i, link in enumerate(level.links):
+        if i in level.upwards or level.nodes[link.head].end > 0:
             continue
-        trunk = level.trunks[i]
-        tail, head = chain[0], chain[-1]
-        tails[trunk] = -1 if level.nodes[tail].end < 0 else level.layer[tail]
-        if level.nodes[head].end <= 0:
-            heads[trunk] = max(heads.get(trunk, -1), level.layer[head])
-            first[trunk] = min(first.get(trunk, level.layer[head]), level.layer[head])
-    ends = [(level.layer[level.chains[i][-1]], level.layer[level.chains[i][0]]) for i in level.upwards]
-    up = {gap for top, bottom in ends for gap in range(top, bottom + 2)}
-    starts: dict[int, list[int]] = {}
-    stops: dict[int, list[int]] = {}
-    for trunk, last in heads.items():
-        starts.setdefault((tails[trunk] if tails[trunk] >= 0 else first[trunk]) + 1, []).append(trunk)
-        stops.setdefault(last + 1, []).append(trunk)
+        trunk, head = level.chains[i][0].trunk, level.layer[link.head]
+        tail = head if level.nodes[link.tail].end < 0 else level.layer[link.tail]
+        start[trunk] = min(start.get(trunk, tail), tail)
+        end[trunk] = max(end.get(trunk, head), head)
+    risen = [level.chains[i] for i in level.upwards]
+    up = {gap for chain in risen for gap in range(chain[-1].gap, chain[0].gap + 1)}
     gaps: dict[int, set[int]] = {}
-    crossing: set[int] = set()
     for gap in range(1, len(level.layers)):
-        crossing.update(starts.get(gap, ()))
-        crossing.difference_update(stops.get(gap, ()))
+        crossing = {s.trunk for s in level.gaps[gap] if s.trunk in start and start[s.trunk] < gap <= end[s.trunk]}
         boxes = gap not in up and _has_box(level, gap - 1) and _has_box(level, gap)
         if boxes and 0 < len(crossing) <= MOST_WIRES[-1]:
-            gaps[gap] = set(crossing)
+            gaps[gap] = crossing
     return gaps
 
 
 def _has_box(level: Level, layer: int) -> bool:
-    return any(level.nodes[node].end == 0 and not level.nodes[node].lane for node in level.layers[layer])
+    return any(level.nodes[node].solid for node in level.layers[layer])
 
 
 def partition(routed: Routed, cuts: list[int], count: int) -> list[int]:
@@ -65,18 +55,12 @@ def partition(routed: Routed, cuts: list[int], count: int) -> list[int]:
 def _greedy(routed: Routed, cuts: list[int], limit: float) -> list[int] | None:
     """Fill columns up to a height; None if a piece between two cuts is higher."""
     chosen: list[int] = []
-    start = 0.0
-    stops = [*cuts, len(routed.tops)]
-    for place, cut in enumerate(stops):
-        if routed.bottoms[cut - 1] - start <= limit:
-            continue
-        if place == 0:
-            return None
-        before = stops[place - 1]
-        if chosen and chosen[-1] == before:
-            return None
-        chosen.append(before)
-        start = routed.tops[before]
+    start, before = 0.0, 0
+    for cut in (*cuts, len(routed.tops)):
         if routed.bottoms[cut - 1] - start > limit:
-            return None
+            start = routed.tops[before]
+            if before == 0 or routed.bottoms[cut - 1] - start > limit:
+                return None
+            chosen.append(before)
+        before = cut
     return chosen

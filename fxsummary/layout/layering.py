@@ -3,163 +3,149 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Container
 from itertools import pairwise
 
-from fxsummary.layout.level import Level, Link, Node, Segment
+from fxsummary.layout.level import Level, Segment
 
 THROUGH = 1e6
 """Weight of a port, so large that a chain from port to port outweighs all others."""
-
 TALL = 300.0
 MOST_PARTED = 8
 
 
-def layered(nodes: list[Node], links: list[Link]) -> Level:
+def assign_layers(level: Level) -> None:
     """Assign nodes to layers, and give every link a chain of segments between neighbouring layers."""
-    level = Level(nodes, links)
-    order, level.upwards = _topological(nodes, links)
-    forward = [i for i in range(len(links)) if i not in level.upwards]
-    level.spine = _spine(nodes, links, order, forward)
-    level.layer = _ranks(level, order, forward)
+    nodes, links = level.nodes, level.links
+    order, against = _topological(level)
+    before, after = _neighbours(level, against)
+    level.spine = _spine(level, order, after, against)
+    level.layer = _ranks(level, order, before, after)
     # A link against the order may still go down, after free nodes were pulled down.
-    level.upwards = {i for i in level.upwards if level.layer[links[i].head] <= level.layer[links[i].tail]}
-    forward = [i for i in range(len(links)) if i not in level.upwards]
+    level.upwards = {i for i in against if level.layer[links[i].head] <= level.layer[links[i].tail]}
     level.layers = [[] for _ in range(max(level.layer, default=0) + 1)]
     ends = {end for i in level.spine for end in (links[i].tail, links[i].head)}
     for node in sorted(range(len(nodes)), key=lambda n: nodes[n].end != 0 and n not in ends):
         level.layers[level.layer[node]].append(node)
     level.gaps = [[] for _ in range(len(level.layers) + 1)]
-    _add_chains(level, forward)
-    return level
+    _add_chains(level)
 
 
-def _neighbours(count: int, links: list[Link], chosen: list[int]) -> tuple[list[list[int]], list[list[int]]]:
-    """Return the predecessors and successors of each node over the given links."""
-    before: list[list[int]] = [[] for _ in range(count)]
-    after: list[list[int]] = [[] for _ in range(count)]
-    for i in chosen:
-        before[links[i].head].append(links[i].tail)
-        after[links[i].tail].append(links[i].head)
+def _neighbours(level: Level, without: Container[int] = ()) -> tuple[list[list[int]], list[list[int]]]:
+    """Return the predecessors and successors of each node, not over the links in ``without``."""
+    before: list[list[int]] = [[] for _ in level.nodes]
+    after: list[list[int]] = [[] for _ in level.nodes]
+    for i, link in enumerate(level.links):
+        if i not in without:
+            before[link.head].append(link.tail)
+            after[link.tail].append(link.head)
     return before, after
 
 
-def _topological(nodes: list[Node], links: list[Link]) -> tuple[list[int], set[int]]:
+def _topological(level: Level) -> tuple[list[int], set[int]]:
     """Return the nodes in topological order (stable), and the links against it, which close cycles."""
-    count = len(nodes)
-    before, after = _neighbours(count, links, list(range(len(links))))
+    before, after = _neighbours(level)
     waiting = [len(items) for items in before]
-    ready = [node for node in range(count) if not waiting[node]]
-    rest = iter(range(count))
-    done = [False] * count
-    order: list[int] = []
-    while len(order) < count:
-        node = heapq.heappop(ready) if ready else next(n for n in rest if not done[n])
-        if done[node]:
+    ready = [node for node, number in enumerate(waiting) if not number]
+    rest = iter(range(len(waiting)))
+    place: dict[int, int] = {}
+    while len(place) < len(waiting):
+        node = heapq.heappop(ready) if ready else next(n for n in rest if n not in place)
+        if node in place:
             continue
-        done[node] = True
-        order.append(node)
+        place[node] = len(place)
         for head in after[node]:
             waiting[head] -= 1
-            if not waiting[head] and not done[head]:
+            if not waiting[head] and head not in place:
                 heapq.heappush(ready, head)
-    place = {node: i for i, node in enumerate(order)}
-    return order, {i for i, link in enumerate(links) if place[link.tail] > place[link.head]}
+    return list(place), {i for i, link in enumerate(level.links) if place[link.tail] > place[link.head]}
 
 
-def _spine(nodes: list[Node], links: list[Link], order: list[int], forward: list[int]) -> set[int]:
+def _spine(level: Level, order: list[int], after: list[list[int]], against: Container[int]) -> set[int]:
     """Return the links of the heaviest chain, from port to port if there are ports; the middle one of equal chains."""
-    _, after = _neighbours(len(nodes), links, forward)
+    nodes, links = level.nodes, level.links
     below = [0.0] * len(nodes)
     for node in reversed(order):
         port = THROUGH if nodes[node].end else 0.0
         below[node] = port + nodes[node].weight + max((below[head] for head in after[node]), default=0.0)
-    if not order:
-        return set()
     chain = {}
-    node = max(order, key=lambda n: (below[n], nodes[n].rank))
-    while after[node]:
+    node = max(order, key=lambda n: (below[n], nodes[n].value), default=-1)
+    while node >= 0 and after[node]:
         best = max(below[head] for head in after[node])
         ties = sorted({head for head in after[node] if below[head] == best})
         chain[node] = node = ties[(len(ties) - 1) // 2]
-    on: set[int] = set()
-    used: set[int] = set()
-    for i in sorted(forward, key=lambda i: -links[i].rank):
-        if chain.get(links[i].tail) == links[i].head and links[i].tail not in used:
-            used.add(links[i].tail)
-            on.add(i)
-    return on
+    on = [i for i, link in enumerate(links) if i not in against and chain.get(link.tail) == link.head]
+    return set({links[i].tail: i for i in sorted(on, key=lambda i: links[i].value)}.values())
 
 
-def _ranks(level: Level, order: list[int], forward: list[int]) -> list[int]:
+def _ranks(level: Level, order: list[int], before: list[list[int]], after: list[list[int]]) -> list[int]:
     """Return longest-path layers; pull down nodes that do not depend on the spine's first node or on a port."""
     nodes = level.nodes
-    before, after = _neighbours(len(nodes), level.links, forward)
     rank = [0] * len(nodes)
     tops = any(node.end < 0 for node in nodes)
     for node in order:
         rank[node] = max((rank[tail] + 1 for tail in before[node]), default=int(tops and nodes[node].end >= 0))
-    heads = {level.links[i].head for i in level.spine}
-    first = {level.links[i].tail for i in level.spine} - heads
+    first = {level.links[i].tail for i in level.spine} - {level.links[i].head for i in level.spine}
     free = [False] * len(nodes)
     for node in order:
         free[node] = nodes[node].end == 0 and node not in first and all(free[tail] for tail in before[node])
-    for node in reversed(order):
-        if free[node] and after[node]:
-            rank[node] = min(rank[head] for head in after[node]) - 1
-    _part_sources(level, rank, free, after)
+    movable = [node for node in reversed(order) if free[node] and after[node]]
+    _pull_down(rank, movable, after)
+    for _ in range(MOST_PARTED):  # sources beside a tall box move to extra layers below it, next to their readers
+        tall = {rank[n] for n, node in enumerate(nodes) if node.height > TALL and not free[n]}
+        beside = [n for n in movable if rank[n] in tall and nodes[n].height <= TALL]
+        if not beside:
+            break
+        layer = max(rank[n] for n in beside)
+        rank = [at + (at > layer or (at == layer and n in beside)) for n, at in enumerate(rank)]
+        _pull_down(rank, movable, after)
     last = max((r for n, r in enumerate(rank) if nodes[n].end <= 0), default=-1) + 1
     return [last if nodes[n].end > 0 else r for n, r in enumerate(rank)]
 
 
-def _part_sources(level: Level, rank: list[int], free: list[bool], after: list[list[int]]) -> None:
-    """Move sources beside a tall box to extra layers below it, next to their readers."""
-    for _ in range(MOST_PARTED):
-        tall = {rank[n] for n, node in enumerate(level.nodes) if node.height > TALL and not free[n]}
-        beside = [n for n in range(len(rank)) if free[n] and rank[n] in tall and after[n]]
-        beside = [n for n in beside if level.nodes[n].height <= TALL]
-        if not beside:
-            return
-        layer = max(rank[n] for n in beside)
-        for n, at in enumerate(rank):
-            rank[n] = at + (at > layer or (at == layer and n in beside))
-        for n in reversed(range(len(rank))):
-            if free[n] and after[n]:
-                rank[n] = min(rank[head] for head in after[n]) - 1
+def _pull_down(rank: list[int], nodes: list[int], after: list[list[int]]) -> None:
+    for node in nodes:
+        rank[node] = min(rank[head] for head in after[node]) - 1
 
 
-def _add_chains(level: Level, forward: list[int]) -> None:
+def _add_chains(level: Level) -> None:
     """Create lanes and segments for all links; links of one node and value share a trunk."""
     level.chains = [[] for _ in level.links]
-    level.trunks = [-1] * len(level.links)
-    trunks: dict[tuple[int, str], int] = {}
+    trunks: dict[tuple[int, int], int] = {}
+    steps: dict[tuple[int, int], Segment] = {}  # by trunk and lower node
     lanes: dict[tuple[int, int], int] = {}
-    joined: dict[tuple[int, int, str], Segment] = {}
-    for i in sorted(forward, key=lambda i: (level.layer[level.links[i].head], i)):
+    forward = [i for i in range(len(level.links)) if i not in level.upwards]
+    for i in sorted(forward, key=lambda i: level.layer[level.links[i].head]):
         link = level.links[i]
-        trunk = level.trunks[i] = trunks.setdefault((link.tail, link.value), len(trunks))
-        chain = [link.tail]
-        for layer in range(level.layer[link.tail] + 1, level.layer[link.head]):
-            if (trunk, layer) not in lanes:
+        trunk = trunks.setdefault((link.tail, link.value), len(trunks))
+        upper = link.tail
+        for layer in range(level.layer[link.tail] + 1, level.layer[link.head] + 1):
+            if layer < level.layer[link.head] and (trunk, layer) not in lanes:
                 lanes[trunk, layer] = level.add_lane(layer)
-            chain.append(lanes[trunk, layer])
-        chain.append(link.head)
-        level.chains[i] = chain
-        for upper, lower in pairwise(chain):
-            segment = joined.get((upper, lower, link.value))
-            if segment is None:
-                segment = joined[upper, lower, link.value] = Segment(upper, lower, link.value, trunk)
-                level.gaps[level.layer[lower]].append(segment)
+            lower = lanes[trunk, layer] if layer < level.layer[link.head] else link.head
+            if (trunk, lower) not in steps:
+                steps[trunk, lower] = Segment(upper, lower, link.value, trunk, layer)
+                level.gaps[layer].append(steps[trunk, lower])
+            segment = steps[trunk, lower]
             both = level.nodes[upper].lane and level.nodes[lower].lane
             segment.priority = max(segment.priority, 3 if i in level.spine else 2 if both else 1)
-    for number, i in enumerate(sorted(level.upwards)):
-        _add_upward(level, i, len(trunks) + number)
+            level.chains[i].append(segment)
+            upper = lower
+    for trunk, i in enumerate(sorted(level.upwards), len(trunks)):
+        _add_upward(level, i, trunk)
 
 
 def _add_upward(level: Level, i: int, trunk: int) -> None:
-    """Create an upward link: out of the tail's bottom, up a lane next to it, into the head's top."""
-    link, level.trunks[i] = level.links[i], trunk
+    """Create an upward link: out of the tail's bottom, up a lane next to it, into the head's top.
+
+    The first and the last segment of its chain are not in a gap; those between lead downwards, like all segments.
+    """
+    link = level.links[i]
     top, bottom = level.layer[link.head], level.layer[link.tail]
     lanes = [level.add_lane(layer) for layer in range(top, bottom + 1)]
-    for upper, lower in pairwise(lanes):
-        level.gaps[level.layer[lower]].append(Segment(upper, lower, link.value, trunk, priority=2))
-    level.chains[i] = [link.tail, *reversed(lanes), link.head]
+    out = Segment(link.tail, lanes[-1], link.value, trunk, bottom + 1)
+    into = Segment(lanes[0], link.head, link.value, trunk, top)
+    steps = [Segment(*ends, link.value, trunk, gap, 2) for gap, ends in enumerate(pairwise(lanes), top + 1)]
+    for segment in steps:
+        level.gaps[segment.gap].append(segment)
+    level.chains[i] = [out, *reversed(steps), into]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(slots=True)
-class Node:
+class Node(NamedTuple):
     """A box, a port of the enclosing group, or a lane: the place of a wire in a layer that it passes.
 
     Attributes:
         width, height: size including the overhang.
         body_height: height without the overhang; wires leave below it.
         anchor: x of the middle wire from the left border.
-        enter, leave: x of the ports of a group, by value, from the left border.
         end: -1 for a port in the top border of the enclosing group, 1 for the bottom border, 0 for other nodes.
-        rank: for a port, the place in reading order of the leaf that its value comes from.
+        value: for a port, its value; 0 for other nodes.
     """
 
     width: float = 0.0
@@ -23,13 +22,11 @@ class Node:
     body_height: float = 0.0
     anchor: float = 0.0
     weight: float = 0.1
-    enter: dict[str, float] = field(default_factory=dict)
-    leave: dict[str, float] = field(default_factory=dict)
     side_entry: bool = False
     pin_gap: float = 26.0
     end: int = 0
+    value: int = 0
     lane: bool = False
-    rank: int = 0
 
     @property
     def solid(self) -> bool:
@@ -37,14 +34,12 @@ class Node:
         return not self.lane and self.end == 0
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A value from one node of the level to another; ``rank`` is the place of its source in reading order."""
+class Link(NamedTuple):
+    """A value from one node of the level to another; values are numbers, from 1 in reading order of their sources."""
 
     tail: int
     head: int
-    value: str
-    rank: int = 0
+    value: int
 
 
 @dataclass(slots=True)
@@ -54,14 +49,16 @@ class Segment:
     Attributes:
         upper, lower: the nodes that it joins.
         trunk: number of its trunk; segments of one trunk and gap share a track.
+        gap: number of the gap that it lies in.
         priority: 3 on the spine, 2 between lanes, 1 otherwise; higher priorities become straight first.
         aligned: whether it is straight; broken: whether it is not, because the chain would drift sideways.
     """
 
     upper: int
     lower: int
-    value: str
+    value: int
     trunk: int
+    gap: int
     priority: int = 1
     aligned: bool = False
     broken: bool = False
@@ -73,10 +70,10 @@ class Level:
 
     Attributes:
         nodes: the given nodes, then the lanes.
+        enter, leave: for a node that is a group, x of the port of each value from its left border, by (node, value).
         layers: nodes of each layer, from left to right.
         gaps: segments between layer i - 1 and layer i at index i; the first is empty.
-        chains: for each link its nodes from tail to head, including lanes.
-        trunks: for each link the number of its trunk.
+        chains: for each link its segments from tail to head; see `layering` for links that go up.
         upwards: indices of the links that go up, because the level has a cycle.
         sides: lane beside a node -> the node it enters from the side.
         spine: indices of the links on the heaviest chain.
@@ -85,23 +82,32 @@ class Level:
 
     nodes: list[Node]
     links: list[Link]
+    enter: dict[tuple[int, int], float] = field(default_factory=dict)
+    leave: dict[tuple[int, int], float] = field(default_factory=dict)
     layer: list[int] = field(default_factory=list)
     layers: list[list[int]] = field(default_factory=list)
     gaps: list[list[Segment]] = field(default_factory=list)
-    chains: list[list[int]] = field(default_factory=list)
-    trunks: list[int] = field(default_factory=list)
+    chains: list[list[Segment]] = field(default_factory=list)
     upwards: set[int] = field(default_factory=set)
     sides: dict[int, int] = field(default_factory=dict)
     spine: set[int] = field(default_factory=set)
     x: list[float] = field(default_factory=list)
 
-    def leave(self, node: int, value: str) -> float:
-        """Return the x at which ``value`` leaves a node, from its left border."""
-        return self.nodes[node].leave.get(value, self.nodes[node].anchor)
+    def places(self) -> list[int]:
+        """Return the place of each node in its layer, from the left."""
+        places = [0] * len(self.nodes)
+        for layer in self.layers:
+            for place, node in enumerate(layer):
+                places[node] = place
+        return places
 
-    def enter(self, node: int, value: str) -> float:
-        """Return the x at which a single ``value`` enters a node from above, from the node's left border."""
-        return self.nodes[node].enter.get(value, self.nodes[node].anchor)
+    def leave_at(self, segment: Segment) -> float:
+        """Return the x at which a segment leaves its upper node, from the node's left border."""
+        return self.leave.get((segment.upper, segment.value), self.nodes[segment.upper].anchor)
+
+    def enter_at(self, segment: Segment) -> float:
+        """Return the x at which a single segment enters its lower node, from the node's left border."""
+        return self.enter.get((segment.lower, segment.value), self.nodes[segment.lower].anchor)
 
     def add_lane(self, layer: int, at: int | None = None) -> int:
         """Add a lane to a layer, at the right end or at a position, and return its number."""

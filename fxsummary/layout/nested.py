@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from fxsummary.layout.boxes import Box, Edge, Layout, Point, Rect, Spacing, Wire, walk
+from fxsummary.layout.boxes import Box, Edge, Layout, Padding, Point, Rect, Spacing, Wire, walk
 from fxsummary.layout.columns import Shape, fold_columns, lower_columns
 from fxsummary.layout.coordinates import assign_x
-from fxsummary.layout.layering import layered
+from fxsummary.layout.layering import assign_layers
 from fxsummary.layout.level import Level, Link, Node
 from fxsummary.layout.ordering import add_side_lanes, order_layers
 from fxsummary.layout.routing import Routed, Router
 
+SHAPE_RIGHTWARDS = Shape(1 / 1.5, tallest=1800.0)
+"""A top level wider than 1,800 px is cut into lines."""
+PIN_GAP = 12.0
+"""Maximum distance between the wires that enter a leaf from the left."""
 
-@dataclass(slots=True)
-class Memo:
-    """Finished levels by everything they depend on; equal groups share them."""
 
-    levels: dict[Hashable, tuple[Level, Routed]] = field(default_factory=dict)
-    columns: dict[Hashable, Routed] = field(default_factory=dict)
+Memo = dict[Hashable, tuple[Level, Routed]]
+"""Finished levels by everything they depend on; equal groups share them."""
+
+_End = tuple[int, str]
+"""A child of a group as (0, key); the port of a value in the top border as (-1, value), in the bottom as (1, value)."""
 
 
 @dataclass(slots=True)
 class _Group:
-    """A group in progress: its level, and the positions of its contents."""
+    """A group in progress: its level, and the positions of its contents.
+
+    Attributes:
+        numbers: number of each node of the level; links: number of each link, by tail, head and value.
+        indent: x of the contents after the padding.
+    """
 
     box: Box
-    keys: list[str] = field(default_factory=list)
-    numbers: dict[tuple[int, str], int] = field(default_factory=dict)
+    numbers: dict[_End, int] = field(default_factory=dict)
     links: dict[tuple[int, int, str], int] = field(default_factory=dict)
     level: Level = field(default_factory=lambda: Level([], []))
     routed: Routed = field(default_factory=Routed)
@@ -37,16 +45,18 @@ class _Group:
     height: float = 0.0
     indent: float = 0.0
 
-    def number(self, end: int, key: str) -> int:
-        """Return the number of a child (end 0), or of a value's port in the top (-1) or bottom (1) border."""
-        if (end, key) not in self.numbers:
-            self.numbers[end, key] = len(self.keys)
-            self.keys.append(key)
-        return self.numbers[end, key]
+    def number(self, end: _End) -> int:
+        """Return the number of a node."""
+        return self.numbers.setdefault(end, len(self.numbers))
 
-    def link(self, tail: int, head: int, value: str) -> int:
-        """Return the number of a link, creating it on first use."""
-        return self.links.setdefault((tail, head, value), len(self.links))
+    def link(self, tail: _End, head: _End, value: str) -> int:
+        """Return the number of a link."""
+        return self.links.setdefault((self.number(tail), self.number(head), value), len(self.links))
+
+    def ports(self) -> Iterator[tuple[int, str, float]]:
+        """Yield end, value and x of each port, once the group is laid out."""
+        left = self.box.padding.left + self.indent
+        return ((end, value, left + self.routed.x[number]) for (end, value), number in self.numbers.items() if end)
 
 
 class Planner:
@@ -58,71 +68,82 @@ class Planner:
     Args:
         root: a group; its padding is kept, its key names the outermost level.
         edges: edges between different leaves.
-        spacing: distances in pixels.
+        spacing: distances in pixels; `vertical` ones separate layers.
         memo: memo to share with similar layouts.
+        rightwards: whether layers run from left to right: wires leave on the right and enter on the left, or leaves
+            with `side_entry` also from above and below. Everything is mirrored at the diagonal, laid out, and mirrored
+            back.
 
     Raises:
         ValueError: duplicate key, or an edge that does not join two different leaves.
     """
 
-    def __init__(self, root: Box, edges: list[Edge], spacing: Spacing | None = None, memo: Memo | None = None) -> None:
-        self._root = root
+    def __init__(
+        self,
+        root: Box,
+        edges: list[Edge],
+        spacing: Spacing | None = None,
+        memo: Memo | None = None,
+        *,
+        rightwards: bool = False,
+    ) -> None:
+        self._rightwards = rightwards
+        self._root = root = _turned(root) if rightwards else root
         self._spacing = spacing or Spacing()
-        self._memo = memo or Memo()
+        self._memo = Memo() if memo is None else memo
         self._groups, parents = _groups(root)
         self._paths = {edge: _thread(edge, self._groups, parents) for edge in edges}
-        self._ranks = _ranks(root, edges)
+        targets = {edge.target for edge in edges}
+        keys = sorted((child.key for _, child in walk(root)), key=targets.__contains__)
+        self._ranks = {key: rank for rank, key in enumerate(keys)}  # in reading order; without incoming edges first
 
     def size(self, shape: Shape | None = None, inner: float | None = None) -> tuple[float, float]:
         """Return the width and height that the layout would have.
 
         Args:
             shape: desired shape of the top level, which is cut into columns to match it.
-            inner: maximum height of inner groups; higher ones are cut into columns; None for no limit.
+            inner: maximum height (rightwards: width) of inner groups; larger ones are cut; None for no limit.
         """
+        shape = shape or (SHAPE_RIGHTWARDS if self._rightwards else Shape())
         for key in reversed(self._groups):
             group = self._groups[key]
             signature = _lay_out(group, self._groups, self._spacing, self._ranks, self._memo)
-            wanted: Shape | float | None = (shape or Shape()) if group.box is self._root else inner
-            if wanted is not None:
-                if (signature, wanted) not in self._memo.columns:
-                    cut: Callable[..., Routed] = fold_columns if isinstance(wanted, Shape) else lower_columns
-                    self._memo.columns[signature, wanted] = cut(group.level, group.routed, self._spacing, wanted)
-                group.routed = self._memo.columns[signature, wanted]
+            wanted: Shape | float | None = shape if group.box is self._root else inner
+            if (signature, wanted) not in self._memo:
+                cut: Callable[..., Routed] = fold_columns if isinstance(wanted, Shape) else lower_columns
+                self._memo[signature, wanted] = group.level, cut(group.level, group.routed, self._spacing, wanted)
+            _, group.routed = self._memo[signature, wanted]
             padding = group.box.padding
             width = group.routed.width + padding.left + padding.right
             group.width = max(width, group.box.width)
             group.indent = (group.width - width) / 2
             group.height = max(group.routed.height + padding.top + padding.bottom, group.box.height)
         top = self._groups[self._root.key]
-        return top.width, top.height
+        return (top.height, top.width) if self._rightwards else (top.width, top.height)
 
-    def tallest(self) -> float:
-        """Height of the tallest inner group in the last `size`."""
+    def largest(self) -> float:
+        """Height (rightwards: width) of the largest inner group in the last `size`."""
         return max((group.height for group in self._groups.values() if group.box is not self._root), default=0.0)
 
     def layout(self, shape: Shape | None = None, inner: float | None = None) -> Layout:
         """Return the layout; the arguments are those of `size`."""
         self.size(shape, inner)
-        return _assemble(self._root, self._groups, self._paths)
-
-
-def _ranks(root: Box, edges: list[Edge]) -> dict[str, int]:
-    """Return the place of each box in reading order; boxes without incoming edges come first."""
-    targets = {edge.target for edge in edges}
-    keys = [child.key for _, child in walk(root)]
-    return {key: rank for rank, key in enumerate(sorted(keys, key=targets.__contains__))}
+        placed = _assemble(self._root, self._groups, self._paths)
+        if not self._rightwards:
+            return placed
+        boxes = {key: Rect(box.y, box.x, box.height, box.width) for key, box in placed.boxes.items()}
+        wires = [replace(wire, points=tuple(Point(p.y, p.x) for p in wire.points)) for wire in placed.wires]
+        return Layout(placed.height, placed.width, boxes, wires, placed.paths)
 
 
 def _groups(root: Box) -> tuple[dict[str, _Group], dict[str, str | None]]:
-    """Return the groups by key, parents first, and the parent of every box."""
     groups = {root.key: _Group(root)}
     parents: dict[str, str | None] = {root.key: None}
     for parent, child in walk(root):
         if child.key in parents:
             raise ValueError(f"duplicate box key {child.key!r}")
         parents[child.key] = parent.key
-        groups[parent.key].number(0, child.key)
+        groups[parent.key].number((0, child.key))
         if child.children is not None:
             groups[child.key] = _Group(child)
     return groups, parents
@@ -140,20 +161,13 @@ def _thread(edge: Edge, groups: dict[str, _Group], parents: dict[str, str | None
     while rising[-2:-1] == falling[-2:-1] and len(rising) > 1:
         rising.pop()
         falling.pop()
-    links = []
-    for child, parent in pairwise(rising[:-1]):
-        group = groups[parent]
-        links.append((parent, group.link(group.number(0, child), group.number(1, value), value)))
-    shared = groups[rising[-1]]
-    links.append((rising[-1], shared.link(shared.number(0, rising[-2]), shared.number(0, falling[-2]), value)))
-    for child, parent in reversed(list(pairwise(falling[:-1]))):
-        group = groups[parent]
-        links.append((parent, group.link(group.number(-1, value), group.number(0, child), value)))
-    return links
+    steps: list[tuple[str, _End, _End]] = [(parent, (0, child), (1, value)) for child, parent in pairwise(rising[:-1])]
+    steps.append((rising[-1], (0, rising[-2]), (0, falling[-2])))
+    steps += [(parent, (-1, value), (0, child)) for child, parent in reversed([*pairwise(falling[:-1])])]
+    return [(parent, groups[parent].link(tail, head, value)) for parent, tail, head in steps]
 
 
 def _ancestors(key: str, parents: dict[str, str | None]) -> list[str]:
-    """Return a box and all groups around it, up to the root."""
     chain = [key]
     while (parent := parents[chain[-1]]) is not None:
         chain.append(parent)
@@ -161,63 +175,33 @@ def _ancestors(key: str, parents: dict[str, str | None]) -> list[str]:
 
 
 def _lay_out(group: _Group, groups: dict[str, _Group], spacing: Spacing, ranks: dict[str, int], memo: Memo) -> Hashable:
-    """Lay out nodes, layers and wires of a group, or take those of an equal group from ``memo``.
-
-    Return the key in ``memo``: everything that the layout depends on.
-    """
+    """Lay out a group, or take the layout of an equal one; return its key in ``memo``: all that it depends on."""
     boxes = {child.key: child for child in group.box.children or []}
-    nodes = [Node(end=end, rank=ranks[key] if end else 0) for end, key in group.numbers]
+    keys = sorted({key for *_, key in group.links}, key=ranks.__getitem__)
+    values = {key: number for number, key in enumerate(keys, 1)}
+    level = Level([], [Link(tail, head, values[key]) for tail, head, key in group.links])
     for (end, key), number in group.numbers.items():
-        if end == 0:
-            nodes[number] = _node(boxes[key], groups.get(key))
-    links = [Link(tail, head, value, ranks[value]) for tail, head, value in group.links]
-    signature = _signature(nodes, links, spacing)
-    if signature not in memo.levels:
-        level = layered(nodes, links)
+        inner = groups.get(key) if end == 0 else None
+        level.nodes.append(Node(end=end, value=values[key]) if end else _node(boxes[key], inner))
+        for side, value, x in inner.ports() if inner else ():
+            (level.enter if side < 0 else level.leave)[number, values[value]] = x
+    ports = (*level.enter.items(), None, *level.leave.items())
+    signature = spacing, tuple(level.nodes), tuple(level.links), ports
+    if signature not in memo:
+        assign_layers(level)
         order_layers(level)
         add_side_lanes(level)
         assign_x(level, spacing)
-        memo.levels[signature] = level, Router(level, spacing).run()
-    group.level, group.routed = memo.levels[signature]
+        memo[signature] = level, Router(level, spacing).run()
+    group.level, group.routed = memo[signature]
     return signature
-
-
-def _signature(nodes: list[Node], links: list[Link], spacing: Spacing) -> Hashable:
-    """Return everything that a layout depends on, with numbers for values, so that equal groups have equal keys."""
-    numbers: dict[str, int] = {}
-    place = {rank: number for number, rank in enumerate(sorted({link.rank for link in links}))}
-    ends = [(link.tail, link.head, numbers.setdefault(link.value, len(numbers)), place[link.rank]) for link in links]
-
-    def ports(xs: dict[str, float]) -> tuple[tuple[int, float], ...]:
-        return tuple(sorted((numbers[value], x) for value, x in xs.items() if value in numbers))
-
-    looks = [
-        (
-            *(n.width, n.height, n.body_height, n.anchor, n.weight, n.side_entry, n.pin_gap, n.end),
-            *(ports(n.enter), ports(n.leave)),
-        )
-        for n in nodes
-    ]
-    return spacing, tuple(looks), tuple(ends)
 
 
 def _node(box: Box, group: _Group | None) -> Node:
     width, height = (box.width, box.height) if group is None else (group.width, group.height)
-    node = Node(
-        width=width + box.overhang,
-        height=height + box.overhang,
-        body_height=height,
-        anchor=width / 2 if box.anchor is None else box.anchor,
-        weight=box.weight,
-        side_entry=box.side_entry,
-        pin_gap=box.pin_gap,
-    )
-    if group is not None:
-        left = group.box.padding.left + group.indent
-        for (end, value), number in group.numbers.items():
-            if end:
-                (node.enter if end < 0 else node.leave)[value] = left + group.routed.x[number]
-    return node
+    anchor = width / 2 if box.anchor is None else box.anchor
+    size = width + box.overhang, height + box.overhang
+    return Node(*size, height, anchor, box.weight, box.side_entry, box.pin_gap)
 
 
 def _assemble(root: Box, groups: dict[str, _Group], paths: dict[Edge, list[tuple[str, int]]]) -> Layout:
@@ -237,25 +221,24 @@ def _assemble(root: Box, groups: dict[str, _Group], paths: dict[Edge, list[tuple
                 corners[child.key] = place
                 size = groups[child.key].width, groups[child.key].height
             result.boxes[child.key] = Rect(*place, *size)
-        for (_, _, value), number in group.links.items():
+        for number, wire in enumerate(_wires(group, origin, corner)):
             numbers[key, number] = len(result.wires)
-            result.wires.append(_wire(group, number, value, origin, corner))
+            result.wires.append(wire)
     result.paths = {edge: tuple(numbers[link] for link in links) for edge, links in paths.items()}
     return result
 
 
-def _wire(group: _Group, number: int, value: str, origin: Point, corner: Point) -> Wire:
-    """Return a link as a wire; at ports it is extended to the border of the group."""
-    link, nodes = group.level.links[number], group.level.nodes
-    points = [Point(origin.x + p.x, origin.y + p.y) for _, p in group.routed.corners[number]]
-    if nodes[link.tail].end < 0:
-        points.insert(0, Point(points[0].x, corner.y))
-    if nodes[link.head].end > 0:
-        points.append(Point(points[-1].x, corner.y + group.height))
-    tail = group.keys[link.tail] if nodes[link.tail].end == 0 else group.box.key
-    head = group.keys[link.head] if nodes[link.head].end == 0 else group.box.key
-    layers = group.level.layer[link.head] - group.level.layer[link.tail]
-    return Wire(value, group.box.key, tail, head, _simplified(points), layers)
+def _wires(group: _Group, origin: Point, corner: Point) -> Iterator[Wire]:
+    """Yield the links as wires; at ports they are extended to the border of the group."""
+    ends, layer = list(group.numbers), group.level.layer
+    for (tail, head, value), corners in zip(group.links, group.routed.corners, strict=True):
+        points = [Point(origin.x + p.x, origin.y + p.y) for _, p in corners]
+        if ends[tail][0] < 0:
+            points.insert(0, Point(points[0].x, corner.y))
+        if ends[head][0] > 0:
+            points.append(Point(points[-1].x, corner.y + group.height))
+        first, last = (key if end == 0 else group.box.key for end, key in (ends[tail], ends[head]))
+        yield Wire(value, first, last, _simplified(points), layer[head] - layer[tail])
 
 
 def _simplified(points: list[Point]) -> tuple[Point, ...]:
@@ -272,3 +255,15 @@ def _simplified(points: list[Point]) -> tuple[Point, ...]:
             kept.pop()
         kept.append(point)
     return tuple(kept)
+
+
+def _turned(root: Box) -> Box:
+    copies: dict[int, Box] = {}
+    for parent, box in [(root, root), *walk(root)]:
+        padding = Padding(box.padding.left, box.padding.bottom, box.padding.right, box.padding.top)
+        gap, size = min(box.pin_gap, PIN_GAP), (box.height, box.width)
+        copy = Box(box.key, *size, box.children and [], padding, box.weight, None, box.overhang, box.side_entry, gap)
+        copies[id(box)] = copy
+        if box is not root and (siblings := copies[id(parent)].children) is not None:
+            siblings.append(copy)
+    return copies[id(root)]

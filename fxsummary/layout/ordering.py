@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import chain
 
 from fxsummary.layout.level import Level, Segment
 
@@ -14,110 +16,81 @@ MOST_PAIRS = 400
 MOST_STEPS = 40_000
 
 
+_Pins = list[list[tuple[int, float, bool]]]
+"""For each node the other ends of its segments: node, share of that node's width, whether it is on the spine."""
+
+
 def order_layers(level: Level) -> None:
     """Sort ``level.layers`` by sweeps down and up, and keep the best order."""
-    above, below = _adjacency(level)
-    where = _positions(level)
+    above: _Pins = [[] for _ in level.nodes]
+    below: _Pins = [[] for _ in level.nodes]
+    for segment in chain.from_iterable(level.gaps):
+        upper, lower, spine = segment.upper, segment.lower, segment.priority == 3
+        above[lower].append((upper, level.leave_at(segment) / (level.nodes[upper].width + 1), spine))
+        below[upper].append((lower, level.enter_at(segment) / (level.nodes[lower].width + 1), spine))
+    where = level.places()
     best, kept = _crossings(level, where), [list(layer) for layer in level.layers]
-    segments = sum(map(len, level.gaps))
+    segments = sum(map(len, above))
     for sweep in range(min(SWEEPS, MOST_STEPS // max(segments, 1))):
         if best == 0:
             break
-        _barycentre(level, where, above if sweep % 2 == 0 else below, upwards=sweep % 2 == 1)
-        _transpose(level, where, above, below)
+        layers, adjacent = (level.layers[::-1], below) if sweep % 2 else (level.layers, above)
+        _barycentre(layers, adjacent, where)
+        _transpose(level.layers, where, above, below)
         crossings = _crossings(level, where)
         if crossings < best:
             best, kept = crossings, [list(layer) for layer in level.layers]
     level.layers = kept
 
 
-def _adjacency(level: Level) -> tuple[list[list[Segment]], list[list[Segment]]]:
-    above: list[list[Segment]] = [[] for _ in level.nodes]
-    below: list[list[Segment]] = [[] for _ in level.nodes]
-    for gap in level.gaps:
-        for segment in gap:
-            below[segment.upper].append(segment)
-            above[segment.lower].append(segment)
-    return above, below
-
-
-def _positions(level: Level) -> list[float]:
-    where = [0.0] * len(level.nodes)
-    for layer in level.layers:
-        for place, node in enumerate(layer):
-            where[node] = float(place)
-    return where
-
-
-def _upper_pin(level: Level, where: list[float], segment: Segment) -> float:
-    """Return the place of a segment's upper end: the node's place plus the port's share of its width."""
-    node = segment.upper
-    return where[node] + level.leave(node, segment.value) / (level.nodes[node].width + 1)
-
-
-def _lower_pin(level: Level, where: list[float], segment: Segment) -> float:
-    node = segment.lower
-    return where[node] + level.enter(node, segment.value) / (level.nodes[node].width + 1)
-
-
-def _crossings(level: Level, where: list[float]) -> int:
+def _crossings(level: Level, where: list[int]) -> int:
     """Count the crossings in all gaps; those of the spine count `SPINE_WEIGHT` times."""
-    return sum(_gap_crossings(level, where, gap) for gap in level.gaps if len(gap) > 1)
-
-
-def _gap_crossings(level: Level, where: list[float], gap: list[Segment]) -> int:
-    ends = sorted((_upper_pin(level, where, s), _lower_pin(level, where, s), s.priority == 3) for s in gap)
-    total = _inversions([lower for _, lower, _ in ends])
-    for upper, lower, spine in ends:
-        if spine:
-            total += (SPINE_WEIGHT - 1) * sum((u - upper) * (low - lower) < 0 for u, low, _ in ends)
+    total, width = 0, [node.width + 1 for node in level.nodes]
+    for gap in level.gaps:
+        uppers = [where[s.upper] + level.leave_at(s) / width[s.upper] for s in gap]
+        lowers = [where[s.lower] + level.enter_at(s) / width[s.lower] for s in gap]
+        ends = sorted(zip(uppers, lowers, strict=True))
+        total += _inversions([lower for _, lower in ends])
+        for upper, lower in (pins for *pins, s in zip(uppers, lowers, gap, strict=True) if s.priority == 3):
+            total += (SPINE_WEIGHT - 1) * sum((u - upper) * (low - lower) < 0 for u, low in ends)
     return total
 
 
 def _inversions(values: list[float]) -> int:
-    """Count the pairs in descending order in O(n log n), with a Fenwick tree.
+    """Count the pairs in descending order.
 
     >>> _inversions([1.0, 3.0, 2.0, 2.0]), _inversions([3.0, 2.0, 1.0])
     (2, 3)
     """
-    ranks = sorted(set(values))
-    tree = [0] * (len(ranks) + 1)
+    seen: list[float] = []
     total = 0
-    for seen, value in enumerate(values):
-        place = bisect_left(ranks, value) + 1
-        not_larger, i = 0, place
-        while i:
-            not_larger += tree[i]
-            i &= i - 1
-        total += seen - not_larger
-        while place < len(tree):
-            tree[place] += 1
-            place += place & -place
+    for value in values:
+        place = bisect_right(seen, value)
+        total += len(seen) - place
+        seen.insert(place, value)
     return total
 
 
-def _barycentre(level: Level, where: list[float], adjacent: list[list[Segment]], *, upwards: bool) -> None:
+def _barycentre(layers: Iterable[list[int]], adjacent: _Pins, where: list[int]) -> None:
     """Sort each layer by the mean place of the neighbours in the previous layer."""
-    for layer in reversed(level.layers) if upwards else level.layers:
-        if len(layer) < 2:
-            continue
-        wish = {}
+    wish: dict[int, float] = {}
+    for layer in layers:
         for node in layer:
-            pins = [(_lower_pin if upwards else _upper_pin)(level, where, s) for s in adjacent[node]]
+            pins = [where[other] + share for other, share, _ in adjacent[node]]
             wish[node] = sum(pins) / len(pins) if pins else where[node]
         layer.sort(key=wish.__getitem__)
         for place, node in enumerate(layer):
-            where[node] = float(place)
+            where[node] = place
 
 
-def _transpose(level: Level, where: list[float], above: list[list[Segment]], below: list[list[Segment]]) -> None:
+def _transpose(layers: list[list[int]], where: list[int], *sides: _Pins) -> None:
     """Swap neighbours while that removes crossings, in at most four rounds."""
     for _ in range(4):
         swapped = False
-        for layer in level.layers:
+        for layer in layers:
             for place in range(len(layer) - 1):
                 left, right = layer[place], layer[place + 1]
-                if _gain(level, where, left, right, above, below) > 0:
+                if sum(_gain(where, pins[left], pins[right]) for pins in sides) > 0:
                     layer[place], layer[place + 1] = right, left
                     where[left], where[right] = where[right], where[left]
                     swapped = True
@@ -125,65 +98,42 @@ def _transpose(level: Level, where: list[float], above: list[list[Segment]], bel
             return
 
 
-def _gain(
-    level: Level, where: list[float], left: int, right: int, above: list[list[Segment]], below: list[list[Segment]]
-) -> int:
-    """Return the number of crossings that swapping two neighbours removes."""
+def _gain(where: list[int], left: list[tuple[int, float, bool]], right: list[tuple[int, float, bool]]) -> int:
+    """Return the number of crossings on one side that swapping two neighbours removes."""
+    if len(left) * len(right) > MOST_PAIRS:
+        return 0
     gain = 0
-    for adjacent, pin in ((above, _upper_pin), (below, _lower_pin)):
-        if len(adjacent[left]) * len(adjacent[right]) > MOST_PAIRS:
-            continue
-        rights = [(pin(level, where, s), s.priority == 3) for s in adjacent[right]]
-        for segment in adjacent[left]:
-            at, spine = pin(level, where, segment), segment.priority == 3
-            for other, other_spine in rights:
-                weight = SPINE_WEIGHT if spine or other_spine else 1
-                gain += weight * ((at > other) - (at < other))
+    for node, share, spine in left:
+        at = where[node] + share
+        for other, other_share, other_spine in right:
+            beyond = where[other] + other_share
+            gain += (SPINE_WEIGHT if spine or other_spine else 1) * ((at > beyond) - (at < beyond))
     return gain
 
 
 def add_side_lanes(level: Level) -> None:
     """Route the outer inputs of nodes with `side_entry` through a lane beside the node."""
-    where = {node: place for layer in level.layers for place, node in enumerate(layer)}
+    where = level.places()
     inputs: dict[int, list[Segment]] = {}
-    arriving: dict[int, list[int]] = {}
-    for i, link in enumerate(level.links):
-        if i not in level.upwards:
-            arriving.setdefault(link.head, []).append(i)
     for gap in level.gaps:
         for segment in gap:
             if level.nodes[segment.lower].side_entry:
                 inputs.setdefault(segment.lower, []).append(segment)
-    for target, segments in inputs.items():
-        if len(segments) < 2:
-            continue
+    for segments in inputs.values():
         segments.sort(key=lambda s: where[s.upper])
-        top = _from_above(level, segments)
+        middle = (len(segments) - 1) / 2
+        rank = [(s.priority != 3, level.nodes[s.upper].lane, abs(i - middle)) for i, s in enumerate(segments)]
+        top = rank.index(min(rank))  # stays above: the spine's, else a box's, else the middle one
         if top > 0:
-            _lead_beside(level, segments[0], arriving[target], right=False)
+            _lead_beside(level, segments[0], right=False)
         if top < len(segments) - 1:
-            _lead_beside(level, segments[-1], arriving[target], right=True)
+            _lead_beside(level, segments[-1], right=True)
 
 
-def _from_above(level: Level, segments: list[Segment]) -> int:
-    """Return the index of the input that stays on top: the spine's, else a box's, else the middle one."""
-    middle = (len(segments) - 1) / 2
-
-    def rank(i: int) -> tuple[bool, bool, float]:
-        segment = segments[i]
-        return segment.priority != 3, level.nodes[segment.upper].lane, abs(i - middle)
-
-    return min(range(len(segments)), key=rank)
-
-
-def _lead_beside(level: Level, segment: Segment, arriving: list[int], *, right: bool) -> None:
+def _lead_beside(level: Level, segment: Segment, *, right: bool) -> None:
     target = segment.lower
     layer = level.layer[target]
-    lane = level.add_lane(layer, level.layers[layer].index(target) + int(right))
-    level.sides[lane] = target
-    segment.lower = lane
+    segment.lower = level.add_lane(layer, level.layers[layer].index(target) + int(right))
+    level.sides[segment.lower] = target
     if level.nodes[segment.upper].lane:
         segment.priority = max(segment.priority, 2)
-    for i in arriving:
-        if level.chains[i][-2] == segment.upper and level.links[i].value == segment.value:
-            level.chains[i].insert(-1, lane)

@@ -6,13 +6,15 @@ Between two layers, each trunk has one horizontal track; tracks are ordered so t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain
 
 from fxsummary.layout.boxes import Point, Spacing
 from fxsummary.layout.level import Level, Segment
 
 ARROW_ROOM = 10.0
 NARROW = 4.0
+STRAIGHT = 0.01
+"""Maximum horizontal distance between the ends of a straight segment."""
 # Ordering compares all pairs of tracks; gaps with more tracks than this are ordered by track ends alone.
 MOST_COMPARED = 60
 NEAR = 4.0
@@ -47,12 +49,13 @@ class Track:
 
     Attributes:
         up, down: x of its ends at the layer above and at the layer below.
-        place: number of the track, counted from the top.
+        place: number of the track, counted from the top; y: its position.
     """
 
     up: list[float] = field(default_factory=list)
     down: list[float] = field(default_factory=list)
     place: int = 0
+    y: float = 0.0
 
     @property
     def low(self) -> float:
@@ -72,48 +75,40 @@ class Router:
         self.level = level
         self.spacing = spacing
         self.pins = _pins(level)
-        self.segments = {(s.upper, s.lower, s.value): s for gap in level.gaps for s in gap}
-        self.tracks: list[dict[tuple[str, int], Track]] = [{} for _ in level.gaps]
+        self.tracks: list[dict[int, Track]] = [{} for _ in level.gaps]
         self.result = Routed(x=list(level.x))
 
     def run(self) -> Routed:
         """Run all steps in order."""
         self._collect_tracks()
         self._stack_layers()
-        for i in range(len(self.level.links)):
-            self.result.corners.append(self._up(i) if i in self.level.upwards else self._down(i))
+        self.result.corners = [self._corners(i) for i in range(len(self.level.links))]
         ends = [x + node.width for x, node in zip(self.level.x, self.level.nodes, strict=True)]
         self.result.width = max(ends, default=0.0)
         return self.result
 
     def _ends(self, segment: Segment) -> tuple[float, float]:
-        """Return the x at which a segment leaves its upper node and enters its lower node."""
-        leave = self.level.x[segment.upper] + self.level.leave(segment.upper, segment.value)
-        return leave, self.pins[segment.lower, segment.upper, segment.value]
+        """Return the x at which a segment leaves its first node and enters its second."""
+        return _leaves(self.level, segment), self.pins.get(id(segment), self.level.x[segment.lower])
 
     def _collect_tracks(self) -> None:
-        for number, gap in enumerate(self.level.gaps):
-            for segment in gap:
-                leave, enter = self._ends(segment)
-                if abs(leave - enter) > 0.01:
-                    track = self.tracks[number].setdefault(("trunk", segment.trunk), Track())
-                    track.up.append(leave)
-                    track.down.append(enter)
+        for segment in chain.from_iterable(self.level.gaps):
+            leave, enter = self._ends(segment)
+            if abs(leave - enter) > STRAIGHT:
+                track = self.tracks[segment.gap].setdefault(segment.trunk, Track())
+                track.up.append(leave)
+                track.down.append(enter)
         for i in sorted(self.level.upwards):
-            chain, value = self.level.chains[i], self.level.links[i].value
-            lane, top = self.level.x[chain[1]], self.level.x[chain[-2]]
-            leave = self.level.x[chain[0]] + self.level.leave(chain[0], value)
-            bottom_gap, top_gap = self.level.layer[chain[0]] + 1, self.level.layer[chain[-1]]
-            self.tracks[bottom_gap][("out", i)] = Track(up=[leave, lane])
-            self.tracks[top_gap][("in", i)] = Track(down=[top, self.pins[chain[-1], chain[-2], value]])
+            out, *_, into = self.level.chains[i]
+            self.tracks[out.gap][out.trunk] = Track(up=[*self._ends(out)])
+            self.tracks[into.gap][into.trunk] = Track(down=[*self._ends(into)])
 
     def _stack_layers(self) -> None:
-        """Compute the y of layers, tracks and nodes."""
         level, y = self.level, 0.0
-        self.track_y: list[dict[tuple[str, int], float]] = []
         for number, gap in enumerate(self.tracks):
             room, first = self._room(number, place_tracks(list(gap.values())))
-            self.track_y.append({key: y + first + t.place * self.spacing.track for key, t in gap.items()})
+            for track in gap.values():
+                track.y = y + first + track.place * self.spacing.track
             y += room
             if number < len(level.layers):
                 self.result.tops.append(y)
@@ -141,65 +136,45 @@ class Router:
         lead = 7.0 if leaving else NARROW
         return lead + spread + (ARROW_ROOM + 9.0 if arrows else 7.0), lead
 
-    def _step(self, corners: list[Corner], segment: Segment) -> None:
-        gap = self.level.layer[segment.lower]
-        leave, enter = self._ends(segment)
-        if abs(leave - enter) > 0.01:
-            y = self.track_y[gap]["trunk", segment.trunk]
-            corners += [(gap - 0.5, Point(leave, y)), (gap - 0.5, Point(enter, y))]
-
-    def _down(self, i: int) -> list[Corner]:
-        level, chain, value = self.level, self.level.chains[i], self.level.links[i].value
-        beside = level.sides.get(chain[-2]) == chain[-1] if len(chain) > 2 else False
-        stop = len(chain) - 1 if not beside else len(chain) - 2
-        tail, head = chain[0], chain[-1]
+    def _corners(self, i: int) -> list[Corner]:
+        level, segments, head = self.level, self.level.chains[i], self.level.links[i].head
+        tail, last, at = segments[0].upper, segments[-1], level.layer[head]
         bottom = self.result.y[tail] + level.nodes[tail].body_height
-        corners: list[Corner] = [(level.layer[tail], Point(level.x[tail] + level.leave(tail, value), bottom))]
-        for upper, lower in pairwise(chain[: stop + 1]):
-            self._step(corners, self.segments[upper, lower, value])
-        if not beside:
-            enter = self.pins[head, chain[-2], value]
-            return [*corners, (level.layer[head], Point(enter, self.result.y[head]))]
-        lane = level.x[chain[-2]]
+        corners: list[Corner] = [(level.layer[tail], Point(_leaves(level, segments[0]), bottom))]
+        for segment in segments:
+            step = self._step(segment)
+            rises = i in level.upwards and level.layer[segment.upper] < level.layer[segment.lower]
+            corners += reversed(step) if rises else step
+        if last.lower == head:
+            return [*corners, (at, Point(self.pins[id(last)], self.result.y[head]))]
+        lane = level.x[last.lower]  # beside the head
         y = self.result.y[head] + level.nodes[head].body_height / 2
         edge = level.x[head] + (level.nodes[head].width if lane > level.x[head] else 0.0)
-        return [*corners, (level.layer[head], Point(lane, y)), (level.layer[head], Point(edge, y))]
+        return [*corners, (at, Point(lane, y)), (at, Point(edge, y))]
 
-    def _up(self, i: int) -> list[Corner]:
-        level, chain, value = self.level, self.level.chains[i], self.level.links[i].value
-        tail, head = chain[0], chain[-1]
-        bottom_gap, top_gap = level.layer[tail] + 1, level.layer[head]
-        leave = level.x[tail] + level.leave(tail, value)
-        enter = self.pins[head, chain[-2], value]
-        y = self.track_y[bottom_gap]["out", i]
-        bottom = self.result.y[tail] + level.nodes[tail].body_height
-        corners: list[Corner] = [(level.layer[tail], Point(leave, bottom))]
-        corners += [(bottom_gap - 0.5, Point(x, y)) for x in (leave, level.x[chain[1]])]
-        for lower, upper in pairwise(chain[1:-1]):
-            step: list[Corner] = []
-            self._step(step, self.segments[upper, lower, value])
-            corners += reversed(step)
-        y = self.track_y[top_gap]["in", i]
-        corners += [(top_gap - 0.5, Point(x, y)) for x in (level.x[chain[-2]], enter)]
-        return [*corners, (level.layer[head], Point(enter, self.result.y[head]))]
+    def _step(self, segment: Segment) -> list[Corner]:
+        leave, enter = self._ends(segment)
+        if abs(leave - enter) <= STRAIGHT:
+            return []
+        place, y = segment.gap - 0.5, self.tracks[segment.gap][segment.trunk].y
+        return [(place, Point(leave, y)), (place, Point(enter, y))]
 
 
-def _pins(level: Level) -> dict[tuple[int, int, str], float]:
-    """Return the x at which each (node, upper neighbour, value) enters from above."""
-    arriving: dict[int, list[tuple[float, int, str, bool]]] = {}
-    for gap in level.gaps:
-        for s in gap:
-            x = level.x[s.upper] + level.leave(s.upper, s.value)
-            arriving.setdefault(s.lower, []).append((x, s.upper, s.value, s.aligned))
-    for i in level.upwards:
-        lane, head = level.chains[i][-2:]
-        arriving.setdefault(head, []).append((level.x[lane], lane, level.links[i].value, False))
-    pins: dict[tuple[int, int, str], float] = {}
-    for node, wires in arriving.items():
-        wires.sort()
-        offsets = _spread(level, node, [aligned for *_, aligned in wires])
-        for (_, upper, value, _), offset in zip(wires, offsets, strict=True):
-            pins[node, upper, value] = level.x[node] + level.nodes[node].enter.get(value, offset)
+def _leaves(level: Level, segment: Segment) -> float:
+    return level.x[segment.upper] + level.leave_at(segment)
+
+
+def _pins(level: Level) -> dict[int, float]:
+    """Return the x at which each segment, by its identity, enters a node from above."""
+    arriving: dict[int, list[Segment]] = {}
+    for segment in [*chain.from_iterable(level.gaps), *(level.chains[i][-1] for i in level.upwards)]:
+        arriving.setdefault(segment.lower, []).append(segment)
+    pins: dict[int, float] = {}
+    for node, segments in arriving.items():
+        segments.sort(key=lambda s: (_leaves(level, s), s.upper, s.value))
+        offsets = _spread(level, node, [segment.aligned for segment in segments])
+        for segment, offset in zip(segments, offsets, strict=True):
+            pins[id(segment)] = level.x[node] + level.enter.get((node, segment.value), offset)
     return pins
 
 
@@ -215,9 +190,8 @@ def _spread(level: Level, number: int, aligned: list[bool]) -> list[float]:
 
 def place_tracks(tracks: list[Track]) -> int:
     """Number the tracks of a gap from the top, and return the number of rows."""
-    ordered = _ordered(tracks)
     used: list[list[tuple[float, float]]] = []
-    for track in ordered:
+    for track in _ordered(tracks):
         low, high = track.low - NEAR, track.high + NEAR
         place = len(used)
         while place and not any(a < high and low < b for a, b in used[place - 1]):

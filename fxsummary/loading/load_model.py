@@ -8,7 +8,8 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,11 +55,7 @@ def analyse(
     progress: Callable[[str], None] = lambda text: None,
     made: Callable[[nn.Module], None] = lambda model: None,
 ) -> ModelGraph:
-    """Return the graph that a request describes.
-
-    Args:
-        progress: called with progress messages.
-        made: called with the model before it is analysed.
+    """Return the graph that a request describes; call ``made`` with the model before it is analysed.
 
     Raises:
         ModelImportError: the model cannot be imported or built.
@@ -99,17 +96,16 @@ def _graph(model: nn.Module, inputs: Sequence[_Input]) -> ModelGraph:
 
 
 def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGraph:
+    saved = request.model.endswith(".json")
+    what = "a saved graph" if saved else "an exported program"
     given = {
         "--arg": request.arguments, "--config": request.config, "--config-arg": request.config_arguments,
         "--input": request.inputs, "--train": request.train,
     }  # fmt: skip
-    for name, value in given.items():
-        if value:
-            saved = request.model.endswith(".json")
-            what = "a saved graph cannot be changed" if saved else "an exported program cannot be changed"
-            raise InputError(f"{name} does not apply to {request.model!r}: {what}.")
+    if name := next((name for name, value in given.items() if value), ""):
+        raise InputError(f"{name} does not apply to {request.model!r}: {what} cannot be changed.")
     progress(f"reading {request.model}")
-    if request.model.endswith(".json"):
+    if saved:
         from fxsummary.graph.saved import load
 
         return load(request.model)
@@ -142,22 +138,14 @@ def _input(text: str) -> _Input:
 
 
 def build_config(config: str, arguments: dict[str, object]) -> object:
-    """Import CONFIG and create an instance.
-
-    Raises:
-        ModelImportError: the config cannot be imported, or raises.
-    """
+    """Import CONFIG and create an instance, or raise ModelImportError if that fails."""
     factory = _load(config, "CONFIG")
-    if not callable(factory):
-        if arguments:
-            raise ModelImportError(f"{config} is a {type(factory).__name__}, which takes no --config-arg.")
-        return factory
-    try:
-        return factory(**arguments)
-    except Exception as error:  # the user's code
-        raise ModelImportError(
-            f"{config} raised {type(error).__name__}: {error}. Pass its arguments with --config-arg name=value."
-        ) from error
+    if callable(factory):
+        with _reported(f"{config} raised", ". Pass its arguments with --config-arg name=value."):
+            return factory(**arguments)
+    if arguments:
+        raise ModelImportError(f"{config} is a {type(factory).__name__}, which takes no --config-arg.")
+    return factory
 
 
 def build(
@@ -166,16 +154,7 @@ def build(
     progress: Callable[[str], None] = lambda text: None,
     positional: Sequence[object] = (),
 ) -> nn.Module:
-    """Import MODEL and build it, on the meta device if possible.
-
-    Args:
-        arguments: keyword arguments of the factory.
-        progress: called with progress messages.
-        positional: positional arguments, such as a config.
-
-    Raises:
-        ModelImportError: the model cannot be imported, or the factory raises.
-    """
+    """Import MODEL and call it with these arguments, on the meta device if possible, or raise ModelImportError."""
     import torch
     from torch import nn
 
@@ -186,29 +165,33 @@ def build(
         raise ModelImportError(f"{model} is a {type(factory).__name__}; it must be or return a torch.nn.Module.")
     if not positional and _lacks_config(factory, arguments):
         raise ModelImportError(f"{model} needs a config: pass --config {_config_of(factory, model)}.")
-    try:
+    with _reported(f"{model} raised", ". Pass its arguments with --arg name=value."):
         try:
             with torch.device("meta"):
                 made = factory(*positional, **arguments)
         except Exception as error:  # any factory may need real tensors
             progress(f"not on the meta device ({type(error).__name__}); building with weights")
             made = factory(*positional, **arguments)
-    except Exception as error:  # the user's code
-        raise ModelImportError(
-            f"{model} raised {type(error).__name__}: {error}. Pass its arguments with --arg name=value."
-        ) from error
     if not isinstance(made, nn.Module):
         raise ModelImportError(f"{model} returned a {type(made).__name__}, not a torch.nn.Module.")
     return made
 
 
+@contextmanager
+def _reported(doing: str, remedy: str = "") -> Iterator[None]:
+    """Raise ModelImportError for any exception of the user's code."""
+    try:
+        yield
+    except Exception as error:
+        raise ModelImportError(f"{doing} {type(error).__name__}: {error}{remedy}") from error
+
+
 def _lacks_config(factory: Callable[..., object], arguments: dict[str, object]) -> bool:
     """Whether a factory requires an argument named config that is not given."""
-    try:
+    with suppress(TypeError, ValueError):  # the factory has no signature
         parameter = inspect.signature(factory).parameters.get("config")
-    except (TypeError, ValueError):  # the factory has no signature
-        return False
-    return parameter is not None and parameter.default is parameter.empty and "config" not in arguments
+        return parameter is not None and parameter.default is parameter.empty and "config" not in arguments
+    return False
 
 
 def _config_of(factory: Callable[..., object], model: str) -> str:
@@ -226,20 +209,15 @@ def _load(model: str, what: str = "MODEL") -> Any:
     if not separator or not place or not name:
         or_file = ", nor a .pt2 file" if what == "MODEL" else ""
         raise ModelImportError(f"{what} {model!r} is not package.module:factory or path/file.py:factory{or_file}.")
-    try:
+    with _reported(f"cannot import {place!r}:"):
         value: Any = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
-    except Exception as error:  # importing runs the user's code
-        raise ModelImportError(f"cannot import {place!r}: {type(error).__name__}: {error}") from error
     for part in name.split("."):
-        try:
-            value = getattr(value, part)
-        except AttributeError as error:
-            known = [each for each in vars(value) if not each.startswith("_")] if hasattr(value, "__dict__") else []
-            raise ModelImportError(
-                f"{place!r} has no {name!r}; it has {', '.join(known[:20]) or 'nothing public'}."
-            ) from error
-        except Exception as error:  # some modules import their parts on access
-            raise ModelImportError(f"cannot import {model!r}: {type(error).__name__}: {error}") from error
+        with _reported(f"cannot import {model!r}:"):  # some modules import their parts on access
+            if hasattr(value, part):
+                value = getattr(value, part)
+                continue
+        known = [each for each in vars(value) if not each.startswith("_")] if hasattr(value, "__dict__") else []
+        raise ModelImportError(f"{place!r} has no {name!r}; it has {', '.join(known[:20]) or 'nothing public'}.")
     return value
 
 

@@ -25,7 +25,7 @@ def annotate(graph: ModelGraph) -> None:
             data["trust"] = "assumed"
         if data["flops"] is None:
             unknown.update(dict.fromkeys(data["unknown_operators"] or (f"{data['label']} ({key})",)))
-    graph.graph["notes"] = (*graph.notes, *_notes(graph, list(unknown)))
+    graph.notes += tuple(_notes(graph, list(unknown)))
 
 
 def _notes(graph: ModelGraph, unknown: list[str]) -> Iterator[str]:

@@ -13,18 +13,17 @@ def annotate(graph: ModelGraph) -> None:
     """Add the notes; nothing else changes."""
     if graph.captured_by == "modules":
         return
-    notes = list(graph.notes)
-    unused = [] if graph.is_partial else [_named(module) for module in never_called(graph)]
-    if unused:
-        notes.append(f"never called in this forward: {listed(unused)}")
+    unused = [] if graph.is_partial else [f"{module.path} ({module.type})" for module in never_called(graph)]
     active = [(key, graph.nodes[key]) for key in active_dropout(graph)]
     modules = [data["target"] for _, data in active if data["op"] == "call_module"]
-    if modules:
-        notes.append(f"dropout is active, because these modules are in train mode: {listed(modules)}")
-    calls = [_placed(key, data["source"]) for key, data in active if data["op"] != "call_module"]
-    if calls:
-        notes.append(f"dropout is active in calls with training=True: {listed(calls)}")
-    graph.graph["notes"] = tuple(notes)
+    calls = [(key, data["source"]) for key, data in active if data["op"] != "call_module"]
+    places = [f"{key} at {source}" if source else key for key, source in calls]
+    notes = {
+        "never called in this forward": unused,
+        "dropout is active, because these modules are in train mode": modules,
+        "dropout is active in calls with training=True": places,
+    }
+    graph.notes += tuple(f"{text}: {listed(names)}" for text, names in notes.items() if names)
 
 
 def never_called(graph: ModelGraph) -> Iterator[ModuleInfo]:
@@ -53,20 +52,9 @@ def _with(graph: ModelGraph, holds: Callable[[ModuleInfo], bool]) -> set[str]:
 
 def active_dropout(graph: ModelGraph) -> Iterator[str]:
     """Yield the keys of active dropouts."""
-    labels = {label for _, label in graph.nodes(data="label") if base(label) in DROPOUTS}
-    for key, data in graph.nodes(data=True) if labels else ():
-        if data["label"] not in labels or data["config"] == "p=0":
-            continue
-        if base(data["label"]) not in DROPOUTS:
+    for key, data in graph.nodes(data=True):
+        if base(data["label"]) not in DROPOUTS or data["config"] == "p=0":
             continue
         active = graph.modules[data["target"]].training if data["op"] == "call_module" else None
         if active or (active is None and "training=True" in data["arguments"]):
             yield key
-
-
-def _named(module: ModuleInfo) -> str:
-    return f"{module.path} ({module.type})"
-
-
-def _placed(key: str, source: str) -> str:
-    return f"{key} at {source}" if source else key

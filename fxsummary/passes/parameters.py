@@ -6,7 +6,7 @@ where `Totals` finds them. Packed weights have no known size, so they make the c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from fxsummary.graph.attributes import NodeData
@@ -18,7 +18,7 @@ def annotate(graph: ModelGraph) -> None:
     """Set the parameter and buffer attributes of every node, mark the tensors that are read, and add notes."""
     tensors = {p.name: p for module in graph.modules.values() for p in module.parameters if p.tied_to is None}
     read: dict[str, str] = {}
-    nothing = counts([], unknown=False)
+    nothing: NodeData = {**counts([], unknown=False), "buffers": 0, "buffer_bytes": 0}
     for _, data in graph.nodes(data=True):
         if not data["reads"] and not data["packed"]:
             data.update(nothing)
@@ -27,21 +27,15 @@ def annotate(graph: ModelGraph) -> None:
         if len(fresh) < len(data["reads"]):
             _note_ties(data, tensors, read)
         read.update([(tensor.name, data["target"]) for tensor in fresh])
-        data.update(counts(fresh, unknown=data["packed"]))
-    modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
-    graph.graph["modules"] = modules
-    graph.graph["notes"] = (
-        *graph.notes,
-        *_notes(modules, dataflow=graph.captured_by != "modules" and not graph.is_partial),
-    )
+        data.update(counts([tensor for tensor in fresh if not tensor.buffer], unknown=data["packed"]))
+        buffers = [tensor.nbytes or 0 for tensor in fresh if tensor.buffer]
+        data["buffers"], data["buffer_bytes"] = len(buffers), sum(buffers)
+    graph.modules = {path: _mark_read(module, read) for path, module in graph.modules.items()}
+    graph.notes += tuple(_notes(graph))
 
 
 def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mapping[str, str]) -> None:
-    """If a module shares a parameter that is counted elsewhere, name the other module in its `config`.
-
-    Args:
-        read: the module that first read each tensor, by tensor name.
-    """
+    """If a module shares a parameter, name the one that ``read`` it first in its `config`."""
     target = data["target"]
     shared = [read[name] for name in data["reads"] if name in read and not tensors[name].buffer]
     others = [each for each in shared if each != target and not f"{each}.".startswith(f"{target}.")]
@@ -49,39 +43,25 @@ def _note_ties(data: NodeData, tensors: Mapping[str, ParameterInfo], read: Mappi
         data["config"] = ", ".join(filter(None, (f"tied to {others[0]}", data["config"])))
 
 
-def counts(tensors: list[ParameterInfo], *, unknown: bool) -> NodeData:
-    """Return the parameter and buffer attributes of an operation that is the first to read these tensors.
-
-    Args:
-        unknown: whether the operation also reads tensors of unknown size.
-    """
-    names: list[str] = []
+def counts(parameters: list[ParameterInfo], *, unknown: bool) -> NodeData:
+    """Return the parameter attributes of an operation that first reads these, and perhaps ``unknown`` weights."""
     dtypes: dict[str, int] = {}
-    elements = trainable = parameter_bytes = buffers = buffer_bytes = 0
-    for tensor in tensors:
-        spec = tensor.spec
-        numel = 0 if spec is None else spec.numel
-        nbytes = tensor.nbytes or 0
-        if tensor.buffer:
-            buffers += 1
-            buffer_bytes += nbytes
-            continue
-        names.append(tensor.name)
-        if spec is None:
+    elements = trainable = nbytes = 0
+    for each in parameters:
+        if each.spec is None:
             unknown = True
-        else:
-            dtypes[spec.dtype] = dtypes.get(spec.dtype, 0) + numel
+            continue
+        numel = each.spec.numel
+        dtypes[each.spec.dtype] = dtypes.get(each.spec.dtype, 0) + numel
         elements += numel
-        parameter_bytes += nbytes
-        trainable += numel if tensor.trainable else 0
+        trainable += numel if each.trainable else 0
+        nbytes += each.nbytes or 0
     return {
         "parameters": None if unknown else elements,
         "trainable_parameters": None if unknown else trainable,
-        "parameter_names": tuple(names),
-        "parameter_bytes": None if unknown else parameter_bytes,
+        "parameter_names": tuple([each.name for each in parameters]),
+        "parameter_bytes": None if unknown else nbytes,
         "parameter_dtypes": tuple(dtypes.items()),
-        "buffers": buffers,
-        "buffer_bytes": buffer_bytes,
     }
 
 
@@ -98,14 +78,12 @@ def _is_read(parameter: ParameterInfo, module: ModuleInfo, read: Collection[str]
     return (parameter.tied_to or parameter.name) in read
 
 
-def _notes(modules: dict[str, ModuleInfo], *, dataflow: bool) -> list[str]:
-    notes = []
-    everything = [p for module in modules.values() for p in module.parameters]
-    unread = [p for p in everything if not p.read and not p.buffer and p.tied_to is None]
-    if unread and dataflow:
+def _notes(graph: ModelGraph) -> Iterator[str]:
+    parameters = [p for module in graph.modules.values() for p in module.parameters if not p.buffer]
+    unread = [p for p in parameters if not p.read and p.tied_to is None]
+    if unread and graph.captured_by != "modules" and not graph.is_partial:
         total = sum(p.numel or 0 for p in unread)
-        notes.append(f"{count(total)} parameters are never read in this forward: {listed([p.name for p in unread])}")
-    tied = [p for p in everything if p.tied_to is not None and not p.buffer]
+        yield f"{count(total)} parameters are never read in this forward: {listed([p.name for p in unread])}"
+    tied = [p for p in parameters if p.tied_to is not None]
     if tied:
-        notes.append("tied parameters, counted once: " + listed([f"{p.name} = {p.tied_to}" for p in tied]))
-    return notes
+        yield "tied parameters, counted once: " + listed([f"{p.name} = {p.tied_to}" for p in tied])

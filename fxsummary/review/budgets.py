@@ -25,18 +25,12 @@ CONTRIBUTORS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """A cost that can have a limit.
-
-    Attributes:
-        attribute: name in the totals and in the operations.
-        title, text: its name, and the format of its numbers.
-        unknown: attribute of the totals that lists the items missing from the number.
-    """
+    """A cost that can have a limit: an attribute of totals and operations."""
 
     attribute: str
     title: str
     text: Callable[[int | None], str]
-    unknown: str
+    unknown: str  # the attribute of the totals that lists what is missing from the number
 
 
 COSTS = {
@@ -78,8 +72,7 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
     max_flops: 64 FLOPs, 54 more than the 10 allowed
       64 (100 %) linear Linear
     """
-    found = exceeded(graph, **budgets)
-    if found:
+    if found := exceeded(graph, **budgets):
         lines = [line for finding in found for line in (str(finding), *(f"  {text}" for text in finding.details))]
         are = "budget of {} is" if len(found) == 1 else "budgets of {} are"
         title = f"{len(found)} {are.format(graph.name)} exceeded."
@@ -88,24 +81,30 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
 
 def exceeded(graph: ModelGraph, **budgets: Any) -> tuple[Finding, ...]:
     """Return the exceeded budgets; see `check`."""
-    check_names(budgets)
-    given = {name: value for name, value in budgets.items() if value is not None and value is not False}
+    given = {name: value for name, value in parsed(budgets).items() if value is not None and value is not False}
     return tuple(_exceeded(graph, graph.totals, given))
 
 
-def check_names(budgets: Mapping[str, object]) -> None:
-    """Raise InputError for an unknown budget or an invalid number."""
+def parsed(budgets: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the budgets with numbers for texts; raises InputError for an unknown budget or an invalid number."""
+    values = dict(budgets)
     for name, value in budgets.items():
         if name not in BUDGETS:
             raise InputError(unknown("budget", name, BUDGETS))
-        if name == "tolerance" or (name in COSTS and value is not None):
-            _number(name, value)
+        try:
+            if name == "tolerance":
+                values[name] = fraction(value)
+            elif name in COSTS and value is not None:
+                values[name] = quantity(value, of_bytes=name == "max_parameter_bytes")
+        except ValueError as error:
+            raise InputError(f"{name}: {error}.") from None
+    return values
 
 
 def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Iterator[Finding]:
     for name, cost in COSTS.items():
         if name in given:
-            yield from _over(graph, totals, name, cost, _number(name, given[name]))
+            yield from _over(graph, totals, name, cost, given[name])
     if given.get("no_unread_parameters") and totals.unread_parameters:
         unread = [p for m in graph.modules.values() for p in m.parameters if not p.read and not p.buffer]
         details = tuple(f"{fmt.count(p.numel)} {p.name}" for p in unread if p.tied_to is None)
@@ -116,7 +115,7 @@ def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Itera
             if names:
                 yield _finding("no_unknown", f"unknown {title} of {len(names)}", _first(names))
     if "baseline" in given:
-        yield from _grown(graph, totals, _baseline(given["baseline"]), _number("tolerance", given.get("tolerance", 0)))
+        yield from _grown(graph, totals, _baseline(given["baseline"]), given.get("tolerance", 0))
 
 
 def _over(graph: ModelGraph, totals: Totals, name: str, cost: _Cost, most: float) -> Iterator[Finding]:
@@ -161,14 +160,13 @@ def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ..
     """Describe the operations with the largest share of a cost, all copies together."""
     nodes: Iterable[tuple[str, Mapping[str, Any]]] = fold_repeats(graph).nodes(data=True)
     costs = [((data[attribute] or 0) * data["multiplicity"], key) for key, data in nodes]
-    texts = []
-    for number, key in sorted(costs, key=lambda item: -item[0])[:CONTRIBUTORS]:
-        data = graph.nodes[key]
-        name = own_path(data) or key
-        if number:
-            text = fmt.size(number) if attribute.endswith("bytes") else fmt.count(number)
-            texts.append(fmt.clean(f"{text} ({fmt.share(number, whole)}) {name} {data['label']}"))
-    return tuple(texts)
+    largest = sorted(costs, key=lambda item: -item[0])[:CONTRIBUTORS]
+    text = fmt.size if attribute.endswith("bytes") else fmt.count
+    return tuple(
+        fmt.clean(f"{text(number)} ({fmt.share(number, whole)}) {own_path(data) or key} {data['label']}")
+        for number, key in largest
+        if number and (data := graph.nodes[key])
+    )
 
 
 def _baseline(baseline: object) -> ModelGraph:
@@ -188,10 +186,3 @@ def _finding(rule: str, message: str, details: tuple[str, ...]) -> Finding:
 def _first(names: tuple[str, ...]) -> tuple[str, ...]:
     more = (f"and {len(names) - CONTRIBUTORS} more",) if len(names) > CONTRIBUTORS else ()
     return (*map(fmt.clean, names[:CONTRIBUTORS]), *more)
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return fraction(value) if name == "tolerance" else quantity(value, of_bytes=name == "max_parameter_bytes")
-    except ValueError as error:
-        raise InputError(f"{name}: {error}.") from None

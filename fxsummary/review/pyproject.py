@@ -40,10 +40,8 @@ KEYS = {"check": tuple(BUDGETS), "lint": ("ignore", "select")}
 def settings(table: str, start: Path | None = None) -> dict[str, Any]:
     """Return the settings of a command, from the nearest pyproject.toml in a folder or its parents.
 
-    Keys may contain hyphens. The path of a baseline is relative to the folder of the file.
-
-    Raises:
-        SettingsError: the file cannot be read, or has an unknown key or an invalid value.
+    Keys may contain hyphens. The path of a baseline is relative to the folder of the file. If the file cannot be read,
+    or has an unknown key or an invalid value, it raises SettingsError.
     """
     folder = (start or Path()).resolve()
     for place in (folder, *folder.parents):

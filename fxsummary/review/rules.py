@@ -101,8 +101,8 @@ def bias_before_norm(graph: ModelGraph) -> Iterator[Finding]:
     for key, label in graph.nodes(data="label"):
         if not (is_batch_norm(label) or is_instance_norm(label)) or "frozen" in label.lower():
             continue
-        source = next(iter(graph.sources(key)), "") if len(graph.sources(key)) == 1 else ""
-        if not source or len(graph.readers(source)) != 1:
+        source = graph.only_source(key)
+        if source is None or len(graph.readers(source)) != 1:
             continue
         data = graph.nodes[source]
         path, shape = data["target"], data["shape"]
@@ -144,14 +144,10 @@ _MEANT = frozenset({("softplus", "tanh"), ("logsigmoid", "softplus")})
 
 
 def _activation_before(graph: ModelGraph, key: str) -> str | None:
-    while len(graph.sources(key)) == 1:
-        (key,) = graph.sources(key)
-        data = graph.nodes[key]
-        if data["kind"] == "activation":
-            return key
-        if base(data["label"]) not in _PASSED:
-            return None
-    return None
+    source = graph.only_source(key)
+    while source is not None and base(graph.nodes[source]["label"]) in _PASSED:
+        source = graph.only_source(source)
+    return source if source is not None and graph.nodes[source]["kind"] == "activation" else None
 
 
 @rule("active-dropout", "Dropout in eval mode makes results random.")
@@ -251,9 +247,6 @@ def channel_multiples(graph: ModelGraph) -> Iterator[Finding]:
             yield Finding("channel-multiples", message, data["target"], data["source"], remedy=remedy, level="notice")
 
 
-# --- shared by several rules ---------------------------------------------------------------------
-
-
 def _knows_dataflow(graph: ModelGraph) -> bool:
     """Return whether the graph contains all of forward, so that forward does nothing else."""
     return graph.captured_by != "modules" and not graph.is_partial
@@ -278,7 +271,6 @@ def _is_choice(graph: ModelGraph, path: str) -> bool:
 
 
 def _own(graph: ModelGraph, path: str, name: str) -> ParameterInfo | None:
-    """Return the parameter of a module with this name."""
     module = graph.modules.get(path)
     return next((p for p in module.parameters if p.name == f"{path}.{name}"), None) if module else None
 

@@ -12,8 +12,7 @@ from fxsummary.errors import OutputError
 def write(target: Path, data: bytes) -> None:
     """Write a temporary file in the same folder, then rename it; an existing file's permissions are kept.
 
-    Raises:
-        OutputError: the file cannot be written; an existing file is unchanged.
+    If that fails, it raises OutputError, and an existing file is unchanged.
     """
     neighbour: str | None = None
     try:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import signature
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from fxsummary.errors import DuplicateNameError, MissingPackageError, UnknownNameError
@@ -22,9 +23,13 @@ def unknown(noun: str, name: object, known: Collection[str]) -> str:
     >>> unknown("column", "flop", ["flops", "shape"])
     "unknown column 'flop'. Did you mean 'flops'? Known: flops, shape"
     """
+    return f"unknown {noun} {name!r}. {hint(name, known)}Known: {', '.join(known)}"
+
+
+def hint(name: object, known: Collection[str]) -> str:
+    """Return a question that names the closest known name; "" if none is close."""
     close = get_close_matches(str(name), known, n=1)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
-    return f"unknown {noun} {name!r}. {hint}Known: {', '.join(known)}"
+    return f"Did you mean {close[0]!r}? " if close else ""
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -65,10 +70,9 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def get_or_raise(self, name: str) -> T:
         """Return the value of ``name``, or raise an UnknownNameError that lists the known names."""
-        try:
-            return self._filled()[name]
-        except KeyError:
-            raise UnknownNameError(unknown(self._noun, name, self._items)) from None
+        if name not in self._filled():
+            raise UnknownNameError(unknown(self._noun, name, self._items))
+        return self._items[name]
 
     def __getitem__(self, name: str) -> T:
         return self._filled()[name]
@@ -141,8 +145,9 @@ EXPORTERS: Registry[Exporter] = Registry("exporter", filled_by="fxsummary.export
 """All exporters by name."""
 
 
-def exporter_for(suffix: str) -> Exporter:
-    """Return the exporter for a file suffix, or raise an UnknownNameError that lists the known suffixes."""
+def exporter_for(path: str | Path) -> Exporter:
+    """Return the exporter for the suffix of a path, or raise an UnknownNameError that lists the known suffixes."""
+    suffix = Path(path).suffix.lower()
     known = {exporter.suffix: exporter for exporter in EXPORTERS.values() if exporter.suffix}
     if suffix not in known:
         wanted = f"unknown suffix {suffix!r}" if suffix else "the path has no suffix to select the format"

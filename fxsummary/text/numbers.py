@@ -55,10 +55,8 @@ def flops(number: int | None, *, lower_bound: bool = False, assumed: bool = Fals
     ('8.18 GFLOPs', '≥ 35.1 GFLOPs', '≈12 FLOPs', '? FLOPs')
     """
     text = short(number)
-    unit = "FLOPs" if text[-1].isdigit() or text == UNKNOWN else ""
-    joined = f"{text} {unit}" if unit else f"{text}FLOPs"
-    joined = about(joined, assumed)
-    return f"≥ {joined}" if lower_bound else joined
+    space = " " if text[-1].isdigit() or text == UNKNOWN else ""
+    return ("≥ " if lower_bound else "") + about(f"{text}{space}FLOPs", assumed)
 
 
 def about(text: str, assumed: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fxsummary.graph.attributes import NodeData
@@ -63,15 +63,7 @@ class Block:
 
     def operations(self) -> Iterator[str]:
         """Return the keys of all nodes inside, in execution order."""
-        todo: list[Iterator[str | Block]] = [iter(self.items)]
-        while todo:
-            for item in todo[-1]:
-                if isinstance(item, Block):
-                    todo.append(iter(item.items))
-                    break
-                yield item
-            else:
-                todo.pop()
+        return operations(self.items)
 
     def blocks(self) -> Iterator[Block]:
         """The direct sub-blocks."""
@@ -88,6 +80,28 @@ class Block:
             chain = pending.pop()
             yield chain
             pending.extend(reversed([(*chain, block) for block in chain[-1].blocks()]))
+
+
+Item = str | Block
+"""The key of an operation, or a block."""
+
+
+def everything(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield these items and all items inside, in execution order, each block before its contents."""
+    todo = [iter(items)]
+    while todo:
+        for item in todo[-1]:
+            yield item
+            if isinstance(item, Block):
+                todo.append(iter(item.items))
+                break
+        else:
+            todo.pop()
+
+
+def operations(items: Iterable[Item]) -> Iterator[str]:
+    """Return the keys of all nodes among these items and inside, in execution order."""
+    return (item for item in everything(items) if isinstance(item, str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +134,10 @@ def own_call(data: NodeData) -> tuple[ModuleCall, ...]:
 
 def result_of(graph: ModelGraph, block: Block) -> Returned:
     """Return a block's result; if it was not captured, the block's values that are read outside, the last one first."""
-    if block.call is None and not block.is_pattern:
+    if block.call is None:
         assumed = any(data["assumed"] for _, data in graph.nodes(data=True) if data["op"] == "output")
         return Returned(graph.output_spec, assumed)
-    known = graph.returned.get(block.call) if block.call is not None else None
+    known = graph.returned.get(block.call)
     if known is not None:
         return known
     if block.is_pattern and isinstance(block.items[-1], Block):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from sys import maxsize
 
-from fxsummary.graph.attributes import BLANK, NodeData, own_result
+from fxsummary.graph.attributes import BLANK, NodeData, own_result, placed
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
@@ -80,10 +80,8 @@ def _times(graph: ModelGraph, around: Mapping[str, Stack], blocks: Iterable[Stac
 
 
 def _stand_in(data: NodeData, source: str, stack: Stack) -> NodeData:
-    """Return the attributes of a stand-in for a value."""
     return {
-        **BLANK, **own_result(data), "output_bytes": 0, "target": data["target"], "kind": data["kind"],
+        **BLANK, **own_result(data), **placed(stack), "output_bytes": 0, "target": data["target"], "kind": data["kind"],
         "label": data["label"], "source": data["source"], "op": "stand_in",
-        "stands_for": data.get("stands_for", source), "module_stack": stack, "module": stack[-1].path,
-        "module_type": stack[-1].type,
+        "stands_for": data.get("stands_for", source),
     }  # fmt: skip

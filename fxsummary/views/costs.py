@@ -44,14 +44,8 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
     if times > 1 and source["parameter_dtypes"]:
         extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
         target["parameter_dtypes"] += extra
-    if NODE.recomputed:
-        recompute(target)
-
-
-def recompute(data: NodeData) -> None:
-    """Recompute the attributes that are functions of others, after an operation's costs or result changed."""
     for name, compute in NODE.recomputed.items():
-        cast("dict[str, object]", data)[name] = compute(data)
+        cast("dict[str, object]", target)[name] = compute(target)
 
 
 def is_free(data: NodeData) -> bool:
@@ -67,11 +61,11 @@ def is_weightless(data: NodeData) -> bool:
 def _add(name: str, source: NodeData, target: NodeData, times: int) -> None:
     """Add a cost of one node to that of another; if one is unknown, the sum of the known parts."""
     part, whole = cast("Numbers", source), cast("Numbers", target)
-    one, other = part[name], whole.setdefault(name, 0)
-    if one is None or other is None:
+    number = _sum(whole.setdefault(name, 0), part[name], times)
+    if number is None:
         least = known(target, name) + times * known(source, name)
         target["at_least"] = {**target.get("at_least", {}), name: least}
-    whole[name] = None if one is None or other is None else other + times * one
+    whole[name] = number
 
 
 def _sum(one: int | None, other: int | None, times: int) -> int | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable, Collection
+from itertools import accumulate, islice
 from operator import index
 
 from fxsummary.errors import InputError
-from fxsummary.graph.attributes import BLANK, NodeData
+from fxsummary.graph.attributes import BLANK, NodeData, result
 from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
-from fxsummary.graph.spec import leaves, nbytes
+from fxsummary.graph.spec import nbytes
 from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
 from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
@@ -23,12 +24,9 @@ _HEAVY = PRODUCTS | {"embedding"}
 
 
 def check_depth(depth: object) -> int | None:
-    """Check and return the number of levels of modules to open; None for no limit.
+    """Return the number of levels of modules to open, None for no limit; raises InputError for anything else.
 
     0 shows the model as one row, 1 opens the model, 2 also opens the modules in it, and so on.
-
-    Raises:
-        InputError: ``depth`` is not None or an integer >= 0.
     """
     if depth is None:
         return None
@@ -84,12 +82,13 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
     """
     memo = {} if memo is None else memo
     root = block_tree(graph)
-    chosen = [(block, keys) for block in _chosen(root, closes) if (keys := _inside(graph, block))]
-    if not chosen:
+    closed: dict[str, tuple[Block, list[str]]] = {}
+    for block in _chosen(root, closes):
+        if keys := _inside(graph, block):
+            closed[_name(graph, block, closed)] = block, keys
+    if not closed:
         return graph
-    names = _names(graph, [block for block, _ in chosen])
-    node_of = {key: name for name, (_, keys) in zip(names, chosen, strict=True) for key in keys}
-    closed = dict(zip(names, chosen, strict=True))
+    node_of = {key: name for name, (_, keys) in closed.items() for key in keys}
     nodes: dict[str, NodeData] = {}
     for key, data in graph.nodes(data=True):
         name = node_of.get(key, key)
@@ -111,7 +110,7 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
 
 
 def _add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -> None:
-    """Return the edges of a graph between the nodes that replace their ends."""
+    """Add the edges of a graph between the nodes that replace their ends."""
     for source, target, edge in graph.links():
         start, end = node_of.get(source, source), node_of.get(target, target)
         if start == end:
@@ -125,19 +124,18 @@ def _add_edges(result: ModelGraph, graph: ModelGraph, node_of: dict[str, str]) -
 
 def shown_at(graph: ModelGraph) -> list[int]:
     """Return the number of operations and closed modules shown with 0, 1, 2, ... levels of modules open."""
-    operations, modules = [0], [0]
+    operations: Counter[int] = Counter()
+    modules: Counter[int] = Counter()
     pending = [(block_tree(graph), 0)]
     while pending:
         block, level = pending.pop()
         is_module = not block.is_pattern
         below = level + is_module
-        while len(operations) <= below:
-            operations.append(0)
-            modules.append(0)
         modules[level] += is_module
         operations[below] += sum(isinstance(item, str) for item in block.items)
         pending.extend((inner, below) for inner in block.blocks())
-    return [sum(operations[: depth + 1]) + modules[depth] for depth in range(len(operations))]
+    counted = accumulate(operations[depth] for depth in range(max(operations) + 1))
+    return [number + modules[depth] for depth, number in enumerate(counted)]
 
 
 def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
@@ -160,16 +158,13 @@ def _inside(graph: ModelGraph, block: Block) -> list[str]:
     return [key for key in block.operations() if graph.nodes[key]["op"] not in ("placeholder", "output")]
 
 
-def _names(graph: ModelGraph, blocks: Iterable[Block]) -> list[str]:
-    """Return an unused node key for each block, formed as torch.fx does."""
-    names: dict[str, None] = {}
-    for block in blocks:
-        path, call = (block.path, block.call.call) if block.call is not None else (graph.name.lower(), 0)
-        name = path.replace(".", "_") + (f"_{call}" if call else "")
-        while name in graph or name in names:
-            name += "_"
-        names[name] = None
-    return list(names)
+def _name(graph: ModelGraph, block: Block, taken: Collection[str]) -> str:
+    """Return an unused node key for a block, formed as torch.fx does."""
+    path, call = (block.path, block.call.call) if block.call is not None else (graph.name.lower(), 0)
+    name = path.replace(".", "_") + (f"_{call}" if call else "")
+    while name in graph or name in taken:
+        name += "_"
+    return name
 
 
 def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:
@@ -182,8 +177,7 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> Nod
     """Return the attributes of a closed block's node, with the costs of one of its ``times`` copies."""
     inside = [graph.nodes[key] for key in keys]
     last = inside[-1]
-    result = result_of(graph, block)
-    first = next(leaves(result.outputs), None)
+    returned = result_of(graph, block)
     stack = last["module_stack"]
     calls = 0 if block.call is None else 1 + next(i for i, call in enumerate(stack) if call == block.call)
     info = graph.modules.get(block.path)
@@ -199,10 +193,8 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> Nod
         "module_stack": stack[:calls],
         "label": type_,
         "config": info.config if info else "",
-        "outputs": result.outputs,
-        "shape": first.shape if first else None,
-        "dtype": first.dtype if first else None,
-        "output_bytes": nbytes(result.outputs),
+        **result(returned.outputs),
+        "output_bytes": nbytes(returned.outputs),
         "source": inside[0]["source"],
         "multiplicity": block.copies,
         "closed": sum(data.get("closed", 1) * data["multiplicity"] // times for data in inside if data["op"] != UNREAD),
@@ -211,7 +203,7 @@ def _closed(graph: ModelGraph, block: Block, keys: list[str], times: int) -> Nod
         node |= {"change": "same", "differences": (), "was": ""}
     for data in inside:
         carry_costs(data, node, data["multiplicity"] // times)
-    node["assumed"] = result.assumed
+    node["assumed"] = returned.assumed
     if "change" in last:
         node["change"] = joined(data["change"] for data in inside)
     return node

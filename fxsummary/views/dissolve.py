@@ -17,9 +17,7 @@ def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelG
 
     Their calls are removed from the module stacks of the operations; everything else stays. A block that represents
     several copies is not dissolved.
-
-    Args:
-        says_nothing: returns whether a block that contains only operations is uninformative.
+    ``says_nothing`` returns whether a block that contains only operations is uninformative.
     """
     root = block_tree(graph)
     if not _take_out(root, says_nothing) | _open_wrappers(root):

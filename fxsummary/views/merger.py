@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from fxsummary.graph.attributes import NodeData, own_result
-from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.graph.attributes import NodeData, own_result, placed
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import summed
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
 from fxsummary.views.costs import carry_costs, is_free, is_weightless
@@ -79,7 +80,7 @@ class Merger:
         self._set_results(data, [self.node(key) for key in exits])
         stacks = [self.node(key)["module_stack"] for key in keys]
         if data["op"] != "call_module" and any(stack != data["module_stack"] for stack in stacks):
-            self._set_stack(data, stacks)
+            data.update(placed(min((each[: common(stacks[0], each)] for each in stacks), key=len)))
         data.update(attributes)
         data["absorbed"] = tuple(k for key in keys for k in (*self.node(key).get("absorbed", ()), key) if k != main)
         for key in keys:
@@ -112,16 +113,8 @@ class Merger:
     def _set_results(data: NodeData, exits: list[NodeData]) -> None:
         data.update(own_result(exits[0]))
         if len(exits) > 1:
-            sizes = [each["output_bytes"] for each in exits]
-            known = [size for size in sizes if size is not None]
             data["outputs"] = tuple(each["outputs"] for each in exits)
-            data["output_bytes"] = sum(known) if len(known) == len(sizes) else None
-
-    @staticmethod
-    def _set_stack(data: NodeData, stacks: list[tuple[ModuleCall, ...]]) -> None:
-        stack = min((each[: common(stacks[0], each)] for each in stacks), key=len)
-        data["module_stack"] = stack
-        data["module"], data["module_type"] = (stack[-1].path, stack[-1].type) if stack else ("", "")
+            data["output_bytes"] = summed(each["output_bytes"] for each in exits)
 
     def _reconnect(self, keys: list[str], main: str, exits: list[str]) -> None:
         graph, inside = self.graph, set(keys)

@@ -8,9 +8,8 @@ first call. Rows of modules name the parameters that they share with others.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 
-from fxsummary.graph.attributes import BLANK, NodeData
+from fxsummary.graph.attributes import BLANK, NodeData, placed
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ParameterInfo
 from fxsummary.passes.parameters import counts
 from fxsummary.text import numbers as fmt
@@ -19,6 +18,7 @@ from fxsummary.views.blocks import UNREAD, own_call
 MOST_NAMES = 2
 
 Stack = tuple[ModuleCall, ...]
+Row = tuple[str, NodeData]
 
 
 def with_unread(graph: ModelGraph) -> ModelGraph:
@@ -41,10 +41,11 @@ def with_unread(graph: ModelGraph) -> ModelGraph:
     for tensor in (*unread, *(each for tensors in moved.values() for each in tensors)):
         rows.setdefault((tensor.read, places.of(tensor.name)), []).append(tensor)
     leaves = {data["module_stack"]: data for data in reversed(nodes.values()) if own_call(data)}
-    waiting: dict[Stack, list[tuple[str, NodeData]]] = {}
+    waiting: dict[Stack, list[Row]] = {}
     for number, ((read, stack), held) in enumerate(sorted(rows.items(), key=lambda row: row[0][0])):
         if stack in leaves:  # an operation in this module that reads them, but not first
-            _hold(leaves[stack], [*places.held_by(leaves[stack]), *held])
+            leaf = leaves[stack]
+            leaf.update(counts([*places.held_by(leaf), *held], unknown=leaf["packed"]))
         else:
             row = graph.new_key(f"not read {number}"), _row(stack, held, read, graph.name)
             waiting.setdefault(stack, []).append(row)
@@ -53,22 +54,17 @@ def with_unread(graph: ModelGraph) -> ModelGraph:
 
 
 class _Places:
-    """The module of each parameter, and the modules that get rows.
-
-    Attributes:
-        tensors: parameters by first name.
-        calls: the stack of the first call of each module that is called, by path.
-    """
+    """The parameters by first name (``tensors``), and the first ``calls`` of modules as stacks, by path."""
 
     def __init__(self, graph: ModelGraph) -> None:
         self._graph = graph
+        self._names = names_of(graph)
         every = (tensor for module in graph.modules.values() for tensor in module.parameters)
         self.tensors = {each.name: each for each in every if not each.tied_to and not each.buffer}
         self.calls: dict[str, Stack] = {"": ()}
         for stack in {id(stack): stack for _, stack in graph.nodes(data="module_stack")}.values():
             for length, call in enumerate(stack, start=1):
-                if call.path not in self.calls:
-                    self.calls[call.path] = stack[:length]
+                self.calls.setdefault(call.path, stack[:length])
 
     def moved(self) -> dict[str, list[ParameterInfo]]:
         """Return, by operation, the parameters that it reads first but that belong elsewhere."""
@@ -92,10 +88,9 @@ class _Places:
 
     def _is_at_home(self, name: str, stack: Stack) -> bool:
         """Return whether all modules around an operation hold a parameter, including the parameter's own module."""
-        if not all(name.startswith(f"{call.path}.") or self._holds(call.path, name) for call in stack):
-            return False
         paths = {"", *(call.path for call in stack)}
-        return self._row(name) in paths or any(self._row(other) in paths for other in self._names.get(name, ()))
+        holds = all(name.startswith(f"{call.path}.") or self._holds(call.path, name) for call in stack)
+        return holds and any(self._row(each) in paths for each in self._names.get(name, (name,)))
 
     def _row(self, name: str) -> str:
         """Return the path of the innermost called module around a parameter."""
@@ -105,18 +100,16 @@ class _Places:
         return path
 
     def _holds(self, path: str, name: str) -> bool:
-        return any(each.startswith(f"{path}.") for each in (name, *self._names.get(name, ())))
-
-    @cached_property
-    def _names(self) -> dict[str, list[str]]:
-        return later_names(self._graph)
+        return any(each.startswith(f"{path}.") for each in self._names.get(name, (name,)))
 
 
-def _in_order(
-    nodes: dict[str, NodeData], waiting: dict[Stack, list[tuple[str, NodeData]]]
-) -> Iterator[tuple[str, NodeData]]:
+def _in_order(nodes: dict[str, NodeData], waiting: dict[Stack, list[Row]]) -> Iterator[Row]:
     """Return the nodes with each row inserted after the last operation of its module."""
-    last = {stack: key for key, data in nodes.items() for stack in _around(data) if stack in waiting}
+    last: dict[Stack, str] = {}
+    for key, data in nodes.items():
+        stack = data["module_stack"]
+        around = [stack[:length] for length in range(len(stack) + 1)] if data["op"] != "output" else []
+        last.update((each, key) for each in around if each in waiting)
     behind: dict[str, list[Stack]] = {}
     for stack, key in last.items():
         behind.setdefault(key, []).append(stack)
@@ -129,39 +122,23 @@ def _in_order(
 
 def _take(places: _Places, data: NodeData, tensors: list[ParameterInfo], model: str) -> None:
     """Remove parameters from an operation that reads them but is not in their module."""
-    _hold(data, [tensor for tensor in places.held_by(data) if tensor not in tensors])
+    kept = [tensor for tensor in places.held_by(data) if tensor not in tensors]
     stacks = [places.of(tensor.name) for tensor in tensors]
     names = list(dict.fromkeys(stack[-1].path if stack else model for stack in stacks))
     data["config"] = ", ".join(filter(None, (data["config"], f"in {', '.join(names[:MOST_NAMES])}")))
-
-
-def _hold(data: NodeData, held: list[ParameterInfo]) -> None:
-    """Replace the parameters of an operation by these; its buffers stay."""
-    buffers: NodeData = {"buffers": data["buffers"], "buffer_bytes": data["buffer_bytes"]}
-    data.update({**counts(held, unknown=data["packed"]), **buffers})
+    data.update(counts(kept, unknown=data["packed"]))
 
 
 def _row(stack: Stack, tensors: list[ParameterInfo], read: bool, model: str) -> NodeData:
-    """Return the attributes of a row."""
-    path, type_ = (stack[-1].path, stack[-1].type) if stack else ("", model)
-    names = [fmt.relative_path(tensor.name, path) for tensor in tensors]
+    names = [fmt.relative_path(tensor.name, stack[-1].path if stack else "") for tensor in tensors]
     if len(names) > MOST_NAMES:
         names = list(dict.fromkeys(name.partition(".")[0] for name in names))
     return {
-        **BLANK, **counts(tensors, unknown=False),
-        "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "module": path, "module_type": type_,
-        "module_stack": stack, "label": "read elsewhere" if read else "not read",
+        **BLANK, **counts(tensors, unknown=False), **placed(stack, model),
+        "op": UNREAD, "target": tensors[0].name, "kind": "parameter", "label": "read elsewhere" if read else "not read",
         "config": fmt.listed(names, MOST_NAMES), "outputs": (),
         "unread": sum(tensor.numel or 0 for tensor in tensors if not tensor.read),
     }  # fmt: skip
-
-
-def _around(data: NodeData) -> Iterator[Stack]:
-    """Return the stacks of the modules around an operation, outermost first."""
-    if data["op"] != "output":
-        stack: Stack = data["module_stack"]
-        for length in range(len(stack) + 1):
-            yield stack[:length]
 
 
 def shared_with_others(graph: ModelGraph) -> Mapping[str, str]:
@@ -169,32 +146,30 @@ def shared_with_others(graph: ModelGraph) -> Mapping[str, str]:
 
     Example: ``shares 16.4 M with encoder.embed_tokens``. Only for modules that are called and not leaves.
     """
-    names = later_names(graph)
+    names = names_of(graph)
     if not names:
         return {}
     tensors = {tensor.name: tensor for module in graph.modules.values() for tensor in module.parameters}
     called = {call.path for _, stack in graph.nodes(data="module_stack") for call in stack}
     places: dict[str, list[tuple[str, int]]] = {}
     for _, data in graph.nodes(data=True):
-        around = {call.path for call in data["module_stack"]}
-        for name in data["parameter_names"]:
-            holders = (
-                {path for each in (name, *names.get(name, ())) for path in _holders(each)} if name in names else ()
-            )
-            for path in sorted(called.intersection(holders) - around):
+        for name in filter(names.__contains__, data["parameter_names"]):
+            holders = called.intersection(path for each in names[name] for path in _holders(each))
+            for path in sorted(holders.difference(call.path for call in data["module_stack"])):
                 places.setdefault(path, []).append((data["module"] or name, tensors[name].numel or 0))
     return {path: _remark(found) for path, found in places.items()}
 
 
-def later_names(graph: ModelGraph) -> dict[str, list[str]]:
-    """Return the later names of parameters by first name, including names under later paths of shared modules."""
+def names_of(graph: ModelGraph) -> dict[str, list[str]]:
+    """Return all names of the parameters that have several, by the first; a later path of a module gives names too."""
     names: dict[str, list[str]] = {}
     for path, module in graph.modules.items():
         holder = module if module.shared_with is None else graph.modules[module.shared_with]
         for tensor in holder.parameters:
             if not tensor.buffer and (tensor.tied_to or holder is not module):
                 name = f"{path}.{tensor.name.rpartition('.')[2]}" if path else tensor.name
-                names.setdefault(tensor.tied_to or tensor.name, []).append(name)
+                first = tensor.tied_to or tensor.name
+                names.setdefault(first, [first]).append(name)
     return names
 
 

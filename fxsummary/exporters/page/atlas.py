@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -20,7 +20,6 @@ from fxsummary.views.blocks import Block
 from fxsummary.views.depth import close_small
 
 MANY_ROWS = 250
-
 MOST_BYTES = 600_000
 """Maximum size of all pictures other than the initial ones."""
 
@@ -30,22 +29,20 @@ class Level(NamedTuple):
 
     Attributes:
         picture: number of the picture.
-        operations: meaning of each numbered row: a key of the folded graph, ``("module", path)``, or None.
-        frames: module path of each numbered frame.
-        depth: number of open module levels, including the module itself.
+        operations: meaning of each numbered row: the number of an operation, -1 minus that of a module, or None.
+        frames: number of the module of each numbered frame; 0 if it has none.
     """
 
     picture: int
-    operations: tuple[str | tuple[str, str] | None, ...]
-    frames: tuple[str, ...]
-    depth: int
+    operations: tuple[int | None, ...]
+    frames: tuple[int, ...]
 
 
 @dataclass(slots=True)
 class View:
     """A module's levels, from everything closed to the largest sensible size, and the initial level."""
 
-    levels: list[Level]
+    levels: list[Level] = field(default_factory=list)
     start: int = 0
 
 
@@ -62,45 +59,37 @@ class Atlas:
     views: dict[str, View] = field(default_factory=dict)
 
 
-_Choice = tuple[list[tuple[int, Picture]], int]
-"""The levels of a module as unpainted pictures with their depths, and the initial level."""
-
-
 def draw_atlas(outline: Outline, depth: int | None = None) -> Atlas:
     """Return the pictures of the model and of each module in it that has more than one row.
 
     Args:
         depth: levels of modules to open in the initial picture; None for as many as fit.
     """
-    choices: dict[str, _Choice] = {}
-    for path, block in outline.blocks.items():
-        levels = list(_levels(outline, path, block, 0 if depth == 0 and not path else 1))
-        picture = levels[-1][1]  # a single row between input and output is not worth a picture
-        if not path or picture.rows > 1 + sum(item.form == "terminal" for item in picture.scene.items()):
-            fits = [at for at, (_, picture) in enumerate(levels) if picture.rows <= MOST_ROWS]
-            choices[path] = levels, fits[-1] if fits else 0
-    levels, start = choices[""]
-    if depth is not None:
-        start = max((at for at, (level, _) in enumerate(levels) if level <= depth), default=0)
-        choices[""] = levels, start
-    atlas = Atlas(levels[start][1])
-    for path, (levels, start) in choices.items():
-        atlas.views[path] = View([_drawn(atlas, outline, choices, *levels[start])])
-    _add_further_levels(atlas, outline, choices)
+    choices = dict(_choices(outline, depth))
+    pictures, start = choices[""]
+    atlas = Atlas(pictures[start])
+    first = {path: _drawn(atlas, outline, choices, pictures[start]) for path, (pictures, start) in choices.items()}
+    room = MOST_BYTES + sum(map(len, atlas.pictures))
+    for path, (pictures, start) in choices.items():  # further levels, of outer modules first
+        view = atlas.views[path] = View()
+        for at, picture in enumerate(pictures):
+            if at == start:
+                view.start = len(view.levels)
+                view.levels.append(first[path])
+            elif sum(map(len, atlas.pictures)) <= room:
+                view.levels.append(_drawn(atlas, outline, choices, picture))
     return atlas
 
 
-def _add_further_levels(atlas: Atlas, outline: Outline, choices: Mapping[str, _Choice]) -> None:
-    """Add further levels, outer modules first, while there is room."""
-    room = MOST_BYTES + sum(map(len, atlas.pictures))
-    for path, (levels, start) in choices.items():
-        view = atlas.views[path]
-        first = view.levels[0]
-        for at, level in enumerate(levels):
-            if at != start and sum(map(len, atlas.pictures)) <= room:
-                view.levels.append(_drawn(atlas, outline, choices, *level))
-        view.levels.sort(key=lambda level: level.depth)
-        view.start = view.levels.index(first)
+def _choices(outline: Outline, depth: int | None) -> Iterator[tuple[str, tuple[list[Picture], int]]]:
+    """Yield for each module its levels as unpainted pictures, and the initial level."""
+    for path, block in outline.blocks.items():
+        levels = list(_levels(outline, path, block, 0 if depth == 0 and not path else 1))
+        pictures = [picture for _, picture in levels]
+        terminals = sum(item.form == "terminal" for item in pictures[-1].scene.items())
+        if not path or pictures[-1].rows > 1 + terminals:  # a single row is not worth a picture
+            fits = [picture.rows <= MOST_ROWS if path or depth is None else level <= depth for level, picture in levels]
+            yield path, (pictures, max((at for at, good in enumerate(fits) if good), default=0))
 
 
 def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[tuple[int, Picture]]:
@@ -122,24 +111,24 @@ def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[t
 
 
 def focused(folded: ModelGraph, block: Block) -> ModelGraph:
-    """Return the contents of one copy of a block as a separate graph with inputs and an output.
-
-    An input has the key of the outside operation that it comes from.
-    """
+    """Return the contents of one copy of a block as a graph; its inputs have the keys of the operations outside."""
     if block.call is None:
         return folded
     inside = dict.fromkeys(block.operations())
-    level = next(i for i, c in enumerate(folded.nodes[next(iter(inside))]["module_stack"]) if c == block.call) + 1
+    level = folded.nodes[next(iter(inside))]["module_stack"].index(block.call) + 1
     dataflow = folded.captured_by != "modules"
-    edges = [(source, key, edge) for key in inside for source, edge in folded.sources(key).items()]
-    edges = [edge for edge in edges if dataflow or edge[0] in inside]
-    outside = dict.fromkeys(source for source, _, _ in edges if source not in inside)
-    nodes = [(source, _terminal(folded, source, block.path)) for source in outside]
+    edges = [
+        (source, key, edge.copy())
+        for key in inside
+        for source, edge in folded.sources(key).items()
+        if dataflow or source in inside
+    ]
+    nodes = {source: _terminal(folded, source, block.path) for source, _, _ in edges if source not in inside}
     for key in inside:
         data = folded.nodes[key]
-        stack = data["module_stack"][level:]
-        nodes.append((key, {**data, "module_stack": stack, "multiplicity": data["multiplicity"] // block.copies}))
-    graph = folded.derived(nodes, [(source, key, edge.copy()) for source, key, edge in edges])
+        stack, times = data["module_stack"][level:], data["multiplicity"] // block.copies
+        nodes[key] = {**data, "module_stack": stack, "multiplicity": times}
+    graph = folded.derived(nodes.items(), edges)
     if dataflow:
         _add_output(graph, folded, inside)
     return graph
@@ -172,22 +161,18 @@ def _add_output(graph: ModelGraph, folded: ModelGraph, inside: dict[str, None]) 
         graph.link(key, name, edge_from(folded.nodes[key], (slot,), folded.nodes[key]["output_bytes"]))
 
 
-def _drawn(atlas: Atlas, outline: Outline, views: Container[str], depth: int, picture: Picture) -> Level:
-    """Paint a picture and add it to the atlas."""
+def _drawn(atlas: Atlas, outline: Outline, views: Container[str], picture: Picture) -> Level:
     nodes = picture.subject.graph.nodes
     for row in picture.scene.rows():
         data = nodes[row.keys[0]]
         if closed_inside(data) and data["module"] in views:
             row.chips.append(OPEN)
     svg, marks = draw_fragment(picture.scene, atlas.memo)
-    operations = tuple(_meant(outline, picture, key) for key in marks.operations)
-    return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), operations, tuple(marks.frames), depth)
-
-
-def _meant(outline: Outline, picture: Picture, key: str) -> str | tuple[str, str] | None:
-    """Return the meaning of a row: an operation, a closed module, or None if unknown."""
-    data = picture.subject.graph.nodes[key]
-    if data.get("closed"):
-        return "module", str(data["module"])
-    key = data.get("stands_for", key)
-    return key if key in outline.folded else None
+    rows = tuple(
+        -1 - outline.modules[nodes[key]["module"]]
+        if nodes[key].get("closed")
+        else outline.operations.get(nodes[key].get("stands_for", key))
+        for key in marks.operations
+    )
+    frames = tuple(outline.modules.get(path, 0) for path in marks.frames)
+    return Level(atlas.pictures.setdefault(svg, len(atlas.pictures)), rows, frames)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from fxsummary.drawing.labels import LONGEST_TIP, Subject, call_text, short
 from fxsummary.drawing.style import LEGEND, colour_of
-from fxsummary.exporters.page.atlas import Atlas, Level
+from fxsummary.exporters.page.atlas import Atlas, View
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.graph.attributes import NODE
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
@@ -22,14 +22,8 @@ MOST_SPECS = 8
 
 def contents(outline: Outline, atlas: Atlas) -> Record:
     """Return everything that the script of the page needs; records omit empty values."""
-    graph = outline.graph
-    totals = graph.totals
-    modules = [path for path in graph.modules if not outline.is_copy(path)] or [""]
-    modules += [path for path in outline.blocks if path not in graph.modules and not outline.is_copy(path)]
-    number = {path: at for at, path in enumerate(modules)}
-    keys = {key: at for at, key in enumerate(outline.folded)}
-    costs = _module_costs(graph, outline.folded)
-    held = _held(graph)
+    graph, totals = outline.graph, outline.graph.totals
+    costs, held = _module_costs(graph, outline.folded), _held(graph)
     subject = Subject(outline.folded, graph, totals)
     return {
         "name": graph.name,
@@ -39,39 +33,27 @@ def contents(outline: Outline, atlas: Atlas) -> Record:
         "flops": totals.flops,
         "parameters": totals.parameters,
         "kinds": LEGEND,
-        "modules": [_module(outline, path, number, costs[path], held[path]) for path in modules],
-        "operations": [_operation(subject, key, keys, number) for key in outline.folded],
+        "modules": [_module(outline, path, costs[path], held[path]) for path in outline.modules],
+        "operations": [_operation(subject, outline, key) for key in outline.folded],
         "tensors": _tensors(graph, outline),
         "copies": outline.copy_of,
-        "views": {path: _view(view.levels, view.start, keys, number) for path, view in atlas.views.items()},
+        "views": {path: {"start": view.start, "levels": _levels(view)} for path, view in atlas.views.items()},
     }
 
 
-def _view(levels: Iterable[Level], start: int, keys: dict[str, int], modules: dict[str, int]) -> Record:
-    """Return operations as their number, and modules as minus one minus their number."""
-
-    def meant(what: str | tuple[str, str] | None) -> int | None:
-        if isinstance(what, tuple):
-            return -1 - modules[what[1]]
-        return None if what is None else keys[what]
-
-    records = []
-    for level in levels:
-        rows, frames = list(map(meant, level.operations)), [modules.get(path, 0) for path in level.frames]
-        records.append({"picture": level.picture, "rows": rows, "frames": frames})
-    return {"start": start, "levels": records}
+def _levels(view: View) -> list[Record]:
+    return [{"picture": level.picture, "rows": level.operations, "frames": level.frames} for level in view.levels]
 
 
-def _module(outline: Outline, path: str, number: dict[str, int], costs: Record, tensors: list[ParameterInfo]) -> Record:
+def _module(outline: Outline, path: str, costs: Record, tensors: list[ParameterInfo]) -> Record:
     info = outline.graph.modules.get(path) or ModuleInfo(path, outline.blocks[path].type if path else "Model")
     parameters = [tensor for tensor in tensors if not tensor.buffer]
-    inside = outline.blocks.get(path)
-    outputs = () if inside is None else result_of(outline.folded, inside)
+    outputs = result_of(outline.folded, outline.blocks[path]) if path in outline.blocks else ()
     return _filled({
         "path": path,
         "type": _text(info.type),
         "config": _text(info.config),
-        "children": [number[child] for child in info.children if child in number],
+        "children": [outline.modules[child] for child in info.children if child in outline.modules],
         "copies": outline.stands_for(path) if outline.stands_for(path) > 1 else 0,
         "last": outline.last.get(path, ""),
         "parameters": sum(tensor.numel or 0 for tensor in parameters),
@@ -123,20 +105,20 @@ def _held(graph: ModelGraph) -> dict[str, list[ParameterInfo]]:
 
 
 def _ancestors(path: str) -> Iterator[str]:
-    """Return a module path and the paths of its parents."""
     yield path
     while path:
         path = path.rpartition(".")[0]
         yield path
 
 
-def _operation(subject: Subject, key: str, numbers: dict[str, int], modules: dict[str, int]) -> Record:
+def _operation(subject: Subject, outline: Outline, key: str) -> Record:
+    modules = outline.modules
     data, sources = subject.node(key), subject.graph.sources(key)
     inputs = []
     for source, edge in sources.items() if subject.graph.captured_by != "modules" else ():
         shape = edge.get("shape")
         spec = "" if shape is None else f"{fmt.shape(shape)} {edge.get('dtype') or ''}".rstrip()
-        inputs.append([numbers[source], list(edge["slots"]), spec])
+        inputs.append([outline.operations[source], list(edge["slots"]), spec])
     return _filled({
         "key": key,
         "op": data["op"],

@@ -22,6 +22,7 @@ class Outline:
         copy_of: path of the module that is drawn for each folded copy, by the path of the copy.
         last: path of the last copy of each module that represents several.
         copies: number of modules that each module represents, including copies of its parents; 1 if missing.
+        modules, operations: the numbers of the page's modules and operations, by path and by key.
     """
 
     graph: ModelGraph
@@ -30,6 +31,8 @@ class Outline:
     copy_of: dict[str, str] = field(default_factory=dict)
     last: dict[str, str] = field(default_factory=dict)
     copies: dict[str, int] = field(default_factory=dict)
+    modules: dict[str, int] = field(default_factory=dict)
+    operations: dict[str, int] = field(default_factory=dict)
 
     def stands_for(self, path: str) -> int:
         """Return the number of modules of the model that a module represents."""
@@ -47,21 +50,17 @@ def outline(graph: ModelGraph) -> Outline:
     """Build the outline of a graph; the graph is not changed."""
     simple = simplify(with_unread(graph))
     found = Outline(graph, merge_idioms(fold_repeats(simple)))
-    _find_blocks(found, block_tree(found.folded))
+    root = block_tree(found.folded)
+    for block in root.walk():
+        if not block.is_pattern:
+            found.blocks.setdefault(block.path, block)
     for path, copies in found.folded.graph.get("module_copies", {}).items():
         others = [copy for copy in copies[1:] if copy not in found.blocks]
         if others:
             found.copy_of.update(dict.fromkeys(others, path))
             found.copies[path] = 1 + len(others)
             found.last[path] = others[-1]
+    paths = [path for path in dict.fromkeys([*graph.modules, *found.blocks]) if not found.is_copy(path)]
+    found.modules = {path: number for number, path in enumerate(paths)}
+    found.operations = {key: number for number, key in enumerate(found.folded)}
     return found
-
-
-def _find_blocks(found: Outline, root: Block) -> None:
-    found.blocks[""] = root
-    pending = list(root.blocks())
-    while pending:
-        block = pending.pop(0)
-        if not block.is_pattern:
-            found.blocks.setdefault(block.path, block)
-        pending[:0] = block.blocks()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fxsummary.compare import Line, changed_lines
@@ -31,7 +31,7 @@ def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | 
     lines += ["", *render_table(columns, rows, width), ""]
     found = [
         (SIGNS.get(line.change, ""), tree(branches) + " ".join(filter(None, (line.name, line.text))), *_costs(line))
-        for branches, line in (_flat(changed_lines(graph), depth) if depth != 0 else ())
+        for _, branches, line in (_walk(changed_lines(graph), depth) if depth != 0 else ())
     ]
     columns = (Column(""), Column("Module", shrinks=20), Column("Parameters", right=True), Column("FLOPs", right=True))
     lines += render_table(columns, found, width) if found else []
@@ -52,10 +52,10 @@ def markdown(graph: ModelGraph) -> str:
     parts += [f"- and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     parts += ["", "| | Before | After | Change | |", "|:--|--:|--:|--:|--:|"]
     parts += ["| " + " | ".join(row) + " |" for row in totals(comparison)]
-    rows = list(_paths(lines))
+    rows = list(_walk(lines))
     parts += ["", f"<details><summary>{counted(comparison)}</summary>", ""]
     parts += ["| | Module | | Parameters | FLOPs |", "|:-:|:--|:--|--:|--:|"]
-    for path, line in rows[:MOST_ROWS]:
+    for path, _, line in rows[:MOST_ROWS]:
         cells = SIGNS.get(line.change, ""), _code(path), _escaped(line.text)
         parts.append("| " + " | ".join((*cells, *_costs(line))) + " |")
     parts += ["", f"… and {len(rows) - MOST_ROWS} more rows."] if len(rows) > MOST_ROWS else []
@@ -65,11 +65,10 @@ def markdown(graph: ModelGraph) -> str:
 def data(graph: ModelGraph) -> dict[str, object]:
     """Return the differences as plain values for JSON."""
     comparison = _comparison(graph)
-    before, after = comparison.before, comparison.after
     return {
         "equal": comparison.equal,
-        "before": _side(comparison, 0, before),
-        "after": _side(comparison, 1, after),
+        "before": _side(comparison, 0),
+        "after": _side(comparison, 1),
         "operations": dict(comparison.counts),
         "changes": [_record(line) for line in (changed_lines(graph) if not comparison.equal else ())],
     }
@@ -77,15 +76,12 @@ def data(graph: ModelGraph) -> dict[str, object]:
 
 def notices(graph: ModelGraph) -> list[Finding]:
     """Return the differences as findings, for annotations of source lines."""
-    if _comparison(graph).equal:
-        return []
-    found = []
-    for line in changed_lines(graph):
-        path, told = _told(line)
-        if told.change:
-            message = sentence(path, told, plain=True)
-            found.append(Finding("diff", message, told.path, told.source, level="notice"))
-    return found
+    told = [_told(line) for line in changed_lines(graph)] if not _comparison(graph).equal else []
+    return [
+        Finding("diff", sentence(path, line, plain=True), line.path, line.source, level="notice")
+        for path, line in told
+        if line.change
+    ]
 
 
 def title(comparison: Comparison) -> str:
@@ -120,25 +116,27 @@ def counted(comparison: Comparison) -> str:
     return f"Operations: {', '.join(shown)}, {counts['same']:,} the same"
 
 
+_TOTALS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("Parameters", "parameters", fmt.count),
+    ("Trainable", "trainable_parameters", fmt.count),
+    ("Parameter bytes", "parameter_bytes", fmt.size),
+    ("Buffer bytes", "buffer_bytes", fmt.size),
+    ("FLOPs", "flops", fmt.short),
+)
+
+
 def totals(comparison: Comparison) -> Iterator[tuple[str, str, str, str, str]]:
     """Return the relevant totals as rows: title, before, after, change, and change in percent."""
     a, b = comparison.before, comparison.after
-    rows: list[tuple[str, int | None, int | None, Any]] = [("Parameters", a.parameters, b.parameters, fmt.count)]
-    if (a.frozen_parameters, b.frozen_parameters) != (0, 0):
-        rows.append(("Trainable", a.trainable_parameters, b.trainable_parameters, fmt.count))
-    rows.append(("Parameter bytes", a.parameter_bytes, b.parameter_bytes, fmt.size))
-    if a.buffer_bytes != b.buffer_bytes:
-        rows.append(("Buffer bytes", a.buffer_bytes, b.buffer_bytes, fmt.size))
-    rows.append(("FLOPs", a.flops, b.flops, fmt.short))
-    rows.append(("Operations", *comparison.operations, fmt.count))
-    bounds = {
-        "FLOPs": (bool(a.unknown_flops) and a.flops is not None, bool(b.unknown_flops) and b.flops is not None),
-        "Parameters": (bool(a.unknown_parameters), bool(b.unknown_parameters)),
-    }
-    for title, old, new, text in rows:
-        least = ["≥ " if bound else "" for bound in bounds.get(title, (False, False))]
-        change = fmt.delta(old, new, text) or "="
-        yield title, least[0] + text(old), least[1] + text(new), change, fmt.growth(old, new)
+    hidden = {"Trainable"} if a.frozen_parameters == b.frozen_parameters == 0 else set[str]()
+    hidden |= {"Buffer bytes"} if a.buffer_bytes == b.buffer_bytes else set()
+    rows = [(title, getattr(a, name), getattr(b, name), text) for title, name, text in _TOTALS if title not in hidden]
+    for title, old, new, text in [*rows, ("Operations", *comparison.operations, fmt.count)]:
+        texts = []
+        for side, number in ((a, old), (b, new)):
+            unknown = {"FLOPs": side.unknown_flops, "Parameters": side.unknown_parameters}.get(title)
+            texts.append(("≥ " if unknown and number is not None else "") + text(number))
+        yield title, texts[0], texts[1], fmt.delta(old, new, text) or "=", fmt.growth(old, new)
 
 
 def sentence(path: str, line: Line, plain: bool = False) -> str:
@@ -178,23 +176,16 @@ def _costs(line: Line) -> tuple[str, str]:
     return fmt.delta(*line.parameters, fmt.parameters), fmt.delta(*line.flops)
 
 
-def _flat(
-    lines: list[Line], depth: int | None, above: tuple[bool, ...] = (), level: int = 0
-) -> Iterator[tuple[tuple[bool, ...], Line]]:
-    """Yield the lines with their branches; top-level lines have none."""
+def _walk(
+    lines: list[Line], depth: int | None = None, base: str = "", above: tuple[bool, ...] = (), level: int = 0
+) -> Iterator[tuple[str, tuple[bool, ...], Line]]:
+    """Yield the lines with their paths (a run as ``layer3.2…5``) and branches; top-level lines have no branches."""
     for number, line in enumerate(lines):
-        branches = (*above, number == len(lines) - 1) if level else ()
-        yield branches, line
-        if depth is None or level + 1 < depth:
-            yield from _flat(line.children, depth, branches, level + 1)
-
-
-def _paths(lines: list[Line], base: str = "") -> Iterator[tuple[str, Line]]:
-    """Yield the lines with their paths; a run as ``layer3.2…5``."""
-    for line in lines:
         path = ".".join(filter(None, (base, line.name)))
-        yield path, line
-        yield from _paths(line.children, path)
+        branches = (*above, number == len(lines) - 1) if level else ()
+        yield path, branches, line
+        if depth is None or level + 1 < depth:
+            yield from _walk(line.children, depth, path, branches, level + 1)
 
 
 def _record(line: Line) -> dict[str, object]:
@@ -210,7 +201,8 @@ def _record(line: Line) -> dict[str, object]:
     }
 
 
-def _side(comparison: Comparison, side: int, totals: Totals) -> dict[str, object]:
+def _side(comparison: Comparison, side: int) -> dict[str, object]:
+    totals: Totals = (comparison.before, comparison.after)[side]
     return {
         "name": fmt.clean(comparison.names[side]),
         "inputs": fmt.clean(comparison.inputs[side]),
@@ -247,7 +239,5 @@ def _code(text: str) -> str:
         return ""
     if "`" not in plain:
         return f"`{plain}`"
-    fence = "`"
-    while fence in plain:
-        fence += "`"
+    fence = "`" + max(re.findall("`+", plain))
     return f"{fence} {plain} {fence}"

@@ -112,7 +112,5 @@ def _candidates(file: str) -> Iterator[Path]:
 
 FORMATS: Registry[Callable[[Sequence[Finding], str], str]] = Registry("format")
 """The formats for a list of findings with a title, by name."""
-FORMATS.register("text", text)
-FORMATS.register("markdown", markdown)
-FORMATS.register("json", as_json)
-FORMATS.register("github", github)
+for _name, _format in (("text", text), ("markdown", markdown), ("json", as_json), ("github", github)):
+    FORMATS.register(_name, _format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from fxsummary.errors import UnknownNameError
@@ -19,7 +20,6 @@ from fxsummary.views.depth import closed_block
 
 COLUMNS = ("shape", "parameters", "flops", "share")
 """The default columns after the name."""
-_SHARE = Column("%", right=True)
 
 
 def column_names(columns: Iterable[str] | str | None) -> tuple[str, ...]:
@@ -46,12 +46,11 @@ output_bytes, multiplicity, source, change, was, share
 
 def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
     """Return the columns of a table."""
-    titled = {name: NODE[name] for name in names if name != "share"}
-    columns = {name: Column(a.title, a.type.is_number, None if a.type.is_number else 12) for name, a in titled.items()}
-    return tuple(columns.get(name, _SHARE) for name in names)
+    rows = [(NODE[name].title, NODE[name].type.is_number) if name != "share" else ("%", True) for name in names]
+    return tuple(Column(title, number, None if number else 12) for title, number in rows)
 
 
-def costs_over(graph: ModelGraph, keys: Iterable[str], per: int) -> NodeData:
+def _costs_over(graph: ModelGraph, keys: Iterable[str], per: int) -> NodeData:
     """The costs of some operations, for one of the ``per`` copies of their parent."""
     parameters = flops = 0
     no_parameters = no_flops = assumed = False
@@ -89,65 +88,54 @@ def shape_cell(outputs: object, assumed: bool = False) -> str:
     return about(shape(specs[0].shape) + more, assumed)
 
 
+@dataclass(frozen=True, slots=True)
 class Cells:
-    """Formats the cells of the chosen columns, one tuple per row.
+    """Formats the cells of the columns with the given names, one tuple per row.
 
-    Args:
+    Attributes:
         graph: graph of the operations in the rows.
         totals: totals of the model.
-        names: names of the columns.
     """
 
-    def __init__(self, graph: ModelGraph, totals: Totals, names: tuple[str, ...]) -> None:
-        self._graph = graph
-        self._totals = totals
-        self._names = names
-        self._others = [name for name in names if name not in COLUMNS]
+    graph: ModelGraph
+    totals: Totals
+    names: tuple[str, ...]
 
     def of_model(self, root: Block) -> tuple[str, ...]:
         """Return the cells of the whole model, including parameters that no operation reads."""
-        totals = self._totals
+        totals = self.totals
         no_flops = totals.flops is None or bool(totals.unknown_flops)
         no_parameters, assumed = bool(totals.unknown_parameters), bool(totals.assumed_flops)
-        return self._of_block(root, _costs(totals.parameters, totals.flops or 0, no_parameters, no_flops, assumed), 1)
+        return self.of_block(root, 1, _costs(totals.parameters, totals.flops or 0, no_parameters, no_flops, assumed))
 
-    def of_block(self, block: Block, times: int) -> tuple[str, ...]:
+    def of_block(self, block: Block, times: int, costs: NodeData | None = None) -> tuple[str, ...]:
         """Return the cells of a block, for one of the ``times`` copies of its parent."""
-        return self._of_block(block, costs_over(self._graph, block.operations(), times), times)
-
-    def of_operation(self, key: str, times: int) -> tuple[str, ...]:
-        """Return the cells of an operation, for one of the ``times`` copies of its parent."""
-        data = self._graph.nodes[key]
-        costs = costs_over(self._graph, [key], times)
-        shape = shape_cell(data["outputs"], data["assumed"])
-        return self._row({**self._scaled(data, times), **costs} if self._others else costs, shape, times)
-
-    @staticmethod
-    def _scaled(data: NodeData, times: int) -> NodeData:
-        """Return an operation with the costs of all its copies in one of the ``times`` copies of its parent."""
-        if data["multiplicity"] == times:
-            return data
-        scaled: NodeData = {**data, **NO_COSTS, **cast(NodeData, dict.fromkeys(NODE.sums, 0))}
-        carry_costs(data, scaled, data["multiplicity"] // times)
-        return scaled
-
-    def _of_block(self, block: Block, costs: NodeData, times: int) -> tuple[str, ...]:
-        shape = shape_cell(*result_of(self._graph, block))
-        if not self._others:
+        costs = costs or _costs_over(self.graph, block.operations(), times)
+        shape = shape_cell(*result_of(self.graph, block))
+        if not self._has_others():
             return self._row(costs, shape, times)
-        one: Mapping[str, Any] = closed_block(self._graph, block, block.copies)  # a quotient is the same for one copy
-        data: dict[str, Any] = {**closed_block(self._graph, block, times)}
+        one: Mapping[str, Any] = closed_block(self.graph, block, block.copies)  # a quotient is the same for one copy
+        data: dict[str, Any] = {**closed_block(self.graph, block, times)}
         data |= {name: one.get(name) for name in NODE.recomputed}
         costs["at_least"] = {**data.get("at_least", {}), **costs["at_least"]}
         return self._row({**data, **costs, "kind": data["kind"] if data["kind"] != "other" else ""}, shape, times)
 
-    def _row(self, data: Mapping[str, Any], shape: str, times: int) -> tuple[str, ...]:
-        cells = {"shape": shape, "share": self._share(data, times)}
-        return tuple([cells[name] if name in cells else NODE.cell(name, data) for name in self._names])
+    def of_operation(self, key: str, times: int) -> tuple[str, ...]:
+        """Return the cells of an operation, for one of the ``times`` copies of its parent."""
+        data, copies = self.graph.nodes[key], self.graph.nodes[key]["multiplicity"]
+        costs, shape = _costs_over(self.graph, [key], times), shape_cell(data["outputs"], data["assumed"])
+        if not self._has_others():
+            return self._row(costs, shape, times)
+        if copies != times:  # the costs of all its copies in one copy of the parent
+            one, data = data, {**data, **NO_COSTS, **cast(NodeData, dict.fromkeys(NODE.sums, 0))}
+            carry_costs(one, data, copies // times)
+        return self._row({**data, **costs}, shape, times)
 
-    def _share(self, data: Mapping[str, Any], times: int) -> str:
-        """Return the percentage of the model's FLOPs in ``times`` copies; "" for none."""
-        flops, total = known(data, "flops") * times, self._totals.flops
-        if not flops:
-            return ""
-        return about(share(flops, total), data["trust"] == "assumed" and flops != total).removesuffix(" %")
+    def _has_others(self) -> bool:
+        return not set(self.names).issubset(COLUMNS)
+
+    def _row(self, data: Mapping[str, Any], shape: str, times: int) -> tuple[str, ...]:
+        flops, total = known(data, "flops") * times, self.totals.flops
+        assumed = data["trust"] == "assumed" and flops != total
+        cells = {"shape": shape, "share": about(share(flops, total), assumed).removesuffix(" %") if flops else ""}
+        return tuple([cells[name] if name in cells else NODE.cell(name, data) for name in self.names])

@@ -17,14 +17,12 @@ Names = Iterable[str] | str | None
 def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
     """List the module tree with the parameters of each module."""
     _check_no_columns("modules", columns)
-    own = {
+    held = {
         path: sum(p.numel or 0 for p in module.parameters if not p.buffer and p.tied_to is None)
         for path, module in graph.modules.items()
     }
-    held = dict(own)
-    for path in sorted(own, key=lambda path: -path.count(".") if path else 1):
-        if path:
-            held[path.rpartition(".")[0]] += held[path]
+    for path in sorted(filter(None, held), key=lambda path: -path.count(".")):
+        held[path.rpartition(".")[0]] += held[path]
     total = held.get("", 0)
     rows: list[Row] = []
     todo: list[tuple[str, tuple[bool, ...]]] = [("", ())]
@@ -33,15 +31,11 @@ def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) ->
         module = graph.modules[path]
         remark = f" = {module.shared_with}" if module.shared_with is not None else ""
         remark += "" if module.called or graph.captured_by == "modules" else " (never called)"
-        name = path.rpartition(".")[2]
-        text = " ".join(filter(None, (name, module.type, module.config))) + remark
-        number = held[path]
-        cells = count(number) if number else "", share(number, total).removesuffix(" %")
+        text = " ".join(filter(None, (path.rpartition(".")[2], module.type, module.config))) + remark
+        cells = count(held[path]) if held[path] else "", share(held[path], total).removesuffix(" %")
         rows.append(Row(text, cells, branches))
         if depth is None or len(branches) < depth:
-            last = len(module.children) - 1
-            below = [(child, (*branches, index == last)) for index, child in enumerate(module.children)]
-            todo.extend(reversed(below))
+            todo += [(child, (*branches, child == module.children[-1])) for child in reversed(module.children)]
     return Table((Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True)), rows)
 
 
@@ -56,11 +50,9 @@ def parameters(graph: ModelGraph, depth: int | None, fold: bool, columns: Names)
                 remark = f" = {p.tied_to}" if p.tied_to else "" if p.read else " (never read)"
                 number = None if p.spec is None else 0 if p.tied_to else p.spec.numel
                 portion = share(number, total).removesuffix(" %")
-                dims = shape(p.spec.shape) if p.spec else "?"
-                dtype = p.spec.dtype if p.spec else "?"
-                trained = "yes" if p.trainable else "no"
-                shown = "" if p.tied_to else count(number)
-                rows.append(Row(p.name + remark, (dims, dtype, shown, portion, trained)))
+                spec = (shape(p.spec.shape), p.spec.dtype) if p.spec else ("?", "?")
+                shown, trained = "" if p.tied_to else count(number), "yes" if p.trainable else "no"
+                rows.append(Row(p.name + remark, (*spec, shown, portion, trained)))
     right = (Column(title, right=True) for title in ("Count", "%", "Trainable"))
     return Table((Column("Parameter", shrinks=20), Column("Shape", shrinks=9), Column("dtype"), *right), rows)
 
@@ -69,10 +61,10 @@ def operations(graph: ModelGraph, depth: int | None, fold: bool, columns: Names)
     """List every operation in execution order."""
     names = column_names(columns)
     cells = Cells(graph, graph.totals, names)
-    rows = []
-    for key, data in graph.nodes(data=True):
-        label = data["label"] if data["op"].startswith("call_") else data["op"]
-        rows.append(Row(key, (label, *cells.of_operation(key, 1))))
+    rows = [
+        Row(key, (data["label"] if data["op"].startswith("call_") else data["op"], *cells.of_operation(key, 1)))
+        for key, data in graph.nodes(data=True)
+    ]
     return Table((Column("Operation", shrinks=14), Column("Type", shrinks=10), *columns_of(names)), rows)
 
 

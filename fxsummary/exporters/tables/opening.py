@@ -84,7 +84,7 @@ def _name(path: str, other: str) -> str:
 def _others(items: Items, before: Item, item: Item) -> Sequence[str]:
     """Return the masks, tables and similar values that a block reads in place of those that another reads."""
     pairs = [(old, new) for old, new in zip(before.reads, item.reads, strict=True) if items.is_free(new)]
-    others = [new for old, new in pairs if items.content(old) != items.content(new)]
+    others = [new for old, new in pairs if not items.is_free(old) or items.content(old) != items.content(new)]
     return list(dict.fromkeys(items.graph.nodes[items.keys[place]]["label"] for place, _ in others))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from fxsummary.exporters.tables import listings
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
@@ -38,7 +39,7 @@ def summarise(
 
     Args:
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page, at most
-            `MOST_ROWS` rows, those with the least weights and FLOPs closed first.
+            `MOST_ROWS` rows, those with the fewest weights and FLOPs closed first.
         fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
         columns: names of the columns after the first; the defaults if None.
     """
@@ -47,65 +48,63 @@ def summarise(
     totals = graph.totals
     root = block_tree(view)
     opening = open_blocks(view, root, depth, fold)
-    rows = _Rows(view, Cells(view, totals, names), depth, opening)
+    rows = _Rows(view, Cells(view, totals, names), depth, shared_with_others(view), opening)
     rows.rows.append(Row("", rows.cells.of_model(root), type=graph.name))
     rows.add_items(root, "", (), 1)
     marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
     titles = (Column("Module", shrinks=20), *columns_of(names))
+    inputs = ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
+    inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
     if opening.closed:
-        nested = max(len(chain) for chain in root.chains())
-        facts.append(
-            ("Closed", f"{sum(opening.closed.values())} rows in {len(opening.closed)} blocks: depth={nested} opens all")
-        )
-    return Table(titles, rows.rows, _inputs(graph), facts)
+        number, nested = len(opening.closed), max(len(chain) for chain in root.chains())
+        facts.append(("Closed", f"{sum(opening.closed.values())} rows in {number} blocks: depth={nested} opens all"))
+    return Table(titles, rows.rows, inputs, facts)
 
 
+@dataclass(slots=True)
 class _Rows:
     """The rows in progress."""
 
-    def __init__(self, graph: ModelGraph, cells: Cells, depth: int | None, opening: Opening) -> None:
-        self._graph = graph
-        self.cells = cells
-        self._depth = depth
-        self._opening = opening
-        self._shared = shared_with_others(graph)
-        self.rows: list[Row] = []
-        self.has_repeats = False
+    graph: ModelGraph
+    cells: Cells
+    depth: int | None
+    shared: Mapping[str, str]
+    opening: Opening
+    rows: list[Row] = field(default_factory=list)
+    has_repeats: bool = False
 
     def add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
         """Add the rows of a block's contents; inner blocks are opened if ``level`` allows it."""
-        if self._depth is not None and level > self._depth:
+        if self.depth is not None and level > self.depth:
             return
-        items = [item for item in parent.items if isinstance(item, Block) or self._is_shown(item)]
+        hidden = ("placeholder", "output", "get_attr" if self.graph.captured_by == "modules" else "")
+
+        def is_shown(key: str) -> bool:
+            data = self.graph.nodes[key]
+            return data["op"] not in hidden or bool(data["parameter_names"])
+
+        items = [item for item in parent.items if isinstance(item, Block) or is_shown(item)]
         for index, item in enumerate(items):
             branch = (*branches, index == len(items) - 1)
             if isinstance(item, Block):
-                self._add_block(item, path, branch, parent.copies)
-                if self._opening.is_open(item):
+                self.has_repeats |= item.repeat > 1
+                remark = "" if item.again else self.shared.get(item.path, "")
+                type_ = f"{item.type}{item.again}{item.copied}"
+                if same := self.opening.same.get(id(item)):
+                    type_ = f"{item.copied} {same}".lstrip()
+                elif (closed := self.opening.closed.get(id(item))) is not None:
+                    remark = ", ".join(filter(None, (f"({closed} rows)", remark)))
+                cells = self.cells.of_block(item, parent.copies)
+                self.rows.append(Row(item.name_from(path), cells, branch, type_, remark))
+                if self.opening.is_open(item):
                     inside = path if item.is_pattern else item.path
                     self.add_items(item, inside, branch, level + (not item.is_pattern))
             else:
                 self._add_operation(item, path, branch, parent.copies)
 
-    def _is_shown(self, key: str) -> bool:
-        data = self._graph.nodes[key]
-        in_tree = self._graph.captured_by == "modules" and data["op"] == "get_attr"
-        return data["op"] not in ("placeholder", "output") and not (in_tree and not data["parameter_names"])
-
-    def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
-        self.has_repeats |= block.repeat > 1
-        remark = "" if block.again else self._shared.get(block.path, "")
-        type_ = f"{block.type}{block.again}{block.copied}"
-        if same := self._opening.same.get(id(block)):
-            type_ = f"{block.copied} {same}".lstrip()
-        elif hidden := self._opening.closed.get(id(block)):
-            remark = ", ".join(filter(None, (f"({hidden} rows)", remark)))
-        cells = self.cells.of_block(block, times)
-        self.rows.append(Row(block.name_from(path), cells, branches, type_, remark))
-
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
-        data = self._graph.nodes[key]
+        data = self.graph.nodes[key]
         label, name = data["label"], ""
         if data["op"] == "call_module":
             name = relative_path(data["target"], path)
@@ -117,30 +116,21 @@ class _Rows:
             label = label if data["reads"] else "constant"
         elif data["parameter_names"] and data["op"] != UNREAD:
             name = listed([relative_path(each, path) for each in data["parameter_names"]], MOST_NAMES)
-        if (repeat := self._graph.graph.get("repeats", {}).get(key)) is not None:
+        if (repeat := self.graph.graph.get("repeats", {}).get(key)) is not None:
             self.has_repeats = True
             name, label = run_name(name, relative_path(repeat.last, path)), f"{label} ×{repeat.count}"
         self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))
 
 
-def _inputs(graph: ModelGraph) -> str:
-    if graph.captured_by == "modules":
-        return "module tree, no dataflow"
-    return ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
-
-
-def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
+def _facts(graph: ModelGraph, view: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
     at_least = "≥ " if totals.unknown_parameters else ""
-    dtypes = ", ".join(f"{size(nbytes)} {dtype}" for dtype, nbytes in totals.bytes_by_dtype.items())
+    trained = f"{count(totals.trainable_parameters)} trainable, {count(totals.frozen_parameters)} frozen"
+    dtypes = ", ".join(f"{size(nbytes)} {dtype}" for dtype, nbytes in totals.bytes_by_dtype.items()) or "0 B"
     return [
-        (
-            "Parameters",
-            f"{at_least}{count(totals.parameters)}: {count(totals.trainable_parameters)} trainable, "
-            f"{count(totals.frozen_parameters)} frozen; {dtypes or '0 B'}",
-        ),
+        ("Parameters", f"{at_least}{count(totals.parameters)}: {trained}; {dtypes}"),
         ("Buffers", f"{totals.buffers}, {size(totals.buffer_bytes)}" if totals.buffers else "none"),
         ("FLOPs", _flops_line(graph, totals)),
-        *(zip(["Largest"] + [""] * LARGEST, _largest(shown, totals), strict=False)),
+        *(zip(["Largest"] + [""] * LARGEST, _largest(view, totals), strict=False)),
         *([("Unknown", f"size of {', '.join(totals.unknown_parameters[:4])}")] if totals.unknown_parameters else []),
         *(("Note", note) for note in graph.notes if not note.startswith("input inferred")),
         *((mark, MARKS_WITH_SHARES[mark]) for mark in marks),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
+from unicodedata import combining, east_asian_width
 
 from fxsummary.text.numbers import clean, shorten
 
@@ -67,6 +67,7 @@ class Table:
     facts: Sequence[tuple[str, str]] = ()
 
 
+@lru_cache(maxsize=65_536)
 def display_width(text: str) -> int:
     """Return the width of a text in terminal columns.
 
@@ -75,12 +76,7 @@ def display_width(text: str) -> int:
     """
     if text.isascii():
         return len(text)
-    return sum(map(_columns, text))
-
-
-@cache
-def _columns(char: str) -> int:
-    return 1 + (unicodedata.east_asian_width(char) in "WF") - (unicodedata.combining(char) != 0)
+    return sum(1 + (east_asian_width(char) in "WF") - (combining(char) != 0) for char in text)
 
 
 def fit(text: str, width: int) -> str:
@@ -100,11 +96,8 @@ def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width
 
     If the other columns are too wide, lines are longer than ``width``.
     """
-    cells = [[clean(cell) for cell in row] for row in rows]
-    taken = [[display_width(cell) for cell in row] for row in cells]
-    widths = [
-        max([display_width(column.title), *(row[index] for row in taken)]) for index, column in enumerate(columns)
-    ]
+    cells = [[column.title for column in columns], *([clean(cell) for cell in row] for row in rows)]
+    widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]
     excess = sum(widths) + GAP * (len(widths) - 1) - width
     for index in sorted(range(len(columns)), key=lambda i: -widths[i]):
         smallest = columns[index].shrinks
@@ -112,21 +105,16 @@ def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width
             cut = min(excess, max(0, widths[index] - smallest))
             widths[index] -= cut
             excess -= cut
-    titles = [column.title for column in columns]
-    lines = [_line(columns, widths, titles, [display_width(title) for title in titles])]
-    lines.append("─" * (sum(widths) + GAP * (len(widths) - 1)))
-    lines.extend([_line(columns, widths, row, lengths) for row, lengths in zip(cells, taken, strict=True)])
+    lines = [_line(columns, widths, row) for row in cells]
+    lines.insert(1, "─" * (sum(widths) + GAP * (len(widths) - 1)))
     return lines
 
 
-def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], lengths: Sequence[int]) -> str:
+def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:
     padded = []
-    for column, width, cell, length in zip(columns, widths, row, lengths, strict=True):
-        text = cell
-        if length > width or len(text) > width:
-            text = fit(cell, width)
-            length = display_width(text)
-        space = " " * (width - length)
+    for column, width, cell in zip(columns, widths, row, strict=True):
+        text = fit(cell, width)
+        space = " " * (width - display_width(text))
         padded.append(space + text if column.right else text + space)
     return (" " * GAP).join(padded).rstrip()
 

@@ -24,9 +24,8 @@ from fxsummary.text.numbers import shorten
 
 FORMAT = "fxsummary"
 
-_PARTS = ("modules", "nodes", "edges")
-_CALLS = "calls"
-"""Results of module calls; optional."""
+_NAMES = frozenset({"format", "version", "modules", "calls", "nodes", "edges"})
+"""The keys of a saved graph that are not attributes of the graph."""
 _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Characters that control a terminal, change the text direction or cannot be encoded as UTF-8."""
 
@@ -39,10 +38,11 @@ def dumps(graph: ModelGraph) -> str:
     """
     try:
         head = {"format": FORMAT, "version": VERSION} | _save_graph(graph)
-        parts = {"modules": _save_modules(graph)} | ({_CALLS: _save_calls(graph)} if graph.returned else {})
-        parts |= {"nodes": _save_nodes(graph), "edges": _save_edges(graph)}
+        parts = {"modules": _save_modules, "calls": _save_calls, "nodes": _save_nodes, "edges": _save_edges}
         lines = [f"{_text(name)}: {_text(value)}" for name, value in head.items()]
-        lines += [f"{_text(name)}: {_array(items)}" for name, items in parts.items()]
+        lines += [
+            f"{_text(name)}: {_array(save(graph))}" for name, save in parts.items() if name != "calls" or graph.returned
+        ]
     except WrongValueError as error:
         raise OutputError(
             f"JSON cannot hold this graph: {error}. Remove the attribute, or make it a plain value; "
@@ -68,11 +68,7 @@ def load(path: str | os.PathLike[str]) -> ModelGraph:
 
 @paused()
 def loads(text: str, *, name: str = "the text") -> ModelGraph:
-    """Return the graph from a text that `dumps` returned.
-
-    Args:
-        text: JSON.
-        name: file name, for errors.
+    """Return the graph from a text that `dumps` returned; ``name`` is the name of its file, for errors.
 
     Raises:
         SavedGraphError: the text is not a saved graph; the message names the place.
@@ -111,9 +107,6 @@ def _check_format(raw: Any) -> None:
         )  # fmt: skip
 
 
-# --- to JSON -----------------------------------------------------------------------------------
-
-
 def _text(value: object) -> str:
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
@@ -127,17 +120,17 @@ def _save_graph(graph: ModelGraph) -> dict[str, object]:
     data = {name: value for name, value in graph.graph.items() if name not in ("modules", "returned")}
     if graph.comparison is not None:
         data["comparison"] = graph.comparison.plain()
-    _check_free(data, ("format", "version", _CALLS, *_PARTS), "graph")
-    return save_fields(data, {name: field for name, field in GRAPH.items() if name in data}, "graph")
+    return save_fields(data, {name: field for name, field in GRAPH.items() if name in data}, "graph", _NAMES)
 
 
 def _save_modules(graph: ModelGraph) -> Iterator[dict[str, object]]:
     for path, module in graph.modules.items():
         place = f"graph.modules[{path!r}]"
-        own = [{name: getattr(each, name) for name in PARAMETER} for each in module.parameters]
-        parameters = [save_fields(each, PARAMETER, place) for each in own]
         saved = save_fields({name: getattr(module, name) for name in MODULE}, MODULE, place)
-        yield saved | ({"parameters": parameters} if parameters else {})
+        if module.parameters:
+            own = [{name: getattr(each, name) for name in PARAMETER} for each in module.parameters]
+            saved["parameters"] = [save_fields(each, PARAMETER, place) for each in own]
+        yield saved
 
 
 def _save_calls(graph: ModelGraph) -> Iterator[dict[str, object]]:
@@ -148,12 +141,10 @@ def _save_calls(graph: ModelGraph) -> Iterator[dict[str, object]]:
 def _save_nodes(graph: ModelGraph) -> Iterator[dict[str, object]]:
     fields = dict(NODE)
     for key, data in graph.nodes(data=True):
-        place = f"nodes[{key!r}]"
         if not isinstance(key, str):
             raise expected("text as a node key", key, "nodes")
-        _check_free(data, ("key",), place)
         saved = {name: value for name, value in data.items() if name not in NODE.unsaved} if NODE.unsaved else data
-        yield {"key": key} | save_fields(saved, fields, place)
+        yield {"key": key} | save_fields(saved, fields, f"nodes[{key!r}]", ("key",))
 
 
 def _save_edges(graph: ModelGraph) -> Iterator[dict[str, object]]:
@@ -162,26 +153,16 @@ def _save_edges(graph: ModelGraph) -> Iterator[dict[str, object]]:
     for target in graph:
         for source, data in graph.sources(target).items():
             place = f"edges[{source!r}, {target!r}]"
-            _check_free(data, ("from", "to"), place)
-            yield {"from": source, "to": target} | save_fields(data, fields, place)
-
-
-def _check_free(data: Iterable[str], taken: Iterable[str], place: str) -> None:
-    for name in data:
-        if not isinstance(name, str) or name in taken:
-            raise WrongValueError(place, f"an attribute cannot be named {name!r}")
-
-
-# --- from JSON ---------------------------------------------------------------------------------
+            yield {"from": source, "to": target} | save_fields(data, fields, place, ("from", "to"))
 
 
 def _load_graph(raw: dict[str, object]) -> ModelGraph:
-    modules, nodes, edges = (_objects(raw.get(part), part) for part in _PARTS)
+    modules, nodes, edges = (_objects(raw.get(part), part) for part in ("modules", "nodes", "edges"))
     graph = ModelGraph()
     for name in raw:
         if name in GRAPH:
             graph.graph[name] = load_field(raw[name], GRAPH[name], name)
-        elif name not in ("format", "version", _CALLS, *_PARTS):
+        elif name not in _NAMES:
             graph.graph[name] = load_value(raw[name], name)
     if "comparison" in raw:
         try:
@@ -190,9 +171,9 @@ def _load_graph(raw: dict[str, object]) -> ModelGraph:
             raise expected("the results of a comparison", raw["comparison"], "comparison") from error
     if modules:
         graph.modules = _load_modules(modules)
-    if _CALLS in raw:
-        calls = enumerate(_objects(raw[_CALLS], _CALLS))
-        loaded = [load_fields(each, CALL, f"{_CALLS}[{index}]", more=False) for index, each in calls]
+    if "calls" in raw:
+        calls = enumerate(_objects(raw["calls"], "calls"))
+        loaded = [load_fields(each, CALL, f"calls[{index}]", more=False) for index, each in calls]
         graph.returned = {
             ModuleCall(each["path"], each["type"], each["call"]): Returned(each["outputs"], each["assumed"])
             for each in loaded

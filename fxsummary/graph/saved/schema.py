@@ -4,43 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from inspect import Parameter, signature
 
 from fxsummary.graph import fields as of
 from fxsummary.graph.attributes import EDGE, NODE
 from fxsummary.graph.fields import Field
+from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
 
 VERSION = 1
 """Format version; increased when readers of the previous version would misunderstand a file."""
 
+
+def _fields(record: type, **types: of.Type) -> dict[str, Field]:
+    """Return fields for attributes of a record, with its defaults."""
+    own = signature(record).parameters
+    known = {name: own[name].default for name in types if own[name].default is not Parameter.empty}
+    return {name: Field(type_, default=known.get(name, of.NO_DEFAULT)) for name, type_ in types.items()}
+
+
 CALL = {
-    "path": Field(of.TEXT),
-    "type": Field(of.TEXT),
-    "call": Field(of.COUNT, default=0),
+    **_fields(ModuleCall, path=of.TEXT, type=of.TEXT, call=of.COUNT),
     "outputs": Field(of.VALUE, default=None),
-    "assumed": Field(of.FLAG, default=False),
+    **_fields(Returned, assumed=of.FLAG),
 }
 """Fields of a module call and its result."""
 
-MODULE = {
-    "path": Field(of.TEXT),
-    "type": Field(of.TEXT),
-    "config": Field(of.TEXT, default=""),
-    "children": Field(of.TEXTS, default=()),
-    "shared_with": Field(of.PATH, default=None),
-    "called": Field(of.FLAG, default=True),
-    "training": Field(of.FLAG, default=False),
-}
+MODULE = _fields(
+    ModuleInfo, path=of.TEXT, type=of.TEXT, config=of.TEXT, children=of.TEXTS, shared_with=of.PATH, called=of.FLAG,
+    training=of.FLAG,
+)  # fmt: skip
 """Fields of a module, apart from its parameters."""
 
-PARAMETER = {
-    "name": Field(of.TEXT),
-    "spec": Field(of.TENSOR),
-    "trainable": Field(of.FLAG, default=False),
-    "buffer": Field(of.FLAG, default=False),
-    "tied_to": Field(of.NAME, default=None),
-    "read": Field(of.FLAG, default=True),
-    "stored_bytes": Field(of.COUNT_OR_UNKNOWN, default=None),
-}
+PARAMETER = _fields(
+    ParameterInfo, name=of.TEXT, spec=of.TENSOR, trainable=of.FLAG, buffer=of.FLAG, tied_to=of.NAME, read=of.FLAG,
+    stored_bytes=of.COUNT_OR_UNKNOWN,
+)  # fmt: skip
 """Fields of a parameter or buffer."""
 
 GRAPH = {

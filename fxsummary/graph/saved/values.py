@@ -14,15 +14,10 @@ from fxsummary.graph.spec import TensorSpec, dense_stride
 
 
 class WrongValueError(Exception):
-    """Raised for a value that is not the expected one.
-
-    Attributes:
-        place: its place in the file, such as ``nodes[3].shape``.
-    """
+    """Raised for a value that is not the expected one, with its place in the file, such as ``nodes[3].shape``."""
 
     def __init__(self, place: str, message: str) -> None:
         super().__init__(f"{place}: {message}" if place else message)
-        self.place = place
 
 
 def expected(what: str, found: object, place: str) -> WrongValueError:
@@ -53,8 +48,10 @@ def save_value(value: object, place: str = "") -> object:
         return [save_value(item, place) for item in value]
     if isinstance(value, list):
         return {"list": [save_value(item, place) for item in value]}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {str.__str__(key): save_value(item, f"{place}.{key}") for key, item in value.items()}}
     if isinstance(value, dict):
-        return _save_dict(value, place)
+        return {"pairs": [[save_value(key, place), save_value(item, place)] for key, item in value.items()]}
     if isinstance(value, complex):
         return {"complex": [save_value(value.real), save_value(value.imag)]}
     if isinstance(value, bytes):
@@ -62,12 +59,6 @@ def save_value(value: object, place: str = "") -> object:
     if isinstance(value, slice):
         return {"slice": [save_value(part, place) for part in (value.start, value.stop, value.step)]}
     raise expected("a plain value (a number, text, a TensorSpec, or tuples, lists and dicts of them)", value, place)
-
-
-def _save_dict(value: dict[object, object], place: str) -> object:
-    if all(isinstance(key, str) for key in value):
-        return {"dict": {str.__str__(key): save_value(item, f"{place}.{key}") for key, item in value.items()}}
-    return {"pairs": [[save_value(key, place), save_value(item, place)] for key, item in value.items()]}
 
 
 def _save_spec(spec: TensorSpec) -> dict[str, object]:
@@ -108,7 +99,6 @@ def load_value(raw: object, place: str = "") -> Any:
 
 
 def load_spec(raw: object, place: str) -> TensorSpec:
-    """Load a `TensorSpec`."""
     if not isinstance(raw, dict) or not {"shape", "dtype"} <= set(raw) <= {"shape", "dtype", "stride", "device"}:
         raise expected("a tensor: shape, dtype and perhaps stride and device", raw, place)
     shape, dtype, device = raw["shape"], raw["dtype"], raw.get("device", "cpu")
@@ -145,12 +135,18 @@ _TAGS: dict[str, tuple[str, type, Callable[[Any], object]]] = {
 """The tagged objects by tag: a description of the content, its JSON type, and a function that builds the value."""
 
 
-def save_fields(data: Mapping[str, object], fields: Mapping[str, Field], place: str) -> dict[str, object]:
+def save_fields(
+    data: Mapping[str, object], fields: Mapping[str, Field], place: str, without: Iterable[str] = ()
+) -> dict[str, object]:
     """Return attributes as JSON data: first those in the table, in its order and without defaults, then others by name.
 
     Raises:
-        WrongValueError: an attribute is missing or has another type than the table says.
+        WrongValueError: an attribute is missing, has another type than the table says, or a name in ``without``.
     """
+    others = data.keys() - fields.keys()
+    for name in others:
+        if not isinstance(name, str) or name in without:
+            raise WrongValueError(place, f"an attribute cannot be named {name!r}")
     saved: dict[str, object] = {}
     for name, field in fields.items():
         value = data.get(name, NO_DEFAULT)
@@ -164,7 +160,7 @@ def save_fields(data: Mapping[str, object], fields: Mapping[str, Field], place: 
         if not field.type.fits(value):
             raise expected(field.type.what, value, f"{place}.{name}")
         saved[name] = save_value(value, f"{place}.{name}")
-    for name in sorted(data.keys() - fields.keys()):
+    for name in sorted(others):
         saved[name] = save_value(data[name], f"{place}.{name}")
     return saved
 
@@ -172,11 +168,9 @@ def save_fields(data: Mapping[str, object], fields: Mapping[str, Field], place: 
 def load_fields(
     raw: Mapping[str, object], fields: Mapping[str, Field], place: str, without: Iterable[str] = (), more: bool = True
 ) -> dict[str, Any]:
-    """Load attributes from JSON data; missing ones get their defaults.
+    """Load attributes from JSON data, with ``more`` also those outside of the table; missing ones get their defaults.
 
-    Args:
-        without: keys of the object that are not attributes.
-        more: whether attributes outside of the table are allowed.
+    Keys in ``without`` are not attributes.
     """
     loaded: dict[str, Any] = {}
     for name, field in fields.items():
@@ -194,7 +188,6 @@ def load_fields(
 
 
 def load_field(raw: object, field: Field, place: str) -> Any:
-    """Load one attribute from JSON data."""
     value = load_value(raw, place)
     if not field.type.fits(value):
         raise expected(field.type.what, raw, place)

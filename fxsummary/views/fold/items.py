@@ -143,11 +143,9 @@ class Items:
 
     def are_alike(self, one: Value, other: Value) -> bool:
         """Return whether two values are made by the same kind of operation: free ones from equal values."""
-        if self.symbols[one[0]] != self.symbols[other[0]]:
+        if self.symbols[one[0]] != self.symbols[other[0]] or self.is_free(one) != self.is_free(other):
             return False
-        if not (self.is_free(one) and self.is_free(other)):
-            return True
-        return self.content(one) == self.content(other)
+        return not self.is_free(one) or self.content(one) == self.content(other)
 
     def outside_reads(self, items: Sequence[Item]) -> Iterator[tuple[str, int]]:
         """Yield operation and slot of each value in the `Item.reads` of these items."""
