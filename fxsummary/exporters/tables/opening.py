@@ -89,7 +89,11 @@ def _others(items: Items, before: Item, item: Item) -> Sequence[str]:
 
 
 def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
-    """Close the innermost blocks that say least, by the share of their rows with weights or FLOPs, until all fit."""
+    """Close the innermost blocks that say least until all rows fit, and open again what then has room.
+
+    Blocks of a class that is shown before say less than the first ones; among these, the share of operations with
+    weights or FLOPs counts.
+    """
     parent_of: dict[int, Block] = {}
     order = [root]
     for block in order:  # grows; parents come first
@@ -99,11 +103,16 @@ def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
     rows = {id(block): len(block.items) if opening.is_open(block) else 0 for block in order}
     inner_open = {id(block): sum(map(opening.is_open, block.blocks())) for block in order}
     total = sum(rows.values())
-    says = {id(block): (_costly(graph, block), -number) for number, block in enumerate(order)}
-    waiting = [(*says[id(block)], block) for block in order if opening.is_open(block) and not inner_open[id(block)]]
+    says: dict[int, tuple[bool, float, int]] = {}
+    classes: set[str] = set()
+    for number, block in enumerate(root.walk()):
+        if id(block) in rows and opening.is_open(block):
+            says[id(block)] = block.type not in classes, _costly(graph, block), -number
+            classes.add(block.type)
+    waiting = [(says[id(block)], block) for block in order if opening.is_open(block) and not inner_open[id(block)]]
     heapify(waiting)
     while total > MOST_ROWS and waiting:
-        *_, block = heappop(waiting)
+        _, block = heappop(waiting)
         if block is root:
             break
         if not block.is_pattern:
@@ -114,7 +123,10 @@ def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
         rows[id(parent)] += rows[id(block)]
         inner_open[id(parent)] -= 1
         if not inner_open[id(parent)]:
-            heappush(waiting, (*says[id(parent)], parent))
+            heappush(waiting, (says[id(parent)], parent))
+    for key in sorted(opening.closed, key=says.__getitem__, reverse=True):
+        if total + opening.closed[key] <= MOST_ROWS and opening.is_open(parent_of[key]):
+            total += opening.closed.pop(key)
 
 
 def _costly(graph: ModelGraph, block: Block) -> float:

@@ -94,7 +94,7 @@ class _Rows:
                 if same := self.opening.same.get(id(item)):
                     type_ = f"{item.copied} {same}".lstrip()
                 elif (closed := self.opening.closed.get(id(item))) is not None:
-                    remark = ", ".join(filter(None, (f"({closed} rows)", remark)))
+                    remark = ", ".join(filter(None, (f"({closed} row{'s' * (closed != 1)})", remark)))
                 cells = self.cells.of_block(item, parent.copies)
                 self.rows.append(Row(item.name_from(path), cells, branch, type_, remark))
                 if self.opening.is_open(item):
