@@ -165,7 +165,7 @@ def test_folded_layers_are_formatted_once() -> None:
     few, many = (passes.annotate(convert(captured(Stack(layers), 2, 3, 4))) for layers in (12, 126))
     assert len(many) > 10 * len(few)
     counts = [calls_of(graph.to_text) for graph in (few, many)]
-    for formatter in ("_add_operation", "_add_block", "shape_cell", "display_width", "_line"):
+    for formatter in ("_add_operation", "add_items", "shape_cell", "_line"):
         assert counts[0][formatter] == counts[1][formatter] > 0
 
 
