@@ -354,6 +354,7 @@ def dot_rows(source: str) -> Row:
                     text[:40],
                     total([count(f"{mark}{number}") for mark, number in numbers]),
                     total([count(n) for n in flops]),
+                    copies=int(times[1]) if (times := re.search(r"  ×(\d+)", text)) else 1,
                 )
             )
     return path[0]

@@ -89,7 +89,7 @@ def test_a_pattern_stays_where_its_blocks_dissolve(most: int, members: list[str]
     graph = fold_repeats(traced(nn.Sequential(*(block for pair in pairs for block in pair))))
     result = dissolve(graph, up_to(most))
     (pattern,) = block_tree(result).blocks()
-    assert (pattern.repeat, pattern.path, pattern.last, pattern.type) == (3, "0", "5", "Sequential · Sequential")
+    assert (pattern.repeat, pattern.path, pattern.last, pattern.type) == (3, "0", "5", "Sequential")
     assert pattern.is_pattern and [block.path for block in pattern.blocks()] == members
     assert len([*pattern.operations()]) == 5
     assert paths(dissolve(result, up_to(most))) == paths(result)

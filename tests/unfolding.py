@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from fxsummary import ModelGraph
@@ -36,58 +37,53 @@ def unfold(graph: ModelGraph) -> Unfolded:
     return Unfolded(operations, {each: _reads(graph, runs, each) for each in operations})
 
 
-def _runs_around(graph: ModelGraph, root: Block) -> dict[str, list[tuple[int, Repeat]]]:
-    """For each operation the runs around it, outermost first, each with a number of its own."""
+Runs = list[tuple[object, Repeat]]
+"""The runs around an operation, outermost first, each under its name."""
+
+
+def _runs_around(graph: ModelGraph, root: Block) -> dict[str, Runs]:
     repeats = graph.graph.get("repeats", {})
-    runs: dict[str, list[tuple[int, Repeat]]] = {}
-    pending: list[tuple[Block, list[tuple[int, Repeat]]]] = [(root, [])]
+    runs: dict[str, Runs] = {}
+    pending: list[tuple[Block, Runs]] = [(root, [])]
     while pending:
         block, around = pending.pop()
-        if block.repeat > 1:
-            head = block.call if block.call is not None else next(block.blocks()).call
-            around = [*around, (id(block), repeats[head])]
+        if block.call in repeats:
+            around = [*around, (block.call, repeats[block.call])]
         for item in block.items:
             if isinstance(item, Block):
                 pending.append((item, around))
             else:
-                runs[item] = around
+                runs[item] = [*around, (item, repeats[item])] if item in repeats else around
     return runs
 
 
 def _instances(graph: ModelGraph, block: Block, copy: tuple[int, ...]) -> Iterator[Instance]:
+    repeats = graph.graph.get("repeats", {})
     for number in range(block.repeat):
         inside = (*copy, number) if block.repeat > 1 else copy
         for item in block.items:
             if isinstance(item, Block):
                 yield from _instances(graph, item, inside)
+            elif item in repeats:
+                yield from ((item, (*inside, one)) for one in range(repeats[item].count))
             else:
                 yield item, inside
 
 
-def _reads(graph: ModelGraph, runs: dict[str, list[tuple[int, Repeat]]], reader: Instance) -> list[Read]:
-    key, copy = reader
-    reads: list[Read] = []
-    carried = {slot for _, repeat in runs[key] for to, slot in repeat.carried if to == key}
+def _reads(graph: ModelGraph, runs: dict[str, Runs], reader: Instance) -> list[Read]:
+    key, _ = reader
+    by_slot: dict[int, list[tuple[str, Part]]] = {}
     for source, edge in graph.sources(key).items():
-        shared = _shared(runs[source], runs[key])
-        if edge.get("each"):
-            reads += _of_every_copy(runs, source, edge)
-            continue
         for slot, part in reads_of(edge) or [(-1, ())]:
-            if slot in carried and (before := _carried(runs, reader, slot)) is not None:
-                reads.append((slot, *before))
-            else:
-                last = tuple(repeat.count - 1 for _, repeat in runs[source][shared:])
-                reads.append((slot, (source, (*copy[:shared], *last)), part))
+            by_slot.setdefault(slot, []).append((source, part))
+    reads = [(slot, *_value(graph, runs, reader, slot, sources)) for slot, sources in by_slot.items()]
     return sorted(reads, key=str)
 
 
-def _shared(one: list[tuple[int, Repeat]], other: list[tuple[int, Repeat]]) -> int:
-    return sum(a[0] == b[0] for a, b in zip(one, other, strict=False))
-
-
-def _carried(runs: dict[str, list[tuple[int, Repeat]]], reader: Instance, slot: int) -> tuple[Instance, Part] | None:
-    """The value of the copy before, if the slot of this one is fed by it: in the innermost run that says so."""
+def _value(
+    graph: ModelGraph, runs: dict[str, Runs], reader: Instance, slot: int, sources: list[tuple[str, Part]]
+) -> tuple[Instance, Part]:
+    """The value that goes to a slot: of the copy before, of the reader's own, or the one that all copies read."""
     key, copy = reader
     for level in reversed(range(len(copy))):
         _, repeat = runs[key][level]
@@ -95,24 +91,28 @@ def _carried(runs: dict[str, list[tuple[int, Repeat]]], reader: Instance, slot: 
             source, part = repeat.carried[key, slot]
             last = tuple(inner.count - 1 for _, inner in runs[source][level + 1 :])
             return (source, (*copy[:level], copy[level] - 1, *last)), part
-    return None
+    order = list(graph)
+    values: list[tuple[Instance, Part]] = []
+    for source, part in sorted(sources, key=lambda each: order.index(each[0])):
+        shared = _shared(runs[source], runs[key])
+        numbers = product(*[range(repeat.count) for _, repeat in runs[source][shared:]])
+        values += [((source, (*copy[:shared], *number)), part) for number in numbers]
+    first = graph.graph.get("copies_read", {}).get((key, slot), len(values) - 1 if len(sources) == 1 else 0)
+    own = 0
+    steps: list[int] = []
+    for level, (_, repeat) in enumerate(runs[key]):
+        if (key, slot) in repeat.own:
+            step = repeat.own[key, slot]
+            if step is None:
+                own = own * repeat.count + copy[level]
+            else:
+                steps += [step[0]] * step[1] * copy[level]
+    value, part = values[first + own]
+    return value, tuple(each + steps.count(at) if isinstance(each, int) else each for at, each in enumerate(part))
 
 
-def _of_every_copy(runs: dict[str, list[tuple[int, Repeat]]], source: str, edge: dict[str, Any]) -> list[Read]:
-    """What the model returns of every copy: the slots are in the order of the copies."""
-    copies: list[tuple[int, ...]] = [()]
-    for _, repeat in runs[source]:
-        numbers = range(repeat.count) if source in repeat.returned else (repeat.count - 1,)
-        copies = [(*copy, number) for copy in copies for number in numbers]
-    by_part: dict[Part, list[int]] = {}
-    for slot, part in reads_of(edge):
-        by_part.setdefault(part, []).append(slot)
-    reads: list[Read] = []
-    for part, slots in by_part.items():
-        assert len(slots) % len(copies) == 0, (source, edge)
-        each = len(slots) // len(copies)
-        reads += [(slot, (source, copies[at // each]), part) for at, slot in enumerate(slots)]
-    return reads
+def _shared(one: Runs, other: Runs) -> int:
+    return sum(a[0] == b[0] for a, b in zip(one, other, strict=False))
 
 
 def as_listed(graph: ModelGraph) -> tuple[list[dict[str, Any]], list[list[tuple[int, int, Part]]]]:

@@ -8,7 +8,7 @@ from itertools import islice
 from math import log
 
 from fxsummary.drawing.arrangement import LONGEST_SIDE, Page, arrange
-from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts, shown
+from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts
 from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
@@ -16,6 +16,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
+from fxsummary.views.shown import shown
 
 MOST_ROWS = 150
 DEEPEST = 13

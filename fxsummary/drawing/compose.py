@@ -13,12 +13,7 @@ from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
-from fxsummary.views.depth import close_small
 from fxsummary.views.dissolve import WRAPPERS, dissolve
-from fxsummary.views.fold import fold_repeats
-from fxsummary.views.idioms import merge_idioms
-from fxsummary.views.simplify import simplify
-from fxsummary.views.unread import with_unread
 
 MOST_INPUTS = 4
 DEEP = 4
@@ -43,13 +38,6 @@ class Picture:
     def rows(self) -> int:
         """Number of rows, signs and pills."""
         return sum(len(item.rows) for item in self.scene.items())
-
-
-def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
-    """Return the graph that a picture with everything open shows."""
-    whole = with_unread(graph)
-    simple = simplify(whole, own=whole is not graph)
-    return close_small(merge_idioms(fold_repeats(simple) if fold else simple, own=True))
 
 
 def compose(

@@ -115,9 +115,11 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
         return {"label": quoted(name), "style": "rounded,dashed", "shape": "box", "tooltip": quoted(f"value of {name}")}
     change = data.get("change", "")
     own = f"  {data['target'].rpartition('.')[2]}" if data["op"] == "call_module" else ""
+    repeat = graph.graph.get("repeats", {}).get(key)
+    copies = f"  ×{repeat.count}" if repeat else ""
     shapes = [fmt.about(shape_text(spec.shape), data["assumed"]) for spec in leaves(data["outputs"])]
     lines = [
-        f"{SIGNS.get(change, '')} {data['label']}{own}".lstrip(),
+        f"{SIGNS.get(change, '')} {data['label']}{own}{copies}".lstrip(),
         data["config"],
         ", ".join(shapes[:2]) + (f" +{len(shapes) - 2}" if len(shapes) > 2 else ""),
         " · ".join(f"{text} {unit}" for name, unit in _COSTS if (text := NODE.cell(name, data))),

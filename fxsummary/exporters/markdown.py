@@ -38,11 +38,11 @@ def to_markdown(
 
     Args:
         graph: graph to show; it is not changed.
-        depth: levels of modules to open, 0 for the model as one row; None for all.
+        depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
         view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
             "parameters", each named parameter; "operations", in execution order. None for "summary", or for the
             differences if `fxsummary.diff` made the graph.
-        fold: show a run of identical blocks once, with ``×N``.
+        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
         columns: names of the columns after the first; see `fxsummary.exporters.text.to_text`.
 
     Raises:

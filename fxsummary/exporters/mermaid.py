@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from fxsummary.drawing.compose import shown
 from fxsummary.drawing.labels import parameters_text, shape_text
 from fxsummary.drawing.look import DIRECTIONS, check_name
 from fxsummary.drawing.style import LIGHT, colour_of
@@ -19,6 +18,7 @@ from fxsummary.views.blocks import Block, block_tree, run_of
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.depth import check_depth, limit_depth
 from fxsummary.views.dissolve import dissolve
+from fxsummary.views.shown import shown
 
 MOST_EDGES = 400
 MOST_CHARACTERS = 45_000

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 
 from fxsummary.exporters.reports.comparison import changes
 from fxsummary.exporters.tables.summary import VIEWS
-from fxsummary.exporters.tables.table import Table, display_width, fit, render_table, wrap
+from fxsummary.exporters.tables.table import Row, Table, display_width, fit, render_table, tree, wrap
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import clean
 from fxsummary.views.depth import check_depth
 
 MIN_WIDTH = 60
+LEAST_TYPE = 6
+"""Minimum width to which a class name is cut before it is left out."""
 LEAST_REMARK = 8
 """Minimum width to which a remark in words is cut before it is left out."""
 
@@ -31,11 +33,11 @@ def to_text(
 
     Args:
         width: maximum line width in columns, at least 60.
-        depth: levels of modules to open, 0 for the model as one row; None for all.
+        depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
         view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
             "parameters", each named parameter; "operations", in execution order. None for "summary", or for the
             differences if `fxsummary.diff` made the graph.
-        fold: show a run of identical blocks once, with ``×N``.
+        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
         columns: names of the columns after the first, such as ``("shape", "kind", "output_bytes")`` or
             ``"shape,flops"``: attributes of operations that have a title in `fxsummary.graph.attributes`, and "share",
             the percentage of the FLOPs. None for shape, parameters, FLOPs and share.
@@ -66,7 +68,17 @@ def _fitted(table: Table, width: int) -> list[tuple[str, ...]]:
     for index, column in enumerate(table.columns[1:]):
         room -= 2 + max([display_width(column.title), *(display_width(row.cells[index]) for row in table.rows)])
     room = max(room, table.columns[0].shrinks or 0)
-    return [(_with_settings(clean(row.head), clean(row.settings), room), *row.cells) for row in table.rows]
+    return [(_with_settings(_head(row, room), clean(row.settings), room), *row.cells) for row in table.rows]
+
+
+def _head(row: Row, room: int) -> str:
+    """Return branch lines, name and type in ``room`` columns; the type gives way before the name."""
+    head = clean(row.head)
+    if display_width(head) <= room or not row.name:
+        return head
+    lead = f"{tree(row.branches)}{clean(row.name)}"
+    left = room - display_width(lead) - 1
+    return f"{lead} {fit(clean(row.type), left)}" if left >= LEAST_TYPE else lead
 
 
 def _with_settings(head: str, settings: str, room: int) -> str:

@@ -137,7 +137,8 @@ NAME = optional(TEXT, "the name of a parameter, or null", _OR_NULL)
 TENSOR = optional(
     Type("a tensor", TensorSpec, _a(TensorSpec), {}), "a tensor, or null", {"anyOf": [_ref("tensor"), {"type": "null"}]}
 )
-STACK = rows("an array of [path, type, call]", tuple[ModuleCall, ...], TEXT, TEXT, COUNT)
+CALL = Type("the number of a call", int, _a(int), _COUNT, "Int64")  # negative only in folded graphs, not in files
+STACK = rows("an array of [path, type, call]", tuple[ModuleCall, ...], TEXT, TEXT, CALL)
 COUNTS = rows("an array of [dtype, number]", tuple[tuple[str, int], ...], TEXT, COUNT)
 PARTS = Type(
     "an array with the path of a part for each slot", tuple[tuple[int | str, ...], ...], _every(_every(_a(int, str))),

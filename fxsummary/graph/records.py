@@ -24,7 +24,7 @@ class ModuleCall(NamedTuple):
     type: str
     """Class name."""
     call: int = 0
-    """0 for the first call of this module, 1 for the second, ..."""
+    """0 for the first call of this module, 1 for the second, ...; negative for a repeated pattern in a folded graph."""
 
 
 class Returned(NamedTuple):

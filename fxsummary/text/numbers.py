@@ -221,6 +221,39 @@ def run_name(first: str, last: str) -> str:
     return first if first == last else f"{first}…{last[common(first, last) :]}"
 
 
+_INTEGER = re.compile(r"-?\d+")
+
+
+def in_one(texts: Sequence[str]) -> str:
+    """Return several texts that differ only in integers as one.
+
+    >>> in_one(["[:, 0]", "[:, 1]", "[:, 2]"]), in_one(["+ 1", "+ 1"]), in_one(["4", "6", "0", "2"])
+    ('[:, 0…2]', '+ 1', '4, 6, 0, 2')
+    """
+    between = [_INTEGER.split(text) for text in texts]
+    if texts[0] in texts[1:] and len(set(texts)) == 1:
+        return texts[0]
+    columns = zip(*[_INTEGER.findall(text) for text in texts], strict=True)
+    numbers = [_spans(list(map(int, column))) for column in columns]
+    return "".join(part for pair in zip(between[0], [*numbers, ""], strict=True) for part in pair)
+
+
+def _spans(numbers: Sequence[int]) -> str:
+    """Return numbers as spans: each run of neighbours that rises by one as its ends, at most four spans.
+
+    >>> _spans([0, 1, 2, 3, 5, 6, 7, 8]), _spans([1, 1]), _spans([0, 2, 4, 6, 8, 10])
+    ('0…3, 5…8', '1', '0, 2, …, 10')
+    """
+    spans: list[list[int]] = []
+    for number in dict.fromkeys(numbers):
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    texts = [f"{span[0]}…{span[-1]}" if len(span) > 1 else str(span[0]) for span in spans]
+    return ", ".join(texts if len(texts) <= 4 else [*texts[:2], "…", texts[-1]])
+
+
 def common(one: Sequence[object], other: Sequence[object]) -> int:
     """Return the length of the common prefix of two sequences; for text, without digits at its end.
 

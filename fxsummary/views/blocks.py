@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, field
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
@@ -19,39 +18,33 @@ class Block:
     """A module call with the operations and blocks that ran in it.
 
     Attributes:
-        call: the module call; None for the model itself and for a repeated pattern of several blocks.
+        call: the module call, or the invented call of a repeated pattern; None for the model itself.
         items: node keys and blocks in execution order.
-        repeat: number of identical copies that it represents (see `fxsummary.views.fold`).
-        last: path of the last block of the last copy where `repeat` > 1, "" otherwise.
-        period: how many sibling blocks make one copy.
+        repeat: number of copies that it represents (see `fxsummary.views.fold`).
+        last: path of the last module of the last copy where `repeat` > 1, "" otherwise.
         copies: number of blocks in the model that it represents: its copies in all copies of the enclosing blocks.
-        members: for a pattern without a call, the blocks that repeat together; () for others.
     """
 
     call: ModuleCall | None
     items: list[str | Block] = field(default_factory=list)
     repeat: int = 1
     last: str = ""
-    period: int = 1
     copies: int = 1
-    members: Sequence[Block] = ()
 
     @property
     def path(self) -> str:
-        """Module path; for a pattern, that of its first block; "" for the model itself."""
-        if self.call is not None:
-            return self.call.path
-        return self.members[0].path if self.members else ""
+        """Module path; for a pattern, that of its first module; "" for the model itself."""
+        return "" if self.call is None else self.call.path
 
     @property
     def type(self) -> str:
-        """Class name of the module; for a pattern, those of all its blocks, joined by " · "."""
-        return self.call.type if self.call is not None else " · ".join([block.type for block in self.members])
+        """Class name of the module; for a pattern, the classes and labels in it, joined by " · "."""
+        return "" if self.call is None else self.call.type
 
     @property
     def again(self) -> str:
         """The number of the call of its module, such as " (call 2)"; "" for the first."""
-        return f" (call {self.call.call + 1})" if self.call is not None and self.call.call else ""
+        return f" (call {self.call.call + 1})" if self.call is not None and self.call.call > 0 else ""
 
     @property
     def copied(self) -> str:
@@ -65,8 +58,8 @@ class Block:
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it is not a module but a pattern: several siblings that repeat together."""
-        return self.period > 1
+        """Whether it is not a module but a pattern: several neighbours that repeat together."""
+        return self.call is not None and self.call.call < 0
 
     def operations(self) -> Iterator[str]:
         """Return the keys of all nodes inside, in execution order."""
@@ -113,39 +106,38 @@ def operations(items: Iterable[Item]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A folded run of sibling blocks, stored in ``graph.graph["repeats"]`` under the first block's call.
+    """A folded run of copies, stored in ``graph.graph["repeats"]`` under the call of the block that one copy is.
+
+    A run of single operations is stored under the key of the first one.
 
     Attributes:
         count: number of copies.
-        period: number of consecutive sibling blocks that make one copy.
-        last: path of the last block of the last copy.
-        joined: whether the call is an invented one for all blocks of a copy (see `fxsummary.views.dissolve`).
+        last: path of the last module in the last copy that has one, "" if there is none.
         carried: values that each further copy reads from the previous copy: by operation and slot, the operation that
-            produces the value and the part of it. A copy's other inputs are those of the first copy.
-        returned: operations whose value the model returns from every copy. Otherwise only the last copy's value is
-            read.
+            produces the value and the part of it. Its other inputs are those of the first copy, or its own.
+        own: operations and slots that read a value of its own for each copy; if that is a part of one value, the
+            level in the part's path at which the copies differ, and by how much.
     """
 
     count: int
-    period: int
     last: str
-    joined: bool = False
     carried: Mapping[tuple[str, int], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
-    returned: frozenset[str] = frozenset()
+    own: Mapping[tuple[str, int], tuple[int, int] | None] = field(default_factory=dict)
 
 
 def own_call(data: NodeData) -> tuple[ModuleCall, ...]:
     """Return the module call of a call_module operation; () for other operations."""
     stack: tuple[ModuleCall, ...] = data["module_stack"]
-    return stack[-1:] if data["op"] == "call_module" and stack and stack[-1].path == data["module"] else ()
+    is_own = data["op"] == "call_module" and stack and stack[-1].path == data["module"] and stack[-1].call >= 0
+    return stack[-1:] if is_own else ()
 
 
 def result_of(graph: ModelGraph, block: Block) -> Returned:
     """Return a block's result; if it was not captured, the block's values that are read outside, the last one first."""
-    if block.call is None and not block.is_pattern:
+    if block.call is None:
         assumed = any(data["assumed"] for _, data in graph.nodes(data=True) if data["op"] == "output")
         return Returned(graph.output_spec, assumed)
-    known = graph.returned.get(block.call) if block.call is not None else None
+    known = graph.returned.get(block.call)
     if known is not None:
         return known
     if block.is_pattern and isinstance(block.items[-1], Block):
@@ -160,8 +152,8 @@ def result_of(graph: ModelGraph, block: Block) -> Returned:
 def run_of(graph: ModelGraph, data: NodeData) -> Repeat | None:
     """Return the run that a closed module starts, if each copy in it is a single module."""
     stack: tuple[ModuleCall, ...] = data["module_stack"] if data.get("closed") else ()
-    run: Repeat | None = graph.graph.get("repeats", {}).get(stack[-1]) if stack else None
-    return run if run is not None and run.period == 1 else None
+    run: Repeat | None = graph.graph.get("repeats", {}).get(stack[-1]) if stack and stack[-1].call >= 0 else None
+    return run
 
 
 def calls_around(data: NodeData) -> tuple[ModuleCall, ...]:
@@ -174,8 +166,7 @@ def block_tree(graph: ModelGraph) -> Block:
     """Nest the operations of ``graph`` by their module stacks.
 
     A call_module operation is an item of its parent's block, not a separate block. Folded repeats
-    (``graph.graph["repeats"]``) carry their count. If one copy consists of several blocks, an extra block
-    whose `call` is None contains them.
+    (``graph.graph["repeats"]``) carry their count.
     """
     root = Block(None)
     opened: dict[ModuleCall, Block] = {}
@@ -188,13 +179,12 @@ def block_tree(graph: ModelGraph) -> Block:
             parent = innermost.get(id(stack)) or _entered(root, opened, stack)
             innermost[id(stack)] = parent
         parent.items.append(key)
-    repeats = graph.graph.get("repeats")
-    if repeats:
-        for block in [root, *opened.values()]:
-            _mark_repeats(block, repeats)
-        for block in root.walk():  # outer ones first
-            for inner in block.blocks():
-                inner.copies = block.copies * inner.repeat
+    for call, repeat in graph.graph.get("repeats", {}).items():
+        if call in opened:
+            opened[call].repeat, opened[call].last = repeat.count, repeat.last
+    for block in root.walk() if opened else ():  # outer ones first
+        for inner in block.blocks():
+            inner.copies = block.copies * inner.repeat
     return root
 
 
@@ -208,32 +198,6 @@ def _entered(root: Block, opened: dict[ModuleCall, Block], stack: Sequence[Modul
             parent.items.append(block)
         parent = block
     return parent
-
-
-def _mark_repeats(parent: Block, repeats: dict[ModuleCall, Repeat]) -> None:
-    items: list[str | Block] = []
-    rest = iter(parent.items)
-    for item in rest:
-        repeat = repeats.get(item.call) if isinstance(item, Block) and item.call is not None else None
-        if repeat is not None and isinstance(item, Block):
-            if repeat.period > 1 and not repeat.joined:
-                members = [item, *(block for block in islice(rest, repeat.period - 1) if isinstance(block, Block))]
-                item = Block(None, [*members], members=members)
-            item.repeat, item.last, item.period = repeat.count, repeat.last, repeat.period
-        items.append(item)
-    parent.items = items
-
-
-def with_calls(root: Block, repeats: dict[ModuleCall, Repeat]) -> dict[ModuleCall, Repeat]:
-    """Give a call to each pattern whose blocks changed, and return the repeats with these calls."""
-    result = dict(repeats)
-    for pattern in root.walk():
-        if pattern.members and pattern.items != pattern.members:
-            head = pattern.members[0].call
-            assert head is not None
-            pattern.call = ModuleCall(head.path, pattern.type, head.call)
-            result[pattern.call] = replace(result.pop(head), joined=True)
-    return result
 
 
 def stacks_in(root: Block) -> dict[str, tuple[ModuleCall, ...]]:

@@ -13,7 +13,7 @@ from fxsummary.graph.changes import joined
 from fxsummary.graph.labels import PRODUCTS
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import nbytes
-from fxsummary.views.blocks import UNREAD, Block, block_tree, own_call, result_of, stacks_in, with_calls
+from fxsummary.views.blocks import UNREAD, Block, block_tree, result_of
 from fxsummary.views.costs import carry_costs
 from fxsummary.views.scalars import add_slots
 from fxsummary.views.unread import shared_with_others
@@ -104,7 +104,6 @@ def close_blocks(graph: ModelGraph, closes: Callable[[Block, int], bool], memo: 
         if not block.again and (remark := remarks.get(block.path)):
             nodes[name]["shared"] = remark
     result = graph.derived((), ())
-    _keep_patterns(result, root, nodes, {id(block): name for name, (block, _) in closed.items()})
     result.fill(nodes.items(), ())
     _add_edges(result, graph, node_of)
     return result
@@ -130,7 +129,7 @@ def shown_at(graph: ModelGraph) -> list[int]:
     pending = [(block_tree(graph), 0)]
     while pending:
         block, level = pending.pop()
-        is_module = level == 0 or (block.call is not None and not block.is_pattern)
+        is_module = not block.is_pattern
         below = level + is_module
         modules[level] += is_module
         operations[below] += sum(isinstance(item, str) for item in block.items)
@@ -144,7 +143,7 @@ def _chosen(root: Block, closes: Callable[[Block, int], bool]) -> list[Block]:
     pending = [(root, 0)]
     while pending:
         block, level = pending.pop()
-        is_module = (block.call is not None or block is root) and not block.is_pattern
+        is_module = not block.is_pattern
         if is_module and closes(block, level):
             chosen.append(block)
             continue
@@ -166,17 +165,6 @@ def _name(graph: ModelGraph, block: Block, taken: Collection[str]) -> str:
     while name in graph or name in taken:
         name += "_"
     return name
-
-
-def _keep_patterns(result: ModelGraph, root: Block, nodes: dict[str, NodeData], names: dict[int, str]) -> None:
-    """Give each pattern its own call if some of its blocks are now closed; ``names`` are their keys, by identity."""
-    if not any(id(block) in names for pattern in root.walk() for block in pattern.members):
-        return
-    for parent in list(root.walk()):
-        parent.items = [names.get(id(item), item) if isinstance(item, Block) else item for item in parent.items]
-    result.graph["repeats"] = with_calls(root, result.graph["repeats"])
-    for key, stack in stacks_in(root).items():
-        nodes[key]["module_stack"] = stack + own_call(nodes[key])
 
 
 def closed_block(graph: ModelGraph, block: Block, per: int) -> NodeData:

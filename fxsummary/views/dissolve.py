@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.blocks import Block, block_tree, own_call, stacks_in, with_calls
+from fxsummary.views.blocks import Block, block_tree, own_call, stacks_in
 
 WRAPPERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Encoder"})
 WRAPPER_SHARE = 0.6
@@ -16,19 +16,16 @@ def dissolve(graph: ModelGraph, says_nothing: Callable[[Block], bool]) -> ModelG
     """Return the graph without uninformative blocks, blocks with one child, and containers of most of the model.
 
     Their calls are removed from the module stacks of the operations; everything else stays. A block that represents
-    several copies is not dissolved. If blocks of a repeated pattern are, the pattern gets its own call, with the path
-    of its first block and the classes of all blocks.
+    several copies is not dissolved.
     ``says_nothing`` returns whether a block that contains only operations is uninformative.
     """
     root = block_tree(graph)
     if not _take_out(root, says_nothing) | _open_wrappers(root):
         return graph
-    facts = {"repeats": with_calls(root, graph.graph["repeats"])} if "repeats" in graph.graph else {}
     stacks = stacks_in(root)
     return graph.derived(
         ((key, {**data, "module_stack": stacks[key] + own_call(data)}) for key, data in graph.nodes(data=True)),
         ((source, target, edge.copy()) for source, target, edge in graph.links()),
-        **facts,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fxsummary.graph.attributes import NodeData, own_result, placed
+from fxsummary.graph.labels import base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import summed
 from fxsummary.text.numbers import common
@@ -32,9 +33,14 @@ class Merger:
         self.order = {key: float(place) for place, key in enumerate(graph)}
         self.hidden: Counter[str] = Counter(graph.graph.get("hidden", {}))
 
-    def nodes(self) -> Iterator[tuple[str, NodeData]]:
-        """Yield the operations with their attributes, except those removed during the iteration."""
-        return ((key, data) for key, data in list(self.graph.nodes(data=True)) if key in self.graph)
+    def nodes(self, names: Container[str] | None = None) -> Iterator[tuple[str, NodeData]]:
+        """Yield the operations with their attributes, except those removed during the iteration.
+
+        Args:
+            names: base names of the labels to yield; None for all.
+        """
+        nodes = [each for each in self.graph.nodes(data=True) if names is None or base(each[1]["label"]) in names]
+        return ((key, data) for key, data in nodes if key in self.graph)
 
     def node(self, key: str) -> NodeData:
         """Return the attributes of an operation."""

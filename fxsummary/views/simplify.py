@@ -18,6 +18,7 @@ from fxsummary.views.scalars import add_slots, hide_scalars
 
 _OF_THE_SAME = labels.CASTS | RESHAPES
 """Operations that return their input if it already has the shape and dtype of the result."""
+_MAY_RETURN_THEIR_INPUT = _OF_THE_SAME | labels.IDENTITIES | DROPS | labels.LIKE_ANOTHER
 
 
 def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
@@ -47,7 +48,7 @@ def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
 def _pass_over(merger: Merger) -> None:
     """Hide operations that return their input."""
     graph = merger.graph
-    for key, data in merger.nodes():
+    for key, data in merger.nodes(_MAY_RETURN_THEIR_INPUT):
         if not is_call(data) or not is_weightless(data):
             continue
         source = graph.only_source(key)
@@ -91,9 +92,9 @@ def _drop_dead(merger: Merger) -> None:
 
 def _expand_parameters(merger: Merger) -> None:
     """Merge the expand of a parameter into the parameter."""
-    for key, data in merger.nodes():
+    for key, data in merger.nodes(EXPANSIONS):
         source = merger.graph.only_source(key)
-        if base(data["label"]) not in EXPANSIONS or source is None or not is_weightless(data):
+        if source is None or not is_weightless(data):
             continue
         if merger.node(source)["op"] == "get_attr" and len(merger.graph.readers(source)) == 1:
             merger.node(source).update(own_result(data))
@@ -117,9 +118,7 @@ def _chain_concatenations(merger: Merger) -> None:
     """Let a concatenation read an earlier one if it starts with the same inputs (DenseNet)."""
     graph = merger.graph
     known: dict[tuple[str, ...], str] = {}
-    for key, data in merger.nodes():
-        if base(data["label"]) not in CONCATENATIONS:
-            continue
+    for key, data in merger.nodes(CONCATENATIONS):
         slots = {source: edge["slots"] for source, edge in graph.sources(key).items() if edge["slots"]}
         parts = sorted(slots, key=slots.__getitem__)
         for length in range(len(parts) - 1, 1, -1):
@@ -138,9 +137,9 @@ def _merge_views(merger: Merger) -> None:
     """Merge a view with the view that it reads, if it is the only reader and in the same block."""
     graph = merger.graph
     runs: dict[str, list[str]] = {}  # by their last operation
-    for key, data in graph.nodes(data=True):
+    for key, data in merger.nodes(VIEWS):
         source = graph.only_source(key)
-        if base(data["label"]) not in VIEWS or not is_call(data) or source is None:
+        if source is None or not is_call(data):
             continue
         first = merger.node(source)
         is_view = is_call(first) and (first.get("run") or base(first["label"]) in VIEWS)

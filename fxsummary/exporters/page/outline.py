@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
 
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.blocks import Block, Repeat, block_tree
+from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
@@ -53,31 +52,15 @@ def outline(graph: ModelGraph) -> Outline:
     found = Outline(graph, merge_idioms(fold_repeats(simple)))
     root = block_tree(found.folded)
     for block in root.walk():
-        if block is root or block.call is not None:
-            found.blocks.setdefault(block.path if block.call else "", block)
-    _find_copies(found, block_tree(simple), found.folded.graph.get("repeats", {}))
+        if not block.is_pattern:
+            found.blocks.setdefault(block.path, block)
+    for path, copies in found.folded.graph.get("module_copies", {}).items():
+        others = [copy for copy in copies[1:] if copy not in found.blocks]
+        if others:
+            found.copy_of.update(dict.fromkeys(others, path))
+            found.copies[path] = 1 + len(others)
+            found.last[path] = others[-1]
     paths = [path for path in dict.fromkeys([*graph.modules, *found.blocks]) if not found.is_copy(path)]
     found.modules = {path: number for number, path in enumerate(paths)}
     found.operations = {key: number for number, key in enumerate(found.folded)}
     return found
-
-
-def _find_copies(found: Outline, root: Block, repeats: dict[object, Repeat]) -> None:
-    """Walk the unfolded tree: the copies of a run are the siblings after its first block."""
-    pending: list[tuple[Block, int]] = [(root, 1)]
-    while pending:
-        parent, times = pending.pop()
-        items = iter(parent.items)
-        for item in items:
-            if isinstance(item, Block):
-                repeat = repeats.get(item.call)
-                period, count = (1, 1) if repeat is None else (repeat.period, repeat.count)
-                run = [item, *(block for block in islice(items, period * count - 1) if isinstance(block, Block))]
-                for number, first in enumerate(run[:period]):
-                    paths = dict.fromkeys(block.path for block in run[number::period])
-                    others = [path for path in paths if path not in found.blocks and path != first.path]
-                    found.copy_of.update(dict.fromkeys(others, first.path))
-                    if others:
-                        found.copies[first.path] = times * (1 + len(others))
-                        found.last[first.path] = others[-1]
-                    pending.append((first, found.copies.get(first.path, times)))

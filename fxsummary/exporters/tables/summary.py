@@ -7,16 +7,29 @@ from dataclasses import dataclass, field
 
 from fxsummary.exporters.tables import listings
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
+from fxsummary.exporters.tables.opening import Opening, open_blocks
 from fxsummary.exporters.tables.table import Column, Row, Table
+from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.support.registry import Registry
-from fxsummary.text.numbers import MARKS_WITH_SHARES, about, count, marks_in, relative_path, share, size
+from fxsummary.text.numbers import (
+    MARKS_WITH_SHARES,
+    about,
+    count,
+    listed,
+    marks_in,
+    relative_path,
+    run_name,
+    share,
+    size,
+)
 from fxsummary.views.blocks import UNREAD, Block, block_tree
-from fxsummary.views.fold import fold_repeats
-from fxsummary.views.scalars import hide_scalars
-from fxsummary.views.unread import shared_with_others, with_unread
+from fxsummary.views.shown import shown
+from fxsummary.views.unread import shared_with_others
 
 LARGEST = 5
+MOST_NAMES = 2
+"""Number of parameters that name the row of a function that reads them."""
 
 
 def summarise(
@@ -25,22 +38,28 @@ def summarise(
     """Return the summary of a graph; the graph is not changed.
 
     Args:
-        depth: levels of modules to open, 0 for the model as one row; None for all.
-        fold: show a run of identical blocks once, with ``×N``.
+        depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page, at most
+            `MOST_ROWS` rows, those with the fewest weights and FLOPs closed first.
+        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
         columns: names of the columns after the first; the defaults if None.
     """
     names = column_names(columns)
-    shown = hide_scalars(with_unread(graph))
-    shown = fold_repeats(shown) if fold else shown
+    view = shown(graph, fold=fold)
     totals = graph.totals
-    rows, root = _Rows(shown, Cells(shown, totals, names), depth, shared_with_others(shown)), block_tree(shown)
+    root = block_tree(view)
+    opening = open_blocks(view, root, depth, fold)
+    rows = _Rows(view, Cells(view, totals, names), depth, shared_with_others(view), opening)
     rows.rows.append(Row("", rows.cells.of_model(root), type=graph.name))
     rows.add_items(root, "", (), 1)
     marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
     titles = (Column("Module", shrinks=20), *columns_of(names))
     inputs = ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
-    return Table(titles, rows.rows, inputs, _facts(graph, shown, totals, marks))
+    facts = _facts(graph, view, totals, marks)
+    if opening.closed:
+        number, nested = len(opening.closed), max(len(chain) for chain in root.chains())
+        facts.append(("Closed", f"{sum(opening.closed.values())} rows in {number} blocks: depth={nested} opens all"))
+    return Table(titles, rows.rows, inputs, facts)
 
 
 @dataclass(slots=True)
@@ -51,6 +70,7 @@ class _Rows:
     cells: Cells
     depth: int | None
     shared: Mapping[str, str]
+    opening: Opening
     rows: list[Row] = field(default_factory=list)
     has_repeats: bool = False
 
@@ -71,9 +91,15 @@ class _Rows:
                 self.has_repeats |= item.repeat > 1
                 remark = "" if item.again else self.shared.get(item.path, "")
                 type_ = f"{item.type}{item.again}{item.copied}"
+                if same := self.opening.same.get(id(item)):
+                    type_ = f"{item.copied} {same}".lstrip()
+                elif (closed := self.opening.closed.get(id(item))) is not None:
+                    remark = ", ".join(filter(None, (f"({closed} row{'s' * (closed != 1)})", remark)))
                 cells = self.cells.of_block(item, parent.copies)
                 self.rows.append(Row(item.name_from(path), cells, branch, type_, remark))
-                self.add_items(item, item.path if item.call else path, branch, level + (not item.is_pattern))
+                if self.opening.is_open(item):
+                    inside = path if item.is_pattern else item.path
+                    self.add_items(item, inside, branch, level + (not item.is_pattern))
             else:
                 self._add_operation(item, path, branch, parent.copies)
 
@@ -88,10 +114,15 @@ class _Rows:
             name = relative_path(data["target"], path)
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
+        elif data["parameter_names"] and data["op"] != UNREAD:
+            name = listed([relative_path(each, path) for each in data["parameter_names"]], MOST_NAMES)
+        if (repeat := self.graph.graph.get("repeats", {}).get(key)) is not None:
+            self.has_repeats = True
+            name, label = run_name(name, relative_path(repeat.last, path)), f"{label} ×{repeat.count}"
         self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))
 
 
-def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
+def _facts(graph: ModelGraph, view: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
     at_least = "≥ " if totals.unknown_parameters else ""
     trained = f"{count(totals.trainable_parameters)} trainable, {count(totals.frozen_parameters)} frozen"
     dtypes = ", ".join(f"{size(nbytes)} {dtype}" for dtype, nbytes in totals.bytes_by_dtype.items()) or "0 B"
@@ -99,7 +130,7 @@ def _facts(graph: ModelGraph, shown: ModelGraph, totals: Totals, marks: list[str
         ("Parameters", f"{at_least}{count(totals.parameters)}: {trained}; {dtypes}"),
         ("Buffers", f"{totals.buffers}, {size(totals.buffer_bytes)}" if totals.buffers else "none"),
         ("FLOPs", _flops_line(graph, totals)),
-        *(zip(["Largest"] + [""] * LARGEST, _largest(shown, totals), strict=False)),
+        *(zip(["Largest"] + [""] * LARGEST, _largest(view, totals), strict=False)),
         *([("Unknown", f"size of {', '.join(totals.unknown_parameters[:4])}")] if totals.unknown_parameters else []),
         *(("Note", note) for note in graph.notes if not note.startswith("input inferred")),
         *((mark, MARKS_WITH_SHARES[mark]) for mark in marks),
@@ -128,7 +159,7 @@ def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     lines = []
     for number, data in sorted(held, key=lambda item: -item[0])[:LARGEST]:
         times = f" ×{data['multiplicity']}" if data["multiplicity"] > 1 else ""
-        name = data["target"] or data["label"]
+        name = own_path(data) or next(iter(data["parameter_names"]), data["label"])
         lines.append(f"{count(number)} ({share(number, totals.parameters)}) {name}{times}")
     return lines
 

@@ -7,7 +7,7 @@ They are recognised by their computation, not by module or variable names. Costs
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PLUMBING, VIEWS, base, is_random, operator_of
@@ -141,12 +141,41 @@ def _merge_constants(merger: Merger) -> None:
     for keys in pieces.values():
         keys.sort(key=merger.order.__getitem__)
         labels = [merger.node(key)["label"] for key in keys if merger.node(key)["op"] != "get_attr"]
-        name, config = f"{labels[0]} · … · {labels[-1]}", ""
-        if {"sin", "cos"} & set(labels):
-            name = "sin, cos table"
-        elif len(labels) < 3:
+        name, config = purpose(labels, merger.node(keys[-1])), f"{len(keys)} operations"
+        if len(labels) < 3:
             name, config = labels[0], merger.node(keys[0])["config"]
         merger.merge(keys, "operations of constants", label=name, config=config, op="call_function")
+
+
+_ORDERS = frozenset({"le", "lt", "ge", "gt"})
+_TRIANGLES = frozenset({"tril", "triu"})
+
+
+def purpose(labels: Sequence[str], result: NodeData) -> str:
+    """Return what a value that is computed from nothing but sizes is for, as far as its operations tell.
+
+    >>> purpose(["arange", "arange", "le", "expand"], {"shape": (1, 1, 8, 8), "dtype": "bool"})
+    'causal mask'
+    >>> purpose(["arange", "arange", "le", "sub", "gt", "and_"], {"shape": (8, 8), "dtype": "bool"})
+    'sliding mask'
+    >>> purpose(["zeros", "add", "mul"], {"shape": (8,), "dtype": "float32"})
+    'zeros · … · mul'
+    """
+    names = {base(label) for label in labels}
+    shape, dtype = result["shape"] or (), result["dtype"] or ""
+    if {"sin", "cos"} & names:
+        return "sin, cos table"
+    if len(shape) >= 2 and shape[-1] > 1 and shape[-2] > 1 and not dtype.startswith(("int", "uint")):
+        compared = _ORDERS & names
+        if len(compared) > 1 and "sub" in names and "arange" in names:
+            return "sliding mask"
+        if "arange" in names and len(compared) == 1:
+            return "causal mask"
+        if _TRIANGLES & names:
+            return "triangular mask"
+    if "arange" in names and dtype.startswith(("int", "uint")):
+        return "positions"
+    return f"{labels[0]} · … · {labels[-1]}"
 
 
 def _merge_equal_constants(merger: Merger) -> None:

@@ -1,0 +1,135 @@
+"""Which blocks of a summary are open: not those whose contents were shown before, and the most costly ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.text.numbers import common
+from fxsummary.views.blocks import Block
+from fxsummary.views.fold.items import Item, Items
+
+MOST_ROWS = 80
+"""Number of rows to which blocks are closed if no depth is given, so that the summary fits on a page."""
+LEAST_ROWS = 4
+"""Number of rows from which a block that was shown before is not shown again."""
+
+
+@dataclass
+class Opening:
+    """The blocks of a summary that are not open, by identity.
+
+    Attributes:
+        same: what to show instead of the contents of a block that was shown before, such as ``= layers.0``.
+        closed: the blocks that are closed to save rows, with the number of rows in each.
+    """
+
+    same: dict[int, str] = field(default_factory=dict)
+    closed: dict[int, int] = field(default_factory=dict)
+
+    def is_open(self, block: Block) -> bool:
+        """Whether the contents of a block are shown."""
+        return id(block) not in self.same and id(block) not in self.closed
+
+
+def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: bool) -> Opening:
+    """Return which blocks of a summary are open.
+
+    Args:
+        graph: the graph that is shown; root: its blocks.
+        depth: levels of modules to open; None for as many as fit `MOST_ROWS`, the most costly blocks first.
+        fold: whether a block whose contents were shown before is closed.
+    """
+    opening = Opening()
+    items = Items(graph, root)
+    if fold:
+        _find_same(items, opening)
+    if depth is None and fold:
+        _close_least(graph, root, opening)
+    return opening
+
+
+def _find_same(items: Items, opening: Opening) -> None:
+    """Close the blocks with the same contents as one that is shown before."""
+    seen: dict[tuple[int, tuple[int, ...]], Item] = {}
+    pending = list(reversed(items.root.items))
+    while pending:
+        item = pending.pop()
+        block = item.block
+        if block is None:
+            continue
+        if not block.is_pattern and item.rows > LEAST_ROWS:
+            before = seen.setdefault((item.symbol, item.numbers), item)
+            if before is not item:
+                others = _others(items, before, item)
+                opening.same[id(block)] = f"= {_name(before.path, item.path)}" + (
+                    f", other {', '.join(others)}" if others else ""
+                )
+                continue
+        pending.extend(reversed(item.items))
+
+
+def _name(path: str, other: str) -> str:
+    """Return a path from where it differs from another.
+
+    >>> _name("model.layers.0.mlp", "model.layers.1.mlp"), _name("encoder", "decoder"), _name("block", "block")
+    ('layers.0.mlp', 'encoder', 'block')
+    """
+    parts = path.split(".")
+    return ".".join(parts[max(common(parts, other.split(".")) - 1, 0) :])
+
+
+def _others(items: Items, before: Item, item: Item) -> Sequence[str]:
+    """Return the masks, tables and similar values that a block reads in place of those that another reads."""
+    pairs = [(old, new) for old, new in zip(before.reads, item.reads, strict=True) if items.is_free(new)]
+    others = [new for old, new in pairs if not items.is_free(old) or items.content(old) != items.content(new)]
+    return list(dict.fromkeys(items.graph.nodes[items.keys[place]]["label"] for place, _ in others))
+
+
+def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
+    """Close the innermost blocks that say least until all rows fit, and open again what then has room.
+
+    Blocks of a class that is shown before say less than the first ones; among these, the share of operations with
+    weights or FLOPs counts.
+    """
+    parent_of: dict[int, Block] = {}
+    order = [root]
+    for block in order:  # grows; parents come first
+        for inner in block.blocks() if opening.is_open(block) else ():
+            parent_of[id(inner)] = block
+            order.append(inner)
+    rows = {id(block): len(block.items) if opening.is_open(block) else 0 for block in order}
+    inner_open = {id(block): sum(map(opening.is_open, block.blocks())) for block in order}
+    total = sum(rows.values())
+    says: dict[int, tuple[bool, float, int]] = {}
+    classes: set[str] = set()
+    for number, block in enumerate(root.walk()):
+        if id(block) in rows and opening.is_open(block):
+            says[id(block)] = block.type not in classes, _costly(graph, block), -number
+            classes.add(block.type)
+    waiting = [(says[id(block)], block) for block in order if opening.is_open(block) and not inner_open[id(block)]]
+    heapify(waiting)
+    while total > MOST_ROWS and waiting:
+        _, block = heappop(waiting)
+        if block is root:
+            break
+        if not block.is_pattern:
+            opening.closed[id(block)] = rows[id(block)]
+            total -= rows[id(block)]
+            rows[id(block)] = 0
+        parent = parent_of[id(block)]
+        rows[id(parent)] += rows[id(block)]
+        inner_open[id(parent)] -= 1
+        if not inner_open[id(parent)]:
+            heappush(waiting, (says[id(parent)], parent))
+    for key in sorted(opening.closed, key=says.__getitem__, reverse=True):
+        if total + opening.closed[key] <= MOST_ROWS and opening.is_open(parent_of[key]):
+            total += opening.closed.pop(key)
+
+
+def _costly(graph: ModelGraph, block: Block) -> float:
+    """Return the share of the operations of a block that have weights or FLOPs."""
+    nodes = [graph.nodes[key] for key in block.operations()]
+    return sum(data["flops"] != 0 or data["parameters"] != 0 for data in nodes) / max(len(nodes), 1)

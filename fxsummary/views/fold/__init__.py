@@ -1,0 +1,227 @@
+"""Fold runs of copies: show the first copy of each run, with the number of copies.
+
+A copy consists of neighbouring blocks and operations of any number. `fxsummary.views.fold.runs` says when copies
+correspond. Two laws hold: costs times multiplicity equal the totals exactly, and unfolding the graph restores the
+original operations and edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from math import prod
+
+from fxsummary.graph.attributes import NodeData
+from fxsummary.graph.labels import is_drop
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.text.numbers import in_one
+from fxsummary.views.blocks import Repeat, block_tree
+from fxsummary.views.fold.items import DIGITS, WRITTEN, Item, Items
+from fxsummary.views.fold.items import identity_of as identity_of
+from fxsummary.views.fold.runs import Run, find_runs
+from fxsummary.views.scalars import Part, add_slots, reads_of
+
+Stack = tuple[ModuleCall, ...]
+Slot = tuple[str, int]
+"""An operation and one of its slots."""
+
+
+def fold_repeats(graph: ModelGraph) -> ModelGraph:
+    """Return the graph without copies 2..n of every run of copies.
+
+    The remaining nodes carry `multiplicity`; ``graph.graph["repeats"]`` of the result says how many copies each
+    block represents (see `fxsummary.views.blocks.block_tree`). If a copy is not a single block, the module stacks of
+    its operations get an invented call, whose number is negative. Edges from a removed copy start at the same place
+    in the remaining copy. They come from the last copy, unless ``graph.graph["copies_read"]`` has the number of
+    another one, by reader and slot; `each` marks edges from several copies. ``graph.graph["module_copies"]`` lists
+    the paths of all modules that a module represents.
+    """
+    folding = _Folding(graph)
+    folding.fold()
+    return folding.graph() if folding.repeats else graph
+
+
+@dataclass(frozen=True)
+class _Sequences:
+    """Aligned copies of a sequence in which to look for runs.
+
+    Attributes:
+        columns: for each item of the sequence all its copies.
+        around: the calls around it in the folded graph.
+        depth: how many of these are calls of modules.
+        runs: the runs around it, outermost first.
+    """
+
+    columns: list[list[Item]]
+    around: Stack = ()
+    depth: int = 0
+    runs: tuple[ModuleCall | str, ...] = ()
+
+
+class _Folding:
+    """Finds the runs of a graph, outer ones first."""
+
+    def __init__(self, graph: ModelGraph) -> None:
+        self.repeats: dict[ModuleCall | str, Repeat] = {}
+        self._graph = graph
+        self._items = Items(graph, block_tree(graph))
+        self._members: dict[str, list[str]] = {}
+        self._copies: dict[str, tuple[str, ...]] = {}
+        self._stacks: dict[str, Stack] = {}
+        self._runs: dict[str, tuple[ModuleCall | str, ...]] = {}
+        self._invented = count(-1, -1)
+        self._work: list[_Sequences] = []
+
+    def fold(self) -> None:
+        """Find the runs of all sequences; iterative because trees can be deep."""
+        self._work = [_Sequences([[item] for item in self._items.root.items])]
+        while self._work:
+            current = self._work.pop()
+            sequences = list(map(list, zip(*current.columns, strict=True)))
+            runs = {run.start: run for run in find_runs(self._items, sequences)} if sequences else {}
+            index = 0
+            while index < len(current.columns):
+                run = runs.get(index)
+                if run is None:
+                    self._open(current.columns[index], current)
+                    index += 1
+                else:
+                    self._fold_run(run, sequences, current)
+                    index = run.end
+
+    def _open(self, copies: Sequence[Item], within: _Sequences) -> None:
+        """Keep the first of these items, which are copies of each other, and look for runs inside of it."""
+        first = copies[0]
+        if first.call is not None:
+            if len(copies) > 1:
+                self._copies[first.path] = tuple(dict.fromkeys(each.path for each in copies))
+            columns = [[each.items[place] for each in copies] for place in range(len(first.items))]
+            self._work.append(_Sequences(columns, (*within.around, first.call), within.depth + 1, within.runs))
+            return
+        self._members[first.key] = [each.key for each in copies]
+        self._runs[first.key] = within.runs
+        if len(within.around) != within.depth:
+            self._stacks[first.key] = within.around + self._graph.nodes[first.key]["module_stack"][within.depth :]
+
+    def _fold_run(self, run: Run, sequences: Sequence[Sequence[Item]], within: _Sequences) -> None:
+        copies = [
+            sequence[start : start + run.period]
+            for sequence in sequences
+            for start in range(run.start, run.end, run.period)
+        ]
+        columns = [[copy[place] for copy in copies] for place in range(run.period)]
+        first, last = copies[0], copies[run.copies - 1]
+        path, last_path = _ends([each.path for each in first], [each.path for each in last])
+        name: ModuleCall | str = first[0].call or first[0].key
+        if run.period > 1:
+            types = [each.block.type if each.block else self._graph.nodes[each.key]["label"] for each in first]
+            name = ModuleCall(path, _listed(list(dict.fromkeys(types))), next(self._invented))
+        self.repeats[name] = Repeat(run.copies, last_path, *self._links(first, copies[1]))
+        inside = replace(within, columns=columns, runs=(*within.runs, name))
+        if run.period == 1:
+            self._open(columns[0], inside)
+        else:
+            assert isinstance(name, ModuleCall)
+            self._work.append(replace(inside, around=(*within.around, name)))
+
+    def _links(
+        self, first: Sequence[Item], second: Sequence[Item]
+    ) -> tuple[dict[Slot, tuple[str, Part]], dict[Slot, tuple[int, int] | None]]:
+        """Return the values that copies carry on, and the operations and slots that read values of their own."""
+        items = self._items
+        carried: dict[Slot, tuple[str, Part]] = {}
+        own: dict[Slot, tuple[int, int] | None] = {}
+        reads = [value for each in first for value in each.reads]
+        following = [value for each in second for value in each.reads]
+        for where, old, new in zip(items.outside_reads(first), reads, following, strict=True):
+            if first[0].start <= old[0] < first[-1].end:
+                continue
+            if first[0].start <= new[0] < first[-1].end:
+                carried[where] = items.keys[new[0]], items.part(new[1])
+            elif old != new:
+                own[where] = items.part_step(old[1], new[1]) if old[0] == new[0] else None
+        return carried, own
+
+    # --- the folded graph --------------------------------------------------------------------------
+
+    def graph(self) -> ModelGraph:
+        """Return the folded graph."""
+        stand_in = {key: (shown, number) for shown, keys in self._members.items() for number, key in enumerate(keys)}
+        self._copies_read: dict[tuple[str, int], int] = {}
+        self.repeats = {name: _renamed(repeat, stand_in) for name, repeat in self.repeats.items()}
+        nodes = [(key, self._attributes(key)) for key in self._graph if key in self._members]
+        folded = self._graph.derived(
+            nodes, repeats=self.repeats, copies_read=self._copies_read, module_copies=self._copies
+        )
+        own = {where for repeat in self.repeats.values() for where, step in repeat.own.items() if step is None}
+        for target in folded:
+            self._add_edges(folded, target, stand_in)
+        for target, slot in own:
+            for copy in self._members[target][1:]:
+                self._add_own_edges(folded, target, copy, slot, stand_in)
+        return folded
+
+    def _add_edges(self, folded: ModelGraph, target: str, stand_in: dict[str, tuple[str, int]]) -> None:
+        """Add the edges to an operation that is shown."""
+        for source, data in self._graph.sources(target).items():
+            start, number = stand_in[source]
+            last = prod(self.repeats[run].count for run in self._runs[start] if run not in self._runs[target]) - 1
+            if number != last:
+                self._copies_read |= {(target, slot): number for slot, _ in reads_of(data) or [(WRITTEN, ())]}
+                data = {**data, "each": True}
+            add_slots(folded, start, target, data)
+
+    def _add_own_edges(
+        self, folded: ModelGraph, target: str, copy: str, slot: int, stand_in: dict[str, tuple[str, int]]
+    ) -> None:
+        """Add the edge to an operation that is shown from a value that only a removed copy of it reads."""
+        for source, data in self._graph.sources(copy).items():
+            start, _ = stand_in[source]
+            parts = [part for at, part in reads_of(data) if at == slot]
+            if parts and slot not in folded.sources(target).get(start, {"slots": ()})["slots"]:
+                add_slots(folded, start, target, {**data, "slots": (slot,), "parts": tuple(parts), "each": True})
+
+    def _attributes(self, key: str) -> NodeData:
+        """Return the attributes of an operation that is shown, for all its copies."""
+        data, members = self._graph.nodes[key], self._members[key]
+        shown: NodeData = {**data, "multiplicity": len(members) * data["multiplicity"]}
+        if key in self._stacks:
+            shown["module_stack"] = self._stacks[key]
+        if len(members) > 1 and not is_drop(data["label"]):
+            copies = [self._graph.nodes[each] for each in members[:2]]
+            if copies[0]["config"] != copies[1]["config"] or copies[0]["arguments"] != copies[1]["arguments"]:
+                copies = [self._graph.nodes[each] for each in members]
+                shown["config"] = in_one([each["config"] for each in copies])
+                shown["arguments"] = in_one([each["arguments"] for each in copies])
+        return shown
+
+
+def _renamed(repeat: Repeat, stand_in: Mapping[str, tuple[str, int]]) -> Repeat:
+    """Return a run in terms of the operations that are shown."""
+    carried = {
+        (stand_in[reader][0], slot): (stand_in[source][0], part)
+        for (reader, slot), (source, part) in repeat.carried.items()
+    }
+    own = {(stand_in[reader][0], slot): step for (reader, slot), step in repeat.own.items()}
+    return replace(repeat, carried=carried, own=own)
+
+
+def _ends(first: Sequence[str], last: Sequence[str]) -> tuple[str, str]:
+    """Return the first path in the first copy, and the last one like it, apart from numbers, in the last copy.
+
+    >>> _ends(["", "layers.0", "norm", "layers.1"], ["", "layers.4", "norm", "layers.5"]), _ends([""], [""])
+    (('layers.0', 'layers.5'), ('', ''))
+    """
+    path = next(filter(None, first), "")
+    alike = [each for each in last if DIGITS.sub("", each) == DIGITS.sub("", path)]
+    return path, alike[-1] if alike else last[first.index(path)]
+
+
+def _listed(types: Sequence[str]) -> str:
+    """Return the classes and labels of a pattern in short.
+
+    >>> _listed(["Conv2d", "ReLU"]), _listed(["mul", "add", "cat", "to"])
+    ('Conv2d · ReLU', 'mul · … · to')
+    """
+    return " · ".join(types if len(types) < 4 else [types[0], "…", types[-1]])

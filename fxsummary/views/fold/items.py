@@ -1,0 +1,299 @@
+"""Items: operations and blocks with symbols that are equal for those that can be copies of each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from operator import itemgetter
+
+from fxsummary.graph.attributes import NODE, NodeData, own_path
+from fxsummary.graph.labels import is_drop, is_random
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.graph.spec import TensorSpec, leaves
+from fxsummary.text.numbers import relative_path
+from fxsummary.views.blocks import Block
+from fxsummary.views.scalars import Part, reads_of
+
+RATES = ("config", "arguments")
+"""Drop rates do not count, because blocks that differ only in them have the same architecture."""
+WRITTEN = -1
+"""Replaces a slot if a value is read only because of an in-place write through another name."""
+
+WHOLE = 0
+"""The number of the part that is the whole value."""
+
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?![\w.])")
+DIGITS = re.compile(r"\d+")
+_settings = itemgetter(*RATES)
+_others = itemgetter(*[name for name in NODE.folding if name not in (*RATES, "outputs")])
+
+Value = tuple[int, int]
+"""A value that an operation reads: the place of the operation that yields it, and the number of the part."""
+
+
+class Item:
+    """An operation or a block, as a member of a sequence in which copies are sought.
+
+    Attributes:
+        block: the block; None for an operation.
+        key: of the operation; of a block's first operation.
+        path: of the module or parameter; "" for functions.
+        start, end: the places of its operations, which are numbered depth first, as a half-open interval.
+        items: what is in the block.
+        symbol: equal for items with the same contents, apart from integers in operations without FLOPs.
+        parent: path of the block around it; source: of an operation.
+        reads: the values that it reads from outside, in the order of its operations and their slots.
+        numbers: the integers that its symbol leaves out.
+        rows: how many rows it takes.
+    """
+
+    __slots__ = (
+        "block",
+        "end",
+        "items",
+        "key",
+        "numbers",
+        "parent",
+        "path",
+        "reads",
+        "rows",
+        "source",
+        "start",
+        "symbol",
+    )
+
+    block: Block | None
+    key: str
+    path: str
+    start: int
+    end: int
+    items: Sequence[Item]
+    symbol: int
+    parent: str
+    source: str
+    reads: list[Value]
+    numbers: tuple[int, ...]
+    rows: int
+
+    @property
+    def stem(self) -> str:
+        """What else copies side by side have in common: the path without its numbers, or the line of source."""
+        return DIGITS.sub("#", relative_path(self.path, self.parent)) if self.path else self.source
+
+    @property
+    def call(self) -> ModuleCall | None:
+        """The call of the block."""
+        return None if self.block is None else self.block.call
+
+
+class Items:
+    """The items of a graph.
+
+    Attributes:
+        keys: all operations by place.
+        place: of each operation.
+        root: the item of the whole model.
+    """
+
+    def __init__(self, graph: ModelGraph, root: Block) -> None:
+        self.graph = graph
+        self.dataflow = graph.captured_by != "modules"
+        self.keys = list(root.operations())
+        self.place = {key: place for place, key in enumerate(self.keys)}
+        self._interned: dict[Hashable, int] = {}
+        self._parts: dict[Part, int] = {(): WHOLE}
+        self._operations: dict[Hashable, tuple[int, tuple[int, ...]]] = {}
+        self._read: list[list[tuple[int, Value]]] = [self._reads(key) for key in self.keys]
+        self.symbols = [self._of_operation(key) for key in self.keys]
+        self._values: dict[int, int] = {}
+        self._is_main: set[int] = set()
+        self._number_values()
+        self.root = self._build(root)
+
+    def intern(self, value: Hashable) -> int:
+        """Return a number that only equal values share."""
+        return self._interned.setdefault(value, len(self._interned))
+
+    def part_number(self, part: Part) -> int:
+        """Return the number of a part of a value."""
+        return self._parts.setdefault(part, len(self._parts))
+
+    def part(self, number: int) -> Part:
+        """Return the part with a number."""
+        return list(self._parts)[number]
+
+    def part_step(self, one: int, other: int) -> tuple[int, int] | None:
+        """Return the level at which two parts differ, and by how much the second index is greater; else None."""
+        before, after = self.part(one), self.part(other)
+        pairs = list(zip(before, after, strict=False))
+        levels = [level for level, (a, b) in enumerate(pairs) if a != b]
+        if len(before) != len(after) or len(levels) != 1:
+            return None
+        a, b = pairs[levels[0]]
+        return (levels[0], b - a) if isinstance(a, int) and isinstance(b, int) and b > a else None
+
+    def is_free(self, value: Value) -> bool:
+        """Return whether a value depends on no weights, FLOPs or data, such as a mask or a table of positions."""
+        return value[0] not in self._is_main
+
+    def content(self, value: Value) -> Hashable:
+        """Return what free values that are equal by construction have in common."""
+        return self._values[value[0]], value[1]
+
+    def are_alike(self, one: Value, other: Value) -> bool:
+        """Return whether two values are made by the same kind of operation: free ones from equal values."""
+        if self.symbols[one[0]] != self.symbols[other[0]] or self.is_free(one) != self.is_free(other):
+            return False
+        return not self.is_free(one) or self.content(one) == self.content(other)
+
+    def outside_reads(self, items: Sequence[Item]) -> Iterator[tuple[str, int]]:
+        """Yield operation and slot of each value in the `Item.reads` of these items."""
+        for item in items:
+            for place in range(item.start, item.end):
+                for slot, (source, _) in self._read[place]:
+                    if not item.start <= source < item.end:
+                        yield self.keys[place], slot
+
+    # --- operations ------------------------------------------------------------------------------
+
+    def _reads(self, key: str) -> list[tuple[int, Value]]:
+        """Return the slots of an operation, in order, each with the value that goes there."""
+        found: list[tuple[int, Value]] = []
+        for source, edge in self.graph.sources(key).items():
+            place = self.place[source]
+            if edge["slots"] and not edge.get("parts"):
+                found += [(slot, (place, WHOLE)) for slot in edge["slots"]]
+            else:
+                found += [(slot, (place, self.part_number(part))) for slot, part in reads_of(edge) or [(WRITTEN, ())]]
+        if len(found) > 1:
+            found.sort()
+        return found
+
+    def _of_operation(self, key: str) -> tuple[int, tuple[int, ...]]:
+        """Return the symbol of an operation and the integers that it leaves out."""
+        data = self.graph.nodes[key]
+        if data["op"] in ("placeholder", "output"):
+            return self.intern((key, "is one of a kind")), ()
+        found: Hashable = id(data["outputs"]), data["label"], _settings(data), _others(data)
+        if "change" in data or NODE.added:
+            found = key
+        known = self._operations.get(found)
+        if known is None:
+            known = self._operations[found] = self._symbol(data)
+        return known
+
+    def _symbol(self, data: NodeData) -> tuple[int, tuple[int, ...]]:
+        alike = identity_of(data)
+        if "change" in data:
+            kept = [
+                hashable(each)
+                for each in data["differences"]
+                if each.attribute not in RATES or not is_drop(data["label"])
+            ]
+            alike = (*alike, data["change"], *kept)
+        numbers: tuple[int, ...] = ()
+        if data["op"] in ("call_function", "call_method") and data["flops"] == 0 and not is_drop(data["label"]):
+            texts = _settings(data)
+            numbers = tuple([int(number) for text in texts for number in _NUMBER.findall(text)])
+            if numbers:
+                rest = tuple(hashable(data.get(name)) for name in NODE.folding if name not in RATES)
+                more = alike[len(NODE.folding) :]
+                alike = (*[_NUMBER.sub("#", text) for text in texts], *rest, *more)
+        return self.intern(alike), numbers
+
+    def _number_values(self) -> None:
+        """Find the values that depend on weights, FLOPs or data; number the others, equal ones equally."""
+        graph, place, values, main = self.graph, self.place, self._values, self._is_main
+        for key, data in graph.nodes(data=True):
+            here = place[key]
+            reads = self._read[here]
+            is_data = data["op"] == "placeholder" and not all(spec.is_index for spec in leaves(data["outputs"]))
+            has_weights = data["parameters"] != 0 or data["flops"] != 0
+            if is_data or has_weights or any(source in main for _, (source, _) in reads):
+                main.add(here)
+                continue
+            varies = data["op"] != "get_attr" and (is_random(data["label"]) or is_drop(data["label"]))
+            if data["op"] == "placeholder" or varies or (data["op"] == "get_attr" and not data["reads"]):
+                values[here] = self.intern((key, "value"))
+            else:
+                sources = tuple([(slot, values.get(source, ("later", source)), part) for slot, (source, part) in reads])
+                values[here] = self.intern((*self.symbols[here], data["reads"], sources, "value"))
+
+    # --- blocks ----------------------------------------------------------------------------------
+
+    def _build(self, root: Block) -> Item:
+        """Return the item of a block, with all items inside; iterative because trees can be deep."""
+        work: list[tuple[Block, Iterator[str | Block], list[Item], str]] = [(root, iter(root.items), [], "")]
+        while True:
+            block, rest, done, parent = work[-1]
+            for child in rest:
+                if isinstance(child, Block):
+                    work.append((child, iter(child.items), [], block.path))
+                    break
+                done.append(self._operation(child, block.path))
+            else:
+                item = self._block(block, done, parent)
+                work.pop()
+                if not work:
+                    return item
+                work[-1][2].append(item)
+
+    def _operation(self, key: str, parent: str) -> Item:
+        item, data = Item(), self.graph.nodes[key]
+        item.block, item.key, item.path = None, key, own_path(data)
+        item.start = self.place[key]
+        item.end = item.start + 1
+        item.items = ()
+        symbol, item.numbers = self.symbols[item.start]
+        item.parent, item.source = parent, data["source"]
+        item.symbol = symbol
+        item.reads = [value for _, value in self._read[item.start]]
+        item.rows = 1
+        return item
+
+    def _block(self, block: Block, items: list[Item], parent: str) -> Item:
+        item = Item()
+        item.block, item.path, item.items = block, block.path, items
+        item.key = items[0].key if items else ""
+        item.start = items[0].start if items else 0
+        item.end = items[-1].end if items else 0
+        item.parent, item.source = parent, ""
+        start, end = item.start, item.end
+        reads: list[Value] = []
+        parts: list[Hashable] = [block.type, self._result(block)]
+        for each in items:
+            inner: list[Value | None] = []
+            for value in each.reads:
+                if start <= value[0] < end:
+                    inner.append((value[0] - start, value[1]))
+                else:
+                    inner.append(None)
+                    reads.append(value)
+            parts += [each.symbol, tuple(inner)]
+        item.reads = reads
+        item.symbol = self.intern(tuple(parts))
+        item.numbers = tuple([number for each in items for number in each.numbers])
+        item.rows = 1 + sum(each.rows for each in items)
+        return item
+
+    def _result(self, block: Block) -> Hashable:
+        result = self.graph.returned.get(block.call) if block.call is not None else None
+        return None if result is None else (result.assumed, *[spec.shape for spec in leaves(result.outputs)])
+
+
+def identity_of(data: NodeData) -> tuple[Hashable, ...]:
+    """Return the properties that identical operations share, except inputs, drop rates and devices."""
+    ignored = RATES if is_drop(data["label"]) else ()
+    return tuple([hashable(data.get(name)) for name in NODE.folding if name not in ignored])
+
+
+def hashable(value: object) -> Hashable:
+    """Return a value with lists and dicts as tuples, and specs without devices."""
+    if isinstance(value, TensorSpec):
+        return replace(value, device="")
+    if isinstance(value, (list, tuple)):
+        return tuple([hashable(item) for item in value])
+    if isinstance(value, dict):
+        return tuple([(key, hashable(item)) for key, item in value.items()])
+    return value if isinstance(value, Hashable) else repr(value)
