@@ -9,6 +9,7 @@ from unfolding import as_listed, unfolded_as_listed
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.exporters.tables.opening import MOST_ROWS
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
@@ -226,29 +227,28 @@ def test_a_block_that_was_shown_before_is_one_row_that_says_what_differs() -> No
     assert "layers.5 = shared " in row and "544" in row
 
 
-class Block8(nn.Module):
-    """Eight operations that have neither weights nor FLOPs, and one layer."""
+class Widening(nn.Module):
+    """Five operations without weights or FLOPs, and a layer of another width each time."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.number = number
-        self.layer = nn.Linear(16, 16)
+        self.layer = nn.Linear(width, width + 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        for step in range(8):
-            x = (x.relu() + 0.5 * self.number).tanh() if step % 2 else x.sigmoid().exp() * (step + 0.25)
-        return self.layer(x)
+        return self.layer(((x + 0.5) * x - x).exp().tanh())
 
 
-def test_a_long_summary_is_closed_to_a_page_and_says_so() -> None:
-    model = nn.Sequential(*(Block8(number) for number in range(1, 13)))
+def test_a_long_summary_is_a_page_and_says_what_it_leaves_out() -> None:
+    model = nn.Sequential(*(Widening(width) for width in range(16, 40)))
     graph = fxsummary.graph(model, torch.zeros(2, 16))
-    rows = [line for line in graph.to_text(width=120).splitlines() if line[:1] in "├└│" and line]
-    assert len(rows) <= 81 and any("rows)" in row for row in rows)
-    whole = [line for line in graph.to_text(width=120, depth=9).splitlines() if line[:1] in "├└│" and line]
-    assert len(whole) > 81 and not any("rows)" in row for row in whole)
-    assert "depth" in next(line for line in graph.to_text().splitlines() if line.startswith("Closed"))
-    assert graph.to_text(depth=9).count("\nClosed") == 0
+    text = graph.to_text(width=120)
+    rows = [line for line in text.splitlines() if line[:1] in ("├", "└", "│")]
+    assert MOST_ROWS - 10 < len(rows) <= MOST_ROWS
+    assert any("rows)" in row for row in rows) and any("operations" in row for row in rows)
+    assert "rows in" in text and "share rows" in text and "shows all" in text
+    whole = graph.to_text(width=120, depth=9)
+    assert whole.count("Linear") == 24 and "Closed" not in whole and "operations" not in whole
+    assert graph.to_text(fold=False).count("tanh") == 24
 
 
 def test_the_view_that_is_shown_leaves_the_graph_as_it_was() -> None:

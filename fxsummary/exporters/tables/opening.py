@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from itertools import groupby
 
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import Block
 from fxsummary.views.fold.items import Item, Items
+from fxsummary.views.merger import is_plain
 
-MOST_ROWS = 80
-"""Number of rows to which blocks are closed if no depth is given, so that the summary fits on a page."""
+MOST_ROWS = 52
+"""Number of rows of a summary without a depth; beyond, cheap operations share rows and blocks are closed."""
+LEAST_JOINED = 3
+"""Number of neighbouring operations without weights or FLOPs from which they share a row."""
 LEAST_ROWS = 4
 """Number of rows from which a block that was shown before is not shown again."""
 
@@ -24,14 +28,35 @@ class Opening:
     Attributes:
         same: what to show instead of the contents of a block that was shown before, such as ``= layers.0``.
         closed: the blocks that are closed to save rows, with the number of rows in each.
+        joins: whether neighbouring operations without weights or FLOPs share a row.
     """
 
     same: dict[int, str] = field(default_factory=dict)
     closed: dict[int, int] = field(default_factory=dict)
+    joins: bool = False
 
     def is_open(self, block: Block) -> bool:
         """Whether the contents of a block are shown."""
         return id(block) not in self.same and id(block) not in self.closed
+
+    def rows(self, graph: ModelGraph, items: Iterable[str | Block]) -> list[str | Block | list[str]]:
+        """Return what the rows for some items show: a block, an operation, or several operations."""
+        if not self.joins:
+            return list(items)
+        rows: list[str | Block | list[str]] = []
+        for cheap, group in groupby(items, lambda item: isinstance(item, str) and _is_cheap(graph, item)):
+            members = list(group)
+            keys = [item for item in members if isinstance(item, str)]
+            rows += [keys] if cheap and len(members) >= LEAST_JOINED else members
+        return rows
+
+
+def _is_cheap(graph: ModelGraph, key: str) -> bool:
+    """Return whether an operation is plain arithmetic or a view, and no idiom."""
+    data = graph.nodes[key]
+    is_idiom = "absorbed" in data and " · " not in data["label"]
+    plain = data["kind"] in ("arithmetic", "reshape", "other") and is_plain(data)
+    return plain and not is_idiom and key not in graph.graph.get("repeats", ())
 
 
 def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: bool) -> Opening:
@@ -47,8 +72,19 @@ def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: bool) -
     if fold:
         _find_same(items, opening)
     if depth is None and fold:
+        opening.joins = _count(graph, root, opening) > MOST_ROWS
         _close_least(graph, root, opening)
     return opening
+
+
+def _count(graph: ModelGraph, root: Block, opening: Opening) -> int:
+    """Return the number of rows."""
+    pending, count = [root], 0
+    for block in pending:  # grows
+        if opening.is_open(block):
+            count += len(opening.rows(graph, block.items))
+            pending.extend(block.blocks())
+    return count
 
 
 def _find_same(items: Items, opening: Opening) -> None:
@@ -100,7 +136,7 @@ def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
         for inner in block.blocks() if opening.is_open(block) else ():
             parent_of[id(inner)] = block
             order.append(inner)
-    rows = {id(block): len(block.items) if opening.is_open(block) else 0 for block in order}
+    rows = {id(block): len(opening.rows(graph, block.items)) if opening.is_open(block) else 0 for block in order}
     inner_open = {id(block): sum(map(opening.is_open, block.blocks())) for block in order}
     total = sum(rows.values())
     says: dict[int, tuple[bool, float, int]] = {}

@@ -28,6 +28,8 @@ from fxsummary.views.shown import shown
 from fxsummary.views.unread import shared_with_others
 
 LARGEST = 5
+MOST_LABELS = 3
+"""Number of operations that name a row for several."""
 MOST_NAMES = 2
 """Number of parameters that name the row of a function that reads them."""
 
@@ -56,9 +58,10 @@ def summarise(
     inputs = ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
-    if opening.closed:
-        number, nested = len(opening.closed), max(len(chain) for chain in root.chains())
-        facts.append(("Closed", f"{sum(opening.closed.values())} rows in {number} blocks: depth={nested} opens all"))
+    less = [f"{sum(opening.closed.values())} rows in {len(opening.closed)} blocks"] if opening.closed else []
+    less += [f"{rows.joined} operations without weights or FLOPs share rows"] if rows.joined else []
+    if less:
+        facts.append(("Closed", f"{', '.join(less)}: depth={max(map(len, root.chains()))} shows all"))
     return Table(titles, rows.rows, inputs, facts)
 
 
@@ -73,6 +76,7 @@ class _Rows:
     opening: Opening
     rows: list[Row] = field(default_factory=list)
     has_repeats: bool = False
+    joined: int = 0
 
     def add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
         """Add the rows of a block's contents; inner blocks are opened if ``level`` allows it."""
@@ -85,9 +89,16 @@ class _Rows:
             return data["op"] not in hidden or bool(data["parameter_names"])
 
         items = [item for item in parent.items if isinstance(item, Block) or is_shown(item)]
-        for index, item in enumerate(items):
-            branch = (*branches, index == len(items) - 1)
-            if isinstance(item, Block):
+        entries = self.opening.rows(self.graph, items)
+        for index, item in enumerate(entries):
+            branch = (*branches, index == len(entries) - 1)
+            if isinstance(item, list):
+                labels = list(dict.fromkeys(self.graph.nodes[key]["label"] for key in item))
+                named = " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS)
+                cells = self.cells.of_operation(item[-1], parent.copies)
+                self.rows.append(Row("", cells, branch, named, f"{len(item)} operations"))
+                self.joined += len(item)
+            elif isinstance(item, Block):
                 self.has_repeats |= item.repeat > 1
                 remark = "" if item.again else self.shared.get(item.path, "")
                 type_ = f"{item.type}{item.again}{item.copied}"
