@@ -256,3 +256,21 @@ def test_the_view_that_is_shown_leaves_the_graph_as_it_was() -> None:
     before = fxsummary.graph(Slices(), torch.zeros(1, 8, dtype=torch.int64)).to_json()
     shown(graph)
     assert graph.to_json() == before
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_narrow_summary_keeps_the_numbers_of_copies_and_of_closed_rows(width: int) -> None:
+    class Wrapper(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a_rather_long_name_of_a_module = Slices()
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            return self.a_rather_long_name_of_a_module(tokens)
+
+    text = graph_of(Wrapper()).to_text(width=width)
+    assert sum(" ×6" in line for line in text[: text.rindex("───")].splitlines()) == 1
+    model = nn.Sequential(*(Widening(width) for width in range(16, 40)))
+    text = fxsummary.graph(model, torch.zeros(2, 16)).to_text(width=width)
+    closed = text.count("rows)")
+    assert closed > 0 and f"in {closed} blocks" in text.replace("\n           ", " ")

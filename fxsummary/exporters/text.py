@@ -68,17 +68,36 @@ def _fitted(table: Table, width: int) -> list[tuple[str, ...]]:
     for index, column in enumerate(table.columns[1:]):
         room -= 2 + max([display_width(column.title), *(display_width(row.cells[index]) for row in table.rows)])
     room = max(room, table.columns[0].shrinks or 0)
-    return [(_with_settings(_head(row, room), clean(row.settings), room), *row.cells) for row in table.rows]
+    return [(_first_cell(row, room), *row.cells) for row in table.rows]
+
+
+def _first_cell(row: Row, room: int) -> str:
+    """Return branch lines, name, type and settings in ``room`` columns; the number of closed rows stays."""
+    settings, closed = clean(row.settings), ""
+    if settings.startswith("("):
+        closed, _, settings = settings.partition(", ")
+        room -= display_width(closed) + 1
+    text = _with_settings(_head(row, room), settings, room)
+    return f"{text} {closed}" if closed else text
 
 
 def _head(row: Row, room: int) -> str:
-    """Return branch lines, name and type in ``room`` columns; the type gives way before the name."""
-    head = clean(row.head)
-    if display_width(head) <= room or not row.name:
+    """Return branch lines, name and type in ``room`` columns; the type gives way before the name, never its ×N."""
+    head, lead = clean(row.head), tree(row.branches)
+    left = room - display_width(lead)
+    if display_width(head) <= room or left < LEAST_TYPE:
         return head
-    lead = f"{tree(row.branches)}{clean(row.name)}"
-    left = room - display_width(lead) - 1
-    return f"{lead} {fit(clean(row.type), left)}" if left >= LEAST_TYPE else lead
+    if not row.name:
+        kept = clean(row.type)
+        while display_width(kept) >= left:
+            kept = kept[:-1]
+        return f"{lead}{kept}…"
+    name, copies = clean(row.name), row.type.rpartition(" ")[2]
+    copies = f" {copies}" if copies.startswith("×") else ""
+    rest = left - display_width(name) - 1
+    if rest >= LEAST_TYPE:
+        return f"{lead}{name} {fit(clean(row.type), rest)}"
+    return f"{lead}{fit(name, left - len(copies))}{copies}"
 
 
 def _with_settings(head: str, settings: str, room: int) -> str:

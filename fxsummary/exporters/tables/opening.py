@@ -138,31 +138,36 @@ def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
             order.append(inner)
     rows = {id(block): len(opening.rows(graph, block.items)) if opening.is_open(block) else 0 for block in order}
     inner_open = {id(block): sum(map(opening.is_open, block.blocks())) for block in order}
-    total = sum(rows.values())
-    says: dict[int, tuple[bool, float, int]] = {}
-    classes: set[str] = set()
-    for number, block in enumerate(root.walk()):
-        if id(block) in rows and opening.is_open(block):
-            says[id(block)] = block.type not in classes, _costly(graph, block), -number
-            classes.add(block.type)
+    total, says = sum(rows.values()), _says(graph, root, opening)
     waiting = [(says[id(block)], block) for block in order if opening.is_open(block) and not inner_open[id(block)]]
     heapify(waiting)
-    while total > MOST_ROWS and waiting:
-        _, block = heappop(waiting)
-        if block is root:
-            break
-        if not block.is_pattern:
+    while total > MOST_ROWS and waiting and (block := heappop(waiting)[1]) is not root:
+        parent = parent_of[id(block)]
+        if block.is_pattern:
+            rows[id(parent)] += rows[id(block)]
+        else:
             opening.closed[id(block)] = rows[id(block)]
             total -= rows[id(block)]
-            rows[id(block)] = 0
-        parent = parent_of[id(block)]
-        rows[id(parent)] += rows[id(block)]
         inner_open[id(parent)] -= 1
         if not inner_open[id(parent)]:
             heappush(waiting, (says[id(parent)], parent))
     for key in sorted(opening.closed, key=says.__getitem__, reverse=True):
         if total + opening.closed[key] <= MOST_ROWS and opening.is_open(parent_of[key]):
             total += opening.closed.pop(key)
+
+
+def _says(graph: ModelGraph, root: Block, opening: Opening) -> dict[int, tuple[bool, float, int]]:
+    """Return how much each open block says: whether it is the first of its class, and its share of costly rows."""
+    says: dict[int, tuple[bool, float, int]] = {}
+    classes: set[str] = set()
+    pending = [root]
+    while pending:
+        block = pending.pop()
+        if opening.is_open(block):
+            says[id(block)] = block.type not in classes, _costly(graph, block), -len(says)
+            classes.add(block.type)
+            pending.extend(reversed([*block.blocks()]))
+    return says
 
 
 def _costly(graph: ModelGraph, block: Block) -> float:

@@ -92,27 +92,32 @@ class _Rows:
         entries = self.opening.rows(self.graph, items)
         for index, item in enumerate(entries):
             branch = (*branches, index == len(entries) - 1)
-            if isinstance(item, list):
-                labels = list(dict.fromkeys(self.graph.nodes[key]["label"] for key in item))
-                named = " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS)
-                cells = self.cells.of_operation(item[-1], parent.copies)
-                self.rows.append(Row("", cells, branch, named, f"{len(item)} operations"))
-                self.joined += len(item)
-            elif isinstance(item, Block):
-                self.has_repeats |= item.repeat > 1
-                remark = "" if item.again else self.shared.get(item.path, "")
-                type_ = f"{item.type}{item.again}{item.copied}"
-                if same := self.opening.same.get(id(item)):
-                    type_ = f"{item.copied} {same}".lstrip()
-                elif (closed := self.opening.closed.get(id(item))) is not None:
-                    remark = ", ".join(filter(None, (f"({closed} row{'s' * (closed != 1)})", remark)))
-                cells = self.cells.of_block(item, parent.copies)
-                self.rows.append(Row(item.name_from(path), cells, branch, type_, remark))
+            if isinstance(item, Block):
+                self._add_block(item, path, branch, parent.copies)
                 if self.opening.is_open(item):
                     inside = path if item.is_pattern else item.path
                     self.add_items(item, inside, branch, level + (not item.is_pattern))
+            elif isinstance(item, list):
+                self._add_joined(item, branch, parent.copies)
             else:
                 self._add_operation(item, path, branch, parent.copies)
+
+    def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
+        self.has_repeats |= block.repeat > 1
+        remark = "" if block.again else self.shared.get(block.path, "")
+        type_ = f"{block.type}{block.again}{block.copied}"
+        if same := self.opening.same.get(id(block)):
+            type_ = f"{block.copied} {same}".lstrip()
+        elif (closed := self.opening.closed.get(id(block))) is not None:
+            remark = ", ".join(filter(None, (f"({closed} row{'s' * (closed != 1)})", remark)))
+        self.rows.append(Row(block.name_from(path), self.cells.of_block(block, times), branches, type_, remark))
+
+    def _add_joined(self, keys: list[str], branches: tuple[bool, ...], times: int) -> None:
+        """Add one row for operations without weights or FLOPs, with the shape of the last one's result."""
+        labels = list(dict.fromkeys(self.graph.nodes[key]["label"] for key in keys))
+        named = " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS)
+        self.rows.append(Row("", self.cells.of_operation(keys[-1], times), branches, named, f"{len(keys)} operations"))
+        self.joined += len(keys)
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self.graph.nodes[key]

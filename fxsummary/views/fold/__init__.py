@@ -17,9 +17,10 @@ from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import in_one
 from fxsummary.views.blocks import Repeat, block_tree
+from fxsummary.views.fold.candidates import Run
 from fxsummary.views.fold.items import DIGITS, WRITTEN, Item, Items
 from fxsummary.views.fold.items import identity_of as identity_of
-from fxsummary.views.fold.runs import Run, find_runs
+from fxsummary.views.fold.runs import find_runs
 from fxsummary.views.scalars import Part, add_slots, reads_of
 
 Stack = tuple[ModuleCall, ...]

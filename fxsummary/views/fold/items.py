@@ -259,14 +259,13 @@ class Items:
         item.start = items[0].start if items else 0
         item.end = items[-1].end if items else 0
         item.parent, item.source = parent, ""
-        start, end = item.start, item.end
         reads: list[Value] = []
         parts: list[Hashable] = [block.type, self._result(block)]
         for each in items:
             inner: list[Value | None] = []
             for value in each.reads:
-                if start <= value[0] < end:
-                    inner.append((value[0] - start, value[1]))
+                if item.start <= value[0] < item.end:
+                    inner.append((value[0] - item.start, value[1]))
                 else:
                     inner.append(None)
                     reads.append(value)

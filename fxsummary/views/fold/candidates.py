@@ -1,0 +1,97 @@
+"""Candidates for runs: stretches of a sequence of items in which equal symbols come back at equal distances."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import eq
+from typing import NamedTuple
+
+from fxsummary.views.fold.items import Item, Items
+
+MOST_PERIODS = 48
+"""Number of distances between equal symbols that are tried as periods, the most frequent first."""
+GRAMS = (1, 2, 4, 8)
+"""Numbers of neighbouring symbols whose distance to the next equal ones is a possible period."""
+MOST_IN_TURN = 4
+"""Number of equal items that may correspond only as a group, because they read several values in turn."""
+
+
+class Run(NamedTuple):
+    """Consecutive copies in a sequence: the index of the first item, items per copy, number of copies."""
+
+    start: int
+    period: int
+    copies: int
+
+    @property
+    def end(self) -> int:
+        """Index after the last item."""
+        return self.start + self.period * self.copies
+
+
+def with_longer_periods(run: Run) -> Iterator[Run]:
+    """Yield the runs of two, three or four of its copies each: they may correspond where single ones do not."""
+    for times in range(2, min(MOST_IN_TURN, run.copies // 2) + 1):
+        yield Run(run.start, times * run.period, run.copies // times)
+
+
+def free_parts(run: Run, is_free: Sequence[bool]) -> Iterator[Run]:
+    """Yield the parts of a run that no other one has taken."""
+    start = run.start
+    for free, group in groupby(is_free[run.start : run.end]):
+        length = len(list(group))
+        if free and length >= 2 * run.period:
+            yield Run(start, run.period, length // run.period)
+        start += length
+
+
+def _symbols(items: Items, sequence: Sequence[Item]) -> list[int]:
+    """Return the symbols of a sequence; items that read different masks, tables or other free values differ."""
+    symbols = [
+        each.symbol if each.block is not None else items.intern((each.symbol, each.stem, "operation"))
+        for each in sequence
+    ]
+    read = [
+        {items.content(value) for value in each.reads if not each.start <= value[0] < each.end and items.is_free(value)}
+        for each in sequence
+    ]
+    readers = Counter((symbol, value) for symbol, values in zip(symbols, read, strict=True) for value in values)
+    shared = [
+        frozenset(value for value in values if readers[symbol, value] > 1)
+        for symbol, values in zip(symbols, read, strict=True)
+    ]
+    return [
+        items.intern((symbol, values)) if values else symbol for symbol, values in zip(symbols, shared, strict=True)
+    ]
+
+
+def candidates(items: Items, sequence: Sequence[Item]) -> list[Run]:
+    """Return all maximal runs of equal symbols, for the periods that are most frequent."""
+    symbols = _symbols(items, sequence)
+    distances: Counter[int] = Counter()
+    for length in GRAMS:  # a symbol that occurs several times in a copy hides the period
+        last: dict[tuple[int, ...], int] = {}
+        for index, gram in enumerate(zip(*[symbols[start:] for start in range(length)], strict=False)):
+            if gram in last:
+                distances[index - last[gram]] += 1
+            last[gram] = index
+    found = []
+    for period, _ in distances.most_common(MOST_PERIODS):
+        start = 0
+        for equal, group in groupby(map(eq, symbols, symbols[period:])):
+            length = len(list(group))
+            if equal and length >= period:
+                found.append(_turned(symbols, start, period, length + period))
+            start += length
+    return found
+
+
+def _turned(symbols: Sequence[int], start: int, period: int, length: int) -> Run:
+    """Return the run in a stretch of equal copies; if there is room, it starts where equal symbols end."""
+    for turn in range(length % period + 1):
+        first = start + turn
+        if symbols[first] != symbols[first + period - 1]:
+            return Run(first, period, length // period)
+    return Run(start, period, length // period)
