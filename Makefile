@@ -3,7 +3,7 @@
 # make test-quick  the tests that take less than a minute together
 # make lint    ruff, mypy --strict, import-linter
 # make pictures  render the pictures that README.md and docs/ show
-# make gallery  draw published models into docs/gallery/
+# make gallery  draw published models into docs/gallery/, and print their summaries there
 # make docs    build the documentation with Sphinx into docs/_build/html, warnings are errors
 # make bench   compare speed with the peers, print ratios, write JSON
 # make zoo     compare with the truth on real models of many libraries, print what holds, write JSON
@@ -54,6 +54,7 @@ pictures: .venv/core
 
 gallery: .venv/bench
 	$(BIN)/python -m benchmarks.gallery
+	$(BIN)/python -m benchmarks.summaries
 
 docs: .venv/docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

@@ -129,7 +129,7 @@ class Looped(Stack):
 
 
 class SharedAndOwn(Stack):
-    """A layer that is called between layers of which each is called once."""
+    """One layer is called again and again, each time before another layer."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -88,7 +88,7 @@ SPEC_ONLY: dict[object, int] = {
     **dict.fromkeys(["to", "type_as", "view_as", "expand_as", "reshape_as"], 1),
     **dict.fromkeys([*_NEW, *_methods(*_NEW), *_functions(*_LIKE)], 0),
 }
-"""The position of an argument of which a method or function reads only the dtype, device or shape."""
+"""The position of the argument that a method or function reads only for its dtype, device or shape."""
 
 PROPERTIES = {getter: name for name, getter in _getters(["T", "mT", "H", "mH", "real", "imag"])}
 """Properties that return a tensor, by getter."""
