@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from math import prod
 from typing import Any
 
 from fxsummary import ModelGraph
@@ -91,24 +91,32 @@ def _value(
             source, part = repeat.carried[key, slot]
             last = tuple(inner.count - 1 for _, inner in runs[source][level + 1 :])
             return (source, (*copy[:level], copy[level] - 1, *last)), part
-    order = list(graph)
-    values: list[tuple[Instance, Part]] = []
-    for source, part in sorted(sources, key=lambda each: order.index(each[0])):
-        shared = _shared(runs[source], runs[key])
-        numbers = product(*[range(repeat.count) for _, repeat in runs[source][shared:]])
-        values += [((source, (*copy[:shared], *number)), part) for number in numbers]
-    first = graph.graph.get("copies_read", {}).get((key, slot), len(values) - 1 if len(sources) == 1 else 0)
-    own = 0
-    steps: list[int] = []
-    for level, (_, repeat) in enumerate(runs[key]):
-        if (key, slot) in repeat.own:
-            step = repeat.own[key, slot]
-            if step is None:
-                own = own * repeat.count + copy[level]
-            else:
-                steps += [step[0]] * step[1] * copy[level]
-    value, part = values[first + own]
-    return value, tuple(each + steps.count(at) if isinstance(each, int) else each for at, each in enumerate(part))
+    if (key, slot) in graph.graph.get("own_values", {}):
+        counts = [repeat.count for _, repeat in runs[key]]
+        source, number, part = graph.graph["own_values"][key, slot][_index(copy, counts)]
+        return (source, _copy(number, [repeat.count for _, repeat in runs[source]])), part
+    ((source, part),) = sources
+    shared = _shared(runs[source], runs[key])
+    counts = [repeat.count for _, repeat in runs[source][shared:]]
+    number = graph.graph.get("copies_read", {}).get((key, slot), prod(counts) - 1)
+    return (source, (*copy[:shared], *_copy(number, counts))), part
+
+
+def _index(copy: tuple[int, ...], counts: list[int]) -> int:
+    """The number of a copy among all, the innermost run running fastest."""
+    index = 0
+    for number, count in zip(copy, counts, strict=True):
+        index = index * count + number
+    return index
+
+
+def _copy(index: int, counts: list[int]) -> tuple[int, ...]:
+    """The copy in each run of the copy with a number."""
+    copy: list[int] = []
+    for count in reversed(counts):
+        index, number = divmod(index, count)
+        copy.insert(0, number)
+    return tuple(copy)
 
 
 def _shared(one: Runs, other: Runs) -> int:

@@ -115,14 +115,13 @@ class Repeat:
         last: path of the last module in the last copy that has one, "" if there is none.
         carried: values that each further copy reads from the previous copy: by operation and slot, the operation that
             produces the value and the part of it. Its other inputs are those of the first copy, or its own.
-        own: operations and slots that read a value of its own for each copy; if that is a part of one value, the
-            level in the part's path at which the copies differ, and by how much.
+        own: operations and slots that read a value of its own for each copy.
     """
 
     count: int
     last: str
     carried: Mapping[tuple[str, int], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
-    own: Mapping[tuple[str, int], tuple[int, int] | None] = field(default_factory=dict)
+    own: tuple[tuple[str, int], ...] = ()
 
 
 def own_call(data: NodeData) -> tuple[ModuleCall, ...]:

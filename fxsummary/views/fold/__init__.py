@@ -35,8 +35,9 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
     block represents (see `fxsummary.views.blocks.block_tree`). If a copy is not a single block, the module stacks of
     its operations get an invented call, whose number is negative. Edges from a removed copy start at the same place
     in the remaining copy. They come from the last copy, unless ``graph.graph["copies_read"]`` has the number of
-    another one, by reader and slot; `each` marks edges from several copies. ``graph.graph["module_copies"]`` lists
-    the paths of all modules that a module represents.
+    another one, by reader and slot; `each` marks edges from several copies. ``graph.graph["own_values"]`` lists what
+    the copies of an operation read at a slot, if each reads a value of its own: the operation, the number of its copy,
+    and the part. ``graph.graph["module_copies"]`` lists the paths of all modules that a module represents.
     """
     folding = _Folding(graph)
     folding.fold()
@@ -128,11 +129,11 @@ class _Folding:
 
     def _links(
         self, first: Sequence[Item], second: Sequence[Item]
-    ) -> tuple[dict[Slot, tuple[str, Part]], dict[Slot, tuple[int, int] | None]]:
+    ) -> tuple[dict[Slot, tuple[str, Part]], tuple[Slot, ...]]:
         """Return the values that copies carry on, and the operations and slots that read values of their own."""
         items = self._items
         carried: dict[Slot, tuple[str, Part]] = {}
-        own: dict[Slot, tuple[int, int] | None] = {}
+        own: list[Slot] = []
         reads = [value for each in first for value in each.reads]
         following = [value for each in second for value in each.reads]
         for where, old, new in zip(items.outside_reads(first), reads, following, strict=True):
@@ -141,26 +142,31 @@ class _Folding:
             if first[0].start <= new[0] < first[-1].end:
                 carried[where] = items.keys[new[0]], items.part(new[1])
             elif old != new:
-                own[where] = items.part_step(old[1], new[1]) if old[0] == new[0] else None
-        return carried, own
+                own.append(where)
+        return carried, tuple(own)
 
     # --- the folded graph --------------------------------------------------------------------------
 
     def graph(self) -> ModelGraph:
         """Return the folded graph."""
         stand_in = {key: (shown, number) for shown, keys in self._members.items() for number, key in enumerate(keys)}
-        self._copies_read: dict[tuple[str, int], int] = {}
+        self._copies_read: dict[Slot, int] = {}
+        self._own_values: dict[Slot, tuple[tuple[str, int, Part], ...]] = {}
         self.repeats = {name: _renamed(repeat, stand_in) for name, repeat in self.repeats.items()}
         nodes = [(key, self._attributes(key)) for key in self._graph if key in self._members]
         folded = self._graph.derived(
-            nodes, repeats=self.repeats, copies_read=self._copies_read, module_copies=self._copies
+            nodes,
+            repeats=self.repeats,
+            copies_read=self._copies_read,
+            own_values=self._own_values,
+            module_copies=self._copies,
         )
-        own = {where for repeat in self.repeats.values() for where, step in repeat.own.items() if step is None}
         for target in folded:
             self._add_edges(folded, target, stand_in)
-        for target, slot in own:
-            for copy in self._members[target][1:]:
-                self._add_own_edges(folded, target, copy, slot, stand_in)
+        for where in dict.fromkeys(where for repeat in self.repeats.values() for where in repeat.own):
+            self._own_values[where] = tuple([
+                self._own_value(folded, where, copy, stand_in) for copy in self._members[where[0]]
+            ])  # fmt: skip
         return folded
 
     def _add_edges(self, folded: ModelGraph, target: str, stand_in: dict[str, tuple[str, int]]) -> None:
@@ -173,15 +179,20 @@ class _Folding:
                 data = {**data, "each": True}
             add_slots(folded, start, target, data)
 
-    def _add_own_edges(
-        self, folded: ModelGraph, target: str, copy: str, slot: int, stand_in: dict[str, tuple[str, int]]
-    ) -> None:
-        """Add the edge to an operation that is shown from a value that only a removed copy of it reads."""
+    def _own_value(
+        self, folded: ModelGraph, where: Slot, copy: str, stand_in: Mapping[str, tuple[str, int]]
+    ) -> tuple[str, int, Part]:
+        """Return the value that a copy of an operation reads at a slot, and add the edge from it if there is none."""
+        target, slot = where
         for source, data in self._graph.sources(copy).items():
-            start, _ = stand_in[source]
-            parts = [part for at, part in reads_of(data) if at == slot]
-            if parts and slot not in folded.sources(target).get(start, {"slots": ()})["slots"]:
-                add_slots(folded, start, target, {**data, "slots": (slot,), "parts": tuple(parts), "each": True})
+            for at, part in reads_of(data) or [(WRITTEN, ())]:
+                if at == slot:
+                    start, number = stand_in[source]
+                    known = folded.sources(target).get(start)
+                    if known is None or (slot != WRITTEN and slot not in known["slots"]):
+                        add_slots(folded, start, target, {**data, "slots": (slot,), "parts": (part,), "each": True})
+                    return start, number, part
+        raise AssertionError(f"{copy} does not read slot {slot}")
 
     def _attributes(self, key: str) -> NodeData:
         """Return the attributes of an operation that is shown, for all its copies."""
@@ -204,7 +215,7 @@ def _renamed(repeat: Repeat, stand_in: Mapping[str, tuple[str, int]]) -> Repeat:
         (stand_in[reader][0], slot): (stand_in[source][0], part)
         for (reader, slot), (source, part) in repeat.carried.items()
     }
-    own = {(stand_in[reader][0], slot): step for (reader, slot), step in repeat.own.items()}
+    own = tuple([(stand_in[reader][0], slot) for reader, slot in repeat.own])
     return replace(repeat, carried=carried, own=own)
 
 
