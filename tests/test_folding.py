@@ -222,6 +222,7 @@ def test_a_block_that_was_shown_before_is_one_row_that_says_what_differs() -> No
     text = graph_of(HalfAndHalf()).to_text(width=120)
     row = next(line for line in text.splitlines() if "layers.3…5" in line)
     assert "layers.3…5 ×3 = layers.0, other causal mask" in row
+    assert "= NAME     the same operations and shapes as in NAME" in text
     text = graph_of(SharedAndOwn()).to_text(width=120)
     row = next(line for line in text.splitlines() if "layers.5" in line)
     assert "layers.5 = shared " in row and "544" in row

@@ -58,6 +58,8 @@ def summarise(
     inputs = ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
+    if rows.has_same:
+        facts.append(("= NAME", "the same operations and shapes as in NAME"))
     less = [f"{sum(opening.closed.values())} rows in {len(opening.closed)} blocks"] if opening.closed else []
     less += [f"{rows.joined} operations without weights or FLOPs share rows"] if rows.joined else []
     if less:
@@ -76,6 +78,7 @@ class _Rows:
     opening: Opening
     rows: list[Row] = field(default_factory=list)
     has_repeats: bool = False
+    has_same: bool = False
     joined: int = 0
 
     def add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
@@ -107,6 +110,7 @@ class _Rows:
         remark = "" if block.again else self.shared.get(block.path, "")
         type_ = f"{block.type}{block.again}{block.copied}"
         if same := self.opening.same.get(id(block)):
+            self.has_same = True
             type_ = f"{block.copied} {same}".lstrip()
         elif (closed := self.opening.closed.get(id(block))) is not None:
             remark = ", ".join(filter(None, (f"({closed} row{'s' * (closed != 1)})", remark)))
