@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from math import log
+from typing import NamedTuple
 
 from fxsummary.drawing.arrangement import LONGEST_SIDE, Page, arrange
 from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts
@@ -14,11 +16,12 @@ from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
+from fxsummary.text.numbers import listed
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
 from fxsummary.views.shown import shown
 
-MOST_ROWS = 150
+MOST_ROWS = 100
 DEEPEST = 13
 MOST_PER_ROW = 10
 """Maximum number of operations per row."""
@@ -28,9 +31,13 @@ MOST_IN_A_ROW = 3
 """Maximum number of operations in a row: a convolution, its norm and its activation."""
 DETAIL = 1.2
 """Value of doubling the number of rows, in units of page cost."""
+MOST_NAMES = 3
+"""Maximum number of classes of closed modules in the heading."""
 LEAST_COST = 0.3
 """Lower than the cost of any page."""
-ROUNDS = 2
+ROUNDS = 3
+MOST_KINDS = 8
+"""Maximum numbers of levels beyond the depth, and of kinds of blocks in each, of which blocks are opened."""
 TIGHT_COST = 0.2
 
 
@@ -46,14 +53,23 @@ def picture(
         look: colours, direction, facts and links.
     """
     depth = check_depth(depth)
-    fitting = Fitting(graph, shown(graph, fold=fold), look)
+    view = shown(graph, fold=fold)
+    fitting = Fitting(graph, view, look)
     found = fitting.best() if depth is None else fitting.compose(fitting.closed(depth))
+    found.closed = _closed_in(found, view) if depth is None else ""
     for row in found.scene.rows():
         for key in () if row.is_tag else row.keys:
             row.tips += [*([""] if row.tips else []), *tips_of(found.subject, key)]
     fitting.note_excess(found, depth)
     set_texts(graph, found, title)
     return found
+
+
+class Opened(NamedTuple):
+    """A picture with some blocks opened beyond its depth, by path."""
+
+    picture: Picture
+    paths: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -90,10 +106,10 @@ class Fitting:
                 lambda block, level: level > 0 and sum(isinstance(item, str) for item in block.items) > most,
             )
         picture, depth = self._best_depth()
-        opened: frozenset[str] = frozenset()
+        best = Opened(picture)
         for level in range(depth, depth + ROUNDS):
-            picture, opened = self._opened(picture, depth, level, opened)
-        return picture
+            best = self._opened(best, depth, level)
+        return best.picture
 
     def note_excess(self, picture: Picture, depth: int | None) -> None:
         """Note on a picture that it is larger than a page, if it is.
@@ -158,51 +174,61 @@ class Fitting:
             return tight
         return picture
 
-    def _opened(
-        self, picture: Picture, depth: int, level: int, opened: frozenset[str]
-    ) -> tuple[Picture, frozenset[str]]:
-        """Open as many blocks of a level as fit, first one of each kind and heavy blocks."""
-        blocks = self._worth_opening(picture, level)
-        low, high = 0, len(blocks)
-        count = high
-        best = picture, opened
-        while low < high:
-            more = opened.union(blocks[:count])
-            candidate = self.compose(self.closed(depth, more))
-            room = candidate.rows <= MOST_ROWS
-            if room:
-                candidate = self._tightened(candidate)
-                page = self._page(candidate)
-                room = page.longest <= LONGEST_SIDE and page.narrow == self._page(picture).narrow
-            if room and self._value(candidate) > self._value(best[0]):
-                best, low = (candidate, more), count
-            else:
-                high = count - 1
-            count = (low + high + 1) // 2
+    def _opened(self, best: Opened, depth: int, level: int) -> Opened:
+        """Open blocks of a level where they fit: first one of each kind, then the others of that kind together."""
+        kinds = self._kinds(best.picture, level)
+        for blocks in kinds:
+            best = self._with(best, depth, blocks[:1])
+        for blocks in kinds:
+            if blocks[0] in best.paths:
+                best = self._with(best, depth, blocks)
         return best
 
-    def _worth_opening(self, picture: Picture, level: int) -> list[str]:
-        shares: dict[str, tuple[bool, float]] = {}
-        kinds: set[tuple[str, int, int]] = set()
+    def _with(self, best: Opened, depth: int, blocks: list[str]) -> Opened:
+        """Return the picture with more blocks open, if it fits and says more."""
+        paths = best.paths.union(blocks)
+        if paths == best.paths:
+            return best
+        picture = self.compose(self.closed(depth, paths))
+        if picture.rows > MOST_ROWS:
+            return best
+        picture = self._tightened(picture)
+        page = self._page(picture)
+        fits = page.longest <= LONGEST_SIDE and page.narrow == self._page(best.picture).narrow
+        return Opened(picture, paths) if fits and self._value(picture) > self._value(best.picture) else best
+
+    def _kinds(self, picture: Picture, level: int) -> list[list[str]]:
+        """Return the closed blocks of a level by class and number of operations, the most costly ones first."""
+        paths: dict[tuple[str, int], list[str]] = {}
+        flops: Counter[tuple[str, int]] = Counter()
         closed = {data["target"]: data for _, data in picture.graph.nodes(data=True) if data.get("closed")}
         pending = [(block_tree(self.folded), 0)]
         while pending:
             block, at = pending.pop()
             data = closed.get(block.path) if block.call is not None else None
             if data is not None and at == level:
-                kind = data["label"], data["closed"], data["multiplicity"]
-                shares[block.path] = kind in kinds, -float(data["flops"] or 0) * data["multiplicity"]
-                kinds.add(kind)
+                kind = data["label"], data["closed"]
+                paths.setdefault(kind, []).append(block.path)
+                flops[kind] += (data["flops"] or 0) * data["multiplicity"]
             elif at < level:
                 below = at + (block.call is not None or at == 0)
                 pending += [(inner, below) for inner in reversed(list(block.blocks()))]
-        return sorted(shares, key=shares.__getitem__)
+        return [paths[kind] for kind, _ in flops.most_common(MOST_KINDS)]
 
     def _page(self, picture: Picture) -> Page:
         return arrange(picture.scene, self.memo).page
 
     def _value(self, picture: Picture) -> float:
         return _detail(picture) - self._page(picture).cost
+
+
+def _closed_in(picture: Picture, view: ModelGraph) -> str:
+    """Return which modules a picture closes that are open in the view, and the depth that opens them; "" for none."""
+    small = {data["target"] for _, data in view.nodes(data=True) if "closed" in data}
+    nodes = [data for _, data in picture.graph.nodes(data=True) if "closed" in data and data["target"] not in small]
+    nodes.sort(key=lambda data: -(data["flops"] or 0) * data["multiplicity"])
+    names = list(dict.fromkeys(data["label"] for data in nodes))
+    return f"closed: {listed(names, MOST_NAMES)}; depth={len(shown_at(view)) - 1} opens them" if names else ""
 
 
 def _detail(picture: Picture) -> float:

@@ -26,12 +26,14 @@ class Picture:
     """A scene, its graph, and the drawn part of the graph.
 
     Attributes:
+        closed: which modules are closed, with the depth that opens them; "" if none are, or the reader gave a depth.
         excess: note on a picture larger than a page, with the depth that fits; "" if it fits.
     """
 
     scene: Scene
     graph: ModelGraph
     subject: Subject
+    closed: str = ""
     excess: str = ""
 
     @property
@@ -127,7 +129,7 @@ def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
         facts += ["module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
     else:
         facts += [*inputs, f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
-    return [*facts, picture.excess] if picture.excess else facts
+    return [*facts, *filter(None, (picture.closed, picture.excess))]
 
 
 def _description(graph: ModelGraph, picture: Picture) -> str:
