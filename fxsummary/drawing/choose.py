@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from math import log
@@ -19,6 +19,7 @@ from fxsummary.layout import Memo
 from fxsummary.text.numbers import listed
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
+from fxsummary.views.joined import join_cheap
 from fxsummary.views.shown import shown
 
 MOST_ROWS = 100
@@ -31,6 +32,8 @@ MOST_IN_A_ROW = 3
 """Maximum number of operations in a row: a convolution, its norm and its activation."""
 DETAIL = 1.2
 """Value of doubling the number of rows, in units of page cost."""
+UNSEEN = 0.25
+"""Share of the FLOPs in modules of which none is open, from which cheap operations may share rows."""
 MOST_NAMES = 3
 """Maximum number of classes of closed modules in the heading."""
 LEAST_COST = 0.3
@@ -55,8 +58,10 @@ def picture(
     depth = check_depth(depth)
     view = shown(graph, fold=fold)
     fitting = Fitting(graph, view, look)
-    found = fitting.best() if depth is None else fitting.compose(fitting.closed(depth))
-    found.closed = _closed_in(found, view) if depth is None else ""
+    if depth is None:
+        fitting, found = _fitted(fitting, view)
+    else:
+        found = fitting.compose(fitting.closed(depth))
     for row in found.scene.rows():
         for key in () if row.is_tag else row.keys:
             row.tips += [*([""] if row.tips else []), *tips_of(found.subject, key)]
@@ -78,12 +83,14 @@ class Fitting:
 
     Attributes:
         whole: the captured graph; folded: the graph drawn if everything is open; look: look of the pictures.
+        joins: whether neighbouring operations without weights or FLOPs share a row.
         memo: memo of layouts; one_row: whether operations fit in one row; blocks: memo of closed blocks.
     """
 
     whole: ModelGraph
     folded: ModelGraph
     look: Look = PLAIN
+    joins: bool = False
     memo: Memo = field(default_factory=Memo)
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
     blocks: Closed = field(default_factory=dict)
@@ -111,6 +118,10 @@ class Fitting:
             best = self._opened(best, depth, level)
         return best.picture
 
+    def fits(self, picture: Picture) -> bool:
+        """Return whether a picture is within the limits of a page and of its rows."""
+        return picture.rows <= MOST_ROWS and self._page(picture).longest <= LONGEST_SIDE
+
     def note_excess(self, picture: Picture, depth: int | None) -> None:
         """Note on a picture that it is larger than a page, if it is.
 
@@ -135,7 +146,8 @@ class Fitting:
         def closes(block: Block, level: int) -> bool:
             return level >= depth and (level == 0 or (block.path not in opened and not self._is_one_row(block)))
 
-        return close_blocks(self.folded, closes, self.blocks)
+        graph = close_blocks(self.folded, closes, self.blocks)
+        return join_cheap(graph) if self.joins else graph
 
     def _is_one_row(self, block: Block) -> bool:
         keys = tuple(islice(block.operations(), MOST_IN_A_ROW + 1))
@@ -150,14 +162,14 @@ class Fitting:
         for depth in range(min(deepest, DEEPEST), 0, -1):
             if depth > 1 and sizes[min(depth, len(sizes) - 1)] > MOST_ROWS * MOST_PER_ROW:
                 continue
-            picture = self.compose(self.closed(depth) if depth < deepest else self.folded)
+            picture = self.compose(self.closed(depth))
             if (picture.rows > MOST_ROWS and depth > 1) or picture.rows == rows:
                 continue
             rows = picture.rows
-            if best is not None and _detail(picture) - LEAST_COST < self._value(best[0]):
+            if best is not None and _detail(picture) - LEAST_COST < self.value(best[0]):
                 continue
             picture = self._tightened(picture)
-            if best is None or self._value(picture) > self._value(best[0]) + 1e-9:
+            if best is None or self.value(picture) > self.value(best[0]) + 1e-9:
                 best = picture, depth
             if self._page(picture).fits:
                 break
@@ -170,7 +182,7 @@ class Fitting:
             return picture
         tight = self.compose(picture.graph, tight=True)
         fewer = len(list(tight.scene.root.walk())) < len(list(picture.scene.root.walk()))
-        if fewer and (self._page(tight).fits or self._value(tight) > self._value(picture) + TIGHT_COST):
+        if fewer and (self._page(tight).fits or self.value(tight) > self.value(picture) + TIGHT_COST):
             return tight
         return picture
 
@@ -195,7 +207,7 @@ class Fitting:
         picture = self._tightened(picture)
         page = self._page(picture)
         fits = page.longest <= LONGEST_SIDE and page.narrow == self._page(best.picture).narrow
-        return Opened(picture, paths) if fits and self._value(picture) > self._value(best.picture) else best
+        return Opened(picture, paths) if fits and self.value(picture) > self.value(best.picture) else best
 
     def _kinds(self, picture: Picture, level: int) -> list[list[str]]:
         """Return the closed blocks of a level by class and number of operations, the most costly ones first."""
@@ -218,17 +230,47 @@ class Fitting:
     def _page(self, picture: Picture) -> Page:
         return arrange(picture.scene, self.memo).page
 
-    def _value(self, picture: Picture) -> float:
+    def value(self, picture: Picture) -> float:
+        """Return how much a picture says, less the cost of its page."""
         return _detail(picture) - self._page(picture).cost
 
 
-def _closed_in(picture: Picture, view: ModelGraph) -> str:
-    """Return which modules a picture closes that are open in the view, and the depth that opens them; "" for none."""
+def _fitted(fitting: Fitting, view: ModelGraph) -> tuple[Fitting, Picture]:
+    """Return the best picture of a view; cheap operations share rows if it then fits, or shows more of the cost."""
+    found, joins = fitting.best(), False
+    least = UNSEEN * (fitting.whole.totals.flops or 0)
+    fits, unseen = fitting.fits(found), unseen_flops(found)
+    if not fits or unseen > least:
+        joined = replace(fitting, joins=True)
+        other = joined.best()
+        if joined.fits(other) != fits:
+            joins = not fits
+        elif fits:
+            joins = unseen_flops(other) < unseen - least
+        else:
+            joins = joined.value(other) > fitting.value(found)
+        fitting, found = (joined, other) if joins else (fitting, found)
+    found.closed = _closed_in(found, view, joins)
+    return fitting, found
+
+
+def unseen_flops(picture: Picture) -> int:
+    """Return the FLOPs in closed modules of classes of which the picture opens none."""
+    opened = {block.type for block in block_tree(picture.graph).walk()}
+    return sum(
+        (data["flops"] or 0) * data["multiplicity"] for data in picture.closed_nodes() if data["label"] not in opened
+    )
+
+
+def _closed_in(picture: Picture, view: ModelGraph, joins: bool) -> str:
+    """Return what a picture does not show of a view, and the depth that shows all; "" for nothing."""
     small = {data["target"] for _, data in view.nodes(data=True) if "closed" in data}
-    nodes = [data for _, data in picture.graph.nodes(data=True) if "closed" in data and data["target"] not in small]
+    nodes = [data for data in picture.closed_nodes() if data["target"] not in small]
     nodes.sort(key=lambda data: -(data["flops"] or 0) * data["multiplicity"])
     names = list(dict.fromkeys(data["label"] for data in nodes))
-    return f"closed: {listed(names, MOST_NAMES)}; depth={len(shown_at(view)) - 1} opens them" if names else ""
+    parts = [f"closed: {listed(names, MOST_NAMES)}"] if names else []
+    parts += ["neighbouring operations without weights or FLOPs share rows"] if joins else []
+    return f"{'; '.join(parts)}; depth={len(shown_at(view)) - 1} shows all" if parts else ""
 
 
 def _detail(picture: Picture) -> float:

@@ -9,6 +9,7 @@ from fxsummary.drawing.labels import LONGEST_LABEL, Subject, shape_text, short
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import MOST_CARDS, Composer
 from fxsummary.drawing.scene import Scene
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import Block, block_tree
@@ -40,6 +41,10 @@ class Picture:
     def rows(self) -> int:
         """Number of rows, signs and pills."""
         return sum(len(item.rows) for item in self.scene.items())
+
+    def closed_nodes(self) -> list[NodeData]:
+        """Return the attributes of the modules that are one row."""
+        return [data for _, data in self.graph.nodes(data=True) if "closed" in data]
 
 
 def compose(
