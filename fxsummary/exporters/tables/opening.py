@@ -12,6 +12,7 @@ from fxsummary.text.numbers import common
 from fxsummary.views.blocks import Block
 from fxsummary.views.fold.items import Item, Items
 from fxsummary.views.merger import is_plain
+from fxsummary.views.shown import Fold
 
 MOST_ROWS = 52
 """Number of rows of a summary without a depth; beyond, cheap operations share rows and blocks are closed."""
@@ -59,7 +60,7 @@ def _is_cheap(graph: ModelGraph, key: str) -> bool:
     return plain and not is_idiom and key not in graph.graph.get("repeats", ())
 
 
-def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: bool) -> Opening:
+def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: Fold) -> Opening:
     """Return which blocks of a summary are open.
 
     Args:
