@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from fxsummary.exporters.reports.comparison import changes
 from fxsummary.exporters.tables.summary import VIEWS
-from fxsummary.exporters.tables.table import Row, Table, display_width, fit, render_table, tree, wrap
+from fxsummary.exporters.tables.table import Row, Table, display_width, fit, fit_start, render_table, tree, wrap
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import clean
@@ -15,6 +15,7 @@ from fxsummary.views.depth import check_depth
 from fxsummary.views.shown import Fold
 
 _COPIES = re.compile(r" ×\d+( steps| calls)?$")
+_REFERENCE = re.compile(r"(^|\d )(=|like) ")
 _CLOSED = re.compile(r"\(\d+ rows?\)(, )?")
 
 MIN_WIDTH = 60
@@ -101,7 +102,8 @@ def _head(row: Row, room: int) -> str:
     copies = found[0] if found else ""
     rest = left - display_width(name) - 1
     if rest >= LEAST_TYPE:
-        return f"{lead}{name} {fit(clean(row.type), rest)}"
+        type_, end = clean(row.type), _REFERENCE.search(row.type)
+        return f"{lead}{name} " + (fit_start(type_, rest) if end else fit(type_, rest))
     return f"{lead}{fit(name, left - len(copies))}{copies}"
 
 

@@ -60,12 +60,15 @@ def summarise(
     inputs = ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
-    if rows.has_same:
+    whole = f"depth={max(map(len, root.chains()))} shows all"
+    if opening.same:
         facts.append(("= NAME", "the same operations and shapes as in NAME"))
+    if opening.like:
+        facts.append(("like NAME", f"the operations of NAME with other sizes, and what `but` says: {whole}"))
     less = [f"{sum(opening.closed.values())} rows in {len(opening.closed)} blocks"] if opening.closed else []
     less += [f"{rows.joined} operations without weights or FLOPs share rows"] if rows.joined else []
     if less:
-        facts.append(("Closed", f"{', '.join(less)}: depth={max(map(len, root.chains()))} shows all"))
+        facts.append(("Closed", f"{', '.join(less)}: {whole}"))
     return Table(titles, rows.rows, inputs, facts)
 
 
@@ -80,7 +83,6 @@ class _Rows:
     opening: Opening
     rows: list[Row] = field(default_factory=list)
     has_repeats: bool = False
-    has_same: bool = False
     joined: int = 0
 
     def add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
@@ -113,8 +115,7 @@ class _Rows:
         remark = ", ".join(filter(None, remarks))
         copies = f" {run.copied}" if run else ""
         type_ = f"{block.type}{block.again}{copies}"
-        if same := self.opening.same.get(id(block)):
-            self.has_same = True
+        if same := self.opening.same.get(id(block)) or self.opening.like.get(id(block)):
             type_ = f"{copies} {same}".lstrip()
         elif (closed := self.opening.closed.get(id(block))) is not None:
             remark = ", ".join(filter(None, (f"({closed} row{'s' * (closed != 1)})", remark)))

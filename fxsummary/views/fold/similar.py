@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from fxsummary.graph.labels import is_drop
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import differing
 from fxsummary.graph.spec import leaves
 from fxsummary.views.fold.candidates import Run
 from fxsummary.views.fold.items import Item, Items, Value
@@ -72,35 +74,39 @@ class _SimilarSearch(Search):
         for sequence in self.sequences:
             copies = [self.copy(sequence, run, each) for each in range(number)]
             for places in zip(*[range(copy[0].start, copy[-1].end) for copy in copies], strict=True):
-                number = min(number, self._agreeing_at(places))
+                number = min(number, agreeing(self.items, places))
         return number
 
-    def _agreeing_at(self, places: Sequence[int]) -> int:
-        """Return how many of these operations, from the first on, have settings whose integers agree."""
-        nodes = [self.items.graph.nodes[self.items.keys[place]] for place in places]
-        settings = [(data["config"], data["arguments"]) for data in nodes]
-        if len(set(settings)) == 1 or is_drop(nodes[0]["label"]):
-            return len(places)
-        counts = nodes[0]["flops"] == 0 and nodes[0]["op"] in ("call_function", "call_method")
-        sizes = [self._sizes(place) for place in places]
-        columns = zip(*[map(int, NUMBER.findall(" ".join(texts))) for texts in settings], strict=True)
-        return min((_agreeing(column, sizes, counts) for column in columns), default=len(places))
 
-    def _sizes(self, place: int) -> set[int]:
-        """Return the sizes of what an operation reads and returns."""
-        graph, key = self.items.graph, self.items.keys[place]
-        values = [graph.nodes[source]["outputs"] for source in graph.sources(key)]
-        return {
-            size for value in (*values, graph.nodes[key]["outputs"]) for spec in leaves(value) for size in spec.shape
-        }
+def agreeing(items: Items, places: Sequence[int], *, may_count: bool = True) -> int:
+    """Return how many operations, from the first on, have settings whose integers agree.
+
+    Args:
+        places: of operations of the same structure; may_count: whether integers may also count up in equal steps.
+    """
+    nodes = [items.graph.nodes[items.keys[place]] for place in places]
+    settings = [(data["config"], data["arguments"]) for data in nodes]
+    if len(set(settings)) == 1 or is_drop(nodes[0]["label"]):
+        return len(places)
+    counts = may_count and nodes[0]["flops"] == 0 and nodes[0]["op"] in ("call_function", "call_method")
+    sizes = [_sizes(items.graph, items.keys[place]) for place in places]
+    columns = zip(*[map(int, NUMBER.findall(" ".join(texts))) for texts in settings], strict=True)
+    return min((_prefix(column, sizes, counts) for column in columns), default=len(places))
 
 
-def _agreeing(numbers: Sequence[int], sizes: Sequence[set[int]], counts: bool) -> int:
+def _sizes(graph: ModelGraph, key: str) -> set[int]:
+    """Return the sizes of what an operation reads and returns, in all its copies."""
+    nodes = [graph.nodes[each] for each in (*graph.sources(key), key)]
+    values = [differing(data, "outputs") or data["outputs"] for data in nodes]
+    return {size for value in values for spec in leaves(value) for size in spec.shape}
+
+
+def _prefix(numbers: Sequence[int], sizes: Sequence[set[int]], counts: bool) -> int:
     """Return how many numbers, from the first on, are equal, sizes, or count up in equal steps (if it ``counts``).
 
-    >>> _agreeing([3, 3, 5], [{3}, {3}, {8}], False), _agreeing([64, 96, 8], [{64}, {96}, {8}], False)
+    >>> _prefix([3, 3, 5], [{3}, {3}, {8}], False), _prefix([64, 96, 8], [{64}, {96}, {8}], False)
     (2, 3)
-    >>> _agreeing([0, 1, 2], [set(), {1}, set()], True)
+    >>> _prefix([0, 1, 2], [set(), {1}, set()], True)
     3
     """
     step = numbers[1] - numbers[0] if counts else 0

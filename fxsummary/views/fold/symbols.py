@@ -69,7 +69,7 @@ class Symbols:
     def _symbol(self, data: NodeData) -> Known:
         ignored = () if "change" in data or not data["reads"] else FIRST_READ
         alike = list(identity_of(data, (*ignored, "each_copy")))
-        each_copy = data.get("each_copy", {})
+        each_copy: dict[str, object] = data.get("each_copy", {})
         alike += [self._read(data), *[(name, hashable(each_copy[name])) for name in each_copy if name not in ignored]]
         if "change" in data:
             kept = [each for each in data["differences"] if each.attribute not in RATES or not is_drop(data["label"])]
