@@ -34,6 +34,8 @@ DETAIL = 1.2
 """Value of doubling the number of rows, in units of page cost."""
 UNSEEN = 0.25
 """Share of the FLOPs in modules of which none is open, from which cheap operations may share rows."""
+LEAST_ROWS = 10
+"""Number of rows that a picture in which operations share rows must have to say enough."""
 MOST_NAMES = 3
 """Maximum number of classes of closed modules in the heading."""
 LEAST_COST = 0.3
@@ -237,21 +239,24 @@ class Fitting:
 
 def _fitted(fitting: Fitting, view: ModelGraph) -> tuple[Fitting, Picture]:
     """Return the best picture of a view; cheap operations share rows if it then fits, or shows more of the cost."""
-    found, joins = fitting.best(), False
-    least = UNSEEN * (fitting.whole.totals.flops or 0)
-    fits, unseen = fitting.fits(found), unseen_flops(found)
-    if not fits or unseen > least:
+    found = fitting.best()
+    if not fitting.fits(found) or unseen_flops(found) > UNSEEN * (fitting.whole.totals.flops or 0):
         joined = replace(fitting, joins=True)
         other = joined.best()
-        if joined.fits(other) != fits:
-            joins = not fits
-        elif fits:
-            joins = unseen_flops(other) < unseen - least
-        else:
-            joins = joined.value(other) > fitting.value(found)
-        fitting, found = (joined, other) if joins else (fitting, found)
-    found.closed = _closed_in(found, view, joins)
+        if other.rows >= LEAST_ROWS and _is_better(joined, other, fitting, found):
+            fitting, found = joined, other
+    found.closed = _closed_in(found, view, fitting.joins)
     return fitting, found
+
+
+def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture) -> bool:
+    """Return whether a picture in which cheap operations share rows is better than the one with a row for each."""
+    fits = fitting.fits(found)
+    if joined.fits(other) != fits:
+        return not fits
+    if not fits:
+        return joined.value(other) > fitting.value(found)
+    return unseen_flops(found) - unseen_flops(other) > UNSEEN * (fitting.whole.totals.flops or 0)
 
 
 def unseen_flops(picture: Picture) -> int:
