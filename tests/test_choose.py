@@ -15,6 +15,7 @@ import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.drawing import choose
 from fxsummary.drawing.choose import LEAST_ROWS, MOST_ROWS, Fitting
+from fxsummary.graph.records import over_copies
 from fxsummary.views.blocks import UNREAD, block_tree
 from fxsummary.views.joined import join_cheap
 from fxsummary.views.shown import shown
@@ -54,7 +55,7 @@ def test_operations_that_share_a_row_keep_costs_order_and_count(name: str) -> No
 
 
 def total(graph: ModelGraph, cost: str) -> int:
-    return sum(data["multiplicity"] * (data[cost] or 0) for _, data in graph.nodes(data=True))
+    return sum(over_copies(data, cost) for _, data in graph.nodes(data=True))
 
 
 def operations(graph: ModelGraph) -> int:

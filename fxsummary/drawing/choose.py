@@ -15,6 +15,7 @@ from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import over_copies
 from fxsummary.layout import Memo
 from fxsummary.text.numbers import listed
 from fxsummary.views.blocks import Block, block_tree
@@ -223,7 +224,7 @@ class Fitting:
             if data is not None and at == level:
                 kind = data["label"], data["closed"]
                 paths.setdefault(kind, []).append(block.path)
-                flops[kind] += (data["flops"] or 0) * data["multiplicity"]
+                flops[kind] += over_copies(data, "flops")
             elif at < level:
                 below = at + (block.call is not None or at == 0)
                 pending += [(inner, below) for inner in reversed(list(block.blocks()))]
@@ -262,16 +263,14 @@ def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture
 def unseen_flops(picture: Picture) -> int:
     """Return the FLOPs in closed modules of classes of which the picture opens none."""
     opened = {block.type for block in block_tree(picture.graph).walk()}
-    return sum(
-        (data["flops"] or 0) * data["multiplicity"] for data in picture.closed_nodes() if data["label"] not in opened
-    )
+    return sum(over_copies(data, "flops") for data in picture.closed_nodes() if data["label"] not in opened)
 
 
 def _closed_in(picture: Picture, view: ModelGraph, joins: bool) -> str:
     """Return what a picture does not show of a view, and the depth that shows all; "" for nothing."""
     small = {data["target"] for _, data in view.nodes(data=True) if "closed" in data}
     nodes = [data for data in picture.closed_nodes() if data["target"] not in small]
-    nodes.sort(key=lambda data: -(data["flops"] or 0) * data["multiplicity"])
+    nodes.sort(key=lambda data: -over_copies(data, "flops"))
     names = list(dict.fromkeys(data["label"] for data in nodes))
     parts = [f"closed: {listed(names, MOST_NAMES)}"] if names else []
     parts += ["neighbouring operations without weights or FLOPs share rows"] if joins else []

@@ -31,7 +31,8 @@ def _join(merger: Merger, keys: list[str]) -> None:
     kinds = {merger.node(key)["kind"] for key in keys}
     named = " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS or len(labels) == 1)
     kind = kinds.pop() if len(kinds) == 1 else "arithmetic"
-    merger.merge(keys, JOINED, label=named, config=f"{len(keys)} operations", kind=kind)
+    number = sum(1 + len(merger.node(key).get("absorbed", ())) for key in keys)
+    merger.merge(keys, JOINED, label=named, config=f"{number} operations", kind=kind)
 
 
 def is_cheap(graph: ModelGraph, key: str) -> bool:
