@@ -152,7 +152,8 @@ def with_shares(root: Row, rows: list[int | None], data: dict[str, Any]) -> None
     for row in root.walk():
         places = [at for number in row.numbers if (at := rows[number]) is not None]
         facts = [data["operations"][at] if at >= 0 else data["modules"][-1 - at] for at in places]
-        known = sum((each.get("flops") or 0) * (1 if "path" in each else each.get("times", 1)) for each in facts)
+        all_copies = [1 if "path" in each or each.get("summed") else each.get("times", 1) for each in facts]
+        known = sum((each.get("flops") or 0) * copies for each, copies in zip(facts, all_copies, strict=True))
         if facts:
             is_all = all(each.get("flops", 0) is not None for each in facts)
             share = 100 * known / data["flops"]

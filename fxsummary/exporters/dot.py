@@ -11,10 +11,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from fxsummary.drawing.style import LIGHT, colour_of
-from fxsummary.graph.attributes import NODE
+from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.changes import SIGNS
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import differing
+from fxsummary.graph.records import differing, over_copies
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
 from fxsummary.text.numbers import clean, short, shorten
@@ -23,6 +23,7 @@ from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.shown import Fold, check_fold
 from fxsummary.views.unread import with_unread
 
 if TYPE_CHECKING:
@@ -38,17 +39,19 @@ def to_dot(graph: ModelGraph, **options: Any) -> str:
     return source
 
 
-def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") -> graphviz.Digraph:
+def to_graphviz(graph: ModelGraph, *, fold: Fold = "similar", direction: str = "TB") -> graphviz.Digraph:
     """Return the graph as a `graphviz.Digraph`.
 
     Args:
-        fold: draw a run of identical blocks once, with ``×N``.
+        fold: "similar" or True to draw a run of equal or similar blocks once, with ``×N``; "exact" for equal ones
+            only; False for none.
         direction: Graphviz's ``rankdir``: TB, LR, BT or RL.
     """
     import graphviz
 
     shown = hide_scalars(with_unread(graph))
-    shown = cut_broadcasts(fold_repeats(shown) if fold else shown)
+    how = check_fold(fold)
+    shown = cut_broadcasts(fold_repeats(shown, similar=how == "similar") if how else shown)
     drawing = graphviz.Digraph(
         name=quoted(graph.name or "model"),
         graph_attr={"rankdir": direction, "fontname": "Helvetica", "labelloc": "t"},
@@ -110,6 +113,13 @@ def _write(
             _write(cluster, graph, ids, inner, inner.path or path, numbers)
 
 
+def _cost(name: str, data: NodeData) -> str:
+    """Return a cost of one copy; if copies differ, the sum over all of them."""
+    if differing(data, name) is None:
+        return NODE.cell(name, data)
+    return f"Σ {NODE.cell(name, {**data, name: over_copies(data, name)})}"
+
+
 def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     data = graph.nodes[key]
     if name := data.get("stands_for"):
@@ -125,7 +135,7 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
         f"{SIGNS.get(change, '')} {data['label']}{own}{copies}".lstrip(),
         data["config"],
         ", ".join(shapes[:2]) + (f" +{len(shapes) - 2}" if len(shapes) > 2 else ""),
-        " · ".join(f"{text} {unit}" for name, unit in _COSTS if (text := NODE.cell(name, data))),
+        " · ".join(f"{text} {unit}" for name, unit in _COSTS if (text := _cost(name, data))),
     ]
     colour = colour_of(data["kind"])
     terminal = colour == "terminal"

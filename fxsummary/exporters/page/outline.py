@@ -49,7 +49,7 @@ class Outline:
 def outline(graph: ModelGraph) -> Outline:
     """Build the outline of a graph; the graph is not changed."""
     simple = simplify(with_unread(graph))
-    found = Outline(graph, merge_idioms(fold_repeats(simple)))
+    found = Outline(graph, merge_idioms(fold_repeats(simple, similar=True)))
     root = block_tree(found.folded)
     for block in root.walk():
         if not block.is_pattern:
