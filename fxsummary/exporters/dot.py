@@ -11,10 +11,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from fxsummary.drawing.style import LIGHT, colour_of
-from fxsummary.graph.attributes import NODE, NodeData
+from fxsummary.graph.attributes import NODE
 from fxsummary.graph.changes import SIGNS
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import differing, over_copies
+from fxsummary.graph.records import differing
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
 from fxsummary.text.numbers import clean, short, shorten
@@ -113,13 +113,6 @@ def _write(
             _write(cluster, graph, ids, inner, inner.path or path, numbers)
 
 
-def _cost(name: str, data: NodeData) -> str:
-    """Return a cost of one copy; if copies differ, the sum over all of them."""
-    if differing(data, name) is None:
-        return NODE.cell(name, data)
-    return f"Σ {NODE.cell(name, {**data, name: over_copies(data, name)})}"
-
-
 def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     data = graph.nodes[key]
     if name := data.get("stands_for"):
@@ -135,7 +128,7 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
         f"{SIGNS.get(change, '')} {data['label']}{own}{copies}".lstrip(),
         data["config"],
         ", ".join(shapes[:2]) + (f" +{len(shapes) - 2}" if len(shapes) > 2 else ""),
-        " · ".join(f"{text} {unit}" for name, unit in _COSTS if (text := _cost(name, data))),
+        " · ".join(f"{text} {unit}" for name, unit in _COSTS if (text := NODE.cell(name, data))),
     ]
     colour = colour_of(data["kind"])
     terminal = colour == "terminal"

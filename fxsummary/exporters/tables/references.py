@@ -1,12 +1,13 @@
-"""Say how a block differs from one that is shown before: ``like layer1 but with downsample``."""
+"""References in place of the contents of a block: ``= layers.0``, or ``like layer1 but with downsample``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from fxsummary.graph.attributes import own_path
-from fxsummary.text.numbers import listed, relative_path
+from fxsummary.text.numbers import common, listed, relative_path
 from fxsummary.views.fold.items import Item, Items
 from fxsummary.views.fold.similar import agreeing
 
@@ -18,6 +19,71 @@ LEAST_ROWS = 4
 """Number of rows from which a block is not shown again, and what it has more is not left out."""
 MOST_ITEMS = 100
 """Number of items in a block up to which they are compared one by one."""
+
+
+@dataclass
+class References:
+    """What to show in place of the contents of blocks, by identity.
+
+    Attributes:
+        same: for blocks with the same operations and shapes as one that is shown before.
+        like: for blocks that differ little from one of the same class.
+    """
+
+    same: dict[int, str] = field(default_factory=dict)
+    like: dict[int, str] = field(default_factory=dict)
+
+
+def references(items: Items, *, like: bool) -> References:
+    """Return the references to blocks that are shown before, also to those that differ if ``like``."""
+    found = References()
+    seen: dict[int, Item] = {}
+    classes: dict[str, list[Item]] = {}
+    pending = list(reversed(items.root.items))
+    while pending:
+        item = pending.pop()
+        block = item.block
+        if block is not None and not block.is_pattern and item.rows > LEAST_ROWS:
+            before = seen.setdefault(item.symbol, item)
+            earlier = classes.setdefault(block.type, [])
+            if before is not item:
+                found.same[id(block)] = _same(items, before, item)
+                continue
+            if like and (text := _like(items, earlier, item)):
+                found.like[id(block)] = text
+                del seen[item.symbol]
+                continue
+            earlier.append(item)
+        pending.extend(reversed(item.items))
+    return found
+
+
+def _same(items: Items, before: Item, item: Item) -> str:
+    """Return the reference to a block with the same contents, and which masks, tables or integers are others."""
+    pairs = [(old, new) for old, new in zip(before.reads, item.reads, strict=True) if items.is_free(new)]
+    others = [new for old, new in pairs if not items.is_free(old) or items.content(old) != items.content(new)]
+    names = dict.fromkeys(items.graph.nodes[items.keys[place]]["label"] for place, _ in others)
+    texts = [*names, *["integers"] * (before.numbers != item.numbers)]
+    return f"= {_name_of(before, item)}" + (f", other {', '.join(texts)}" if texts else "")
+
+
+def _like(items: Items, earlier: Sequence[Item], item: Item) -> str:
+    """Return the reference to the block of the same class that differs least; "" if all differ too much."""
+    found = [(each, but) for each in earlier if (but := differences(items, each, item)) is not None]
+    if not found:
+        return ""
+    before, least = min(found, key=lambda pair: len(pair[1]))
+    return f"like {_name_of(before, item)}" + (f" but {' and '.join(least)}" if least else "")
+
+
+def _name_of(before: Item, item: Item) -> str:
+    """Return the path of a block as seen from another: as a sibling, or from where it differs."""
+    if before.path == item.path and before.call is not None:
+        return f"call {before.call.call + 1}"
+    if before.path.startswith(f"{item.parent}." if item.parent else ""):
+        return relative_path(before.path, item.parent)
+    parts = before.path.split(".")
+    return ".".join(parts[max(common(parts, item.path.split(".")) - 1, 0) :])
 
 
 def differences(items: Items, before: Item, item: Item) -> list[str] | None:
