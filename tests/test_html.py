@@ -134,7 +134,7 @@ def test_pictures_of_modules_add_up(name: str) -> None:
             check(root)
             held = modules[path].get("parameters", 0)
             shown = root.value("parameters")
-            if path and (shares(graph, path) or modules[path].get("unknown")):
+            if path and (shares(graph, path) or modules[path].get("unknown") or modules[path].get("summed")):
                 assert shown.low <= held
             else:
                 assert shown.meets(Interval(held, held if not modules[path].get("unknown") else float("inf"))), (
@@ -142,6 +142,21 @@ def test_pictures_of_modules_add_up(name: str) -> None:
                     shown,
                     held,
                 )
+
+
+@every_model
+def test_modules_inside_add_up(name: str) -> None:
+    modules, known = Page(html_of(name)).data["modules"], graph_of(name).modules.values()
+    if any(module.shared_with or any(tensor.tied_to for tensor in module.parameters) for module in known):
+        return
+
+    def of_all(module: dict[str, Any]) -> int:
+        return module.get("parameters", 0) * (1 if module.get("summed") else module.get("copies", 1))
+
+    for module in modules:
+        inside = [modules[at] for at in module.get("children", [])]
+        if inside and not module.get("tensors"):
+            assert sum(map(of_all, inside)) == of_all(module), module["path"]
 
 
 def with_shares(root: Row, rows: list[int | None], data: dict[str, Any]) -> None:

@@ -40,6 +40,13 @@ class Outline:
             path = path.rpartition(".")[0]
         return self.copies.get(path, 1)
 
+    def drawn(self, path: str) -> str:
+        """Return the path of the module that is drawn for a module, which may be a folded copy or inside one."""
+        inside = path
+        while inside and inside not in self.copy_of:
+            inside = inside.rpartition(".")[0]
+        return self.drawn(self.copy_of[inside] + path[len(inside) :]) if inside else path
+
     def is_copy(self, path: str) -> bool:
         """Return whether a module is one of the folded copies, or inside one."""
         parts = path.split(".")
