@@ -99,27 +99,35 @@ def differences(items: Items, before: Item, item: Item) -> list[str] | None:
 def _in_the_items(items: Items, before: Item, item: Item) -> list[str] | None:
     """Return what a block has more or less than another; None if that is much or only the connections differ."""
     similar = items.symbols.similar
-    one, other = ([similar(each.symbol) for each in block.items] for block in (before, item))
-    if one == other or max(len(one), len(other)) > MOST_ITEMS:
+    old, new = ([each for each in block.items for _ in range(items.copies(each))] for block in (before, item))
+    if max(len(old), len(new)) > MOST_ITEMS:
         return None
+    one, other = ([similar(each.symbol) for each in members] for members in (old, new))
     matcher = SequenceMatcher(None, one, other, autojunk=False)
-    if matcher.ratio() < LEAST_ALIKE:
+    if one == other or matcher.ratio() < LEAST_ALIKE:
+        return None
+    changes = [(change, old[start:end], new[begin:until]) for change, start, end, begin, until in matcher.get_opcodes()]
+    if _takes_apart(changes):
         return None
     found: list[str] = []
-    for change, start, end, begin, until in matcher.get_opcodes():
-        old, new = before.items[start:end], item.items[begin:until]
+    for change, was, now in changes:
         if change == "equal":
-            for was, now in zip(old, new, strict=True):
-                found += _inside(items, was, now)
+            found += [text for pair in zip(was, now, strict=True) for text in _inside(items, *pair)]
             continue
-        if sum(each.rows for each in new) > LEAST_ROWS:  # which would not be seen anywhere
+        if sum(each.rows for each in now) > LEAST_ROWS:  # which would not be seen anywhere
             return None
-        without, added = _names(items, before, old), _names(items, item, new)
+        without, added = _names(items, before, was), _names(items, item, now)
         if without == added:
             found.append(f"another {added}")
         else:
-            found += [f"without {without}"] * bool(old) + [f"with {added}"] * bool(new)
-    return found
+            found += [f"without {without}"] * bool(was) + [f"with {added}"] * bool(now)
+    return list(dict.fromkeys(found))
+
+
+def _takes_apart(changes: Sequence[tuple[str, Sequence[Item], Sequence[Item]]]) -> bool:
+    """Return whether some copies of a run are alike in both blocks and others are not."""
+    alike = {id(each) for change, was, now in changes if change == "equal" for each in (*was, *now)}
+    return any(id(each) in alike for change, was, now in changes if change != "equal" for each in (*was, *now))
 
 
 def _names(items: Items, block: Item, members: Sequence[Item]) -> str:
@@ -145,9 +153,7 @@ def _inside(items: Items, before: Item, item: Item) -> list[str]:
 
 def _copies(items: Items, item: Item) -> Iterator[int]:
     """Yield the number of copies of each item inside."""
-    repeats = items.graph.graph.get("repeats", {})
     pending = list(item.items)
     for each in pending:  # grows
-        run = repeats.get(each.call or each.key)
-        yield 1 if run is None else run.count
+        yield items.copies(each)
         pending.extend(each.items)
