@@ -43,7 +43,8 @@ def to_text(
         view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
             "parameters", each named parameter; "operations", in execution order. None for "summary", or for the
             differences if `fxsummary.diff` made the graph.
-        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
+        fold: "similar" shows runs of equal and of similar copies once, with ``×N``, and blocks that were shown before
+            as ``= NAME`` or ``like NAME``; "exact" only equal ones; False every copy.
         columns: names of the columns after the first, such as ``("shape", "kind", "output_bytes")`` or
             ``"shape,flops"``: attributes of operations that have a title in `fxsummary.graph.attributes`, and "share",
             the percentage of the FLOPs. None for shape, parameters, FLOPs and share.
@@ -83,6 +84,10 @@ def _first_cell(row: Row, room: int) -> str:
     if found := _CLOSED.match(settings):
         closed, settings = found[0].removesuffix(", "), settings[found.end() :]
         room -= display_width(closed) + 1
+    if settings.startswith("carry ") and (found := _COPIES.search(row.type)):
+        short = f"{tree(row.branches)}{clean(row.name)}{found[0]} {settings}".replace("  ", " ")
+        if display_width(f"{row.head} {settings}") > room >= display_width(short):
+            return short
     text = _with_settings(_head(row, room), settings, room)
     return f"{text} {closed}" if closed else text
 

@@ -73,7 +73,36 @@ def _like(items: Items, earlier: Sequence[Item], item: Item) -> str:
     if not found:
         return ""
     before, least = min(found, key=lambda pair: len(pair[1]))
-    return f"like {_name_of(before, item)}" + (f" but {' and '.join(least)}" if least else "")
+    texts = _joined([*least, *_other_values(items, before, item)])
+    return f"like {_name_of(before, item)}" + (f" but {' and '.join(texts)}" if texts else "")
+
+
+def _joined(texts: Sequence[str]) -> list[str]:
+    """Return differences with those of one kind in one text.
+
+    >>> _joined(["another conv2", "×3 inside", "another skip"])
+    ['another conv2, skip', '×3 inside']
+    """
+    kinds: dict[str, list[str]] = {}
+    for text in texts:
+        kind, _, name = text.partition(" ")
+        kinds.setdefault(kind, []).append(name)
+    return [f"{kind} {', '.join(names)}" for kind, names in kinds.items()]
+
+
+def _other_values(items: Items, before: Item, item: Item) -> Iterator[str]:
+    """Yield the masks, tables and similar values that a block reads and another does not."""
+    old, new = (
+        {
+            (items.graph.nodes[items.keys[value[0]]]["label"], items.content(value))
+            for value in block.reads
+            if items.is_free(value)
+        }
+        for block in (before, item)
+    )
+    known = {label for label, _ in old}
+    for label in dict.fromkeys(label for label, content in new if (label, content) not in old):
+        yield f"another {label}" if label in known else f"with {label}"
 
 
 def _name_of(before: Item, item: Item) -> str:
@@ -99,27 +128,44 @@ def differences(items: Items, before: Item, item: Item) -> list[str] | None:
 def _in_the_items(items: Items, before: Item, item: Item) -> list[str] | None:
     """Return what a block has more or less than another; None if that is much or only the connections differ."""
     similar = items.symbols.similar
-    one, other = ([similar(each.symbol) for each in block.items] for block in (before, item))
-    if one == other or max(len(one), len(other)) > MOST_ITEMS:
+    old, new = ([each for each in block.items for _ in range(items.copies(each))] for block in (before, item))
+    if max(len(old), len(new)) > MOST_ITEMS:
         return None
+    one, other = ([similar(each.symbol) for each in members] for members in (old, new))
     matcher = SequenceMatcher(None, one, other, autojunk=False)
-    if matcher.ratio() < LEAST_ALIKE:
+    if one == other or matcher.ratio() < LEAST_ALIKE:
+        return None
+    changes = [(change, old[start:end], new[begin:until]) for change, start, end, begin, until in matcher.get_opcodes()]
+    if _takes_apart(changes):
         return None
     found: list[str] = []
-    for change, start, end, begin, until in matcher.get_opcodes():
-        old, new = before.items[start:end], item.items[begin:until]
+    for change, was, now in changes:
         if change == "equal":
-            for was, now in zip(old, new, strict=True):
-                found += _inside(items, was, now)
+            found += [text for pair in zip(was, now, strict=True) for text in _inside(items, *pair)]
             continue
-        if sum(each.rows for each in new) > LEAST_ROWS:  # which would not be seen anywhere
+        inner = differences(items, was[0], now[0]) if _are_of_one_class(was, now) else None
+        if inner is not None:
+            found += [f"{_names(items, item, now)} {text}" for text in inner]
+            continue
+        if sum(each.rows for each in now) > LEAST_ROWS:  # which would not be seen anywhere
             return None
-        without, added = _names(items, before, old), _names(items, item, new)
+        without, added = _names(items, before, was), _names(items, item, now)
         if without == added:
             found.append(f"another {added}")
         else:
-            found += [f"without {without}"] * bool(old) + [f"with {added}"] * bool(new)
-    return found
+            found += [f"without {without}"] * bool(was) + [f"with {added}"] * bool(now)
+    return list(dict.fromkeys(found))
+
+
+def _are_of_one_class(was: Sequence[Item], now: Sequence[Item]) -> bool:
+    blocks = [each.block for each in (*was, *now) if each.block is not None]
+    return len(was) == len(now) == 1 and len(blocks) == 2 and blocks[0].type == blocks[1].type
+
+
+def _takes_apart(changes: Sequence[tuple[str, Sequence[Item], Sequence[Item]]]) -> bool:
+    """Return whether some copies of a run are alike in both blocks and others are not."""
+    alike = {id(each) for change, was, now in changes if change == "equal" for each in (*was, *now)}
+    return any(id(each) in alike for change, was, now in changes if change != "equal" for each in (*was, *now))
 
 
 def _names(items: Items, block: Item, members: Sequence[Item]) -> str:
@@ -145,9 +191,7 @@ def _inside(items: Items, before: Item, item: Item) -> list[str]:
 
 def _copies(items: Items, item: Item) -> Iterator[int]:
     """Yield the number of copies of each item inside."""
-    repeats = items.graph.graph.get("repeats", {})
     pending = list(item.items)
     for each in pending:  # grows
-        run = repeats.get(each.call or each.key)
-        yield 1 if run is None else run.count
+        yield items.copies(each)
         pending.extend(each.items)

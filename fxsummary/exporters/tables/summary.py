@@ -44,7 +44,7 @@ def summarise(
     Args:
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page, at most
             `MOST_ROWS` rows, those with the fewest weights and FLOPs closed first.
-        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
+        fold: what to fold; see `fxsummary.views.shown.Fold`.
         columns: names of the columns after the first; the defaults if None.
     """
     names = column_names(columns)
@@ -61,6 +61,8 @@ def summarise(
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
     whole = f"depth={max(map(len, root.chains()))} shows all"
+    if any(row.settings.startswith("carry ") for row in rows.rows):
+        facts.append(("carry", "the shape of what each step reads of the step before"))
     if opening.shown_before.same:
         facts.append(("= NAME", "the same operations and shapes as in NAME"))
     if opening.shown_before.like:
