@@ -20,7 +20,7 @@ from fxsummary.text import numbers as fmt
 from fxsummary.text.numbers import clean, short, shorten
 from fxsummary.text.numbers import shape as shape_text
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.broadcast import cut_broadcasts
+from fxsummary.views.broadcast import cut_broadcasts, original_name
 from fxsummary.views.scalars import hide_scalars
 from fxsummary.views.shown import Fold, check_fold, shown
 from fxsummary.views.unread import with_unread
@@ -112,7 +112,8 @@ def _write(
 
 def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     data = graph.nodes[key]
-    if name := data.get("stands_for"):
+    if data.get("stands_for"):
+        name = original_name(graph, data)
         return {"label": quoted(name), "style": "rounded,dashed", "shape": "box", "tooltip": quoted(f"value of {name}")}
     change = data.get("change", "")
     own = f"  {data['target'].rpartition('.')[2]}" if data["op"] == "call_module" else ""
