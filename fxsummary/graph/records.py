@@ -37,6 +37,26 @@ class Returned(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """A folded run of copies, stored in ``graph.graph["repeats"]`` under the call of the block that one copy is.
+
+    A run of single operations is stored under the key of the first one.
+
+    Attributes:
+        count: number of copies.
+        last: path of the last module in the last copy that has one, "" if there is none.
+        carried: values that each further copy reads from the previous copy: by operation and slot, the operation that
+            produces the value and the part of it. Its other inputs are those of the first copy, or its own.
+        own: operations and slots that read a value of its own for each copy.
+    """
+
+    count: int
+    last: str
+    carried: Mapping[tuple[str, int], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
+    own: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ParameterInfo:
     """A parameter or buffer, as registered under one name.
 

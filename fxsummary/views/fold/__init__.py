@@ -15,8 +15,9 @@ from math import prod
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.graph.records import Repeat
 from fxsummary.text.numbers import in_one
-from fxsummary.views.blocks import Repeat, block_tree
+from fxsummary.views.blocks import block_tree
 from fxsummary.views.fold.candidates import Run
 from fxsummary.views.fold.items import DIGITS, WRITTEN, Item, Items
 from fxsummary.views.fold.items import identity_of as identity_of
