@@ -40,6 +40,8 @@ def fold_repeats(graph: ModelGraph) -> ModelGraph:
     the copies of an operation read at a slot, if each reads a value of its own: the operation, the number of its copy,
     and the part. ``graph.graph["module_copies"]`` lists the paths of all modules that a module represents.
     """
+    if "repeats" in graph.graph:  # it is folded
+        return graph
     folding = _Folding(graph)
     folding.fold()
     return folding.graph() if folding.repeats else graph
