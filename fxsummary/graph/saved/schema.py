@@ -26,7 +26,7 @@ def _fields(record: type, **types: of.Type) -> dict[str, Field]:
 CALL = {
     **_fields(ModuleCall, path=of.TEXT, type=of.TEXT, call=of.COUNT),
     "outputs": Field(of.VALUE, default=None),
-    **_fields(Returned, assumed=of.FLAG),
+    **_fields(Returned, **dict.fromkeys(Returned._fields[1:], of.VALUE) | {"assumed": of.FLAG}),
 }
 """Fields of a module call and its result."""
 
