@@ -70,8 +70,9 @@ NODE = Attributes("node attribute", {
     "parameter_bytes": _cost("bytes of these parameters; None if unknown", "Parameter bytes", text=fmt.size),
     "parameter_dtypes": _part(of.COUNTS, "elements of these parameters by dtype, as pairs of dtype name and number", (),
         adds="union", folds=True, compared="own"),
-    "buffers": _cost("number of the buffers first read here", "Buffers", of.COUNT),
-    "buffer_bytes": _cost("bytes of these buffers", "Buffer bytes", of.COUNT, text=fmt.size, compared="follows"),
+    "buffers": _cost("number of the buffers first read here; None if copies differ", "Buffers"),
+    "buffer_bytes": _cost("bytes of these buffers; None if copies differ", "Buffer bytes", text=fmt.size,
+        compared="follows"),
     "flops": _cost("FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown", "FLOPs",
         text=fmt.short, exact=fmt.count, rests_on=("flops",), compared="follows", tip=True),
     "unknown_operators": _part(of.TEXTS, "names of the operators called whose FLOPs are unknown", (), adds="union"),
@@ -93,6 +94,8 @@ NODE = Attributes("node attribute", {
     "closed": _remark(of.COUNT, "number of operations in a closed module", 0),
     "differences": _remark(of.VALUE, "in a comparison a tuple of `Difference` (attribute, old value, new value); for a "
         "removed operation its costs", ()),
+    "each_copy": _remark(of.VALUE, "in a folded graph the values of all copies where they differ, by attribute; such a "
+        "cost is None", folds=True),
     "run": _remark(of.TEXTS, "labels of the views that are shown as one", ()),
     "shared": _remark(of.TEXT, "what a closed module shares with others", ""),
     "stands_for": _remark(of.TEXT, "key of the operation whose value this stand-in shows again", ""),
@@ -137,8 +140,8 @@ class NodeData(TypedDict, total=False):
     parameter_names: tuple[str, ...]
     parameter_bytes: int | None
     parameter_dtypes: tuple[tuple[str, int], ...]
-    buffers: int
-    buffer_bytes: int
+    buffers: int | None
+    buffer_bytes: int | None
     flops: int | None
     unknown_operators: tuple[str, ...]
     assumed: bool
@@ -152,6 +155,7 @@ class NodeData(TypedDict, total=False):
     change: str
     closed: int
     differences: Any
+    each_copy: Any
     run: tuple[str, ...]
     shared: str
     stands_for: str
@@ -195,11 +199,18 @@ def result(outputs: Any) -> NodeData:
     return {"outputs": outputs, "shape": first.shape if first else None, "dtype": first.dtype if first else None}
 
 
+RESULT = ("outputs", "shape", "dtype", "output_bytes")
+"""The attributes that describe an operation's result."""
+
+
 def own_result(data: NodeData) -> NodeData:
-    """Return the attributes that describe an operation's result."""
-    return {
+    """Return the attributes that describe an operation's result, for each copy where copies differ."""
+    result: NodeData = {
         "outputs": data["outputs"], "shape": data["shape"], "dtype": data["dtype"], "output_bytes": data["output_bytes"]
     }  # fmt: skip
+    if each_copy := {name: values for name, values in data.get("each_copy", {}).items() if name in RESULT}:
+        result["each_copy"] = each_copy
+    return result
 
 
 def edge_from(source: NodeData, slots: tuple[int, ...], nbytes: int | None) -> EdgeData:

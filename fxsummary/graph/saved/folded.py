@@ -88,6 +88,7 @@ REPEAT = {
     "count": Field(of.COPIES, "Number of copies."),
     "last": Field(of.TEXT, "Path of the last module of the last copy.", ""),
     **{name: table.field for name, table in _OF_RUN.items()},
+    "unit": Field(of.one_of("steps", "calls", ""), '"steps" of a loop, "calls" of the same code, or other copies.', ""),
 }
 """Fields of a run of copies; see `fxsummary.graph.records.Repeat`."""
 
@@ -110,7 +111,8 @@ def _save_repeats(graph: ModelGraph) -> Iterator[object]:
         if name in graph or name in blocks:
             rows = {"carried": _rows(repeat.carried), "own": repeat.own}
             kept = {each: tuple(_kept(table, rows[each], graph)) for each, table in _OF_RUN.items()}
-            yield save_fields({"of": name, "count": repeat.count, "last": repeat.last, **kept}, REPEAT, place)
+            plain = {"of": name, "count": repeat.count, "last": repeat.last, "unit": repeat.unit}
+            yield save_fields(plain | kept, REPEAT, place)
 
 
 def _save_table(graph: ModelGraph, name: str) -> Iterator[object]:
@@ -144,7 +146,7 @@ def _load_repeat(
     for each, table in _OF_RUN.items():
         _check(table, data[each], graph, f"{place}.{each}")
     carried = _once(map(_pair, data["carried"]), f"{place}.carried")
-    return name, Repeat(data["count"], data["last"], carried, data["own"])
+    return name, Repeat(data["count"], data["last"], carried, data["own"], data["unit"])
 
 
 def _load_table(table: Table, raw: object, graph: ModelGraph, name: str) -> dict[Any, Any]:
