@@ -82,7 +82,8 @@ class Alignment:
                 return operations_alike(old.graph.nodes[a], new.graph.nodes[b], same)
             return 0.0
 
-        return aligned([*map(old.signature, one.items)], [*map(new.signature, other.items)], likeness)
+        names = [old.name(item, one.path) for item in one.items], [new.name(item, other.path) for item in other.items]
+        return aligned([*map(old.signature, one.items)], [*map(new.signature, other.items)], likeness, names)
 
     def _find_moved(self) -> None:
         """Pair items that are identical or have the same path and class, wherever they are; whole blocks first."""
