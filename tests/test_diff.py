@@ -401,14 +401,15 @@ def test_every_form_takes_a_comparison(names: tuple[str, str], tmp_path: Path) -
 
 
 def test_the_picture_tells_by_sign_and_colour() -> None:
-    result = fxsummary.diff(vision("resnet34"), vision("resnet50"))
-    svg = result.to_svg()
-    for change in ("added", "removed", "changed"):
-        number = result.comparison.counts[change] if result.comparison else 0
-        assert f">{change} ({number})</text>" in svg
-        assert re.search(rf'class="s-{change}"/><text[^>]*>{re.escape(SIGNS[change])}</text>', svg), change
-        assert f".f-{change}{{" in svg
-    assert "21.8 M → 25.6 M parameters (+3.76 M)" in svg
+    one, other = vision("resnet34"), vision("resnet50")
+    for before, after, changes in ((one, other, ("added", "changed")), (other, one, ("removed", "changed"))):
+        result, comparison = compared(before, after)
+        svg = result.to_svg()
+        for change in changes:
+            assert f">{change} ({comparison.counts[change]})</text>" in svg
+            assert re.search(rf'class="s-{change}"/><text[^>]*>{re.escape(SIGNS[change])}</text>', svg), change
+            assert f".f-{change}{{" in svg
+    assert "25.6 M → 21.8 M parameters (−3.76 M)" in svg
     assert ".f-added" not in vision("resnet34").to_svg()
     equal = one_of(vision("resnet18")).to_svg()
     assert "no differences" in equal and 'class="s-added"' not in equal
