@@ -173,7 +173,9 @@ class Side:
             sources = self.graph.sources(key)
             if self._varies(key, data) or not values.keys() >= sources.keys():
                 continue
-            reads = [(values[source], *read) for source, edge in sources.items() for read in reads_of(edge) or [(-1, ())]]
+            reads = [
+                (values[source], *read) for source, edge in sources.items() for read in reads_of(edge) or [(-1, ())]
+            ]
             parts = ("value", self._signatures[key], *sorted(reads, key=repr))
             values[key] = numbers.setdefault(parts, len(numbers))
         return values

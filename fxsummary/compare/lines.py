@@ -1,47 +1,26 @@
 """Summarize a comparison for reviewers: the changed modules and operations, as a tree of lines.
 
-A module that was added, removed or moved as a whole is one line, and so is a run of identical modules. An operation
-that differs only as a result of another change (its output shape, its FLOPs) is counted, not listed.
+A module that was added, removed or moved as a whole is one line, and items that changed in the same way are one line.
+An operation that differs only as a result of another change (its output shape, its FLOPs) is counted, not listed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
+from fxsummary.compare.line import Line, add_up, joined, name_of
 from fxsummary.compare.union import costs, module_change
+from fxsummary.graph.attributes import own_path
 from fxsummary.graph.changes import BECAME, Comparison, describe, follows
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import summed
-from fxsummary.text.numbers import relative_path
-from fxsummary.views.blocks import Block, Item, block_tree, operations
+from fxsummary.graph.records import Repeat
+from fxsummary.text.numbers import relative_path, run_name
+from fxsummary.views.blocks import Block, Item, block_tree
+from fxsummary.views.blocks import operations as keys_in
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
 
-Costs = tuple["int | None", "int | None"]
-
-
-@dataclass(slots=True)
-class Line:
-    """A module, a run of modules or an operation that changed.
-
-    Attributes:
-        change: added, removed, changed or moved; "" for a remark.
-        name: path relative to the parent line; path: path from the model.
-        text: description, or the differences.
-        parameters, flops: totals inside, before and after; None if unknown.
-        source: ``file:line``, "" if unknown.
-        is_run: whether the number of siblings in it changed.
-    """
-
-    change: str
-    name: str
-    text: str
-    path: str = ""
-    parameters: Costs = (0, 0)
-    flops: Costs = (0, 0)
-    source: str = ""
-    is_run: bool = False
-    children: list[Line] = field(default_factory=list)
+_FOLLOWING = "{} changed only in shapes or FLOPs"
 
 
 def changed_lines(graph: ModelGraph) -> list[Line]:
@@ -53,7 +32,7 @@ def changed_lines(graph: ModelGraph) -> list[Line]:
     folded = fold_repeats(shown)
     lines = _Lines(folded, comparison).inside(block_tree(folded), "")
     if hidden:
-        lines.append(Line("", "", f"{_operations(hidden)} without tensor results, such as sizes, changed"))
+        lines.append(Line("", "", "", count=hidden, counts="{} without tensor results, such as sizes, changed"))
     unread = comparison.before.unread_parameters, comparison.after.unread_parameters
     if unread[0] != unread[1]:
         lines.append(Line("changed", "", "parameters never read", parameters=unread))
@@ -66,15 +45,16 @@ class _Lines:
     def __init__(self, graph: ModelGraph, comparison: Comparison) -> None:
         self._graph = graph
         self._calls = comparison.calls
+        self._former = {new.path: old.path for new, old in comparison.calls.items()}
         self._runs = comparison.runs_by_path
+        self._repeats: dict[object, Repeat] = graph.graph.get("repeats", {})
 
     def inside(self, block: Block, base: str) -> list[Line]:
         """Return the lines of the changes directly in a block, with paths relative to ``base``."""
         lines: list[Line] = []
         groups: dict[str, Line] = {}
         following: list[str] = []
-        found = [line for item in block.items if (line := self._line(item, base, following)) is not None]
-        for line in _exchanged(found):
+        for line in _exchanged(list(self._found(block.items, block, base, following))):
             holder = line.path.rpartition(".")[0]
             if holder not in self._runs or holder == block.path:
                 lines.append(line)
@@ -83,81 +63,107 @@ class _Lines:
                 text = ", ".join(map(str, self._runs[holder]))
                 groups[holder] = Line("changed", relative_path(holder, base), text, holder, is_run=True)
                 lines.append(groups[holder])
+            line.names = tuple([relative_path(name, groups[holder].name) for name in line.names])
             line.name = relative_path(line.name, groups[holder].name)
             groups[holder].children.append(line)
         for group in groups.values():
-            group.parameters = _sum([line.parameters for line in group.children])
-            group.flops = _sum([line.flops for line in group.children])
+            group.children = joined(group.children)
+            group.parameters = add_up([line.parameters for line in group.children])
+            group.flops = add_up([line.flops for line in group.children])
+        lines = joined(lines)
         if following:
             flops = costs(self._graph, following, "flops")
-            lines.append(Line("", "", self._counted(following), block.path, (0, 0), flops))
+            count = self._count(following)
+            lines.append(Line("", "", "", block.path, (0, 0), flops, count=count, counts=_FOLLOWING))
         return lines
 
-    def _line(self, item: Item, base: str, following: list[str]) -> Line | None:
-        """Return the line of an operation or a block; None if it is the same, or only counted as a consequence."""
-        changed = self._changed(item)
-        flops = costs(self._graph, changed, "flops")
-        if self._follow(changed) and (isinstance(item, str) or flops[0] == flops[1]):
-            following += [key for key in changed if self._graph.nodes[key]["op"] != "output"]
-            return None
-        if not changed:
-            return None
-        return self._of_block(item, base) if isinstance(item, Block) else self._of_operation(item, base)
+    def _found(
+        self, items: Sequence[Item], parent: Block, base: str, following: list[str], copies: int = 1
+    ) -> Iterator[Line]:
+        """Yield the lines of items that differ; operations that only follow are added to ``following``."""
+        for item in items:
+            changed = self._changed(item)
+            flops = costs(self._graph, changed, "flops")
+            if self._follow(changed) and (isinstance(item, str) or flops[0] == flops[1]):
+                following += [key for key in changed if self._graph.nodes[key]["op"] != "output"]
+            elif changed and isinstance(item, Block) and self._is_taken_apart(item):
+                yield from self._found(item.items, parent, base, following, copies * item.repeat)
+            elif changed:
+                line = self._of_block(item, parent, base) if isinstance(item, Block) else self._of_operation(item, base)
+                line.copies *= copies
+                yield line
 
-    def _of_block(self, block: Block, base: str) -> Line:
+    def _is_taken_apart(self, pattern: Block) -> bool:
+        """Return whether each item of a pattern gets a line: not for loops that were added or removed as a whole.
+
+        The names of modules that are single operations are known only for the first copy, so these stay together.
+        """
+        if not pattern.is_pattern:
+            return False
+        named = [own_path(self._graph.nodes[item]) for item in pattern.items if isinstance(item, str)]
+        if any(named) and pattern.last != pattern.path:
+            return False
+        found = module_change(self._graph, pattern, self._calls)
+        return found.change not in ("added", "removed") or any(pattern.blocks())
+
+    def _of_block(self, block: Block, parent: Block, base: str) -> Line:
         found = module_change(self._graph, block, self._calls)
-        was = f" (was {found.was})" if found.was else ""
-        text = (found.type if block.call else block.type) + block.copied
-        line = Line(found.change, block.name_from(base), text, block.path, found.parameters, found.flops)
+        paths = self._copies(block, parent)
+        names = tuple([relative_path(path, base) for path in paths])
+        name = block.name_from(base) if block.is_pattern else name_of(names)
+        type_ = found.type if block.call else block.type
+        line = Line(found.change, name, type_, block.path, found.parameters, found.flops, copies=block.repeat)
+        line.names = () if block.is_pattern else names
+        line.unit = self._repeats[block.call].unit if block.call in self._repeats else ""
         line.source = next(filter(None, [self._graph.nodes[key]["source"] for key in block.operations()]), "")
+        was = f" (was {name_of([self._former.get(path, path) for path in paths])})" if found.was else ""
         if found.change == "moved":
-            line.text += was
+            line.tail = was
         elif found.change == "changed" and self._follow(changed := self._changed(block)):
-            line.text += f": {self._counted(changed)}"
+            line.count, line.counts = self._count(changed), f": {_FOLLOWING}"
         elif found.change == "changed":
             runs = self._runs.get(block.path, ())
-            line.text += "".join(f": {run}" for run in runs) + was
+            line.tail = "".join(f": {run}" for run in runs) + was
             line.is_run = bool(runs)
-            line.children = self.inside(block, block.path if block.call else base)
+            line.children = self.inside(block, base if block.is_pattern else block.path)
         return line
+
+    def _copies(self, block: Block, parent: Block) -> list[str]:
+        """Return the paths of a block and its copies in one copy of the block around it."""
+        paths: Sequence[str] = self._graph.graph.get("module_copies", {}).get(block.path, ())
+        return [path for path in paths if path.startswith(f"{parent.path}." * bool(parent.path))] or [block.path]
 
     def _of_operation(self, key: str, base: str) -> Line:
         data = self._graph.nodes[key]
         own = data["target"] if data["op"] in ("call_module", "get_attr", "placeholder") else ""
         parameters, flops = costs(self._graph, [key], "parameters"), costs(self._graph, [key], "flops")
-        name, text = relative_path(own, base), describe(data)
-        return Line(data["change"], name, text, own or data["module"], parameters, flops, data["source"])
+        line = Line(data["change"], relative_path(own, base), describe(data), own or data["module"], parameters, flops)
+        line.source, line.count = data["source"], data["multiplicity"]
+        if repeat := self._repeats.get(key):
+            line.name = run_name(line.name, relative_path(repeat.last, base)) if own else ""
+            line.copies, line.unit = repeat.count, repeat.unit
+        return line
 
     def _changed(self, item: Item) -> list[str]:
-        return [key for key in operations([item]) if self._graph.nodes[key]["change"] != "same"]
+        return [key for key in keys_in([item]) if self._graph.nodes[key]["change"] != "same"]
 
     def _follow(self, changed: list[str]) -> bool:
         """Return whether operations changed only as a result of other changes."""
         return bool(changed) and all(follows(self._graph.nodes[key]) for key in changed)
 
-    def _counted(self, keys: list[str]) -> str:
-        count = sum(self._graph.nodes[key]["multiplicity"] for key in keys)
-        return f"{_operations(count)} changed only in shapes or FLOPs"
+    def _count(self, keys: list[str]) -> int:
+        return sum(self._graph.nodes[key]["multiplicity"] for key in keys)
 
 
 def _exchanged(lines: list[Line]) -> list[Line]:
     """Return the lines; a replacement under the same name is one line together with the item that it replaces."""
-    joined: list[Line] = []
+    joint: list[Line] = []
     for line in lines:
-        before = joined[-1] if joined else line
+        before = joint[-1] if joint else line
         if (before.change, line.change) == ("removed", "added") and line.name and line.name == before.name:
-            joined.pop()
-            line.change, line.text = "changed", f"{before.text} {BECAME} {line.text}"
+            joint.pop()
+            line.change, line.head = "changed", f"{before.head} {BECAME} {line.head}"
             line.parameters = before.parameters[0], line.parameters[1]
             line.flops = before.flops[0], line.flops[1]
-        joined.append(line)
-    return joined
-
-
-def _sum(pairs: list[Costs]) -> Costs:
-    before, after = zip(*pairs, strict=True)
-    return summed(before), summed(after)
-
-
-def _operations(count: int) -> str:
-    return f"{count:,} operation{'s' * (count != 1)}"
+        joint.append(line)
+    return joint
