@@ -198,7 +198,7 @@ def test_another_input_size_is_one_change_that_others_follow() -> None:
     assert comparison.counts["changed"] == 67
     lines = lines_of(result)
     assert lines["x"].text == "input: 1×3×224×224 float32 ⇒ 1×3×256×256 float32"
-    assert lines["layer1"].text == "Sequential: 14 operations changed only in shapes or FLOPs"
+    assert lines["layer1…4"].text == "Sequential ×4: 62 operations changed only in shapes or FLOPs"
     assert "x 1×3×224×224 → x 1×3×256×256" in result.to_text()
 
 
@@ -243,7 +243,7 @@ def test_renamed_modules_are_moved_and_nothing_else() -> None:
     assert result.nodes["blocks_1_up"]["was"] == "layers.1.up"
     lines = lines_of(result)
     assert lines["blocks.0…2"].change == "moved"
-    assert lines["blocks.0…2"].text == "Block ×3 (was layers.0)"
+    assert lines["blocks.0…2"].text == "Block ×3 (was layers.0…2)"
 
 
 def test_renamed_and_changed() -> None:
@@ -402,8 +402,8 @@ def test_every_form_takes_a_comparison(names: tuple[str, str], tmp_path: Path) -
 
 def test_the_picture_tells_by_sign_and_colour() -> None:
     one, other = vision("resnet34"), vision("resnet50")
-    for before, after, changes in ((one, other, ("added", "changed")), (other, one, ("removed", "changed"))):
-        result, comparison = compared(before, after)
+    for old, new, changes in ((one, other, ("added", "changed")), (other, one, ("removed", "changed"))):
+        result, comparison = compared(old, new)
         svg = result.to_svg()
         for change in changes:
             assert f">{change} ({comparison.counts[change]})</text>" in svg

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -18,8 +18,9 @@ LEAST_PLAIN = 3
 """Number of neighbouring operations without names and costs from which they are one line."""
 
 MOST_NUMBERS = 4
-"""Number of decimal numbers that a line lists."""
+"""Number of lines with different numbers, and of decimal numbers in a line, up to which all are shown."""
 
+_INTEGER = re.compile(r"\d+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?(?:…\d+)?")
 
 
@@ -81,11 +82,43 @@ def joined(lines: Sequence[Line]) -> list[Line]:
     >>> [(line.name, line.text) for line in joined([one, Line("removed", "fc", "Linear"), other])]
     [('layers.3, 7', 'Block ×3'), ('fc', 'Linear')]
     """
+    texts: dict[Hashable, dict[Hashable, Line]] = {}
+    for line in lines:
+        texts.setdefault(_key(line, _stem), {})[_key(line, str)] = line
     groups: dict[Hashable, list[Line]] = {}
     for line in lines:
-        groups.setdefault((_stem_of_name(line), _key(line)), []).append(line)
+        stem = _key(line, _stem)
+        groups.setdefault(stem if _is_series([*texts[stem].values()]) else _key(line, str), []).append(line)
     once = [_as_one(group) if len(group) > 1 else group[0] for group in groups.values()]
     return [line for plain, group in groupby(once, _plain) for line in (_listed(list(group)) if plain else group)]
+
+
+def _key(line: Line, said: Callable[[str], str]) -> Hashable:
+    """Return what lines have in common that differ only in the numbers in their names, and in costs."""
+    name = _INTEGER.sub("#", line.names[0] if line.names else line.name)
+    return name if line.names or "…" not in name else line.name, _content(line, said)
+
+
+def _content(line: Line, said: Callable[[str], str]) -> Hashable:
+    grown = (line.parameters, line.flops) if line.is_run else ()
+    inside = tuple([(child.name, child.copies, _content(child, said)) for child in line.children])
+    return line.change, said(line.head), said(line.tail), line.counts, line.unit, grown, inside
+
+
+def _stem(text: str) -> str:
+    return _NUMBER.sub("#", text)
+
+
+def _is_series(lines: Sequence[Line]) -> bool:
+    """Return whether lines with different numbers in their texts are one: many, or operations that count up."""
+    if len(lines) == 1 or len(lines) > MOST_NUMBERS:
+        return True
+    columns = [{*column} for column in zip(*[_NUMBER.findall(line.head) for line in lines], strict=True)]
+    varying = [column for column in columns if len(column) > 1]
+    if len(varying) != 1 or any(line.children or line.tail for line in lines):
+        return False
+    numbers = _whole(varying[0])
+    return bool(numbers) and len({*numbers}) == max(numbers) - min(numbers) + 1
 
 
 def _plain(line: Line) -> str:
@@ -100,26 +133,7 @@ def _listed(lines: list[Line]) -> list[Line]:
         return lines
     labels = list(dict.fromkeys(line.head.partition(" ")[0] for line in lines))
     head = " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS)
-    return [replace(lines[0], head=head, copies=1, tail="", counts=", {}", count=sum(line.count for line in lines))]
-
-
-def _key(line: Line) -> Hashable:
-    """Return what lines have in common that differ only in numbers and costs."""
-    said = (line.head, line.tail) if line.is_run else (_stem(line.head), _stem(line.tail))
-    inside = tuple([(child.name, child.copies, _key(child)) for child in line.children])
-    return line.change, said, line.is_run, line.unit, line.counts, inside
-
-
-def _stem(text: str) -> str:
-    return _NUMBER.sub("#", text)
-
-
-def _stem_of_name(line: Line) -> str:
-    return (
-        re.sub(r"\d+", "#", line.names[0] if line.names else line.name)
-        if line.names or "…" not in line.name
-        else line.name
-    )
+    return [replace(lines[0], head=head, copies=1, tail="", counts=" {}", count=sum(line.count for line in lines))]
 
 
 def _as_one(lines: Sequence[Line]) -> Line:
@@ -147,13 +161,23 @@ def name_of(names: Sequence[str]) -> str:
     """Return the names of several items as one.
 
     >>> name_of(["layers.2", "layers.10", "layers.1"]), name_of(["0.1", "1.0"]), name_of(["fc"])
-    ('layers.1, 2, 10', '0.1…1.0', 'fc')
+    ('layers.1…2, 10', '0.1…1.0', 'fc')
     """
-    found = sorted(
-        set(names), key=lambda name: [int(part) if part.isdigit() else 0 for part in re.split(r"(\d+)", name)]
-    )
-    varying = sum(len(set(column)) > 1 for column in zip(*[re.findall(r"\d+", name) for name in found], strict=True))
+    found = sorted(set(names), key=lambda name: [*map(int, _INTEGER.findall(name))])
+    varying = sum(len({*column}) > 1 for column in zip(*map(_INTEGER.findall, found), strict=True))
     return in_one(found) if varying < 2 else run_name(found[0], found[-1])
+
+
+def name_between(first: str, last: str) -> str:
+    """Return the name of a run, given the names of its ends.
+
+    >>> name_between("layers.4.fc", "layers.9.fc"), name_between("fc", "fc"), name_between("a.1", "b.2")
+    ('layers.4…9.fc', 'fc', 'a.1…b.2')
+    """
+    parts = list(zip(re.split(r"(\d+)", first), re.split(r"(\d+)", last), strict=False))
+    if _INTEGER.sub("#", first) != _INTEGER.sub("#", last) or sum(one != other for one, other in parts) > 1:
+        return run_name(first, last)
+    return "".join([one if one == other else f"{one}…{other}" for one, other in parts])
 
 
 def _spanned(texts: Sequence[str]) -> str:
@@ -170,10 +194,15 @@ def _spanned(texts: Sequence[str]) -> str:
 
 def _span(numbers: Sequence[str]) -> str:
     """Return different numbers, or spans of them, as one text; decimal ones are listed."""
-    spans = [number.split("…") for number in numbers]
-    if all(end.isdigit() for span in spans for end in span):
-        return in_one(
-            [str(each) for first, *last in spans for each in range(int(first), int((last or [first])[0]) + 1)]
-        )
+    if whole := _whole(numbers):
+        return in_one([*map(str, whole)])
     found = list(dict.fromkeys(numbers))
     return ", ".join(found if len(found) <= MOST_NUMBERS else [*found[:2], "…", found[-1]])
+
+
+def _whole(numbers: Iterable[str]) -> list[int]:
+    """Return whole numbers and all of those in spans; none if one is decimal."""
+    spans = [number.split("…") for number in numbers]
+    if not all(end.isdigit() for span in spans for end in span):
+        return []
+    return [number for span in spans for number in range(int(span[0]), int(span[-1]) + 1)]

@@ -6,15 +6,16 @@ An operation that differs only as a result of another change (its output shape, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
-from fxsummary.compare.line import Line, add_up, joined, name_of
+from fxsummary.compare.line import Line, add_up, joined, name_between, name_of
 from fxsummary.compare.union import costs, module_change
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.changes import BECAME, Comparison, describe, follows
+from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import Repeat
-from fxsummary.text.numbers import relative_path, run_name
+from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import Block, Item, block_tree
 from fxsummary.views.blocks import operations as keys_in
 from fxsummary.views.fold import fold_repeats
@@ -29,8 +30,8 @@ def changed_lines(graph: ModelGraph) -> list[Line]:
     assert comparison is not None, "the graph is not a comparison"
     shown = hide_scalars(graph)
     hidden = sum(change != "same" for key, change in graph.nodes(data="change") if key not in shown)
-    folded = fold_repeats(shown)
-    lines = _Lines(folded, comparison).inside(block_tree(folded), "")
+    folded, rates = fold_repeats(shown), _rates(shown)
+    lines = [*_Lines(folded, comparison, rates).inside(block_tree(folded), ""), *joined([*rates.values()])]
     if hidden:
         lines.append(Line("", "", "", count=hidden, counts="{} without tensor results, such as sizes, changed"))
     unread = comparison.before.unread_parameters, comparison.after.unread_parameters
@@ -40,10 +41,11 @@ def changed_lines(graph: ModelGraph) -> list[Line]:
 
 
 class _Lines:
-    """Builds the lines of a compared graph with folded repeats."""
+    """Builds the lines of a compared graph with folded repeats, ``without`` some operations."""
 
-    def __init__(self, graph: ModelGraph, comparison: Comparison) -> None:
+    def __init__(self, graph: ModelGraph, comparison: Comparison, without: Container[str]) -> None:
         self._graph = graph
+        self._without = without
         self._calls = comparison.calls
         self._former = {new.path: old.path for new, old in comparison.calls.items()}
         self._runs = comparison.runs_by_path
@@ -110,11 +112,12 @@ class _Lines:
         found = module_change(self._graph, block, self._calls)
         paths = self._copies(block, parent)
         names = tuple([relative_path(path, base) for path in paths])
-        name = block.name_from(base) if block.is_pattern else name_of(names)
+        ends = relative_path(block.path, base), relative_path(block.last or block.path, base)
+        name = name_between(*ends) if block.is_pattern else name_of(names)
         type_ = found.type if block.call else block.type
         line = Line(found.change, name, type_, block.path, found.parameters, found.flops, copies=block.repeat)
         line.names = () if block.is_pattern else names
-        line.unit = self._repeats[block.call].unit if block.call in self._repeats else ""
+        line.unit = _steps(self._repeats.get(block.call))
         line.source = next(filter(None, [self._graph.nodes[key]["source"] for key in block.operations()]), "")
         was = f" (was {name_of([self._former.get(path, path) for path in paths])})" if found.was else ""
         if found.change == "moved":
@@ -140,12 +143,13 @@ class _Lines:
         line = Line(data["change"], relative_path(own, base), describe(data), own or data["module"], parameters, flops)
         line.source, line.count = data["source"], data["multiplicity"]
         if repeat := self._repeats.get(key):
-            line.name = run_name(line.name, relative_path(repeat.last, base)) if own else ""
-            line.copies, line.unit = repeat.count, repeat.unit
+            line.name = name_between(line.name, relative_path(repeat.last, base)) if own else ""
+            line.copies, line.unit = repeat.count, _steps(repeat)
         return line
 
     def _changed(self, item: Item) -> list[str]:
-        return [key for key in keys_in([item]) if self._graph.nodes[key]["change"] != "same"]
+        keys = (key for key in keys_in([item]) if key not in self._without)
+        return [key for key in keys if self._graph.nodes[key]["change"] != "same"]
 
     def _follow(self, changed: list[str]) -> bool:
         """Return whether operations changed only as a result of other changes."""
@@ -153,6 +157,22 @@ class _Lines:
 
     def _count(self, keys: list[str]) -> int:
         return sum(self._graph.nodes[key]["multiplicity"] for key in keys)
+
+
+def _rates(graph: ModelGraph) -> dict[str, Line]:
+    """Return a line for each changed drop rate if they differ, such as those that depend on the number of layers."""
+    found = {
+        key: Line("changed", "", describe(data))
+        for key, data in graph.nodes(data=True)
+        if data["change"] == "changed"
+        and is_drop(data["label"])
+        and all(each.attribute in ("config", "arguments") for each in data["differences"])
+    }
+    return found if len({line.text for line in found.values()}) > 1 else {}
+
+
+def _steps(repeat: Repeat | None) -> str:
+    return "steps" if repeat is not None and repeat.unit == "steps" else ""
 
 
 def _exchanged(lines: list[Line]) -> list[Line]:
