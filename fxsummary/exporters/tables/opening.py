@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import groupby
 
-from fxsummary.exporters.tables.likeness import differences
+from fxsummary.exporters.tables.likeness import LEAST_ROWS, differences
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import common, relative_path
 from fxsummary.views.blocks import Block
@@ -19,8 +19,6 @@ MOST_ROWS = 52
 """Number of rows of a summary without a depth; beyond, cheap operations share rows and blocks are closed."""
 LEAST_JOINED = 3
 """Number of neighbouring operations without weights or FLOPs from which they share a row."""
-LEAST_ROWS = 4
-"""Number of rows from which a block that was shown before is not shown again."""
 
 
 @dataclass
@@ -95,7 +93,7 @@ def _count(graph: ModelGraph, root: Block, opening: Opening) -> int:
 
 def _find_same(items: Items, opening: Opening) -> None:
     """Close the blocks with the same contents as one that is shown before."""
-    seen: dict[tuple[int, tuple[int, ...]], Item] = {}
+    seen: dict[int, Item] = {}
     pending = list(reversed(items.root.items))
     while pending:
         item = pending.pop()
@@ -103,12 +101,11 @@ def _find_same(items: Items, opening: Opening) -> None:
         if block is None:
             continue
         if not block.is_pattern and item.rows > LEAST_ROWS:
-            before = seen.setdefault((item.symbol, item.numbers), item)
+            before = seen.setdefault(item.symbol, item)
             if before is not item:
-                others = _others(items, before, item)
-                opening.same[id(block)] = f"= {_name(before, item)}" + (
-                    f", other {', '.join(others)}" if others else ""
-                )
+                others = [*_others(items, before, item), *["integers"] * (before.numbers != item.numbers)]
+                differs = f", other {', '.join(others)}" if others else ""
+                opening.same[id(block)] = f"= {_name(before, item)}{differs}"
                 continue
         pending.extend(reversed(item.items))
 

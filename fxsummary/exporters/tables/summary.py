@@ -131,8 +131,9 @@ class _Rows:
         """Add one row for operations without weights or FLOPs, with the shape of the last one's result."""
         labels = list(dict.fromkeys(self.graph.nodes[key]["label"] for key in keys))
         named = " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS)
-        self.rows.append(Row("", self.cells.of_operation(keys[-1], times), branches, named, f"{len(keys)} operations"))
-        self.joined += len(keys)
+        number = sum(1 + len(self.graph.nodes[key].get("absorbed", ())) for key in keys)
+        self.rows.append(Row("", self.cells.of_operation(keys[-1], times), branches, named, f"{number} operations"))
+        self.joined += number
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self.graph.nodes[key]
@@ -145,8 +146,9 @@ class _Rows:
             name = relative_path(data["target"], path)
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
-        elif data["parameter_names"] and data["op"] != UNREAD:
-            name = listed([relative_path(each, path) for each in data["parameter_names"]], MOST_NAMES)
+        elif data["op"] != UNREAD:
+            names = data["parameter_names"] or data["reads"]
+            name = listed([relative_path(each, path) for each in names], MOST_NAMES)
         if (run := self._run(key)) is not None:
             name, label = run_name(name, relative_path(run.last, path)), f"{label} {run.copied}"
         self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))
