@@ -16,6 +16,7 @@ import networkx as nx
 import pytest
 import torch
 from graphs import AVAILABLE, contents, display_width, graph_of, unprintable
+from test_diff_lines import check_sums
 from torch import nn
 
 import fxsummary
@@ -94,6 +95,7 @@ def assert_lawful(one: ModelGraph, other: ModelGraph) -> None:
     order = {key: place for place, key in enumerate(result)}
     assert all(order[a] < order[b] for a, b in result.edges)
     assert set(other.edges) <= set(result.edges)
+    check_sums(result)
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, cast
 
 from fxsummary.compare.align import Alignment
+from fxsummary.errors import InputError
 from fxsummary.graph.attributes import NO_COSTS, NODE, EdgeData, NodeData, own_path
 from fxsummary.graph.changes import SIGNS, Comparison, Difference, ModuleChange, Run, joined
 from fxsummary.graph.changes import before as value_before
@@ -24,7 +25,13 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
     ``before`` (with ``_before`` appended if ``after`` has the same key), except for their costs, which are 0. So the
     totals are those of ``after``. Nodes get `change`, `differences` and `was`, edges get `change`, and
     ``result.comparison`` has the rest.
+
+    Raises:
+        InputError: a graph is folded, so most of its operations are missing.
     """
+    for graph in (before, after):
+        if "repeats" in graph.graph:
+            raise InputError(f"the graph of {graph.name} is folded: compare the graph that it was made from.")
     union = _Union(before, after)
     result = after.derived(union.nodes())
     result.fill((), union.edges({key: place for place, key in enumerate(result)}))

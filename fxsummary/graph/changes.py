@@ -185,10 +185,9 @@ def describe(data: NodeData) -> str:
     if "arguments" in found and len(found) == 1:
         texts.append(_became(*(f"({text})" for text in found["arguments"])))
     if "inputs" in found:
-        others = found["inputs"]
-        texts.append(
-            f"reads {_became(*map(', '.join, others))}" if len(others[0]) < MANY else f"{len(others[0])} others"
-        )
+        one, other = found["inputs"]
+        inputs = _became(", ".join(one), ", ".join(other)) if len(one) < MANY else f"{len(one)} other values"
+        texts.append(f"reads {inputs}")
     if "parameter_dtypes" in found:
         was, now = (" and ".join(dtype for dtype, _ in pairs) or "none" for pairs in found["parameter_dtypes"])
         texts += [_became(was, now)] if was != now else []
