@@ -90,7 +90,7 @@ def joined(lines: Sequence[Line]) -> list[Line]:
         stem = _key(line, _stem)
         groups.setdefault(stem if _is_series([*texts[stem].values()]) else _key(line, str), []).append(line)
     once = [_as_one(group) if len(group) > 1 else group[0] for group in groups.values()]
-    return [line for plain, group in groupby(once, _plain) for line in (_listed(list(group)) if plain else group)]
+    return [line for is_plain, group in groupby(once, plain) for line in (_listed(list(group)) if is_plain else group)]
 
 
 def _key(line: Line, said: Callable[[str], str]) -> Hashable:
@@ -121,7 +121,7 @@ def _is_series(lines: Sequence[Line]) -> bool:
     return bool(numbers) and len({*numbers}) == max(numbers) - min(numbers) + 1
 
 
-def _plain(line: Line) -> str:
+def plain(line: Line) -> str:
     """Return the change of an added or removed operation without a name, parameters and FLOPs; "" for other lines."""
     is_plain = line.parameters == line.flops == (0, 0) and not (line.name or line.children or line.counts)
     return line.change if is_plain and line.change in ("added", "removed") else ""

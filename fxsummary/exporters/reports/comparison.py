@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fxsummary.compare import Line, changed_lines
+from fxsummary.compare.line import plain
 from fxsummary.errors import InputError
 from fxsummary.exporters.tables.table import Column, render_table, tree, wrap
 from fxsummary.graph.changes import SIGNS, Comparison
@@ -158,10 +159,13 @@ def sentence(path: str, line: Line, plain: bool = False) -> str:
 
 
 def _told(line: Line) -> tuple[str, Line]:
-    """Return the most specific line with its path: a line with a single child is replaced by that child."""
+    """Return the most specific line that says all of a line, apart from operations without costs, and its path."""
     path = line.name
-    while line.change == "changed" and not line.is_run and len(line.children) == 1 and line.children[0].change:
-        line = line.children[0]
+    while line.change == "changed" and not line.is_run:
+        inner = [child for child in line.children if not plain(child)] or line.children
+        if len(inner) != 1 or not inner[0].change or _costs(inner[0]) != _costs(line):
+            break
+        line = inner[0]
         path = ".".join(filter(None, (path, line.name)))
     return path, line
 
