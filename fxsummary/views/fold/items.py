@@ -147,6 +147,11 @@ class Items:
             return False
         return not self.is_free(one) or self.content(one) == self.content(other)
 
+    def copies(self, item: Item) -> int:
+        """Return how many copies an item represents in its run."""
+        run = self._runs.get(item.call or item.key)
+        return 1 if run is None else run.count
+
     def tensors(self, item: Item) -> list[tuple[str, ...]]:
         """Return the parameters and buffers that each operation of an item reads, where it reads any."""
         first, end = (bisect_left(self._readers, place) for place in (item.start, item.end))
@@ -242,8 +247,7 @@ class Items:
                 else:
                     inner.append(None)
                     reads.append(value)
-            run = self._runs.get(each.call or each.key)
-            parts += [each.symbol if run is None else self.symbols.of_run(each.symbol, run.count), tuple(inner)]
+            parts += [self.symbols.of_run(each.symbol, self.copies(each)), tuple(inner)]
         item.reads = reads
         item.symbol = self.symbols.of_block(tuple(parts))
         item.numbers = tuple([number for each in items for number in each.numbers])
