@@ -65,7 +65,7 @@ def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: Fold) -
     Args:
         graph: the graph that is shown; root: its blocks.
         depth: levels of modules to open; None for as many as fit `MOST_ROWS`, the most costly blocks first.
-        fold: whether a block whose contents were shown before is closed.
+        fold: whether to refer to blocks that were shown before, and unless "exact" also to those that differ.
     """
     opening = Opening()
     items = Items(graph, root)

@@ -73,7 +73,36 @@ def _like(items: Items, earlier: Sequence[Item], item: Item) -> str:
     if not found:
         return ""
     before, least = min(found, key=lambda pair: len(pair[1]))
-    return f"like {_name_of(before, item)}" + (f" but {' and '.join(least)}" if least else "")
+    texts = _joined([*least, *_other_values(items, before, item)])
+    return f"like {_name_of(before, item)}" + (f" but {' and '.join(texts)}" if texts else "")
+
+
+def _joined(texts: Sequence[str]) -> list[str]:
+    """Return differences with those of one kind in one text.
+
+    >>> _joined(["another conv2", "×3 inside", "another skip"])
+    ['another conv2, skip', '×3 inside']
+    """
+    kinds: dict[str, list[str]] = {}
+    for text in texts:
+        kind, _, name = text.partition(" ")
+        kinds.setdefault(kind, []).append(name)
+    return [f"{kind} {', '.join(names)}" for kind, names in kinds.items()]
+
+
+def _other_values(items: Items, before: Item, item: Item) -> Iterator[str]:
+    """Yield the masks, tables and similar values that a block reads and another does not."""
+    old, new = (
+        {
+            (items.graph.nodes[items.keys[value[0]]]["label"], items.content(value))
+            for value in block.reads
+            if items.is_free(value)
+        }
+        for block in (before, item)
+    )
+    known = {label for label, _ in old}
+    for label in dict.fromkeys(label for label, content in new if (label, content) not in old):
+        yield f"another {label}" if label in known else f"with {label}"
 
 
 def _name_of(before: Item, item: Item) -> str:
@@ -114,6 +143,10 @@ def _in_the_items(items: Items, before: Item, item: Item) -> list[str] | None:
         if change == "equal":
             found += [text for pair in zip(was, now, strict=True) for text in _inside(items, *pair)]
             continue
+        inner = differences(items, was[0], now[0]) if _are_of_one_class(was, now) else None
+        if inner is not None:
+            found += [f"{_names(items, item, now)} {text}" for text in inner]
+            continue
         if sum(each.rows for each in now) > LEAST_ROWS:  # which would not be seen anywhere
             return None
         without, added = _names(items, before, was), _names(items, item, now)
@@ -122,6 +155,11 @@ def _in_the_items(items: Items, before: Item, item: Item) -> list[str] | None:
         else:
             found += [f"without {without}"] * bool(was) + [f"with {added}"] * bool(now)
     return list(dict.fromkeys(found))
+
+
+def _are_of_one_class(was: Sequence[Item], now: Sequence[Item]) -> bool:
+    blocks = [each.block for each in (*was, *now) if each.block is not None]
+    return len(was) == len(now) == 1 and len(blocks) == 2 and blocks[0].type == blocks[1].type
 
 
 def _takes_apart(changes: Sequence[tuple[str, Sequence[Item], Sequence[Item]]]) -> bool:

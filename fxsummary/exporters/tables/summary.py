@@ -44,7 +44,7 @@ def summarise(
     Args:
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page, at most
             `MOST_ROWS` rows, those with the fewest weights and FLOPs closed first.
-        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
+        fold: what to fold; see `fxsummary.views.shown.Fold`.
         columns: names of the columns after the first; the defaults if None.
     """
     names = column_names(columns)
