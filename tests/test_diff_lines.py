@@ -283,7 +283,7 @@ def test_modules_with_different_numbers_are_not_joined() -> None:
 def test_many_outputs_are_counted() -> None:
     assert lines_of(Cached(6), Cached(6, turned=True)) == ["changed output: reads 6 other values"]
     (line,) = [each for each in lines_of(Cached(6), Cached(6, 2)) if "getitem […" in each]
-    assert line == "  changed getitem […, :4] ⇒ […, :2]"
+    assert line == "changed getitem […, :4] ⇒ […, :2] ×6"
 
 
 class Reads(nn.Module):

@@ -113,12 +113,10 @@ def _is_series(lines: Sequence[Line]) -> bool:
     """Return whether lines with different numbers in their texts are one: many, or operations that count up."""
     if len(lines) == 1 or len(lines) > MOST_NUMBERS:
         return True
-    columns = [{*column} for column in zip(*[_NUMBER.findall(line.head) for line in lines], strict=True)]
-    varying = [column for column in columns if len(column) > 1]
-    if len(varying) != 1 or any(line.children or line.tail for line in lines):
-        return False
-    numbers = _whole(varying[0])
-    return bool(numbers) and len({*numbers}) == max(numbers) - min(numbers) + 1
+    columns = [{*column} for column in zip(*[_NUMBER.findall(line.head + line.tail) for line in lines], strict=True)]
+    numbers = [_whole(column) for column in columns if len(column) > 1]
+    counts_up = all(each and len({*each}) == max(each) - min(each) + 1 for each in numbers)
+    return bool(numbers) and counts_up and not any(line.children for line in lines)
 
 
 def plain(line: Line) -> str:

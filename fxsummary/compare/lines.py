@@ -6,18 +6,17 @@ An operation that differs only as a result of another change (its output shape, 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator
+from itertools import chain
 
-from fxsummary.compare.line import Line, add_up, joined, name_between, name_of
+from fxsummary.compare.line import Line, add_up, joined
 from fxsummary.compare.union import costs, module_change
-from fxsummary.graph.attributes import own_path
 from fxsummary.graph.changes import BECAME, Comparison, describe, follows
+from fxsummary.graph.changes import joined as change_of
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import Repeat
 from fxsummary.text.numbers import relative_path
-from fxsummary.views.blocks import Block, Item, block_tree
-from fxsummary.views.blocks import operations as keys_in
+from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
 
@@ -30,8 +29,7 @@ def changed_lines(graph: ModelGraph) -> list[Line]:
     assert comparison is not None, "the graph is not a comparison"
     shown = hide_scalars(graph)
     hidden = sum(change != "same" for key, change in graph.nodes(data="change") if key not in shown)
-    folded, rates = fold_repeats(shown), _rates(shown)
-    lines = [*_Lines(folded, comparison, rates).inside(block_tree(folded), ""), *joined([*rates.values()])]
+    lines = _Lines(shown, comparison).all()
     if hidden:
         lines.append(Line("", "", "", count=hidden, counts="{} without tensor results, such as sizes, changed"))
     unread = comparison.before.unread_parameters, comparison.after.unread_parameters
@@ -41,31 +39,39 @@ def changed_lines(graph: ModelGraph) -> list[Line]:
 
 
 class _Lines:
-    """Builds the lines of a compared graph with folded repeats, ``without`` some operations."""
+    """Builds the lines of a compared graph."""
 
-    def __init__(self, graph: ModelGraph, comparison: Comparison, without: Container[str]) -> None:
-        self._graph = graph
-        self._without = without
+    def __init__(self, graph: ModelGraph, comparison: Comparison) -> None:
+        self._graph, self._root = graph, block_tree(graph)
         self._calls = comparison.calls
-        self._former = {new.path: old.path for new, old in comparison.calls.items()}
         self._runs = comparison.runs_by_path
-        self._repeats: dict[object, Repeat] = graph.graph.get("repeats", {})
+        self._rates = _rates(graph)
+        self._loops = dict(_loops(graph, [*self._root.operations()]))
+        self._changed: dict[int | str, list[str]] = {
+            key: [key] * (data["change"] != "same" and key not in self._rates) for key, data in graph.nodes(data=True)
+        }
+        for block in reversed([*self._root.walk()]):  # inner ones first
+            inside = [self._changed[item if isinstance(item, str) else id(item)] for item in block.items]
+            self._changed[id(block)] = [*chain.from_iterable(inside)]
 
-    def inside(self, block: Block, base: str) -> list[Line]:
-        """Return the lines of the changes directly in a block, with paths relative to ``base``."""
+    def all(self) -> list[Line]:
+        """Return all lines; drop rates that differ from operation to operation come last."""
+        return [*self._inside(self._root), *joined([*self._rates.values()])]
+
+    def _inside(self, block: Block) -> list[Line]:
+        """Return the lines of the changes directly in a block, with paths relative to it."""
         lines: list[Line] = []
         groups: dict[str, Line] = {}
         following: list[str] = []
-        for line in _exchanged(list(self._found(block.items, block, base, following))):
+        for line in _exchanged([*self._found(block, following)]):
             holder = line.path.rpartition(".")[0]
             if holder not in self._runs or holder == block.path:
                 lines.append(line)
                 continue
             if holder not in groups:
                 text = ", ".join(map(str, self._runs[holder]))
-                groups[holder] = Line("changed", relative_path(holder, base), text, holder, is_run=True)
+                groups[holder] = Line("changed", relative_path(holder, block.path), text, holder, is_run=True)
                 lines.append(groups[holder])
-            line.names = tuple([relative_path(name, groups[holder].name) for name in line.names])
             line.name = relative_path(line.name, groups[holder].name)
             groups[holder].children.append(line)
         for group in groups.values():
@@ -75,88 +81,101 @@ class _Lines:
         lines = joined(lines)
         if following:
             flops = costs(self._graph, following, "flops")
-            count = self._count(following)
+            count = len(following)
             lines.append(Line("", "", "", block.path, (0, 0), flops, count=count, counts=_FOLLOWING))
         return lines
 
-    def _found(
-        self, items: Sequence[Item], parent: Block, base: str, following: list[str], copies: int = 1
-    ) -> Iterator[Line]:
+    def _found(self, block: Block, following: list[str]) -> Iterator[Line]:
         """Yield the lines of items that differ; operations that only follow are added to ``following``."""
-        for item in items:
-            changed = self._changed(item)
+        in_loop: set[object] = set()
+        for item in block.items:
+            key = item if isinstance(item, str) else id(item)
+            changed, is_block = self._changed[key], isinstance(item, Block)
             flops = costs(self._graph, changed, "flops")
-            if self._follow(changed) and (isinstance(item, str) or flops[0] == flops[1]):
-                following += [key for key in changed if self._graph.nodes[key]["op"] != "output"]
-            elif changed and isinstance(item, Block) and self._is_taken_apart(item):
-                yield from self._found(item.items, parent, base, following, copies * item.repeat)
-            elif changed:
-                line = self._of_block(item, parent, base) if isinstance(item, Block) else self._of_operation(item, base)
-                line.copies *= copies
-                yield line
+            if key in in_loop or not changed:
+                continue
+            if self._follow(changed) and (not is_block or flops[0] == flops[1]):
+                following += [each for each in changed if self._graph.nodes[each]["op"] != "output"]
+            elif isinstance(item, Block):
+                yield self._of_block(item, block.path)
+            elif item in self._loops:
+                in_loop.update(self._loops[item][1])
+                yield self._of_loop(*self._loops[item], block.path)
+            else:
+                yield self._of_operation(item, block.path)
 
-    def _is_taken_apart(self, pattern: Block) -> bool:
-        """Return whether each item of a pattern gets a line: not for loops that were added or removed as a whole.
-
-        The names of modules that are single operations are known only for the first copy, so these stay together.
-        """
-        if not pattern.is_pattern:
-            return False
-        named = [own_path(self._graph.nodes[item]) for item in pattern.items if isinstance(item, str)]
-        if any(named) and pattern.last != pattern.path:
-            return False
-        found = module_change(self._graph, pattern, self._calls)
-        return found.change not in ("added", "removed") or any(pattern.blocks())
-
-    def _of_block(self, block: Block, parent: Block, base: str) -> Line:
+    def _of_block(self, block: Block, base: str) -> Line:
         found = module_change(self._graph, block, self._calls)
-        paths = self._copies(block, parent)
-        names = tuple([relative_path(path, base) for path in paths])
-        ends = relative_path(block.path, base), relative_path(block.last or block.path, base)
-        name = name_between(*ends) if block.is_pattern else name_of(names)
-        type_ = found.type if block.call else block.type
-        line = Line(found.change, name, type_, block.path, found.parameters, found.flops, copies=block.repeat)
-        line.names = () if block.is_pattern else names
-        line.unit = _steps(self._repeats.get(block.call))
+        was = f" (was {found.was})" if found.was else ""
+        name = relative_path(block.path, base)
+        line = Line(found.change, name, found.type, block.path, found.parameters, found.flops)
         line.source = next(filter(None, [self._graph.nodes[key]["source"] for key in block.operations()]), "")
-        was = f" (was {name_of([self._former.get(path, path) for path in paths])})" if found.was else ""
+        changed = self._changed[id(block)]
         if found.change == "moved":
             line.tail = was
-        elif found.change == "changed" and self._follow(changed := self._changed(block)):
-            line.count, line.counts = self._count(changed), f": {_FOLLOWING}"
+        elif found.change == "changed" and self._follow(changed):
+            line.count, line.counts = len(changed), f": {_FOLLOWING}"
         elif found.change == "changed":
             runs = self._runs.get(block.path, ())
             line.tail = "".join(f": {run}" for run in runs) + was
             line.is_run = bool(runs)
-            line.children = self.inside(block, base if block.is_pattern else block.path)
+            line.children = self._inside(block)
         return line
 
-    def _copies(self, block: Block, parent: Block) -> list[str]:
-        """Return the paths of a block and its copies in one copy of the block around it."""
-        paths: Sequence[str] = self._graph.graph.get("module_copies", {}).get(block.path, ())
-        return [path for path in paths if path.startswith(f"{parent.path}." * bool(parent.path))] or [block.path]
+    def _of_loop(self, loop: Block, keys: list[str], base: str) -> Line:
+        """Return the line of a loop that was added or removed as a whole."""
+        first = self._graph.nodes[keys[0]]
+        parameters, flops = costs(self._graph, keys, "parameters"), costs(self._graph, keys, "flops")
+        line = Line(first["change"], relative_path(loop.path, base), loop.type, loop.path, parameters, flops)
+        line.copies, line.unit, line.source = loop.repeat, "steps", first["source"]
+        return line
 
     def _of_operation(self, key: str, base: str) -> Line:
         data = self._graph.nodes[key]
         own = data["target"] if data["op"] in ("call_module", "get_attr", "placeholder") else ""
         parameters, flops = costs(self._graph, [key], "parameters"), costs(self._graph, [key], "flops")
-        line = Line(data["change"], relative_path(own, base), describe(data), own or data["module"], parameters, flops)
-        line.source, line.count = data["source"], data["multiplicity"]
-        if repeat := self._repeats.get(key):
-            line.name = name_between(line.name, relative_path(repeat.last, base)) if own else ""
-            line.copies, line.unit = repeat.count, _steps(repeat)
+        path = own or data["module"]
+        line = Line(data["change"], relative_path(own, base), describe(data), path, parameters, flops, data["source"])
+        line.count = 1
         return line
-
-    def _changed(self, item: Item) -> list[str]:
-        keys = (key for key in keys_in([item]) if key not in self._without)
-        return [key for key in keys if self._graph.nodes[key]["change"] != "same"]
 
     def _follow(self, changed: list[str]) -> bool:
         """Return whether operations changed only as a result of other changes."""
         return bool(changed) and all(follows(self._graph.nodes[key]) for key in changed)
 
-    def _count(self, keys: list[str]) -> int:
-        return sum(self._graph.nodes[key]["multiplicity"] for key in keys)
+
+def _loops(graph: ModelGraph, order: list[str]) -> Iterator[tuple[str, tuple[Block, list[str]]]]:
+    """Yield the loops over single operations that were added or removed as a whole, by their first operation."""
+    folded = fold_repeats(graph)
+    repeats = folded.graph.get("repeats", {})
+    place = {key: number for number, key in enumerate(order)}
+    for *around, block in block_tree(folded).chains() if repeats else ():
+        if (
+            not block.is_pattern
+            or repeats[block.call].unit != "steps"
+            or not all(inner.is_pattern for inner in block.walk())
+        ):
+            continue
+        keys = [*block.operations()]
+        if change_of(folded.nodes[key]["change"] for key in keys) in ("added", "removed"):
+            length = _length(folded, block) * block.repeat
+            for start in _starts(folded, around, place[keys[0]]):
+                yield order[start], (block, order[start : start + length])
+
+
+def _length(folded: ModelGraph, block: Block) -> int:
+    """Return the number of operations of the model in one copy of a block."""
+    return sum(folded.nodes[key]["multiplicity"] for key in block.operations()) // block.copies
+
+
+def _starts(folded: ModelGraph, around: list[Block], first: int) -> list[int]:
+    """Return the place of an operation in each copy of the blocks around it."""
+    starts = [first]
+    for block in around:
+        if block.repeat > 1:
+            length = _length(folded, block)
+            starts = [start + number * length for start in starts for number in range(block.repeat)]
+    return starts
 
 
 def _rates(graph: ModelGraph) -> dict[str, Line]:
@@ -169,10 +188,6 @@ def _rates(graph: ModelGraph) -> dict[str, Line]:
         and all(each.attribute in ("config", "arguments") for each in data["differences"])
     }
     return found if len({line.text for line in found.values()}) > 1 else {}
-
-
-def _steps(repeat: Repeat | None) -> str:
-    return "steps" if repeat is not None and repeat.unit == "steps" else ""
 
 
 def _exchanged(lines: list[Line]) -> list[Line]:
