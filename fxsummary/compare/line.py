@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from heapq import heapify, heappop, heappush
+from itertools import chain, groupby
 
 from fxsummary.graph.records import summed
 from fxsummary.text.numbers import in_one, run_name
@@ -18,10 +19,13 @@ LEAST_PLAIN = 3
 """Number of neighbouring operations without names and costs from which they are one line."""
 
 MOST_NUMBERS = 4
-"""Number of lines with different numbers, and of decimal numbers in a line, up to which all are shown."""
+"""Number of lines with different numbers, and of decimal numbers in a line, up to which each is shown."""
 
-_INTEGER = re.compile(r"\d+")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?(?:…\d+)?")
+LONGEST_SPAN = 10_000
+"""Number of whole numbers in a span up to which it is joined with others."""
+
+_INTEGER = re.compile(r"\d{1,18}")
+_NUMBER = re.compile(r"\d{1,18}(?:\.\d+)?(?:e[-+]?\d+)?(?:…\d{1,18})?")
 
 
 @dataclass(slots=True)
@@ -36,7 +40,6 @@ class Line:
         source: ``file:line``, "" if unknown.
         is_run: whether the number of siblings in it changed.
         copies, unit: how many blocks or operations it represents, for each copy of the parent line; "steps" of a loop.
-        names: all their names, if there are several.
         tail: what follows the number of copies.
         count, counts: a number of operations over all copies, and where the text says it.
     """
@@ -52,7 +55,6 @@ class Line:
     children: list[Line] = field(default_factory=list)
     copies: int = 1
     unit: str = ""
-    names: tuple[str, ...] = ()
     tail: str = ""
     count: int = 0
     counts: str = ""
@@ -75,8 +77,10 @@ def add_up(pairs: Sequence[Costs]) -> Costs:
     return summed(before), summed(after)
 
 
-def joined(lines: Sequence[Line]) -> list[Line]:
+def joined(lines: Sequence[Line], separate: int = MOST_NUMBERS) -> list[Line]:
     """Return one line for those that differ only in numbers, such as the numbers of layers, at the first one's place.
+
+    Up to ``separate`` lines with different numbers in their texts stay separate, unless these count up.
 
     >>> one, other = Line("added", "layers.3", "Block", copies=2), Line("added", "layers.7", "Block")
     >>> [(line.name, line.text) for line in joined([one, Line("removed", "fc", "Linear"), other])]
@@ -88,15 +92,14 @@ def joined(lines: Sequence[Line]) -> list[Line]:
     groups: dict[Hashable, list[Line]] = {}
     for line in lines:
         stem = _key(line, _stem)
-        groups.setdefault(stem if _is_series([*texts[stem].values()]) else _key(line, str), []).append(line)
+        groups.setdefault(stem if _is_series([*texts[stem].values()], separate) else _key(line, str), []).append(line)
     once = [_as_one(group) if len(group) > 1 else group[0] for group in groups.values()]
     return [line for is_plain, group in groupby(once, plain) for line in (_listed(list(group)) if is_plain else group)]
 
 
 def _key(line: Line, said: Callable[[str], str]) -> Hashable:
     """Return what lines have in common that differ only in the numbers in their names, and in costs."""
-    name = _INTEGER.sub("#", line.names[0] if line.names else line.name)
-    return name if line.names or "…" not in name else line.name, _content(line, said)
+    return _INTEGER.sub("#", line.name), _content(line, said)
 
 
 def _content(line: Line, said: Callable[[str], str]) -> Hashable:
@@ -109,9 +112,9 @@ def _stem(text: str) -> str:
     return _NUMBER.sub("#", text)
 
 
-def _is_series(lines: Sequence[Line]) -> bool:
+def _is_series(lines: Sequence[Line], separate: int) -> bool:
     """Return whether lines with different numbers in their texts are one: many, or operations that count up."""
-    if len(lines) == 1 or len(lines) > MOST_NUMBERS:
+    if len(lines) == 1 or len(lines) > separate:
         return True
     columns = [{*column} for column in zip(*[_NUMBER.findall(line.head + line.tail) for line in lines], strict=True)]
     numbers = [_whole(column) for column in columns if len(column) > 1]
@@ -136,9 +139,8 @@ def _listed(lines: list[Line]) -> list[Line]:
 
 def _as_one(lines: Sequence[Line]) -> Line:
     """Return one line for several items."""
-    one, names = _summed(lines), [name for line in lines for name in line.names or [line.name]]
-    copies = sum(line.copies for line in lines) if one.change else 1
-    return replace(one, name=name_of(names), names=tuple(names), copies=copies)
+    copies = sum(line.copies for line in lines) if lines[0].change else 1
+    return replace(_summed(lines), name=name_of([line.name for line in lines]), copies=copies)
 
 
 def _summed(lines: Sequence[Line]) -> Line:
@@ -155,6 +157,48 @@ def _summed(lines: Sequence[Line]) -> Line:
     )
 
 
+def shortened(lines: Sequence[Line], most: int) -> list[Line]:
+    """Return at most ``most`` lines if there is a choice: in others, the lines inside are left out.
+
+    Those that change most are opened first.
+    """
+    whole = [sum(abs(_delta(getattr(line, name))) for line in lines) or 1 for name in ("parameters", "flops")]
+    waiting = [(_weight(line, whole), place, line) for place, line in enumerate(lines)]
+    heapify(waiting)
+    rows = len(lines)
+    opened: set[int] = set()
+    while waiting:
+        *_, line = heappop(waiting)
+        if rows + len(line.children) <= most:
+            opened.add(id(line))
+            for place, child in enumerate(line.children, start=rows):
+                heappush(waiting, (_weight(child, whole), place, child))
+            rows += len(line.children)
+    return [_only(line, opened) for line in lines]
+
+
+def _only(line: Line, opened: Container[int]) -> Line:
+    """Return a line with the lines in it, or their number if it is not one of those that are opened."""
+    if id(line) in opened:
+        return replace(line, children=[_only(child, opened) for child in line.children])
+    inside = size(line.children)
+    return replace(line, children=[], counts=f"{line.counts} ({inside} line{'s' * (inside > 1)})") if inside else line
+
+
+def size(lines: Sequence[Line]) -> int:
+    """Return the number of lines and of all lines in them."""
+    return sum(1 + size(line.children) for line in lines)
+
+
+def _weight(line: Line, whole: Sequence[float]) -> float:
+    """Return the share of all changes that are in a line, as a negative number, so that the largest is the first."""
+    return -sum(abs(_delta(costs)) / total for costs, total in zip((line.parameters, line.flops), whole, strict=True))
+
+
+def _delta(costs: Costs) -> int:
+    return 0 if None in costs else (costs[1] or 0) - (costs[0] or 0)
+
+
 def name_of(names: Sequence[str]) -> str:
     """Return the names of several items as one.
 
@@ -163,30 +207,18 @@ def name_of(names: Sequence[str]) -> str:
     """
     found = sorted(set(names), key=lambda name: [*map(int, _INTEGER.findall(name))])
     varying = sum(len({*column}) > 1 for column in zip(*map(_INTEGER.findall, found), strict=True))
-    return in_one(found) if varying < 2 else run_name(found[0], found[-1])
+    return _spanned(found, _INTEGER) if varying < 2 else run_name(found[0], found[-1])
 
 
-def name_between(first: str, last: str) -> str:
-    """Return the name of a run, given the names of its ends.
-
-    >>> name_between("layers.4.fc", "layers.9.fc"), name_between("fc", "fc"), name_between("a.1", "b.2")
-    ('layers.4…9.fc', 'fc', 'a.1…b.2')
-    """
-    parts = list(zip(re.split(r"(\d+)", first), re.split(r"(\d+)", last), strict=False))
-    if _INTEGER.sub("#", first) != _INTEGER.sub("#", last) or sum(one != other for one, other in parts) > 1:
-        return run_name(first, last)
-    return "".join([one if one == other else f"{one}…{other}" for one, other in parts])
-
-
-def _spanned(texts: Sequence[str]) -> str:
+def _spanned(texts: Sequence[str], number: re.Pattern[str] = _NUMBER) -> str:
     """Return texts that differ only in numbers as one.
 
     >>> _spanned(["0.1, row", "0.25, row"]), _spanned(["16→64", "32→64"]), _spanned(["[3…5]", "[6]"])
     ('0.1, 0.25, row', '16, 32→64', '[3…6]')
     """
-    columns = zip(*map(_NUMBER.findall, texts), strict=True)
+    columns = zip(*map(number.findall, texts), strict=True)
     numbers = [column[0] if len({*column}) == 1 else _span(column) for column in columns]
-    parts = zip(_NUMBER.split(texts[0]), [*numbers, ""], strict=True)
+    parts = zip(number.split(texts[0]), [*numbers, ""], strict=True)
     return "".join(part for pair in parts for part in pair)
 
 
@@ -203,4 +235,5 @@ def _whole(numbers: Iterable[str]) -> list[int]:
     spans = [number.split("…") for number in numbers]
     if not all(end.isdigit() for span in spans for end in span):
         return []
-    return [number for span in spans for number in range(int(span[0]), int(span[-1]) + 1)]
+    ranges = [range(int(span[0]), int(span[-1]) + 1) for span in spans]
+    return [*chain.from_iterable(ranges)] if max(map(len, ranges)) <= LONGEST_SPAN else []

@@ -11,6 +11,7 @@ from itertools import chain
 
 from fxsummary.compare.line import Line, add_up, joined
 from fxsummary.compare.union import costs, module_change
+from fxsummary.graph.attributes import NODE
 from fxsummary.graph.changes import BECAME, Comparison, describe, follows
 from fxsummary.graph.changes import joined as change_of
 from fxsummary.graph.labels import is_drop
@@ -46,7 +47,7 @@ class _Lines:
         self._calls = comparison.calls
         self._runs = comparison.runs_by_path
         self._rates = _rates(graph)
-        self._loops = dict(_loops(graph, [*self._root.operations()]))
+        self._loops = _loops(graph, [*self._root.operations()])
         self._changed: dict[int | str, list[str]] = {
             key: [key] * (data["change"] != "same" and key not in self._rates) for key, data in graph.nodes(data=True)
         }
@@ -56,7 +57,7 @@ class _Lines:
 
     def all(self) -> list[Line]:
         """Return all lines; drop rates that differ from operation to operation come last."""
-        return [*self._inside(self._root), *joined([*self._rates.values()])]
+        return [*self._inside(self._root), *joined([*self._rates.values()], separate=0)]
 
     def _inside(self, block: Block) -> list[Line]:
         """Return the lines of the changes directly in a block, with paths relative to it."""
@@ -144,23 +145,24 @@ class _Lines:
         return bool(changed) and all(follows(self._graph.nodes[key]) for key in changed)
 
 
-def _loops(graph: ModelGraph, order: list[str]) -> Iterator[tuple[str, tuple[Block, list[str]]]]:
-    """Yield the loops over single operations that were added or removed as a whole, by their first operation."""
+def _loops(graph: ModelGraph, order: list[str]) -> dict[str, tuple[Block, list[str]]]:
+    """Return the loops over single operations that were added or removed as a whole, by their first operation."""
     folded = fold_repeats(graph)
-    repeats = folded.graph.get("repeats", {})
     place = {key: number for number, key in enumerate(order)}
-    for *around, block in block_tree(folded).chains() if repeats else ():
-        if (
-            not block.is_pattern
-            or repeats[block.call].unit != "steps"
-            or not all(inner.is_pattern for inner in block.walk())
-        ):
-            continue
-        keys = [*block.operations()]
-        if change_of(folded.nodes[key]["change"] for key in keys) in ("added", "removed"):
+    loops: dict[str, tuple[Block, list[str]]] = {}
+    for *around, block in block_tree(folded).chains():
+        if _is_loop(folded, block):
             length = _length(folded, block) * block.repeat
-            for start in _starts(folded, around, place[keys[0]]):
-                yield order[start], (block, order[start : start + length])
+            for start in _starts(folded, around, place[next(block.operations())]):
+                loops.setdefault(order[start], (block, order[start : start + length]))
+    return loops
+
+
+def _is_loop(folded: ModelGraph, block: Block) -> bool:
+    if not block.is_pattern or folded.graph["repeats"][block.call].unit != "steps":
+        return False
+    changes = change_of(folded.nodes[key]["change"] for key in block.operations())
+    return changes in ("added", "removed") and all(inner.is_pattern for inner in block.walk())
 
 
 def _length(folded: ModelGraph, block: Block) -> int:
@@ -185,7 +187,8 @@ def _rates(graph: ModelGraph) -> dict[str, Line]:
         for key, data in graph.nodes(data=True)
         if data["change"] == "changed"
         and is_drop(data["label"])
-        and all(each.attribute in ("config", "arguments") for each in data["differences"])
+        and all(each.attribute == "config" or each.attribute in NODE.following for each in data["differences"])
+        and any(each.attribute == "config" for each in data["differences"])
     }
     return found if len({line.text for line in found.values()}) > 1 else {}
 
