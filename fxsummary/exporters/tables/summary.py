@@ -11,7 +11,7 @@ from fxsummary.exporters.tables.opening import Opening, open_blocks
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Totals
-from fxsummary.graph.records import of_each_copy, over_copies
+from fxsummary.graph.records import Repeat, of_each_copy, over_copies
 from fxsummary.support.registry import Registry
 from fxsummary.text.numbers import (
     MARKS_WITH_SHARES,
@@ -24,7 +24,7 @@ from fxsummary.text.numbers import (
     share,
     size,
 )
-from fxsummary.views.blocks import UNREAD, Block, Repeat, block_tree
+from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.scalars import take
 from fxsummary.views.shown import Fold, shown
 from fxsummary.views.unread import shared_with_others
