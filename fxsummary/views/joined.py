@@ -10,6 +10,7 @@ from fxsummary.views.merger import Merger, copy_of, is_plain
 
 JOINED = "operations in shared rows"
 LEAST_JOINED = 3
+"""Number of neighbouring operations without weights or FLOPs from which they share a row."""
 MOST_LABELS = 3
 
 
