@@ -240,6 +240,32 @@ def test_more_steps_of_a_loop_are_one_line() -> None:
     assert lines_of(Written(8), Written(16)) == ["added a getitem · … · tanh ×8 steps"]
 
 
+class Filled(nn.Module):
+    """A loop that writes its results into a tensor, whose size every step sees."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps, self.gate = steps, nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, out = x[:, 0], x.new_zeros(2, self.steps, 8)
+        for step in range(self.steps):
+            state = (state * 0.5 + 1).tanh() - (state + 2).sigmoid()
+            out[:, step] = state
+        return self.gate(out)
+
+
+def test_a_long_loop_keeps_its_steps() -> None:
+    short, long = (fxsummary.graph(Filled(steps), torch.empty(2, 1, 8), trace="record") for steps in (60, 90))
+    for before, after, change in ((short, long, "added"), (long, short, "removed")):
+        result = fxsummary.diff(before, after)
+        check_sums(result)
+        comparison = result.comparison
+        assert comparison is not None
+        assert comparison.counts[change] == 30 * 7 and comparison.counts["moved"] == 0
+        assert any(re.fullmatch(rf"{change} .* ×30 steps", line) for line in _written(changed_lines(result)))
+
+
 def test_a_module_that_all_steps_call_is_one_line() -> None:
     assert lines_of(Loop(16), Loop(16, nn.RNNCell)) == ["changed cell GRUCell 8→8 ⇒ RNNCell 8→8 ×16"]
 

@@ -97,9 +97,9 @@ class Alignment:
             return 0.0
 
         signs = [*map(old.signature, one.items)], [*map(new.signature, other.items)]
-        if len(one.items) * len(other.items) > MOST_PAIRS and signs[0] != signs[1]:
-            return aligned_by_runs(*signs, (old.runs(one), new.runs(other)), likeness)
         names = [old.name(item, one.path) for item in one.items], [new.name(item, other.path) for item in other.items]
+        if len(one.items) * len(other.items) > MOST_PAIRS and signs[0] != signs[1]:
+            return aligned_by_runs(signs, likeness, names, (old.runs(one), new.runs(other)))
         return aligned(*signs, likeness, names)
 
     def _find_moved(self) -> None:

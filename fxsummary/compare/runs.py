@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from fxsummary.compare.sequences import Likeness, Pair, Signs, aligned
 from fxsummary.views.blocks import Block
 from fxsummary.views.fold.candidates import Run
@@ -35,9 +37,12 @@ def item_of(root: Item, block: Block) -> Item:
     raise AssertionError("the block is of another graph")
 
 
-def aligned_by_runs(one: Signs, other: Signs, runs: tuple[list[Run], list[Run]], likeness: Likeness) -> list[Pair]:
+def aligned_by_runs(
+    signs: tuple[Signs, Signs], likeness: Likeness, names: tuple[Signs, Signs], runs: tuple[list[Run], list[Run]]
+) -> list[Pair]:
     """Return pairs of indices as `aligned` does, given all items of both sequences as runs."""
     before, after = runs
+    one, other = signs
 
     def inside(a: Run, b: Run) -> list[Pair]:
         """Return the pairs of the items in a copy, relative to its start."""
@@ -52,17 +57,20 @@ def aligned_by_runs(one: Signs, other: Signs, runs: tuple[list[Run], list[Run]],
         common = sum(None not in pair for pair in inside(a, b)) / max(a.period, b.period)
         return 1.0 + common if 1 not in (a.copies, b.copies) and common >= LEAST_COMMON else 0.0
 
-    signs = [
-        [(*sign[run.start : run.start + run.period], run.copies > 1) for run in found]
-        for found, sign in ((before, one), (after, other))
-    ]
+    rows, columns = ([_of_run(sign, run) for run in found] for sign, found in zip(signs, runs, strict=True))
+    called = [names[0][run.start] for run in before], [names[1][run.start] for run in after]
     pairs: list[Pair] = []
-    for i, j in aligned(signs[0], signs[1], alike):
+    for i, j in aligned(rows, columns, alike, called):
         a, b = Run(0, 1, 0) if i is None else before[i], Run(0, 1, 0) if j is None else after[j]
         shared = min(a.copies, b.copies)
+        in_copy = inside(a, b) if shared else []
         for copy in range(shared):
-            rows, columns = a.start + copy * a.period, b.start + copy * b.period
-            pairs += [(x if x is None else rows + x, y if y is None else columns + y) for x, y in inside(a, b)]
+            start, begin = a.start + copy * a.period, b.start + copy * b.period
+            pairs += [(x if x is None else start + x, y if y is None else begin + y) for x, y in in_copy]
         pairs += [(at, None) for at in range(a.start + shared * a.period, a.end)]
         pairs += [(None, at) for at in range(b.start + shared * b.period, b.end)]
     return pairs
+
+
+def _of_run(signs: Signs, run: Run) -> Hashable:
+    return (*signs[run.start : run.start + run.period], run.copies > 1)
