@@ -174,7 +174,7 @@ def add_up(graph: ModelGraph) -> Totals:
     nodes = [
         (key, data)
         for key, data in graph.nodes(data=True)
-        if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]
+        if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"] != 0
     ]
     sums = {name: sum([over_copies(data, name) for _, data in nodes]) for name in _ADDED}
     sums["unread_parameters"] = sum([data["multiplicity"] * data.get("unread", 0) for _, data in nodes])

@@ -147,7 +147,7 @@ class _Rows:
             label += f" (call {call + 1})" if call else ""
         elif data["op"] == "get_attr":
             name = relative_path(data["target"], path)
-            label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
+            label = "Parameter" if data["target"] in data["parameter_names"] or data["buffers"] == 0 else "buffer"
             label = label if data["reads"] else "constant"
         elif data["op"] != UNREAD:
             names = data["parameter_names"] or data["reads"]
