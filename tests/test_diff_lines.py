@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.compare import Line, changed_lines
+from fxsummary.compare.line import shortened, size
 from fxsummary.errors import InputError
 from fxsummary.views.fold import fold_repeats
 
@@ -345,6 +347,33 @@ class Writes(nn.Module):
 
 def test_a_value_that_is_written_to_is_no_equal_one() -> None:
     assert any("reads" in each or "removed" in each for each in lines_of(Writes(0), Writes(1)))
+
+
+class Stages(nn.Module):
+    """Many modules that are no copies of each other."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        for at, name in enumerate("abcdefghijklmnopqrstuvwxyz"):
+            layers = [nn.Linear(8, width + at), nn.LayerNorm(width + at), nn.Linear(width + at, at + 2), nn.ReLU()]
+            self.add_module(name, nn.Sequential(*layers, nn.Linear(at + 2, 8)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for stage in self.children():
+            x = stage(x)
+        return x
+
+
+def test_the_text_of_many_changes_closes_those_that_matter_least() -> None:
+    result = fxsummary.diff(*[fxsummary.graph(Stages(width), torch.empty(2, 8)) for width in (16, 24)])
+    check_sums(result)
+    text = result.to_text(width=120)
+    closed = re.findall(r"^~  ([a-z]) Sequential \(\d lines\)", text, re.MULTILINE)
+    assert closed and closed == sorted(closed) and closed[0] == "a"  # the last stages grow most
+    assert len(text.split("\n")) < 120 and "lines are closed: depth=2 shows all" in text
+    assert "closed" not in result.to_text(width=120, depth=2)
+    lines = changed_lines(result)
+    assert size(shortened(lines, 10_000)) == size(lines) and size(shortened(lines, 50)) <= 50
 
 
 @pytest.mark.parametrize(
