@@ -127,7 +127,7 @@ class Search:
             end = start
             while end < run.copies - 1 and links[end] is not None and links[end] == links[start]:
                 end += 1
-            while end > start and not self._is_series(links[start], end - start):
+            while end > start and not self._is_series(run, links[start], end - start):
                 end -= 1
             number = self._with_own_tensors(run, start, self._shown_for(run, start, end), links[start])
             if number > 1:
@@ -212,12 +212,17 @@ class Search:
             return None
         return "own and equal" if items.is_free(old) else "own", distance
 
-    @staticmethod
-    def _is_series(links: Links | None, pairs: int) -> bool:
-        """Return whether what differs in a run is a series that a reader expects; two copies make hardly any."""
+    def _is_series(self, run: Run, links: Links | None, pairs: int) -> bool:
+        """Return whether what differs in a run is a series that a reader expects; two copies make hardly any.
+
+        Two copies of several blocks each make one if all their integers go on by the same step.
+        """
         if links is None or pairs > 1:
             return True
-        return {*links.steps} <= {0, 1} and not any(kind in UNEXPECTED for kind, _ in links.values)
+        blocks = sum(each.block is not None for each in self.copy(self.sequences[0], run, 0))
+        steps = {*links.steps} - {0}
+        is_series = steps <= {1} or (blocks > 1 and len(steps) == 1)
+        return is_series and not any(kind in UNEXPECTED for kind, _ in links.values)
 
     def _with_own_tensors(self, run: Run, first: int, number: int, links: Links | None) -> int:
         """Return how many copies, from ``first`` on, read parameters of their own where not all read the same ones."""
