@@ -73,7 +73,8 @@ class Merger:
             members: the operations; their results that are read elsewhere become the results of the new one.
             hidden: their name in the list of hidden operations.
             main: the member whose key and other attributes the new operation takes; the last if None.
-            attributes: label, config, kind of the new operation.
+            attributes: label, config, kind of the new operation. After a new label, the config says how many
+                operations it stands for.
         """
         inside = set(members)
         keys = sorted(inside, key=self.order.__getitem__)
@@ -89,6 +90,8 @@ class Merger:
             data.update(placed(min((each[: common(stacks[0], each)] for each in stacks), key=len)))
         data.update(attributes)
         data["absorbed"] = tuple(k for key in keys for k in (*self.node(key).get("absorbed", ()), key) if k != main)
+        if "label" in attributes:
+            data["config"] = counted(data)
         for key in keys:
             if key != main:
                 self._count(key, hidden)
@@ -138,6 +141,12 @@ def copy_of(graph: ModelGraph) -> ModelGraph:
     """Return a copy of a graph with copied attributes."""
     links = ((source, target, data.copy()) for source, target, data in graph.links())
     return graph.derived(((key, data.copy()) for key, data in graph.nodes(data=True)), links)
+
+
+def counted(data: NodeData) -> str:
+    """Return the configuration of a merged operation with the number of operations that it stands for."""
+    absorbed = data.get("absorbed", ())
+    return ", ".join(filter(None, (data["config"], f"{len(absorbed) + 1} operations" if absorbed else "")))
 
 
 def is_call(data: NodeData) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import VIEWS, base
-from fxsummary.views.merger import Merger, is_plain
+from fxsummary.views.merger import Merger, counted, is_plain
 
 _VIEWS = VIEWS | {"index"}
 
@@ -29,6 +29,7 @@ def merge_repeated_heads(merger: Merger) -> None:
             name: NodeData = {"label": "repeat heads", "config": f"×{after[1] // before[1]}"}
             if len(keys) == 1:
                 data.update(name)
+                data["config"] = counted(data)
             else:
                 merger.merge(keys, "views of repeated heads", **name)
 
@@ -41,8 +42,10 @@ def name_heads(merger: Merger) -> None:
             continue
         if config := _split_of(edges[0]["shape"], data["shape"]):
             data["label"], data["config"] = "split heads", config
+            data["config"] = counted(data)
         elif config := _split_of(data["shape"], edges[0]["shape"]):
             data["label"], data["config"] = "merge heads", config
+            data["config"] = counted(data)
 
 
 def _split_of(tokens: tuple[int, ...], heads: tuple[int, ...]) -> str:

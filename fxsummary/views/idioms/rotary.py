@@ -1,0 +1,228 @@
+"""Rotary embeddings: products of the parts of one value with sines and cosines.
+
+Three ways to write them are known: ``x * cos + turned(x) * sin``, where ``turned`` consists of pieces of x and a
+negation; ``x1 * cos - x2 * sin`` with ``x2 * cos + x1 * sin``, joined again; and a product of complex numbers. A
+rotation of a part of a value, joined with the rest of that value, is one operation with the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterator
+from math import prod
+
+from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PARTS, PLUMBING, RESHAPES, VIEWS, base, operator_of
+from fxsummary.views.idioms.bookkeeping import bookkeeping
+from fxsummary.views.merger import Merger, is_plain
+from fxsummary.views.scalars import Part, reads_of
+
+Operand = tuple[str, Part]
+"""An operation, and the part of its result that is read."""
+
+_TURNING = PLUMBING | {"neg"}
+_MOST_ABOVE = 24
+"""Number of operations above a factor to look at, to see whether it depends on data."""
+
+
+def merge_rotations(merger: Merger) -> None:
+    """Merge the operations of each rotary embedding into one."""
+    book = bookkeeping(merger)
+    turned: dict[str, Operand] = {}
+    for key, _ in merger.nodes():
+        found = _straight(merger, key) or _halves(merger, key, book) or _complex(merger, key, book)
+        if found is not None:
+            region, x = found
+            region, x = _with_plumbing(merger, region, x)
+            main = merger.merge(region, "operations of rotary embeddings", label="rotary", config="")
+            if main is not None:
+                turned[main] = x
+    _hide_views_of_tables(merger, turned)
+    for key, _ in merger.nodes(CONCATENATIONS):
+        _join_rest(merger, key, turned)
+
+
+def operands(merger: Merger, key: str) -> list[Operand]:
+    """Return what an operation reads, by slot."""
+    reads = [(slot, s, part) for s, edge in merger.graph.sources(key).items() for slot, part in reads_of(edge)]
+    return [(source, part) for _, source, part in sorted(reads)]
+
+
+def _straight(merger: Merger, key: str) -> tuple[set[str], Operand] | None:
+    """Return the operations of ``x * cos + turned(x) * sin``, and x."""
+    factors = list(merger.graph.sources(key))
+    if operator_of(merger.node(key)["label"]) != "add" or not _are_products(merger, factors) or not _free(merger, key):
+        return None
+    for straight, crossed in (factors, factors[::-1]):
+        if region := _turned_region(merger, straight, crossed):
+            (x,) = {s for each in region for s in operands(merger, each) if s[0] not in region}
+            return region | {key, *factors}, x
+    return None
+
+
+def _are_products(merger: Merger, keys: list[str]) -> bool:
+    """Return whether these are two products that nothing else reads."""
+    products = [k for k in keys if operator_of(merger.node(k)["label"]) == "mul" and len(merger.graph.readers(k)) == 1]
+    return len(keys) == 2 == len(products)
+
+
+def _free(merger: Merger, key: str) -> bool:
+    return is_plain(merger.node(key))
+
+
+def _turned_region(merger: Merger, straight: str, crossed: str) -> set[str]:
+    """Return the operations that turn x for the product ``crossed``; empty if there is no such pattern."""
+    for start in merger.graph.sources(crossed):
+        region = _region_above(merger, start, crossed)
+        labels = [merger.node(key)["label"] for key in region]
+        turned = "neg" in labels and any(base(label) in JOINS for label in labels)
+        read = {operand for key in region for operand in operands(merger, key) if operand[0] not in region}
+        if turned and len(read) == 1 and read < set(operands(merger, straight)):
+            return region
+    return set()
+
+
+def _region_above(merger: Merger, start: str, reader: str) -> set[str]:
+    """Return the operations above ``start`` that move or negate values and that nothing else reads."""
+    region, pending = set[str](), [start]
+    while pending:
+        key = pending.pop()
+        data = merger.node(key)
+        own = all(k in region or k == reader for k in merger.graph.readers(key))
+        if own and is_plain(data) and (base(data["label"]) in _TURNING or data.get("run")):
+            region.add(key)
+            pending += merger.graph.sources(key)
+    return region
+
+
+def _halves(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
+    """Return the operations that turn the halves of x by ``x1 * cos - x2 * sin`` and ``x2 * cos + x1 * sin``, and x."""
+    ends = list(merger.graph.sources(key))
+    operators = {operator_of(merger.node(end)["label"]): end for end in ends}
+    if base(merger.node(key)["label"]) not in JOINS or len(ends) != 2 or operators.keys() != {"add", "sub"}:
+        return None
+    products = {end: list(merger.graph.sources(end)) for end in ends}
+    if not all(_are_products(merger, each) for each in products.values()) or not _free(merger, key):
+        return None
+    region = {key, *ends, *products[ends[0]], *products[ends[1]]}
+    if any(not _free(merger, each) or not region.issuperset(merger.graph.readers(each)) for each in region - {key}):
+        return None
+    minus, plus = ([operands(merger, p) for p in products[operators[name]]] for name in ("sub", "add"))
+    for one, other, cos, sin in _crossed(minus, plus):
+        x = _whole(merger, one, other)
+        if x is not None and all(_is_no_data(merger, each, book) for each in (cos, sin)):
+            parts = {k for k in (one[0], other[0]) if region.issuperset(merger.graph.readers(k))}
+            return region | parts, x
+    return None
+
+
+def _crossed(minus: list[list[Operand]], plus: list[list[Operand]]) -> Iterator[tuple[Operand, ...]]:
+    """Yield x1, x2, cos, sin if ``minus`` are the factors of x1 cos and x2 sin, and ``plus`` of x2 cos and x1 sin."""
+    if any(len(set(factors)) != 2 for factors in (*minus, *plus)):
+        return
+    (a, b), (c, d) = minus
+    for one, cos in ((a, b), (b, a)):
+        for other, sin in ((c, d), (d, c)):
+            if {frozenset(each) for each in plus} == {frozenset((other, cos)), frozenset((one, sin))}:
+                yield one, other, cos, sin
+
+
+def _part_of(merger: Merger, operand: Operand) -> tuple[Operand, Hashable] | None:
+    """Return the value that an operand is a part of, and which part it is."""
+    key, part = operand
+    data = merger.node(key)
+    read = operands(merger, key)
+    if base(data["label"]) not in PARTS or not is_plain(data) or len(read) != 1:
+        return None
+    return read[0], part or data["config"]
+
+
+def _whole(merger: Merger, *operands: Operand) -> Operand | None:
+    """Return the value that consists of these parts; None if there is none."""
+    found = [_part_of(merger, operand) for operand in operands]
+    if None in found or len({each[0] for each in found if each}) > 1 or len(set(found)) < len(found):
+        return None
+    value = next(each[0] for each in found if each)
+    (edge,) = merger.graph.sources(operands[0][0]).values()
+    sizes = [prod(merger.node(key)["shape"] or (0,)) for key, _ in operands]
+    return value if edge["shape"] is not None and sum(sizes) == prod(edge["shape"]) and len(set(sizes)) == 1 else None
+
+
+def _is_no_data(merger: Merger, operand: Operand, book: Collection[str]) -> bool:
+    """Return whether a factor is a table: computed from sizes, buffers and inputs by free operations only."""
+    pending, seen = [operand[0]], 0
+    while pending:
+        key = pending.pop()
+        seen += 1
+        if key in book or merger.node(key)["op"] == "placeholder":
+            continue
+        if seen > _MOST_ABOVE or not is_plain(merger.node(key)):
+            return False
+        pending += merger.graph.sources(key)
+    return True
+
+
+def _complex(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
+    """Return the operations that multiply x, seen as complex numbers, by a table, and x."""
+    factors, data = operands(merger, key), merger.node(key)
+    ends = [k for k in merger.graph.readers(key) if base(merger.node(k)["label"]) == "view_as_real"]
+    if operator_of(data["label"]) != "mul" or len(factors) != 2 or len(ends) != len(merger.graph.readers(key)) != 1:
+        return None
+    for (x, _), table in (factors, factors[::-1]):
+        region = {x, key, *ends}
+        seen_so = base(merger.node(x)["label"]) == "view_as_complex" and list(merger.graph.readers(x)) == [key]
+        if len(ends) == 1 and seen_so and all(_free(merger, k) for k in region) and _is_no_data(merger, table, book):
+            return region, operands(merger, x)[0]
+    return None
+
+
+def _with_plumbing(merger: Merger, region: set[str], x: Operand) -> tuple[set[str], Operand]:
+    """Add the casts before and after; also the reshapes, if the parts of x were interleaved or complex numbers."""
+    labels = {base(merger.node(key)["label"]) for key in region}
+    moves = CASTS | RESHAPES if labels & {"sub", "view_as_real"} and labels & {"stack", "view_as_real"} else CASTS
+    times = {merger.node(key)["multiplicity"] for key in region}
+
+    def fits(key: str) -> bool:
+        data = merger.node(key)
+        is_move = all(base(label) in moves for label in data.get("run", (data["label"],)))
+        own = is_plain(data) and data["multiplicity"] in times
+        return is_move and own and merger.graph.only_source(key) is not None
+
+    while fits(x[0]) and region.issuperset(merger.graph.readers(x[0])):
+        region = region | {x[0]}
+        x = operands(merger, x[0])[0]
+    while len(below := {r for k in region for r in merger.graph.readers(k)} - region) == 1 and fits(next(iter(below))):
+        region = region | below
+    return region, x
+
+
+def _hide_views_of_tables(merger: Merger, turned: Collection[str]) -> None:
+    for key in turned:
+        for source in list(merger.graph.sources(key)):
+            view = merger.node(source)
+            is_view = base(view["label"]) in VIEWS and is_plain(view) and merger.graph.only_source(source) is not None
+            if is_view and all(reader in turned for reader in merger.graph.readers(source)):
+                merger.hide(source, "views of rotary tables")
+
+
+def _join_rest(merger: Merger, key: str, turned: dict[str, Operand]) -> None:
+    """Merge the concatenation of turned parts of a value with the rest of this value."""
+    read = operands(merger, key)
+    parts = [turned.get(operand[0], operand) for operand in read]
+    found = [_part_of(merger, part) for part in parts]
+    rotations = {k for k, _ in read if k in turned and list(merger.graph.readers(k)) == [key]}
+    if not rotations or len(rotations) != sum(k in turned for k, _ in read) or not is_plain(merger.node(key)):
+        return
+    values = {each[0] for each in found if each}
+    if None in found or len(values) != 1 or len(set(found)) < len(found):
+        return
+    shape = merger.node(key)["shape"] or (0,)
+    (edge,) = merger.graph.sources(parts[0][0]).values()
+    if prod(shape) != prod(edge["shape"] or (1,)):
+        return
+    region = {key, *rotations}
+    region |= {k for k, _ in parts if region.issuperset(merger.graph.readers(k))}
+    region |= {k for k, _ in parts if region.issuperset(merger.graph.readers(k))}
+    width = sum((merger.node(k)["shape"] or (0,))[-1] for k in rotations)
+    config = f"{width} of {shape[-1]}" if width < shape[-1] else ""
+    main = merger.merge(region, "operations of rotary embeddings", key, label="rotary", config=config)
+    if main is not None:
+        turned[main] = next(iter(values))
