@@ -12,11 +12,8 @@ from math import prod
 
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PARTS, PLUMBING, RESHAPES, VIEWS, base, operator_of
 from fxsummary.views.idioms.bookkeeping import bookkeeping
+from fxsummary.views.idioms.operands import Operand, operands
 from fxsummary.views.merger import Merger, is_plain
-from fxsummary.views.scalars import Part, reads_of
-
-Operand = tuple[str, Part]
-"""An operation, and the part of its result that is read."""
 
 _TURNING = PLUMBING | {"neg"}
 _MOST_ABOVE = 24
@@ -40,12 +37,6 @@ def merge_rotations(merger: Merger) -> None:
         _join_rest(merger, key, turned)
 
 
-def operands(merger: Merger, key: str) -> list[Operand]:
-    """Return what an operation reads, by slot."""
-    reads = [(slot, s, part) for s, edge in merger.graph.sources(key).items() for slot, part in reads_of(edge)]
-    return [(source, part) for _, source, part in sorted(reads)]
-
-
 def _straight(merger: Merger, key: str) -> tuple[set[str], Operand] | None:
     """Return the operations of ``x * cos + turned(x) * sin``, and x."""
     factors = list(merger.graph.sources(key))
@@ -53,7 +44,7 @@ def _straight(merger: Merger, key: str) -> tuple[set[str], Operand] | None:
         return None
     for straight, crossed in (factors, factors[::-1]):
         if region := _turned_region(merger, straight, crossed):
-            (x,) = {s for each in region for s in operands(merger, each) if s[0] not in region}
+            (x,) = {s for each in region for s in operands(merger.graph, each) if s[0] not in region}
             return region | {key, *factors}, x
     return None
 
@@ -74,8 +65,8 @@ def _turned_region(merger: Merger, straight: str, crossed: str) -> set[str]:
         region = _region_above(merger, start, crossed)
         labels = [merger.node(key)["label"] for key in region]
         turned = "neg" in labels and any(base(label) in JOINS for label in labels)
-        read = {operand for key in region for operand in operands(merger, key) if operand[0] not in region}
-        if turned and len(read) == 1 and read < set(operands(merger, straight)):
+        read = {operand for key in region for operand in operands(merger.graph, key) if operand[0] not in region}
+        if turned and len(read) == 1 and read < set(operands(merger.graph, straight)):
             return region
     return set()
 
@@ -105,10 +96,11 @@ def _halves(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], 
     region = {key, *ends, *products[ends[0]], *products[ends[1]]}
     if any(not _free(merger, each) or not region.issuperset(merger.graph.readers(each)) for each in region - {key}):
         return None
-    minus, plus = ([operands(merger, p) for p in products[operators[name]]] for name in ("sub", "add"))
+    minus, plus = ([operands(merger.graph, p) for p in products[operators[name]]] for name in ("sub", "add"))
     for one, other, cos, sin in _crossed(minus, plus):
         x = _whole(merger, one, other)
-        if x is not None and all(_is_no_data(merger, each, book) for each in (cos, sin)):
+        is_table = all(_is_no_data(merger, each, book) for each in (cos, sin))
+        if x is not None and is_table and (cos[0] in book or _whole(merger, cos, sin) is None):
             parts = {k for k in (one[0], other[0]) if region.issuperset(merger.graph.readers(k))}
             return region | parts, x
     return None
@@ -129,20 +121,20 @@ def _part_of(merger: Merger, operand: Operand) -> tuple[Operand, Hashable] | Non
     """Return the value that an operand is a part of, and which part it is."""
     key, part = operand
     data = merger.node(key)
-    read = operands(merger, key)
+    read = operands(merger.graph, key)
     if base(data["label"]) not in PARTS or not is_plain(data) or len(read) != 1:
         return None
     return read[0], part or data["config"]
 
 
-def _whole(merger: Merger, *operands: Operand) -> Operand | None:
+def _whole(merger: Merger, *parts: Operand) -> Operand | None:
     """Return the value that consists of these parts; None if there is none."""
-    found = [_part_of(merger, operand) for operand in operands]
+    found = [_part_of(merger, operand) for operand in parts]
     if None in found or len({each[0] for each in found if each}) > 1 or len(set(found)) < len(found):
         return None
     value = next(each[0] for each in found if each)
-    (edge,) = merger.graph.sources(operands[0][0]).values()
-    sizes = [prod(merger.node(key)["shape"] or (0,)) for key, _ in operands]
+    (edge,) = merger.graph.sources(parts[0][0]).values()
+    sizes = [prod(merger.node(key)["shape"] or (0,)) for key, _ in parts]
     return value if edge["shape"] is not None and sum(sizes) == prod(edge["shape"]) and len(set(sizes)) == 1 else None
 
 
@@ -154,7 +146,8 @@ def _is_no_data(merger: Merger, operand: Operand, book: Collection[str]) -> bool
         seen += 1
         if key in book or merger.node(key)["op"] == "placeholder":
             continue
-        if seen > _MOST_ABOVE or not is_plain(merger.node(key)):
+        data = merger.node(key)
+        if seen > _MOST_ABOVE or not is_plain(data) or base(data["label"]) == "view_as_complex":
             return False
         pending += merger.graph.sources(key)
     return True
@@ -162,7 +155,7 @@ def _is_no_data(merger: Merger, operand: Operand, book: Collection[str]) -> bool
 
 def _complex(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
     """Return the operations that multiply x, seen as complex numbers, by a table, and x."""
-    factors, data = operands(merger, key), merger.node(key)
+    factors, data = operands(merger.graph, key), merger.node(key)
     ends = [k for k in merger.graph.readers(key) if base(merger.node(k)["label"]) == "view_as_real"]
     if operator_of(data["label"]) != "mul" or len(factors) != 2 or len(ends) != len(merger.graph.readers(key)) != 1:
         return None
@@ -170,7 +163,7 @@ def _complex(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str],
         region = {x, key, *ends}
         seen_so = base(merger.node(x)["label"]) == "view_as_complex" and list(merger.graph.readers(x)) == [key]
         if len(ends) == 1 and seen_so and all(_free(merger, k) for k in region) and _is_no_data(merger, table, book):
-            return region, operands(merger, x)[0]
+            return region, operands(merger.graph, x)[0]
     return None
 
 
@@ -188,7 +181,7 @@ def _with_plumbing(merger: Merger, region: set[str], x: Operand) -> tuple[set[st
 
     while fits(x[0]) and region.issuperset(merger.graph.readers(x[0])):
         region = region | {x[0]}
-        x = operands(merger, x[0])[0]
+        x = operands(merger.graph, x[0])[0]
     while len(below := {r for k in region for r in merger.graph.readers(k)} - region) == 1 and fits(next(iter(below))):
         region = region | below
     return region, x
@@ -205,7 +198,7 @@ def _hide_views_of_tables(merger: Merger, turned: Collection[str]) -> None:
 
 def _join_rest(merger: Merger, key: str, turned: dict[str, Operand]) -> None:
     """Merge the concatenation of turned parts of a value with the rest of this value."""
-    read = operands(merger, key)
+    read = operands(merger.graph, key)
     parts = [turned.get(operand[0], operand) for operand in read]
     found = [_part_of(merger, part) for part in parts]
     rotations = {k for k, _ in read if k in turned and list(merger.graph.readers(k)) == [key]}

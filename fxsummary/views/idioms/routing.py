@@ -1,0 +1,144 @@
+"""Mixtures of experts: the choice of experts for each token, and the weighted sum of their results.
+
+The choice is what depends on the router's result only: softmax, top-k, sorting, counting. It is recognised by what it
+leads to: the largest values select weights or tokens for a product, whose result is multiplied by these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterator
+
+from fxsummary.graph.attributes import NodeData
+from fxsummary.graph.labels import base, is_random, operator_of
+from fxsummary.graph.spec import leaves
+from fxsummary.views.idioms.bookkeeping import bookkeeping
+from fxsummary.views.merger import Merger, is_call
+
+_CHOICES = frozenset({"topk", "max", "argmax"})
+_REDUCTIONS = frozenset({"sum", "index_add", "scatter_add"})
+_MOST_ABOVE, _MOST_BELOW = 40, 400
+"""Numbers of operations to look at above and below the choice."""
+
+
+def merge_routing(merger: Merger) -> None:
+    """Merge the operations that choose experts, and those that sum their weighted results."""
+    book: set[str] | None = None
+    known: set[str] = set()
+    for key, data in list(merger.nodes(_CHOICES)):
+        if key not in merger.graph or not _chooses(merger, key, data):
+            continue
+        book = bookkeeping(merger) if book is None else book
+        router = _router(merger, key, book)
+        if router is None or router in known:
+            continue
+        known.add(router)
+        chosen = _chosen(merger, router, book)
+        products = list(_weighted(merger, chosen)) if key in chosen else []
+        if products:
+            for product in products:
+                _merge_sum(merger, product, chosen, book)
+            _merge_choice(merger, router, chosen, book)
+
+
+def _chooses(merger: Merger, key: str, data: NodeData) -> bool:
+    """Return whether an operation returns the largest of the last dimension, and where they are."""
+    sources = list(merger.graph.sources(key).values())
+    before, after = sources[0]["shape"] if len(sources) == 1 else None, data["shape"]
+    if not before or after is None or not is_call(data):
+        return False
+    reduced = base(data["label"]) != "topk" and before[:-1] in (after, after[:-1])
+    return reduced or (len(before) == len(after) and before[:-1] == after[:-1] and after[-1] < before[-1])
+
+
+def _is_free(data: NodeData) -> bool:
+    free = data["flops"] == 0 and data["parameters"] == 0 and not data["parameter_names"]
+    return is_call(data) and free and data["shape"] is not None and not is_random(data["label"])
+
+
+def _has_integers(data: NodeData) -> bool:
+    """Return whether a result contains integers, such as the numbers of experts."""
+    return any(not spec.dtype.startswith(("float", "bfloat")) for spec in leaves(data["outputs"]))
+
+
+def _router(merger: Merger, key: str, book: Collection[str]) -> str | None:
+    """Return the only operation with FLOPs that a choice depends on directly; None if there is no single one."""
+    seen, pending, found = {key}, [key], set[str]()
+    while pending and len(seen) <= _MOST_ABOVE:
+        for source in merger.graph.sources(pending.pop()):
+            data = merger.node(source)
+            if source in book or source in seen or data["op"] == "get_attr":
+                continue
+            seen.add(source)
+            if _is_free(data):
+                pending.append(source)
+            else:
+                found.add(source)
+    router = next(iter(found), None)
+    single = not pending and len(found) == 1 and router is not None and merger.node(router)["flops"] != 0
+    return router if single else None
+
+
+def _chosen(merger: Merger, router: str, book: Collection[str]) -> set[str]:
+    """Return the free operations that depend on the router's result, and on no other data."""
+    chosen, pending = {router}, [router]
+    for key in pending:  # grows
+        for reader in merger.graph.readers(key):
+            sources = merger.graph.sources(reader)
+            known = all(s in chosen or s in book or merger.node(s)["op"] == "get_attr" for s in sources)
+            if reader not in chosen and known and _is_free(merger.node(reader)):
+                chosen.add(reader)
+                pending.append(reader)
+    return chosen - {router}
+
+
+def _weighted(merger: Merger, chosen: Collection[str]) -> Iterator[str]:
+    """Yield the products of chosen values with the result of an operation with weights that depends on the choice."""
+    pending = [(reader, False) for key in chosen for reader in merger.graph.readers(key) if reader not in chosen]
+    seen = set(pending)
+    for key, weighted in pending:  # grows
+        data = merger.node(key)
+        if weighted and operator_of(data["label"]) == "mul" and any(s in chosen for s in merger.graph.sources(key)):
+            yield key
+            continue
+        after = weighted or data["flops"] != 0
+        for reader in merger.graph.readers(key):
+            if reader not in chosen and (reader, after) not in seen and len(pending) < _MOST_BELOW:
+                seen.add((reader, after))
+                pending.append((reader, after))
+
+
+def _merge_sum(merger: Merger, product: str, chosen: Collection[str], book: Collection[str]) -> None:
+    """Merge a weighted product with the operations that sum it over the experts."""
+    region, key = [product], product
+    while base(merger.node(key)["label"]) not in _REDUCTIONS:
+        readers = list(merger.graph.readers(key))
+        if len(readers) != 1 or not _is_free(merger.node(readers[0])):
+            return
+        (key,) = readers
+        if any(s not in region and s not in chosen and s not in book for s in merger.graph.sources(key)):
+            return
+        region.append(key)
+    if len({merger.node(key)["module_stack"] for key in region}) == 1:
+        merger.merge(region, "operations that sum experts", label="combine experts", config="", op="call_function")
+
+
+def _merge_choice(merger: Merger, router: str, chosen: set[str], book: Collection[str]) -> None:
+    """Merge the operations that choose, one row for each module."""
+    region = chosen & set(merger.graph)
+    constants = {s for key in region for s in merger.graph.sources(key) if s in book and is_call(merger.node(s))}
+    region |= {key for key in constants if region.issuperset(merger.graph.readers(key))}
+    experts = (merger.node(router)["shape"] or (0,))[-1]
+    rows: dict[Hashable, list[str]] = {}
+    for key in sorted(region, key=merger.order.__getitem__):
+        data = merger.node(key)
+        rows.setdefault((data["module_stack"], data["multiplicity"]), []).append(key)
+    for keys in rows.values():
+        if not any(map(_has_integers, map(merger.node, keys))):
+            continue  # such as an activation in a module of its own
+        choices = [merger.node(key) for key in keys if base(merger.node(key)["label"]) in _CHOICES]
+        number = (choices[-1]["shape"] or (1,))[-1] if choices and base(choices[-1]["label"]) == "topk" else 1
+        config = f"top {number} of {experts}" if choices else ""
+        merger.merge(
+            keys, "operations that choose experts", label="expert routing", config=config, kind="arithmetic",
+            op="call_function",
+        )  # fmt: skip
