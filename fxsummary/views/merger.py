@@ -78,7 +78,7 @@ class Merger:
         """
         inside = set(members)
         keys = sorted(inside, key=self.order.__getitem__)
-        exits = [key for key in keys if not inside.issuperset(self.graph.readers(key))]
+        exits = [key for key in keys if any(r not in inside and e["slots"] for r, e in self.graph.readers(key).items())]
         place = self._place(keys)
         if len(keys) < 2 or not exits or place is None or not self._same_copies(keys):
             return None
@@ -134,7 +134,8 @@ class Merger:
         for place, (source, edge) in enumerate(sources):
             add_slots(graph, source, main, {**edge, "slots": (place,), "parts": edge["parts"][:1]})
         for key, reader, edge in readers:
-            add_slots(graph, main, reader, of_part(edge.copy(), (exits.index(key),) if len(exits) > 1 else ()))
+            part = (exits.index(key),) if len(exits) > 1 and key in exits else ()
+            add_slots(graph, main, reader, of_part(edge.copy(), part))
 
 
 def copy_of(graph: ModelGraph) -> ModelGraph:
