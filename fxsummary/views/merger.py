@@ -150,6 +150,17 @@ def counted(data: NodeData) -> str:
     return ", ".join(filter(None, (data["config"], f"{len(absorbed) + 1} operations" if absorbed else "")))
 
 
+def uncounted(data: NodeData) -> str:
+    """Return the configuration of an operation without the number of operations that it stands for.
+
+    >>> uncounted({"config": "4 × 8, 2 operations", "absorbed": ("view",)}), uncounted({"config": "2 operations"})
+    ('4 × 8', '2 operations')
+    """
+    absorbed = data.get("absorbed", ())
+    count = f"{len(absorbed) + 1} operations" if absorbed else ""
+    return data["config"].removesuffix(count).removesuffix(", ")
+
+
 def is_call(data: NodeData) -> bool:
     """Return whether an operation is a call: not an input, output or parameter."""
     return data["op"] in ("call_function", "call_method", "call_module")
