@@ -131,7 +131,7 @@ def check(root: Row) -> None:
 
 # --- tables: text, Markdown ----------------------------------------------------------------------
 
-_COPIES = re.compile(r" ×(\d+)(?= shares |$)")
+_COPIES = re.compile(r" ×(\d+)(?: steps| calls)?(?= shares | carry |$)")
 
 
 def rows_of(lines: list[tuple[int, str, str, str, str]]) -> Row:

@@ -188,8 +188,8 @@ RUNS = [
     (ReadsAnEarlierLayer(), ["layers.1…2 Layer ×2", "layers.3…5 Layer ×3"]),
     (Reversed(), []),
     (InOrder(), ["layers.0…2 Layer ×3", "layers.3…5 Layer ×3"]),
-    (Looped(), ["layers.0 mul · Layer ×4"]),
-    (SharedAndOwn(), ["layers.0…4 Layer ×5"]),
+    (Looped(), ["layers.0 Layer · mul ×5"]),
+    (SharedAndOwn(), ["shared Layer ×6"]),
     (Slices(), ["layers.0…5 getitem · Layer ×6"]),
     (SlicesOutOfOrder(), ["layers.4…5 getitem · Layer ×2"]),
     (PartsInOrder(), ["layers.0…5 Layer ×6"]),
@@ -215,7 +215,16 @@ def test_a_run_folds_if_its_copies_correspond(model: nn.Module, runs: list[str])
 
 def test_integers_that_count_are_a_range() -> None:
     assert "getitem [:, :, 0…5]" in graph_of(Slices()).to_text().replace("index", "getitem")
-    assert "mul 1…4" in graph_of(Looped()).to_text()
+    assert "mul 1…5" in graph_of(Looped()).to_text()
+
+
+def test_calls_in_a_loop_are_steps_that_carry_a_value_and_count_their_weights_once() -> None:
+    lines = graph_of(Looped()).to_text(width=100).splitlines()
+    run, layer = (
+        next(line for line in lines if name in line) for name in ("Layer · mul ×5 steps", "├ layers.0 Layer  ")
+    )
+    assert "×5 steps carry 1×8×16" in run and " 544 " in run
+    assert "Σ 544" in layer
 
 
 def test_a_block_that_was_shown_before_is_one_row_that_says_what_differs() -> None:
@@ -224,8 +233,8 @@ def test_a_block_that_was_shown_before_is_one_row_that_says_what_differs() -> No
     assert "layers.3…5 ×3 = layers.0, other causal mask" in row
     assert "= NAME     the same operations and shapes as in NAME" in text
     text = graph_of(SharedAndOwn()).to_text(width=120)
-    row = next(line for line in text.splitlines() if "layers.5" in line)
-    assert "layers.5 = shared " in row and "544" in row
+    row = next(line for line in text.splitlines() if "layers.0" in line)
+    assert "layers.0 = shared " in row and "544" in row
 
 
 class Widening(nn.Module):
@@ -242,12 +251,12 @@ class Widening(nn.Module):
 def test_a_long_summary_is_a_page_and_says_what_it_leaves_out() -> None:
     model = nn.Sequential(*(Widening(width) for width in range(16, 40)))
     graph = fxsummary.graph(model, torch.zeros(2, 16))
-    text = graph.to_text(width=120)
+    text = graph.to_text(width=120, fold="exact")
     rows = [line for line in text.splitlines() if line[:1] in ("├", "└", "│")]
     assert MOST_ROWS - 10 < len(rows) <= MOST_ROWS
     assert any("rows)" in row for row in rows) and any("operations" in row for row in rows)
     assert "rows in" in text and "share rows" in text and "shows all" in text
-    whole = graph.to_text(width=120, depth=9)
+    whole = graph.to_text(width=120, depth=9, fold="exact")
     assert whole.count("Linear") == 24 and "Closed" not in whole and "operations" not in whole
     assert graph.to_text(fold=False).count("tanh") == 24
 
@@ -272,6 +281,6 @@ def test_a_narrow_summary_keeps_the_numbers_of_copies_and_of_closed_rows(width: 
     text = graph_of(Wrapper()).to_text(width=width)
     assert sum(" ×6" in line for line in text[: text.rindex("───")].splitlines()) == 1
     model = nn.Sequential(*(Widening(width) for width in range(16, 40)))
-    text = fxsummary.graph(model, torch.zeros(2, 16)).to_text(width=width)
+    text = fxsummary.graph(model, torch.zeros(2, 16)).to_text(width=width, fold="exact")
     closed = text.count("rows)")
     assert closed > 0 and f"in {closed} blocks" in text.replace("\n           ", " ")

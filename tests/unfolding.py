@@ -148,4 +148,11 @@ def unfolded_as_listed(graph: ModelGraph) -> tuple[list[dict[str, Any]], list[li
         sorted(((slot, places[source], part) for slot, source, part in unfolded.reads[each]), key=str)
         for each in unfolded.operations
     ]
-    return [graph.nodes[key] for key, _ in unfolded.operations], reads
+    runs = _runs_around(graph, block_tree(graph))
+    return [_of_copy(graph.nodes[key], runs[key], copy) for key, copy in unfolded.operations], reads
+
+
+def _of_copy(data: dict[str, Any], runs: Runs, copy: tuple[int, ...]) -> dict[str, Any]:
+    """The attributes of one copy of an operation."""
+    index = _index(copy, [repeat.count for _, repeat in runs])
+    return {**data, **{name: each[index] for name, each in data.get("each_copy", {}).items()}}

@@ -16,7 +16,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
-from fxsummary.views.shown import shown
+from fxsummary.views.shown import Fold, shown
 
 MOST_ROWS = 150
 DEEPEST = 13
@@ -35,7 +35,7 @@ TIGHT_COST = 0.2
 
 
 def picture(
-    graph: ModelGraph, *, title: str | None = None, depth: int | None = None, fold: bool = True, look: Look = PLAIN
+    graph: ModelGraph, *, title: str | None = None, depth: int | None = None, fold: Fold = "similar", look: Look = PLAIN
 ) -> Picture:
     """Return the scene of a graph, ready for layout and painting; the graph is not changed.
 

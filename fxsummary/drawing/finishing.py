@@ -8,6 +8,7 @@ from typing import Literal
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.look import FACTS, Look, address
 from fxsummary.drawing.scene import HeatScale, Item, Row, Scene
+from fxsummary.graph.records import is_unknown, over_copies
 from fxsummary.text import numbers as fmt
 
 STEPS = (0.02, 0.15, 0.40, 0.75)
@@ -57,5 +58,5 @@ def _heat(scene: Scene, subject: Subject, color: str) -> None:
 
 def _cost(row: Row, subject: Subject, attribute: Cost) -> int | None:
     nodes = [data for key in row.keys if (data := subject.node(key))["op"] != "get_attr" or attribute != "output_bytes"]
-    costs = [(data[attribute], data["multiplicity"]) for data in nodes]  # a parameter is not an activation
-    return sum(number * times for number, times in costs if number is not None) if None not in dict(costs) else None
+    # a parameter is not an activation
+    return None if any(is_unknown(each, attribute) for each in nodes) else sum(over_copies(e, attribute) for e in nodes)

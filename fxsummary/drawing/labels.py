@@ -12,10 +12,11 @@ from fxsummary.graph.attributes import NODE, NodeData, own_path
 from fxsummary.graph.changes import before, describe
 from fxsummary.graph.labels import is_batch_norm, is_instance_norm
 from fxsummary.graph.modelgraph import ModelGraph, Totals
-from fxsummary.graph.records import known
+from fxsummary.graph.records import differing, is_unknown, over_copies
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import UNREAD, Block
+from fxsummary.views.costs import in_groups
 
 LONGEST_PATH, LONGEST_LABEL, LONGEST_CONFIG, LONGEST_LITERALS = 22, 40, 48, 28
 LONGEST_SHAPE, LONGEST_SHAPES = 40, 24
@@ -50,19 +51,25 @@ class Subject:
         if self.totals.flops is None:
             return 0.0
         keys = list(keys)
-        if any(self.node(key)["flops"] is None for key in keys):
+        if any(is_unknown(self.node(key), "flops") for key in keys):
             return None
         return self.known_flops(keys) / self.totals.flops if self.totals.flops else 0.0
 
     def known_flops(self, keys: Iterable[str]) -> int:
         """Return the known FLOPs of operations over all copies."""
-        return sum(known(data, "flops") * data["multiplicity"] for data in map(self.node, keys))
+        return sum(over_copies(data, "flops") for data in map(self.node, keys))
 
 
 def short(text: str, width: int) -> str:
     """Clean a text and cut it in the middle; reads only the ends of a very long text."""
     ends = text if len(text) <= 4 * LONGEST_TIP else text[: 2 * LONGEST_TIP] + text[-2 * LONGEST_TIP :]
     return fmt.shorten(fmt.clean(ends), width)
+
+
+def shape_of(data: NodeData) -> str:
+    """Format the shapes of an operation's result: as ranges if they differ from copy to copy."""
+    each = differing(data, "outputs") or (data["outputs"],)
+    return fmt.about(fmt.in_one([shape_text(outputs) for outputs in each], as_ranges=True), data.get("assumed", False))
 
 
 def shape_text(outputs: object, assumed: bool = False) -> str:
@@ -103,14 +110,19 @@ def closed_inside(data: NodeData) -> int:
 def parameters_text(nodes: Iterable[NodeData], copies: int = 1, unit: str = "") -> str:
     """Format the parameters of operations over all their copies, for one of ``copies`` enclosing ones; "" for none.
 
+    If the enclosing copies differ, it is the sum over them, with Σ.
+
     >>> one, other = {"parameters": 9408, "multiplicity": 1}, {"parameters": None, "multiplicity": 3}
     >>> parameters_text([one]), parameters_text([]), parameters_text([one, other], unit=" params")
     ('9.41 k', '', '≥ 9.41 k params')
     """
     nodes = list(nodes)
-    number = sum(known(node, "parameters") * node["multiplicity"] for node in nodes) // copies
-    if any(node["parameters"] is None for node in nodes):
+    numbers = [sum(of_one) for of_one in zip(*(in_groups(node, "parameters", copies) for node in nodes), strict=True)]
+    number = min(numbers, default=0)
+    if any(is_unknown(node, "parameters") for node in nodes):
         return f"≥ {fmt.parameters(number)}{unit}" if number else f"{fmt.UNKNOWN}{unit}"
+    if number != max(numbers, default=0):
+        return f"Σ {fmt.parameters(sum(numbers))}{unit}"
     return fmt.parameters(number) + unit if number else ""
 
 
@@ -136,7 +148,9 @@ def facts_of(subject: Subject, block: Block, times: int) -> str:
     compared = subject.graph.comparison
     runs = () if compared is None else compared.runs_by_path.get(block.path, ())
     texts = [f"{run.before} → {run.after}" for run in runs]
-    if one and block.repeat > 1:
+    if block.repeat > 1 and one.startswith("Σ"):
+        texts.append(f"{parameters_text(data, times)} params")
+    elif one and block.repeat > 1:
         texts.append(f"{one} × {block.repeat} = {parameters_text(data, times)} params")
     elif one:
         texts.append(f"{one} params")

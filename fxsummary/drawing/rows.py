@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from fxsummary.drawing import labels
-from fxsummary.drawing.labels import LONGEST_LABEL, Subject, closed_inside, parameters_text, shape_text, short, span
+from fxsummary.drawing.labels import LONGEST_LABEL, Subject, closed_inside, parameters_text, shape_of, short, span
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.graph.attributes import NodeData, own_path
@@ -174,7 +174,7 @@ class Composer:
         """Set the texts and costs of a row, once its chips are known."""
         nodes = [self.nodes[key] for key in row.keys]
         data = nodes[0]
-        row.shape = shape_text(data["outputs"], data.get("assumed", False))
+        row.shape = shape_of(data)
         if row.is_tag:
             name = relative_path(own_path(self.nodes[data["stands_for"]]), base) or data["label"]
             row.label, row.tips = short(name, labels.LONGEST_PATH), ["the value of", name]
@@ -199,7 +199,8 @@ class Composer:
             row.config = clean(both) if 0 < len(both) <= labels.LONGEST_CONFIG else row.config
         row.share = self.subject.share(row.keys)
         edges = self.subject.graph.sources(row.keys[0]).values()
-        row.same_shape = {edge.get("shape") for edge in edges} == {nodes[-1]["shape"]}
+        differs = any("outputs" in node.get("each_copy", ()) for node in nodes)
+        row.same_shape = not differs and {edge.get("shape") for edge in edges} == {nodes[-1]["shape"]}
 
     def _path(self, data: NodeData, base: str) -> str:
         """Return the path relative to the enclosing frame; for a closed run, the first and the last path."""

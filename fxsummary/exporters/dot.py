@@ -14,6 +14,7 @@ from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.graph.attributes import NODE
 from fxsummary.graph.changes import SIGNS
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import differing
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
 from fxsummary.text.numbers import clean, short, shorten
@@ -117,7 +118,9 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     own = f"  {data['target'].rpartition('.')[2]}" if data["op"] == "call_module" else ""
     repeat = graph.graph.get("repeats", {}).get(key)
     copies = f"  ×{repeat.count}" if repeat else ""
-    shapes = [fmt.about(shape_text(spec.shape), data["assumed"]) for spec in leaves(data["outputs"])]
+    each = differing(data, "outputs") or (data["outputs"],)
+    copies_of = zip(*[[shape_text(spec.shape) for spec in leaves(outputs)] for outputs in each], strict=True)
+    shapes = [fmt.about(fmt.in_one(texts, as_ranges=True), data["assumed"]) for texts in copies_of]
     lines = [
         f"{SIGNS.get(change, '')} {data['label']}{own}{copies}".lstrip(),
         data["config"],

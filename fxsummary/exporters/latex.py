@@ -9,6 +9,7 @@ from fxsummary.exporters.tables.table import Row
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import clean, shorten
 from fxsummary.views.depth import check_depth
+from fxsummary.views.shown import Fold
 
 LONGEST = 60
 
@@ -25,7 +26,7 @@ def to_latex(
     graph: ModelGraph,
     *,
     depth: int | None = None,
-    fold: bool = True,
+    fold: Fold = "similar",
     columns: Iterable[str] | str | None = None,
     caption: str | None = None,
     label: str | None = None,

@@ -12,6 +12,7 @@ from fxsummary.support.gc_pause import paused
 from fxsummary.support.registry import call
 from fxsummary.text.numbers import clean, shorten
 from fxsummary.views.depth import check_depth
+from fxsummary.views.shown import Fold
 
 LONGEST = 100
 """Maximum number of characters of a name, or of the settings, in a cell."""
@@ -31,7 +32,7 @@ def to_markdown(
     *,
     depth: int | None = None,
     view: str | None = None,
-    fold: bool = True,
+    fold: Fold = "similar",
     columns: Iterable[str] | str | None = None,
 ) -> str:
     """Return the graph as Markdown.

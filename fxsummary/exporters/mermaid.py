@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from fxsummary.drawing.labels import parameters_text, shape_text
+from fxsummary.drawing.labels import parameters_text, shape_of
 from fxsummary.drawing.look import DIRECTIONS, check_name
 from fxsummary.drawing.style import LIGHT, colour_of
 from fxsummary.errors import TooLargeError
@@ -18,7 +18,7 @@ from fxsummary.views.blocks import Block, block_tree, run_of
 from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.depth import check_depth, limit_depth
 from fxsummary.views.dissolve import dissolve
-from fxsummary.views.shown import shown
+from fxsummary.views.shown import Fold, shown
 
 MOST_EDGES = 400
 MOST_CHARACTERS = 45_000
@@ -34,7 +34,7 @@ _SPECIAL = re.compile(r"[^\w ×→…·≥≈+=,./()?-]")
 _SHAPES = {"input": ('(["', '"])'), "output": ('(["', '"])'), "parameter": ('[/"', '"/]')}
 
 
-def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: bool = True, direction: str = "TB") -> str:
+def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: Fold = "similar", direction: str = "TB") -> str:
     """Return the graph as the source of a Mermaid flowchart.
 
     Args:
@@ -149,7 +149,7 @@ def _label(graph: ModelGraph, keys: list[str], parent: str, copies: int) -> str:
     if sign := SIGNS.get(joined(data.get("change", "same") for data in operations)):
         lines[0] = f"{sign} {lines[0]}"
     lines.insert(1, operations[0]["config"])
-    lines.append(shape_text(operations[-1]["outputs"], operations[-1].get("assumed", False)))
+    lines.append(shape_of(operations[-1]))
     lines.append(parameters_text(operations, operations[0]["multiplicity"], " parameters"))
     repeat = operations[0]["multiplicity"] // copies if operations[0]["op"] != "stand_in" else 1
     lines = [escaped(line) for line in lines if line]

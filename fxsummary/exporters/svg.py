@@ -8,6 +8,7 @@ from fxsummary.drawing.choose import picture
 from fxsummary.drawing.look import look
 from fxsummary.drawing.svg_page import draw
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.views.shown import Fold
 
 
 def to_svg(
@@ -15,7 +16,7 @@ def to_svg(
     *,
     title: str | None = None,
     depth: int | None = None,
-    fold: bool = True,
+    fold: Fold = "similar",
     theme: str = "auto",
     color: str = "kind",
     show: Iterable[str] | None = None,

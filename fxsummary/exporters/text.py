@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from fxsummary.exporters.reports.comparison import changes
 from fxsummary.exporters.tables.summary import VIEWS
-from fxsummary.exporters.tables.table import Row, Table, display_width, fit, render_table, tree, wrap
+from fxsummary.exporters.tables.table import Row, Table, display_width, fit, fit_start, render_table, tree, wrap
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import clean
 from fxsummary.views.depth import check_depth
+from fxsummary.views.shown import Fold
+
+_COPIES = re.compile(r" ×\d+( steps| calls)?$")
+_REFERENCE = re.compile(r"(^|\d )(=|like) ")
+_CLOSED = re.compile(r"\(\d+ rows?\)(, )?")
 
 MIN_WIDTH = 60
 LEAST_TYPE = 6
@@ -26,7 +32,7 @@ def to_text(
     width: int = 80,
     depth: int | None = None,
     view: str | None = None,
-    fold: bool = True,
+    fold: Fold = "similar",
     columns: Iterable[str] | str | None = None,
 ) -> str:
     """Return the graph as text.
@@ -74,8 +80,8 @@ def _fitted(table: Table, width: int) -> list[tuple[str, ...]]:
 def _first_cell(row: Row, room: int) -> str:
     """Return branch lines, name, type and settings in ``room`` columns; the number of closed rows stays."""
     settings, closed = clean(row.settings), ""
-    if settings.startswith("("):
-        closed, _, settings = settings.partition(", ")
+    if found := _CLOSED.match(settings):
+        closed, settings = found[0].removesuffix(", "), settings[found.end() :]
         room -= display_width(closed) + 1
     text = _with_settings(_head(row, room), settings, room)
     return f"{text} {closed}" if closed else text
@@ -92,11 +98,12 @@ def _head(row: Row, room: int) -> str:
         while display_width(kept) >= left:
             kept = kept[:-1]
         return f"{lead}{kept}…"
-    name, copies = clean(row.name), row.type.rpartition(" ")[2]
-    copies = f" {copies}" if copies.startswith("×") else ""
+    name, found = clean(row.name), _COPIES.search(row.type)
+    copies = found[0] if found else ""
     rest = left - display_width(name) - 1
     if rest >= LEAST_TYPE:
-        return f"{lead}{name} {fit(clean(row.type), rest)}"
+        type_, end = clean(row.type), _REFERENCE.search(row.type)
+        return f"{lead}{name} " + (fit_start(type_, rest) if end else fit(type_, rest))
     return f"{lead}{fit(name, left - len(copies))}{copies}"
 
 
@@ -109,6 +116,6 @@ def _with_settings(head: str, settings: str, room: int) -> str:
     if parts and parts[0].startswith("tied to "):
         return fit(f"{head} tied to …{parts[0].rpartition('.')[2]}", room)
     left = room - display_width(head) - 1
-    if parts and parts[0][0].isalpha() and left >= LEAST_REMARK:
+    if parts and parts[0][0].isalpha() and left >= LEAST_REMARK and not parts[0].startswith("carry "):
         return f"{head} {fit(parts[0], left)}"
     return fit(head, room)

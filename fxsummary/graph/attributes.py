@@ -93,6 +93,8 @@ NODE = Attributes("node attribute", {
     "closed": _remark(of.COUNT, "number of operations in a closed module", 0),
     "differences": _remark(of.VALUE, "in a comparison a tuple of `Difference` (attribute, old value, new value); for a "
         "removed operation its costs", ()),
+    "each_copy": _remark(of.VALUE, "in a folded graph the values of all copies where they differ, by attribute; such a "
+        "cost is None", folds=True),
     "run": _remark(of.TEXTS, "labels of the views that are shown as one", ()),
     "shared": _remark(of.TEXT, "what a closed module shares with others", ""),
     "stands_for": _remark(of.TEXT, "key of the operation whose value this stand-in shows again", ""),
@@ -152,6 +154,7 @@ class NodeData(TypedDict, total=False):
     change: str
     closed: int
     differences: Any
+    each_copy: Any
     run: tuple[str, ...]
     shared: str
     stands_for: str
@@ -195,11 +198,18 @@ def result(outputs: Any) -> NodeData:
     return {"outputs": outputs, "shape": first.shape if first else None, "dtype": first.dtype if first else None}
 
 
+RESULT = ("outputs", "shape", "dtype", "output_bytes")
+"""The attributes that describe an operation's result."""
+
+
 def own_result(data: NodeData) -> NodeData:
-    """Return the attributes that describe an operation's result."""
-    return {
+    """Return the attributes that describe an operation's result, for each copy where copies differ."""
+    result: NodeData = {
         "outputs": data["outputs"], "shape": data["shape"], "dtype": data["dtype"], "output_bytes": data["output_bytes"]
     }  # fmt: skip
+    if each_copy := {name: values for name, values in data.get("each_copy", {}).items() if name in RESULT}:
+        result["each_copy"] = each_copy
+    return result
 
 
 def edge_from(source: NodeData, slots: tuple[int, ...], nbytes: int | None) -> EdgeData:

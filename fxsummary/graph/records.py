@@ -34,6 +34,8 @@ class Returned(NamedTuple):
     """`TensorSpec` in the nesting of the result; None if unknown."""
     assumed: bool = False
     """Whether its shapes depend on assumed values."""
+    each: tuple[Any, ...] = ()
+    """In a folded graph, the results of all copies where they differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +148,18 @@ def add_up(graph: ModelGraph) -> Totals:
         for key, data in graph.nodes(data=True)
         if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]
     ]
-    sums = {name: sum([data["multiplicity"] * known(data, name) for _, data in nodes]) for name in _ADDED}
+    sums = {name: sum([over_copies(data, name) for _, data in nodes]) for name in _ADDED}
     sums["unread_parameters"] = sum([data["multiplicity"] * data.get("unread", 0) for _, data in nodes])
     by_dtype: Counter[str] = Counter()
     for _, data in nodes:
-        for dtype, numel in data["parameter_dtypes"]:
-            by_dtype[dtype] += data["multiplicity"] * numel * itemsize(dtype)
-    unknown = [data["target"] for _, data in nodes if data["parameters"] is None]
+        for copy in of_each_copy(data, "parameter_dtypes"):
+            for dtype, numel in copy:
+                by_dtype[dtype] += numel * itemsize(dtype)
+    unknown = [data["target"] for _, data in nodes if is_unknown(data, "parameters")]
     unknown += _add_unread(graph, sums, by_dtype)
-    unknown_flops = [key for key, data in nodes if data["flops"] is None] + ["the rest of forward"] * graph.is_partial
+    unknown_flops = [key for key, data in nodes if is_unknown(data, "flops")] + [
+        "the rest of forward"
+    ] * graph.is_partial
     flops = sums.pop("flops")
     nothing_known = graph.captured_by == "modules" or (unknown_flops and not flops)
     return Totals(
@@ -198,3 +203,25 @@ def known(data: Mapping[str, Any], cost: str) -> int:
     number = data[cost]
     at_least: Mapping[str, int] = data.get("at_least", {})
     return int(at_least.get(cost, 0) if number is None else number)
+
+
+def differing(data: Mapping[str, Any], name: str) -> tuple[Any, ...] | None:
+    """Return the values of an attribute in all copies that an operation represents; None if they are equal."""
+    found: tuple[Any, ...] | None = data.get("each_copy", {}).get(name)
+    return found
+
+
+def is_unknown(data: Mapping[str, Any], cost: str) -> bool:
+    """Return whether a cost is unknown; one that differs from copy to copy is not."""
+    return data[cost] is None and differing(data, cost) is None
+
+
+def over_copies(data: Mapping[str, Any], cost: str) -> int:
+    """Return the known part of a cost over all copies that an operation represents."""
+    each = differing(data, cost)
+    return data["multiplicity"] * known(data, cost) if each is None else sum(number or 0 for number in each)
+
+
+def of_each_copy(data: Mapping[str, Any], name: str) -> tuple[Any, ...]:
+    """Return the values of an attribute in all copies that an operation represents."""
+    return differing(data, name) or (data[name],) * data["multiplicity"]

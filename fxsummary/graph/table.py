@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -131,6 +131,8 @@ class Attributes(Registry[Attribute]):
 
     def _told(self, name: str, data: Mapping[str, Any], text: Callable[[Any], str]) -> str:
         attribute = self[name]
+        if (each := data.get("each_copy", {}).get(name)) and attribute.type.is_number:
+            return self._of_copies(name, data, each)
         value = data.get(name, attribute.default)
         least = known(data, name) if value is None and attribute.adds == "sum" else None
         if value is None and not least:
@@ -139,6 +141,15 @@ class Attributes(Registry[Attribute]):
             return ""
         shown = fmt.about(text(least or value), attribute.is_assumed(data))
         return f"≥ {shown}" if least else shown
+
+    def _of_copies(self, name: str, data: Mapping[str, Any], each: Sequence[Any]) -> str:
+        """Format the values of copies that differ: the sum of a cost, the range of another number."""
+        attribute, known = self[name], [value for value in each if value is not None]
+        if len(known) < len(each):
+            return fmt.UNKNOWN
+        exact = attribute.text
+        text = f"Σ {exact(sum(known))}" if attribute.adds == "sum" else f"{exact(min(known))}…{exact(max(known))}"
+        return fmt.about(text, attribute.is_assumed(data))
 
     def described(self, always: bool = True) -> str:
         """Return the names with their descriptions, for a docstring."""

@@ -12,7 +12,7 @@ from fxsummary.errors import BudgetError, InputError
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.findings import Finding
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import Totals
+from fxsummary.graph.records import Totals, over_copies
 from fxsummary.review.pyproject import BUDGETS
 from fxsummary.support.registry import unknown
 from fxsummary.text import numbers as fmt
@@ -159,7 +159,7 @@ def growth(before: ModelGraph, after: ModelGraph) -> Iterator[str]:
 def contributors(graph: ModelGraph, attribute: str, whole: int) -> tuple[str, ...]:
     """Describe the operations with the largest share of a cost, all copies together."""
     nodes: Iterable[tuple[str, Mapping[str, Any]]] = fold_repeats(graph).nodes(data=True)
-    costs = [((data[attribute] or 0) * data["multiplicity"], key) for key, data in nodes]
+    costs = [(over_copies(data, attribute), key) for key, data in nodes]
     largest = sorted(costs, key=lambda item: -item[0])[:CONTRIBUTORS]
     text = fmt.size if attribute.endswith("bytes") else fmt.count
     return tuple(

@@ -73,6 +73,7 @@ MARKS = {
     "≈": "depends on assumed values",
     "≥": "at least; part of it is unknown",
     "?": "unknown",
+    "Σ": "the sum over all copies, which differ or share weights",
     "+N": "N more tensors",
 }
 """Meanings of the marks on numbers and shapes."""
@@ -90,7 +91,7 @@ def marks_in(text: str, *, repeated: bool) -> list[str]:
     >>> marks_in("≈7×128 +1", repeated=True), marks_in("5 + 3", repeated=False)
     (['×N', '≈', '+N'], [])
     """
-    found = [mark for mark in ("≈", "≥", "?") if mark in text]
+    found = [mark for mark in ("≈", "≥", "?", "Σ") if mark in text]
     return ["×N"] * repeated + found + ["+N"] * bool(re.search(r"\d \+\d", text))
 
 
@@ -224,18 +225,33 @@ def run_name(first: str, last: str) -> str:
 _INTEGER = re.compile(r"-?\d+")
 
 
-def in_one(texts: Sequence[str]) -> str:
-    """Return several texts that differ only in integers as one.
+def in_one(texts: Sequence[str], *, as_ranges: bool = False) -> str:
+    """Return several texts that differ only in integers as one; ``as_ranges`` if the integers are sizes.
 
     >>> in_one(["[:, 0]", "[:, 1]", "[:, 2]"]), in_one(["+ 1", "+ 1"]), in_one(["4", "6", "0", "2"])
     ('[:, 0…2]', '+ 1', '4, 6, 0, 2')
+    >>> in_one(["64→32", "96→32", "128→32"], as_ranges=True), in_one(["1×9", "1×4", "1×7"], as_ranges=True)
+    ('64…128→32', '1×4…9')
     """
-    between = [_INTEGER.split(text) for text in texts]
-    if texts[0] in texts[1:] and len(set(texts)) == 1:
+    if len(set(texts)) == 1:
         return texts[0]
+    between = _INTEGER.split(texts[0])
     columns = zip(*[_INTEGER.findall(text) for text in texts], strict=True)
-    numbers = [_spans(list(map(int, column))) for column in columns]
-    return "".join(part for pair in zip(between[0], [*numbers, ""], strict=True) for part in pair)
+    numbers = [(_range if as_ranges else _spans)(list(map(int, column))) for column in columns]
+    return "".join(part for pair in zip(between, [*numbers, ""], strict=True) for part in pair)
+
+
+def _range(numbers: Sequence[int]) -> str:
+    """Return the smallest and the largest number; the largest first if the numbers only fall.
+
+    >>> _range([8, 8]), _range([56, 28, 28, 14]), _range([5, 9, 3])
+    ('8', '56…14', '3…9')
+    """
+    if len(set(numbers)) == 1:
+        return str(numbers[0])
+    ends = min(numbers), max(numbers)
+    first, last = reversed(ends) if list(numbers) == sorted(numbers, reverse=True) else ends
+    return f"{first}…{last}"
 
 
 def _spans(numbers: Sequence[int]) -> str:

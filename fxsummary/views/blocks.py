@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
@@ -116,12 +117,20 @@ class Repeat:
         carried: values that each further copy reads from the previous copy: by operation and slot, the operation that
             produces the value and the part of it. Its other inputs are those of the first copy, or its own.
         own: operations and slots that read a value of its own for each copy.
+        unit: "steps" if the copies are calls of the same code and each reads values of the one before, "calls" if it
+            does not; "" for other copies.
     """
 
     count: int
     last: str
     carried: Mapping[tuple[str, int], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
     own: tuple[tuple[str, int], ...] = ()
+    unit: Literal["steps", "calls", ""] = ""
+
+    @property
+    def copied(self) -> str:
+        """The number of copies, such as "×12" or "×128 steps"."""
+        return f"×{self.count} {self.unit}".rstrip()
 
 
 def own_call(data: NodeData) -> tuple[ModuleCall, ...]:

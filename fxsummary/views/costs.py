@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import cast
+from typing import Any, cast
 
 from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
 from fxsummary.graph.changes import Difference, before, joined
-from fxsummary.graph.records import TRUST, known
+from fxsummary.graph.records import TRUST, differing, is_unknown, known
 
 Numbers = dict[str, "int | None"]
 _SUMS = tuple(name for name in NODE.sums if name in NO_COSTS)
@@ -22,14 +22,15 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
     """
     compared = "change" in source
     was = {name: _sum(before(target, name), before(source, name), times) for name in NODE.sums} if compared else {}
+    apart = _carry_differing(source, target, source["multiplicity"] // times)
     part, whole = cast("Numbers", source), cast("Numbers", target)
     fresh, joint = cast("dict[str, tuple[object, ...]]", source), cast("dict[str, tuple[object, ...]]", target)
     if _costs(source) != _NOTHING or "unread" in source or NODE.added:
         for name in NODE.sums:
-            if part.get(name, 0) != 0:
+            if part.get(name, 0) != 0 and name not in apart:
                 _add(name, source, target, times)
     for name in NODE.unions:
-        if more := fresh.get(name):
+        if name not in apart and (more := fresh.get(name)):
             joint[name] = (*joint.get(name, ()), *more)
     for name in NODE.flags:
         if part.get(name):
@@ -41,11 +42,62 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
         target["trust"] = max(target["trust"], source["trust"], key=TRUST.index)
     if compared:
         _carry_change(source, target, was)
-    if times > 1 and source["parameter_dtypes"]:
+    if times > 1 and source["parameter_dtypes"] and "parameter_dtypes" not in apart:
         extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
         target["parameter_dtypes"] += extra
     for name, compute in NODE.recomputed.items():
         cast("dict[str, object]", target)[name] = compute(target)
+
+
+def _carry_differing(source: NodeData, target: NodeData, copies: int) -> set[str]:
+    """Add the costs that differ from copy to copy in one of two operations; return their names.
+
+    Args:
+        copies: number of copies of ``target``.
+    """
+    both = {**source.get("each_copy", {}), **target.get("each_copy", {})}
+    if not both:
+        return set()
+    names = {name for name in (*NODE.sums, "parameter_dtypes") if name in both}
+    one: NodeData = {**target, "multiplicity": copies}
+    whole, each_copy = cast("dict[str, object]", target), dict(target.get("each_copy", {}))
+    for name in names:
+        values = [a + b for a, b in zip(in_groups(one, name, copies), in_groups(source, name, copies), strict=True)]
+        each_copy.pop(name, None)
+        whole[name] = values[0]
+        if name in NODE.sums and (is_unknown(one, name) or is_unknown(source, name)):
+            whole[name] = None
+            target["at_least"] = {**target.get("at_least", {}), name: min(values)}
+        elif any(value != values[0] for value in values):
+            each_copy[name] = tuple(values)
+            if name in NODE.sums:
+                whole[name] = None
+    target["each_copy"] = each_copy
+    return names
+
+
+def in_groups(data: NodeData, name: str, groups: int) -> list[Any]:
+    """Return the known part of a cost in each of several equal groups of the copies of an operation.
+
+    The copies of a run are in order, those of the innermost run side by side.
+    """
+    each = differing(data, name)
+    if each is None:
+        value: Any = data["parameter_dtypes"] if name == "parameter_dtypes" else known(data, name)
+        return [value * (data["multiplicity"] // groups)] * groups
+    size = len(each) // groups
+    parts = [each[start : start + size] for start in range(0, len(each), size)]
+    return [sum(part, ()) if name == "parameter_dtypes" else sum(part) for part in parts]
+
+
+def one_copy(data: NodeData, copies: int) -> NodeData:
+    """Return an operation with the costs in the first of the ``copies`` of the blocks around it."""
+    if "each_copy" not in data:
+        return data
+    first = {name: each[: len(each) // copies] for name, each in data["each_copy"].items()}
+    alike = {name: each[0] for name, each in first.items() if len(each) == 1}
+    others = {name: each for name, each in first.items() if len(each) > 1}
+    return cast(NodeData, {**data, **alike, "each_copy": others})
 
 
 def is_free(data: NodeData) -> bool:

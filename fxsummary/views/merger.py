@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from fxsummary.graph.attributes import NodeData, own_result, placed
+from fxsummary.graph.attributes import RESULT, NodeData, own_result, placed
 from fxsummary.graph.labels import base
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import summed
+from fxsummary.graph.records import of_each_copy, summed
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import calls_around
 from fxsummary.views.costs import carry_costs, is_free, is_weightless
@@ -84,7 +84,7 @@ class Merger:
             return None
         main = exits[-1] if main is None else main
         data = self.node(main)
-        self._set_results(data, [self.node(key) for key in exits])
+        _set_results(data, [self.node(key) for key in exits], attributes)
         stacks = [self.node(key)["module_stack"] for key in keys]
         if data["op"] != "call_module" and any(stack != data["module_stack"] for stack in stacks):
             data.update(placed(min((each[: common(stacks[0], each)] for each in stacks), key=len)))
@@ -118,13 +118,6 @@ class Merger:
         between = [order[key] for key in keys if low < order[key] < high]
         return None if low >= high else between[-1] if between else (low + high) / 2
 
-    @staticmethod
-    def _set_results(data: NodeData, exits: list[NodeData]) -> None:
-        data.update(own_result(exits[0]))
-        if len(exits) > 1:
-            data["outputs"] = tuple(each["outputs"] for each in exits)
-            data["output_bytes"] = summed(each["output_bytes"] for each in exits)
-
     def _reconnect(self, keys: list[str], main: str, exits: list[str]) -> None:
         graph, inside = self.graph, set(keys)
         sources = [(k, edge) for key in keys for k, edge in graph.sources(key).items() if k not in inside]
@@ -136,6 +129,22 @@ class Merger:
         for key, reader, edge in readers:
             part = (exits.index(key),) if len(exits) > 1 and key in exits else ()
             add_slots(graph, main, reader, of_part(edge.copy(), part))
+
+
+def _set_results(data: NodeData, exits: list[NodeData], attributes: NodeData) -> None:
+    """Give an operation the results of others, and drop what its copies had of its own results and ``attributes``."""
+    kept = {name: each for name, each in data.get("each_copy", {}).items() if name not in (*RESULT, *attributes)}
+    result = own_result(exits[0])
+    if len(exits) > 1:
+        result["outputs"] = tuple([each["outputs"] for each in exits])
+        result["output_bytes"] = summed(each["output_bytes"] for each in exits)
+        if any("outputs" in each.get("each_copy", ()) for each in exits):
+            of_copies = tuple(zip(*[of_each_copy(each, "outputs") for each in exits], strict=True))
+            result["each_copy"] = {**result.get("each_copy", {}), "outputs": of_copies}
+    each_copy = {**kept, **result.pop("each_copy", {})}
+    data.update(result)
+    if each_copy or "each_copy" in data:
+        data["each_copy"] = each_copy
 
 
 def copy_of(graph: ModelGraph) -> ModelGraph:

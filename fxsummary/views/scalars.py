@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fxsummary.graph.attributes import EdgeData, NodeData
 from fxsummary.graph.labels import NO_TENSOR, TENSOR_ATTRIBUTES
@@ -55,6 +56,22 @@ def of_part(edge: EdgeData, part: Part) -> EdgeData:
     if not part:
         return edge
     return {**edge, "parts": tuple([part + inner for _, inner in reads_of(edge)])}
+
+
+def take(value: Any, part: Part) -> Any:
+    """Return a part of a value; None if the value does not say.
+
+    >>> take((1, {"a": 2}), (1, "a")), take((1, 2), ("1",)), take(None, (0,))
+    (2, 2, None)
+    """
+    for step in part:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, (tuple, list)) and str(step).isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
 
 
 def add_slots(graph: ModelGraph, source: str, target: str, data: EdgeData) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from fxsummary.errors import InputError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.depth import close_small
 from fxsummary.views.fold import fold_repeats
@@ -9,9 +12,23 @@ from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.simplify import simplify
 from fxsummary.views.unread import with_unread
 
+Fold = Literal["similar", "exact"] | bool
+"""What to fold: runs of equal and of similar copies (or True), only of equal ones ("exact"), or none (False)."""
 
-def shown(graph: ModelGraph, *, fold: bool = True) -> ModelGraph:
+
+def check_fold(fold: object) -> Literal["similar", "exact", False]:
+    """Return what to fold; raises InputError for anything but a `Fold`."""
+    if fold is True or fold == "similar":
+        return "similar"
+    if fold is False or fold == "exact":
+        return "exact" if fold else False
+    raise InputError(f'fold={fold!r} is not a way to fold: pass "similar", "exact" (equal copies only) or False.')
+
+
+def shown(graph: ModelGraph, *, fold: Fold = "similar") -> ModelGraph:
     """Return the graph that a summary or a picture with everything open shows; ``graph`` is not changed."""
     whole = with_unread(graph)
     simple = simplify(whole, own=whole is not graph)
-    return close_small(merge_idioms(fold_repeats(simple) if fold else simple, own=True))
+    how = check_fold(fold)
+    folded = fold_repeats(simple, similar=how == "similar") if how else simple
+    return close_small(merge_idioms(folded, own=True))

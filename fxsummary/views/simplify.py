@@ -7,6 +7,7 @@ Operations with costs stay or are merged into their reader, so the totals stay e
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from fxsummary.graph import labels
 from fxsummary.graph.attributes import NodeData, edge_from, own_result
@@ -124,13 +125,24 @@ def _chain_concatenations(merger: Merger) -> None:
         for length in range(len(parts) - 1, 1, -1):
             first = known.get((data["config"], *parts[:length]))
             if first is not None:
-                taken = tuple(sorted(slot for part in parts[:length] for slot in slots[part]))
-                graph.remove_edges_from([(part, key) for part in parts[:length]])
-                source = merger.node(first)
-                graph.link(first, key, edge_from(source, taken, source["output_bytes"]))
+                _read_earlier(graph, first, key, parts[:length])
                 merger.hidden["edges into repeated concatenations"] += length - 1
                 break
         known.setdefault((data["config"], *parts), key)
+
+
+def _read_earlier(graph: ModelGraph, first: str, key: str, parts: Sequence[str]) -> None:
+    """Let a concatenation read an earlier one in place of the ``parts`` that both start with."""
+    source, data = graph.nodes[first], graph.nodes[key]
+    taken = sorted(slot for part in parts for slot in graph.sources(key)[part]["slots"])
+    graph.remove_edges_from([(part, key) for part in parts])
+    start = ", ".join(["%"] * len(taken))
+    if taken == list(range(len(taken))) and start in data["arguments"]:  # so that the next one looks like this one
+        data["arguments"] = data["arguments"].replace(start, "%", 1)
+        for edge in graph.sources(key).values():
+            edge["slots"] = tuple([slot - len(taken) + 1 for slot in edge["slots"]])
+        taken = [0]
+    graph.link(first, key, edge_from(source, tuple(taken), source["output_bytes"]))
 
 
 def _merge_views(merger: Merger) -> None:

@@ -17,6 +17,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.layout import Memo
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import Block
+from fxsummary.views.costs import one_copy
 from fxsummary.views.depth import close_small
 
 MANY_ROWS = 250
@@ -127,7 +128,7 @@ def focused(folded: ModelGraph, block: Block) -> ModelGraph:
     for key in inside:
         data = folded.nodes[key]
         stack, times = data["module_stack"][level:], data["multiplicity"] // block.copies
-        nodes[key] = {**data, "module_stack": stack, "multiplicity": times}
+        nodes[key] = one_copy(data, block.copies) | {"module_stack": stack, "multiplicity": times}
     graph = folded.derived(nodes.items(), edges)
     if dataflow:
         _add_output(graph, folded, inside)

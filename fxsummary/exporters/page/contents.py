@@ -10,8 +10,9 @@ from fxsummary.drawing.labels import LONGEST_TIP, Subject, call_text, short
 from fxsummary.drawing.style import LEGEND, colour_of
 from fxsummary.exporters.page.atlas import Atlas, View
 from fxsummary.exporters.page.outline import Outline
-from fxsummary.graph.attributes import NODE
+from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
+from fxsummary.graph.records import is_unknown, known, over_copies
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import result_of
@@ -63,7 +64,7 @@ def _module(outline: Outline, path: str, costs: Record, tensors: list[ParameterI
         "unknown": any(tensor.numel is None for tensor in tensors),
         "tensors": [tensor.name for tensor in info.parameters],
         **costs,
-        "outputs": _specs(*outputs) if outputs else [],
+        "outputs": _specs(*outputs[:2]) if outputs else [],
         "shared": info.shared_with or "",
         "never": not info.called and not costs["memory"] and outline.graph.captured_by != "modules",
         "training": info.training,
@@ -87,8 +88,8 @@ def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
         for path in owners[id(stack)]:
             cost = costs[path]
             cost["memory"] += times * (data["output_bytes"] or 0)
-            cost["flops"] += times * (data["flops"] or 0)
-            if data["flops"] is None:
+            cost["flops"] += over_copies(data, "flops")
+            if is_unknown(data, "flops"):
                 cost["least"] = True
     return costs
 
@@ -132,19 +133,32 @@ def _operation(subject: Subject, outline: Outline, key: str) -> Record:
         "module": data["module"],
         "inputs": inputs,
         "outputs": _specs(data["outputs"], data["assumed"]),
-        "parameters": data["parameters"],
-        "frozen": (data["parameters"] or 0) - (data["trainable_parameters"] or 0),
-        "bytes": data["parameter_bytes"],
-        "buffers": data["buffer_bytes"],
+        **_costs(data),
         "tensors": list(dict.fromkeys((*data["parameter_names"], *data["reads"]))),
-        "flops": data["flops"],
-        "memory": data["output_bytes"] or 0,
         "trust": data["trust"] if data["trust"] != "exact" else "",
         "unknown": [_text(name) for name in data["unknown_operators"]],
         "source": _text(data["source"]),
         "more": [[NODE[name].title, _text(text)] for name in NODE.added if (text := NODE.tip(name, data))],
         "times": data["multiplicity"] if data["multiplicity"] > 1 else 0,
     })  # fmt: skip
+
+
+def _costs(data: NodeData) -> Record:
+    """Return the costs of an operation: those of one copy, or if copies differ the sums over all of them."""
+    summed = bool(data.get("each_copy"))
+
+    def cost(name: str) -> int | None:
+        return None if is_unknown(data, name) else over_copies(data, name) if summed else known(data, name)
+
+    return {
+        "parameters": cost("parameters"),
+        "frozen": (cost("parameters") or 0) - (cost("trainable_parameters") or 0),
+        "bytes": cost("parameter_bytes"),
+        "buffers": cost("buffer_bytes"),
+        "flops": cost("flops"),
+        "memory": cost("output_bytes") or 0,
+        "summed": summed,
+    }
 
 
 def _tensors(graph: ModelGraph, outline: Outline) -> Record:

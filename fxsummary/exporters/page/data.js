@@ -129,6 +129,6 @@ const allOf = (module) => (module.parameters || 0) * (module.copies || 1);
 
 /** Return FLOPs, parameters or memory of a row, over all copies. */
 function cost({ module, operation }, measure) {
-  if (operation) return (operation[measure] || 0) * (operation.times || 1);
+  if (operation) return (operation[measure] || 0) * (operation.summed ? 1 : operation.times || 1);
   return measure === "parameters" ? allOf(module) : module[measure] || 0;
 }

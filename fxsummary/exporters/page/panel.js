@@ -63,7 +63,8 @@ function tensorList(names = []) {
 }
 
 function operationPanel(operation) {
-  const { flops, inputs = [], outputs = [], stack = [], joined = [], unknown = [], times = 1 } = operation;
+  const { flops, inputs = [], outputs = [], stack = [], joined = [], unknown = [] } = operation;
+  const times = operation.summed ? 1 : operation.times || 1;
   const module = modules.get(operation.module);
   const reads = ({ inputs = [] }) => inputs.some(([source]) => data.operations[source] === operation);
   const input = ([source, , spec]) => [
@@ -89,11 +90,11 @@ function operationPanel(operation) {
     Stack: stack.map(level),
     Target: code(operation.target),
     Opcode: code(operation.op),
-    Multiplicity: times > 1 && `×${times}`,
+    Multiplicity: operation.times > 1 && `×${operation.times}`,
     Source: code(operation.source),
   };
   return [
-    h("h2", kindSwatch(operation.kind), operation.label, badge(times) || ""),
+    h("h2", kindSwatch(operation.kind), operation.label, badge(operation.times) || ""),
     h("p.key", operation.key),
     facts({
       Configuration: operation.config,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from operator import add
+from typing import Any, Literal, cast
 
 from fxsummary.errors import UnknownNameError
 from fxsummary.exporters.tables.table import Column
 from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, Totals
-from fxsummary.graph.records import known
+from fxsummary.graph.records import differing, is_unknown, known
 from fxsummary.graph.spec import leaves
 from fxsummary.support.registry import unknown
-from fxsummary.text.numbers import about, shape, share
+from fxsummary.text.numbers import about, in_one, shape, share
 from fxsummary.views.blocks import Block, result_of
-from fxsummary.views.costs import carry_costs
+from fxsummary.views.costs import carry_costs, in_groups
 from fxsummary.views.depth import closed_block
 
 COLUMNS = ("shape", "parameters", "flops", "share")
@@ -51,18 +52,28 @@ def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
 
 
 def _costs_over(graph: ModelGraph, keys: Iterable[str], per: int) -> NodeData:
-    """The costs of some operations, for one of the ``per`` copies of their parent."""
-    parameters = flops = 0
-    no_parameters = no_flops = assumed = False
-    for key in keys:
-        data = graph.nodes[key]
-        times = data["multiplicity"] // per
-        parameters += known(data, "parameters") * times
-        flops += known(data, "flops") * times
-        no_parameters |= data["parameters"] is None
-        no_flops |= data["flops"] is None
-        assumed |= data["trust"] == "assumed"
-    return _costs(parameters, flops, no_parameters, no_flops, assumed)
+    """The costs of some operations, for one of the ``per`` copies of their parent; for each one if these differ."""
+    nodes = [graph.nodes[key] for key in keys]
+    parameters, flops = (_cost_over(nodes, name, per) for name in ("parameters", "flops"))
+    no_parameters, no_flops = (any(is_unknown(data, name) for data in nodes) for name in ("parameters", "flops"))
+    costs = _costs(min(parameters), min(flops), no_parameters, no_flops, any(d["trust"] == "assumed" for d in nodes))
+    costs["each_copy"] = {
+        name: tuple(values)
+        for name, values in (("parameters", parameters), ("flops", flops))
+        if min(values) != max(values) and costs.get(name) is not None
+    }
+    return costs
+
+
+def _cost_over(nodes: Iterable[NodeData], name: Literal["parameters", "flops"], per: int) -> list[int]:
+    """The known part of a cost of some operations in each of the ``per`` copies of their parent."""
+    alike, each = 0, [0] * per
+    for data in nodes:
+        if differing(data, name):
+            each = list(map(add, each, in_groups(data, name, per)))
+        elif data[name] != 0:
+            alike += known(data, name) * (data["multiplicity"] // per)
+    return [alike + number for number in each]
 
 
 def _costs(parameters: int, flops: int, no_parameters: bool, no_flops: bool, assumed: bool) -> NodeData:
@@ -74,18 +85,26 @@ def _costs(parameters: int, flops: int, no_parameters: bool, no_flops: bool, ass
     }
 
 
-def shape_cell(outputs: object, assumed: bool = False) -> str:
+def shape_cell(outputs: object, assumed: bool = False, each: Sequence[object] = ()) -> str:
     """Format the shape of the first tensor and the number of further tensors; ``?`` if unknown.
 
+    Args:
+        each: the results of all copies if they differ.
+
     >>> from fxsummary.graph.spec import TensorSpec
-    >>> shape_cell((TensorSpec((7, 128), "float32"), TensorSpec((7,), "int64")), assumed=True)
-    '≈7×128 +1'
+    >>> half, whole = TensorSpec((7, 128), "float32"), TensorSpec((7, 256), "float32")
+    >>> shape_cell((half, half), assumed=True), shape_cell(half, each=[half, whole])
+    ('≈7×128 +1', '7×128…256')
     """
+    text = in_one([_shape(copy) for copy in each or [outputs]], as_ranges=True)
+    return about(text, assumed) if text not in ("", "?") else text
+
+
+def _shape(outputs: object) -> str:
     specs = list(leaves(outputs))
     if not specs:
         return "?" if outputs is None else ""
-    more = f" +{len(specs) - 1}" if len(specs) > 1 else ""
-    return about(shape(specs[0].shape) + more, assumed)
+    return shape(specs[0].shape) + (f" +{len(specs) - 1}" if len(specs) > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +136,34 @@ class Cells:
         one: Mapping[str, Any] = closed_block(self.graph, block, block.copies)  # a quotient is the same for one copy
         data: dict[str, Any] = {**closed_block(self.graph, block, times)}
         data |= {name: one.get(name) for name in NODE.recomputed}
-        costs["at_least"] = {**data.get("at_least", {}), **costs["at_least"]}
-        return self._row({**data, **costs, "kind": data["kind"] if data["kind"] != "other" else ""}, shape, times)
+        return self._row({**_with(data, costs), "kind": data["kind"] if data["kind"] != "other" else ""}, shape, times)
 
     def of_operation(self, key: str, times: int) -> tuple[str, ...]:
         """Return the cells of an operation, for one of the ``times`` copies of its parent."""
         data, copies = self.graph.nodes[key], self.graph.nodes[key]["multiplicity"]
-        costs, shape = _costs_over(self.graph, [key], times), shape_cell(data["outputs"], data["assumed"])
+        costs = _costs_over(self.graph, [key], times)
+        shape = shape_cell(data["outputs"], data["assumed"], differing(data, "outputs") or ())
         if not self._has_others():
             return self._row(costs, shape, times)
         if copies != times:  # the costs of all its copies in one copy of the parent
             one, data = data, {**data, **NO_COSTS, **cast(NodeData, dict.fromkeys(NODE.sums, 0))}
             carry_costs(one, data, copies // times)
-        return self._row({**data, **costs}, shape, times)
+        return self._row(_with(data, costs), shape, times)
 
     def _has_others(self) -> bool:
         return not set(self.names).issubset(COLUMNS)
 
     def _row(self, data: Mapping[str, Any], shape: str, times: int) -> tuple[str, ...]:
-        flops, total = known(data, "flops") * times, self.totals.flops
+        each = differing(data, "flops")
+        flops, total = known(data, "flops") * times if each is None else sum(each), self.totals.flops
         assumed = data["trust"] == "assumed" and flops != total
         cells = {"shape": shape, "share": about(share(flops, total), assumed).removesuffix(" %") if flops else ""}
         return tuple([cells[name] if name in cells else NODE.cell(name, data) for name in self.names])
+
+
+def _with(data: Mapping[str, Any], costs: NodeData) -> dict[str, Any]:
+    """Return the attributes of an operation or a block with these costs."""
+    both = {name: {**data.get(name, {}), **costs[name]} for name in ("at_least", "each_copy")}
+    for name in costs["at_least"].keys() - costs["each_copy"].keys():
+        both["each_copy"].pop(name, None)
+    return {**data, **costs, **both}

@@ -9,12 +9,13 @@ from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import count, shape, share
+from fxsummary.views.shown import Fold
 
 Names = Iterable[str] | str | None
 """The columns that the user chose."""
 
 
-def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
+def modules(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) -> Table:
     """List the module tree with the parameters of each module."""
     _check_no_columns("modules", columns)
     held = {
@@ -39,7 +40,7 @@ def modules(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) ->
     return Table((Column("Module", shrinks=20), Column("Parameters", right=True), Column("%", right=True)), rows)
 
 
-def parameters(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
+def parameters(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) -> Table:
     """List each named parameter; a tied one names the parameter that it is tied to, and counts once."""
     _check_no_columns("parameters", columns)
     total = graph.totals.parameters
@@ -57,7 +58,7 @@ def parameters(graph: ModelGraph, depth: int | None, fold: bool, columns: Names)
     return Table((Column("Parameter", shrinks=20), Column("Shape", shrinks=9), Column("dtype"), *right), rows)
 
 
-def operations(graph: ModelGraph, depth: int | None, fold: bool, columns: Names) -> Table:
+def operations(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) -> Table:
     """List every operation in execution order."""
     names = column_names(columns)
     cells = Cells(graph, graph.totals, names)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import groupby
 
+from fxsummary.exporters.tables.likeness import differences
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.text.numbers import common
+from fxsummary.text.numbers import common, relative_path
 from fxsummary.views.blocks import Block
 from fxsummary.views.fold.items import Item, Items
 from fxsummary.views.merger import is_plain
+from fxsummary.views.shown import Fold
 
 MOST_ROWS = 52
 """Number of rows of a summary without a depth; beyond, cheap operations share rows and blocks are closed."""
@@ -27,17 +29,19 @@ class Opening:
 
     Attributes:
         same: what to show instead of the contents of a block that was shown before, such as ``= layers.0``.
+        like: the same for a block that differs from it, such as ``like layer1 but with downsample``, to save rows.
         closed: the blocks that are closed to save rows, with the number of rows in each.
         joins: whether neighbouring operations without weights or FLOPs share a row.
     """
 
     same: dict[int, str] = field(default_factory=dict)
+    like: dict[int, str] = field(default_factory=dict)
     closed: dict[int, int] = field(default_factory=dict)
     joins: bool = False
 
     def is_open(self, block: Block) -> bool:
         """Whether the contents of a block are shown."""
-        return id(block) not in self.same and id(block) not in self.closed
+        return not any(id(block) in closed for closed in (self.same, self.like, self.closed))
 
     def rows(self, graph: ModelGraph, items: Iterable[str | Block]) -> list[str | Block | list[str]]:
         """Return what the rows for some items show: a block, an operation, or several operations."""
@@ -59,7 +63,7 @@ def _is_cheap(graph: ModelGraph, key: str) -> bool:
     return plain and not is_idiom and key not in graph.graph.get("repeats", ())
 
 
-def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: bool) -> Opening:
+def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: Fold) -> Opening:
     """Return which blocks of a summary are open.
 
     Args:
@@ -72,6 +76,8 @@ def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: bool) -
     if fold:
         _find_same(items, opening)
     if depth is None and fold:
+        if fold != "exact" and _count(graph, root, opening) > MOST_ROWS:
+            _find_like(items, opening)
         opening.joins = _count(graph, root, opening) > MOST_ROWS
         _close_least(graph, root, opening)
     return opening
@@ -100,21 +106,39 @@ def _find_same(items: Items, opening: Opening) -> None:
             before = seen.setdefault((item.symbol, item.numbers), item)
             if before is not item:
                 others = _others(items, before, item)
-                opening.same[id(block)] = f"= {_name(before.path, item.path)}" + (
+                opening.same[id(block)] = f"= {_name(before, item)}" + (
                     f", other {', '.join(others)}" if others else ""
                 )
                 continue
         pending.extend(reversed(item.items))
 
 
-def _name(path: str, other: str) -> str:
-    """Return a path from where it differs from another.
+def _find_like(items: Items, opening: Opening) -> None:
+    """Close the blocks that differ little from one of the same class that is shown before."""
+    seen: dict[str, list[Item]] = {}
+    pending = list(reversed(items.root.items))
+    while pending:
+        item = pending.pop()
+        block = item.block
+        if block is None or not opening.is_open(block):
+            continue
+        if not block.is_pattern and item.rows > LEAST_ROWS:
+            earlier = seen.setdefault(block.type, [])
+            found = [(each, but) for each in earlier if (but := differences(items, each, item)) is not None]
+            if found:
+                before, but = min(found, key=lambda pair: len(pair[1]))
+                opening.like[id(block)] = f"like {_name(before, item)}" + (f" but {' and '.join(but)}" if but else "")
+                continue
+            earlier.append(item)
+        pending.extend(reversed(item.items))
 
-    >>> _name("model.layers.0.mlp", "model.layers.1.mlp"), _name("encoder", "decoder"), _name("block", "block")
-    ('layers.0.mlp', 'encoder', 'block')
-    """
-    parts = path.split(".")
-    return ".".join(parts[max(common(parts, other.split(".")) - 1, 0) :])
+
+def _name(before: Item, item: Item) -> str:
+    """Return the path of a block as seen from another: as a sibling, or from where it differs."""
+    if before.path.startswith(f"{item.parent}." if item.parent else ""):
+        return relative_path(before.path, item.parent)
+    parts = before.path.split(".")
+    return ".".join(parts[max(common(parts, item.path.split(".")) - 1, 0) :])
 
 
 def _others(items: Items, before: Item, item: Item) -> Sequence[str]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fxsummary.exporters.tables import listings
-from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
+from fxsummary.exporters.tables.columns import Cells, column_names, columns_of, shape_cell
 from fxsummary.exporters.tables.opening import Opening, open_blocks
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
-from fxsummary.graph.modelgraph import ModelGraph, Totals
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Totals
+from fxsummary.graph.records import of_each_copy, over_copies
 from fxsummary.support.registry import Registry
 from fxsummary.text.numbers import (
     MARKS_WITH_SHARES,
@@ -23,8 +24,9 @@ from fxsummary.text.numbers import (
     share,
     size,
 )
-from fxsummary.views.blocks import UNREAD, Block, block_tree
-from fxsummary.views.shown import shown
+from fxsummary.views.blocks import UNREAD, Block, Repeat, block_tree
+from fxsummary.views.scalars import take
+from fxsummary.views.shown import Fold, shown
 from fxsummary.views.unread import shared_with_others
 
 LARGEST = 5
@@ -35,7 +37,7 @@ MOST_NAMES = 2
 
 
 def summarise(
-    graph: ModelGraph, depth: int | None = None, fold: bool = True, columns: Iterable[str] | str | None = None
+    graph: ModelGraph, depth: int | None = None, fold: Fold = "similar", columns: Iterable[str] | str | None = None
 ) -> Table:
     """Return the summary of a graph; the graph is not changed.
 
@@ -58,12 +60,15 @@ def summarise(
     inputs = ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
-    if rows.has_same:
+    whole = f"depth={max(map(len, root.chains()))} shows all"
+    if opening.same:
         facts.append(("= NAME", "the same operations and shapes as in NAME"))
+    if opening.like:
+        facts.append(("like NAME", f"the operations of NAME with other sizes, and what `but` says: {whole}"))
     less = [f"{sum(opening.closed.values())} rows in {len(opening.closed)} blocks"] if opening.closed else []
     less += [f"{rows.joined} operations without weights or FLOPs share rows"] if rows.joined else []
     if less:
-        facts.append(("Closed", f"{', '.join(less)}: depth={max(map(len, root.chains()))} shows all"))
+        facts.append(("Closed", f"{', '.join(less)}: {whole}"))
     return Table(titles, rows.rows, inputs, facts)
 
 
@@ -78,7 +83,6 @@ class _Rows:
     opening: Opening
     rows: list[Row] = field(default_factory=list)
     has_repeats: bool = False
-    has_same: bool = False
     joined: int = 0
 
     def add_items(self, parent: Block, path: str, branches: tuple[bool, ...], level: int) -> None:
@@ -106,15 +110,22 @@ class _Rows:
                 self._add_operation(item, path, branch, parent.copies)
 
     def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
-        self.has_repeats |= block.repeat > 1
-        remark = "" if block.again else self.shared.get(block.path, "")
-        type_ = f"{block.type}{block.again}{block.copied}"
-        if same := self.opening.same.get(id(block)):
-            self.has_same = True
-            type_ = f"{block.copied} {same}".lstrip()
+        run = self._run(block.call)
+        remarks = _carry(self.graph, run), "" if block.again else self.shared.get(block.path, "")
+        remark = ", ".join(filter(None, remarks))
+        copies = f" {run.copied}" if run else ""
+        type_ = f"{block.type}{block.again}{copies}"
+        if same := self.opening.same.get(id(block)) or self.opening.like.get(id(block)):
+            type_ = f"{copies} {same}".lstrip()
         elif (closed := self.opening.closed.get(id(block))) is not None:
             remark = ", ".join(filter(None, (f"({closed} row{'s' * (closed != 1)})", remark)))
         self.rows.append(Row(block.name_from(path), self.cells.of_block(block, times), branches, type_, remark))
+
+    def _run(self, name: ModuleCall | str | None) -> Repeat | None:
+        """Return the run under a name."""
+        run: Repeat | None = self.graph.graph.get("repeats", {}).get(name)
+        self.has_repeats |= run is not None
+        return run
 
     def _add_joined(self, keys: list[str], branches: tuple[bool, ...], times: int) -> None:
         """Add one row for operations without weights or FLOPs, with the shape of the last one's result."""
@@ -136,10 +147,20 @@ class _Rows:
             label = label if data["reads"] else "constant"
         elif data["parameter_names"] and data["op"] != UNREAD:
             name = listed([relative_path(each, path) for each in data["parameter_names"]], MOST_NAMES)
-        if (repeat := self.graph.graph.get("repeats", {}).get(key)) is not None:
-            self.has_repeats = True
-            name, label = run_name(name, relative_path(repeat.last, path)), f"{label} ×{repeat.count}"
+        if (run := self._run(key)) is not None:
+            name, label = run_name(name, relative_path(run.last, path)), f"{label} {run.copied}"
         self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))
+
+
+def _carry(graph: ModelGraph, run: Repeat | None) -> str:
+    """Return the shape of what each step reads of the step before, and the number of further values."""
+    if run is None or run.unit != "steps":
+        return ""
+    values = dict.fromkeys(run.carried.values())
+    if not all(key in graph for key, _ in values):  # an idiom hides one of them
+        return ""
+    shapes = [shape_cell(take(graph.nodes[key]["outputs"], part)) for key, part in values]
+    return f"carry {shapes[0]}" + (f" +{len(shapes) - 1}" if len(shapes) > 1 else "")
 
 
 def _facts(graph: ModelGraph, view: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
@@ -174,17 +195,18 @@ def _flops_line(graph: ModelGraph, totals: Totals) -> str:
 
 def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     """List the operations with the most parameters, which are candidates for pruning."""
-    nodes = [data for _, data in graph.nodes(data=True) if data["op"] != UNREAD and data["parameters"]]
-    held = [((data["parameters"] or 0) * data["multiplicity"], data) for data in nodes]
+    nodes = [data for _, data in graph.nodes(data=True) if data["op"] != UNREAD]
+    held = [(number, data) for data in nodes if (number := over_copies(data, "parameters"))]
     lines = []
     for number, data in sorted(held, key=lambda item: -item[0])[:LARGEST]:
-        times = f" ×{data['multiplicity']}" if data["multiplicity"] > 1 else ""
+        copies = sum(each != 0 for each in of_each_copy(data, "parameters"))  # those that share a weight are one
+        times = f" ×{copies}" if copies > 1 else ""
         name = own_path(data) or next(iter(data["parameter_names"]), data["label"])
         lines.append(f"{count(number)} ({share(number, totals.parameters)}) {name}{times}")
     return lines
 
 
-VIEWS: Registry[Callable[[ModelGraph, int | None, bool, listings.Names], Table]] = Registry("view")
+VIEWS: Registry[Callable[[ModelGraph, int | None, Fold, listings.Names], Table]] = Registry("view")
 """The table views by name: functions of a graph, the depth, whether runs are folded, and the columns."""
 
 VIEWS.register("summary", summarise)

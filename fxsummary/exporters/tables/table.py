@@ -91,6 +91,18 @@ def fit(text: str, width: int) -> str:
     return cut
 
 
+def fit_start(text: str, width: int) -> str:
+    """Cut a text at its end to at most ``width`` columns.
+
+    >>> fit_start("like layer1.0 but", 9), fit_start("ok", 9)
+    ('like lay…', 'ok')
+    """
+    cut = text
+    while display_width(cut) > width - (cut != text):
+        cut = cut[:-1]
+    return cut if cut == text else f"{cut}…"
+
+
 def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """Return heading, rule and rows; shrinkable columns are cut, the rightmost first, until the lines fit ``width``.
 

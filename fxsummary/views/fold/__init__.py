@@ -11,16 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from math import prod
+from typing import Literal
 
 from fxsummary.graph.attributes import NodeData
-from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
-from fxsummary.text.numbers import in_one
+from fxsummary.graph.records import Returned
 from fxsummary.views.blocks import Repeat, block_tree
 from fxsummary.views.fold.candidates import Run
+from fxsummary.views.fold.copies import of_copies, result_of_copies
 from fxsummary.views.fold.items import DIGITS, WRITTEN, Item, Items
-from fxsummary.views.fold.items import identity_of as identity_of
-from fxsummary.views.fold.runs import find_runs
+from fxsummary.views.fold.similar import find_runs
+from fxsummary.views.fold.symbols import identity_of as identity_of
 from fxsummary.views.scalars import Part, add_slots, reads_of
 
 Stack = tuple[ModuleCall, ...]
@@ -28,18 +29,19 @@ Slot = tuple[str, int]
 """An operation and one of its slots."""
 
 
-def fold_repeats(graph: ModelGraph) -> ModelGraph:
-    """Return the graph without copies 2..n of every run of copies.
+def fold_repeats(graph: ModelGraph, *, similar: bool = False) -> ModelGraph:
+    """Return the graph without copies 2..n of every run of equal copies, or also of ``similar`` ones.
 
-    The remaining nodes carry `multiplicity`; ``graph.graph["repeats"]`` of the result says how many copies each
-    block represents (see `fxsummary.views.blocks.block_tree`). If a copy is not a single block, the module stacks of
-    its operations get an invented call, whose number is negative. Edges from a removed copy start at the same place
-    in the remaining copy. They come from the last copy, unless ``graph.graph["copies_read"]`` has the number of
-    another one, by reader and slot; `each` marks edges from several copies. ``graph.graph["own_values"]`` lists what
-    the copies of an operation read at a slot, if each reads a value of its own: the operation, the number of its copy,
-    and the part. ``graph.graph["module_copies"]`` lists the paths of all modules that a module represents.
+    The remaining nodes carry `multiplicity`, and `each_copy` where copies differ. ``graph.graph["repeats"]`` of the
+    result says how many copies each block represents (see `fxsummary.views.blocks.block_tree`). If a copy is not a
+    single block, the module stacks of its operations get an invented call, whose number is negative. Edges from a
+    removed copy start at the same place in the remaining copy. They come from the last copy, unless
+    ``graph.graph["copies_read"]`` has the number of another one, by reader and slot; `each` marks edges from several
+    copies. ``graph.graph["own_values"]`` lists what the copies of an operation read at a slot, if each reads a value
+    of its own: the operation, the number of its copy, and the part. ``graph.graph["module_copies"]`` lists the paths
+    of all modules that a module represents.
     """
-    folding = _Folding(graph)
+    folding = _Folding(graph, similar)
     folding.fold()
     return folding.graph() if folding.repeats else graph
 
@@ -64,12 +66,14 @@ class _Sequences:
 class _Folding:
     """Finds the runs of a graph, outer ones first."""
 
-    def __init__(self, graph: ModelGraph) -> None:
+    def __init__(self, graph: ModelGraph, similar: bool) -> None:
         self.repeats: dict[ModuleCall | str, Repeat] = {}
         self._graph = graph
+        self._similar = similar
         self._items = Items(graph, block_tree(graph))
         self._members: dict[str, list[str]] = {}
         self._copies: dict[str, tuple[str, ...]] = {}
+        self._returned = dict[ModuleCall, Returned]()
         self._stacks: dict[str, Stack] = {}
         self._runs: dict[str, tuple[ModuleCall | str, ...]] = {}
         self._invented = count(-1, -1)
@@ -81,7 +85,11 @@ class _Folding:
         while self._work:
             current = self._work.pop()
             sequences = list(map(list, zip(*current.columns, strict=True)))
-            runs = {run.start: run for run in find_runs(self._items, sequences)} if sequences else {}
+            runs = (
+                {run.start: run for run in find_runs(self._items, sequences, similar=self._similar)}
+                if sequences
+                else {}
+            )
             index = 0
             while index < len(current.columns):
                 run = runs.get(index)
@@ -98,6 +106,9 @@ class _Folding:
         if first.call is not None:
             if len(copies) > 1:
                 self._copies[first.path] = tuple(dict.fromkeys(each.path for each in copies))
+            if any(each.symbol != first.symbol for each in copies):
+                calls = [each.call for each in copies if each.call is not None]
+                self._returned |= result_of_copies(self._graph.returned, calls)
             columns = [[each.items[place] for each in copies] for place in range(len(first.items))]
             self._work.append(_Sequences(columns, (*within.around, first.call), within.depth + 1, within.runs))
             return
@@ -119,7 +130,12 @@ class _Folding:
         if run.period > 1:
             types = [each.block.type if each.block else self._graph.nodes[each.key]["label"] for each in first]
             name = ModuleCall(path, _listed(list(dict.fromkeys(types))), next(self._invented))
-        self.repeats[name] = Repeat(run.copies, last_path, *self._links(first, copies[1]))
+        carried, own = self._links(first, copies[1])
+        unit: Literal["steps", "calls", ""] = ""
+        codes = [[each.code for each in copy] for copy in copies[:2]]
+        if codes[0] == codes[1] and any(codes[0]):
+            unit = "steps" if carried else "calls"
+        self.repeats[name] = Repeat(run.copies, last_path, carried, own, unit)
         inside = replace(within, columns=columns, runs=(*within.runs, name))
         if run.period == 1:
             self._open(columns[0], inside)
@@ -160,6 +176,7 @@ class _Folding:
             copies_read=self._copies_read,
             own_values=self._own_values,
             module_copies=self._copies,
+            returned={**self._graph.returned, **self._returned},
         )
         for target in folded:
             self._add_edges(folded, target, stand_in)
@@ -196,16 +213,13 @@ class _Folding:
 
     def _attributes(self, key: str) -> NodeData:
         """Return the attributes of an operation that is shown, for all its copies."""
-        data, members = self._graph.nodes[key], self._members[key]
-        shown: NodeData = {**data, "multiplicity": len(members) * data["multiplicity"]}
+        members = [self._graph.nodes[each] for each in self._members[key]]
+        shown: NodeData = {**members[0], "multiplicity": len(members) * members[0]["multiplicity"]}
         if key in self._stacks:
             shown["module_stack"] = self._stacks[key]
-        if len(members) > 1 and not is_drop(data["label"]):
-            copies = [self._graph.nodes[each] for each in members[:2]]
-            if copies[0]["config"] != copies[1]["config"] or copies[0]["arguments"] != copies[1]["arguments"]:
-                copies = [self._graph.nodes[each] for each in members]
-                shown["config"] = in_one([each["config"] for each in copies])
-                shown["arguments"] = in_one([each["arguments"] for each in copies])
+        operations, place = self._items.operations, self._items.place
+        if len({id(operations[place[each]]) for each in self._members[key]}) > 1:
+            shown |= of_copies(members)
         return shown
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import eq
 from typing import NamedTuple
@@ -47,10 +47,11 @@ def free_parts(run: Run, is_free: Sequence[bool]) -> Iterator[Run]:
         start += length
 
 
-def _symbols(items: Items, sequence: Sequence[Item]) -> list[int]:
+def _symbols(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item], int]) -> list[int]:
     """Return the symbols of a sequence; items that read different masks, tables or other free values differ."""
+    intern = items.symbols.intern
     symbols = [
-        each.symbol if each.block is not None else items.intern((each.symbol, each.stem, "operation"))
+        symbol_of(each) if each.block is not None else intern((symbol_of(each), each.stem, "operation"))
         for each in sequence
     ]
     read = [
@@ -62,14 +63,12 @@ def _symbols(items: Items, sequence: Sequence[Item]) -> list[int]:
         frozenset(value for value in values if readers[symbol, value] > 1)
         for symbol, values in zip(symbols, read, strict=True)
     ]
-    return [
-        items.intern((symbol, values)) if values else symbol for symbol, values in zip(symbols, shared, strict=True)
-    ]
+    return [intern((symbol, values)) if values else symbol for symbol, values in zip(symbols, shared, strict=True)]
 
 
-def candidates(items: Items, sequence: Sequence[Item]) -> list[Run]:
+def candidates(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item], int]) -> list[Run]:
     """Return all maximal runs of equal symbols, for the periods that are most frequent."""
-    symbols = _symbols(items, sequence)
+    symbols = _symbols(items, sequence, symbol_of)
     distances: Counter[int] = Counter()
     for length in GRAMS:  # a symbol that occurs several times in a copy hides the period
         last: dict[tuple[int, ...], int] = {}

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import replace
-from operator import itemgetter
 
-from fxsummary.graph.attributes import NODE, NodeData, own_path
+from fxsummary.graph.attributes import own_path
 from fxsummary.graph.labels import is_drop, is_random
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
-from fxsummary.graph.spec import TensorSpec, leaves
+from fxsummary.graph.spec import leaves
 from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import Block
+from fxsummary.views.fold.symbols import Known, Symbols
 from fxsummary.views.scalars import Part, reads_of
 
-RATES = ("config", "arguments")
-"""Drop rates do not count, because blocks that differ only in them have the same architecture."""
 WRITTEN = -1
 """Replaces a slot if a value is read only because of an in-place write through another name."""
 
 WHOLE = 0
 """The number of the part that is the whole value."""
 
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?![\w.])")
 DIGITS = re.compile(r"\d+")
-_settings = itemgetter(*RATES)
-_others = itemgetter(*[name for name in NODE.folding if name not in (*RATES, "outputs")])
 
 Value = tuple[int, int]
 """A value that an operation reads: the place of the operation that yields it, and the number of the part."""
@@ -82,6 +77,11 @@ class Item:
         return DIGITS.sub("#", relative_path(self.path, self.parent)) if self.path else self.source
 
     @property
+    def code(self) -> str:
+        """What runs: the path of the module, or the line of source; "" if unknown."""
+        return self.path or self.source
+
+    @property
     def call(self) -> ModuleCall | None:
         """The call of the block."""
         return None if self.block is None else self.block.call
@@ -93,6 +93,8 @@ class Items:
     Attributes:
         keys: all operations by place.
         place: of each operation.
+        symbols: of operations and blocks.
+        operations: for each place, the symbol of the operation and the integers that it leaves out.
         root: the item of the whole model.
     """
 
@@ -101,19 +103,15 @@ class Items:
         self.dataflow = graph.captured_by != "modules"
         self.keys = list(root.operations())
         self.place = {key: place for place, key in enumerate(self.keys)}
-        self._interned: dict[Hashable, int] = {}
         self._parts: dict[Part, int] = {(): WHOLE}
-        self._operations: dict[Hashable, tuple[int, tuple[int, ...]]] = {}
         self._read: list[list[tuple[int, Value]]] = [self._reads(key) for key in self.keys]
-        self.symbols = [self._of_operation(key) for key in self.keys]
+        self.symbols = Symbols(graph)
+        self.operations: list[Known] = [self.symbols.of_operation(key, graph.nodes[key]) for key in self.keys]
+        self._readers = [place for place, key in enumerate(self.keys) if graph.nodes[key]["reads"]]
         self._values: dict[int, int] = {}
         self._is_main: set[int] = set()
         self._number_values()
         self.root = self._build(root)
-
-    def intern(self, value: Hashable) -> int:
-        """Return a number that only equal values share."""
-        return self._interned.setdefault(value, len(self._interned))
 
     def part_number(self, part: Part) -> int:
         """Return the number of a part of a value."""
@@ -143,9 +141,14 @@ class Items:
 
     def are_alike(self, one: Value, other: Value) -> bool:
         """Return whether two values are made by the same kind of operation: free ones from equal values."""
-        if self.symbols[one[0]] != self.symbols[other[0]] or self.is_free(one) != self.is_free(other):
+        if self.operations[one[0]] != self.operations[other[0]] or self.is_free(one) != self.is_free(other):
             return False
         return not self.is_free(one) or self.content(one) == self.content(other)
+
+    def tensors(self, item: Item) -> list[tuple[str, ...]]:
+        """Return the parameters and buffers that each operation of an item reads, where it reads any."""
+        first, end = (bisect_left(self._readers, place) for place in (item.start, item.end))
+        return [self.graph.nodes[self.keys[place]]["reads"] for place in self._readers[first:end]]
 
     def outside_reads(self, items: Sequence[Item]) -> Iterator[tuple[str, int]]:
         """Yield operation and slot of each value in the `Item.reads` of these items."""
@@ -170,38 +173,6 @@ class Items:
             found.sort()
         return found
 
-    def _of_operation(self, key: str) -> tuple[int, tuple[int, ...]]:
-        """Return the symbol of an operation and the integers that it leaves out."""
-        data = self.graph.nodes[key]
-        if data["op"] in ("placeholder", "output"):
-            return self.intern((key, "is one of a kind")), ()
-        found: Hashable = id(data["outputs"]), data["label"], _settings(data), _others(data)
-        if "change" in data or NODE.added:
-            found = key
-        known = self._operations.get(found)
-        if known is None:
-            known = self._operations[found] = self._symbol(data)
-        return known
-
-    def _symbol(self, data: NodeData) -> tuple[int, tuple[int, ...]]:
-        alike = identity_of(data)
-        if "change" in data:
-            kept = [
-                hashable(each)
-                for each in data["differences"]
-                if each.attribute not in RATES or not is_drop(data["label"])
-            ]
-            alike = (*alike, data["change"], *kept)
-        numbers: tuple[int, ...] = ()
-        if data["op"] in ("call_function", "call_method") and data["flops"] == 0 and not is_drop(data["label"]):
-            texts = _settings(data)
-            numbers = tuple([int(number) for text in texts for number in _NUMBER.findall(text)])
-            if numbers:
-                rest = tuple(hashable(data.get(name)) for name in NODE.folding if name not in RATES)
-                more = alike[len(NODE.folding) :]
-                alike = (*[_NUMBER.sub("#", text) for text in texts], *rest, *more)
-        return self.intern(alike), numbers
-
     def _number_values(self) -> None:
         """Find the values that depend on weights, FLOPs or data; number the others, equal ones equally."""
         graph, place, values, main = self.graph, self.place, self._values, self._is_main
@@ -215,10 +186,10 @@ class Items:
                 continue
             varies = data["op"] != "get_attr" and (is_random(data["label"]) or is_drop(data["label"]))
             if data["op"] == "placeholder" or varies or (data["op"] == "get_attr" and not data["reads"]):
-                values[here] = self.intern((key, "value"))
+                values[here] = self.symbols.intern((key, "value"))
             else:
                 sources = tuple([(slot, values.get(source, ("later", source)), part) for slot, (source, part) in reads])
-                values[here] = self.intern((*self.symbols[here], data["reads"], sources, "value"))
+                values[here] = self.symbols.intern((*self.operations[here], data["reads"], sources, "value"))
 
     # --- blocks ----------------------------------------------------------------------------------
 
@@ -245,7 +216,7 @@ class Items:
         item.start = self.place[key]
         item.end = item.start + 1
         item.items = ()
-        symbol, item.numbers = self.symbols[item.start]
+        symbol, item.numbers = self.operations[item.start]
         item.parent, item.source = parent, data["source"]
         item.symbol = symbol
         item.reads = [value for _, value in self._read[item.start]]
@@ -271,7 +242,7 @@ class Items:
                     reads.append(value)
             parts += [each.symbol, tuple(inner)]
         item.reads = reads
-        item.symbol = self.intern(tuple(parts))
+        item.symbol = self.symbols.of_block(tuple(parts))
         item.numbers = tuple([number for each in items for number in each.numbers])
         item.rows = 1 + sum(each.rows for each in items)
         return item
@@ -279,20 +250,3 @@ class Items:
     def _result(self, block: Block) -> Hashable:
         result = self.graph.returned.get(block.call) if block.call is not None else None
         return None if result is None else (result.assumed, *[spec.shape for spec in leaves(result.outputs)])
-
-
-def identity_of(data: NodeData) -> tuple[Hashable, ...]:
-    """Return the properties that identical operations share, except inputs, drop rates and devices."""
-    ignored = RATES if is_drop(data["label"]) else ()
-    return tuple([hashable(data.get(name)) for name in NODE.folding if name not in ignored])
-
-
-def hashable(value: object) -> Hashable:
-    """Return a value with lists and dicts as tuples, and specs without devices."""
-    if isinstance(value, TensorSpec):
-        return replace(value, device="")
-    if isinstance(value, (list, tuple)):
-        return tuple([hashable(item) for item in value])
-    if isinstance(value, dict):
-        return tuple([(key, hashable(item)) for key, item in value.items()])
-    return value if isinstance(value, Hashable) else repr(value)

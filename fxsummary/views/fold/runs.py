@@ -8,12 +8,12 @@ or the same value of every copy, in order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from fxsummary.views.fold.candidates import Run, candidates, free_parts, with_longer_periods
-from fxsummary.views.fold.items import WRITTEN, Item, Items
+from fxsummary.views.fold.items import WRITTEN, Item, Items, Value
 from fxsummary.views.scalars import reads_of
 
 LEAST_SAVED = 2
@@ -32,10 +32,12 @@ class Links(NamedTuple):
 
     Attributes:
         steps: by how much each integer is greater; () if none is.
+        shares: for each operation with parameters or buffers, whether both read the same ones.
         values: the links of the values that it reads from elsewhere.
     """
 
     steps: tuple[int, ...]
+    shares: tuple[bool, ...]
     values: tuple[Link, ...]
 
 
@@ -43,46 +45,76 @@ Exit = tuple[int, int, int, int]
 """A value of a copy that is read elsewhere: its place in the copy, the part, the reader's place, and its slot."""
 
 
-def find_runs(items: Items, sequences: Sequence[Sequence[Item]]) -> list[Run]:
-    """Return the runs to fold, in order; those that save most rows come first where they overlap.
+def equal_runs(items: Items, sequences: Sequence[Sequence[Item]]) -> list[Run]:
+    """Return the runs of equal copies; those that save most rows come first where they overlap.
 
     Args:
         sequences: aligned copies of one sequence of items; a run must hold in all of them.
     """
-    search = _Search(items, sequences)
-    waiting = [(-search.saved(run), run) for run in candidates(items, sequences[0])]
+    return chosen(Search(items, sequences), ())
+
+
+def chosen(search: Search, others: Sequence[Run]) -> list[Run]:
+    """Return the runs that a search finds, and that do not break up the ``others``."""
+    waiting = [(-search.saved(run), run) for run in search.candidates()]
     heapify(waiting)
     seen = {run for _, run in waiting}
     taken: list[Run] = []
-    is_free = [True] * len(sequences[0])
+    is_free = [True] * len(search.sequences[0])
     while waiting:
         saved, run = heappop(waiting)
         if saved >= 0:
             break
-        parts = list(free_parts(run, is_free))
+        parts = list(free_parts(run, _free_for(run, is_free, others)))
         if parts == [run]:
             parts = search.parts(run)
         if parts == [run]:
             taken.append(run)
             is_free[run.start : run.end] = [False] * (run.end - run.start)
             continue
-        for part in {*parts, *with_longer_periods(run)} - seen:
+        for part in {*parts, *search.longer(run)} - seen:
             heappush(waiting, (-search.saved(part), part))
             seen.add(part)
-    return sorted(taken)
+    return taken
 
 
-class _Search:
-    """Checks candidates."""
+def _free_for(run: Run, is_free: Sequence[bool], others: Sequence[Run]) -> Sequence[bool]:
+    """Return which items a run can take: not those of other runs, unless they are inside of it and below half of it."""
+    free = list(is_free) if others else is_free
+    for other in others:
+        is_inside = run.start <= other.start and other.end <= run.end
+        if isinstance(free, list) and not (is_inside and 2 * (other.end - other.start) < run.end - run.start):
+            free[other.start : other.end] = [False] * (other.end - other.start)
+    return free
+
+
+class Search:
+    """Finds candidates and checks them.
+
+    Attributes:
+        items: the items of the graph; sequences: aligned copies of one sequence of them.
+    """
 
     def __init__(self, items: Items, sequences: Sequence[Sequence[Item]]) -> None:
-        self._items = items
-        self._sequences = sequences
+        self.items = items
+        self.sequences = sequences
         self._graph = items.graph
+
+    def symbol(self, item: Item) -> int:
+        """Return the symbol that the copies of an item share."""
+        return item.symbol
+
+    def candidates(self) -> list[Run]:
+        """Return the runs to check."""
+        return candidates(self.items, self.sequences[0], self.symbol)
+
+    def longer(self, run: Run) -> Iterable[Run]:
+        """Return the runs to check because they may hold where a run does not."""
+        return with_longer_periods(run)
 
     def saved(self, run: Run) -> int:
         """Return how many rows a run saves; 0 if it is not worth it."""
-        one = self._sequences[0][run.start : run.start + run.period]
+        one = self.sequences[0][run.start : run.start + run.period]
         saved = (run.copies - 1) * sum(each.rows for each in one)
         return saved if saved >= LEAST_SAVED or any(each.block is not None for each in one) else 0
 
@@ -97,29 +129,29 @@ class _Search:
                 end += 1
             while end > start and not self._is_series(links[start], end - start):
                 end -= 1
-            number = self._shown_for(run, start, end)
+            number = self._with_own_tensors(run, start, self._shown_for(run, start, end), links[start])
             if number > 1:
                 parts.append(Run(run.start + start * run.period, run.period, number))
             start += number
         return parts
 
-    def _copy(self, sequence: Sequence[Item], run: Run, number: int) -> Sequence[Item]:
+    def copy(self, sequence: Sequence[Item], run: Run, number: int) -> Sequence[Item]:
+        """Return the items of a copy of a run."""
         start = run.start + number * run.period
         return sequence[start : start + run.period]
 
     def _links(self, run: Run, number: int) -> Links | None:
         """Return the links from one copy to the next, the same in all sequences; None if they do not correspond."""
         found: Links | None = None
-        for sequence in self._sequences:
-            links = self._links_between(self._copy(sequence, run, number), self._copy(sequence, run, number + 1))
+        for sequence in self.sequences:
+            links = self._links_between(self.copy(sequence, run, number), self.copy(sequence, run, number + 1))
             if links is None or (found is not None and links != found):
                 return None
             found = links
         return found
 
     def _links_between(self, before: Sequence[Item], after: Sequence[Item]) -> Links | None:
-        steps = _steps(before, after)
-        if steps is None:
+        if any(self.symbol(one) != self.symbol(other) for one, other in zip(before, after, strict=True)):
             return None
         links: list[Link] = []
         is_carried = False
@@ -140,22 +172,43 @@ class _Search:
                     if link is None:
                         return None
                     links.append(link)
-        if not is_carried and self._items.dataflow:
+        if not is_carried and self.items.dataflow:
             if any(one.stem != other.stem for one, other in zip(before, after, strict=True)):
                 return None
             links.append(("side by side", ()))
-        return Links(steps, tuple(links))
+        return Links(self.steps(before, after), self._shares(before, after), tuple(links))
+
+    def are_alike(self, one: Value, other: Value) -> bool:
+        """Return whether two values are made by the same kind of operation: free ones from equal values."""
+        return self.items.are_alike(one, other)
+
+    def steps(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[int, ...]:
+        """Return by how much each integer of a copy is greater than that of the copy before."""
+        steps: list[int] = []
+        for one, other in zip(before, after, strict=True):
+            if one.numbers != other.numbers:
+                steps += [b - a for a, b in zip(one.numbers, other.numbers, strict=True)]
+            else:
+                steps += [0] * len(one.numbers)
+        return tuple(steps) if any(steps) else ()
+
+    def _shares(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[bool, ...]:
+        return tuple([
+            one == other
+            for old, new in zip(before, after, strict=True)
+            for one, other in zip(self.items.tensors(old), self.items.tensors(new), strict=True)
+        ])  # fmt: skip
 
     def _link(self, old: tuple[int, int], new: tuple[int, int]) -> Link | None:
         """Return how the values that two copies read from elsewhere correspond; None if they do not."""
         if old == new:
             return "same", ()
-        items = self._items
+        items = self.items
         if old[0] == new[0]:
             step = items.part_step(old[1], new[1])
             return None if step is None else ("part", step)
         distance = new[0] - old[0]
-        if distance < 0 or old[1] != new[1] or not items.are_alike(old, new):
+        if distance < 0 or old[1] != new[1] or not self.are_alike(old, new):
             return None
         return "own and equal" if items.is_free(old) else "own", distance
 
@@ -166,13 +219,38 @@ class _Search:
             return True
         return {*links.steps} <= {0, 1} and not any(kind in UNEXPECTED for kind, _ in links.values)
 
+    def _with_own_tensors(self, run: Run, first: int, number: int, links: Links | None) -> int:
+        """Return how many copies, from ``first`` on, read parameters of their own where not all read the same ones."""
+        if links is None or all(links.shares):
+            return number
+        for sequence in self.sequences:
+            seen: set[str] = set()
+            for at in range(number):
+                tensors = self._tensors(sequence, run, first + at)
+                own = {
+                    name for names, shared in zip(tensors, links.shares, strict=True) if not shared for name in names
+                }
+                if seen & own or self._sharing(run, first + at) != self._sharing(run, first):
+                    number = at
+                    break
+                seen |= own
+        return number
+
+    def _tensors(self, sequence: Sequence[Item], run: Run, number: int) -> list[tuple[str, ...]]:
+        return [names for item in self.copy(sequence, run, number) for names in self.items.tensors(item)]
+
+    def _sharing(self, run: Run, number: int) -> list[bool]:
+        """Return which parameters of a copy are the same in the aligned sequences."""
+        one, *others = (self._tensors(sequence, run, number) for sequence in self.sequences[:2])
+        return [names == same for other in others for names, same in zip(one, other, strict=True)]
+
     # --- the readers of copies ---------------------------------------------------------------------
 
     def _shown_for(self, run: Run, first: int, last: int) -> int:
         """Return how many copies, from ``first`` to at most ``last``, one can represent."""
         number = last - first + 1
-        if self._items.dataflow and number > 1:
-            for sequence in self._sequences:
+        if self.items.dataflow and number > 1:
+            for sequence in self.sequences:
                 number = min(number, self._most_copies(sequence, run, first, first + number - 1))
         return number
 
@@ -181,7 +259,7 @@ class _Search:
         base: list[Exit] = []
         step: list[tuple[int, int]] | None = None
         for number in range(first, last):
-            copy, following = self._copy(sequence, run, number), self._copy(sequence, run, number + 1)
+            copy, following = self.copy(sequence, run, number), self.copy(sequence, run, number + 1)
             found = self._exits(copy, following)
             if number > first:
                 current = _steps_of(base, found)
@@ -196,7 +274,7 @@ class _Search:
 
     def _exits(self, copy: Sequence[Item], following: Sequence[Item] | None) -> list[Exit]:
         """Return what is read of a copy, neither in it nor in the copy after it."""
-        items, graph = self._items, self._graph
+        items, graph = self.items, self._graph
         start, end = copy[0].start, copy[-1].end
         until = end if following is None else following[-1].end
         found: list[Exit] = []
@@ -208,17 +286,6 @@ class _Search:
                 reads = reads_of(edge) or [(WRITTEN, ())]
                 found += [(place - start, items.part_number(part), there, slot) for slot, part in reads]
         return sorted(found)
-
-
-def _steps(before: Sequence[Item], after: Sequence[Item]) -> tuple[int, ...] | None:
-    """Return by how much each integer of a copy is greater than that of the copy before; None if sizes differ."""
-    steps: list[int] = []
-    for one, other in zip(before, after, strict=True):
-        if one.numbers != other.numbers:
-            steps += [b - a for a, b in zip(one.numbers, other.numbers, strict=True)]
-        else:
-            steps += [0] * len(one.numbers)
-    return tuple(steps) if any(steps) else ()
 
 
 def _steps_of(before: Sequence[Exit], after: Sequence[Exit]) -> list[tuple[int, int]] | None:

@@ -1,0 +1,50 @@
+"""What one operation or block shows for copies that differ: their costs one by one, and sizes as ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from fxsummary.graph.attributes import NODE, RESULT, NodeData
+from fxsummary.graph.labels import is_drop
+from fxsummary.graph.modelgraph import ModuleCall
+from fxsummary.graph.records import TRUST, Returned
+from fxsummary.text.numbers import in_one
+from fxsummary.views.fold.symbols import RATES
+
+
+def of_copies(copies: Sequence[NodeData]) -> NodeData:
+    """Return the attributes of the operation that represents these copies, where they differ.
+
+    `each_copy` has the values of all copies. A cost that differs is None; `config` and `arguments` are one text.
+    """
+    nodes = cast("Sequence[Mapping[str, Any]]", copies)
+    names = [
+        name for name in dict.fromkeys((*NODE.folding, *RESULT)) if name not in RATES or not is_drop(copies[0]["label"])
+    ]
+    differing = [name for name in names if any(NODE.differ(nodes[0], each, name) for each in nodes[1:])]
+    each_copy = {name: tuple([each.get(name, NODE[name].default) for each in nodes]) for name in differing}
+    have_sizes = "outputs" in each_copy or "flops" in each_copy
+    shown: dict[str, Any] = {name: _shown(name, values, have_sizes) for name, values in each_copy.items()}
+    shown["trust"] = max((each["trust"] for each in copies), key=TRUST.index)
+    shown["assumed"] = any(each["assumed"] for each in copies)
+    return cast(NodeData, {**shown, "each_copy": each_copy} if each_copy else shown)
+
+
+def _shown(name: str, values: Sequence[Any], have_sizes: bool) -> Any:
+    if name in RATES:
+        return in_one(values, as_ranges=have_sizes)
+    if NODE[name].adds == "max":
+        return max(values)
+    return None if NODE[name].adds == "sum" or callable(NODE[name].adds) else values[0]
+
+
+def result_of_copies(
+    returned: Mapping[ModuleCall, Returned], calls: Sequence[ModuleCall]
+) -> dict[ModuleCall, Returned]:
+    """Return the result of the first call, with those of all calls; nothing if they did not return."""
+    results = [returned[call] for call in calls if call in returned]
+    if not results:
+        return {}
+    outputs, assumed = tuple([each.outputs for each in results]), any(each.assumed for each in results)
+    return {calls[0]: Returned(outputs[0], assumed, outputs)}

@@ -1,0 +1,115 @@
+"""Runs of similar copies: blocks of the same structure with other sizes, such as the layers of a DenseNet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+
+from fxsummary.graph.labels import is_drop
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import differing
+from fxsummary.graph.spec import leaves
+from fxsummary.views.fold.candidates import Run
+from fxsummary.views.fold.items import Item, Items, Value
+from fxsummary.views.fold.runs import Search, chosen, equal_runs
+from fxsummary.views.fold.symbols import NUMBER
+
+LEAST_COPIES = 3
+"""Number of similar copies from which they fold: two rows of each three are saved."""
+LEAST_ROWS = 12
+"""Number of rows that a run of similar copies must save; fewer are read sooner than ranges."""
+
+
+def find_runs(items: Items, sequences: Sequence[Sequence[Item]], *, similar: bool) -> list[Run]:
+    """Return the runs to fold, in order.
+
+    Args:
+        sequences: aligned copies of one sequence of items; a run must hold in all of them.
+        similar: also return runs of similar blocks. They may replace runs of equal copies that are less than half
+            of them.
+    """
+    equal = equal_runs(items, sequences)
+    classes = Counter(each.block.type for each in sequences[0] if each.block is not None)
+    if not similar or max(classes.values(), default=0) < LEAST_COPIES:
+        return sorted(equal)
+    found = chosen(_SimilarSearch(items, sequences), equal)
+    return sorted([*found, *(run for run in equal if not any(one.start <= run.start < one.end for one in found))])
+
+
+class _SimilarSearch(Search):
+    """Finds runs whose copies differ in sizes.
+
+    Integers in the settings may differ if they are sizes of what the operation reads or returns, or count up.
+    """
+
+    def symbol(self, item: Item) -> int:
+        return self.items.symbols.similar(item.symbol)
+
+    def longer(self, run: Run) -> Iterable[Run]:
+        return ()
+
+    def saved(self, run: Run) -> int:
+        one = self.sequences[0][run.start : run.start + run.period]
+        saved = (run.copies - 1) * sum(each.rows for each in one)
+        is_worth_it = run.copies >= LEAST_COPIES and saved >= LEAST_ROWS and any(each.block is not None for each in one)
+        return saved if is_worth_it else 0
+
+    def steps(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[int, ...]:
+        return ()
+
+    def are_alike(self, one: Value, other: Value) -> bool:
+        items, similar = self.items, self.items.symbols.similar
+        if items.is_free(one) or items.is_free(other):
+            return super().are_alike(one, other)
+        return similar(items.operations[one[0]][0]) == similar(items.operations[other[0]][0])
+
+    def parts(self, run: Run) -> list[Run]:
+        parts = [Run(part.start, part.period, self._agreeing(part)) for part in super().parts(run)]
+        return [part for part in parts if part.copies >= LEAST_COPIES]
+
+    def _agreeing(self, run: Run) -> int:
+        """Return how many copies, from the first on, have integers that agree."""
+        number = run.copies
+        for sequence in self.sequences:
+            copies = [self.copy(sequence, run, each) for each in range(number)]
+            for places in zip(*[range(copy[0].start, copy[-1].end) for copy in copies], strict=True):
+                number = min(number, agreeing(self.items, places))
+        return number
+
+
+def agreeing(items: Items, places: Sequence[int], *, may_count: bool = True) -> int:
+    """Return how many operations, from the first on, have settings whose integers agree.
+
+    Args:
+        places: of operations of the same structure; may_count: whether integers may also count up in equal steps.
+    """
+    nodes = [items.graph.nodes[items.keys[place]] for place in places]
+    settings = [(data["config"], data["arguments"]) for data in nodes]
+    if len(set(settings)) == 1 or is_drop(nodes[0]["label"]):
+        return len(places)
+    counts = may_count and nodes[0]["flops"] == 0 and nodes[0]["op"] in ("call_function", "call_method")
+    sizes = [_sizes(items.graph, items.keys[place]) for place in places]
+    columns = zip(*[map(int, NUMBER.findall(" ".join(texts))) for texts in settings], strict=True)
+    return min((_prefix(column, sizes, counts) for column in columns), default=len(places))
+
+
+def _sizes(graph: ModelGraph, key: str) -> set[int]:
+    """Return the sizes of what an operation reads and returns, in all its copies."""
+    nodes = [graph.nodes[each] for each in (*graph.sources(key), key)]
+    values = [differing(data, "outputs") or data["outputs"] for data in nodes]
+    return {size for value in values for spec in leaves(value) for size in spec.shape}
+
+
+def _prefix(numbers: Sequence[int], sizes: Sequence[set[int]], counts: bool) -> int:
+    """Return how many numbers, from the first on, are equal, sizes, or count up in equal steps (if it ``counts``).
+
+    >>> _prefix([3, 3, 5], [{3}, {3}, {8}], False), _prefix([64, 96, 8], [{64}, {96}, {8}], False)
+    (2, 3)
+    >>> _prefix([0, 1, 2], [set(), {1}, set()], True)
+    3
+    """
+    step = numbers[1] - numbers[0] if counts else 0
+    in_steps = sum(1 for _ in takewhile(lambda pair: pair[1] == numbers[0] + pair[0] * step, enumerate(numbers)))
+    are_sizes = sum(1 for _ in takewhile(lambda pair: pair[0] in pair[1], zip(numbers, sizes, strict=True)))
+    return max(in_steps, are_sizes)

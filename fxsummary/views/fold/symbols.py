@@ -1,0 +1,145 @@
+"""Symbols of operations and blocks: numbers that only those with equal contents share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from operator import itemgetter
+
+from fxsummary.graph.attributes import NODE, NodeData
+from fxsummary.graph.labels import is_drop
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.spec import TensorSpec, map_structure
+
+RATES = ("config", "arguments")
+"""Drop rates do not count, because blocks that differ only in them have the same architecture."""
+FIRST_READ = ("parameters", "trainable_parameters", "parameter_bytes", "parameter_dtypes", "buffers", "buffer_bytes")
+"""Costs of the tensors that an operation is the first to read; all tensors that it reads count instead."""
+
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?![\w.])")
+_settings = itemgetter(*RATES)
+_others = itemgetter(*[name for name in NODE.folding if NODE[name].always and name not in (*RATES, "outputs")])
+
+Known = tuple[int, tuple[int, ...]]
+"""The symbol of an operation and the integers that it leaves out."""
+
+
+class Symbols:
+    """The symbols of a graph.
+
+    Integers of operations without FLOPs are left out, because they may count up from copy to copy. The symbol
+    `similar` to one also leaves out all sizes.
+    """
+
+    def __init__(self, graph: ModelGraph) -> None:
+        self._numbers: dict[Hashable, int] = {}
+        self._operations: dict[Hashable, Known] = {}
+        self._contents: dict[int, NodeData | tuple[Hashable, ...]] = {}
+        self._similar: dict[int, int] = {}
+        self._tensors = {
+            each.name: (each.spec and (each.spec.shape, each.spec.dtype), each.trainable)
+            for module in graph.modules.values()
+            for each in module.parameters
+        }
+
+    def intern(self, value: Hashable) -> int:
+        """Return a number that only equal values share."""
+        return self._numbers.setdefault(value, len(self._numbers))
+
+    # --- operations ------------------------------------------------------------------------------
+
+    def of_operation(self, key: str, data: NodeData) -> Known:
+        """Return the symbol of an operation and the integers that it leaves out; the same object if all is equal."""
+        if data["op"] in ("placeholder", "output"):
+            return self.intern((key, "is one of a kind")), ()
+        found: Hashable = id(data["outputs"]), data["label"], _settings(data), _others(data), self._read(data)
+        if "change" in data or "each_copy" in data or NODE.added:
+            found = key
+        known = self._operations.get(found)
+        if known is None:
+            known = self._operations[found] = self._symbol(data)
+            self._contents.setdefault(known[0], data)
+        return known
+
+    def _read(self, data: NodeData) -> tuple[Hashable, ...]:
+        """Return shape and dtype of the parameters and buffers that an operation reads."""
+        return tuple([self._tensors.get(name) for name in data["reads"]]) if data["reads"] else ()
+
+    def _symbol(self, data: NodeData) -> Known:
+        ignored = () if "change" in data or not data["reads"] else FIRST_READ
+        alike = list(identity_of(data, (*ignored, "each_copy")))
+        each_copy: dict[str, object] = data.get("each_copy", {})
+        alike += [self._read(data), *[(name, hashable(each_copy[name])) for name in each_copy if name not in ignored]]
+        if "change" in data:
+            kept = [each for each in data["differences"] if each.attribute not in RATES or not is_drop(data["label"])]
+            alike += [data["change"], *map(hashable, kept)]
+        if data["op"] not in ("call_function", "call_method") or data["flops"] != 0 or is_drop(data["label"]):
+            return self.intern(tuple(alike)), ()
+        texts = _settings(data)
+        numbers = [int(number) for text in texts for number in NUMBER.findall(text)]
+        alike = [NUMBER.sub("#", each) if isinstance(each, str) and each in texts else each for each in alike]
+        return self.intern(tuple(alike)), tuple(numbers)
+
+    # --- blocks ----------------------------------------------------------------------------------
+
+    def of_block(self, contents: tuple[Hashable, ...]) -> int:
+        """Return the symbol of a block: class, result, then for each item its symbol and where it reads from."""
+        symbol = self.intern(contents)
+        self._contents[symbol] = contents
+        return symbol
+
+    # --- structure -------------------------------------------------------------------------------
+
+    def similar(self, symbol: int) -> int:
+        """Return a number that only symbols of the same structure share: equal but for sizes."""
+        pending = [symbol]
+        while pending:
+            contents = self._contents.get(pending[-1])
+            inner = contents[2::2] if isinstance(contents, tuple) else ()
+            unknown = [each for each in inner if isinstance(each, int) and each not in self._similar]
+            if unknown:
+                pending += unknown
+            else:
+                last = pending.pop()
+                self._similar[last] = last if contents is None else self.intern(self._structure(contents))
+        return self._similar[symbol]
+
+    def _structure(self, contents: NodeData | tuple[Hashable, ...]) -> Hashable:
+        if isinstance(contents, tuple):
+            type_, result, *items = contents
+            inside = [self._similar[each] if isinstance(each, int) else each for each in items]
+            return "similar", type_, _ranks(result), tuple(inside)
+        settings = () if is_drop(contents["label"]) else [NUMBER.sub("#", text) for text in _settings(contents)]
+        kept = [contents[name] for name in ("op", "label", "packed", "trust", "assumed")]
+        flops = contents["flops"] and "some"
+        at_least = hashable(contents.get("at_least"))
+        return ("similar", *settings, *kept, flops, at_least, _ranks(self._read(contents)), _ranks(contents["outputs"]))
+
+
+def _ranks(value: object) -> Hashable:
+    """Return a structure with rank and dtype in place of specs, ranks of shapes, and no integers."""
+
+    def rank(each: object) -> object:
+        if isinstance(each, TensorSpec):
+            return len(each.shape), each.dtype
+        return "#" if type(each) is int else each
+
+    return hashable(map_structure(rank, value))
+
+
+def identity_of(data: NodeData, ignored: Sequence[str] = ()) -> tuple[Hashable, ...]:
+    """Return the properties that identical operations share, except inputs, drop rates, devices and ``ignored``."""
+    ignored = (*ignored, *RATES) if is_drop(data["label"]) else ignored
+    return tuple([hashable(data.get(name)) for name in NODE.folding if name not in ignored])
+
+
+def hashable(value: object) -> Hashable:
+    """Return a value with lists and dicts as tuples, and specs without devices."""
+    if isinstance(value, TensorSpec):
+        return replace(value, device="")
+    if isinstance(value, (list, tuple)):
+        return tuple([hashable(item) for item in value])
+    if isinstance(value, dict):
+        return tuple([(key, hashable(item)) for key, item in value.items()])
+    return value if isinstance(value, Hashable) else repr(value)
