@@ -94,6 +94,24 @@ def test_a_rotary_embedding_is_one_row(rotation: Callable[[Tensor], Tensor]) -> 
     assert row["config"] == f"{len(row['absorbed']) + 1} operations" and row["shape"] == (2, 6, 8)
 
 
+def test_a_table_may_be_given_or_learned() -> None:
+    def given(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        a, b = x.chunk(2, -1)
+        return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
+
+    class Learned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.frequencies = nn.Parameter(torch.ones(4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            angles = torch.arange(6)[:, None].float() * self.frequencies
+            return given(x, angles.cos(), angles.sin())
+
+    x, table = torch.empty(2, 6, 8), torch.empty(6, 4)
+    assert "rotary" in labels(merged(Function(given), x, table, table)) and "rotary" in labels(merged(Learned(), x))
+
+
 @pytest.mark.parametrize("rotation", [chunked, interleaved, complex_numbers])
 @pytest.mark.parametrize("is_split", [True, False])
 def test_a_rotation_of_a_part_is_one_row_with_the_rest(rotation: Callable[[Tensor], Tensor], is_split: bool) -> None:
@@ -135,6 +153,11 @@ def data_as_table(x: Tensor, y: Tensor) -> Tensor:
     return torch.cat((a * c - b * s, b * c + a * s), -1)
 
 
+def weights_as_table(x: Tensor, y: Tensor) -> Tensor:
+    c, s = F.linear(y, torch.ones(8, 8)), F.linear(y, torch.ones(8, 8))
+    return x * c + torch.cat((-x[..., 4:], x[..., :4]), -1) * s
+
+
 def two_differences(x: Tensor, y: Tensor) -> Tensor:
     cos, sin = tables(x, x.shape[-1] // 2)
     a, b = x.chunk(2, -1)
@@ -148,7 +171,16 @@ def product_of_spectra(x: Tensor, y: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     "function",
-    [other_value, same_part_twice, overlapping, no_crossing, data_as_table, two_differences, product_of_spectra],
+    [
+        other_value,
+        same_part_twice,
+        overlapping,
+        no_crossing,
+        data_as_table,
+        weights_as_table,
+        two_differences,
+        product_of_spectra,
+    ],
 )
 def test_products_of_something_else_are_no_rotary_embedding(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     view = merged(Function(function), torch.empty(2, 6, 8), torch.empty(2, 6, 8))

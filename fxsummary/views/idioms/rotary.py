@@ -11,21 +11,22 @@ from collections.abc import Collection, Hashable, Iterator
 from math import prod
 
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PARTS, PLUMBING, RESHAPES, VIEWS, base, operator_of
-from fxsummary.views.idioms.bookkeeping import bookkeeping
+from fxsummary.views.idioms.bookkeeping import Bookkeeping
 from fxsummary.views.idioms.operands import Operand, operands
 from fxsummary.views.merger import Merger, is_plain
 
 _TURNING = PLUMBING | {"neg"}
+_WAVES = frozenset({"sin", "cos", "polar"})
 _MOST_ABOVE = 24
-"""Number of operations above a factor to look at, to see whether it depends on data."""
+"""Number of operations above a factor to look at, to see whether it is a table."""
 
 
 def merge_rotations(merger: Merger) -> None:
     """Merge the operations of each rotary embedding into one."""
-    book = bookkeeping(merger)
+    book = Bookkeeping(merger)
     turned: dict[str, Operand] = {}
     for key, _ in merger.nodes():
-        found = _straight(merger, key) or _halves(merger, key, book) or _complex(merger, key, book)
+        found = _straight(merger, key, book) or _halves(merger, key, book) or _complex(merger, key, book)
         if found is not None:
             region, x = found
             region, x = _with_plumbing(merger, region, x)
@@ -37,7 +38,7 @@ def merge_rotations(merger: Merger) -> None:
         _join_rest(merger, key, turned)
 
 
-def _straight(merger: Merger, key: str) -> tuple[set[str], Operand] | None:
+def _straight(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
     """Return the operations of ``x * cos + turned(x) * sin``, and x."""
     factors = list(merger.graph.sources(key))
     if operator_of(merger.node(key)["label"]) != "add" or not _are_products(merger, factors) or not _free(merger, key):
@@ -45,7 +46,9 @@ def _straight(merger: Merger, key: str) -> tuple[set[str], Operand] | None:
     for straight, crossed in (factors, factors[::-1]):
         if region := _turned_region(merger, straight, crossed):
             (x,) = {s for each in region for s in operands(merger.graph, each) if s[0] not in region}
-            return region | {key, *factors}, x
+            read = {s for each in factors for s in operands(merger.graph, each)}
+            if all(s == x or s[0] in region or _is_table(merger, s, book) for s in read):
+                return region | {key, *factors}, x
     return None
 
 
@@ -84,7 +87,7 @@ def _region_above(merger: Merger, start: str, reader: str) -> set[str]:
     return region
 
 
-def _halves(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
+def _halves(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
     """Return the operations that turn the halves of x by ``x1 * cos - x2 * sin`` and ``x2 * cos + x1 * sin``, and x."""
     ends = list(merger.graph.sources(key))
     operators = {operator_of(merger.node(end)["label"]): end for end in ends}
@@ -99,8 +102,8 @@ def _halves(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], 
     minus, plus = ([operands(merger.graph, p) for p in products[operators[name]]] for name in ("sub", "add"))
     for one, other, cos, sin in _crossed(minus, plus):
         x = _whole(merger, one, other)
-        is_table = all(_is_no_data(merger, each, book) for each in (cos, sin))
-        if x is not None and is_table and (cos[0] in book or _whole(merger, cos, sin) is None):
+        are_tables = all(_is_table(merger, each, book) for each in (cos, sin))
+        if x is not None and are_tables and (cos[0] in book.keys or _whole(merger, cos, sin) is None):
             parts = {k for k in (one[0], other[0]) if region.issuperset(merger.graph.readers(k))}
             return region | parts, x
     return None
@@ -138,22 +141,21 @@ def _whole(merger: Merger, *parts: Operand) -> Operand | None:
     return value if edge["shape"] is not None and sum(sizes) == prod(edge["shape"]) and len(set(sizes)) == 1 else None
 
 
-def _is_no_data(merger: Merger, operand: Operand, book: Collection[str]) -> bool:
-    """Return whether a factor is a table: computed from sizes, buffers and inputs by free operations only."""
+def _is_table(merger: Merger, operand: Operand, book: Bookkeeping) -> bool:
+    """Return whether a factor is a sine or cosine, or computed from sizes, buffers and inputs by free operations."""
     pending, seen = [operand[0]], 0
     while pending:
-        key = pending.pop()
-        seen += 1
-        if key in book or merger.node(key)["op"] == "placeholder":
-            continue
+        key, seen = pending.pop(), seen + 1
         data = merger.node(key)
+        if key in book.keys or data["op"] == "placeholder" or base(data["label"]) in _WAVES:
+            continue
         if seen > _MOST_ABOVE or not is_plain(data) or base(data["label"]) == "view_as_complex":
             return False
         pending += merger.graph.sources(key)
     return True
 
 
-def _complex(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
+def _complex(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
     """Return the operations that multiply x, seen as complex numbers, by a table, and x."""
     factors, data = operands(merger.graph, key), merger.node(key)
     ends = [k for k in merger.graph.readers(key) if base(merger.node(k)["label"]) == "view_as_real"]
@@ -162,7 +164,7 @@ def _complex(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str],
     for (x, _), table in (factors, factors[::-1]):
         region = {x, key, *ends}
         seen_so = base(merger.node(x)["label"]) == "view_as_complex" and list(merger.graph.readers(x)) == [key]
-        if len(ends) == 1 and seen_so and all(_free(merger, k) for k in region) and _is_no_data(merger, table, book):
+        if len(ends) == 1 and seen_so and all(_free(merger, k) for k in region) and _is_table(merger, table, book):
             return region, operands(merger.graph, x)[0]
     return None
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Hashable, Iterator
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import base, is_random, operator_of
 from fxsummary.graph.spec import leaves
-from fxsummary.views.idioms.bookkeeping import bookkeeping
+from fxsummary.views.idioms.bookkeeping import Bookkeeping
 from fxsummary.views.merger import Merger, is_call
 
 _CHOICES = frozenset({"topk", "max", "argmax"})
@@ -22,12 +22,11 @@ _MOST_ABOVE, _MOST_BELOW = 40, 400
 
 def merge_routing(merger: Merger) -> None:
     """Merge the operations that choose experts, and those that sum their weighted results."""
-    book: set[str] | None = None
+    book = Bookkeeping(merger)
     known: set[str] = set()
     for key, data in list(merger.nodes(_CHOICES)):
         if key not in merger.graph or not _chooses(merger, key, data):
             continue
-        book = bookkeeping(merger) if book is None else book
         router = _router(merger, key, book)
         if router is None or router in known:
             continue
@@ -60,13 +59,13 @@ def _has_integers(data: NodeData) -> bool:
     return any(not spec.dtype.startswith(("float", "bfloat")) for spec in leaves(data["outputs"]))
 
 
-def _router(merger: Merger, key: str, book: Collection[str]) -> str | None:
+def _router(merger: Merger, key: str, book: Bookkeeping) -> str | None:
     """Return the only operation with FLOPs that a choice depends on directly; None if there is no single one."""
     seen, pending, found = {key}, [key], set[str]()
     while pending and len(seen) <= _MOST_ABOVE:
         for source in merger.graph.sources(pending.pop()):
             data = merger.node(source)
-            if source in book or source in seen or data["op"] == "get_attr":
+            if source in book.keys or source in seen or data["op"] == "get_attr":
                 continue
             seen.add(source)
             if _is_free(data):
@@ -78,13 +77,13 @@ def _router(merger: Merger, key: str, book: Collection[str]) -> str | None:
     return router if single else None
 
 
-def _chosen(merger: Merger, router: str, book: Collection[str]) -> set[str]:
+def _chosen(merger: Merger, router: str, book: Bookkeeping) -> set[str]:
     """Return the free operations that depend on the router's result, and on no other data."""
     chosen, pending = {router}, [router]
     for key in pending:  # grows
         for reader in merger.graph.readers(key):
             sources = merger.graph.sources(reader)
-            known = all(s in chosen or s in book or merger.node(s)["op"] == "get_attr" for s in sources)
+            known = all(s in chosen or s in book.keys or merger.node(s)["op"] == "get_attr" for s in sources)
             if reader not in chosen and known and _is_free(merger.node(reader)):
                 chosen.add(reader)
                 pending.append(reader)
@@ -107,7 +106,7 @@ def _weighted(merger: Merger, chosen: Collection[str]) -> Iterator[str]:
                 pending.append((reader, after))
 
 
-def _merge_sum(merger: Merger, product: str, chosen: Collection[str], book: Collection[str]) -> None:
+def _merge_sum(merger: Merger, product: str, chosen: Collection[str], book: Bookkeeping) -> None:
     """Merge a weighted product with the operations that sum it over the experts."""
     region, key = [product], product
     while base(merger.node(key)["label"]) not in _REDUCTIONS:
@@ -115,17 +114,17 @@ def _merge_sum(merger: Merger, product: str, chosen: Collection[str], book: Coll
         if len(readers) != 1 or not _is_free(merger.node(readers[0])):
             return
         (key,) = readers
-        if any(s not in region and s not in chosen and s not in book for s in merger.graph.sources(key)):
+        if any(s not in region and s not in chosen and s not in book.keys for s in merger.graph.sources(key)):
             return
         region.append(key)
     if len({merger.node(key)["module_stack"] for key in region}) == 1:
         merger.merge(region, "operations that sum experts", label="combine experts", config="", op="call_function")
 
 
-def _merge_choice(merger: Merger, router: str, chosen: set[str], book: Collection[str]) -> None:
+def _merge_choice(merger: Merger, router: str, chosen: set[str], book: Bookkeeping) -> None:
     """Merge the operations that choose, one row for each module."""
     region = chosen & set(merger.graph)
-    constants = {s for key in region for s in merger.graph.sources(key) if s in book and is_call(merger.node(s))}
+    constants = {s for key in region for s in merger.graph.sources(key) if s in book.keys and is_call(merger.node(s))}
     region |= {key for key in constants if region.issuperset(merger.graph.readers(key))}
     experts = (merger.node(router)["shape"] or (0,))[-1]
     rows: dict[Hashable, list[str]] = {}
