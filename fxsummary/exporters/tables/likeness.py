@@ -14,6 +14,8 @@ MOST_DIFFERENT = 2
 """Number of differences that a row can say."""
 LEAST_ALIKE = 0.6
 """Share of the items in two blocks that must be of the same structure."""
+LEAST_ROWS = 4
+"""Number of rows from which a block is not shown again, and what it has more is not left out."""
 MOST_ITEMS = 100
 """Number of items in a block up to which they are compared one by one."""
 
@@ -44,6 +46,8 @@ def _in_the_items(items: Items, before: Item, item: Item) -> list[str] | None:
             for was, now in zip(old, new, strict=True):
                 found += _inside(items, was, now)
             continue
+        if sum(each.rows for each in new) > LEAST_ROWS:  # which would not be seen anywhere
+            return None
         without, added = _names(items, before, old), _names(items, item, new)
         if without == added:
             found.append(f"another {added}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import groupby
 
-from fxsummary.exporters.tables.likeness import differences
+from fxsummary.exporters.tables.likeness import LEAST_ROWS, differences
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import common, relative_path
 from fxsummary.views.blocks import Block
@@ -19,8 +19,6 @@ MOST_ROWS = 52
 """Number of rows of a summary without a depth; beyond, cheap operations share rows and blocks are closed."""
 LEAST_JOINED = 3
 """Number of neighbouring operations without weights or FLOPs from which they share a row."""
-LEAST_ROWS = 4
-"""Number of rows from which a block that was shown before is not shown again."""
 
 
 @dataclass

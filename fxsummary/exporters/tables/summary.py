@@ -131,8 +131,9 @@ class _Rows:
         """Add one row for operations without weights or FLOPs, with the shape of the last one's result."""
         labels = list(dict.fromkeys(self.graph.nodes[key]["label"] for key in keys))
         named = " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS)
-        self.rows.append(Row("", self.cells.of_operation(keys[-1], times), branches, named, f"{len(keys)} operations"))
-        self.joined += len(keys)
+        number = sum(1 + len(self.graph.nodes[key].get("absorbed", ())) for key in keys)
+        self.rows.append(Row("", self.cells.of_operation(keys[-1], times), branches, named, f"{number} operations"))
+        self.joined += number
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:
         data = self.graph.nodes[key]

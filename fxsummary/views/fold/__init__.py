@@ -134,7 +134,7 @@ class _Folding:
         unit: Literal["steps", "calls", ""] = ""
         codes = [[each.code for each in copy] for copy in copies[:2]]
         if codes[0] == codes[1] and any(codes[0]):
-            unit = "steps" if carried else "calls"
+            unit = "steps" if carried else "calls" if any(each.path for each in first) else ""
         self.repeats[name] = Repeat(run.copies, last_path, carried, own, unit)
         inside = replace(within, columns=columns, runs=(*within.runs, name))
         if run.period == 1:

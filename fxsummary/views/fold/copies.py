@@ -10,7 +10,7 @@ from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModuleCall
 from fxsummary.graph.records import TRUST, Returned
 from fxsummary.text.numbers import in_one
-from fxsummary.views.fold.symbols import RATES
+from fxsummary.views.fold.symbols import RATES, hashable
 
 
 def of_copies(copies: Sequence[NodeData]) -> NodeData:
@@ -22,8 +22,11 @@ def of_copies(copies: Sequence[NodeData]) -> NodeData:
     names = [
         name for name in dict.fromkeys((*NODE.folding, *RESULT)) if name not in RATES or not is_drop(copies[0]["label"])
     ]
-    differing = [name for name in names if any(NODE.differ(nodes[0], each, name) for each in nodes[1:])]
-    each_copy = {name: tuple([each.get(name, NODE[name].default) for each in nodes]) for name in differing}
+    each_copy: dict[str, tuple[Any, ...]] = {}
+    for name in names:
+        values = [each.get(name, NODE[name].default) for each in nodes]
+        if any(value != values[0] and hashable(value) != hashable(values[0]) for value in values):
+            each_copy[name] = tuple(values)
     have_sizes = "outputs" in each_copy or "flops" in each_copy
     shown: dict[str, Any] = {name: _shown(name, values, have_sizes) for name, values in each_copy.items()}
     shown["trust"] = max((each["trust"] for each in copies), key=TRUST.index)

@@ -11,7 +11,7 @@ from fxsummary.graph.labels import is_drop, is_random
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import leaves
 from fxsummary.text.numbers import relative_path
-from fxsummary.views.blocks import Block
+from fxsummary.views.blocks import Block, Repeat
 from fxsummary.views.fold.symbols import Known, Symbols
 from fxsummary.views.scalars import Part, reads_of
 
@@ -106,6 +106,7 @@ class Items:
         self._parts: dict[Part, int] = {(): WHOLE}
         self._read: list[list[tuple[int, Value]]] = [self._reads(key) for key in self.keys]
         self.symbols = Symbols(graph)
+        self._runs: dict[ModuleCall | str, Repeat] = graph.graph.get("repeats", {})
         self.operations: list[Known] = [self.symbols.of_operation(key, graph.nodes[key]) for key in self.keys]
         self._readers = [place for place, key in enumerate(self.keys) if graph.nodes[key]["reads"]]
         self._values: dict[int, int] = {}
@@ -240,7 +241,8 @@ class Items:
                 else:
                     inner.append(None)
                     reads.append(value)
-            parts += [each.symbol, tuple(inner)]
+            run = self._runs.get(each.call or each.key)
+            parts += [each.symbol if run is None else self.symbols.of_run(each.symbol, run.count), tuple(inner)]
         item.reads = reads
         item.symbol = self.symbols.of_block(tuple(parts))
         item.numbers = tuple([number for each in items for number in each.numbers])

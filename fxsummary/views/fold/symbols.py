@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 from operator import itemgetter
 
 from fxsummary.graph.attributes import NODE, NodeData
@@ -68,9 +67,12 @@ class Symbols:
 
     def _symbol(self, data: NodeData) -> Known:
         ignored = () if "change" in data or not data["reads"] else FIRST_READ
-        alike = list(identity_of(data, (*ignored, "each_copy")))
-        each_copy: dict[str, object] = data.get("each_copy", {})
-        alike += [self._read(data), *[(name, hashable(each_copy[name])) for name in each_copy if name not in ignored]]
+        alike = list(identity_of(data, (*ignored, "each_copy", "multiplicity")))
+        each_copy: dict[str, tuple[object, ...]] = data.get("each_copy", {})
+        alike += [
+            self._read(data),
+            *[(name, _of_one_run(each_copy[name])) for name in each_copy if name not in ignored],
+        ]
         if "change" in data:
             kept = [each for each in data["differences"] if each.attribute not in RATES or not is_drop(data["label"])]
             alike += [data["change"], *map(hashable, kept)]
@@ -88,6 +90,10 @@ class Symbols:
         symbol = self.intern(contents)
         self._contents[symbol] = contents
         return symbol
+
+    def of_run(self, symbol: int, copies: int) -> int:
+        """Return the symbol of several copies of an operation or a block, of which the graph has the first."""
+        return self.of_block(("run", copies, symbol, ())) if copies > 1 else symbol
 
     # --- structure -------------------------------------------------------------------------------
 
@@ -117,6 +123,17 @@ class Symbols:
         return ("similar", *settings, *kept, flops, at_least, _ranks(self._read(contents)), _ranks(contents["outputs"]))
 
 
+def _of_one_run(values: Sequence[object]) -> Hashable:
+    """Return the values without their repetitions, which come from runs around.
+
+    >>> _of_one_run((0, 1, 0, 1)), _of_one_run((0, 1, 0))
+    ((0, 1), (0, 1, 0))
+    """
+    found = [hashable(value) for value in values]
+    lengths = (length for length in range(1, len(found) + 1) if len(found) % length == 0)
+    return tuple(next(found[:length] for length in lengths if found[:length] * (len(found) // length) == found))
+
+
 def _ranks(value: object) -> Hashable:
     """Return a structure with rank and dtype in place of specs, ranks of shapes, and no integers."""
 
@@ -129,15 +146,15 @@ def _ranks(value: object) -> Hashable:
 
 
 def identity_of(data: NodeData, ignored: Sequence[str] = ()) -> tuple[Hashable, ...]:
-    """Return the properties that identical operations share, except inputs, drop rates, devices and ``ignored``."""
+    """Return the properties that identical operations share, except inputs, drop rates, strides, devices and ``ignored``."""
     ignored = (*ignored, *RATES) if is_drop(data["label"]) else ignored
     return tuple([hashable(data.get(name)) for name in NODE.folding if name not in ignored])
 
 
 def hashable(value: object) -> Hashable:
-    """Return a value with lists and dicts as tuples, and specs without devices."""
+    """Return a value with lists and dicts as tuples, and specs without strides and devices."""
     if isinstance(value, TensorSpec):
-        return replace(value, device="")
+        return value.shape, value.dtype
     if isinstance(value, (list, tuple)):
         return tuple([hashable(item) for item in value])
     if isinstance(value, dict):
