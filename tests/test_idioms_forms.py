@@ -361,6 +361,22 @@ def test_the_choice_of_experts_is_one_row(form: str, number: int) -> None:
     assert view.totals.flops == graph.totals.flops and view.totals.parameters == graph.totals.parameters
 
 
+def test_experts_in_a_loop_have_their_routing_in_one_row() -> None:
+    class Looped(Experts):
+        def forward(self, x: Tensor) -> Tensor:
+            weights, chosen = self.router(x).softmax(-1).topk(2, -1)
+            out = torch.zeros_like(x)
+            for number in range(4):
+                token, place = torch.where(chosen == number)
+                out.index_add_(0, token, F.linear(x[token], self.up[number]) * weights[token, place, None])
+            return out
+
+    torch.manual_seed(0)
+    view = shown(fxsummary.graph(Looped("").eval(), torch.randn(12, 8)))
+    assert one(view, "expert routing")["config"] == "top 2 of 4, 14 operations"
+    assert "where" not in labels(view) and "combine experts" in labels(view)
+
+
 def nearest(x: Tensor, w: Tensor) -> Tensor:
     """Chooses tokens by scores; nothing is multiplied by them."""
     chosen = F.linear(x, w).softmax(-1).topk(2, -1)[1]
@@ -508,3 +524,126 @@ NO_NORMS = [
 @pytest.mark.parametrize("function", NO_NORMS)
 def test_other_scalings_are_no_norm(function: Callable[[Tensor], Tensor]) -> None:
     assert not {"rms_norm", "l2_norm"} & set(labels(merged(Normed(function), torch.empty(2, 4))))
+
+
+# caches, copies and constants
+
+
+class Cached(nn.Module):
+    """Attention with a cache of keys and values, which ``update`` extends."""
+
+    def __init__(self, update: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
+        super().__init__()
+        self.update, self.k, self.v = update, nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor) -> Any:
+        k, all_keys = self.update(keys, self.k(x))
+        v, all_values = self.update(values, self.v(x))
+        return torch.softmax(x @ k.mT, -1) @ v, {"keys": all_keys, "values": all_values}
+
+
+def extended(cache: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+    whole = torch.cat((cache, new), 1)
+    return whole, whole
+
+
+def copied(cache: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+    whole = torch.zeros_like(cache).index_copy_(1, torch.arange(3) + 2, new)
+    return whole, whole
+
+
+def assigned(cache: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+    cache[:, 2:5] = new
+    return cache, cache
+
+
+@pytest.mark.parametrize(("update", "number"), [(extended, 2), (copied, 4), (assigned, 2)])
+def test_the_updates_of_a_cache_are_one_row(update: Any, number: int) -> None:
+    x, cache = torch.empty(2, 3, 8), torch.empty(2, 5, 8)
+    view = merged(Cached(update), x, cache, cache.clone())
+    row = one(view, "cache update")
+    assert row["config"] == f"{number} operations" and len(row["outputs"]) == 2
+    assert not {"cat", "index_copy_", "setitem", "zeros_like"} & set(labels(view))
+
+
+def first_result(x: Tensor, y: Tensor) -> Tensor:
+    return torch.zeros(2, 6).index_copy_(1, torch.arange(4), F.linear(x, torch.ones(4, 4)))
+
+
+def input_again(x: Tensor, y: Tensor) -> Any:
+    """An input that something else reads too is no cache."""
+    return y * 2, torch.cat((x, F.linear(x, torch.ones(4, 4))), 1).relu_()
+
+
+def not_used(x: Tensor, y: Tensor) -> Any:
+    return y * 2, torch.zeros(2, 6).index_copy_(1, torch.arange(4), F.linear(x, torch.ones(4, 4)))
+
+
+@pytest.mark.parametrize("function", [first_result, input_again, not_used])
+def test_other_writes_are_no_cache_update(function: Callable[[Tensor, Tensor], Any]) -> None:
+    assert "cache update" not in labels(merged(Function(function), torch.empty(2, 4), torch.empty(2, 4)))
+
+
+def test_copies_into_all_parts_of_an_empty_tensor_are_a_concatenation() -> None:
+    def by_copies(x: Tensor, y: Tensor) -> Tensor:
+        both = x.new_empty(2, 10)
+        both[:, :4].copy_(x)
+        both[:, 4:].copy_(y)
+        return both.relu()
+
+    def with_a_gap(x: Tensor, y: Tensor) -> Tensor:
+        both = x.new_zeros(2, 11)
+        both[:, :4].copy_(x)
+        both[:, 4:10].copy_(y)
+        return both.relu()
+
+    x, y = torch.empty(2, 4), torch.empty(2, 6)
+    view = merged(Function(by_copies), x, y)
+    row = one(view, "cat")
+    assert (row["config"], row["shape"], labels(view)[2:]) == (
+        "by copies, 5 operations",
+        (2, 10),
+        ["cat", "relu", "output"],
+    )
+    assert row["outputs"].shape == (2, 10)
+    assert "cat" not in labels(merged(Function(with_a_gap), x, y))
+
+
+def test_equal_constants_that_are_only_returned_are_one_row() -> None:
+    def lengths(x: Tensor) -> Any:
+        return x * 2, [torch.tensor(7) for _ in range(5)], torch.tensor(8)
+
+    view = merged(Function(lengths), torch.empty(2, 4))
+    configs = [data["config"] for _, data in view.nodes(data=True) if data["label"] == "tensor"]
+    assert configs == ["7, 5 alike", "8"]
+
+
+@pytest.mark.parametrize(
+    "activation", [F.silu, lambda x: F.gelu(x, approximate="tanh"), gelu, lambda x: x * x.sigmoid()]
+)
+def test_a_module_that_is_an_activation_is_one_row(activation: Callable[[Tensor], Tensor]) -> None:
+    class Activation(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return activation(x)
+
+    model = nn.Sequential(nn.Linear(4, 4), Activation())
+    view = shown(fxsummary.graph(model, torch.empty(2, 4)))
+    (row,) = (data for _, data in view.nodes(data=True) if data["target"] == "1")
+    assert (row["label"], row["kind"]) == ("Activation", "activation")
+    assert len(view) == 4
+
+
+def test_a_module_with_a_linear_layer_or_two_inputs_stays_open() -> None:
+    class Gate(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return x.sigmoid() * y
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate = Gate()
+
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return self.gate(x, y)
+
+    assert {"sigmoid", "mul"} <= set(labels(shown(fxsummary.graph(Net(), torch.empty(2, 4), torch.empty(2, 4)))))
