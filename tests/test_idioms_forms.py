@@ -14,7 +14,9 @@ from torch.nn import functional as F
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.views.shown import shown
+from tests.graphs import graph_of
 from tests.test_idioms import labels, merged
+from zoo import ZOO
 
 
 def one(view: ModelGraph, label: str) -> Any:
@@ -647,3 +649,23 @@ def test_a_module_with_a_linear_layer_or_two_inputs_stays_open() -> None:
             return self.gate(x, y)
 
     assert {"sigmoid", "mul"} <= set(labels(shown(fxsummary.graph(Net(), torch.empty(2, 4), torch.empty(2, 4)))))
+
+
+# the law of all of them
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_operation_is_shown_or_absorbed_once(name: str) -> None:
+    graph = graph_of(name)
+    if graph.captured_by == "modules":
+        pytest.skip("a module tree has no operations")
+    for fold in (True, False):
+        view = shown(graph, fold=fold)
+        absorbed = [key for _, data in view.nodes(data=True) for key in data.get("absorbed", ())]
+        assert len(absorbed) == len(set(absorbed)) and not set(absorbed) & set(view)
+        for _, data in view.nodes(data=True):
+            if data["config"].endswith(" operations") and data["op"] != "call_module":
+                assert data["config"].split(", ")[-1] == f"{len(data['absorbed']) + 1} operations"
+        if not fold:
+            place = {key: number for number, key in enumerate(view)}
+            assert all(place[source] < place[target] for source, target in view.edges)

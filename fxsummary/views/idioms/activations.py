@@ -76,7 +76,8 @@ def _activation(merger: Merger, seed: str, x: str) -> tuple[set[str], tuple[str,
     pending = [x]
     stack = merger.node(seed)["module_stack"]
     for key in pending:  # grows
-        for reader in sorted(merger.graph.readers(key), key=merger.order.__getitem__):
+        readers = merger.graph.readers(key)
+        for reader in sorted(readers, key=merger.order.__getitem__) if len(readers) <= _MOST else ():
             found = _value(merger, reader, values) if len(values) <= _MOST and reader not in values else None
             if found is None or merger.node(reader)["module_stack"] != stack:
                 continue
