@@ -103,16 +103,32 @@ def _expand_parameters(merger: Merger) -> None:
 
 
 def _absorb_parameters(merger: Merger) -> None:
-    """Merge a parameter into its only reader, unless it is an operand of arithmetic."""
+    """Merge a parameter into its only reader, unless it is an operand of arithmetic, or into all calls of one line.
+
+    The calls of one line in a loop then look alike: each reads the parameter, which counts in the first.
+    """
     for key, data in merger.nodes():
-        if data["op"] != "get_attr" or len(merger.graph.readers(key)) != 1:
+        readers = [merger.node(reader) for reader in merger.graph.readers(key)] if data["op"] == "get_attr" else []
+        if not all(map(is_call, readers)):
             continue
-        (reader,) = merger.graph.readers(key)
-        target = merger.node(reader)
-        if is_call(target) and target["kind"] != "arithmetic" and target["multiplicity"] == data["multiplicity"]:
-            carry_costs(data, target)
-            target["absorbed"] = (*target.get("absorbed", ()), *data.get("absorbed", ()), key)
+        alone = len(readers) == 1 and readers[0]["kind"] != "arithmetic"
+        if alone or (len(readers) > 1 and _are_calls_of_one_line(merger.graph, key)):
+            carry_costs(data, readers[0])
+            for target in readers:
+                target["absorbed"] = (*target.get("absorbed", ()), *data.get("absorbed", ()), key)
+            for target in readers[1:]:
+                target["reads"] = (*target["reads"], *data["reads"])
             merger.drop(key, "parameters shown in their operation")
+
+
+def _are_calls_of_one_line(graph: ModelGraph, key: str) -> bool:
+    """Return whether all readers of a value are the same operation of one line of source in one module."""
+    calls = {
+        (data["source"], data["module"], data["label"], data["kind"], *edge["slots"])
+        for reader, edge in graph.readers(key).items()
+        for data in [graph.nodes[reader]]
+    }
+    return len(calls) == 1 and next(iter(calls))[0] != ""
 
 
 def _chain_concatenations(merger: Merger) -> None:

@@ -93,7 +93,7 @@ def _count(graph: ModelGraph, root: Block, opening: Opening) -> int:
 
 def _find_same(items: Items, opening: Opening) -> None:
     """Close the blocks with the same contents as one that is shown before."""
-    seen: dict[tuple[int, tuple[int, ...]], Item] = {}
+    seen: dict[int, Item] = {}
     pending = list(reversed(items.root.items))
     while pending:
         item = pending.pop()
@@ -101,12 +101,11 @@ def _find_same(items: Items, opening: Opening) -> None:
         if block is None:
             continue
         if not block.is_pattern and item.rows > LEAST_ROWS:
-            before = seen.setdefault((item.symbol, item.numbers), item)
+            before = seen.setdefault(item.symbol, item)
             if before is not item:
-                others = _others(items, before, item)
-                opening.same[id(block)] = f"= {_name(before, item)}" + (
-                    f", other {', '.join(others)}" if others else ""
-                )
+                others = [*_others(items, before, item), *["integers"] * (before.numbers != item.numbers)]
+                differs = f", other {', '.join(others)}" if others else ""
+                opening.same[id(block)] = f"= {_name(before, item)}{differs}"
                 continue
         pending.extend(reversed(item.items))
 

@@ -146,8 +146,9 @@ class _Rows:
             name = relative_path(data["target"], path)
             label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
             label = label if data["reads"] else "constant"
-        elif data["parameter_names"] and data["op"] != UNREAD:
-            name = listed([relative_path(each, path) for each in data["parameter_names"]], MOST_NAMES)
+        elif data["op"] != UNREAD:
+            names = data["parameter_names"] or data["reads"]
+            name = listed([relative_path(each, path) for each in names], MOST_NAMES)
         if (run := self._run(key)) is not None:
             name, label = run_name(name, relative_path(run.last, path)), f"{label} {run.copied}"
         self.rows.append(Row(name, self.cells.of_operation(key, times), branches, label, data["config"]))

@@ -8,12 +8,12 @@ from itertools import takewhile
 
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import differing
+from fxsummary.graph.records import differing, of_each_copy
 from fxsummary.graph.spec import leaves
 from fxsummary.views.fold.candidates import Run
 from fxsummary.views.fold.items import Item, Items, Value
 from fxsummary.views.fold.runs import Search, chosen, equal_runs
-from fxsummary.views.fold.symbols import NUMBER
+from fxsummary.views.fold.symbols import NUMBER, RATES
 
 LEAST_COPIES = 3
 """Number of similar copies from which they fold: two rows of each three are saved."""
@@ -85,7 +85,7 @@ def agreeing(items: Items, places: Sequence[int], *, may_count: bool = True) -> 
         places: of operations of the same structure; may_count: whether integers may also count up in equal steps.
     """
     nodes = [items.graph.nodes[items.keys[place]] for place in places]
-    settings = [(data["config"], data["arguments"]) for data in nodes]
+    settings = [tuple([of_each_copy(data, name)[0] for name in RATES]) for data in nodes]
     if len(set(settings)) == 1 or is_drop(nodes[0]["label"]):
         return len(places)
     counts = may_count and nodes[0]["flops"] == 0 and nodes[0]["op"] in ("call_function", "call_method")

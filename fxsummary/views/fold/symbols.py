@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 from operator import itemgetter
+from typing import Any
 
 from fxsummary.graph.attributes import NODE, NodeData
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import of_each_copy
 from fxsummary.graph.spec import TensorSpec, map_structure
 
 RATES = ("config", "arguments")
@@ -67,21 +69,21 @@ class Symbols:
 
     def _symbol(self, data: NodeData) -> Known:
         ignored = () if "change" in data or not data["reads"] else FIRST_READ
-        alike = list(identity_of(data, (*ignored, "each_copy", "multiplicity")))
-        each_copy: dict[str, tuple[object, ...]] = data.get("each_copy", {})
-        alike += [
-            self._read(data),
-            *[(name, _of_one_run(each_copy[name])) for name in each_copy if name not in ignored],
-        ]
+        each_copy = {
+            name: _of_one_run(values) for name, values in data.get("each_copy", {}).items() if name not in ignored
+        }
+        settings = (
+            [] if is_drop(data["label"]) else [each_copy.pop(name, of_each_copy(data, name)[:1]) for name in RATES]
+        )
+        numbers: list[int] = []
+        if data["op"] in ("call_function", "call_method") and data["flops"] == 0:
+            numbers = [int(number) for texts in settings for text in texts for number in NUMBER.findall(text)]
+            settings = [(NUMBER.sub("#", texts[0]),) for texts in settings]
+        alike = [*identity_of(data, (*ignored, *RATES, "each_copy", "multiplicity")), *settings, *each_copy.items()]
         if "change" in data:
             kept = [each for each in data["differences"] if each.attribute not in RATES or not is_drop(data["label"])]
             alike += [data["change"], *map(hashable, kept)]
-        if data["op"] not in ("call_function", "call_method") or data["flops"] != 0 or is_drop(data["label"]):
-            return self.intern(tuple(alike)), ()
-        texts = _settings(data)
-        numbers = [int(number) for text in texts for number in NUMBER.findall(text)]
-        alike = [NUMBER.sub("#", each) if isinstance(each, str) and each in texts else each for each in alike]
-        return self.intern(tuple(alike)), tuple(numbers)
+        return self.intern((*alike, self._read(data))), tuple(numbers)
 
     # --- blocks ----------------------------------------------------------------------------------
 
@@ -116,14 +118,15 @@ class Symbols:
             type_, result, *items = contents
             inside = [self._similar[each] if isinstance(each, int) else each for each in items]
             return "similar", type_, _ranks(result), tuple(inside)
-        settings = () if is_drop(contents["label"]) else [NUMBER.sub("#", text) for text in _settings(contents)]
+        texts = [of_each_copy(contents, name)[0] for name in RATES if not is_drop(contents["label"])]
+        settings = [NUMBER.sub("#", text) for text in texts]
         kept = [contents[name] for name in ("op", "label", "packed", "trust", "assumed")]
         flops = contents["flops"] and "some"
         at_least = hashable(contents.get("at_least"))
         return ("similar", *settings, *kept, flops, at_least, _ranks(self._read(contents)), _ranks(contents["outputs"]))
 
 
-def _of_one_run(values: Sequence[object]) -> Hashable:
+def _of_one_run(values: Sequence[Any]) -> tuple[Any, ...]:
     """Return the values without their repetitions, which come from runs around.
 
     >>> _of_one_run((0, 1, 0, 1)), _of_one_run((0, 1, 0))
@@ -146,7 +149,7 @@ def _ranks(value: object) -> Hashable:
 
 
 def identity_of(data: NodeData, ignored: Sequence[str] = ()) -> tuple[Hashable, ...]:
-    """Return the properties that identical operations share, except inputs, drop rates, strides, devices and ``ignored``."""
+    """Return what identical operations share, except inputs, drop rates, strides, devices and ``ignored``."""
     ignored = (*ignored, *RATES) if is_drop(data["label"]) else ignored
     return tuple([hashable(data.get(name)) for name in NODE.folding if name not in ignored])
 
