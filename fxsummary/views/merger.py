@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fxsummary.graph.attributes import RESULT, NodeData, own_result, placed
@@ -80,7 +80,7 @@ class Merger:
         keys = sorted(inside, key=self.order.__getitem__)
         exits = [key for key in keys if any(r not in inside and e["slots"] for r, e in self.graph.readers(key).items())]
         place = self._place(keys)
-        if len(keys) < 2 or not exits or place is None or not self._same_copies(keys):
+        if len(keys) < 2 or not exits or place is None or len(set(map(self.copies, keys))) > 1:
             return None
         main = exits[-1] if main is None else main
         data = self.node(main)
@@ -105,10 +105,11 @@ class Merger:
         nodes = ((key, self.node(key)) for key in sorted(self.graph, key=self.order.__getitem__))
         return self.graph.derived(nodes, self.graph.links(), hidden=dict(sorted(self.hidden.items())))
 
-    def _same_copies(self, keys: list[str]) -> bool:
-        """Return whether all represent equally many copies and, in a folded block, are in the same module."""
-        times = {self.node(key)["multiplicity"] for key in keys}
-        return times == {1} or (len(times) == 1 and len({calls_around(self.node(key)) for key in keys}) == 1)
+    def copies(self, key: str) -> Hashable:
+        """Return which copies an operation represents: their number, and the runs around it."""
+        data, repeats = self.node(key), self.graph.graph.get("repeats", {})
+        runs = [call for call in calls_around(data) if call in repeats] if repeats else []
+        return data["multiplicity"], (*runs, *([key] if key in repeats else []))
 
     def _place(self, keys: list[str]) -> float | None:
         """Return the place of the new operation: after all its inputs, before all its readers."""

@@ -11,7 +11,6 @@ from functools import cached_property
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import CASTS, VIEWS, base, is_random, operator_of
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.blocks import calls_around
 from fxsummary.views.merger import Merger, is_call, is_plain
 
 _OF_A_SHAPE = frozenset({
@@ -23,7 +22,7 @@ _TRIANGLES = frozenset({"tril", "triu"})
 _WAVES = frozenset({"sin", "cos", "polar"})
 _COUNTED = frozenset({*_ORDERS, "ne", "eq", "ones", "ones_like"})
 _DIFFERENCE, _SIGHT, _INPUT, _BUFFER = "difference of positions", "order of positions ", "input", "buffer"
-_TABLE, _POSITIONS = "sin, cos table", "positions"
+_TABLE, _POSITIONS, _ROTARY = "sin, cos table", "positions", "rotary table"
 
 
 class Bookkeeping:
@@ -74,15 +73,10 @@ def merge_bookkeeping(merger: Merger) -> None:
     found = bookkeeping(merger)
     keys = [key for key in sorted(found, key=merger.order.__getitem__) if merger.node(key)["op"] != "placeholder"]
     above = _marks(merger, found, keys)
-    places = {key: _place(merger.node(key)) for key in keys}
+    places = {key: merger.copies(key) for key in keys}
     wanted = _wanted(merger, keys, above, places)
     for piece in _pieces(merger, keys, wanted, places):
         _merge_piece(merger, piece, above)
-
-
-def _place(data: NodeData) -> Hashable:
-    """Return where an operation may be merged with others: inside of a run of copies only with its own copy."""
-    return data["multiplicity"], calls_around(data) if data["multiplicity"] > 1 else ()
 
 
 def _marks(merger: Merger, found: Collection[str], keys: Sequence[str]) -> dict[str, frozenset[str]]:
@@ -94,7 +88,8 @@ def _marks(merger: Merger, found: Collection[str], keys: Sequence[str]) -> dict[
     for key in keys:
         data, sources = merger.node(key), [above[s] for s in merger.graph.sources(key) if s in above]
         labels = data.get("run", (data["label"],)) if is_call(data) else ()
-        names = {operator_of(label) or base(label) for label in labels} or {_BUFFER}
+        names = {operator_of(label) or base(label) for label in labels}
+        names |= {_BUFFER} if data["op"] == "get_attr" or data["reads"] else set()
         above[key] = frozenset(names).union(_compared(data, sources), *sources)
         if "cumsum" in names and _counts(merger, key):
             above[key] |= {"arange"}
@@ -164,6 +159,8 @@ def _own_purpose(merger: Merger, key: str, above: Collection[str]) -> str:
     readers = [merger.node(reader) for reader in merger.graph.readers(key)]
     if readers and all(_attends(merger, reader) for reader in merger.graph.readers(key)) and data["shape"]:
         return "attention mask"
+    if readers and all(each["label"] == "rotary" for each in readers):
+        return _ROTARY
     looks_up = readers and all(each["kind"] == "embedding" and each["parameter_names"] for each in readers)
     return "indices" if looks_up else found
 
@@ -201,7 +198,7 @@ def _pieces(
     for key in keys:
         piece_of[key] = [key]
         near = [s for s in merger.graph.sources(key) if s in wanted]
-        if wanted[key] == _TABLE:
+        if wanted[key] in (_TABLE, _ROTARY):
             above = tuple([piece_of[s][0] if s in piece_of else s for s in merger.graph.sources(key)])
             near.append(twins.setdefault((places[key], above), key))
         for other in near:

@@ -142,17 +142,30 @@ def _whole(merger: Merger, *parts: Operand) -> Operand | None:
 
 
 def _is_table(merger: Merger, operand: Operand, book: Bookkeeping) -> bool:
-    """Return whether a factor is a sine or cosine, or computed from sizes, buffers and inputs by free operations."""
+    """Return whether a factor is a sine or cosine, or depends on sizes, buffers, inputs and embedded positions only."""
     pending, seen = [operand[0]], 0
     while pending:
         key, seen = pending.pop(), seen + 1
         data = merger.node(key)
         if key in book.keys or data["op"] == "placeholder" or base(data["label"]) in _WAVES:
             continue
+        sources = list(merger.graph.sources(key))
+        if data["kind"] == "embedding" and sources and not any(_depends_on_input(merger, each) for each in sources):
+            continue
         if seen > _MOST_ABOVE or not is_plain(data) or base(data["label"]) == "view_as_complex":
             return False
-        pending += merger.graph.sources(key)
+        pending += sources
     return True
+
+
+def _depends_on_input(merger: Merger, key: str) -> bool:
+    """Return whether an input of the model is above an operation, or too many operations are."""
+    found = [key]
+    for each in found:  # grows
+        if merger.node(each)["op"] == "placeholder" or len(found) > _MOST_ABOVE:
+            return True
+        found += [source for source in merger.graph.sources(each) if source not in found]
+    return False
 
 
 def _complex(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:

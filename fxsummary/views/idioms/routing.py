@@ -6,7 +6,7 @@ leads to: the largest values select weights or tokens for a product, whose resul
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import base, is_random, operator_of
@@ -127,17 +127,31 @@ def _merge_choice(merger: Merger, router: str, chosen: set[str], book: Bookkeepi
     constants = {s for key in region for s in merger.graph.sources(key) if s in book.keys and is_call(merger.node(s))}
     region |= {key for key in constants if region.issuperset(merger.graph.readers(key))}
     experts = (merger.node(router)["shape"] or (0,))[-1]
+    for keys in _rows(merger, region):
+        if any(map(_has_integers, map(merger.node, keys))):  # others are activations in modules of their own
+            config = _number(merger, keys, experts)
+            merger.merge(
+                keys, "operations that choose experts", label="expert routing", config=config, kind="arithmetic",
+                op="call_function",
+            )  # fmt: skip
+
+
+def _rows(merger: Merger, region: Collection[str]) -> list[list[str]]:
+    """Group operations by module, those in a module of the module that chooses with the choice."""
+    nodes = {key: merger.node(key) for key in sorted(region, key=merger.order.__getitem__)}
+    tops = {data["module_stack"] for data in nodes.values() if base(data["label"]) in _CHOICES}
     rows: dict[Hashable, list[str]] = {}
-    for key in sorted(region, key=merger.order.__getitem__):
-        data = merger.node(key)
-        rows.setdefault((data["module_stack"], data["multiplicity"]), []).append(key)
-    for keys in rows.values():
-        if not any(map(_has_integers, map(merger.node, keys))):
-            continue  # such as an activation in a module of its own
-        choices = [merger.node(key) for key in keys if base(merger.node(key)["label"]) in _CHOICES]
-        number = (choices[-1]["shape"] or (1,))[-1] if choices and base(choices[-1]["label"]) == "topk" else 1
-        config = f"top {number} of {experts}" if choices else ""
-        merger.merge(
-            keys, "operations that choose experts", label="expert routing", config=config, kind="arithmetic",
-            op="call_function",
-        )  # fmt: skip
+    for key, data in nodes.items():
+        stack = data["module_stack"]
+        place = min((top for top in tops if stack[: len(top)] == top), key=len, default=stack)
+        rows.setdefault((place, merger.copies(key)), []).append(key)
+    return list(rows.values())
+
+
+def _number(merger: Merger, keys: Iterable[str], experts: int) -> str:
+    """Return how many experts are chosen, if the operations show it."""
+    choices = [key for key in keys if base(merger.node(key)["label"]) in _CHOICES]
+    best = [merger.node(key) for key in choices if base(merger.node(key)["label"]) == "topk"]
+    if best:
+        return f"top {(best[-1]['shape'] or (1,))[-1]} of {experts}"
+    return f"top 1 of {experts}" if len({tuple(merger.graph.sources(key)) for key in choices}) == 1 else ""

@@ -23,7 +23,7 @@ def merge_cache_updates(merger: Merger) -> None:
     rows: dict[Hashable, list[str]] = {}
     for key, data in merger.nodes(_WRITES | CONCATENATIONS):
         if is_plain(data) and _is_update(merger, key, data):
-            rows.setdefault((data["module_stack"], data["multiplicity"]), []).append(key)
+            rows.setdefault((data["module_stack"], merger.copies(key)), []).append(key)
     for keys in rows.values():
         region = {*keys}
         region |= {s for key in keys for s in merger.graph.sources(key) if _is_empty(merger, s)}
