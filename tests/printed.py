@@ -22,20 +22,32 @@ UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12, "P"
 
 @dataclass(frozen=True)
 class Interval:
-    """Numbers that are printed alike."""
+    """Numbers that are printed alike: of one copy, and with Σ those of all copies."""
 
     low: float
     high: float
+    low_of_all: float = 0
+    high_of_all: float = 0
 
     def __add__(self, other: Interval) -> Interval:
-        return Interval(self.low + other.low, self.high + other.high)
+        return Interval(
+            self.low + other.low,
+            self.high + other.high,
+            self.low_of_all + other.low_of_all,
+            self.high_of_all + other.high_of_all,
+        )
 
     def times(self, copies: int) -> Interval:
-        return Interval(self.low * copies, self.high * copies)
+        return Interval(self.low * copies, self.high * copies, self.low_of_all, self.high_of_all)
+
+    def whole(self) -> tuple[float, float]:
+        """The number of all copies, if one is already times their number."""
+        return self.low + self.low_of_all, self.high + self.high_of_all
 
     def meets(self, other: Interval) -> bool:
-        slack = 1e-9 * max(1.0, abs(self.low), abs(other.low))
-        return self.low <= other.high + slack and other.low <= self.high + slack
+        (low, high), (other_low, other_high) = self.whole(), other.whole()
+        slack = 1e-9 * max(1.0, abs(low), abs(other_low))
+        return low <= other_high + slack and other_low <= high + slack
 
 
 NOTHING = Interval(0, 0)
@@ -54,6 +66,9 @@ def count(text: str) -> Interval:
     text = text.strip()
     if " + " in text:
         return total([count(part) for part in text.split(" + ")])
+    if text.startswith("Σ"):
+        of_all = count(text[1:])
+        return Interval(0, 0, of_all.low, of_all.high)
     if text.startswith("≥"):
         return Interval(count(text[1:]).low, math.inf)
     text = text.removeprefix("≈").strip()
@@ -118,15 +133,23 @@ class Row:
 
 def check(root: Row) -> None:
     """The law: what is in a row, times its copies, is what the row shows."""
-    for row in root.walk():
+    for row, around in _with_copies_around(root):
         for number in ("parameters", "flops", "share"):
             own: Interval | None = getattr(row, number)
             if own is None or not row.inside:
                 continue
             inside = total([inner.value(number) for inner in row.inside])
-            if row.whole and number != "share":
-                inside = inside.times(row.copies)
+            if number != "share":
+                own = own.times(around * (1 if row.whole else row.copies))
+                inside = inside.times(around * row.copies)
             assert inside.meets(own), (row.name, number, own, inside, [(r.name, r.value(number)) for r in row.inside])
+
+
+def _with_copies_around(root: Row, around: int = 1) -> Iterator[tuple[Row, int]]:
+    """The rows, each with the number of copies of those around it."""
+    yield root, around
+    for row in root.inside:
+        yield from _with_copies_around(row, around * root.copies)
 
 
 # --- tables: text, Markdown ----------------------------------------------------------------------
@@ -278,7 +301,7 @@ def _item(element: ElementTree.Element, tips: bool) -> _Box | None:
 
 def _flops(tip: str) -> Interval:
     """FLOPs of one copy of all operations of a row, by its tooltip."""
-    found = re.findall(r"^FLOPs: ([≥≈]? ?[\d,?]+)", tip, re.MULTILINE)
+    found = re.findall(r"^FLOPs: ([Σ≥≈]? ?[\d,?]+)", tip, re.MULTILINE)
     return total([count(number) for number in found])
 
 
@@ -347,8 +370,8 @@ def dot_rows(source: str) -> Row:
             copies = re.search(r'  ×(\d+)"?$', found[1])
             path[-1].name, path[-1].copies = found[1], int(copies[1]) if copies else 1
         elif re.match(r"[nc]\d+ \[", text):
-            numbers = re.findall(r"([≥≈?] ?)?([\d,?]+) params", text)
-            flops = re.findall(r"((?:[≥≈] ?)?(?:[\d.]+(?: [kMGTP])?|\?)) FLOPs", text)
+            numbers = re.findall(r"([Σ≥≈?] ?)?([\d,?]+) params", text)
+            flops = re.findall(r"((?:[Σ≥≈] ?)?(?:[\d.]+(?: [kMGTP])?|\?)) FLOPs", text)
             path[-1].inside.append(
                 Row(
                     text[:40],

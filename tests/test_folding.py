@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +12,7 @@ from unfolding import as_listed, unfolded_as_listed
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.errors import InputError
 from fxsummary.exporters.tables.opening import MOST_ROWS
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.fold import fold_repeats
@@ -284,3 +288,185 @@ def test_a_narrow_summary_keeps_the_numbers_of_copies_and_of_closed_rows(width: 
     text = fxsummary.graph(model, torch.zeros(2, 16)).to_text(width=width, fold="exact")
     closed = text.count("rows)")
     assert closed > 0 and f"in {closed} blocks" in text.replace("\n           ", " ")
+
+
+# --- similar copies --------------------------------------------------------------------------------
+
+
+class Widen(nn.Module):
+    """A convolution with a norm and two activations, to another number of channels."""
+
+    def __init__(self, before: int, after: int, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(before, after, kernel, padding=kernel // 2)
+        self.norm = nn.BatchNorm2d(after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.norm(self.conv(x)).sigmoid())
+
+
+def widening(*kernels: int) -> nn.Sequential:
+    """One block for each kernel size, each with 8 channels more."""
+    return nn.Sequential(*(Widen(8 * number, 8 * number + 8, kernel) for number, kernel in enumerate(kernels, 1)))
+
+
+def text_of(model: nn.Module, *inputs: Tensor, **options: Any) -> str:
+    return fxsummary.graph(model.eval(), *inputs).to_text(width=140, **options)
+
+
+def test_similar_blocks_are_one_with_ranges_of_sizes_and_sums_of_costs() -> None:
+    text = text_of(widening(3, 3, 3, 3), torch.zeros(1, 8, 4, 4))
+    convs = [9 * before * (before + 8) + before + 8 for before in (8, 16, 24, 32)]
+    assert re.search(r"0…3 Widen ×4 +1×16…40×4×4", text)
+    assert re.search(rf"conv Conv2d 8…32→16…40, 3×3, s1, p1 +1×16…40×4×4 +Σ {sum(convs):,} +Σ ", text)
+    assert "Σ          the sum over all copies" in text
+
+
+def test_blocks_of_other_kernel_sizes_are_not_similar() -> None:
+    text = text_of(widening(3, 5, 3, 5), torch.zeros(1, 8, 4, 4))
+    assert not re.search(r" ×\d", text) and text.count(" Conv2d ") == 4
+    assert re.search(r"0…3 Widen ×4", text_of(widening(3, 3, 3, 3, 5), torch.zeros(1, 8, 4, 4)))
+
+
+def test_two_similar_blocks_and_operations_without_blocks_stay_apart() -> None:
+    assert text_of(widening(3, 3), torch.zeros(1, 8, 4, 4)).count("Conv2d") == 2
+    plain = nn.Sequential(
+        *(layer for width in (8, 16, 24, 32) for layer in (nn.Conv2d(width, width + 8, 3), nn.ReLU()))
+    )
+    assert text_of(plain, torch.zeros(1, 8, 32, 32)).count("Conv2d") == 4
+
+
+def test_similar_blocks_do_not_take_a_run_of_equal_ones_apart() -> None:
+    layers = [Widen(8, 8) for _ in range(4)] + [Widen(8 * width, 8 * width + 8) for width in range(1, 5)]
+    text = text_of(nn.Sequential(*layers), torch.zeros(1, 8, 4, 4))
+    assert re.search(r"0…3 Widen ×4 .*\n.*conv Conv2d 8→8,", text) and re.search(r"4…7 Widen ×4", text)
+
+
+@pytest.mark.parametrize(("fold", "convs"), [("similar", 1), (True, 1), ("exact", 4), (False, 4)])
+def test_what_to_fold_is_an_option(fold: Any, convs: int) -> None:
+    assert text_of(widening(3, 3, 3, 3), torch.zeros(1, 8, 4, 4), fold=fold).count("Conv2d") == convs
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "latex", "mermaid", "svg"])
+def test_another_way_to_fold_is_refused(form: str) -> None:
+    graph = fxsummary.graph(nn.Linear(2, 2), torch.zeros(1, 2))
+    with pytest.raises(InputError, match=r"fold='some' is not a way to fold: pass \"similar\", \"exact\""):
+        getattr(graph, f"to_{form}")(fold="some")
+
+
+class Experts(nn.Module):
+    """Each expert gets the tokens that the gate sends to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Linear(8, 4)
+        self.experts = nn.ModuleList(nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 8)) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        chosen = self.gate(x).argmax(-1)
+        out = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            out[chosen == number] = expert(x[chosen == number])
+        return out
+
+
+def test_experts_with_other_numbers_of_tokens_are_one() -> None:
+    torch.manual_seed(0)
+    model, x = Experts(), torch.randn(40, 8)
+    tokens = [int(number) for number in model.gate(x).argmax(-1).bincount(minlength=4)]
+    assert len(set(tokens)) > 2
+    text = text_of(model, x)
+    assert re.search(rf"experts\.0…3 .* ×4 .*\n(.*\n)*.*0 Linear 8→32 +{min(tokens)}…{max(tokens)}×32 +288 +Σ", text)
+
+
+class Growing(nn.Module):
+    """Each layer reads the concatenation of all results before it."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Widen(8 * number, 8) for number in range(1, layers + 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = [x]
+        for layer in self.layers:
+            found.append(layer(torch.cat(found, 1)))
+        return torch.cat(found, 1)
+
+
+def test_layers_that_read_all_before_them_are_similar() -> None:
+    text = text_of(Growing(6), torch.zeros(1, 8, 4, 4))
+    assert re.search(r"layers\.0…4 Widen · cat ×5 .*\n.*layers\.0 Widen ", text)
+    assert re.search(r"cat 1 +1×16…48×4×4", text)
+
+
+# --- loops -----------------------------------------------------------------------------------------
+
+
+class Recurrent(nn.Module):
+    """A loop over time: the weights of a module and of functions, and a state that goes round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(8, 8)
+        self.weight = nn.Parameter(torch.zeros(8, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = x.new_zeros(2, 8)
+        for step in range(x.shape[1]):
+            state = self.cell(x[:, step], state @ self.weight)
+        return state
+
+
+def test_a_loop_is_one_run_of_steps_from_the_first_on() -> None:
+    text = fxsummary.graph(Recurrent(), torch.zeros(2, 12, 8), trace="record").to_text(width=100)
+    assert re.search(r"×12 steps carry 2×8 +2×8 +496 ", text)
+    assert re.search(r"weight matmul +2×8 +Σ 64 ", text) and re.search(r"cell GRUCell 8→8 +2×8 +Σ 432 ", text)
+    assert "[:, 0…11]" in text
+
+
+def test_a_module_called_side_by_side_is_a_run_of_calls() -> None:
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([self.head(part) for part in x.chunk(5, 1)])
+
+    assert re.search(r"head Sequential ×5 calls ", text_of(Heads(), torch.zeros(2, 40)))
+
+
+# --- blocks like one before ------------------------------------------------------------------------
+
+
+class Residual(nn.Module):
+    def __init__(self, before: int, after: int, kernel: int = 3, extra: bool = False) -> None:
+        super().__init__()
+        self.first, self.second = Widen(before, after, kernel), Widen(after, after, kernel)
+        self.third = Widen(after, after)
+        self.skip = nn.Conv2d(before, after, 1) if before != after else None
+        self.extra = nn.Linear(4, 4) if extra else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.third(self.second(self.first(x)))
+        if self.extra is not None:
+            y = self.extra(y)
+        return y + (x if self.skip is None else self.skip(x))
+
+
+def test_a_long_summary_says_which_blocks_are_like_one_before_and_how_they_differ() -> None:
+    layers = [
+        Residual(8, 16), Residual(16, 16), Residual(16, 24, 5), Residual(24, 24), Residual(24, 32, extra=True),
+        *(nn.Sequential(*(nn.Linear(4, 4) for _ in range(5))) for _ in range(2)), Residual(32, 40),
+    ]  # fmt: skip
+    text = text_of(nn.Sequential(*layers), torch.zeros(1, 8, 4, 4))
+    rows = {found[1]: found[2] for found in re.finditer(r"^[├└] ([\d…]+) (.*?)  ", text, re.MULTILINE)}
+    assert rows["0"] == "Residual" and rows["5…6"] == "Sequential ×2"
+    assert rows["1"] == "like 0 but without skip"
+    assert rows["2"] == "Residual" and "first like 0.first but another conv" in text
+    assert rows["3"] == "like 0 but without skip"
+    assert rows["4"] == "like 0 but with extra"
+    assert rows["7"] == "like 0"
+    assert "like NAME" in text and "depth=" in text
+    assert " like " not in text_of(nn.Sequential(*layers), torch.zeros(1, 8, 4, 4), fold="exact")
+    assert " like " not in text_of(nn.Sequential(*layers), torch.zeros(1, 8, 4, 4), depth=9)

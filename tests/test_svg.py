@@ -24,6 +24,7 @@ from fxsummary.drawing.style import DARK, LIGHT, Palette
 from fxsummary.errors import UnknownNameError
 from fxsummary.exporters.svg import to_svg
 from fxsummary.graph.modelgraph import ModuleCall
+from fxsummary.graph.records import over_copies
 from fxsummary.layout import Edge
 from fxsummary.views.blocks import UNREAD
 from fxsummary.views.depth import limit_depth
@@ -106,9 +107,9 @@ def test_costs_of_what_is_drawn_are_the_totals(name: str) -> None:
     graph, picture = graph_of(name), picture_of(name)
     data = [data for _, data in picture.graph.nodes(data=True)]
     totals = graph.totals
-    assert sum(d["multiplicity"] * (d["parameters"] or 0) for d in data) == totals.parameters
+    assert sum(over_copies(each, "parameters") for each in data) == totals.parameters
     if totals.flops is not None and not totals.unknown_flops:
-        assert sum(d["multiplicity"] * d["flops"] for d in data) == totals.flops
+        assert sum(over_copies(each, "flops") for each in data) == totals.flops
 
 
 @every_model

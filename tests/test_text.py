@@ -63,19 +63,24 @@ def test_golden_view(name: str, view: str) -> None:
 
 @dataclass
 class Row:
-    """A line of the table: its numbers, and the rows inside."""
+    """A line of the table: its numbers of one copy, or with Σ of all copies, and the rows inside."""
 
     head: str
     level: int
     parameters: int
     flops: float
     share: float
+    summed: tuple[str, ...] = ()
     inside: list[Row] = field(default_factory=list)
 
     @property
     def repeat(self) -> int:
-        found = re.search(r" ×(\d+)$", self.head)
+        found = re.search(r" ×(\d+)( steps| calls)?( carry .*)?$", self.head)
         return int(found.group(1)) if found and self.inside else 1
+
+    def over_copies(self, name: str, around: int) -> float:
+        """A cost of all copies, given the number of copies of the rows around."""
+        return float(getattr(self, name)) * (1 if name in self.summed else around)
 
     def walk(self) -> Iterator[Row]:
         yield self
@@ -99,7 +104,10 @@ def parse(text: str) -> Row:
         head = line[:width].rstrip() if width else branch + re.split(r"\s{2,}", line[len(branch) :])[0]
         level = len(branch) // 2
         cells = {title: cell(line, end) for title, end in ends.items()}
-        row = Row(head, level, int(cells["Parameters"] or 0), number(cells.get("FLOPs", "")), number(cells["%"]))
+        costs = {"parameters": cells["Parameters"], "flops": cells.get("FLOPs", "")}
+        summed = tuple(name for name, text in costs.items() if text.startswith("Σ"))
+        parameters, flops = (text.removeprefix("Σ ") for text in costs.values())
+        row = Row(head, level, int(parameters or 0), number(flops), number(cells["%"]), summed)
         del path[level:]
         if path:
             path[-1].inside.append(row)
@@ -128,14 +136,19 @@ def assert_adds_up(graph: ModelGraph, root: Row) -> None:
     assert root.parameters == totals.parameters
     assert root.flops == pytest.approx(totals.flops or 0, rel=0.005)
     assert sum(row.parameters for row in root.inside) == totals.parameters
-    for row in root.walk():
+    pending = [(root, 1)]
+    while pending:
+        row, around = pending.pop()
+        copies = around * row.repeat
+        pending += [(inner, copies) for inner in row.inside]
         if row.inside:
-            flops = sum(inner.flops for inner in row.inside)
+            flops = sum(inner.over_copies("flops", copies) for inner in row.inside)
             share = sum(inner.share for inner in row.inside)
-            assert row.flops == pytest.approx(row.repeat * flops, rel=0.012, abs=1), row.head
+            assert row.over_copies("flops", around) == pytest.approx(flops, rel=0.012, abs=1), row.head
             assert row.share == pytest.approx(share, abs=0.06 * (len(row.inside) + 1)), row.head
             if row is not root:
-                assert row.parameters == row.repeat * sum(inner.parameters for inner in row.inside), row.head
+                parameters = sum(inner.over_copies("parameters", copies) for inner in row.inside)
+                assert row.over_copies("parameters", around) == parameters, row.head
 
 
 ADDABLE = [

@@ -42,7 +42,7 @@ def picture(
     Args:
         title: heading; the model's class name if None.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
-        fold: whether runs of identical blocks are drawn once.
+        fold: what to fold; see `fxsummary.views.shown.Fold`.
         look: colours, direction, facts and links.
     """
     depth = check_depth(depth)

@@ -148,9 +148,7 @@ def facts_of(subject: Subject, block: Block, times: int) -> str:
     compared = subject.graph.comparison
     runs = () if compared is None else compared.runs_by_path.get(block.path, ())
     texts = [f"{run.before} → {run.after}" for run in runs]
-    if block.repeat > 1 and one.startswith("Σ"):
-        texts.append(f"{parameters_text(data, times)} params")
-    elif one and block.repeat > 1:
+    if one and block.repeat > 1 and not one.startswith("Σ"):
         texts.append(f"{one} × {block.repeat} = {parameters_text(data, times)} params")
     elif one:
         texts.append(f"{one} params")

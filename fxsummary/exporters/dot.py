@@ -21,8 +21,8 @@ from fxsummary.text.numbers import clean, short, shorten
 from fxsummary.text.numbers import shape as shape_text
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts
-from fxsummary.views.fold import fold_repeats
 from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.shown import Fold, folded
 from fxsummary.views.unread import with_unread
 
 if TYPE_CHECKING:
@@ -38,17 +38,17 @@ def to_dot(graph: ModelGraph, **options: Any) -> str:
     return source
 
 
-def to_graphviz(graph: ModelGraph, *, fold: bool = True, direction: str = "TB") -> graphviz.Digraph:
+def to_graphviz(graph: ModelGraph, *, fold: Fold = "similar", direction: str = "TB") -> graphviz.Digraph:
     """Return the graph as a `graphviz.Digraph`.
 
     Args:
-        fold: draw a run of identical blocks once, with ``×N``.
+        fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones, False every copy.
         direction: Graphviz's ``rankdir``: TB, LR, BT or RL.
     """
     import graphviz
 
     shown = hide_scalars(with_unread(graph))
-    shown = cut_broadcasts(fold_repeats(shown) if fold else shown)
+    shown = cut_broadcasts(folded(shown, fold))
     drawing = graphviz.Digraph(
         name=quoted(graph.name or "model"),
         graph_attr={"rankdir": direction, "fontname": "Helvetica", "labelloc": "t"},

@@ -37,7 +37,8 @@ def to_latex(
     Args:
         graph: graph to show; it is not changed.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
-        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
+        fold: "similar" shows runs of equal and of similar copies once, with ``×N``, and blocks that were shown before
+            as ``= NAME`` or ``like NAME``; "exact" only equal ones; False every copy.
         columns: names of the columns after the first; see `fxsummary.exporters.text.to_text`.
         caption, label: caption and label of the table, as LaTeX; without both the result is a bare ``tabular``.
         longtable: whether the table may span several pages, which needs the package longtable.

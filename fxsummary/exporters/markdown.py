@@ -43,7 +43,8 @@ def to_markdown(
         view: "summary", the hierarchy in execution order; "modules", the module tree as in ``print(model)``;
             "parameters", each named parameter; "operations", in execution order. None for "summary", or for the
             differences if `fxsummary.diff` made the graph.
-        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
+        fold: "similar" shows runs of equal and of similar copies once, with ``×N``, and blocks that were shown before
+            as ``= NAME`` or ``like NAME``; "exact" only equal ones; False every copy.
         columns: names of the columns after the first; see `fxsummary.exporters.text.to_text`.
 
     Raises:

@@ -40,7 +40,7 @@ def to_mermaid(graph: ModelGraph, *, depth: int | None = None, fold: Fold = "sim
     Args:
         graph: graph to draw; it is not changed.
         depth: levels of modules to open, 0 for the model as one box; None for as many as GitHub renders.
-        fold: draw a run of identical blocks once, with ``×N``.
+        fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones, False every copy.
         direction: "TB", from top to bottom, or "LR", from left to right.
 
     Raises:

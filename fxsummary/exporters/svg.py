@@ -32,7 +32,7 @@ def to_svg(
         graph: graph to draw; it is not changed.
         title: heading; the model's class name if None.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
-        fold: whether runs of identical blocks are drawn once; False draws each of them.
+        fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones, False every copy.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
         color: background colour of a row: by "kind", or by "flops", "parameters" or "memory" (output bytes)
             relative to the largest row, over all copies.

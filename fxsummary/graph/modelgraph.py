@@ -110,6 +110,11 @@ class ModelGraph(nx.DiGraph):
         graph.fill(nodes, edges)
         return graph
 
+    def data(self, key: str) -> NodeData:
+        """Return the attributes of a node, like ``nodes[key]`` but faster."""
+        attributes: NodeData = self._node[key]
+        return attributes
+
     def sources(self, key: str) -> Mapping[str, EdgeData]:
         """Return the attributes of a node's in-edges by source node, like ``pred[key]`` but faster."""
         sources: Mapping[str, EdgeData] = self._pred[key]

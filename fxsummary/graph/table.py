@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fxsummary.graph.fields import Field
-from fxsummary.graph.records import known
+from fxsummary.graph.records import differing, known
 from fxsummary.graph.spec import without_device
 from fxsummary.support.registry import Registry
 from fxsummary.text import numbers as fmt
@@ -118,6 +118,8 @@ class Attributes(Registry[Attribute]):
 
     def cell(self, name: str, data: Mapping[str, Any]) -> str:
         """Format a value for a table: "" for the default, ``?`` for an unknown number."""
+        if (each := differing(data, name)) and self[name].type.is_number:
+            return self._of_copies(name, data, each, self[name].text)
         return self._told(name, data, self[name].text)
 
     def tip(self, name: str, data: Mapping[str, Any]) -> str:
@@ -125,14 +127,14 @@ class Attributes(Registry[Attribute]):
         attribute = self[name]
         times = data["multiplicity"] if attribute.adds == "sum" else 1
         exact = attribute.exact or attribute.text
+        if (each := differing(data, name)) and attribute.type.is_number:
+            return self._of_copies(name, data, each, exact)
         return self._told(
             name, data, lambda n: exact(n) if times == 1 else f"{exact(n)} × {times} = {exact(n * times)}"
         )
 
     def _told(self, name: str, data: Mapping[str, Any], text: Callable[[Any], str]) -> str:
         attribute = self[name]
-        if (each := data.get("each_copy", {}).get(name)) and attribute.type.is_number:
-            return self._of_copies(name, data, each)
         value = data.get(name, attribute.default)
         least = known(data, name) if value is None and attribute.adds == "sum" else None
         if value is None and not least:
@@ -142,13 +144,13 @@ class Attributes(Registry[Attribute]):
         shown = fmt.about(text(least or value), attribute.is_assumed(data))
         return f"≥ {shown}" if least else shown
 
-    def _of_copies(self, name: str, data: Mapping[str, Any], each: Sequence[Any]) -> str:
+    def _of_copies(self, name: str, data: Mapping[str, Any], each: Sequence[Any], text_of: Callable[[Any], str]) -> str:
         """Format the values of copies that differ: the sum of a cost, the range of another number."""
         attribute, known = self[name], [value for value in each if value is not None]
         if len(known) < len(each):
             return fmt.UNKNOWN
-        exact = attribute.text
-        text = f"Σ {exact(sum(known))}" if attribute.adds == "sum" else f"{exact(min(known))}…{exact(max(known))}"
+        ends = text_of(min(known)), text_of(max(known))
+        text = f"Σ {text_of(sum(known))}" if attribute.adds == "sum" else "…".join(dict.fromkeys(ends))
         return fmt.about(text, attribute.is_assumed(data))
 
     def described(self, always: bool = True) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
+from fxsummary.graph.records import differing, of_each_copy
 from fxsummary.text.numbers import relative_path, run_name
 
 UNREAD = "unread"
@@ -153,8 +154,11 @@ def result_of(graph: ModelGraph, block: Block) -> Returned:
     inside = dict.fromkeys(key for key in block.operations() if graph.nodes[key]["op"] != UNREAD)
     leaving = [key for key in inside if any(reader not in inside for reader in graph.readers(key))] or list(inside)[-1:]
     results = [graph.nodes[key] for key in reversed(leaving)]
-    outputs = [data["outputs"] for data in results]
-    return Returned(outputs[0] if len(outputs) == 1 else tuple(outputs), any(data["assumed"] for data in results))
+    assumed, outputs = any(data["assumed"] for data in results), [data["outputs"] for data in results]
+    if len(results) == 1:
+        return Returned(outputs[0], assumed, differing(results[0], "outputs") or ())
+    each = list(zip(*[of_each_copy(data, "outputs") for data in results], strict=False))
+    return Returned(tuple(outputs), assumed, tuple(each) if any(differing(data, "outputs") for data in results) else ())
 
 
 def run_of(graph: ModelGraph, data: NodeData) -> Repeat | None:

@@ -44,7 +44,7 @@ class Merger:
 
     def node(self, key: str) -> NodeData:
         """Return the attributes of an operation."""
-        return self.graph.nodes[key]
+        return self.graph.data(key)
 
     def hide(self, key: str, kind: str) -> None:
         """Remove an operation that returns its only input, unless it has a cost."""

@@ -29,6 +29,10 @@ def shown(graph: ModelGraph, *, fold: Fold = "similar") -> ModelGraph:
     """Return the graph that a summary or a picture with everything open shows; ``graph`` is not changed."""
     whole = with_unread(graph)
     simple = simplify(whole, own=whole is not graph)
+    return close_small(merge_idioms(folded(simple, fold), own=True))
+
+
+def folded(graph: ModelGraph, fold: Fold) -> ModelGraph:
+    """Return the graph with the copies folded that ``fold`` names."""
     how = check_fold(fold)
-    folded = fold_repeats(simple, similar=how == "similar") if how else simple
-    return close_small(merge_idioms(folded, own=True))
+    return fold_repeats(graph, similar=how == "similar") if how else graph

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import groupby
 
-from fxsummary.exporters.tables.likeness import LEAST_ROWS, differences
+from fxsummary.exporters.tables.references import References, references
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.text.numbers import common, relative_path
 from fxsummary.views.blocks import Block
-from fxsummary.views.fold.items import Item, Items
+from fxsummary.views.fold.items import Items
 from fxsummary.views.merger import is_plain
 from fxsummary.views.shown import Fold
 
@@ -26,20 +25,19 @@ class Opening:
     """The blocks of a summary that are not open, by identity.
 
     Attributes:
-        same: what to show instead of the contents of a block that was shown before, such as ``= layers.0``.
-        like: the same for a block that differs from it, such as ``like layer1 but with downsample``, to save rows.
+        shown_before: what to show in place of the contents of blocks that are shown before.
         closed: the blocks that are closed to save rows, with the number of rows in each.
         joins: whether neighbouring operations without weights or FLOPs share a row.
     """
 
-    same: dict[int, str] = field(default_factory=dict)
-    like: dict[int, str] = field(default_factory=dict)
+    shown_before: References = field(default_factory=References)
     closed: dict[int, int] = field(default_factory=dict)
     joins: bool = False
 
     def is_open(self, block: Block) -> bool:
         """Whether the contents of a block are shown."""
-        return not any(id(block) in closed for closed in (self.same, self.like, self.closed))
+        before = self.shown_before
+        return not any(id(block) in closed for closed in (before.same, before.like, self.closed))
 
     def rows(self, graph: ModelGraph, items: Iterable[str | Block]) -> list[str | Block | list[str]]:
         """Return what the rows for some items show: a block, an operation, or several operations."""
@@ -67,15 +65,15 @@ def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: Fold) -
     Args:
         graph: the graph that is shown; root: its blocks.
         depth: levels of modules to open; None for as many as fit `MOST_ROWS`, the most costly blocks first.
-        fold: whether a block whose contents were shown before is closed.
+        fold: whether to refer to blocks that were shown before, and unless "exact" also to those that differ.
     """
     opening = Opening()
     items = Items(graph, root)
     if fold:
-        _find_same(items, opening)
+        opening.shown_before = references(items, like=False)
     if depth is None and fold:
         if fold != "exact" and _count(graph, root, opening) > MOST_ROWS:
-            _find_like(items, opening)
+            opening.shown_before = references(items, like=True)
         opening.joins = _count(graph, root, opening) > MOST_ROWS
         _close_least(graph, root, opening)
     return opening
@@ -89,60 +87,6 @@ def _count(graph: ModelGraph, root: Block, opening: Opening) -> int:
             count += len(opening.rows(graph, block.items))
             pending.extend(block.blocks())
     return count
-
-
-def _find_same(items: Items, opening: Opening) -> None:
-    """Close the blocks with the same contents as one that is shown before."""
-    seen: dict[int, Item] = {}
-    pending = list(reversed(items.root.items))
-    while pending:
-        item = pending.pop()
-        block = item.block
-        if block is None:
-            continue
-        if not block.is_pattern and item.rows > LEAST_ROWS:
-            before = seen.setdefault(item.symbol, item)
-            if before is not item:
-                others = [*_others(items, before, item), *["integers"] * (before.numbers != item.numbers)]
-                differs = f", other {', '.join(others)}" if others else ""
-                opening.same[id(block)] = f"= {_name(before, item)}{differs}"
-                continue
-        pending.extend(reversed(item.items))
-
-
-def _find_like(items: Items, opening: Opening) -> None:
-    """Close the blocks that differ little from one of the same class that is shown before."""
-    seen: dict[str, list[Item]] = {}
-    pending = list(reversed(items.root.items))
-    while pending:
-        item = pending.pop()
-        block = item.block
-        if block is None or not opening.is_open(block):
-            continue
-        if not block.is_pattern and item.rows > LEAST_ROWS:
-            earlier = seen.setdefault(block.type, [])
-            found = [(each, but) for each in earlier if (but := differences(items, each, item)) is not None]
-            if found:
-                before, but = min(found, key=lambda pair: len(pair[1]))
-                opening.like[id(block)] = f"like {_name(before, item)}" + (f" but {' and '.join(but)}" if but else "")
-                continue
-            earlier.append(item)
-        pending.extend(reversed(item.items))
-
-
-def _name(before: Item, item: Item) -> str:
-    """Return the path of a block as seen from another: as a sibling, or from where it differs."""
-    if before.path.startswith(f"{item.parent}." if item.parent else ""):
-        return relative_path(before.path, item.parent)
-    parts = before.path.split(".")
-    return ".".join(parts[max(common(parts, item.path.split(".")) - 1, 0) :])
-
-
-def _others(items: Items, before: Item, item: Item) -> Sequence[str]:
-    """Return the masks, tables and similar values that a block reads in place of those that another reads."""
-    pairs = [(old, new) for old, new in zip(before.reads, item.reads, strict=True) if items.is_free(new)]
-    others = [new for old, new in pairs if not items.is_free(old) or items.content(old) != items.content(new)]
-    return list(dict.fromkeys(items.graph.nodes[items.keys[place]]["label"] for place, _ in others))
 
 
 def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:

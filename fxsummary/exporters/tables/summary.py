@@ -44,7 +44,7 @@ def summarise(
     Args:
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page, at most
             `MOST_ROWS` rows, those with the fewest weights and FLOPs closed first.
-        fold: show a run of copies once, with ``×N``, and a block that was shown before as ``= its name``.
+        fold: what to fold; see `fxsummary.views.shown.Fold`.
         columns: names of the columns after the first; the defaults if None.
     """
     names = column_names(columns)
@@ -61,9 +61,9 @@ def summarise(
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
     whole = f"depth={max(map(len, root.chains()))} shows all"
-    if opening.same:
+    if opening.shown_before.same:
         facts.append(("= NAME", "the same operations and shapes as in NAME"))
-    if opening.like:
+    if opening.shown_before.like:
         facts.append(("like NAME", f"the operations of NAME with other sizes, and what `but` says: {whole}"))
     less = [f"{sum(opening.closed.values())} rows in {len(opening.closed)} blocks"] if opening.closed else []
     less += [f"{rows.joined} operations without weights or FLOPs share rows"] if rows.joined else []
@@ -115,8 +115,9 @@ class _Rows:
         remark = ", ".join(filter(None, remarks))
         copies = f" {run.copied}" if run else ""
         type_ = f"{block.type}{block.again}{copies}"
-        if same := self.opening.same.get(id(block)) or self.opening.like.get(id(block)):
-            type_ = f"{copies} {same}".lstrip()
+        before = self.opening.shown_before
+        if reference := before.same.get(id(block)) or before.like.get(id(block)):
+            type_ = f"{block.again}{copies} {reference}".lstrip()
         elif (closed := self.opening.closed.get(id(block))) is not None:
             remark = ", ".join(filter(None, (f"({closed} row{'s' * (closed != 1)})", remark)))
         self.rows.append(Row(block.name_from(path), self.cells.of_block(block, times), branches, type_, remark))

@@ -26,6 +26,7 @@ CALL = {
     **_fields(ModuleCall, path=of.TEXT, type=of.TEXT, call=of.COUNT),
     "outputs": Field(of.VALUE, default=None),
     **_fields(Returned, assumed=of.FLAG),
+    "each": Field(of.VALUE, default=(), always=False),
 }
 """Fields of a module call and its result."""
 

@@ -115,7 +115,7 @@ class _Folding:
         self._members[first.key] = [each.key for each in copies]
         self._runs[first.key] = within.runs
         if len(within.around) != within.depth:
-            self._stacks[first.key] = within.around + self._graph.nodes[first.key]["module_stack"][within.depth :]
+            self._stacks[first.key] = within.around + self._graph.data(first.key)["module_stack"][within.depth :]
 
     def _fold_run(self, run: Run, sequences: Sequence[Sequence[Item]], within: _Sequences) -> None:
         copies = [
@@ -213,7 +213,7 @@ class _Folding:
 
     def _attributes(self, key: str) -> NodeData:
         """Return the attributes of an operation that is shown, for all its copies."""
-        members = [self._graph.nodes[each] for each in self._members[key]]
+        members = [self._graph.data(each) for each in self._members[key]]
         shown: NodeData = {**members[0], "multiplicity": len(members) * members[0]["multiplicity"]}
         if key in self._stacks:
             shown["module_stack"] = self._stacks[key]

@@ -107,8 +107,8 @@ class Items:
         self._read: list[list[tuple[int, Value]]] = [self._reads(key) for key in self.keys]
         self.symbols = Symbols(graph)
         self._runs: dict[ModuleCall | str, Repeat] = graph.graph.get("repeats", {})
-        self.operations: list[Known] = [self.symbols.of_operation(key, graph.nodes[key]) for key in self.keys]
-        self._readers = [place for place, key in enumerate(self.keys) if graph.nodes[key]["reads"]]
+        self.operations: list[Known] = [self.symbols.of_operation(key, graph.data(key)) for key in self.keys]
+        self._readers = [place for place, key in enumerate(self.keys) if graph.data(key)["reads"]]
         self._values: dict[int, int] = {}
         self._is_main: set[int] = set()
         self._number_values()
@@ -146,10 +146,15 @@ class Items:
             return False
         return not self.is_free(one) or self.content(one) == self.content(other)
 
+    def copies(self, item: Item) -> int:
+        """Return how many copies an item represents in its run."""
+        run = self._runs.get(item.call or item.key)
+        return 1 if run is None else run.count
+
     def tensors(self, item: Item) -> list[tuple[str, ...]]:
         """Return the parameters and buffers that each operation of an item reads, where it reads any."""
         first, end = (bisect_left(self._readers, place) for place in (item.start, item.end))
-        return [self.graph.nodes[self.keys[place]]["reads"] for place in self._readers[first:end]]
+        return [self.graph.data(self.keys[place])["reads"] for place in self._readers[first:end]]
 
     def outside_reads(self, items: Sequence[Item]) -> Iterator[tuple[str, int]]:
         """Yield operation and slot of each value in the `Item.reads` of these items."""
@@ -212,7 +217,7 @@ class Items:
                 work[-1][2].append(item)
 
     def _operation(self, key: str, parent: str) -> Item:
-        item, data = Item(), self.graph.nodes[key]
+        item, data = Item(), self.graph.data(key)
         item.block, item.key, item.path = None, key, own_path(data)
         item.start = self.place[key]
         item.end = item.start + 1
@@ -241,8 +246,7 @@ class Items:
                 else:
                     inner.append(None)
                     reads.append(value)
-            run = self._runs.get(each.call or each.key)
-            parts += [each.symbol if run is None else self.symbols.of_run(each.symbol, run.count), tuple(inner)]
+            parts += [self.symbols.of_run(each.symbol, self.copies(each)), tuple(inner)]
         item.reads = reads
         item.symbol = self.symbols.of_block(tuple(parts))
         item.numbers = tuple([number for each in items for number in each.numbers])
