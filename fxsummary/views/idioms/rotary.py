@@ -11,6 +11,7 @@ from collections.abc import Collection, Hashable, Iterator
 from math import prod
 
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PARTS, PLUMBING, RESHAPES, VIEWS, base, operator_of
+from fxsummary.graph.records import differing
 from fxsummary.views.idioms.bookkeeping import Bookkeeping
 from fxsummary.views.idioms.operands import Operand, operands
 from fxsummary.views.merger import Merger, is_plain
@@ -230,7 +231,8 @@ def _join_rest(merger: Merger, key: str, turned: dict[str, Operand]) -> None:
     region |= {k for k, _ in parts if region.issuperset(merger.graph.readers(k))}
     region |= {k for k, _ in parts if region.issuperset(merger.graph.readers(k))}
     width = sum((merger.node(k)["shape"] or (0,))[-1] for k in rotations)
-    config = f"{width} of {shape[-1]}" if width < shape[-1] else ""
+    partial = width < shape[-1] and not differing(merger.node(key), "outputs")
+    config = f"{width} of {shape[-1]}" if partial else ""
     main = merger.merge(region, "operations of rotary embeddings", key, label="rotary", config=config)
     if main is not None:
         turned[main] = next(iter(values))

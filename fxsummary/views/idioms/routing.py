@@ -10,6 +10,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import base, is_random, operator_of
+from fxsummary.graph.records import differing
 from fxsummary.graph.spec import leaves
 from fxsummary.views.idioms.bookkeeping import Bookkeeping
 from fxsummary.views.merger import Merger, is_call
@@ -126,10 +127,9 @@ def _merge_choice(merger: Merger, router: str, chosen: set[str], book: Bookkeepi
     region = chosen & set(merger.graph)
     constants = {s for key in region for s in merger.graph.sources(key) if s in book.keys and is_call(merger.node(s))}
     region |= {key for key in constants if region.issuperset(merger.graph.readers(key))}
-    experts = (merger.node(router)["shape"] or (0,))[-1]
     for keys in _rows(merger, region):
         if any(map(_has_integers, map(merger.node, keys))):  # others are activations in modules of their own
-            config = _number(merger, keys, experts)
+            config = _number(merger, keys, router)
             merger.merge(
                 keys, "operations that choose experts", label="expert routing", config=config, kind="arithmetic",
                 op="call_function",
@@ -148,10 +148,12 @@ def _rows(merger: Merger, region: Collection[str]) -> list[list[str]]:
     return list(rows.values())
 
 
-def _number(merger: Merger, keys: Iterable[str], experts: int) -> str:
+def _number(merger: Merger, keys: Iterable[str], router: str) -> str:
     """Return how many experts are chosen, if the operations show it."""
     choices = [key for key in keys if base(merger.node(key)["label"]) in _CHOICES]
     best = [merger.node(key) for key in choices if base(merger.node(key)["label"]) == "topk"]
-    if best:
-        return f"top {(best[-1]['shape'] or (1,))[-1]} of {experts}"
-    return f"top 1 of {experts}" if len({tuple(merger.graph.sources(key)) for key in choices}) == 1 else ""
+    alone = len({tuple(merger.graph.sources(key)) for key in choices}) == 1
+    number = (best[-1]["shape"] or (1,))[-1] if best else 1
+    if not (best or alone) or any(differing(data, "outputs") for data in (merger.node(router), *best)):
+        return ""
+    return f"top {number} of {(merger.node(router)['shape'] or (0,))[-1]}"
