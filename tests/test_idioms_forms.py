@@ -276,9 +276,15 @@ def same_document(ids: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask[:, None] == mask[:, :, None], 0.0, -1e9)
 
 
+def slopes(ids: Tensor, mask: Tensor) -> Tensor:
+    """A bias that falls with the distance."""
+    return torch.arange(ids.shape[1])[None, None].float() * -0.5
+
+
 MASKS = [
     (padding, "attention mask"), (causal, "causal mask"), (causal_and_padding, "causal mask"), (window, "sliding mask"),
     (window_both_ways, "sliding mask"), (lengths, "attention mask"), (same_document, "attention mask"),
+    (slopes, "attention bias"),
 ]  # fmt: skip
 
 
@@ -286,7 +292,7 @@ MASKS = [
 def test_a_mask_is_one_row_with_its_purpose(function: Callable[[Tensor, Tensor], Tensor], name: str) -> None:
     view = merged(Tokens(function, looks_up=False), torch.ones(2, 6).long(), torch.ones(2, 6).long())
     rest = ["Embedding", "add", "ids", "matmul", "matmul", "output", "softmax", "transpose"]
-    assert [label for label in labels(view) if "mask" in label and label != "mask"] == [name], labels(view)
+    assert [label for label in labels(view) if label.endswith((" mask", " bias"))] == [name], labels(view)
     assert len(view) <= len(rest) + 3
 
 
@@ -361,6 +367,19 @@ def test_the_choice_of_experts_is_one_row(form: str, number: int) -> None:
     assert not {"topk", "softmax", "sigmoid", "max", "gather"} & set(labels(view))
     assert ("combine experts" in labels(view)) == (number > 1)
     assert view.totals.flops == graph.totals.flops and view.totals.parameters == graph.totals.parameters
+
+
+def test_what_the_choice_does_not_lead_to_is_not_in_its_row() -> None:
+    class More(Experts):
+        def forward(self, x: Tensor) -> Any:
+            scores = self.router(x)
+            weights, chosen = scores.softmax(-1).topk(2, -1)
+            out = torch.einsum("td,tkde->tke", x, self.up[chosen]) * weights[..., None]
+            return out.sum(1), out.sum(-1).mean(), scores.square().mean()
+
+    seen = labels(shown(fxsummary.graph(More("").eval(), torch.empty(6, 8), trace="record")))
+    assert seen.count("square") == 1 and seen.count("mean") == 2 and "expert routing" in seen
+    assert "combine experts" not in seen  # the weighted results are read twice
 
 
 def test_experts_in_a_loop_have_their_routing_in_one_row() -> None:

@@ -21,6 +21,8 @@ _ORDERS = frozenset({"le", "lt", "ge", "gt"})
 _TRIANGLES = frozenset({"tril", "triu"})
 _WAVES = frozenset({"sin", "cos", "polar"})
 _COUNTED = frozenset({*_ORDERS, "ne", "eq", "ones", "ones_like"})
+_HIDING = frozenset({*_ORDERS, *_TRIANGLES, "eq", "ne", "where", "masked_fill", "input"})
+"""What a mask has above it, but not a bias that is added to all scores."""
 _DIFFERENCE, _SIGHT, _INPUT, _BUFFER = "difference of positions", "order of positions ", "input", "buffer"
 _TABLE, _POSITIONS, _ROTARY = "sin, cos table", "positions", "rotary table"
 
@@ -48,20 +50,20 @@ def bookkeeping(merger: Merger) -> set[str]:
         elif data["op"] == "get_attr":
             keeps_book = not data["parameter_names"] and data["shape"] is not None
         else:
-            keeps_book = _is_free_call(data) and all(s in found for s in _read_values(merger.graph, key, data))
+            keeps_book = is_free_call(data) and all(s in found for s in _read_values(merger.graph, key, data))
         if keeps_book:
             found.add(key)
     return found
 
 
-def _is_free_call(data: NodeData) -> bool:
-    """Return whether an operation is a call of a function without parameters, FLOPs and randomness."""
+def is_free_call(data: NodeData) -> bool:
+    """Return whether an operation is a call that returns tensors, without weights, FLOPs and randomness."""
     free = data["flops"] == 0 and data["parameters"] == 0 and not data["parameter_names"]
-    return is_call(data) and data["op"] != "call_module" and free and data["shape"] is not None and not _draws(data)
+    return is_call(data) and free and data["shape"] is not None and not any(map(is_random, _labels(data)))
 
 
-def _draws(data: NodeData) -> bool:
-    return any(is_random(label) for label in data.get("run", (data["label"],)))
+def _labels(data: NodeData) -> tuple[str, ...]:
+    return data.get("run", (data["label"],))
 
 
 def _read_values(graph: ModelGraph, key: str, data: NodeData) -> Iterable[str]:
@@ -87,7 +89,7 @@ def _marks(merger: Merger, found: Collection[str], keys: Sequence[str]) -> dict[
             above[key] = frozenset({_INPUT})
     for key in keys:
         data, sources = merger.node(key), [above[s] for s in merger.graph.sources(key) if s in above]
-        labels = data.get("run", (data["label"],)) if is_call(data) else ()
+        labels = _labels(data) if is_call(data) else ()
         names = {operator_of(label) or base(label) for label in labels}
         names |= {_BUFFER} if data["op"] == "get_attr" or data["reads"] else set()
         above[key] = frozenset(names).union(_compared(data, sources), *sources)
@@ -158,7 +160,7 @@ def _own_purpose(merger: Merger, key: str, above: Collection[str]) -> str:
         return found
     readers = [merger.node(reader) for reader in merger.graph.readers(key)]
     if readers and all(_attends(merger, reader) for reader in merger.graph.readers(key)) and data["shape"]:
-        return "attention mask"
+        return "attention mask" if found == "mask" or _HIDING.intersection(above) else "attention bias"
     if readers and all(each["label"] == "rotary" for each in readers):
         return _ROTARY
     looks_up = readers and all(each["kind"] == "embedding" and each["parameter_names"] for each in readers)
@@ -222,7 +224,7 @@ def _merge_piece(merger: Merger, piece: list[str], above: Mapping[str, frozenset
     labels = [merger.node(key)["label"] for key in calls]
     merger.merge(
         keys, "operations of constants", calls[-1], label=name or f"{labels[0]} · … · {labels[-1]}", config="",
-        kind="arithmetic",
+        kind="arithmetic", op="call_function",
     )  # fmt: skip
 
 

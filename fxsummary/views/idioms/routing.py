@@ -6,13 +6,14 @@ leads to: the largest values select weights or tokens for a product, whose resul
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from math import prod
 
 from fxsummary.graph.attributes import NodeData
-from fxsummary.graph.labels import base, is_random, operator_of
+from fxsummary.graph.labels import base, operator_of
 from fxsummary.graph.records import differing
 from fxsummary.graph.spec import leaves
-from fxsummary.views.idioms.bookkeeping import Bookkeeping
+from fxsummary.views.idioms.bookkeeping import Bookkeeping, is_free_call
 from fxsummary.views.merger import Merger, is_call
 
 _CHOICES = frozenset({"topk", "max", "argmax"})
@@ -33,10 +34,9 @@ def merge_routing(merger: Merger) -> None:
             continue
         known.add(router)
         chosen = _chosen(merger, router, book)
-        products = list(_weighted(merger, chosen)) if key in chosen else []
+        for product in (products := list(_weighted(merger, chosen))):
+            _merge_sum(merger, product, chosen, book)
         if products:
-            for product in products:
-                _merge_sum(merger, product, chosen, book)
             _merge_choice(merger, router, chosen, book)
 
 
@@ -48,11 +48,6 @@ def _chooses(merger: Merger, key: str, data: NodeData) -> bool:
         return False
     reduced = base(data["label"]) != "topk" and before[:-1] in (after, after[:-1])
     return reduced or (len(before) == len(after) and before[:-1] == after[:-1] and after[-1] < before[-1])
-
-
-def _is_free(data: NodeData) -> bool:
-    free = data["flops"] == 0 and data["parameters"] == 0 and not data["parameter_names"]
-    return is_call(data) and free and data["shape"] is not None and not is_random(data["label"])
 
 
 def _has_integers(data: NodeData) -> bool:
@@ -69,7 +64,7 @@ def _router(merger: Merger, key: str, book: Bookkeeping) -> str | None:
             if source in book.keys or source in seen or data["op"] == "get_attr":
                 continue
             seen.add(source)
-            if _is_free(data):
+            if is_free_call(data):
                 pending.append(source)
             else:
                 found.add(source)
@@ -78,20 +73,33 @@ def _router(merger: Merger, key: str, book: Bookkeeping) -> str | None:
     return router if single else None
 
 
-def _chosen(merger: Merger, router: str, book: Bookkeeping) -> set[str]:
-    """Return the free operations that depend on the router's result, and on no other data."""
-    chosen, pending = {router}, [router]
+def _chosen(merger: Merger, router: str, book: Bookkeeping) -> list[str]:
+    """Return the free operations that depend on the router's result only, and that lead to a choice or from one."""
+    known, pending = {router}, [router]
     for key in pending:  # grows
         for reader in merger.graph.readers(key):
             sources = merger.graph.sources(reader)
-            known = all(s in chosen or s in book.keys or merger.node(s)["op"] == "get_attr" for s in sources)
-            if reader not in chosen and known and _is_free(merger.node(reader)):
-                chosen.add(reader)
+            alone = all(s in known or s in book.keys or merger.node(s)["op"] == "get_attr" for s in sources)
+            if reader not in known and alone and is_free_call(merger.node(reader)):
+                known.add(reader)
                 pending.append(reader)
-    return chosen - {router}
+    choices = [key for key in pending[1:] if base(merger.node(key)["label"]) in _CHOICES]
+    around = {*_reached(merger.graph.succ, choices, known), *_reached(merger.graph.pred, choices, known)}
+    return [key for key in pending[1:] if key in around]
 
 
-def _weighted(merger: Merger, chosen: Collection[str]) -> Iterator[str]:
+def _reached(beside: Mapping[str, Iterable[str]], start: Sequence[str], among: Collection[str]) -> list[str]:
+    """Return the operations that are reached from some of them."""
+    found = dict.fromkeys(start)
+    pending = list(found)
+    for key in pending:  # grows
+        new = [each for each in beside[key] if each in among and each not in found]
+        found.update(dict.fromkeys(new))
+        pending += new
+    return pending
+
+
+def _weighted(merger: Merger, chosen: Sequence[str]) -> Iterator[str]:
     """Yield the products of chosen values with the result of an operation with weights that depends on the choice."""
     pending = [(reader, False) for key in chosen for reader in merger.graph.readers(key) if reader not in chosen]
     seen = set(pending)
@@ -107,24 +115,27 @@ def _weighted(merger: Merger, chosen: Collection[str]) -> Iterator[str]:
                 pending.append((reader, after))
 
 
-def _merge_sum(merger: Merger, product: str, chosen: Collection[str], book: Bookkeeping) -> None:
+def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Bookkeeping) -> None:
     """Merge a weighted product with the operations that sum it over the experts."""
     region, key = [product], product
     while base(merger.node(key)["label"]) not in _REDUCTIONS:
         readers = list(merger.graph.readers(key))
-        if len(readers) != 1 or not _is_free(merger.node(readers[0])):
+        if len(readers) != 1 or not is_free_call(merger.node(readers[0])):
             return
         (key,) = readers
         if any(s not in region and s not in chosen and s not in book.keys for s in merger.graph.sources(key)):
             return
         region.append(key)
-    if len({merger.node(key)["module_stack"] for key in region}) == 1:
+    sizes = {(merger.node(each)["shape"] or (0,))[-1] for each in chosen}
+    before, after = (prod(merger.node(each)["shape"] or (0,)) for each in (product, key))
+    over_experts = base(merger.node(key)["label"]) != "sum" or any(before == size * after for size in sizes)
+    if over_experts and len({merger.node(each)["module_stack"] for each in region}) == 1:
         merger.merge(region, "operations that sum experts", label="combine experts", config="", op="call_function")
 
 
-def _merge_choice(merger: Merger, router: str, chosen: set[str], book: Bookkeeping) -> None:
+def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Bookkeeping) -> None:
     """Merge the operations that choose, one row for each module."""
-    region = chosen & set(merger.graph)
+    region = {key for key in chosen if key in merger.graph}
     constants = {s for key in region for s in merger.graph.sources(key) if s in book.keys and is_call(merger.node(s))}
     region |= {key for key in constants if region.issuperset(merger.graph.readers(key))}
     for keys in _rows(merger, region):
