@@ -136,7 +136,8 @@ def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Bookke
 def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Bookkeeping) -> None:
     """Merge the operations that choose, one row for each module."""
     region = {key for key in chosen if key in merger.graph}
-    constants = {s for key in region for s in merger.graph.sources(key) if s in book.keys and is_call(merger.node(s))}
+    constants = {s for key in region for s in merger.graph.sources(key) if s in book.keys}
+    constants = {key for key in constants if merger.node(key)["op"] != "placeholder"}
     region |= {key for key in constants if region.issuperset(merger.graph.readers(key))}
     for keys in _rows(merger, region):
         if any(map(_has_integers, map(merger.node, keys))):  # others are activations in modules of their own
