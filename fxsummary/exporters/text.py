@@ -84,6 +84,10 @@ def _first_cell(row: Row, room: int) -> str:
     if found := _CLOSED.match(settings):
         closed, settings = found[0].removesuffix(", "), settings[found.end() :]
         room -= display_width(closed) + 1
+    if settings.startswith("carry ") and (found := _COPIES.search(row.type)):
+        short = f"{tree(row.branches)}{clean(row.name)}{found[0]} {settings}".replace("  ", " ")
+        if display_width(f"{row.head} {settings}") > room >= display_width(short):
+            return short
     text = _with_settings(_head(row, room), settings, room)
     return f"{text} {closed}" if closed else text
 

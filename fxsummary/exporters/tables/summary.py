@@ -61,6 +61,8 @@ def summarise(
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
     whole = f"depth={max(map(len, root.chains()))} shows all"
+    if any(row.settings.startswith("carry ") for row in rows.rows):
+        facts.append(("carry", "the shape of what each step reads of the step before"))
     if opening.shown_before.same:
         facts.append(("= NAME", "the same operations and shapes as in NAME"))
     if opening.shown_before.like:

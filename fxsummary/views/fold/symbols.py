@@ -18,7 +18,7 @@ RATES = ("config", "arguments")
 FIRST_READ = ("parameters", "trainable_parameters", "parameter_bytes", "parameter_dtypes", "buffers", "buffer_bytes")
 """Costs of the tensors that an operation is the first to read; all tensors that it reads count instead."""
 
-NUMBER = re.compile(r"(?<![\w.])-?\d+(?![\w.])")
+NUMBER = re.compile(r"(?<![\w.])(?<!e-)-?\d+(?![\w.])")
 _settings = itemgetter(*RATES)
 _others = itemgetter(*[name for name in NODE.folding if NODE[name].always and name not in (*RATES, "outputs")])
 
