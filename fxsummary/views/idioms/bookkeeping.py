@@ -223,7 +223,7 @@ def _merge_piece(merger: Merger, piece: list[str], above: Mapping[str, frozenset
         return
     labels = [merger.node(key)["label"] for key in calls]
     merger.merge(
-        keys, "operations of constants", calls[-1], label=name or f"{labels[0]} · … · {labels[-1]}", config="",
+        keys, "operations of masks, positions and tables", calls[-1], label=name or f"{labels[0]} · … · {labels[-1]}", config="",
         kind="arithmetic", op="call_function",
     )  # fmt: skip
 
