@@ -68,6 +68,15 @@ def unbound(x: Tensor) -> Tensor:
     return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).reshape(x.shape)
 
 
+def written(x: Tensor) -> Tensor:
+    cos, sin = tables(x, x.shape[-1] // 2)
+    a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
+    turned = torch.empty_like(x)
+    turned[..., 0::2] = a * cos - b * sin
+    turned[..., 1::2] = a * sin + b * cos
+    return turned.type_as(x)
+
+
 def backwards(x: Tensor) -> Tensor:
     cos, sin = tables(x, x.shape[-1] // 2)
     a, b = x.chunk(2, -1)
@@ -85,7 +94,7 @@ def half_precision(x: Tensor) -> Tensor:
     return chunked(x.bfloat16().float()).to(torch.bfloat16)
 
 
-ROTATIONS = [chunked, sliced, interleaved, unbound, backwards, complex_numbers, half_precision]
+ROTATIONS = [chunked, sliced, interleaved, unbound, written, backwards, complex_numbers, half_precision]
 
 
 @pytest.mark.parametrize("rotation", ROTATIONS)
@@ -143,6 +152,15 @@ def overlapping(x: Tensor, y: Tensor) -> Tensor:
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 
 
+def half_written(x: Tensor, y: Tensor) -> Tensor:
+    cos, sin = tables(x, x.shape[-1] // 2)
+    a, b = x.chunk(2, -1)
+    turned = torch.zeros(2, 6, 12)
+    turned[..., 0:4] = a * cos - b * sin
+    turned[..., 4:8] = a * sin + b * cos
+    return turned
+
+
 def no_crossing(x: Tensor, y: Tensor) -> Tensor:
     cos, sin = tables(x, x.shape[-1] // 2)
     a, b = x.chunk(2, -1)
@@ -177,6 +195,7 @@ def product_of_spectra(x: Tensor, y: Tensor) -> Tensor:
         other_value,
         same_part_twice,
         overlapping,
+        half_written,
         no_crossing,
         data_as_table,
         weights_as_table,

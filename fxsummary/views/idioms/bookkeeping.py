@@ -221,9 +221,9 @@ def _merge_piece(merger: Merger, piece: list[str], above: Mapping[str, frozenset
     name = _own_purpose(merger, calls[-1], above[calls[-1]])
     if name in ("", "constant") and len(calls) < 3:
         return
-    labels = [merger.node(key)["label"] for key in calls]
+    first, last = (merger.node(key)["label"] for key in (calls[0], calls[-1]))
     merger.merge(
-        keys, "operations of masks, positions and tables", calls[-1], label=name or f"{labels[0]} · … · {labels[-1]}", config="",
+        keys, "operations of masks, positions and tables", calls[-1], label=name or f"{first} · … · {last}", config="",
         kind="arithmetic", op="call_function",
     )  # fmt: skip
 

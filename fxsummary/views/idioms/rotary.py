@@ -14,6 +14,7 @@ from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PARTS, PLUMBING
 from fxsummary.graph.records import differing
 from fxsummary.views.idioms.bookkeeping import Bookkeeping
 from fxsummary.views.idioms.operands import Operand, operands
+from fxsummary.views.idioms.writes import EMPTY
 from fxsummary.views.merger import Merger, is_plain
 
 _TURNING = PLUMBING | {"neg"}
@@ -90,24 +91,41 @@ def _region_above(merger: Merger, start: str, reader: str) -> set[str]:
 
 def _halves(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
     """Return the operations that turn the halves of x by ``x1 * cos - x2 * sin`` and ``x2 * cos + x1 * sin``, and x."""
-    ends = list(merger.graph.sources(key))
+    ends, region = _joined(merger, key)
     operators = {operator_of(merger.node(end)["label"]): end for end in ends}
-    if base(merger.node(key)["label"]) not in JOINS or len(ends) != 2 or operators.keys() != {"add", "sub"}:
+    if len(ends) != 2 or operators.keys() != {"add", "sub"}:
         return None
     products = {end: list(merger.graph.sources(end)) for end in ends}
     if not all(_are_products(merger, each) for each in products.values()) or not _free(merger, key):
         return None
-    region = {key, *ends, *products[ends[0]], *products[ends[1]]}
+    region |= {*ends, *products[ends[0]], *products[ends[1]]}
     if any(not _free(merger, each) or not region.issuperset(merger.graph.readers(each)) for each in region - {key}):
         return None
     minus, plus = ([operands(merger.graph, p) for p in products[operators[name]]] for name in ("sub", "add"))
     for one, other, cos, sin in _crossed(minus, plus):
         x = _whole(merger, one, other)
         are_tables = all(_is_table(merger, each, book) for each in (cos, sin))
-        if x is not None and are_tables and (cos[0] in book.keys or _whole(merger, cos, sin) is None):
+        whole = prod(merger.node(key)["shape"] or (0,)) == 2 * prod(merger.node(ends[0])["shape"] or (0,))
+        if x is not None and whole and are_tables and (cos[0] in book.keys or _whole(merger, cos, sin) is None):
             parts = {k for k in (one[0], other[0]) if region.issuperset(merger.graph.readers(k))}
             return region | parts, x
     return None
+
+
+def _joined(merger: Merger, key: str) -> tuple[list[str], set[str]]:
+    """Return the values that an operation joins, and the operations that do it: `cat`, or writes to an empty tensor."""
+    data = merger.node(key)
+    if base(data["label"]) in JOINS:
+        return list(merger.graph.sources(key)), {key}
+    if data["label"] != "setitem" or len(read := operands(merger.graph, key)) != 2:
+        return [], set()
+    (first, _), (second, _) = read
+    before = merger.node(first)
+    if before["label"] != "setitem" or before["arguments"] == data["arguments"] or before["shape"] != data["shape"]:
+        return [], set()
+    inner = operands(merger.graph, first)
+    is_empty = len(inner) == 2 and base(merger.node(inner[0][0])["label"]) in EMPTY
+    return ([inner[1][0], second], {key, first, inner[0][0]}) if is_empty else ([], set())
 
 
 def _crossed(minus: list[list[Operand]], plus: list[list[Operand]]) -> Iterator[tuple[Operand, ...]]:
@@ -186,7 +204,8 @@ def _complex(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Ope
 def _with_plumbing(merger: Merger, region: set[str], x: Operand) -> tuple[set[str], Operand]:
     """Add the casts before and after; also the reshapes, if the parts of x were interleaved or complex numbers."""
     labels = {base(merger.node(key)["label"]) for key in region}
-    moves = CASTS | RESHAPES if labels & {"sub", "view_as_real"} and labels & {"stack", "view_as_real"} else CASTS
+    interleaved = "view_as_real" in labels or ("sub" in labels and labels & {"stack", "setitem"})
+    moves = CASTS | RESHAPES if interleaved else CASTS
     times = {merger.node(key)["multiplicity"] for key in region}
 
     def fits(key: str) -> bool:

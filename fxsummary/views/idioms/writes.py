@@ -11,7 +11,8 @@ from fxsummary.views.idioms.operands import Operand, operands
 from fxsummary.views.merger import Merger, is_plain
 
 _WRITES = frozenset({"index_copy", "index_put", "copy", "setitem", "scatter", "slice_scatter"})
-_EMPTY = frozenset({"zeros", "empty", "new_zeros", "new_empty", "zeros_like", "empty_like"})
+EMPTY = frozenset({"zeros", "empty", "new_zeros", "new_empty", "zeros_like", "empty_like"})
+"""Operations that make a tensor to write to."""
 
 
 def merge_cache_updates(merger: Merger) -> None:
@@ -49,7 +50,7 @@ def _is_buffer(data: NodeData) -> bool:
 
 def _is_empty(merger: Merger, key: str) -> bool:
     data = merger.node(key)
-    return base(data["label"]) in _EMPTY and is_plain(data)
+    return base(data["label"]) in EMPTY and is_plain(data)
 
 
 def _returned_beside(merger: Merger, key: str) -> bool:
@@ -73,7 +74,7 @@ def _is_shared(merger: Merger, key: str) -> bool:
 
 def merge_copied_joins(merger: Merger) -> None:
     """Merge copies of several values into the parts of an empty tensor: a concatenation."""
-    for key, data in merger.nodes(_EMPTY):
+    for key, data in merger.nodes(EMPTY):
         if is_plain(data) and (region := _copies(merger, key)):
             last = max(region, key=merger.order.__getitem__)
             merger.merge(
