@@ -78,7 +78,7 @@ def merge_bookkeeping(merger: Merger) -> None:
     places = {key: merger.copies(key) for key in keys}
     wanted = _wanted(merger, keys, above, places)
     for piece in _pieces(merger, keys, wanted, places):
-        _merge_piece(merger, piece, above)
+        _merge_piece(merger, piece, wanted)
 
 
 def _marks(merger: Merger, found: Collection[str], keys: Sequence[str]) -> dict[str, frozenset[str]]:
@@ -188,6 +188,8 @@ def _wanted(
         outside = any(r not in wanted or places[r] != places[key] for r in readers)
         shared = outside or len(inner) != 1
         wanted[key] = _own_purpose(merger, key, above[key]) if shared else next(iter(inner))
+        if wanted[key] in ("", "constant") and readers and all(wanted.get(r) == _ROTARY for r in readers):
+            wanted[key] = _ROTARY  # in another module than its readers
     return wanted
 
 
@@ -212,13 +214,13 @@ def _pieces(
     return list({id(piece): piece for piece in piece_of.values()}.values())
 
 
-def _merge_piece(merger: Merger, piece: list[str], above: Mapping[str, frozenset[str]]) -> None:
+def _merge_piece(merger: Merger, piece: list[str], wanted: Mapping[str, str]) -> None:
     """Merge a piece of at least two calls with a purpose, or of three without."""
     keys = sorted(piece, key=merger.order.__getitem__)
     calls = [key for key in keys if merger.node(key)["op"] != "get_attr"]
     if len(calls) < 2:
         return
-    name = _own_purpose(merger, calls[-1], above[calls[-1]])
+    name = wanted[calls[-1]]
     if name in ("", "constant") and len(calls) < 3:
         return
     first, last = (merger.node(key)["label"] for key in (calls[0], calls[-1]))
