@@ -1,4 +1,4 @@
-"""Write docs/gallery/summaries.md: the summaries of models that are long if each operation is a row.
+"""Print the summaries of published models into docs/summaries.md, behind the prose, which is written by hand.
 
 Run it with ``python -m benchmarks.summaries``. The models are made on the meta device from their default
 configurations; nothing is downloaded.
@@ -7,17 +7,18 @@ configurations; nothing is downloaded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 import fxsummary
-from benchmarks.gallery import FOLDER
 from benchmarks.sweep.libraries import LIBRARIES, built
 from fxsummary import ModelGraph
 
-PAGE = FOLDER / "summaries.md"
-RUN = "python -m benchmarks.summaries"
+PAGE = Path(__file__).parent.parent / "docs" / "summaries.md"
+HEADING = "\n## Published models\n"
+"""Everything from this heading on is printed."""
 WIDTHS = (80, 120)
 
 
@@ -71,6 +72,13 @@ def published(library: str, name: str) -> Callable[[], ModelGraph]:
     return graph
 
 
+def mixture() -> ModelGraph:
+    """The experts with the same weights and tokens each time, because the weights choose the experts."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return fxsummary.graph(Experts(), torch.randn(64, 32))
+
+
 def _tokens(*lengths: int) -> list[Tensor]:
     return [torch.zeros(1, length, dtype=torch.int64) for length in lengths]
 
@@ -85,26 +93,26 @@ MODELS: dict[str, Callable[[], ModelGraph]] = {
     **{name: published("torchvision", name) for name in ("densenet121", "efficientnet_b0", "swin_t")},
     "UNet2DConditionModel": published("diffusers", "UNet2DConditionModel"),
     "A sequence-to-sequence LSTM": lambda: fxsummary.graph(Attending(), *_tokens(20, 128)),
-    "A mixture of eight experts": lambda: fxsummary.graph(
-        Experts(), torch.randn(64, 32, generator=torch.Generator().manual_seed(0))
-    ),
+    "A mixture of eight experts": mixture,
 }
 
 
 def main() -> None:
-    """Write the page, and print how long each summary is."""
+    """Write the section, and print how long each summary is."""
+    widths = " and ".join(map(str, WIDTHS))
     parts = [
-        "# Summaries of published models",
-        "Written by `python -m benchmarks.summaries`; see [the summary](../summaries.md).",
+        f"{HEADING}\n{len(MODELS)} models in their default configurations, at {widths} columns; "
+        "`make gallery` prints them here."
     ]
     for title, make in MODELS.items():
         graph = make()
-        parts.append(f"## {title}")
+        parts.append(f"### {title}")
         for width in WIDTHS:
             text = graph.to_text(width=width)
             parts.append(f"```text\n{text}\n```")
             print(f"{title}: {len(graph):,} operations, {text.count(chr(10)) + 1} lines at {width} columns", flush=True)
-    PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    prose = PAGE.read_text(encoding="utf-8").partition(HEADING)[0]
+    PAGE.write_text(prose + "\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -494,7 +494,8 @@ def test_depth_and_fold_of_tables_and_flowcharts(
 @pytest.mark.parametrize(
     ("suffix", "option"),
     [(".dot", "--depth=1"), (".txt", "--scale=2"), (".md", "--title=x")]
-    + [(s, o) for s in (".json", ".graphml", ".csv") for o in ("--depth=1", "--no-fold", "--direction=LR")],
+    + [(s, o) for s in (".json", ".graphml", ".csv") for o in ("--depth=1", "--direction=LR")]
+    + [(".graphml", "--no-fold"), (".csv", "--no-fold")],
 )
 def test_data_has_no_options(suffix: str, option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, err = run(capsys, "render", CNN, option, "-o", str(tmp_path / f"cnn{suffix}"))

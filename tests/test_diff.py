@@ -16,6 +16,7 @@ import networkx as nx
 import pytest
 import torch
 from graphs import AVAILABLE, contents, display_width, graph_of, unprintable
+from test_diff_lines import check_sums
 from torch import nn
 
 import fxsummary
@@ -94,6 +95,7 @@ def assert_lawful(one: ModelGraph, other: ModelGraph) -> None:
     order = {key: place for place, key in enumerate(result)}
     assert all(order[a] < order[b] for a, b in result.edges)
     assert set(other.edges) <= set(result.edges)
+    check_sums(result)
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -198,7 +200,7 @@ def test_another_input_size_is_one_change_that_others_follow() -> None:
     assert comparison.counts["changed"] == 67
     lines = lines_of(result)
     assert lines["x"].text == "input: 1×3×224×224 float32 ⇒ 1×3×256×256 float32"
-    assert lines["layer1"].text == "Sequential: 14 operations changed only in shapes or FLOPs"
+    assert lines["layer1…4"].text == "Sequential ×4: 62 operations changed only in shapes or FLOPs"
     assert "x 1×3×224×224 → x 1×3×256×256" in result.to_text()
 
 
@@ -243,7 +245,7 @@ def test_renamed_modules_are_moved_and_nothing_else() -> None:
     assert result.nodes["blocks_1_up"]["was"] == "layers.1.up"
     lines = lines_of(result)
     assert lines["blocks.0…2"].change == "moved"
-    assert lines["blocks.0…2"].text == "Block ×3 (was layers.0)"
+    assert lines["blocks.0…2"].text == "Block ×3 (was layers.0…2)"
 
 
 def test_renamed_and_changed() -> None:
@@ -401,14 +403,15 @@ def test_every_form_takes_a_comparison(names: tuple[str, str], tmp_path: Path) -
 
 
 def test_the_picture_tells_by_sign_and_colour() -> None:
-    result = fxsummary.diff(vision("resnet34"), vision("resnet50"))
-    svg = result.to_svg()
-    for change in ("added", "removed", "changed"):
-        number = result.comparison.counts[change] if result.comparison else 0
-        assert f">{change} ({number})</text>" in svg
-        assert re.search(rf'class="s-{change}"/><text[^>]*>{re.escape(SIGNS[change])}</text>', svg), change
-        assert f".f-{change}{{" in svg
-    assert "21.8 M → 25.6 M parameters (+3.76 M)" in svg
+    one, other = vision("resnet34"), vision("resnet50")
+    for old, new, changes in ((one, other, ("added", "changed")), (other, one, ("removed", "changed"))):
+        result, comparison = compared(old, new)
+        svg = result.to_svg()
+        for change in changes:
+            assert f">{change} ({comparison.counts[change]})</text>" in svg
+            assert re.search(rf'class="s-{change}"/><text[^>]*>{re.escape(SIGNS[change])}</text>', svg), change
+            assert f".f-{change}{{" in svg
+    assert "25.6 M → 21.8 M parameters (−3.76 M)" in svg
     assert ".f-added" not in vision("resnet34").to_svg()
     equal = one_of(vision("resnet18")).to_svg()
     assert "no differences" in equal and 'class="s-added"' not in equal

@@ -219,7 +219,7 @@ def test_mermaid_of_real_models_fits(name: str) -> None:
 
 def test_mermaid_of_resnet18() -> None:
     nodes, blocks, edges = check_mermaid(resnet18().to_mermaid())
-    assert (len(nodes), len(blocks), len(edges)) == (31, 13, 37)
+    assert (len(nodes), len(blocks), len(edges)) == (17, 5, 19)
     labels = list(nodes.values())
     assert labels[:3] == [
         "x<br>1×3×224×224",
@@ -227,7 +227,7 @@ def test_mermaid_of_resnet18() -> None:
         "<br>9.54 k parameters",
         "maxpool MaxPool2d<br>3×3, s2, p1<br>1×64×56×56",
     ]
-    assert blocks[:2] == ["layer1.0…1 BasicBlock ×2", "layer2 Sequential"]
+    assert blocks[:2] == ["layer1.0…1 BasicBlock ×2", "layer2…4 Sequential ×3"]
 
 
 @pytest.mark.parametrize("name, nodes, edges", [("torchvision.vit_b_16", 18, 19), ("torchvision.resnet50", 43, 50)])

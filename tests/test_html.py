@@ -134,7 +134,7 @@ def test_pictures_of_modules_add_up(name: str) -> None:
             check(root)
             held = modules[path].get("parameters", 0)
             shown = root.value("parameters")
-            if path and (shares(graph, path) or modules[path].get("unknown")):
+            if path and (shares(graph, path) or modules[path].get("unknown") or modules[path].get("summed")):
                 assert shown.low <= held
             else:
                 assert shown.meets(Interval(held, held if not modules[path].get("unknown") else float("inf"))), (
@@ -142,6 +142,21 @@ def test_pictures_of_modules_add_up(name: str) -> None:
                     shown,
                     held,
                 )
+
+
+@every_model
+def test_modules_inside_add_up(name: str) -> None:
+    modules, known = Page(html_of(name)).data["modules"], graph_of(name).modules.values()
+    if any(module.shared_with or any(tensor.tied_to for tensor in module.parameters) for module in known):
+        return
+
+    def of_all(module: dict[str, Any]) -> int:
+        return module.get("parameters", 0) * (1 if module.get("summed") else module.get("copies", 1))
+
+    for module in modules:
+        inside = [modules[at] for at in module.get("children", [])]
+        if inside and not module.get("tensors"):
+            assert sum(map(of_all, inside)) == of_all(module), module["path"]
 
 
 def with_shares(root: Row, rows: list[int | None], data: dict[str, Any]) -> None:
@@ -152,7 +167,8 @@ def with_shares(root: Row, rows: list[int | None], data: dict[str, Any]) -> None
     for row in root.walk():
         places = [at for number in row.numbers if (at := rows[number]) is not None]
         facts = [data["operations"][at] if at >= 0 else data["modules"][-1 - at] for at in places]
-        known = sum((each.get("flops") or 0) * (1 if "path" in each else each.get("times", 1)) for each in facts)
+        all_copies = [1 if "path" in each or each.get("summed") else each.get("times", 1) for each in facts]
+        known = sum((each.get("flops") or 0) * copies for each, copies in zip(facts, all_copies, strict=True))
         if facts:
             is_all = all(each.get("flops", 0) is not None for each in facts)
             share = 100 * known / data["flops"]

@@ -55,8 +55,8 @@ from fxsummary.views.dissolve import dissolve
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
 from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.shown import shown
 from fxsummary.views.simplify import simplify
-from fxsummary.views.unread import with_unread
 from zoo import OWN, REAL, ZOO, Entry
 
 every_model = pytest.mark.parametrize("name", ZOO)
@@ -699,12 +699,12 @@ def layout(source: str) -> pygraphviz.AGraph:
 @every_model
 def test_dot_can_be_laid_out(name: str) -> None:
     graph = graph_of(name)
-    shown = fold_repeats(hide_scalars(with_unread(graph)))
+    view = shown(graph)
     drawing = layout(graph.to_dot())
     own = [node for node in drawing.nodes() if node.startswith("n")]
-    assert len(own) == len(shown)
+    assert len(own) == len(view)
     assert all(node.attr["pos"] for node in drawing.nodes())
-    assert len(drawing.edges()) == shown.number_of_edges()
+    assert len(drawing.edges()) == view.number_of_edges()
 
 
 @every_model

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import json
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ import pytest
 import torch
 from graphs import graph_of, unprintable
 from jsonschema import Draft202012Validator
+from printed import check, text_rows
+from test_printed import check_totals
 from torch import nn
+from unfolding import as_listed, unfolded_as_listed
 
 import fxsummary
 from fxsummary import ModelGraph, TensorSpec
@@ -23,8 +28,11 @@ from fxsummary.graph.attributes import EDGE, NODE
 from fxsummary.graph.records import ModuleCall
 from fxsummary.graph.saved import VERSION, dumps, load, loads
 from fxsummary.graph.saved.schema import schema
+from fxsummary.views.blocks import block_tree
 from fxsummary.views.depth import limit_depth
 from fxsummary.views.fold import fold_repeats
+from fxsummary.views.scalars import hide_scalars
+from fxsummary.views.shown import shown
 from fxsummary.views.simplify import simplify
 from zoo import HOSTILE, ZOO
 
@@ -106,6 +114,96 @@ def test_each_operation_has_a_line_of_its_own() -> None:
     lines = dumps(graph).splitlines()
     assert sum(line.startswith(' {"key": ') for line in lines) == len(graph)
     assert '"conv1", "op": "call_module"' in next(line for line in lines if line.startswith(' {"key": "conv1"'))
+
+
+# --- folded graphs -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_folded_graph_comes_back_as_it_was(name: str) -> None:
+    graph = graph_of(name)
+    for simple, similar in ((graph, False), (hide_scalars(graph), True), (hide_scalars(graph), False)):
+        folded = fold_repeats(simple, similar=similar)
+        text = dumps(folded)
+        again = loads(text)
+        assert everything(again) == everything(folded)
+        assert dumps(again) == text
+        assert unfolded_as_listed(again) == unfolded_as_listed(folded)
+        assert again.totals == graph.totals
+    if ZOO[name].has_dataflow:
+        (_, reads), (_, original) = unfolded_as_listed(again), as_listed(simple)
+        assert reads == original
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_what_is_shown_can_be_saved(name: str) -> None:
+    graph = shown(graph_of(name))
+    again = loads(dumps(graph))
+    assert list(again.nodes(data=True)) == list(graph.nodes(data=True)) and again.totals == graph.totals
+    assert dumps(loads(dumps(again))) == dumps(graph)
+    assert graph_tree(again) == graph_tree(graph)
+
+
+def graph_tree(graph: ModelGraph) -> list[Any]:
+    return [(block.call, block.repeat, block.last, block.copies) for block in block_tree(graph).walk()]
+
+
+FOLDED = ["twelve_blocks", "alternating_blocks", "torchvision.resnet50", "torchvision.vit_b_16", "timm.resnet18"]
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_forms_of_a_loaded_folded_graph_are_those_of_the_graph(name: str) -> None:
+    graph = fold_repeats(graph_of(name))
+    for again in (loads(dumps(graph)), pickle.loads(pickle.dumps(graph)), copy.deepcopy(graph)):
+        assert everything(again) == everything(graph)
+        assert again.to_text() == graph.to_text()
+        assert again.to_svg() == graph.to_svg()
+        assert again.to_dot() == graph.to_dot()
+
+
+@pytest.mark.parametrize("name", [name for name, entry in ZOO.items() if not entry.real] + FOLDED)
+def test_json_of_a_folded_graph_is_by_the_schema(name: str) -> None:
+    raw = json.loads(dumps(fold_repeats(graph_of(name))))
+    assert [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(raw)] == []
+
+
+def test_files_of_graphs_that_are_not_folded_say_nothing_of_runs() -> None:
+    assert not {"repeats", "copies_read", "own_values", "module_copies"} & json.loads(dumps(graph_of("CNN"))).keys()
+
+
+class _UnreadInRun(nn.Module):
+    """Layers that read a weight of the model and hold one that is never read."""
+
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.unread = nn.Linear(8, 8), nn.Parameter(torch.empty(3))
+
+        def forward(self, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+            return self.fc(x) * scale
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(self.Layer() for _ in range(6))
+        self.scales = nn.ParameterList(torch.empty(8) for _ in range(6))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer, scale in zip(self.layers, self.scales, strict=True):
+            x = layer(x, scale)
+        return x
+
+
+def test_the_summary_of_a_folded_graph_adds_up() -> None:
+    graphs = [fxsummary.graph(_UnreadInRun(), torch.empty(2, 8)), *map(graph_of, FOLDED)]
+    for graph in graphs:
+        root = text_rows(loads(graph.to_json(fold=True)).to_text(width=1000))
+        check(root)
+        check_totals(graph, root)
+
+
+def test_folding_twice_is_folding_once() -> None:
+    folded = fold_repeats(graph_of("twelve_blocks"))
+    assert fold_repeats(folded) is folded
 
 
 # --- values ------------------------------------------------------------------------------------
@@ -195,8 +293,6 @@ def test_what_is_not_plain_is_named() -> None:
     graph.nodes["conv1"]["weight"] = object()
     with pytest.raises(OutputError, match=r"nodes\['conv1'\]\.weight: expected a plain value .*, found <object"):
         dumps(graph)
-    with pytest.raises(OutputError, match=r"graph\.repeats.* save the graph that it was made from"):
-        dumps(fold_repeats(graph_of("twelve_blocks")))
 
 
 @pytest.mark.parametrize(
@@ -249,6 +345,16 @@ def with_modules(*modules: dict[str, Any]) -> str:
     return changed(modules=list(modules))
 
 
+def with_run(**attributes: Any) -> str:
+    raw = json.loads(graph_of("twelve_blocks").to_json(fold=True))
+    raw["repeats"][0] |= attributes
+    return json.dumps(raw)
+
+
+def with_table(name: str, *rows: Any) -> str:
+    return json.dumps({**json.loads(graph_of("twelve_blocks").to_json(fold=True)), name: rows})
+
+
 WRONG = {
     "": r"line 1, column 1: this is not JSON",
     '{"format": "fxsummary",\n "version": }': r"line 2, column 13: this is not JSON",
@@ -295,6 +401,28 @@ WRONG = {
     without("edges", 0, "to"): r"edges\[0\]\.to: expected the key of a node, found None",
     changed(edges=[{"from": "x", "to": "nowhere"}]): r"edges\[0\]\.to: expected the key of a node, found 'nowhere'",
     changed(edges=[{"from": "x", "to": "conv1"}] * 2): r"edges\[1\]: an edge from 'x' to 'conv1' already exists",
+    with_run(count=1): r"repeats\[0\]\.count: expected a whole number of at least 2, found 1",
+    with_run(of="nothing"): r"repeats\[0\]\.of: expected the key of a node, or the call of a block, found 'nothing'",
+    with_run(of=["blocks.0"]): r"repeats\[0\]\.of: expected the key of a node, or \[path, type, call\], found",
+    with_run(copies=3): r"repeats\[0\]: unknown 'copies'; the known names are of, count, last, carried, own",
+    with_run(
+        carried=[["output", -2, ["output", []]]]
+    ): r"repeats\[0\]\.carried: expected an array of \[reader, slot, \[source",
+    with_run(
+        carried=[["output", 0, ["nowhere", []]]]
+    ): r"repeats\[0\]\.carried\[0\]: expected the key of a node, found 'no",
+    with_run(carried=[["output", 0, ["output", []]]] * 2): r"repeats\[0\]\.carried: \('output', 0\) appears twice",
+    with_run(own=[["nowhere", 0]]): r"repeats\[0\]\.own\[0\]: expected the key of a node, found 'nowhere'",
+    changed(repeats={}): r"repeats: expected an array, found \{\}",
+    changed(repeats=[1]): r"repeats\[0\]: expected an object, found 1",
+    with_table("copies_read", ["output", 0, -1]): r"copies_read: expected an array of \[reader, slot, copy\]",
+    with_table("copies_read", ["nowhere", 0, 1]): r"copies_read\[0\]: expected the key of a node, found 'nowhere'",
+    with_table(
+        "own_values", ["output", 0, [["output", 0, []], ["y", 0, []]]]
+    ): r"own_values\[0\]: expected the key of a node",
+    with_table("module_copies", ["a", "b"]): r"module_copies: expected an array of \[path, array of paths\], found",
+    with_table("module_copies", ["a", []], ["a", []]): r"module_copies: 'a' appears twice",
+    with_node(module_stack=[["conv1", "A · B", -1]]): r"repeats: the pattern \['conv1', 'A · B', -1\] in a module",
     with_modules({"path": "", "type": "M", "size": 1}): r"modules\[0\]: unknown 'size'; the known names are path, type",
     with_modules({"path": "a", "type": "M"}): r"modules\[0\]: 'a' is not a child of an earlier module",
     with_modules({"path": "", "type": "M", "children": [""]}): r"modules\[0\]: '' is the child of two modules",

@@ -8,7 +8,8 @@ from math import prod
 from typing import Any
 
 from fxsummary import ModelGraph
-from fxsummary.views.blocks import Block, Repeat, block_tree
+from fxsummary.graph.records import Repeat
+from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.scalars import Part, reads_of
 
 Instance = tuple[str, tuple[int, ...]]

@@ -124,6 +124,7 @@ def _print(found: dict[str, list[dict[str, Any]]]) -> None:
     print(f"\n{aligned(report.rows(found))}\n")
     for library, models in found.items():
         print(f"{library}, the slowest:", *report.slowest(models), sep="\n  ")
+        print(f"{library}, text over {report.MOST_LINES} lines:", *report.longest(models), sep="\n  ")
         print(f"{library}, failures:")
         for each in models:
             for reason in report.failures(each):

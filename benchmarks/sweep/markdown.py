@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from benchmarks.sweep import report
 from benchmarks.sweep.libraries import LIBRARIES
-from benchmarks.sweep.report import Found
+from benchmarks.sweep.report import MOST_LINES, Found
 
 _HEAD = """# Coverage
 
@@ -22,8 +22,17 @@ forward in that configuration; the others are [below](#what-cannot-run), each wi
 those that can run are captured with operations and shapes, rather than as the module tree alone; partial graphs count.
 *Partial*: the graph ends before forward does, and a note says where and why. *Parameters equal*: to the elements of the
 distinct parameter tensors. *FLOPs equal*: to `FlopCounterMode` over the same forward on `meta`, where that runs; a
-count that says that it is a lower bound may be lower. *Over 2600 px*: pictures that are wider or taller than that, at
-the depth that fxsummary chooses. Times are of all that can be built.
+count that says that it is a lower bound may be lower. *Lines*: of `print(g)` at 80 columns. *Drawn rows*: what the
+picture shows at the depth that fxsummary chooses: rows of tables, cards, signs and pills, with inputs, outputs,
+parameters, closed modules, and names of values from elsewhere. *Over 2600 px*: pictures that are wider or taller than
+that. Times are of all that can be built.
+"""
+
+_LONG = f"""
+## Long summaries
+
+The models whose summary has more than {MOST_LINES} lines.
+
 """
 
 _WHY = """
@@ -51,6 +60,8 @@ def page(libraries: dict[str, list[Found]], totals: dict[str, int], versions: st
     parts += [
         f"- {name}: {LIBRARIES[name].what}{_so_far(models, totals[name])}\n" for name, models in libraries.items()
     ]
+    parts.append(_LONG)
+    parts += [f"- {name}{_long(models)}\n" for name, models in libraries.items()]
     parts.append(_WHY)
     parts += [_failures(name, models) for name, models in libraries.items()]
     parts.append(_CANNOT_RUN)
@@ -62,6 +73,11 @@ def page(libraries: dict[str, list[Found]], totals: dict[str, int], versions: st
 
 def _so_far(models: Sequence[Found], total: int) -> str:
     return f"; {len(models):,} of {total:,} so far" if len(models) < total else ""
+
+
+def _long(models: Sequence[Found]) -> str:
+    measured = sum("lines" in each for each in models)
+    return f", {measured:,} measured: {', '.join(report.longest(models)) or 'none'}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

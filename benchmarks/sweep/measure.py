@@ -17,12 +17,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.sweep.libraries import built
 from benchmarks.zoo.pool import summary
 from benchmarks.zoo.truth import FORMULAS, _plain_kernels, _Seen
-from fxsummary import passes
+from fxsummary import ModelGraph, passes
 from fxsummary.capture import Inputs, capture
 from fxsummary.capture.inputs.example import describe, forward_signature
 from fxsummary.convert import convert
+from fxsummary.drawing import choose
+from fxsummary.drawing.svg_page import draw
 
 Send = Callable[[dict[str, Any]], None]
+WIDTH = 80
+"""Columns of the text whose lines are counted."""
 
 
 class OutOfTimeError(BaseException):
@@ -71,15 +75,23 @@ def measure(library: str, name: str, limits: dict[str, float], send: Send) -> No
     if graph is None:
         return
     send(_facts(graph))
-    step("text", graph.to_text)
-    picture = step("picture", graph.to_svg)
-    send({"size": [int(float(each)) for each in re.findall(r'<svg[^>]*? (?:width|height)="([\d.]+)', picture or "")]})
+    if (text := step("text", lambda: graph.to_text(width=WIDTH))) is not None:
+        send({"lines": len(text.splitlines())})
+    if (drawn := step("picture", lambda: _drawn(graph))) is not None:
+        send(drawn)
     if captured.inputs is not None and graph.captured_by != "modules":
         send({"inputs": describe(captured.inputs)})
         flops = step("truth", lambda: _truth(model, captured.inputs))
         if flops is not None:
             send({"true_flops": flops[0], "true_unknown": flops[1]})
     send({"step": "done"})
+
+
+def _drawn(graph: ModelGraph) -> dict[str, Any]:
+    """The size of the picture that `to_svg` draws, and its number of rows, boxes, signs and pills."""
+    picture = choose.picture(graph)
+    sides = re.findall(r' (?:width|height)="([\d.]+)', draw(picture.scene).partition(">")[0])
+    return {"size": [int(float(side)) for side in sides], "rows": picture.rows}
 
 
 def _facts(graph: Any) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from benchmarks.sweep.cannot_run import reasons as cannot_run
 Found = dict[str, Any]
 
 MAX_PIXELS = 2600
+MOST_LINES = 120
+"""Number of lines of a text beyond which a model is listed."""
 TREE = "modules"
 
 
@@ -116,6 +118,11 @@ COLUMNS: dict[str, Callable[[Sequence[Found]], str]] = {
     "max": lambda models: _quantile(models, capture_seconds, 1),
     "text + picture 99 %": lambda models: _quantile(models, draw_seconds, 0.99),
     "max ": lambda models: _quantile(models, draw_seconds, 1),
+    "lines median": lambda models: _count(models, "lines", 0.5),
+    "95 %": lambda models: _count(models, "lines", 0.95),
+    "max  ": lambda models: _count(models, "lines", 1),
+    "drawn rows 95 %": lambda models: _count(models, "rows", 0.95),
+    "max   ": lambda models: _count(models, "rows", 1),
     f"over {MAX_PIXELS} px": lambda models: str(sum(map(is_wide, models))),
 }  # fmt: skip
 """The columns of the table, each made from the models of a library; seconds are CPU time on one core."""
@@ -138,6 +145,12 @@ def slowest(found: Sequence[Found], number: int = 15) -> list[str]:
     ]
 
 
+def longest(found: Sequence[Found]) -> list[str]:
+    """The models whose text has more than `MOST_LINES` lines, the longest first."""
+    long = [each for each in found if each.get("lines", 0) > MOST_LINES]
+    return [f"{each['name']}: {each['lines']:,}" for each in sorted(long, key=lambda each: -int(each["lines"]))]
+
+
 def _share(models: Sequence[Found], test: Callable[[Found], bool]) -> str:
     of = [each for each in models if is_built(each)]
     good = sum(map(test, of))
@@ -154,8 +167,18 @@ def _percent(share: float) -> str:
 
 
 def _quantile(models: Sequence[Found], key: Callable[[Found], float], share: float) -> str:
-    values = sorted(key(each) for each in models if is_built(each))
-    return f"{values[min(int(share * len(values)), len(values) - 1)]:.2f} s" if values else "-"
+    values = [key(each) for each in models if is_built(each)]
+    return f"{_at(values, share):.2f} s" if values else "-"
+
+
+def _count(models: Sequence[Found], key: str, share: float) -> str:
+    """The quantile of a count; models measured before it was counted are left out."""
+    values = [each[key] for each in models if key in each]
+    return f"{_at(values, share):,}" if values else "-"
+
+
+def _at(values: list[Any], share: float) -> Any:
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
 
 
 def is_slow(found: Found) -> bool:

@@ -10,13 +10,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
+from typing import TypeVar
 
 from fxsummary.compare.sequences import Pair, aligned
 from fxsummary.graph.attributes import NodeData, own_path
+from fxsummary.graph.labels import is_drop, is_random, writes
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import Block, Item, block_tree, everything, operations
 from fxsummary.views.fold import identity_of
+from fxsummary.views.scalars import reads_of
+
+T = TypeVar("T")
 
 _EXCHANGED = frozenset({"activation", "norm", "pool"})
 """Kinds in which one operation can replace another, such as GELU for ReLU."""
@@ -49,6 +54,11 @@ class Alignment:
         self._find_moved()
         self.order = list(self._ordered())
 
+    def are_equal(self, one: str, other: str) -> bool:
+        """Return whether two new operations yield the same value, such as a mask that is made twice."""
+        values = self._after.values
+        return one == other or (one in values and values[one] == values.get(other))
+
     def _align(self, before: Item, after: Item) -> None:
         """Align two operations, or two blocks and everything inside."""
         todo = [(before, after)]
@@ -77,12 +87,14 @@ class Alignment:
             if isinstance(a, Block) and isinstance(b, Block):
                 if old.signature(a) in new.inside(b) or new.signature(b) in old.inside(a):
                     return 0.0  # as a whole in the block that it moved to
-                return blocks_alike(a.type == b.type, same, overlap(old.contents(a), new.contents(b)))
+                identical = overlap(old.operations(a), new.operations(b))
+                return blocks_alike(a.type == b.type, same, overlap(old.contents(a), new.contents(b)), identical)
             if isinstance(a, str) and isinstance(b, str):
                 return operations_alike(old.graph.nodes[a], new.graph.nodes[b], same)
             return 0.0
 
-        return aligned([*map(old.signature, one.items)], [*map(new.signature, other.items)], likeness)
+        names = [old.name(item, one.path) for item in one.items], [new.name(item, other.path) for item in other.items]
+        return aligned([*map(old.signature, one.items)], [*map(new.signature, other.items)], likeness, names)
 
     def _find_moved(self) -> None:
         """Pair items that are identical or have the same path and class, wherever they are; whole blocks first."""
@@ -145,12 +157,35 @@ class Side:
         self.graph, self.root = graph, block_tree(graph)
         self._signatures: dict[int | str, int] = {}
         self._contents: dict[int, Counter[str]] = {}
+        self._identities: dict[int, Counter[int]] = {}
         self._inside: dict[int, frozenset[int]] = {}
         for key, data in graph.nodes(data=True):
             self._signatures[key] = numbers.setdefault(identity_of(data), len(numbers))
+        self.values = self._number_values(numbers)
         for block in reversed([*self.root.walk()]):  # inner ones first
             parts = (block.type, *map(self.signature, block.items))
             self._signatures[id(block)] = numbers.setdefault(parts, len(numbers))
+
+    def _number_values(self, numbers: dict[Hashable, int]) -> dict[str, int]:
+        """Return numbers that only equal values share, for the values that follow from no input, weight or chance."""
+        values: dict[str, int] = {}
+        for key, data in self.graph.nodes(data=True):
+            sources = self.graph.sources(key)
+            if self._varies(key, data) or not values.keys() >= sources.keys():
+                continue
+            reads = [
+                (values[source], *read) for source, edge in sources.items() for read in reads_of(edge) or [(-1, ())]
+            ]
+            parts = ("value", self._signatures[key], *sorted(reads, key=repr))
+            values[key] = numbers.setdefault(parts, len(numbers))
+        return values
+
+    def _varies(self, key: str, data: NodeData) -> bool:
+        """Return whether a value differs from others that are made alike: an input, a weight, chance, written to."""
+        label = data["label"]
+        if data["op"] in ("placeholder", "output") or data["reads"] or is_random(label) or is_drop(label):
+            return True
+        return any(writes(self.graph.nodes[reader]["label"]) for reader in self.graph.readers(key))
 
     def signature(self, item: Item) -> int:
         """Return the signature of an operation or a block."""
@@ -161,6 +196,12 @@ class Side:
         if id(block) not in self._contents:
             self._contents[id(block)] = Counter(self.graph.nodes[key]["label"] for key in block.operations())
         return self._contents[id(block)]
+
+    def operations(self, block: Block) -> Counter[int]:
+        """Return the number of operations in a block by signature."""
+        if id(block) not in self._identities:
+            self._identities[id(block)] = Counter(map(self.signature, block.operations()))
+        return self._identities[id(block)]
 
     def inside(self, block: Block) -> frozenset[int]:
         """Return the signatures of the inner blocks of several operations."""
@@ -188,7 +229,7 @@ def identity(item: Item) -> int | str:
     return item if isinstance(item, str) else id(item)
 
 
-def overlap(one: Counter[str], other: Counter[str]) -> float:
+def overlap(one: Counter[T], other: Counter[T]) -> float:
     """Return the share that two blocks have in common, from 0 to 1.
 
     >>> overlap(Counter("aab"), Counter("abb"))
@@ -198,14 +239,18 @@ def overlap(one: Counter[str], other: Counter[str]) -> float:
     return (one & other).total() / whole if whole else 1.0
 
 
-def blocks_alike(type_is_same: bool, path_is_same: bool, common: float) -> float:
-    """Return the similarity of two blocks that are not identical; 0 if they are not one changed block."""
+def blocks_alike(type_is_same: bool, path_is_same: bool, common: float, identical: float) -> float:
+    """Return the similarity of two blocks that are not identical; 0 if they are not one changed block.
+
+    Args:
+        common, identical: the shares of operations with the same label, and of identical ones.
+    """
     is_same = (
         (path_is_same and (type_is_same or common >= _LEAST_OVERLAP / 2))
         or (type_is_same and common >= _LEAST_OVERLAP)
         or common >= _LEAST_OVERLAP_OF_OTHERS
     )
-    return common + 0.5 * type_is_same + path_is_same if is_same else 0.0
+    return (common + identical) / 2 + 0.5 * type_is_same + path_is_same if is_same else 0.0
 
 
 def operations_alike(one: NodeData, other: NodeData, path_is_same: bool) -> float:

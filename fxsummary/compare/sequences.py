@@ -1,4 +1,4 @@
-"""Align two sequences in order: identical items first, then the most similar ones."""
+"""Align two sequences in order, so that the pairs are as similar as possible."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from fxsummary.text.numbers import common
 MOST_PAIRS = 40_000
 """With more pairs than this, identical items are aligned first, and then the gaps between them."""
 
+IDENTICAL = 0.9
+"""How much more an identical pair counts; a little less than a common name does."""
+
 Signs = Sequence[Hashable]
 Likeness = Callable[[int, int], float]
 Pair = tuple[int | None, int | None]
 
 
-def aligned(one: Signs, other: Signs, likeness: Likeness) -> list[Pair]:
+def aligned(one: Signs, other: Signs, likeness: Likeness, names: tuple[Signs, Signs] | None = None) -> list[Pair]:
     """Return pairs of indices, each index once; None for an item without a counterpart.
 
-    Signatures are equal for identical items. ``likeness`` is greater than 0 for two indices that may be a pair.
+    Signatures are equal for identical items. ``likeness`` is greater than 0 for two indices that may be a pair. Among
+    many identical items, such as layers, those with the same ``names`` are pairs.
 
     >>> aligned("abbd", "abbbd", lambda i, j: 0.0)
     [(0, 0), (1, 1), (2, 2), (None, 3), (3, 4)]
@@ -26,7 +30,12 @@ def aligned(one: Signs, other: Signs, likeness: Likeness) -> list[Pair]:
     [(0, 0), (1, 1), (2, 2)]
     """
     start = common(one, other)
-    tail = common(one[start:][::-1], other[start:][::-1])
+    ends = (
+        (one, other)
+        if names is None
+        else (list(zip(one, names[0], strict=True)), list(zip(other, names[1], strict=True)))
+    )
+    tail = common(*[end[start:][::-1] for end in ends])
     pairs: list[Pair] = [(place, place) for place in range(start)]
     pairs += _middle(one, other, range(start, len(one) - tail), range(start, len(other) - tail), likeness)
     pairs += [(len(one) - back, len(other) - back) for back in range(tail, 0, -1)]
@@ -51,14 +60,14 @@ def _middle(one: Signs, other: Signs, rows: range, columns: range, likeness: Lik
 
 
 def _best(one: Signs, other: Signs, rows: range, columns: range, likeness: Likeness) -> list[Pair]:
-    """Return the alignment with the greatest total similarity, by dynamic programming; identical pairs count 3 more."""
+    """Return the alignment with the greatest total similarity, by dynamic programming."""
     if not rows or not columns:
         return [*((i, None) for i in rows), *((None, j) for j in columns)]
     value = [[0.0] * (len(columns) + 1) for _ in range(len(rows) + 1)]
     alike = [[0.0] * len(columns) for _ in rows]
     for a in reversed(range(len(rows))):
         for b in reversed(range(len(columns))):
-            number = likeness(rows[a], columns[b]) + 3.0 * (one[rows[a]] == other[columns[b]])
+            number = likeness(rows[a], columns[b]) + IDENTICAL * (one[rows[a]] == other[columns[b]])
             alike[a][b] = number
             best = max(value[a + 1][b], value[a][b + 1])
             value[a][b] = max(best, value[a + 1][b + 1] + number) if number else best

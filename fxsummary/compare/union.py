@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, cast
 
 from fxsummary.compare.align import Alignment
+from fxsummary.errors import InputError
 from fxsummary.graph.attributes import NO_COSTS, NODE, EdgeData, NodeData, own_path
 from fxsummary.graph.changes import SIGNS, Comparison, Difference, ModuleChange, Run, joined
 from fxsummary.graph.changes import before as value_before
@@ -24,7 +25,13 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
     ``before`` (with ``_before`` appended if ``after`` has the same key), except for their costs, which are 0. So the
     totals are those of ``after``. Nodes get `change`, `differences` and `was`, edges get `change`, and
     ``result.comparison`` has the rest.
+
+    Raises:
+        InputError: a graph is folded, so most of its operations are missing.
     """
+    for graph in (before, after):
+        if "repeats" in graph.graph:
+            raise InputError(f"the graph of {graph.name} is folded: compare the graph that it was made from.")
     union = _Union(before, after)
     result = after.derived(union.nodes())
     result.fill((), union.edges({key: place for place, key in enumerate(result)}))
@@ -95,15 +102,16 @@ class _Union:
         return data
 
     def _rewired(self, old: str, new: str) -> Iterator[Difference]:
-        """Yield the old and new inputs of an operation that stayed, if it reads another operation that stayed.
+        """Yield the inputs that are now others, if an operation and its old and new inputs stayed.
 
         One that reads a newly inserted operation, or the one before a removed operation, has not itself changed.
         """
         slots = _by_slot(self._after, new)
         was = {slot: self._name_of[source] for slot, source in _by_slot(self._before, old).items()}
-        pairs = [(was[slot], slots[slot]) for slot in slots.keys() & was.keys()]
-        if new in self._stayed and any(one != other and {one, other} <= self._stayed for one, other in pairs):
-            yield Difference("inputs", tuple(was.values()), tuple(slots.values()))
+        pairs = [(was[slot], slots[slot]) for slot in sorted(slots.keys() & was.keys())]
+        others = [pair for pair in pairs if {*pair} <= self._stayed and not self.alignment.are_equal(*pair)]
+        if new in self._stayed and others:
+            yield Difference("inputs", *zip(*others, strict=True))
 
     def _removed(self, key: str) -> NodeData:
         """Return the attributes of a removed operation, placed in the new counterparts of its modules."""

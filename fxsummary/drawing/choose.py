@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from math import log
+from typing import NamedTuple
 
 from fxsummary.drawing.arrangement import LONGEST_SIDE, Page, arrange
 from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts
@@ -13,12 +15,15 @@ from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import over_copies
 from fxsummary.layout import Memo
+from fxsummary.text.numbers import listed
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
+from fxsummary.views.joined import join_cheap
 from fxsummary.views.shown import Fold, shown
 
-MOST_ROWS = 150
+MOST_ROWS = 100
 DEEPEST = 13
 MOST_PER_ROW = 10
 """Maximum number of operations per row."""
@@ -28,9 +33,17 @@ MOST_IN_A_ROW = 3
 """Maximum number of operations in a row: a convolution, its norm and its activation."""
 DETAIL = 1.2
 """Value of doubling the number of rows, in units of page cost."""
+UNSEEN = 0.25
+"""Share of the FLOPs in modules of which none is open, from which cheap operations may share rows."""
+LEAST_ROWS = 10
+"""Number of rows that a picture in which operations share rows must have to say enough."""
+MOST_NAMES = 3
+"""Maximum number of classes of closed modules in the heading."""
 LEAST_COST = 0.3
 """Lower than the cost of any page."""
-ROUNDS = 2
+ROUNDS = 3
+MOST_KINDS = 8
+"""Maximum numbers of levels beyond the depth, and of kinds of blocks in each, of which blocks are opened."""
 TIGHT_COST = 0.2
 
 
@@ -46,8 +59,12 @@ def picture(
         look: colours, direction, facts and links.
     """
     depth = check_depth(depth)
-    fitting = Fitting(graph, shown(graph, fold=fold), look)
-    found = fitting.best() if depth is None else fitting.compose(fitting.closed(depth))
+    view = shown(graph, fold=fold)
+    fitting = Fitting(graph, view, look)
+    if depth is None:
+        fitting, found = _fitted(fitting, view)
+    else:
+        found = fitting.compose(fitting.closed(depth))
     for row in found.scene.rows():
         for key in () if row.is_tag else row.keys:
             row.tips += [*([""] if row.tips else []), *tips_of(found.subject, key)]
@@ -56,18 +73,27 @@ def picture(
     return found
 
 
+class Opened(NamedTuple):
+    """A picture with some blocks opened beyond its depth, by path."""
+
+    picture: Picture
+    paths: frozenset[str] = frozenset()
+
+
 @dataclass
 class Fitting:
     """The search for the picture of one graph.
 
     Attributes:
         whole: the captured graph; folded: the graph drawn if everything is open; look: look of the pictures.
+        joins: whether neighbouring operations without weights or FLOPs share a row.
         memo: memo of layouts; one_row: whether operations fit in one row; blocks: memo of closed blocks.
     """
 
     whole: ModelGraph
     folded: ModelGraph
     look: Look = PLAIN
+    joins: bool = False
     memo: Memo = field(default_factory=Memo)
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
     blocks: Closed = field(default_factory=dict)
@@ -90,10 +116,14 @@ class Fitting:
                 lambda block, level: level > 0 and sum(isinstance(item, str) for item in block.items) > most,
             )
         picture, depth = self._best_depth()
-        opened: frozenset[str] = frozenset()
+        best = Opened(picture)
         for level in range(depth, depth + ROUNDS):
-            picture, opened = self._opened(picture, depth, level, opened)
-        return picture
+            best = self._opened(best, depth, level)
+        return best.picture
+
+    def fits(self, picture: Picture) -> bool:
+        """Return whether a picture is within the limits of a page and of its rows."""
+        return picture.rows <= MOST_ROWS and self._page(picture).longest <= LONGEST_SIDE
 
     def note_excess(self, picture: Picture, depth: int | None) -> None:
         """Note on a picture that it is larger than a page, if it is.
@@ -119,7 +149,8 @@ class Fitting:
         def closes(block: Block, level: int) -> bool:
             return level >= depth and (level == 0 or (block.path not in opened and not self._is_one_row(block)))
 
-        return close_blocks(self.folded, closes, self.blocks)
+        graph = close_blocks(self.folded, closes, self.blocks)
+        return join_cheap(graph) if self.joins else graph
 
     def _is_one_row(self, block: Block) -> bool:
         keys = tuple(islice(block.operations(), MOST_IN_A_ROW + 1))
@@ -134,14 +165,14 @@ class Fitting:
         for depth in range(min(deepest, DEEPEST), 0, -1):
             if depth > 1 and sizes[min(depth, len(sizes) - 1)] > MOST_ROWS * MOST_PER_ROW:
                 continue
-            picture = self.compose(self.closed(depth) if depth < deepest else self.folded)
+            picture = self.compose(self.closed(depth))
             if (picture.rows > MOST_ROWS and depth > 1) or picture.rows == rows:
                 continue
             rows = picture.rows
-            if best is not None and _detail(picture) - LEAST_COST < self._value(best[0]):
+            if best is not None and _detail(picture) - LEAST_COST < self.value(best[0]):
                 continue
             picture = self._tightened(picture)
-            if best is None or self._value(picture) > self._value(best[0]) + 1e-9:
+            if best is None or self.value(picture) > self.value(best[0]) + 1e-9:
                 best = picture, depth
             if self._page(picture).fits:
                 break
@@ -154,55 +185,96 @@ class Fitting:
             return picture
         tight = self.compose(picture.graph, tight=True)
         fewer = len(list(tight.scene.root.walk())) < len(list(picture.scene.root.walk()))
-        if fewer and (self._page(tight).fits or self._value(tight) > self._value(picture) + TIGHT_COST):
+        if fewer and (self._page(tight).fits or self.value(tight) > self.value(picture) + TIGHT_COST):
             return tight
         return picture
 
-    def _opened(
-        self, picture: Picture, depth: int, level: int, opened: frozenset[str]
-    ) -> tuple[Picture, frozenset[str]]:
-        """Open as many blocks of a level as fit, first one of each kind and heavy blocks."""
-        blocks = self._worth_opening(picture, level)
-        low, high = 0, len(blocks)
-        count = high
-        best = picture, opened
-        while low < high:
-            more = opened.union(blocks[:count])
-            candidate = self.compose(self.closed(depth, more))
-            room = candidate.rows <= MOST_ROWS
-            if room:
-                candidate = self._tightened(candidate)
-                page = self._page(candidate)
-                room = page.longest <= LONGEST_SIDE and page.narrow == self._page(picture).narrow
-            if room and self._value(candidate) > self._value(best[0]):
-                best, low = (candidate, more), count
-            else:
-                high = count - 1
-            count = (low + high + 1) // 2
+    def _opened(self, best: Opened, depth: int, level: int) -> Opened:
+        """Open blocks of a level where they fit: first one of each kind, then the others of that kind together."""
+        kinds = self._kinds(best.picture, level)
+        for blocks in kinds:
+            best = self._with(best, depth, blocks[:1])
+        for blocks in kinds:
+            if blocks[0] in best.paths:
+                best = self._with(best, depth, blocks)
         return best
 
-    def _worth_opening(self, picture: Picture, level: int) -> list[str]:
-        shares: dict[str, tuple[bool, float]] = {}
-        kinds: set[tuple[str, int, int]] = set()
+    def _with(self, best: Opened, depth: int, blocks: list[str]) -> Opened:
+        """Return the picture with more blocks open, if it fits and says more."""
+        paths = best.paths.union(blocks)
+        if paths == best.paths:
+            return best
+        picture = self.compose(self.closed(depth, paths))
+        if picture.rows > MOST_ROWS:
+            return best
+        picture = self._tightened(picture)
+        page = self._page(picture)
+        fits = page.longest <= LONGEST_SIDE and page.narrow == self._page(best.picture).narrow
+        return Opened(picture, paths) if fits and self.value(picture) > self.value(best.picture) else best
+
+    def _kinds(self, picture: Picture, level: int) -> list[list[str]]:
+        """Return the closed blocks of a level by class and number of operations, the most costly ones first."""
+        paths: dict[tuple[str, int], list[str]] = {}
+        flops: Counter[tuple[str, int]] = Counter()
         closed = {data["target"]: data for _, data in picture.graph.nodes(data=True) if data.get("closed")}
         pending = [(block_tree(self.folded), 0)]
         while pending:
             block, at = pending.pop()
             data = closed.get(block.path) if block.call is not None else None
             if data is not None and at == level:
-                kind = data["label"], data["closed"], data["multiplicity"]
-                shares[block.path] = kind in kinds, -float(data["flops"] or 0) * data["multiplicity"]
-                kinds.add(kind)
+                kind = data["label"], data["closed"]
+                paths.setdefault(kind, []).append(block.path)
+                flops[kind] += over_copies(data, "flops")
             elif at < level:
                 below = at + (block.call is not None or at == 0)
                 pending += [(inner, below) for inner in reversed(list(block.blocks()))]
-        return sorted(shares, key=shares.__getitem__)
+        return [paths[kind] for kind, _ in flops.most_common(MOST_KINDS)]
 
     def _page(self, picture: Picture) -> Page:
         return arrange(picture.scene, self.memo).page
 
-    def _value(self, picture: Picture) -> float:
+    def value(self, picture: Picture) -> float:
+        """Return how much a picture says, less the cost of its page."""
         return _detail(picture) - self._page(picture).cost
+
+
+def _fitted(fitting: Fitting, view: ModelGraph) -> tuple[Fitting, Picture]:
+    """Return the best picture of a view; cheap operations share rows if it then fits, or shows more of the cost."""
+    found = fitting.best()
+    if not fitting.fits(found) or unseen_flops(found) > UNSEEN * (fitting.whole.totals.flops or 0):
+        joined = replace(fitting, joins=True)
+        other = joined.best()
+        if other.rows >= LEAST_ROWS and _is_better(joined, other, fitting, found):
+            fitting, found = joined, other
+    found.closed = _closed_in(found, view, fitting.joins)
+    return fitting, found
+
+
+def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture) -> bool:
+    """Return whether a picture in which cheap operations share rows is better than the one with a row for each."""
+    fits = fitting.fits(found)
+    if joined.fits(other) != fits:
+        return not fits
+    if not fits:
+        return joined.value(other) > fitting.value(found)
+    return unseen_flops(found) - unseen_flops(other) > UNSEEN * (fitting.whole.totals.flops or 0)
+
+
+def unseen_flops(picture: Picture) -> int:
+    """Return the FLOPs in closed modules of classes of which the picture opens none."""
+    opened = {block.type for block in block_tree(picture.graph).walk()}
+    return sum(over_copies(data, "flops") for data in picture.closed_nodes() if data["label"] not in opened)
+
+
+def _closed_in(picture: Picture, view: ModelGraph, joins: bool) -> str:
+    """Return what a picture does not show of a view, and the depth that shows all; "" for nothing."""
+    small = {data["target"] for _, data in view.nodes(data=True) if "closed" in data}
+    nodes = [data for data in picture.closed_nodes() if data["target"] not in small]
+    nodes.sort(key=lambda data: -over_copies(data, "flops"))
+    names = list(dict.fromkeys(data["label"] for data in nodes))
+    parts = [f"closed: {listed(names, MOST_NAMES)}"] if names else []
+    parts += ["neighbouring operations without weights or FLOPs share rows"] if joins else []
+    return f"{'; '.join(parts)}; depth={len(shown_at(view)) - 1} shows all" if parts else ""
 
 
 def _detail(picture: Picture) -> float:

@@ -9,6 +9,7 @@ from fxsummary.drawing.labels import LONGEST_LABEL, Subject, shape_text, short
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import MOST_CARDS, Composer
 from fxsummary.drawing.scene import Scene
+from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.text import numbers as fmt
 from fxsummary.views.blocks import Block, block_tree
@@ -26,18 +27,24 @@ class Picture:
     """A scene, its graph, and the drawn part of the graph.
 
     Attributes:
+        closed: which modules are closed, with the depth that opens them; "" if none are, or the reader gave a depth.
         excess: note on a picture larger than a page, with the depth that fits; "" if it fits.
     """
 
     scene: Scene
     graph: ModelGraph
     subject: Subject
+    closed: str = ""
     excess: str = ""
 
     @property
     def rows(self) -> int:
         """Number of rows, signs and pills."""
         return sum(len(item.rows) for item in self.scene.items())
+
+    def closed_nodes(self) -> list[NodeData]:
+        """Return the attributes of the modules that are one row."""
+        return [data for _, data in self.graph.nodes(data=True) if "closed" in data]
 
 
 def compose(
@@ -127,7 +134,7 @@ def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
         facts += ["module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
     else:
         facts += [*inputs, f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
-    return [*facts, picture.excess] if picture.excess else facts
+    return [*facts, *filter(None, (picture.closed, picture.excess))]
 
 
 def _description(graph: ModelGraph, picture: Picture) -> str:

@@ -11,7 +11,7 @@ for _exporter in (
     Exporter("dot", "fxsummary.exporters.dot:to_dot", ".dot", like="graphviz"),
     Exporter("markdown", "fxsummary.exporters.markdown:to_markdown", ".md"),
     Exporter("mermaid", "fxsummary.exporters.mermaid:to_mermaid", ".mmd"),
-    Exporter("json", "fxsummary.graph.saved:dumps", ".json"),
+    Exporter("json", "fxsummary.exporters.saved:to_json", ".json"),
     Exporter("graphml", "fxsummary.exporters.graphml:to_graphml", ".graphml"),
     Exporter("csv", "fxsummary.exporters.dataframe:to_csv", ".csv", needs=("pandas",), extra="pandas"),
     Exporter("latex", "fxsummary.exporters.latex:to_latex", ".tex", needs=("pandas", "jinja2"), extra="pandas"),

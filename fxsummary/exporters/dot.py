@@ -20,9 +20,9 @@ from fxsummary.text import numbers as fmt
 from fxsummary.text.numbers import clean, short, shorten
 from fxsummary.text.numbers import shape as shape_text
 from fxsummary.views.blocks import Block, block_tree
-from fxsummary.views.broadcast import cut_broadcasts
+from fxsummary.views.broadcast import cut_broadcasts, original_name
 from fxsummary.views.scalars import hide_scalars
-from fxsummary.views.shown import Fold, folded
+from fxsummary.views.shown import Fold, check_fold, shown
 from fxsummary.views.unread import with_unread
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ def to_graphviz(graph: ModelGraph, *, fold: Fold = "similar", direction: str = "
     """Return the graph as a `graphviz.Digraph`.
 
     Args:
-        fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones, False every copy.
+        fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones; both draw the
+            operations of the picture. False draws every copy, and every operation that returns a tensor.
         direction: Graphviz's ``rankdir``: TB, LR, BT or RL.
     """
     import graphviz
 
-    shown = hide_scalars(with_unread(graph))
-    shown = cut_broadcasts(folded(shown, fold))
+    view = cut_broadcasts(shown(graph, fold=fold) if check_fold(fold) else hide_scalars(with_unread(graph)))
     drawing = graphviz.Digraph(
         name=quoted(graph.name or "model"),
         graph_attr={"rankdir": direction, "fontname": "Helvetica", "labelloc": "t"},
@@ -60,13 +60,13 @@ def to_graphviz(graph: ModelGraph, *, fold: Fold = "similar", direction: str = "
     own, others = count(), count()  # short ids, because names may contain any character; c for a stand-in
     ids = {
         key: f"n{next(own)}" if stands_for is None else f"c{next(others)}"
-        for key, stands_for in shown.nodes(data="stands_for")
+        for key, stands_for in view.nodes(data="stands_for")
     }
-    _write(drawing, shown, ids, block_tree(shown), "", count(1))
-    for source, target in shown.edges:
+    _write(drawing, view, ids, block_tree(view), "", count(1))
+    for source, target in view.edges:
         drawing.edge(ids[source], ids[target])
     lines = [quoted(title(graph), 200)]
-    for mark in fmt.marks_in("".join([lines[0], *drawing.body]), repeated=bool(shown.graph.get("repeats"))):
+    for mark in fmt.marks_in("".join([lines[0], *drawing.body]), repeated=bool(view.graph.get("repeats"))):
         lines.append(quoted(f"{mark}: {fmt.MARKS[mark]}", 200))
     drawing.graph_attr["label"] = "\\n".join(lines)
     return drawing
@@ -112,7 +112,8 @@ def _write(
 
 def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     data = graph.nodes[key]
-    if name := data.get("stands_for"):
+    if data.get("stands_for"):
+        name = original_name(graph, data)
         return {"label": quoted(name), "style": "rounded,dashed", "shape": "box", "tooltip": quoted(f"value of {name}")}
     change = data.get("change", "")
     own = f"  {data['target'].rpartition('.')[2]}" if data["op"] == "call_module" else ""

@@ -11,7 +11,7 @@ from fxsummary.text.numbers import clean, shorten
 from fxsummary.views.depth import check_depth
 from fxsummary.views.shown import Fold
 
-LONGEST = 60
+LONGEST = 100
 
 _SPECIAL = str.maketrans({
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",

@@ -15,7 +15,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text import numbers as fmt
 from fxsummary.text.numbers import clean, relative_path, run_name, shorten
 from fxsummary.views.blocks import Block, block_tree, run_of
-from fxsummary.views.broadcast import cut_broadcasts
+from fxsummary.views.broadcast import cut_broadcasts, original_name
 from fxsummary.views.depth import check_depth, limit_depth
 from fxsummary.views.dissolve import dissolve
 from fxsummary.views.shown import Fold, shown
@@ -158,7 +158,7 @@ def _label(graph: ModelGraph, keys: list[str], parent: str, copies: int) -> str:
 
 def _name(graph: ModelGraph, data: NodeData, parent: str) -> str:
     if data["op"] == "stand_in":
-        return str(data["stands_for"])
+        return original_name(graph, data, parent)
     if data["op"] not in ("call_module", "get_attr"):
         return str(data["label"])
     path = relative_path(data["target"], parent)

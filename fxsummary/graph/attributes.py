@@ -70,8 +70,9 @@ NODE = Attributes("node attribute", {
     "parameter_bytes": _cost("bytes of these parameters; None if unknown", "Parameter bytes", text=fmt.size),
     "parameter_dtypes": _part(of.COUNTS, "elements of these parameters by dtype, as pairs of dtype name and number", (),
         adds="union", folds=True, compared="own"),
-    "buffers": _cost("number of the buffers first read here", "Buffers", of.COUNT),
-    "buffer_bytes": _cost("bytes of these buffers", "Buffer bytes", of.COUNT, text=fmt.size, compared="follows"),
+    "buffers": _cost("number of the buffers first read here; None if copies differ", "Buffers"),
+    "buffer_bytes": _cost("bytes of these buffers; None if copies differ", "Buffer bytes", text=fmt.size,
+        compared="follows"),
     "flops": _cost("FLOPs of the matrix-product family (2 per multiply-accumulate); None if unknown", "FLOPs",
         text=fmt.short, exact=fmt.count, rests_on=("flops",), compared="follows", tip=True),
     "unknown_operators": _part(of.TEXTS, "names of the operators called whose FLOPs are unknown", (), adds="union"),
@@ -139,8 +140,8 @@ class NodeData(TypedDict, total=False):
     parameter_names: tuple[str, ...]
     parameter_bytes: int | None
     parameter_dtypes: tuple[tuple[str, int], ...]
-    buffers: int
-    buffer_bytes: int
+    buffers: int | None
+    buffer_bytes: int | None
     flops: int | None
     unknown_operators: tuple[str, ...]
     assumed: bool

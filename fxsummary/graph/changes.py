@@ -21,6 +21,8 @@ SIGNS = {"added": "+", "removed": "−", "changed": "~", "moved": "→", "same":
 BECAME = "⇒"
 """Separates the old value from the new one; not →, which settings contain."""
 LONGEST = 60
+MANY = 4
+"""Number of tensors or inputs from which a text does not list them."""
 _SILENT = frozenset({*NODE.sums, "parameter_dtypes"}) - {"parameters"}
 """Attributes that `describe` skips: another difference or the cost columns already show them."""
 
@@ -179,11 +181,13 @@ def describe(data: NodeData) -> str:
     found = {each.attribute: (each.before, each.after) for each in data["differences"]}
     texts = []
     if "outputs" in found and "config" not in found and "label" not in found:
-        texts.append(_became(*(", ".join(map(str, leaves(each))) or fmt.UNKNOWN for each in found["outputs"])))
+        texts.append(_results(*found["outputs"]))
     if "arguments" in found and len(found) == 1:
         texts.append(_became(*(f"({text})" for text in found["arguments"])))
     if "inputs" in found:
-        texts.append("reads " + _became(*map(", ".join, found["inputs"])))
+        one, other = found["inputs"]
+        inputs = _became(", ".join(one), ", ".join(other)) if len(one) < MANY else f"{len(one)} other values"
+        texts.append(f"reads {inputs}")
     if "parameter_dtypes" in found:
         was, now = (" and ".join(dtype for dtype, _ in pairs) or "none" for pairs in found["parameter_dtypes"])
         texts += [_became(was, now)] if was != now else []
@@ -198,6 +202,24 @@ def describe(data: NodeData) -> str:
     if data["was"]:
         texts.append(f"(was {data['was']})")
     return ": ".join(filter(None, (_head(name, data["config"], found), ", ".join(texts))))
+
+
+def _results(was: Any, now: Any) -> str:
+    """Return the tensors before and after; of many, those that differ.
+
+    >>> from fxsummary.graph.spec import TensorSpec
+    >>> a, b = TensorSpec((1, 4), "float32"), TensorSpec((1, 8), "float32")
+    >>> _results(a, b), _results((a,) * 5, (a, b, a, a, b)), _results((a,) * 5, (a,) * 9)
+    ('1×4 float32 ⇒ 1×8 float32', '1×4 float32 ⇒ 1×8 float32 (2 of 5 tensors)', '5 ⇒ 9 tensors')
+    """
+    one, other = [*leaves(was)], [*leaves(now)]
+    if len(one) != len(other) and max(len(one), len(other)) >= MANY:
+        return f"{len(one)} {BECAME} {len(other)} tensors"
+    if len(one) < MANY:
+        return _became(*(", ".join(map(str, each)) or fmt.UNKNOWN for each in (one, other)))
+    differing = [(str(a), str(b)) for a, b in zip(one, other, strict=True) if a != b]
+    kinds = [_became(*pair) for pair in dict.fromkeys(differing)]
+    return f"{fmt.listed(kinds, 2)} ({len(differing)} of {len(one)} tensors)"
 
 
 def _head(name: str, config: str, found: Mapping[str, tuple[Any, Any]]) -> str:

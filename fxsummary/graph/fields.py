@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeGuard
 
 from fxsummary.graph.records import TRUST, ModuleCall
 from fxsummary.graph.spec import TensorSpec
@@ -74,33 +74,43 @@ def _a(*kinds: type) -> Fits:
     return lambda value: isinstance(value, kinds) and (type(value) is not bool or bool in kinds)
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and type(value) is not bool and value >= 0
 
 
 _is_text = _a(str)
 
 
-def _every(fits: Fits) -> Fits:
-    """Return a test for tuples whose items all pass ``fits``."""
-    return lambda value: isinstance(value, tuple) and all(map(fits, value))
+def every(what: str, item: Type) -> Type:
+    """Return the type of a tuple whose items all have one type."""
+
+    def fits(value: object) -> bool:
+        return isinstance(value, tuple) and all(map(item.fits, value))
+
+    hint: Any = item.hint
+    return Type(what, tuple[hint, ...], fits, {"type": "array", "items": item.schema})
 
 
 def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def rows(what: str, hint: Any, *columns: Type) -> Type:
-    """Return the type of a tuple of tuples with these columns."""
+def row(what: str, hint: Any, *columns: Type) -> Type:
+    """Return the type of a tuple with items of these types."""
 
-    def is_row(value: object) -> bool:
+    def fits(value: object) -> bool:
         if not isinstance(value, tuple) or len(value) != len(columns):
             return False
         return all(column.fits(item) for column, item in zip(columns, value, strict=True))
 
     schemas = [column.schema for column in columns]
-    row = {"type": "array", "prefixItems": schemas, "minItems": len(columns), "items": False}
-    return Type(what, hint, _every(is_row), {"type": "array", "items": row})
+    return Type(what, hint, fits, {"type": "array", "prefixItems": schemas, "minItems": len(columns), "items": False})
+
+
+def at_least(least: int) -> Type:
+    """Return the type of integers of at least this."""
+    what, schema = f"a whole number of at least {least}", {"type": "integer", "minimum": least}
+    return Type(what, int, lambda value: _is_count(value) and value >= least, schema, "Int64")
 
 
 def one_of(*names: str) -> Type:
@@ -120,14 +130,11 @@ TEXT = Type("text", str, _is_text, _STRING, "string")
 FLAG = Type("true or false", bool, _a(bool), {"type": "boolean"}, "boolean")
 COUNT = Type("a whole number, not negative", int, _is_count, _COUNT, "Int64")
 COUNT_OR_UNKNOWN = optional(COUNT, f"{COUNT.what}, or null if unknown", _ref("known"))
-TIMES = Type(
-    "a whole number of at least 1", int, lambda value: _is_count(value) and value != 0,
-    {"type": "integer", "minimum": 1}, "Int64",
-)  # fmt: skip
+TIMES, COPIES = at_least(1), at_least(2)
 NUMBER = Type("a number", float, _a(int, float), {"type": "number"}, "Float64")
 NUMBER_OR_UNKNOWN = optional(NUMBER, "a number, or null if unknown", {"type": ["number", "null"]})
 VALUE = Type("a value", Any, lambda value: True, _ref("value"))
-TEXTS = Type("an array of texts", tuple[str, ...], _every(_is_text), _ref("texts"))
+TEXTS = replace(every("an array of texts", TEXT), schema=_ref("texts"))
 SIZES = Type("an array of sizes", tuple[int, ...], lambda value: isinstance(value, tuple) and is_sizes(value), _STRING)
 SHAPE = Type("an array of sizes, or null", SIZES.hint | None, optional(SIZES, "", {}).fits, _ref("shape"), "string")
 SLOTS = Type("an array of argument positions", SIZES.hint, SIZES.fits, {"type": "array", "items": _COUNT})
@@ -137,11 +144,9 @@ NAME = optional(TEXT, "the name of a parameter, or null", _OR_NULL)
 TENSOR = optional(
     Type("a tensor", TensorSpec, _a(TensorSpec), {}), "a tensor, or null", {"anyOf": [_ref("tensor"), {"type": "null"}]}
 )
-CALL = Type("the number of a call", int, _a(int), _COUNT, "Int64")  # negative only in folded graphs, not in files
-STACK = rows("an array of [path, type, call]", tuple[ModuleCall, ...], TEXT, TEXT, CALL)
-COUNTS = rows("an array of [dtype, number]", tuple[tuple[str, int], ...], TEXT, COUNT)
-PARTS = Type(
-    "an array with the path of a part for each slot", tuple[tuple[int | str, ...], ...], _every(_every(_a(int, str))),
-    {"type": "array", "items": {"type": "array", "items": {"type": ["integer", "string"]}}},
-)  # fmt: skip
+CALL = Type("the number of a call", int, _a(int), {"type": "integer"}, "Int64")  # negative for a pattern in `repeats`
+STACK = every("an array of [path, type, call]", row("", ModuleCall, TEXT, TEXT, CALL))
+COUNTS = every("an array of [dtype, number]", row("", tuple[str, int], TEXT, COUNT))
+PART = every("the path of a part", Type("", int | str, _a(int, str), {"type": ["integer", "string"]}))
+PARTS = every("an array with the path of a part for each slot", PART)
 TRUSTED = one_of(*TRUST)

@@ -227,9 +227,9 @@ class ModelGraph(nx.DiGraph):
         """Return the graph as a Mermaid flowchart; see `fxsummary.exporters.mermaid.to_mermaid` for the options."""
         return self._as(str, "mermaid", **options)
 
-    def to_json(self) -> str:
-        """Return the whole graph as JSON, which `fxsummary.load` reads back; see `fxsummary.graph.saved`."""
-        return self._as(str, "json")
+    def to_json(self, **options: object) -> str:
+        """Return the graph as JSON, which `fxsummary.load` reads back; see `fxsummary.exporters.saved.to_json`."""
+        return self._as(str, "json", **options)
 
     def to_node_link(self) -> dict[str, Any]:
         """Return the graph as node-link data; see `fxsummary.exporters.graphml.to_node_link`."""

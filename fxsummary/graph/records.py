@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fxsummary.graph.spec import TensorSpec, itemsize
 
@@ -36,6 +36,34 @@ class Returned(NamedTuple):
     """Whether its shapes depend on assumed values."""
     each: tuple[Any, ...] = ()
     """In a folded graph, the results of all copies where they differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A folded run of copies, stored in ``graph.graph["repeats"]`` under the call of the block that one copy is.
+
+    A run of single operations is stored under the key of the first one.
+
+    Attributes:
+        count: number of copies.
+        last: path of the last module in the last copy that has one, "" if there is none.
+        carried: values that each further copy reads from the previous copy: by operation and slot, the operation that
+            produces the value and the part of it. Its other inputs are those of the first copy, or its own.
+        own: operations and slots that read a value of its own for each copy.
+        unit: "steps" if the copies are calls of the same code and each reads values of the one before, "calls" if it
+            does not; "" for other copies.
+    """
+
+    count: int
+    last: str
+    carried: Mapping[tuple[str, int], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
+    own: tuple[tuple[str, int], ...] = ()
+    unit: Literal["steps", "calls", ""] = ""
+
+    @property
+    def copied(self) -> str:
+        """The number of copies, such as "×12" or "×128 steps"."""
+        return f"×{self.count} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +174,7 @@ def add_up(graph: ModelGraph) -> Totals:
     nodes = [
         (key, data)
         for key, data in graph.nodes(data=True)
-        if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"]
+        if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"] != 0
     ]
     sums = {name: sum([over_copies(data, name) for _, data in nodes]) for name in _ADDED}
     sums["unread_parameters"] = sum([data["multiplicity"] * data.get("unread", 0) for _, data in nodes])

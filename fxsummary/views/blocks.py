@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Returned
-from fxsummary.graph.records import differing, of_each_copy
+from fxsummary.graph.records import Repeat, differing, of_each_copy
 from fxsummary.text.numbers import relative_path, run_name
 
 UNREAD = "unread"
@@ -104,34 +103,6 @@ def everything(items: Iterable[Item]) -> Iterator[Item]:
 def operations(items: Iterable[Item]) -> Iterator[str]:
     """Return the keys of all nodes among these items and inside, in execution order."""
     return (item for item in everything(items) if isinstance(item, str))
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """A folded run of copies, stored in ``graph.graph["repeats"]`` under the call of the block that one copy is.
-
-    A run of single operations is stored under the key of the first one.
-
-    Attributes:
-        count: number of copies.
-        last: path of the last module in the last copy that has one, "" if there is none.
-        carried: values that each further copy reads from the previous copy: by operation and slot, the operation that
-            produces the value and the part of it. Its other inputs are those of the first copy, or its own.
-        own: operations and slots that read a value of its own for each copy.
-        unit: "steps" if the copies are calls of the same code and each reads values of the one before, "calls" if it
-            does not; "" for other copies.
-    """
-
-    count: int
-    last: str
-    carried: Mapping[tuple[str, int], tuple[str, tuple[int | str, ...]]] = field(default_factory=dict)
-    own: tuple[tuple[str, int], ...] = ()
-    unit: Literal["steps", "calls", ""] = ""
-
-    @property
-    def copied(self) -> str:
-        """The number of copies, such as "×12" or "×128 steps"."""
-        return f"×{self.count} {self.unit}".rstrip()
 
 
 def own_call(data: NodeData) -> tuple[ModuleCall, ...]:

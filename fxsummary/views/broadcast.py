@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from sys import maxsize
 
-from fxsummary.graph.attributes import BLANK, NodeData, own_result, placed
+from fxsummary.graph.attributes import BLANK, NodeData, own_path, own_result, placed
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
-from fxsummary.text.numbers import common
+from fxsummary.text.numbers import common, relative_path
 from fxsummary.views.blocks import calls_around
 
 BROADCAST = 4
@@ -77,6 +77,11 @@ def _times(graph: ModelGraph, around: Mapping[str, Stack], blocks: Iterable[Stac
             if block in times:
                 times[block] = min(times[block], number)
     return times
+
+
+def original_name(graph: ModelGraph, stand_in: NodeData, parent: str = "") -> str:
+    """Return the name of the operation that a stand-in shows again, in a block: its module's path, or its label."""
+    return relative_path(own_path(graph.nodes[stand_in["stands_for"]]), parent) or str(stand_in["label"])
 
 
 def _stand_in(data: NodeData, source: str, stack: Stack) -> NodeData:

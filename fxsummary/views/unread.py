@@ -30,7 +30,7 @@ def with_unread(graph: ModelGraph) -> ModelGraph:
     if graph.comparison is not None:
         return graph
     places = _Places(graph)
-    moved = places.moved()
+    moved = {} if "repeats" in graph.graph else places.moved()  # a folded operation reads parameters of all copies
     unread = [tensor for tensor in places.tensors.values() if not tensor.read]
     if not moved and not unread:
         return graph
@@ -62,7 +62,8 @@ class _Places:
         every = (tensor for module in graph.modules.values() for tensor in module.parameters)
         self.tensors = {each.name: each for each in every if not each.tied_to and not each.buffer}
         self.calls: dict[str, Stack] = {"": ()}
-        for stack in {id(stack): stack for _, stack in graph.nodes(data="module_stack")}.values():
+        single = [data["module_stack"] for _, data in graph.nodes(data=True) if data["multiplicity"] == 1]
+        for stack in {id(stack): stack for stack in single}.values():
             for length, call in enumerate(stack, start=1):
                 self.calls.setdefault(call.path, stack[:length])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fxsummary.drawing.choose import DEEPEST, MOST_ROWS, Fitting
@@ -14,6 +14,7 @@ from fxsummary.drawing.svg_page import draw_fragment
 from fxsummary.exporters.page.outline import Outline
 from fxsummary.graph.attributes import NO_COSTS, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import of_each_copy, over_copies
 from fxsummary.layout import Memo
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import Block
@@ -97,12 +98,9 @@ def _levels(outline: Outline, path: str, block: Block, least: int) -> Iterator[t
     """Yield distinct pictures of a module with their depths, in ascending order from ``least``."""
     focus = focused(outline.folded, block)
     fitting = Fitting(outline.graph, close_small(focus))
-    totals = outline.graph.totals
-    if totals.flops is not None:
-        totals = replace(totals, flops=totals.flops // block.copies)
     before: list[str] = []
     for depth in range(least, min(fitting.nesting(), DEEPEST) + 1):
-        picture = compose(outline.graph, fitting.closed(depth), base=path, totals=totals)
+        picture = compose(outline.graph, fitting.closed(depth), base=path)
         if before and picture.rows > MANY_ROWS:
             return
         drawn = [key for row in picture.scene.rows() for key in row.keys]
@@ -128,11 +126,19 @@ def focused(folded: ModelGraph, block: Block) -> ModelGraph:
     for key in inside:
         data = folded.nodes[key]
         stack, times = data["module_stack"][level:], data["multiplicity"] // block.copies
-        nodes[key] = one_copy(data, block.copies) | {"module_stack": stack, "multiplicity": times}
+        nodes[key] = _of_one(data, block.copies) | {"module_stack": stack, "multiplicity": times}
     graph = folded.derived(nodes.items(), edges)
     if dataflow:
         _add_output(graph, folded, inside)
     return graph
+
+
+def _of_one(data: NodeData, copies: int) -> NodeData:
+    """Return an operation with the costs in the first of some copies, but the FLOPs of all, which shares count."""
+    one = one_copy(data, copies)
+    if copies == 1 or not over_copies(data, "flops"):
+        return one
+    return {**one, "each_copy": {**one.get("each_copy", {}), "flops": of_each_copy(data, "flops")}}
 
 
 def _terminal(folded: ModelGraph, key: str, path: str) -> NodeData:

@@ -15,7 +15,7 @@ from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.graph.records import is_unknown, known, over_copies
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
-from fxsummary.views.blocks import result_of
+from fxsummary.views.blocks import Block, result_of
 
 Record = dict[str, Any]
 MOST_SPECS = 8
@@ -25,6 +25,7 @@ def contents(outline: Outline, atlas: Atlas) -> Record:
     """Return everything that the script of the page needs; records omit empty values."""
     graph, totals = outline.graph, outline.graph.totals
     costs, held = _module_costs(graph, outline.folded), _held(graph)
+    everywhere = _held_by_copies(outline, held)
     subject = Subject(outline.folded, graph, totals)
     return {
         "name": graph.name,
@@ -34,7 +35,7 @@ def contents(outline: Outline, atlas: Atlas) -> Record:
         "flops": totals.flops,
         "parameters": totals.parameters,
         "kinds": LEGEND,
-        "modules": [_module(outline, path, costs[path], held[path]) for path in outline.modules],
+        "modules": [_module(outline, path, costs[path], held[path], everywhere[path]) for path in outline.modules],
         "operations": [_operation(subject, outline, key) for key in outline.folded],
         "tensors": _tensors(graph, outline),
         "copies": outline.copy_of,
@@ -46,21 +47,28 @@ def _levels(view: View) -> list[Record]:
     return [{"picture": level.picture, "rows": level.operations, "frames": level.frames} for level in view.levels]
 
 
-def _module(outline: Outline, path: str, costs: Record, tensors: list[ParameterInfo]) -> Record:
+def _module(
+    outline: Outline, path: str, costs: Record, tensors: list[ParameterInfo], everywhere: list[ParameterInfo]
+) -> Record:
+    """Return everything about a module; its sizes are those of one copy, or if copies differ those of all.
+
+    Args:
+        tensors: the parameters and buffers of one copy; everywhere: those of all copies.
+    """
     info = outline.graph.modules.get(path) or ModuleInfo(path, outline.blocks[path].type if path else "Model")
-    parameters = [tensor for tensor in tensors if not tensor.buffer]
     outputs = result_of(outline.folded, outline.blocks[path]) if path in outline.blocks else ()
+    copies, one, all_copies = outline.stands_for(path), _sizes(tensors), _sizes(everywhere)
+    summed = any(copies * one[name] != number for name, number in all_copies.items())
     return _filled({
         "path": path,
         "type": _text(info.type),
         "config": _text(info.config),
         "children": [outline.modules[child] for child in info.children if child in outline.modules],
-        "copies": outline.stands_for(path) if outline.stands_for(path) > 1 else 0,
+        "copies": copies if copies > 1 else 0,
         "last": outline.last.get(path, ""),
-        "parameters": sum(tensor.numel or 0 for tensor in parameters),
-        "frozen": sum(tensor.numel or 0 for tensor in parameters if not tensor.trainable),
-        "bytes": sum(tensor.nbytes or 0 for tensor in parameters),
-        "buffers": sum(tensor.nbytes or 0 for tensor in tensors if tensor.buffer),
+        **(all_copies if summed else one),
+        "summed": summed,
+        "differ": path in outline.blocks and _differs(outline.folded, outline.blocks[path]),
         "unknown": any(tensor.numel is None for tensor in tensors),
         "tensors": [tensor.name for tensor in info.parameters],
         **costs,
@@ -71,6 +79,21 @@ def _module(outline: Outline, path: str, costs: Record, tensors: list[ParameterI
     })  # fmt: skip
 
 
+def _differs(graph: ModelGraph, block: Block) -> bool:
+    """Return whether the copies of a block differ."""
+    return any(graph.nodes[key].get("each_copy") for key in block.operations())
+
+
+def _sizes(tensors: list[ParameterInfo]) -> dict[str, int]:
+    parameters = [tensor for tensor in tensors if not tensor.buffer]
+    return {
+        "parameters": sum(tensor.numel or 0 for tensor in parameters),
+        "frozen": sum(tensor.numel or 0 for tensor in parameters if not tensor.trainable),
+        "bytes": sum(tensor.nbytes or 0 for tensor in parameters),
+        "buffers": sum(tensor.nbytes or 0 for tensor in tensors if tensor.buffer),
+    }
+
+
 def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
     """Return the FLOPs and bytes written of each module, over all its copies and calls.
 
@@ -79,7 +102,6 @@ def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
     costs: dict[str, Record] = defaultdict(lambda: {"flops": 0, "memory": 0})
     owners: dict[int, list[str]] = {}
     for _, data in folded.nodes(data=True):
-        times = data["multiplicity"]
         stack = data["module_stack"]
         if id(stack) not in owners:
             called = dict.fromkeys(("", *(call.path for call in stack)))
@@ -87,7 +109,7 @@ def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
             owners[id(stack)] = [*called, *(p for p in around if p not in called and not graph.modules[p].called)]
         for path in owners[id(stack)]:
             cost = costs[path]
-            cost["memory"] += times * (data["output_bytes"] or 0)
+            cost["memory"] += over_copies(data, "output_bytes")
             cost["flops"] += over_copies(data, "flops")
             if is_unknown(data, "flops"):
                 cost["least"] = True
@@ -103,6 +125,15 @@ def _held(graph: ModelGraph) -> dict[str, list[ParameterInfo]]:
             for owner in _ancestors(path):
                 held[owner].setdefault(tensor.tied_to or tensor.name, tensor)
     return defaultdict(list, {path: list(tensors.values()) for path, tensors in held.items()})
+
+
+def _held_by_copies(outline: Outline, held: dict[str, list[ParameterInfo]]) -> dict[str, list[ParameterInfo]]:
+    """Return the distinct parameters and buffers of all modules that each module represents."""
+    found: dict[str, dict[str, ParameterInfo]] = defaultdict(dict)
+    for path, tensors in held.items():
+        for tensor in tensors:
+            found[outline.drawn(path)].setdefault(tensor.tied_to or tensor.name, tensor)
+    return defaultdict(list, {path: list(tensors.values()) for path, tensors in found.items()})
 
 
 def _ancestors(path: str) -> Iterator[str]:

@@ -124,8 +124,11 @@ function percent(part, whole) {
   return share < 0.05 ? "<0.1 %" : `${share >= 99.95 ? 100 : share.toFixed(1)} %`;
 }
 
+/** Return by what the sizes of a module are multiplied for all of its copies: 1 if they are sums already. */
+const timesOf = (module) => (module.summed ? 1 : module.copies || 1);
+
 /** Return the parameters of all copies of a module. */
-const allOf = (module) => (module.parameters || 0) * (module.copies || 1);
+const allOf = (module) => (module.parameters || 0) * timesOf(module);
 
 /** Return FLOPs, parameters or memory of a row, over all copies. */
 function cost({ module, operation }, measure) {

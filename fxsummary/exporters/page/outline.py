@@ -40,6 +40,13 @@ class Outline:
             path = path.rpartition(".")[0]
         return self.copies.get(path, 1)
 
+    def drawn(self, path: str) -> str:
+        """Return the path of the module that is drawn for a module, which may be a folded copy or inside one."""
+        inside = path
+        while inside and inside not in self.copy_of:
+            inside = inside.rpartition(".")[0]
+        return self.drawn(self.copy_of[inside] + path[len(inside) :]) if inside else path
+
     def is_copy(self, path: str) -> bool:
         """Return whether a module is one of the folded copies, or inside one."""
         parts = path.split(".")
@@ -49,7 +56,7 @@ class Outline:
 def outline(graph: ModelGraph) -> Outline:
     """Build the outline of a graph; the graph is not changed."""
     simple = simplify(with_unread(graph))
-    found = Outline(graph, merge_idioms(fold_repeats(simple)))
+    found = Outline(graph, merge_idioms(fold_repeats(simple, similar=True)))
     root = block_tree(found.folded)
     for block in root.walk():
         if not block.is_pattern:

@@ -115,14 +115,15 @@ function operationPanel(operation) {
 }
 
 function modulePanel(module) {
-  const { path, flops, outputs = [], children = [], copies: times = 1 } = module;
+  const { path, flops, outputs = [], children = [] } = module;
+  const times = timesOf(module);
   const known = flops !== undefined || module.least;
   const child = (inner) => [
     h("span", moduleLink(inner, nameOf(inner)), ` ${inner.type}`),
     h("small", percent(inner.flops, data.flops) || (inner.parameters ? `${shortParameters(allOf(inner))} params` : "")),
   ];
   const costs = {
-    Parameters: counted(module.parameters, times, module.unknown),
+    Parameters: (module.summed ? "Σ " : "") + counted(module.parameters, times, module.unknown),
     Share: percent(allOf(module), data.parameters),
     Frozen: module.frozen && count(module.frozen * times),
     Memory: size(module.bytes, times),
@@ -135,11 +136,12 @@ function modulePanel(module) {
     Captured: path ? "" : data.captured,
   };
   return [
-    h("h2", module.type, badge(times) || ""),
+    h("h2", module.type, badge(module.copies) || ""),
     path && h("p.key", nameOf(module, "")),
     views.has(path) && path !== state.path && h("div.actions", h("button", { click: () => open(path) }, "Open")),
     facts({ Settings: module.config }),
     module.never && h("p.hint", "The captured forward never calls it."),
+    module.copies && module.differ && h("p.hint", "Its copies differ in size: the picture shows the first."),
     ...section(
       "Cost",
       facts({

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fxsummary.compare import Line, changed_lines
+from fxsummary.compare.line import plain, shortened, size
 from fxsummary.errors import InputError
 from fxsummary.exporters.tables.table import Column, render_table, tree, wrap
 from fxsummary.graph.changes import SIGNS, Comparison
@@ -17,6 +18,8 @@ from fxsummary.text import numbers as fmt
 
 MOST_LINES = 10
 """Maximum number of lines above the Markdown table."""
+MOST_TOLD = 100
+"""Number of lines up to which the text shows all of them."""
 MOST_ROWS = 200
 """Maximum number of rows of the Markdown table, because hosts limit the length of comments."""
 
@@ -29,13 +32,18 @@ def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | 
     columns = (Column(""), *(Column(title, right=True) for title in ("Before", "After", "Change", "%")))
     rows = [(*row[:4], row[4].removesuffix(" %")) for row in totals(comparison)]
     lines += ["", *render_table(columns, rows, width), ""]
+    changed = changed_lines(graph) if depth != 0 else []
+    told = changed if depth is not None or size(changed) <= MOST_TOLD else shortened(changed, MOST_TOLD)
     found = [
         (SIGNS.get(line.change, ""), tree(branches) + " ".join(filter(None, (line.name, line.text))), *_costs(line))
-        for _, branches, line in (_walk(changed_lines(graph), depth) if depth != 0 else ())
+        for _, branches, line in _walk(told, depth)
     ]
     columns = (Column(""), Column("Module", shrinks=20), Column("Parameters", right=True), Column("FLOPs", right=True))
     lines += render_table(columns, found, width) if found else []
     lines += ["", *wrap(counted(comparison), width, "")]
+    if told is not changed:
+        levels = max(len(branches) for _, branches, _ in _walk(changed)) + 1
+        lines += wrap(f"{size(changed) - size(told)} lines are closed: depth={levels} shows all", width, "")
     if any(re.search(r" ×\d", row[1]) for row in found):
         lines += wrap("×N: numbers, including those of inner lines, are totals over all copies", width, "")
     return lines
@@ -158,10 +166,13 @@ def sentence(path: str, line: Line, plain: bool = False) -> str:
 
 
 def _told(line: Line) -> tuple[str, Line]:
-    """Return the most specific line with its path: a line with a single child is replaced by that child."""
+    """Return the most specific line that says all of a line, apart from operations without costs, and its path."""
     path = line.name
-    while line.change == "changed" and not line.is_run and len(line.children) == 1 and line.children[0].change:
-        line = line.children[0]
+    while line.change == "changed" and not line.is_run:
+        inner = [child for child in line.children if not plain(child)] or line.children
+        if len(inner) != 1 or not inner[0].change or _costs(inner[0]) != _costs(line):
+            break
+        line = inner[0]
         path = ".".join(filter(None, (path, line.name)))
     return path, line
 

@@ -81,6 +81,7 @@ def _costs(parameters: int, flops: int, no_parameters: bool, no_flops: bool, ass
         "parameters": None if no_parameters else parameters,
         "flops": None if no_flops else flops,
         "at_least": {"parameters": parameters, "flops": flops},
+        "each_copy": {},
         "trust": "assumed" if assumed else "exact",
     }
 

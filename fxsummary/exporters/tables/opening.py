@@ -11,13 +11,11 @@ from fxsummary.exporters.tables.references import References, references
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.blocks import Block
 from fxsummary.views.fold.items import Items
-from fxsummary.views.merger import is_plain
+from fxsummary.views.joined import LEAST_JOINED, is_cheap
 from fxsummary.views.shown import Fold
 
 MOST_ROWS = 52
 """Number of rows of a summary without a depth; beyond, cheap operations share rows and blocks are closed."""
-LEAST_JOINED = 3
-"""Number of neighbouring operations without weights or FLOPs from which they share a row."""
 
 
 @dataclass
@@ -44,19 +42,11 @@ class Opening:
         if not self.joins:
             return list(items)
         rows: list[str | Block | list[str]] = []
-        for cheap, group in groupby(items, lambda item: isinstance(item, str) and _is_cheap(graph, item)):
+        for cheap, group in groupby(items, lambda item: isinstance(item, str) and is_cheap(graph, item)):
             members = list(group)
             keys = [item for item in members if isinstance(item, str)]
             rows += [keys] if cheap and len(members) >= LEAST_JOINED else members
         return rows
-
-
-def _is_cheap(graph: ModelGraph, key: str) -> bool:
-    """Return whether an operation is plain arithmetic or a view, and no idiom."""
-    data = graph.nodes[key]
-    is_idiom = "absorbed" in data and " · " not in data["label"]
-    plain = data["kind"] in ("arithmetic", "reshape", "other") and is_plain(data)
-    return plain and not is_idiom and key not in graph.graph.get("repeats", ())
 
 
 def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: Fold) -> Opening:

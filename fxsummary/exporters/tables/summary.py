@@ -11,7 +11,7 @@ from fxsummary.exporters.tables.opening import Opening, open_blocks
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Totals
-from fxsummary.graph.records import of_each_copy, over_copies
+from fxsummary.graph.records import Repeat, of_each_copy, over_copies
 from fxsummary.support.registry import Registry
 from fxsummary.text.numbers import (
     MARKS_WITH_SHARES,
@@ -24,7 +24,7 @@ from fxsummary.text.numbers import (
     share,
     size,
 )
-from fxsummary.views.blocks import UNREAD, Block, Repeat, block_tree
+from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.merger import uncounted
 from fxsummary.views.scalars import take
 from fxsummary.views.shown import Fold, shown
@@ -148,7 +148,7 @@ class _Rows:
             label += f" (call {call + 1})" if call else ""
         elif data["op"] == "get_attr":
             name = relative_path(data["target"], path)
-            label = "Parameter" if data["target"] in data["parameter_names"] or not data["buffers"] else "buffer"
+            label = "Parameter" if data["target"] in data["parameter_names"] or data["buffers"] == 0 else "buffer"
             label = label if data["reads"] else "constant"
         elif data["op"] != UNREAD:
             is_idiom = uncounted(data) != data["config"]

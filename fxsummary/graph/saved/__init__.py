@@ -17,14 +17,24 @@ from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
 from fxsummary.graph.changes import Comparison, Difference
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
+from fxsummary.graph.saved.folded import NAMES as FOLDED
+from fxsummary.graph.saved.folded import load_folded, save_folded
 from fxsummary.graph.saved.schema import CALL, GRAPH, MODULE, PARAMETER, VERSION
-from fxsummary.graph.saved.values import WrongValueError, expected, load_field, load_fields, load_value, save_fields
+from fxsummary.graph.saved.values import (
+    WrongValueError,
+    expected,
+    load_field,
+    load_fields,
+    load_value,
+    objects,
+    save_fields,
+)
 from fxsummary.support.gc_pause import paused
 from fxsummary.text.numbers import shorten
 
 FORMAT = "fxsummary"
 
-_NAMES = frozenset({"format", "version", "modules", "calls", "nodes", "edges"})
+_NAMES = frozenset({"format", "version", "modules", "calls", "nodes", "edges", *FOLDED})
 """The keys of a saved graph that are not attributes of the graph."""
 _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Characters that control a terminal, change the text direction or cannot be encoded as UTF-8."""
@@ -38,15 +48,14 @@ def dumps(graph: ModelGraph) -> str:
     """
     try:
         head = {"format": FORMAT, "version": VERSION} | _save_graph(graph)
-        parts = {"modules": _save_modules, "calls": _save_calls, "nodes": _save_nodes, "edges": _save_edges}
+        calls = {"calls": _save_calls(graph)} if graph.returned else {}
+        parts = {"modules": _save_modules(graph), **calls, **save_folded(graph)}
+        parts |= {"nodes": _save_nodes(graph), "edges": _save_edges(graph)}
         lines = [f"{_text(name)}: {_text(value)}" for name, value in head.items()]
-        lines += [
-            f"{_text(name)}: {_array(save(graph))}" for name, save in parts.items() if name != "calls" or graph.returned
-        ]
+        lines += [f"{_text(name)}: {_array(rows)}" for name, rows in parts.items()]
     except WrongValueError as error:
         raise OutputError(
-            f"JSON cannot hold this graph: {error}. Remove the attribute, or make it a plain value; "
-            "instead of a folded graph, save the graph that it was made from."
+            f"JSON cannot hold this graph: {error}. Remove the attribute, or make it a plain value."
         ) from None
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -117,7 +126,7 @@ def _array(items: Iterable[object]) -> str:
 
 
 def _save_graph(graph: ModelGraph) -> dict[str, object]:
-    data = {name: value for name, value in graph.graph.items() if name not in ("modules", "returned")}
+    data = {name: value for name, value in graph.graph.items() if name not in ("modules", "returned", *FOLDED)}
     if graph.comparison is not None:
         data["comparison"] = graph.comparison.plain()
     return save_fields(data, {name: field for name, field in GRAPH.items() if name in data}, "graph", _NAMES)
@@ -157,7 +166,7 @@ def _save_edges(graph: ModelGraph) -> Iterator[dict[str, object]]:
 
 
 def _load_graph(raw: dict[str, object]) -> ModelGraph:
-    modules, nodes, edges = (_objects(raw.get(part), part) for part in ("modules", "nodes", "edges"))
+    modules, nodes, edges = (objects(raw.get(part), part) for part in ("modules", "nodes", "edges"))
     graph = ModelGraph()
     for name in raw:
         if name in GRAPH:
@@ -172,25 +181,17 @@ def _load_graph(raw: dict[str, object]) -> ModelGraph:
     if modules:
         graph.modules = _load_modules(modules)
     if "calls" in raw:
-        calls = enumerate(_objects(raw["calls"], "calls"))
+        calls = enumerate(objects(raw["calls"], "calls"))
         loaded = [load_fields(each, CALL, f"calls[{index}]", more=False) for index, each in calls]
         graph.returned = {
-            ModuleCall(each["path"], each["type"], each["call"]): Returned(each["outputs"], each["assumed"])
+            ModuleCall._make(map(each.get, ModuleCall._fields)): Returned._make(map(each.get, Returned._fields))
             for each in loaded
         }
     graph.fill(_load_nodes(nodes), ())
     for source, target, data in _load_edges(edges, graph):
         graph.link(source, target, data)
+    load_folded(raw, graph)
     return graph
-
-
-def _objects(items: object, place: str) -> list[dict[str, object]]:
-    if not isinstance(items, list):
-        raise expected("an array", items, place)
-    for index, item in enumerate(items):
-        if not isinstance(item, dict):
-            raise expected("an object", item, f"{place}[{index}]")
-    return items
 
 
 def _load_modules(items: list[dict[str, object]]) -> dict[str, ModuleInfo]:
@@ -207,7 +208,7 @@ def _load_modules(items: list[dict[str, object]]) -> dict[str, ModuleInfo]:
             if child in announced or child in modules or child == path:
                 raise WrongValueError(place, f"{child!r} is the child of two modules")
             announced.add(child)
-        own = enumerate(_objects(raw.get("parameters", []), f"{place}.parameters"))
+        own = enumerate(objects(raw.get("parameters", []), f"{place}.parameters"))
         loaded = [load_fields(each, PARAMETER, f"{place}.parameters[{at}]", more=False) for at, each in own]
         modules[path] = ModuleInfo(**data, parameters=tuple([ParameterInfo(**each) for each in loaded]))
     if announced:

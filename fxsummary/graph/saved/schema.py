@@ -10,6 +10,7 @@ from fxsummary.graph import fields as of
 from fxsummary.graph.attributes import EDGE, NODE
 from fxsummary.graph.fields import Field
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
+from fxsummary.graph.saved.folded import REPEAT, TABLES
 
 VERSION = 1
 """Format version; increased when readers of the previous version would misunderstand a file."""
@@ -25,8 +26,7 @@ def _fields(record: type, **types: of.Type) -> dict[str, Field]:
 CALL = {
     **_fields(ModuleCall, path=of.TEXT, type=of.TEXT, call=of.COUNT),
     "outputs": Field(of.VALUE, default=None),
-    **_fields(Returned, assumed=of.FLAG),
-    "each": Field(of.VALUE, default=(), always=False),
+    **_fields(Returned, **dict.fromkeys(Returned._fields[1:], of.VALUE) | {"assumed": of.FLAG}),
 }
 """Fields of a module call and its result."""
 
@@ -69,9 +69,11 @@ unknown', 'default': 0}
     lists = {
         "modules": ("module", 'The module tree: first the model itself, "", and each module before its children.'),
         "calls": ("call", "What each call of a module that is no leaf returned."),
+        "repeats": ("repeat", "In a folded graph: the runs of copies, each shown once."),
         "nodes": ("node", "The operations in execution order."),
         "edges": ("edge", "The values that flow, by the operation that reads them."),
     }
+    fields = GRAPH | {name: table.field for name, table in TABLES.items()}
     head = {"format": {"const": "fxsummary"}, "version": {"const": VERSION}}
     arrays = {name: _array({"$ref": f"#/$defs/{item}"}, description=text) for name, (item, text) in lists.items()}
     return {
@@ -82,12 +84,13 @@ unknown', 'default': 0}
         "they hold values as in $defs/value.",
         "type": "object",
         "required": ["format", "version", "modules", "nodes", "edges"],
-        "properties": head | {name: _field(field) for name, field in GRAPH.items()} | arrays,
+        "properties": head | {name: _field(field) for name, field in fields.items()} | arrays,
         "additionalProperties": _VALUE,
         "$defs": {
             "module": _object(MODULE, {"parameters": _array({"$ref": "#/$defs/parameter"}, default=[])}),
             "parameter": _object(PARAMETER),
             "call": _object(CALL),
+            "repeat": _object(REPEAT),
             "node": _object(NODE, {"key": _TEXT}, ("key",), more=True),
             "edge": _object(EDGE, {"from": _TEXT, "to": _TEXT}, ("from", "to"), more=True),
             **_values(),

@@ -192,3 +192,13 @@ def load_field(raw: object, field: Field, place: str) -> Any:
     if not field.type.fits(value):
         raise expected(field.type.what, raw, place)
     return value
+
+
+def objects(items: object, place: str) -> list[dict[str, object]]:
+    """Return an array of objects; raises WrongValueError for anything else."""
+    if not isinstance(items, list):
+        raise expected("an array", items, place)
+    for index, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise expected("an object", item, f"{place}[{index}]")
+    return items

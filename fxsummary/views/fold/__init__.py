@@ -15,8 +15,8 @@ from typing import Literal
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
-from fxsummary.graph.records import Returned
-from fxsummary.views.blocks import Repeat, block_tree
+from fxsummary.graph.records import Repeat, Returned
+from fxsummary.views.blocks import block_tree
 from fxsummary.views.fold.candidates import Run
 from fxsummary.views.fold.copies import of_copies, result_of_copies
 from fxsummary.views.fold.items import DIGITS, WRITTEN, Item, Items
@@ -41,6 +41,8 @@ def fold_repeats(graph: ModelGraph, *, similar: bool = False) -> ModelGraph:
     of its own: the operation, the number of its copy, and the part. ``graph.graph["module_copies"]`` lists the paths
     of all modules that a module represents.
     """
+    if "repeats" in graph.graph:  # it is folded
+        return graph
     folding = _Folding(graph, similar)
     folding.fold()
     return folding.graph() if folding.repeats else graph
@@ -176,8 +178,9 @@ class _Folding:
             copies_read=self._copies_read,
             own_values=self._own_values,
             module_copies=self._copies,
-            returned={**self._graph.returned, **self._returned},
         )
+        if self._returned:
+            folded.returned = {**folded.returned, **self._returned}
         for target in folded:
             self._add_edges(folded, target, stand_in)
         for where in dict.fromkeys(where for repeat in self.repeats.values() for where in repeat.own):

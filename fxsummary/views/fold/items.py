@@ -9,9 +9,10 @@ from collections.abc import Hashable, Iterator, Sequence
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.labels import is_drop, is_random
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
+from fxsummary.graph.records import Repeat
 from fxsummary.graph.spec import leaves
 from fxsummary.text.numbers import relative_path
-from fxsummary.views.blocks import Block, Repeat
+from fxsummary.views.blocks import Block
 from fxsummary.views.fold.symbols import Known, Symbols
 from fxsummary.views.scalars import Part, reads_of
 

@@ -1,0 +1,102 @@
+"""What a picture shows without a depth: a page, each class once, and a heading that says what is closed."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+
+import torch
+from graphs import graph_of
+from test_svg import every_model, picture_of
+from torch import nn
+
+import fxsummary
+from fxsummary import ModelGraph
+from fxsummary.drawing import choose
+from fxsummary.drawing.choose import LEAST_ROWS, MOST_ROWS, Fitting
+from fxsummary.graph.records import over_copies
+from fxsummary.views.blocks import UNREAD, block_tree
+from fxsummary.views.joined import join_cheap
+from fxsummary.views.shown import shown
+
+
+@every_model
+def test_a_picture_has_at_most_a_hundred_rows_or_says_that_it_is_large(name: str) -> None:
+    picture = picture_of(name)
+    assert picture.rows <= MOST_ROWS or picture.excess
+
+
+@every_model
+def test_the_heading_says_what_is_closed_and_which_depth_shows_it(name: str) -> None:
+    graph, picture = graph_of(name), picture_of(name)
+    view = shown(graph)
+    small = {data["target"] for _, data in view.nodes(data=True) if "closed" in data}
+    closed = {data["label"] for data in picture.closed_nodes() if data["target"] not in small}
+    assert (picture.closed in picture.scene.facts) and ("closed: " in picture.closed) == bool(closed)
+    if not closed:
+        return
+    found = re.search(r"closed: ([^;]*?)(?: and (\d+) more)?;.*depth=(\d+) shows all", picture.closed)
+    assert found
+    named, more, depth = found.groups()
+    assert closed.issuperset(named.split(", ")) and len(named.split(", ")) + int(more or 0) == len(closed)
+    whole = Fitting(graph, view).closed(int(depth))
+    assert all(data["target"] in small for _, data in whole.nodes(data=True) if "closed" in data)
+
+
+@every_model
+def test_operations_that_share_a_row_keep_costs_order_and_count(name: str) -> None:
+    view = shown(graph_of(name))
+    joined = join_cheap(view)
+    for cost in ("parameters", "flops"):
+        assert total(view, cost) == total(joined, cost)
+    assert operations(view) == operations(joined)
+    assert in_order(joined) or not in_order(view)
+
+
+def total(graph: ModelGraph, cost: str) -> int:
+    return sum(over_copies(data, cost) for _, data in graph.nodes(data=True))
+
+
+def operations(graph: ModelGraph) -> int:
+    nodes = [data for _, data in graph.nodes(data=True) if data["op"] != UNREAD]
+    return sum(d["multiplicity"] * d.get("closed", 1) for d in nodes) + sum(graph.graph.get("hidden", {}).values())
+
+
+def in_order(graph: ModelGraph) -> bool:
+    place = {key: at for at, key in enumerate(graph)}
+    return all(place[source] < place[target] for source, target in graph.edges)
+
+
+class Written(nn.Module):
+    """Layers with arithmetic between them, in no order that repeats."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.layers, self.count = nn.ModuleList(nn.Linear(8, 8) for _ in range(12)), count
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        chosen, values = random.Random(0), [x]
+        for layer in self.layers:
+            for _ in range(self.count):
+                a, b = chosen.choices(values[-9:], k=2)
+                values.append(chosen.choice([a + b, a * b, a - b, a.roll(1), a.flip(0), torch.maximum(a, b)]))
+            values.append(layer(torch.stack(values[-9:]).sum(0)))
+        return values[-1]
+
+
+def test_cheap_operations_share_a_row_only_if_the_picture_is_too_large() -> None:
+    few, many = (choose.picture(fxsummary.graph(Written(count), torch.zeros(4, 8))) for count in (1, 30))
+    assert few.rows <= MOST_ROWS and "share rows" not in few.scene.facts
+    assert LEAST_ROWS <= many.rows <= MOST_ROWS and "share rows; depth=1 shows all" in many.scene.facts
+    assert "operations in shared rows" in many.scene.description and not many.excess
+    labels = [data["label"] for _, data in many.graph.nodes(data=True)]
+    assert labels.count("Linear") == 12
+    assert choose.picture(fxsummary.graph(Written(30), torch.zeros(4, 8)), depth=1).rows > MOST_ROWS
+
+
+def test_only_the_first_block_of_a_class_is_open_if_not_all_fit() -> None:
+    picture = choose.picture(graph_of("torchvision.densenet121"), fold="exact")
+    opened = Counter(block.type for block in block_tree(picture.graph).walk())
+    assert opened["_DenseBlock"] == 4 and opened["_DenseLayer"] == 1
+    assert "closed: _DenseLayer; depth=4 shows all" in picture.scene.facts
