@@ -225,7 +225,7 @@ def _merge_piece(merger: Merger, piece: list[str], wanted: Mapping[str, str]) ->
         return
     first, last = (merger.node(key)["label"] for key in (calls[0], calls[-1]))
     merger.merge(
-        keys, "operations of masks, positions and tables", calls[-1], label=name or f"{first} · … · {last}", config="",
+        keys, "operations of masks and positions", calls[-1], label=name or f"{first} · … · {last}", config="",
         kind="arithmetic", op="call_function",
     )  # fmt: skip
 
