@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 import fxsummary
 from fxsummary import ModelGraph
 from fxsummary.compare import Line, changed_lines
+from fxsummary.compare.line import shortened, size
 from fxsummary.errors import InputError
 from fxsummary.views.fold import fold_repeats
 
@@ -240,6 +242,32 @@ def test_more_steps_of_a_loop_are_one_line() -> None:
     assert lines_of(Written(8), Written(16)) == ["added a getitem · … · tanh ×8 steps"]
 
 
+class Filled(nn.Module):
+    """A loop that writes its results into a tensor, whose size every step sees."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps, self.gate = steps, nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, out = x[:, 0], x.new_zeros(2, self.steps, 8)
+        for step in range(self.steps):
+            state = (state * 0.5 + 1).tanh() - (state + 2).sigmoid()
+            out[:, step] = state
+        return self.gate(out)
+
+
+def test_a_long_loop_keeps_its_steps() -> None:
+    short, long = (fxsummary.graph(Filled(steps), torch.empty(2, 1, 8), trace="record") for steps in (60, 90))
+    for before, after, change in ((short, long, "added"), (long, short, "removed")):
+        result = fxsummary.diff(before, after)
+        check_sums(result)
+        comparison = result.comparison
+        assert comparison is not None
+        assert comparison.counts[change] == 30 * 7 and comparison.counts["moved"] == 0
+        assert any(re.fullmatch(rf"{change} .* ×30 steps", line) for line in _written(changed_lines(result)))
+
+
 def test_a_module_that_all_steps_call_is_one_line() -> None:
     assert lines_of(Loop(16), Loop(16, nn.RNNCell)) == ["changed cell GRUCell 8→8 ⇒ RNNCell 8→8 ×16"]
 
@@ -319,6 +347,33 @@ class Writes(nn.Module):
 
 def test_a_value_that_is_written_to_is_no_equal_one() -> None:
     assert any("reads" in each or "removed" in each for each in lines_of(Writes(0), Writes(1)))
+
+
+class Stages(nn.Module):
+    """Many modules that are no copies of each other."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        for at, name in enumerate("abcdefghijklmnopqrstuvwxyz"):
+            layers = [nn.Linear(8, width + at), nn.LayerNorm(width + at), nn.Linear(width + at, at + 2), nn.ReLU()]
+            self.add_module(name, nn.Sequential(*layers, nn.Linear(at + 2, 8)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for stage in self.children():
+            x = stage(x)
+        return x
+
+
+def test_the_text_of_many_changes_closes_those_that_matter_least() -> None:
+    result = fxsummary.diff(*[fxsummary.graph(Stages(width), torch.empty(2, 8)) for width in (16, 24)])
+    check_sums(result)
+    text = result.to_text(width=120)
+    closed = re.findall(r"^~  ([a-z]) Sequential \(\d lines\)", text, re.MULTILINE)
+    assert closed and closed == sorted(closed) and closed[0] == "a"  # the last stages grow most
+    assert len(text.split("\n")) < 120 and "lines are closed: depth=2 shows all" in text
+    assert "closed" not in result.to_text(width=120, depth=2)
+    lines = changed_lines(result)
+    assert size(shortened(lines, 10_000)) == size(lines) and size(shortened(lines, 50)) <= 50
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,16 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 from typing import TypeVar
 
-from fxsummary.compare.sequences import Pair, aligned
+from fxsummary.compare.runs import aligned_by_runs, runs_in
+from fxsummary.compare.sequences import MOST_PAIRS, Pair, aligned
 from fxsummary.graph.attributes import NodeData, own_path
 from fxsummary.graph.labels import is_drop, is_random, writes
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import Block, Item, block_tree, everything, operations
 from fxsummary.views.fold import identity_of
+from fxsummary.views.fold.candidates import Run
+from fxsummary.views.fold.items import Items
 from fxsummary.views.scalars import reads_of
 
 T = TypeVar("T")
@@ -93,8 +96,11 @@ class Alignment:
                 return operations_alike(old.graph.nodes[a], new.graph.nodes[b], same)
             return 0.0
 
+        signs = [*map(old.signature, one.items)], [*map(new.signature, other.items)]
         names = [old.name(item, one.path) for item in one.items], [new.name(item, other.path) for item in other.items]
-        return aligned([*map(old.signature, one.items)], [*map(new.signature, other.items)], likeness, names)
+        if len(one.items) * len(other.items) > MOST_PAIRS and signs[0] != signs[1]:
+            return aligned_by_runs(signs, likeness, names, (old.runs(one), new.runs(other)))
+        return aligned(*signs, likeness, names)
 
     def _find_moved(self) -> None:
         """Pair items that are identical or have the same path and class, wherever they are; whole blocks first."""
@@ -159,6 +165,7 @@ class Side:
         self._contents: dict[int, Counter[str]] = {}
         self._identities: dict[int, Counter[int]] = {}
         self._inside: dict[int, frozenset[int]] = {}
+        self._items: Items | None = None
         for key, data in graph.nodes(data=True):
             self._signatures[key] = numbers.setdefault(identity_of(data), len(numbers))
         self.values = self._number_values(numbers)
@@ -202,6 +209,12 @@ class Side:
         if id(block) not in self._identities:
             self._identities[id(block)] = Counter(map(self.signature, block.operations()))
         return self._identities[id(block)]
+
+    def runs(self, block: Block) -> list[Run]:
+        """Return the items of a block as runs of copies."""
+        if self._items is None:
+            self._items = Items(self.graph, self.root)
+        return runs_in(self._items, block)
 
     def inside(self, block: Block) -> frozenset[int]:
         """Return the signatures of the inner blocks of several operations."""

@@ -213,6 +213,16 @@ def relative_path(path: str, parent: str) -> str:
     return path[len(parent) + 1 :] if parent and path.startswith(f"{parent}.") else path
 
 
+def seen_from(path: str, other: str) -> str:
+    """Return a module path from where it differs from another one, so that it is the same in each of several layers.
+
+    >>> seen_from("layers.1.mlp", "layers.1.mlp.router"), seen_from("layers.1.norm", "layers.1.mlp"), seen_from("a", "b")
+    ('mlp', 'norm', 'a')
+    """
+    parts = path.split(".")
+    return ".".join(parts[min(common(parts, other.split(".")), len(parts) - 1) :])
+
+
 def run_name(first: str, last: str) -> str:
     """Return the name of a run of blocks: the first name, and the part of the last that differs.
 

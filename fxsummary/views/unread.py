@@ -125,7 +125,8 @@ def _take(places: _Places, data: NodeData, tensors: list[ParameterInfo], model: 
     """Remove parameters from an operation that reads them but is not in their module."""
     kept = [tensor for tensor in places.held_by(data) if tensor not in tensors]
     stacks = [places.of(tensor.name) for tensor in tensors]
-    names = list(dict.fromkeys(stack[-1].path if stack else model for stack in stacks))
+    paths = dict.fromkeys(stack[-1].path if stack else "" for stack in stacks)
+    names = [fmt.seen_from(path, data["module"]) or model for path in paths]
     data["config"] = ", ".join(filter(None, (data["config"], f"in {', '.join(names[:MOST_NAMES])}")))
     data.update(counts(kept, unknown=data["packed"]))
 
