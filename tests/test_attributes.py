@@ -18,7 +18,7 @@ from fxsummary import ModelGraph
 from fxsummary.errors import DuplicateNameError, InputError, UnknownNameError
 from fxsummary.graph.attributes import BLANK, EDGE, NO_COSTS, NODE, Attribute, EdgeData, NodeData
 from fxsummary.graph.fields import COUNT, COUNT_OR_UNKNOWN, NUMBER, TEXTS, VALUE
-from fxsummary.graph.records import known
+from fxsummary.graph.records import known, over_copies
 from fxsummary.graph.saved import dumps, loads
 from fxsummary.graph.table import Attributes
 from fxsummary.views.broadcast import cut_broadcasts
@@ -193,7 +193,7 @@ def test_folding_keeps_what_adds_up(name: str) -> None:
     graph = graph_of(name)
     for attribute in NODE.sums:
         sums = [
-            sum((data.get(attribute, 0) or 0) * data["multiplicity"] for _, data in each.nodes(data=True))
+            sum(over_copies(data, attribute) for _, data in each.nodes(data=True))
             for each in (graph, fold_repeats(graph))
         ]
         assert sums[0] == sums[1], attribute

@@ -228,9 +228,9 @@ def summed(numbers: Iterable[int | None]) -> int | None:
 
 def known(data: Mapping[str, Any], cost: str) -> int:
     """Return the known part of a cost: all of it, or a lower bound if the operation merges several."""
-    number = data[cost]
-    at_least: Mapping[str, int] = data.get("at_least", {})
-    return int(at_least.get(cost, 0) if number is None else number)
+    number: int | None = data.get(cost, 0)
+    least: int = data.get("at_least", {}).get(cost, 0)
+    return least if number is None else number
 
 
 def differing(data: Mapping[str, Any], name: str) -> tuple[Any, ...] | None:
@@ -241,7 +241,7 @@ def differing(data: Mapping[str, Any], name: str) -> tuple[Any, ...] | None:
 
 def is_unknown(data: Mapping[str, Any], cost: str) -> bool:
     """Return whether a cost is unknown; one that differs from copy to copy is not."""
-    return data[cost] is None and differing(data, cost) is None
+    return data.get(cost, 0) is None and differing(data, cost) is None
 
 
 def over_copies(data: Mapping[str, Any], cost: str) -> int:

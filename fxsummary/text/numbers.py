@@ -216,8 +216,8 @@ def relative_path(path: str, parent: str) -> str:
 def seen_from(path: str, other: str) -> str:
     """Return a module path from where it differs from another one, so that it is the same in each of several layers.
 
-    >>> seen_from("layers.1.mlp", "layers.1.mlp.router"), seen_from("layers.1.norm", "layers.1.mlp"), seen_from("a", "b")
-    ('mlp', 'norm', 'a')
+    >>> seen_from("layers.1.mlp", "layers.1.mlp.router"), seen_from("layers.1.norm", "layers.1.mlp")
+    ('mlp', 'norm')
     """
     parts = path.split(".")
     return ".".join(parts[min(common(parts, other.split(".")), len(parts) - 1) :])
