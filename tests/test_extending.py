@@ -149,18 +149,18 @@ def test_a_lint_rule() -> None:
 
 
 def test_an_idiom() -> None:
-    class Gated(nn.Module):
+    class Squared(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return (x * torch.sigmoid(x)).tanh()
+            return torch.relu(x).square().tanh()
 
     before = list(IDIOMS)
-    sys.modules.pop("gates", None)
+    sys.modules.pop("squared_relu", None)
     try:
-        importlib.import_module("gates")
-        graph = fxsummary.graph(Gated(), torch.empty(2, 8))
-        assert "silu" in graph.to_mermaid()
-        assert "silu" in graph.to_text() and "sigmoid" not in graph.to_mermaid() + graph.to_text()
-        assert "sigmoid" in graph.to_text(view="operations")
+        importlib.import_module("squared_relu")
+        graph = fxsummary.graph(Squared(), torch.empty(2, 8))
+        assert "relu²" in graph.to_mermaid() and "relu² 2 operations" in graph.to_text()
+        assert "square" not in graph.to_mermaid() + graph.to_text().replace("Squared", "")
+        assert "square" in graph.to_text(view="operations")
     finally:
         IDIOMS[:] = before
 

@@ -15,6 +15,7 @@ from fxsummary.graph.labels import CONCATENATIONS, JOINS, base, is_batch_norm, i
 from fxsummary.layout import Edge
 from fxsummary.text.numbers import clean, common, relative_path
 from fxsummary.views.blocks import UNREAD, Block, run_of
+from fxsummary.views.merger import uncounted
 
 MOST_CARDS = 16
 RETURNED = ("→ output", "reshape")
@@ -187,7 +188,7 @@ class Composer:
             row.label = short(str(names.get(data["op"], data["label"])), LONGEST_LABEL)
             longest = labels.LONGEST_CONFIG if data["op"] == "call_module" else labels.LONGEST_LITERALS
             inside = ", ".join(filter(None, (f"{closed_inside(data)} ops", data.get("shared", ""))))
-            row.config = short(inside if closed_inside(data) else data["config"], longest)
+            row.config = short(inside if closed_inside(data) else uncounted(data), longest)
         row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
         row.change = self._change(row.keys)
         row.parameters = " + ".join(filter(None, (parameters_text([node], node["multiplicity"]) for node in nodes)))

@@ -59,10 +59,10 @@ def is_small_norm(graph: ModelGraph, block: Block) -> bool:
 
 
 def is_small_activation(graph: ModelGraph, block: Block) -> bool:
-    """Return whether a block is a handwritten activation: up to ten elementwise functions of one value."""
+    """Return whether a block is an activation of its own: one function, or up to ten elementwise ones of one value."""
     keys = set(islice(block.operations(), MOST_IN_A_NORM + 1))
     nodes = [graph.nodes[key] for key in keys]
-    if block.call is None or not 2 <= len(keys) <= MOST_IN_A_NORM or len({data["shape"] for data in nodes}) > 1:
+    if block.call is None or len(keys) > MOST_IN_A_NORM or len({data["shape"] for data in nodes}) > 1:
         return False
     kinds = {data["kind"] for data in nodes}
     sources = {source for key in keys for source in graph.sources(key)} - keys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fxsummary.graph.attributes import RESULT, NodeData, own_result, placed
@@ -73,13 +73,14 @@ class Merger:
             members: the operations; their results that are read elsewhere become the results of the new one.
             hidden: their name in the list of hidden operations.
             main: the member whose key and other attributes the new operation takes; the last if None.
-            attributes: label, config, kind of the new operation.
+            attributes: label, config, kind of the new operation. After a new label, the config says how many
+                operations it stands for.
         """
         inside = set(members)
         keys = sorted(inside, key=self.order.__getitem__)
-        exits = [key for key in keys if not inside.issuperset(self.graph.readers(key))]
+        exits = [key for key in keys if any(r not in inside and e["slots"] for r, e in self.graph.readers(key).items())]
         place = self._place(keys)
-        if len(keys) < 2 or not exits or place is None or not self._same_copies(keys):
+        if len(keys) < 2 or not exits or place is None or len(set(map(self.copies, keys))) > 1:
             return None
         main = exits[-1] if main is None else main
         data = self.node(main)
@@ -89,6 +90,8 @@ class Merger:
             data.update(placed(min((each[: common(stacks[0], each)] for each in stacks), key=len)))
         data.update(attributes)
         data["absorbed"] = tuple(k for key in keys for k in (*self.node(key).get("absorbed", ()), key) if k != main)
+        if "label" in attributes:
+            data["config"] = counted(data)
         for key in keys:
             if key != main:
                 self._count(key, hidden)
@@ -102,10 +105,11 @@ class Merger:
         nodes = ((key, self.node(key)) for key in sorted(self.graph, key=self.order.__getitem__))
         return self.graph.derived(nodes, self.graph.links(), hidden=dict(sorted(self.hidden.items())))
 
-    def _same_copies(self, keys: list[str]) -> bool:
-        """Return whether all represent equally many copies and, in a folded block, are in the same module."""
-        times = {self.node(key)["multiplicity"] for key in keys}
-        return times == {1} or (len(times) == 1 and len({calls_around(self.node(key)) for key in keys}) == 1)
+    def copies(self, key: str) -> Hashable:
+        """Return which copies an operation represents: their number, and the runs around it."""
+        data, repeats = self.node(key), self.graph.graph.get("repeats", {})
+        runs = [call for call in calls_around(data) if call in repeats] if repeats else []
+        return data["multiplicity"], (*runs, *([key] if key in repeats else []))
 
     def _place(self, keys: list[str]) -> float | None:
         """Return the place of the new operation: after all its inputs, before all its readers."""
@@ -124,7 +128,8 @@ class Merger:
         for place, (source, edge) in enumerate(sources):
             add_slots(graph, source, main, {**edge, "slots": (place,), "parts": edge["parts"][:1]})
         for key, reader, edge in readers:
-            add_slots(graph, main, reader, of_part(edge.copy(), (exits.index(key),) if len(exits) > 1 else ()))
+            part = (exits.index(key),) if len(exits) > 1 and key in exits else ()
+            add_slots(graph, main, reader, of_part(edge.copy(), part))
 
 
 def _set_results(data: NodeData, exits: list[NodeData], attributes: NodeData) -> None:
@@ -147,6 +152,23 @@ def copy_of(graph: ModelGraph) -> ModelGraph:
     """Return a copy of a graph with copied attributes."""
     links = ((source, target, data.copy()) for source, target, data in graph.links())
     return graph.derived(((key, data.copy()) for key, data in graph.nodes(data=True)), links)
+
+
+def counted(data: NodeData) -> str:
+    """Return the configuration of a merged operation with the number of operations that it stands for."""
+    absorbed = data.get("absorbed", ())
+    return ", ".join(filter(None, (data["config"], f"{len(absorbed) + 1} operations" if absorbed else "")))
+
+
+def uncounted(data: NodeData) -> str:
+    """Return the configuration of an operation without the number of operations that it stands for.
+
+    >>> uncounted({"config": "4 × 8, 2 operations", "absorbed": ("view",)}), uncounted({"config": "2 operations"})
+    ('4 × 8', '2 operations')
+    """
+    absorbed = data.get("absorbed", ())
+    count = f"{len(absorbed) + 1} operations" if absorbed else ""
+    return data["config"].removesuffix(count).removesuffix(", ")
 
 
 def is_call(data: NodeData) -> bool:

@@ -25,6 +25,7 @@ from fxsummary.text.numbers import (
     size,
 )
 from fxsummary.views.blocks import UNREAD, Block, block_tree
+from fxsummary.views.merger import uncounted
 from fxsummary.views.scalars import take
 from fxsummary.views.shown import Fold, shown
 from fxsummary.views.unread import shared_with_others
@@ -150,7 +151,8 @@ class _Rows:
             label = "Parameter" if data["target"] in data["parameter_names"] or data["buffers"] == 0 else "buffer"
             label = label if data["reads"] else "constant"
         elif data["op"] != UNREAD:
-            names = data["parameter_names"] or data["reads"]
+            is_idiom = uncounted(data) != data["config"]
+            names = data["parameter_names"] or (() if is_idiom else data["reads"])
             name = listed([relative_path(each, path) for each in names], MOST_NAMES)
         if (run := self._run(key)) is not None:
             name, label = run_name(name, relative_path(run.last, path)), f"{label} {run.copied}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import VIEWS, base
-from fxsummary.views.merger import Merger, is_plain
+from fxsummary.graph.records import differing
+from fxsummary.views.merger import Merger, counted, is_plain
 
 _VIEWS = VIEWS | {"index"}
 
@@ -26,11 +27,11 @@ def merge_repeated_heads(merger: Merger) -> None:
         if before is None or len(before) != 4 or len(after) != 4 or before[1] == 0:
             continue
         if after[1] > before[1] and after[1] % before[1] == 0 and before[2:] == after[2:]:
-            name: NodeData = {"label": "repeat heads", "config": f"×{after[1] // before[1]}"}
+            times = "" if differing(data, "outputs") else f"×{after[1] // before[1]}"
             if len(keys) == 1:
-                data.update(name)
+                _name(data, "repeat heads", times)
             else:
-                merger.merge(keys, "views of repeated heads", **name)
+                merger.merge(keys, "views of repeated heads", label="repeat heads", config=times)
 
 
 def name_heads(merger: Merger) -> None:
@@ -40,9 +41,15 @@ def name_heads(merger: Merger) -> None:
         if not data.get("run") or not data["shape"] or len(edges) != 1 or edges[0]["shape"] is None:
             continue
         if config := _split_of(edges[0]["shape"], data["shape"]):
-            data["label"], data["config"] = "split heads", config
+            _name(data, "split heads", "" if differing(data, "outputs") else config)
         elif config := _split_of(data["shape"], edges[0]["shape"]):
-            data["label"], data["config"] = "merge heads", config
+            _name(data, "merge heads", "" if differing(data, "outputs") else config)
+
+
+def _name(data: NodeData, label: str, config: str) -> None:
+    """Give views a name, and the number and size of heads if these are the same in all copies."""
+    data["label"], data["config"] = label, config
+    data["config"] = counted(data)
 
 
 def _split_of(tokens: tuple[int, ...], heads: tuple[int, ...]) -> str:
