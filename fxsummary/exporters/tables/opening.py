@@ -18,7 +18,7 @@ from fxsummary.views.shown import Fold
 MOST_ROWS = 52
 """Number of rows of a summary without a depth; beyond, cheap operations share rows and blocks are closed."""
 
-MORE_ROWS = 22
+MORE_ROWS = 26
 """Number of rows more so that one block of the most costly class is open."""
 UNSEEN = 0.1
 """Share of the FLOPs of the model that such a block must have."""
@@ -112,14 +112,14 @@ def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
         inner_open[id(parent)] -= 1
         if not inner_open[id(parent)]:
             heappush(waiting, (says[id(parent)], parent))
+    total += _open_costliest(graph, order, opening, MOST_ROWS + MORE_ROWS - total)
     for key in sorted(opening.closed, key=says.__getitem__, reverse=True):
         if total + opening.closed[key] <= MOST_ROWS and opening.is_open(parent_of[key]):
             total += opening.closed.pop(key)
-    _open_costliest(graph, order, opening, MOST_ROWS + MORE_ROWS - total)
 
 
-def _open_costliest(graph: ModelGraph, order: Iterable[Block], opening: Opening, room: int) -> None:
-    """Open the closed block with the most FLOPs, if they are many and no block of its class is open."""
+def _open_costliest(graph: ModelGraph, order: Iterable[Block], opening: Opening, room: int) -> int:
+    """Open the closed block with the most FLOPs, if they are many and no block of its class is open; return its rows."""
     opened = {block.type for block in order if opening.is_open(block)}
     flops = {
         id(block): sum(over_copies(graph.data(key), "flops") for key in block.operations())
@@ -127,8 +127,9 @@ def _open_costliest(graph: ModelGraph, order: Iterable[Block], opening: Opening,
         if id(block) in opening.closed and block.type not in opened
     }
     costliest = max(flops, key=flops.__getitem__, default=0)
-    if costliest and opening.closed[costliest] <= room and flops[costliest] > UNSEEN * (graph.totals.flops or 0):
-        del opening.closed[costliest]
+    if not costliest or opening.closed[costliest] > room or flops[costliest] < UNSEEN * (graph.totals.flops or 0):
+        return 0
+    return opening.closed.pop(costliest)
 
 
 def _says(graph: ModelGraph, root: Block, opening: Opening) -> dict[int, tuple[bool, float, int]]:

@@ -68,7 +68,11 @@ def summarise(
         facts.append(("= NAME", "the same operations and shapes as in NAME"))
     if opening.shown_before.like:
         facts.append(("like NAME", f"the operations of NAME with other sizes, and what `but` says: {whole}"))
-    less = [f"{sum(opening.closed.values())} rows in {len(opening.closed)} blocks"] if opening.closed else []
+    less = (
+        [f"{sum(opening.closed.values())} rows in {len(opening.closed)} block{'s' * (len(opening.closed) != 1)}"]
+        if opening.closed
+        else []
+    )
     less += [f"{rows.joined} operations without weights or FLOPs share rows"] if rows.joined else []
     if less:
         facts.append(("Closed", f"{', '.join(less)}: {whole}"))
