@@ -470,3 +470,16 @@ def test_a_long_summary_says_which_blocks_are_like_one_before_and_how_they_diffe
     assert "like NAME" in text and "depth=" in text
     assert " like " not in text_of(nn.Sequential(*layers), torch.zeros(1, 8, 4, 4), fold="exact")
     assert " like " not in text_of(nn.Sequential(*layers), torch.zeros(1, 8, 4, 4), depth=9)
+
+
+def test_a_loop_over_parts_of_other_sizes_is_one_run_with_ranges() -> None:
+    class Levels(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            scores = []
+            for part in x.split([3, 5, 4, 8, 6, 6], dim=1):
+                part = (part + 1).sigmoid()
+                scores.append(part.exp().sum(-1) * 2)
+            return torch.cat(scores, 1)
+
+    text = text_of(Levels(), torch.zeros(2, 32, 8))
+    assert re.search(r"add · … · mul ×6 .*\n.*add 1 +2×3…8×8\n.*sigmoid +2×3…8×8\n", text)

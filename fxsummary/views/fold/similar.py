@@ -30,15 +30,22 @@ def find_runs(items: Items, sequences: Sequence[Sequence[Item]], *, similar: boo
             of them.
     """
     equal = equal_runs(items, sequences)
-    classes = Counter(each.block.type for each in sequences[0] if each.block is not None)
-    if not similar or max(classes.values(), default=0) < LEAST_COPIES:
+    if not similar or not _may_be_similar(sequences[0], equal):
         return sorted(equal)
     found = chosen(_SimilarSearch(items, sequences), equal)
     return sorted([*found, *(run for run in equal if not any(one.start <= run.start < one.end for one in found))])
 
 
+def _may_be_similar(sequence: Sequence[Item], equal: Iterable[Run]) -> bool:
+    """Return whether a class or a line of source occurs often enough, outside the runs of equal copies."""
+    taken = {index for run in equal for index in range(run.start, run.end)}
+    free = [each for index, each in enumerate(sequence) if index not in taken]
+    names = Counter(each.source if each.block is None else each.block.type for each in free)
+    return any(number >= LEAST_COPIES for name, number in names.items() if name)
+
+
 class _SimilarSearch(Search):
-    """Finds runs whose copies differ in sizes.
+    """Finds runs whose copies differ in sizes: of blocks, or of operations of the same lines of source.
 
     Integers in the settings may differ if they are sizes of what the operation reads or returns, or count up.
     """
@@ -50,10 +57,12 @@ class _SimilarSearch(Search):
         return ()
 
     def saved(self, run: Run) -> int:
-        one = self.sequences[0][run.start : run.start + run.period]
+        one, other = (self.copy(self.sequences[0], run, number) for number in range(2))
         saved = (run.copies - 1) * sum(each.rows for each in one)
-        is_worth_it = run.copies >= LEAST_COPIES and saved >= LEAST_ROWS and any(each.block is not None for each in one)
-        return saved if is_worth_it else 0
+        codes = [each.code for each in one]
+        is_loop = any(codes) and codes == [each.code for each in other]
+        is_one = is_loop or any(each.block is not None for each in one)
+        return saved if is_one and run.copies >= LEAST_COPIES and saved >= LEAST_ROWS else 0
 
     def steps(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[int, ...]:
         return ()
