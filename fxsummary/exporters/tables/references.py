@@ -17,6 +17,8 @@ LEAST_ALIKE = 0.6
 """Share of the items in two blocks that must be of the same structure."""
 LEAST_ROWS = 4
 """Number of rows from which a block is not shown again, and what it has more is not left out."""
+MOST_COMPARED = 8
+"""Number of earlier blocks of the same class that a block is compared with."""
 MOST_ITEMS = 100
 """Number of items in a block up to which they are compared one by one."""
 
@@ -49,7 +51,7 @@ def references(items: Items, *, like: bool) -> References:
             if before is not item:
                 found.same[id(block)] = _same(items, before, item)
                 continue
-            if like and (text := _like(items, earlier, item)):
+            if like and (text := _like(items, earlier[-MOST_COMPARED:], item)):
                 found.like[id(block)] = text
                 del seen[item.symbol]
                 continue
@@ -62,7 +64,7 @@ def _same(items: Items, before: Item, item: Item) -> str:
     """Return the reference to a block with the same contents, and which masks, tables or integers are others."""
     pairs = [(old, new) for old, new in zip(before.reads, item.reads, strict=True) if items.is_free(new)]
     others = [new for old, new in pairs if not items.is_free(old) or items.content(old) != items.content(new)]
-    names = dict.fromkeys(items.graph.nodes[items.keys[place]]["label"] for place, _ in others)
+    names = dict.fromkeys(map(items.label, others))
     texts = [*names, *["integers"] * (before.numbers != item.numbers)]
     return f"= {_name_of(before, item)}" + (f", other {', '.join(texts)}" if texts else "")
 
@@ -93,16 +95,12 @@ def _joined(texts: Sequence[str]) -> list[str]:
 def _other_values(items: Items, before: Item, item: Item) -> Iterator[str]:
     """Yield the masks, tables and similar values that a block reads and another does not."""
     old, new = (
-        {
-            (items.graph.nodes[items.keys[value[0]]]["label"], items.content(value))
-            for value in block.reads
-            if items.is_free(value)
-        }
+        [(items.label(value), items.content(value)) for value in block.reads if items.is_free(value)]
         for block in (before, item)
     )
-    known = {label for label, _ in old}
-    for label in dict.fromkeys(label for label, content in new if (label, content) not in old):
-        yield f"another {label}" if label in known else f"with {label}"
+    contents, labels = set(old), {label for label, _ in old}
+    for label in dict.fromkeys(value[0] for value in new if value not in contents):
+        yield f"another {label}" if label in labels else f"with {label}"
 
 
 def _name_of(before: Item, item: Item) -> str:

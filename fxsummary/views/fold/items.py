@@ -133,6 +133,10 @@ class Items:
         a, b = pairs[levels[0]]
         return (levels[0], b - a) if isinstance(a, int) and isinstance(b, int) and b > a else None
 
+    def label(self, value: Value) -> str:
+        """Return the label of the operation that yields a value."""
+        return self.graph.data(self.keys[value[0]])["label"]
+
     def is_free(self, value: Value) -> bool:
         """Return whether a value depends on no weights, FLOPs or data, such as a mask or a table of positions."""
         return value[0] not in self._is_main
