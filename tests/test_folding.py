@@ -483,3 +483,14 @@ def test_a_loop_over_parts_of_other_sizes_is_one_run_with_ranges() -> None:
 
     text = text_of(Levels(), torch.zeros(2, 32, 8))
     assert re.search(r"add · … · mul ×6 .*\n.*add 1 +2×3…8×8\n.*sigmoid +2×3…8×8\n", text)
+
+
+def test_similar_blocks_say_what_is_not_read_in_all_of_them() -> None:
+    class Unread(Widen):
+        def __init__(self, before: int) -> None:
+            super().__init__(before, before + 8)
+            self.unused = nn.Parameter(torch.zeros(before))
+
+    graph = fxsummary.graph(nn.Sequential(*map(Unread, (8, 16, 24, 32))), torch.zeros(1, 8, 4, 4))
+    assert re.search(r"not read unused +Σ 80\n", graph.to_text(width=100))
+    assert shown(graph).totals == graph.totals

@@ -177,7 +177,7 @@ def add_up(graph: ModelGraph) -> Totals:
         if data["flops"] != 0 or data["parameters"] != 0 or data["parameter_dtypes"] or data["buffers"] != 0
     ]
     sums = {name: sum([over_copies(data, name) for _, data in nodes]) for name in _ADDED}
-    sums["unread_parameters"] = sum([data["multiplicity"] * data.get("unread", 0) for _, data in nodes])
+    sums["unread_parameters"] = sum([over_copies(data, "unread") for _, data in nodes])
     by_dtype: Counter[str] = Counter()
     for _, data in nodes:
         for copy in of_each_copy(data, "parameter_dtypes"):

@@ -49,7 +49,7 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
         cast("dict[str, object]", target)[name] = compute(target)
 
 
-def _carry_differing(source: NodeData, target: NodeData, copies: int) -> set[str]:
+def _carry_differing(source: NodeData, target: NodeData, copies: int) -> list[str]:
     """Add the costs that differ from copy to copy in one of two operations; return their names.
 
     Args:
@@ -57,8 +57,8 @@ def _carry_differing(source: NodeData, target: NodeData, copies: int) -> set[str
     """
     both = {**source.get("each_copy", {}), **target.get("each_copy", {})}
     if not both:
-        return set()
-    names = {name for name in (*NODE.sums, "parameter_dtypes") if name in both}
+        return []
+    names = [name for name in (*NODE.sums, "parameter_dtypes") if name in both]
     one: NodeData = {**target, "multiplicity": copies}
     whole, each_copy = cast("dict[str, object]", target), dict(target.get("each_copy", {}))
     for name in names:
@@ -107,7 +107,7 @@ def is_free(data: NodeData) -> bool:
 
 def is_weightless(data: NodeData) -> bool:
     """Return whether an operation has no costs at all, including those of registered passes."""
-    return is_free(data) and not any(data.get(name) for name in NODE.added if name in NODE.sums)
+    return is_free(data) and not any(data.get(name, 0) != 0 for name in NODE.added if name in NODE.sums)
 
 
 def _add(name: str, source: NodeData, target: NodeData, times: int) -> None:

@@ -19,9 +19,8 @@ def of_copies(copies: Sequence[NodeData]) -> NodeData:
     `each_copy` has the values of all copies. A cost that differs is None; `config` and `arguments` are one text.
     """
     nodes = cast("Sequence[Mapping[str, Any]]", copies)
-    names = [
-        name for name in dict.fromkeys((*NODE.folding, *RESULT)) if name not in RATES or not is_drop(copies[0]["label"])
-    ]
+    ignored = RATES if is_drop(copies[0]["label"]) else ()
+    names = [name for name in dict.fromkeys((*NODE.folding, *NODE.sums, *RESULT)) if name not in ignored]
     each_copy: dict[str, tuple[Any, ...]] = {}
     for name in names:
         values = [each.get(name, NODE[name].default) for each in nodes]

@@ -1,4 +1,4 @@
-"""Runs of similar copies: blocks of the same structure with other sizes, such as the layers of a DenseNet."""
+"""Runs of similar copies: of the same structure with other sizes, such as the layers of a DenseNet."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def find_runs(items: Items, sequences: Sequence[Sequence[Item]], *, similar: boo
 
     Args:
         sequences: aligned copies of one sequence of items; a run must hold in all of them.
-        similar: also return runs of similar blocks. They may replace runs of equal copies that are less than half
-            of them.
+        similar: also return runs of similar copies. They may replace runs of equal ones that are less than half of
+            them.
     """
     equal = equal_runs(items, sequences)
     if not similar or not _may_be_similar(sequences[0], equal):
