@@ -186,7 +186,11 @@ def text_rows(text: str) -> Row:
             break
         branch = len(line) - len(line.lstrip(" │├└"))
         parameters, flops, portion = (_cell(line, end) for end in ends)
-        rows.append((branch // 2, line[branch:shapes].strip(), parameters, flops, portion))
+        level, head = branch // 2, line[branch:shapes].strip()
+        if rows and not line[:branch].rstrip().endswith(("├", "└")):  # the name is on the line before
+            level, name, *_ = rows.pop()
+            head = f"{name} {head}".rstrip()
+        rows.append((level, head, parameters, flops, portion))
     return rows_of(rows)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from printed import check, text_rows
 from torch import Tensor, nn
 from unfolding import as_listed, unfolded_as_listed
 
@@ -494,3 +495,14 @@ def test_similar_blocks_say_what_is_not_read_in_all_of_them() -> None:
     graph = fxsummary.graph(nn.Sequential(*map(Unread, (8, 16, 24, 32))), torch.zeros(1, 8, 4, 4))
     assert re.search(r"not read unused +Σ 80\n", graph.to_text(width=100))
     assert shown(graph).totals == graph.totals
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_name_is_never_cut(width: int) -> None:
+    name = "a_module_whose_name_is_longer_than_the_first_column"
+    model = nn.Sequential()
+    inner = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
+    model.add_module(name, nn.Sequential(*(inner if number % 2 else nn.Linear(8, 8) for number in range(4))))
+    text = fxsummary.graph(model, torch.zeros(1, 8)).to_text(width=width, fold=False)
+    assert f" {name}" in text and all(len(line) <= width for line in text.splitlines())
+    check(text_rows(text))

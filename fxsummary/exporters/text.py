@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fxsummary.exporters.reports.comparison import changes
 from fxsummary.exporters.tables.summary import VIEWS
@@ -14,7 +15,7 @@ from fxsummary.text.numbers import clean
 from fxsummary.views.depth import check_depth
 from fxsummary.views.shown import Fold
 
-_COPIES = re.compile(r" ×\d+( steps| calls)?$")
+_COPIES = re.compile(r"(?:^| )(×\d+(?: steps| calls)?)(?=$| = | like )")
 _REFERENCE = re.compile(r"(^|\d )(=|like) ")
 _CLOSED = re.compile(r"\(\d+ rows?\)(, )?")
 
@@ -69,13 +70,29 @@ def to_text(
     return "\n".join([*heading, "", *lines, "─" * display_width(lines[1]), *facts])
 
 
-def _fitted(table: Table, width: int) -> list[tuple[str, ...]]:
-    """Return the cells of the rows, with as many settings in the first cell as fit its width."""
+def _fitted(table: Table, width: int) -> list[tuple[str, ...] | str]:
+    """Return the cells of the rows, with as many settings in the first cell as fit its width.
+
+    A name that does not fit the first cell is a line of its own.
+    """
     room = width
     for index, column in enumerate(table.columns[1:]):
         room -= 2 + max([display_width(column.title), *(display_width(row.cells[index]) for row in table.rows)])
     room = max(room, table.columns[0].shrinks or 0)
-    return [(_first_cell(row, room), *row.cells) for row in table.rows]
+    lines: list[tuple[str, ...] | str] = []
+    for row in table.rows:
+        if row.name and display_width(_shortest(row)) > room:
+            lines.append(fit(f"{tree(row.branches)}{clean(row.name)}", width))
+            row = replace(row, name="", goes_on=True)
+        lines.append((_first_cell(row, room), *row.cells))
+    return lines
+
+
+def _shortest(row: Row) -> str:
+    """Return what the first cell of a row must show: branch lines, name, number of copies and of closed rows."""
+    found, closed = _COPIES.search(row.type), _CLOSED.match(row.settings)
+    parts = [f" {found[1]}" if found else "", f" {closed[0].removesuffix(', ')}" if closed else ""]
+    return f"{tree(row.branches)}{clean(row.name)}{''.join(parts)}"
 
 
 def _first_cell(row: Row, room: int) -> str:
@@ -85,7 +102,7 @@ def _first_cell(row: Row, room: int) -> str:
         closed, settings = found[0].removesuffix(", "), settings[found.end() :]
         room -= display_width(closed) + 1
     if settings.startswith("carry ") and (found := _COPIES.search(row.type)):
-        short = f"{tree(row.branches)}{clean(row.name)}{found[0]} {settings}".replace("  ", " ")
+        short = row.lead + " ".join(filter(None, (clean(row.name), found[1], settings)))
         if display_width(f"{row.head} {settings}") > room >= display_width(short):
             return short
     text = _with_settings(_head(row, room), settings, room)
@@ -94,7 +111,7 @@ def _first_cell(row: Row, room: int) -> str:
 
 def _head(row: Row, room: int) -> str:
     """Return branch lines, name and type in ``room`` columns; the type gives way before the name, never its ×N."""
-    head, lead = clean(row.head), tree(row.branches)
+    head, lead = clean(row.head), row.lead
     left = room - display_width(lead)
     if display_width(head) <= room or left < LEAST_TYPE:
         return head
@@ -104,12 +121,12 @@ def _head(row: Row, room: int) -> str:
             kept = kept[:-1]
         return f"{lead}{kept}…"
     name, found = clean(row.name), _COPIES.search(row.type)
-    copies = found[0] if found else ""
+    copies = f" {found[1]}" if found else ""
     rest = left - display_width(name) - 1
     if rest >= LEAST_TYPE:
         type_, end = clean(row.type), _REFERENCE.search(row.type)
         return f"{lead}{name} " + (fit_start(type_, rest) if end else fit(type_, rest))
-    return f"{lead}{fit(name, left - len(copies))}{copies}"
+    return f"{lead}{name}{copies}"
 
 
 def _with_settings(head: str, settings: str, room: int) -> str:

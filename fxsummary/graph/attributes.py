@@ -99,7 +99,8 @@ NODE = Attributes("node attribute", {
     "run": _remark(of.TEXTS, "labels of the views that are shown as one", ()),
     "shared": _remark(of.TEXT, "what a closed module shares with others", ""),
     "stands_for": _remark(of.TEXT, "key of the operation whose value this stand-in shows again", ""),
-    "unread": _remark(of.COUNT_OR_UNKNOWN, "elements of the parameters in this row that forward never reads", 0, adds="sum"),
+    "unread": _remark(of.COUNT_OR_UNKNOWN, "elements of the parameters in this row that forward never reads", 0,
+        adds="sum"),
     "was": _remark(of.TEXT, "in a comparison the old path, if it changed; for a removed operation its path", "",
         title="Was"),
 })  # fmt: skip

@@ -37,6 +37,7 @@ class Row:
         branches: for each level down to its own, whether the row is the last of its siblings there.
         type: class name or function, with the number of the call and of copies.
         settings: comma-separated settings.
+        goes_on: whether its name is on the line before.
     """
 
     name: str
@@ -44,11 +45,17 @@ class Row:
     branches: tuple[bool, ...] = ()
     type: str = ""
     settings: str = ""
+    goes_on: bool = False
+
+    @property
+    def lead(self) -> str:
+        """The branch lines."""
+        return tree((*self.branches, False))[:-2] if self.goes_on else tree(self.branches)
 
     @property
     def head(self) -> str:
         """The branch lines, name and type."""
-        return tree(self.branches) + " ".join(filter(None, (self.name, self.type)))
+        return self.lead + " ".join(filter(None, (self.name, self.type)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +110,16 @@ def fit_start(text: str, width: int) -> str:
     return cut if cut == text else f"{cut}…"
 
 
-def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str] | str], width: int) -> list[str]:
     """Return heading, rule and rows; shrinkable columns are cut, the rightmost first, until the lines fit ``width``.
 
-    If the other columns are too wide, lines are longer than ``width``.
+    If the other columns are too wide, lines are longer than ``width``. A row that is a text is a line as it is.
     """
-    cells = [[column.title for column in columns], *([clean(cell) for cell in row] for row in rows)]
-    widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]
+    titles = [column.title for column in columns]
+    cells = [titles, *(row if isinstance(row, str) else [clean(cell) for cell in row] for row in rows)]
+    widths = [
+        max(map(display_width, column)) for column in zip(*(r for r in cells if not isinstance(r, str)), strict=True)
+    ]
     excess = sum(widths) + GAP * (len(widths) - 1) - width
     for index in sorted(range(len(columns)), key=lambda i: -widths[i]):
         smallest = columns[index].shrinks
@@ -117,7 +127,7 @@ def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width
             cut = min(excess, max(0, widths[index] - smallest))
             widths[index] -= cut
             excess -= cut
-    lines = [_line(columns, widths, row) for row in cells]
+    lines = [row if isinstance(row, str) else _line(columns, widths, row) for row in cells]
     lines.insert(1, "─" * (sum(widths) + GAP * (len(widths) - 1)))
     return lines
 
