@@ -1,4 +1,4 @@
-"""Merge recurring idioms into one operation each: rotary embeddings, position tables, heads, caches, loops.
+"""Merge recurring idioms into one operation each: rotary embeddings, position tables, heads, caches.
 
 They are recognised by their computation, not by module or variable names. Costs are carried over exactly;
 ``graph.graph["hidden"]`` counts the merged operations and ``absorbed`` lists them.
@@ -16,7 +16,6 @@ from fxsummary.views.costs import is_free, is_weightless
 from fxsummary.views.idioms.activations import merge_activations
 from fxsummary.views.idioms.bookkeeping import merge_bookkeeping, merge_equal_constants
 from fxsummary.views.idioms.heads import merge_repeated_heads, name_heads
-from fxsummary.views.idioms.loops import merge_loops
 from fxsummary.views.idioms.norms import merge_norms
 from fxsummary.views.idioms.rotary import merge_rotations
 from fxsummary.views.idioms.routing import merge_routing
@@ -147,7 +146,7 @@ def _merge_scalings(merger: Merger) -> None:
 
 
 IDIOMS: list[Callable[[Merger], None]] = [
-    _hide_empty_operands, _hide_identities, merge_loops,
+    _hide_empty_operands, _hide_identities,
     merge_rotations, merge_routing, merge_activations, merge_norms,
     merge_cache_updates, merge_copied_joins, merge_bookkeeping, merge_equal_constants, _merge_waves,
     merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
