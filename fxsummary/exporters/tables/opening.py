@@ -119,7 +119,7 @@ def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
 
 
 def _open_costliest(graph: ModelGraph, order: Iterable[Block], opening: Opening, room: int) -> int:
-    """Open the closed block with the most FLOPs, if they are many and no block of its class is open; return its rows."""
+    """Open the closed block with the most FLOPs if no block of its class is open; return the number of its rows."""
     opened = {block.type for block in order if opening.is_open(block)}
     flops = {
         id(block): sum(over_copies(graph.data(key), "flops") for key in block.operations())
