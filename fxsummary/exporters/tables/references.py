@@ -93,11 +93,11 @@ def _joined(texts: Sequence[str]) -> list[str]:
 def _other_values(items: Items, before: Item, item: Item) -> Iterator[str]:
     """Yield the masks, tables and similar values that a block reads and another does not."""
     old, new = (
-        {
+        [
             (items.graph.nodes[items.keys[value[0]]]["label"], items.content(value))
             for value in block.reads
             if items.is_free(value)
-        }
+        ]
         for block in (before, item)
     )
     known = {label for label, _ in old}

@@ -6,7 +6,6 @@ They are computed from sizes, buffers and integer inputs only. Connected operati
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from functools import cached_property
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import CASTS, VIEWS, base, is_random, operator_of
@@ -25,18 +24,6 @@ _HIDING = frozenset({*_ORDERS, *_TRIANGLES, "eq", "ne", "where", "masked_fill", 
 """What a mask has above it, but not a bias that is added to all scores."""
 _DIFFERENCE, _SIGHT, _INPUT, _BUFFER = "difference of positions", "order of positions ", "input", "buffer"
 _TABLE, _POSITIONS, _ROTARY = "sin, cos table", "positions", "rotary table"
-
-
-class Bookkeeping:
-    """The bookkeeping of a graph, found when it is first asked for."""
-
-    def __init__(self, merger: Merger) -> None:
-        self._merger = merger
-
-    @cached_property
-    def keys(self) -> set[str]:
-        """The operations, buffers and integer inputs with no floating-point data above."""
-        return bookkeeping(self._merger)
 
 
 def bookkeeping(merger: Merger) -> set[str]:

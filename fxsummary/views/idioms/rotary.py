@@ -12,7 +12,7 @@ from math import prod
 
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PARTS, PLUMBING, RESHAPES, VIEWS, base, operator_of
 from fxsummary.graph.records import differing
-from fxsummary.views.idioms.bookkeeping import Bookkeeping
+from fxsummary.views.idioms.bookkeeping import bookkeeping
 from fxsummary.views.idioms.operands import Operand, operands
 from fxsummary.views.idioms.writes import EMPTY
 from fxsummary.views.merger import Merger, is_plain
@@ -25,7 +25,7 @@ _MOST_ABOVE = 24
 
 def merge_rotations(merger: Merger) -> None:
     """Merge the operations of each rotary embedding into one."""
-    book = Bookkeeping(merger)
+    book = bookkeeping(merger)
     turned: dict[str, Operand] = {}
     for key, _ in merger.nodes():
         found = _straight(merger, key, book) or _halves(merger, key, book) or _complex(merger, key, book)
@@ -40,7 +40,7 @@ def merge_rotations(merger: Merger) -> None:
         _join_rest(merger, key, turned)
 
 
-def _straight(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
+def _straight(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
     """Return the operations of ``x * cos + turned(x) * sin``, and x."""
     factors = list(merger.graph.sources(key))
     if operator_of(merger.node(key)["label"]) != "add" or not _are_products(merger, factors) or not _free(merger, key):
@@ -89,7 +89,7 @@ def _region_above(merger: Merger, start: str, reader: str) -> set[str]:
     return region
 
 
-def _halves(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
+def _halves(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
     """Return the operations that turn the halves of x by ``x1 * cos - x2 * sin`` and ``x2 * cos + x1 * sin``, and x."""
     ends, region = _joined(merger, key)
     operators = {operator_of(merger.node(end)["label"]): end for end in ends}
@@ -106,7 +106,7 @@ def _halves(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Oper
         x = _whole(merger, one, other)
         are_tables = all(_is_table(merger, each, book) for each in (cos, sin))
         whole = prod(merger.node(key)["shape"] or (0,)) == 2 * prod(merger.node(ends[0])["shape"] or (0,))
-        if x is not None and whole and are_tables and (cos[0] in book.keys or _whole(merger, cos, sin) is None):
+        if x is not None and whole and are_tables and (cos[0] in book or _whole(merger, cos, sin) is None):
             parts = {k for k in (one[0], other[0]) if region.issuperset(merger.graph.readers(k))}
             return region | parts, x
     return None
@@ -160,13 +160,13 @@ def _whole(merger: Merger, *parts: Operand) -> Operand | None:
     return value if edge["shape"] is not None and sum(sizes) == prod(edge["shape"]) and len(set(sizes)) == 1 else None
 
 
-def _is_table(merger: Merger, operand: Operand, book: Bookkeeping) -> bool:
+def _is_table(merger: Merger, operand: Operand, book: Collection[str]) -> bool:
     """Return whether a factor is a sine or cosine, or depends on sizes, buffers, inputs and embedded positions only."""
     pending, seen = [operand[0]], 0
     while pending:
         key, seen = pending.pop(), seen + 1
         data = merger.node(key)
-        if key in book.keys or data["op"] == "placeholder" or base(data["label"]) in _WAVES:
+        if key in book or data["op"] == "placeholder" or base(data["label"]) in _WAVES:
             continue
         sources = list(merger.graph.sources(key))
         if data["kind"] == "embedding" and sources and not any(_depends_on_input(merger, each) for each in sources):
@@ -187,7 +187,7 @@ def _depends_on_input(merger: Merger, key: str) -> bool:
     return False
 
 
-def _complex(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
+def _complex(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
     """Return the operations that multiply x, seen as complex numbers, by a table, and x."""
     factors, data = operands(merger.graph, key), merger.node(key)
     ends = [k for k in merger.graph.readers(key) if base(merger.node(k)["label"]) == "view_as_real"]

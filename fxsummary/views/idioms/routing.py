@@ -13,7 +13,7 @@ from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import base, operator_of
 from fxsummary.graph.records import differing
 from fxsummary.graph.spec import leaves
-from fxsummary.views.idioms.bookkeeping import Bookkeeping, is_free_call
+from fxsummary.views.idioms.bookkeeping import bookkeeping, is_free_call
 from fxsummary.views.merger import Merger, is_call
 
 _CHOICES = frozenset({"topk", "max", "argmax"})
@@ -24,7 +24,7 @@ _MOST_ABOVE, _MOST_BELOW = 40, 400
 
 def merge_routing(merger: Merger) -> None:
     """Merge the operations that choose experts, and those that sum their weighted results."""
-    book = Bookkeeping(merger)
+    book = bookkeeping(merger)
     known: set[str] = set()
     for key, data in list(merger.nodes(_CHOICES)):
         if key not in merger.graph or not _chooses(merger, key, data):
@@ -55,13 +55,13 @@ def _has_integers(data: NodeData) -> bool:
     return any(not spec.dtype.startswith(("float", "bfloat")) for spec in leaves(data["outputs"]))
 
 
-def _router(merger: Merger, key: str, book: Bookkeeping) -> str | None:
+def _router(merger: Merger, key: str, book: Collection[str]) -> str | None:
     """Return the only operation with FLOPs that a choice depends on directly; None if there is no single one."""
     seen, pending, found = {key}, [key], set[str]()
     while pending and len(seen) <= _MOST_ABOVE:
         for source in merger.graph.sources(pending.pop()):
             data = merger.node(source)
-            if source in book.keys or source in seen or data["op"] == "get_attr":
+            if source in book or source in seen or data["op"] == "get_attr":
                 continue
             seen.add(source)
             if is_free_call(data):
@@ -73,13 +73,13 @@ def _router(merger: Merger, key: str, book: Bookkeeping) -> str | None:
     return router if single else None
 
 
-def _chosen(merger: Merger, router: str, book: Bookkeeping) -> list[str]:
+def _chosen(merger: Merger, router: str, book: Collection[str]) -> list[str]:
     """Return the free operations that depend on the router's result only, and that lead to a choice or from one."""
     known, pending = {router}, [router]
     for key in pending:  # grows
         for reader in merger.graph.readers(key):
             sources = merger.graph.sources(reader)
-            alone = all(s in known or s in book.keys or merger.node(s)["op"] == "get_attr" for s in sources)
+            alone = all(s in known or s in book or merger.node(s)["op"] == "get_attr" for s in sources)
             if reader not in known and alone and is_free_call(merger.node(reader)):
                 known.add(reader)
                 pending.append(reader)
@@ -115,7 +115,7 @@ def _weighted(merger: Merger, chosen: Sequence[str]) -> Iterator[str]:
                 pending.append((reader, after))
 
 
-def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Bookkeeping) -> None:
+def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Collection[str]) -> None:
     """Merge a weighted product with the operations that sum it over the experts."""
     region, key = [product], product
     while base(merger.node(key)["label"]) not in _REDUCTIONS:
@@ -123,7 +123,7 @@ def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Bookke
         if len(readers) != 1 or not is_free_call(merger.node(readers[0])):
             return
         (key,) = readers
-        if any(s not in region and s not in chosen and s not in book.keys for s in merger.graph.sources(key)):
+        if any(s not in region and s not in chosen and s not in book for s in merger.graph.sources(key)):
             return
         region.append(key)
     sizes = {(merger.node(each)["shape"] or (0,))[-1] for each in chosen}
@@ -133,10 +133,10 @@ def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Bookke
         merger.merge(region, "operations that sum experts", label="combine experts", config="", op="call_function")
 
 
-def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Bookkeeping) -> None:
+def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Collection[str]) -> None:
     """Merge the operations that choose, one row for each module."""
     region = {key for key in chosen if key in merger.graph}
-    constants = {s for key in region for s in merger.graph.sources(key) if s in book.keys}
+    constants = {s for key in region for s in merger.graph.sources(key) if s in book}
     constants = {key for key in constants if merger.node(key)["op"] != "placeholder"}
     region |= {key for key in constants if region.issuperset(merger.graph.readers(key))}
     for keys in _rows(merger, region):
