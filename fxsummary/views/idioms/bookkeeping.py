@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import CASTS, VIEWS, base, is_random, operator_of
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.merger import Merger, is_call, is_plain
+from fxsummary.views.merger import Merger, is_call
 
 _OF_A_SHAPE = frozenset({
     "zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full",
@@ -211,20 +211,5 @@ def _merge_piece(merger: Merger, piece: list[str], wanted: Mapping[str, str]) ->
     if name in ("", "constant") and len(calls) < 3:
         return
     first, last = (merger.node(key)["label"] for key in (calls[0], calls[-1]))
-    merger.merge(
-        keys, "operations of masks and positions", calls[-1], label=name or f"{first} · … · {last}", config="",
-        kind="arithmetic", op="call_function",
-    )  # fmt: skip
-
-
-def merge_equal_constants(merger: Merger) -> None:
-    """Merge equal constants with the same readers, such as a cache's counter per layer."""
-    alike: dict[Hashable, list[str]] = {}
-    for key, data in merger.graph.nodes(data=True):
-        readers = tuple(merger.graph.readers(key))
-        if is_plain(data) and readers and not merger.graph.sources(key) and not is_random(data["label"]):
-            look = data["label"], data["config"], data["shape"], data["dtype"]
-            alike.setdefault((look, data["module_stack"], data["multiplicity"], readers), []).append(key)
-    for keys in alike.values():
-        config = ", ".join(filter(None, (merger.node(keys[0])["config"], f"{len(keys)} alike")))
-        merger.merge(keys, "equal constants", config=config)
+    name = name or f"{first} · … · {last}"
+    merger.merge(keys, "operations of masks and positions", calls[-1], label=name, kind="arithmetic")

@@ -32,7 +32,7 @@ def merge_rotations(merger: Merger) -> None:
         if found is not None:
             region, x = found
             region, x = _with_plumbing(merger, region, x)
-            main = merger.merge(region, "operations of rotary embeddings", label="rotary", config="")
+            main = merger.merge(region, "operations of rotary embeddings", label="rotary")
             if main is not None:
                 turned[main] = x
     _hide_views_of_tables(merger, turned)

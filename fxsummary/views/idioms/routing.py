@@ -130,7 +130,7 @@ def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Collec
     before, after = (prod(merger.node(each)["shape"] or (0,)) for each in (product, key))
     over_experts = base(merger.node(key)["label"]) != "sum" or any(before == size * after for size in sizes)
     if over_experts and len({merger.node(each)["module_stack"] for each in region}) == 1:
-        merger.merge(region, "operations that sum experts", label="combine experts", config="", op="call_function")
+        merger.merge(region, "operations that sum experts", label="combine experts")
 
 
 def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Collection[str]) -> None:
@@ -142,10 +142,8 @@ def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Coll
     for keys in _rows(merger, region):
         if any(map(_has_integers, map(merger.node, keys))):  # others are activations in modules of their own
             config = _number(merger, keys, router)
-            merger.merge(
-                keys, "operations that choose experts", label="expert routing", config=config, kind="arithmetic",
-                op="call_function",
-            )  # fmt: skip
+            said: NodeData = {"label": "expert routing", "config": config, "kind": "arithmetic"}
+            merger.merge(keys, "operations that choose experts", **said)
 
 
 def _rows(merger: Merger, region: Collection[str]) -> list[list[str]]:
