@@ -5,11 +5,12 @@ They are computed from sizes, buffers and integer inputs only. Connected operati
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+
+from networkx.utils import UnionFind
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import CASTS, VIEWS, base, is_random, operator_of
-from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.merger import Merger, is_call
 
 _OF_A_SHAPE = frozenset({
@@ -37,7 +38,9 @@ def bookkeeping(merger: Merger) -> set[str]:
         elif data["op"] == "get_attr":
             keeps_book = not data["parameter_names"] and data["shape"] is not None
         else:
-            keeps_book = is_free_call(data) and all(s in found for s in _read_values(merger.graph, key, data))
+            keeps_book = is_free_call(data) and (
+                base(data["label"]) in _OF_A_SHAPE or all(s in found for s in merger.graph.sources(key))
+            )
         if keeps_book:
             found.add(key)
     return found
@@ -51,10 +54,6 @@ def is_free_call(data: NodeData) -> bool:
 
 def _labels(data: NodeData) -> tuple[str, ...]:
     return data.get("run", (data["label"],))
-
-
-def _read_values(graph: ModelGraph, key: str, data: NodeData) -> Iterable[str]:
-    return () if base(data["label"]) in _OF_A_SHAPE else graph.sources(key)
 
 
 def merge_bookkeeping(merger: Merger) -> None:
@@ -184,26 +183,20 @@ def _pieces(
     merger: Merger, keys: Sequence[str], wanted: Mapping[str, str], places: Mapping[str, Hashable]
 ) -> list[list[str]]:
     """Return connected operations with one purpose in one place; sines and cosines of one value belong together."""
-    piece_of: dict[str, list[str]] = {}
+    pieces = UnionFind(keys)
     twins: dict[Hashable, str] = {}
     for key in keys:
-        piece_of[key] = [key]
-        near = [s for s in merger.graph.sources(key) if s in wanted]
+        sources = list(merger.graph.sources(key))
+        near = [s for s in sources if s in wanted]
         if wanted[key] in (_TABLE, _ROTARY):
-            above = tuple([piece_of[s][0] if s in piece_of else s for s in merger.graph.sources(key)])
+            above = tuple([pieces[s] if s in wanted else s for s in sources])
             near.append(twins.setdefault((places[key], above), key))
-        for other in near:
-            mine, its = piece_of[key], piece_of[other]
-            if mine is not its and wanted[other] == wanted[key] and places[other] == places[key]:
-                small, large = sorted((mine, its), key=len)
-                large += small
-                piece_of.update(dict.fromkeys(small, large))
-    return list({id(piece): piece for piece in piece_of.values()}.values())
+        pieces.union(key, *[s for s in near if (wanted[s], places[s]) == (wanted[key], places[key])])
+    return [sorted(piece, key=merger.order.__getitem__) for piece in pieces.to_sets()]
 
 
-def _merge_piece(merger: Merger, piece: list[str], wanted: Mapping[str, str]) -> None:
+def _merge_piece(merger: Merger, keys: list[str], wanted: Mapping[str, str]) -> None:
     """Merge a piece of at least two calls with a purpose, or of three without."""
-    keys = sorted(piece, key=merger.order.__getitem__)
     calls = [key for key in keys if merger.node(key)["op"] != "get_attr"]
     if len(calls) < 2:
         return

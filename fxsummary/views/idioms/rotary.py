@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterator
 from math import prod
 
+import networkx as nx
+
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PARTS, PLUMBING, RESHAPES, VIEWS, base, operator_of
 from fxsummary.graph.records import differing
 from fxsummary.views.idioms.bookkeeping import bookkeeping
@@ -42,8 +44,8 @@ def merge_rotations(merger: Merger) -> None:
 
 def _straight(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
     """Return the operations of ``x * cos + turned(x) * sin``, and x."""
-    factors = list(merger.graph.sources(key))
-    if operator_of(merger.node(key)["label"]) != "add" or not _are_products(merger, factors) or not _free(merger, key):
+    factors, data = list(merger.graph.sources(key)), merger.node(key)
+    if operator_of(data["label"]) != "add" or not is_plain(data) or not _are_products(merger, factors):
         return None
     for straight, crossed in (factors, factors[::-1]):
         if region := _turned_region(merger, straight, crossed):
@@ -58,10 +60,6 @@ def _are_products(merger: Merger, keys: list[str]) -> bool:
     """Return whether these are two products that nothing else reads."""
     products = [k for k in keys if operator_of(merger.node(k)["label"]) == "mul" and len(merger.graph.readers(k)) == 1]
     return len(keys) == 2 == len(products)
-
-
-def _free(merger: Merger, key: str) -> bool:
-    return is_plain(merger.node(key))
 
 
 def _turned_region(merger: Merger, straight: str, crossed: str) -> set[str]:
@@ -96,10 +94,10 @@ def _halves(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], 
     if len(ends) != 2 or operators.keys() != {"add", "sub"}:
         return None
     products = {end: list(merger.graph.sources(end)) for end in ends}
-    if not all(_are_products(merger, each) for each in products.values()) or not _free(merger, key):
+    if not all(_are_products(merger, each) for each in products.values()) or not is_plain(merger.node(key)):
         return None
     region |= {*ends, *products[ends[0]], *products[ends[1]]}
-    if any(not _free(merger, each) or not region.issuperset(merger.graph.readers(each)) for each in region - {key}):
+    if not all(is_plain(merger.node(k)) and region.issuperset(merger.graph.readers(k)) for k in region - {key}):
         return None
     minus, plus = ([operands(merger.graph, p) for p in products[operators[name]]] for name in ("sub", "add"))
     for one, other, cos, sin in _crossed(minus, plus):
@@ -178,25 +176,21 @@ def _is_table(merger: Merger, operand: Operand, book: Collection[str]) -> bool:
 
 
 def _depends_on_input(merger: Merger, key: str) -> bool:
-    """Return whether an input of the model is above an operation, or too many operations are."""
-    found = [key]
-    for each in found:  # grows
-        if merger.node(each)["op"] == "placeholder" or len(found) > _MOST_ABOVE:
-            return True
-        found += [source for source in merger.graph.sources(each) if source not in found]
-    return False
+    """Return whether an input of the model is above an operation."""
+    above = {key, *nx.ancestors(merger.graph, key)}
+    return any(merger.node(each)["op"] == "placeholder" for each in above)
 
 
 def _complex(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
     """Return the operations that multiply x, seen as complex numbers, by a table, and x."""
     factors, data = operands(merger.graph, key), merger.node(key)
     ends = [k for k in merger.graph.readers(key) if base(merger.node(k)["label"]) == "view_as_real"]
-    if operator_of(data["label"]) != "mul" or len(factors) != 2 or len(ends) != len(merger.graph.readers(key)) != 1:
+    if operator_of(data["label"]) != "mul" or len(factors) != 2 or not len(ends) == len(merger.graph.readers(key)) == 1:
         return None
     for (x, _), table in (factors, factors[::-1]):
         region = {x, key, *ends}
         seen_so = base(merger.node(x)["label"]) == "view_as_complex" and list(merger.graph.readers(x)) == [key]
-        if len(ends) == 1 and seen_so and all(_free(merger, k) for k in region) and _is_table(merger, table, book):
+        if seen_so and all(is_plain(merger.node(k)) for k in region) and _is_table(merger, table, book):
             return region, operands(merger.graph, x)[0]
     return None
 

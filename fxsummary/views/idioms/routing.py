@@ -6,8 +6,10 @@ leads to: the largest values select weights or tokens for a product, whose resul
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from math import prod
+
+import networkx as nx
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import base, operator_of
@@ -84,19 +86,9 @@ def _chosen(merger: Merger, router: str, book: Collection[str]) -> list[str]:
                 known.add(reader)
                 pending.append(reader)
     choices = [key for key in pending[1:] if base(merger.node(key)["label"]) in _CHOICES]
-    around = {*_reached(merger.graph.succ, choices, known), *_reached(merger.graph.pred, choices, known)}
+    among = nx.DiGraph((key, reader) for key in known for reader in merger.graph.readers(key) if reader in known)
+    around = {*choices}.union(*(reached(among, key) for key in choices for reached in (nx.ancestors, nx.descendants)))
     return [key for key in pending[1:] if key in around]
-
-
-def _reached(beside: Mapping[str, Iterable[str]], start: Sequence[str], among: Collection[str]) -> list[str]:
-    """Return the operations that are reached from some of them."""
-    found = dict.fromkeys(start)
-    pending = list(found)
-    for key in pending:  # grows
-        new = [each for each in beside[key] if each in among and each not in found]
-        found.update(dict.fromkeys(new))
-        pending += new
-    return pending
 
 
 def _weighted(merger: Merger, chosen: Sequence[str]) -> Iterator[str]:
