@@ -155,19 +155,6 @@ def test_flattened_products() -> None:
     assert shape(view, "addmm") == (2, 3, 4)
 
 
-def test_loops() -> None:
-    class Scan(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            state, states = torch.zeros(4), []
-            for step in range(x.shape[0]):
-                state = torch.tanh(state * 0.5 + x[step])
-                states.append(state)
-            return torch.stack(states)
-
-    view = merged(Scan(), torch.empty(20, 4))
-    assert "loop" in labels(view) and len(view) <= 8
-
-
 def test_neutral_numbers_and_whole_slices() -> None:
     class Nothing(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

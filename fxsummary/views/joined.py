@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.blocks import block_tree
+from fxsummary.views.blocks import Item, block_tree
 from fxsummary.views.merger import Merger, copy_of, is_plain
 
 JOINED = "operations in shared rows"
@@ -20,20 +21,33 @@ def join_cheap(graph: ModelGraph) -> ModelGraph:
         return graph
     merger = Merger(copy_of(graph))
     for block in block_tree(graph).walk():
-        for cheap, neighbours in groupby(block.items, lambda item: isinstance(item, str) and is_cheap(graph, item)):
-            keys = [item for item in neighbours if isinstance(item, str)]
-            if cheap and len(keys) >= LEAST_JOINED:
-                _join(merger, keys)
+        for row in in_rows(graph, block.items):
+            if isinstance(row, list):
+                kinds = {graph.nodes[key]["kind"] for key in row}
+                kind = kinds.pop() if len(kinds) == 1 else "arithmetic"
+                merger.merge(
+                    row, JOINED, label=name_of(graph, row), config=f"{number_of(graph, row)} operations", kind=kind
+                )
     return merger.finish()
 
 
-def _join(merger: Merger, keys: list[str]) -> None:
-    labels = list(dict.fromkeys(merger.node(key)["label"] for key in keys))
-    kinds = {merger.node(key)["kind"] for key in keys}
-    named = " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS or len(labels) == 1)
-    kind = kinds.pop() if len(kinds) == 1 else "arithmetic"
-    number = sum(1 + len(merger.node(key).get("absorbed", ())) for key in keys)
-    merger.merge(keys, JOINED, label=named, config=f"{number} operations", kind=kind)
+def in_rows(graph: ModelGraph, items: Iterable[Item]) -> Iterator[Item | list[str]]:
+    """Yield the items of a block, those that share a row as a list."""
+    for cheap, neighbours in groupby(items, lambda item: isinstance(item, str) and is_cheap(graph, item)):
+        members = list(neighbours)
+        keys = [item for item in members if isinstance(item, str)]
+        yield from [keys] if cheap and len(keys) >= LEAST_JOINED else members
+
+
+def name_of(graph: ModelGraph, keys: Sequence[str]) -> str:
+    """Return the labels of operations that share a row."""
+    labels = list(dict.fromkeys(graph.nodes[key]["label"] for key in keys))
+    return " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS)
+
+
+def number_of(graph: ModelGraph, keys: Sequence[str]) -> int:
+    """Return how many operations share a row, with those that they absorbed."""
+    return sum(1 + len(graph.nodes[key].get("absorbed", ())) for key in keys)
 
 
 def is_cheap(graph: ModelGraph, key: str) -> bool:

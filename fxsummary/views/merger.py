@@ -73,8 +73,8 @@ class Merger:
             members: the operations; their results that are read elsewhere become the results of the new one.
             hidden: their name in the list of hidden operations.
             main: the member whose key and other attributes the new operation takes; the last if None.
-            attributes: label, config, kind of the new operation. After a new label, the config says how many
-                operations it stands for.
+            attributes: label, config, kind of the new operation. With a new label it is a function, and the config
+                says how many operations it stands for.
         """
         inside = set(members)
         keys = sorted(inside, key=self.order.__getitem__)
@@ -88,7 +88,7 @@ class Merger:
         stacks = [self.node(key)["module_stack"] for key in keys]
         if data["op"] != "call_module" and any(stack != data["module_stack"] for stack in stacks):
             data.update(placed(min((each[: common(stacks[0], each)] for each in stacks), key=len)))
-        data.update(attributes)
+        data.update({"op": "call_function", "config": "", **attributes} if "label" in attributes else attributes)
         data["absorbed"] = tuple(k for key in keys for k in (*self.node(key).get("absorbed", ()), key) if k != main)
         if "label" in attributes:
             data["config"] = counted(data)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from itertools import groupby
 
 from fxsummary.exporters.tables.references import References, references
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import over_copies
 from fxsummary.views.blocks import Block
 from fxsummary.views.fold.items import Items
-from fxsummary.views.joined import LEAST_JOINED, is_cheap
+from fxsummary.views.joined import in_rows
 from fxsummary.views.shown import Fold
 
 MOST_ROWS = 52
@@ -45,14 +45,7 @@ class Opening:
 
     def rows(self, graph: ModelGraph, items: Iterable[str | Block]) -> list[str | Block | list[str]]:
         """Return what the rows for some items show: a block, an operation, or several operations."""
-        if not self.joins:
-            return list(items)
-        rows: list[str | Block | list[str]] = []
-        for cheap, group in groupby(items, lambda item: isinstance(item, str) and is_cheap(graph, item)):
-            members = list(group)
-            keys = [item for item in members if isinstance(item, str)]
-            rows += [keys] if cheap and len(members) >= LEAST_JOINED else members
-        return rows
+        return list(in_rows(graph, items) if self.joins else items)
 
 
 def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: Fold) -> Opening:
@@ -75,14 +68,15 @@ def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: Fold) -
     return opening
 
 
+def _seen(root: Block, opening: Opening) -> list[tuple[Block, ...]]:
+    """Return the blocks in open ones, each with its enclosing blocks."""
+    return [chain for chain in root.chains() if all(map(opening.is_open, chain[:-1]))]
+
+
 def _count(graph: ModelGraph, root: Block, opening: Opening) -> int:
     """Return the number of rows."""
-    pending, count = [root], 0
-    for block in pending:  # grows
-        if opening.is_open(block):
-            count += len(opening.rows(graph, block.items))
-            pending.extend(block.blocks())
-    return count
+    found = (chain[-1] for chain in _seen(root, opening))
+    return sum(len(opening.rows(graph, block.items)) for block in found if opening.is_open(block))
 
 
 def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
@@ -91,16 +85,13 @@ def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
     Blocks of a class that is shown before say less than the first ones; among these, the share of operations with
     weights or FLOPs counts.
     """
-    parent_of: dict[int, Block] = {}
-    order = [root]
-    for block in order:  # grows; parents come first
-        for inner in block.blocks() if opening.is_open(block) else ():
-            parent_of[id(inner)] = block
-            order.append(inner)
-    rows = {id(block): len(opening.rows(graph, block.items)) if opening.is_open(block) else 0 for block in order}
-    inner_open = {id(block): sum(map(opening.is_open, block.blocks())) for block in order}
-    total, says = sum(rows.values()), _says(graph, root, opening)
-    waiting = [(says[id(block)], block) for block in order if opening.is_open(block) and not inner_open[id(block)]]
+    chains = _seen(root, opening)
+    parent_of = {id(chain[-1]): chain[-2] for chain in chains[1:]}
+    opened = [chain[-1] for chain in chains if opening.is_open(chain[-1])]
+    rows = {id(block): len(opening.rows(graph, block.items)) for block in opened}
+    inner_open = Counter(id(parent_of[id(block)]) for block in opened[1:])
+    total, says = sum(rows.values()), _says(graph, opened)
+    waiting = [(says[id(block)], block) for block in opened if not inner_open[id(block)]]
     heapify(waiting)
     while total > MOST_ROWS and waiting and (block := heappop(waiting)[1]) is not root:
         parent = parent_of[id(block)]
@@ -112,7 +103,7 @@ def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
         inner_open[id(parent)] -= 1
         if not inner_open[id(parent)]:
             heappush(waiting, (says[id(parent)], parent))
-    total += _open_costliest(graph, order, opening, MOST_ROWS + MORE_ROWS - total)
+    total += _open_costliest(graph, [chain[-1] for chain in chains], opening, MOST_ROWS + MORE_ROWS - total)
     for key in sorted(opening.closed, key=says.__getitem__, reverse=True):
         if total + opening.closed[key] <= MOST_ROWS and opening.is_open(parent_of[key]):
             total += opening.closed.pop(key)
@@ -132,17 +123,13 @@ def _open_costliest(graph: ModelGraph, order: Iterable[Block], opening: Opening,
     return opening.closed.pop(costliest)
 
 
-def _says(graph: ModelGraph, root: Block, opening: Opening) -> dict[int, tuple[bool, float, int]]:
+def _says(graph: ModelGraph, opened: Iterable[Block]) -> dict[int, tuple[bool, float, int]]:
     """Return how much each open block says: whether it is the first of its class, and its share of costly rows."""
     says: dict[int, tuple[bool, float, int]] = {}
     classes: set[str] = set()
-    pending = [root]
-    while pending:
-        block = pending.pop()
-        if opening.is_open(block):
-            says[id(block)] = block.type not in classes, _costly(graph, block), -len(says)
-            classes.add(block.type)
-            pending.extend(reversed([*block.blocks()]))
+    for block in opened:
+        says[id(block)] = block.type not in classes, _costly(graph, block), -len(says)
+        classes.add(block.type)
     return says
 
 

@@ -25,14 +25,13 @@ from fxsummary.text.numbers import (
     size,
 )
 from fxsummary.views.blocks import UNREAD, Block, block_tree
+from fxsummary.views.joined import name_of, number_of
 from fxsummary.views.merger import uncounted
 from fxsummary.views.scalars import take
 from fxsummary.views.shown import Fold, shown
 from fxsummary.views.unread import shared_with_others
 
 LARGEST = 5
-MOST_LABELS = 3
-"""Number of operations that name a row for several."""
 MOST_NAMES = 2
 """Number of parameters that name the row of a function that reads them."""
 
@@ -137,10 +136,8 @@ class _Rows:
 
     def _add_joined(self, keys: list[str], branches: tuple[bool, ...], times: int) -> None:
         """Add one row for operations without weights or FLOPs, with the shape of the last one's result."""
-        labels = list(dict.fromkeys(self.graph.nodes[key]["label"] for key in keys))
-        named = " · ".join(labels[:MOST_LABELS]) + " · …" * (len(labels) > MOST_LABELS)
-        number = sum(1 + len(self.graph.nodes[key].get("absorbed", ())) for key in keys)
-        self.rows.append(Row("", self.cells.of_operation(keys[-1], times), branches, named, f"{number} operations"))
+        name, number = name_of(self.graph, keys), number_of(self.graph, keys)
+        self.rows.append(Row("", self.cells.of_operation(keys[-1], times), branches, name, f"{number} operations"))
         self.joined += number
 
     def _add_operation(self, key: str, path: str, branches: tuple[bool, ...], times: int) -> None:

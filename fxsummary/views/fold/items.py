@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.labels import is_drop, is_random
@@ -28,6 +29,7 @@ Value = tuple[int, int]
 """A value that an operation reads: the place of the operation that yields it, and the number of the part."""
 
 
+@dataclass(slots=True, eq=False)
 class Item:
     """An operation or a block, as a member of a sequence in which copies are sought.
 
@@ -36,41 +38,25 @@ class Item:
         key: of the operation; of a block's first operation.
         path: of the module or parameter; "" for functions.
         start, end: the places of its operations, which are numbered depth first, as a half-open interval.
-        items: what is in the block.
         symbol: equal for items with the same contents, apart from integers in operations without FLOPs.
-        parent: path of the block around it; source: of an operation.
+        parent: path of the block around it.
         reads: the values that it reads from outside, in the order of its operations and their slots.
         numbers: the integers that its symbol leaves out.
-        rows: how many rows it takes.
+        items: what is in the block; source: of an operation; rows: how many rows it takes.
     """
-
-    __slots__ = (
-        "block",
-        "end",
-        "items",
-        "key",
-        "numbers",
-        "parent",
-        "path",
-        "reads",
-        "rows",
-        "source",
-        "start",
-        "symbol",
-    )
 
     block: Block | None
     key: str
     path: str
     start: int
     end: int
-    items: Sequence[Item]
     symbol: int
     parent: str
-    source: str
     reads: list[Value]
     numbers: tuple[int, ...]
-    rows: int
+    items: Sequence[Item] = ()
+    source: str = ""
+    rows: int = 1
 
     @property
     def stem(self) -> str:
@@ -222,41 +208,27 @@ class Items:
                 work[-1][2].append(item)
 
     def _operation(self, key: str, parent: str) -> Item:
-        item, data = Item(), self.graph.data(key)
-        item.block, item.key, item.path = None, key, own_path(data)
-        item.start = self.place[key]
-        item.end = item.start + 1
-        item.items = ()
-        symbol, item.numbers = self.operations[item.start]
-        item.parent, item.source = parent, data["source"]
-        item.symbol = symbol
-        item.reads = [value for _, value in self._read[item.start]]
-        item.rows = 1
-        return item
+        data, place = self.graph.data(key), self.place[key]
+        symbol, numbers = self.operations[place]
+        reads = [value for _, value in self._read[place]]
+        return Item(None, key, own_path(data), place, place + 1, symbol, parent, reads, numbers, source=data["source"])
 
     def _block(self, block: Block, items: list[Item], parent: str) -> Item:
-        item = Item()
-        item.block, item.path, item.items = block, block.path, items
-        item.key = items[0].key if items else ""
-        item.start = items[0].start if items else 0
-        item.end = items[-1].end if items else 0
-        item.parent, item.source = parent, ""
+        key, start, end = (items[0].key, items[0].start, items[-1].end) if items else ("", 0, 0)
         reads: list[Value] = []
         parts: list[Hashable] = [block.type, self._result(block)]
         for each in items:
             inner: list[Value | None] = []
             for value in each.reads:
-                if item.start <= value[0] < item.end:
-                    inner.append((value[0] - item.start, value[1]))
+                if start <= value[0] < end:
+                    inner.append((value[0] - start, value[1]))
                 else:
                     inner.append(None)
                     reads.append(value)
             parts += [self.symbols.of_run(each.symbol, self.copies(each)), tuple(inner)]
-        item.reads = reads
-        item.symbol = self.symbols.of_block(tuple(parts))
-        item.numbers = tuple([number for each in items for number in each.numbers])
-        item.rows = 1 + sum(each.rows for each in items)
-        return item
+        symbol, numbers = self.symbols.of_block(tuple(parts)), tuple([n for each in items for n in each.numbers])
+        rows = 1 + sum(each.rows for each in items)
+        return Item(block, key, block.path, start, end, symbol, parent, reads, numbers, items, rows=rows)
 
     def _result(self, block: Block) -> Hashable:
         result = self.graph.returned.get(block.call) if block.call is not None else None

@@ -184,13 +184,10 @@ class Search:
 
     def steps(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[int, ...]:
         """Return by how much each integer of a copy is greater than that of the copy before."""
-        steps: list[int] = []
-        for one, other in zip(before, after, strict=True):
-            if one.numbers != other.numbers:
-                steps += [b - a for a, b in zip(one.numbers, other.numbers, strict=True)]
-            else:
-                steps += [0] * len(one.numbers)
-        return tuple(steps) if any(steps) else ()
+        if all(one.numbers == other.numbers for one, other in zip(before, after, strict=True)):
+            return ()
+        pairs = (zip(one.numbers, other.numbers, strict=True) for one, other in zip(before, after, strict=True))
+        return tuple([b - a for pair in pairs for a, b in pair])
 
     def _shares(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[bool, ...]:
         return tuple([

@@ -1,4 +1,4 @@
-"""Merge recurring idioms into one operation each: rotary embeddings, position tables, heads, caches, loops.
+"""Merge recurring idioms into one operation each: rotary embeddings, position tables, heads, caches.
 
 They are recognised by their computation, not by module or variable names. Costs are carried over exactly;
 ``graph.graph["hidden"]`` counts the merged operations and ``absorbed`` lists them.
@@ -14,9 +14,8 @@ from fxsummary.graph.labels import CASTS, CONCATENATIONS, PLUMBING, VIEWS, base,
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.costs import is_free, is_weightless
 from fxsummary.views.idioms.activations import merge_activations
-from fxsummary.views.idioms.bookkeeping import merge_bookkeeping, merge_equal_constants
+from fxsummary.views.idioms.bookkeeping import merge_bookkeeping
 from fxsummary.views.idioms.heads import merge_repeated_heads, name_heads
-from fxsummary.views.idioms.loops import merge_loops
 from fxsummary.views.idioms.norms import merge_norms
 from fxsummary.views.idioms.rotary import merge_rotations
 from fxsummary.views.idioms.routing import merge_routing
@@ -86,7 +85,7 @@ def _merge_waves(merger: Merger) -> None:
             region = _grown(merger, {key, twins[0]})
             exits = [k for k in region if not region.issuperset(merger.graph.readers(k))]
             name = "sinusoidal embedding" if len(exits) == 1 else "sin, cos table"
-            merger.merge(region, "operations of sine and cosine", label=name, config="", kind="arithmetic")
+            merger.merge(region, "operations of sine and cosine", label=name, kind="arithmetic")
 
 
 def _grown(merger: Merger, region: set[str]) -> set[str]:
@@ -147,9 +146,9 @@ def _merge_scalings(merger: Merger) -> None:
 
 
 IDIOMS: list[Callable[[Merger], None]] = [
-    _hide_empty_operands, _hide_identities, merge_loops,
+    _hide_empty_operands, _hide_identities,
     merge_rotations, merge_routing, merge_activations, merge_norms,
-    merge_cache_updates, merge_copied_joins, merge_bookkeeping, merge_equal_constants, _merge_waves,
+    merge_cache_updates, merge_copied_joins, merge_bookkeeping, _merge_waves,
     merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
 ]  # fmt: skip
 """All idioms in the order of merging; later ones see the results of earlier ones."""

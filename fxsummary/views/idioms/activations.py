@@ -52,10 +52,7 @@ def merge_activations(merger: Merger) -> None:
         for x in list(_above(merger, seed)):
             if seed in merger.graph and (found := _activation(merger, seed, x)) is not None:
                 region, (label, config) = found
-                merger.merge(
-                    region, "operations of activations", label=label, config=config, kind="activation",
-                    op="call_function",
-                )  # fmt: skip
+                merger.merge(region, "operations of activations", label=label, config=config, kind="activation")
                 break
 
 

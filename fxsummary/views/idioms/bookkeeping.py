@@ -5,13 +5,13 @@ They are computed from sizes, buffers and integer inputs only. Connected operati
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Collection, Hashable, Mapping, Sequence
+
+from networkx.utils import UnionFind
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import CASTS, VIEWS, base, is_random, operator_of
-from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.views.merger import Merger, is_call, is_plain
+from fxsummary.views.merger import Merger, is_call
 
 _OF_A_SHAPE = frozenset({
     "zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full",
@@ -27,18 +27,6 @@ _DIFFERENCE, _SIGHT, _INPUT, _BUFFER = "difference of positions", "order of posi
 _TABLE, _POSITIONS, _ROTARY = "sin, cos table", "positions", "rotary table"
 
 
-class Bookkeeping:
-    """The bookkeeping of a graph, found when it is first asked for."""
-
-    def __init__(self, merger: Merger) -> None:
-        self._merger = merger
-
-    @cached_property
-    def keys(self) -> set[str]:
-        """The operations, buffers and integer inputs with no floating-point data above."""
-        return bookkeeping(self._merger)
-
-
 def bookkeeping(merger: Merger) -> set[str]:
     """Return the operations, buffers and integer inputs with no floating-point data, parameters or FLOPs above."""
     found: set[str] = set()
@@ -50,7 +38,9 @@ def bookkeeping(merger: Merger) -> set[str]:
         elif data["op"] == "get_attr":
             keeps_book = not data["parameter_names"] and data["shape"] is not None
         else:
-            keeps_book = is_free_call(data) and all(s in found for s in _read_values(merger.graph, key, data))
+            keeps_book = is_free_call(data) and (
+                base(data["label"]) in _OF_A_SHAPE or all(s in found for s in merger.graph.sources(key))
+            )
         if keeps_book:
             found.add(key)
     return found
@@ -64,10 +54,6 @@ def is_free_call(data: NodeData) -> bool:
 
 def _labels(data: NodeData) -> tuple[str, ...]:
     return data.get("run", (data["label"],))
-
-
-def _read_values(graph: ModelGraph, key: str, data: NodeData) -> Iterable[str]:
-    return () if base(data["label"]) in _OF_A_SHAPE else graph.sources(key)
 
 
 def merge_bookkeeping(merger: Merger) -> None:
@@ -197,26 +183,20 @@ def _pieces(
     merger: Merger, keys: Sequence[str], wanted: Mapping[str, str], places: Mapping[str, Hashable]
 ) -> list[list[str]]:
     """Return connected operations with one purpose in one place; sines and cosines of one value belong together."""
-    piece_of: dict[str, list[str]] = {}
+    pieces = UnionFind(keys)
     twins: dict[Hashable, str] = {}
     for key in keys:
-        piece_of[key] = [key]
-        near = [s for s in merger.graph.sources(key) if s in wanted]
+        sources = list(merger.graph.sources(key))
+        near = [s for s in sources if s in wanted]
         if wanted[key] in (_TABLE, _ROTARY):
-            above = tuple([piece_of[s][0] if s in piece_of else s for s in merger.graph.sources(key)])
+            above = tuple([pieces[s] if s in wanted else s for s in sources])
             near.append(twins.setdefault((places[key], above), key))
-        for other in near:
-            mine, its = piece_of[key], piece_of[other]
-            if mine is not its and wanted[other] == wanted[key] and places[other] == places[key]:
-                small, large = sorted((mine, its), key=len)
-                large += small
-                piece_of.update(dict.fromkeys(small, large))
-    return list({id(piece): piece for piece in piece_of.values()}.values())
+        pieces.union(key, *[s for s in near if (wanted[s], places[s]) == (wanted[key], places[key])])
+    return [sorted(piece, key=merger.order.__getitem__) for piece in pieces.to_sets()]
 
 
-def _merge_piece(merger: Merger, piece: list[str], wanted: Mapping[str, str]) -> None:
+def _merge_piece(merger: Merger, keys: list[str], wanted: Mapping[str, str]) -> None:
     """Merge a piece of at least two calls with a purpose, or of three without."""
-    keys = sorted(piece, key=merger.order.__getitem__)
     calls = [key for key in keys if merger.node(key)["op"] != "get_attr"]
     if len(calls) < 2:
         return
@@ -224,20 +204,5 @@ def _merge_piece(merger: Merger, piece: list[str], wanted: Mapping[str, str]) ->
     if name in ("", "constant") and len(calls) < 3:
         return
     first, last = (merger.node(key)["label"] for key in (calls[0], calls[-1]))
-    merger.merge(
-        keys, "operations of masks and positions", calls[-1], label=name or f"{first} · … · {last}", config="",
-        kind="arithmetic", op="call_function",
-    )  # fmt: skip
-
-
-def merge_equal_constants(merger: Merger) -> None:
-    """Merge equal constants with the same readers, such as a cache's counter per layer."""
-    alike: dict[Hashable, list[str]] = {}
-    for key, data in merger.graph.nodes(data=True):
-        readers = tuple(merger.graph.readers(key))
-        if is_plain(data) and readers and not merger.graph.sources(key) and not is_random(data["label"]):
-            look = data["label"], data["config"], data["shape"], data["dtype"]
-            alike.setdefault((look, data["module_stack"], data["multiplicity"], readers), []).append(key)
-    for keys in alike.values():
-        config = ", ".join(filter(None, (merger.node(keys[0])["config"], f"{len(keys)} alike")))
-        merger.merge(keys, "equal constants", config=config)
+    name = name or f"{first} · … · {last}"
+    merger.merge(keys, "operations of masks and positions", calls[-1], label=name, kind="arithmetic")

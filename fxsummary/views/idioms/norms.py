@@ -19,7 +19,7 @@ def merge_norms(merger: Merger) -> None:
             if found := _norm(merger, end, x, factor):
                 label, region = found
                 region = _with_weight(merger, region, end)
-                merger.merge(region, "operations of norms", label=label, config="", kind="norm", op="call_function")
+                merger.merge(region, "operations of norms", label=label, kind="norm")
                 break
 
 

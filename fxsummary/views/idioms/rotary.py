@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterator
 from math import prod
 
+import networkx as nx
+
 from fxsummary.graph.labels import CASTS, CONCATENATIONS, JOINS, PARTS, PLUMBING, RESHAPES, VIEWS, base, operator_of
 from fxsummary.graph.records import differing
-from fxsummary.views.idioms.bookkeeping import Bookkeeping
+from fxsummary.views.idioms.bookkeeping import bookkeeping
 from fxsummary.views.idioms.operands import Operand, operands
 from fxsummary.views.idioms.writes import EMPTY
 from fxsummary.views.merger import Merger, is_plain
@@ -25,14 +27,14 @@ _MOST_ABOVE = 24
 
 def merge_rotations(merger: Merger) -> None:
     """Merge the operations of each rotary embedding into one."""
-    book = Bookkeeping(merger)
+    book = bookkeeping(merger)
     turned: dict[str, Operand] = {}
     for key, _ in merger.nodes():
         found = _straight(merger, key, book) or _halves(merger, key, book) or _complex(merger, key, book)
         if found is not None:
             region, x = found
             region, x = _with_plumbing(merger, region, x)
-            main = merger.merge(region, "operations of rotary embeddings", label="rotary", config="")
+            main = merger.merge(region, "operations of rotary embeddings", label="rotary")
             if main is not None:
                 turned[main] = x
     _hide_views_of_tables(merger, turned)
@@ -40,10 +42,10 @@ def merge_rotations(merger: Merger) -> None:
         _join_rest(merger, key, turned)
 
 
-def _straight(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
+def _straight(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
     """Return the operations of ``x * cos + turned(x) * sin``, and x."""
-    factors = list(merger.graph.sources(key))
-    if operator_of(merger.node(key)["label"]) != "add" or not _are_products(merger, factors) or not _free(merger, key):
+    factors, data = list(merger.graph.sources(key)), merger.node(key)
+    if operator_of(data["label"]) != "add" or not is_plain(data) or not _are_products(merger, factors):
         return None
     for straight, crossed in (factors, factors[::-1]):
         if region := _turned_region(merger, straight, crossed):
@@ -58,10 +60,6 @@ def _are_products(merger: Merger, keys: list[str]) -> bool:
     """Return whether these are two products that nothing else reads."""
     products = [k for k in keys if operator_of(merger.node(k)["label"]) == "mul" and len(merger.graph.readers(k)) == 1]
     return len(keys) == 2 == len(products)
-
-
-def _free(merger: Merger, key: str) -> bool:
-    return is_plain(merger.node(key))
 
 
 def _turned_region(merger: Merger, straight: str, crossed: str) -> set[str]:
@@ -89,24 +87,24 @@ def _region_above(merger: Merger, start: str, reader: str) -> set[str]:
     return region
 
 
-def _halves(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
+def _halves(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
     """Return the operations that turn the halves of x by ``x1 * cos - x2 * sin`` and ``x2 * cos + x1 * sin``, and x."""
     ends, region = _joined(merger, key)
     operators = {operator_of(merger.node(end)["label"]): end for end in ends}
     if len(ends) != 2 or operators.keys() != {"add", "sub"}:
         return None
     products = {end: list(merger.graph.sources(end)) for end in ends}
-    if not all(_are_products(merger, each) for each in products.values()) or not _free(merger, key):
+    if not all(_are_products(merger, each) for each in products.values()) or not is_plain(merger.node(key)):
         return None
     region |= {*ends, *products[ends[0]], *products[ends[1]]}
-    if any(not _free(merger, each) or not region.issuperset(merger.graph.readers(each)) for each in region - {key}):
+    if not all(is_plain(merger.node(k)) and region.issuperset(merger.graph.readers(k)) for k in region - {key}):
         return None
     minus, plus = ([operands(merger.graph, p) for p in products[operators[name]]] for name in ("sub", "add"))
     for one, other, cos, sin in _crossed(minus, plus):
         x = _whole(merger, one, other)
         are_tables = all(_is_table(merger, each, book) for each in (cos, sin))
         whole = prod(merger.node(key)["shape"] or (0,)) == 2 * prod(merger.node(ends[0])["shape"] or (0,))
-        if x is not None and whole and are_tables and (cos[0] in book.keys or _whole(merger, cos, sin) is None):
+        if x is not None and whole and are_tables and (cos[0] in book or _whole(merger, cos, sin) is None):
             parts = {k for k in (one[0], other[0]) if region.issuperset(merger.graph.readers(k))}
             return region | parts, x
     return None
@@ -160,13 +158,13 @@ def _whole(merger: Merger, *parts: Operand) -> Operand | None:
     return value if edge["shape"] is not None and sum(sizes) == prod(edge["shape"]) and len(set(sizes)) == 1 else None
 
 
-def _is_table(merger: Merger, operand: Operand, book: Bookkeeping) -> bool:
+def _is_table(merger: Merger, operand: Operand, book: Collection[str]) -> bool:
     """Return whether a factor is a sine or cosine, or depends on sizes, buffers, inputs and embedded positions only."""
     pending, seen = [operand[0]], 0
     while pending:
         key, seen = pending.pop(), seen + 1
         data = merger.node(key)
-        if key in book.keys or data["op"] == "placeholder" or base(data["label"]) in _WAVES:
+        if key in book or data["op"] == "placeholder" or base(data["label"]) in _WAVES:
             continue
         sources = list(merger.graph.sources(key))
         if data["kind"] == "embedding" and sources and not any(_depends_on_input(merger, each) for each in sources):
@@ -178,25 +176,21 @@ def _is_table(merger: Merger, operand: Operand, book: Bookkeeping) -> bool:
 
 
 def _depends_on_input(merger: Merger, key: str) -> bool:
-    """Return whether an input of the model is above an operation, or too many operations are."""
-    found = [key]
-    for each in found:  # grows
-        if merger.node(each)["op"] == "placeholder" or len(found) > _MOST_ABOVE:
-            return True
-        found += [source for source in merger.graph.sources(each) if source not in found]
-    return False
+    """Return whether an input of the model is above an operation."""
+    above = {key, *nx.ancestors(merger.graph, key)}
+    return any(merger.node(each)["op"] == "placeholder" for each in above)
 
 
-def _complex(merger: Merger, key: str, book: Bookkeeping) -> tuple[set[str], Operand] | None:
+def _complex(merger: Merger, key: str, book: Collection[str]) -> tuple[set[str], Operand] | None:
     """Return the operations that multiply x, seen as complex numbers, by a table, and x."""
     factors, data = operands(merger.graph, key), merger.node(key)
     ends = [k for k in merger.graph.readers(key) if base(merger.node(k)["label"]) == "view_as_real"]
-    if operator_of(data["label"]) != "mul" or len(factors) != 2 or len(ends) != len(merger.graph.readers(key)) != 1:
+    if operator_of(data["label"]) != "mul" or len(factors) != 2 or not len(ends) == len(merger.graph.readers(key)) == 1:
         return None
     for (x, _), table in (factors, factors[::-1]):
         region = {x, key, *ends}
         seen_so = base(merger.node(x)["label"]) == "view_as_complex" and list(merger.graph.readers(x)) == [key]
-        if len(ends) == 1 and seen_so and all(_free(merger, k) for k in region) and _is_table(merger, table, book):
+        if seen_so and all(is_plain(merger.node(k)) for k in region) and _is_table(merger, table, book):
             return region, operands(merger.graph, x)[0]
     return None
 

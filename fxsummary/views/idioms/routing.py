@@ -6,14 +6,16 @@ leads to: the largest values select weights or tokens for a product, whose resul
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from math import prod
+
+import networkx as nx
 
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.labels import base, operator_of
 from fxsummary.graph.records import differing
 from fxsummary.graph.spec import leaves
-from fxsummary.views.idioms.bookkeeping import Bookkeeping, is_free_call
+from fxsummary.views.idioms.bookkeeping import bookkeeping, is_free_call
 from fxsummary.views.merger import Merger, is_call
 
 _CHOICES = frozenset({"topk", "max", "argmax"})
@@ -24,7 +26,7 @@ _MOST_ABOVE, _MOST_BELOW = 40, 400
 
 def merge_routing(merger: Merger) -> None:
     """Merge the operations that choose experts, and those that sum their weighted results."""
-    book = Bookkeeping(merger)
+    book = bookkeeping(merger)
     known: set[str] = set()
     for key, data in list(merger.nodes(_CHOICES)):
         if key not in merger.graph or not _chooses(merger, key, data):
@@ -55,13 +57,13 @@ def _has_integers(data: NodeData) -> bool:
     return any(not spec.dtype.startswith(("float", "bfloat")) for spec in leaves(data["outputs"]))
 
 
-def _router(merger: Merger, key: str, book: Bookkeeping) -> str | None:
+def _router(merger: Merger, key: str, book: Collection[str]) -> str | None:
     """Return the only operation with FLOPs that a choice depends on directly; None if there is no single one."""
     seen, pending, found = {key}, [key], set[str]()
     while pending and len(seen) <= _MOST_ABOVE:
         for source in merger.graph.sources(pending.pop()):
             data = merger.node(source)
-            if source in book.keys or source in seen or data["op"] == "get_attr":
+            if source in book or source in seen or data["op"] == "get_attr":
                 continue
             seen.add(source)
             if is_free_call(data):
@@ -73,30 +75,20 @@ def _router(merger: Merger, key: str, book: Bookkeeping) -> str | None:
     return router if single else None
 
 
-def _chosen(merger: Merger, router: str, book: Bookkeeping) -> list[str]:
+def _chosen(merger: Merger, router: str, book: Collection[str]) -> list[str]:
     """Return the free operations that depend on the router's result only, and that lead to a choice or from one."""
     known, pending = {router}, [router]
     for key in pending:  # grows
         for reader in merger.graph.readers(key):
             sources = merger.graph.sources(reader)
-            alone = all(s in known or s in book.keys or merger.node(s)["op"] == "get_attr" for s in sources)
+            alone = all(s in known or s in book or merger.node(s)["op"] == "get_attr" for s in sources)
             if reader not in known and alone and is_free_call(merger.node(reader)):
                 known.add(reader)
                 pending.append(reader)
     choices = [key for key in pending[1:] if base(merger.node(key)["label"]) in _CHOICES]
-    around = {*_reached(merger.graph.succ, choices, known), *_reached(merger.graph.pred, choices, known)}
+    among = nx.DiGraph((key, reader) for key in known for reader in merger.graph.readers(key) if reader in known)
+    around = {*choices}.union(*(reached(among, key) for key in choices for reached in (nx.ancestors, nx.descendants)))
     return [key for key in pending[1:] if key in around]
-
-
-def _reached(beside: Mapping[str, Iterable[str]], start: Sequence[str], among: Collection[str]) -> list[str]:
-    """Return the operations that are reached from some of them."""
-    found = dict.fromkeys(start)
-    pending = list(found)
-    for key in pending:  # grows
-        new = [each for each in beside[key] if each in among and each not in found]
-        found.update(dict.fromkeys(new))
-        pending += new
-    return pending
 
 
 def _weighted(merger: Merger, chosen: Sequence[str]) -> Iterator[str]:
@@ -115,7 +107,7 @@ def _weighted(merger: Merger, chosen: Sequence[str]) -> Iterator[str]:
                 pending.append((reader, after))
 
 
-def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Bookkeeping) -> None:
+def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Collection[str]) -> None:
     """Merge a weighted product with the operations that sum it over the experts."""
     region, key = [product], product
     while base(merger.node(key)["label"]) not in _REDUCTIONS:
@@ -123,29 +115,27 @@ def _merge_sum(merger: Merger, product: str, chosen: Sequence[str], book: Bookke
         if len(readers) != 1 or not is_free_call(merger.node(readers[0])):
             return
         (key,) = readers
-        if any(s not in region and s not in chosen and s not in book.keys for s in merger.graph.sources(key)):
+        if any(s not in region and s not in chosen and s not in book for s in merger.graph.sources(key)):
             return
         region.append(key)
     sizes = {(merger.node(each)["shape"] or (0,))[-1] for each in chosen}
     before, after = (prod(merger.node(each)["shape"] or (0,)) for each in (product, key))
     over_experts = base(merger.node(key)["label"]) != "sum" or any(before == size * after for size in sizes)
     if over_experts and len({merger.node(each)["module_stack"] for each in region}) == 1:
-        merger.merge(region, "operations that sum experts", label="combine experts", config="", op="call_function")
+        merger.merge(region, "operations that sum experts", label="combine experts")
 
 
-def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Bookkeeping) -> None:
+def _merge_choice(merger: Merger, router: str, chosen: Sequence[str], book: Collection[str]) -> None:
     """Merge the operations that choose, one row for each module."""
     region = {key for key in chosen if key in merger.graph}
-    constants = {s for key in region for s in merger.graph.sources(key) if s in book.keys}
+    constants = {s for key in region for s in merger.graph.sources(key) if s in book}
     constants = {key for key in constants if merger.node(key)["op"] != "placeholder"}
     region |= {key for key in constants if region.issuperset(merger.graph.readers(key))}
     for keys in _rows(merger, region):
         if any(map(_has_integers, map(merger.node, keys))):  # others are activations in modules of their own
             config = _number(merger, keys, router)
-            merger.merge(
-                keys, "operations that choose experts", label="expert routing", config=config, kind="arithmetic",
-                op="call_function",
-            )  # fmt: skip
+            said: NodeData = {"label": "expert routing", "config": config, "kind": "arithmetic"}
+            merger.merge(keys, "operations that choose experts", **said)
 
 
 def _rows(merger: Merger, region: Collection[str]) -> list[list[str]]:

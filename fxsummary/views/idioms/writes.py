@@ -29,7 +29,7 @@ def merge_cache_updates(merger: Merger) -> None:
         region = {*keys}
         region |= {s for key in keys for s in merger.graph.sources(key) if _is_empty(merger, s)}
         region = {key for key in region if key in keys or region.issuperset(merger.graph.readers(key))}
-        merger.merge(region, "operations of cache updates", label="cache update", config="", op="call_function")
+        merger.merge(region, "operations of cache updates", label="cache update")
 
 
 def _is_update(merger: Merger, key: str, data: NodeData) -> bool:
@@ -77,10 +77,8 @@ def merge_copied_joins(merger: Merger) -> None:
     for key, data in merger.nodes(EMPTY):
         if is_plain(data) and (region := _copies(merger, key)):
             last = max(region, key=merger.order.__getitem__)
-            merger.merge(
-                region, "operations of copied joins", last, label="cat", config="by copies", kind="arithmetic",
-                op="call_function",
-            )  # fmt: skip
+            said: NodeData = {"label": "cat", "config": "by copies", "kind": "arithmetic"}
+            merger.merge(region, "operations of copied joins", last, **said)
 
 
 def _copies(merger: Merger, key: str) -> set[str]:
