@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from fxsummary.graph.attributes import NODE, RESULT, NodeData
@@ -18,19 +19,28 @@ def of_copies(copies: Sequence[NodeData]) -> NodeData:
 
     `each_copy` has the values of all copies. A cost that differs is None; `config` and `arguments` are one text.
     """
-    nodes = cast("Sequence[Mapping[str, Any]]", copies)
     ignored = RATES if is_drop(copies[0]["label"]) else ()
-    names = [name for name in dict.fromkeys((*NODE.folding, *NODE.sums, *RESULT)) if name not in ignored]
-    each_copy: dict[str, tuple[Any, ...]] = {}
-    for name in names:
-        values = [each.get(name, NODE[name].default) for each in nodes]
-        if any(value != values[0] and hashable(value) != hashable(values[0]) for value in values):
-            each_copy[name] = tuple(values)
+    each_copy = {
+        name: values
+        for name, values in _columns(copies)
+        if name not in ignored and values.count(values[0]) < len(values) and len(set(map(hashable, values))) > 1
+    }
     have_sizes = "outputs" in each_copy or "flops" in each_copy
     shown: dict[str, Any] = {name: _shown(name, values, have_sizes) for name, values in each_copy.items()}
     shown["trust"] = max((each["trust"] for each in copies), key=TRUST.index)
     shown["assumed"] = any(each["assumed"] for each in copies)
     return cast(NodeData, {**shown, "each_copy": each_copy} if each_copy else shown)
+
+
+def _columns(copies: Sequence[NodeData]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield the values in all copies of each attribute in which copies may differ."""
+    nodes = cast("Sequence[Mapping[str, Any]]", copies)
+    names = list(dict.fromkeys((*NODE.folding, *NODE.sums, *RESULT)))
+    always = [name for name in names if NODE[name].always]
+    yield from zip(always, zip(*map(itemgetter(*always), nodes), strict=True), strict=True)
+    for name in names:
+        if not NODE[name].always and any(name in each for each in nodes):
+            yield name, tuple([each.get(name, NODE[name].default) for each in nodes])
 
 
 def _shown(name: str, values: Sequence[Any], have_sizes: bool) -> Any:

@@ -80,6 +80,7 @@ class Items:
     Attributes:
         keys: all operations by place.
         place: of each operation.
+        first_reader, last_reader: for each place, the places that read its value; its own if there is none.
         symbols: of operations and blocks.
         operations: for each place, the symbol of the operation and the integers that it leaves out.
         root: the item of the whole model.
@@ -92,6 +93,7 @@ class Items:
         self.place = {key: place for place, key in enumerate(self.keys)}
         self._parts: dict[Part, int] = {(): WHOLE}
         self._read: list[list[tuple[int, Value]]] = [self._reads(key) for key in self.keys]
+        self.first_reader, self.last_reader = self._ends_of_reading()
         self.symbols = Symbols(graph)
         self._runs: dict[ModuleCall | str, Repeat] = graph.graph.get("repeats", {})
         self.operations: list[Known] = [self.symbols.of_operation(key, graph.data(key)) for key in self.keys]
@@ -142,9 +144,9 @@ class Items:
         run = self._runs.get(item.call or item.key)
         return 1 if run is None else run.count
 
-    def tensors(self, item: Item) -> list[tuple[str, ...]]:
-        """Return the parameters and buffers that each operation of an item reads, where it reads any."""
-        first, end = (bisect_left(self._readers, place) for place in (item.start, item.end))
+    def tensors(self, items: Sequence[Item]) -> list[tuple[str, ...]]:
+        """Return the parameters and buffers that each operation of neighbouring items reads, where it reads any."""
+        first, end = (bisect_left(self._readers, place) for place in (items[0].start, items[-1].end))
         return [self.graph.data(self.keys[place])["reads"] for place in self._readers[first:end]]
 
     def outside_reads(self, items: Sequence[Item]) -> Iterator[tuple[str, int]]:
@@ -169,6 +171,15 @@ class Items:
         if len(found) > 1:
             found.sort()
         return found
+
+    def _ends_of_reading(self) -> tuple[list[int], list[int]]:
+        """Return for each place the first and the last one that reads its value."""
+        first, last = list(range(len(self.keys))), list(range(len(self.keys)))
+        for here, reads in enumerate(self._read):
+            for _, (source, _) in reads:
+                first[source] = min(first[source], here)
+                last[source] = max(last[source], here)
+        return first, last
 
     def _number_values(self) -> None:
         """Find the values that depend on weights, FLOPs or data; number the others, equal ones equally."""

@@ -192,8 +192,7 @@ class Search:
     def _shares(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[bool, ...]:
         return tuple([
             one == other
-            for old, new in zip(before, after, strict=True)
-            for one, other in zip(self.items.tensors(old), self.items.tensors(new), strict=True)
+            for one, other in zip(self.items.tensors(before), self.items.tensors(after), strict=True)
         ])  # fmt: skip
 
     def _link(self, old: tuple[int, int], new: tuple[int, int]) -> Link | None:
@@ -239,7 +238,7 @@ class Search:
         return number
 
     def _tensors(self, sequence: Sequence[Item], run: Run, number: int) -> list[tuple[str, ...]]:
-        return [names for item in self.copy(sequence, run, number) for names in self.items.tensors(item)]
+        return self.items.tensors(self.copy(sequence, run, number))
 
     def _sharing(self, run: Run, number: int) -> list[bool]:
         """Return which parameters of a copy are the same in the aligned sequences."""
@@ -281,6 +280,8 @@ class Search:
         until = end if following is None else following[-1].end
         found: list[Exit] = []
         for place in range(start, end):
+            if start <= items.first_reader[place] and items.last_reader[place] < until:
+                continue
             for reader, edge in graph.readers(items.keys[place]).items():
                 there = items.place[reader]
                 if start <= there < until:
