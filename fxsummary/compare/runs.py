@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from fxsummary.compare.sequences import Likeness, Pair, Signs, aligned
 from fxsummary.views.blocks import Block
 from fxsummary.views.fold.candidates import Run
-from fxsummary.views.fold.items import Item, Items
+from fxsummary.views.fold.items import Items
 from fxsummary.views.fold.runs import equal_runs
 
 LEAST_COMMON = 0.5
@@ -16,7 +16,8 @@ LEAST_COMMON = 0.5
 
 def runs_in(items: Items, block: Block) -> list[Run]:
     """Return the items of a block in order, as runs of copies; other items are runs of one."""
-    found = equal_runs(items, [item_of(items.root, block).items])
+    item = next(each for each in items.root.walk() if each.block is block)
+    found = equal_runs(items, [item.items])
     runs: list[Run] = []
     at = 0
     for run in [*sorted(found), Run(len(block.items), 1, 0)]:
@@ -24,17 +25,6 @@ def runs_in(items: Items, block: Block) -> list[Run]:
         at = run.end
         runs += [run] * (run.copies > 0)
     return runs
-
-
-def item_of(root: Item, block: Block) -> Item:
-    """Return the item of a block."""
-    todo = [root]
-    while todo:
-        item = todo.pop()
-        if item.block is block:
-            return item
-        todo += [each for each in item.items if each.block is not None]
-    raise AssertionError("the block is of another graph")
 
 
 def aligned_by_runs(

@@ -9,7 +9,6 @@ from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
 from fxsummary.graph.changes import Difference, before, joined
 from fxsummary.graph.records import TRUST, differing, is_unknown, known
 
-Numbers = dict[str, "int | None"]
 _SUMS = tuple(name for name in NODE.sums if name in NO_COSTS)
 _costs = itemgetter(*_SUMS)
 _NOTHING = (0,) * len(_SUMS)
@@ -23,15 +22,14 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
     compared = "change" in source
     was = {name: _sum(before(target, name), before(source, name), times) for name in NODE.sums} if compared else {}
     apart = _carry_differing(source, target, source["multiplicity"] // times)
-    part, whole = cast("Numbers", source), cast("Numbers", target)
-    fresh, joint = cast("dict[str, tuple[object, ...]]", source), cast("dict[str, tuple[object, ...]]", target)
+    part, whole = cast("dict[str, Any]", source), cast("dict[str, Any]", target)
     if _costs(source) != _NOTHING or "unread" in source or NODE.added:
         for name in NODE.sums:
             if part.get(name, 0) != 0 and name not in apart:
                 _add(name, source, target, times)
     for name in NODE.unions:
-        if name not in apart and (more := fresh.get(name)):
-            joint[name] = (*joint.get(name, ()), *more)
+        if name not in apart and (more := part.get(name)):
+            whole[name] = (*whole.get(name, ()), *more)
     for name in NODE.flags:
         if part.get(name):
             whole[name] = True
@@ -46,7 +44,7 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
         extra = tuple((dtype, numel * (times - 1)) for dtype, numel in source["parameter_dtypes"])
         target["parameter_dtypes"] += extra
     for name, compute in NODE.recomputed.items():
-        cast("dict[str, object]", target)[name] = compute(target)
+        whole[name] = compute(target)
 
 
 def _carry_differing(source: NodeData, target: NodeData, copies: int) -> list[str]:
@@ -112,7 +110,7 @@ def is_weightless(data: NodeData) -> bool:
 
 def _add(name: str, source: NodeData, target: NodeData, times: int) -> None:
     """Add a cost of one node to that of another; if one is unknown, the sum of the known parts."""
-    part, whole = cast("Numbers", source), cast("Numbers", target)
+    part, whole = cast("dict[str, Any]", source), cast("dict[str, Any]", target)
     number = _sum(whole.setdefault(name, 0), part[name], times)
     if number is None:
         least = known(target, name) + times * known(source, name)

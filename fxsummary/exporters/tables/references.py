@@ -178,18 +178,11 @@ def _names(items: Items, block: Item, members: Sequence[Item]) -> str:
 
 def _inside(items: Items, before: Item, item: Item) -> list[str]:
     """Return the numbers of copies and the settings, apart from sizes, in which two blocks of one structure differ."""
-    counts = zip(_copies(items, before), _copies(items, item), strict=True)
+    inner = list(zip(before.walk(), item.walk(), strict=True))[1:]
+    counts = [(items.copies(old), items.copies(new)) for old, new in inner]
     found = [f"×{now} inside" for was, now in counts if was != now]
     places = zip(range(before.start, before.end), range(item.start, item.end), strict=True)
     settings = [
         items.graph.nodes[items.keys[pair[1]]]["label"] for pair in places if agreeing(items, pair, may_count=False) < 2
     ]
     return found + [f"other settings of {listed(list(dict.fromkeys(settings)), 1)}"] * bool(settings)
-
-
-def _copies(items: Items, item: Item) -> Iterator[int]:
-    """Yield the number of copies of each item inside."""
-    pending = list(item.items)
-    for each in pending:  # grows
-        yield items.copies(each)
-        pending.extend(each.items)

@@ -87,11 +87,8 @@ class _Folding:
         while self._work:
             current = self._work.pop()
             sequences = list(map(list, zip(*current.columns, strict=True)))
-            runs = (
-                {run.start: run for run in find_runs(self._items, sequences, similar=self._similar)}
-                if sequences
-                else {}
-            )
+            found = find_runs(self._items, sequences, similar=self._similar) if sequences else []
+            runs = {run.start: run for run in found}
             index = 0
             while index < len(current.columns):
                 run = runs.get(index)

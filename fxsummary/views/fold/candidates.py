@@ -37,12 +37,21 @@ def with_longer_periods(run: Run) -> Iterator[Run]:
         yield Run(run.start, times * run.period, run.copies // times)
 
 
-def free_parts(run: Run, is_free: Sequence[bool]) -> Iterator[Run]:
-    """Yield the parts of a run that no other one has taken."""
+def free_parts(run: Run, is_free: Sequence[bool], others: Sequence[Run]) -> Iterator[Run]:
+    """Yield the parts of a run that no run has taken, nor one of the ``others``.
+
+    It may take those of the others that are inside of it and below half of it.
+    """
+    free = list(is_free[run.start : run.end])
+    for other in others:
+        is_inside = run.start <= other.start and other.end <= run.end
+        if not is_inside or 2 * (other.end - other.start) >= run.end - run.start:
+            taken = range(max(other.start, run.start), min(other.end, run.end))
+            free[:] = [each and place not in taken for place, each in enumerate(free, start=run.start)]
     start = run.start
-    for free, group in groupby(is_free[run.start : run.end]):
+    for each, group in groupby(free):
         length = len(list(group))
-        if free and length >= 2 * run.period:
+        if each and length >= 2 * run.period:
             yield Run(start, run.period, length // run.period)
         start += length
 

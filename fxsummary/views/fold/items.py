@@ -58,6 +58,13 @@ class Item:
     source: str = ""
     rows: int = 1
 
+    def walk(self) -> Iterator[Item]:
+        """Yield this item and all items inside."""
+        pending = [self]
+        for item in pending:  # grows
+            yield item
+            pending.extend(item.items)
+
     @property
     def stem(self) -> str:
         """What else copies side by side have in common: the path without its numbers, or the line of source."""

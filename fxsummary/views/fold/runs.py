@@ -65,7 +65,7 @@ def chosen(search: Search, others: Sequence[Run]) -> list[Run]:
         saved, run = heappop(waiting)
         if saved >= 0:
             break
-        parts = list(free_parts(run, _free_for(run, is_free, others)))
+        parts = list(free_parts(run, is_free, others))
         if parts == [run]:
             parts = search.parts(run)
         if parts == [run]:
@@ -76,16 +76,6 @@ def chosen(search: Search, others: Sequence[Run]) -> list[Run]:
             heappush(waiting, (-search.saved(part), part))
             seen.add(part)
     return taken
-
-
-def _free_for(run: Run, is_free: Sequence[bool], others: Sequence[Run]) -> Sequence[bool]:
-    """Return which items a run can take: not those of other runs, unless they are inside of it and below half of it."""
-    free = list(is_free) if others else is_free
-    for other in others:
-        is_inside = run.start <= other.start and other.end <= run.end
-        if isinstance(free, list) and not (is_inside and 2 * (other.end - other.start) < run.end - run.start):
-            free[other.start : other.end] = [False] * (other.end - other.start)
-    return free
 
 
 class Search:

@@ -95,18 +95,14 @@ def _grown(merger: Merger, region: set[str]) -> set[str]:
     stack = merger.node(min(region, key=merger.order.__getitem__))["module_stack"]
 
     def fits(key: str) -> bool:
-        data = merger.node(key)
-        return is_plain(data) and data["multiplicity"] in times and data["module_stack"] == stack
+        data, sources = merger.node(key), graph.sources(key)
+        is_above = region.issuperset(graph.readers(key)) and (data["kind"] in ("arithmetic", "reshape") or not sources)
+        is_below = region.issuperset(sources) and _follows(data)
+        own = is_plain(data) and data["multiplicity"] in times and data["module_stack"] == stack
+        return own and (is_above or is_below)
 
-    pending = list(region)
-    while pending:
-        key = pending.pop()
-        above = [k for k in graph.sources(key) if region.issuperset(graph.readers(k))]
-        above = [k for k in above if merger.node(k)["kind"] in ("arithmetic", "reshape") or not graph.sources(k)]
-        below = [k for k in graph.readers(key) if region.issuperset(graph.sources(k)) and _follows(merger.node(k))]
-        found = [k for k in dict.fromkeys([*above, *below]) if k not in region and fits(k)]
-        region.update(found)
-        pending += [*found, *(k for f in found for k in graph.sources(f) if k in region)]
+    while found := {k for key in region for k in (*graph.sources(key), *graph.readers(key)) if fits(k)} - region:
+        region |= found
     return region
 
 
