@@ -506,3 +506,19 @@ def test_a_name_is_never_cut(width: int) -> None:
     text = fxsummary.graph(model, torch.zeros(1, 8)).to_text(width=width, fold=False)
     assert f" {name}" in text and all(len(line) <= width for line in text.splitlines())
     check(text_rows(text))
+
+
+def test_blocks_that_each_read_a_numbered_input_are_one_run() -> None:
+    class Projections(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Sequential(nn.Linear(8, 8), nn.ReLU()) for _ in range(4))
+
+        def forward(self, x_0: Tensor, x_1: Tensor, x_2: Tensor, x_3: Tensor) -> Tensor:
+            return torch.cat([layer(x) for layer, x in zip(self.layers, (x_0, x_1, x_2, x_3), strict=True)])
+
+    graph = fxsummary.graph(Projections(), *(torch.zeros(2, 8) for _ in range(4)))
+    text = graph.to_text(width=100)
+    assert "input x_0…3 2×8\n" in text and re.search(r"layers\.0…3 Sequential ×4 ", text)
+    whole = hide_scalars(graph)
+    assert unfolded_as_listed(fold_repeats(whole))[1] == as_listed(whole)[1]

@@ -232,6 +232,28 @@ def run_name(first: str, last: str) -> str:
     return first if first == last else f"{first}…{last[common(first, last) :]}"
 
 
+_NUMBERED = re.compile(r"(\w*?)(\d+) (.+)")
+
+
+def in_series(texts: Sequence[str]) -> list[str]:
+    """Return texts with those as one that are the same but for a number in the name, which rises by one.
+
+    >>> in_series(["x 1×3", "layer_0 1×8", "layer_1 1×8", "layer_2 1×8", "y 1×8"])
+    ['x 1×3', 'layer_0…2 1×8', 'y 1×8']
+    """
+    runs: list[tuple[re.Match[str] | None, list[str]]] = []
+    for text in texts:
+        found, (last, run) = _NUMBERED.fullmatch(text), runs[-1] if runs else (None, [])
+        if found and last and (found[1], found[3], int(found[2])) == (last[1], last[3], int(last[2]) + len(run)):
+            run.append(text)
+        else:
+            runs.append((found, [text]))
+    return [
+        f"{first[1]}{first[2]}…{int(first[2]) + len(run) - 1} {first[3]}" if first and len(run) > 1 else run[0]
+        for first, run in runs
+    ]
+
+
 _INTEGER = re.compile(r"-?\d+")
 
 

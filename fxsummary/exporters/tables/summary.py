@@ -17,6 +17,7 @@ from fxsummary.text.numbers import (
     MARKS_WITH_SHARES,
     about,
     count,
+    in_series,
     listed,
     marks_in,
     relative_path,
@@ -57,7 +58,10 @@ def summarise(
     rows.add_items(root, "", (), 1)
     marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
     titles = (Column("Module", shrinks=20), *columns_of(names))
-    inputs = ("input inferred: " if graph.inputs_inferred else "input ") + (graph.inputs_text or "none")
+    given = ", ".join(in_series(graph.inputs_text.split(", "))) or "none"
+    inputs = f"input {'inferred: ' if graph.inputs_inferred else ''}{given}"
+        ", ".join(in_series(graph.inputs_text.split(", "))) or "none"
+    )
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
     whole = f"depth={max(map(len, root.chains()))} shows all"

@@ -19,8 +19,9 @@ from fxsummary.graph.records import Repeat, Returned
 from fxsummary.views.blocks import block_tree
 from fxsummary.views.fold.candidates import Run
 from fxsummary.views.fold.copies import of_copies, result_of_copies
-from fxsummary.views.fold.items import DIGITS, WRITTEN, Item, Items
+from fxsummary.views.fold.items import WRITTEN, Item, Items
 from fxsummary.views.fold.similar import find_runs
+from fxsummary.views.fold.symbols import DIGITS
 from fxsummary.views.fold.symbols import identity_of as identity_of
 from fxsummary.views.scalars import Part, add_slots, reads_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from fxsummary.graph.records import Repeat
 from fxsummary.graph.spec import leaves
 from fxsummary.text.numbers import relative_path
 from fxsummary.views.blocks import Block
-from fxsummary.views.fold.symbols import Known, Symbols
+from fxsummary.views.fold.symbols import DIGITS, Known, Symbols
 from fxsummary.views.scalars import Part, reads_of
 
 WRITTEN = -1
@@ -22,8 +21,6 @@ WRITTEN = -1
 
 WHOLE = 0
 """The number of the part that is the whole value."""
-
-DIGITS = re.compile(r"\d+")
 
 Value = tuple[int, int]
 """A value that an operation reads: the place of the operation that yields it, and the number of the part."""
@@ -141,7 +138,12 @@ class Items:
         return self._values[value[0]], value[1]
 
     def are_alike(self, one: Value, other: Value) -> bool:
-        """Return whether two values are made by the same kind of operation: free ones from equal values."""
+        """Return whether two values are made by the same kind of operation: free ones from equal values.
+
+        Inputs of the model are alike if only the numbers in their names differ.
+        """
+        if self.symbols.are_numbered(self.keys[one[0]], self.keys[other[0]]):
+            return True
         if self.operations[one[0]] != self.operations[other[0]] or self.is_free(one) != self.is_free(other):
             return False
         return not self.is_free(one) or self.content(one) == self.content(other)

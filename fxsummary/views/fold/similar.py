@@ -69,8 +69,10 @@ class _SimilarSearch(Search):
 
     def are_alike(self, one: Value, other: Value) -> bool:
         items, similar = self.items, self.items.symbols.similar
+        if super().are_alike(one, other):
+            return True
         if items.is_free(one) or items.is_free(other):
-            return super().are_alike(one, other)
+            return False
         return similar(items.operations[one[0]][0]) == similar(items.operations[other[0]][0])
 
     def parts(self, run: Run) -> list[Run]:

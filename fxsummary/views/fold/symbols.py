@@ -18,6 +18,7 @@ RATES = ("config", "arguments")
 FIRST_READ = ("parameters", "trainable_parameters", "parameter_bytes", "parameter_dtypes", "buffers", "buffer_bytes")
 """Costs of the tensors that an operation is the first to read; all tensors that it reads count instead."""
 
+DIGITS = re.compile(r"\d+")
 NUMBER = re.compile(r"(?<![\w.])(?<!e-)-?\d+(?![\w.])")
 _settings = itemgetter(*RATES)
 _others = itemgetter(*[name for name in NODE.folding if NODE[name].always and name not in (*RATES, "outputs")])
@@ -34,6 +35,7 @@ class Symbols:
     """
 
     def __init__(self, graph: ModelGraph) -> None:
+        self._graph = graph
         self._numbers: dict[Hashable, int] = {}
         self._operations: dict[Hashable, Known] = {}
         self._contents: dict[int, NodeData | tuple[Hashable, ...]] = {}
@@ -84,6 +86,14 @@ class Symbols:
             kept = [each for each in data["differences"] if each.attribute not in RATES or not is_drop(data["label"])]
             alike += [data["change"], *map(hashable, kept)]
         return self.intern((*alike, self._read(data))), tuple(numbers)
+
+    def are_numbered(self, one: str, other: str) -> bool:
+        """Return whether two operations are inputs of the model whose names differ in numbers only."""
+        nodes = [self._graph.data(key) for key in (one, other)]
+        if any(data["op"] != "placeholder" for data in nodes):
+            return False
+        names = {(DIGITS.sub("#", data["target"]), hashable(data["outputs"])) for data in nodes}
+        return len(names) == 1
 
     # --- blocks ----------------------------------------------------------------------------------
 
