@@ -60,8 +60,6 @@ def summarise(
     titles = (Column("Module", shrinks=20), *columns_of(names))
     given = ", ".join(in_series(graph.inputs_text.split(", "))) or "none"
     inputs = f"input {'inferred: ' if graph.inputs_inferred else ''}{given}"
-        ", ".join(in_series(graph.inputs_text.split(", "))) or "none"
-    )
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
     whole = f"depth={max(map(len, root.chains()))} shows all"
