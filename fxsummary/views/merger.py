@@ -7,7 +7,7 @@ from collections.abc import Container, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fxsummary.graph.attributes import RESULT, NodeData, own_result, placed
-from fxsummary.graph.labels import base
+from fxsummary.graph.labels import base, is_random
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import of_each_copy, summed
 from fxsummary.text.numbers import common
@@ -130,6 +130,24 @@ class Merger:
         for key, reader, edge in readers:
             part = (exits.index(key),) if len(exits) > 1 and key in exits else ()
             add_slots(graph, main, reader, of_part(edge.copy(), part))
+
+
+def merge_equal_constants(merger: Merger, keys: Iterable[str] | None = None) -> None:
+    """Merge equal constants in one module with the same readers.
+
+    Args:
+        keys: the operations to look at; None for all.
+    """
+    graph = merger.graph
+    alike: dict[Hashable, list[str]] = {}
+    for key in sorted(graph if keys is None else keys, key=merger.order.__getitem__):
+        data, readers = merger.node(key), tuple(graph.readers(key))
+        if readers and not graph.sources(key) and is_plain(data) and not is_random(data["label"]):
+            look = data["label"], data["config"], data["shape"], data["dtype"]
+            alike.setdefault((look, data["module_stack"], data["multiplicity"], readers), []).append(key)
+    for members in alike.values():
+        config = ", ".join(filter(None, (merger.node(members[0])["config"], f"{len(members)} alike")))
+        merger.merge(members, "equal constants", config=config)
 
 
 def _set_results(data: NodeData, exits: list[NodeData], attributes: NodeData) -> None:

@@ -7,14 +7,14 @@ Operations with costs stay or are merged into their reader, so the totals stay e
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from fxsummary.graph import labels
 from fxsummary.graph.attributes import NodeData, edge_from, own_result
 from fxsummary.graph.labels import CONCATENATIONS, DROPS, EXPANSIONS, RESHAPES, VIEWS, base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.costs import carry_costs, is_weightless
-from fxsummary.views.merger import Merger, copy_of, is_call, is_plain
+from fxsummary.views.merger import Merger, copy_of, is_call, merge_equal_constants
 from fxsummary.views.scalars import add_slots, hide_scalars
 
 _OF_THE_SAME = labels.CASTS | RESHAPES
@@ -184,17 +184,8 @@ def _merge_views(merger: Merger) -> None:
 def _merge_returned(merger: Merger) -> None:
     """Merge equal constants in one module that the model only returns, such as the lengths of its caches."""
     graph = merger.graph
-    alike: dict[Hashable, list[str]] = {}
     returned = dict.fromkeys(key for end, op in graph.nodes(data="op") if op == "output" for key in graph.sources(end))
-    for key in sorted(returned, key=merger.order.__getitem__):
-        data = merger.node(key)
-        is_constant = is_plain(data) and not graph.sources(key) and not labels.is_random(data["label"])
-        if is_constant and len(graph.readers(key)) == 1:
-            look = data["label"], data["config"], data["shape"], data["dtype"], data["module_stack"]
-            alike.setdefault(look, []).append(key)
-    for keys in alike.values():
-        config = ", ".join(filter(None, (merger.node(keys[-1])["config"], f"{len(keys)} alike")))
-        merger.merge(keys, "equal constants", config=config)
+    merge_equal_constants(merger, [key for key in returned if len(graph.readers(key)) == 1])
 
 
 def _join_run(graph: ModelGraph, keys: list[str]) -> None:

@@ -20,7 +20,7 @@ from fxsummary.views.idioms.norms import merge_norms
 from fxsummary.views.idioms.rotary import merge_rotations
 from fxsummary.views.idioms.routing import merge_routing
 from fxsummary.views.idioms.writes import merge_cache_updates, merge_copied_joins
-from fxsummary.views.merger import Merger, copy_of, is_call, is_plain
+from fxsummary.views.merger import Merger, copy_of, is_call, is_plain, merge_equal_constants
 
 _FOLLOWING = PLUMBING | CASTS
 _NEUTRAL = {"mul": "1", "div": "1", "truediv": "1", "add": "0", "sub": "0"}
@@ -144,7 +144,7 @@ def _merge_scalings(merger: Merger) -> None:
 IDIOMS: list[Callable[[Merger], None]] = [
     _hide_empty_operands, _hide_identities,
     merge_rotations, merge_routing, merge_activations, merge_norms,
-    merge_cache_updates, merge_copied_joins, merge_bookkeeping, _merge_waves,
+    merge_cache_updates, merge_copied_joins, merge_bookkeeping, merge_equal_constants, _merge_waves,
     merge_repeated_heads, name_heads, _merge_flat_products, _merge_scalings,
 ]  # fmt: skip
 """All idioms in the order of merging; later ones see the results of earlier ones."""
