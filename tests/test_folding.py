@@ -522,3 +522,26 @@ def test_blocks_that_each_read_a_numbered_input_are_one_run() -> None:
     assert "input x_0…3 2×8\n" in text and re.search(r"layers\.0…3 Sequential ×4 ", text)
     whole = hide_scalars(graph)
     assert unfolded_as_listed(fold_repeats(whole))[1] == as_listed(whole)[1]
+
+
+def test_a_block_that_reads_more_inputs_than_the_one_it_equals_says_so() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.query, self.key, self.value = (nn.Linear(8, 8) for _ in range(3))
+
+        def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+            scores = self.query(x) @ self.key(memory).transpose(-1, -2)
+            return scores.softmax(-1) @ self.value(memory)
+
+    class Decoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.own, self.cross = Attention(), Attention()
+
+        def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+            x = self.own(x, x)
+            return self.cross(x, memory)
+
+    text = text_of(Decoder(), torch.zeros(1, 4, 8), torch.zeros(1, 4, 8))
+    assert re.search(r"cross = own, 2 inputs ", text)

@@ -66,7 +66,8 @@ def _same(items: Items, before: Item, item: Item) -> str:
     others = [new for old, new in pairs if not items.is_free(old) or items.content(old) != items.content(new)]
     names = dict.fromkeys(map(items.label, others))
     texts = [*names, *["integers"] * (before.numbers != item.numbers)]
-    return f"= {_name_of(before, item)}" + (f", other {', '.join(texts)}" if texts else "")
+    inputs = "".join(f", {text}" for text in _other_inputs(items, before, item))
+    return f"= {_name_of(before, item)}" + (f", other {', '.join(texts)}" if texts else "") + inputs
 
 
 def _like(items: Items, earlier: Sequence[Item], item: Item) -> str:
@@ -75,7 +76,8 @@ def _like(items: Items, earlier: Sequence[Item], item: Item) -> str:
     if not found:
         return ""
     before, least = min(found, key=lambda pair: len(pair[1]))
-    texts = _joined([*least, *_other_values(items, before, item)])
+    inputs = [f"with {text}" for text in _other_inputs(items, before, item)]
+    texts = _joined([*least, *_other_values(items, before, item), *inputs])
     return f"like {_name_of(before, item)}" + (f" but {' and '.join(texts)}" if texts else "")
 
 
@@ -101,6 +103,15 @@ def _other_values(items: Items, before: Item, item: Item) -> Iterator[str]:
     contents, labels = set(old), {label for label, _ in old}
     for label in dict.fromkeys(value[0] for value in new if value not in contents):
         yield f"another {label}" if label in labels else f"with {label}"
+
+
+def _other_inputs(items: Items, before: Item, item: Item) -> list[str]:
+    """Return the number of values that a block reads, apart from masks and tables, if another one reads more or fewer.
+
+    A cross-attention reads two, a self-attention one.
+    """
+    old, new = (len({value for value in block.reads if not items.is_free(value)}) for block in (before, item))
+    return [f"{new} input{'s' * (new != 1)}"] if old != new else []
 
 
 def _name_of(before: Item, item: Item) -> str:
