@@ -154,7 +154,7 @@ def _with_copies_around(root: Row, around: int = 1) -> Iterator[tuple[Row, int]]
 
 # --- tables: text, Markdown ----------------------------------------------------------------------
 
-_COPIES = re.compile(r" ×(\d+)(?: steps| calls)?(?= shares | carry |$)")
+_COPIES = re.compile(r" ×(\d+)(?: steps| calls)?(?= shares | carry | .* each$|$)")
 
 
 def rows_of(lines: list[tuple[int, str, str, str, str]]) -> Row:

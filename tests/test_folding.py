@@ -318,7 +318,7 @@ def text_of(model: nn.Module, *inputs: Tensor, **options: Any) -> str:
 def test_similar_blocks_are_one_with_ranges_of_sizes_and_sums_of_costs() -> None:
     text = text_of(widening(3, 3, 3, 3), torch.zeros(1, 8, 4, 4))
     convs = [9 * before * (before + 8) + before + 8 for before in (8, 16, 24, 32)]
-    assert re.search(r"0…3 Widen ×4 +1×16…40×4×4", text)
+    assert re.search(r"0…3 Widen ×4 1.2 k…11.6 k parameters each +1×16…40×4×4", text)
     assert re.search(rf"conv Conv2d 8…32→16…40, 3×3, s1, p1 +1×16…40×4×4 +Σ {sum(convs):,} +Σ ", text)
     assert "Σ          the sum over all copies" in text
 

@@ -75,7 +75,7 @@ class Row:
 
     @property
     def repeat(self) -> int:
-        found = re.search(r" ×(\d+)( steps| calls)?( carry .*)?$", self.head)
+        found = re.search(r" ×(\d+)( steps| calls)?( carry .*| .* each)?$", self.head)
         return int(found.group(1)) if found and self.inside else 1
 
     def over_copies(self, name: str, around: int) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from fxsummary.graph.attributes import own_path
+from fxsummary.graph.records import differing
 from fxsummary.text.numbers import common, listed, relative_path
 from fxsummary.views.fold.items import Item, Items
 from fxsummary.views.fold.similar import agreeing
@@ -51,13 +52,19 @@ def references(items: Items, *, like: bool) -> References:
             if before is not item:
                 found.same[id(block)] = _same(items, before, item)
                 continue
-            if like and (text := _like(items, earlier[-MOST_COMPARED:], item)):
+            if like and not _is_similar_run(items, item) and (text := _like(items, earlier[-MOST_COMPARED:], item)):
                 found.like[id(block)] = text
                 del seen[item.symbol]
                 continue
             earlier.append(item)
         pending.extend(reversed(item.items))
     return found
+
+
+def _is_similar_run(items: Items, item: Item) -> bool:
+    """Return whether an item represents copies of other sizes, whose ranges a reference would hide."""
+    keys = items.keys[item.start : item.end] if items.copies(item) > 1 else []
+    return any(differing(items.graph.data(key), "outputs") for key in keys)
 
 
 def _same(items: Items, before: Item, item: Item) -> str:

@@ -11,7 +11,7 @@ from fxsummary.exporters.tables.opening import Opening, open_blocks
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Totals
-from fxsummary.graph.records import Repeat, of_each_copy, over_copies
+from fxsummary.graph.records import Repeat, differing, of_each_copy, over_copies
 from fxsummary.support.registry import Registry
 from fxsummary.text.numbers import (
     MARKS_WITH_SHARES,
@@ -20,12 +20,14 @@ from fxsummary.text.numbers import (
     in_series,
     listed,
     marks_in,
+    parameters,
     relative_path,
     run_name,
     share,
     size,
 )
 from fxsummary.views.blocks import UNREAD, Block, block_tree
+from fxsummary.views.depth import closed_block
 from fxsummary.views.joined import name_of, number_of
 from fxsummary.views.merger import uncounted
 from fxsummary.views.scalars import take
@@ -119,7 +121,8 @@ class _Rows:
 
     def _add_block(self, block: Block, path: str, branches: tuple[bool, ...], times: int) -> None:
         run = self._run(block.call)
-        remarks = _carry(self.graph, run), "" if block.again else self.shared.get(block.path, "")
+        shares = "" if block.again else self.shared.get(block.path, "")
+        remarks = _carry(self.graph, run), _each(self.graph, block, run), shares
         remark = ", ".join(filter(None, remarks))
         copies = f" {run.copied}" if run else ""
         type_ = f"{block.type}{block.again}{copies}"
@@ -171,6 +174,14 @@ def _carry(graph: ModelGraph, run: Repeat | None) -> str:
         return ""
     shapes = [shape_cell(take(graph.nodes[key]["outputs"], part)) for key, part in values]
     return f"carry {shapes[0]}" + (f" +{len(shapes) - 1}" if len(shapes) > 1 else "")
+
+
+def _each(graph: ModelGraph, block: Block, run: Repeat | None) -> str:
+    """Return the range of the parameters of similar blocks; "" for other runs, whose copies differ in none."""
+    if run is None or run.unit:
+        return ""
+    numbers = differing(closed_block(graph, block, block.copies), "parameters") or ()
+    return f"{parameters(min(numbers))}…{parameters(max(numbers))} parameters each" if numbers else ""
 
 
 def _facts(graph: ModelGraph, view: ModelGraph, totals: Totals, marks: list[str]) -> list[tuple[str, str]]:
