@@ -412,9 +412,11 @@ def test_experts_in_a_loop_have_their_routing_in_one_row() -> None:
             return out
 
     torch.manual_seed(0)
-    view = shown(fxsummary.graph(Looped("").eval(), torch.randn(12, 8)))
+    graph = fxsummary.graph(Looped("").eval(), torch.randn(12, 8))
+    view = shown(graph, fold="exact")
     assert one(view, "expert routing")["config"] == "top 2 of 4, 14 operations"
     assert "where" not in labels(view) and "combine experts" in labels(view)
+    assert [run.count for run in shown(graph).graph["repeats"].values()] == [4]
 
 
 def nearest(x: Tensor, w: Tensor) -> Tensor:
