@@ -9,7 +9,8 @@ from heapq import heapify, heappop, heappush
 from itertools import chain, groupby
 
 from fxsummary.graph.records import summed
-from fxsummary.text.numbers import in_one, run_name
+from fxsummary.text.numbers import run_name
+from fxsummary.text.series import in_one
 
 Costs = tuple["int | None", "int | None"]
 

@@ -15,6 +15,7 @@ from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import differing, is_unknown, over_copies
 from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
+from fxsummary.text.series import in_one
 from fxsummary.views.blocks import UNREAD, Block
 from fxsummary.views.costs import in_groups
 
@@ -69,7 +70,7 @@ def short(text: str, width: int) -> str:
 def shape_of(data: NodeData) -> str:
     """Format the shapes of an operation's result: as ranges if they differ from copy to copy."""
     each = differing(data, "outputs") or (data["outputs"],)
-    return fmt.about(fmt.in_one([shape_text(outputs) for outputs in each], as_ranges=True), data.get("assumed", False))
+    return fmt.about(in_one([shape_text(outputs) for outputs in each], as_ranges=True), data.get("assumed", False))
 
 
 def shape_text(outputs: object, assumed: bool = False) -> str:

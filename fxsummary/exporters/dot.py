@@ -19,6 +19,7 @@ from fxsummary.graph.spec import leaves
 from fxsummary.text import numbers as fmt
 from fxsummary.text.numbers import clean, short, shorten
 from fxsummary.text.numbers import shape as shape_text
+from fxsummary.text.series import in_one
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.broadcast import cut_broadcasts, original_name
 from fxsummary.views.scalars import hide_scalars
@@ -121,7 +122,7 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     copies = f"  ×{repeat.count}" if repeat else ""
     each = differing(data, "outputs") or (data["outputs"],)
     copies_of = zip(*[[shape_text(spec.shape) for spec in leaves(outputs)] for outputs in each], strict=True)
-    shapes = [fmt.about(fmt.in_one(texts, as_ranges=True), data["assumed"]) for texts in copies_of]
+    shapes = [fmt.about(in_one(texts, as_ranges=True), data["assumed"]) for texts in copies_of]
     lines = [
         f"{SIGNS.get(change, '')} {data['label']}{own}{copies}".lstrip(),
         data["config"],

@@ -13,7 +13,8 @@ from fxsummary.graph.modelgraph import ModelGraph, Totals
 from fxsummary.graph.records import differing, known
 from fxsummary.graph.spec import leaves
 from fxsummary.support.registry import unknown
-from fxsummary.text.numbers import about, in_one, shape, share
+from fxsummary.text.numbers import about, shape, share
+from fxsummary.text.series import in_one
 from fxsummary.views.blocks import Block, result_of
 from fxsummary.views.costs import carry_costs
 from fxsummary.views.depth import closed_block

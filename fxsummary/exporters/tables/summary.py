@@ -17,7 +17,6 @@ from fxsummary.text.numbers import (
     MARKS_WITH_SHARES,
     about,
     count,
-    in_series,
     listed,
     marks_in,
     parameters,
@@ -26,6 +25,7 @@ from fxsummary.text.numbers import (
     share,
     size,
 )
+from fxsummary.text.series import in_series
 from fxsummary.views.blocks import UNREAD, Block, block_tree
 from fxsummary.views.depth import closed_block
 from fxsummary.views.joined import name_of, number_of

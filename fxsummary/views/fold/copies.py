@@ -10,7 +10,7 @@ from fxsummary.graph.attributes import NODE, RESULT, NodeData
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModuleCall
 from fxsummary.graph.records import TRUST, Returned
-from fxsummary.text.numbers import in_one
+from fxsummary.text.series import in_one
 from fxsummary.views.fold.symbols import RATES, hashable
 
 
