@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_NUMBERED = re.compile(r"(\w*?)(\d+) (.+)")
+_NUMBERED = re.compile(r"(\w*?)(\d{1,18}) (.+)")
 
 
 def in_series(texts: Sequence[str]) -> list[str]:
@@ -27,7 +27,7 @@ def in_series(texts: Sequence[str]) -> list[str]:
     ]
 
 
-_INTEGER = re.compile(r"-?\d+")
+_INTEGER = re.compile(r"-?\d{1,18}")
 
 
 def in_one(texts: Sequence[str], *, as_ranges: bool = False) -> str:

@@ -19,7 +19,7 @@ FIRST_READ = ("parameters", "trainable_parameters", "parameter_bytes", "paramete
 """Costs of the tensors that an operation is the first to read; all tensors that it reads count instead."""
 
 DIGITS = re.compile(r"\d+")
-NUMBER = re.compile(r"(?<![\w.])(?<!e-)-?\d+(?![\w.])")
+NUMBER = re.compile(r"(?<![\w.])(?<!e-)-?\d{1,18}(?![\w.])")
 _settings = itemgetter(*RATES)
 _others = itemgetter(*[name for name in NODE.folding if NODE[name].always and name not in (*RATES, "outputs")])
 
