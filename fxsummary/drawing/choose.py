@@ -34,7 +34,7 @@ MOST_IN_A_ROW = 3
 DETAIL = 1.2
 """Value of doubling the number of rows, in units of page cost."""
 UNSEEN = 0.25
-"""Share of the FLOPs in modules of which none is open, from which cheap operations may share rows."""
+"""Share of the FLOPs in classes without an open module from which cheap operations may share rows."""
 LEAST_ROWS = 10
 """Number of rows that a picture in which operations share rows must have to say enough."""
 MOST_NAMES = 3
@@ -43,7 +43,7 @@ LEAST_COST = 0.3
 """Lower than the cost of any page."""
 ROUNDS = 3
 MOST_KINDS = 8
-"""Maximum numbers of levels beyond the depth, and of kinds of blocks in each, of which blocks are opened."""
+"""Maximum number of kinds of blocks that are opened in a level."""
 TIGHT_COST = 0.2
 
 
@@ -261,7 +261,7 @@ def _is_better(joined: Fitting, other: Picture, fitting: Fitting, found: Picture
 
 
 def unseen_flops(picture: Picture) -> int:
-    """Return the FLOPs in closed modules of classes of which the picture opens none."""
+    """Return the FLOPs in closed modules whose classes the picture does not open."""
     opened = {block.type for block in block_tree(picture.graph).walk()}
     return sum(over_copies(data, "flops") for data in picture.closed_nodes() if data["label"] not in opened)
 

@@ -74,7 +74,7 @@ class Merger:
             hidden: their name in the list of hidden operations.
             main: the member whose key and other attributes the new operation takes; the last if None.
             attributes: label, config, kind of the new operation. With a new label it is a function, and the config
-                says how many operations it stands for.
+                says how many operations it represents.
         """
         inside = set(members)
         keys = sorted(inside, key=self.order.__getitem__)
@@ -173,13 +173,13 @@ def copy_of(graph: ModelGraph) -> ModelGraph:
 
 
 def counted(data: NodeData) -> str:
-    """Return the configuration of a merged operation with the number of operations that it stands for."""
+    """Return the configuration of a merged operation with the number of operations that it represents."""
     absorbed = data.get("absorbed", ())
     return ", ".join(filter(None, (data["config"], f"{len(absorbed) + 1} operations" if absorbed else "")))
 
 
 def uncounted(data: NodeData) -> str:
-    """Return the configuration of an operation without the number of operations that it stands for.
+    """Return the configuration of an operation without the number of operations that it represents.
 
     >>> uncounted({"config": "4 × 8, 2 operations", "absorbed": ("view",)}), uncounted({"config": "2 operations"})
     ('4 × 8', '2 operations')

@@ -104,7 +104,7 @@ class Symbols:
         return symbol
 
     def of_run(self, symbol: int, copies: int) -> int:
-        """Return the symbol of several copies of an operation or a block, of which the graph has the first."""
+        """Return the symbol of several copies of an operation or a block; the graph has the first one."""
         return self.of_block(("run", copies, symbol, ())) if copies > 1 else symbol
 
     # --- structure -------------------------------------------------------------------------------
