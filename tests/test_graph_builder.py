@@ -122,7 +122,7 @@ def test_a_node_may_yield_several_memories_and_a_memory_have_several_holders() -
     memory, (a, b, c) = Tensors(nn.Module(), "cpu"), nodes(3)
     for node, storage in ((a, 7), (b, 7), (c, 7), (c, 9), (c, 7)):
         memory.note(node, storage)
-    assert (memory.storages[a], memory.storages[c]) == ((7,), (7, 9))
+    assert (memory.memory.held[a], memory.memory.held[c]) == ((7,), (7, 9))
     assert memory.holders() == {7: [a, b, c], 9: [c]}
 
 
@@ -133,19 +133,26 @@ def test_the_version_of_a_memory_is_how_often_it_was_written() -> None:
     assert (memory.version(7), memory.version(9)) == (2, 0)
 
 
-# --- who else holds a tensor -----------------------------------------------------------------------
+# --- when tensors are let go of --------------------------------------------------------------------
 
 
-def test_a_tensor_that_nobody_else_holds_is_let_go_of_and_made_again() -> None:
-    tensors, (node,) = Tensors(nn.Module(), "cpu"), nodes(1)
-    tracked = tensors.add(torch.empty(2, device="meta"), (node, ()))
-    assert not tensors.let_go([tracked]) and not tensors.known
+def test_a_storage_dies_after_the_last_node_and_a_tensor_of_it_is_made_again() -> None:
+    tensors, (first, last) = Tensors(nn.Module(), "cpu"), nodes(2)
+    tensors.order.update({first: 0, last: 1})
+    tracked = tensors.add(torch.empty(2, device="meta"), (first, ()))
+    assert tracked.reference() is None and tensors.memory.deaths == {tracked.storage: last}
     again = tensors.revived(tracked)
-    assert tensors.of(again) is tracked and tensors.revived(tracked) is again
+    assert tensors.of(again) is tracked and tensors.revived(tracked) is again and not tensors.memory.deaths
 
 
-def test_a_tensor_that_somebody_holds_stays_what_it_was() -> None:
+def test_a_storage_lives_as_long_as_a_tensor_that_shares_it() -> None:
     tensors, (node,) = Tensors(nn.Module(), "cpu"), nodes(1)
-    kept = torch.empty(2, device="meta")
+    tensors.order[node] = 0
+    kept = torch.empty(2, 3, device="meta")
     tracked = tensors.add(kept, (node, ()))
-    assert tensors.let_go([tracked]) and tensors.of(kept) is tracked and tracked.tensor is kept
+    view = kept.detach().view(6)
+    assert tensors.add(view, (node, ())).storage == tracked.storage
+    del kept
+    assert tracked.reference() is None and not tensors.memory.deaths
+    del view
+    assert tensors.memory.deaths == {tracked.storage: node} and tensors.memory.nbytes == {tracked.storage: 24}

@@ -14,6 +14,21 @@ from fxsummary.capture.operations.outcome import Outcome
 
 
 @dataclass
+class Storages:
+    """The memory of the values in a graph, by numbers that are equal for values that share it.
+
+    Attributes:
+        held: the storages that each node returns or writes in place.
+        nbytes: the size of each storage.
+        deaths: the node after which the last reference to a storage went away; no entry if it outlives forward.
+    """
+
+    held: dict[fx.Node, tuple[int, ...]] = field(default_factory=dict)
+    nbytes: dict[int, int] = field(default_factory=dict)
+    deaths: dict[int, fx.Node] = field(default_factory=dict)
+
+
+@dataclass
 class Trace:
     """An FX graph with the data that its nodes refer to.
 
@@ -24,6 +39,8 @@ class Trace:
         given: the user's input tensors by placeholder; recordings only.
         returned: for each call of an entered module, by its key in the module stack: its stack entry and its result,
             which is a `Returned`, or a structure of nodes in a symbolic trace.
+        deaths: in a symbolic trace, the node after which Python let go of each node's value.
+        storages: the memory of the values; None until the shapes are known.
     """
 
     graph: fx.Graph
@@ -31,6 +48,8 @@ class Trace:
     skipped_hooks: list[str] = field(default_factory=list)
     given: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
     returned: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    deaths: dict[fx.Node, fx.Node] = field(default_factory=dict)
+    storages: Storages | None = None
 
 
 @dataclass

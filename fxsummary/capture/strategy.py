@@ -188,7 +188,7 @@ def _better(subject: Subject, result: Capture, found: Trace, propagation: Propag
     """Complete and return the capture, or return a recording if that shows more."""
     if result.inputs is not None and _goes_further(subject, found, propagation):
         return recorded(subject, result.inputs)
-    follow_writes(found.graph, propagation.outcomes)
+    found.storages = follow_writes(found.graph, propagation.outcomes, found.deaths)
     result.propagation = propagation
     result.notes += notes.of_trace(found.skipped_hooks, propagation.stopped)
     return result

@@ -16,6 +16,7 @@ from fxsummary.capture.results import Trace
 from fxsummary.convert.attributes import Reader
 from fxsummary.convert.module_tree import add_modules, class_name, module_tree
 from fxsummary.convert.plain import plain
+from fxsummary.convert.storages import add_storages
 from fxsummary.graph.attributes import EdgeData, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, nbytes
@@ -28,11 +29,12 @@ def convert(capture: Capture) -> ModelGraph:
     graph = ModelGraph()
     modules = modules_by_path(capture.model)
     tensors = tensor_names(modules)
+    attributes: dict[fx.Node, NodeData] = {}
     if capture.trace is None:
         add_modules(graph, modules, tensors)
         called = set(modules)
     else:
-        called = _add_operations(graph, capture, capture.trace, modules, tensors)
+        called, attributes = _add_operations(graph, capture, capture.trace, modules, tensors)
     propagation = None if capture.is_partial else capture.propagation
     graph.graph.update(
         name=class_name(capture.model),
@@ -43,13 +45,16 @@ def convert(capture: Capture) -> ModelGraph:
         output_spec=None if propagation is None else plain(propagation.output),
         modules=module_tree(modules, tensors, capture, called),
     )
+    if capture.trace is not None and capture.trace.storages is not None:
+        graph.graph["storages"] = add_storages(capture.trace.storages, attributes, graph.modules)
+        graph.graph["deaths_recorded"] = capture.captured_by in ("symbolic", "recorded")
     return graph
 
 
 def _add_operations(
     graph: ModelGraph, capture: Capture, trace: Trace, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]
-) -> set[str]:
-    """Fill the graph from a trace, and return the paths of the modules that it calls.
+) -> tuple[set[str], dict[fx.Node, NodeData]]:
+    """Fill the graph from a trace; return the paths of the modules that it calls, and the attributes of the nodes.
 
     A copied node takes its attributes from its original, except those that depend on its place.
     """
@@ -64,7 +69,7 @@ def _add_operations(
             data["assumed"] = any(graph.nodes[source]["assumed"] for source in graph.sources(key))
     if trace.returned:
         graph.graph["returned"] = reader.returned(trace.returned)
-    return {"", *capture.untold, *reader.called}
+    return {"", *capture.untold, *reader.called}, attributes
 
 
 def _edges(attributes: Mapping[fx.Node, NodeData]) -> Iterator[tuple[str, str, EdgeData]]:

@@ -58,6 +58,7 @@ class Reader:
             **({"at_least": {"flops": outcome.flops}} if outcome.unknown and outcome.flops else {}),
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
+            "workspace": outcome.workspace,
             "packed": module is not None and holds_packed(module),
             "source": node.meta[SOURCE],
         }

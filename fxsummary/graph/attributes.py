@@ -84,6 +84,10 @@ NODE = Attributes("node attribute", {
         compared="own"),
     "output_bytes": _part(of.COUNT_OR_UNKNOWN, "bytes of the tensors in `outputs`; None if unknown", 0,
         title="Output bytes", text=fmt.size, rests_on=("outputs",)),
+    "storages": _part(of.SLOTS, "numbers of the storages that its tensors lie in, or that it writes to in place; see "
+        "`ModelGraph.storages`", ()),
+    "workspace": _part(of.COUNT_OR_UNKNOWN, "bytes that it holds for a time beyond its inputs and outputs; None if "
+        "unknown", 0, title="Workspace", text=fmt.size, rests_on=("outputs",)),
     "multiplicity": _part(of.TIMES, "number of identical operations that it represents (1 unless repeats are folded)",
         1, title="Copies", folds=True),
     "source": _part(of.TEXT, '``file:line`` of the call in your code, "" if unknown', "", title="Source", tip=True),
@@ -149,6 +153,8 @@ class NodeData(TypedDict, total=False):
     trust: str
     packed: bool
     output_bytes: int | None
+    storages: tuple[int, ...]
+    workspace: int | None
     multiplicity: int
     source: str
     absorbed: tuple[str, ...]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, over
 import networkx as nx
 
 from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
+from fxsummary.graph.memory import Memory, Storage
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned, Totals, add_up
 from fxsummary.graph.spec import TensorSpec
 from fxsummary.support import files
@@ -169,6 +170,12 @@ class ModelGraph(nx.DiGraph):
     """Known results of module calls: not for leaf modules, nor in exported programs."""
     modules = Fact[Mapping[str, ModuleInfo]](MappingProxyType({}))
     """The module tree: every submodule by path, including those never called; "" is the model itself."""
+    storages = Fact[tuple[Storage, ...]](())
+    """The memory of the values, by the numbers in the attribute ``storages`` of the operations."""
+    deaths_recorded = Fact(False)
+    """Whether it is known when Python lets go of each value, as it is not for an exported program."""
+    memory: Fact[Memory | None] = Fact(None)
+    """The memory of the forward pass: peak, where, what is in use and why; None if shapes are unknown."""
     comparison: Fact[Comparison | None] = Fact(None)
     """In a graph from `fxsummary.diff`: totals before and after, modules, runs. None in other graphs."""
 

@@ -66,6 +66,14 @@ class TensorSpec:
         return self.numel * itemsize(self.dtype)
 
     @property
+    def extent(self) -> int:
+        """Bytes from the first to the last element: more than `nbytes` with gaps, less if elements share memory."""
+        if self.stride is None or 0 in self.shape:
+            return self.nbytes
+        last = sum([(size - 1) * step for size, step in zip(self.shape, self.stride, strict=True)])
+        return (last + 1) * itemsize(self.dtype)
+
+    @property
     def is_index(self) -> bool:
         """Whether the dtype is integer or bool, as for indices and masks."""
         return self.dtype == "bool" or self.dtype.startswith(("int", "uint"))

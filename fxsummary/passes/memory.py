@@ -1,12 +1,136 @@
-"""Output bytes of each operation."""
+"""Memory: output bytes of each operation, and the peak of the forward pass with what is in use at it and why.
+
+The life of a storage goes from the operation that makes it to the one after which Python lets go of it, which capture
+has noted. The bytes in use while an operation runs are those of all living storages, its results included, and what it
+holds only while it runs. Parameters, buffers and inputs are not activations.
+"""
 
 from __future__ import annotations
 
+import linecache
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from fxsummary.graph.attributes import own_path
+from fxsummary.graph.memory import Alive, Memory
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import nbytes
 
 
 def annotate(graph: ModelGraph) -> None:
-    """Set `output_bytes` on every node; 0 for the output node, which creates no tensor."""
+    """Set `output_bytes` on every node (0 for the output node, which creates no tensor), and the graph's `memory`."""
     for _, data in graph.nodes(data=True):
         data["output_bytes"] = 0 if data["op"] == "output" else nbytes(data["outputs"])
+    graph.memory = _Life(graph).memory() if graph.storages else None
+
+
+class _Life:
+    """The life of each storage, in positions of operations."""
+
+    def __init__(self, graph: ModelGraph) -> None:
+        self._graph = graph
+        self._storages = graph.storages
+        self._keys = tuple(graph)
+        self._data = [graph.data(key) for key in self._keys]
+        self._order = order = {key: place for place, key in enumerate(self._keys)}
+        self._end = len(order)
+        self._births = [order[each.born] for each in graph.storages]
+        self._last_reads = [order[each.last_read] for each in graph.storages]
+        if graph.deaths_recorded:
+            self._deaths = [order.get(each.dies, self._end) for each in graph.storages]
+        else:
+            self._deaths = [self._end if place == self._end - 1 else place for place in self._last_reads]
+        self._own = [number for number, each in enumerate(graph.storages) if each.kind == "activation"]
+
+    def memory(self) -> Memory:
+        timeline, ideal = self._timeline(self._deaths), self._timeline(self._last_reads)
+        at, ideal_at = timeline.index(max(timeline)), ideal.index(max(ideal))
+        totals, sizes = self._graph.totals, [each.nbytes for each in self._storages]
+        return Memory(
+            weights=totals.parameter_bytes,
+            buffers=totals.buffer_bytes,
+            inputs=sum(each.nbytes for each in self._storages if each.kind == "input"),
+            outputs=sum(sizes[number] for number in self._own if self._deaths[number] == self._end),
+            peak=timeline[at],
+            at=self._keys[at],
+            inside=self._data[at]["workspace"] or 0,
+            alive=tuple(sorted(self._alive(at), key=lambda each: -each.nbytes)),
+            peak_at_last_use=ideal[ideal_at],
+            at_last_use=self._keys[ideal_at],
+            timeline=tuple(timeline),
+            operations=self._keys,
+            unknown=tuple([key for key, data in zip(self._keys, self._data, strict=True) if data["workspace"] is None]),
+            is_recorded=self._graph.deaths_recorded,
+            is_assumed=any(data["assumed"] for data in self._data),
+        )
+
+    def _timeline(self, deaths: Sequence[int]) -> list[int]:
+        """Return the bytes in use while each operation runs."""
+        change = [0] * (self._end + 2)
+        for number in self._own:
+            size = self._storages[number].nbytes
+            change[self._births[number]] += size
+            change[deaths[number] + 1] -= size
+        living = accumulate(change[: self._end])
+        return [live + (data["workspace"] or 0) for live, data in zip(living, self._data, strict=True)]
+
+    # --- what is in use, and why ---------------------------------------------------------------
+
+    def _alive(self, place: int) -> Iterator[Alive]:
+        """Yield the memory in use at an operation."""
+        living = {each for each in self._own if self._births[each] <= place <= self._deaths[each]}
+        readers = self._readers(living)
+        for number in living:
+            storage, born = self._storages[number], self._data[self._births[number]]
+            if storage.nbytes:
+                reason = self._reason(number, place, readers[number])
+                yield Alive(storage.nbytes, storage.born, self._name(self._births[number]), born["shape"], reason)
+
+    def _readers(self, numbers: Iterable[int]) -> dict[int, list[int]]:
+        """Return the operations that read each of these storages."""
+        wanted = set(numbers)
+        found: dict[int, list[int]] = defaultdict(list)
+        for key, data in zip(self._keys, self._data, strict=True):
+            for number in wanted.intersection(data["storages"]):
+                found[number] += [self._order[reader] for reader in self._graph.readers(key)]
+        return found
+
+    def _reason(self, number: int, place: int, readers: list[int]) -> str:
+        later = min((reader for reader in readers if reader > place), default=None)
+        if self._births[number] == place:
+            return "output of it"
+        if later is not None:
+            is_input = "input of it, and " if place in readers else ""
+            what = "returned by forward" if self._data[later]["op"] == "output" else f"read next by {self._name(later)}"
+            return f"{is_input}{what}"
+        if place in readers:
+            return "input of it"
+        if self._deaths[number] == self._end:
+            return "outlives forward"
+        return f"last read by {self._name(self._last_reads[number])}, {self._held_by_python(number, place)}"
+
+    def _held_by_python(self, number: int, place: int) -> str:
+        """Say until when Python holds a value that no operation reads any more."""
+        death = self._deaths[number]
+        after = self._data[death + 1]["module_stack"] if death + 1 < self._end else ()
+        returning = [call for call in self._data[death]["module_stack"] if call not in after]
+        around = self._data[place]["module_stack"]
+        holder = next((call.path for call in returning if call in around), None)
+        until = f"until {holder} returns" if holder else f"until after {self._name(death)}"
+        return f"held by Python {until}{self._variable(self._births[number])}"
+
+    def _variable(self, place: int) -> str:
+        """Return ", `x` at mlp.py:44" if the line that made a value assigns it to a variable."""
+        source = self._data[place]["source"]
+        name, _, line = source.rpartition(":")
+        found = _ASSIGNED.match(linecache.getline(name, int(line))) if line.isdigit() else None
+        return f", `{found[1]}` at {name.rpartition('/')[2]}:{line}" if found else ""
+
+    def _name(self, place: int) -> str:
+        return own_path(self._data[place]) or self._keys[place]
+
+
+_ASSIGNED = re.compile(r"\s*([A-Za-z_]\w*)\s*=[^=]")
+"""A line that assigns to one variable."""

@@ -1,4 +1,4 @@
-"""The mode that sees the ATen calls of an operation: counts FLOPs, notes what is written, and calls our kernels."""
+"""The mode that sees the ATen calls of an operation: counts FLOPs and bytes, notes writes, and calls our kernels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from torch.utils.flop_counter import flop_registry, shape_wrapper
 
 from fxsummary.capture.operations import kernels
 from fxsummary.capture.operations.flops import FORMULAS, aten
-from fxsummary.capture.operations.outcome import Alias, Outcome
+from fxsummary.capture.operations.outcome import Alias, Base, Outcome
+from fxsummary.capture.operations.storage_count import StorageCount
 from fxsummary.capture.operations.twins import META, spec_of, takes_device
 from fxsummary.capture.structures import map_values, tensors_in
 from fxsummary.capture.torch_internals import (
@@ -53,6 +54,9 @@ def formula(packet: object) -> Callable[..., int] | None:
     return flop_registry.get(packet) or FORMULAS.get(packet)
 
 
+_IN_PARTS = (aten.linear.default, aten.scaled_dot_product_attention.default)
+"""Composite operators that a mode sees as one call; their parts show what they hold if no kernel covers a call."""
+
 _paused = threading.local()
 
 
@@ -88,6 +92,8 @@ class FlopCount(DispatchMode):
         self._tensors = tensors
         self._on_meta = on_meta
         self._written: set[int] = set()
+        self._storages = StorageCount()
+        self._is_workspace_known = True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -103,6 +109,7 @@ class FlopCount(DispatchMode):
                 return result
         _check_dtypes(packet, args)
         result = self._call(func, args, kwargs) if self._on_meta else func(*args, **kwargs)
+        self._hold(func, args, kwargs, result)
         if getattr(_paused, "now", False):
             return result
         if count is not None and not any(map(_is_sparse, args)):
@@ -119,20 +126,40 @@ class FlopCount(DispatchMode):
         result = kernels.answer(func, args, kwargs)
         if result is not NotImplemented:
             return result
+        if func in _IN_PARTS:
+            with uncounted(), self:
+                return func.decompose(*args, **kwargs)
         if has_python_kernel(func):
             import_compiler()
         return func(*args, **kwargs)
 
+    def _hold(self, func: Any, args: Any, kwargs: Any, result: object) -> None:
+        """Count the new storages of a result, and the bytes that the operator held besides."""
+        new = [each for each in tensors_in(result) if each.layout is torch.strided]
+        if new and _may_share(func):
+            given = set(map(storage_of, tensors_in((args, kwargs))))
+            new = [each for each in new if storage_of(each) not in given]
+        self._storages.add(new)
+        inside = kernels.workspace(func, args, kwargs)
+        if inside is None:
+            self._is_workspace_known = False
+        else:
+            self._storages.peak = max(self._storages.peak, self._storages.live + inside)
+
     def outcome(self, value: object, device: str) -> Outcome:
         """Return what was observed, with the operation's result."""
-        aliases = tuple([_alias(output, self._tensors) for output in tensors_in(value)])
+        outputs = list(tensors_in(value))
+        aliases = tuple([_alias(output, self._tensors) for output in outputs])
         storages = map(storage_of, self._tensors) if self._written else ()
+        workspace = self._storages.peak - self._storages.live if self._is_workspace_known else None
         return Outcome(
             map_values(lambda each: spec_of(each, device) if isinstance(each, torch.Tensor) else each, value),
             self.flops,
             tuple(dict.fromkeys(self.unknown)),
             aliases if any(aliases) else (),
             tuple([index for index, storage in enumerate(storages) if storage in self._written]),
+            bases=_bases(outputs, aliases),
+            workspace=workspace,
         )
 
 
@@ -145,6 +172,31 @@ def _alias(output: torch.Tensor, tensors: Sequence[torch.Tensor]) -> Alias | Non
         if storage == storage_of(tensor) and output.dtype == tensor.dtype:
             return Alias(index, int(output.storage_offset()) - int(tensor.storage_offset()))
     return None
+
+
+def _bases(outputs: Sequence[torch.Tensor], aliases: Sequence[Alias | None]) -> tuple[Base | None, ...]:
+    """Return the memory of each new output; () if each fills memory of its own."""
+    numbers: dict[int, int] = {}
+    bases = [None if alias else _base(output, numbers) for output, alias in zip(outputs, aliases, strict=True)]
+    is_plain = len(numbers) == len(bases) - bases.count(None) and all(
+        base is None or (base.offset == 0 and base.nbytes == spec_of(output).extent)
+        for output, base in zip(outputs, bases, strict=True)
+    )
+    return () if is_plain else tuple(bases)
+
+
+def _base(output: torch.Tensor, numbers: dict[int, int]) -> Base | None:
+    if output.layout is not torch.strided:
+        return None
+    storage = output.untyped_storage()
+    return Base(numbers.setdefault(storage._cdata, len(numbers)), storage.nbytes(), int(output.storage_offset()))
+
+
+@functools.lru_cache(maxsize=1024)
+def _may_share(func: Any) -> bool:
+    """Whether an operator may return memory of its arguments."""
+    schema: Any = getattr(func, "_schema", None)
+    return schema is None or func.namespace != "aten" or any(each.alias_info for each in schema.returns)
 
 
 @functools.lru_cache(maxsize=1024)

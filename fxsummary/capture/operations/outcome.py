@@ -20,6 +20,21 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The memory of an output that does not fill memory of its own.
+
+    Attributes:
+        number: equal for outputs of one operation that share memory.
+        nbytes: size of the memory.
+        offset: elements from its start to the output.
+    """
+
+    number: int
+    nbytes: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one operation yields.
 
@@ -30,6 +45,8 @@ class Outcome:
         aliases: for each tensor of `value`, the input whose memory it shares; () if none does.
         writes: positions, among the tensors of the arguments, of those written in place.
         assumed: whether it depends on assumed values.
+        bases: for each tensor of `value` its memory, None for an alias; () if each new tensor fills memory of its own.
+        workspace: bytes that it holds for a time beyond its inputs and outputs; None if unknown.
     """
 
     value: Any
@@ -38,3 +55,5 @@ class Outcome:
     aliases: tuple[Alias | None, ...] = ()
     writes: tuple[int, ...] = ()
     assumed: bool = False
+    bases: tuple[Base | None, ...] = ()
+    workspace: int | None = 0

@@ -51,7 +51,7 @@ class Evaluator:
 
     def value(self, node: fx.Node) -> object:
         """Return the value of a node; raises NoValueError if it can be neither computed nor assumed."""
-        writers = [self._tensors.writers.get(storage, ()) for storage in self._tensors.storages.get(node, ())]
+        writers = [self._tensors.writers.get(storage, ()) for storage in self._tensors.memory.held.get(node, ())]
         if node not in self._values or not self._values.keys() >= set(chain(*writers)):
             with torch.no_grad(), off_meta():
                 for each in self._needed(node):
@@ -118,7 +118,7 @@ class Evaluator:
                 is_costly = current.op.startswith("call") and self._outcomes[current].flops != 0
                 if not (cut and (is_costly or self._reads_no_data(current))):
                     todo.extend((each, order[current]) for each in current.all_input_nodes)
-            for storage in self._tensors.storages.get(current, ()):
+            for storage in self._tensors.memory.held.get(current, ()):
                 if written.get(storage, -1) >= before:
                     continue
                 written[storage] = before
@@ -176,7 +176,7 @@ class Evaluator:
                 self._outcomes[node].value,
             )
         elif held is not None:
-            is_written = any(self._tensors.writers.get(each) for each in self._tensors.storages.get(node, ()))
+            is_written = any(self._tensors.writers.get(each) for each in self._tensors.memory.held.get(node, ()))
             self._values[node] = held.detach().clone() if is_written else held.detach()
         else:
             self._values[node] = self.call(node, self._values)

@@ -106,7 +106,7 @@ class _Recorder:
             stack.enter_context(subject.snapshot.preserved(caches=False))
             stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
             args, kwargs = placeholders.arguments(subject.model, inputs, self._writer.placeholder)
-            for tracked in self._writer.tensors.known.values():
+            for tracked in self._writer.tensors.made:
                 calls.derivatives.mark(tracked.tensor)
             if replay and not has_global_hooks():
                 calls.replay = Replay(calls.demand, subject.is_leaf, calls.run_inside)
@@ -138,6 +138,7 @@ class _Recorder:
         self._calls.replay = None
         self._calls.derivatives.clear()
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
+        trace.storages = writer.tensors.memory
         notes = list(demand.notes())
         notes += dict.fromkeys(heal(writer.tensors, demand.evaluator, self._subject.snapshot))
         return Recording(trace, writer.propagation, notes, self._stopped)

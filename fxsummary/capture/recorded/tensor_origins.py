@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -17,6 +16,7 @@ from torch import fx, nn
 from fxsummary.capture.module_index import constants, modules_by_path, tensor_names
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.twins import Twins, materialize, spec_of
+from fxsummary.capture.results import Storages
 from fxsummary.capture.structures import NESTED, is_plain
 from fxsummary.capture.torch_internals import storage_of
 from fxsummary.graph.spec import TensorSpec, map_structure
@@ -42,7 +42,7 @@ class Tracked:
     """A tensor, and where its value comes from.
 
     Attributes:
-        tensor: the tensor that the model's code holds.
+        reference: returns the tensor; None if the model's code has let go of it. Weak if the recording made it.
         spec: its spec, on the device that it claims to be on.
         storage: a number that is equal for tensors that share memory.
         version: how often its storage had been written when its node was written.
@@ -52,7 +52,7 @@ class Tracked:
         node: its own node; None for an attribute or an element of a result until an operation reads it.
     """
 
-    tensor: torch.Tensor
+    reference: Callable[[], torch.Tensor | None]
     spec: TensorSpec
     storage: int
     attribute: str = ""
@@ -60,6 +60,13 @@ class Tracked:
     node: fx.Node | None = None
     version: int = 0
     assumed: bool = False
+
+    @property
+    def tensor(self) -> torch.Tensor:
+        """The tensor, which the model's code must hold."""
+        found = self.reference()
+        assert found is not None
+        return found
 
     @property
     def is_ours(self) -> bool:
@@ -79,42 +86,47 @@ class Tensors:
     Attributes:
         constants: tensors that are neither parameters nor buffers, by the get_attr target that refers to them.
         order: the position of each node.
-        storages: the storages that each node returns or writes.
+        memory: the storages of the nodes.
         writers: the nodes that write to a storage in place, by its number.
-        known: the tensors by ``id``.
+        made: all tensors that it tracked, in order.
     """
 
     def __init__(self, model: nn.Module, device: str) -> None:
         self.constants: dict[str, torch.Tensor] = {}
         self.order: dict[fx.Node, int] = {}
-        self.storages: dict[fx.Node, tuple[int, ...]] = {}
+        self.memory = Storages()
         self.writers: dict[int, list[fx.Node]] = {}
-        self.known: dict[int, Tracked] = {}
+        self.made: list[Tracked] = []
         self.new_storage = count().__next__
         self._model = model
         self._device = device
         self._twins = Twins()
         self._attributes = tensor_names(modules_by_path(model))
+        self._known: dict[int, Tracked] = {}
         self._by_storage: dict[int, Tracked] = {}
-        self._storages: dict[int, int] = defaultdict(self.new_storage)
-        self._held: list[torch.UntypedStorage] = []
+        self._storages: dict[int, int] = {}
+        self._references: dict[int, weakref.ref[torch.UntypedStorage]] = {}
 
     def get(self, tensor: torch.Tensor) -> Tracked | None:
         """Return the tracked tensor; None if the recording has not met it."""
-        return self.known.get(id(tensor))
+        known = self._known.get(id(tensor))
+        return known if known is not None and (known.attribute or known.reference() is tensor) else None
 
     def of(self, tensor: torch.Tensor) -> Tracked:
         """Return the tracked tensor; one that is new here is an attribute, an alias or a constant."""
-        known = self.known.get(id(tensor))
-        return known if known is not None else self._first_met(tensor)
+        known = self._known.get(id(tensor))
+        if known is not None and (known.attribute or known.reference() is tensor):  # an id may be used again
+            return known
+        return self._first_met(tensor)
 
     def is_named(self, tensor: torch.Tensor) -> bool:
         """Whether the recording has met a tensor, or it is an attribute of the model."""
-        return id(tensor) in self.known or self._attribute_name(tensor) is not None
+        return self.get(tensor) is not None or self._attribute_name(tensor) is not None
 
     def is_ours(self, tensor: torch.Tensor) -> bool:
         """Whether the recording made a tensor; any other must not change."""
-        return id(tensor) in self.known and self.known[id(tensor)].is_ours
+        known = self.get(tensor)
+        return known is not None and known.is_ours
 
     def data_of(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return ``tensor.data`` of an attribute, tracked as the same value under the same name."""
@@ -123,43 +135,62 @@ class Tensors:
         return data
 
     def clear(self) -> None:
-        self.known.clear()
-        self._by_storage.clear()
-        self._held.clear()
+        """Forget the tensors, but not what is known of their memory."""
+        for forgotten in (self.made, self._known, self._by_storage, self._references):
+            forgotten.clear()
         self._twins = Twins()
 
     def add(self, tensor: torch.Tensor, source: str | Origin, spec: TensorSpec | None = None) -> Tracked:
         """Track a new tensor; ``source`` is the name of an attribute, or the node and place that it comes from."""
         if tensor.is_nested:
             raise NotImplementedError(NESTED)
-        storage = self._storages[storage_of(tensor)]
-        tracked = Tracked(tensor, spec or spec_of(tensor, self._device), storage)
+        is_ours = not isinstance(source, str)
+        reference = weakref.ref(tensor) if is_ours else lambda: tensor
+        tracked = Tracked(reference, spec or spec_of(tensor, self._device), self._number(tensor, is_ours))
         if isinstance(source, str):
             tracked.attribute = source
         else:
             tracked.origin, tracked.node = source, None if source[1] else source[0]
-        self.known[id(tensor)] = self._by_storage[storage] = tracked
+        self._keep(tensor, tracked)
         return tracked
 
-    def let_go(self, tracked: Sequence[Tracked]) -> bool:
-        """Release the tensors that the recording made, and return whether anything else holds one of them."""
-        references = [(each, weakref.ref(each.tensor)) for each in tracked if each.is_ours]
-        for each, _ in references:
-            self._held.append(each.tensor.untyped_storage())  # keeps its address, by which tensors share a number
-            del self.known[id(each.tensor)], each.tensor
-        held = [(each, tensor) for each, reference in references for tensor in [reference()] if tensor is not None]
-        for each, tensor in held:
-            each.tensor = tensor
-            self.known[id(tensor)] = each
-        return bool(held)
+    def _keep(self, tensor: torch.Tensor, tracked: Tracked) -> None:
+        self._known[id(tensor)] = self._by_storage[tracked.storage] = tracked
+        self.made.append(tracked)
+
+    def _number(self, tensor: torch.Tensor, is_ours: bool, number: int | None = None) -> int:
+        """Return the number of a tensor's storage; if it is new, watch when it is freed.
+
+        Args:
+            number: the number of a new storage; by default an unused one.
+        """
+        key = storage_of(tensor)
+        known = self._storages.get(key)
+        if known is not None:
+            return known
+        number = self._storages[key] = self.new_storage() if number is None else number
+        if is_ours and key != id(tensor):
+            storage = tensor.untyped_storage()
+            self.memory.nbytes.setdefault(number, storage.nbytes())
+            self._references[key] = weakref.ref(storage, lambda _: self._freed(key))
+        return number
+
+    def _freed(self, key: int) -> None:
+        """Note after which node a storage was freed; another may get its address."""
+        number = self._storages.pop(key)
+        if self._references.pop(key, None) is not None and self.order:
+            self.memory.deaths[number] = next(reversed(self.order))
 
     def revived(self, tracked: Tracked) -> torch.Tensor:
         """Return the tensor of a copy or of a tensor that was released; makes a new one if it has none."""
-        if not hasattr(tracked, "tensor"):
-            tracked.tensor = materialize(tracked.spec)
-            self.known[id(tracked.tensor)] = self._by_storage[tracked.storage] = tracked
-            self._storages[storage_of(tracked.tensor)] = tracked.storage
-        return tracked.tensor
+        tensor = tracked.reference()
+        if tensor is None:
+            tensor = materialize(tracked.spec)
+            tracked.reference = weakref.ref(tensor)
+            self._number(tensor, True, tracked.storage)
+            self.memory.deaths.pop(tracked.storage, None)
+            self._keep(tensor, tracked)
+        return tensor
 
     def twin(self, tracked: Tracked) -> torch.Tensor:
         """Return the tensor itself if the recording made it, or else a meta tensor instead of the user's."""
@@ -167,8 +198,8 @@ class Tensors:
         if tracked.is_ours:
             return tensor
         twin = self._twins.tensor(tensor)
-        if id(twin) not in self.known:
-            self.known[id(twin)] = tracked
+        if self._known.get(id(twin)) is not tracked:
+            self._known[id(twin)] = tracked
             self._storages[storage_of(twin)] = tracked.storage
         return twin
 
@@ -215,7 +246,7 @@ class Tensors:
 
         value = map_structure(build, outcome.value)
         for index in outcome.writes:
-            if isinstance(value, torch.Tensor) and self.known.get(id(value)) is given[index]:
+            if isinstance(value, torch.Tensor) and self.get(value) is given[index]:
                 given[index].set_node(node)
         return value
 
@@ -237,7 +268,7 @@ class Tensors:
     def track(self, value: object, node: fx.Node, place: Place = ()) -> None:
         """Track the tensors in a result, or in a part of it."""
         if isinstance(value, torch.Tensor):
-            if id(value) not in self.known:
+            if self.get(value) is None:
                 self.add(value, (node, place))
         elif isinstance(value, (tuple, list, dict)):
             for key, item in value.items() if isinstance(value, dict) else enumerate(value):
@@ -251,9 +282,9 @@ class Tensors:
 
     def note(self, node: fx.Node, storage: int) -> None:
         """Note that a node returns or writes a storage."""
-        known = self.storages.get(node, ())
+        known = self.memory.held.get(node, ())
         if storage not in known:
-            self.storages[node] = (*known, storage)
+            self.memory.held[node] = (*known, storage)
 
     def write(self, node: fx.Node, storage: int) -> None:
         """Note that a node writes to a storage in place."""
@@ -267,7 +298,7 @@ class Tensors:
     def holders(self) -> dict[int, list[fx.Node]]:
         """Return the nodes that return or write each storage."""
         found: dict[int, list[fx.Node]] = {}
-        for node, storages in self.storages.items():
+        for node, storages in self.memory.held.items():
             for storage in storages:
                 found.setdefault(storage, []).append(node)
         return found

@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 import gc
 import types
-import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fxsummary.capture.restore.holders import base_of, refill
 
 
-def survivors(references: Iterable[weakref.ref[Any]]) -> list[Any]:
+def survivors(references: Iterable[Callable[[], Any]]) -> list[Any]:
     """Return the objects that are still alive after garbage collection."""
     alive = list(references)
     for generation in (0, 2):  # most are in the youngest generation; a full collection is slow

@@ -24,15 +24,13 @@ def heal(tensors: Tensors, evaluator: Evaluator, snapshot: Snapshot) -> list[str
     Args:
         tensors: all tensors of the recording; this clears them.
     """
-    tracked = [each for each in tensors.known.values() if each.is_ours and each.origin is not None]
-    origins = {id(each.tensor): each.origin for each in tracked}
-    references = [weakref.ref(each.tensor) for each in tracked]
-    tracked.clear()
+    tracked = [each for each in tensors.made if each.is_ours and each.origin is not None]
     tensors.clear()
-    alive = survivors(references)
+    alive = survivors([each.reference for each in tracked])
     if not alive:
         return []
-    references.clear()  # a tensor with weak references cannot be swapped
+    origins = {id(each.reference()): each.origin for each in tracked}
+    tracked.clear()  # a tensor with weak references cannot be swapped
     with preserved_globals():
         notes = {id(tensor): _heal(tensor, origins[id(tensor)], evaluator) for tensor in alive}
     without_value = [weakref.ref(tensor) for tensor in alive if notes[id(tensor)]]

@@ -54,12 +54,21 @@ class _Short:
         return tracer.create_proxy("call_function", function, args, kwargs, name)
 
 
+class Reference(weakref.ref["Proxy"]):
+    """A weak reference to a traced value."""
+
+    __slots__ = ("node",)
+    node: fx.Node
+
+
 class Proxy(_Short, fx.Proxy):
     """A traced value."""
 
     def __init__(self, node: fx.Node, tracer: Any) -> None:
         super().__init__(node, tracer)
-        tracer.proxies.append(weakref.ref(self))
+        reference = Reference(self, tracer.note_death)
+        reference.node = node
+        tracer.proxies.append(reference)
 
 
 class ParameterProxy(Proxy):

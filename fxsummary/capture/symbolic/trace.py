@@ -49,7 +49,7 @@ def trace(subject: Subject, inputs: Inputs | None) -> Trace | Refusal:
     if escaped := tracer.escaped():
         remove(escaped)
         refusal = refusal or _refusal("forward keeps a traced value outside of the model", "")
-    return refusal or Trace(graph, constants, tracer.skipped_hooks, returned=tracer.returned)
+    return refusal or Trace(graph, constants, tracer.skipped_hooks, returned=tracer.returned, deaths=tracer.deaths)
 
 
 def _refusal(reason: str, where: str, partial: Trace | None = None) -> Refusal:

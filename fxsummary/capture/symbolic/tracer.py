@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +21,7 @@ from fxsummary.capture.restore.escaped import survivors
 from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, values_of
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.fx_patches import traced
-from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy
+from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy, Reference
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -48,9 +47,11 @@ class SymbolicTracer(fx.Tracer):
         self.tensor_attrs: Any = constants(subject.modules)
         self._names = tensor_names(subject.modules)
         self._attributes: dict[str, ParameterProxy] = {}
-        self.proxies: list[weakref.ref[fx.Proxy]] = []
+        self.proxies: list[Reference] = []
+        self.deaths: dict[fx.Node, fx.Node] = {}
         self._calls: dict[str, int] = {}
         self._stack_now: OrderedDict[str, object] | None = None
+        self._last: fx.Node
         self._wrap: Callable[[dict[str, object]], None] = lambda namespace: None
         self._outermost = sys._getframe(1)
 
@@ -101,6 +102,10 @@ class SymbolicTracer(fx.Tracer):
         """Return a `Proxy` of a node."""
         return Proxy(node, self)
 
+    def note_death(self, reference: Reference) -> None:
+        """Note that Python let go of a value, and after which node."""
+        self.deaths[reference.node] = self._last
+
     def escaped(self) -> list[Proxy]:
         """Return the proxies that something still references after the trace."""
         self._attributes.clear()
@@ -110,7 +115,7 @@ class SymbolicTracer(fx.Tracer):
         self, kind: str, target: Any, args: Any, kwargs: Any, name: str | None = None, type_expr: object = None
     ) -> fx.Node:
         """Create a node as torch.fx does, with module stack and source line in its meta."""
-        node = new_node(self.graph, kind, target, args, kwargs, name)
+        node = self._last = new_node(self.graph, kind, target, args, kwargs, name)
         if self._stack_now is None:
             self._stack_now = OrderedDict(self.module_stack)
         meta = node.meta

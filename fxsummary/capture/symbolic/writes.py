@@ -1,6 +1,6 @@
-"""In-place writes in a traced graph: an operation that reads a tensor after a write gets an edge from the write.
+"""The memory of the values in a traced graph, and the order of in-place writes.
 
-A proxy still refers to the value before the write. A recording sees the tensors themselves; with these changes a trace
+A proxy still refers to the value before a write. A recording sees the tensors themselves; with these changes a trace
 has the same edges.
 """
 
@@ -15,6 +15,7 @@ from torch import fx
 
 from fxsummary.capture.nodes import AFTER
 from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.results import Storages
 from fxsummary.graph.spec import TensorSpec, leaves
 
 
@@ -26,16 +27,20 @@ class _Held(NamedTuple):
     version: int
 
 
-def follow_writes(graph: fx.Graph, outcomes: Mapping[fx.Node, Outcome]) -> None:
-    """Redirect edges so that readers of a tensor written in place depend on the write.
+def follow_writes(graph: fx.Graph, outcomes: Mapping[fx.Node, Outcome], deaths: Mapping[fx.Node, fx.Node]) -> Storages:
+    """Redirect edges so that readers of a tensor written in place depend on the write, and return the storages.
 
     A reader of the written tensor reads the result of the write instead. A reader of another tensor with the same
     memory, such as a view, has the write in its meta under `AFTER`.
+
+    Args:
+        deaths: the node after which Python let go of each node's value; one that is missing outlives forward.
     """
-    if not all(_is_only_reader(node, outcomes) for node, outcome in outcomes.items() if outcome.writes):
-        run = _Writes()
-        for node in graph.nodes:
-            run.step(node, outcomes[node])
+    is_simple = all(_is_only_reader(node, outcomes) for node, outcome in outcomes.items() if outcome.writes)
+    run = _Writes(is_simple)
+    for node in graph.nodes:
+        run.step(node, outcomes[node])
+    return run.storages(deaths)
 
 
 def _is_only_reader(node: fx.Node, outcomes: Mapping[fx.Node, Outcome]) -> bool:
@@ -47,17 +52,58 @@ def _is_only_reader(node: fx.Node, outcomes: Mapping[fx.Node, Outcome]) -> bool:
 
 
 class _Writes:
-    def __init__(self) -> None:
+    """Numbers the storages of a graph, and redirects its edges unless ``is_simple``."""
+
+    def __init__(self, is_simple: bool) -> None:
+        self._is_simple = is_simple
         self._numbers = count()
         self._results: dict[fx.Node, list[_Held]] = {}
+        self._nbytes: dict[int, int] = {}
         self._writers: dict[int, list[fx.Node]] = defaultdict(list)
         self._now: dict[fx.Node, fx.Node] = {}
 
     def step(self, node: fx.Node, outcome: Outcome) -> None:
-        for source in node.all_input_nodes:
-            if source in self._now:
-                node.replace_input_with(source, self._now[source])
+        if node.op == "output":
+            return
+        spec = outcome.value
+        is_new = type(spec) is TensorSpec and not (outcome.aliases or outcome.bases)
+        if is_new and (self._is_simple or not self._writers):
+            number = next(self._numbers)
+            self._nbytes[number] = spec.extent
+            self._results[node] = [_Held(node, number, 0)]
+        else:
+            self._step(node, outcome)
+
+    def _step(self, node: fx.Node, outcome: Outcome) -> None:
         given = dict(enumerate(self._given(node)))
+        if not self._is_simple:
+            given = self._redirected(node, given, outcome)
+        results = self._results[node] = []
+        bases: dict[int, int] = {}
+        specs = list(leaves(outcome.value))
+        for index, spec in enumerate(specs):
+            alias = outcome.aliases[index] if outcome.aliases else None
+            base = outcome.bases[index] if outcome.bases else None
+            shared = given.get(alias.index) if alias else None
+            if shared:
+                storage = shared.storage
+            elif base and base.number in bases:
+                storage = bases[base.number]
+            else:
+                storage = next(self._numbers)
+                self._nbytes[storage] = base.nbytes if base else spec.extent
+                if base:
+                    bases[base.number] = storage
+            results.append(_Held(node, storage, len(self._writers[storage])))
+            if shared and alias and alias.offset is None and alias.index in outcome.writes:
+                self._replace(shared.node, node)
+
+    def _redirected(self, node: fx.Node, given: dict[int, _Held], outcome: Outcome) -> dict[int, _Held]:
+        """Let a node read the latest writes, note what it writes, and return the tensors in its arguments."""
+        changed = [source for source in node.all_input_nodes if source in self._now]
+        for source in changed:
+            node.replace_input_with(source, self._now[source])
+        given = dict(enumerate(self._given(node))) if changed else given
         stale = [each.storage for each in given.values() if each.version < len(self._writers[each.storage])]
         if stale:
             last = dict.fromkeys(self._writers[storage][-1] for storage in stale)
@@ -65,13 +111,25 @@ class _Writes:
         for index in outcome.writes:
             if index in given:
                 self._writers[given[index].storage].append(node)
-        results = self._results[node] = []
-        for alias in outcome.aliases or [None for _ in leaves(outcome.value)]:
-            shared = given.get(alias.index) if alias else None
-            storage = shared.storage if shared else next(self._numbers)
-            results.append(_Held(node, storage, len(self._writers[storage])))
-            if shared and alias and alias.offset is None and alias.index in outcome.writes:
-                self._replace(shared.node, node)
+        return given
+
+    def storages(self, deaths: Mapping[fx.Node, fx.Node]) -> Storages:
+        """Return the storages; one dies after the last of the values in it."""
+        order = {node: place for place, node in enumerate(self._results)}
+        found = Storages(nbytes=self._nbytes)
+        outliving: set[int] = set()
+        for node, results in self._results.items():
+            found.held[node] = tuple([each.storage for each in results])
+            death = deaths.get(node)
+            for storage in found.held[node]:
+                known = found.deaths.get(storage)
+                if death is None:
+                    outliving.add(storage)
+                elif known is None or order.get(death, len(order)) > order.get(known, len(order)):
+                    found.deaths[storage] = death
+        for storage in outliving:
+            found.deaths.pop(storage, None)
+        return found
 
     def _given(self, node: fx.Node) -> list[_Held]:
         """Return the tensors in a node's arguments, in order."""

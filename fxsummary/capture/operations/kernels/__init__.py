@@ -29,6 +29,18 @@ KERNELS: dict[str, Callable[..., Any]] = {
 """Kernels by operator and overload, as in ``aten::add.Tensor``; called with the operator's arguments."""
 
 
+WORKSPACES: dict[str, Callable[..., int | None]] = {
+    f"aten::{name}": bytes_of for family in _FAMILIES for name, bytes_of in getattr(family, "WORKSPACES", {}).items()
+}
+"""What operators hold for a time beyond their results, in bytes, by operator and overload; None if unknown."""
+
+
+def workspace(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
+    """Return the bytes that an operator holds for a time beyond its result; None if unknown."""
+    bytes_of = None if isinstance(func, HigherOrderOperator) else WORKSPACES.get(func.name())
+    return bytes_of(*args, **kwargs) if bytes_of else 0
+
+
 def answer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return what an operator returns for meta tensors; `DECLINED` if no kernel covers the call."""
     if isinstance(func, HigherOrderOperator):

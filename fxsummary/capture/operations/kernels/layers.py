@@ -27,7 +27,7 @@ def batch_norm(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None, variance: Tensor | None,
     training: bool, *_: Any,
 ) -> Any:  # fmt: skip
-    """Run ``native_batch_norm``: return the result, and mean and deviation by channel."""
+    """Run ``native_batch_norm``: return the result, and mean and deviation by channel, which are empty in eval mode."""
     given = [each for each in (weight, bias, mean, variance) if each is not None]
     channels = x.shape[1:2]
     if not fit(x, *given) or x.dim() < 2 or any(each.shape != channels or not is_plain(each) for each in given):
@@ -35,7 +35,7 @@ def batch_norm(
     has_statistics = x.numel() > channels[0] if training else mean is not None and variance is not None
     if not has_statistics or (1 in x.shape and not is_plain(x)):
         return DECLINED
-    statistics = new(channels, _statistics(x.dtype)), new(channels, _statistics(x.dtype))
+    statistics = [new(channels if training else (0,), _statistics(x.dtype)) for _ in range(2)]
     result = elementwise_like([x, *[each.view(-1, *[1] * (x.dim() - 2)) for each in given]], x.dtype, x.dtype)
     return result if result is DECLINED else (result, *statistics)
 

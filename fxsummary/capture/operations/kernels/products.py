@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, each, fit, is_plain, new
+from fxsummary.capture.operations.twins import META
 
 
 def product(ranks: tuple[int, int], a: Tensor, b: Tensor) -> Tensor:
@@ -90,7 +91,7 @@ def attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0, is_causal: bool = False,
     *, scale: float | None = None, enable_gqa: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Run ``scaled_dot_product_attention``, whose result is contiguous."""
+    """Run ``scaled_dot_product_attention``; the result lies in memory as the queries do, as in the fused kernels."""
     if not fit(q, k, v) or not q.dim() == k.dim() == v.dim() or q.dim() not in (3, 4) or not 0 <= dropout < 1:
         return DECLINED
     repeats = q.shape[-3] // max(k.shape[-3], 1) if enable_gqa and q.dim() == 4 else 1
@@ -102,7 +103,32 @@ def attention(
         is_causal or mask.dtype not in (torch.bool, q.dtype) or broadcast(mask.shape, scores) != scores
     ):
         return DECLINED
-    return new((*q.shape[:-1], v.shape[-1]), q.dtype)
+    return torch.empty_like(q, device=META) if is_fused(q, k, v, mask, dropout, enable_gqa) else DECLINED
+
+
+def is_fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, enable_gqa: bool) -> bool:
+    """Whether the fused kernel of the CPU runs attention, rather than products with all scores in memory.
+
+    Source: ``use_flash_attention_cpp`` in ATen/native/transformers/sdp_utils_cpp.cpp.
+    """
+    is_possible = q.dim() == 4 and q.shape[-1] == v.shape[-1] and dropout == 0 and q.dtype in _FUSED
+    rests = [each for each in (q, k, v, mask) if each is not None]
+    return is_possible and all(each.stride(-1) == 1 for each in rests) and (enable_gqa or q.shape[1] == k.shape[1])
+
+
+_FUSED = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+
+
+def attention_workspace(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0, *_: Any,
+    enable_gqa: bool = False, **__: Any,
+) -> int:  # fmt: skip
+    """Bytes of the fused kernel: a logarithm for each row of scores, and a mask of bools in the dtype of the scores."""
+    if not is_fused(q, k, v, mask, dropout, enable_gqa):
+        return 0  # its parts show what they hold
+    logarithms = q.shape[:-1].numel() * max(q.itemsize, 4)
+    is_cast = mask is not None and mask.dtype == torch.bool
+    return logarithms + (mask.numel() * q.itemsize if is_cast and mask is not None else 0)
 
 
 def grouped(
@@ -119,6 +145,13 @@ def grouped(
     batch = a.shape[:1] if a.dim() == b.dim() == 3 else groups
     return new((*batch, a.shape[-2], b.shape[-1]), out_dtype or a.dtype)
 
+
+_RECURRENT = tuple([f"{name}.{kind}" for name in ("lstm", "gru", "rnn_tanh", "rnn_relu") for kind in ("input", "data")])
+
+WORKSPACES: dict[str, Callable[..., int | None]] = {
+    "scaled_dot_product_attention": attention_workspace,
+    **dict.fromkeys(_RECURRENT, lambda *_, **__: None),
+}
 
 KERNELS: dict[str, Callable[..., Any]] = {
     "mm": partial(product, (2, 2)),

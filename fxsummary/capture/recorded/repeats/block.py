@@ -39,6 +39,7 @@ class Block:
         arguments: the position of each argument whose node it wrote, by node.
         writers: the nodes that write in place to each storage of its own.
         counts: number of calls of each module inside, by path in the block.
+        deaths: the node after which each storage of its own was freed; none if the block returns it.
         returned: the new entries of `Writer.returned`.
         result: the result, with `Tracked` and `Argument` for tensors.
     """
@@ -51,7 +52,7 @@ class Block:
         self.depth = len(writer.stack)
         self.calls = dict(writer.calls)
         tensors = writer.tensors
-        self._start = len(tensors.order), len(tensors.known), len(tensors.constants), len(writer.returned)
+        self._start = len(tensors.order), len(tensors.made), len(tensors.constants), len(writer.returned)
 
     def finish(self, result: list[object]) -> None:
         """Read what the call wrote; raises NotRepeatableError if it did more.
@@ -69,9 +70,14 @@ class Block:
         self.counts = {self.inside(path): number for path, number in counts.items() if number}
         self.returned = list(islice(writer.returned.items(), returned, None))
         self.writers = dict(self._writes())
-        own = self._origins(result[0], set())
+        returned_storages: set[int] = set()
+        own = self._origins(result[0], returned_storages)
         result.clear()
-        held = writer.tensors.let_go(list(islice(writer.tensors.known.values(), tensors, None)))
+        made = islice(writer.tensors.made, tensors, None)
+        held = any(each.is_ours and each.reference() is not None for each in made)
+        memory = writer.tensors.memory
+        storages = {each for node in self.nodes for each in memory.held.get(node, ())} - returned_storages
+        self.deaths = {each: memory.deaths[each] for each in sorted(storages) if each in memory.deaths}
         self.result = map_structure(lambda each: copy(each) if type(each) is Tracked else each, own)
         result.append(map_structure(self._tensor, own))
         if held:
@@ -108,12 +114,13 @@ class Block:
         parts: list[object] = [*map(number, (*self.sources, *self.fixed_storages())), *self.attributes.values()]
         for node in self.nodes:
             meta, is_relative = node.meta, node.op in ("call_module", "get_attr")
-            numbered = map(number, (*meta.get(AFTER, ()), *memory.storages.get(node, ()), node))
+            numbered = map(number, (*meta.get(AFTER, ()), *memory.memory.held.get(node, ()), node))
             parts += [node.op, self.inside(str(node.target)) if is_relative else node.target, *numbered]
             parts += [memo.key_of(map_structure(lambda each: each, (node.args, node.kwargs)), key), outcomes[node]]
             parts += [self.entry(*each) for each in islice(meta[STACK].items(), self.depth, None)]
             parts += [self.arguments.get(node), *[meta.get(name) for name in (SOURCE, AUTOCAST, NO_GRAD)]]
         parts += [(number(storage), *map(number, nodes)) for storage, nodes in self.writers.items()]
+        parts += [(number(storage), number(node)) for storage, node in self.deaths.items()]
         parts += [(self.entry(key, entry), value) for key, (entry, value) in self.returned]
         return [*parts, self.counts, map_structure(described, self.result)]
 
@@ -130,7 +137,7 @@ class Block:
                 self.inside(str(node.target))
             outside = [each for each in (*node.all_input_nodes, *node.meta.get(AFTER, ())) if each not in known]
             for source in [*outside, node] if node.op == "get_attr" else outside:
-                if source.op != "get_attr" or len(self._writer.tensors.storages.get(source, ())) != 1:
+                if source.op != "get_attr" or len(self._writer.tensors.memory.held.get(source, ())) != 1:
                     raise NotRepeatableError(f"it reads {source.name}, which is not an attribute of the block")
                 self.attributes[source] = self.inside(str(source.target))
                 known.add(source)
@@ -138,11 +145,11 @@ class Block:
     def fixed_storages(self) -> list[int]:
         """Return the storages of the arguments and attributes, in order."""
         memory = self._writer.tensors
-        return [each.storage for each in self.given] + [memory.storages[node][0] for node in self.attributes]
+        return [each.storage for each in self.given] + [memory.memory.held[node][0] for node in self.attributes]
 
     def _writes(self) -> Iterator[tuple[int, list[fx.Node]]]:
         memory, fixed, own = self._writer.tensors, set(self.fixed_storages()), set(self.nodes)
-        for storage in dict.fromkeys(storage for node in self.nodes for storage in memory.storages.get(node, ())):
+        for storage in dict.fromkeys(storage for node in self.nodes for storage in memory.memory.held.get(node, ())):
             writers = [each for each in memory.writers.get(storage, ()) if each in own]
             if writers and storage in fixed:
                 raise NotRepeatableError("it writes to an argument or attribute in place")

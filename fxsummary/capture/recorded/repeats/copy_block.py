@@ -82,6 +82,12 @@ class Copy:
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
         for storage, nodes in block.writers.items():
             writer.tensors.writers[self._storages[storage]] = [self._nodes[each] for each in nodes]
+        memory = writer.tensors.memory
+        for storage, number in self._storages.items():
+            if storage in memory.nbytes:
+                memory.nbytes[number] = memory.nbytes[storage]
+            if storage in block.deaths:
+                memory.deaths[number] = self._nodes[block.deaths[storage]]
         return map_structure(self._tensor, block.result)
 
     def _entry(self, key: str, entry: tuple[str, type]) -> tuple[str, tuple[str, type]]:
@@ -109,8 +115,9 @@ class Copy:
             copied[AFTER] = tuple(map(self._nodes.__getitem__, meta[AFTER]))
         writer.propagation.outcomes[made] = writer.propagation.outcomes[node]
         writer.tensors.order[made] = len(writer.tensors.order)
-        if node in writer.tensors.storages:
-            writer.tensors.storages[made] = tuple([self._storages[each] for each in writer.tensors.storages[node]])
+        held = writer.tensors.memory.held
+        if node in held:
+            held[made] = tuple([self._storages[each] for each in held[node]])
         if writer.is_element(made):
             writer.items.setdefault((made.args[0], made.args[1]), made)
         return made

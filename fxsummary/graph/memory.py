@@ -1,0 +1,84 @@
+"""Records of memory: `Storage`, what tensors lie in, and `Memory`, the memory of one forward pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Storage(NamedTuple):
+    """The memory of one tensor, and of all tensors that are views of it.
+
+    Attributes:
+        nbytes: its size.
+        kind: "activation", "input", "parameter", "buffer" or "constant".
+        born: key of the operation that makes it.
+        last_read: key of the last operation that reads it or writes to it; `born` if there is none.
+        dies: key of the operation after which the last reference to it goes away; "" if it outlives forward.
+    """
+
+    nbytes: int
+    kind: str
+    born: str
+    last_read: str
+    dies: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Memory that is in use at the peak.
+
+    Attributes:
+        nbytes: its size.
+        operation: key of the operation that made it.
+        name: that operation as it is shown: its module path, or its key.
+        shape: shape of its first tensor; None if unknown.
+        reason: why it is in use.
+    """
+
+    nbytes: int
+    operation: str
+    name: str
+    shape: tuple[int, ...] | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory of one forward pass without gradients, as eager PyTorch runs it.
+
+    It counts tensors. What libraries (oneDNN, cuDNN, cuBLAS) and the allocator take besides is not included.
+
+    Attributes:
+        weights: bytes of the parameters; None if unknown.
+        buffers: bytes of the buffers.
+        inputs: bytes of the inputs.
+        outputs: bytes that forward makes and that outlive it.
+        peak: most bytes of activations at one time.
+        at: key of the operation at which they are in use.
+        inside: bytes of the peak that this operation holds only while it runs.
+        alive: the memory in use at the peak, the largest first.
+        peak_at_last_use: the peak if each value were freed after its last use.
+        at_last_use: key of the operation at which that peak occurs.
+        timeline: bytes in use while each operation runs, in execution order.
+        operations: keys of the operations, in the same order.
+        unknown: keys of the operations that may hold more while they run; if there are any, the peak is a lower bound.
+        is_recorded: whether it is known when Python lets go of each value; if not, each dies after its last use.
+        is_assumed: whether shapes depend on assumed values.
+    """
+
+    weights: int | None
+    buffers: int
+    inputs: int
+    outputs: int
+    peak: int
+    at: str
+    inside: int
+    alive: tuple[Alive, ...]
+    peak_at_last_use: int
+    at_last_use: str
+    timeline: tuple[int, ...]
+    operations: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    is_recorded: bool = True
+    is_assumed: bool = False
