@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from functools import cache
 from typing import Any
 
@@ -47,6 +48,11 @@ _NAMES = {
     "native_dropout": "dropout", "native_group_norm": "group_norm", "native_layer_norm": "layer_norm",
     "sym_numel": "numel", "sym_size": "size", "sym_storage_offset": "storage_offset", "sym_stride": "stride",
 }  # fmt: skip
+_METHODS = {
+    "iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_", "ifloordiv": "floor_divide_",
+    "imod": "remainder_", "ipow": "pow_",
+}  # fmt: skip
+_IN_PLACE = frozenset(getattr(operator, name) for name in _METHODS)
 _FAMILIES = (("scaled_dot_product", "scaled_dot_product_attention"), ("native_batch_norm", "batch_norm"))
 
 
@@ -61,7 +67,8 @@ def function_name(target: object) -> str:
     """
     if isinstance(target, OpOverload):
         return _field_name(target)
-    return str(getattr(target, "__name__", type(target).__name__))
+    name = str(getattr(target, "__name__", type(target).__name__))
+    return _METHODS.get(name, name) if target in _IN_PLACE else name
 
 
 @cache

@@ -46,9 +46,14 @@ def compare(before: ModelGraph, after: ModelGraph) -> ModelGraph:
         modules=tuple(module_change(result, block, calls) for block in block_tree(result).walk()),
         runs=runs(result),
         inputs=(before.inputs_text, after.inputs_text),
+        peaks=(_peak(before), _peak(after)),
         calls=calls,
     )
     return result
+
+
+def _peak(graph: ModelGraph) -> tuple[int, str] | None:
+    return None if graph.memory is None else (graph.memory.peak, graph.memory.name)
 
 
 class _Union:

@@ -46,7 +46,7 @@ def convert(capture: Capture) -> ModelGraph:
         modules=module_tree(modules, tensors, capture, called),
     )
     if capture.trace is not None and capture.trace.storages is not None:
-        graph.graph["storages"] = add_storages(capture.trace.storages, attributes, graph.modules)
+        graph.graph["storages"] = add_storages(capture.trace, capture.trace.storages, attributes, graph.modules)
         graph.graph["deaths_recorded"] = capture.captured_by in ("symbolic", "recorded")
     return graph
 

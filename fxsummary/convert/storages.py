@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import fx
 
-from fxsummary.capture.results import Storages
+from fxsummary.capture.results import Storages, Trace
 from fxsummary.graph.attributes import NodeData
 from fxsummary.graph.memory import Storage
 from fxsummary.graph.records import ModuleInfo
@@ -15,7 +15,7 @@ from fxsummary.graph.spec import TensorSpec
 
 
 def add_storages(
-    found: Storages, attributes: Mapping[fx.Node, NodeData], modules: Mapping[str, ModuleInfo]
+    trace: Trace, found: Storages, attributes: Mapping[fx.Node, NodeData], modules: Mapping[str, ModuleInfo]
 ) -> tuple[Storage, ...]:
     """Set the attribute ``storages`` of the operations, and return the storages by the numbers in it."""
     buffers = {each.name: each.buffer for module in modules.values() for each in module.parameters}
@@ -36,13 +36,13 @@ def add_storages(
             for source in node.all_input_nodes:
                 for number in attributes[source]["storages"]:
                     last[number] = node
-    return tuple([
-        Storage(
-            found.nbytes.get(storage, 0), _kind(born[number], attributes[born[number]], buffers), born[number].name,
-            last[number].name, _death(found.deaths.get(storage), attributes),
-        )
-        for storage, number in numbers.items()
-    ])  # fmt: skip
+    result: list[Storage] = []
+    for storage, number in numbers.items():
+        node, last_read = born[number], last[number].name
+        kind = _kind(node, attributes[node], buffers, trace.made)
+        dies = last_read if node.op == "get_attr" else _death(found.deaths.get(storage), attributes)
+        result.append(Storage(found.nbytes.get(storage, 0), kind, node.name, last_read, dies))
+    return tuple(result)
 
 
 def _is_element(node: fx.Node, attributes: Mapping[fx.Node, NodeData]) -> bool:
@@ -53,10 +53,10 @@ def _is_element(node: fx.Node, attributes: Mapping[fx.Node, NodeData]) -> bool:
     return isinstance(whole, fx.Node) and type(attributes[whole]["outputs"]) is not TensorSpec
 
 
-def _kind(node: fx.Node, data: NodeData, buffers: Mapping[str, bool]) -> str:
+def _kind(node: fx.Node, data: NodeData, buffers: Mapping[str, bool], made: frozenset[str]) -> str:
     if node.op == "placeholder":
         return "input"
-    if node.op != "get_attr":
+    if node.op != "get_attr" or node.target in made:
         return "activation"
     return {None: "constant", True: "buffer", False: "parameter"}[buffers.get((data["reads"] or ("",))[0])]
 

@@ -77,7 +77,8 @@ def _fitted(table: Table, width: int) -> list[tuple[str, ...] | str]:
     """
     room = width
     for index, column in enumerate(table.columns[1:]):
-        room -= 2 + max([display_width(column.title), *(display_width(row.cells[index]) for row in table.rows)])
+        widest = max([display_width(column.title), *(display_width(row.cells[index]) for row in table.rows)])
+        room -= 2 + (min(widest, column.shrinks or widest) if column.wraps else widest)
     room = max(room, table.columns[0].shrinks or 0)
     lines: list[tuple[str, ...] | str] = []
     for row in table.rows:

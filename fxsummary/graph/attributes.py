@@ -87,7 +87,9 @@ NODE = Attributes("node attribute", {
     "storages": _part(of.SLOTS, "numbers of the storages that its tensors lie in, or that it writes to in place; see "
         "`ModelGraph.storages`", ()),
     "workspace": _part(of.COUNT_OR_UNKNOWN, "bytes that it holds for a time beyond its inputs and outputs; None if "
-        "unknown", 0, title="Workspace", text=fmt.size, rests_on=("outputs",)),
+        "unknown", 0, title="Workspace", text=fmt.size, adds="max", rests_on=("outputs",)),
+    "in_use": _part(of.COUNT_OR_UNKNOWN, "bytes of activations in use while it runs, see `ModelGraph.memory`; None if "
+        "unknown", 0, title="In use", text=fmt.size, adds="max", rests_on=("outputs",)),
     "multiplicity": _part(of.TIMES, "number of identical operations that it represents (1 unless repeats are folded)",
         1, title="Copies", folds=True),
     "source": _part(of.TEXT, '``file:line`` of the call in your code, "" if unknown', "", title="Source", tip=True),
@@ -155,6 +157,7 @@ class NodeData(TypedDict, total=False):
     output_bytes: int | None
     storages: tuple[int, ...]
     workspace: int | None
+    in_use: int | None
     multiplicity: int
     source: str
     absorbed: tuple[str, ...]

@@ -86,6 +86,7 @@ class Comparison:
         modules: every module call, in execution order, the model itself first.
         runs: siblings whose number changed.
         inputs: text of the inputs before and after.
+        peaks: bytes of activations at the peak before and after, each with the operation; None if unknown.
         calls: old module calls by new ones, where path or class changed.
     """
 
@@ -97,6 +98,7 @@ class Comparison:
     modules: tuple[ModuleChange, ...] = ()
     runs: tuple[Run, ...] = ()
     inputs: tuple[str, str] = ("", "")
+    peaks: tuple[tuple[int, str] | None, tuple[int, str] | None] = (None, None)
     calls: Mapping[ModuleCall, ModuleCall] = field(default_factory=dict)
 
     def plain(self) -> dict[str, object]:
@@ -109,6 +111,7 @@ class Comparison:
             "modules": tuple(astuple(module) for module in self.modules),
             "runs": tuple(astuple(run) for run in self.runs),
             "inputs": self.inputs,
+            "peaks": self.peaks,
             "calls": tuple((tuple(new), tuple(old)) for new, old in self.calls.items()),
         }
 
@@ -125,6 +128,7 @@ class Comparison:
             modules=tuple(ModuleChange(*module) for module in plain["modules"]),
             runs=tuple(Run(*run) for run in plain["runs"]),
             inputs=plain["inputs"],
+            peaks=plain.get("peaks", (None, None)),
             calls={ModuleCall(*new): ModuleCall(*old) for new, old in plain["calls"]},
         )
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+STORAGE_KINDS = ("activation", "input", "parameter", "buffer", "constant")
+
 
 class Storage(NamedTuple):
     """The memory of one tensor, and of all tensors that are views of it.
 
     Attributes:
         nbytes: its size.
-        kind: "activation", "input", "parameter", "buffer" or "constant".
+        kind: one of `STORAGE_KINDS`.
         born: key of the operation that makes it.
         last_read: key of the last operation that reads it or writes to it; `born` if there is none.
         dies: key of the operation after which the last reference to it goes away; "" if it outlives forward.
@@ -34,6 +36,7 @@ class Alive:
         name: that operation as it is shown: its module path, or its key.
         shape: shape of its first tensor; None if unknown.
         reason: why it is in use.
+        is_held: whether no operation needs it any more, and only Python holds it.
     """
 
     nbytes: int
@@ -41,6 +44,7 @@ class Alive:
     name: str
     shape: tuple[int, ...] | None
     reason: str
+    is_held: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,16 @@ class Memory:
         outputs: bytes that forward makes and that outlive it.
         peak: most bytes of activations at one time.
         at: key of the operation at which they are in use.
+        name: that operation as it is shown: its module path, or its key.
         inside: bytes of the peak that this operation holds only while it runs.
         alive: the memory in use at the peak, the largest first.
         peak_at_last_use: the peak if each value were freed after its last use.
         at_last_use: key of the operation at which that peak occurs.
         timeline: bytes in use while each operation runs, in execution order.
+        held: bytes of these that no operation reads any more, and that only Python holds.
+        outliving: bytes of these that no operation reads any more, and that outlive forward.
         operations: keys of the operations, in the same order.
+        modules: path of the innermost module that runs each operation.
         unknown: keys of the operations that may hold more while they run; if there are any, the peak is a lower bound.
         is_recorded: whether it is known when Python lets go of each value; if not, each dies after its last use.
         is_assumed: whether shapes depend on assumed values.
@@ -73,12 +81,21 @@ class Memory:
     outputs: int
     peak: int
     at: str
+    name: str
     inside: int
     alive: tuple[Alive, ...]
     peak_at_last_use: int
     at_last_use: str
     timeline: tuple[int, ...]
+    held: tuple[int, ...]
+    outliving: tuple[int, ...]
     operations: tuple[str, ...]
+    modules: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     is_recorded: bool = True
     is_assumed: bool = False
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of weights, buffers, inputs and activations at the peak; None if the weights are unknown."""
+        return None if self.weights is None else self.weights + self.buffers + self.inputs + self.peak

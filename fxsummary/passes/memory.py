@@ -20,10 +20,22 @@ from fxsummary.graph.spec import nbytes
 
 
 def annotate(graph: ModelGraph) -> None:
-    """Set `output_bytes` on every node (0 for the output node, which creates no tensor), and the graph's `memory`."""
+    """Set `output_bytes` (0 for the output node, which creates no tensor) and `in_use`, and the graph's `memory`."""
     for _, data in graph.nodes(data=True):
         data["output_bytes"] = 0 if data["op"] == "output" else nbytes(data["outputs"])
+        data["in_use"] = None
     graph.memory = _Life(graph).memory() if graph.storages else None
+    if graph.memory is not None:
+        for (_, data), number in zip(graph.nodes(data=True), graph.memory.timeline, strict=True):
+            data["in_use"] = number
+
+
+def fused_layers(graph: ModelGraph) -> list[str]:
+    """Return the modules that torch may run by one fused operator in eval mode, whose memory is another."""
+    return [path for path, each in graph.modules.items() if each.type in _FUSED and each.called and not each.training]
+
+
+_FUSED = ("TransformerEncoderLayer",)
 
 
 class _Life:
@@ -55,26 +67,39 @@ class _Life:
             outputs=sum(sizes[number] for number in self._own if self._deaths[number] == self._end),
             peak=timeline[at],
             at=self._keys[at],
+            name=self._name(at),
             inside=self._data[at]["workspace"] or 0,
             alive=tuple(sorted(self._alive(at), key=lambda each: -each.nbytes)),
             peak_at_last_use=ideal[ideal_at],
             at_last_use=self._keys[ideal_at],
             timeline=tuple(timeline),
+            held=self._unread(False),
+            outliving=self._unread(True),
             operations=self._keys,
+            modules=tuple([data["module"] for data in self._data]),
             unknown=tuple([key for key, data in zip(self._keys, self._data, strict=True) if data["workspace"] is None]),
             is_recorded=self._graph.deaths_recorded,
-            is_assumed=any(data["assumed"] for data in self._data),
+            is_assumed=any(data["assumed"] for data in self._data) or bool(fused_layers(self._graph)),
         )
 
     def _timeline(self, deaths: Sequence[int]) -> list[int]:
         """Return the bytes in use while each operation runs."""
-        change = [0] * (self._end + 2)
-        for number in self._own:
-            size = self._storages[number].nbytes
-            change[self._births[number]] += size
-            change[deaths[number] + 1] -= size
-        living = accumulate(change[: self._end])
+        living = self._between(self._own, self._births, deaths)
         return [live + (data["workspace"] or 0) for live, data in zip(living, self._data, strict=True)]
+
+    def _unread(self, outlives: bool) -> tuple[int, ...]:
+        """Return the bytes that no operation reads any more, of what outlives forward or of what does not."""
+        chosen = [number for number in self._own if (self._deaths[number] == self._end) == outlives]
+        return tuple(self._between(chosen, [each + 1 for each in self._last_reads], self._deaths))
+
+    def _between(self, numbers: Iterable[int], starts: Sequence[int], ends: Sequence[int]) -> Iterator[int]:
+        """Yield, for each operation, the bytes of those storages whose start and end it is at or between."""
+        change = [0] * (self._end + 2)
+        for number in numbers:
+            if starts[number] <= ends[number]:
+                change[starts[number]] += self._storages[number].nbytes
+                change[ends[number] + 1] -= self._storages[number].nbytes
+        return accumulate(change[: self._end])
 
     # --- what is in use, and why ---------------------------------------------------------------
 
@@ -85,8 +110,10 @@ class _Life:
         for number in living:
             storage, born = self._storages[number], self._data[self._births[number]]
             if storage.nbytes:
-                reason = self._reason(number, place, readers[number])
-                yield Alive(storage.nbytes, storage.born, self._name(self._births[number]), born["shape"], reason)
+                needed = self._need(number, place, readers[number])
+                reason = needed or f"last read by {self._name(self._last_reads[number])}, {self._hold(number, place)}"
+                name = self._name(self._births[number])
+                yield Alive(storage.nbytes, storage.born, name, born["shape"], reason, not needed)
 
     def _readers(self, numbers: Iterable[int]) -> dict[int, list[int]]:
         """Return the operations that read each of these storages."""
@@ -97,7 +124,8 @@ class _Life:
                 found[number] += [self._order[reader] for reader in self._graph.readers(key)]
         return found
 
-    def _reason(self, number: int, place: int, readers: list[int]) -> str:
+    def _need(self, number: int, place: int, readers: list[int]) -> str:
+        """Say what memory is needed for while an operation runs, or later; "" if for nothing."""
         later = min((reader for reader in readers if reader > place), default=None)
         if self._births[number] == place:
             return "output of it"
@@ -109,9 +137,9 @@ class _Life:
             return "input of it"
         if self._deaths[number] == self._end:
             return "outlives forward"
-        return f"last read by {self._name(self._last_reads[number])}, {self._held_by_python(number, place)}"
+        return ""
 
-    def _held_by_python(self, number: int, place: int) -> str:
+    def _hold(self, number: int, place: int) -> str:
         """Say until when Python holds a value that no operation reads any more."""
         death = self._deaths[number]
         after = self._data[death + 1]["module_stack"] if death + 1 < self._end else ()

@@ -48,6 +48,7 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
         max_parameters, max_trainable_parameters: maximum number of parameters; tied and shared ones count once.
         max_flops: maximum FLOPs, 2 per multiply-accumulate, for the example's batch.
         max_parameter_bytes: maximum size of the parameters in bytes.
+        max_peak_memory: maximum bytes of activations in use at one time, see `ModelGraph.memory`.
         no_unread_parameters: fail if forward never reads a parameter.
         no_unknown: fail if the FLOPs of an operation or the size of a weight are unknown.
         baseline: a graph, or the path of one saved as JSON; parameters, trainable parameters, bytes and FLOPs
@@ -94,8 +95,8 @@ def parsed(budgets: Mapping[str, Any]) -> dict[str, Any]:
         try:
             if name == "tolerance":
                 values[name] = fraction(value)
-            elif name in COSTS and value is not None:
-                values[name] = quantity(value, of_bytes=name == "max_parameter_bytes")
+            elif name.startswith("max_") and value is not None:
+                values[name] = quantity(value, of_bytes=not name.endswith(("parameters", "flops")))
         except ValueError as error:
             raise InputError(f"{name}: {error}.") from None
     return values
@@ -105,6 +106,8 @@ def _exceeded(graph: ModelGraph, totals: Totals, given: dict[str, Any]) -> Itera
     for name, cost in COSTS.items():
         if name in given:
             yield from _over(graph, totals, name, cost, given[name])
+    if "max_peak_memory" in given:
+        yield from _over_memory(graph, given["max_peak_memory"])
     if given.get("no_unread_parameters") and totals.unread_parameters:
         unread = [p for m in graph.modules.values() for p in m.parameters if not p.read and not p.buffer]
         details = tuple(f"{fmt.count(p.numel)} {p.name}" for p in unread if p.tied_to is None)
@@ -130,6 +133,23 @@ def _over(graph: ModelGraph, totals: Totals, name: str, cost: _Cost, most: float
         known = "nothing is known" if number is None else f"at least {cost.text(number)}"
         message = f"{known} of at most {limit} {cost.title}: unknown parts may exceed the limit"
         yield _finding(name, message, _first(tuple(f"unknown: {each}" for each in unknown)))
+
+
+def _over_memory(graph: ModelGraph, most: float) -> Iterator[Finding]:
+    memory, limit = graph.memory, fmt.size(round(most))
+    if memory is None:
+        yield _finding("max_peak_memory", f"nothing is known of at most {limit}: pass example inputs", ())
+    elif memory.peak > most:
+        bound = "at least " if memory.unknown else ""
+        more = fmt.size(memory.peak - round(most))
+        message = (
+            f"{bound}{fmt.size(memory.peak)} of activations at {memory.name}, {more} more than the {limit} allowed"
+        )
+        details = tuple(fmt.clean(f"{fmt.size(each.nbytes)} {each.name}: {each.reason}") for each in memory.alive)
+        yield _finding("max_peak_memory", message, details[:CONTRIBUTORS])
+    elif memory.unknown:
+        known = f"at least {fmt.size(memory.peak)} of at most {limit}: unknown parts may exceed the limit"
+        yield _finding("max_peak_memory", known, _first(tuple(f"unknown: {each}" for each in memory.unknown)))
 
 
 def _grown(graph: ModelGraph, totals: Totals, baseline: ModelGraph, tolerance: float) -> Iterator[Finding]:

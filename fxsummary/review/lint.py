@@ -5,7 +5,7 @@ A rule is a function from a graph to findings. Advice, which good models may ign
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -13,6 +13,8 @@ from fxsummary.errors import InputError
 from fxsummary.graph.findings import Finding
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support.registry import Registry
+
+Find = Callable[[ModelGraph], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,16 @@ class Rule:
 
 RULES: Registry[Rule] = Registry("lint rule", filled_by="fxsummary.review.rules")
 """Every rule by name."""
+
+
+def rule(name: str, reason: str, *, is_advice: bool = False) -> Callable[[Find], Find]:
+    """Register a function as the rule ``name``; `Rule` describes the other arguments."""
+
+    def register(find: Find) -> Find:
+        RULES.register(name, Rule(name, find, reason, is_advice))
+        return find
+
+    return register
 
 
 def lint(graph: ModelGraph, *, ignore: Iterable[str] = (), select: Iterable[str] = ()) -> tuple[Finding, ...]:

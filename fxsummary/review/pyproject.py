@@ -27,6 +27,8 @@ BUDGETS = {
     "max_trainable_parameters": "maximum number of trainable parameters",
     "max_flops": "maximum FLOPs",
     "max_parameter_bytes": "maximum size of all parameters, in bytes",
+    "max_peak_memory": "maximum bytes of activations in use at one time in a forward pass without gradients",
+    "max_training_memory": "maximum bytes of tensors in use at one time in a training step",
     "no_unread_parameters": "fail if a parameter is never used",
     "no_unknown": "fail if parameters or FLOPs are not fully known",
     "baseline": "a saved graph that must not be exceeded",

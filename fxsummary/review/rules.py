@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.findings import Finding
@@ -10,20 +10,11 @@ from fxsummary.graph.labels import DROPOUTS, IDENTITIES, VIEWS, base, is_batch_n
 from fxsummary.graph.modelgraph import ModelGraph, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import leaves
 from fxsummary.passes import notes
-from fxsummary.review.lint import RULES, Rule
+from fxsummary.review import memory_rules
+from fxsummary.review.lint import rule
 from fxsummary.text.numbers import count
 
-Find = Callable[[ModelGraph], Iterator[Finding]]
-
-
-def rule(name: str, reason: str, *, is_advice: bool = False) -> Callable[[Find], Find]:
-    """Register a function as the rule ``name``; `fxsummary.review.lint.Rule` describes the other arguments."""
-
-    def register(find: Find) -> Find:
-        RULES.register(name, Rule(name, find, reason, is_advice))
-        return find
-
-    return register
+__all__ = ["memory_rules"]
 
 
 @rule("unread-parameters", "A parameter that forward never reads is not trained.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from types import BuiltinFunctionType
 from typing import Any
 
@@ -145,7 +146,10 @@ class Operations:
             if is_limit_of_meta(error) or isinstance(target, torch.jit.ScriptModule):  # whose errors say little
                 raise NoDataError(str(error).strip().partition("\n")[0]) from error
             raise RefusedError(str(error)) from error
-        return count.outcome(value, self.device), value
+        outcome = count.outcome(value, self.device)
+        if isinstance(target, nn.MultiheadAttention) and target.batch_first and not target.training:
+            outcome = replace(outcome, workspace=None)  # torch may run it by one fused operator
+        return outcome, value
 
 
 def observe_real(
@@ -163,7 +167,10 @@ def observe_real(
         result = call(*args, **kwargs)
     if isinstance(function, torch.jit.ScriptModule):  # oneDNN products in TorchScript bypass all modes
         count.unknown += re.findall(r"= (prim::mkldnn\w+)\(", str(function.inlined_graph))
-    return count.outcome(result, device), result
+    outcome = count.outcome(result, device)
+    if isinstance(function, nn.RNNBase) or (isinstance(function, BuiltinFunctionType) and function in _RECURRENT):
+        outcome = replace(outcome, workspace=None)  # its steps are not those of the library that runs them
+    return outcome, result
 
 
 # --- what to call ----------------------------------------------------------------------------------
@@ -189,7 +196,8 @@ def method(name: str) -> Callable[..., Any]:
     return lambda self, *args, **kwargs: getattr(self, name)(*args, **kwargs)
 
 
-_UNDIVIDED = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu, scaled_dot_product_attention, linear})
+_RECURRENT = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu})
+_UNDIVIDED = _RECURRENT | {scaled_dot_product_attention, linear}
 _PRODUCTS = {packet: flop_registry.get(packet) for packet in (torch.ops.aten.mm, torch.ops.aten.addmm)}
 
 

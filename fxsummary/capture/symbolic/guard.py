@@ -31,6 +31,10 @@ class Guard(DispatchMode):
             self._made.update(storage_of(each) for each in tree_leaves(result) if isinstance(each, torch.Tensor))
         return result
 
+    def has_made(self, tensor: torch.Tensor) -> bool:
+        """Return whether an operation that it saw made the memory of a tensor."""
+        return storage_of(tensor) in self._made
+
     def _check(self, value: object, func: object) -> None:
         if any(isinstance(each, torch.Tensor) and storage_of(each) not in self._made for each in tree_leaves(value)):
             raise RuntimeError(f"forward writes into a tensor that it did not make ({func})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -52,6 +53,33 @@ class _Short:
             return fx.Proxy.__torch_function__(function, types, args, kwargs)
         name = name_of_target(tracer.graph, function.__name__)
         return tracer.create_proxy("call_function", function, args, kwargs, name)
+
+
+def _in_place(operation: Callable[..., Any]) -> Callable[[Any, object], Any]:
+    """Return the method of an operator such as ``+=``, which torch.fx would record as ``+``."""
+
+    def method(self: Any, other: object) -> Any:
+        return self.tracer.create_proxy("call_function", operation, (self, other), {})
+
+    return method
+
+
+for _name in (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+):
+    setattr(_Short, f"__i{_name}__", _in_place(getattr(operator, f"i{_name}")))
 
 
 class Reference(weakref.ref["Proxy"]):

@@ -36,20 +36,23 @@ def trace(subject: Subject, inputs: Inputs | None) -> Trace | Refusal:
             inputs = replace(inputs, arguments=map_structure(_copied, dict(inputs.arguments)))
     except _NotCopiedError as error:
         return _refusal(str(error), "")
-    tracer = SymbolicTracer(subject, inputs)
+    tracer, guard = SymbolicTracer(subject, inputs), Guard()
     refusal = None
     with subject.snapshot.preserved():
         try:
-            with torch.no_grad(), Guard():
+            with torch.no_grad(), guard:
                 graph = copy_context().run(tracer.run)  # context variables that forward sets stay in the copy
         except Exception as error:  # forward may do anything with a Proxy
             where, function = source.of_traceback(error.__traceback__)
             refusal = _refusal(_reason(error, function), where, Trace(tracer.graph))
         constants = {name: tensor for tensor, name in tracer.tensor_attrs.items() if isinstance(tensor, torch.Tensor)}
+    made = frozenset(name for name, tensor in constants.items() if guard.has_made(tensor))
     if escaped := tracer.escaped():
         remove(escaped)
         refusal = refusal or _refusal("forward keeps a traced value outside of the model", "")
-    return refusal or Trace(graph, constants, tracer.skipped_hooks, returned=tracer.returned, deaths=tracer.deaths)
+    return refusal or Trace(
+        graph, constants, tracer.skipped_hooks, returned=tracer.returned, deaths=tracer.deaths, made=made
+    )
 
 
 def _refusal(reason: str, where: str, partial: Trace | None = None) -> Refusal:

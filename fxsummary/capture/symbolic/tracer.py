@@ -30,7 +30,7 @@ class SymbolicTracer(fx.Tracer):
 
     It creates the same nodes as `torch.fx.Tracer`, with these exceptions. Each input tensor gets a placeholder, also
     inside lists and dicts; other arguments stay as they are. Buffers whose values are used become nodes, as parameters
-    do. Hooks are not run.
+    do. Operators such as ``+=`` write in place. Hooks are not run.
     """
 
     def __init__(self, subject: Subject, inputs: Inputs | None) -> None:

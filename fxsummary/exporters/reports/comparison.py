@@ -32,6 +32,7 @@ def changes(graph: ModelGraph, comparison: Comparison, width: int, depth: int | 
     columns = (Column(""), *(Column(title, right=True) for title in ("Before", "After", "Change", "%")))
     rows = [(*row[:4], row[4].removesuffix(" %")) for row in totals(comparison)]
     lines += ["", *render_table(columns, rows, width), ""]
+    lines += [*wrap(moved_peak(comparison), width, "  "), ""] if moved_peak(comparison) else []
     changed = changed_lines(graph) if depth != 0 else []
     told = changed if depth is not None or size(changed) <= MOST_TOLD else shortened(changed, MOST_TOLD)
     found = [
@@ -58,6 +59,7 @@ def markdown(graph: ModelGraph) -> str:
     parts = [f"### {_escaped(heading(comparison))}", ""]
     parts += [f"- {sentence(*_told(line))}" for line in lines[:MOST_LINES] if line.change]
     parts += [f"- and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    parts += [f"- {_escaped(moved_peak(comparison))}"] if moved_peak(comparison) else []
     parts += ["", "| | Before | After | Change | |", "|:--|--:|--:|--:|--:|"]
     parts += ["| " + " | ".join(row) + " |" for row in totals(comparison)]
     rows = list(_walk(lines))
@@ -139,12 +141,27 @@ def totals(comparison: Comparison) -> Iterator[tuple[str, str, str, str, str]]:
     hidden = {"Trainable"} if a.frozen_parameters == b.frozen_parameters == 0 else set[str]()
     hidden |= {"Buffer bytes"} if a.buffer_bytes == b.buffer_bytes else set()
     rows = [(title, getattr(a, name), getattr(b, name), text) for title, name, text in _TOTALS if title not in hidden]
+    if comparison.peaks != (None, None):
+        old, new = (None if peak is None else peak[0] for peak in comparison.peaks)
+        rows.append(("Peak memory", old, new, fmt.size))
     for title, old, new, text in [*rows, ("Operations", *comparison.operations, fmt.count)]:
         texts = []
         for side, number in ((a, old), (b, new)):
             unknown = {"FLOPs": side.unknown_flops, "Parameters": side.unknown_parameters}.get(title)
             texts.append(("≥ " if unknown and number is not None else "") + text(number))
         yield title, texts[0], texts[1], fmt.delta(old, new, text) or "=", fmt.growth(old, new)
+
+
+def moved_peak(comparison: Comparison) -> str:
+    """Say where the peak of memory is now, if it is elsewhere; "" if not.
+
+    >>> moved_peak(Comparison(Totals(), Totals(), ("A", "A"), {}, (1, 1), peaks=((64, "fc1"), (96, "fc2"))))
+    'peak memory 64 B → 96 B, now at fc2 (before at fc1)'
+    """
+    before, after = comparison.peaks
+    if before is None or after is None or before[1] == after[1]:
+        return ""
+    return f"peak memory {fmt.size(before[0])} → {fmt.size(after[0])}, now at {after[1]} (before at {before[1]})"
 
 
 def sentence(path: str, line: Line, plain: bool = False) -> str:

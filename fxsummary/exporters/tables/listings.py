@@ -17,7 +17,7 @@ Names = Iterable[str] | str | None
 
 def modules(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) -> Table:
     """List the module tree with the parameters of each module."""
-    _check_no_columns("modules", columns)
+    check_no_columns("modules", columns)
     held = {
         path: sum(p.numel or 0 for p in module.parameters if not p.buffer and p.tied_to is None)
         for path, module in graph.modules.items()
@@ -42,7 +42,7 @@ def modules(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) ->
 
 def parameters(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) -> Table:
     """List each named parameter; a tied one names the parameter that it is tied to, and counts once."""
-    _check_no_columns("parameters", columns)
+    check_no_columns("parameters", columns)
     total = graph.totals.parameters
     rows = []
     for module in graph.modules.values():
@@ -69,6 +69,7 @@ def operations(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names)
     return Table((Column("Operation", shrinks=14), Column("Type", shrinks=10), *columns_of(names)), rows)
 
 
-def _check_no_columns(view: str, columns: Names) -> None:
+def check_no_columns(view: str, columns: Names) -> None:
+    """Raise InputError if columns are chosen for a view whose columns are fixed."""
     if columns is not None:
         raise InputError(f"the view {view!r} has fixed columns: to choose columns, use the view summary or operations.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from fxsummary.exporters.tables import listings
+from fxsummary.exporters.tables import listings, memory
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of, shape_cell
 from fxsummary.exporters.tables.opening import Opening, open_blocks
 from fxsummary.exporters.tables.table import Column, Row, Table
@@ -192,6 +192,7 @@ def _facts(graph: ModelGraph, view: ModelGraph, totals: Totals, marks: list[str]
         ("Parameters", f"{at_least}{count(totals.parameters)}: {trained}; {dtypes}"),
         ("Buffers", f"{totals.buffers}, {size(totals.buffer_bytes)}" if totals.buffers else "none"),
         ("FLOPs", _flops_line(graph, totals)),
+        *([("Memory", memory.peak(graph, graph.memory))] if graph.memory is not None else []),
         *(zip(["Largest"] + [""] * LARGEST, _largest(view, totals), strict=False)),
         *([("Unknown", f"size of {', '.join(totals.unknown_parameters[:4])}")] if totals.unknown_parameters else []),
         *(("Note", note) for note in graph.notes if not note.startswith("input inferred")),
@@ -234,3 +235,4 @@ VIEWS.register("summary", summarise)
 VIEWS.register("modules", listings.modules)
 VIEWS.register("parameters", listings.parameters)
 VIEWS.register("operations", listings.operations)
+VIEWS.register("memory", memory.at_peak)

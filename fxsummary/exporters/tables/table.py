@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from unicodedata import combining, east_asian_width
 
 from fxsummary.text.numbers import clean, shorten
@@ -20,11 +21,13 @@ class Column:
         title: heading.
         right: align to the right.
         shrinks: minimum width to which it may be cut; None if it is never cut.
+        wraps: whether a text that does not fit goes on in the next line.
     """
 
     title: str
     right: bool = False
     shrinks: int | None = None
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,17 @@ def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str] | str],
             cut = min(excess, max(0, widths[index] - smallest))
             widths[index] -= cut
             excess -= cut
-    lines = [row if isinstance(row, str) else _line(columns, widths, row) for row in cells]
+    lines = [line for row in cells for line in ([row] if isinstance(row, str) else _lines(columns, widths, row))]
     lines.insert(1, "─" * (sum(widths) + GAP * (len(widths) - 1)))
     return lines
+
+
+def _lines(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> list[str]:
+    parts = [
+        wrap(cell, width, "") if column.wraps else [cell]
+        for column, width, cell in zip(columns, widths, row, strict=True)
+    ]
+    return [_line(columns, widths, line) for line in zip_longest(*parts, fillvalue="")]
 
 
 def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> str:

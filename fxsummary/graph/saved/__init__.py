@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from fxsummary.errors import OutputError, SavedGraphError
 from fxsummary.graph.attributes import EDGE, NODE, EdgeData, NodeData
 from fxsummary.graph.changes import Comparison, Difference
+from fxsummary.graph.memory import Alive, Memory, Storage
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
 from fxsummary.graph.saved.folded import NAMES as FOLDED
 from fxsummary.graph.saved.folded import load_folded, save_folded
-from fxsummary.graph.saved.schema import CALL, GRAPH, MODULE, PARAMETER, VERSION
+from fxsummary.graph.saved.schema import ALIVE, CALL, GRAPH, MEMORY, MODULE, PARAMETER, VERSION
 from fxsummary.graph.saved.values import (
     WrongValueError,
     expected,
@@ -34,8 +35,10 @@ from fxsummary.text.numbers import shorten
 
 FORMAT = "fxsummary"
 
-_NAMES = frozenset({"format", "version", "modules", "calls", "nodes", "edges", *FOLDED})
+_NAMES = frozenset({"format", "version", "modules", "calls", "memory", "nodes", "edges", *FOLDED})
 """The keys of a saved graph that are not attributes of the graph."""
+_ELSEWHERE = frozenset({"modules", "returned", "memory", *FOLDED})
+"""The attributes of the graph that have functions of their own."""
 _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Characters that control a terminal, change the text direction or cannot be encoded as UTF-8."""
 
@@ -49,6 +52,8 @@ def dumps(graph: ModelGraph) -> str:
     try:
         head = {"format": FORMAT, "version": VERSION} | _save_graph(graph)
         calls = {"calls": _save_calls(graph)} if graph.returned else {}
+        if graph.memory is not None:
+            head["memory"] = _save_memory(graph.memory)
         parts = {"modules": _save_modules(graph), **calls, **save_folded(graph)}
         parts |= {"nodes": _save_nodes(graph), "edges": _save_edges(graph)}
         lines = [f"{_text(name)}: {_text(value)}" for name, value in head.items()]
@@ -126,7 +131,7 @@ def _array(items: Iterable[object]) -> str:
 
 
 def _save_graph(graph: ModelGraph) -> dict[str, object]:
-    data = {name: value for name, value in graph.graph.items() if name not in ("modules", "returned", *FOLDED)}
+    data = {name: value for name, value in graph.graph.items() if name not in _ELSEWHERE}
     if graph.comparison is not None:
         data["comparison"] = graph.comparison.plain()
     return save_fields(data, {name: field for name, field in GRAPH.items() if name in data}, "graph", _NAMES)
@@ -140,6 +145,18 @@ def _save_modules(graph: ModelGraph) -> Iterator[dict[str, object]]:
             own = [{name: getattr(each, name) for name in PARAMETER} for each in module.parameters]
             saved["parameters"] = [save_fields(each, PARAMETER, place) for each in own]
         yield saved
+
+
+def _save_memory(memory: Memory) -> dict[str, object]:
+    saved = save_fields({name: getattr(memory, name) for name in MEMORY}, MEMORY, "graph.memory")
+    alive = [{name: getattr(each, name) for name in ALIVE} for each in memory.alive]
+    return saved | {"alive": [save_fields(each, ALIVE, "graph.memory.alive") for each in alive]}
+
+
+def _load_memory(raw: Mapping[str, object]) -> Memory:
+    alive = enumerate(objects(raw.get("alive", []), "memory.alive"))
+    loaded = [Alive(**load_fields(each, ALIVE, f"memory.alive[{index}]", more=False)) for index, each in alive]
+    return Memory(**load_fields(raw, MEMORY, "memory", without=("alive",), more=False), alive=tuple(loaded))
 
 
 def _save_calls(graph: ModelGraph) -> Iterator[dict[str, object]]:
@@ -178,6 +195,10 @@ def _load_graph(raw: dict[str, object]) -> ModelGraph:
             graph.comparison = Comparison.of(graph.graph["comparison"])
         except (KeyError, TypeError) as error:
             raise expected("the results of a comparison", raw["comparison"], "comparison") from error
+    if "storages" in graph.graph:
+        graph.storages = tuple(map(Storage._make, graph.storages))
+    if "memory" in raw:
+        graph.memory = _load_memory(objects([raw["memory"]], "memory")[0])
     if modules:
         graph.modules = _load_modules(modules)
     if "calls" in raw:

@@ -9,6 +9,7 @@ from inspect import Parameter, signature
 from fxsummary.graph import fields as of
 from fxsummary.graph.attributes import EDGE, NODE
 from fxsummary.graph.fields import Field
+from fxsummary.graph.memory import STORAGE_KINDS, Alive, Memory, Storage
 from fxsummary.graph.records import ModuleCall, ModuleInfo, ParameterInfo, Returned
 from fxsummary.graph.saved.folded import REPEAT, TABLES
 
@@ -42,6 +43,23 @@ PARAMETER = _fields(
 )  # fmt: skip
 """Fields of a parameter or buffer."""
 
+ALIVE = _fields(
+    Alive, nbytes=of.COUNT, operation=of.TEXT, name=of.TEXT, shape=of.SHAPE, reason=of.TEXT, is_held=of.FLAG
+)
+"""Fields of memory in use at the peak."""
+
+MEMORY = _fields(
+    Memory, weights=of.COUNT_OR_UNKNOWN, buffers=of.COUNT, inputs=of.COUNT, outputs=of.COUNT, peak=of.COUNT,
+    at=of.TEXT, name=of.TEXT, inside=of.COUNT, peak_at_last_use=of.COUNT, at_last_use=of.TEXT, timeline=of.SLOTS,
+    held=of.SLOTS, outliving=of.SLOTS, operations=of.TEXTS, modules=of.TEXTS, unknown=of.TEXTS, is_recorded=of.FLAG, is_assumed=of.FLAG,
+)  # fmt: skip
+"""Fields of the memory of a forward pass, apart from what is in use at the peak."""
+
+STORAGE = of.row(
+    "[bytes, kind, born, last read, dies]", Storage, of.COUNT, of.one_of(*STORAGE_KINDS), of.TEXT, of.TEXT, of.TEXT
+)
+"""A storage: its size and kind, and the keys of operations."""
+
 GRAPH = {
     "name": Field(of.TEXT, "Class name of the model."),
     "captured_by": Field(
@@ -52,6 +70,8 @@ GRAPH = {
     "is_partial": Field(of.FLAG, "Whether the graph ends before forward does."),
     "notes": Field(of.TEXTS),
     "output_spec": Field(of.VALUE),
+    "storages": Field(of.every(f"an array of {STORAGE.what}", STORAGE), "The memory of the values.", ()),
+    "deaths_recorded": Field(of.FLAG, "Whether it is known when Python lets go of each value.", False),
 }
 """Fields of the graph; all are optional."""
 
@@ -84,9 +104,14 @@ unknown', 'default': 0}
         "they hold values as in $defs/value.",
         "type": "object",
         "required": ["format", "version", "modules", "nodes", "edges"],
-        "properties": head | {name: _field(field) for name, field in fields.items()} | arrays,
+        "properties": head
+        | {name: _field(field) for name, field in fields.items()}
+        | {"memory": {"$ref": "#/$defs/memory"}}
+        | arrays,
         "additionalProperties": _VALUE,
         "$defs": {
+            "memory": _object(MEMORY, {"alive": _array({"$ref": "#/$defs/alive"})}, ("alive",)),
+            "alive": _object(ALIVE),
             "module": _object(MODULE, {"parameters": _array({"$ref": "#/$defs/parameter"}, default=[])}),
             "parameter": _object(PARAMETER),
             "call": _object(CALL),

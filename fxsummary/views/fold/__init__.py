@@ -18,7 +18,7 @@ from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.records import Repeat, Returned
 from fxsummary.views.blocks import block_tree
 from fxsummary.views.fold.candidates import Run
-from fxsummary.views.fold.copies import of_copies, result_of_copies
+from fxsummary.views.fold.copies import largest, of_copies, result_of_copies
 from fxsummary.views.fold.items import WRITTEN, Item, Items
 from fxsummary.views.fold.similar import find_runs
 from fxsummary.views.fold.symbols import DIGITS
@@ -218,6 +218,7 @@ class _Folding:
         shown: NodeData = {**members[0], "multiplicity": len(members) * members[0]["multiplicity"]}
         if key in self._stacks:
             shown["module_stack"] = self._stacks[key]
+        shown |= largest(members)
         operations, place = self._items.operations, self._items.place
         if len({id(operations[place[each]]) for each in self._members[key]}) > 1:
             shown |= of_copies(members)

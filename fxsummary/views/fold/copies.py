@@ -14,6 +14,15 @@ from fxsummary.text.series import in_one
 from fxsummary.views.fold.symbols import RATES, hashable
 
 
+def largest(copies: Sequence[NodeData]) -> NodeData:
+    """Return the attributes of which a table shows the largest over these copies, such as bytes in use."""
+    found: dict[str, Any] = {}
+    for name in NODE.largest:
+        numbers = [cast("Mapping[str, Any]", each).get(name, 0) for each in copies]
+        found[name] = None if None in numbers else max(numbers)
+    return cast(NodeData, found)
+
+
 def of_copies(copies: Sequence[NodeData]) -> NodeData:
     """Return the attributes of the operation that represents these copies, where they differ.
 
