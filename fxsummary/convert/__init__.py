@@ -12,7 +12,8 @@ from torch import fx, nn
 from fxsummary.capture import Capture
 from fxsummary.capture.module_index import modules_by_path, tensor_names
 from fxsummary.capture.nodes import AFTER, LIKE
-from fxsummary.capture.results import Trace
+from fxsummary.capture.results import Propagation, Trace
+from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert.attributes import Reader
 from fxsummary.convert.module_tree import add_modules, class_name, module_tree
 from fxsummary.convert.plain import plain
@@ -45,10 +46,20 @@ def convert(capture: Capture) -> ModelGraph:
         output_spec=None if propagation is None else plain(propagation.output),
         modules=module_tree(modules, tensors, capture, called),
     )
-    if capture.trace is not None and capture.trace.storages is not None:
+    if (
+        capture.trace is not None
+        and capture.trace.storages is not None
+        and propagation is not None
+        and _is_known(propagation)
+    ):
         graph.graph["storages"] = add_storages(capture.trace, capture.trace.storages, attributes, graph.modules)
         graph.graph["deaths_recorded"] = capture.captured_by in ("symbolic", "recorded")
     return graph
+
+
+def _is_known(propagation: Propagation) -> bool:
+    """Whether all results are known."""
+    return all(outcome.value is not UNKNOWN for outcome in propagation.outcomes.values())
 
 
 def _add_operations(

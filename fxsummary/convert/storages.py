@@ -32,6 +32,8 @@ def add_storages(
             last[number] = node
             own.append(number)
         data["storages"] = tuple(own)
+        if node.target in trace.made:
+            data["workspace"] = None  # the operations before it are not in the trace
         if not _is_element(node, attributes):
             for source in node.all_input_nodes:
                 for number in attributes[source]["storages"]:

@@ -23,7 +23,7 @@ from fxsummary.capture.module_index import tensors_of
 from fxsummary.capture.operations import autocast, memo
 from fxsummary.capture.operations.flop_count import FlopCount, import_compiler
 from fxsummary.capture.operations.outcome import Outcome
-from fxsummary.capture.operations.twins import NoTwinError, OnMeta, Twins
+from fxsummary.capture.operations.twins import NoTwinError, OnMeta, Twins, is_own_hook
 from fxsummary.capture.structures import (
     TO_DEVICE,
     is_limit_of_meta,
@@ -147,9 +147,7 @@ class Operations:
                 raise NoDataError(str(error).strip().partition("\n")[0]) from error
             raise RefusedError(str(error)) from error
         outcome = count.outcome(value, self.device)
-        if isinstance(target, nn.MultiheadAttention) and target.batch_first and not target.training:
-            outcome = replace(outcome, workspace=None)  # torch may run it by one fused operator
-        return outcome, value
+        return (outcome if _shows_all(target) else replace(outcome, workspace=None)), value
 
 
 def observe_real(
@@ -168,9 +166,7 @@ def observe_real(
     if isinstance(function, torch.jit.ScriptModule):  # oneDNN products in TorchScript bypass all modes
         count.unknown += re.findall(r"= (prim::mkldnn\w+)\(", str(function.inlined_graph))
     outcome = count.outcome(result, device)
-    if isinstance(function, nn.RNNBase) or (isinstance(function, BuiltinFunctionType) and function in _RECURRENT):
-        outcome = replace(outcome, workspace=None)  # its steps are not those of the library that runs them
-    return outcome, result
+    return (outcome if _shows_all(function) else replace(outcome, workspace=None)), result
 
 
 # --- what to call ----------------------------------------------------------------------------------
@@ -194,6 +190,16 @@ def method(name: str) -> Callable[..., Any]:
     if name in TO_DEVICE:
         return torch.Tensor.detach
     return lambda self, *args, **kwargs: getattr(self, name)(*args, **kwargs)
+
+
+def _shows_all(target: Target) -> bool:
+    """Whether the ATen calls of an operation show all memory that it takes in a real run."""
+    if isinstance(target, nn.Module):
+        is_fused = isinstance(target, nn.MultiheadAttention) and target.batch_first and not target.training
+        return not (
+            isinstance(target, nn.RNNBase) or is_fused or any(map(is_own_hook, target._forward_pre_hooks.values()))
+        )
+    return not (isinstance(target, BuiltinFunctionType) and target in _RECURRENT)
 
 
 _RECURRENT = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu})

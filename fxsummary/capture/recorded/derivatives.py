@@ -119,7 +119,7 @@ class Derivatives:
             specs, flops, unknown = [None] * len(leaves), None, (f"the derivative at {self.writer.source()}",)
         if not target.options.get("allow_unused"):
             specs = [spec or tensors.of(leaf).spec for spec, leaf in zip(specs, leaves, strict=True)]
-        outcome = self._demand.marked(Outcome(tuple(specs), flops, unknown), call)
+        outcome = self._demand.marked(Outcome(tuple(specs), flops, unknown, workspace=None), call)
         result: Any = self.writer.result(self.writer.write(call, outcome), call)
         return tuple(result)
 
