@@ -1,8 +1,8 @@
-"""Simplify and fold a graph with a long series of equal blocks by means of a few of them, which takes less time.
+"""Simplify and fold a graph with a long series of equal blocks by a few of them, which takes less time.
 
-The first `FIRST` and the last `LAST` blocks stay. What simplifying and folding make of them holds for the whole series,
-because all blocks are the same, read the same values or those of the block before, and are read by the next one only.
-Wherever this is not sure, `by_few` returns None, and the whole graph is to be simplified and folded.
+The first `FIRST` and the last `LAST` blocks stay. What becomes of them becomes of the whole series, because all blocks
+are the same, read the same values or those of the block before, and are read by the next one only. If that is not sure,
+`by_few` returns None.
 """
 
 from __future__ import annotations
@@ -14,22 +14,20 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
-from fxsummary.graph.attributes import BLANK, EdgeData, NodeData
-from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ParameterInfo
+from fxsummary.graph.attributes import BLANK, NodeData
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.views.fold.symbols import DIGITS
 from fxsummary.views.simplify import simplify
 
-FIRST, LAST = 3, 2
-"""Number of blocks that stay at both ends of a series."""
+FIRST, LAST = 2, 2
+"""Number of blocks that stay at the ends of a series, at least two each."""
 LEAST_OPERATIONS = 1000
-"""Number of operations that a series must leave out."""
+"""Number of operations that must be left out to be worth the search."""
 MOST_LEVELS = 4
-"""Number of levels of modules that are searched for a series."""
+"""Number of levels of modules in which a series is sought, outer ones first."""
 
-_PLACED = ("target", "module", "module_stack", "reads", "parameter_names")
-"""Attributes that name the block."""
-_others = itemgetter(*[name for name in BLANK if name not in _PLACED])
-_named = itemgetter(*[name for name in _PLACED if name != "module_stack"])
+_contents = itemgetter(*[name for name in BLANK if name not in ("target", "module", "reads", "parameter_names")
+                         and name != "module_stack"])  # fmt: skip
 
 Stack = tuple[ModuleCall, ...]
 
@@ -47,18 +45,21 @@ class Series(NamedTuple):
         """Number of blocks that are left out."""
         return len(self.calls) - FIRST - LAST
 
-    def place(self, number: int) -> int:
-        """Return the place of the first operation of a block."""
-        return self.start + number * self.size
+    def places(self, number: int) -> slice:
+        """Return the places of the operations of a block."""
+        start = self.start + number * self.size
+        return slice(start, start + self.size)
 
 
 def by_few(graph: ModelGraph, fold: Callable[[ModelGraph], ModelGraph]) -> ModelGraph | None:
-    """Return the graph simplified and folded by ``fold``; None unless a few blocks of a series show what becomes of it.
+    """Return the graph simplified and folded, if a few blocks of a series show what becomes of it; else None.
 
     The graph itself is not changed.
     """
-    series = _longest(graph) if graph.comparison is None and "repeats" not in graph.graph else None
-    if series is None or not _Comparison(graph, series).holds():
+    if graph.comparison is not None or "repeats" in graph.graph:
+        return None
+    series = _longest(graph)
+    if series is None or not _Blocks(graph, series).are_equal():
         return None
     simple = simplify(_shortened(graph, series), own=True)
     for _, data in simple.nodes(data=True):
@@ -66,147 +67,138 @@ def by_few(graph: ModelGraph, fold: Callable[[ModelGraph], ModelGraph]) -> Model
     return _lengthened(fold(simple), series)
 
 
+# --- the series ----------------------------------------------------------------------------------
+
+
 def _longest(graph: ModelGraph) -> Series | None:
-    """Return the series with the most operations to leave out."""
-    same = [list(group) for _, group in groupby([data["module_stack"] for _, data in graph.nodes(data=True)], key=id)]
-    stacks = [(group[0], len(group)) for group in same]
-    found = [each for level in range(MOST_LEVELS) for each in _series(stacks, level)]
-    longest = max(found, key=lambda each: each.left_out * each.size, default=None)
-    return longest if longest and longest.left_out * longest.size >= LEAST_OPERATIONS else None
+    """Return the longest series of the outermost level that has one."""
+    stacks = _segments([data["module_stack"] for _, data in graph.nodes(data=True)])
+    for level in range(MOST_LEVELS):
+        longest = max(_series(stacks, level), key=lambda each: each.left_out * each.size, default=None)
+        if longest is not None and longest.left_out * longest.size >= LEAST_OPERATIONS:
+            return longest
+    return None
+
+
+def _segments(stacks: Sequence[Stack]) -> list[tuple[Stack, int]]:
+    """Return the stacks without repetitions, each with its number of operations."""
+    groups = [list(group) for _, group in groupby(stacks, key=id)]
+    return [(group[0], len(group)) for group in groups]
 
 
 def _series(stacks: Sequence[tuple[Stack, int]], level: int) -> Iterator[Series]:
-    """Yield the series of siblings with this many calls around them; they are alike in size, class and path."""
-    place, blocks = 0, []
-    for stack, group in groupby(stacks, key=lambda each: each[0][: level + 1]):
-        size = sum(number for _, number in group)
-        blocks.append((stack, place, size))
+    """Yield the series of siblings with this many calls around them; they are alike in size, class and path.
+
+    No other block is of their class: it could make a longer pattern with them.
+    """
+    place = 0
+    blocks: list[tuple[Stack, int, int]] = []
+    for call, group in groupby(stacks, key=lambda each: each[0][level] if len(each[0]) > level else None):
+        segments = list(group)
+        size = sum([number for _, number in segments])
+        blocks.append((segments[0][0][: level + 1] if call else (), place, size))
         place += size
     times = Counter(stack for stack, _, _ in blocks)
+    types = Counter(stack[-1].type for stack, _, _ in blocks if stack)
 
     def look(block: tuple[Stack, int, int]) -> object:
         stack, place, size = block
-        is_block = len(stack) > level and times[stack] == 1
-        return (stack[:level], stack[level].type, DIGITS.sub("", stack[level].path), size) if is_block else place
+        if times[stack] > 1 or not stack:
+            return place
+        return stack[:-1], stack[-1].type, DIGITS.sub("", stack[-1].path), size
 
-    for _, group_of in groupby(blocks, key=look):
-        members = list(group_of)
-        if len(members) > FIRST + LAST:
-            yield Series(members[0][1], members[0][2], level, [stack[level] for stack, _, _ in members])
+    for _, alike in groupby(blocks, key=look):
+        members = list(alike)
+        if len(members) > FIRST + LAST and types[members[0][0][-1].type] == len(members):
+            yield Series(members[0][1], members[0][2], level, [stack[-1] for stack, _, _ in members])
 
 
-class _Comparison:
-    """Compares the blocks of a series, from the third one on with the second one."""
+class _Blocks:
+    """The blocks of a series, and how they look apart from their own names and places."""
 
     def __init__(self, graph: ModelGraph, series: Series) -> None:
         self._graph = graph
         self._series = series
         self._keys = list(graph)
-        self._nodes = [data for _, data in graph.nodes(data=True)]
         self._place = {key: place for place, key in enumerate(self._keys)}
         self._tensors = {each.name: each for module in graph.modules.values() for each in module.parameters}
 
-    def holds(self) -> bool:
-        """Return whether all blocks are equal, and only the next block or readers of the last one read them."""
-        series = self._series
-        first = series.place(1)
-        usual = [len(self._nodes[place]) == len(BLANK) for place in range(first, first + series.size)]
-        if not all(usual) or not self._are_private():
-            return False
-        reads = [self._reads(place, first) for place in range(first, first + series.size)]
-        contents = [_others(self._nodes[place]) for place in range(first, first + series.size)]
-        return all(self._is_equal(number, contents, reads) for number in range(2, len(series.calls)))
+    def are_equal(self) -> bool:
+        """Return whether all blocks but the first are equal, and all but the last are read by the next one only."""
+        looks = (self._values, self._operations, self._calls)
+        second = [look(1) for look in looks]
+        others = range(2, len(self._series.calls))
+        is_usual = all(len(data) == len(BLANK) for data in self._nodes(1))
+        return (
+            is_usual
+            and self._are_private()
+            and all(look(each) == expected for each in others for look, expected in zip(looks, second, strict=True))
+        )
 
     def _are_private(self) -> bool:
-        """Return whether operations outside of the series read nothing of it but of its last block."""
-        inside = range(self._series.start, self._series.place(len(self._series.calls)))
-        own = range(self._series.start, self._series.place(len(self._series.calls) - 1))
-        outside = (*self._keys[: inside.start], *self._keys[inside.stop :])
-        return not any(self._place[source] in own for key in outside for source in self._graph.sources(key))
+        """Return whether operations outside of the series read the last block at most."""
+        begin, last = self._series.start, self._series.places(len(self._series.calls) - 1)
+        outside = (*self._keys[:begin], *self._keys[last.stop :])
+        return not any(begin <= self._place[each] < last.start for key in outside for each in self._graph.sources(key))
 
-    def _reads(self, place: int, start: int) -> list[tuple[int | str, EdgeData]]:
-        """Return what an operation reads: distances from the start of its block, and keys outside of the series."""
-        found: list[tuple[int | str, EdgeData]] = []
-        for source, edge in self._graph.sources(self._keys[place]).items():
-            distance = self._place[source] - start
-            found.append((distance if -self._series.size <= distance < self._series.size else source, edge))
-        return found
+    def _values(self, number: int) -> object:
+        """Return the edges to the operations of a block, with distances from its start to sources in the series."""
+        begin, places = self._series.start, self._series.places(number)
+        end = self._series.places(len(self._series.calls)).start
+        sources = list(map(self._graph.sources, self._keys[places]))
+        found = [self._place[source] for each in sources for source in each]
+        distances = [at - places.start if begin <= at < end else at + len(self._keys) for at in found]
+        return [*map(len, sources)], distances, [edge for each in sources for edge in each.values()]
 
-    def _is_equal(self, number: int, contents: Sequence[object], reads: Sequence[object]) -> bool:
-        """Return whether a block has the same contents as the second one, and reads the same."""
-        start, first = self._series.place(number), self._series.place(1)
-        names = _Names(self._series.calls[1].path, self._series.calls[number].path)
-        stacks: set[tuple[int, int]] = set()
-        for at in range(self._series.size):
-            one, other = self._nodes[first + at], self._nodes[start + at]
-            if len(other) != len(one) or _others(other) != contents[at] or self._reads(start + at, start) != reads[at]:
-                return False
-            if not self._are_named_alike(one, other, names):
-                return False
-            stack, other_stack = one["module_stack"], other["module_stack"]
-            if (id(stack), id(other_stack)) not in stacks:
-                stacks.add((id(stack), id(other_stack)))
-                if not self._are_called_alike(stack, other_stack, names):
-                    return False
-        return True
-
-    def _are_named_alike(self, one: NodeData, other: NodeData, names: _Names) -> bool:
-        """Return whether two operations have the same names in their blocks, and read tensors of the same look."""
-        target, module, reads, counted = _named(one)
-        if (names[target], names[module]) != (other["target"], other["module"]):
-            return False
-        if not reads and not other["reads"]:
-            return counted == other["parameter_names"]
+    def _operations(self, number: int) -> object:
+        """Return the attributes of the operations of a block, with names from inside of it."""
+        nodes = self._nodes(number)
+        path = self._series.calls[number].path
+        reads = [name for data in nodes for name in data["reads"]]
+        tensors = [self._tensors.get(name) for name in reads]
+        named = [(data["target"], data["module"], *data["parameter_names"]) for data in nodes]
+        names = [name for each in (*named, reads) for name in each]
         return (
-            tuple([names[name] for name in reads]) == other["reads"]
-            and tuple([names[name] for name in counted]) == other["parameter_names"]
-            and list(map(self._look, reads)) == list(map(self._look, other["reads"]))
+            [(len(data), len(data["reads"]), *_contents(data)) for data in nodes],
+            [*map(len, named)],
+            [_inside(name, path) for name in names],
+            [each and (each.spec, each.trainable) for each in tensors],
         )
 
-    def _look(self, name: str) -> object:
-        tensor: ParameterInfo | None = self._tensors.get(name)
-        return tensor and (tensor.spec, tensor.trainable)
-
-    def _are_called_alike(self, stack: Stack, other: Stack, names: _Names) -> bool:
-        """Return whether two stacks are the same in their blocks, and the calls of their modules return the same."""
+    def _calls(self, number: int) -> object:
+        """Return the module calls in a block, with names from inside of it, and where they are."""
         level, returned = self._series.level, self._graph.returned
-        if len(stack) != len(other):
-            return False
-        return all(
-            (names[one.path], one.type, one.call) == each and returned.get(one) == returned.get(each)
-            for one, each in zip(stack[level:], other[level:], strict=True)
-        )
+        path = self._series.calls[number].path
+        segments = _segments([data["module_stack"] for data in self._nodes(number)])
+        around = [call for stack, _ in segments for call in stack[level:]]
+        numbers = {call: place for place, call in enumerate(dict.fromkeys(around))}
+        calls = [(_inside(call.path, path), call.type, call.call, returned.get(call)) for call in numbers]
+        return calls, list(map(numbers.__getitem__, around)), [(len(stack), size) for stack, size in segments]
+
+    def _nodes(self, number: int) -> list[NodeData]:
+        return list(map(self._graph.data, self._keys[self._series.places(number)]))
 
 
-class _Names(dict[str, str]):
-    """The names in one block by those in another one."""
+def _inside(name: str, path: str) -> str | bool:
+    """Return what follows the path of a module in a dotted name; True for the module itself, else the whole name.
 
-    def __init__(self, old: str, new: str) -> None:
-        self._old, self._new = old, new
-
-    def __missing__(self, name: str) -> str:
-        self[name] = result = _renamed(name, self._old, self._new)
-        return result
-
-
-def _renamed(name: str, old: str, new: str) -> str:
-    """Return a dotted name in a module of another name; names outside of the module stay.
-
-    >>> _renamed("layers.1.fc", "layers.1", "layers.2"), _renamed("layers.10", "layers.1", "layers.2")
-    ('layers.2.fc', 'layers.10')
+    >>> _inside("layers.1.fc", "layers.1"), _inside("layers.1", "layers.1"), _inside("layers.10", "layers.1")
+    ('.fc', True, 'layers.10')
     """
-    return new + name[len(old) :] if name == old or name.startswith(f"{old}.") else name
+    return name[len(path) :] if name.startswith(f"{path}.") else name == path or name
+
+
+# --- shorter and longer --------------------------------------------------------------------------
 
 
 def _shortened(graph: ModelGraph, series: Series) -> ModelGraph:
     """Return the graph without the inner blocks; the multiplicity of the last one before them counts them, too."""
     keys = list(graph)
-    last = series.place(FIRST - 1)
-    cut, end = series.place(FIRST), series.place(len(series.calls) - LAST)
-    kept = dict.fromkeys((*keys[:cut], *keys[end:]))
-    next_ones = dict(zip(keys[cut : cut + series.size], keys[end : end + series.size], strict=True))
+    last, first, end = (series.places(number) for number in (FIRST - 1, FIRST, len(series.calls) - LAST))
+    kept = dict.fromkeys((*keys[: first.start], *keys[end.start :]))
+    next_ones = dict(zip(keys[first], keys[end], strict=True))
     nodes = {key: graph.data(key).copy() for key in kept}
-    for key in keys[last:cut]:
+    for key in keys[last]:
         nodes[key]["multiplicity"] += series.left_out
     edges = (
         (source, target, edge.copy())
@@ -269,7 +261,7 @@ def _copied(paths: tuple[str, ...], first: str, old: Sequence[str], new: Sequenc
     >>> _copied(("a.0.fc", "a.3.fc"), "a.0", ("a.0", "a.3"), ("a.0", "a.1", "a.3"))
     ('a.0.fc', 'a.1.fc', 'a.3.fc')
     """
-    inner = [path for path in paths if _renamed(path, first, "") != path]
-    if [_renamed(path, first, copy) for copy in old for path in inner] != [*paths]:
+    inner = [path[len(first) :] for path in paths if f"{path}.".startswith(f"{first}.")]
+    if tuple([copy + path for copy in old for path in inner]) != paths:
         return paths
-    return tuple([_renamed(path, first, copy) for copy in new for path in inner])
+    return tuple([copy + path for copy in new for path in inner])
