@@ -8,7 +8,7 @@ are the same, read the same values or those of the block before, and are read by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -159,9 +159,9 @@ class _Blocks:
         named = [(data["target"], data["module"], *data["parameter_names"]) for data in nodes]
         names = [name for each in (*named, reads) for name in each]
         return (
-            [(len(data), len(data["reads"]), *_contents(data)) for data in nodes],
+            [(len(data), len(data["reads"]), _contents(data)) for data in nodes],
             [*map(len, named)],
-            [_inside(name, path) for name in names],
+            _inside(names, path),
             [each and (each.spec, each.trainable) for each in tensors],
         )
 
@@ -172,20 +172,26 @@ class _Blocks:
         segments = _segments([data["module_stack"] for data in self._nodes(number)])
         around = [call for stack, _ in segments for call in stack[level:]]
         numbers = {call: place for place, call in enumerate(dict.fromkeys(around))}
-        calls = [(_inside(call.path, path), call.type, call.call, returned.get(call)) for call in numbers]
-        return calls, list(map(numbers.__getitem__, around)), [(len(stack), size) for stack, size in segments]
+        calls = [(call.type, call.call, returned.get(call)) for call in numbers]
+        return (
+            _inside([call.path for call in numbers], path),
+            calls,
+            list(map(numbers.__getitem__, around)),
+            [(len(stack), size) for stack, size in segments],
+        )
 
     def _nodes(self, number: int) -> list[NodeData]:
         return list(map(self._graph.data, self._keys[self._series.places(number)]))
 
 
-def _inside(name: str, path: str) -> str | bool:
-    """Return what follows the path of a module in a dotted name; True for the module itself, else the whole name.
+def _inside(names: Iterable[str], path: str) -> list[str | bool]:
+    """Return what follows the path of a module in each dotted name; True for the module itself, else the whole name.
 
-    >>> _inside("layers.1.fc", "layers.1"), _inside("layers.1", "layers.1"), _inside("layers.10", "layers.1")
-    ('.fc', True, 'layers.10')
+    >>> _inside(["layers.1.fc", "layers.1", "layers.10"], "layers.1")
+    ['.fc', True, 'layers.10']
     """
-    return name[len(path) :] if name.startswith(f"{path}.") else name == path or name
+    inside, length = f"{path}.", len(path)
+    return [name[length:] if name.startswith(inside) else name == path or name for name in names]
 
 
 # --- shorter and longer --------------------------------------------------------------------------
