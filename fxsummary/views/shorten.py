@@ -158,11 +158,13 @@ class _Blocks:
         tensors = [self._tensors.get(name) for name in reads]
         named = [(data["target"], data["module"], *data["parameter_names"]) for data in nodes]
         names = [name for each in (*named, reads) for name in each]
+        modules = [self._graph.modules.get(data["target"]) for data in nodes if data["op"] == "call_module"]
         return (
             [(len(data), len(data["reads"]), _contents(data)) for data in nodes],
             [*map(len, named)],
             _inside(names, path),
             [each and (each.spec, each.trainable) for each in tensors],
+            [each and each.training for each in modules],
         )
 
     def _calls(self, number: int) -> object:
