@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from fxsummary.graph.attributes import BLANK, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
@@ -26,8 +26,9 @@ LEAST_OPERATIONS = 1000
 MOST_LEVELS = 4
 """Number of levels of modules in which a series is sought, outer ones first."""
 
-_contents = itemgetter(*[name for name in BLANK if name not in ("target", "module", "reads", "parameter_names")
-                         and name != "module_stack"])  # fmt: skip
+_PLACED = ("target", "module", "module_stack", "reads", "parameter_names")
+"""Attributes that contain names from inside of a block."""
+_contents = itemgetter(*[name for name in BLANK if name not in _PLACED])
 
 Stack = tuple[ModuleCall, ...]
 
@@ -220,7 +221,7 @@ def _shortened(graph: ModelGraph, series: Series) -> ModelGraph:
 def _lengthened(folded: ModelGraph, series: Series) -> ModelGraph | None:
     """Return the folded graph with the number of copies in the whole series; None if they did not become one run.
 
-    The folded graph is changed.
+    None also if anything refers to single copies. The folded graph is changed.
     """
     runs, copies = folded.graph.get("repeats", {}), folded.graph.get("module_copies", {})
     name = next((call for call in (*series.calls[:FIRST], *series.calls[-LAST:]) if call in runs), None)
@@ -228,39 +229,17 @@ def _lengthened(folded: ModelGraph, series: Series) -> ModelGraph | None:
     shown = copies.get(name.path, ()) if name else ()
     if name is None or len(shown) != runs[name].count or not {paths[FIRST - 1], paths[-LAST]} <= {*shown}:
         return None
+    inside = [data for _, data in folded.nodes(data=True) if name in data["module_stack"]]
+    numbered = folded.graph["copies_read"] or folded.graph["own_values"]
+    if numbered or any("each_copy" in each for each in inside) or any(each.each for each in folded.returned.values()):
+        return None
     at = shown.index(paths[FIRST - 1]) + 1
     every = (*shown[:at], *paths[FIRST:-LAST], *shown[at:])
-    inside = [data for _, data in folded.nodes(data=True) if name in data["module_stack"]]
-    if not _are_separate(folded, name) or not all(_multiplied(data, len(shown), len(every)) for data in inside):
-        return None
+    for data in inside:
+        data["multiplicity"] = data["multiplicity"] // len(shown) * len(every)
     folded.graph["repeats"] = {**runs, name: replace(runs[name], count=len(every))}
     folded.graph["module_copies"] = {path: _copied(each, name.path, shown, every) for path, each in copies.items()}
     return folded
-
-
-def _are_separate(folded: ModelGraph, name: ModuleCall) -> bool:
-    """Return whether nothing refers to single copies of a run, or of runs inside."""
-    inside = {key for key, stack in folded.nodes(data="module_stack") if name in stack}
-    calls = {call for key in inside for call in folded.data(key)["module_stack"]}
-    readers = {target for target, _ in folded.graph["copies_read"]} - inside
-    return (
-        not any(target in inside or any(start in inside for start, _, _ in values)
-                for (target, _), values in folded.graph["own_values"].items())
-        and not any(source in inside for target in readers for source in folded.sources(target))
-        and not any(call in folded.returned and folded.returned[call].each for call in calls)
-    )  # fmt: skip
-
-
-def _multiplied(data: NodeData, old: int, new: int) -> bool:
-    """Give an operation as many copies as a run of ``new`` instead of ``old`` copies has; False if these differ."""
-    each_copy = cast("dict[str, tuple[Any, ...]]", data.get("each_copy", {}))
-    one = {name: values[: len(values) // old] for name, values in each_copy.items()}
-    if any(one[name] * old != values for name, values in each_copy.items()):
-        return False
-    data["multiplicity"] = data["multiplicity"] // old * new
-    if each_copy:
-        data["each_copy"] = {name: values * new for name, values in one.items()}
-    return True
 
 
 def _copied(paths: tuple[str, ...], first: str, old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:

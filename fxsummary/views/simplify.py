@@ -36,9 +36,8 @@ def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
     merger = Merger(copy_of(graph) if work is graph and not own else work)
     for key, data in graph.nodes(data=True):
         if key not in merger.graph:
-            merger.hidden["getitem" if data["shape"] is not None else "values that are not tensors"] += data[
-                "multiplicity"
-            ]
+            kind = "getitem" if data["shape"] is not None else "values that are not tensors"
+            merger.hidden[kind] += data["multiplicity"]
     for step in _STEPS:
         step(merger)
     for _, data in merger.graph.nodes(data=True):
