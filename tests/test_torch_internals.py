@@ -223,7 +223,8 @@ def test_a_node_is_inserted_as_create_node_does() -> None:
 
 def test_names_are_those_that_torch_fx_gives() -> None:
     ours, theirs, names = fx.Graph(), fx.Graph(), internals.Names()
-    for candidate in ("conv", "conv", "x_1", "x_1", "1a", "if", "größe", "conv"):
+    again = ("x", "x_1", "x_1", "conv_1", "conv_9", "conv_9", "x_1_2", "x_1_2", "if_1", "if_1", "x_²")
+    for candidate in ("conv", "conv", "x_1", "x_1", "1a", "if", "größe", "conv", *again, *again):
         expected = theirs._graph_namespace.create_name(candidate, None)
         assert internals.unused_name(ours, candidate) == expected
         assert names.new(candidate) == expected

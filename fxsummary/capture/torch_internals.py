@@ -240,16 +240,29 @@ def insert_node(graph: fx.Graph, node: fx.Node) -> None:
 def unused_name(graph: fx.Graph, candidate: str) -> str:
     """Return a name that no node of the graph has. Lost without it: same as `insert_node`."""
     namespace: Any = graph._graph_namespace
-    base = candidate.replace(".", "_")
+    base, used = candidate.replace(".", "_"), namespace._used_names
+    if base in used and (stem := _without_number(base)) in used:
+        base = stem
     if not _is_plain(base):
         return str(namespace.create_name(candidate, None))
-    used, number, unused = namespace._used_names, namespace._base_count.get(base, 0), base
+    number, unused = namespace._base_count.get(base, 0), base
     while unused in used:
         number += 1
         unused = f"{base}_{number}"
     used.add(unused)
     namespace._base_count[base] = number
     return unused
+
+
+@lru_cache(maxsize=4096)
+def _without_number(name: str) -> str:
+    """Return a name without a number at its end.
+
+    >>> _without_number("relu_1"), _without_number("relu_2_3"), _without_number("conv2d")
+    ('relu', 'relu_2', 'conv2d')
+    """
+    stem, _, number = name.rpartition("_")
+    return stem if number.isdecimal() and number.isascii() else name
 
 
 @lru_cache(maxsize=4096)

@@ -229,14 +229,12 @@ def summed(numbers: Iterable[int | None]) -> int | None:
 def known(data: Mapping[str, Any], cost: str) -> int:
     """Return the known part of a cost: all of it, or a lower bound if the operation merges several."""
     number: int | None = data.get(cost, 0)
-    least: int = data.get("at_least", {}).get(cost, 0)
-    return least if number is None else number
+    return data.get("at_least", {}).get(cost, 0) if number is None else number
 
 
 def differing(data: Mapping[str, Any], name: str) -> tuple[Any, ...] | None:
     """Return the values of an attribute in all copies that an operation represents; None if they are equal."""
-    found: tuple[Any, ...] | None = data.get("each_copy", {}).get(name)
-    return found
+    return data["each_copy"].get(name) if "each_copy" in data else None
 
 
 def is_unknown(data: Mapping[str, Any], cost: str) -> bool:

@@ -21,8 +21,12 @@ from fxsummary.graph.spec import nbytes
 
 def annotate(graph: ModelGraph) -> None:
     """Set `output_bytes` (0 for the output node, which creates no tensor) and `in_use`, and the graph's `memory`."""
+    known: dict[int, int | None] = {}  # by identity, because copies share their outputs
     for _, data in graph.nodes(data=True):
-        data["output_bytes"] = 0 if data["op"] == "output" else nbytes(data["outputs"])
+        outputs = data["outputs"]
+        if id(outputs) not in known:
+            known[id(outputs)] = nbytes(outputs)
+        data["output_bytes"] = 0 if data["op"] == "output" else known[id(outputs)]
         data["in_use"] = None
     graph.memory = _Life(graph).memory() if graph.storages else None
     if graph.memory is not None:

@@ -9,6 +9,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.depth import close_small
 from fxsummary.views.fold import fold_repeats
 from fxsummary.views.idioms import merge_idioms
+from fxsummary.views.shorten import by_few
 from fxsummary.views.simplify import simplify
 from fxsummary.views.unread import with_unread
 
@@ -28,8 +29,10 @@ def check_fold(fold: object) -> Literal["similar", "exact", False]:
 def shown(graph: ModelGraph, *, fold: Fold = "similar") -> ModelGraph:
     """Return the graph that a summary or a picture with everything open shows; ``graph`` is not changed."""
     whole = with_unread(graph)
-    simple = simplify(whole, own=whole is not graph)
-    return close_small(merge_idioms(folded(simple, fold), own=True))
+    view = by_few(whole, lambda each: folded(each, fold)) if check_fold(fold) else None
+    if view is None:
+        view = folded(simplify(whole, own=whole is not graph), fold)
+    return close_small(merge_idioms(view, own=True))
 
 
 def folded(graph: ModelGraph, fold: Fold) -> ModelGraph:

@@ -36,7 +36,8 @@ def simplify(graph: ModelGraph, *, own: bool = False) -> ModelGraph:
     merger = Merger(copy_of(graph) if work is graph and not own else work)
     for key, data in graph.nodes(data=True):
         if key not in merger.graph:
-            merger.hidden["getitem" if data["shape"] is not None else "values that are not tensors"] += 1
+            kind = "getitem" if data["shape"] is not None else "values that are not tensors"
+            merger.hidden[kind] += data["multiplicity"]
     for step in _STEPS:
         step(merger)
     for _, data in merger.graph.nodes(data=True):
@@ -142,7 +143,7 @@ def _chain_concatenations(merger: Merger) -> None:
             first = known.get((data["config"], *parts[:length]))
             if first is not None:
                 _read_earlier(graph, first, key, parts[:length])
-                merger.hidden["edges into repeated concatenations"] += length - 1
+                merger.hidden["edges into repeated concatenations"] += (length - 1) * data["multiplicity"]
                 break
         known.setdefault((data["config"], *parts), key)
 
@@ -176,7 +177,7 @@ def _merge_views(merger: Merger) -> None:
         if first["module_stack"] == data["module_stack"]:
             run = runs[key] = runs.pop(source, [source])
             run.append(key)
-            merger.hidden["views shown in one row"] += 1
+            merger.hidden["views shown in one row"] += data["multiplicity"]
     for keys in runs.values():
         _join_run(graph, keys)
 

@@ -1,0 +1,174 @@
+"""A long series of equal blocks is simplified and folded by a few of them, with the same result as for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from graphs import contents, graph_of
+from torch import Tensor, nn
+from torch.nn import functional
+
+import fxsummary
+from fxsummary import ModelGraph
+from fxsummary.views import shorten, shown
+from fxsummary.views.fold import fold_repeats
+from fxsummary.views.unread import with_unread
+from zoo import OWN
+
+SERIES = ["cait_xxs24_224", "eva02_tiny_patch14_224", "nest_tiny", "vit_tiny_patch16_224", "xception41"]
+"""Models with series, some of which are parts of longer patterns."""
+
+
+class Layer(nn.Module):
+    """A layer with identities, views and operations that nothing reads, which simplifying hides."""
+
+    def __init__(self, size: int = 6, kinds: int = 3, bias: bool = True) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(size)
+        self.kinds = nn.ModuleList([nn.Linear(size, size, bias) for _ in range(kinds)])
+        self.scale = nn.Parameter(torch.ones(1, size))
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        y = self.norm(x).view(2, 1, -1).view(2, -1)
+        y.neg()
+        for kind in self.kinds:
+            y = kind(y) * self.scale.expand(2, -1)
+        y = self.dropout(y).contiguous()
+        return x + (y if mask is None else y * mask)
+
+
+class Stack(nn.Module):
+    """Layers, and what they read and return beside the value that they pass on."""
+
+    def __init__(self, layers: list[nn.Module], way: str = "") -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.way = way
+
+    def forward(self, x: Tensor) -> Any:
+        masks = [x.ge(0).float() for _ in self.layers] if "mask" in self.way else []
+        found = []
+        for number, layer in enumerate(self.layers):
+            if self.way == "positions":
+                x = x + number
+            x = layer(x, masks[number if self.way == "own masks" else 0]) if masks else layer(x)
+            found.append(x)
+        if self.way == "read later":
+            return torch.cat(found)
+        return x + found[4] if self.way == "one is read later" else x
+
+
+class Delayed(nn.Module):
+    """A layer that passes on what the layers one, two and three before it made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 6)
+
+    def forward(self, values: tuple[Tensor, Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        x, a, b, c = values
+        return self.fc(x), x.neg(), a.exp(), b.sin() + 0 * c
+
+
+class Delays(nn.Module):
+    def __init__(self, read: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([Delayed() for _ in range(9)])
+        self.read = read
+
+    def forward(self, x: Tensor) -> Any:
+        values = x, x, x, x
+        for layer in self.layers:
+            values = layer(values)
+        return values[self.read]
+
+
+class Twins(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = (Stack([Layer() for _ in range(8)]) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.right(self.left(x)))
+
+
+def layers(number: int = 9, **options: Any) -> list[nn.Module]:
+    return [Layer(**options) for _ in range(number)]
+
+
+def with_one(change: Callable[[Any], object], at: int = 4) -> nn.Module:
+    """Layers, one of which is changed."""
+    model = Stack(layers()).eval()
+    change(model.layers[at])
+    return model
+
+
+def tied() -> nn.Module:
+    model: Any = Stack(layers())
+    model.layers[6].kinds[0].weight = model.layers[3].kinds[0].weight
+    return model
+
+
+MODELS: dict[str, tuple[Callable[[], nn.Module], bool]] = {
+    "equal": (lambda: Stack(layers()), True),
+    "one mask": (lambda: Stack(layers(), "one mask"), True),
+    "own masks": (lambda: Stack(layers(), "own masks"), False),
+    "numbers between": (lambda: Stack(layers(), "positions"), False),
+    "read later": (lambda: Stack(layers(), "read later"), False),
+    "one is read later": (lambda: Stack(layers(), "one is read later"), False),
+    "other ends": (lambda: Stack([Layer(kinds=2), *layers(), Layer(bias=False)]), False),
+    "another layer before": (lambda: Stack([nn.Linear(6, 6), *layers()]), True),
+    "a pattern of eight": (lambda: Stack([*layers(7), Layer(kinds=2), *layers(7), Layer(kinds=2)]), False),
+    "twins": (Twins, False),
+    "one module": (lambda: Stack([Layer()] * 9), False),
+    "tied": (tied, False),
+    "frozen": (lambda: with_one(lambda layer: layer.kinds[1].requires_grad_(False)), False),
+    "not read": (lambda: with_one(lambda layer: layer.register_parameter("more", nn.Parameter(torch.ones(2)))), False),
+    "another rate": (lambda: with_one(lambda layer: setattr(layer, "dropout", nn.Dropout(0.2))), False),
+    "in train mode": (lambda: with_one(lambda layer: layer.dropout.train()), False),
+    "another size inside": (lambda: with_one(lambda layer: setattr(layer, "kinds", layer.kinds[:2])), False),
+    "another last one": (lambda: with_one(lambda layer: setattr(layer, "dropout", nn.Dropout(0.2)), 8), False),
+    "another first one": (lambda: with_one(lambda layer: setattr(layer, "kinds", layer.kinds[:2]), 0), False),
+    "other values of the first one": (lambda: with_one(lambda layer: setattr(layer, "dropout", nn.ReLU()), 0), True),
+    **{f"delayed by {read}": (lambda read=read: Delays(read), read < 2) for read in range(4)},
+}
+
+
+def assert_same_by_few(graph: ModelGraph, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """The view is the same as without it, to the order of everything; returns whether a series was shortened."""
+    monkeypatch.setattr(shorten, "LEAST_OPERATIONS", 1)
+    before = contents(graph)
+    found = [contents(shown.shown(graph, fold=fold)) for fold in ("similar", "exact")]
+    is_short = shorten.by_few(with_unread(graph), fold_repeats) is not None
+    assert contents(graph) == before
+    monkeypatch.setattr(shown, "by_few", lambda graph, fold: None)
+    assert found == [contents(shown.shown(graph, fold=fold)) for fold in ("similar", "exact")]
+    return is_short
+
+
+@pytest.mark.parametrize("trace", ["symbolic", "record"])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_few_blocks_show_what_becomes_of_all(name: str, trace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, is_short = MODELS[name]
+    graph = fxsummary.graph(model(), torch.ones(2, 6), trace=trace)
+    assert assert_same_by_few(graph, monkeypatch) == is_short
+
+
+@pytest.mark.parametrize("name", [*OWN, *(f"timm.{name}" for name in SERIES)])
+def test_a_few_blocks_of_a_known_model_show_what_becomes_of_all(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_same_by_few(graph_of(name), monkeypatch)
+
+
+def test_a_few_blocks_are_simplified_in_a_big_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    simplify = shorten.simplify
+    monkeypatch.setattr(shorten, "simplify", lambda graph, **more: sizes.append(len(graph)) or simplify(graph, **more))
+    for number in (20, 80, 160):
+        graph = fxsummary.graph(Stack(layers(number)).eval(), torch.ones(2, 6))
+        assert f"layers.0…{number - 1} Layer ×{number}" in graph.to_text()
+    assert len(sizes) == 2
+    assert sizes[0] == sizes[1] < 100
