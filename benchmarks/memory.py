@@ -29,9 +29,8 @@ def measure(entry: Entry) -> dict[str, Any]:
     told = graph.memory
     example = entry.example()
     start = time.process_time()
-    count, result = storages.run(model, example.args, example.kwargs)
+    count, _ = storages.run(entry.model(), example.args, example.kwargs)  # a new model, without anything cached
     real = time.process_time() - start
-    del result
     row = {"name": entry.name, "seconds": round(took, 3), "real_seconds": round(real, 3), "peak": count.peak}
     if told is None:
         return row | {"told": None}

@@ -87,7 +87,8 @@ class Storages(TorchDispatchMode):
 
 def run(model: nn.Module, args: Any, kwargs: Any, gradients: bool = False) -> tuple[Storages, Any]:
     """Run a model under a count of its storages; return the count and the result."""
-    outside = [*model.parameters(), *model.buffers(), *tensors_in((args, dict(kwargs)))]
+    constants = [each for module in model.modules() for each in tensors_in(list(vars(module).values()))]
+    outside = [*model.parameters(), *model.buffers(), *constants, *tensors_in((args, dict(kwargs)))]
     count = Storages(outside, model)
     with torch.set_grad_enabled(gradients), count.naming(), count:
         result = model(*args, **kwargs)

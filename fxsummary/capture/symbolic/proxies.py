@@ -82,7 +82,7 @@ for _name in (
     setattr(_Short, f"__i{_name}__", _in_place(getattr(operator, f"i{_name}")))
 
 
-class Reference(weakref.ref["Proxy"]):
+class Reference(weakref.ref["fx.Proxy"]):
     """A weak reference to a traced value."""
 
     __slots__ = ("node",)
@@ -94,9 +94,7 @@ class Proxy(_Short, fx.Proxy):
 
     def __init__(self, node: fx.Node, tracer: Any) -> None:
         super().__init__(node, tracer)
-        reference = Reference(self, tracer.note_death)
-        reference.node = node
-        tracer.proxies.append(reference)
+        tracer.watch(self, node)
 
 
 class ParameterProxy(Proxy):
@@ -137,7 +135,18 @@ _QUESTIONS = frozenset(
 class Attribute(_Short, torch_fx.Attribute):
     """An attribute of a traced value; calling it is a method call."""
 
+    @property
+    def node(self) -> fx.Node:  # type: ignore[override]
+        """The node of the attribute's value, which holds its root no longer."""
+        if self._node is None:
+            self._node = self.tracer.create_node("call_function", getattr, (self.root.node, self.attr), {})
+            self.tracer.watch(self, self._node)
+            del self.root
+        return self._node
+
     def __call__(self, *args: object, **kwargs: object) -> Any:
+        if not hasattr(self, "root"):
+            raise torch_fx.TraceError("forward calls an attribute that it has used as a value")
         if self.attr == "backward":
             raise torch_fx.TraceError("forward takes a derivative")
         return super().__call__(*args, **kwargs)

@@ -102,6 +102,12 @@ class SymbolicTracer(fx.Tracer):
         """Return a `Proxy` of a node."""
         return Proxy(node, self)
 
+    def watch(self, value: fx.Proxy, node: fx.Node) -> None:
+        """Note when Python lets go of the value of a node."""
+        reference = Reference(value, self.note_death)
+        reference.node = node
+        self.proxies.append(reference)
+
     def note_death(self, reference: Reference) -> None:
         """Note that Python let go of a value, and after which node."""
         self.deaths[reference.node] = self._last
