@@ -13,6 +13,7 @@ from fxsummary.capture.exported import grouping, settings
 from fxsummary.capture.exported.flatten import Flat
 from fxsummary.capture.exported.metadata import OUTCOME, dynamic_dimensions
 from fxsummary.capture.exported.skeleton import Skeleton
+from fxsummary.capture.exported.storages import storages_of, with_workspaces
 from fxsummary.capture.inputs.example import model_device
 from fxsummary.capture.nodes import SOURCE, function_name
 from fxsummary.capture.restore.torch_state import preserved_globals
@@ -43,12 +44,15 @@ def read(program: ExportedProgram, leaf: Leaf | None = None) -> Capture:
 
     calls = grouping.leaf_calls(flat.graph, is_leaf)
     settings.fill_all(skeleton.modules, flat.graph)
-    graph, outcomes = grouping.group(flat.graph, skeleton, calls)
+    graph, outcomes, written = grouping.group(flat.graph, skeleton, calls)
+    with preserved_globals(), torch.no_grad():
+        storages, workspaces = storages_of(flat.graph, written, device)
+    outcomes = with_workspaces(outcomes, workspaces)
     notes = [dynamic_dimensions(flat.inputs, program.range_constraints), *_notes(flat.graph, Propagation(outcomes))]
     return Capture(
         skeleton.root,
         "exported",
-        Trace(graph),
+        Trace(graph, storages=storages),
         Propagation(outcomes),
         device,
         untold=skeleton.untold(),

@@ -76,18 +76,18 @@ class _Writer:
         self.graph = fx.Graph()
         self.outcomes: dict[fx.Node, Outcome] = {}
         self._skeleton = skeleton
-        self._written: dict[fx.Node, fx.Node] = {}
+        self.written: dict[fx.Node, fx.Node] = {}
 
     def copy(self, node: fx.Node) -> fx.Node:
         args, kwargs = map_structure(self._load, (node.args, node.kwargs))
         copy = self.graph.create_node(node.op, node.target, args, kwargs, node.name)
-        self._written[node] = self._note(copy, node, node.meta[OUTCOME])
+        self.written[node] = self._note(copy, node, node.meta[OUTCOME])
         return copy
 
     def _load(self, value: object) -> Any:
         if not isinstance(value, fx.Node):
             return value
-        return self._written.get(value) or self.copy(value)  # a get_attr node is written before its first reader
+        return self.written.get(value) or self.copy(value)  # a get_attr node is written before its first reader
 
     def call(self, members: list[fx.Node], path: str, key: str) -> None:
         """Write one node for a call of a leaf module; if other nodes read several results, also one for each."""
@@ -108,14 +108,14 @@ class _Writer:
         written = self.graph.create_node("call_module", path, args, {}, name)
         self._note(written, members[0], outcome, depth + 1)
         if outputs == results and len(outputs) == 1:
-            self._written[outputs[0]] = written
+            self.written[outputs[0]] = written
             return
         for index, node in enumerate(outputs):
             item_key = index if source is None else node.args[1]
             name = node.name if node.target is operator.getitem else "getitem"
             item = self.graph.create_node("call_function", operator.getitem, (written, item_key), {}, name)
             # the caller takes the item, so it is outside the module
-            self._written[node] = self._note(item, node, Outcome(node.meta[OUTCOME].value), depth)
+            self.written[node] = self._note(item, node, Outcome(node.meta[OUTCOME].value), depth)
 
     def _note(self, node: fx.Node, origin: fx.Node, outcome: Outcome, depth: int | None = None) -> fx.Node:
         """Set the source line and outcome of a node, and its stack, up to a depth."""
@@ -165,8 +165,8 @@ def _several(outputs: list[fx.Node], inside: set[fx.Node], module: nn.Module) ->
 
 def group(
     flat: fx.Graph, skeleton: Skeleton, calls: Mapping[Call, list[fx.Node]]
-) -> tuple[fx.Graph, dict[fx.Node, Outcome]]:
-    """Return a graph with one node per call of a leaf module, and the outcome of each node.
+) -> tuple[fx.Graph, dict[fx.Node, Outcome], dict[fx.Node, fx.Node]]:
+    """Return a graph with one node per call of a leaf module, the outcome of each node, and the node of each result.
 
     Args:
         calls: see `leaf_calls`.
@@ -178,4 +178,4 @@ def group(
         else:
             writer.call(unit.members, *unit.call)
     writer.drop_unused_numbers()
-    return writer.graph, writer.outcomes
+    return writer.graph, writer.outcomes, writer.written
