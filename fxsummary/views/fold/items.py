@@ -103,6 +103,7 @@ class Items:
         self.operations: list[Known] = [self.symbols.of_operation(key, graph.data(key)) for key in self.keys]
         self._readers = [place for place, key in enumerate(self.keys) if graph.data(key)["reads"]]
         self._values: dict[int, int] = {}
+        self._of_any_buffer: dict[int, int] = {}
         self._is_main: set[int] = set()
         self._number_values()
         self.root = self._build(root)
@@ -138,7 +139,7 @@ class Items:
         return self._values[value[0]], value[1]
 
     def are_alike(self, one: Value, other: Value) -> bool:
-        """Return whether two values are made by the same kind of operation: free ones from equal values.
+        """Return whether two values are made by the same kind of operation: free ones alike, from whichever buffers.
 
         Inputs of the model are alike if only the numbers in their names differ.
         """
@@ -146,7 +147,11 @@ class Items:
             return True
         if self.operations[one[0]] != self.operations[other[0]] or self.is_free(one) != self.is_free(other):
             return False
-        return not self.is_free(one) or self.content(one) == self.content(other)
+        return not self.is_free(one) or self._made(one[0]) == self._made(other[0])
+
+    def _made(self, place: int) -> Hashable:
+        """Return what free values have in common that are made alike, from whichever buffers."""
+        return self._of_any_buffer.get(place, self._values.get(place, ("later", place)))
 
     def copies(self, item: Item) -> int:
         """Return how many copies an item represents in its run."""
@@ -207,6 +212,9 @@ class Items:
             else:
                 sources = tuple([(slot, values.get(source, ("later", source)), part) for slot, (source, part) in reads])
                 values[here] = self.symbols.intern((*self.operations[here], data["reads"], sources, "value"))
+                if data["reads"] or any(source in self._of_any_buffer for _, (source, _) in reads):
+                    made = tuple([(slot, self._made(source), part) for slot, (source, part) in reads])
+                    self._of_any_buffer[here] = self.symbols.intern((*self.operations[here], made, "made"))
 
     # --- blocks ----------------------------------------------------------------------------------
 

@@ -196,7 +196,8 @@ class Search:
         distance = new[0] - old[0]
         if distance < 0 or old[1] != new[1] or not self.are_alike(old, new):
             return None
-        return "own and equal" if items.is_free(old) else "own", distance
+        is_equal = items.is_free(old) and items.content(old) == items.content(new)
+        return "own and equal" if is_equal else "own", distance
 
     def _is_series(self, run: Run, links: Links | None, pairs: int) -> bool:
         """Return whether what differs in a run is a series that a reader expects; two copies make hardly any.
