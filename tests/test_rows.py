@@ -1,4 +1,4 @@
-"""Loops whose steps read a buffer each, as residual quantizers do: what folds, and what must not."""
+"""Rows of a summary: loops that fold although each step reads a buffer or a number of its own, and what rows say."""
 
 from __future__ import annotations
 
@@ -83,3 +83,90 @@ def test_a_quantizer_is_three_loops_of_a_step_each() -> None:
     assert len(rows) < 35
     assert [row.count("×12") for row in rows if "├" in row and "×12" in row] == [1, 1, 1]
     assert sum("steps carry 1×8×16" in row for row in rows) == 2
+
+
+class Thresholds(nn.Module):
+    """A step for each threshold, below which values are dropped."""
+
+    def __init__(self, *thresholds: float) -> None:
+        super().__init__()
+        self.thresholds = thresholds
+        self.layers = nn.ModuleList(nn.Linear(16, 16) for _ in thresholds)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer, threshold in zip(self.layers, self.thresholds, strict=True):
+            x = layer(x) * (x >= threshold)
+        return x
+
+
+class TwoLayers(Thresholds):
+    """A step has two layers."""
+
+    def __init__(self, *thresholds: float) -> None:
+        super().__init__(*thresholds)
+        self.others = nn.ModuleList(nn.Linear(16, 16) for _ in thresholds)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer, other, threshold in zip(self.layers, self.others, self.thresholds, strict=True):
+            x = other(layer(x) * (x >= threshold))
+        return x
+
+
+SCHEDULES = [
+    (Thresholds(0.9, 0.75, 0.7, 0.1), "0.9…0.1"),
+    (Thresholds(1e-05, 0.2, 0.25), "1e-05…0.25"),
+    (Thresholds(0.1, 0.5, 0.2, 0.6), None),
+    (Thresholds(0.1, 0.5), None),
+    (TwoLayers(0.1, 0.5), None),
+]
+
+
+@pytest.mark.parametrize(("model", "numbers"), SCHEDULES, ids=["falls", "rises", "in turn", "two", "two of two layers"])
+def test_steps_fold_whose_floats_only_rise_or_only_fall(model: Thresholds, numbers: str | None) -> None:
+    whole = hide_scalars(fxsummary.graph(model, torch.zeros(1, 8, 16)))
+    folded = fold_repeats(whole)
+    copies = [block.copies for block in block_tree(folded).walk() if block.repeat > 1]
+    assert copies == ([len(model.thresholds)] if numbers else [])
+    assert unfolded_as_listed(folded)[1] == as_listed(whole)[1]
+    shown = next(data["config"] for _, data in folded.nodes(data=True) if data["label"] == "ge")
+    assert shown == (numbers or "0.1")
+
+
+class Scaled(nn.Module):
+    """A block that scales by a number of its own."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor, self.inner, self.outer = factor, nn.Linear(16, 16), nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.outer(self.inner(x).relu() * self.factor).relu()
+
+
+def test_a_block_that_equals_one_before_but_for_a_float_says_so() -> None:
+    model = nn.Sequential(Scaled(0.5), nn.Linear(16, 16), Scaled(0.25))
+    assert "2 = 0, other numbers" in fxsummary.graph(model, torch.zeros(1, 16)).to_text()
+
+
+class ClassWhoseNameIsLongerThanTheFirstColumnOfASummary(Scaled):
+    """A block whose type does not fit."""
+
+
+class Named(nn.Module):
+    """Blocks whose path does not fit either."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        blocks = [ClassWhoseNameIsLongerThanTheFirstColumnOfASummary(0.5) for _ in range(7)]
+        self.a_name_that_is_longer_than_the_first_column_of_a_summary = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.a_name_that_is_longer_than_the_first_column_of_a_summary:
+            x = block(x)
+        return x
+
+
+@pytest.mark.parametrize("width", [60, 70, 80])
+def test_a_row_below_its_long_name_keeps_its_number_of_copies(width: int) -> None:
+    text = fxsummary.graph(Named(), torch.zeros(1, 16)).to_text(width=width)
+    assert "… ×7  " in text

@@ -68,11 +68,11 @@ def _is_similar_run(items: Items, item: Item) -> bool:
 
 
 def _same(items: Items, before: Item, item: Item) -> str:
-    """Return the reference to a block with the same contents, and which masks, tables or integers are others."""
+    """Return the reference to a block with the same contents, and which masks, tables or numbers are others."""
     pairs = [(old, new) for old, new in zip(before.reads, item.reads, strict=True) if items.is_free(new)]
     others = [new for old, new in pairs if not items.is_free(old) or items.content(old) != items.content(new)]
     names = dict.fromkeys(map(items.label, others))
-    texts = [*names, *["integers"] * (before.numbers != item.numbers)]
+    texts = [*names, *["numbers"] * (before.numbers != item.numbers)]
     inputs = "".join(f", {text}" for text in _other_inputs(items, before, item))
     return f"= {_name_of(before, item)}" + (f", other {', '.join(texts)}" if texts else "") + inputs
 

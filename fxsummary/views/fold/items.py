@@ -35,10 +35,10 @@ class Item:
         key: of the operation; of a block's first operation.
         path: of the module or parameter; "" for functions.
         start, end: the places of its operations, which are numbered depth first, as a half-open interval.
-        symbol: equal for items with the same contents, apart from integers in operations without FLOPs.
+        symbol: equal for items with the same contents, apart from numbers in operations without FLOPs.
         parent: path of the block around it.
         reads: the values that it reads from outside, in the order of its operations and their slots.
-        numbers: the integers that its symbol leaves out.
+        numbers: what its symbol leaves out.
         items: what is in the block; source: of an operation; rows: how many rows it takes.
     """
 
@@ -50,7 +50,7 @@ class Item:
     symbol: int
     parent: str
     reads: list[Value]
-    numbers: tuple[int, ...]
+    numbers: tuple[float, ...]
     items: Sequence[Item] = ()
     source: str = ""
     rows: int = 1
@@ -86,7 +86,7 @@ class Items:
         place: of each operation.
         first_reader, last_reader: for each place, the places that read its value; its own if there is none.
         symbols: of operations and blocks.
-        operations: for each place, the symbol of the operation and the integers that it leaves out.
+        operations: for each place, the symbol of the operation and the numbers that it leaves out.
         root: the item of the whole model.
     """
 
