@@ -170,3 +170,32 @@ class Named(nn.Module):
 def test_a_row_below_its_long_name_keeps_its_number_of_copies(width: int) -> None:
     text = fxsummary.graph(Named(), torch.zeros(1, 16)).to_text(width=width)
     assert "… ×7  " in text
+
+
+class Products(nn.Module):
+    """A product of flattened tokens, scaled products, and more views than a label has room for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.bias, self.q = nn.Parameter(torch.zeros(8, 8)), nn.Parameter(torch.zeros(8)), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = torch.addmm(self.bias, x.view(-1, 8), self.weight).view(2, 4, 8) / 2
+        scores = (self.q(x) * 0.125) @ x.transpose(-1, -2)
+        return (scores * 0.5) @ flat + x.view(2, 2, 2, 8).permute(0, 2, 1, 3).reshape(2, 4, 8).flip(1).view(2, 4, 8)
+
+
+@pytest.mark.parametrize(
+    "row", ["addmm ÷2, 6 operations", "Linear 8→8, ×0.125, 2 operations", "matmul ×0.5, 2 operations"]
+)
+def test_a_merged_row_says_how_many_operations_it_has(row: str) -> None:
+    text = fxsummary.graph(Products(), torch.zeros(2, 4, 8)).to_text(width=120)
+    assert row in text
+
+
+def test_more_views_than_a_label_shows_say_how_many() -> None:
+    class Views(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.view(2, 2, 2, 8).permute(0, 2, 1, 3).reshape(2, 4, 8).transpose(1, 2).contiguous()
+
+    assert "view · … · transpose 4 operations" in fxsummary.graph(Views(), torch.zeros(2, 4, 8)).to_text()
