@@ -199,3 +199,17 @@ def test_more_views_than_a_label_shows_say_how_many() -> None:
             return x.view(2, 2, 2, 8).permute(0, 2, 1, 3).reshape(2, 4, 8).transpose(1, 2).contiguous()
 
     assert "view · … · transpose 4 operations" in fxsummary.graph(Views(), torch.zeros(2, 4, 8)).to_text()
+
+
+class Costly(nn.Sequential):
+    """A block of 34 layers of different widths."""
+
+    def __init__(self) -> None:
+        super().__init__(*(nn.Linear(100 + number, 101 + number) for number in range(34)))
+
+
+def test_one_block_of_the_most_costly_class_is_open_although_the_page_is_full() -> None:
+    head = [nn.Linear(16 + number, 17 + number) for number in range(46)]
+    model = nn.Sequential(*head, nn.Linear(62, 100), Costly(), nn.Linear(134, 8))
+    text = fxsummary.graph(model, torch.zeros(1, 16)).to_text(fold="exact", width=100)
+    assert "Linear 120→121" in text and len(text.splitlines()) <= 110
