@@ -213,3 +213,42 @@ def test_one_block_of_the_most_costly_class_is_open_although_the_page_is_full() 
     model = nn.Sequential(*head, nn.Linear(62, 100), Costly(), nn.Linear(134, 8))
     text = fxsummary.graph(model, torch.zeros(1, 16)).to_text(fold="exact", width=100)
     assert "Linear 120→121" in text and len(text.splitlines()) <= 110
+
+
+class Attending(nn.Module):
+    """Attention that may be causal, or look at fewer keys."""
+
+    def __init__(self, **settings: bool) -> None:
+        super().__init__()
+        self.settings = settings
+        self.q, self.k, self.v, self.out = (nn.Linear(16, 16) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.q(x), self.k(x), self.v(x)
+        return x + self.out(nn.functional.scaled_dot_product_attention(q, k, v, **self.settings))
+
+
+class Long(nn.Module):
+    """Blocks between so many layers of other widths that the summary refers to blocks that are alike."""
+
+    def __init__(self, first: Attending, second: Attending) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+        self.middle = nn.Sequential(*(nn.Linear(16 + number, 17 + number) for number in range(50)), nn.Linear(66, 16))
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.second(self.middle(self.first(x)))
+        return result
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "setting"),
+    [
+        (Attending(), Attending(is_causal=True), "another scaled_dot_product_attention (is_causal=True)"),
+        (Attending(is_causal=True), Attending(), "another scaled_dot_product_attention (without is_causal=True)"),
+        (Attending(), Attending(is_causal=True, enable_gqa=True), "another scaled_dot_product_attention  "),
+    ],
+)
+def test_another_operation_says_the_setting_that_differs(first: Attending, second: Attending, setting: str) -> None:
+    text = fxsummary.graph(Long(first, second), torch.zeros(2, 4, 16)).to_text(width=200)
+    assert f"second like first but {setting}" in text
