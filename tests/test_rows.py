@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -252,3 +254,16 @@ class Long(nn.Module):
 def test_another_operation_says_the_setting_that_differs(first: Attending, second: Attending, setting: str) -> None:
     text = fxsummary.graph(Long(first, second), torch.zeros(2, 4, 16)).to_text(width=200)
     assert f"second like first but {setting}" in text
+
+
+@pytest.mark.parametrize("options", [{}, {"caption": "A model"}, {"longtable": True, "caption": "A model"}])
+def test_latex_explains_its_marks_below_the_table(options: dict[str, Any]) -> None:
+    graph = fxsummary.graph(Quantizer(), torch.zeros(1, 8, 16))
+    latex = graph.to_latex(**options)
+    note = latex[latex.index(r"\footnotesize") :]
+    assert r"\textbf{$\times$N} inside $\times$N, counts are per copy and \% is over all copies\par" in note
+    assert r"\textbf{carry} the shape of what each step reads" in note and r"\textbf{+N}" in note
+    assert latex.index(r"\bottomrule") < latex.index(r"\footnotesize")
+    if options == {"caption": "A model"}:
+        assert latex.rstrip().endswith(r"\end{table}")
+    assert "footnotesize" not in fxsummary.graph(nn.Linear(2, 2), torch.zeros(1, 2)).to_latex()
