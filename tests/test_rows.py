@@ -64,10 +64,10 @@ class Shared(Quantizer):
 EXCHANGED = (0, 1, 2, 3, 5, 4, *range(6, 12))
 OTHER_SIZE = (*[32] * 6, 48, *[32] * 5)
 LOOPS = [
-    (Quantizer(), ["×12", "×12", "×12"]),
-    (Quantizer(decoded=EXCHANGED), ["×2", "×4", "×4", "×5", "×4", "×6"]),
-    (Quantizer(OTHER_SIZE), ["×6", "×5", "×6", "×4", "×6", "×5"]),
-    (Shared(), ["×2", "×3", "×2", "×4"]),
+    (Quantizer(), ["×12", "×12 steps", "×12 steps"]),
+    (Quantizer(decoded=EXCHANGED), ["×2", "×4", "×4 steps", "×5 steps", "×4 steps", "×6 steps"]),
+    (Quantizer(OTHER_SIZE), ["×6", "×5", "×6 steps", "×4 steps", "×6 steps", "×5 steps"]),
+    (Shared(), ["×2", "×3", "×2", "×4 steps"]),
 ]
 
 
@@ -267,3 +267,25 @@ def test_latex_explains_its_marks_below_the_table(options: dict[str, Any]) -> No
     if options == {"caption": "A model"}:
         assert latex.rstrip().endswith(r"\end{table}")
     assert "footnotesize" not in fxsummary.graph(nn.Linear(2, 2), torch.zeros(1, 2)).to_latex()
+
+
+class Recurring(nn.Module):
+    """A module whose calls carry a value on, and one whose calls stand side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step, self.side = nn.Sequential(nn.Linear(8, 8), nn.ReLU()), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(6):
+            x = self.step(x)
+        return torch.cat([self.side(x[:, number]) for number in range(9)])
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [("to_svg", {}), ("to_svg", {"depth": 1}), ("to_mermaid", {}), ("to_mermaid", {"depth": 1}), ("to_dot", {})],
+)
+def test_pictures_say_whether_copies_are_steps_or_calls(form: str, options: dict[str, Any]) -> None:
+    picture = getattr(fxsummary.graph(Recurring(), torch.zeros(1, 9, 8)), form)(**options)
+    assert "×6 steps" in picture and "×9 calls" in picture
