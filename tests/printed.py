@@ -252,7 +252,7 @@ def picture_rows(svg: str, *, tips: bool = True) -> Row:
         if item := _item(element, tips):
             _innermost(frames, item.x + 1, item.y + item.height / 2).row.inside.append(last := item.row)
         elif element.get("class") == "bgt":
-            (last or _innermost(frames, *_at(element)).row).copies = int("".join(element.itertext())[1:])
+            (last or _innermost(frames, *_at(element)).row).copies = int("".join(element.itertext())[1:].split()[0])
     grouped = [text for group in root if group.get("data-m") for text in group if text.tag == f"{SVG}text"]
     for element in [*root, *grouped]:
         if element.tag == f"{SVG}text" and element.get("font-size") == "10.5" and element.get("text-anchor") == "end":
@@ -371,7 +371,7 @@ def dot_rows(source: str) -> Row:
         elif text == "}" and len(path) > 1:
             path.pop()
         elif not re.match(r"[nc]\d+ ", text) and len(path) > 1 and (found := _LABEL.search(text)):
-            copies = re.search(r'  ×(\d+)"?$', found[1])
+            copies = re.search(r'  ×(\d+)(?: steps| calls)?"?$', found[1])
             path[-1].name, path[-1].copies = found[1], int(copies[1]) if copies else 1
         elif re.match(r"[nc]\d+ \[", text):
             numbers = re.findall(r"([Σ≥≈?] ?)?([\d,?]+) params", text)

@@ -382,7 +382,7 @@ def test_csv_is_read_back(name: str, tmp_path: Path) -> None:
 def latex_rows(source: str) -> Iterator[list[str]]:
     """The cells of the rows; fails if anything but known commands and escaped characters is in them."""
     body = source.partition(r"\toprule")[2].partition(r"\bottomrule")[0].replace("\\midrule\n", "")
-    commands = r"\\(?:texttt|quad|times|to|geq|ldots|cdot|text[a-z]+)(?![a-z])|\\[&%$#_{}]"
+    commands = r"\\(?:texttt|quad|times|to|geq|Sigma|ldots|cdot|text[a-z]+)(?![a-z])|\\[&%$#_{}]"
     for line in body.strip().split("\n"):
         assert line.endswith(r" \\"), line
         plain = re.sub(commands, lambda found: "·" if found[0][1] in "&%$#_{}" else "", line[:-3])

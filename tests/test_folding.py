@@ -193,7 +193,7 @@ RUNS = [
     (ReadsAnEarlierLayer(), ["layers.1…2 Layer ×2", "layers.3…5 Layer ×3"]),
     (Reversed(), []),
     (InOrder(), ["layers.0…2 Layer ×3", "layers.3…5 Layer ×3"]),
-    (Looped(), ["layers.0 Layer · mul ×5"]),
+    (Looped(), ["layers.0 Layer · mul ×5 steps"]),
     (SharedAndOwn(), ["shared Layer ×6"]),
     (Slices(), ["layers.0…5 getitem · Layer ×6"]),
     (SlicesOutOfOrder(), ["layers.4…5 getitem · Layer ×2"]),

@@ -114,7 +114,9 @@ def test_heads_scalings_and_empty_caches() -> None:
     assert not {"cat", "tensor", "mul", "index", "view", "expand"} & set(seen)
     configs = {data["label"]: data["config"] for _, data in view.nodes(data=True)}
     assert configs["repeat heads"] == "×2, 3 operations" and configs["merge heads"] == "4 × 8, 2 operations"
-    assert any(data["config"].endswith("×0.25") for _, data in view.nodes(data=True) if data["label"] == "Linear")
+    assert any(
+        data["config"].endswith("×0.25, 2 operations") for _, data in view.nodes(data=True) if data["label"] == "Linear"
+    )
     assert shape(view, "repeat heads") == (1, 4, 5, 8)
 
 

@@ -568,6 +568,68 @@ def test_other_scalings_are_no_norm(function: Callable[[Tensor], Tensor]) -> Non
     assert not {"rms_norm", "l2_norm"} & set(labels(merged(Normed(function), torch.empty(2, 4))))
 
 
+def centred(x: Tensor) -> Tensor:
+    return x - x.mean(-1, keepdim=True)
+
+
+LAYER_NORMS = [
+    lambda x: (y := centred(x)) / (y.pow(2).mean(-1, keepdim=True) + 1e-6).sqrt(),
+    lambda x: centred(x) / torch.sqrt(x.var(-1, keepdim=True, unbiased=False) + 1e-6),
+    lambda x: centred(x) * torch.rsqrt(x.var(-1, keepdim=True, correction=0) + 1e-6),
+    lambda x: (y := centred(x)) * torch.rsqrt((y * y).mean(-1, keepdim=True) + 1e-6),
+    lambda x: (x - (m := x.mean(-1, keepdim=True))) * ((x - m).square().mean(-1, keepdim=True) + 1e-6) ** -0.5,
+]
+
+
+class LayerNormed(nn.Module):
+    """A norm of one dimension, with a weight and a bias."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], dim: int = -1) -> None:
+        super().__init__()
+        self.function, self.dim, self.up = function, dim, nn.Linear(4, 8)
+        self.scale, self.shift = nn.Parameter(torch.ones(8)), nn.Parameter(torch.zeros(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.up(x)
+        if self.dim == -1:
+            return torch.relu(self.function(x) * self.scale + self.shift)
+        x = x.movedim(-1, self.dim)
+        return torch.relu(self.scale[:, None, None] * self.function(x) + self.shift[:, None, None])
+
+
+@pytest.mark.parametrize("function", LAYER_NORMS)
+def test_a_layer_norm_written_out_is_one_row_with_weight_and_bias(function: Callable[[Tensor], Tensor]) -> None:
+    graph = fxsummary.graph(LayerNormed(function), torch.empty(2, 4))
+    view = merged(LayerNormed(function), torch.empty(2, 4))
+    row = one(view, "layer_norm")
+    assert (row["kind"], row["parameters"], row["parameter_names"]) == ("norm", 16, ("scale", "shift"))
+    assert labels(view) == ["x", "Linear", "layer_norm", "relu", "output"]
+    assert graph.totals.parameters == view.totals.parameters
+
+
+def test_a_layer_norm_of_channels_is_one_row_too() -> None:
+    def normed(x: Tensor) -> Tensor:
+        mean = x.mean(1, keepdim=True)
+        return (x - mean) / torch.sqrt((x - mean).pow(2).mean(1, keepdim=True) + 1e-6)
+
+    view = merged(LayerNormed(normed, 1), torch.empty(2, 5, 5, 4))
+    assert labels(view) == ["x", "Linear", "movedim", "layer_norm", "relu", "output"]
+
+
+NO_LAYER_NORMS = [
+    lambda x: centred(x) / torch.sqrt(x.var(-1, keepdim=True) + 1e-6),
+    lambda x: centred(x) / torch.sqrt(x.flip(-1).var(-1, keepdim=True, unbiased=False) + 1e-6),
+    lambda x: (x - x.flip(0).mean(-1, keepdim=True)) / torch.sqrt(x.var(-1, keepdim=True, unbiased=False) + 1e-6),
+    lambda x: (x - x.mean(0, keepdim=True)) / torch.sqrt(x.var(0, keepdim=True, unbiased=False) + 1e-6),
+    lambda x: (y := centred(x)) / torch.sqrt(x.var(-1, keepdim=True, unbiased=False) + 1e-6) + y,
+]
+
+
+@pytest.mark.parametrize("function", NO_LAYER_NORMS)
+def test_other_differences_from_a_mean_are_no_layer_norm(function: Callable[[Tensor], Tensor]) -> None:
+    assert "layer_norm" not in labels(merged(LayerNormed(function), torch.empty(2, 4)))
+
+
 # caches, copies and constants
 
 

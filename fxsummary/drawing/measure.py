@@ -41,9 +41,9 @@ def chip_width(text: str) -> float:
     return text_width(text, 9.5, bold=True) + 10
 
 
-def badge_width(repeat: int) -> float:
-    """Return the width of an ×N badge."""
-    return text_width(f"×{repeat}", 11, bold=True) + 14
+def badge_width(copied: str) -> float:
+    """Return the width of a badge with the number of copies."""
+    return text_width(copied, 11, bold=True) + 14
 
 
 def shape_shown(row: Row) -> str:
@@ -80,7 +80,7 @@ def table_columns(rows: list[Row], *, narrow: bool = False) -> dict[str, float]:
         columns["bar"] = x + 8
         x += 8 + BAR
     if rows[0].repeat > 1:
-        x += 8 + badge_width(rows[0].repeat)
+        x += 8 + badge_width(rows[0].copied)
     return {**columns, "end": max(64.0, x + 9)}
 
 
@@ -125,7 +125,7 @@ def _group_box(group: Group) -> Box:
     operations = sum(len(item.keys) for item in group.walk() if isinstance(item, Item))
     width = 24 + text_width(group.title, 11, bold=True) + 7 + text_width(group.type, 11)
     width += 16 + text_width(group.facts, 10.5) if group.facts else 0
-    width += badge_width(group.repeat) + 6 if group.repeat > 1 else 0
+    width += badge_width(group.copied) + 6 if group.repeat > 1 else 0
     padding = Padding(HEADER, SIDE, BOTTOM, SIDE)
     return Box(group.key, width, HEADER + BOTTOM, [], padding, 2.0 + operations, overhang=_sheets(group.repeat))
 
@@ -150,7 +150,7 @@ def _tile_box(item: Item) -> Box:
     chips = sum(4 + chip_width(chip) for chip, _ in row.chips)
     head = text_width(row.label, 13, bold=True) + (3 + chips if chips else 0.0) + (10 + path if path else 0.0)
     if row.repeat > 1:
-        head += 8 + badge_width(row.repeat)
+        head += 8 + badge_width(row.copied)
     parameters = text_width(card_parameters(row), 10.5)
     foot = text_width(row.shape, 10, mono=True) + (14 + parameters if parameters else 0.0)
     width = max(LEAST_TILE, max(head, text_width(row.config, 11), foot) + LEFT + RIGHT)

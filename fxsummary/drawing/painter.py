@@ -62,8 +62,8 @@ class Painter:
         masks = [rect(left - 3, box.y + 6, type_at + text_width(group.type, 11) - left + 6, 15, f"h{level}")]
         parts = [text(left, base, group.title, 11, **BOLD), text(type_at, base, group.type, 11, "mu")]
         if group.repeat > 1:
-            width = badge_width(group.repeat)
-            parts.insert(0, shapes.badge(right - width + 4, box.y + 4, group.repeat))
+            width = badge_width(group.copied)
+            parts.insert(0, shapes.badge(right - width + 4, box.y + 4, group.copied))
             right -= width + 6
         if group.facts:
             width = text_width(group.facts, 10.5)
@@ -142,8 +142,8 @@ class Painter:
         self.items += shapes.change_mark(row.change, *at)
 
     def _stack(self, item: Item, box: Rect) -> None:
-        columns, repeat = self.measured.columns[item.key], item.rows[0].repeat
-        self.items += shapes.sheets(box, f"f-{item.rows[0].ground} line", 6, repeat)
+        columns, copied = self.measured.columns[item.key], item.rows[0].copied
+        self.items += shapes.sheets(box, f"f-{item.rows[0].ground} line", 6, item.rows[0].repeat)
         for number, row in enumerate(item.rows):
             y, last = box.y + ROW_HEIGHT * number, number == len(item.rows) - 1
             body = shapes.ground(row, box._replace(y=y, height=ROW_HEIGHT), 6, measure.STRIPE, number == 0, last)
@@ -154,8 +154,8 @@ class Painter:
         self.items.append(shapes.outline(box, "line", 6))
         for number, row in enumerate(item.rows):
             self.items += shapes.change_mark(row.change, box.x, box.y + ROW_HEIGHT * (number + 0.5))
-        if repeat > 1:
-            self.items.append(shapes.badge(box.right - 6 - badge_width(repeat), box.y + 2, repeat))
+        if copied:
+            self.items.append(shapes.badge(box.right - 6 - badge_width(copied), box.y + 2, copied))
 
     def _cells(self, row: Row, columns: dict[str, float], left: float, top: float) -> Iterator[str]:
         middle, muted = top + ROW_HEIGHT / 2, muted_style(row)
@@ -179,7 +179,7 @@ class Painter:
                 yield rect(x, middle - 2.5, measure.BAR, 5, "bt", 2.5) + rect(x, middle - 2.5, length, 5, "bar", 2.5)
 
     def _card(self, row: Row, box: Rect) -> str:
-        repeated, width = row.repeat > 1, badge_width(row.repeat)
+        repeated, width = row.repeat > 1, badge_width(row.copied)
         parts = [*shapes.sheets(box, f"f-{row.ground} line", 8, row.repeat), shapes.ground(row, box, 8, 5, True, True)]
         if row.share is not None and row.share >= measure.LEAST_SHARE:
             length = (box.width - 16) * row.share / self.scene.largest
@@ -194,7 +194,7 @@ class Painter:
             config = text_width(row.config, 11) + 6 if row.config else 0.0
             parts += self._chips(row, box.x + measure.LEFT + config, box.y + 24.5)
             badge = box.right + 4 - width, box.y - 9
-        return "".join([*parts, shapes.badge(*badge, row.repeat) if repeated else "", shapes.outline(box, "line", 8)])
+        return "".join([*parts, shapes.badge(*badge, row.copied) if repeated else "", shapes.outline(box, "line", 8)])
 
     def _pill(self, item: Item, row: Row, box: Rect) -> str:
         if item.form == "sign":

@@ -12,6 +12,7 @@ from fxsummary.drawing.style import colour_of
 from fxsummary.graph.attributes import NodeData, own_path
 from fxsummary.graph.changes import BECAME, joined
 from fxsummary.graph.labels import CONCATENATIONS, JOINS, base, is_batch_norm, is_instance_norm, operator_of
+from fxsummary.graph.records import Repeat
 from fxsummary.layout import Edge
 from fxsummary.text.numbers import clean, common, relative_path
 from fxsummary.views.blocks import UNREAD, Block, run_of
@@ -92,7 +93,7 @@ class Composer:
         facts, tips = labels.facts_of(self.subject, block, times), [span(block.path, block.last), types]
         path, change = "" if block.is_pattern else block.path, self._change(block.operations())
         title, types = short(title, LONGEST_LABEL), short(types, LONGEST_LABEL)
-        return Group(key, title, types, facts, block.repeat, level, tips, path, change=change)
+        return Group(key, title, types, facts, block.repeat, level, tips, path, change=change, unit=block.unit)
 
     def _change(self, keys: Iterable[str]) -> str:
         nodes = [node for key in keys if (node := self.subject.node(key))["op"] != "stand_in"]
@@ -168,7 +169,10 @@ class Composer:
         data = self.nodes[key]
         is_tag = data["op"] == "stand_in"
         kind = colour_of("parameter" if is_tag or data["op"] == "get_attr" else data["kind"])
-        return Row([key], kind, repeat=1 if is_tag else max(1, data["multiplicity"] // times), is_tag=is_tag)
+        repeat = 1 if is_tag else max(1, data["multiplicity"] // times)
+        graph = self.subject.graph
+        run: Repeat | None = graph.graph.get("repeats", {}).get(key) or run_of(graph, data)
+        return Row([key], kind, repeat=repeat, unit=run.unit if run else "", is_tag=is_tag)
 
     def _finish(self, row: Row, base: str) -> None:
         """Set the texts and costs of a row, once its chips are known."""

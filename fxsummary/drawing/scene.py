@@ -20,7 +20,7 @@ class Row:
         label, config, path, shape, parameters: texts, "" for none.
         share: share of the whole model's FLOPs, over all copies; None if unknown.
         chips: text and kind of each chip.
-        repeat: copies of the row itself.
+        repeat, unit: copies of the row itself, and whether they are "steps" or "calls".
         same_shape: whether the output has the shape of the input.
         heat: step of the heat scale, "" if the colour shows the kind.
         link: URL of its source line, "" for none.
@@ -38,12 +38,18 @@ class Row:
     share: float | None = 0.0
     chips: list[tuple[str, str]] = field(default_factory=list)
     repeat: int = 1
+    unit: str = ""
     same_shape: bool = False
     tips: list[str] = field(default_factory=list)
     heat: str = ""
     link: str = ""
     change: str = ""
     is_tag: bool = False
+
+    @property
+    def copied(self) -> str:
+        """The number of copies, such as "×12" or "×128 steps"; "" for one."""
+        return f"×{self.repeat} {self.unit}".rstrip() if self.repeat > 1 else ""
 
     @property
     def ground(self) -> str:
@@ -71,6 +77,7 @@ class Group:
 
     Attributes:
         title, type, facts: bold name, class, and the text on the right of the header.
+        repeat, unit: copies of the blocks in the frame, and whether they are "steps" or "calls".
         level: nesting depth, 0 for the page.
         link: URL of its first source line, "" for none.
         path: module path; "" for the page and for a pattern of several modules.
@@ -88,6 +95,12 @@ class Group:
     children: list[Group | Item] = field(default_factory=list)
     link: str = ""
     change: str = ""
+    unit: str = ""
+
+    @property
+    def copied(self) -> str:
+        """The number of copies, such as "×12" or "×128 steps"; "" for one."""
+        return f"×{self.repeat} {self.unit}".rstrip() if self.repeat > 1 else ""
 
     def walk(self) -> Iterator[Group | Item]:
         """Yield everything inside, parents first, in reading order."""

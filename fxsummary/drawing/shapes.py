@@ -48,10 +48,10 @@ def chip(x: float, y: float, content: str, kind: str) -> str:
     return frame + text(x + width / 2, y + 10.9, content, 9.5, f"s-{kind}", **BOLD, **MIDDLE)
 
 
-def badge(x: float, y: float, repeat: int) -> str:
-    """Return an ×N badge."""
-    width = badge_width(repeat)
-    return rect(x, y, width, 18, "badge", 9) + text(x + width / 2, y + 13, f"×{repeat}", 11, "bgt", **BOLD, **MIDDLE)
+def badge(x: float, y: float, copied: str) -> str:
+    """Return a badge with the number of copies."""
+    width = badge_width(copied)
+    return rect(x, y, width, 18, "badge", 9) + text(x + width / 2, y + 13, copied, 11, "bgt", **BOLD, **MIDDLE)
 
 
 def change_mark(change: str, x: float, y: float) -> list[str]:

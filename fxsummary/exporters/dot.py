@@ -106,7 +106,7 @@ def _write(
             drawing.node(ids[key], **_node_attributes(graph, key))
     for inner in block.blocks():
         with drawing.subgraph(name=f"cluster_{next(numbers)}") as cluster:
-            label = f"{inner.name_from(path)}  {inner.type}{inner.again}" + inner.copied.replace(" ", "  ")
+            label = f"{inner.name_from(path)}  {inner.type}{inner.again}" + inner.copied.replace(" ", "  ", 1)
             cluster.attr(label=quoted(label), style="rounded", color="#94a3b8", fontsize="11")
             _write(cluster, graph, ids, inner, inner.path or path, numbers)
 
@@ -119,7 +119,7 @@ def _node_attributes(graph: ModelGraph, key: str) -> dict[str, str]:
     change = data.get("change", "")
     own = f"  {data['target'].rpartition('.')[2]}" if data["op"] == "call_module" else ""
     repeat = graph.graph.get("repeats", {}).get(key)
-    copies = f"  ×{repeat.count}" if repeat else ""
+    copies = f"  {repeat.copied}" if repeat else ""
     each = differing(data, "outputs") or (data["outputs"],)
     copies_of = zip(*[[shape_text(spec.shape) for spec in leaves(outputs)] for outputs in each], strict=True)
     shapes = [fmt.about(in_one(texts, as_ranges=True), data["assumed"]) for texts in copies_of]

@@ -7,16 +7,19 @@ from collections.abc import Iterable
 from fxsummary.exporters.tables.summary import summarise
 from fxsummary.exporters.tables.table import Row
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.text.numbers import clean, shorten
+from fxsummary.text.numbers import MARKS, clean, shorten
 from fxsummary.views.depth import check_depth
 from fxsummary.views.shown import Fold
 
 LONGEST = 100
+LONGEST_NOTE = 600
+_NOTES = (*MARKS, "carry", "= NAME", "like NAME", "Closed")
+"""The facts that explain the rows."""
 
 _SPECIAL = str.maketrans({
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "×": r"$\times$",
-    "→": r"$\to$", "≥": r"$\geq$", "≈": r"$\approx$",
+    "→": r"$\to$", "≥": r"$\geq$", "≈": r"$\approx$", "Σ": r"$\Sigma$",
     "…": r"\ldots{}", "·": r"$\cdot$", "-": "{-}", "[": "{[}", "]": "{]}",
     **{char: f"\\{char}" for char in "&%$#_{}"},
 })  # fmt: skip
@@ -32,7 +35,7 @@ def to_latex(
     label: str | None = None,
     longtable: bool = False,
 ) -> str:
-    """Return the rows of the summary as a LaTeX table.
+    """Return the rows of the summary as a LaTeX table, with a note below that explains the marks in it.
 
     Args:
         graph: graph to show; it is not changed.
@@ -40,7 +43,8 @@ def to_latex(
         fold: "similar" shows runs of equal and of similar copies once, with ``×N``, and blocks that were shown before
             as ``= NAME`` or ``like NAME``; "exact" only equal ones; False every copy.
         columns: names of the columns after the first; see `fxsummary.exporters.text.to_text`.
-        caption, label: caption and label of the table, as LaTeX; without both the result is a bare ``tabular``.
+        caption, label: caption and label of the table, as LaTeX; without both the result is a bare ``tabular`` and the
+            note.
         longtable: whether the table may span several pages, which needs the package longtable.
     """
     import pandas
@@ -53,7 +57,14 @@ def to_latex(
     text: str = frame.to_latex(
         index=False, escape=False, column_format=aligned, caption=caption, label=label, longtable=longtable
     )
-    return text
+    body, end, after = text.partition(r"\end{table}")
+    return f"{body}{_note(summary.facts)}{end}{after}"
+
+
+def _note(facts: Iterable[tuple[str, str]]) -> str:
+    """Return the lines that explain the marks, in small print; "" if there are none."""
+    lines = [rf"\textbf{{{escaped(name)}}} {escaped(text, LONGEST_NOTE)}\par" for name, text in facts if name in _NOTES]
+    return "\n".join([r"\par\smallskip{\footnotesize\raggedright", *lines, "}", ""]) if lines else ""
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -63,10 +74,10 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (f"{indent} {first}".lstrip(" "), *map(escaped, row.cells))
 
 
-def escaped(text: str) -> str:
+def escaped(text: str, limit: int = LONGEST) -> str:
     r"""Escape a text for LaTeX.
 
     >>> print(escaped("a_b & 3×3"), escaped("\\x"))
     a\_b \& 3$\times$3 \textbackslash{}x
     """
-    return shorten(clean(text), LONGEST).translate(_SPECIAL)
+    return shorten(clean(text), limit).translate(_SPECIAL)

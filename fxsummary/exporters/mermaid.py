@@ -153,7 +153,9 @@ def _label(graph: ModelGraph, keys: list[str], parent: str, copies: int) -> str:
     lines.append(parameters_text(operations, operations[0]["multiplicity"], " parameters"))
     repeat = operations[0]["multiplicity"] // copies if operations[0]["op"] != "stand_in" else 1
     lines = [escaped(line) for line in lines if line]
-    return "<br>".join([lines[0] + (f" ×{repeat}" if repeat > 1 else ""), *lines[1:]])
+    run = graph.graph.get("repeats", {}).get(keys[0]) or run_of(graph, operations[0])
+    copied = f" ×{repeat} {run.unit if run else ''}".rstrip() if repeat > 1 else ""
+    return "<br>".join([lines[0] + copied, *lines[1:]])
 
 
 def _name(graph: ModelGraph, data: NodeData, parent: str) -> str:

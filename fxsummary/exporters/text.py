@@ -116,13 +116,12 @@ def _head(row: Row, room: int) -> str:
     left = room - display_width(lead)
     if display_width(head) <= room or left < LEAST_TYPE:
         return head
-    if not row.name:
-        kept = clean(row.type)
-        while display_width(kept) >= left:
-            kept = kept[:-1]
-        return f"{lead}{kept}…"
-    name, found = clean(row.name), _COPIES.search(row.type)
+    found = _COPIES.search(row.type)
     copies = f" {found[1]}" if found else ""
+    if not row.name:
+        kept = copies if row.type.endswith(copies) else ""
+        return f"{lead}{fit_start(clean(row.type).removesuffix(kept), left - display_width(kept))}{kept}"
+    name = clean(row.name)
     rest = left - display_width(name) - 1
     if rest >= LEAST_TYPE:
         type_, end = clean(row.type), _REFERENCE.search(row.type)

@@ -27,26 +27,35 @@ def in_series(texts: Sequence[str]) -> list[str]:
     ]
 
 
-_INTEGER = re.compile(r"-?\d{1,18}")
+_NUMBER = re.compile(r"-?\d{1,18}(?:\.\d+)?(?:e[-+]\d+)?")
 
 
 def in_one(texts: Sequence[str], *, as_ranges: bool = False) -> str:
-    """Return several texts that differ only in integers as one; ``as_ranges`` if the integers are sizes.
+    """Return several texts that differ only in numbers as one; ``as_ranges`` if the integers are sizes.
 
     >>> in_one(["[:, 0]", "[:, 1]", "[:, 2]"]), in_one(["+ 1", "+ 1"]), in_one(["4", "6", "0", "2"])
     ('[:, 0…2]', '+ 1', '4, 6, 0, 2')
     >>> in_one(["64→32", "96→32", "128→32"], as_ranges=True), in_one(["1×9", "1×4", "1×7"], as_ranges=True)
     ('64…128→32', '1×4…9')
+    >>> in_one(["+ 1e-05", "+ 0.1", "+ 0.25"]), in_one(["× 0.9", "× 0.5"])
+    ('+ 1e-05…0.25', '× 0.9…0.5')
     """
     if len(set(texts)) == 1:
         return texts[0]
-    between = _INTEGER.split(texts[0])
-    columns = zip(*[_INTEGER.findall(text) for text in texts], strict=True)
-    numbers = [(_range if as_ranges else _spans)(list(map(int, column))) for column in columns]
+    between = _NUMBER.split(texts[0])
+    columns = zip(*[_NUMBER.findall(text) for text in texts], strict=True)
+    numbers = [_numbers(column, as_ranges) for column in columns]
     return "".join(part for pair in zip(between, [*numbers, ""], strict=True) for part in pair)
 
 
-def _range(numbers: Sequence[int]) -> str:
+def _numbers(column: Sequence[str], as_ranges: bool) -> str:
+    if any({*text} & {*".e"} for text in column):
+        return _range(list(map(float, column)))
+    integers = list(map(int, column))
+    return _range(integers) if as_ranges else _spans(integers)
+
+
+def _range(numbers: Sequence[float]) -> str:
     """Return the smallest and the largest number; the largest first if the numbers only fall.
 
     >>> _range([8, 8]), _range([56, 28, 28, 14]), _range([5, 9, 3])

@@ -24,6 +24,7 @@ class Block:
         repeat: number of copies that it represents (see `fxsummary.views.fold`).
         last: path of the last module of the last copy where `repeat` > 1, "" otherwise.
         copies: number of blocks in the model that it represents: its copies in all copies of the enclosing blocks.
+        unit: "steps" or "calls" of the same code, "" for other copies; see `fxsummary.graph.records.Repeat`.
     """
 
     call: ModuleCall | None
@@ -31,6 +32,7 @@ class Block:
     repeat: int = 1
     last: str = ""
     copies: int = 1
+    unit: str = ""
 
     @property
     def path(self) -> str:
@@ -49,8 +51,8 @@ class Block:
 
     @property
     def copied(self) -> str:
-        """The number of copies, such as " ×12"; "" for one."""
-        return f" ×{self.repeat}" if self.repeat > 1 else ""
+        """The number of copies, such as " ×12" or " ×128 steps"; "" for one."""
+        return f" ×{self.repeat} {self.unit}".rstrip() if self.repeat > 1 else ""
 
     def name_from(self, path: str) -> str:
         """Return the path relative to an enclosing module; for a run, the first path and where the last one differs."""
@@ -164,7 +166,7 @@ def block_tree(graph: ModelGraph) -> Block:
         parent.items.append(key)
     for call, repeat in graph.graph.get("repeats", {}).items():
         if call in opened:
-            opened[call].repeat, opened[call].last = repeat.count, repeat.last
+            opened[call].repeat, opened[call].last, opened[call].unit = repeat.count, repeat.last, repeat.unit
     for block in root.walk() if opened else ():  # outer ones first
         for inner in block.blocks():
             inner.copies = block.copies * inner.repeat

@@ -25,9 +25,7 @@ def join_cheap(graph: ModelGraph) -> ModelGraph:
             if isinstance(row, list):
                 kinds = {graph.nodes[key]["kind"] for key in row}
                 kind = kinds.pop() if len(kinds) == 1 else "arithmetic"
-                merger.merge(
-                    row, JOINED, label=name_of(graph, row), config=f"{number_of(graph, row)} operations", kind=kind
-                )
+                merger.merge(row, JOINED, label=name_of(graph, row), kind=kind)
     return merger.finish()
 
 

@@ -73,8 +73,8 @@ class Merger:
             members: the operations; their results that are read elsewhere become the results of the new one.
             hidden: their name in the list of hidden operations.
             main: the member whose key and other attributes the new operation takes; the last if None.
-            attributes: label, config, kind of the new operation. With a new label it is a function, and the config
-                says how many operations it represents.
+            attributes: label, config, kind of the new operation; the config also says how many operations it
+                represents. With a new label it is a function.
         """
         inside = set(members)
         keys = sorted(inside, key=self.order.__getitem__)
@@ -88,10 +88,10 @@ class Merger:
         stacks = [self.node(key)["module_stack"] for key in keys]
         if data["op"] != "call_module" and any(stack != data["module_stack"] for stack in stacks):
             data.update(placed(min((each[: common(stacks[0], each)] for each in stacks), key=len)))
-        data.update({"op": "call_function", "config": "", **attributes} if "label" in attributes else attributes)
+        own: NodeData = {"op": "call_function", "config": ""} if "label" in attributes else {"config": uncounted(data)}
+        data.update({**own, **attributes})
         data["absorbed"] = tuple(k for key in keys for k in (*self.node(key).get("absorbed", ()), key) if k != main)
-        if "label" in attributes:
-            data["config"] = counted(data)
+        data["config"] = counted(data)
         for key in keys:
             if key != main:
                 self._count(key, hidden)
@@ -147,7 +147,8 @@ def merge_equal_constants(merger: Merger, keys: Iterable[str] | None = None) -> 
             alike.setdefault((look, data["module_stack"], data["multiplicity"], readers), []).append(key)
     for members in alike.values():
         config = ", ".join(filter(None, (merger.node(members[0])["config"], f"{len(members)} alike")))
-        merger.merge(members, "equal constants", config=config)
+        if main := merger.merge(members, "equal constants", config=config):
+            merger.node(main)["config"] = config
 
 
 def _set_results(data: NodeData, exits: list[NodeData], attributes: NodeData) -> None:

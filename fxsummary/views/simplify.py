@@ -14,7 +14,7 @@ from fxsummary.graph.attributes import NodeData, edge_from, own_result
 from fxsummary.graph.labels import CONCATENATIONS, DROPS, EXPANSIONS, RESHAPES, VIEWS, base
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.costs import carry_costs, is_weightless
-from fxsummary.views.merger import Merger, copy_of, is_call, merge_equal_constants
+from fxsummary.views.merger import Merger, copy_of, counted, is_call, merge_equal_constants
 from fxsummary.views.scalars import add_slots, hide_scalars
 
 _OF_THE_SAME = labels.CASTS | RESHAPES
@@ -201,6 +201,8 @@ def _join_run(graph: ModelGraph, keys: list[str]) -> None:
     data["config"] = ""
     absorbed = [name for key in others for name in (*graph.nodes[key].get("absorbed", ()), key)]
     data["absorbed"] = (*absorbed, *data.get("absorbed", ()))
+    if len(run) > 3:  # the label does not show them all
+        data["config"] = counted(data)
     for member in reversed(members[:-1]):
         carry_costs(member, data)
     for source, edge in graph.sources(others[0]).items():

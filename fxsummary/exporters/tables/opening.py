@@ -18,7 +18,7 @@ from fxsummary.views.shown import Fold
 MOST_ROWS = 52
 """Number of rows of a summary without a depth; beyond, cheap operations share rows and blocks are closed."""
 
-MORE_ROWS = 26
+MORE_ROWS = 34
 """Number of rows more so that one block of the most costly class is open."""
 UNSEEN = 0.1
 """Share of the FLOPs of the model that such a block must have."""

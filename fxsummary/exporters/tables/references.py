@@ -68,11 +68,11 @@ def _is_similar_run(items: Items, item: Item) -> bool:
 
 
 def _same(items: Items, before: Item, item: Item) -> str:
-    """Return the reference to a block with the same contents, and which masks, tables or integers are others."""
+    """Return the reference to a block with the same contents, and which masks, tables or numbers are others."""
     pairs = [(old, new) for old, new in zip(before.reads, item.reads, strict=True) if items.is_free(new)]
     others = [new for old, new in pairs if not items.is_free(old) or items.content(old) != items.content(new)]
     names = dict.fromkeys(map(items.label, others))
-    texts = [*names, *["integers"] * (before.numbers != item.numbers)]
+    texts = [*names, *["numbers"] * (before.numbers != item.numbers)]
     inputs = "".join(f", {text}" for text in _other_inputs(items, before, item))
     return f"= {_name_of(before, item)}" + (f", other {', '.join(texts)}" if texts else "") + inputs
 
@@ -167,10 +167,22 @@ def _in_the_items(items: Items, before: Item, item: Item) -> list[str] | None:
             return None
         without, added = _names(items, before, was), _names(items, item, now)
         if without == added:
-            found.append(f"another {added}")
+            found.append(f"another {added}{_other_setting(items, was, now)}")
         else:
             found += [f"without {without}"] * bool(was) + [f"with {added}"] * bool(now)
     return list(dict.fromkeys(found))
+
+
+def _other_setting(items: Items, was: Sequence[Item], now: Sequence[Item]) -> str:
+    """Return the named setting in which two operations differ, such as " (is_causal=True)"; "" unless there is one."""
+    if len(was) != 1 or len(now) != 1 or was[0].block is not None or now[0].block is not None:
+        return ""
+    nodes = [items.graph.data(each.key) for each in (was[0], now[0])]
+    old, new = ({*f"{data['config']}, {data['arguments']}".split(", ")} for data in nodes)
+    names = {setting.partition("=")[0] for setting in old ^ new}
+    if len(names) != 1 or not all("=" in setting for setting in old ^ new):
+        return ""
+    return f" ({min(new - old, default='')})" if new - old else f" (without {min(old - new)})"
 
 
 def _are_of_one_class(was: Sequence[Item], now: Sequence[Item]) -> bool:

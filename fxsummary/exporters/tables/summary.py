@@ -157,7 +157,7 @@ class _Rows:
             label = "Parameter" if data["target"] in data["parameter_names"] or data["buffers"] == 0 else "buffer"
             label = label if data["reads"] else "constant"
         elif data["op"] != UNREAD:
-            is_idiom = uncounted(data) != data["config"]
+            is_idiom = uncounted(data) != data["config"] and not data["flops"]
             names = data["parameter_names"] or (() if is_idiom else data["reads"])
             name = listed([relative_path(each, path) for each in names], MOST_NAMES)
         if (run := self._run(key)) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from itertools import groupby
 from operator import eq
 from typing import NamedTuple
@@ -64,15 +64,43 @@ def _symbols(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item],
         for each in sequence
     ]
     read = [
-        {items.content(value) for value in each.reads if not each.start <= value[0] < each.end and items.is_free(value)}
+        frozenset(
+            [
+                items.content(value)
+                for value in each.reads
+                if not each.start <= value[0] < each.end and items.is_free(value)
+            ]
+        )
         for each in sequence
     ]
-    readers = Counter((symbol, value) for symbol, values in zip(symbols, read, strict=True) for value in values)
-    shared = [
-        frozenset(value for value in values if readers[symbol, value] > 1)
-        for symbol, values in zip(symbols, read, strict=True)
+    shared = _shared(symbols, read)
+    return [
+        intern((symbol, values)) if (values := each & shared.get(symbol, frozenset())) else symbol
+        for symbol, each in zip(symbols, read, strict=True)
     ]
-    return [intern((symbol, values)) if values else symbol for symbol, values in zip(symbols, shared, strict=True)]
+
+
+def _shared(symbols: Sequence[int], read: Sequence[Set[Hashable]]) -> dict[int, Set[Hashable]]:
+    """Return the values that tell items of a symbol apart: each has several readers, and most items read one.
+
+    They do not if they are many for so few items: two loops over the same codebooks read each of them twice.
+
+    >>> _shared([1, 1, 1, 1, 1], [{"far"}, {"near"}, {"near"}, {"far"}, set()]) == {1: {"far", "near"}}
+    True
+    >>> _shared([1, 1, 1, 1, 1, 1], [{0}, {1}, {2}, {0}, {1}, {2}]), _shared([1, 1, 1, 1, 1], [{0}, {0}, {1}, {2}, {3}])
+    ({}, {})
+    """
+    number = Counter(symbols)
+    readers = Counter((symbol, value) for symbol, values in zip(symbols, read, strict=True) for value in values)
+    found: dict[int, set[Hashable]] = {}
+    for (symbol, value), times in readers.items():
+        if times > 1:
+            found.setdefault(symbol, set()).add(value)
+    return {
+        symbol: values
+        for symbol, values in found.items()
+        if len(values) ** 2 <= number[symbol] <= 2 * sum(readers[symbol, value] for value in values)
+    }
 
 
 def candidates(items: Items, sequence: Sequence[Item], symbol_of: Callable[[Item], int]) -> list[Run]:

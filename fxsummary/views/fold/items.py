@@ -35,10 +35,10 @@ class Item:
         key: of the operation; of a block's first operation.
         path: of the module or parameter; "" for functions.
         start, end: the places of its operations, which are numbered depth first, as a half-open interval.
-        symbol: equal for items with the same contents, apart from integers in operations without FLOPs.
+        symbol: equal for items with the same contents, apart from numbers in operations without FLOPs.
         parent: path of the block around it.
         reads: the values that it reads from outside, in the order of its operations and their slots.
-        numbers: the integers that its symbol leaves out.
+        numbers: what its symbol leaves out.
         items: what is in the block; source: of an operation; rows: how many rows it takes.
     """
 
@@ -50,7 +50,7 @@ class Item:
     symbol: int
     parent: str
     reads: list[Value]
-    numbers: tuple[int, ...]
+    numbers: tuple[float, ...]
     items: Sequence[Item] = ()
     source: str = ""
     rows: int = 1
@@ -86,7 +86,7 @@ class Items:
         place: of each operation.
         first_reader, last_reader: for each place, the places that read its value; its own if there is none.
         symbols: of operations and blocks.
-        operations: for each place, the symbol of the operation and the integers that it leaves out.
+        operations: for each place, the symbol of the operation and the numbers that it leaves out.
         root: the item of the whole model.
     """
 
@@ -103,6 +103,7 @@ class Items:
         self.operations: list[Known] = [self.symbols.of_operation(key, graph.data(key)) for key in self.keys]
         self._readers = [place for place, key in enumerate(self.keys) if graph.data(key)["reads"]]
         self._values: dict[int, int] = {}
+        self._of_any_buffer: dict[int, int] = {}
         self._is_main: set[int] = set()
         self._number_values()
         self.root = self._build(root)
@@ -138,7 +139,7 @@ class Items:
         return self._values[value[0]], value[1]
 
     def are_alike(self, one: Value, other: Value) -> bool:
-        """Return whether two values are made by the same kind of operation: free ones from equal values.
+        """Return whether two values are made by the same kind of operation: free ones alike, from whichever buffers.
 
         Inputs of the model are alike if only the numbers in their names differ.
         """
@@ -146,7 +147,11 @@ class Items:
             return True
         if self.operations[one[0]] != self.operations[other[0]] or self.is_free(one) != self.is_free(other):
             return False
-        return not self.is_free(one) or self.content(one) == self.content(other)
+        return not self.is_free(one) or self._made(one[0]) == self._made(other[0])
+
+    def _made(self, place: int) -> Hashable:
+        """Return what free values have in common that are made alike, from whichever buffers."""
+        return self._of_any_buffer.get(place, self._values.get(place, ("later", place)))
 
     def copies(self, item: Item) -> int:
         """Return how many copies an item represents in its run."""
@@ -207,6 +212,9 @@ class Items:
             else:
                 sources = tuple([(slot, values.get(source, ("later", source)), part) for slot, (source, part) in reads])
                 values[here] = self.symbols.intern((*self.operations[here], data["reads"], sources, "value"))
+                if data["reads"] or any(source in self._of_any_buffer for _, (source, _) in reads):
+                    made = tuple([(slot, self._made(source), part) for slot, (source, part) in reads])
+                    self._of_any_buffer[here] = self.symbols.intern((*self.operations[here], made, "made"))
 
     # --- blocks ----------------------------------------------------------------------------------
 

@@ -2,44 +2,22 @@
 
 Neighbouring copies must be the same inside, and each value that they read from outside must be the same for all, come
 from the same place in the previous copy, or be a value of its own for each copy: equal by construction, or made by
-alike operations at equal distances. Integers may count up in equal steps. The rest of the model may read the last copy,
-or the same value of every copy, in order.
+alike operations at equal distances. Integers may count up in equal steps, floats only rise or only fall. The rest of
+the model may read the last copy, or the same value of every copy, in order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
-from typing import NamedTuple
 
 from fxsummary.views.fold.candidates import Run, candidates, free_parts, with_longer_periods
 from fxsummary.views.fold.items import WRITTEN, Item, Items, Value
+from fxsummary.views.fold.links import UNEXPECTED, Link, Links, Step, step_of
 from fxsummary.views.scalars import reads_of
 
 LEAST_SAVED = 2
 """Number of rows that a run of operations, without blocks, must save."""
-
-Link = tuple[str, object]
-"""How a value that a copy reads from elsewhere corresponds to that of the copy before."""
-
-
-UNEXPECTED = ("own", "part", "inside the previous")
-"""Links that two copies do not make a run with: a third one must confirm them."""
-
-
-class Links(NamedTuple):
-    """How a copy corresponds to the one before it; equal for all copies of a run.
-
-    Attributes:
-        steps: by how much each integer is greater; () if none is.
-        shares: for each operation with parameters or buffers, whether both read the same ones.
-        values: the links of the values that it reads from elsewhere.
-    """
-
-    steps: tuple[int, ...]
-    shares: tuple[bool, ...]
-    values: tuple[Link, ...]
-
 
 Exit = tuple[int, int, int, int]
 """A value of a copy that is read elsewhere: its place in the copy, the part, the reader's place, and its slot."""
@@ -172,12 +150,12 @@ class Search:
         """Return whether two values are made by the same kind of operation: free ones from equal values."""
         return self.items.are_alike(one, other)
 
-    def steps(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[int, ...]:
-        """Return by how much each integer of a copy is greater than that of the copy before."""
+    def steps(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[Step, ...]:
+        """Return how each number of a copy differs from that of the copy before."""
         if all(one.numbers == other.numbers for one, other in zip(before, after, strict=True)):
             return ()
         pairs = (zip(one.numbers, other.numbers, strict=True) for one, other in zip(before, after, strict=True))
-        return tuple([b - a for pair in pairs for a, b in pair])
+        return tuple([step_of(a, b) for pair in pairs for a, b in pair])
 
     def _shares(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[bool, ...]:
         return tuple([
@@ -196,18 +174,19 @@ class Search:
         distance = new[0] - old[0]
         if distance < 0 or old[1] != new[1] or not self.are_alike(old, new):
             return None
-        return "own and equal" if items.is_free(old) else "own", distance
+        is_equal = items.is_free(old) and items.content(old) == items.content(new)
+        return "own and equal" if is_equal else "own", distance
 
     def _is_series(self, run: Run, links: Links | None, pairs: int) -> bool:
         """Return whether what differs in a run is a series that a reader expects; two copies make hardly any.
 
-        Two copies of several blocks each make one if all their integers go on by the same step.
+        Two copies of several blocks each make one if all their integers go on by the same step and no float changes.
         """
         if links is None or pairs > 1:
             return True
         blocks = sum(each.block is not None for each in self.copy(self.sequences[0], run, 0))
         steps = {*links.steps} - {0}
-        is_series = steps <= {1} or (blocks > 1 and len(steps) == 1)
+        is_series = steps <= {1} or (blocks > 1 and len(steps) == 1 and steps.isdisjoint(("rises", "falls")))
         return is_series and not any(kind in UNEXPECTED for kind, _ in links.values)
 
     def _with_own_tensors(self, run: Run, first: int, number: int, links: Links | None) -> int:

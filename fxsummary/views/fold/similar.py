@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from fxsummary.graph.labels import is_drop
 from fxsummary.graph.modelgraph import ModelGraph
@@ -12,8 +12,9 @@ from fxsummary.graph.records import differing, of_each_copy
 from fxsummary.graph.spec import leaves
 from fxsummary.views.fold.candidates import Run
 from fxsummary.views.fold.items import Item, Items, Value
+from fxsummary.views.fold.links import Step
 from fxsummary.views.fold.runs import Search, chosen, equal_runs
-from fxsummary.views.fold.symbols import NUMBER, RATES
+from fxsummary.views.fold.symbols import RATES, numbers_in
 
 LEAST_COPIES = 3
 """Number of similar copies from which they fold: two rows of each three are saved."""
@@ -47,7 +48,8 @@ def _may_be_similar(sequence: Sequence[Item], equal: Iterable[Run]) -> bool:
 class _SimilarSearch(Search):
     """Finds runs whose copies differ in sizes: of blocks, or of operations of the same lines of source.
 
-    Integers in the settings may differ if they are sizes of what the operation reads or returns, or count up.
+    Integers in the settings may differ if they are sizes of what the operation reads or returns, or count up; floats
+    if they only rise or only fall.
     """
 
     def symbol(self, item: Item) -> int:
@@ -64,7 +66,7 @@ class _SimilarSearch(Search):
         is_one = is_loop or any(each.block is not None for each in one)
         return saved if is_one and run.copies >= LEAST_COPIES and saved >= LEAST_ROWS else 0
 
-    def steps(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[int, ...]:
+    def steps(self, before: Sequence[Item], after: Sequence[Item]) -> tuple[Step, ...]:
         return ()
 
     def are_alike(self, one: Value, other: Value) -> bool:
@@ -90,10 +92,10 @@ class _SimilarSearch(Search):
 
 
 def agreeing(items: Items, places: Sequence[int], *, may_count: bool = True) -> int:
-    """Return how many operations, from the first on, have settings whose integers agree.
+    """Return how many operations, from the first on, have settings whose numbers agree.
 
     Args:
-        places: of operations of the same structure; may_count: whether integers may also count up in equal steps.
+        places: of operations of the same structure; may_count: whether numbers may also count up.
     """
     nodes = [items.graph.nodes[items.keys[place]] for place in places]
     settings = [tuple([of_each_copy(data, name)[0] for name in RATES]) for data in nodes]
@@ -101,7 +103,7 @@ def agreeing(items: Items, places: Sequence[int], *, may_count: bool = True) -> 
         return len(places)
     counts = may_count and nodes[0]["flops"] == 0 and nodes[0]["op"] in ("call_function", "call_method")
     sizes = [_sizes(items.graph, items.keys[place]) for place in places]
-    columns = zip(*[map(int, NUMBER.findall(" ".join(texts))) for texts in settings], strict=True)
+    columns = zip(*[numbers_in(" ".join(texts)) for texts in settings], strict=True)
     return min((_prefix(column, sizes, counts) for column in columns), default=len(places))
 
 
@@ -112,15 +114,33 @@ def _sizes(graph: ModelGraph, key: str) -> set[int]:
     return {size for value in values for spec in leaves(value) for size in spec.shape}
 
 
-def _prefix(numbers: Sequence[int], sizes: Sequence[set[int]], counts: bool) -> int:
+def _prefix(numbers: Sequence[float], sizes: Sequence[set[int]], counts: bool) -> int:
     """Return how many numbers, from the first on, are equal, sizes, or count up in equal steps (if it ``counts``).
+
+    Floats do not count up: they only rise or only fall.
 
     >>> _prefix([3, 3, 5], [{3}, {3}, {8}], False), _prefix([64, 96, 8], [{64}, {96}, {8}], False)
     (2, 3)
-    >>> _prefix([0, 1, 2], [set(), {1}, set()], True)
-    3
+    >>> _prefix([0, 1, 2], [set(), {1}, set()], True), _prefix([0.9, 0.5, 0.5, 0.7], [set()] * 4, True)
+    (3, 3)
     """
+    if not all(isinstance(number, int) for number in numbers):
+        return _one_way(numbers) if counts else _leading(number == numbers[0] for number in numbers)
     step = numbers[1] - numbers[0] if counts else 0
-    in_steps = sum(1 for _ in takewhile(lambda pair: pair[1] == numbers[0] + pair[0] * step, enumerate(numbers)))
-    are_sizes = sum(1 for _ in takewhile(lambda pair: pair[0] in pair[1], zip(numbers, sizes, strict=True)))
-    return max(in_steps, are_sizes)
+    in_steps = _leading(number == numbers[0] + place * step for place, number in enumerate(numbers))
+    return max(in_steps, _leading(number in known for number, known in zip(numbers, sizes, strict=True)))
+
+
+def _leading(values: Iterable[bool]) -> int:
+    """Return how many values, from the first on, are true."""
+    return sum(1 for _ in takewhile(bool, values))
+
+
+def _one_way(numbers: Sequence[float]) -> int:
+    """Return how many numbers, from the first on, do not fall, or do not rise.
+
+    >>> _one_way([1, 1, 0.5, 0.5, 2]), _one_way([0.1, 0.5, 1, 3])
+    (4, 4)
+    """
+    pairs = list(pairwise(numbers))
+    return 1 + max(_leading(a <= b for a, b in pairs), _leading(a >= b for a, b in pairs))

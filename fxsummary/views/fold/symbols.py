@@ -19,18 +19,18 @@ FIRST_READ = ("parameters", "trainable_parameters", "parameter_bytes", "paramete
 """Costs of the tensors that an operation is the first to read; all tensors that it reads count instead."""
 
 DIGITS = re.compile(r"\d+")
-NUMBER = re.compile(r"(?<![\w.])(?<!e-)-?\d{1,18}(?![\w.])")
+NUMBER = re.compile(r"(?<![\w.])-?\d{1,18}(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])")
 _settings = itemgetter(*RATES)
 _others = itemgetter(*[name for name in NODE.folding if NODE[name].always and name not in (*RATES, "outputs")])
 
-Known = tuple[int, tuple[int, ...]]
-"""The symbol of an operation and the integers that it leaves out."""
+Known = tuple[int, tuple[float, ...]]
+"""The symbol of an operation and the numbers that it leaves out."""
 
 
 class Symbols:
     """The symbols of a graph.
 
-    Integers of operations without FLOPs are left out, because they may count up from copy to copy. The symbol
+    Numbers of operations without FLOPs are left out, because they may count up or change from copy to copy. The symbol
     `similar` to one also leaves out all sizes.
     """
 
@@ -53,7 +53,7 @@ class Symbols:
     # --- operations ------------------------------------------------------------------------------
 
     def of_operation(self, key: str, data: NodeData) -> Known:
-        """Return the symbol of an operation and the integers that it leaves out; the same object if all is equal."""
+        """Return the symbol of an operation and the numbers that it leaves out; the same object if all is equal."""
         if data["op"] in ("placeholder", "output"):
             return self.intern((key, "is one of a kind")), ()
         found: Hashable = id(data["outputs"]), data["label"], _settings(data), _others(data), self._read(data)
@@ -77,9 +77,9 @@ class Symbols:
         settings = (
             [] if is_drop(data["label"]) else [each_copy.pop(name, of_each_copy(data, name)[:1]) for name in RATES]
         )
-        numbers: list[int] = []
+        numbers: list[float] = []
         if data["op"] in ("call_function", "call_method") and data["flops"] == 0:
-            numbers = [int(number) for texts in settings for text in texts for number in NUMBER.findall(text)]
+            numbers = [number for texts in settings for text in texts for number in numbers_in(text)]
             settings = [(NUMBER.sub("#", texts[0]),) for texts in settings]
         alike = [*identity_of(data, (*ignored, *RATES, "each_copy", "multiplicity")), *settings, *each_copy.items()]
         if "change" in data:
@@ -134,6 +134,15 @@ class Symbols:
         flops = contents["flops"] and "some"
         at_least = hashable(contents.get("at_least"))
         return ("similar", *settings, *kept, flops, at_least, _ranks(self._read(contents)), _ranks(contents["outputs"]))
+
+
+def numbers_in(text: str) -> list[float]:
+    """Return the integers and the floats in settings.
+
+    >>> numbers_in("%, 3, -0.5, eps=1e-05, conv2")
+    [3, -0.5, 1e-05]
+    """
+    return [float(number) if {*number} & {*".e"} else int(number) for number in NUMBER.findall(text)]
 
 
 def _of_one_run(values: Sequence[Any]) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from fxsummary.views.idioms.norms import merge_norms
 from fxsummary.views.idioms.rotary import merge_rotations
 from fxsummary.views.idioms.routing import merge_routing
 from fxsummary.views.idioms.writes import merge_cache_updates, merge_copied_joins
-from fxsummary.views.merger import Merger, copy_of, is_call, is_plain, merge_equal_constants
+from fxsummary.views.merger import Merger, copy_of, is_call, is_plain, merge_equal_constants, uncounted
 
 _FOLLOWING = PLUMBING | CASTS
 _NEUTRAL = {"mul": "1", "div": "1", "truediv": "1", "add": "0", "sub": "0"}
@@ -137,7 +137,7 @@ def _merge_scalings(merger: Merger) -> None:
             continue
         source = merger.node(first)
         if source["kind"] == "linear" and len(merger.graph.readers(first)) == 1 and source["shape"] == data["shape"]:
-            config = ", ".join(filter(None, (source["config"], sign + data["config"])))
+            config = ", ".join(filter(None, (uncounted(source), sign + data["config"])))
             merger.merge([first, key], "scalings", first, config=config)
 
 
