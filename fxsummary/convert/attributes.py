@@ -59,6 +59,7 @@ class Reader:
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
             "workspace": outcome.workspace,
+            **({"most_workspace": outcome.most_workspace} if outcome.most_workspace is not None else {}),
             "packed": module is not None and holds_packed(module),
             "source": node.meta[SOURCE],
         }

@@ -81,7 +81,7 @@ class _Life:
             outliving=self._unread(True),
             operations=self._keys,
             modules=tuple([data["module"] for data in self._data]),
-            unknown=tuple([key for key, data in zip(self._keys, self._data, strict=True) if data["workspace"] is None]),
+            unknown=tuple(self._unknown(timeline)),
             is_recorded=self._graph.deaths_recorded,
             is_assumed=any(data["assumed"] for data in self._data) or bool(fused_layers(self._graph)),
         )
@@ -90,6 +90,13 @@ class _Life:
         """Return the bytes in use while each operation runs."""
         living = self._between(self._own, self._births, deaths)
         return [live + (data["workspace"] or 0) for live, data in zip(living, self._data, strict=True)]
+
+    def _unknown(self, timeline: Sequence[int]) -> Iterator[str]:
+        """Yield the operations at which the bytes in use may be more than the peak."""
+        peak = max(timeline)
+        for key, data, number in zip(self._keys, self._data, timeline, strict=True):
+            if data["workspace"] is None and number + data.get("most_workspace", peak) > peak:
+                yield key
 
     def _unread(self, outlives: bool) -> tuple[int, ...]:
         """Return the bytes that no operation reads any more, of what outlives forward or of what does not."""

@@ -47,6 +47,7 @@ class Outcome:
         assumed: whether it depends on assumed values.
         bases: for each tensor of `value` its memory, None for an alias; () if each new tensor fills memory of its own.
         workspace: bytes that it holds for a time beyond its inputs and outputs; None if unknown.
+        most_workspace: the most that it may hold if that is unknown; None if nothing is known.
     """
 
     value: Any
@@ -57,3 +58,4 @@ class Outcome:
     assumed: bool = False
     bases: tuple[Base | None, ...] = ()
     workspace: int | None = 0
+    most_workspace: int | None = None

@@ -146,8 +146,7 @@ class Operations:
             if is_limit_of_meta(error) or isinstance(target, torch.jit.ScriptModule):  # whose errors say little
                 raise NoDataError(str(error).strip().partition("\n")[0]) from error
             raise RefusedError(str(error)) from error
-        outcome = count.outcome(value, self.device)
-        return (outcome if _shows_all(target) else replace(outcome, workspace=None)), value
+        return _in_a_real_run(count.outcome(value, self.device), target), value
 
 
 def observe_real(
@@ -165,8 +164,7 @@ def observe_real(
         result = call(*args, **kwargs)
     if isinstance(function, torch.jit.ScriptModule):  # oneDNN products in TorchScript bypass all modes
         count.unknown += re.findall(r"= (prim::mkldnn\w+)\(", str(function.inlined_graph))
-    outcome = count.outcome(result, device)
-    return (outcome if _shows_all(function) else replace(outcome, workspace=None)), result
+    return _in_a_real_run(count.outcome(result, device), function), result
 
 
 # --- what to call ----------------------------------------------------------------------------------
@@ -192,14 +190,15 @@ def method(name: str) -> Callable[..., Any]:
     return lambda self, *args, **kwargs: getattr(self, name)(*args, **kwargs)
 
 
-def _shows_all(target: Target) -> bool:
-    """Whether the ATen calls of an operation show all memory that it takes in a real run."""
+def _in_a_real_run(outcome: Outcome, target: Target) -> Outcome:
+    """Return an outcome without its workspace if a real run may take another than the ATen calls on meta show."""
+    if isinstance(target, nn.MultiheadAttention) and target.batch_first and not target.training:
+        return replace(outcome, workspace=None, most_workspace=outcome.workspace)  # may be one fused operator
     if isinstance(target, nn.Module):
-        is_fused = isinstance(target, nn.MultiheadAttention) and target.batch_first and not target.training
-        return not (
-            isinstance(target, nn.RNNBase) or is_fused or any(map(is_own_hook, target._forward_pre_hooks.values()))
-        )
-    return not (isinstance(target, BuiltinFunctionType) and target in _RECURRENT)
+        is_other = isinstance(target, nn.RNNBase) or any(map(is_own_hook, target._forward_pre_hooks.values()))
+    else:
+        is_other = isinstance(target, BuiltinFunctionType) and target in _RECURRENT
+    return replace(outcome, workspace=None) if is_other else outcome
 
 
 _RECURRENT = frozenset({torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu})
