@@ -157,6 +157,8 @@ class _Life:
         returning = [call for call in self._data[death]["module_stack"] if call not in after]
         around = self._data[place]["module_stack"]
         holder = next((call.path for call in returning if call in around), None)
+        if holder is None and self._data[min(death + 1, self._end - 1)]["op"] == "output":
+            holder = "forward"
         until = f"until {holder} returns" if holder else f"until after {self._name(death)}"
         return f"held by Python {until}{self._variable(self._births[number])}"
 
