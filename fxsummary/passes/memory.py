@@ -55,6 +55,7 @@ class _Life:
         else:
             self._deaths = [self._end if place == self._end - 1 else place for place in self._last_reads]
         self._own = [number for number, each in enumerate(graph.storages) if each.kind == "activation"]
+        self._last_uses = self._used()
 
     def memory(self) -> Memory:
         timeline, ideal = self._timeline(self._deaths), self._timeline(self._last_reads)
@@ -75,6 +76,7 @@ class _Life:
             timeline=tuple(timeline),
             held=self._unread(False),
             outliving=self._unread(True),
+            workspaces=tuple([data["workspace"] or 0 for data in self._data]),
             operations=self._keys,
             modules=tuple([data["module"] for data in self._data]),
             unknown=tuple([key for key, data in zip(self._keys, self._data, strict=True) if data["workspace"] is None]),
@@ -90,7 +92,21 @@ class _Life:
     def _unread(self, outlives: bool) -> tuple[int, ...]:
         """Return the bytes that no operation reads any more, of what outlives forward or of what does not."""
         chosen = [number for number in self._own if (self._deaths[number] == self._end) == outlives]
-        return tuple(self._between(chosen, [each + 1 for each in self._last_reads], self._deaths))
+        return tuple(self._between(chosen, [each + 1 for each in self._last_uses], self._deaths))
+
+    def _used(self) -> list[int]:
+        """Return the last operation that uses each storage; to return it is no use."""
+        uses = list(self._last_reads)
+        wanted = {number for number in self._own if self._data[uses[number]]["op"] == "output"}
+        found = {number: self._births[number] for number in wanted}
+        for place, key in enumerate(self._keys) if wanted else ():
+            for number in wanted.intersection(self._data[place]["storages"]):
+                readers = [self._order[each] for each in self._graph.readers(key)]
+                used = [each for each in (place, *readers) if self._data[each]["op"] != "output"]
+                found[number] = max(found[number], *used)
+        for number, place in found.items():
+            uses[number] = place
+        return uses
 
     def _between(self, numbers: Iterable[int], starts: Sequence[int], ends: Sequence[int]) -> Iterator[int]:
         """Yield, for each operation, the bytes of those storages whose start and end it is at or between."""
@@ -113,7 +129,8 @@ class _Life:
                 needed = self._need(number, place, readers[number])
                 reason = needed or f"last read by {self._name(self._last_reads[number])}, {self._hold(number, place)}"
                 name = self._name(self._births[number])
-                yield Alive(storage.nbytes, storage.born, name, born["shape"], reason, not needed)
+                is_returned = self._last_uses[number] < place and self._deaths[number] == self._end
+                yield Alive(storage.nbytes, storage.born, name, born["shape"], reason, not needed, is_returned)
 
     def _readers(self, numbers: Iterable[int]) -> dict[int, list[int]]:
         """Return the operations that read each of these storages."""
