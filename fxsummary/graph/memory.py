@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fxsummary.support.registry import call
+from fxsummary.text.numbers import about, size
 
 STORAGE_KINDS = ("activation", "input", "parameter", "buffer", "constant")
 
@@ -105,6 +106,11 @@ class Memory:
     def total(self) -> int | None:
         """Bytes of weights, buffers, inputs and activations at the peak; None if the weights are unknown."""
         return None if self.weights is None else self.weights + self.buffers + self.inputs + self.peak
+
+    @property
+    def peak_text(self) -> str:
+        """The peak with its unit, marked if it is a lower bound or depends on assumed values."""
+        return about(("≥ " if self.unknown else "") + size(self.peak), self.is_assumed)
 
     def to_svg(self, *, title: str = "Memory", theme: str = "auto") -> str:
         """Return the timeline as an SVG picture: bytes over operations, the peak, and what is in use at it.

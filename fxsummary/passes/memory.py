@@ -103,7 +103,7 @@ class _Life:
             for number in wanted.intersection(self._data[place]["storages"]):
                 readers = [self._order[each] for each in self._graph.readers(key)]
                 used = [each for each in (place, *readers) if self._data[each]["op"] != "output"]
-                found[number] = max(found[number], *used)
+                found[number] = max([found[number], *used])
         for number, place in found.items():
             uses[number] = place
         return uses

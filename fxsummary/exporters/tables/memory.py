@@ -11,7 +11,7 @@ from fxsummary.graph.attributes import own_path
 from fxsummary.graph.memory import Memory
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.passes.memory import fused_layers
-from fxsummary.text.numbers import UNKNOWN, about, count, listed, shape, share, size
+from fxsummary.text.numbers import UNKNOWN, count, listed, shape, share, size
 from fxsummary.views.shown import Fold
 
 MOST_ROWS = 12
@@ -72,9 +72,8 @@ def facts(graph: ModelGraph, memory: Memory) -> Iterator[tuple[str, str]]:
 
 def peak(graph: ModelGraph, memory: Memory) -> str:
     """Return the peak with its operation, such as ``9.95 MiB of activations at layer1.0.bn1 (BatchNorm2d)``."""
-    number = about(("≥ " if memory.unknown else "") + size(memory.peak), memory.is_assumed)
     label = graph.nodes[memory.at]["label"] if memory.at in graph else ""
-    return f"{number} of activations at {memory.name}" + (f" ({label})" if label not in ("", memory.name) else "")
+    return f"{memory.peak_text} of activations at {memory.name}" + (f" ({label})" if label not in ("", memory.name) else "")
 
 
 def bars(timeline: Sequence[int], columns: int = COLUMNS) -> str:
