@@ -152,6 +152,7 @@ def _rules(p: Palette, heat: bool, changes: bool, uses: bool) -> str:
         rules += [f".f-heat{step}{{fill:{fill}}}" for step, fill in enumerate(p.heat)]
         rules.append(f".f-heat-unknown{{fill:{p.heat_unknown}}}.hm{{fill:{p.heat_muted}}}")
     rules += [f".{name}{{fill:{fill}}}" for name, fill in p.uses.items() if uses]
+    rules += [f".peak{{fill:none;stroke:{p.badge}}}"] if uses else []
     return "".join([*rules, *(_of_pairs(p.changes) if changes else ())])
 
 

@@ -10,36 +10,22 @@ from typing import NamedTuple
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.labels import LONGEST_TIP, short
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, element, number, rect, text, tooltip
-from fxsummary.drawing.svg_page import (
-    FRAGMENT_MARGIN, LEGEND_WIDTH, MARGIN, Entry, document, draw_legend, fragment, heading, wrapped,
-)  # fmt: skip
+from fxsummary.drawing.peak_bar import AXIS, HEIGHT, PLOT, USES, WIDTH, Place, beside
 from fxsummary.drawing.style import stylesheet
+from fxsummary.drawing.svg_page import FRAGMENT_MARGIN, MARGIN, Entry, document, draw_legend, fragment, heading, wrapped
 from fxsummary.drawing.tracks import Row, tracks
-from fxsummary.graph.memory import Alive, Memory
-from fxsummary.text.numbers import MARKS, count, marks_in, shape, size
+from fxsummary.graph.memory import Memory
+from fxsummary.text.numbers import MARKS, count, marks_in, size
 
-USES = {
-    "outlives": "outlives forward",
-    "needed": "needed by later operations",
-    "held": "held only by Python",
-    "inside": "inside of an operation",
-}
-"""What holds memory, from the bottom of the stack to its top."""
 MOST_STEPS = 300
 """Number of steps; each shows the operation of its part with the most bytes in use."""
-MOST_NAMES = 6
-"""Number of values at the peak that are named."""
-LEAST_NAMED = 0.03
-"""Share of the peak from which a value is named."""
-AXIS, PLOT, HEIGHT = 54.0, 436.0, 224.0
-"""Width of the numbers left of the plot, width and height of the plot."""
-GAP, BAR, LINE = 22.0, 12.0, 15.0
-"""Space between plot and bar, width of the bar, height of the lines right of it."""
-WIDTH = 704.0
-"""Width of the picture without margins."""
-TRACK = 17.0
-"""Height of a row of bands."""
-LEAST_NOTCH, LEAST_BAND = 3.0, 1.5
+MARKED = ("≥", "≈", "?")
+"""Marks that can stand at a number."""
+MOST_DESCRIBED = 8
+"""Number of values at the peak in the description."""
+TRACK, GAP = 17.0, 22.0
+"""Height of a row of bands, and space between the plot and the bar."""
+LEAST_NOTCH, LEAST_BAND = 3.0, 4.0
 """Minimum distance of the notches of a run, and minimum width of a band, in px."""
 
 
@@ -58,7 +44,7 @@ def draw(memory: Memory, *, title: str = "Memory", inputs: str = "", theme: str 
     head = heading(short(title, 80), wrapped(" · ".join(facts), WIDTH), _entries(memory, facts), WIDTH)
     left = MARGIN + (head.width - 2 * MARGIN - WIDTH) / 2
     body, bottom = _chart(memory, left, head.bottom + 14)
-    used = [f"{size(each.nbytes)} {each.name}: {each.reason}" for each in memory.alive[:MOST_NAMES]]
+    used = [f"{size(each.nbytes)} {each.name}: {each.reason}" for each in memory.alive[:MOST_DESCRIBED]]
     names = f"{title} memory", title, ". ".join([*facts, f"In use at the peak: {'; '.join(used) or 'nothing'}"]) + "."
     return document(theme, names, style, (head.width, float(ceil(bottom + 20))), [*head.elements, *body])
 
@@ -72,22 +58,23 @@ def draw_fragment(memory: Memory) -> str:
 
 
 def facts_of(memory: Memory, inputs: str = "") -> list[str]:
-    """Return the muted line: the peak, what would lower it, and the memory besides."""
-    facts = [f"memory of a forward pass: {memory.peak_text} of activations at the peak"]
-    if memory.peak_at_last_use < memory.peak:
-        facts.append(f"{size(memory.peak_at_last_use)} if each value were freed after its last use")
+    """Return the muted line: the inputs, the peak, what would lower it, and the memory besides."""
+    facts = ["memory of a forward pass", *([short(inputs, LONGEST_TIP)] if inputs else [])]
     facts += [f"{size(memory.weights)} weights"]
     facts += [f"{size(memory.buffers)} buffers"] if memory.buffers else []
-    return [*facts, *([short(inputs, LONGEST_TIP)] if inputs else []), f"{count(len(memory.timeline))} operations"]
+    facts += [f"{memory.peak_text} of activations at the peak"]
+    if memory.peak_at_last_use < memory.peak:
+        facts.append(f"{size(memory.peak_at_last_use)} if each value were freed after its last use")
+    return facts
 
 
 def _entries(memory: Memory, facts: Iterable[str]) -> list[Entry]:
-    """Return the legend: what holds memory, and the marks on the numbers."""
+    """Return the legend: what holds memory, where it can be seen, and the marks on the numbers."""
     parts = [_parts(memory, place) for place in range(len(memory.timeline))]
-    shown = [use for number, use in enumerate(USES) if any(each[number] for each in parts)]
-    entries = [Entry(f"use-{use}", USES[use]) for use in reversed(shown)]
-    marks = marks_in(" ".join(facts), repeated=False)
-    return entries + [Entry(mark, MARKS[mark], text_width(mark, 10.5, bold=True) + 5, 13) for mark in marks if mark in "≥≈"]
+    seen = [max(each) * HEIGHT > memory.peak for each in zip(*parts, strict=True)]
+    entries = [Entry(f"use-{use}", name) for (use, name), shown in zip(USES.items(), seen, strict=False) if shown]
+    marks = [mark for mark in marks_in(" ".join(facts), repeated=False) if mark in MARKED]
+    return entries[::-1] + [Entry(mark, MARKS[mark], text_width(mark, 10.5, bold=True) + 5, 13) for mark in marks]
 
 
 # --- what is drawn ---------------------------------------------------------------------------------
@@ -129,34 +116,19 @@ def _round(most: float) -> float:
     return max(each * power for each in (1, 2, 5) if 2 * each * power <= most * (1 + 1e-9))
 
 
-class _Place(NamedTuple):
-    """The plot on the page: its corner, the operations across, and the bytes up to its top."""
-
-    left: float
-    top: float
-    operations: int
-    most: int
-
-    def x(self, place: float) -> float:
-        return self.left + PLOT * place / max(self.operations, 1)
-
-    def y(self, nbytes: float) -> float:
-        return self.top + HEIGHT * (1 - nbytes / (self.most or 1))
-
-
 def _chart(memory: Memory, left: float, top: float) -> tuple[list[str], float]:
     """Return the plot with everything around it, and the y of its lower end."""
-    at = _Place(left + AXIS, top + 22, len(memory.timeline), memory.peak)
+    at = Place(left + AXIS, top + 22, len(memory.timeline), memory.peak)
     rows = tracks(memory.modules, PLOT, lambda name: text_width(name, 9.5) + 6)
-    elements = [*_grid(at), *_stack(memory, at), *_peak(memory, at), *_beside(memory, at)]
+    elements = [*_grid(at), *_stack(memory, at), *_peak(memory, at), *beside(memory, at, at.left + PLOT + GAP)]
     bottom = at.top + HEIGHT + 6
-    for number, row in enumerate(rows):
-        elements += _bands(row, at, bottom + TRACK * number, f"h{number % 2}")
+    for level, row in enumerate(rows):
+        elements += _bands(row, at, bottom + TRACK * level, f"h{level}")
     numbers, bottom = _numbers(at, bottom + TRACK * len(rows))
     return [each for each in (*elements, *numbers) if each], bottom
 
 
-def _grid(at: _Place) -> Iterator[str]:
+def _grid(at: Place) -> Iterator[str]:
     unit, marks = ticks(at.most)
     for nbytes in marks:
         y, name = round(at.y(nbytes)) + 0.5, size(unit).removeprefix("1 ")
@@ -164,7 +136,7 @@ def _grid(at: _Place) -> Iterator[str]:
         yield text(at.left - 8, y + 3.6, f"{nbytes / unit:g} {name}" if nbytes else "0", 10.5, "mu", **END)
 
 
-def _stack(memory: Memory, at: _Place) -> Iterator[str]:
+def _stack(memory: Memory, at: Place) -> Iterator[str]:
     """Yield an area for each thing that holds memory, one upon the other."""
     found = steps(memory.timeline)
     parts = [_parts(memory, step.at) for step in found]
@@ -175,7 +147,7 @@ def _stack(memory: Memory, at: _Place) -> Iterator[str]:
             yield element("g", tooltip([name]) + shape)
 
 
-def _area(found: Sequence[Step], lows: Sequence[int], highs: Sequence[int], at: _Place) -> str:
+def _area(found: Sequence[Step], lows: Sequence[int], highs: Sequence[int], at: Place) -> str:
     """Return the path of the area between two step lines, where it has a height."""
     path, run = "", list[int]()
     for place in range(len(found) + 1):
@@ -189,108 +161,38 @@ def _area(found: Sequence[Step], lows: Sequence[int], highs: Sequence[int], at: 
     return path
 
 
-def _line(levels: Sequence[tuple[int, int]], at: _Place) -> str:
+def _line(levels: Sequence[tuple[int, int]], at: Place) -> str:
     """Return steps, each a height and the operation where it ends."""
     ends = [here for here, after in pairwise([*levels, (-1, 0)]) if here[0] != after[0]]
     return "".join(f"V{number(at.y(height))}H{number(at.x(end))}" for height, end in ends)
 
 
-def _peak(memory: Memory, at: _Place) -> Iterator[str]:
+def _peak(memory: Memory, at: Place) -> Iterator[str]:
     """Yield the line at the peak, and its name above the plot."""
     if not memory.timeline:
         return
     place = memory.operations.index(memory.at)
     x, module = at.x(place + 0.5), memory.modules[place]
     end = at.left + PLOT + (GAP if memory.alive or memory.inside else 0)
-    yield element("path", d=f"M{number(x)} {number(at.top + HEIGHT)}V{number(at.top)}H{number(end)}", class_="o-peak line")
+    yield element(
+        "path",
+        d=f"M{number(x)} {number(at.top + HEIGHT)}V{number(at.top)}H{number(end)}",
+        class_="peak",
+        stroke_width=1,
+    )
     yield element("circle", cx=x, cy=at.top, r=3.2, class_="badge")
     label = f"peak {memory.peak_text}"
     inside = f" in {module}" if memory.name == memory.at and module else ""
-    name, width = f"at {short(memory.name + inside, 60)}", text_width(label, 11, bold=True) + 5
+    name, width = f"at {short(memory.name + inside, 60)}", text_width(label, 11, bold=True) + 8
     whole = width + text_width(name, 11)
     start = min(max(x - whole / 2, at.left), max(at.left + PLOT - whole, at.left))
     yield text(start, at.top - 9, label, 11, **BOLD) + text(start + width, at.top - 9, name, 11, "mu")
 
 
-# --- right of the plot -----------------------------------------------------------------------------
-
-
-class _Piece(NamedTuple):
-    """Memory in use at the peak: its name, what holds it, and where it lies in the bar."""
-
-    nbytes: int
-    name: str
-    use: str
-    tips: list[str]
-
-
-def _beside(memory: Memory, at: _Place) -> Iterator[str]:
-    """Yield a bar of what is in use at the peak, on the scale of the plot, with the names of the largest."""
-    pieces = sorted(_pieces(memory), key=lambda each: list(USES).index(each.use))
-    named = sorted(pieces, key=lambda each: -each.nbytes)[:MOST_NAMES]
-    named = [each for each in named if each.nbytes >= LEAST_NAMED * memory.peak]
-    x, low, wishes = at.left + PLOT + GAP, 0, []
-    for piece in pieces:
-        y, height = at.y(low + piece.nbytes), HEIGHT * piece.nbytes / at.most
-        bar = rect(x, y, BAR, height, f"use-{piece.use} cut", stroke_width=1 if height > 2 else 0)
-        yield element("g", tooltip(piece.tips) + bar)
-        if any(piece is each for each in named):
-            wishes.append((y + height / 2, piece))
-        low += piece.nbytes
-    if not pieces:
-        return
-    yield text(x, at.top - 9, "in use at the peak", 10.5, "mu")
-    wishes.reverse()
-    for y, (wish, piece) in zip(_apart([wish for wish, _ in wishes], at), wishes, strict=True):
-        yield _name(piece, x + BAR, wish, y)
-    if rest := len(pieces) - len(named):
-        left = size(sum(each.nbytes for each in pieces) - sum(each.nbytes for each in named))
-        yield text(x + BAR + 12, at.top + HEIGHT + 16, f"and {rest} more, {left} together", 10.5, "mu")
-
-
-def _pieces(memory: Memory) -> Iterator[_Piece]:
-    for each in memory.alive:
-        use = "held" if each.is_held else "outlives" if each.is_returned else "needed"
-        dims = "" if each.shape is None else shape(each.shape)
-        yield _Piece(each.nbytes, _named(memory, each), use, [f"{each.name} {dims}".rstrip(), size(each.nbytes), each.reason])
-    if memory.inside:
-        yield _Piece(memory.inside, memory.name, "inside", [memory.name, size(memory.inside), "held only while it runs"])
-
-
-def _named(memory: Memory, each: Alive) -> str:
-    """Return the name of a value, with its module if it has none of its own."""
-    return each.name
-
-
-def _apart(wishes: Sequence[float], at: _Place) -> list[float]:
-    """Return the heights of lines near those wished, in ascending order, each far enough from the next."""
-    placed: list[float] = []
-    for wish in wishes:
-        placed.append(max(wish, placed[-1] + LINE if placed else at.top + 6))
-    limit = at.top + HEIGHT - 4
-    for index in range(len(placed) - 1, -1, -1):
-        placed[index] = limit = min(placed[index], limit)
-        limit -= LINE
-    return placed
-
-
-def _name(piece: _Piece, x: float, wish: float, y: float) -> str:
-    """Return the size and the name of a value, with a line to its part of the bar."""
-    nbytes, room = size(piece.nbytes), WIDTH - AXIS - PLOT - GAP - BAR - 12
-    width = text_width(nbytes, 10.5, bold=True) + 6
-    name = piece.name
-    while text_width(name, 10.5) > room - width and "." in name:
-        name = name.partition(".")[2]
-    name = next(each for cut in range(len(name), 0, -1) if text_width(each := short(name, cut), 10.5) <= room - width)
-    line = element("path", d=f"M{number(x + 1)} {number(wish)}L{number(x + 9)} {number(y)}", class_="line", stroke_width=1)
-    label = text(x + 12, y + 3.7, nbytes, 10.5, **BOLD) + text(x + 12 + width, y + 3.7, name, 10.5, "mu")
-    return element("g", tooltip(piece.tips) + line + label)
-
-
 # --- below the plot --------------------------------------------------------------------------------
 
 
-def _bands(row: Row, at: _Place, y: float, style: str) -> Iterator[str]:
+def _bands(row: Row, at: Place, y: float, style: str) -> Iterator[str]:
     for band, label in row:
         x, end = at.x(band.start), at.x(band.end)
         if end - x < LEAST_BAND:
@@ -300,15 +202,18 @@ def _bands(row: Row, at: _Place, y: float, style: str) -> Iterator[str]:
         notches = [at.x(place) for place in band.inside]
         if min((b - a for a, b in pairwise(notches)), default=LEAST_NOTCH) < LEAST_NOTCH:
             notches = []
-        cuts = "".join(f"M{number(each)} {number(y + TRACK - 6)}v3.5" for each in notches)
+        cuts = "".join(f"M{number(each)} {number(y + TRACK - 5)}v2" for each in notches)
         marks = element("path", d=cuts, class_="e", stroke_width=1) if cuts else ""
-        name = text((x + end) / 2, y + 11, label, 9.5, **MIDDLE)
+        name = text((x + end) / 2, y + 10.6, label, 9.5, **MIDDLE)
         yield element("g", tooltip([names, f"{count(band.end - band.start)} operations"]) + box + marks + name)
 
 
-def _numbers(at: _Place, y: float) -> tuple[list[str], float]:
+def _numbers(at: Place, y: float) -> tuple[list[str], float]:
     """Return the numbers of operations below everything, and the y of their lower end."""
     step = max(int(_round(at.operations)), 1)
-    marks = [place for place in range(0, at.operations + 1, step)]
+    marks = range(0, at.operations + 1, step)
     numbers = [text(at.x(place), y + 13, count(place), 10.5, "mu", **MIDDLE) for place in marks]
-    return [*numbers, text(at.left + PLOT / 2, y + 29, "operations in execution order", 10.5, "mu", **MIDDLE)], y + 33
+    return [
+        *numbers,
+        text(at.left + PLOT / 2, y + 29, f"{count(at.operations)} operations in execution order", 10.5, "mu", **MIDDLE),
+    ], y + 33

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
+from fxsummary.errors import InputError
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.memory import Alive, Memory
 from fxsummary.graph.modelgraph import ModelGraph
@@ -28,6 +29,13 @@ def annotate(graph: ModelGraph) -> None:
     if graph.memory is not None:
         for (_, data), number in zip(graph.nodes(data=True), graph.memory.timeline, strict=True):
             data["in_use"] = number
+
+
+def known_memory(graph: ModelGraph) -> Memory:
+    """Return the memory of a graph, or raise an InputError if it is unknown."""
+    if graph.memory is None:
+        raise InputError(f"the memory of {graph.name} is unknown, because its shapes are: pass example inputs.")
+    return graph.memory
 
 
 def fused_layers(graph: ModelGraph) -> list[str]:

@@ -44,7 +44,13 @@ PARAMETER = _fields(
 """Fields of a parameter or buffer."""
 
 ALIVE = _fields(
-    Alive, nbytes=of.COUNT, operation=of.TEXT, name=of.TEXT, shape=of.SHAPE, reason=of.TEXT, is_held=of.FLAG,
+    Alive,
+    nbytes=of.COUNT,
+    operation=of.TEXT,
+    name=of.TEXT,
+    shape=of.SHAPE,
+    reason=of.TEXT,
+    is_held=of.FLAG,
     is_returned=of.FLAG,
 )
 """Fields of memory in use at the peak."""
