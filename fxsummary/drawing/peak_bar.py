@@ -135,15 +135,15 @@ def _label(piece: Piece, x: float, wish: float, y: float) -> str:
     start = x + LABEL + text_width(nbytes, 10.5, bold=True) + 7
     path = f"M{number(x + 1)} {number(wish)}L{number(x + 9)} {number(y)}"
     line = element("path", d=path, class_="line", stroke_width=1)
-    name = _fitting(piece, WIDTH - AXIS - PLOT - 40 - (start - x))
+    name = fitting(piece.name, piece.module, WIDTH - AXIS - PLOT - 40 - (start - x))
     label = text(x + LABEL, y + 3.7, nbytes, 10.5, **BOLD) + text(start, y + 3.7, name, 10.5, "mu")
     return element("g", tooltip(piece.tips) + line + label)
 
 
-def _fitting(piece: Piece, room: float) -> str:
-    """Return the name of a value as it fits: with its module, or the end of a path, or cut in the middle."""
-    name, parts, around = short(piece.name, LONGEST_TIP), piece.name.split("."), piece.module.split(".")
-    inside = [f"{name} in {'.'.join(around[at:])}" for at in range(len(around)) if piece.module]
-    ends = [short(".".join(parts[at:]), LONGEST_TIP) for at in range(len(parts))]
-    cut = (short(parts[-1], width) for width in range(min(len(parts[-1]), LONGEST_TIP), 0, -1))
+def fitting(name: str, module: str, room: float) -> str:
+    """Return the name of an operation as it fits: with its module, the end of its path, or cut in the middle."""
+    parts, around = short(name, LONGEST_TIP).split("."), short(module, LONGEST_TIP).split(".")
+    inside = [f"{'.'.join(parts)} in {'.'.join(around[at:])}" for at in range(len(around)) if module]
+    ends = [".".join(parts[at:]) for at in range(len(parts))]
+    cut = (short(parts[-1], width) for width in range(len(parts[-1]), 0, -1))
     return next((each for each in (*inside, *ends, *cut) if text_width(each, 10.5) <= room), "")

@@ -10,10 +10,10 @@ from fxsummary.drawing.element_ids import Marks
 from fxsummary.drawing.finishing import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import BOLD, element, escape, number, rect, text, tooltip
-from fxsummary.drawing.measure import bar_shown
+from fxsummary.drawing.measure import bar_shown, chip_width
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Scene
-from fxsummary.drawing.shapes import change_mark
+from fxsummary.drawing.shapes import PEAK, change_mark, chip
 from fxsummary.drawing.style import LEGEND, stylesheet
 from fxsummary.graph.changes import SIGNS
 from fxsummary.layout import Memo
@@ -133,8 +133,10 @@ def _legend_entries(scene: Scene) -> list[Entry]:
         if SIGNS[change] and (times or any(group.change == change for group in groups)):
             entries.append(Entry(change, f"{change} ({times:,})" if times else change, 19, 13))
     if heat := scene.heat:
-        name = f"{heat.name} of a row, up to {heat.largest} of {heat.whole}"
+        name = f"{heat.name} of a row, up to {heat.largest}" + (f" of {heat.whole}" if heat.whole else "")
         entries.append(Entry("heat", name, SWATCH * HEAT_STEPS + 7, 15))
+        peak = Entry(PEAK, "the most of the forward pass", chip_width(PEAK) + 6, 15)
+        entries += [peak] if any((PEAK, PEAK) in row.chips for row in rows) else []
         entries += [Entry(UNKNOWN, f"unknown {heat.name}")] if heat.unknown else []
     shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape}\n{row.parameters}" for row in rows)]
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
@@ -169,6 +171,8 @@ def _mark(kind: str, x: float, y: float, heated: bool) -> str:
         return "".join(_heat_swatch(step, x, y) for step in range(HEAT_STEPS))
     if kind in MARKS_WITH_SHARES or kind == _NUMBER:
         return text(x, y + 1, kind, 10.5, "mu", **BOLD)
+    if kind == PEAK:
+        return chip(x, y - 10.5, PEAK, PEAK)
     if kind.startswith("use-"):
         return rect(x + 0.5, y - 8.5, 11, 11, kind, 2)
     if kind == "bar":

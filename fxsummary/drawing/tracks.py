@@ -56,7 +56,8 @@ def tracks(modules: Sequence[str], width: float, measure: Callable[[str], float]
     """
     step = width / max(len(modules), 1)
     outer = _opened(modules, Band("", "", 0, len(modules)), DOMINANT)
-    inner = [(each, band.path) for band in outer for each in _opened(modules, band, ALMOST_ALL)]
+    opened = [(band.path, _opened(modules, band, ALMOST_ALL)) for band in outer]
+    inner = [(each, path) for path, bands in opened if len(bands) > 1 for each in bands]
     rows = [_labelled([(band, "") for band in outer], step, measure), _labelled(inner, step, measure)]
     labelled = sum(band.end - band.start for band, label in rows[1] if label)
     return [row for row in (rows if labelled >= LEGIBLE * len(modules) else rows[:1]) if row]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from fxsummary.drawing import timeline
 from fxsummary.drawing.choose import picture
+from fxsummary.drawing.compose import inputs_text
 from fxsummary.drawing.look import check_name, look
 from fxsummary.drawing.svg_page import draw
 from fxsummary.errors import InputError
@@ -74,4 +75,4 @@ def to_svg(
 def _memory(graph: ModelGraph, title: str | None, theme: str, others: list[str]) -> str:
     if others:
         raise InputError(f'{others[0]}= has no meaning for view="memory": leave it out.')
-    return timeline.draw(known_memory(graph), title=title or graph.name, inputs=graph.inputs_text, theme=theme)
+    return timeline.draw(known_memory(graph), title=title or graph.name, inputs=inputs_text(graph), theme=theme)
