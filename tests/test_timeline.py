@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+from graphs import graph_of
 from torch import nn
 
 import fxsummary
@@ -21,7 +22,6 @@ from fxsummary.drawing.timeline import MOST_STEPS, draw, draw_fragment, steps, t
 from fxsummary.drawing.tracks import tracks
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.graph.memory import Memory
-from tests.graphs import graph_of
 from zoo import ZOO
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -201,7 +201,7 @@ def test_bands() -> None:
         ("", 1, 9), ("blocks.0", 9, 29), ("blocks.1", 29, 49), ("blocks.2", 49, 69), ("blocks.3", 69, 89),
         ("blocks.4", 89, 109), ("", 109, 120),
     ]  # fmt: skip
-    (narrow,) = tracks(modules, 100, lambda name: 7.0 * len(name))
+    (narrow,) = tracks(modules, 100, lambda name: 7.0 * len(name) + 12)
     assert ("blocks.0…4", 9, 109) in [(label, band.start, band.end) for band, label in narrow]
     outer, inner = tracks(modules, 1000, lambda name: 5.0 * len(name))
     assert [label for _, label in outer] == ["net.stem", *(f"net.blocks.{number}" for number in range(5)), "net.head"]
