@@ -85,15 +85,16 @@ def _pieces(memory: Memory) -> Iterator[Piece]:
     pieces = []
     for each in memory.alive:
         use = "held" if each.is_held else "outlives" if each.is_returned else "needed"
-        pieces.append(Piece(each.nbytes, each.name, _module(each, modules[each.operation]), use, _tips(each)))
+        pieces.append(Piece(each.nbytes, each.name, around(each.name, each.operation, modules[each.operation]), use, _tips(each)))
     yield from sorted(pieces, key=lambda each: list(USES).index(each.use))
     if memory.inside:
         tips = memory.name, size(memory.inside), "held only while it runs"
         yield Piece(memory.inside, memory.name, "", "inside", tips)
 
 
-def _module(each: Alive, module: str) -> str:
-    return module if each.name == each.operation else ""
+def around(name: str, operation: str, module: str) -> str:
+    """Return the module of an operation that is shown by its key; "" if it is shown by its path."""
+    return module if name == operation and name != module else ""
 
 
 def _tips(each: Alive) -> tuple[str, ...]:
@@ -142,8 +143,8 @@ def _label(piece: Piece, x: float, wish: float, y: float) -> str:
 
 def fitting(name: str, module: str, room: float) -> str:
     """Return the name of an operation as it fits: with its module, the end of its path, or cut in the middle."""
-    parts, around = short(name, LONGEST_TIP).split("."), short(module, LONGEST_TIP).split(".")
-    inside = [f"{'.'.join(parts)} in {'.'.join(around[at:])}" for at in range(len(around)) if module]
+    parts, outer = short(name, LONGEST_TIP).split("."), short(module, LONGEST_TIP).split(".")
+    inside = [f"{'.'.join(parts)} in {'.'.join(outer[at:])}" for at in range(len(outer)) if module]
     ends = [".".join(parts[at:]) for at in range(len(parts))]
     cut = (short(parts[-1], width) for width in range(len(parts[-1]), 0, -1))
     return next((each for each in (*inside, *ends, *cut) if text_width(each, 10.5) <= room), "")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.labels import LONGEST_TIP, short
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, element, number, rect, text, tooltip
-from fxsummary.drawing.peak_bar import AXIS, HEIGHT, PLOT, USES, WIDTH, Place, beside, fitting
+from fxsummary.drawing.peak_bar import AXIS, HEIGHT, PLOT, USES, WIDTH, Place, around, beside, fitting
 from fxsummary.drawing.style import stylesheet
 from fxsummary.drawing.svg_page import FRAGMENT_MARGIN, MARGIN, Entry, document, draw_legend, fragment, heading, wrapped
 from fxsummary.drawing.tracks import Row, tracks
@@ -183,7 +183,7 @@ def _peak(memory: Memory, at: Place) -> Iterator[str]:
     yield element("circle", cx=x, cy=at.top, r=3.2, class_="badge")
     label = f"peak {memory.peak_text}"
     width = text_width(label, 11, bold=True) + 8
-    name = f"at {fitting(memory.name, module if memory.name == memory.at else '', PLOT - width - 14)}"
+    name = f"at {fitting(memory.name, around(memory.name, memory.at, module), PLOT - width - 14)}"
     whole = width + text_width(name, 10.5)
     start = min(max(x - whole / 2, at.left), max(at.left + PLOT - whole, at.left))
     yield text(start, at.top - 9, label, 11, **BOLD) + text(start + width, at.top - 9, name, 10.5, "mu")
