@@ -85,7 +85,8 @@ def _pieces(memory: Memory) -> Iterator[Piece]:
     pieces = []
     for each in memory.alive:
         use = "held" if each.is_held else "outlives" if each.is_returned else "needed"
-        pieces.append(Piece(each.nbytes, each.name, around(each.name, each.operation, modules[each.operation]), use, _tips(each)))
+        module = around(each.name, each.operation, modules[each.operation])
+        pieces.append(Piece(each.nbytes, each.name, module, use, _tips(each)))
     yield from sorted(pieces, key=lambda each: list(USES).index(each.use))
     if memory.inside:
         tips = memory.name, size(memory.inside), "held only while it runs"
