@@ -73,7 +73,7 @@ def beside(memory: Memory, at: Place, x: float) -> Iterator[str]:
             wishes.insert(0, (y + height / 2, piece))
         low += piece.nbytes
     for y, (wish, piece) in zip(_apart([wish for wish, _ in wishes], at), wishes, strict=True):
-        yield _label(piece, x + BAR, wish, y)
+        yield _label(piece, x + BAR, wish, y, at.left - AXIS + WIDTH)
     if rest := len(pieces) - len(named):
         left = size(sum(each.nbytes for each in pieces) - sum(each.nbytes for each in named))
         yield text(x + BAR + LABEL, at.top + HEIGHT + 16, f"and {rest} more, {left}", 10.5, "mu")
@@ -131,13 +131,13 @@ def _apart(wishes: Sequence[float], at: Place) -> list[float]:
     return placed
 
 
-def _label(piece: Piece, x: float, wish: float, y: float) -> str:
-    """Return the size and the name of a value, with a line to its part of the bar."""
+def _label(piece: Piece, x: float, wish: float, y: float, right: float) -> str:
+    """Return the size and the name of a value, with a line from the height of its part of the bar."""
     nbytes = size(piece.nbytes)
     start = x + LABEL + text_width(nbytes, 10.5, bold=True) + 7
     path = f"M{number(x + 1)} {number(wish)}L{number(x + 9)} {number(y)}"
     line = element("path", d=path, class_="line", stroke_width=1)
-    name = fitting(piece.name, piece.module, WIDTH - AXIS - PLOT - 40 - (start - x))
+    name = fitting(piece.name, piece.module, right - start)
     label = text(x + LABEL, y + 3.7, nbytes, 10.5, **BOLD) + text(start, y + 3.7, name, 10.5, "mu")
     return element("g", tooltip(piece.tips) + line + label)
 
