@@ -49,6 +49,7 @@ pictures: .venv/core
 	$(BIN)/fxsummary render docs/examples/cnn.py:CNN --input 1x3x28x28 -o docs/pictures/cnn_flops.svg \
 		--color flops --direction LR
 	$(BIN)/fxsummary render docs/examples/encoder.py:Encoder --input 1x128 -o docs/pictures/encoder.svg
+	$(BIN)/fxsummary render docs/examples/encoder.py:Encoder --input 1x128 -o docs/pictures/memory.svg --view memory
 	$(BIN)/fxsummary diff docs/examples/encoder.py:Encoder docs/examples/encoder.py:revised --input 1x128 \
 		-o docs/pictures/diff.svg
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import zipfile
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,11 +21,13 @@ from torch import nn
 
 import fxsummary
 from fxsummary import ModelGraph
+from fxsummary.drawing.timeline import draw_fragment
 from fxsummary.errors import UnknownNameError
 from fxsummary.exporters.html import SCRIPTS, to_html
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.outline import outline
 from fxsummary.graph.modelgraph import ModuleCall
+from fxsummary.text.numbers import size
 from zoo import HOSTILE, OWN, ZOO
 
 VOID = frozenset({"meta", "link", "input", "br"})
@@ -293,6 +296,10 @@ def hostile_graph(hostile: str) -> ModelGraph:
         if key.startswith("inner"):
             data["module_stack"] = (ModuleCall(hostile, hostile), *data["module_stack"][1:])
     graph.graph["notes"] = (hostile,)
+    assert graph.memory is not None
+    alive = tuple(replace(each, name=hostile, reason=hostile) for each in graph.memory.alive)
+    modules = (hostile,) * len(graph.memory.modules)
+    graph.memory = replace(graph.memory, name=hostile, alive=alive, modules=modules)
     return graph
 
 
@@ -302,7 +309,8 @@ def test_hostile_names(name: str) -> None:
     text.encode()
     page = Page(text)
     assert len(page.all("script")) == 2 and not page.open
-    assert not {"b", "table", "iframe", "img"} & {tag for tag, _ in page.elements}
+    assert not {"b", "iframe", "img"} & {tag for tag, _ in page.elements}
+    assert page.all("table") == [{}]  # what is in use at the peak
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
     assert len(text) < 400_000
     assert HOSTILE[name] in [module["path"] for module in page.data["modules"]]
@@ -334,3 +342,19 @@ def test_the_files_of_the_page_are_in_the_wheel(tmp_path: Path) -> None:
     (built,) = wheel.WheelBuilder(str(Path(__file__).parents[1])).build(directory=str(tmp_path), versions=["standard"])
     names = set(zipfile.ZipFile(built).namelist())
     assert {f"fxsummary/exporters/page/{name}" for name in (*SCRIPTS, "page.css", "page.html")} <= names
+
+
+def test_memory() -> None:
+    graph = graph_of("CNN")
+    assert graph.memory is not None
+    text = to_html(graph)
+    dialog = text[text.index('<dialog id="memory"') : text.index("</dialog>", text.index('<dialog id="memory"'))]
+    assert 'id="show-memory"' in text and draw_fragment(graph.memory) in dialog
+    for each in graph.memory.alive:
+        assert f"<td>{each.name}</td>" in dialog and f"<td>{size(each.nbytes)}</td>" in dialog
+    assert f"<dt>Peak</dt><dd>{graph.memory.peak_text} of activations" in dialog
+    records = {each["key"]: each for each in Page(text).data["operations"]}
+    assert records[graph.memory.at]["use"] == graph.memory.peak
+    unknown = fxsummary.graph(nn.Linear(2, 2), torch.empty(1, 2))
+    unknown.memory = None
+    assert 'id="memory"' not in to_html(unknown) and 'id="show-memory"' not in to_html(unknown)

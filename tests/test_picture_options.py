@@ -64,19 +64,23 @@ every_direction = pytest.mark.parametrize("direction", ["TB", "LR"])
 def test_rows_have_the_step_of_their_share(name: str, color: str, direction: str) -> None:
     graph = graph_named(name)
     found = picture(graph, look=Look(color=color, direction=direction))
-    attribute = {"memory": "output_bytes"}.get(color, color)
     rows = [row for item in found.scene.items() if item.form != "terminal" for row in item.rows]
     costs = {}
     for row in rows:
         data = [found.graph.nodes[key] for key in row.keys]
-        costs[id(row)] = sum(
-            d[attribute] * d["multiplicity"] for d in data if color != "memory" or d["op"] != "get_attr"
-        )
+        if color == "memory":
+            costs[id(row)] = max(d["in_use"] for d in data)
+        else:
+            costs[id(row)] = sum(d[color] * d["multiplicity"] for d in data)
     largest = max(costs.values())
     for row in rows:
         assert row.heat == f"heat{sum(costs[id(row)] >= least * largest for least in STEPS)}"
     assert found.scene.heat is not None
-    if color != "memory":
+    if color == "memory":
+        assert graph.memory is not None and largest == graph.memory.peak
+        (marked,) = [row for row in rows if ("peak", "peak") in row.chips]
+        assert costs[id(marked)] == largest and any("the most of the forward pass" in tip for tip in marked.tips)
+    else:
         assert sum(costs.values()) == getattr(graph.totals, color)
 
 
@@ -85,7 +89,7 @@ def test_rows_have_the_step_of_their_share(name: str, color: str, direction: str
     [
         ("flops", "FLOPs of a row, up to 1.81 M of 2.52 M"),
         ("parameters", "parameters of a row, up to 15.7 k of 20.8 k"),
-        ("memory", "output memory of a row, up to 49 KiB of "),
+        ("memory", "memory in use of a row, up to 98 KiB"),
     ],
 )
 def test_the_legend_says_what_colours_mean(color: str, legend: str) -> None:

@@ -22,7 +22,7 @@ from fxsummary.support import files
 from fxsummary.support.registry import Exporter, exporter_for
 
 DONE, STALE, FAILED = 0, 1, 2
-_PICTURE_OPTIONS = ("title", "theme", "color", "direction", "show", "source_url", "scale")
+_PICTURE_OPTIONS = ("view", "title", "theme", "color", "direction", "show", "source_url", "scale")
 
 _EPILOG = """\
 MODEL is one of:
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="print the summary", **look)
     add_model_arguments(show)
-    show.add_argument("--view", help="summary (default), modules, parameters or operations")
+    show.add_argument("--view", help="summary (default), modules, parameters, operations or memory")
     show.add_argument("--columns", help="columns after the first (default: shape,parameters,flops,share)")
     show.add_argument("--width", type=int, help="width in characters (default: the terminal's width, 80 in a pipe)")
     show.add_argument("--no-fold", action="store_true", help="show every copy of identical blocks")
@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-fold", action="store_true", help="draw every copy of identical blocks")
     group = parser.add_argument_group("picture options (.svg, .png, .pdf)")
+    group.add_argument("--view", help="model (default), or memory: bytes over operations; .txt, .md, .tex: as for show")
     group.add_argument("--title", help="heading (default: the model's class name)")
     group.add_argument("--theme", help="auto, light or dark (default: auto; light in .png and .pdf)")
     group.add_argument("--color", help="colour by kind (default), flops, parameters or memory")
@@ -156,7 +157,9 @@ def _render_options(options: argparse.Namespace, exporter: Exporter) -> dict[str
         option = "no-fold" if name == "fold" else name.replace("_", "-")
         raise InputError(f"--{option} does not apply to {exporter.suffix} files.")
     if "color" in exporter.options:  # check the values before the model is built
-        from fxsummary.drawing.look import look
+        from fxsummary.drawing.look import check_name, look
+        from fxsummary.exporters.svg import VIEWS
 
+        check_name("view", options.view or "model", VIEWS)
         look(options.color or "kind", options.direction or "TB", options.show, options.source_url)
     return given

@@ -114,10 +114,15 @@ def set_texts(graph: ModelGraph, picture: Picture, title: str | None) -> None:
     scene.description = _description(graph, picture)
 
 
+def inputs_text(graph: ModelGraph) -> str:
+    """Return the first inputs with their shapes; "" if there are none."""
+    names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
+    return fmt.listed(names, MOST_INPUTS) + (" (inferred)" if names and graph.inputs_inferred else "")
+
+
 def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
     """Return the muted line: totals (in a comparison before and after), inputs, number of drawn operations."""
-    names = [f"{short(name, 30)} {shape_text(spec)}".rstrip() for name, spec in graph.inputs.items()]
-    inputs = [fmt.listed(names, MOST_INPUTS) + (" (inferred)" if graph.inputs_inferred else "")] if names else []
+    inputs = list(filter(None, [inputs_text(graph)]))
     totals = graph.totals if graph.comparison is None else graph.comparison.after
     parameters = f"{'≥ ' if totals.unknown_parameters else ''}{fmt.parameters(totals.parameters)} parameters"
     if graph.comparison is not None:

@@ -8,6 +8,7 @@ from typing import Literal
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.look import FACTS, Look, address
 from fxsummary.drawing.scene import HeatScale, Item, Row, Scene
+from fxsummary.drawing.shapes import PEAK
 from fxsummary.graph.records import is_unknown, over_copies
 from fxsummary.text import numbers as fmt
 
@@ -15,11 +16,11 @@ STEPS = (0.02, 0.15, 0.40, 0.75)
 """Shares of the largest row at which the next colour starts."""
 HEAT_STEPS = len(STEPS) + 1
 UNKNOWN = "heat-unknown"
-Cost = Literal["flops", "parameters", "output_bytes"]
+Cost = Literal["flops", "parameters", "in_use"]
 MEASURES: dict[str, tuple[Cost, str, Callable[[int | None], str]]] = {
     "flops": ("flops", "FLOPs", fmt.short),
     "parameters": ("parameters", "parameters", fmt.parameters),
-    "memory": ("output_bytes", "output memory", fmt.size),
+    "memory": ("in_use", "memory in use", fmt.size),
 }
 """Costs that colours can show: the node attribute, its name in the legend, its number format."""
 
@@ -53,10 +54,28 @@ def _heat(scene: Scene, subject: Subject, color: str) -> None:
         share = (cost or 0) / largest if largest else 0.0
         row.heat = UNKNOWN if cost is None else f"heat{sum(share >= least for least in STEPS)}"
     bound = "≥ " if len(known) < len(costs) else ""
-    scene.heat = HeatScale(name, text(largest), bound + text(sum(known)), unknown=len(known) < len(costs))
+    whole = "" if attribute == "in_use" else bound + text(sum(known))
+    scene.heat = HeatScale(name, text(largest), whole, unknown=len(known) < len(costs))
+    if attribute == "in_use":
+        _mark_peak(scene, subject)
 
 
 def _cost(row: Row, subject: Subject, attribute: Cost) -> int | None:
-    nodes = [data for key in row.keys if (data := subject.node(key))["op"] != "get_attr" or attribute != "output_bytes"]
-    # a parameter is not an activation
-    return None if any(is_unknown(each, attribute) for each in nodes) else sum(over_copies(e, attribute) for e in nodes)
+    """Return the cost of a row over all copies; the most memory that is in use in any of them."""
+    nodes = [subject.node(key) for key in row.keys]
+    if any(is_unknown(each, attribute) for each in nodes):
+        return None
+    costs = [each["in_use"] or 0 if attribute == "in_use" else over_copies(each, attribute) for each in nodes]
+    return max(costs) if attribute == "in_use" else sum(costs)
+
+
+def _mark_peak(scene: Scene, subject: Subject) -> None:
+    """Give the row in which the peak occurs a chip: the one with that operation, or the first that uses as much."""
+    memory = subject.whole.memory
+    if memory is None:
+        return
+    rows = [row for row in scene.rows() if not row.is_tag and _cost(row, subject, "in_use") == memory.peak]
+    own = [row for row in rows if any(memory.at in (key, *subject.node(key).get("absorbed", ())) for key in row.keys)]
+    for row in (own or rows)[:1]:
+        row.chips.append((PEAK, PEAK))
+        row.tips.append(f"{memory.peak_text} of activations in use, the most of the forward pass")

@@ -113,7 +113,7 @@ class Group:
 
 
 class HeatScale(NamedTuple):
-    """A heat scale: name of the cost, largest value, sum, and whether some values are unknown."""
+    """A heat scale: name of the cost, largest value, sum ("" if it has none), and whether some values are unknown."""
 
     name: str
     largest: str

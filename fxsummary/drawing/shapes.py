@@ -8,6 +8,9 @@ from fxsummary.drawing.scene import Row
 from fxsummary.graph.changes import SIGNS
 from fxsummary.layout import Rect
 
+PEAK = "peak"
+"""Text and kind of the chip of the row with the most memory in use."""
+
 
 def outline(box: Rect, style: str, radius: float, shift: float = 0.0) -> str:
     """Return the border of a box, moved right and down by ``shift``."""
@@ -43,9 +46,9 @@ def ground(row: Row, box: Rect, radius: float, stripe: float, first: bool, last:
 
 def chip(x: float, y: float, content: str, kind: str) -> str:
     """Return a chip with its text."""
-    width = chip_width(content)
-    frame = rect(x, y, width, 15, f"f-{kind} o-{kind}", 4, stroke_width=0.8)
-    return frame + text(x + width / 2, y + 10.9, content, 9.5, f"s-{kind}", **BOLD, **MIDDLE)
+    width, is_peak = chip_width(content), kind == PEAK
+    frame = rect(x, y, width, 15, "badge" if is_peak else f"f-{kind} o-{kind}", 4, stroke_width=0.8)
+    return frame + text(x + width / 2, y + 10.9, content, 9.5, "bgt" if is_peak else f"s-{kind}", **BOLD, **MIDDLE)
 
 
 def badge(x: float, y: float, copied: str) -> str:

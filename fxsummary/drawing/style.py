@@ -47,12 +47,20 @@ _CHANGES = {
     "moved": ("#e2ecfd", "#1a5fd0", "#14294a", "#6cb0ff"),
     "same": ("#ffffff", "#cbd5e1", "#12181f", "#334155"),
 }
+_USES = {
+    "needed": ("#6ea3ec", "#4a7fcb"),
+    "held": ("#e2853b", "#f0a15e"),
+    "outlives": ("#9aa9bc", "#64748b"),
+    "inside": ("#35a89d", "#4cc3b5"),
+}
+"""What holds memory that is in use."""
 COLOURS = {
     **{
         f"{use}-{name}": (colours[at], colours[at + 2])
         for name, colours in (_KINDS | _CHANGES).items()
         for at, use in enumerate(("fill", "stroke"))
     },
+    **{f"use-{use}": colours for use, colours in _USES.items()},
     "groups-0": ("#f7f9fb", "#121921"),
     "groups-1": ("#eef2f7", "#18212b"),
     "heat-0": ("#ffffff", "#12181f"),
@@ -87,6 +95,7 @@ class Palette:
         self.kinds, self.changes = (
             {name: (colour(f"fill-{name}"), colour(f"stroke-{name}")) for name in table} for table in (_KINDS, _CHANGES)
         )
+        self.uses = {f"use-{use}": colour(f"use-{use}") for use in _USES}
         self.groups = colour("groups-0"), colour("groups-1")
         self.heat = [colour(f"heat-{step}") for step in range(5)]
         self.heat_unknown, self.heat_muted = colour("heat-unknown"), colour("heat-muted")
@@ -107,7 +116,7 @@ _BASE = (
 _SELECTOR = re.compile(r"(?:^|(?<=[{}]))(?=[^{}@]+\{)")
 
 
-def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, scope: str = "") -> str:
+def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, uses: bool = False, scope: str = "") -> str:
     """Return the CSS of a theme; "auto" is light with the dark scheme in a media query.
 
     With a ``scope`` (the selector of an enclosing element), the rules apply only inside that element, so that an
@@ -117,19 +126,19 @@ def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, scope: 
         UnknownNameError: the theme is not auto, light or dark.
     """
     check_name("theme", theme, THEMES)
-    rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat, changes)
+    rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat, changes, uses)
     if theme == "auto":
-        rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat, changes)}}}"
+        rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat, changes, uses)}}}"
     return _SELECTOR.sub(rf"\g<0>{scope} ", rules) if scope else rules
 
 
 def with_variables() -> tuple[str, str, str]:
     """Return the fonts and rules with CSS variables for colours, and the variables in the light and dark scheme."""
     light, dark = (";".join(f"--{name}:{pair[at]}" for name, pair in COLOURS.items()) for at in (0, 1))
-    return _BASE + _rules(Palette("var(--{})".format), heat=False, changes=True), light, dark
+    return _BASE + _rules(Palette("var(--{})".format), heat=False, changes=True, uses=True), light, dark
 
 
-def _rules(p: Palette, heat: bool, changes: bool) -> str:
+def _rules(p: Palette, heat: bool, changes: bool, uses: bool) -> str:
     fills = {
         "page": p.page, "t": p.text, "mu": p.muted, "iot": p.terminal_text, "ah": p.edge, "ahs": p.skip,
         "h0": p.groups[0], "h1": p.groups[1], "bar": p.bar, "bt": p.track, "badge": p.badge, "bgt": p.page,
@@ -142,6 +151,8 @@ def _rules(p: Palette, heat: bool, changes: bool) -> str:
     if heat:
         rules += [f".f-heat{step}{{fill:{fill}}}" for step, fill in enumerate(p.heat)]
         rules.append(f".f-heat-unknown{{fill:{p.heat_unknown}}}.hm{{fill:{p.heat_muted}}}")
+    rules += [f".{name}{{fill:{fill}}}" for name, fill in p.uses.items() if uses]
+    rules += [f".peak{{fill:none;stroke:{p.badge}}}"] if uses else []
     return "".join([*rules, *(_of_pairs(p.changes) if changes else ())])
 
 

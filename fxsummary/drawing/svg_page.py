@@ -10,10 +10,10 @@ from fxsummary.drawing.element_ids import Marks
 from fxsummary.drawing.finishing import HEAT_STEPS, STEPS, UNKNOWN
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.markup import BOLD, element, escape, number, rect, text, tooltip
-from fxsummary.drawing.measure import bar_shown
+from fxsummary.drawing.measure import bar_shown, chip_width
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Scene
-from fxsummary.drawing.shapes import change_mark
+from fxsummary.drawing.shapes import PEAK, change_mark, chip
 from fxsummary.drawing.style import LEGEND, stylesheet
 from fxsummary.graph.changes import SIGNS
 from fxsummary.layout import Memo
@@ -27,56 +27,7 @@ SWATCH = 14.0
 _XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
 
 
-def draw(scene: Scene, theme: str = "auto") -> str:
-    """Return the scene as a complete SVG document; equal scenes give equal bytes."""
-    scope = f"fx-{theme}"
-    style = stylesheet(theme, heat=scene.heat is not None, changes=bool(scene.changes), scope=f".{scope}")
-    arranged = arrange(scene)
-    placed, entries = arranged.layout, _legend_entries(scene)
-    facts = _wrapped(scene.facts, max(LEGEND_WIDTH, placed.width))
-    legend_width = min(sum(entry.width for entry in entries), LEGEND_WIDTH)
-    texts = [text_width(scene.title, 20, bold=True), *(text_width(line, 11) for line in facts), legend_width]
-    width = float(ceil(max(LEAST_WIDTH, placed.width + SHEET_ROOM, *texts) + 2 * MARGIN))
-    head = [text(MARGIN, 36, scene.title, 20, **BOLD)]
-    head += [text(MARGIN, 56 + 16 * i, line, 11, "mu") for i, line in enumerate(facts)]
-    legend, bottom = _legend(entries, 62 + 16 * len(facts), width, heated=scene.heat is not None)
-    painter = Painter(scene, placed, arranged.measured, (width - placed.width) / 2, bottom + 26)
-    height = float(ceil(bottom + 26 + placed.height + MARGIN))
-    w, h, title = number(width), number(height), escape(scene.title)
-    lines = [
-        f'<svg {_XMLNS} width="{w}" height="{h}" viewBox="0 0 {w} {h}"'
-        f' class="{scope}" role="img" aria-label="{title} architecture">',
-        f"<title>{title}</title>", f"<desc>{escape(scene.description)}</desc>", f"<style>{style}</style>",
-        rect(0, 0, width, height, "page"), *filter(None, head), *legend, *painter.paint(), "</svg>",
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
-
-
-def draw_fragment(scene: Scene, memo: Memo | None = None) -> tuple[str, Marks]:
-    """Return the scene as an SVG element for a page that has the style sheet, and the meaning of its numbers.
-
-    Equal scenes give equal bytes. Similar scenes may share a ``memo``.
-    """
-    arranged = arrange(scene, memo)
-    placed, marks = arranged.layout, Marks()
-    body = Painter(scene, placed, arranged.measured, FRAGMENT_MARGIN, FRAGMENT_MARGIN, marks).paint()
-    w, h = number(placed.width + SHEET_ROOM + 2 * FRAGMENT_MARGIN), number(placed.height + 2 * FRAGMENT_MARGIN)
-    return "\n".join([f'<svg {_XMLNS} width="{w}" height="{h}" viewBox="0 0 {w} {h}">', *body, "</svg>"]), marks
-
-
-def _wrapped(facts: str, width: float) -> list[str]:
-    """Break the muted line at its separators if it is too long."""
-    lines = [""]
-    for part in facts.split(" · "):
-        longer = f"{lines[-1]} · {part}" if lines[-1] else part
-        if lines[-1] and text_width(longer, 11) > width:
-            lines.append(part)
-        else:
-            lines[-1] = longer
-    return lines
-
-
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """A legend entry: the element that it explains, and its name, which starts ``at`` px after the mark."""
 
     kind: str
@@ -89,42 +40,125 @@ class _Entry(NamedTuple):
         return self.at + text_width(self.name, 10.5) + self.end
 
 
-def _legend_entries(scene: Scene) -> list[_Entry]:
+class Heading(NamedTuple):
+    """Title, facts and legend of a page: their elements, the width of the page, and the y of their lower end."""
+
+    elements: list[str]
+    width: float
+    bottom: float
+
+
+def draw(scene: Scene, theme: str = "auto") -> str:
+    """Return the scene as a complete SVG document; equal scenes give equal bytes."""
+    style = stylesheet(theme, heat=scene.heat is not None, changes=bool(scene.changes), scope=f".fx-{theme}")
+    arranged = arrange(scene)
+    placed, facts = arranged.layout, wrapped(scene.facts, max(LEGEND_WIDTH, arranged.layout.width))
+    heated = scene.heat is not None
+    head = heading(scene.title, facts, _legend_entries(scene), placed.width + SHEET_ROOM, heated=heated)
+    painter = Painter(scene, placed, arranged.measured, (head.width - placed.width) / 2, head.bottom + 26)
+    height = float(ceil(head.bottom + 26 + placed.height + MARGIN))
+    names = f"{scene.title} architecture", scene.title, scene.description
+    return document(theme, names, style, (head.width, height), [*head.elements, *painter.paint()])
+
+
+def heading(title: str, facts: list[str], entries: list[Entry], least: float, *, heated: bool = False) -> Heading:
+    """Return the top of a page whose contents are at least ``least`` px wide."""
+    legend_width = min(sum(entry.width for entry in entries), LEGEND_WIDTH)
+    texts = [text_width(title, 20, bold=True), *(text_width(line, 11) for line in facts), legend_width]
+    width = float(ceil(max(LEAST_WIDTH, least, *texts) + 2 * MARGIN))
+    head = [text(MARGIN, 36, title, 20, **BOLD)]
+    head += [text(MARGIN, 56 + 16 * i, line, 11, "mu") for i, line in enumerate(facts)]
+    legend, bottom = draw_legend(entries, MARGIN, 62 + 16 * len(facts), width, heated=heated)
+    return Heading([*filter(None, head), *legend], width, bottom)
+
+
+def document(theme: str, names: tuple[str, str, str], style: str, size: tuple[float, float], body: list[str]) -> str:
+    """Return a complete SVG document.
+
+    Args:
+        names: label for screen readers, title, description.
+        size: width and height.
+    """
+    (w, h), (label, title, description) = map(number, size), map(escape, names)
+    lines = [
+        f'<svg {_XMLNS} width="{w}" height="{h}" viewBox="0 0 {w} {h}"'
+        f' class="fx-{theme}" role="img" aria-label="{label}">',
+        f"<title>{title}</title>", f"<desc>{description}</desc>", f"<style>{style}</style>",
+        rect(0, 0, *size, "page"), *body, "</svg>",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def fragment(width: float, height: float, body: list[str]) -> str:
+    """Return an SVG element for a page that has the style sheet."""
+    w, h = number(width), number(height)
+    return "\n".join([f'<svg {_XMLNS} width="{w}" height="{h}" viewBox="0 0 {w} {h}">', *body, "</svg>"])
+
+
+def draw_fragment(scene: Scene, memo: Memo | None = None) -> tuple[str, Marks]:
+    """Return the scene as an SVG element for a page that has the style sheet, and the meaning of its numbers.
+
+    Equal scenes give equal bytes. Similar scenes may share a ``memo``.
+    """
+    arranged = arrange(scene, memo)
+    placed, marks = arranged.layout, Marks()
+    body = Painter(scene, placed, arranged.measured, FRAGMENT_MARGIN, FRAGMENT_MARGIN, marks).paint()
+    width, height = placed.width + SHEET_ROOM + 2 * FRAGMENT_MARGIN, placed.height + 2 * FRAGMENT_MARGIN
+    return fragment(width, height, body), marks
+
+
+def wrapped(facts: str, width: float) -> list[str]:
+    """Break the muted line at its separators if it is too long."""
+    lines = [""]
+    for part in facts.split(" · "):
+        longer = f"{lines[-1]} · {part}" if lines[-1] else part
+        if lines[-1] and text_width(longer, 11) > width:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _legend_entries(scene: Scene) -> list[Entry]:
     rows, groups = list(scene.rows()), list(scene.groups())
     kinds = {row.kind for row in rows} | {kind for row in rows for _, kind in row.chips}
-    entries = [_Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
+    entries = [Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
     if any(row.share is not None and bar_shown(row) for row in rows):
-        entries.append(_Entry("bar", "FLOPs relative to the largest", 26, 11))
+        entries.append(Entry("bar", "FLOPs relative to the largest", 26, 11))
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
         name = "parameters, + those of its norm" if any(" + " in row.parameters for row in rows) else "parameters"
         name = "parameters; with a sign, their change" if scene.changes else name
-        entries.append(_Entry(_NUMBER, name, text_width(_NUMBER, 10.5, bold=True) + 5, 13))
+        entries.append(Entry(_NUMBER, name, text_width(_NUMBER, 10.5, bold=True) + 5, 13))
     for change, times in scene.changes.items():
         if SIGNS[change] and (times or any(group.change == change for group in groups)):
-            entries.append(_Entry(change, f"{change} ({times:,})" if times else change, 19, 13))
+            entries.append(Entry(change, f"{change} ({times:,})" if times else change, 19, 13))
     if heat := scene.heat:
-        name = f"{heat.name} of a row, up to {heat.largest} of {heat.whole}"
-        entries.append(_Entry("heat", name, SWATCH * HEAT_STEPS + 7, 15))
-        entries += [_Entry(UNKNOWN, f"unknown {heat.name}")] if heat.unknown else []
+        name = f"{heat.name} of a row, up to {heat.largest}" + (f" of {heat.whole}" if heat.whole else "")
+        entries.append(Entry("heat", name, SWATCH * HEAT_STEPS + 7, 15))
+        peak = Entry(PEAK, "the most of the forward pass", chip_width(PEAK) + 6, 15)
+        entries += [peak] if any((PEAK, PEAK) in row.chips for row in rows) else []
+        entries += [Entry(UNKNOWN, f"unknown {heat.name}")] if heat.unknown else []
     shown = [scene.facts, *(group.facts for group in groups), *(f"{row.shape}\n{row.parameters}" for row in rows)]
     texts = "\n".join(shown) + ("?" if any(row.share is None for row in rows) else "")
     names = MARKS_WITH_SHARES | {"×N": "N copies; numbers are per copy, % over all"}
     repeated = any(group.repeat > 1 for group in groups) or any(row.repeat > 1 for row in rows)
     marks = marks_in(texts, repeated=repeated)
-    return entries + [_Entry(mark, names[mark], text_width(mark, 10.5, bold=True) + 5, 13) for mark in marks]
+    return entries + [Entry(mark, names[mark], text_width(mark, 10.5, bold=True) + 5, 13) for mark in marks]
 
 
 _NUMBER = "1.2 M"
 """Represents the parameters of a row in the legend."""
 
 
-def _legend(entries: list[_Entry], top: float, width: float, *, heated: bool) -> tuple[list[str], float]:
-    """Return the elements of the legend and the y of its lower end."""
-    x, y = MARGIN, top
+def draw_legend(
+    entries: list[Entry], left: float, top: float, width: float, *, heated: bool = False
+) -> tuple[list[str], float]:
+    """Return the elements of a legend in a page of this width, and the y of its lower end."""
+    x, y = left, top
     parts: list[str] = []
     for entry in entries:
-        if x > MARGIN and x + entry.width > width - MARGIN + 12:
-            x, y = MARGIN, y + 18
+        if x > left and x + entry.width > width - left + 12:
+            x, y = left, y + 18
         parts.append(_mark(entry.kind, x, y, heated) + text(x + entry.at, y + 1, entry.name, 10.5, "mu"))
         x += entry.width
     return parts, y + 6 if entries else top - 18
@@ -137,6 +171,10 @@ def _mark(kind: str, x: float, y: float, heated: bool) -> str:
         return "".join(_heat_swatch(step, x, y) for step in range(HEAT_STEPS))
     if kind in MARKS_WITH_SHARES or kind == _NUMBER:
         return text(x, y + 1, kind, 10.5, "mu", **BOLD)
+    if kind == PEAK:
+        return chip(x, y - 10.5, PEAK, PEAK)
+    if kind.startswith("use-"):
+        return rect(x + 0.5, y - 8.5, 11, 11, kind, 2)
     if kind == "bar":
         return rect(x, y - 5.5, 20, 5, "bt", 2.5) + rect(x, y - 5.5, 12, 5, "bar", 2.5)
     fill = "heat0" if heated and kind not in ("terminal", UNKNOWN) else kind

@@ -17,6 +17,7 @@ from fxsummary.drawing.markup import escape
 from fxsummary.drawing.style import stylesheet, with_variables
 from fxsummary.exporters.page.atlas import draw_atlas
 from fxsummary.exporters.page.contents import contents
+from fxsummary.exporters.page.memory import MEMORY_BUTTON, memory_dialog
 from fxsummary.exporters.page.outline import outline
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.views.depth import check_depth
@@ -28,7 +29,7 @@ _UNSAFE = re.compile("[<>&\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\
 
 
 def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = None, theme: str = "auto") -> str:
-    """Return the graph as an HTML page: its picture, a picture of each module, the module tree, search, all attributes.
+    """Return the graph as an HTML page: its picture, a picture of each module, the module tree, memory, search.
 
     Args:
         graph: graph to show; it is not changed.
@@ -59,6 +60,8 @@ def to_html(graph: ModelGraph, *, title: str | None = None, depth: int | None = 
         script=script,
         picture=pictures[first],
         first=first,
+        memory=memory_dialog(graph),
+        memory_button=MEMORY_BUTTON if graph.memory else "",
         pictures="\n".join(others),
         data=embedded(contents(modules, atlas)),
     )

@@ -29,7 +29,7 @@ def to_pdf(graph: ModelGraph, *, theme: str = "light", **options: Any) -> bytes:
     Args:
         graph: graph to draw; it is not changed.
         theme: "light" or "dark"; "auto" is light, because a PDF has one scheme.
-        options: title, depth, fold, color, show, direction, source_url, as for `to_svg`.
+        options: view, title, depth, fold, color, show, direction, source_url, as for `to_svg`.
     """
     return pdf_of(to_svg(graph, theme="light" if theme == "auto" else theme, **options))
 

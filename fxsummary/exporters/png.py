@@ -23,7 +23,7 @@ def to_png(graph: ModelGraph, *, scale: float = 1.0, theme: str = "light", **opt
         graph: graph to draw; it is not changed.
         scale: PNG pixels per SVG pixel; 2 for high-density screens and print.
         theme: "light" or "dark"; "auto" is light, because a PNG has one scheme.
-        options: title, depth, fold, color, show, direction, source_url, as for `to_svg`.
+        options: view, title, depth, fold, color, show, direction, source_url, as for `to_svg`.
 
     Raises:
         InputError: the scale is not a positive number.

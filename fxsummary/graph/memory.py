@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from fxsummary.support.registry import call
+from fxsummary.text.numbers import about, size
+
 STORAGE_KINDS = ("activation", "input", "parameter", "buffer", "constant")
 
 
@@ -37,6 +40,7 @@ class Alive:
         shape: shape of its first tensor; None if unknown.
         reason: why it is in use.
         is_held: whether no operation needs it any more, and only Python holds it.
+        is_returned: whether no operation needs it any more, and it outlives forward.
     """
 
     nbytes: int
@@ -45,6 +49,7 @@ class Alive:
     shape: tuple[int, ...] | None
     reason: str
     is_held: bool = False
+    is_returned: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ class Memory:
         at_last_use: key of the operation at which that peak occurs.
         timeline: bytes in use while each operation runs, in execution order.
         held: bytes of these that no operation reads any more, and that only Python holds.
-        outliving: bytes of these that no operation reads any more, and that outlive forward.
+        outliving: bytes of these that no operation reads any more, and that outlive forward; returning is not reading.
+        workspaces: bytes of these that each operation holds only while it runs.
         operations: keys of the operations, in the same order.
         modules: path of the innermost module that runs each operation.
         unknown: keys of the operations that may hold more while they run; if there are any, the peak is a lower bound.
@@ -89,6 +95,7 @@ class Memory:
     timeline: tuple[int, ...]
     held: tuple[int, ...]
     outliving: tuple[int, ...]
+    workspaces: tuple[int, ...]
     operations: tuple[str, ...]
     modules: tuple[str, ...]
     unknown: tuple[str, ...] = ()
@@ -99,3 +106,16 @@ class Memory:
     def total(self) -> int | None:
         """Bytes of weights, buffers, inputs and activations at the peak; None if the weights are unknown."""
         return None if self.weights is None else self.weights + self.buffers + self.inputs + self.peak
+
+    @property
+    def peak_text(self) -> str:
+        """The peak with its unit, marked if it is a lower bound or depends on assumed values."""
+        return about(("≥ " if self.unknown else "") + size(self.peak), self.is_assumed)
+
+    def to_svg(self, *, title: str = "Memory", theme: str = "auto") -> str:
+        """Return the timeline as an SVG picture: bytes over operations, the peak, and what is in use at it.
+
+        ``g.to_svg(view="memory")`` returns the same with the name and the inputs of the model.
+        """
+        svg: str = call("fxsummary.drawing.timeline:draw", self, title=title, theme=theme)
+        return svg

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
+from fxsummary.errors import InputError
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.memory import Alive, Memory
 from fxsummary.graph.modelgraph import ModelGraph
@@ -32,6 +33,13 @@ def annotate(graph: ModelGraph) -> None:
     if graph.memory is not None:
         for (_, data), number in zip(graph.nodes(data=True), graph.memory.timeline, strict=True):
             data["in_use"] = number
+
+
+def known_memory(graph: ModelGraph) -> Memory:
+    """Return the memory of a graph, or raise an InputError if it is unknown."""
+    if graph.memory is None:
+        raise InputError(f"the memory of {graph.name} is unknown, because its shapes are: pass example inputs.")
+    return graph.memory
 
 
 def fused_layers(graph: ModelGraph) -> list[str]:
@@ -59,6 +67,7 @@ class _Life:
         else:
             self._deaths = [self._end if place == self._end - 1 else place for place in self._last_reads]
         self._own = [number for number, each in enumerate(graph.storages) if each.kind == "activation"]
+        self._last_uses = self._used()
 
     def memory(self) -> Memory:
         timeline, ideal = self._timeline(self._deaths), self._timeline(self._last_reads)
@@ -79,6 +88,7 @@ class _Life:
             timeline=tuple(timeline),
             held=self._unread(False),
             outliving=self._unread(True),
+            workspaces=tuple([data["workspace"] or 0 for data in self._data]),
             operations=self._keys,
             modules=tuple([data["module"] for data in self._data]),
             unknown=tuple(self._unknown(timeline)),
@@ -101,7 +111,21 @@ class _Life:
     def _unread(self, outlives: bool) -> tuple[int, ...]:
         """Return the bytes that no operation reads any more, of what outlives forward or of what does not."""
         chosen = [number for number in self._own if (self._deaths[number] == self._end) == outlives]
-        return tuple(self._between(chosen, [each + 1 for each in self._last_reads], self._deaths))
+        return tuple(self._between(chosen, [each + 1 for each in self._last_uses], self._deaths))
+
+    def _used(self) -> list[int]:
+        """Return the last operation that uses each storage; to return it is no use."""
+        uses = list(self._last_reads)
+        wanted = {number for number in self._own if self._data[uses[number]]["op"] == "output"}
+        found = {number: self._births[number] for number in wanted}
+        for place, key in enumerate(self._keys) if wanted else ():
+            for number in wanted.intersection(self._data[place]["storages"]):
+                readers = [self._order[each] for each in self._graph.readers(key)]
+                used = [each for each in (place, *readers) if self._data[each]["op"] != "output"]
+                found[number] = max([found[number], *used])
+        for number, place in found.items():
+            uses[number] = place
+        return uses
 
     def _between(self, numbers: Iterable[int], starts: Sequence[int], ends: Sequence[int]) -> Iterator[int]:
         """Yield, for each operation, the bytes of those storages whose start and end it is at or between."""
@@ -124,7 +148,8 @@ class _Life:
                 needed = self._need(number, place, readers[number])
                 reason = needed or f"last read by {self._name(self._last_reads[number])}, {self._hold(number, place)}"
                 name = self._name(self._births[number])
-                yield Alive(storage.nbytes, storage.born, name, born["shape"], reason, not needed)
+                is_returned = self._last_uses[number] < place and self._deaths[number] == self._end
+                yield Alive(storage.nbytes, storage.born, name, born["shape"], reason, not needed, is_returned)
 
     def _readers(self, numbers: Iterable[int]) -> dict[int, list[int]]:
         """Return the operations that read each of these storages."""

@@ -95,11 +95,11 @@ def _sizes(tensors: list[ParameterInfo]) -> dict[str, int]:
 
 
 def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
-    """Return the FLOPs and bytes written of each module, over all its copies and calls.
+    """Return the FLOPs, bytes written and most bytes in use of each module, over all its copies and calls.
 
     A container that is never called itself, such as a ModuleList, has the costs of its contents.
     """
-    costs: dict[str, Record] = defaultdict(lambda: {"flops": 0, "memory": 0})
+    costs: dict[str, Record] = defaultdict(lambda: {"flops": 0, "memory": 0, "use": 0})
     owners: dict[int, list[str]] = {}
     for _, data in folded.nodes(data=True):
         stack = data["module_stack"]
@@ -111,6 +111,7 @@ def _module_costs(graph: ModelGraph, folded: ModelGraph) -> dict[str, Record]:
             cost = costs[path]
             cost["memory"] += over_copies(data, "output_bytes")
             cost["flops"] += over_copies(data, "flops")
+            cost["use"] = max(cost["use"], data["in_use"] or 0)
             if is_unknown(data, "flops"):
                 cost["least"] = True
     return costs
@@ -188,6 +189,7 @@ def _costs(data: NodeData) -> Record:
         "buffers": cost("buffer_bytes"),
         "flops": cost("flops"),
         "memory": cost("output_bytes") or 0,
+        "use": data["in_use"] or 0,
         "summed": summed,
     }
 

@@ -130,8 +130,9 @@ const timesOf = (module) => (module.summed ? 1 : module.copies || 1);
 /** Return the parameters of all copies of a module. */
 const allOf = (module) => (module.parameters || 0) * timesOf(module);
 
-/** Return FLOPs, parameters or memory of a row, over all copies. */
+/** Return FLOPs or parameters of a row, over all copies, or the most memory in use while any of them runs. */
 function cost({ module, operation }, measure) {
+  if (measure === "memory") return (module || operation).use || 0;
   if (operation) return (operation[measure] || 0) * (operation.summed ? 1 : operation.times || 1);
   return measure === "parameters" ? allOf(module) : module[measure] || 0;
 }

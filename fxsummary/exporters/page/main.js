@@ -201,7 +201,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open || event.target.matches("input[type=text]"))
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || event.target.matches("input[type=text]"))
     return;
   const inPicture = stage.contains(event.target) || event.target === document.body;
   if (event.target.matches("button") && !["Escape", "/", "?"].includes(event.key)) return;
@@ -235,6 +235,7 @@ function start() {
     "zoom-out": () => zoomTo(picture.zoom / 1.25),
     "zoom-full": () => zoomTo(1),
     help: () => byId("keys").showModal(),
+    "show-memory": () => byId("memory").showModal(),
     "toggle-panel": () => setPanel(panel.hidden),
     "toggle-tree": () => setTree(byId("modules").hidden),
     theme: () => {
@@ -244,7 +245,7 @@ function start() {
       dataset.theme = dark ? "light" : "dark";
     },
   };
-  for (const [id, action] of Object.entries(clicks)) byId(id).addEventListener("click", action);
+  for (const [id, action] of Object.entries(clicks)) byId(id)?.addEventListener("click", action);
   setPanel(innerWidth >= 1600);
   setTree(innerWidth > 860);
   plantTree();

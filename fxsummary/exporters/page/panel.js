@@ -83,6 +83,7 @@ function operationPanel(operation) {
     Memory: size(operation.bytes, times),
     Buffers: size(operation.buffers, times),
     Result: size(operation.memory, times),
+    "In use": size(operation.use),
     ...Object.fromEntries(operation.more || []),
   };
   const place = {
@@ -129,6 +130,7 @@ function modulePanel(module) {
     Memory: size(module.bytes, times),
     Buffers: size(module.buffers, times),
     Results: size(module.memory),
+    "In use": module.use && `up to ${size(module.use)}`,
   };
   const about = {
     Mode: module.training ? "training" : "evaluation",

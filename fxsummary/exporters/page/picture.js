@@ -127,7 +127,8 @@ function paintHeat() {
   if (heated) {
     const totals = rows.map((row) => {
       const parts = [row, ...row.querySelectorAll("[data-n]")].map((part) => picture.things.get(part)).filter(Boolean);
-      return parts.reduce((sum, thing) => sum + cost(thing, picture.measure), 0);
+      const costs = parts.map((thing) => cost(thing, picture.measure));
+      return picture.measure === "memory" ? Math.max(0, ...costs) : costs.reduce((sum, each) => sum + each, 0);
     });
     const largest = Math.max(...totals, 1);
     rows.forEach((row, at) => (row.dataset.h = STEPS.filter((step) => (100 * totals[at]) / largest >= step).length));
@@ -135,7 +136,11 @@ function paintHeat() {
   paintLegend(heated);
 }
 
-const HEATS = { flops: "FLOPs", parameters: "Parameters", memory: "Output bytes" };
+const HEATS = {
+  flops: "FLOPs per row (all copies)",
+  parameters: "Parameters per row (all copies)",
+  memory: "Memory in use while a row runs",
+};
 const RANGES = ["< 2 %", "2 – 15 %", "15 – 40 %", "40 – 75 %", "≥ 75 %"];
 
 function paintLegend(heated) {
@@ -145,7 +150,7 @@ function paintLegend(heated) {
   const gauge = picture.svg.querySelector(".bar") && h("span", h("i.gauge"), "FLOPs relative to the largest");
   const steps = RANGES.map((text, at) => h("span", h("i.swatch", { "data-h": at }), text));
   const entries = heated
-    ? [h("span", `${HEATS[picture.measure]} per row (all copies), relative to the largest shown:`), ...steps]
+    ? [h("span", `${HEATS[picture.measure]}, relative to the largest shown:`), ...steps]
     : [...kinds.map(([kind, text]) => h("span", kindSwatch(kind), text)), gauge || ""];
   byId("legend").replaceChildren(...entries);
 }

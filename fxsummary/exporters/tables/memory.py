@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fxsummary.errors import InputError
 from fxsummary.exporters.tables.listings import Names, check_no_columns
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.memory import Memory
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.passes.memory import fused_layers
-from fxsummary.text.numbers import UNKNOWN, about, count, listed, shape, share, size
+from fxsummary.passes.memory import fused_layers, known_memory
+from fxsummary.text.numbers import UNKNOWN, count, listed, shape, share, size
 from fxsummary.views.shown import Fold
 
 MOST_ROWS = 12
@@ -25,9 +24,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 def at_peak(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) -> Table:
     """List what is in use at the peak of the forward pass, the largest first, and why."""
     check_no_columns("memory", columns)
-    memory = graph.memory
-    if memory is None:
-        raise InputError(f"the memory of {graph.name} is unknown, because its shapes are: pass example inputs.")
+    memory = known_memory(graph)
     rows = [
         Row(each.name, (shape(each.shape) if each.shape is not None else "", size(each.nbytes),
             share(each.nbytes, memory.peak).removesuffix(" %"), each.reason))
@@ -72,9 +69,10 @@ def facts(graph: ModelGraph, memory: Memory) -> Iterator[tuple[str, str]]:
 
 def peak(graph: ModelGraph, memory: Memory) -> str:
     """Return the peak with its operation, such as ``9.95 MiB of activations at layer1.0.bn1 (BatchNorm2d)``."""
-    number = about(("≥ " if memory.unknown else "") + size(memory.peak), memory.is_assumed)
     label = graph.nodes[memory.at]["label"] if memory.at in graph else ""
-    return f"{number} of activations at {memory.name}" + (f" ({label})" if label not in ("", memory.name) else "")
+    return f"{memory.peak_text} of activations at {memory.name}" + (
+        f" ({label})" if label not in ("", memory.name) else ""
+    )
 
 
 def bars(timeline: Sequence[int], columns: int = COLUMNS) -> str:

@@ -44,15 +44,22 @@ PARAMETER = _fields(
 """Fields of a parameter or buffer."""
 
 ALIVE = _fields(
-    Alive, nbytes=of.COUNT, operation=of.TEXT, name=of.TEXT, shape=of.SHAPE, reason=of.TEXT, is_held=of.FLAG
+    Alive,
+    nbytes=of.COUNT,
+    operation=of.TEXT,
+    name=of.TEXT,
+    shape=of.SHAPE,
+    reason=of.TEXT,
+    is_held=of.FLAG,
+    is_returned=of.FLAG,
 )
 """Fields of memory in use at the peak."""
 
 MEMORY = _fields(
     Memory, weights=of.COUNT_OR_UNKNOWN, buffers=of.COUNT, inputs=of.COUNT, outputs=of.COUNT, peak=of.COUNT,
     at=of.TEXT, name=of.TEXT, inside=of.COUNT, peak_at_last_use=of.COUNT, at_last_use=of.TEXT, timeline=of.SLOTS,
-    held=of.SLOTS, outliving=of.SLOTS, operations=of.TEXTS, modules=of.TEXTS, unknown=of.TEXTS, is_recorded=of.FLAG,
-    is_assumed=of.FLAG,
+    held=of.SLOTS, outliving=of.SLOTS, workspaces=of.SLOTS, operations=of.TEXTS, modules=of.TEXTS, unknown=of.TEXTS,
+    is_recorded=of.FLAG, is_assumed=of.FLAG,
 )  # fmt: skip
 """Fields of the memory of a forward pass, apart from what is in use at the peak."""
 
