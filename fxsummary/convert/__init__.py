@@ -12,6 +12,7 @@ from torch import fx, nn
 from fxsummary.capture import Capture
 from fxsummary.capture.module_index import modules_by_path, tensor_names
 from fxsummary.capture.nodes import AFTER, LIKE
+from fxsummary.capture.program import program_of
 from fxsummary.capture.results import Trace
 from fxsummary.convert.attributes import Reader
 from fxsummary.convert.module_tree import add_modules, class_name, module_tree
@@ -48,6 +49,7 @@ def convert(capture: Capture) -> ModelGraph:
     if capture.trace is not None and capture.trace.storages is not None:
         graph.graph["storages"] = add_storages(capture.trace.storages, attributes, graph.modules)
         graph.graph["deaths_recorded"] = capture.captured_by in ("symbolic", "recorded")
+        graph.program = program_of(capture)
     return graph
 
 
