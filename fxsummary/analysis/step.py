@@ -26,7 +26,13 @@ from fxsummary.capture.operations.run import method
 from fxsummary.capture.operations.twins import materialize
 from fxsummary.capture.program import Operation, Program, Slot
 from fxsummary.capture.structures import ATOMS, UNKNOWN, has_unknown, on_meta, tensors_in
-from fxsummary.capture.torch_internals import intercepted, running_backward, sequence_number, storage_of
+from fxsummary.capture.torch_internals import (
+    intercepted,
+    running_backward,
+    sequence_number,
+    storage_of,
+    without_dispatch_modes,
+)
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
@@ -189,11 +195,15 @@ class Runner:
         if operation.op == "placeholder":
             if operation.value is UNKNOWN:
                 return UNKNOWN
-            tensor = materialize(operation.value).requires_grad_(operation.requires_grad)
+            with without_dispatch_modes():
+                tensor = materialize(operation.value).requires_grad_(operation.requires_grad)
             self._saved.leave_out([tensor])
             return tensor
         if operation.op == "get_attr":
-            return self._weights.attribute(self._targets[place], operation.value)
+            with without_dispatch_modes():
+                return self._weights.attribute(self._targets[place], operation.value)
+        if operation.op == "skip":
+            return None
         given = [self._values[each] for each in self._program.reads[place]]
         if operation.op == "output":
             return _fill(operation.args, given)[0]
@@ -230,7 +240,8 @@ class Runner:
             return target  # type: ignore[no-any-return]
         path = self._targets[place]
         if path not in self._modules:
-            self._modules[path] = self._weights.module(target, path)
+            with without_dispatch_modes():
+                self._modules[path] = self._weights.module(target, path)
         return self._modules[path]
 
     def _apply(self, operation: Operation, args: tuple[Any, ...]) -> Any:

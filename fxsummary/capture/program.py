@@ -115,6 +115,7 @@ class _Builder:
         self._with_gradients = set(_inputs_with_gradients(capture, trace))
         self._modules: dict[int, Any] = {}
         self._calls: dict[int, int] = {}
+        self._inner = set(_inner_nodes(self._nodes))
 
     def build(self, refusal: str) -> Program:
         index: dict[fx.Node, int] = {}
@@ -122,7 +123,7 @@ class _Builder:
         reads: list[tuple[int, ...]] = []
         for place, node in enumerate(self._nodes):
             index[node] = place
-            sources = _sources(node)
+            sources = [] if node in self._inner else _sources(node)
             like = node.meta.get(LIKE)
             prototype = operations.get(like) if like is not None and len(sources) == len(like.all_input_nodes) else None
             operations[node] = prototype or self._operation(node, sources)
@@ -133,6 +134,8 @@ class _Builder:
         outcome = self._outcomes.get(node, _NO_OUTCOME)
         meta, places = node.meta, {each: Slot(place) for place, each in enumerate(sources)}
         state = meta.get(AUTOCAST), bool(meta.get(NO_GRAD))
+        if node in self._inner:
+            return Operation("skip", None, (), {}, None)
         if node.op == "placeholder":
             return Operation(node.op, None, (), {}, outcome.value, requires_grad=node in self._with_gradients)
         if node.op in ("get_attr", "output"):
@@ -145,7 +148,7 @@ class _Builder:
                 op = "take" if id(call) in self._calls else "apply"
                 number = self._calls.setdefault(id(call), len(self._calls))
                 args = _skeleton(tuple(call.args), places)
-                return Operation(op, call.func, args, place, outcome.value, *state, call=number)
+                return Operation(op, call.func, args, place, outcome.value, state[0], call=number)
             target = self._module(str(node.target)) if node.op == "call_module" else _checked(node.target)
             skeletons = _skeleton(node.args, places), _skeleton(node.kwargs, places)
             return Operation("call", target, *skeletons, outcome.value, *state)
@@ -193,6 +196,20 @@ def _sources(node: fx.Node) -> list[fx.Node]:
     found: dict[fx.Node, None] = {}
     fx.map_arg(tuple(node.meta[APPLIED][0].args), lambda each: found.setdefault(each))
     return list(found)
+
+
+def _inner_nodes(nodes: list[fx.Node]) -> Iterator[fx.Node]:
+    """Yield the operations inside calls of `torch.autograd.Function`, which run again with the call."""
+    for result in (node for node in nodes if APPLIED in node.meta):
+        given, inner = set(_sources(result)), {result}
+        todo = [result]
+        while todo:
+            for source in todo.pop().all_input_nodes:
+                is_inside = bool(source.meta.get(NO_GRAD)) and inner.issuperset(source.users)
+                if is_inside and source not in given and source not in inner and APPLIED not in source.meta:
+                    inner.add(source)
+                    todo.append(source)
+        yield from inner - {result}
 
 
 def _skeleton(value: Any, places: Mapping[fx.Node, Slot]) -> Any:
