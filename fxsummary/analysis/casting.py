@@ -80,8 +80,9 @@ class Casts:
         self._device = device
         self._cached: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def clear(self) -> None:
-        """Drop the casts of parameters, which autocast keeps until it ends."""
+    def end(self) -> None:
+        """Turn autocast off, and drop the casts of parameters, which it keeps until then."""
+        self.now = None
         self._cached.clear()
 
     def kernels(self, others: dict[str, Callable[..., Any]], *, casts: bool) -> dict[str, Callable[..., Any]]:

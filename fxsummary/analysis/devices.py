@@ -15,7 +15,8 @@ from torch import Tensor
 
 from fxsummary.analysis.functions import results
 from fxsummary.capture.operations.kernels.products import grouped, is_fused, recurrent
-from fxsummary.capture.operations.twins import spec_of
+from fxsummary.capture.operations.twins import dtype_name, spec_of
+from fxsummary.graph.spec import contiguous
 
 aten = torch.ops.aten
 Report = Callable[[str], None]
@@ -67,10 +68,14 @@ def kernels(device: str, report: Report) -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {
         "scaled_dot_product_attention": attention,
         "_grouped_mm": _grouped_mm,
+        "silu_backward": torch.mul,  # on meta they consist of several operators, on devices of one
+        "mish_backward": torch.mul,
         **{f"{name}.input": partial(_recurrent, name, report) for name in _RECURRENT},
         **{f"{name}.data": partial(_packed, name, report) for name in _RECURRENT},
     }
-    return {**found, "dropout": _cuda_dropout} if device == "cuda" else found
+    if device == "cuda":
+        found |= {"dropout": _cuda_dropout, "_fused_rms_norm": _cuda_rms_norm}
+    return found
 
 
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
@@ -80,6 +85,14 @@ def _cuda_dropout(x: Tensor, p: float, train: bool) -> Tensor:
     if train and 0 < p < 1 and x.numel():
         return torch.native_dropout(x, p, True)[0]
     return aten.dropout(x, p, train)  # type: ignore[no-any-return]
+
+
+def _cuda_rms_norm(x: Tensor, shape: list[int], weight: Tensor | None, eps: float | None) -> tuple[Tensor, Tensor]:
+    rests = (*x.shape[: x.dim() - len(shape)], *[1] * len(shape))
+    specs = [contiguous(tuple(x.shape), dtype_name(x.dtype)), contiguous(rests, "float32")]
+    given = (x,) if weight is None else (x, weight)
+    result, scale = results(specs, given, given, ())
+    return result, scale
 
 
 # --- attention -------------------------------------------------------------------------------------

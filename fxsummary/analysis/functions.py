@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fxsummary.capture.operations.twins import materialize
+from fxsummary.capture.operations.twins import materialize, spec_of
 from fxsummary.capture.structures import tensors_in
+from fxsummary.capture.torch_internals import without_dispatch_modes
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
 
@@ -29,7 +30,8 @@ class _Results(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, specs: list[TensorSpec], saved: tuple[Tensor, ...], *inputs: Tensor) -> tuple[Tensor, ...]:
         ctx.save_for_backward(*saved)
-        ctx.shapes = [(each.shape, each.dtype) for each in inputs]
+        with without_dispatch_modes():  # gradients lie in memory as the inputs do
+            ctx.gradients = [spec_of(torch.empty_like(each)) for each in inputs]
         made = [materialize(each) for each in specs]
         ctx.mark_non_differentiable(*[each for each in made if not (each.is_floating_point() or each.is_complex())])
         return tuple(made)
@@ -37,4 +39,4 @@ class _Results(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *_: Any) -> Any:
         ctx.saved_tensors  # noqa: B018  # unpacked, and freed after this call
-        return None, None, *[torch.empty(shape, dtype=dtype, device="meta") for shape, dtype in ctx.shapes]
+        return None, None, *[materialize(each) for each in ctx.gradients]

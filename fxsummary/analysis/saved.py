@@ -61,12 +61,16 @@ class SavedStorages:
         return None if found is None else (found.number, tensor.untyped_storage().nbytes())
 
     def pack(self, tensor: Tensor) -> Tensor:
-        """Note that the operation that is running saves a tensor."""
+        """Note that the operation that is running saves a tensor.
+
+        What is kept is another tensor in the same storage, because a result that its own operation saves would keep
+        itself alive.
+        """
         if self.now is not None:
             found = self._storage(tensor)
             if found is not None and (not found.savers or found.savers[-1] != self.now):
                 found.savers.append(self.now)
-        return tensor
+        return tensor.data
 
     def _storage(self, tensor: Tensor) -> _Storage | None:
         key = storage_of(tensor)

@@ -19,61 +19,21 @@ from fxsummary.analysis import devices
 from fxsummary.analysis.casting import Casts
 from fxsummary.analysis.functions import results
 from fxsummary.analysis.saved import Kept, SavedStorages
+from fxsummary.analysis.watch import BACKWARD, LOSS, Watch
 from fxsummary.analysis.weights import Weights
 from fxsummary.capture.operations.autocast import Casting
-from fxsummary.capture.operations.flop_count import FlopCount
 from fxsummary.capture.operations.run import method
 from fxsummary.capture.operations.twins import materialize
 from fxsummary.capture.program import Operation, Program, Slot
 from fxsummary.capture.structures import ATOMS, UNKNOWN, has_unknown, on_meta, tensors_in
 from fxsummary.capture.torch_internals import (
     intercepted,
-    running_backward,
     sequence_number,
     storage_of,
     without_dispatch_modes,
 )
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
-
-LOSS, BACKWARD = "loss", "backward"
-
-
-class Watch(FlopCount):
-    """Counts the FLOPs and the living storages of a step, and notes where the peak is.
-
-    Attributes:
-        place: the operation that is running: its position, or `LOSS` or `BACKWARD`.
-        peak: most bytes so far.
-        at: the value of `place` at the peak, and the number of the running node of autograd.
-    """
-
-    def __init__(self) -> None:
-        super().__init__((), on_meta=True)
-        self.place: int | str = 0
-        self.peak = 0
-        self.at: tuple[int | str, int] = (0, 0)
-        self._last = 0
-
-    @property
-    def live(self) -> int:
-        """The bytes of the storages that live now."""
-        return self._storages.live
-
-    def _hold(self, func: Any, args: Any, kwargs: Any, result: object) -> None:
-        super()._hold(func, args, kwargs, result)
-        if self._storages.live > self.peak:
-            self.peak = self._storages.live
-            if self.place == BACKWARD:
-                node = running_backward()
-                number = 0 if node is None else sequence_number(node)
-                self._last = number if number < _NO_NUMBER else self._last
-            self.at = self.place, self._last
-
-
-_NO_NUMBER = 2**62
-"""Nodes of autograd that accumulate gradients have numbers above this one."""
-
 
 @dataclass
 class Step:
@@ -144,14 +104,13 @@ class Runner:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             stack.enter_context(self._watch)
+            stack.enter_context(intercepted(self._kernels()))
             with torch.autograd.graph.saved_tensors_hooks(self._saved.pack, lambda tensor: tensor):
-                with intercepted(self._kernels()):
-                    outputs = self._forward()
-                self._casts.clear()
-                tensors = list(tensors_in(outputs))
+                outputs = list(tensors_in(self._forward()))
+                self._casts.end()
                 self.step.at_end = self._watch.live
-                self.step.kept = list(self._saved.kept(tensors))
-                self._backward(tensors)
+                self.step.kept = list(self._saved.kept(outputs))
+                self._backward(outputs)
         self._read_watch()
         return self.step
 
@@ -176,20 +135,27 @@ class Runner:
 
     def _run(self, place: int) -> None:
         value = self._values[place] = self._value(place, self._program.operations[place])
-        tensors = list(tensors_in(value))
+        tensors = [value] if type(value) is Tensor else list(tensors_in(value))
         if place in self._noted:
             numbered = map(self._saved.number, tensors)
             self.step.results[place] = [each for each in dict.fromkeys(numbered) if each is not None]
-        numbers = list(dict.fromkeys(self._numbers[place]))
+        numbers = self._numbers[place]
+        if len(numbers) == len(tensors) == 1:
+            self._held[numbers[0]].append(tensors[0])
+        elif tensors:
+            self._hold(tensors, list(dict.fromkeys(numbers)))
+        for number in self._ends.get(place, ()):
+            self._held.pop(number, None)
+        for unread in self._unread.get(place, ()):
+            self._values.pop(unread, None)
+
+    def _hold(self, tensors: list[Tensor], numbers: list[int]) -> None:
+        """Keep the results of an operation until Python lets go of their storages."""
         storages = dict.fromkeys(map(storage_of, tensors))
         of = dict(zip(storages, numbers, strict=True)) if len(storages) == len(numbers) else {}
         for tensor in tensors:
             for number in (of[storage_of(tensor)],) if of else numbers:
                 self._held[number].append(tensor)
-        for number in self._ends.get(place, ()):
-            self._held.pop(number, None)
-        for unread in self._unread.get(place, ()):
-            self._values.pop(unread, None)
 
     def _value(self, place: int, operation: Operation) -> Any:
         if operation.op == "placeholder":
