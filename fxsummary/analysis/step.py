@@ -35,6 +35,7 @@ from fxsummary.capture.torch_internals import (
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 
+
 @dataclass
 class Step:
     """A training step; operations are positions in the program.
@@ -49,7 +50,8 @@ class Step:
         backward_flops: FLOPs of the backward pass.
         unknown_flops: operators of the backward pass with unknown FLOPs.
         unknown: operations whose memory is not known, each with the reason.
-        loss: what was differentiated.
+        loss: what was differentiated; "" if no output requires gradients.
+        gradients: the bytes of the gradient of each parameter that has one.
     """
 
     kept: list[Kept] = field(default_factory=list)
@@ -62,6 +64,7 @@ class Step:
     unknown_flops: tuple[str, ...] = ()
     unknown: dict[int, str] = field(default_factory=dict)
     loss: str = ""
+    gradients: dict[str, int] = field(default_factory=dict)
 
 
 class Runner:
@@ -112,6 +115,7 @@ class Runner:
                 self.step.kept = list(self._saved.kept(outputs))
                 self._backward(outputs)
         self._read_watch()
+        self.step.gradients = self._weights.gradients()
         return self.step
 
     def _kernels(self) -> dict[str, Callable[..., Any]]:

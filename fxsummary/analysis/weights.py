@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from fxsummary.capture.program import Weight
 from fxsummary.capture.operations.twins import Twins, materialize
+from fxsummary.capture.program import Weight
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.records import ParameterInfo
 
 
 class Weights:
     """Meta tensors for the parameters and buffers, one for each that is distinct.
 
-    Args:
-        dtype_of: the dtype of a parameter or buffer.
-
     Attributes:
         named: by name.
     """
 
-    def __init__(self, graph: ModelGraph, dtype_of: Callable[[ParameterInfo], torch.dtype]) -> None:
+    def __init__(self, graph: ModelGraph) -> None:
         self.named: dict[str, Tensor] = {}
         self._plain: dict[str, Any] = {}
         infos = [each for module in graph.modules.values() for each in module.parameters]
@@ -32,7 +26,7 @@ class Weights:
             if info.tied_to in self.named:
                 self.named[info.name] = self.named[info.tied_to]
             elif info.spec is not None:
-                tensor = materialize(info.spec).to(dtype_of(info))
+                tensor = materialize(info.spec)
                 self.named[info.name] = tensor if info.buffer else nn.Parameter(tensor, requires_grad=info.trainable)
 
     def attribute(self, name: str, value: Any) -> Any:
@@ -42,6 +36,13 @@ class Weights:
         if name not in self._plain:
             self._plain[name] = materialize(value)
         return self._plain[name]
+
+    def gradients(self) -> dict[str, int]:
+        """Return the bytes of the gradients, by the first name of their parameters."""
+        found = {
+            id(each): (name, each.grad.nbytes) for name, each in reversed(self.named.items()) if each.grad is not None
+        }
+        return dict(found.values())
 
     def module(self, hollow: nn.Module, path: str) -> nn.Module:
         """Return a leaf module with the tensors at a path."""
