@@ -33,16 +33,16 @@ LOW = {
 
 FLOAT32 = {
     "cpu": (
-        "avg_pool3d", "binary_cross_entropy", "grid_sampler", "polar", "prod", "prod.dim_int", "quantile", "nanquantile",
-        "cdist", "trace", "view_as_complex", "mse_loss", "cosine_embedding_loss", "nll_loss", "nll_loss2d",
-        "hinge_embedding_loss", "kl_div", "l1_loss", "smooth_l1_loss", "margin_ranking_loss", "multilabel_margin_loss",
-        "soft_margin_loss", "triplet_margin_loss", "multi_margin_loss", "binary_cross_entropy_with_logits", "huber_loss",
-        "dist", "pdist", "renorm", "logsumexp",
+        "avg_pool3d", "binary_cross_entropy", "grid_sampler", "polar", "prod", "prod.dim_int", "quantile",
+        "nanquantile", "cdist", "trace", "view_as_complex", "mse_loss", "cosine_embedding_loss", "nll_loss",
+        "nll_loss2d", "hinge_embedding_loss", "kl_div", "l1_loss", "smooth_l1_loss", "margin_ranking_loss", "multilabel_margin_loss",
+        "soft_margin_loss", "triplet_margin_loss", "multi_margin_loss", "binary_cross_entropy_with_logits",
+        "huber_loss", "dist", "pdist", "renorm", "logsumexp",
     ),
     "cuda": (
-        "acos", "asin", "cosh", "erfinv", "exp", "expm1", "log", "log10", "log2", "log1p", "reciprocal", "rsqrt", "sinh",
-        "tan", "pow.Tensor_Scalar", "pow.Tensor_Tensor", "pow.Scalar", "softplus", "layer_norm", "native_layer_norm",
-        "rms_norm", "group_norm", "frobenius_norm.dim", "nuclear_norm", "nuclear_norm.dim", "cosine_similarity",
+        "acos", "asin", "cosh", "erfinv", "exp", "expm1", "log", "log10", "log2", "log1p", "reciprocal", "rsqrt",
+        "sinh", "tan", "pow.Tensor_Scalar", "pow.Tensor_Tensor", "pow.Scalar", "softplus", "layer_norm",
+        "native_layer_norm", "rms_norm", "group_norm", "frobenius_norm.dim", "nuclear_norm", "nuclear_norm.dim", "cosine_similarity",
         "poisson_nll_loss", "cosine_embedding_loss", "nll_loss", "nll_loss2d", "hinge_embedding_loss", "kl_div",
         "l1_loss", "smooth_l1_loss", "huber_loss", "mse_loss", "margin_ranking_loss", "multilabel_margin_loss",
         "soft_margin_loss", "triplet_margin_loss", "multi_margin_loss", "binary_cross_entropy_with_logits", "dist",
@@ -91,7 +91,7 @@ class Casts:
         Args:
             casts: whether to cast at all.
         """
-        found = {name: partial(self._call, None, each) for name, each in others.items()}
+        found: dict[str, Callable[..., Any]] = {name: partial(self._call, None, each) for name, each in others.items()}
         if not casts:
             return found
         lists = ((self._low, LOW), (_to_float32, FLOAT32), (_with_float32, FLOAT32_RESULT), (_to_widest, WIDEST))

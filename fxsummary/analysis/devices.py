@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fxsummary.analysis.functions import results
-from fxsummary.capture.operations.kernels.products import grouped, is_fused, recurrent
+from fxsummary.capture.operations.kernels.products import is_fused, recurrent
 from fxsummary.capture.operations.twins import dtype_name, spec_of
 from fxsummary.graph.spec import contiguous
 
@@ -91,7 +91,7 @@ def _cuda_rms_norm(x: Tensor, shape: list[int], weight: Tensor | None, eps: floa
     rests = (*x.shape[: x.dim() - len(shape)], *[1] * len(shape))
     specs = [contiguous(tuple(x.shape), dtype_name(x.dtype)), contiguous(rests, "float32")]
     given = (x,) if weight is None else (x, weight)
-    result, scale = results(specs, given, given, ())
+    result, scale = results(specs, given, given)
     return result, scale
 
 
@@ -171,12 +171,28 @@ def _expanded(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor | None:
 # --- others ----------------------------------------------------------------------------------------
 
 
-def _grouped_mm(
-    a: Tensor, b: Tensor, offs: Tensor | None = None, bias: Tensor | None = None, out_dtype: torch.dtype | None = None
-) -> Tensor:
-    result = grouped(a.detach(), b.detach(), offs, bias, out_dtype)
-    found: Tensor = results(spec_of(result), (a, b), (a, b, offs))
-    return found
+class _Grouped(torch.autograd.Function):
+    """``_grouped_mm``, which torch runs on meta only in bfloat16; gradients lie in memory as the arguments do."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, offs: Tensor | None, options: tuple[Any, ...]) -> Tensor:
+        ctx.save_for_backward(a, b, offs)
+        return aten._grouped_mm(a, b, offs, *options)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        a, b, offs = ctx.saved_tensors
+        grad = grads[0]
+        grad_a = aten._grouped_mm(grad, b.mT, offs) if ctx.needs_input_grad[0] else None
+        if not ctx.needs_input_grad[1]:
+            return grad_a, None, None, None
+        is_transposed = b.stride(-2) == 1
+        grad_b = aten._grouped_mm(grad.mT, a, offs).mT if is_transposed else aten._grouped_mm(a.mT, grad, offs)
+        return grad_a, grad_b, None, None
+
+
+def _grouped_mm(a: Tensor, b: Tensor, offs: Tensor | None = None, *options: Any, **named: Any) -> Tensor:
+    return _Grouped.apply(a, b, offs, (*options, *named.values()))  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _recurrent(

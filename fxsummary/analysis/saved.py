@@ -42,10 +42,12 @@ class SavedStorages:
 
     Attributes:
         now: the position of the operation that is running; None to note nothing.
+        saving: the positions of all operations that save something, also parameters and inputs.
     """
 
     def __init__(self) -> None:
         self.now: int | None = None
+        self.saving: set[int] = set()
         self._outside: dict[int, torch.UntypedStorage] = {}
         self._found: dict[int, _Storage] = {}
         self._count = 0
@@ -67,6 +69,7 @@ class SavedStorages:
         itself alive.
         """
         if self.now is not None:
+            self.saving.add(self.now)
             found = self._storage(tensor)
             if found is not None and (not found.savers or found.savers[-1] != self.now):
                 found.savers.append(self.now)

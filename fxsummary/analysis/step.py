@@ -42,6 +42,7 @@ class Step:
 
     Attributes:
         kept: the storages that are saved or returned at the end of forward.
+        saving: the operations that save something, also parameters and inputs.
         results: number and size of the storages of some operations' results.
         at_end: living bytes at the end of forward.
         peak: most living bytes.
@@ -55,6 +56,7 @@ class Step:
     """
 
     kept: list[Kept] = field(default_factory=list)
+    saving: set[int] = field(default_factory=set)
     results: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     at_end: int = 0
     peak: int = 0
@@ -112,6 +114,7 @@ class Runner:
                 outputs = list(tensors_in(self._forward()))
                 self._casts.end()
                 self.step.at_end = self._watch.live
+                self.step.saving = self._saved.saving
                 self.step.kept = list(self._saved.kept(outputs))
                 self._backward(outputs)
         self._read_watch()

@@ -108,6 +108,7 @@ def _record(graph: ModelGraph, step: Step, blocks: Blocks, **given: object) -> T
     by_label: Counter[str] = Counter()
     for name, nbytes in by_operation.items():
         by_label[graph.data(name)["label"]] += nbytes
+    unknown_names = tuple([names[place] for place in step.unknown])
     return Training(
         mode=_mode(graph),
         loss=step.loss,
@@ -124,9 +125,9 @@ def _record(graph: ModelGraph, step: Step, blocks: Blocks, **given: object) -> T
         in_backward=step.is_backward,
         forward_flops=totals.flops,
         backward_flops=step.backward_flops,
-        checkpoints=blocks.checkpoints(step.kept, step.results),
-        unknown=tuple([names[place] for place in step.unknown]),
-        unknown_flops=(*totals.unknown_flops, *step.unknown_flops),
+        checkpoints=blocks.checkpoints(step),
+        unknown=unknown_names,
+        unknown_flops=(*totals.unknown_flops, *step.unknown_flops, *unknown_names),
         is_assumed=any(data["assumed"] for _, data in graph.nodes(data=True)),
         **given,  # type: ignore[arg-type]
     )

@@ -37,11 +37,11 @@ class Operation:
     """What one operation calls; copies share it.
 
     Attributes:
-        op: "placeholder", "get_attr", "call", "output"; "apply", the call of a `torch.autograd.Function`; "take", another
-            result of the same call; "opaque", a call that cannot be repeated.
+        op: "placeholder", "get_attr", "call", "output"; "apply", the call of a `torch.autograd.Function`; "skip", a part
+            of it; "take", another result of it; "opaque", a call that cannot be repeated.
         target: a function, the name of a method, a leaf module without tensors, or the `torch.autograd.Function`.
-        args, kwargs: its arguments, with a `Slot` for each value that it reads; for "apply" and "take" the arguments, and
-            the position of the result.
+        args, kwargs: its arguments, with a `Slot` for each value that it reads; for "apply" and "take" the arguments,
+            and the position of the result.
         value: the recorded result, with a `TensorSpec` for each tensor.
         casting: the state of autocast.
         is_detached: whether it ran under `torch.no_grad`.
@@ -140,7 +140,7 @@ class _Builder:
             return Operation(node.op, None, (), {}, outcome.value, requires_grad=node in self._with_gradients)
         if node.op in ("get_attr", "output"):
             return Operation(node.op, None, _skeleton(node.args, places), {}, outcome.value)
-        if "Derivative" == type(node.target).__name__:
+        if type(node.target).__name__ == "Derivative":  # not imported, because most captures do not
             raise _RefusedError("forward takes derivatives")
         try:
             if APPLIED in meta:

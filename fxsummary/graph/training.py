@@ -53,8 +53,8 @@ class Checkpoint:
 class Training:
     """The memory and FLOPs of one training step: forward, loss and backward, then the optimizer.
 
-    It counts tensors. What libraries (cuDNN, cuBLAS, oneDNN), the context and the allocator take besides is not included,
-    nor what the optimizer needs only while it runs.
+    It counts tensors. What libraries (cuDNN, cuBLAS, oneDNN), the context and the allocator take besides is not
+    included, nor what the optimizer needs only while it runs.
 
     Attributes:
         device: the device whose kernels run: "cuda" or "cpu".

@@ -57,8 +57,8 @@ class Operations:
         device: the device that tensors claim to be on.
 
     Attributes:
-        signatures: the number of the signature of each leaf module that ran, by ``id`` and training flag; None if it has
-            no signature.
+        signatures: the number of the signature of each leaf module that ran, by ``id`` and training flag; None if it
+            has no signature.
     """
 
     def __init__(self, device: str) -> None:

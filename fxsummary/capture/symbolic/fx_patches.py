@@ -42,7 +42,7 @@ def traced(tracer: SymbolicTracer) -> Iterator[Callable[[dict[str, object]], Non
         try:
             yield wrap
         finally:
-            torch.autograd.Function.apply = original
+            torch.autograd.Function.apply = original  # type: ignore[method-assign]
 
 
 def _patch_modules(patcher: Any, tracer: SymbolicTracer) -> None:
@@ -67,7 +67,7 @@ def _patch_modules(patcher: Any, tracer: SymbolicTracer) -> None:
 
 
 def _noting_apply(tracer: SymbolicTracer, original: Any) -> Callable[..., Any]:
-    """Return ``torch.autograd.Function.apply`` that tells the tracer, because the function has its own backward pass."""
+    """Return ``Function.apply`` of torch.autograd that also tells the tracer, because such calls have a derivative."""
     thread = threading.get_ident()
 
     def apply(function: Any, *args: Any, **kwargs: Any) -> Any:
