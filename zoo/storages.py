@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -78,13 +78,22 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(list(vars(each).values()))
 
 
-def real_step(model: nn.Module, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> RealStep:
-    """Run forward, a loss and backward: the first output if it is one number, or else the mean of its squares."""
+def real_step(
+    model: nn.Module,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    forward: Callable[..., Any] | None = None,
+) -> RealStep:
+    """Run forward, a loss and backward: the first output if it is one number, or else the mean of its squares.
+
+    Args:
+        forward: what to call instead of the model.
+    """
     kwargs = dict(kwargs or {})
     model.zero_grad(set_to_none=True)
     outside = [*model.parameters(), *model.buffers(), *tensors_in((args, kwargs))]
     with Storages(outside) as storages:
-        output = model(*args, **kwargs)
+        output = (forward or model)(*args, **kwargs)
         at_end = storages.live
         first = next((each for each in tensors_in(output) if each.requires_grad), None)
         if first is not None:

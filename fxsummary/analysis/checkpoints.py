@@ -14,18 +14,18 @@ from fxsummary.graph.training import Checkpoint
 
 
 class Blocks:
-    """The calls of modules that are not leaves, by path pattern."""
+    """The calls of modules that are not leaves, by path pattern and class."""
 
     def __init__(self, graph: ModelGraph, names: Sequence[str]) -> None:
         data = [graph.data(name) for name in names]
         order = {name: place for place, name in enumerate(names)}
         self._flops: list[int | None] = [each["flops"] for each in data]
         self._around = [tuple(_blocks(each)) for each in data]
-        self._calls: dict[str, dict[ModuleCall, None]] = defaultdict(dict)
+        self._calls: dict[tuple[str, str], dict[ModuleCall, None]] = defaultdict(dict)
         self._sources: dict[ModuleCall, dict[int, None]] = defaultdict(dict)
         for name, blocks in zip(names, self._around, strict=True):
             for block in blocks:
-                self._calls[_pattern(block)][block] = None
+                self._calls[_pattern(block), block.type][block] = None
                 for source in map(order.__getitem__, graph.sources(name)):
                     if block not in self._around[source]:
                         self._sources[block][source] = None
@@ -38,7 +38,7 @@ class Blocks:
     def checkpoints(self, step: Step) -> tuple[Checkpoint, ...]:
         """Return what checkpointing saves for each pattern, the most first; the step must have the `noted` results."""
         saving = {block for place in step.saving for block in self._around[place]}
-        found = [self._checkpoint(pattern, list(calls), saving, step) for pattern, calls in self._calls.items()]
+        found = [self._checkpoint(pattern, list(calls), saving, step) for (pattern, _), calls in self._calls.items()]
         return tuple(sorted(found, key=lambda each: -each.saves))
 
     def _checkpoint(self, pattern: str, calls: list[ModuleCall], saving: set[ModuleCall], step: Step) -> Checkpoint:

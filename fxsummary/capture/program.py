@@ -37,8 +37,8 @@ class Operation:
     """What one operation calls; copies share it.
 
     Attributes:
-        op: "placeholder", "get_attr", "call", "output"; "apply", the call of a `torch.autograd.Function`; "skip", a part
-            of it; "take", another result of it; "opaque", a call that cannot be repeated.
+        op: "placeholder", "get_attr", "call", "output"; "apply", the call of a `torch.autograd.Function`; "skip", a
+            part of it; "take", another result of it; "opaque", a call that cannot be repeated.
         target: a function, the name of a method, a leaf module without tensors, or the `torch.autograd.Function`.
         args, kwargs: its arguments, with a `Slot` for each value that it reads; for "apply" and "take" the arguments,
             and the position of the result.
