@@ -7,10 +7,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-import transformers
 from torch import Tensor, nn
 
-from zoo.real import torchvision_model
+from zoo.operators import define_torchvision_operators
+
+define_torchvision_operators()  # before transformers imports torchvision
+import torchvision  # noqa: E402
+import transformers  # noqa: E402
 
 
 class Residual(nn.Module):
@@ -180,9 +183,6 @@ def other_layers() -> nn.Module:
 
 
 def resnet() -> nn.Module:
-    torchvision_model("resnet18")  # makes torchvision importable
-    import torchvision
-
     return torchvision.models.resnet18(num_classes=10)
 
 

@@ -91,7 +91,10 @@ def real_step(
     """
     kwargs = dict(kwargs or {})
     model.zero_grad(set_to_none=True)
-    outside = [*model.parameters(), *model.buffers(), *tensors_in((args, kwargs))]
+    given = list(tensors_in((args, kwargs)))
+    for tensor in given:
+        tensor.grad = None
+    outside = [*model.parameters(), *model.buffers(), *given]
     with Storages(outside) as storages:
         output = (forward or model)(*args, **kwargs)
         at_end = storages.live

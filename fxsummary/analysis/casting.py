@@ -43,7 +43,8 @@ FLOAT32 = {
         "acos", "asin", "cosh", "erfinv", "exp", "expm1", "log", "log10", "log2", "log1p", "reciprocal", "rsqrt",
         "sinh", "tan", "pow.Tensor_Scalar", "pow.Tensor_Tensor", "pow.Scalar", "softplus", "layer_norm",
         "native_layer_norm", "rms_norm", "group_norm", "frobenius_norm.dim", "nuclear_norm", "nuclear_norm.dim",
-        "cosine_similarity", "poisson_nll_loss", "cosine_embedding_loss", "nll_loss", "nll_loss2d", "hinge_embedding_loss", "kl_div",
+        "cosine_similarity", "poisson_nll_loss", "cosine_embedding_loss", "nll_loss", "nll_loss2d",
+        "hinge_embedding_loss", "kl_div",
         "l1_loss", "smooth_l1_loss", "huber_loss", "mse_loss", "margin_ranking_loss", "multilabel_margin_loss",
         "soft_margin_loss", "triplet_margin_loss", "multi_margin_loss", "binary_cross_entropy_with_logits", "dist",
         "pdist", "cdist", "renorm", "logsumexp", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
@@ -111,7 +112,7 @@ class Casts:
     def _low(self, args: Any, kwargs: Any) -> Any:
         assert self.now is not None
         dtype = getattr(torch, self.now[1])
-        return map_values(lambda each: self._lowered(each, dtype) if _is_eligible(each) else each, (args, kwargs))
+        return _cast(lambda each: self._lowered(each, dtype), args, kwargs)
 
     def _lowered(self, tensor: Tensor, dtype: torch.dtype) -> Tensor:
         """Return a tensor in the lower precision; casts of parameters are kept, as autocast does."""
@@ -130,12 +131,19 @@ def _operator(name: str) -> Any:
     return getattr(getattr(torch.ops.aten, packet, None), overload or "default", None)
 
 
+def _cast(cast: Callable[[Tensor], Tensor], args: Any, kwargs: Any) -> Any:
+    """Cast the tensors in the arguments, the last first, as the compiled code of autocast does."""
+    kwargs = map_values(lambda each: cast(each) if _is_eligible(each) else each, kwargs)
+    cast_args = [map_values(lambda each: cast(each) if _is_eligible(each) else each, each) for each in reversed(args)]
+    return tuple(reversed(cast_args)), kwargs
+
+
 def _is_eligible(value: object) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point() and value.dtype != torch.float64
 
 
 def _to_float32(args: Any, kwargs: Any) -> Any:
-    return map_values(lambda each: each.to(torch.float32) if _is_eligible(each) else each, (args, kwargs))
+    return _cast(lambda each: each.to(torch.float32), args, kwargs)
 
 
 def _with_float32(args: Any, kwargs: Any) -> Any:

@@ -19,7 +19,7 @@ from fxsummary.analysis import devices
 from fxsummary.analysis.casting import Casts
 from fxsummary.analysis.functions import results
 from fxsummary.analysis.saved import Kept, SavedStorages
-from fxsummary.analysis.watch import BACKWARD, LOSS, Watch
+from fxsummary.analysis.watch import BACKWARD, LOSS, Watch, prepare
 from fxsummary.analysis.weights import Weights
 from fxsummary.capture.operations.autocast import Casting
 from fxsummary.capture.operations.run import method
@@ -103,6 +103,7 @@ class Runner:
 
     def run(self) -> Step:
         """Run forward, loss and backward."""
+        prepare()
         self._saved.leave_out({id(each): each for each in self._weights.named.values()}.values())
         with ExitStack() as stack:
             stack.enter_context(torch.enable_grad())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +12,12 @@ from fxsummary.capture.structures import tensors_in
 from fxsummary.capture.torch_internals import OpOverload, is_composite, running_backward, sequence_number, storage_of
 
 LOSS, BACKWARD = "loss", "backward"
+
+
+@cache
+def prepare() -> None:
+    """Let torch import its kernels in Python, because frames of these imports keep the tensors of the first call."""
+    torch.ops.aten.div.Scalar(torch.empty((), device="meta").expand(2), 2)
 
 
 class Watch(FlopCount):

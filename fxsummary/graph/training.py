@@ -149,10 +149,9 @@ def _lines(training: Training) -> Iterator[str]:
         "Peak of a step": f"{mark}{size(t.peak)} of tensors",
     })  # fmt: skip
     yield from _rows({"FLOPs": _flops(t)})
-    largest = sorted(t.saved_by_label.items(), key=lambda item: -item[1])[:LISTED]
     if t.saved:
         yield ""
-        yield f"Saved by {' · '.join(f'{fmt.shorten(label, 24)} {size(nbytes)}' for label, nbytes in largest)}"
+        yield from _wrapped(f"Saved by {', '.join(_largest(t.saved_by_label))}")
     yield from _checkpoint_lines(t)
     yield ""
     if t.unknown:
@@ -183,6 +182,11 @@ def _checkpoint_lines(t: Training) -> Iterator[str]:
     for each in useful:
         cost = "?" if each.flops is None or not t.forward_flops else f"+{each.flops / t.forward_flops:.2f} forward"
         yield f"  {fmt.shorten(each.name, 40):{width}}  −{fmt.size(each.saves):9} for {cost}"
+
+
+def _largest(nbytes: Mapping[str, int]) -> Iterator[str]:
+    for label, number in sorted(nbytes.items(), key=lambda item: -item[1])[:LISTED]:
+        yield f"{fmt.shorten(label, 30)} {fmt.size(number)}"
 
 
 def _wrapped(text: str) -> Iterator[str]:
