@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import fx, nn
@@ -32,8 +32,7 @@ class Slot(int):
     """The position of a value among those that an operation reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """What one operation calls; copies share it.
 
     Attributes:
@@ -150,8 +149,8 @@ class _Builder:
                 args = _skeleton(tuple(call.args), places)
                 return Operation(op, call.func, args, place, outcome.value, state[0], call=number)
             target = self._module(str(node.target)) if node.op == "call_module" else _checked(node.target)
-            skeletons = _skeleton(node.args, places), _skeleton(node.kwargs, places)
-            return Operation("call", target, *skeletons, outcome.value, *state)
+            named = _skeleton(node.kwargs, places) if node.kwargs else {}
+            return Operation("call", target, _skeleton(node.args, places), named, outcome.value, *state)
         except _OpaqueError:
             return Operation("opaque", None, tuple(places.values()), {}, outcome.value, *state)
 
@@ -220,7 +219,10 @@ def _skeleton(value: Any, places: Mapping[fx.Node, Slot]) -> Any:
     if kind in ATOMS or kind is TensorSpec:
         return value
     if isinstance(value, tuple):
-        items = [_skeleton(item, places) for item in value]
+        items = [
+            places[item] if type(item) is fx.Node else item if type(item) in ATOMS else _skeleton(item, places)
+            for item in value
+        ]
         return tuple.__new__(kind, items) if hasattr(value, "_fields") else tuple(items)
     if isinstance(value, list):
         return [_skeleton(item, places) for item in value]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from operator import attrgetter
+from threading import Lock
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -86,17 +87,21 @@ def intercepted(kernels: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
     Args:
         kernels: functions by operator and overload, as in ``linear`` or ``softmax.int``.
     """
-    rest, own = torch.library.Library("_", "IMPL", _UNUSED_KEY), torch.library.Library("aten", "IMPL", _UNUSED_KEY)
-    try:
-        rest.fallback(torch.library.fallthrough_kernel)
-        for name, kernel in kernels.items():
-            own.impl(name, kernel)
-        with _InterceptionState(True):
-            yield
-    finally:
-        own._destroy()
-        rest._destroy()
+    with _one_interception:
+        rest, own = torch.library.Library("_", "IMPL", _UNUSED_KEY), torch.library.Library("aten", "IMPL", _UNUSED_KEY)
+        try:
+            rest.fallback(torch.library.fallthrough_kernel)
+            for name, kernel in kernels.items():
+                own.impl(name, kernel)
+            with _InterceptionState(True):
+                yield
+        finally:
+            own._destroy()
+            rest._destroy()
 
+
+_one_interception = Lock()
+"""Allows one interception at a time, because functions are registered for the whole process."""
 
 _UNUSED_KEY = "AutocastPrivateUse1"
 """A dispatch key above autograd that belongs to no built-in device."""
