@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import fx, nn
 
+from fxsummary.capture import autograd_internals
 from fxsummary.capture import torch_internals as internals
 
 
@@ -235,12 +236,12 @@ def test_graphs_of_nested_inputs_are_known() -> None:
 
 def test_calls_are_intercepted_above_autograd() -> None:
     def doubled(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-        with internals.uninterrupted():
+        with autograd_internals.uninterrupted():
             return torch.ops.aten.linear(x, weight, bias) * 2
 
     layer, x = nn.Linear(2, 2), torch.ones(1, 2)
     plain = layer(x)
-    with internals.intercepted({"linear": doubled}):
+    with autograd_internals.intercepted({"linear": doubled}):
         found = layer(x)
     assert torch.equal(found, 2 * plain) and found.grad_fn.name() == "MulBackward0"
     assert torch.equal(layer(x), plain)
@@ -251,13 +252,15 @@ def test_nodes_of_autograd_are_numbered_and_known_while_they_run() -> None:
 
     class Mode(internals.DispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-            running.append(internals.running_backward())
+            running.append(autograd_internals.running_backward())
             return func(*args, **(kwargs or {}))
 
     x = torch.ones(2, requires_grad=True)
-    first = internals.sequence_number()
+    first = autograd_internals.sequence_number()
     y = x.exp().sum()
     with Mode():
         y.backward()
-    numbers = [internals.sequence_number(node) - first for node in running if node is not None and node.name() != ""]
+    numbers = [
+        autograd_internals.sequence_number(node) - first for node in running if node is not None and node.name() != ""
+    ]
     assert {0, 1} <= set(numbers)

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fxsummary.capture.autograd_internals import uninterrupted
 from fxsummary.capture.operations.autocast import Casting
 from fxsummary.capture.structures import map_values, tensors_in
-from fxsummary.capture.torch_internals import uninterrupted
 
 _BOTH_LOW = (
     "_convolution", "_convolution.deprecated", "conv1d", "conv2d", "conv3d", "conv1d.padding", "conv2d.padding",

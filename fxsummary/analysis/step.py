@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -19,21 +17,18 @@ from fxsummary.analysis import devices
 from fxsummary.analysis.casting import Casts
 from fxsummary.analysis.functions import results
 from fxsummary.analysis.saved import Kept, SavedStorages
+from fxsummary.analysis.values import fill, fits, saved_by_mask
 from fxsummary.analysis.watch import BACKWARD, LOSS, Watch, prepare
 from fxsummary.analysis.weights import Weights
+from fxsummary.capture.autograd_internals import intercepted, sequence_number
 from fxsummary.capture.operations.autocast import Casting
 from fxsummary.capture.operations.run import method
 from fxsummary.capture.operations.twins import materialize
-from fxsummary.capture.program import Operation, Program, Slot
-from fxsummary.capture.structures import ATOMS, UNKNOWN, has_unknown, on_meta, tensors_in
-from fxsummary.capture.torch_internals import (
-    intercepted,
-    sequence_number,
-    storage_of,
-    without_dispatch_modes,
-)
+from fxsummary.capture.program import Operation, Program
+from fxsummary.capture.structures import UNKNOWN, has_unknown, on_meta, tensors_in
+from fxsummary.capture.torch_internals import storage_of, without_dispatch_modes
 from fxsummary.graph.modelgraph import ModelGraph
-from fxsummary.graph.spec import TensorSpec, leaves, map_structure
+from fxsummary.graph.spec import leaves
 
 
 @dataclass
@@ -180,7 +175,7 @@ class Runner:
             return None
         given = [self._values[each] for each in self._program.reads[place]]
         if operation.op == "output":
-            return _fill(operation.args, given)[0]
+            return fill(operation.args, given)[0]
         if operation.op == "take":
             return self._applied.pop((operation.call, operation.kwargs))
         if any(each is UNKNOWN for each in given):
@@ -194,15 +189,15 @@ class Runner:
         if operation.op == "opaque":
             return self._recorded(place, operation, given, "it cannot run again")
         try:
-            args = _fill(operation.args, given)
+            args = fill(operation.args, given)
             if operation.op == "apply":
                 return self._apply(operation, args)
             function = self._function(place, operation)
-            args, kwargs = on_meta(operation.target, args, _fill(operation.kwargs, given))
+            args, kwargs = on_meta(operation.target, args, fill(operation.kwargs, given))
             value = function(*args, **kwargs)
         except Exception as error:  # torch's kernels raise many types
             return self._recorded(place, operation, given, str(error).strip().partition("\n")[0][:100])
-        if not _fits(value, operation.value):
+        if not fits(value, operation.value):
             return self._recorded(place, operation, given, "its result on meta is not the recorded one")
         return value
 
@@ -229,7 +224,7 @@ class Runner:
             self._report(reason)
             return UNKNOWN
         has_gradient = torch.is_grad_enabled() and any(each.requires_grad for each in tensors_in(given))
-        saved = _saved_by_mask(operation, given)
+        saved = saved_by_mask(operation, given)
         if has_gradient and saved is None and not all(each.is_index for each in leaves(operation.value)):
             self._report(reason)
         return results(operation.value, given, saved or ())
@@ -266,42 +261,6 @@ class Runner:
             step.at = LOSS if made == len(self._starts) - 1 else max(made, 0)
         else:
             step.at = place
-
-
-def _fill(skeleton: Any, given: Sequence[Any]) -> Any:
-    """Return an argument with a value for each `Slot`."""
-    kind = type(skeleton)
-    if kind is Slot:
-        return given[skeleton]
-    if kind in ATOMS:
-        return skeleton
-    if kind is tuple:
-        return tuple([_fill(item, given) for item in skeleton])
-    return map_structure(partial(_filled, given), skeleton)
-
-
-def _filled(given: Sequence[Any], item: Any) -> Any:
-    if type(item) is Slot:
-        return given[item]
-    return materialize(item) if type(item) is TensorSpec else item
-
-
-def _fits(value: Any, recorded: Any) -> bool:
-    """Whether a result has the recorded shapes."""
-    if type(recorded) is TensorSpec:
-        return isinstance(value, Tensor) and value.shape == recorded.shape
-    specs = list(leaves(recorded)) if recorded is not UNKNOWN else []
-    return not specs or [each.shape for each in specs] == [tuple(each.shape) for each in tensors_in(value)]
-
-
-def _saved_by_mask(operation: Operation, given: list[Any]) -> list[Tensor] | None:
-    """Return what an operation saves that selects elements by a mask; None for another operation."""
-    tensors = [each for each in given if isinstance(each, Tensor)]
-    if operation.target in (torch.masked_select, "masked_select"):
-        return tensors
-    is_index = operation.target in (operator.getitem, torch.ops.aten.index.Tensor)
-    masks = [each for each in tensors[1:] if each.dtype == torch.bool]
-    return [each for each in tensors[1:] if not each.is_floating_point()] if is_index and masks else None
 
 
 def _lives(graph: ModelGraph, program: Program) -> tuple[dict[int, list[int]], dict[int, list[int]]]:

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import torch
 
+from fxsummary.capture.autograd_internals import running_backward, sequence_number
 from fxsummary.capture.operations.flop_count import FlopCount, costs_nothing
 from fxsummary.capture.structures import tensors_in
-from fxsummary.capture.torch_internals import OpOverload, is_composite, running_backward, sequence_number, storage_of
+from fxsummary.capture.torch_internals import OpOverload, is_composite, storage_of
 
 LOSS, BACKWARD = "loss", "backward"
 
