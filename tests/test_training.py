@@ -220,6 +220,22 @@ def test_a_graph_without_its_program_says_so() -> None:
             each.training()
 
 
+class _Checkpointing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(8, 8), nn.Tanh())
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return checkpoint(self.block, x, use_reentrant=False)
+
+
+@pytest.mark.parametrize("trace", ["symbolic", "record"])
+def test_a_model_that_checkpoints_itself_is_refused(trace: str) -> None:
+    graph = fxsummary.graph(_Checkpointing(), torch.zeros(2, 8), trace=trace)
+    with pytest.raises(InputError, match="forward itself uses"):
+        graph.training()
+
+
 def test_errors_name_what_is_known() -> None:
     graph = fxsummary.graph(nn.Linear(8, 4), torch.zeros(2, 8))
     with pytest.raises(UnknownNameError, match="unknown optimizer 'adamax'"):

@@ -17,7 +17,7 @@ from fxsummary.analysis import devices
 from fxsummary.analysis.casting import Casts
 from fxsummary.analysis.functions import results
 from fxsummary.analysis.saved import Kept, SavedStorages
-from fxsummary.analysis.values import fill, fits, saved_by_mask
+from fxsummary.analysis.values import fill, fits, saved_by_mask, view_of
 from fxsummary.analysis.watch import BACKWARD, LOSS, Watch, prepare
 from fxsummary.analysis.weights import Weights
 from fxsummary.capture.autograd_internals import intercepted, sequence_number
@@ -223,6 +223,10 @@ class Runner:
         if operation.value is UNKNOWN or has_unknown(operation.value):
             self._report(reason)
             return UNKNOWN
+        if any(operation.aliases):
+            view = view_of(operation, given)
+            if view is not None:
+                return view
         has_gradient = torch.is_grad_enabled() and any(each.requires_grad for each in tensors_in(given))
         saved = saved_by_mask(operation, given)
         if has_gradient and saved is None and not all(each.is_index for each in leaves(operation.value)):

@@ -42,6 +42,16 @@ def fits(value: Any, recorded: Any) -> bool:
     return not specs or [each.shape for each in specs] == [tuple(each.shape) for each in tensors_in(value)]
 
 
+def view_of(operation: Operation, given: Sequence[Any]) -> Tensor | None:
+    """Return the recorded view of an argument; None if the result is not one view."""
+    alias, spec = operation.aliases[0], operation.value
+    if alias is None or alias.offset is None or type(spec) is not TensorSpec or spec.stride is None:
+        return None
+    tensors = list(tensors_in((fill(operation.args, given), fill(operation.kwargs, given))))
+    base = tensors[alias.index]
+    return base.as_strided(spec.shape, spec.stride, int(base.storage_offset()) + alias.offset)
+
+
 def saved_by_mask(operation: Operation, given: list[Any]) -> list[Tensor] | None:
     """Return what an operation saves that selects elements by a mask; None for another operation."""
     tensors = [each for each in given if isinstance(each, Tensor)]

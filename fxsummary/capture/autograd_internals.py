@@ -77,3 +77,8 @@ def sequence_number(function: Any = None) -> int:
 def running_backward() -> Any:
     """Return the node of autograd whose backward pass is running. Lost without it: as `sequence_number`."""
     return torch._C._current_autograd_node()
+
+
+def saved_tensors_are_hooked() -> bool:
+    """Whether hooks for saved tensors are active. Lost without it: refusing models that checkpoint their blocks."""
+    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None

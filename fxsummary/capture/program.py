@@ -16,10 +16,10 @@ from torch import fx, nn
 
 from fxsummary.capture.inputs.example import forward_signature
 from fxsummary.capture.module_index import submodule
-from fxsummary.capture.nodes import APPLIED, AUTOCAST, LIKE, NO_GRAD
+from fxsummary.capture.nodes import APPLIED, AUTOCAST, HOOKED, LIKE, NO_GRAD
 from fxsummary.capture.operations.autocast import Casting
 from fxsummary.capture.operations.memo import BY_IDENTITY, MAX_ENTRIES
-from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.twins import NoTwinError, Twins, spec_of
 from fxsummary.capture.recorded.torch_calls import Assemble
 from fxsummary.capture.results import Capture, Trace
@@ -45,7 +45,8 @@ class Operation(NamedTuple):
         casting: the state of autocast.
         is_detached: whether it ran under `torch.no_grad`.
         requires_grad: whether an input requires gradients.
-        calls: for "apply" and "take", a number for the call.
+        call: for "apply" and "take", a number for the call.
+        aliases: for each tensor of the result, the argument whose memory it shares.
     """
 
     op: str
@@ -57,6 +58,7 @@ class Operation(NamedTuple):
     is_detached: bool = False
     requires_grad: bool = False
     call: int = 0
+    aliases: tuple[Alias | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ class _Builder:
             return Operation(node.op, None, (), {}, outcome.value, requires_grad=node in self._with_gradients)
         if node.op in ("get_attr", "output"):
             return Operation(node.op, None, _skeleton(node.args, places), {}, outcome.value)
+        if meta.get(HOOKED):
+            raise _RefusedError("forward itself uses torch.utils.checkpoint, or other hooks on saved tensors")
         if type(node.target).__name__ == "Derivative":  # not imported, because most captures do not
             raise _RefusedError("forward takes derivatives")
         try:
@@ -150,7 +154,8 @@ class _Builder:
                 return Operation(op, call.func, args, place, outcome.value, state[0], call=number)
             target = self._module(str(node.target)) if node.op == "call_module" else _checked(node.target)
             named = _skeleton(node.kwargs, places) if node.kwargs else {}
-            return Operation("call", target, _skeleton(node.args, places), named, outcome.value, *state)
+            args = _skeleton(node.args, places)
+            return Operation("call", target, args, named, outcome.value, *state, aliases=outcome.aliases)
         except _OpaqueError:
             return Operation("opaque", None, tuple(places.values()), {}, outcome.value, *state)
 

@@ -12,9 +12,10 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import source
+from fxsummary.capture.autograd_internals import saved_tensors_are_hooked
 from fxsummary.capture.inputs.example import Inputs, forward_signature, required
 from fxsummary.capture.module_index import constants, first_paths, tensor_names, unwrapped
-from fxsummary.capture.nodes import APPLIED, AUTOCAST, NO_GRAD, SOURCE, SPEC, STACK, new_node
+from fxsummary.capture.nodes import APPLIED, AUTOCAST, HOOKED, NO_GRAD, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.twins import is_own_hook, spec_of
 from fxsummary.capture.recorded.torch_calls import SPEC_ONLY
@@ -125,6 +126,8 @@ class SymbolicTracer(fx.Tracer):
         meta[AUTOCAST] = autocast.active(self._device)
         if not torch.is_grad_enabled():
             meta[NO_GRAD] = True
+        elif saved_tensors_are_hooked():
+            meta[HOOKED] = True
         return node
 
     def note_applied(self, function: Any, args: Args, result: object) -> None:
