@@ -185,17 +185,24 @@ def test_master_copies_are_float32() -> None:
     assert (found.parameters, found.gradients, found.master_copies, found.optimizer_state) == (72, 72, 144, 288)
 
 
-@pytest.mark.parametrize("name", ["cnn", "cnn in eval mode", "vit", "lora"])
+@pytest.mark.parametrize("name", ["cnn", "cnn in eval mode", "vit", "lora", "gpt2"])
 def test_mixed_precision_is_that_of_autocast(name: str) -> None:
+    """Captured under autocast; and captured without, if forward reads no dtype from a tensor."""
     model, args, kwargs = model_and_inputs(name)
-    found = fxsummary.graph(model, *args).training(device="cpu", precision="bf16")
+    with torch.autocast("cpu", torch.bfloat16):
+        captured = fxsummary.graph(model, *args, kwargs=kwargs or None)
+    found = captured.training(device="cpu")
+    later = fxsummary.graph(model, *args, kwargs=kwargs or None).training(device="cpu", precision="bf16")
 
-    def forward(*inputs: torch.Tensor) -> Any:
+    def forward(*inputs: torch.Tensor, **named: torch.Tensor) -> Any:
         with torch.autocast("cpu", torch.bfloat16):
-            return model(*inputs)
+            return model(*inputs, **named)
 
+    real_step(model, args, kwargs, forward)
     real = real_step(model, args, kwargs, forward)
     assert (found.forward_end, found.activation_peak) == (real.at_end, real.peak)
+    assert later.is_assumed == (name == "gpt2")
+    assert later.is_assumed or (later.forward_end, later.activation_peak) == (real.at_end, real.peak)
 
 
 def test_nothing_of_the_model_is_kept_or_changed() -> None:

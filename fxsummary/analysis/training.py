@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 
+import torch
+
 from fxsummary.analysis.checkpoints import Blocks
 from fxsummary.analysis.devices import DEVICES
 from fxsummary.analysis.optimizers import OPTIMIZERS
@@ -13,6 +15,8 @@ from fxsummary.analysis.step import Runner, Step
 from fxsummary.analysis.watch import LOSS
 from fxsummary.analysis.weights import Weights
 from fxsummary.capture.operations.autocast import Casting
+from fxsummary.capture.program import Operation
+from fxsummary.capture.structures import walk
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import ParameterInfo
@@ -43,7 +47,7 @@ def training(
         optimizer: "adamw", "adam", "momentum" (SGD with momentum), "sgd", "adafactor" or None.
         device: the device whose kernels run, "cuda" or "cpu": they differ in what attention and dropout keep.
         precision: "bf16" or "fp16" for ``torch.autocast``; None to run as captured. Casts to a dtype that forward read
-            from a tensor stay as captured: capture the model under ``torch.autocast`` to be exact.
+            from a tensor stay as captured, and the result is marked ≈: capture under ``torch.autocast`` to be exact.
         master_copies: whether the optimizer keeps float32 copies of parameters in lower precision; its state is then
             float32 too.
 
@@ -100,6 +104,7 @@ def _check_program(graph: ModelGraph) -> None:
 
 
 def _record(graph: ModelGraph, step: Step, blocks: Blocks, **given: object) -> Training:
+    has_fixed_casts = given["precision"] is not None and any(map(_names_dtype, graph.program.operations))
     names, totals = graph.program.names, graph.totals
     saved = [each for each in step.kept if each.savers]
     by_operation: Counter[str] = Counter()
@@ -128,9 +133,14 @@ def _record(graph: ModelGraph, step: Step, blocks: Blocks, **given: object) -> T
         checkpoints=blocks.checkpoints(step),
         unknown=unknown_names,
         unknown_flops=(*totals.unknown_flops, *step.unknown_flops, *unknown_names),
-        is_assumed=any(data["assumed"] for _, data in graph.nodes(data=True)),
+        is_assumed=has_fixed_casts or any(data["assumed"] for _, data in graph.nodes(data=True)),
         **given,  # type: ignore[arg-type]
     )
+
+
+def _names_dtype(operation: Operation) -> bool:
+    """Whether an operation gets a dtype, which forward may have read from a tensor."""
+    return any(isinstance(each, torch.dtype) for each in walk((operation.args, operation.kwargs)))
 
 
 def _by_module(graph: ModelGraph, saved: Iterable[Kept]) -> dict[str, ModuleSaved]:

@@ -81,7 +81,7 @@ class Training:
         checkpoints: what checkpointing each kind of block would save, the most first.
         unknown: keys of operations that may save more; if there are any, the bytes are lower bounds.
         unknown_flops: operators with unknown FLOPs; if there are any, the FLOPs are lower bounds.
-        is_assumed: whether shapes depend on assumed values.
+        is_assumed: whether shapes depend on assumed values, or dtypes on casts that were captured in another precision.
     """
 
     device: str
@@ -154,6 +154,8 @@ def _lines(training: Training) -> Iterator[str]:
         yield from _wrapped(f"Saved by {', '.join(_largest(t.saved_by_label))}")
     yield from _checkpoint_lines(t)
     yield ""
+    if t.precision and t.is_assumed:
+        yield "≈: casts that forward wrote itself are those of the captured precision."
     if t.unknown:
         yield fmt.shorten(f"≥: more may be saved by {fmt.listed(t.unknown)}", 80)
     yield fmt.shorten(f"Loss: {t.loss}.", 80)
