@@ -65,5 +65,5 @@ def _blocks(data: NodeData) -> Iterator[ModuleCall]:
 
 
 def _pattern(call: ModuleCall) -> str:
-    """Return a module path with ``*`` for numbers."""
-    return re.sub(r"(?<![^.])\d+(?![^.])", "*", call.path)
+    """Return a module path with ``*`` for numbers, as in ``layers.0`` and ``layer_0``."""
+    return re.sub(r"(?<![^._])\d+(?![^.])", "*", call.path)

@@ -135,6 +135,7 @@ def _lines(training: Training) -> Iterator[str]:
     """Yield the lines of the report."""
     t, size = training, fmt.size
     mark = "≥ " if t.unknown else "≈" if t.is_assumed else ""
+    where = f"{'backward of ' if t.in_backward else ''}{fmt.shorten(t.at, 24)}"
     precision = f"mixed precision {t.precision}" if t.precision else "the model's dtypes"
     yield f"Training · {t.optimizer or 'no optimizer'} · {t.device} · {precision} · {t.mode} mode"
     yield ""
@@ -145,7 +146,7 @@ def _lines(training: Training) -> Iterator[str]:
         "Master copies": size(t.master_copies) if t.master_copies else "",
         "Buffers and inputs": size(t.buffers + t.inputs),
         "Saved for backward": f"{mark}{size(t.saved)}",
-        "Activations, gradients": f"{mark}{size(t.activation_peak)} at the peak, {t.where}",
+        "Activations, gradients": f"{mark}{size(t.activation_peak)} at the peak, {where}",
         "Peak of a step": f"{mark}{size(t.peak)} of tensors",
     })  # fmt: skip
     yield from _rows({"FLOPs": _flops(t)})
