@@ -146,7 +146,7 @@ def _lines(training: Training) -> Iterator[str]:
         "Master copies": size(t.master_copies) if t.master_copies else "",
         "Buffers and inputs": size(t.buffers + t.inputs),
         "Saved for backward": f"{mark}{size(t.saved)}",
-        "Activations, gradients": f"{mark}{size(t.activation_peak)} at the peak, {where}",
+        "Activations, gradients": f"{mark}{size(t.activation_peak)} in {where}",
         "Peak of a step": f"{mark}{size(t.peak)} of tensors",
     })  # fmt: skip
     yield from _rows({"FLOPs": _flops(t)})
