@@ -29,7 +29,7 @@ def measure(entry: Entry) -> dict[str, Any]:
     told = graph.memory
     example = entry.example()
     start = time.process_time()
-    count, _ = storages.run(entry.model(), example.args, example.kwargs)  # a new model, without anything cached
+    count = storages.real_forward(entry.model(), example.args, example.kwargs)  # a new model, without anything cached
     real = time.process_time() - start
     row = {"name": entry.name, "seconds": round(took, 3), "real_seconds": round(real, 3), "peak": count.peak}
     if told is None:

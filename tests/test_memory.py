@@ -33,7 +33,7 @@ def test_peaks_are_those_of_real_runs(name: str, trace: str) -> None:
     if memory is None or graph.is_partial:
         pytest.skip("its shapes are not known to the end")
     example = entry.example()
-    count, _ = storages.run(entry.model(), example.args, dict(example.kwargs))
+    count = storages.real_forward(entry.model(), example.args, example.kwargs)
     if memory.is_assumed:
         return
     if memory.unknown:

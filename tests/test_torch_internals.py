@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import fx, nn
 
+from fxsummary.capture import autograd_internals
 from fxsummary.capture import torch_internals as internals
 
 
@@ -232,3 +233,35 @@ def test_names_are_those_that_torch_fx_gives() -> None:
 
 def test_graphs_of_nested_inputs_are_known() -> None:
     assert fx.graph.CodeGen in internals.PyTreeCodeGen.__mro__
+
+
+def test_calls_are_intercepted_above_autograd() -> None:
+    def doubled(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        with autograd_internals.uninterrupted():
+            return torch.ops.aten.linear(x, weight, bias) * 2
+
+    layer, x = nn.Linear(2, 2), torch.ones(1, 2)
+    plain = layer(x)
+    with autograd_internals.intercepted({"linear": doubled}):
+        found = layer(x)
+    assert torch.equal(found, 2 * plain) and found.grad_fn.name() == "MulBackward0"
+    assert torch.equal(layer(x), plain)
+
+
+def test_nodes_of_autograd_are_numbered_and_known_while_they_run() -> None:
+    running = []
+
+    class Mode(internals.DispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            running.append(autograd_internals.running_backward())
+            return func(*args, **(kwargs or {}))
+
+    x = torch.ones(2, requires_grad=True)
+    first = autograd_internals.sequence_number()
+    y = x.exp().sum()
+    with Mode():
+        y.backward()
+    numbers = [
+        autograd_internals.sequence_number(node) - first for node in running if node is not None and node.name() != ""
+    ]
+    assert {0, 1} <= set(numbers)

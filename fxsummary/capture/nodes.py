@@ -20,6 +20,9 @@ off."""
 APPLIED = "fxsummary_applied"
 """Key in ``node.meta``: the call of a `torch.autograd.Function` that returned this node, and which result it is."""
 
+HOOKED = "fxsummary_hooked"
+"""Key in ``node.meta``: whether hooks replace what the node saves for backward, as in ``torch.utils.checkpoint``."""
+
 LIKE = "fxsummary_like"
 """Key in ``node.meta``: the node that this node is a copy of, in another call of an identical module."""
 

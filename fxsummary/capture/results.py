@@ -56,10 +56,17 @@ class Trace:
 
 @dataclass
 class Propagation:
-    """Outcomes by node, and the nodes after which outcomes are unknown, each with the reason."""
+    """The outcomes of a graph.
+
+    Attributes:
+        outcomes: by node.
+        stopped: the nodes after which outcomes are unknown, each with the reason.
+        signatures: the number of the signature of each leaf module that ran, by ``id`` and training flag.
+    """
 
     outcomes: dict[fx.Node, Outcome] = field(default_factory=dict)
     stopped: list[tuple[fx.Node, str]] = field(default_factory=list)
+    signatures: Mapping[tuple[int, bool], int | None] = field(default_factory=dict)
 
     @property
     def output(self) -> Any:

@@ -12,6 +12,7 @@ from torch import fx, nn
 from fxsummary.capture import Capture
 from fxsummary.capture.module_index import modules_by_path, tensor_names
 from fxsummary.capture.nodes import AFTER, LIKE
+from fxsummary.capture.program import program_of
 from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert.attributes import Reader
@@ -54,6 +55,7 @@ def convert(capture: Capture) -> ModelGraph:
     ):
         graph.graph["storages"] = add_storages(capture.trace, capture.trace.storages, attributes, graph.modules)
         graph.graph["deaths_recorded"] = capture.captured_by in ("symbolic", "recorded")
+        graph.program = program_of(capture)
     return graph
 
 

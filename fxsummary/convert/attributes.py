@@ -9,7 +9,7 @@ from typing import Any
 from torch import fx, nn
 
 from fxsummary.capture import Capture
-from fxsummary.capture.nodes import SOURCE, STACK, function_name
+from fxsummary.capture.nodes import AUTOCAST, SOURCE, STACK, function_name
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert import config
@@ -58,8 +58,7 @@ class Reader:
             **({"at_least": {"flops": outcome.flops}} if outcome.unknown and outcome.flops else {}),
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
-            "workspace": outcome.workspace,
-            **({"most_workspace": outcome.most_workspace} if outcome.most_workspace is not None else {}),
+            **_workspace(outcome, node, module),
             "packed": module is not None and holds_packed(module),
             "source": node.meta[SOURCE],
         }
@@ -134,6 +133,23 @@ class Reader:
             return argument
 
         return config.of_call(label, known(node.args), {key: known(value) for key, value in given(node).items()})
+
+
+def _workspace(outcome: Outcome, node: fx.Node, module: nn.Module | None) -> NodeData:
+    """Return the attributes for what an operation holds for a time; a fused operator shows nothing of it."""
+    if outcome.most_workspace is None:
+        return {"workspace": outcome.workspace}
+    if isinstance(module, nn.MultiheadAttention) and _is_fused(module, node):
+        return {"workspace": 0}
+    return {"workspace": None, "most_workspace": outcome.most_workspace}
+
+
+def _is_fused(module: nn.MultiheadAttention, node: fx.Node) -> bool:
+    """Whether torch runs an attention in eval mode by one operator, as ``nn.MultiheadAttention.forward`` decides."""
+    tensors = [*node.args, *(node.kwargs[name] for name in ("query", "key", "value") if name in node.kwargs)]
+    is_alone = len(node.all_input_nodes) == 1 and tensors == [tensors[0]] * 3
+    is_plain = module._qkv_same_embed_dim and module.bias_k is None and not module.add_zero_attn
+    return is_alone and is_plain and module.num_heads % 2 == 0 and not node.meta.get(AUTOCAST)
 
 
 _NO_OUTCOME = Outcome(UNKNOWN, None)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from fxsummary.graph.changes import Comparison
     from fxsummary.graph.findings import Finding
+    from fxsummary.graph.training import Training
 
 __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned", "Totals"]
 
@@ -86,6 +87,12 @@ class ModelGraph(nx.DiGraph):
         {EDGE.described()}
         {EDGE.described(always=False)}
     """
+
+    program: Any = None
+    """What is needed to run the operations with gradients, see `training`; not in copies, views and saved graphs."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "program"}
 
     def fill(self, nodes: Iterable[tuple[str, NodeData]], edges: Iterable[tuple[str, str, EdgeData]]) -> None:
         """Add new nodes and edges; the graph takes ownership of the dicts.
@@ -285,6 +292,14 @@ class ModelGraph(nx.DiGraph):
         """Return likely mistakes in the model; see `fxsummary.review.lint.lint` for the rules and options."""
         findings: tuple[Finding, ...] = call("fxsummary.review.lint:lint", self, **options)
         return findings
+
+    def training(self, **options: Any) -> Training:
+        """Return the memory and FLOPs of a training step, and what checkpointing would save.
+
+        See `fxsummary.analysis.training.training` for the options: optimizer, device, precision.
+        """
+        found: Training = call("fxsummary.analysis.training:training", self, **options)
+        return found
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None

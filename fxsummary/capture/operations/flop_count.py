@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import flop_registry, shape_wrapper
 
 from fxsummary.capture.operations import kernels
-from fxsummary.capture.operations.flops import FORMULAS, aten
+from fxsummary.capture.operations.flops import CORRECTED, FORMULAS, aten
 from fxsummary.capture.operations.outcome import Alias, Base, Outcome
 from fxsummary.capture.operations.storage_count import StorageCount
 from fxsummary.capture.operations.twins import META, spec_of, takes_device
@@ -51,7 +51,8 @@ _SAME_DTYPE = {
 
 def formula(packet: object) -> Callable[..., int] | None:
     """Return the formula of an operator, from torch's registry or from `FORMULAS`."""
-    return flop_registry.get(packet) or FORMULAS.get(packet)
+    known = flop_registry.get(packet)
+    return FORMULAS.get(packet) if known is None else CORRECTED.get(known, known)
 
 
 _IN_PARTS = (aten.linear.default, aten.scaled_dot_product_attention.default)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from torch.utils.flop_counter import shape_wrapper
+from torch.utils.flop_counter import flop_registry, shape_wrapper
 
 aten = torch.ops.aten
 Shape = Sequence[int]
@@ -114,6 +114,27 @@ def sdpa_flops(query: Shape, key: Shape, value: Shape, *_: object, **__: object)
     return 2 * math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
 
+def sdpa_backward_flops(grad: Shape, query: Shape, key: Shape, value: Shape, *_: object, **__: object) -> int:
+    """Backward of fused attention: it computes the scores again, then four products; 2.5 times the forward pass."""
+    return 2 * math.prod(query[:-1]) * key[-2] * (3 * query[-1] + 2 * value[-1])
+
+
+def convolution_backward_flops(
+    grad: Shape, x: Shape, weight: Shape, _bias: object, _stride: object, _padding: object, _dilation: object,
+    transposed: bool, _extra: object, _groups: int, mask: Sequence[bool], **_: object,
+) -> int:  # fmt: skip
+    """Backward of a convolution: the gradients of input and weight cost as much as the forward pass each.
+
+    torch's formula ignores the groups.
+
+    >>> settings = [0], [1, 1], [1, 1], [1, 1], False, [0, 0], 8, [True, True, False]
+    >>> convolution_backward_flops((1, 8, 16, 16), (1, 8, 16, 16), (8, 1, 3, 3), *settings)
+    73728
+    """
+    places = x[2:] if transposed else grad[2:]
+    return 2 * x[0] * math.prod(places) * math.prod(weight) * sum(mask[:2])
+
+
 def recurrent_flops(input: Shape, *others: object, **_: object) -> int:
     """LSTM, GRU and plain RNN over input (T, B, I) or (B, T, I): each step is multiplied by each weight matrix once.
 
@@ -143,6 +164,7 @@ _EXTRA: dict[str, Callable[..., int]] = {
     "_grouped_mm": grouped_mm_flops,
     "scaled_dot_product_attention": sdpa_flops,
     "_scaled_dot_product_flash_attention_for_cpu": sdpa_flops,
+    "_scaled_dot_product_flash_attention_for_cpu_backward": sdpa_backward_flops,
     "_scaled_dot_product_fused_attention_overrideable": sdpa_flops,
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), recurrent_flops),
     **dict.fromkeys(
@@ -156,3 +178,8 @@ FORMULAS: dict[object, Callable[..., int]] = {
     getattr(aten, name): shape_wrapper(formula) for name, formula in _EXTRA.items() if hasattr(aten, name)
 }
 """Formulas that torch's registry lacks, by ATen operator, in its calling convention."""
+
+CORRECTED: dict[object, Callable[..., int]] = {
+    flop_registry.get(aten.convolution_backward): shape_wrapper(convolution_backward_flops)
+}
+"""Formulas to use instead of torch's own ones, which are wrong."""

@@ -61,7 +61,7 @@ def clear() -> None:
 
 
 _PLAIN = ATOMS - NUMBERS - {torch.Size}
-_BY_IDENTITY = (
+BY_IDENTITY = (
     type, FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType,
     OpOverload, OpOverloadPacket,
 )  # fmt: skip
@@ -98,7 +98,7 @@ def key_of(value: Any, other: Callable[[Any], Hashable] = _no_key) -> Hashable:
         return kind, key_of((value.start, value.stop, value.step), other)
     if kind in _DICTS:
         return kind, tuple([(name, key_of(item, other)) for name, item in value.items()])
-    return value if isinstance(value, _BY_IDENTITY) else other(value)
+    return value if isinstance(value, BY_IDENTITY) else other(value)
 
 
 IRRELEVANT = frozenset(

@@ -61,6 +61,7 @@ class _Run:
         self._values: dict[fx.Node, object] = {}
         self._has_unknown = False
         self._operations = Operations(device)
+        self.result.signatures = self._operations.signatures
 
     def step(self, node: fx.Node) -> None:
         outcome = self._outcome(node)

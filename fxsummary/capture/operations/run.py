@@ -56,13 +56,17 @@ class Operations:
 
     Args:
         device: the device that tensors claim to be on.
+
+    Attributes:
+        signatures: the number of the signature of each leaf module that ran, by ``id`` and training flag; None if it
+            has no signature.
     """
 
     def __init__(self, device: str) -> None:
         self.device = device
         self.twins = Twins()
         self._formulas = memo.number_of(tuple(flop_registry.items()))
-        self._signatures: dict[tuple[int, bool], int | None] = {}
+        self.signatures: dict[tuple[int, bool], int | None] = {}
 
     def run(self, target: Target, args: Any, kwargs: Any, casting: autocast.Casting | None = None) -> Outcome:
         """Return the outcome of calling ``target``.
@@ -110,14 +114,14 @@ class Operations:
         if not isinstance(target, nn.Module):
             return memo.key_of(target)
         state = id(target), bool(getattr(target, "training", False))  # a frozen ScriptModule has no `training`
-        if state not in self._signatures:
+        if state not in self.signatures:
             try:
-                self._signatures[state] = memo.number_of(memo.module_signature(target))
+                self.signatures[state] = memo.number_of(memo.module_signature(target))
             except memo.NoKeyError:  # not kept, because its traceback holds the frames of forward
-                self._signatures[state] = None
-        if self._signatures[state] is None:
+                self.signatures[state] = None
+        if self.signatures[state] is None:
             raise memo.NoKeyError(type(target).__name__)
-        return self._signatures[state]
+        return self.signatures[state]
 
     def _observe(
         self, target: Target, args: Any, kwargs: Any, twins: Twins, casting: autocast.Casting | None

@@ -13,7 +13,8 @@ import torch
 from torch import fx, nn
 
 from fxsummary.capture import source
-from fxsummary.capture.nodes import AFTER, AUTOCAST, NO_GRAD, SOURCE, STACK, new_node
+from fxsummary.capture.autograd_internals import saved_tensors_are_hooked
+from fxsummary.capture.nodes import AFTER, AUTOCAST, HOOKED, NO_GRAD, SOURCE, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.run import Target
@@ -176,6 +177,8 @@ class Writer:
         node.meta[AUTOCAST] = autocast.active(self.device)
         if not torch.is_grad_enabled():
             node.meta[NO_GRAD] = True
+        elif saved_tensors_are_hooked():
+            node.meta[HOOKED] = True
         self.propagation.outcomes[node] = outcome
         # a node depends on writes through an alias, though no argument comes from them
         seen = [each.storage for each in call.given if each.version < self.tensors.version(each.storage)]

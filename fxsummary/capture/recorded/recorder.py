@@ -139,6 +139,7 @@ class _Recorder:
         self._calls.derivatives.clear()
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
         trace.storages = writer.tensors.memory
+        writer.propagation.signatures = self._calls.operations.signatures
         notes = list(demand.notes())
         notes += dict.fromkeys(heal(writer.tensors, demand.evaluator, self._subject.snapshot))
         return Recording(trace, writer.propagation, notes, self._stopped)

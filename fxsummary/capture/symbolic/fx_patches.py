@@ -26,6 +26,8 @@ def traced(tracer: SymbolicTracer) -> Iterator[Callable[[dict[str, object]], Non
     """
     with fx_tracing() as patcher:
         _patch_modules(patcher, tracer)
+        original: Any = vars(torch.autograd.Function)["apply"]
+        torch.autograd.Function.apply = classmethod(_noting_apply(tracer, original))  # type: ignore[assignment]
         wanted, seen = autowrapped(tracer), set[int]()
 
         def wrap(namespace: dict[str, object]) -> None:
@@ -37,7 +39,10 @@ def traced(tracer: SymbolicTracer) -> Iterator[Callable[[dict[str, object]], Non
                     patcher.patch(namespace, name, wrapped_function(value))
 
         wrap(vars(math))
-        yield wrap
+        try:
+            yield wrap
+        finally:
+            torch.autograd.Function.apply = original  # type: ignore[method-assign]
 
 
 def _patch_modules(patcher: Any, tracer: SymbolicTracer) -> None:
@@ -59,3 +64,16 @@ def _patch_modules(patcher: Any, tracer: SymbolicTracer) -> None:
 
     patcher.patch_method(nn.Module, "__getattr__", attribute, deduplicate=False)
     patcher.patch_method(nn.Module, "__call__", call, deduplicate=False)
+
+
+def _noting_apply(tracer: SymbolicTracer, original: Any) -> Callable[..., Any]:
+    """Return ``Function.apply`` of torch.autograd that also tells the tracer, because such calls have a derivative."""
+    thread = threading.get_ident()
+
+    def apply(function: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original.__get__(None, function)(*args, **kwargs)
+        if threading.get_ident() == thread and torch.is_grad_enabled():
+            tracer.note_applied(function, args, result)
+        return result
+
+    return apply

@@ -40,7 +40,7 @@ def trace(subject: Subject, inputs: Inputs | None) -> Trace | Refusal:
     refusal = None
     with subject.snapshot.preserved():
         try:
-            with torch.no_grad(), guard:
+            with torch.set_grad_enabled(torch.is_grad_enabled()), guard:
                 graph = copy_context().run(tracer.run)  # context variables that forward sets stay in the copy
         except Exception as error:  # forward may do anything with a Proxy
             where, function = source.of_traceback(error.__traceback__)

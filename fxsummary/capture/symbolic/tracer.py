@@ -5,20 +5,22 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import fx, nn
 
 from fxsummary.capture import source
+from fxsummary.capture.autograd_internals import saved_tensors_are_hooked
 from fxsummary.capture.inputs.example import Inputs, forward_signature, required
 from fxsummary.capture.module_index import constants, first_paths, tensor_names, unwrapped
-from fxsummary.capture.nodes import AUTOCAST, SOURCE, SPEC, STACK, new_node
+from fxsummary.capture.nodes import APPLIED, AUTOCAST, HOOKED, NO_GRAD, SOURCE, SPEC, STACK, new_node
 from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.twins import is_own_hook, spec_of
 from fxsummary.capture.recorded.torch_calls import SPEC_ONLY
 from fxsummary.capture.restore.escaped import survivors
-from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, values_of
+from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, values_of, walk
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.fx_patches import traced
 from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy, Reference
@@ -128,7 +130,21 @@ class SymbolicTracer(fx.Tracer):
         meta[STACK] = self._stack_now
         meta[SOURCE] = source.caller(self._outermost)
         meta[AUTOCAST] = autocast.active(self._device)
+        if not torch.is_grad_enabled():
+            meta[NO_GRAD] = True
+        elif saved_tensors_are_hooked():
+            meta[HOOKED] = True
         return node
+
+    def note_applied(self, function: Any, args: Args, result: object) -> None:
+        """Note on the results of a `torch.autograd.Function` that it computes their backward pass."""
+        if any(isinstance(each, torch.Tensor) for each in walk(args)):
+            return  # a constant, for which this would write a node after the results
+        call = partial(function, *self.create_arg(args))
+        results = [each.node for each in walk(result) if isinstance(each, fx.Proxy)]
+        for place, node in enumerate(results):
+            if node not in walk(call.args):
+                node.meta.setdefault(APPLIED, (call, place))
 
     def create_arg(self, a: Any) -> Any:
         """Convert an argument as torch.fx does, but find parameters and buffers in constant time."""

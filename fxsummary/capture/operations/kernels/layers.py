@@ -30,7 +30,8 @@ def batch_norm(
     """Run ``native_batch_norm``: return the result, and mean and deviation by channel, which are empty in eval mode."""
     given = [each for each in (weight, bias, mean, variance) if each is not None]
     channels = x.shape[1:2]
-    if not fit(x, *given) or x.dim() < 2 or any(each.shape != channels or not is_plain(each) for each in given):
+    fits = fit(x) and {each.dtype for each in given} in ({x.dtype}, {_statistics(x.dtype)}, set())
+    if not fits or x.dim() < 2 or any(each.shape != channels or not is_plain(each) for each in given):
         return DECLINED
     has_statistics = x.numel() > channels[0] if training else mean is not None and variance is not None
     if not has_statistics or (1 in x.shape and not is_plain(x)):
