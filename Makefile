@@ -7,6 +7,7 @@
 # make docs    build the documentation with Sphinx into docs/_build/html, warnings are errors
 # make bench   compare speed with the peers, print ratios, write JSON
 # make zoo     compare with the truth on real models of many libraries, print what holds, write JSON
+# make memory  compare memory with real runs on the CPU, print what holds, write JSON
 # make sweep   look at every model of whole libraries without inputs, write docs/coverage.md
 #              (hours of CPU time; goes on where it was ended)
 
@@ -17,7 +18,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 MODELS := --no-deps timm torchvision
 ZOO := $(MODELS) segmentation_models_pytorch
 
-.PHONY: demo test test-quick lint bench zoo sweep pictures gallery clean
+.PHONY: demo test test-quick lint bench zoo memory sweep pictures gallery clean
 
 demo: .venv/core
 	$(BIN)/python docs/examples/cnn.py
@@ -39,6 +40,9 @@ bench: .venv/bench
 
 zoo: .venv/zoo
 	$(BIN)/python -m benchmarks.zoo --no-inputs
+
+memory: .venv/zoo
+	$(BIN)/python -m benchmarks.memory
 
 sweep: .venv/zoo
 	$(BIN)/python -m benchmarks.sweep --markdown docs/coverage.md

@@ -148,6 +148,7 @@ def diff(before: Any, after: Any, /, **inputs: Any) -> ModelGraph:
     Parameters           36     54     +18  +50.0
     Parameter bytes   144 B  216 B   +72 B  +50.0
     FLOPs                64     96     +32  +50.0
+    Peak memory        16 B   24 B    +8 B  +50.0
     Operations            3      3       =
     <BLANKLINE>
        Module              Parameters  FLOPs

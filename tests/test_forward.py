@@ -140,7 +140,7 @@ def test_hooks_of_a_leaf_run_around_its_one_row(trace: str) -> None:
 def test_what_a_leaf_takes_lies_outside_of_it() -> None:
     model = of(lambda self, words: self.table(torch.tensor([len(word) for word in words])), table=nn.Embedding(9, 2))
     rows = [line.strip(" ├└") for line in fxsummary.graph(model, ["a", "be"]).to_text().splitlines() if "table" in line]
-    assert len(rows) == 1 + 1  # its row, and that of the largest
+    assert len(rows) == 1 + 2  # its row, that of the peak of memory, and that of the largest
 
 
 # --- inputs that hold tensors ------------------------------------------------------------------

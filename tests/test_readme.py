@@ -56,7 +56,7 @@ def test_again_changes_nothing(capsys: pytest.CaptureFixture[str], readme: Path)
     readme.write_text(block() + block("svg=cnn.svg"))
     run(capsys, readme)
     before = readme.read_bytes(), readme.stat().st_mtime_ns, (readme.parent / "cnn.svg").stat().st_mtime_ns
-    assert run(capsys, readme) == (0, "README.md:1: up to date\nREADME.md:23: up to date\n", "")
+    assert run(capsys, readme) == (0, "README.md:1: up to date\nREADME.md:24: up to date\n", "")
     assert (readme.read_bytes(), readme.stat().st_mtime_ns, (readme.parent / "cnn.svg").stat().st_mtime_ns) == before
 
 
@@ -69,11 +69,11 @@ def test_check_names_the_stale_blocks_and_writes_nothing(capsys: pytest.CaptureF
     assert run(capsys, readme, "--check")[0] == 0
     text = readme.read_text("utf-8").replace("20,778", "20,779", 1)
     readme.write_text(text, "utf-8")
-    assert run(capsys, readme, "--check") == (1, "README.md:1: stale\nREADME.md:23: up to date\n", "")
+    assert run(capsys, readme, "--check") == (1, "README.md:1: stale\nREADME.md:24: up to date\n", "")
     assert readme.read_text("utf-8") == text
     run(capsys, readme)
     (readme.parent / "cnn.svg").write_text("<svg/>")
-    assert run(capsys, readme, "--check") == (1, "README.md:1: up to date\nREADME.md:23: stale\n", "")
+    assert run(capsys, readme, "--check") == (1, "README.md:1: up to date\nREADME.md:24: stale\n", "")
     assert (readme.parent / "cnn.svg").read_text() == "<svg/>"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
-import re
 import weakref
 from typing import Any
 
@@ -18,7 +17,7 @@ from training_models import MODELS, Recurrent, ViT, cnn, model_and_inputs
 
 import fxsummary
 from fxsummary.errors import InputError, UnknownNameError
-from zoo.storages import loss_of, real_step, tensors_in
+from zoo.storages import checkpoint_blocks, loss_of, real_step, tensors_in
 
 
 @pytest.mark.parametrize("trace", ["auto", "record"])
@@ -56,27 +55,12 @@ def test_checkpointing_saves_what_it_says(name: str) -> None:
         if (name, each.pattern.rpartition(".")[2]) in _READ_LESS:
             continue
         model, args, kwargs = model_and_inputs(name)
-        _checkpoint_all(model, each.pattern, each.type)
+        checkpoint_blocks(model, each.pattern, each.type)
         assert before - real_step(model, args, kwargs).at_end == each.saves, each
 
 
 _READ_LESS = {("mixtral", "*"), ("mixtral", "self_attn")}
 """Blocks that get arguments which they do not read; checkpointing keeps these too."""
-
-
-def _checkpoint_all(model: nn.Module, pattern: str, kind: str) -> None:
-    expression = re.compile(re.escape(pattern).replace(r"\*", r"\d+"))
-    for path, module in model.named_modules():
-        if expression.fullmatch(path) and type(module).__name__ == kind:
-            module.forward = _Checkpointed(module.forward)
-
-
-class _Checkpointed:
-    def __init__(self, forward: Any) -> None:
-        self._forward = forward
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return checkpoint(self._forward, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
 
 
 _COUNTED = ["cnn", "resnet18", "vit", "vit in eval mode", "bert", "gpt2", "llama", "t5", "frozen", "lora"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as modules
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.checkpoint import checkpoint
 
 
 class Storages(TorchDispatchMode):
@@ -154,3 +156,15 @@ def loss_of(output: Tensor) -> Tensor:
         return output
     numbers = output.float()
     return (numbers * numbers).mean()
+
+
+def checkpoint_blocks(model: nn.Module, pattern: str, kind: str) -> None:
+    """Checkpoint the modules of a class whose path fits a pattern, in which ``*`` is a number."""
+    expression = re.compile(re.escape(pattern).replace(r"\*", r"\d+"))
+    for path, module in model.named_modules():
+        if expression.fullmatch(path) and type(module).__name__ == kind:
+            module.forward = partial(_checkpointed, module.forward)
+
+
+def _checkpointed(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)

@@ -253,7 +253,12 @@ class Runner:
             del numbers
         self.step.loss = which if loss is output else f"the mean square of {which}"
         self._watch.place = BACKWARD
-        torch.autograd.backward(loss)
+        try:
+            torch.autograd.backward(loss)
+        except Exception as error:  # an operator of the backward pass needs values
+            reason = str(error).strip().partition("\n")[0][:100]
+            self.step.unknown.setdefault(len(self._program.names) - 1, f"the backward pass stopped: {reason}")
+            self._watch.unknown.append("the backward pass")
         self.step.backward_flops = self._watch.flops - forward_flops
         self.step.unknown_flops = tuple(dict.fromkeys(self._watch.unknown))
 

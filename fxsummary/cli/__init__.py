@@ -45,6 +45,7 @@ examples:
   fxsummary show transformers:BertModel --config transformers:BertConfig
   fxsummary show model.pt2
   fxsummary diff before.json models.py:CNN -o diff.svg
+  fxsummary training models.py:CNN --optimizer sgd
   fxsummary check models.py:CNN --max-parameters 25M
   fxsummary lint models.py:CNN
   fxsummary readme README.md --check
@@ -94,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("-o", "--output", required=True, help="file to write; the suffix selects the format")
     _add_picture_arguments(render)
     render.set_defaults(run=_render)
+    training = commands.add_parser("training", help="print the memory of a training step", **look)
+    add_model_arguments(training)
+    training.add_argument("--optimizer", default="adamw", help="adamw (default), adam, momentum, sgd or adafactor")
+    training.add_argument("--device", default="cuda", help="the device whose kernels run: cuda (default) or cpu")
+    training.add_argument("--precision", help="bf16 or fp16 for mixed precision (default: the model's dtypes)")
+    training.set_defaults(run=_training, train=True)
     readme = commands.add_parser("readme", help="update the blocks of a Markdown file", description=_README)
     readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")
     readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")
@@ -124,6 +131,12 @@ def _show(options: argparse.Namespace) -> int:
         files.write(Path(options.output), text.encode())
     else:
         write(text)
+    return DONE
+
+
+def _training(options: argparse.Namespace) -> int:
+    chosen = {name: getattr(options, name) for name in ("optimizer", "device", "precision")}
+    write(f"{graph_of(options).training(**chosen)}\n")
     return DONE
 
 

@@ -102,7 +102,7 @@ NODE = Attributes("node attribute", {
         "removed operation its costs", ()),
     "each_copy": _remark(of.VALUE, "in a folded graph the values of all copies where they differ, by attribute; such a "
         "cost is None", folds=True),
-    "most_workspace": _remark(of.COUNT, "the most that it may hold for a time, if `workspace` is None"),
+    "most_workspace": _remark(of.COUNT_OR_UNKNOWN, "the most that it may hold for a time, if `workspace` is None"),
     "run": _remark(of.TEXTS, "labels of the views that are shown as one", ()),
     "shared": _remark(of.TEXT, "what a closed module shares with others", ""),
     "stands_for": _remark(of.TEXT, "key of the operation whose value this stand-in shows again", ""),
@@ -167,7 +167,7 @@ class NodeData(TypedDict, total=False):
     closed: int
     differences: Any
     each_copy: Any
-    most_workspace: int
+    most_workspace: int | None
     run: tuple[str, ...]
     shared: str
     stands_for: str

@@ -121,6 +121,27 @@ class Training:
         """Where the peak is, such as ``backward of lm_head``."""
         return f"backward of {self.at}" if self.in_backward else self.at
 
+    def parts(self) -> dict[str, str]:
+        """Return the sizes as text by name, without those that are nothing."""
+        mark, size = self._mark, fmt.size
+        return {
+            "Parameters": size(self.parameters),
+            "Gradients": size(self.gradients),
+            "Optimizer state": size(self.optimizer_state),
+            **({"Master copies": size(self.master_copies)} if self.master_copies else {}),
+            "Buffers and inputs": size(self.buffers + self.inputs),
+            "Saved for backward": f"{mark}{size(self.saved)}",
+            "Activations, gradients": f"{mark}{size(self.activation_peak)} in {self._shown_at}",
+        }
+
+    @property
+    def _mark(self) -> str:
+        return "≥ " if self.unknown else "≈" if self.is_assumed else ""
+
+    @property
+    def _shown_at(self) -> str:
+        return f"{'backward of ' if self.in_backward else ''}{fmt.shorten(self.at, 24)}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as plain values."""
         found = asdict(self)
@@ -133,22 +154,11 @@ class Training:
 
 def _lines(training: Training) -> Iterator[str]:
     """Yield the lines of the report."""
-    t, size = training, fmt.size
-    mark = "≥ " if t.unknown else "≈" if t.is_assumed else ""
-    where = f"{'backward of ' if t.in_backward else ''}{fmt.shorten(t.at, 24)}"
+    t = training
     precision = f"mixed precision {t.precision}" if t.precision else "the model's dtypes"
     yield f"Training · {t.optimizer or 'no optimizer'} · {t.device} · {precision} · {t.mode} mode"
     yield ""
-    yield from _rows({
-        "Parameters": size(t.parameters),
-        "Gradients": size(t.gradients),
-        "Optimizer state": size(t.optimizer_state),
-        "Master copies": size(t.master_copies) if t.master_copies else "",
-        "Buffers and inputs": size(t.buffers + t.inputs),
-        "Saved for backward": f"{mark}{size(t.saved)}",
-        "Activations, gradients": f"{mark}{size(t.activation_peak)} in {where}",
-        "Peak of a step": f"{mark}{size(t.peak)} of tensors",
-    })  # fmt: skip
+    yield from _rows({**t.parts(), "Peak of a step": f"{t._mark}{fmt.size(t.peak)} of tensors"})
     yield from _rows({"FLOPs": _flops(t)})
     if t.saved:
         yield ""
@@ -165,8 +175,7 @@ def _lines(training: Training) -> Iterator[str]:
 
 def _rows(values: Mapping[str, str]) -> Iterator[str]:
     for title, text in values.items():
-        if text:
-            yield fmt.shorten(f"{title:24}{text}", 80)
+        yield fmt.shorten(f"{title:24}{text}", 80)
 
 
 def _flops(t: Training) -> str:

@@ -13,6 +13,7 @@ from fxsummary.graph.attributes import own_path
 from fxsummary.graph.findings import Finding
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import Totals, over_copies
+from fxsummary.graph.training import Training
 from fxsummary.review.pyproject import BUDGETS
 from fxsummary.support.registry import unknown
 from fxsummary.text import numbers as fmt
@@ -49,6 +50,8 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
         max_flops: maximum FLOPs, 2 per multiply-accumulate, for the example's batch.
         max_parameter_bytes: maximum size of the parameters in bytes.
         max_peak_memory: maximum bytes of activations in use at one time, see `ModelGraph.memory`.
+        max_training_memory: maximum bytes of tensors in use at one time in a training step, see `ModelGraph.training`.
+        training: a dict of options of `ModelGraph.training`, such as ``dict(optimizer="sgd", device="cpu")``.
         no_unread_parameters: fail if forward never reads a parameter.
         no_unknown: fail if the FLOPs of an operation or the size of a weight are unknown.
         baseline: a graph, or the path of one saved as JSON; parameters, trainable parameters, bytes and FLOPs
@@ -80,10 +83,12 @@ def check(graph: ModelGraph, **budgets: Any) -> None:
         raise BudgetError("\n".join([title, *lines]), found)
 
 
-def exceeded(graph: ModelGraph, **budgets: Any) -> tuple[Finding, ...]:
+def exceeded(graph: ModelGraph, *, training: Mapping[str, Any] | None = None, **budgets: Any) -> tuple[Finding, ...]:
     """Return the exceeded budgets; see `check`."""
     given = {name: value for name, value in parsed(budgets).items() if value is not None and value is not False}
-    return tuple(_exceeded(graph, graph.totals, given))
+    most = given.pop("max_training_memory", None)
+    in_training = () if most is None else _over_training(graph.training(**(training or {})), most)
+    return (*_exceeded(graph, graph.totals, given), *in_training)
 
 
 def parsed(budgets: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +155,17 @@ def _over_memory(graph: ModelGraph, most: float) -> Iterator[Finding]:
     elif memory.unknown:
         known = f"at least {fmt.size(memory.peak)} of at most {limit}: unknown parts may exceed the limit"
         yield _finding("max_peak_memory", known, _first(tuple(f"unknown: {each}" for each in memory.unknown)))
+
+
+def _over_training(training: Training, most: float) -> Iterator[Finding]:
+    limit, at_least = fmt.size(round(most)), "at least " if training.unknown else ""
+    told = f"{at_least}{fmt.size(training.peak)} of tensors in a step on {training.device}"
+    details = tuple(fmt.clean(f"{name}: {text}") for name, text in training.parts().items())
+    if training.peak > most:
+        message = f"{told}, {fmt.size(training.peak - round(most))} more than the {limit} allowed"
+        yield _finding("max_training_memory", message, details)
+    elif training.unknown:
+        yield _finding("max_training_memory", f"{told} of at most {limit}: unknown parts may exceed the limit", details)
 
 
 def _grown(graph: ModelGraph, totals: Totals, baseline: ModelGraph, tolerance: float) -> Iterator[Finding]:

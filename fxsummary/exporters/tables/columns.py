@@ -33,7 +33,7 @@ def column_names(columns: Iterable[str] | str | None) -> tuple[str, ...]:
     ...
     fxsummary.errors.UnknownNameError: unknown column 'colour'. Known: op, target, kind, module, module_type, label, \
 config, shape, dtype, parameters, trainable_parameters, parameter_bytes, buffers, buffer_bytes, flops, trust, \
-output_bytes, multiplicity, source, change, was, share
+output_bytes, workspace, in_use, multiplicity, source, change, was, share
     """
     if columns is None:
         return COLUMNS
