@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from training_models import MODELS, Recurrent, ViT, cnn, model_and_inputs
 
 import fxsummary
+from fxsummary.analysis.devices import DIFFERENCES
 from fxsummary.errors import InputError, UnknownNameError
 from zoo.storages import checkpoint_blocks, loss_of, real_step, tensors_in
 
@@ -244,3 +246,9 @@ def test_the_report_fits_a_terminal() -> None:
     assert len(lines) <= 25 and max(map(len, lines)) <= 80 and "VRAM" not in str(found)
     assert lines[0] == "Training · adamw · cuda · the model's dtypes · train mode"
     assert "encoder.layer.* ×3" in str(found) and found.to_dict()["peak"] == found.peak
+
+
+def test_the_documentation_lists_how_devices_differ() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "memory.md").read_text(encoding="utf-8")
+    for each in DIFFERENCES:
+        assert f"| {each.operator} | {each.cpu} | {each.cuda} |" in text
