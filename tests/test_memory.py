@@ -224,3 +224,15 @@ def test_a_cache_grows_by_what_one_token_more_adds() -> None:
     assert cache.nbytes == 2 * (8 + 3) * 16 and "16 bytes per token of ids" in str(cache)
     with pytest.raises(InputError, match="it has no cache"):
         fxsummary.kv_cache(nn.Linear(4, 4), torch.empty(2, 4))
+
+
+def test_a_block_without_gradients_is_marked() -> None:
+    class Frozen(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                y = x * 2
+            return y + x
+
+    for trace in ("symbolic", "record"):
+        graph = fxsummary.graph(Frozen(), torch.empty(4), trace=trace)
+        assert [key for key, data in graph.nodes(data=True) if data.get("no_grad")] == ["mul"]

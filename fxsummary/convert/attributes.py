@@ -6,10 +6,11 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import fx, nn
 
 from fxsummary.capture import Capture
-from fxsummary.capture.nodes import AUTOCAST, SOURCE, STACK, function_name
+from fxsummary.capture.nodes import AUTOCAST, NO_GRAD, SOURCE, STACK, function_name
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert import config
@@ -59,6 +60,7 @@ class Reader:
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
             **_workspace(outcome, node, module),
+            **({"no_grad": True} if NO_GRAD in node.meta and torch.is_grad_enabled() else {}),
             "packed": module is not None and holds_packed(module),
             "source": node.meta[SOURCE],
         }

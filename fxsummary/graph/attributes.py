@@ -103,6 +103,7 @@ NODE = Attributes("node attribute", {
     "each_copy": _remark(of.VALUE, "in a folded graph the values of all copies where they differ, by attribute; such a "
         "cost is None", folds=True),
     "most_workspace": _remark(of.COUNT_OR_UNKNOWN, "the most that it may hold for a time, if `workspace` is None"),
+    "no_grad": _remark(of.FLAG, "whether forward turns gradients off around it", False),
     "run": _remark(of.TEXTS, "labels of the views that are shown as one", ()),
     "shared": _remark(of.TEXT, "what a closed module shares with others", ""),
     "stands_for": _remark(of.TEXT, "key of the operation whose value this stand-in shows again", ""),
@@ -168,6 +169,7 @@ class NodeData(TypedDict, total=False):
     differences: Any
     each_copy: Any
     most_workspace: int | None
+    no_grad: bool
     run: tuple[str, ...]
     shared: str
     stands_for: str

@@ -112,6 +112,10 @@ class Memory:
         """The peak with its unit, marked if it is a lower bound or depends on assumed values."""
         return about(("≥ " if self.unknown else "") + size(self.peak), self.is_assumed)
 
+    def _repr_svg_(self) -> str:
+        """Return the timeline for Jupyter."""
+        return self.to_svg()
+
     def to_svg(self, *, title: str = "Memory", theme: str = "auto") -> str:
         """Return the timeline as an SVG picture: bytes over operations, the peak, and what is in use at it.
 

@@ -105,7 +105,8 @@ class _Life:
         """Yield the operations at which the bytes in use may be more than the peak."""
         peak = max(timeline)
         for key, data, number in zip(self._keys, self._data, timeline, strict=True):
-            if data["workspace"] is None and number + data.get("most_workspace", peak) > peak:
+            most = data.get("most_workspace")
+            if data["workspace"] is None and number + (peak if most is None else most) > peak:
                 yield key
 
     def _unread(self, outlives: bool) -> tuple[int, ...]:
