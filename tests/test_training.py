@@ -54,15 +54,9 @@ def test_checkpointing_saves_what_it_says(name: str) -> None:
     real_step(model, args, kwargs)
     before = real_step(model, args, kwargs).at_end
     for each in found.checkpoints:
-        if (name, each.pattern.rpartition(".")[2]) in _READ_LESS:
-            continue
         model, args, kwargs = model_and_inputs(name)
         checkpoint_blocks(model, each.pattern, each.type)
         assert before - real_step(model, args, kwargs).at_end == each.saves, each
-
-
-_READ_LESS = {("mixtral", "*"), ("mixtral", "self_attn")}
-"""Blocks that get arguments which they do not read; checkpointing keeps these too."""
 
 
 _COUNTED = ["cnn", "resnet18", "vit", "vit in eval mode", "bert", "gpt2", "llama", "t5", "frozen", "lora"]

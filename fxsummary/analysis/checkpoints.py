@@ -30,6 +30,11 @@ class Blocks:
                     if block not in self._around[source]:
                         self._sources[block][source] = None
 
+        for block, taken in graph.program.taken.items() if graph.program is not None else ():
+            for source in [order[name] for name in taken if name in order]:
+                if block in self._calls.get((_pattern(block), block.type), ()):
+                    self._sources[block][source] = None
+
     @property
     def noted(self) -> set[int]:
         """The operations whose results are inputs of blocks."""

@@ -47,7 +47,7 @@ class Watch(FlopCount):
         if not (kind.is_plain and kind.is_free):
             return super().__torch_dispatch__(func, types, args, kwargs)
         result = self._call(func, args, kwargs or {})
-        if not kind.is_view:
+        if not kind.is_view or func is torch.ops.aten.lift_fresh.default:  # which ends `torch.tensor`
             self._hold(func, args, kwargs, result)
         return result
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -25,6 +25,7 @@ from fxsummary.capture.recorded.torch_calls import Assemble
 from fxsummary.capture.results import Capture, Trace
 from fxsummary.capture.structures import ATOMS, UNKNOWN
 from fxsummary.capture.torch_internals import HigherOrderOperator, cell_contents
+from fxsummary.graph.records import ModuleCall
 from fxsummary.graph.spec import TensorSpec
 
 
@@ -69,6 +70,7 @@ class Program:
         names: the name of each operation.
         operations: what each calls.
         reads: the positions of the operations whose results each reads.
+        taken: the names of the operations whose results each call of a module gets.
         refusal: why the program cannot run; "" if it can.
     """
 
@@ -76,6 +78,7 @@ class Program:
     operations: tuple[Operation, ...]
     reads: tuple[tuple[int, ...], ...]
     refusal: str = ""
+    taken: Mapping[ModuleCall, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)

@@ -39,6 +39,8 @@ class Trace:
         given: the user's input tensors by placeholder; recordings only.
         returned: for each call of an entered module, by its key in the module stack: its stack entry and its result,
             which is a `Returned`, or a structure of nodes in a symbolic trace.
+        taken: for each call of an entered module, by its key in the module stack: its stack entry, and the nodes of the
+            tensors among its arguments.
         made: targets of the constants that forward itself makes.
         deaths: in a symbolic trace, the node after which Python let go of each node's value.
         storages: the memory of the values; None until the shapes are known.
@@ -49,6 +51,7 @@ class Trace:
     skipped_hooks: list[str] = field(default_factory=list)
     given: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
     returned: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    taken: Mapping[str, tuple[Any, tuple[fx.Node, ...]]] = field(default_factory=dict)
     made: frozenset[str] = frozenset()
     deaths: dict[fx.Node, fx.Node] = field(default_factory=dict)
     storages: Storages | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -20,7 +21,7 @@ from fxsummary.convert.module_tree import add_modules, class_name, module_tree
 from fxsummary.convert.plain import plain
 from fxsummary.convert.storages import add_storages
 from fxsummary.graph.attributes import EdgeData, NodeData, edge_from
-from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.modelgraph import ModelGraph, ModuleCall
 from fxsummary.graph.spec import TensorSpec, nbytes
 from fxsummary.support.gc_pause import paused
 
@@ -32,11 +33,12 @@ def convert(capture: Capture) -> ModelGraph:
     modules = modules_by_path(capture.model)
     tensors = tensor_names(modules)
     attributes: dict[fx.Node, NodeData] = {}
+    taken: Mapping[ModuleCall, tuple[str, ...]] = {}
     if capture.trace is None:
         add_modules(graph, modules, tensors)
         called = set(modules)
     else:
-        called, attributes = _add_operations(graph, capture, capture.trace, modules, tensors)
+        called, attributes, taken = _add_operations(graph, capture, capture.trace, modules, tensors)
     propagation = None if capture.is_partial else capture.propagation
     graph.graph.update(
         name=class_name(capture.model),
@@ -55,7 +57,8 @@ def convert(capture: Capture) -> ModelGraph:
     ):
         graph.graph["storages"] = add_storages(capture.trace, capture.trace.storages, attributes, graph.modules)
         graph.graph["deaths_recorded"] = capture.captured_by in ("symbolic", "recorded")
-        graph.program = program_of(capture)
+        program = program_of(capture)
+        graph.program = program and replace(program, taken=taken)
     return graph
 
 
@@ -66,8 +69,9 @@ def _is_known(propagation: Propagation) -> bool:
 
 def _add_operations(
     graph: ModelGraph, capture: Capture, trace: Trace, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]
-) -> tuple[set[str], dict[fx.Node, NodeData]]:
-    """Fill the graph from a trace; return the paths of the modules that it calls, and the attributes of the nodes.
+) -> tuple[set[str], dict[fx.Node, NodeData], Mapping[ModuleCall, tuple[str, ...]]]:
+    """Fill the graph from a trace; return the paths of the modules that it calls, the attributes of the nodes, and
+    the operations whose results each call of a module gets.
 
     A copied node takes its attributes from its original, except those that depend on its place.
     """
@@ -82,7 +86,8 @@ def _add_operations(
             data["assumed"] = any(graph.nodes[source]["assumed"] for source in graph.sources(key))
     if trace.returned:
         graph.graph["returned"] = reader.returned(trace.returned)
-    return {"", *capture.untold, *reader.called}, attributes
+    taken = reader.taken(trace.taken)
+    return {"", *capture.untold, *reader.called}, attributes, taken
 
 
 def _edges(attributes: Mapping[fx.Node, NodeData]) -> Iterator[tuple[str, str, EdgeData]]:

@@ -80,6 +80,10 @@ class Reader:
         """Return the results of module calls by their stack keys; see `fxsummary.capture.symbolic.trace.Trace`."""
         return {self._call(key, entry): self._returned(value) for key, (entry, value) in calls.items()}
 
+    def taken(self, calls: Mapping[str, tuple[Any, tuple[fx.Node, ...]]]) -> dict[ModuleCall, tuple[str, ...]]:
+        """Return the names of the nodes whose results module calls get."""
+        return {self._call(key, entry): tuple([node.name for node in nodes]) for key, (entry, nodes) in calls.items()}
+
     def _returned(self, value: Any) -> Returned:
         read: list[Outcome] = []
 

@@ -151,6 +151,7 @@ class Calls(torch_internals.DispatchMode):
         if not path:  # the model itself, or a module outside of it
             return module._call_impl(*args, **kwargs)
         with self.writer.inside(path, type(module)) as key:
+            self.writer.note_taken(key, (args, kwargs))
             if is_in_transform():
                 return module._call_impl(*args, **kwargs)
             if self.replay is None:

@@ -71,6 +71,7 @@ class Writer:
         calls: number of calls of each module so far, by path.
         stack: the module calls that are running.
         returned: for each finished module call, by its key in the stack: its stack entry, and what it returned.
+        taken: for each module call, by its key: its stack entry, and the nodes of the tensors among its arguments.
         outermost: the frame at which the search for a source line ends.
     """
 
@@ -85,6 +86,7 @@ class Writer:
         self.calls: dict[str, int] = {}
         self.stack: Stack = {}
         self.returned: dict[str, tuple[tuple[str, type], Returned]] = {}
+        self.taken: dict[str, tuple[tuple[str, type], tuple[fx.Node, ...]]] = {}
         self.outermost: FrameType | None = None
 
     def source(self) -> str:
@@ -102,6 +104,12 @@ class Writer:
             yield key
         finally:
             self.stack = outer
+
+    def note_taken(self, key: str, given: object) -> None:
+        """Note the tensors among the arguments of a module call."""
+        tracked = [self.tensors.get(each) for each in tensors_in(given)]
+        nodes = [each.node or each.origin[0] for each in tracked if each is not None and each.origin is not None]
+        self.taken[key] = self.stack[key], tuple(dict.fromkeys(nodes))
 
     def note_returned(self, key: str, result: object) -> None:
         """Note the result of a module call."""

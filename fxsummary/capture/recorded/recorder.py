@@ -138,7 +138,7 @@ class _Recorder:
         self._calls.replay = None
         self._calls.derivatives.clear()
         trace = Trace(writer.graph, writer.tensors.constants, given=writer.inputs, returned=writer.returned)
-        trace.storages = writer.tensors.memory
+        trace.storages, trace.taken = writer.tensors.memory, writer.taken
         writer.propagation.signatures = self._calls.operations.signatures
         notes = list(demand.notes())
         notes += dict.fromkeys(heal(writer.tensors, demand.evaluator, self._subject.snapshot))

@@ -51,7 +51,13 @@ def trace(subject: Subject, inputs: Inputs | None) -> Trace | Refusal:
         remove(escaped)
         refusal = refusal or _refusal("forward keeps a traced value outside of the model", "")
     return refusal or Trace(
-        graph, constants, tracer.skipped_hooks, returned=tracer.returned, deaths=tracer.deaths, made=made
+        graph,
+        constants,
+        tracer.skipped_hooks,
+        returned=tracer.returned,
+        taken=tracer.taken,
+        deaths=tracer.deaths,
+        made=made,
     )
 
 

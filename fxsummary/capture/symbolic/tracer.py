@@ -42,6 +42,7 @@ class SymbolicTracer(fx.Tracer):
         self.graph = fx.Graph()
         self.skipped_hooks: list[str] = []
         self.returned: dict[str, tuple[object, object]] = {}
+        self.taken: dict[str, tuple[object, tuple[fx.Node, ...]]] = {}
         self._inputs = inputs
         self._subject = subject
         self._device = subject.device
@@ -197,6 +198,8 @@ class SymbolicTracer(fx.Tracer):
         try:
             if is_leaf:
                 return Proxy(self.create_node("call_module", path, args, kwargs), self)
+            given = [each.node for each in walk((args, kwargs)) if isinstance(each, Proxy)]
+            self.taken[key] = self.module_stack[key], tuple(dict.fromkeys(given))
             forward = module.forward
             self._wrap(getattr(forward, "__globals__", {}))
             result = forward(*args, **kwargs)

@@ -40,7 +40,7 @@ class Block:
         writers: the nodes that write in place to each storage of its own.
         counts: number of calls of each module inside, by path in the block.
         deaths: the node after which each storage of its own was freed; none if the block returns it.
-        returned: the new entries of `Writer.returned`.
+        returned, taken: the new entries of `Writer.returned` and `Writer.taken`.
         result: the result, with `Tracked` and `Argument` for tensors.
     """
 
@@ -52,7 +52,13 @@ class Block:
         self.depth = len(writer.stack)
         self.calls = dict(writer.calls)
         tensors = writer.tensors
-        self._start = len(tensors.order), len(tensors.made), len(tensors.constants), len(writer.returned)
+        self._start = (
+            len(tensors.order),
+            len(tensors.made),
+            len(tensors.constants),
+            len(writer.returned),
+            len(writer.taken),
+        )
 
     def finish(self, result: list[object]) -> None:
         """Read what the call wrote; raises NotRepeatableError if it did more.
@@ -61,7 +67,7 @@ class Block:
             result: its result, in a list that holds the only reference; gets new tensors.
         """
         writer = self._writer
-        first, tensors, constants, returned = self._start
+        first, tensors, constants, returned, taken = self._start
         if len(writer.tensors.constants) > constants:
             raise NotRepeatableError("it uses a constant")
         self.nodes = list(islice(writer.tensors.order, first, None))
@@ -69,6 +75,7 @@ class Block:
         counts = {path: number - self.calls.get(path, 0) for path, number in writer.calls.items()}
         self.counts = {self.inside(path): number for path, number in counts.items() if number}
         self.returned = list(islice(writer.returned.items(), returned, None))
+        self.taken = list(islice(writer.taken.items(), taken, None))
         self.writers = dict(self._writes())
         returned_storages: set[int] = set()
         own = self._origins(result[0], returned_storages)

@@ -78,6 +78,9 @@ class Copy:
         for key, (entry, value) in block.returned:
             key, entry = self._entry(key, entry)
             writer.returned[key] = entry, value
+        for key, (entry, given) in block.taken:
+            key, entry = self._entry(key, entry)
+            writer.taken[key] = entry, tuple([self._nodes[each] for each in given if each in self._nodes])
         for path, number in block.counts.items():
             writer.calls[self._prefix + path] = writer.calls.get(self._prefix + path, 0) + number
         for storage, nodes in block.writers.items():
