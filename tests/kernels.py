@@ -28,6 +28,17 @@ def described(result: Any) -> list[Any]:
     ]
 
 
+def on_meta(func: Any, result: Any) -> list[Any]:
+    """What a kernel decides, apart from that in which meta differs from a CPU, whose real kernels ours follow.
+
+    The fused attention of a CPU keeps the order of its queries in memory, and batch norms in eval mode return no
+    statistics; tests/test_kernels.py compares both with real runs.
+    """
+    if func._name == "aten::scaled_dot_product_attention":
+        return [(shape, dtype, device) for shape, _, dtype, device in described(result)]
+    return described(result)[:1] if func._name == "aten::native_batch_norm" else described(result)
+
+
 class Compared(TorchDispatchMode):
     """Runs every operator by torch's kernel and compares what ours answers.
 
@@ -57,6 +68,6 @@ class Compared(TorchDispatchMode):
             raise
         if ours is not DECLINED:
             self.answered[func._name] += 1
-            if isinstance(ours, Exception) or described(ours) != described(theirs):
+            if isinstance(ours, Exception) or on_meta(func, ours) != on_meta(func, theirs):
                 self.wrong.append((func, described(args), kwargs, ours, described(theirs)))
         return theirs

@@ -544,3 +544,29 @@ for name in {ON_KERNELS}:
     assert not found, (name, found)
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
+
+
+# --- where meta differs from a CPU -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_lies_in_memory_as_on_a_cpu(dtype: torch.dtype, masked: bool) -> None:
+    q, k, v = (torch.randn(2, 5, 4, 8, dtype=dtype).transpose(1, 2) for _ in range(3))
+    mask = torch.zeros(5, 5, dtype=dtype) if masked else None
+    for queries in (q, q.contiguous()):
+        real = F.scaled_dot_product_attention(queries, k, v, mask)
+        on_meta = [None if each is None else each.to("meta") for each in (queries, k, v, mask)]
+        ours = kernels.answer(torch.ops.aten.scaled_dot_product_attention.default, tuple(on_meta), {})
+        assert (ours.shape, ours.stride(), ours.dtype) == (real.shape, real.stride(), real.dtype)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_norms_have_statistics_as_on_a_cpu(training: bool) -> None:
+    def arguments(device: str) -> tuple[Any, ...]:
+        x, *rest = (torch.ones(*shape, device=device) for shape in ((2, 3, 4), (3,), (3,), (3,), (3,)))
+        return x, *rest, training, 0.1, 1e-5
+
+    real = torch.ops.aten.native_batch_norm(*arguments("cpu"))
+    ours = kernels.answer(torch.ops.aten.native_batch_norm.default, arguments("meta"), {})
+    assert [each.shape for each in ours] == [each.shape for each in real]

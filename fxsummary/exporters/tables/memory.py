@@ -56,7 +56,8 @@ def facts(graph: ModelGraph, memory: Memory) -> Iterator[tuple[str, str]]:
     yield "Timeline", bars(memory.timeline)
     weights = UNKNOWN if memory.weights is None else size(memory.weights)
     yield "Besides", f"{weights} weights, {size(memory.buffers)} buffers, {size(memory.inputs)} inputs"
-    yield "Together", size(memory.total)
+    mark = memory.peak_text.removesuffix(size(memory.peak))
+    yield "Together", UNKNOWN if memory.total is None else f"{mark}{size(memory.total)}"
     yield "Outputs", f"{size(memory.outputs)} outlive forward"
     if memory.unknown:
         yield "Unknown", f"what {listed([_name(graph, key) for key in memory.unknown])} hold while they run"
