@@ -554,7 +554,11 @@ for name in {ON_KERNELS}:
 def test_attention_lies_in_memory_as_on_a_cpu(dtype: torch.dtype, masked: bool) -> None:
     q, k, v = (torch.randn(2, 5, 4, 8, dtype=dtype).transpose(1, 2) for _ in range(3))
     mask = torch.zeros(5, 5, dtype=dtype) if masked else None
-    for queries in (q, q.contiguous()):
+    for queries in (
+        q,
+        q.contiguous(),
+        torch.randn(2, 5, 96, dtype=dtype).split(32, 2)[1].view(2, 5, 4, 8).transpose(1, 2),
+    ):
         real = F.scaled_dot_product_attention(queries, k, v, mask)
         on_meta = [None if each is None else each.to("meta") for each in (queries, k, v, mask)]
         ours = kernels.answer(torch.ops.aten.scaled_dot_product_attention.default, tuple(on_meta), {})

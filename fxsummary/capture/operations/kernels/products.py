@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, each, fit, is_plain, new
-from fxsummary.capture.operations.twins import META
+from fxsummary.capture.operations.kernels.results import DECLINED, broadcast, dense_like, each, fit, is_plain, new
 
 
 def product(ranks: tuple[int, int], a: Tensor, b: Tensor) -> Tensor:
@@ -103,7 +102,7 @@ def attention(
         is_causal or mask.dtype not in (torch.bool, q.dtype) or broadcast(mask.shape, scores) != scores
     ):
         return DECLINED
-    return torch.empty_like(q, device=META) if is_fused(q, k, v, mask, dropout, enable_gqa) else DECLINED
+    return dense_like(q) if is_fused(q, k, v, mask, dropout, enable_gqa) else DECLINED
 
 
 def is_fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, enable_gqa: bool) -> bool:

@@ -25,6 +25,13 @@ def new(shape: Sequence[int], dtype: torch.dtype, stride: Sizes | None = None) -
     return torch.empty_strided(shape, stride, dtype=dtype, device=META)
 
 
+def dense_like(x: Tensor) -> Tensor:
+    """Return a new tensor without gaps, whose dimensions keep the order that they have in memory in ``x``."""
+    order = sorted(range(x.dim()), key=lambda dim: -x.stride()[dim])
+    dense = dict(zip(order, dense_stride([x.shape[dim] for dim in order]), strict=True))
+    return new(x.shape, x.dtype, tuple([dense[dim] for dim in range(x.dim())]))
+
+
 def elementwise_like(operands: Sequence[Tensor], dtype: torch.dtype, common: torch.dtype | None) -> Tensor:
     """Return the result of an elementwise operation; decline operands that do not broadcast.
 
