@@ -142,8 +142,10 @@ class _Builder:
             return Operation("skip", None, (), {}, None)
         if node.op == "placeholder":
             return Operation(node.op, None, (), {}, outcome.value, requires_grad=node in self._with_gradients)
-        if node.op in ("get_attr", "output"):
+        if node.op == "get_attr":
             return Operation(node.op, None, _skeleton(node.args, places), {}, outcome.value)
+        if node.op == "output":  # which may contain settings too
+            return Operation(node.op, None, (tuple(places.values()),), {}, outcome.value)
         if meta.get(HOOKED):
             raise _RefusedError("forward itself uses torch.utils.checkpoint, or other hooks on saved tensors")
         if type(node.target).__name__ == "Derivative":  # not imported, because most captures do not

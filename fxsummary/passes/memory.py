@@ -29,8 +29,8 @@ def annotate(graph: ModelGraph) -> None:
             known[id(outputs)] = nbytes(outputs)
         data["output_bytes"] = 0 if data["op"] == "output" else known[id(outputs)]
         data["in_use"] = None
-    graph.memory = _Life(graph).memory() if graph.storages else None
-    if graph.memory is not None:
+    if graph.storages:
+        graph.memory = _Life(graph).memory()
         for (_, data), number in zip(graph.nodes(data=True), graph.memory.timeline, strict=True):
             data["in_use"] = number
 
