@@ -82,6 +82,15 @@ class Remembering(nn.Module):
         return tuple(results)
 
 
+class Detached(nn.Module):
+    """Computes a part without gradients."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            scale = x.abs().mean()
+        return x / scale
+
+
 @cache
 def graph_named(name: str) -> ModelGraph:
     """The graph of a model of the zoo, or of this file."""
@@ -94,6 +103,7 @@ def graph_named(name: str) -> ModelGraph:
 HERE = {
     "Masked": (Masked, torch.empty(2, 8)),
     "Chosen": (Chosen, torch.empty(6, 4, device="meta")),
+    "Detached": (Detached, torch.empty(2, 4)),
     "Remembering": (Remembering, torch.empty(2, 4)),
 }
 MODELS = [*ZOO, *HERE]
