@@ -57,3 +57,12 @@ def raised_by_user(error: BaseException) -> bool:
     """Whether the innermost frame of an exception's traceback is user code."""
     files = [frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__)]
     return bool(files) and is_user_file(files[-1])
+
+
+def let_go(error: BaseException) -> None:
+    """Drop the tracebacks of an exception and of its causes, because their frames hold tensors of the recording."""
+    errors = [error]
+    for each in errors:  # grows
+        each.__traceback__ = None
+        causes = [other for other in (each.__cause__, each.__context__) if other is not None]
+        errors += [other for other in causes if not any(other is known for known in errors)]

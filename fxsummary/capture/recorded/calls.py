@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,7 @@ from fxsummary.capture.recorded.derivatives import Derivatives
 from fxsummary.capture.recorded.graph_builder import Writer, has_tensor
 from fxsummary.capture.recorded.repeats import Replay
 from fxsummary.capture.recorded.torch_calls import Function
+from fxsummary.capture.source import let_go
 from fxsummary.capture.structures import Args, Kwargs, tensors_in
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.torch_internals import is_in_transform
@@ -113,6 +115,8 @@ class Calls(torch_internals.DispatchMode):
                 if isinstance(error, RefusedError):
                     raise error.__cause__ from None  # type: ignore[misc]
                 outcome, result = self.demand.outcome(call, error)
+                let_go(error)
+                gc.collect(0)  # exceptions of torch hold the frames, and so the tensors, of this call
             value = outcome.value if raw is None else raw
             if not outcome.writes and not has_tensor(value):
                 return value if result is None else result

@@ -27,6 +27,7 @@ from fxsummary.capture.recorded.repeats import MismatchError, Replay
 from fxsummary.capture.recorded.tensor_origins import StopRecording
 from fxsummary.capture.restore.heal import heal
 from fxsummary.capture.results import Propagation, Trace
+from fxsummary.capture.source import let_go
 from fxsummary.capture.structures import is_limit_of_meta, listed
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.torch_internals import has_global_hooks
@@ -67,7 +68,7 @@ def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Bud
     try:
         recorder.run(inputs, replay and subject.replay)
     except (MismatchError, TooMuchWorkError, OperatorError) as stopped:
-        _let_go(stopped)
+        let_go(stopped)
         recorder.finish()
         if not isinstance(stopped, MismatchError):
             raise
@@ -79,15 +80,6 @@ def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Bud
         failure.__cause__, error.__cause__ = error, _TracebackError(f"\n{text}")
         return replace(recorder.finish(), error=failure)
     return recorder.finish()
-
-
-def _let_go(error: BaseException) -> None:
-    """Drop the tracebacks of an exception and of its causes, because their frames hold tensors of the recording."""
-    errors = [error]
-    for each in errors:  # grows
-        each.__traceback__ = None
-        causes = [other for other in (each.__cause__, each.__context__) if other is not None]
-        errors += [other for other in causes if not any(other is known for known in errors)]
 
 
 class _Recorder:
@@ -130,7 +122,7 @@ class _Recorder:
         context = context_of(error, self._inputs_behind, len(self._writer.tensors.order))
         message = context.message if reason is None else reason
         self._stopped = replace(context, message=message, source=source or context.source)
-        _let_go(error)
+        let_go(error)
 
     def finish(self) -> Recording:
         """Return the recording; tensors that survive in caches get their values."""
