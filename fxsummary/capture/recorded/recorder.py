@@ -7,6 +7,7 @@ a ``torch.nn`` module is one operation. Kernels never get the model's own tensor
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 import warnings
@@ -109,6 +110,7 @@ class _Recorder:
             try:
                 # context variables that forward sets stay in the copy
                 result = copy_context().run(lambda: listed(calls.module_call(subject.model, args, kwargs)))
+                gc.collect(0)  # what only reference cycles hold is gone when forward returns
                 calls.unseen(self._writer.output, (result,), {})
             except StopRecording as stopped:
                 self.stop(stopped, stopped.reason, stopped.source)
