@@ -81,7 +81,7 @@ def _training(entry: Entry) -> dict[str, Any]:
 
 
 def _checkpoints(entry: Entry, told: Any, at_end: int) -> Iterator[tuple[str, int, int]]:
-    """Yield patterns of repeated blocks, with what checkpointing them is told to save and what it saves."""
+    """Yield repeated blocks by pattern, each with the predicted and the real saving of checkpointing."""
     for each in [each for each in told.checkpoints if each.count > 1][:MOST_BLOCKS]:
         model, example = entry.model().train(), entry.example()
         random.seed(0)

@@ -19,7 +19,7 @@ from fxsummary.views.unread import with_unread
 from zoo import OWN
 
 SERIES = ["cait_xxs24_224", "eva02_tiny_patch14_224", "nest_tiny", "vit_tiny_patch16_224", "xception41"]
-"""Models with series, some of which are parts of longer patterns."""
+"""Models with series; some series are parts of longer patterns."""
 
 
 class Layer(nn.Module):
@@ -101,7 +101,7 @@ def layers(number: int = 9, **options: Any) -> list[nn.Module]:
 
 
 def with_one(change: Callable[[Any], object], at: int = 4) -> nn.Module:
-    """Layers, one of which is changed."""
+    """Layers that are equal but for one."""
     model = Stack(layers()).eval()
     change(model.layers[at])
     return model

@@ -104,7 +104,7 @@ def _tips(each: Alive) -> tuple[str, ...]:
 
 
 def _largest(pieces: Sequence[Piece], peak: int) -> list[Piece]:
-    """Return the pieces to name: the largest, without those of which only some of one size would be named."""
+    """Return the largest pieces, which get names; pieces of one size get names together or not at all."""
     ordered = sorted(pieces, key=lambda each: -each.nbytes)
     next_one = ordered[MOST_NAMES].nbytes if len(ordered) > MOST_NAMES else 0
     return [each for each in ordered[:MOST_NAMES] if each.nbytes > max(next_one, LEAST_NAMED * peak)]

@@ -81,7 +81,7 @@ def _entries(memory: Memory, facts: Iterable[str]) -> list[Entry]:
 
 
 def steps(timeline: Sequence[int], most: int = MOST_STEPS) -> list[Step]:
-    """Return the parts of a timeline, at most so many; each stands for its maximum.
+    """Divide a timeline into parts and return the maximum of each; there is a limit to their number.
 
     >>> steps([1, 5, 2, 3], 2)
     [Step(start=0, end=2, at=1), Step(start=2, end=4, at=3)]

@@ -23,7 +23,7 @@ class StorageCount:
         self._known: dict[int, tuple[weakref.ref[torch.UntypedStorage], int]] = {}
 
     def add(self, tensors: Iterable[torch.Tensor]) -> None:
-        """Count the storages of these tensors from now until they are freed; one that was resized is counted anew."""
+        """Count the storages of these tensors from now until they are freed; after a resize, the new size counts."""
         for tensor in tensors:
             storage = tensor.untyped_storage()
             key, size = storage._cdata, storage.nbytes()

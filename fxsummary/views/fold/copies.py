@@ -15,7 +15,7 @@ from fxsummary.views.fold.symbols import RATES, hashable
 
 
 def largest(copies: Sequence[NodeData]) -> NodeData:
-    """Return the attributes of which a table shows the largest over these copies, such as bytes in use."""
+    """Return the largest value over these copies of each attribute with the rule "max", such as bytes in use."""
     found: dict[str, Any] = {}
     for name in NODE.largest:
         numbers = [cast("Mapping[str, Any]", each).get(name, 0) for each in copies]
