@@ -211,7 +211,7 @@ def test_the_keyboard(page_of: Open) -> None:
         ("#fc", "Linear"),
         ("#layer1.2.conv2", "Conv2d"),
         ("#layer2:layer2_0_conv3", "Conv2d"),
-        ("#add_3", "add"),
+        ("#iadd_3", "add_"),
         ("#no.such.module", ""),
         ("#%zz:%", ""),
     ],
