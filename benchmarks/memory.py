@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import torch
 from torch import nn
 
 import fxsummary
+from benchmarks.sweep import forks
+from fxsummary.capture.operations import memo
 from zoo.entry import Entry
 from zoo.published import entries
 from zoo.storages import checkpoint_blocks, real_forward, real_step, tensors_in
@@ -28,83 +31,98 @@ MOST_BLOCKS = 2
 """Number of patterns of blocks of a model that are checkpointed."""
 
 
-def measure(entry: Entry) -> dict[str, Any]:
-    """Return what fxsummary tells of a model, and what is true."""
-    random.seed(0)  # layers may be dropped at random
-    example, model = entry.example(), entry.model()
+def measure(name: str, send: Callable[[dict[str, Any]], None]) -> None:
+    """Send what fxsummary tells of a model, and what is true.
+
+    Each run has a process of its own, because libraries keep tables in caches: a second run takes less memory.
+    """
+    entry = entries()[name]
+    told = _apart(lambda: _told(entry))
+    found = told | _apart(lambda: _real_inference(entry)) | _apart(lambda: _mem_tracker(entry))
+    if "told_step" in told:
+        real, other = (_apart(partial(_real_step, entry, seed)) for seed in (0, 1))
+        found |= real if real == other else {"refused": "layers are dropped at random"}
+        checkpointed = [_apart(partial(_real_step, entry, 0, *each["block"])) for each in told["checkpoints"]]
+        for each, step in zip(told["checkpoints"], checkpointed, strict=True):
+            if step and "at_end" in found:  # a model may not be made for it
+                each["real"] = found["at_end"] - step["at_end"]
+    send(found)
+
+
+def _apart(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a call returns in a forked process; nothing if it fails."""
+    found = next(forks.run(lambda _, send: send(call()), [""], 1, _SECONDS, _GIB))
+    del found["name"]
+    return {} if "died" in found else found
+
+
+_SECONDS, _GIB = 120.0, 12.0
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    graph = _graph(entry.model(), entry)  # imports what the model needs
+    memo.clear()
     start = time.process_time()
-    graph = fxsummary.graph(model, *example.args, kwargs=dict(example.kwargs))
-    row: dict[str, Any] = {"name": entry.name, "seconds": round(time.process_time() - start, 3)}
-    row |= _inference(entry, graph)
-    example = entry.example()
-    row["tracker"], row["tracker_seconds"] = _mem_tracker(entry.model(), example.args, dict(example.kwargs))
-    if any(each.requires_grad for each in entry.model().parameters()):
-        row |= _training(entry)
-    return row
-
-
-def _inference(entry: Entry, graph: fxsummary.ModelGraph) -> dict[str, Any]:
-    example, told = entry.example(), graph.memory
-    real = real_forward(entry.model(), example.args, example.kwargs)  # a new model, without anything cached
-    row = {"peak": real.peak, "module": real.module, "operator": real.operator}
-    if told is None:
-        return row | {"told_peak": None, "told_module": None, "is_marked": True}
-    module, is_marked = graph.nodes[told.at]["module"], bool(told.unknown) or told.is_assumed
-    return row | {"told_peak": told.peak, "told_module": module, "is_marked": is_marked}
-
-
-def _training(entry: Entry) -> dict[str, Any]:
-    example = entry.example()
+    _graph(entry.model(), entry)
+    found: dict[str, Any] = {"seconds": round(time.process_time() - start, 3)}
+    memory = graph.memory
+    if memory is not None:
+        is_marked = bool(memory.unknown) or memory.is_assumed
+        found |= {"told_peak": memory.peak, "told_module": graph.nodes[memory.at]["module"], "is_marked": is_marked}
     model = entry.model().train()
-    random.seed(0)
+    if not any(each.requires_grad for each in model.parameters()):
+        return found
     try:
-        graph = fxsummary.graph(model, *example.args, kwargs=dict(example.kwargs))
+        graph = _graph(model, entry)
         start = time.process_time()
-        told = graph.training(device="cpu", optimizer=None)
+        step = graph.training(device="cpu", optimizer=None)
     except fxsummary.errors.FxsummaryError as error:
-        return {"refused": str(error)[:200]}
-    took = time.process_time() - start
-    runs = []
-    for seed in (0, 1):
-        model, example = entry.model().train(), entry.example()
-        random.seed(seed)
-        torch.manual_seed(seed)
-        runs.append(real_step(model, example.args, example.kwargs))
-    real = runs[0]
-    if runs[0] != runs[1]:
-        return {"refused": "layers are dropped at random"}
-    return {
-        "step_seconds": round(took, 3), "at_end": real.at_end, "told_at_end": told.forward_end, "step": real.peak,
-        "told_step": told.activation_peak, "step_is_marked": bool(told.unknown) or told.is_assumed,
-        "blocks": list(_checkpoints(entry, told, real.at_end)),
+        return found | {"refused": str(error)[:200]}
+    blocks = [each for each in step.checkpoints if each.count > 1][:MOST_BLOCKS]
+    return found | {
+        "step_seconds": round(time.process_time() - start, 3), "told_at_end": step.forward_end,
+        "told_step": step.activation_peak, "step_is_marked": bool(step.unknown) or step.is_assumed,
+        "checkpoints": [{"block": (each.pattern, each.type), "told": each.saves} for each in blocks],
     }  # fmt: skip
 
 
-def _checkpoints(entry: Entry, told: Any, at_end: int) -> Iterator[tuple[str, int, int]]:
-    """Yield repeated blocks by pattern, each with the predicted and the real saving of checkpointing."""
-    for each in [each for each in told.checkpoints if each.count > 1][:MOST_BLOCKS]:
-        model, example = entry.model().train(), entry.example()
-        random.seed(0)
-        checkpoint_blocks(model, each.pattern, each.type)
-        with suppress(RuntimeError):  # a model may not be made for it
-            yield each.pattern, each.saves, at_end - real_step(model, example.args, example.kwargs).at_end
+def _graph(model: nn.Module, entry: Entry) -> fxsummary.ModelGraph:
+    random.seed(0)  # layers may be dropped at random
+    example = entry.example()
+    return fxsummary.graph(model, *example.args, kwargs=dict(example.kwargs))
 
 
-def _mem_tracker(model: nn.Module, args: Any, kwargs: Any) -> tuple[int | None, float]:
-    """Return the peak of activations that torch's tracker finds, and the seconds that it takes."""
+def _real_inference(entry: Entry) -> dict[str, Any]:
+    example = entry.example()
+    real = real_forward(entry.model(), example.args, example.kwargs)
+    return {"peak": real.peak, "module": real.module, "operator": real.operator}
+
+
+def _real_step(entry: Entry, seed: int, *block: str) -> dict[str, Any]:
+    """Run a step, with the blocks of a pattern and class checkpointed."""
+    model, example = entry.model().train(), entry.example()
+    if block:
+        checkpoint_blocks(model, *block)
+    random.seed(seed)
+    torch.manual_seed(seed)
+    real = real_step(model, example.args, example.kwargs)
+    return {"at_end": real.at_end, "step": real.peak}
+
+
+def _mem_tracker(entry: Entry) -> dict[str, Any]:
+    """Find the peak of activations with torch's tracker, and the seconds that it takes."""
     from torch.distributed._tools.mem_tracker import MemTracker
 
+    model, example = entry.model(), entry.example()
+    args, kwargs = example.args, dict(example.kwargs)
     tracker = MemTracker()
     tracker.track_external(model, *tensors_in((args, kwargs)))
     start = time.process_time()
-    try:
-        with torch.no_grad(), tracker:
-            model(*args, **kwargs)
-        found = list(tracker.get_tracker_snapshot("peak").values())
-    except Exception:  # it does not run on all models
-        return None, round(time.process_time() - start, 3)
+    with torch.no_grad(), tracker:
+        model(*args, **kwargs)
+    found = list(tracker.get_tracker_snapshot("peak").values())
     activations = [sizes[kind] for sizes in found for kind in sizes if getattr(kind, "value", "") in _ACTIVATIONS]
-    return sum(activations), round(time.process_time() - start, 3)
+    return {"tracker": sum(activations), "tracker_seconds": round(time.process_time() - start, 3)}
 
 
 _ACTIVATIONS = ("Activation", "Temp")
@@ -112,11 +130,11 @@ _ACTIVATIONS = ("Activation", "Temp")
 
 def report(rows: list[dict[str, Any]]) -> str:
     """Return what holds, as Markdown."""
-    peaks = [row for row in rows if row["told_peak"] is not None]
+    peaks = [row for row in rows if row.get("told_peak") is not None and "peak" in row]
     unmarked = [row for row in peaks if not row["is_marked"]]
     steps = [row for row in rows if "step" in row]
-    blocks = [block for row in steps for block in row["blocks"]]
-    trackers = [row for row in peaks if row["tracker"] is not None]
+    blocks = [each for row in steps for each in row["checkpoints"] if "real" in each]
+    trackers = [row for row in peaks if "tracker" in row]
     lines = [
         ("inference peak, to the byte", sum(r["told_peak"] == r["peak"] for r in peaks), len(peaks)),
         ("… and in the same module", sum(_same(r) for r in peaks), len(peaks)),
@@ -128,7 +146,11 @@ def report(rows: list[dict[str, Any]]) -> str:
         ("kept at the end of forward, to the byte", sum(r["told_at_end"] == r["at_end"] for r in steps), len(steps)),
         ("peak of a step, to the byte", sum(r["told_step"] == r["step"] for r in steps), len(steps)),
         ("peak of a step, within 1 %", sum(not _off(r["told_step"], r["step"], 0.01) for r in steps), len(steps)),
-        ("saving of a checkpointed block, to the byte", sum(told == real for _, told, real in blocks), len(blocks)),
+        (
+            "saving of a checkpointed block, to the byte",
+            sum(each["told"] == each["real"] for each in blocks),
+            len(blocks),
+        ),
         ("MemTracker's peak, to the byte", sum(r["tracker"] == r["peak"] for r in trackers), len(trackers)),
     ]
     table = ["| what | holds | of |", "|:--|--:|--:|", *(f"| {what} | {holds} | {of} |" for what, holds, of in lines)]
@@ -137,7 +159,14 @@ def report(rows: list[dict[str, Any]]) -> str:
 
 
 def _same(row: dict[str, Any]) -> bool:
-    return row["told_peak"] == row["peak"] and row["told_module"] == row["module"]
+    return row["told_peak"] == row.get("peak") and row["told_module"] == row.get("module")
+
+
+def _differs(row: dict[str, Any]) -> bool:
+    """Whether a figure of a model is not the real one, or a model could not be measured."""
+    steps = any(row.get(f"told_{what}") != row.get(what) for what in ("at_end", "step"))
+    blocks = [each for each in row.get("checkpoints", ()) if each["told"] != each.get("real", each["told"])]
+    return "told_peak" not in row or not _same(row) or steps or bool(blocks)
 
 
 def _off(told: int, real: int, share: float) -> bool:
@@ -150,19 +179,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--every", type=int, default=3, help="measure every n-th model")
     parser.add_argument("--start", type=int, default=0, help="the first model")
     parser.add_argument("--name", default="", help="a part of the names of the models")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--output", type=Path, default=Path("build/memory.json"), help="where to write all numbers")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    forks.prepare()
+    fxsummary.graph(nn.Linear(1, 1)).training()
+    names = [name for name in entries() if options.name in name][options.start :: options.every]
     rows = []
-    for name in [name for name in entries() if options.name in name][options.start :: options.every]:
-        try:
-            rows.append(measure(entries()[name]))
-        except Exception as error:  # of the model or of a library
-            print(f"{name}: {type(error).__name__}: {str(error)[:100]}", flush=True)
-            continue
-        row = rows[-1]
-        if not _same(row) or any(row.get(f"told_{what}") != row.get(what) for what in ("at_end", "step")):
+    for row in forks.run(measure, names, options.jobs, 10 * _SECONDS, _GIB):
+        rows.append(row)
+        if _differs(row):
             print(row, flush=True)
+    rows.sort(key=lambda row: names.index(row["name"]))
     print(report(rows))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(rows, indent=1))

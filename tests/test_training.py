@@ -207,6 +207,79 @@ def test_a_graph_without_its_program_says_so() -> None:
             each.training()
 
 
+class _Leaf(nn.Module):
+    """Lets a new tensor require gradients, as models do whose kernels are not installed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.down(torch.zeros_like(self.up(x)).requires_grad_() * 2)
+
+
+class _Reversible(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, layer: nn.Module) -> torch.Tensor:
+        ctx.layer = layer
+        result = x + layer(x)
+        ctx.save_for_backward(result.detach())
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        (result,) = ctx.saved_tensors
+        with torch.enable_grad():
+            ctx.layer(result).backward(gradient)
+        return gradient, None
+
+
+class _RunsInBackward(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.layer = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return _Reversible.apply(self.before(x), self.layer)
+
+
+class _KeepsTable(nn.Module):
+    """Keeps a table in an attribute at the first call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not hasattr(self, "table"):
+            self.table = torch.arange(8.0).expand(4, 8) + 1
+        return torch.tanh(self.linear(x) * self.table)
+
+
+def test_a_tensor_that_forward_lets_require_gradients() -> None:
+    model, x = _Leaf(), torch.zeros(2, 8)
+    found, real = fxsummary.graph(model, x, trace="record").training(device="cpu"), real_step(model, (x,))
+    assert (found.forward_end, found.activation_peak) == (real.at_end, real.peak) and not found.unknown
+
+
+def test_a_function_that_runs_modules_in_backward_makes_a_bound() -> None:
+    model, x = _RunsInBackward(), torch.zeros(2, 8)
+    found = fxsummary.graph(model, x).training(device="cpu")
+    assert found.unknown and found.forward_end <= real_step(model, (x,)).at_end
+
+
+def test_checkpointing_does_not_free_what_modules_keep() -> None:
+    x = torch.zeros(4, 8)
+    models = [nn.Sequential(_KeepsTable(), _KeepsTable()) for _ in range(3)]
+    (found,) = (
+        each
+        for each in fxsummary.graph(models[0], x, trace="record").training(device="cpu").checkpoints
+        if each.pattern == "*"
+    )
+    checkpoint_blocks(models[1], "*", "_KeepsTable")
+    assert real_step(models[2], (x,)).at_end - real_step(models[1], (x,)).at_end == found.saves
+
+
 class _Checkpointing(nn.Module):
     def __init__(self) -> None:
         super().__init__()

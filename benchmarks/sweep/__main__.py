@@ -7,7 +7,6 @@ where it was ended. Times are CPU seconds.
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 from collections.abc import Sequence
@@ -17,7 +16,6 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import torch
 
 from benchmarks.sweep import forks, markdown, report
 from benchmarks.sweep.libraries import LIBRARIES
@@ -75,7 +73,7 @@ def _sweep(library: str, names: Sequence[str], options: argparse.Namespace) -> N
     missing = [] if options.report else [name for name in names if name not in known]
     if not missing:
         return
-    _prepare()
+    forks.prepare()
     for name in missing:
         LIBRARIES[library].load(name)
     limits = LIMITS | {"truth": options.truth}
@@ -86,20 +84,6 @@ def _sweep(library: str, names: Sequence[str], options: argparse.Namespace) -> N
             file.write(json.dumps(found) + "\n")
             file.flush()
             print(f"{library} {done + 1}/{len(missing)} {_line(found)}", flush=True)
-
-
-def _prepare() -> None:
-    """Import what every model needs, once, before the processes are forked."""
-    torch.set_num_threads(1)
-    for module in (
-        "torch._dynamo",
-        "sympy",
-        "fxsummary.capture.inputs.guess.inference",
-        "fxsummary.capture.recorded.recorder",
-    ):
-        importlib.import_module(module)
-    for module in ("text", "svg"):
-        importlib.import_module(f"fxsummary.exporters.{module}")
 
 
 def _line(found: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import signal
@@ -10,7 +11,23 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
+import torch
+
 Function = Callable[[str, Callable[[dict[str, Any]], None]], None]
+
+
+def prepare() -> None:
+    """Import what every model needs, once, before processes are forked."""
+    torch.set_num_threads(1)
+    for module in (
+        "torch._dynamo",
+        "sympy",
+        "fxsummary.capture.inputs.guess.inference",
+        "fxsummary.capture.recorded.recorder",
+    ):
+        importlib.import_module(module)
+    for module in ("text", "svg"):
+        importlib.import_module(f"fxsummary.exporters.{module}")
 
 
 def run(function: Function, names: Sequence[str], jobs: int, seconds: float, gib: float) -> Iterator[dict[str, Any]]:

@@ -54,7 +54,7 @@ class Blocks:
         inputs = dict(each for place in sources for each in step.results.get(place, ()))
         gone = 0
         for each in step.kept:
-            if each.number not in inputs and not each.is_output and inside.issuperset(each.savers):
+            if each.number not in inputs and not each.is_held and inside.issuperset(each.savers):
                 gone += each.nbytes
         for each in step.kept:
             inputs.pop(each.number, None)

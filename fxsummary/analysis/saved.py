@@ -21,13 +21,13 @@ class Kept(NamedTuple):
         number: its number.
         nbytes: its size.
         savers: positions of the operations that save it for backward, in order.
-        is_output: whether forward returns it.
+        is_held: whether forward returns it, or leaves it elsewhere, as in an attribute of a module.
     """
 
     number: int
     nbytes: int
     savers: tuple[int, ...]
-    is_output: bool
+    is_held: bool
 
 
 @dataclass(eq=False, slots=True)
@@ -89,9 +89,9 @@ class SavedStorages:
     def _gone(self, key: int, _: object) -> None:
         self._found.pop(key, None)
 
-    def kept(self, outputs: Iterable[Tensor]) -> Iterator[Kept]:
-        """Yield the storages that are saved or returned."""
-        numbers = {found.number for tensor in outputs if (found := self._storage(tensor)) is not None}
+    def kept(self, held: Iterable[Tensor]) -> Iterator[Kept]:
+        """Yield the storages that are saved for backward, or held otherwise."""
+        numbers = {found.number for tensor in held if (found := self._storage(tensor)) is not None}
         for found in list(self._found.values()):
             storage = found.reference()
             if storage is not None and (found.savers or found.number in numbers):

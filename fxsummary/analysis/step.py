@@ -111,7 +111,9 @@ class Runner:
                 self._casts.end()
                 self.step.at_end = self._watch.live
                 self.step.saving = self._saved.saving
-                self.step.kept = list(self._saved.kept(outputs))
+                held = [each for tensors in self._held.values() for each in tensors]
+                self.step.kept = list(self._saved.kept([*outputs, *held]))
+                del held
                 self._backward(outputs)
         self._read_watch()
         self.step.gradients = self._weights.gradients()
@@ -195,6 +197,8 @@ class Runner:
             function = self._function(place, operation)
             args, kwargs = on_meta(operation.target, args, fill(operation.kwargs, given))
             value = function(*args, **kwargs)
+            if operation.requires_grad:
+                value.requires_grad_()
         except Exception as error:  # torch's kernels raise many types
             return self._recorded(place, operation, given, str(error).strip().partition("\n")[0][:100])
         if not fits(value, operation.value):

@@ -13,9 +13,9 @@ from fxsummary.capture.torch_internals import OpOverload, insert_node, name_of_t
 STACK, SOURCE, SPEC, AUTOCAST = "nn_module_stack", "fxsummary_source", "fxsummary_spec", "fxsummary_autocast"
 """Keys in ``node.meta``: module stack, ``file:line``, the spec of a placeholder, the state of autocast."""
 
-AFTER, NO_GRAD = "fxsummary_after", "fxsummary_no_grad"
+AFTER, NO_GRAD, REQUIRES_GRAD = "fxsummary_after", "fxsummary_no_grad", "fxsummary_requires_grad"
 """Keys in ``node.meta``: the nodes that changed this node's inputs in place through an alias; whether gradients were
-off."""
+off; whether forward set ``requires_grad`` on the result."""
 
 APPLIED = "fxsummary_applied"
 """Key in ``node.meta``: the call of a `torch.autograd.Function` that returned this node, and which result it is."""

@@ -16,7 +16,7 @@ from torch import fx, nn
 
 from fxsummary.capture.inputs.example import forward_signature
 from fxsummary.capture.module_index import submodule
-from fxsummary.capture.nodes import APPLIED, AUTOCAST, HOOKED, LIKE, NO_GRAD
+from fxsummary.capture.nodes import APPLIED, AUTOCAST, HOOKED, LIKE, NO_GRAD, REQUIRES_GRAD
 from fxsummary.capture.operations.autocast import Casting
 from fxsummary.capture.operations.memo import BY_IDENTITY, MAX_ENTRIES
 from fxsummary.capture.operations.outcome import Alias, Outcome
@@ -45,7 +45,7 @@ class Operation(NamedTuple):
         value: the recorded result, with a `TensorSpec` for each tensor.
         casting: the state of autocast.
         is_detached: whether it ran under `torch.no_grad`.
-        requires_grad: whether an input requires gradients.
+        requires_grad: whether an input requires gradients, or forward let the result of a call require them.
         call: for "apply" and "take", a number for the call.
         aliases: for each tensor of the result, the argument whose memory it shares.
     """
@@ -160,9 +160,12 @@ class _Builder:
             target = self._module(str(node.target)) if node.op == "call_module" else _checked(node.target)
             named = _skeleton(node.kwargs, places) if node.kwargs else {}
             args = _skeleton(node.args, places)
-            return Operation("call", target, args, named, outcome.value, *state, aliases=outcome.aliases)
+            marked = bool(meta.get(REQUIRES_GRAD))
+            return Operation("call", target, args, named, outcome.value, *state, marked, aliases=outcome.aliases)
         except _OpaqueError:
-            return Operation("opaque", None, tuple(places.values()), {}, outcome.value, *state)
+            casting, is_detached = state
+            is_detached = is_detached and APPLIED not in meta  # inside, a `torch.autograd.Function` has no gradients
+            return Operation("opaque", None, tuple(places.values()), {}, outcome.value, casting, is_detached)
 
     def _module(self, path: str) -> nn.Module:
         """Return a leaf module without its tensors, one for all modules with the same signature."""

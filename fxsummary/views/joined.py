@@ -29,12 +29,12 @@ def join_cheap(graph: ModelGraph) -> ModelGraph:
     return merger.finish()
 
 
-def in_rows(graph: ModelGraph, items: Iterable[Item]) -> Iterator[Item | list[str]]:
-    """Yield the items of a block, those that share a row as a list."""
+def in_rows(graph: ModelGraph, items: Iterable[Item], least: int = LEAST_JOINED) -> Iterator[Item | list[str]]:
+    """Yield the items of a block, those that share a row as a list: at least so many neighbours."""
     for cheap, neighbours in groupby(items, lambda item: isinstance(item, str) and is_cheap(graph, item)):
         members = list(neighbours)
         keys = [item for item in members if isinstance(item, str)]
-        yield from [keys] if cheap and len(keys) >= LEAST_JOINED else members
+        yield from [keys] if cheap and len(keys) >= least else members
 
 
 def name_of(graph: ModelGraph, keys: Sequence[str]) -> str:

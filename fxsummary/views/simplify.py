@@ -106,13 +106,14 @@ def _expand_parameters(merger: Merger) -> None:
 def _absorb_parameters(merger: Merger) -> None:
     """Merge a parameter into its only reader, unless it is an operand of arithmetic, or into all calls of one line.
 
-    The calls of one line in a loop then look alike: each reads the parameter, which counts in the first.
+    The calls of one line in a loop then look alike: each reads the parameter, which counts in the first. A buffer of
+    one number is merged into arithmetic too.
     """
     for key, data in merger.nodes():
         readers = [merger.node(reader) for reader in merger.graph.readers(key)] if data["op"] == "get_attr" else []
         if not all(map(is_call, readers)):
             continue
-        alone = len(readers) == 1 and readers[0]["kind"] != "arithmetic"
+        alone = len(readers) == 1 and (readers[0]["kind"] != "arithmetic" or _is_scalar_buffer(data))
         if alone or (len(readers) > 1 and _are_calls_of_one_line(merger.graph, key)):
             carry_costs(data, readers[0])
             for target in readers:
@@ -120,6 +121,10 @@ def _absorb_parameters(merger: Merger) -> None:
             for target in readers[1:]:
                 target["reads"] = (*target["reads"], *data["reads"])
             merger.drop(key, "parameters shown in their operation")
+
+
+def _is_scalar_buffer(data: NodeData) -> bool:
+    return data["shape"] == () and not data["parameters"]
 
 
 def _are_calls_of_one_line(graph: ModelGraph, key: str) -> bool:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from fxsummary.capture.module_index import submodule, tensors_of
-from fxsummary.capture.nodes import AFTER, APPLIED, NO_GRAD
+from fxsummary.capture.nodes import AFTER, APPLIED, NO_GRAD, REQUIRES_GRAD
 from fxsummary.capture.operations.flop_count import FlopCount
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.run import callee_of
@@ -55,6 +55,7 @@ class Derivatives:
         """Note whether a tensor of the recording requires gradients."""
         tracked = self.writer.tensors.of(tensor)
         self.marked = [each for each in self.marked if each is not tracked] + [tracked] * tensor.requires_grad
+        self.writer.node_of(tracked).meta[REQUIRES_GRAD] = tensor.requires_grad
 
     def forget(self, tensor: Tensor) -> None:
         """Answer ``tensor.grad = None``."""

@@ -20,7 +20,7 @@ from fxsummary.capture.operations import autocast
 from fxsummary.capture.operations.twins import is_own_hook, spec_of
 from fxsummary.capture.recorded.torch_calls import SPEC_ONLY
 from fxsummary.capture.restore.escaped import survivors
-from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, values_of, walk
+from fxsummary.capture.structures import ATOMS, Args, Kwargs, listed, map_values, values_of, walk
 from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.fx_patches import traced
 from fxsummary.capture.symbolic.proxies import ParameterProxy, Proxy, Reference
@@ -139,9 +139,7 @@ class SymbolicTracer(fx.Tracer):
 
     def note_applied(self, function: Any, args: Args, result: object) -> None:
         """Note on the results of a `torch.autograd.Function` that it computes their backward pass."""
-        if any(isinstance(each, torch.Tensor) for each in walk(args)):
-            return  # a constant, for which this would write a node after the results
-        call = partial(function, *self.create_arg(args))
+        call = partial(function, *map_values(lambda item: item.node if isinstance(item, fx.Proxy) else item, args))
         results = [each.node for each in walk(result) if isinstance(each, fx.Proxy)]
         for place, node in enumerate(results):
             if node not in walk(call.args):

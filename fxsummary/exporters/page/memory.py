@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from fxsummary.drawing.markup import element, escape
@@ -33,4 +34,9 @@ def memory_dialog(graph: ModelGraph) -> str:
 
 
 def _cells(kind: str, texts: Iterable[str]) -> str:
-    return element("tr", "".join(f"<{kind}>{escape(text)}</{kind}>" for text in texts))
+    return element("tr", "".join(f"<{kind}>{_breakable(escape(text))}</{kind}>" for text in texts))
+
+
+def _breakable(text: str) -> str:
+    """Let a line end behind the dots of a path."""
+    return re.sub(r"(?<=\w\.)(?=[^\W\d])", "<wbr>", text)

@@ -70,10 +70,11 @@ def facts(graph: ModelGraph, memory: Memory) -> Iterator[tuple[str, str]]:
 
 def peak(graph: ModelGraph, memory: Memory) -> str:
     """Return the peak with its operation, such as ``9.95 MiB of activations at layer1.0.bn1 (BatchNorm2d)``."""
-    label = graph.nodes[memory.at]["label"] if memory.at in graph else ""
-    return f"{memory.peak_text} of activations at {memory.name}" + (
-        f" ({label})" if label not in ("", memory.name) else ""
-    )
+    data = graph.nodes[memory.at] if memory.at in graph else None
+    what = "" if data is None or data["label"] == memory.name else data["label"]
+    where = "" if data is None or own_path(data) or not data["module"] else f"in {data['module']}"
+    about = " ".join(filter(None, (what, where)))
+    return f"{memory.peak_text} of activations at {memory.name}" + (f" ({about})" if about else "")
 
 
 def bars(timeline: Sequence[int], columns: int = COLUMNS) -> str:

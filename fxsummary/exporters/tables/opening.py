@@ -12,7 +12,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import over_copies
 from fxsummary.views.blocks import Block
 from fxsummary.views.fold.items import Items
-from fxsummary.views.joined import in_rows
+from fxsummary.views.joined import LEAST_JOINED, in_rows
 from fxsummary.views.shown import Fold
 
 MOST_ROWS = 52
@@ -31,12 +31,12 @@ class Opening:
     Attributes:
         shown_before: what to show in place of the contents of blocks that are shown before.
         closed: the blocks that are closed to save rows, with the number of rows in each.
-        joins: whether neighbouring operations without weights or FLOPs share a row.
+        joins: number of neighbouring operations without weights or FLOPs from which they share a row; 0 for none.
     """
 
     shown_before: References = field(default_factory=References)
     closed: dict[int, int] = field(default_factory=dict)
-    joins: bool = False
+    joins: int = 0
 
     def is_open(self, block: Block) -> bool:
         """Whether the contents of a block are shown."""
@@ -45,7 +45,7 @@ class Opening:
 
     def rows(self, graph: ModelGraph, items: Iterable[str | Block]) -> list[str | Block | list[str]]:
         """Return what the rows for some items show: a block, an operation, or several operations."""
-        return list(in_rows(graph, items) if self.joins else items)
+        return list(in_rows(graph, items, self.joins) if self.joins else items)
 
 
 def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: Fold) -> Opening:
@@ -63,7 +63,7 @@ def open_blocks(graph: ModelGraph, root: Block, depth: int | None, fold: Fold) -
     if depth is None and fold:
         if fold != "exact" and _count(graph, root, opening) > MOST_ROWS:
             opening.shown_before = references(items, like=True)
-        opening.joins = _count(graph, root, opening) > MOST_ROWS
+        opening.joins = LEAST_JOINED if _count(graph, root, opening) > MOST_ROWS else 0
         _close_least(graph, root, opening)
     return opening
 
@@ -104,6 +104,8 @@ def _close_least(graph: ModelGraph, root: Block, opening: Opening) -> None:
         if not inner_open[id(parent)]:
             heappush(waiting, (says[id(parent)], parent))
     total += _open_costliest(graph, [chain[-1] for chain in chains], opening, MOST_ROWS + MORE_ROWS - total)
+    if total > MOST_ROWS:
+        opening.joins = 2
     for key in sorted(opening.closed, key=says.__getitem__, reverse=True):
         if total + opening.closed[key] <= MOST_ROWS and opening.is_open(parent_of[key]):
             total += opening.closed.pop(key)
