@@ -462,6 +462,30 @@ def test_recorded_is_what_forward_does(name: str) -> None:
         assert graph.totals.unknown_flops == ()
 
 
+class _Wrapped(nn.Module):
+    """Wraps a function that reads a tensor many times, as the masks of transformers are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        total, rule = self.linear(x).sum(), None
+        for _ in range(20):
+            rule = _wrapped(rule) if rule else lambda row: row * total
+        return torch.vmap(rule)(x)
+
+
+def _wrapped(function: Any) -> Any:
+    return lambda row: function(row) + 1
+
+
+def test_tensors_deep_in_closures_are_inputs_of_a_transform() -> None:
+    graph = fxsummary.graph(_Wrapped(), torch.ones(3, 4), trace="record")
+    (transform,) = (name for name, data in graph.nodes(data=True) if "vmap" in data["label"])
+    assert "sum_1" in graph.sources(transform)
+
+
 def shapes_of_plain(result: Any) -> Any:
     """`shapes_of` with other literals as the graph gives them."""
     if isinstance(result, torch.dtype):

@@ -256,8 +256,15 @@ class _KeepsTable(nn.Module):
         return torch.tanh(self.linear(x) * self.table)
 
 
-def test_a_tensor_that_forward_lets_require_gradients() -> None:
-    model, x = _Leaf(), torch.zeros(2, 8)
+class _KeepsNumbers(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.numbers = torch.tensor([1.0, 2.0], device=x.device)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("model", [_Leaf(), _KeepsNumbers(8, 8)])
+def test_tensors_that_forward_makes(model: nn.Module) -> None:
+    x = torch.zeros(2, 8)
     found, real = fxsummary.graph(model, x, trace="record").training(device="cpu"), real_step(model, (x,))
     assert (found.forward_end, found.activation_peak) == (real.at_end, real.peak) and not found.unknown
 

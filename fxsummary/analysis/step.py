@@ -197,6 +197,8 @@ class Runner:
             function = self._function(place, operation)
             args, kwargs = on_meta(operation.target, args, fill(operation.kwargs, given))
             value = function(*args, **kwargs)
+            if function is torch.tensor:
+                value = value.clone()  # on meta it makes no call that a mode sees
             if operation.requires_grad:
                 value.requires_grad_()
         except Exception as error:  # torch's kernels raise many types

@@ -22,7 +22,6 @@ from fxsummary.capture.structures import Args, Kwargs, map_values
 from fxsummary.capture.torch_internals import cell_contents, with_closure
 from fxsummary.graph.spec import map_structure
 
-MAX_DEPTH = 8
 Replace = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -58,7 +57,7 @@ class Transform:
         self._reading = reading or implementation
         self._is_input = is_input
         self._read: set[int] = set()
-        self._function = _walk(function, self._to_slot, 0)
+        self._function = _walk(function, self._to_slot)
 
     def take_captured(self) -> tuple[torch.Tensor, ...]:
         """Return the captured tensors, and release them."""
@@ -90,7 +89,7 @@ class Transform:
     def _run(
         self, run: Callable[..., Any], replace: Replace, values: dict[int, torch.Tensor], args: Any, kwargs: Any
     ) -> Any:
-        function = _walk(self._function, lambda item: values[item] if type(item) is _Slot else item, 0)
+        function = _walk(self._function, lambda item: values[item] if type(item) is _Slot else item)
         args, kwargs = map_structure(
             lambda value: value, (args, kwargs)
         )  # plain lists and dicts, not those of torch.fx
@@ -120,13 +119,17 @@ class _Slot(int):
     """The place of the captured tensor with this ``id``."""
 
 
-def _walk(value: object, visit: Callable[[object], object], depth: int) -> Any:
-    """Return a copy of a value with ``visit`` applied inside closures; the value itself if nothing changes."""
-    if depth > MAX_DEPTH:
+def _walk(value: object, visit: Callable[[object], object], around: frozenset[int] = frozenset()) -> Any:
+    """Return a copy of a value with ``visit`` applied inside closures; the value itself if nothing changes.
+
+    Args:
+        around: the values that contain it, by ``id``: a function may be in its own closure.
+    """
+    if id(value) in around:
         return value
 
     def inside(item: object) -> Any:
-        return _walk(item, visit, depth + 1)
+        return _walk(item, visit, around | {id(value)})
 
     if isinstance(value, types.FunctionType) and (value.__closure__ or value.__defaults__):
         held = [*map(cell_contents, value.__closure__ or ()), *(value.__defaults__ or ())]
