@@ -30,7 +30,7 @@ from fxsummary.graph.modelgraph import ModuleCall
 from fxsummary.text.numbers import size
 from zoo import HOSTILE, OWN, ZOO
 
-VOID = frozenset({"meta", "link", "input", "br"})
+VOID = frozenset({"meta", "link", "input", "br", "wbr"})
 every_model = pytest.mark.parametrize("name", ZOO)
 
 
