@@ -136,7 +136,10 @@ class FlopCount(DispatchMode):
 
     def _hold(self, func: Any, args: Any, kwargs: Any, result: object) -> None:
         """Count the new storages of a result, and the bytes that the operator held besides."""
-        new = [each for each in tensors_in(result) if each.layout is torch.strided]
+        if _is_view(func):
+            return
+        found = [result] if isinstance(result, torch.Tensor) else tensors_in(result)
+        new = [each for each in found if each.layout is torch.strided]
         if new and _may_share(func):
             given = set(map(storage_of, tensors_in((args, kwargs))))
             new = [each for each in new if storage_of(each) not in given]
@@ -198,6 +201,12 @@ def _may_share(func: Any) -> bool:
     """Whether an operator may return memory of its arguments."""
     schema: Any = getattr(func, "_schema", None)
     return schema is None or func.namespace != "aten" or any(each.alias_info for each in schema.returns)
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_view(func: Any) -> bool:
+    """Whether an operator returns memory that it is given; `torch.tensor` ends with ``lift_fresh`` of a new tensor."""
+    return bool(getattr(func, "is_view", False)) and func is not torch.ops.aten.lift_fresh.default
 
 
 @functools.lru_cache(maxsize=1024)
