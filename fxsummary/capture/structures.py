@@ -30,6 +30,8 @@ ATOMS: frozenset[type] = NUMBERS | {
 """Types of literals: immutable and without tensors."""
 
 _LITERALS = tuple(ATOMS - {torch.Size})
+_SINGLE = frozenset({*_LITERALS, TensorSpec, torch.Tensor, torch.nn.Parameter, fx.Node})
+"""Common types of values that contain no others."""
 
 
 class _Unknown:
@@ -60,7 +62,9 @@ def fields_of(record: Any) -> dict[str, Any]:
 def walk(value: object) -> Iterator[object]:
     """Yield the values nested in tuples, lists, dicts, slices and dataclasses, in order."""
     items: Iterable[object] = ()
-    if isinstance(value, (tuple, list)):
+    if type(value) in _SINGLE:
+        yield value
+    elif isinstance(value, (tuple, list)):
         items = value
     elif isinstance(value, Mapping):
         items = value.values()
@@ -71,7 +75,10 @@ def walk(value: object) -> Iterator[object]:
     else:
         yield value
     for item in items:
-        yield from walk(item)
+        if type(item) in _SINGLE:
+            yield item
+        else:
+            yield from walk(item)
 
 
 def tensors_in(value: object) -> Iterator[torch.Tensor]:

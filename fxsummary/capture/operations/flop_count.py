@@ -7,7 +7,7 @@ import importlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.flop_counter import flop_registry, shape_wrapper
@@ -98,49 +98,49 @@ class FlopCount(DispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        for place in _written_by(func):
+        traits = _traits(func)
+        for place in traits.written:
             self._written.update(map(storage_of, tensors_in(args[place] if place < len(args) else kwargs.get("out"))))
         packet = getattr(func, "_overloadpacket", func)
         count = formula(packet)
-        parts = _parts(func) if count is None else None
+        parts = traits.parts if count is None else None
         if parts is not None:
             with self:
                 result = parts(*args, **kwargs)
             if result is not NotImplemented:
                 return result
         _check_dtypes(packet, args)
-        result = self._call(func, args, kwargs) if self._on_meta else func(*args, **kwargs)
-        self._hold(func, args, kwargs, result)
+        result = self._call(func, traits, args, kwargs) if self._on_meta else func(*args, **kwargs)
+        if not traits.is_view:
+            self._hold(func, traits.may_share, args, kwargs, result)
         if getattr(_paused, "now", False):
             return result
         if count is not None and not any(map(_is_sparse, args)):
             self.flops += _evaluate(count, packet, args, kwargs, result)
-        elif count is not None or not _is_free(func):  # the formulas are for dense products
+        elif count is not None or not traits.is_free:  # the formulas are for dense products
             self.unknown.append(str(packet))
         return result
 
-    def _call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _call(self, func: Any, traits: _Traits, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator on meta, by a kernel of ours if one covers the call."""
-        if takes_device(func):
+        if traits.takes_device:
             kwargs = {**kwargs, "device": META}
             kwargs.pop("pin_memory", None)
         result = kernels.answer(func, args, kwargs)
         if result is not NotImplemented:
             return result
-        if func in _IN_PARTS:
+        if traits.is_in_parts:
             with uncounted(), self:
                 return func.decompose(*args, **kwargs)
         if has_python_kernel(func):
             import_compiler()
         return func(*args, **kwargs)
 
-    def _hold(self, func: Any, args: Any, kwargs: Any, result: object) -> None:
+    def _hold(self, func: Any, may_share: bool, args: Any, kwargs: Any, result: object) -> None:
         """Count the new storages of a result, and the bytes that the operator held besides."""
-        if _is_view(func):
-            return
         found = [result] if isinstance(result, torch.Tensor) else tensors_in(result)
         new = [each for each in found if each.layout is torch.strided]
-        if new and _may_share(func):
+        if new and may_share:
             given = set(map(storage_of, tensors_in((args, kwargs))))
             new = [each for each in new if storage_of(each) not in given]
         self._storages.add(new)
@@ -196,25 +196,43 @@ def _base(output: torch.Tensor, numbers: dict[int, int]) -> Base | None:
     return Base(numbers.setdefault(storage._cdata, len(numbers)), storage.nbytes(), int(output.storage_offset()))
 
 
-@functools.lru_cache(maxsize=1024)
-def _may_share(func: Any) -> bool:
-    """Whether an operator may return memory of its arguments."""
-    schema: Any = getattr(func, "_schema", None)
-    return schema is None or func.namespace != "aten" or any(each.alias_info for each in schema.returns)
+class _Traits(NamedTuple):
+    """What is always true of an operator; one look-up for all, because torch hashes operators in Python.
+
+    Attributes:
+        written: the positions of the arguments that it writes to.
+        parts: a function that calls its parts; None if it has none.
+        is_in_parts: whether it is one of `_IN_PARTS`.
+        takes_device: whether it has an argument for the device of its result.
+        is_view: whether it returns memory that it is given.
+        may_share: whether it may return memory of its arguments.
+        is_free: see `_is_free`.
+    """
+
+    written: tuple[int, ...]
+    parts: Callable[..., Any] | None
+    is_in_parts: bool
+    takes_device: bool
+    is_view: bool
+    may_share: bool
+    is_free: bool
 
 
 @functools.lru_cache(maxsize=1024)
-def _is_view(func: Any) -> bool:
-    """Whether an operator returns memory that it is given; `torch.tensor` ends with ``lift_fresh`` of a new tensor."""
-    return bool(getattr(func, "is_view", False)) and func is not torch.ops.aten.lift_fresh.default
-
-
-@functools.lru_cache(maxsize=1024)
-def _written_by(func: Any) -> tuple[int, ...]:
-    """Return the positions of the arguments that an operator writes to."""
+def _traits(func: Any) -> _Traits:
     schema: Any = getattr(func, "_schema", None)
     infos = [argument.alias_info for argument in schema.arguments] if getattr(schema, "is_mutable", False) else ()
-    return tuple([place for place, info in enumerate(infos) if info is not None and info.is_write])
+    returned = () if schema is None else schema.returns
+    return _Traits(
+        written=tuple([place for place, info in enumerate(infos) if info is not None and info.is_write]),
+        parts=_parts(func),
+        is_in_parts=func in _IN_PARTS,
+        takes_device=takes_device(func),
+        # torch.tensor ends with lift_fresh of a new tensor
+        is_view=bool(getattr(func, "is_view", False)) and func is not aten.lift_fresh.default,
+        may_share=schema is None or func.namespace != "aten" or any(each.alias_info for each in returned),
+        is_free=_is_free(func),
+    )
 
 
 @functools.cache
