@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any
 
 import torch
 
 from fxsummary.capture.autograd_internals import running_backward, sequence_number
-from fxsummary.capture.operations.flop_count import FlopCount, costs_nothing
-from fxsummary.capture.structures import tensors_in
-from fxsummary.capture.torch_internals import OpOverload, is_composite, storage_of
+from fxsummary.capture.operations.flop_count import FlopCount, Traits, formula, traits_of
 
 LOSS, BACKWARD = "loss", "backward"
 
@@ -43,21 +41,17 @@ class Watch(FlopCount):
         return self._storages.live
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kind = _kind(func)
-        if not (kind.is_plain and kind.is_free):
+        traits = traits_of(func)
+        if not traits.is_plain or formula(func._overloadpacket) is not None:
             return super().__torch_dispatch__(func, types, args, kwargs)
-        result = self._call(func, args, kwargs or {})
-        if not kind.is_view or func is torch.ops.aten.lift_fresh.default:  # which ends `torch.tensor`
-            self._hold(func, args, kwargs, result)
+        result = self._call(func, traits, args, kwargs or {})
+        if not traits.is_view:
+            self._hold(func, traits, args, kwargs, result)
         return result
 
-    def _hold(self, func: Any, args: Any, kwargs: Any, result: object) -> None:
-        new = [result] if isinstance(result, torch.Tensor) else list(tensors_in(result))
-        if _kind(func).may_share:
-            given = set(map(storage_of, tensors_in((args, kwargs))))
-            new = [each for each in new if storage_of(each) not in given]
+    def _hold(self, func: Any, traits: Traits, args: Any, kwargs: Any, result: object) -> None:
         storages = self._storages
-        storages.add([each for each in new if each.layout is torch.strided])
+        storages.add(self._new(traits, args, kwargs, result))
         if storages.live > self.peak:
             self.peak = storages.live
             if self.place == BACKWARD:
@@ -69,21 +63,3 @@ class Watch(FlopCount):
 
 _NO_NUMBER = 2**62
 """Nodes of autograd that accumulate gradients have numbers above this one."""
-
-
-class _Kind(NamedTuple):
-    """What is known of an operator: whether it is one kernel, has no FLOPs, is a view, may return given memory."""
-
-    is_plain: bool
-    is_free: bool
-    is_view: bool
-    may_share: bool
-
-
-@lru_cache(maxsize=1024)
-def _kind(func: Any) -> _Kind:
-    is_plain = isinstance(func, OpOverload) and func.namespace == "aten" and not is_composite(func)
-    if not is_plain:
-        return _Kind(False, False, False, True)
-    shares = any(each.alias_info for each in func._schema.returns)
-    return _Kind(True, costs_nothing(func), func.is_view, shares)

@@ -98,7 +98,7 @@ class FlopCount(DispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        traits = _traits(func)
+        traits = traits_of(func)
         for place in traits.written:
             self._written.update(map(storage_of, tensors_in(args[place] if place < len(args) else kwargs.get("out"))))
         packet = getattr(func, "_overloadpacket", func)
@@ -112,7 +112,7 @@ class FlopCount(DispatchMode):
         _check_dtypes(packet, args)
         result = self._call(func, traits, args, kwargs) if self._on_meta else func(*args, **kwargs)
         if not traits.is_view:
-            self._hold(func, traits.may_share, args, kwargs, result)
+            self._hold(func, traits, args, kwargs, result)
         if getattr(_paused, "now", False):
             return result
         if count is not None and not any(map(_is_sparse, args)):
@@ -121,7 +121,7 @@ class FlopCount(DispatchMode):
             self.unknown.append(str(packet))
         return result
 
-    def _call(self, func: Any, traits: _Traits, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _call(self, func: Any, traits: Traits, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator on meta, by a kernel of ours if one covers the call."""
         if traits.takes_device:
             kwargs = {**kwargs, "device": META}
@@ -136,19 +136,23 @@ class FlopCount(DispatchMode):
             import_compiler()
         return func(*args, **kwargs)
 
-    def _hold(self, func: Any, may_share: bool, args: Any, kwargs: Any, result: object) -> None:
+    def _hold(self, func: Any, traits: Traits, args: Any, kwargs: Any, result: object) -> None:
         """Count the new storages of a result, and the bytes that the operator held besides."""
-        found = [result] if isinstance(result, torch.Tensor) else tensors_in(result)
-        new = [each for each in found if each.layout is torch.strided]
-        if new and may_share:
-            given = set(map(storage_of, tensors_in((args, kwargs))))
-            new = [each for each in new if storage_of(each) not in given]
-        self._storages.add(new)
+        self._storages.add(self._new(traits, args, kwargs, result))
         inside = kernels.workspace(func, args, kwargs)
         if inside is None:
             self._is_workspace_known = False
         else:
             self._storages.peak = max(self._storages.peak, self._storages.live + inside)
+
+    def _new(self, traits: Traits, args: Any, kwargs: Any, result: object) -> list[torch.Tensor]:
+        """Return the tensors in a result that lie in memory of their own."""
+        found = [result] if isinstance(result, torch.Tensor) else tensors_in(result)
+        new = [each for each in found if each.layout is torch.strided]
+        if new and traits.may_share:
+            given = set(map(storage_of, tensors_in((args, kwargs))))
+            new = [each for each in new if storage_of(each) not in given]
+        return new
 
     def outcome(self, value: object, device: str) -> Outcome:
         """Return what was observed, with the operation's result."""
@@ -196,7 +200,7 @@ def _base(output: torch.Tensor, numbers: dict[int, int]) -> Base | None:
     return Base(numbers.setdefault(storage._cdata, len(numbers)), storage.nbytes(), int(output.storage_offset()))
 
 
-class _Traits(NamedTuple):
+class Traits(NamedTuple):
     """What is always true of an operator; one look-up for all, because torch hashes operators in Python.
 
     Attributes:
@@ -207,6 +211,7 @@ class _Traits(NamedTuple):
         is_view: whether it returns memory that it is given.
         may_share: whether it may return memory of its arguments.
         is_free: see `_is_free`.
+        is_plain: whether it is one kernel of ATen outside the matrix family; it may still have a formula of the user's.
     """
 
     written: tuple[int, ...]
@@ -216,22 +221,24 @@ class _Traits(NamedTuple):
     is_view: bool
     may_share: bool
     is_free: bool
+    is_plain: bool
 
 
 @functools.lru_cache(maxsize=1024)
-def _traits(func: Any) -> _Traits:
+def traits_of(func: Any) -> Traits:
     schema: Any = getattr(func, "_schema", None)
     infos = [argument.alias_info for argument in schema.arguments] if getattr(schema, "is_mutable", False) else ()
-    returned = () if schema is None else schema.returns
-    return _Traits(
+    returned, parts = () if schema is None else schema.returns, _parts(func)
+    return Traits(
         written=tuple([place for place, info in enumerate(infos) if info is not None and info.is_write]),
-        parts=_parts(func),
+        parts=parts,
         is_in_parts=func in _IN_PARTS,
         takes_device=takes_device(func),
         # torch.tensor ends with lift_fresh of a new tensor
         is_view=bool(getattr(func, "is_view", False)) and func is not aten.lift_fresh.default,
         may_share=schema is None or func.namespace != "aten" or any(each.alias_info for each in returned),
         is_free=_is_free(func),
+        is_plain=parts is None and isinstance(func, OpOverload) and func.namespace == "aten" and _is_free(func),
     )
 
 
@@ -247,7 +254,8 @@ def _parts(func: Any) -> Callable[..., Any] | None:
     """Return a function that calls an operator's parts; None if it has none."""
     if isinstance(func, HigherOrderOperator):
         return in_python(func)
-    return func.decompose if _is_composite(func) else None
+    is_known = isinstance(func, OpOverload) and func.namespace != "prim"
+    return func.decompose if is_known and is_composite(func) else None
 
 
 _WRAPPER = shape_wrapper(len).__code__
@@ -281,15 +289,10 @@ def costs_nothing(func: Any) -> bool:
     (True, False, False)
     """
     packet = getattr(func, "_overloadpacket", func)
-    return packet is aten.item or (formula(packet) is None and not _is_composite(func) and _is_free(func))
+    traits = traits_of(func)
+    return packet is aten.item or (formula(packet) is None and traits.parts is None and traits.is_free)
 
 
-@functools.lru_cache(maxsize=1024)
-def _is_composite(func: Any) -> bool:
-    return isinstance(func, OpOverload) and func.namespace != "prim" and is_composite(func)
-
-
-@functools.lru_cache(maxsize=1024)
 def _is_free(func: Any) -> bool:
     """Whether an operator without a formula is known to be outside the matrix family."""
     if not isinstance(func, OpOverload):
