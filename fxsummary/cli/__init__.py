@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fxsummary import __version__
-from fxsummary.cli import review
+from fxsummary.cli import review, roofline
 from fxsummary.cli.model_options import add_model_arguments, graph_of, say, width, write
 from fxsummary.errors import FxsummaryError, InputError
 from fxsummary.support import files
@@ -46,6 +46,7 @@ examples:
   fxsummary show model.pt2
   fxsummary diff before.json models.py:CNN -o diff.svg
   fxsummary training models.py:CNN --optimizer sgd
+  fxsummary roofline models.py:CNN --device A100
   fxsummary check models.py:CNN --max-parameters 25M
   fxsummary lint models.py:CNN
   fxsummary readme README.md --check
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="print the summary", **look)
     add_model_arguments(show)
-    show.add_argument("--view", help="summary (default), modules, parameters, operations or memory")
+    show.add_argument("--view", help="summary (default), modules, parameters, operations, memory or roofline")
     show.add_argument("--columns", help="columns after the first (default: shape,parameters,flops,share)")
     show.add_argument("--width", type=int, help="width in characters (default: the terminal's width, 80 in a pipe)")
     show.add_argument("--no-fold", action="store_true", help="show every copy of identical blocks")
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--device", default="cuda", help="the device whose kernels run: cuda (default) or cpu")
     training.add_argument("--precision", help="bf16 or fp16 for mixed precision (default: the model's dtypes)")
     training.set_defaults(run=_training, train=True)
+    roofline.add_commands(commands)
     readme = commands.add_parser("readme", help="update the blocks of a Markdown file", description=_README)
     readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")
     readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")
@@ -113,10 +115,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-fold", action="store_true", help="draw every copy of identical blocks")
     group = parser.add_argument_group("picture options (.svg, .png, .pdf)")
-    group.add_argument("--view", help="model (default), or memory: bytes over operations; .txt, .md, .tex: as for show")
+    group.add_argument(
+        "--view", help="model (default), memory (bytes over operations) or roofline; .txt, .md, .tex: as for show"
+    )
     group.add_argument("--title", help="heading (default: the model's class name)")
     group.add_argument("--theme", help="auto, light or dark (default: auto; light in .png and .pdf)")
-    group.add_argument("--color", help="colour by kind (default), flops, parameters or memory")
+    group.add_argument("--color", help="colour by kind (default), flops, parameters, memory or time")
     group.add_argument("--direction", help="TB, from top to bottom (default), or LR, from left to right")
     facts, url = "path,config,shape,parameters,flops", "https://host/blob/main/{file}#L{line}"
     group.add_argument("--show", metavar="FACTS", help=f"facts to show: any of {facts} (default: all)")

@@ -60,6 +60,7 @@ class Reader:
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
             **_workspace(outcome, node, module),
+            **({"writes": outcome.writes} if outcome.writes else {}),
             **({"no_grad": True} if NO_GRAD in node.meta and torch.is_grad_enabled() else {}),
             "packed": module is not None and holds_packed(module),
             "source": node.meta[SOURCE],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from fxsummary.drawing.labels import Subject
 from fxsummary.drawing.look import FACTS, Look, address
@@ -16,11 +16,12 @@ STEPS = (0.02, 0.15, 0.40, 0.75)
 """Shares of the largest row at which the next colour starts."""
 HEAT_STEPS = len(STEPS) + 1
 UNKNOWN = "heat-unknown"
-Cost = Literal["flops", "parameters", "in_use"]
-MEASURES: dict[str, tuple[Cost, str, Callable[[int | None], str]]] = {
+Cost = Literal["flops", "parameters", "in_use", "seconds"]
+MEASURES: dict[str, tuple[Cost, str, Callable[[Any], str]]] = {
     "flops": ("flops", "FLOPs", fmt.short),
     "parameters": ("parameters", "parameters", fmt.parameters),
     "memory": ("in_use", "memory in use", fmt.size),
+    "time": ("seconds", "time at best", fmt.duration),
 }
 """Costs that colours can show: the node attribute, its name in the legend, its number format."""
 
@@ -60,7 +61,7 @@ def _heat(scene: Scene, subject: Subject, color: str) -> None:
         _mark_peak(scene, subject)
 
 
-def _cost(row: Row, subject: Subject, attribute: Cost) -> int | None:
+def _cost(row: Row, subject: Subject, attribute: Cost) -> float | None:
     """Return the cost of a row over all copies; the most memory that is in use in any of them."""
     nodes = [subject.node(key) for key in row.keys]
     if any(is_unknown(each, attribute) for each in nodes):

@@ -11,7 +11,7 @@ from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.support.registry import unknown
 
 THEMES = ("auto", "light", "dark")
-COLORS = ("kind", "flops", "parameters", "memory")
+COLORS = ("kind", "flops", "parameters", "memory", "time")
 DIRECTIONS = ("TB", "LR")
 FACTS = ("path", "config", "shape", "parameters", "flops")
 """Facts that a row can show next to the name of its operation."""
@@ -49,7 +49,7 @@ def look(color: str, direction: str, show: Iterable[str] | None, source_url: str
     >>> look("sepia", "LR", None, None)
     Traceback (most recent call last):
     ...
-    fxsummary.errors.UnknownNameError: unknown color 'sepia'. Known: kind, flops, parameters, memory
+    fxsummary.errors.UnknownNameError: unknown color 'sepia'. Known: kind, flops, parameters, memory, time
     """
     check_name("color", color, COLORS)
     check_name("direction", direction, DIRECTIONS)

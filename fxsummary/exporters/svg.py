@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fxsummary.drawing import roofline as roofline_plot
 from fxsummary.drawing import timeline
 from fxsummary.drawing.choose import picture
 from fxsummary.drawing.compose import inputs_text
@@ -12,9 +13,10 @@ from fxsummary.drawing.svg_page import draw
 from fxsummary.errors import InputError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.passes.memory import known_memory
+from fxsummary.passes.roofline import roofline
 from fxsummary.views.shown import Fold
 
-VIEWS = ("model", "memory")
+VIEWS = ("model", "memory", "roofline")
 
 
 def to_svg(
@@ -38,13 +40,15 @@ def to_svg(
     Args:
         graph: graph to draw; it is not changed.
         view: "model", or "memory" for the memory of the forward pass: bytes over operations by what holds them, and the
-            peak. The latter has the options ``title`` and ``theme``.
+            peak, or "roofline" for the time at best: FLOP/s over FLOP/B, on the device of ``g.roofline(device).graph``
+            or else on an H100. The latter two have the options ``title`` and ``theme``.
         title: heading; the model's class name if None.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
         fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones, False every copy.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
-        color: background colour of a row: by "kind", or by "flops", "parameters" or "memory" (bytes in
-            use while it runs) relative to the largest row; FLOPs and parameters are over all copies.
+        color: background colour of a row: by "kind", or by "flops", "parameters", "memory" (bytes in use
+            while it runs) or "time" (at best, as above) relative to the largest row; all but memory are over all
+            copies.
         show: facts next to the name of an operation, from "path", "config", "shape", "parameters" and
             "flops"; all if None.
         direction: "TB", from top to bottom, or "LR", from left to right.
@@ -55,10 +59,10 @@ def to_svg(
     Raises:
         UnknownNameError: unknown name; the message lists the known ones.
         InputError: ``depth`` is not a number of levels, ``source_url`` is not an http, https or relative URL with
-            ``{file}``, or the view is "memory" and the memory is unknown or another option is given.
+            ``{file}``, or the view is not "model" and shapes are unknown or another option is given.
     """
     check_name("view", view, VIEWS)
-    if view == "memory":
+    if view != "model":
         given = {
             "depth": depth is not None,
             "fold": fold != "similar",
@@ -67,12 +71,17 @@ def to_svg(
             "direction": direction != "TB",
             "source_url": source_url is not None,
         }
-        return _memory(graph, title, theme, [name for name, is_given in given.items() if is_given])
+        _check_alone(view, [name for name, is_given in given.items() if is_given])
+        options = {"title": title or graph.name, "inputs": inputs_text(graph), "theme": theme}
+        if view == "memory":
+            return timeline.draw(known_memory(graph), **options)
+        return roofline_plot.draw(graph.roofline_found or roofline(graph), **options)
     wished = look(color, direction, show, source_url)
+    if color == "time":
+        graph = (graph.roofline_found or roofline(graph)).graph
     return draw(picture(graph, title=title, depth=depth, fold=fold, look=wished).scene, theme)
 
 
-def _memory(graph: ModelGraph, title: str | None, theme: str, others: list[str]) -> str:
+def _check_alone(view: str, others: list[str]) -> None:
     if others:
-        raise InputError(f'{others[0]}= has no meaning for view="memory": leave it out.')
-    return timeline.draw(known_memory(graph), title=title or graph.name, inputs=inputs_text(graph), theme=theme)
+        raise InputError(f'{others[0]}= has no meaning for view="{view}": leave it out.')

@@ -10,10 +10,11 @@ graphs and a difference in comparisons. docs/extending.md has an example.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
 from fxsummary.graph import fields as of
-from fxsummary.graph.records import ModuleCall
+from fxsummary.graph.records import ModuleCall, known
 from fxsummary.graph.spec import TensorSpec, leaves
 from fxsummary.graph.table import Attribute as Attribute
 from fxsummary.graph.table import Attributes
@@ -37,6 +38,19 @@ def _cost(description: str, title: str, type_: of.Type = of.COUNT_OR_UNKNOWN, **
 def _remark(type_: of.Type, description: str, default: Any = None, **more: Any) -> Attribute:
     """Return an attribute that only views and comparisons set, on some nodes or edges."""
     return Attribute(type_, description, default, **(_OWN | more))
+
+
+def _intensity(data: Mapping[str, Any]) -> float:
+    """Return the FLOPs per byte moved; 0 if nothing is moved."""
+    moved = known(data, "moved")
+    return known(data, "flops") / moved if moved else 0.0
+
+
+def _bound(data: Mapping[str, Any]) -> str:
+    """Return what bounds the time at best: "compute", "memory", or the share of the time in computing."""
+    seconds, computing = known(data, "seconds"), known(data, "compute_seconds")
+    percent = round(100 * computing / seconds) if seconds else 0
+    return "" if not seconds else {0: "memory", 100: "compute"}.get(percent, f"{percent} % compute")
 
 
 NODE = Attributes("node attribute", {
@@ -109,6 +123,16 @@ NODE = Attributes("node attribute", {
     "stands_for": _remark(of.TEXT, "key of the operation whose value this stand-in shows again", ""),
     "unread": _remark(of.COUNT_OR_UNKNOWN, "elements of the parameters in this row that forward never reads", 0,
         adds="sum"),
+    "moved": _remark(of.COUNT_OR_UNKNOWN, "bytes that it reads from memory and writes to it, see `ModelGraph.roofline`",
+        0, title="Moved", text=fmt.size, adds="sum", rests_on=("outputs",), tip=True),
+    "seconds": _remark(of.NUMBER_OR_UNKNOWN, "its time at best on a device, see `ModelGraph.roofline`", 0.0,
+        title="At best", text=fmt.duration, adds="sum", rests_on=("outputs", "flops"), tip=True),
+    "compute_seconds": _remark(of.NUMBER_OR_UNKNOWN, "`seconds` if computing takes longer than moving data, else 0",
+        0.0, text=fmt.duration, adds="sum"),
+    "intensity": _remark(of.NUMBER_OR_UNKNOWN, "FLOPs per byte moved", 0.0, title="FLOP/B", text=fmt.ratio,
+        adds=_intensity),
+    "bound": _remark(of.TEXT, "what takes longer: computing or moving data", "", title="Bound", adds=_bound),
+    "writes": _remark(of.SLOTS, "positions of the tensors among its arguments that it writes to in place", ()),
     "was": _remark(of.TEXT, "in a comparison the old path, if it changed; for a removed operation its path", "",
         title="Was"),
 })  # fmt: skip
@@ -174,6 +198,12 @@ class NodeData(TypedDict, total=False):
     shared: str
     stands_for: str
     unread: int | None
+    moved: int | None
+    seconds: float | None
+    compute_seconds: float | None
+    intensity: float | None
+    bound: str
+    writes: tuple[int, ...]
     was: str
 
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     import pandas
 
     from fxsummary.graph.changes import Comparison
+    from fxsummary.graph.device import Device
     from fxsummary.graph.findings import Finding
+    from fxsummary.graph.roofline import Roofline
     from fxsummary.graph.training import Training
 
 __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned", "Totals"]
@@ -183,6 +185,8 @@ class ModelGraph(nx.DiGraph):
     """Whether it is known when Python lets go of each value, as it is not for an exported program."""
     memory: Fact[Memory | None] = Fact(None)
     """The memory of the forward pass: peak, where, what is in use and why; None if shapes are unknown."""
+    roofline_found: Fact[Roofline | None] = Fact(None)
+    """In ``graph.roofline(...).graph``: the record. None in other graphs."""
     comparison: Fact[Comparison | None] = Fact(None)
     """In a graph from `fxsummary.diff`: totals before and after, modules, runs. None in other graphs."""
 
@@ -299,6 +303,11 @@ class ModelGraph(nx.DiGraph):
         See `fxsummary.analysis.training.training` for the options: optimizer, device, precision.
         """
         found: Training = call("fxsummary.analysis.training:training", self, **options)
+        return found
+
+    def roofline(self, device: Device | str = "H100", **options: Any) -> Roofline:
+        """Return the time of the forward pass at best on a device; see `fxsummary.passes.roofline.roofline`."""
+        found: Roofline = call("fxsummary.passes.roofline:roofline", self, device, **options)
         return found
 
     def _repr_mimebundle_(

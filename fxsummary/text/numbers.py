@@ -140,6 +140,42 @@ def size(nbytes: int | None) -> str:
     return f"{nbytes} B"
 
 
+def rate(number: float) -> str:
+    """Format a rate with three significant digits and an SI prefix, for a unit to follow.
+
+    >>> rate(989.4e12), rate(3.35e12), rate(300e9)
+    ('989 T', '3.35 T', '300 G')
+    """
+    unit, prefix = next(((unit, each) for unit, each in _SUFFIXES if number >= unit), (1, ""))
+    return f"{number / unit:.3g} {prefix}"
+
+
+def ratio(number: float | None) -> str:
+    """Format a ratio with three significant digits, and no exponent.
+
+    >>> ratio(1060.3), ratio(0.4984), ratio(None)
+    ('1,060', '0.498', '?')
+    """
+    if number is None:
+        return UNKNOWN
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def duration(seconds: float | None) -> str:
+    """Format a time with three significant digits.
+
+    >>> duration(0.0431), duration(2.1e-7), duration(150.0), duration(0.0), duration(None)
+    ('43.1 ms', '210 ns', '150 s', '0 s', '?')
+    """
+    if seconds is None:
+        return UNKNOWN
+    unit, name = next(((unit, each) for unit, each in _SECONDS if seconds >= 0.9995 * unit), _SECONDS[-1])
+    return f"{seconds / unit:.3g} {name}" if seconds else "0 s"
+
+
 def parameters(number: int | None) -> str:
     """Format a number of parameters as `short` does, but with B for billions.
 

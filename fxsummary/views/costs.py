@@ -23,7 +23,7 @@ def carry_costs(source: NodeData, target: NodeData, times: int = 1) -> None:
     was = {name: _sum(before(target, name), before(source, name), times) for name in NODE.sums} if compared else {}
     apart = _carry_differing(source, target, source["multiplicity"] // times)
     part, whole = cast("dict[str, Any]", source), cast("dict[str, Any]", target)
-    if _costs(source) != _NOTHING or "unread" in source or NODE.added:
+    if _costs(source) != _NOTHING or "unread" in source or "moved" in source or NODE.added:
         for name in NODE.sums:
             if part.get(name, 0) != 0 and name not in apart:
                 _add(name, source, target, times)
@@ -105,7 +105,8 @@ def is_free(data: NodeData) -> bool:
 
 def is_weightless(data: NodeData) -> bool:
     """Return whether an operation has no costs at all, including those of registered passes."""
-    return is_free(data) and not any(data.get(name, 0) != 0 for name in NODE.added if name in NODE.sums)
+    is_costly = bool(data.get("moved")) or any(data.get(name, 0) != 0 for name in NODE.added if name in NODE.sums)
+    return is_free(data) and not is_costly
 
 
 def _add(name: str, source: NodeData, target: NodeData, times: int) -> None:

@@ -10,7 +10,7 @@ from fxsummary.errors import UnknownNameError
 from fxsummary.exporters.tables.table import Column
 from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
 from fxsummary.graph.modelgraph import ModelGraph, Totals
-from fxsummary.graph.records import differing, known
+from fxsummary.graph.records import differing, known, over_copies
 from fxsummary.graph.spec import leaves
 from fxsummary.support.registry import unknown
 from fxsummary.text.numbers import about, shape, share
@@ -21,6 +21,8 @@ from fxsummary.views.depth import closed_block
 
 COLUMNS = ("shape", "parameters", "flops", "share")
 """The default columns after the name."""
+SHARES = ("share", "time_share")
+"""Columns with percentages: of the FLOPs, and of the time at best."""
 
 
 def column_names(columns: Iterable[str] | str | None) -> tuple[str, ...]:
@@ -40,14 +42,14 @@ output_bytes, workspace, in_use, multiplicity, source, change, was, share
     names = columns.split(",") if isinstance(columns, str) else columns
     wanted = tuple(name.strip() for name in names)
     for name in wanted:
-        if name not in (*NODE.columns, "share"):
-            raise UnknownNameError(unknown("column", name, (*NODE.columns, "share")))
+        if name not in (*NODE.columns, *SHARES):
+            raise UnknownNameError(unknown("column", name, (*NODE.columns, *SHARES)))
     return wanted
 
 
 def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
     """Return the columns of a table."""
-    rows = [(NODE[name].title, NODE[name].type.is_number) if name != "share" else ("%", True) for name in names]
+    rows = [(NODE[name].title, NODE[name].type.is_number) if name not in SHARES else ("%", True) for name in names]
     return tuple(Column(title, number, None if number else 12) for title, number in rows)
 
 
@@ -126,4 +128,10 @@ class Cells:
         flops, total = known(data, "flops") * times if each is None else sum(each), self.totals.flops
         assumed = data["trust"] == "assumed" and flops != total
         cells = {"shape": shape, "share": about(share(flops, total), assumed).removesuffix(" %") if flops else ""}
+        cells["time_share"] = self._time_share({**data, "multiplicity": times}) if "seconds" in data else ""
         return tuple([cells[name] if name in cells else NODE.cell(name, data) for name in self.names])
+
+    def _time_share(self, data: Mapping[str, Any]) -> str:
+        found = self.graph.roofline_found
+        parts = (over_copies(data, "seconds"), found.seconds) if found else (0, 0)
+        return share(*[round(seconds * 1e12) for seconds in parts]).removesuffix(" %")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fxsummary.exporters.tables import listings, memory
 from fxsummary.exporters.tables.columns import Cells, column_names, columns_of, shape_cell
@@ -12,8 +12,10 @@ from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, Totals
 from fxsummary.graph.records import Repeat, differing, of_each_copy, over_copies
+from fxsummary.passes.roofline import roofline
 from fxsummary.support.registry import Registry
 from fxsummary.text.numbers import (
+    MARKS,
     MARKS_WITH_SHARES,
     about,
     count,
@@ -228,6 +230,19 @@ def _largest(graph: ModelGraph, totals: Totals) -> list[str]:
     return lines
 
 
+def at_best(
+    graph: ModelGraph, depth: int | None = None, fold: Fold = "similar", columns: Iterable[str] | str | None = None
+) -> Table:
+    """Return what modules and operations move and the time that they take at best, on the device of a `Roofline`."""
+    found = graph.roofline_found or roofline(graph)
+    table = summarise(found.graph, depth, fold, AT_BEST if columns is None else columns)
+    kept = [each for each in table.facts if each[0] in (*MARKS, "×N", "Closed", "= NAME", "like NAME", "carry", "Note")]
+    return replace(table, facts=[*found.facts(), *kept])
+
+
+AT_BEST = ("flops", "moved", "intensity", "seconds", "time_share", "bound")
+"""The default columns of the view "roofline"."""
+
 VIEWS: Registry[Callable[[ModelGraph, int | None, Fold, listings.Names], Table]] = Registry("view")
 """The table views by name: functions of a graph, the depth, whether runs are folded, and the columns."""
 
@@ -236,3 +251,4 @@ VIEWS.register("modules", listings.modules)
 VIEWS.register("parameters", listings.parameters)
 VIEWS.register("operations", listings.operations)
 VIEWS.register("memory", memory.at_peak)
+VIEWS.register("roofline", at_best)

@@ -1,0 +1,50 @@
+"""The commands for times at best: ``roofline`` and ``devices``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from fxsummary.cli.model_options import add_model_arguments, graph_of, width, write
+from fxsummary.graph.device import Device, devices
+
+
+def add_commands(commands: Any) -> None:
+    """Add the parsers of both commands."""
+    roofline = commands.add_parser("roofline", help="print the time of a forward pass at best on a device")
+    add_model_arguments(roofline)
+    roofline.add_argument("--device", default="H100", help="a name that `fxsummary devices` lists (default: H100)")
+    roofline.add_argument(
+        "--efficiency", type=float, default=1.0, help="reachable share of the peak rates (default: 1)"
+    )
+    roofline.add_argument("-o", "--output", help="write to this file: .txt, .md, .tex, or the plot as .svg, .png, .pdf")
+    roofline.set_defaults(run=_roofline)
+    listing = commands.add_parser("devices", help="list the devices with their peak rates, or measure this machine")
+    listing.add_argument("--measure", action="store_true", help="measure the rates of this machine, for your devices")
+    listing.set_defaults(run=_devices)
+
+
+def _roofline(options: argparse.Namespace) -> int:
+    found = graph_of(options).roofline(options.device, efficiency=options.efficiency)
+    if options.output:
+        write(f"{found.render(Path(options.output))}\n")
+    else:
+        write(f"{found.to_text(width=width(), depth=options.depth)}\n")
+    return 0
+
+
+def _devices(options: argparse.Namespace) -> int:
+    if options.measure:
+        from fxsummary.analysis.measure import measure
+
+        write(f"{measure()!r}\n")
+        return 0
+    for name, each in devices().items():
+        write(f"{name:12}{_described(each)}\n")
+    return 0
+
+
+def _described(device: Device) -> str:
+    memory = f", {device.memory / 1e9:.0f} GB" if device.memory else ""
+    return f"{device}{memory}\n{'':12}{device.source}"

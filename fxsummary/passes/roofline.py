@@ -1,0 +1,129 @@
+"""The time of a forward pass at best: for each operation the longer of computing and of moving its bytes.
+
+Williams, Waterman, Patterson: Roofline, Communications of the ACM 52 (4), 2009.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from fxsummary.errors import InputError
+from fxsummary.graph.attributes import NODE, NodeData
+from fxsummary.graph.device import Device, device_of
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import known
+from fxsummary.graph.roofline import Cost, Roofline
+from fxsummary.graph.spec import leaves
+from fxsummary.passes.traffic import Traffic, traffic
+
+
+def roofline(
+    graph: ModelGraph,
+    device: Device | str = "H100",
+    *,
+    efficiency: float | tuple[float, float] = 1.0,
+    tf32: bool | None = None,
+) -> Roofline:
+    """Return the time of the forward pass at best on a device, per operation and in total.
+
+    Args:
+        device: a `Device`, or the name of one in ``fxsummary devices``.
+        efficiency: reachable share of the peak rates, or the shares of peak rate and bandwidth.
+        tf32: whether products in float32 run on tensor cores; None for PyTorch's defaults, which allow it only for
+            convolutions (``torch.backends.cudnn.allow_tf32``).
+
+    Raises:
+        UnknownNameError: unknown device.
+        InputError: shapes are unknown, the graph is folded or a comparison, or an efficiency is not above 0 and at
+            most 1.
+
+    >>> import torch, fxsummary
+    >>> g = fxsummary.graph(torch.nn.Linear(1024, 1024), torch.empty(1, 1024))
+    >>> found = g.roofline("H100")
+    >>> found.flops, found.nbytes, f"{found.seconds * 1e6:.2f} µs"
+    (2097152, 4206592, '1.26 µs')
+    """
+    found, shares = device_of(device), _shares(efficiency)
+    if not graph.storages or graph.comparison or any(data["multiplicity"] != 1 for _, data in graph.nodes(data=True)):
+        raise InputError(
+            f"the bytes that {graph.name} moves are unknown, because its shapes are, or it is folded or a comparison: "
+            "call roofline() on the graph that fxsummary.graph(model, ...) returns."
+        )
+    moved = traffic(graph)
+    peaks: dict[str, float] = {}
+    costs: dict[str, Cost] = {}
+    for key, data in graph.nodes(data=True):
+        flops = known(data, "flops")
+        name = _rate(data, found, tf32)
+        if flops:
+            peaks[name] = found.peak(name)
+        compute, nbytes = flops / (found.peak(name) * shares[0]), moved[key].nbytes
+        costs[key] = Cost(flops, nbytes, compute, nbytes / (found.bandwidth * shares[1]))
+    unknown = [key for key, data in graph.nodes(data=True) if data["flops"] is None or not moved[key].is_known]
+    result = Roofline(
+        device=found,
+        peaks=peaks,
+        efficiency=shares,
+        operations=costs,
+        compulsory=compulsory(graph, moved),
+        unknown=tuple(unknown),
+        is_assumed=any(data["assumed"] or data["trust"] == "assumed" for _, data in graph.nodes(data=True)),
+        graph=_annotated(graph, costs),
+    )
+    result.graph.roofline_found = result
+    return result
+
+
+def _shares(efficiency: float | tuple[float, float]) -> tuple[float, float]:
+    shares = efficiency if isinstance(efficiency, tuple) else (efficiency, efficiency)
+    if len(shares) != 2 or not all(0 < each <= 1 for each in shares):
+        raise InputError(f"efficiency={efficiency!r} is not a share above 0 and at most 1, or a pair of them.")
+    return shares
+
+
+def _rate(data: NodeData, device: Device, tf32: bool | None) -> str:
+    """Return the name of the rate that an operation runs at: the dtype of its result, or "tf32"."""
+    dtype = next((spec.dtype for spec in leaves(data["outputs"])), "")
+    on_tensor_cores = data["kind"] == "convolution" if tf32 is None else tf32
+    return "tf32" if dtype == "float32" and on_tensor_cores and "tf32" in device.flops else dtype
+
+
+def compulsory(graph: ModelGraph, moved: Mapping[str, Traffic]) -> int:
+    """Return the bytes that any implementation moves: weights that are read, inputs, and new outputs, each once.
+
+    An output under the name of an input is state, such as a cache: only its growth is new.
+    """
+    weights: Counter[str] = Counter()
+    for each in moved.values():
+        weights |= Counter(each.weights)
+    given = {name: spec.nbytes for name, spec in graph.inputs.items() if spec is not None}
+    returned = graph.output_spec if isinstance(graph.output_spec, dict) else {"": graph.output_spec}
+    new = 0
+    for name, value in returned.items():
+        before = sum(nbytes for each, nbytes in given.items() if each == name or each.startswith(f"{name}."))
+        new += max(sum(spec.nbytes for spec in leaves(value)) - before, 0)
+    return weights.total() + sum(_read(graph, given)) + new
+
+
+def _read(graph: ModelGraph, given: Mapping[str, int]) -> Iterable[int]:
+    """Yield the bytes of the inputs that an operation reads."""
+    for key, data in graph.nodes(data=True):
+        if data["op"] == "placeholder" and graph.readers(key):
+            yield given.get(data["target"], 0)
+
+
+def _annotated(graph: ModelGraph, costs: Mapping[str, Cost]) -> ModelGraph:
+    """Return a copy of the graph with the costs as attributes."""
+
+    def with_costs(key: str, data: NodeData) -> NodeData:
+        cost = costs[key]
+        if not cost.nbytes and not cost.flops:
+            return data
+        computing = cost.seconds if cost.is_compute_bound else 0.0
+        own = {**data, "moved": cost.nbytes, "seconds": cost.seconds, "compute_seconds": computing}
+        return cast(NodeData, {**own, **{name: compute(own) for name, compute in NODE.recomputed.items()}})
+
+    nodes = [(key, with_costs(key, data)) for key, data in graph.nodes(data=True)]
+    return graph.derived(nodes, graph.links())
