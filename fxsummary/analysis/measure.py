@@ -14,10 +14,6 @@ DTYPES = {
     "cuda": ("float64", "float32", "float16", "bfloat16"),
     "mps": ("float32", "float16"),
 }
-    "cpu": ("float32", "bfloat16"),
-    "cuda": ("float64", "float32", "float16", "bfloat16"),
-    "mps": ("float32", "float16"),
-}
 SIZES = (512, 1024, 2048)
 """Sizes of the square matrices; the fastest product counts."""
 NBYTES = 2**28
