@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,7 @@ from fxsummary.capture.structures import UNKNOWN, has_unknown, on_meta, tensors_
 from fxsummary.capture.torch_internals import storage_of, without_dispatch_modes
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import leaves
+from fxsummary.graph.step_time import Work
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Step:
         backward_flops: FLOPs of the backward pass.
         unknown_flops: operators of the backward pass with unknown FLOPs.
         unknown: operations whose memory is not known, each with the reason.
+        work: number of ATen calls by what they compute and move.
         loss: what was differentiated; "" if no output requires gradients.
         gradients: the bytes of the gradient of each parameter that has one.
     """
@@ -60,6 +62,7 @@ class Step:
     backward_flops: int = 0
     unknown_flops: tuple[str, ...] = ()
     unknown: dict[int, str] = field(default_factory=dict)
+    work: Mapping[Work, int] = field(default_factory=dict)
     loss: str = ""
     gradients: dict[str, int] = field(default_factory=dict)
 
@@ -270,7 +273,7 @@ class Runner:
 
     def _read_watch(self) -> None:
         step, (place, number) = self.step, self._watch.at
-        step.peak, step.is_backward = self._watch.peak, place == BACKWARD
+        step.peak, step.is_backward, step.work = self._watch.peak, place == BACKWARD, self._watch.work
         if place == BACKWARD:
             made = bisect_right(self._starts, number) - 1
             step.at = LOSS if made == len(self._starts) - 1 else max(made, 0)

@@ -130,12 +130,21 @@ def _record(graph: ModelGraph, step: Step, blocks: Blocks, **given: object) -> T
         in_backward=step.is_backward,
         forward_flops=totals.flops,
         backward_flops=step.backward_flops,
+        work=step.work,
+        tokens=_tokens(graph),
+        parameter_count=None if totals.unknown_parameters else totals.parameters,
         checkpoints=blocks.checkpoints(step),
         unknown=unknown_names,
         unknown_flops=(*totals.unknown_flops, *step.unknown_flops, *unknown_names),
         is_assumed=has_fixed_casts or any(data["assumed"] for _, data in graph.nodes(data=True)),
         **given,  # type: ignore[arg-type]
     )
+
+
+def _tokens(graph: ModelGraph) -> int | None:
+    """Return the number of tokens: the elements of the first batch of integers; None if there is none."""
+    specs = (spec for spec in graph.inputs.values() if spec is not None)
+    return next((spec.numel for spec in specs if spec.is_index and len(spec.shape) == 2), None)
 
 
 def _names_dtype(operation: Operation) -> bool:

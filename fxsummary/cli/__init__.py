@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--optimizer", default="adamw", help="adamw (default), adam, momentum, sgd or adafactor")
     training.add_argument("--device", default="cuda", help="the device whose kernels run: cuda (default) or cpu")
     training.add_argument("--precision", help="bf16 or fp16 for mixed precision (default: the model's dtypes)")
+    training.add_argument("--time", metavar="DEVICE", help="also print the time at best on a device, such as H100")
     training.set_defaults(run=_training, train=True)
     roofline.add_commands(commands)
     readme = commands.add_parser("readme", help="update the blocks of a Markdown file", description=_README)
@@ -140,7 +141,10 @@ def _show(options: argparse.Namespace) -> int:
 
 def _training(options: argparse.Namespace) -> int:
     chosen = {name: getattr(options, name) for name in ("optimizer", "device", "precision")}
-    write(f"{graph_of(options).training(**chosen)}\n")
+    found = graph_of(options).training(**chosen)
+    write(f"{found}\n")
+    if options.time:
+        write(f"\n{found.time(options.time)}\n")
     return DONE
 
 

@@ -55,6 +55,10 @@ class Device:
         name = "float8" if dtype.startswith("float8") else dtype
         return self.flops.get(name) or max(self.flops.values())
 
+    def rate_of(self, dtype: str, tf32: bool) -> str:
+        """Return the name of the rate of products of a dtype: "tf32" for float32 on tensor cores."""
+        return "tf32" if dtype == "float32" and tf32 and "tf32" in self.flops else dtype
+
     def __str__(self) -> str:
         rates = ", ".join(f"{rate(number)}FLOP/s {dtype}" for dtype, number in self.flops.items())
         return f"{self.name}: {rates}; {rate(self.bandwidth)}B/s"
@@ -87,3 +91,11 @@ def device_of(device: Device | str) -> Device:
     if str(device).lower() not in known:
         raise UnknownNameError(f"{unknown('device', device, devices())}. Pass your own as fxsummary.Device(...).")
     return known[str(device).lower()]
+
+
+def shares_of(efficiency: float | tuple[float, float]) -> tuple[float, float]:
+    """Return the reachable shares of the peak rate and of the bandwidth."""
+    shares = efficiency if isinstance(efficiency, tuple) else (efficiency, efficiency)
+    if len(shares) != 2 or not all(0 < each <= 1 for each in shares):
+        raise InputError(f"efficiency={efficiency!r} is not a share above 0 and at most 1, or a pair of them.")
+    return shares

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
+from fxsummary.graph.device import Device
+from fxsummary.graph.step_time import StepTime, Work, time_of
 from fxsummary.text import numbers as fmt
 
 TENSORS_ONLY = "Tensors only: not what libraries (cuDNN, cuBLAS, oneDNN), the context and the allocator take."
@@ -78,6 +80,9 @@ class Training:
         in_backward: whether it is in the backward pass of that operation.
         forward_flops: FLOPs of the forward pass; None if unknown.
         backward_flops: FLOPs of the backward pass.
+        work: number of ATen calls by what they compute and move, see `time`.
+        tokens: number of tokens in the batch; None if the model reads none.
+        parameter_count: number of parameters; None if unknown.
         checkpoints: what checkpointing each kind of block would save, the most first.
         unknown: keys of operations that may save more; if there are any, the bytes are lower bounds.
         unknown_flops: operators with unknown FLOPs; if there are any, the FLOPs are lower bounds.
@@ -105,6 +110,9 @@ class Training:
     in_backward: bool
     forward_flops: int | None
     backward_flops: int
+    work: Mapping[Work, int] = field(default_factory=dict, repr=False)
+    tokens: int | None = None
+    parameter_count: int | None = None
     checkpoints: tuple[Checkpoint, ...] = ()
     unknown: tuple[str, ...] = ()
     unknown_flops: tuple[str, ...] = ()
@@ -120,6 +128,27 @@ class Training:
     def where(self) -> str:
         """Where the peak is, such as ``backward of lm_head``."""
         return f"backward of {self.at}" if self.in_backward else self.at
+
+    @property
+    def flops(self) -> int | None:
+        """FLOPs of forward and backward; None if those of forward are unknown."""
+        return None if self.forward_flops is None else self.forward_flops + self.backward_flops
+
+    @property
+    def rule_of_thumb(self) -> int | None:
+        """6·N·D for N parameters and D tokens (Kaplan et al., arXiv 2001.08361); None without tokens."""
+        if self.tokens is None or self.parameter_count is None:
+            return None
+        return 6 * self.parameter_count * self.tokens
+
+    @property
+    def recompute_flops(self) -> int:
+        """FLOPs that run again if the repeated blocks that save the most are checkpointed; 0 if there are none."""
+        return next((each.flops or 0 for each in self.checkpoints if each.count > 1 and each.saves > 0), 0)
+
+    def time(self, device: Device | str = "H100", **options: Any) -> StepTime:
+        """Return the time of a step at best on a device; see `fxsummary.graph.step_time.time_of`."""
+        return time_of(self, device, **options)
 
     def parts(self) -> dict[str, str]:
         """Return the sizes as text by name, without those that are nothing."""
@@ -144,7 +173,8 @@ class Training:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as plain values."""
-        found = asdict(self)
+        found = asdict(replace(self, work={}))
+        del found["work"]
         found["saved_by_module"] = {path: saved._asdict() for path, saved in self.saved_by_module.items()}
         return {**found, "peak": self.peak, "where": self.where}
 
@@ -160,6 +190,10 @@ def _lines(training: Training) -> Iterator[str]:
     yield ""
     yield from _rows({**t.parts(), "Peak of a step": f"{t._mark}{fmt.size(t.peak)} of tensors"})
     yield from _rows({"FLOPs": _flops(t)})
+    if t.rule_of_thumb and t.flops and t.tokens and t.parameter_count:
+        what = f"{fmt.flops(t.rule_of_thumb)}, {t.rule_of_thumb / t.flops:.2f} of both"
+        size = f"{fmt.parameters(t.parameter_count)} parameters, {fmt.count(t.tokens)} tokens"
+        yield from _rows({"6·N·D": f"{what} ({size})"})
     if t.saved:
         yield ""
         yield from _wrapped(f"Saved by {', '.join(_largest(t.saved_by_label))}")

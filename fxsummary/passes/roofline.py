@@ -11,7 +11,7 @@ from typing import cast
 
 from fxsummary.errors import InputError
 from fxsummary.graph.attributes import NODE, NodeData
-from fxsummary.graph.device import Device, device_of
+from fxsummary.graph.device import Device, device_of, shares_of
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import known
 from fxsummary.graph.roofline import Cost, Roofline
@@ -45,7 +45,7 @@ def roofline(
     >>> found.flops, found.nbytes, f"{found.seconds * 1e6:.2f} µs"
     (2097152, 4206592, '1.26 µs')
     """
-    found, shares = device_of(device), _shares(efficiency)
+    found, shares = device_of(device), shares_of(efficiency)
     if not graph.storages or graph.comparison or any(data["multiplicity"] != 1 for _, data in graph.nodes(data=True)):
         raise InputError(
             f"the bytes that {graph.name} moves are unknown, because its shapes are, or it is folded or a comparison: "
@@ -76,18 +76,10 @@ def roofline(
     return result
 
 
-def _shares(efficiency: float | tuple[float, float]) -> tuple[float, float]:
-    shares = efficiency if isinstance(efficiency, tuple) else (efficiency, efficiency)
-    if len(shares) != 2 or not all(0 < each <= 1 for each in shares):
-        raise InputError(f"efficiency={efficiency!r} is not a share above 0 and at most 1, or a pair of them.")
-    return shares
-
-
 def _rate(data: NodeData, device: Device, tf32: bool | None) -> str:
     """Return the name of the rate that an operation runs at: the dtype of its result, or "tf32"."""
     dtype = next((spec.dtype for spec in leaves(data["outputs"])), "")
-    on_tensor_cores = data["kind"] == "convolution" if tf32 is None else tf32
-    return "tf32" if dtype == "float32" and on_tensor_cores and "tf32" in device.flops else dtype
+    return device.rate_of(dtype, data["kind"] == "convolution" if tf32 is None else tf32)
 
 
 def compulsory(graph: ModelGraph, moved: Mapping[str, Traffic]) -> int:

@@ -64,12 +64,17 @@ _paused = threading.local()
 @contextmanager
 def uncounted() -> Iterator[None]:
     """Count nothing that this thread runs inside the context."""
-    outer = getattr(_paused, "now", False)
+    outer = is_paused()
     _paused.now = True
     try:
         yield
     finally:
         _paused.now = outer
+
+
+def is_paused() -> bool:
+    """Whether this thread counts nothing."""
+    return getattr(_paused, "now", False)
 
 
 class FlopCount(DispatchMode):
@@ -111,15 +116,20 @@ class FlopCount(DispatchMode):
                 return result
         _check_dtypes(packet, args)
         result = self._call(func, traits, args, kwargs) if self._on_meta else func(*args, **kwargs)
+        flops = 0 if is_paused() else self._count(packet, count, traits, args, kwargs, result)
         if not traits.is_view:
-            self._hold(func, traits, args, kwargs, result)
-        if getattr(_paused, "now", False):
-            return result
-        if count is not None and not any(map(_is_sparse, args)):
-            self.flops += _evaluate(count, packet, args, kwargs, result)
-        elif count is not None or not traits.is_free:  # the formulas are for dense products
-            self.unknown.append(str(packet))
+            self._hold(func, traits, args, kwargs, result, flops)
         return result
+
+    def _count(self, packet: Any, count: Any, traits: Traits, args: Any, kwargs: Any, result: object) -> int:
+        """Count the FLOPs of a call, and return them; note an operator whose FLOPs are unknown."""
+        if count is not None and not any(map(_is_sparse, args)):
+            flops = _evaluate(count, packet, args, kwargs, result)
+            self.flops += flops
+            return flops
+        if count is not None or not traits.is_free:  # the formulas are for dense products
+            self.unknown.append(str(packet))
+        return 0
 
     def _call(self, func: Any, traits: Traits, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run an operator on meta, by a kernel of ours if one covers the call."""
@@ -136,7 +146,7 @@ class FlopCount(DispatchMode):
             import_compiler()
         return func(*args, **kwargs)
 
-    def _hold(self, func: Any, traits: Traits, args: Any, kwargs: Any, result: object) -> None:
+    def _hold(self, func: Any, traits: Traits, args: Any, kwargs: Any, result: object, flops: int) -> None:
         """Count the new storages of a result, and the bytes that the operator held besides."""
         self._storages.add(self._new(traits, args, kwargs, result))
         inside = kernels.workspace(func, args, kwargs)
