@@ -18,6 +18,7 @@ if not TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from fxsummary.analysis.generation import kv_cache
+    from fxsummary.analysis.language_model import generation
     from fxsummary.api import diff, graph
     from fxsummary.graph.device import Device
     from fxsummary.graph.modelgraph import ModelGraph
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from fxsummary.graph.spec import TensorSpec
 
 __version__ = "0.1.0.dev0"
-__all__ = ["graph", "load", "diff", "kv_cache", "Device", "ModelGraph", "TensorSpec", "__version__"]
+__all__ = ["graph", "load", "diff", "kv_cache", "generation", "Device", "ModelGraph", "TensorSpec", "__version__"]
 
 _HOME = {
     "graph": "fxsummary.api",
     "load": "fxsummary.graph.saved",
     "diff": "fxsummary.api",
     "kv_cache": "fxsummary.analysis.generation",
+    "generation": "fxsummary.analysis.language_model",
     "Device": "fxsummary.graph.device",
     "ModelGraph": "fxsummary.graph.modelgraph",
     "TensorSpec": "fxsummary.graph.spec",

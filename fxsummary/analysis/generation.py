@@ -64,14 +64,8 @@ def kv_cache(model: nn.Module, /, *args: Any, **inputs: Any) -> Cache:
     It also raises the errors of `fxsummary.graph`.
     """
     first = graph(model, *args, **inputs)
-    parameters = forward_signature(unwrapped(model)).parameters
-    names = [name for name in _returned(first) if name in parameters and _nbytes(first, [name])]
-    if not names:
-        raise InputError(
-            f"forward of {first.name} returns nothing that it also takes as an argument, so that it has no cache: "
-            "capture it with use_cache=True, or with the inputs of a decoder."
-        )
-    sequences = dict(_sequences(first))
+    names = cache_names(first, unwrapped(model))
+    sequences = dict(sequences_of(first))
     if not sequences:
         raise InputError(f"no input of {first.name} is a batch of sequences of tokens: {first.inputs_text}.")
     now, per_token = _nbytes(first, names), {}
@@ -84,25 +78,38 @@ def kv_cache(model: nn.Module, /, *args: Any, **inputs: Any) -> Cache:
         dtypes = {other: spec.dtype for other, spec in first.inputs.items() if spec is not None}
         per_token[name] = _nbytes(graph(model, input_shape=shapes, input_dtype=dtypes), names) - now
     batch = next(spec.shape[0] for name, spec in first.inputs.items() if name in sequences and spec is not None)
-    dtypes_of = dict.fromkeys(each.dtype for each in _specs(first, names) if each.numel > 1)
+    dtypes_of = dict.fromkeys(each.dtype for each in specs_of(first, names) if each.numel > 1)
     return Cache(
         tuple(names), now, sequences, batch, {name: n // batch for name, n in per_token.items()}, tuple(dtypes_of)
     )
+
+
+def cache_names(captured: ModelGraph, model: nn.Module) -> list[str]:
+    """Return the arguments of forward under whose names it returns tensors; raise an InputError if there are none."""
+    parameters = forward_signature(model).parameters
+    names = [name for name in _returned(captured) if name in parameters and _nbytes(captured, [name])]
+    if not names:
+        raise InputError(
+            f"forward of {captured.name} returns nothing that it also takes as an argument, so that it has no cache: "
+            "capture it with use_cache=True, or with the inputs of a decoder."
+        )
+    return names
 
 
 def _returned(captured: ModelGraph) -> Mapping[str, Any]:
     return captured.output_spec if isinstance(captured.output_spec, dict) else {}
 
 
-def _specs(captured: ModelGraph, names: list[str]) -> Iterator[TensorSpec]:
+def specs_of(captured: ModelGraph, names: list[str]) -> Iterator[TensorSpec]:
+    """Yield the specs that forward returns under these names."""
     return (spec for name in names for spec in leaves(_returned(captured)[name]))
 
 
 def _nbytes(captured: ModelGraph, names: list[str]) -> int:
-    return sum(spec.nbytes for spec in _specs(captured, names))
+    return sum(spec.nbytes for spec in specs_of(captured, names))
 
 
-def _sequences(captured: ModelGraph) -> Iterator[tuple[str, int]]:
+def sequences_of(captured: ModelGraph) -> Iterator[tuple[str, int]]:
     """Yield the inputs that are batches of sequences of tokens, the first of each length, with the length."""
     lengths: set[int] = set()
     for name, spec in captured.inputs.items():

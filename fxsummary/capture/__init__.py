@@ -57,6 +57,17 @@ def capture(
             raise
 
 
+def result_of(model: nn.Module, kwargs: Mapping[str, object]) -> Any:
+    """Return what forward returns for inputs, as it is, with new meta tensors in it.
+
+    It runs as in a recording: nothing of the model changes.
+    """
+    from fxsummary.capture.recorded import recorder
+
+    with _lock:
+        return recorder.result_of(Subject(model, None, "record", True, ((), kwargs)), bind(model, (), kwargs))
+
+
 def capture_exported(program: Any, leaf: Leaf | None = None) -> Capture:
     """Capture a `torch.export.ExportedProgram`."""
     from fxsummary.capture import exported

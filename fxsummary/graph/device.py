@@ -26,6 +26,7 @@ class Device:
         bandwidth: bytes per second between the device and its memory.
         memory: bytes of memory; None if unknown.
         source: where the figures come from.
+        title: its full name.
 
     Raises:
         InputError: a rate is not positive, or there is none.
@@ -39,6 +40,7 @@ class Device:
     bandwidth: float
     memory: int | None = None
     source: str = ""
+    title: str = ""
 
     def __post_init__(self) -> None:
         if not self.flops or min(self.flops.values()) <= 0 or self.bandwidth <= 0:
@@ -61,7 +63,7 @@ class Device:
 
     def __str__(self) -> str:
         rates = ", ".join(f"{rate(number)}FLOP/s {dtype}" for dtype, number in self.flops.items())
-        return f"{self.name}: {rates}; {rate(self.bandwidth)}B/s"
+        return f"{self.title or self.name}: {rates}; {rate(self.bandwidth)}B/s"
 
 
 @cache
@@ -70,7 +72,7 @@ def devices() -> Mapping[str, Device]:
     toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     table = toml.loads(Path(__file__).with_name("devices.toml").read_text("utf-8"))
     return {
-        name: Device(each["title"], each["flops"], each["bandwidth"], _whole(each.get("memory")), each["source"])
+        name: Device(name, each["flops"], each["bandwidth"], _whole(each.get("memory")), each["source"], each["title"])
         for name, each in table.items()
     }
 

@@ -123,7 +123,8 @@ class Roofline:
         """The device with the rates that this model uses."""
         rates = [f"{rate(number)}FLOP/s {name}" for name, number in self.peaks.items()]
         compute, transfer = (f" at {each:.0%}" if each < 1 else "" for each in self.efficiency)
-        return f"{self.device.name}: {', '.join(rates)}{compute}, {rate(self.device.bandwidth)}B/s{transfer}"
+        bandwidth = f"{rate(self.device.bandwidth)}B/s{transfer}"
+        return f"{self.device.title or self.device.name}: {', '.join(rates)}{compute}, {bandwidth}"
 
     def text(self, seconds: float) -> str:
         """Format a time, with ``≈`` if FLOPs or shapes depend on assumed values."""

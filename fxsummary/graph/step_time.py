@@ -66,7 +66,7 @@ class StepTime:
 
     def __str__(self) -> str:
         rows = {"Forward": self.forward, "Backward": self.backward, "Optimizer": self.optimizer, "Step": self.seconds}
-        lines = [f"Time at best · {self.device.name}", ""]
+        lines = [f"Time at best · {self.device.title or self.device.name}", ""]
         lines += [f"{name:24}{about(duration(each), self.is_assumed)}" for name, each in rows.items()]
         if self.recompute:
             lines.append(f"{'With checkpointing':24}{duration(self.seconds + self.recompute)} or more")

@@ -5,7 +5,6 @@ Williams, Waterman, Patterson: Roofline, Communications of the ACM 52 (4), 2009.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import cast
 
@@ -16,7 +15,7 @@ from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import known
 from fxsummary.graph.roofline import Cost, Roofline
 from fxsummary.graph.spec import leaves
-from fxsummary.passes.traffic import Traffic, traffic
+from fxsummary.passes.traffic import Traffic, traffic, weights_read
 
 
 def roofline(
@@ -87,16 +86,20 @@ def compulsory(graph: ModelGraph, moved: Mapping[str, Traffic]) -> int:
 
     An output under the name of an input is state, such as a cache: only its growth is new.
     """
-    weights: Counter[str] = Counter()
-    for each in moved.values():
-        weights |= Counter(each.weights)
     given = {name: spec.nbytes for name, spec in graph.inputs.items() if spec is not None}
     returned = graph.output_spec if isinstance(graph.output_spec, dict) else {"": graph.output_spec}
     new = 0
     for name, value in returned.items():
-        before = sum(nbytes for each, nbytes in given.items() if each == name or each.startswith(f"{name}."))
+        before = sum(
+            nbytes for each, nbytes in given.items() if each == name or each.startswith((f"{name}.", f"{name}_"))
+        )
         new += max(sum(spec.nbytes for spec in leaves(value)) - before, 0)
-    return weights.total() + sum(_read(graph, given)) + new
+    return sum(weights_read(moved).values()) + sum(_read(graph, given)) + new
+
+
+def is_part(name: str, whole: str) -> bool:
+    """Whether an input is an argument of forward, or a tensor in it."""
+    return name == whole or name.startswith((f"{whole}.", f"{whole}_"))
 
 
 def _read(graph: ModelGraph, given: Mapping[str, int]) -> Iterable[int]:

@@ -48,10 +48,12 @@ _NOTHING = Traffic(0, 0, {})
 
 
 class _Input(NamedTuple):
-    """A tensor that an operation gets, with the name of its parameter or buffer; "" for other tensors."""
+    """A tensor that an operation gets: its parameter or buffer, "" for other tensors, and what makes it."""
 
     spec: TensorSpec
     name: str
+    source: str
+    part: tuple[int | str, ...]
 
     @property
     def nbytes(self) -> int:
@@ -73,6 +75,15 @@ def traffic(graph: ModelGraph) -> dict[str, Traffic]:
     """Return what each operation moves; 0 for views, inputs and parameters."""
     weights = {each.name: each.nbytes for module in graph.modules.values() for each in module.parameters}
     return {key: _moved(graph, key, data, weights) for key, data in graph.nodes(data=True)}
+
+
+def weights_read(moved: Mapping[str, Traffic]) -> dict[str, int]:
+    """Return the bytes that are read of each parameter and buffer at least, however often it is read."""
+    found: dict[str, int] = {}
+    for each in moved.values():
+        for name, nbytes in each.weights.items():
+            found[name] = max(found.get(name, 0), nbytes)
+    return found
 
 
 def _moved(graph: ModelGraph, key: str, data: NodeData, weights: Mapping[str, int | None]) -> Traffic:
@@ -107,12 +118,21 @@ def _given(graph: ModelGraph, key: str) -> list[_Input]:
     found: dict[int, _Input] = {}
     for source, edge in graph.sources(key).items():
         data = graph.data(source)
-        name = data["reads"][0] if data["op"] == "get_attr" and data["reads"] else ""
+        name = _weight(graph, data)
         for place, slot in enumerate(edge["slots"]):
             part = edge["parts"][place] if len(edge["parts"]) == len(edge["slots"]) else ()
             for spec in leaves(_part(data["outputs"], part)):
-                found.setdefault(slot, _Input(spec, name))
+                found.setdefault(slot, _Input(spec, name, source, part))
     return [found[slot] for slot in sorted(found)]
+
+
+def _weight(graph: ModelGraph, data: NodeData) -> str:
+    """Return the name of the parameter or buffer that a value is, or is a view of; "" for other values."""
+    if len(data["storages"]) != 1:
+        return ""
+    storage = graph.storages[data["storages"][0]]
+    born = graph.data(storage.born)
+    return born["reads"][0] if storage.kind in ("parameter", "buffer") and born["reads"] else ""
 
 
 def _part(value: object, path: tuple[int | str, ...]) -> object:

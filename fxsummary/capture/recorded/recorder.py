@@ -7,6 +7,7 @@ a ``torch.nn`` module is one operation. Kernels never get the model's own tensor
 
 from __future__ import annotations
 
+import copy
 import gc
 import sys
 import traceback
@@ -14,6 +15,7 @@ import warnings
 from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -83,8 +85,23 @@ def record(subject: Subject, inputs: Inputs, *, replay: bool = True, budget: Bud
     return recorder.finish()
 
 
+def result_of(subject: Subject, inputs: Inputs) -> Any:
+    """Run forward as `record` does, and return a copy of what it returns, with new meta tensors.
+
+    Unlike specs it has the objects that forward returns, such as a cache, to pass them to forward again.
+    """
+    recorder = _Recorder(subject, None, keeps_result=True)
+    try:
+        recorder.run(inputs, subject.replay)
+        return recorder.copied_result()
+    finally:
+        recorder.finish()
+
+
 class _Recorder:
-    def __init__(self, subject: Subject, budget: Budget | None) -> None:
+    def __init__(self, subject: Subject, budget: Budget | None, keeps_result: bool = False) -> None:
+        self.result: Any = None
+        self._keeps_result = keeps_result
         self._subject = subject
         self._calls = Calls(subject, budget)
         self._writer = self._calls.writer
@@ -110,6 +127,7 @@ class _Recorder:
             try:
                 # context variables that forward sets stay in the copy
                 result = copy_context().run(lambda: listed(calls.module_call(subject.model, args, kwargs)))
+                self.result = result if self._keeps_result else None
                 gc.collect(0)  # what only reference cycles hold is gone when forward returns
                 calls.unseen(self._writer.output, (result,), {})
             except StopRecording as stopped:
@@ -118,6 +136,15 @@ class _Recorder:
                 if not is_limit_of_meta(error):
                     raise
                 self.stop(error, str(error).strip().partition("\n")[0])
+
+    def copied_result(self) -> Any:
+        """Return a copy of the result of forward, and let go of the result itself."""
+        result, self.result = self.result, None
+        own: dict[int, Any] = {id(each): each for each in self._subject.modules.values()}
+        living = [tracked.reference() for tracked in self._writer.tensors.made]
+        for tensor in [each for each in living if each is not None]:
+            own[id(tensor)] = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="meta")
+        return copy.deepcopy(result, own)
 
     def stop(self, error: BaseException, reason: str | None = None, source: str = "") -> None:
         """Note why and where the recording stopped, and drop the traceback."""
