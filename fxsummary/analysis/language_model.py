@@ -103,7 +103,10 @@ class Generation:
         first = render_table([Column("Pass"), *_right(*_PASSES)], [_pass_cells(each) for each in self.phases], width)
         rows = [cells for place in range(len(self.devices)) for cells in self._device_rows(place)]
         second = render_table([Column("Device", shrinks=12), Column("Pass"), *_right(*_RATES)], rows, width)
-        remarks = [*_REMARKS, *(["Experts: tokens of different sequences are taken to choose different ones."] * self._routes)]
+        remarks = [
+            *_REMARKS,
+            *(["Experts: tokens of different sequences are taken to choose different ones."] * self._routes),
+        ]
         return "\n".join([*self._heading(), "", *first, "", *second, "", *remarks])
 
     @property

@@ -19,6 +19,8 @@ _OVERWRITING = frozenset({"copy_", "fill_", "zero_", "setitem", "uniform_", "nor
 """Labels of operations that do not read what they write to."""
 _LOOK_UPS = frozenset({"getitem", "index", "index_select", "gather", "take", "take_along_dim"})
 """Labels of operations that read only the elements that they return, if they return no view."""
+_EMPTY = frozenset({"empty", "empty_like", "new_empty", "empty_strided"})
+"""Labels of operations that write nothing."""
 _GROUPED = ("grouped_mm",)
 """Parts of the labels of products with one matrix per group of rows, as in a mixture of experts."""
 
@@ -96,11 +98,11 @@ def _moved(graph: ModelGraph, key: str, data: NodeData, weights: Mapping[str, in
         if graph.storages[number].born == key and graph.storages[number].kind == "activation"
     ]
     given, writes = _given(graph, key), data.get("writes", ())
-    if not new and not writes:
+    if (not new and not writes) or data["label"] in _EMPTY:
         return _NOTHING._replace(is_known=data["outputs"] is not None)
     names = data["reads"] if data["op"] == "call_module" else ()
     own = {name: weights.get(name) for name in names}
-    kept = [each for place, each in enumerate(given) if not _is_overwritten(data, place)]
+    kept = [each for place, each in enumerate(given) if not _is_unread(data, place)]
     read = list(_read(data, kept, new))
     for each, nbytes in read:
         if each.name:
@@ -166,8 +168,12 @@ def _rows(given: list[_Input], new: list[TensorSpec]) -> int:
     return indices * new[0].shape[-1] * itemsize(new[0].dtype) if new and new[0].shape else 0
 
 
-def _is_overwritten(data: NodeData, place: int) -> bool:
-    return place in data.get("writes", ()) and data["label"] in _OVERWRITING
+def _is_unread(data: NodeData, place: int) -> bool:
+    """Whether an operation does not read an argument: it overwrites it, or takes only its shape."""
+    label = data["label"]
+    if place == 0 and (label.endswith("_like") or label.startswith("new_")):
+        return True
+    return place in data.get("writes", ()) and label in _OVERWRITING
 
 
 def _overwritten(data: NodeData, given: list[_Input], writes: tuple[int, ...]) -> int:
