@@ -8,6 +8,7 @@
 # make bench   compare speed with the peers, print ratios, write JSON
 # make zoo     compare with the truth on real models of many libraries, print what holds, write JSON
 # make memory  compare memory with real runs on the CPU, print what holds, write JSON
+# make roofline  compare times at best with real times on this machine, print the shares
 # make sweep   look at every model of whole libraries without inputs, write docs/coverage.md
 #              (hours of CPU time; goes on where it was ended)
 
@@ -18,7 +19,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 MODELS := --no-deps timm torchvision
 ZOO := $(MODELS) segmentation_models_pytorch
 
-.PHONY: demo test test-quick lint bench zoo memory sweep pictures gallery clean
+.PHONY: demo test test-quick lint bench zoo memory roofline sweep pictures gallery clean
 
 demo: .venv/core
 	$(BIN)/python docs/examples/cnn.py
@@ -44,6 +45,9 @@ zoo: .venv/zoo
 memory: .venv/zoo
 	$(BIN)/python -m benchmarks.memory
 
+roofline: .venv/bench
+	$(BIN)/python -m benchmarks.roofline
+
 sweep: .venv/zoo
 	$(BIN)/python -m benchmarks.sweep --markdown docs/coverage.md
 
@@ -54,6 +58,7 @@ pictures: .venv/core
 		--color flops --direction LR
 	$(BIN)/fxsummary render docs/examples/encoder.py:Encoder --input 1x128 -o docs/pictures/encoder.svg
 	$(BIN)/fxsummary render docs/examples/encoder.py:Encoder --input 1x128 -o docs/pictures/memory.svg --view memory
+	$(BIN)/fxsummary roofline docs/examples/encoder.py:Encoder --input 8x128 -o docs/pictures/roofline.svg
 	$(BIN)/fxsummary diff docs/examples/encoder.py:Encoder docs/examples/encoder.py:revised --input 1x128 \
 		-o docs/pictures/diff.svg
 

@@ -25,7 +25,8 @@ from fxsummary.graph.device import Device
 RUNS = 5
 VISION = (
     "densenet121", "mobilenetv3_large_100", "efficientnet_b0", "convnext_tiny", "vgg11", "regnety_016", "mixer_s32_224",
-    "mobilevit_s", "deit_tiny_patch16_224", "levit_128", "poolformer_s12", "resnext50_32x4d", "inception_v3", "hrnet_w18",
+    "mobilevit_s", "deit_tiny_patch16_224", "levit_128", "poolformer_s12", "resnext50_32x4d", "inception_v3",
+    "hrnet_w18",
 )  # fmt: skip
 """Models of timm, each with a batch of 4 images."""
 
@@ -58,7 +59,8 @@ def compared(device: Device, name: str, send: Callable[[dict[str, Any]], None]) 
 def report(device: Device, rows: list[dict[str, Any]]) -> str:
     """Return the shares of the real times that the bounds are, as Markdown."""
     lines = [
-        f"| {row['name']} | {1e3 * row['real']:.0f} | {row['eager'] / row['real']:.2f} | {row['ideal'] / row['real']:.2f} |"
+        f"| {row['name']} | {1e3 * row['real']:.0f} | {row['eager'] / row['real']:.2f} |"
+        f" {row['ideal'] / row['real']:.2f} |"
         for row in sorted(rows, key=lambda row: -row["eager"] / row["real"])
     ]
     above = sum(max(row["eager"], row["ideal"]) > row["real"] for row in rows)
