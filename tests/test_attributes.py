@@ -115,8 +115,10 @@ def views_of(name: str) -> dict[str, ModelGraph]:
     graph = graph_named(name)
     folded = fold_repeats(with_unread(graph))
     merged = merge_idioms(fold_repeats(simplify(with_unread(graph))))
+    costs = {"costs": graph.roofline().graph} if graph.storages else {}
     return {
         "captured": graph,
+        **costs,
         "folded": folded,
         "closed": limit_depth(folded, 1),
         "one row": limit_depth(folded, 0),
