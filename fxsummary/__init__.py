@@ -18,19 +18,23 @@ if not TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from fxsummary.analysis.generation import kv_cache
+    from fxsummary.analysis.table import table
     from fxsummary.api import diff, graph
     from fxsummary.graph.modelgraph import ModelGraph
     from fxsummary.graph.saved import load
     from fxsummary.graph.spec import TensorSpec
+    from fxsummary.support.processes import Processes
 
 __version__ = "0.1.0.dev0"
-__all__ = ["graph", "load", "diff", "kv_cache", "ModelGraph", "TensorSpec", "__version__"]
+__all__ = ["graph", "load", "diff", "kv_cache", "table", "Processes", "ModelGraph", "TensorSpec", "__version__"]
 
 _HOME = {
     "graph": "fxsummary.api",
     "load": "fxsummary.graph.saved",
     "diff": "fxsummary.api",
     "kv_cache": "fxsummary.analysis.generation",
+    "table": "fxsummary.analysis.table",
+    "Processes": "fxsummary.support.processes",
     "ModelGraph": "fxsummary.graph.modelgraph",
     "TensorSpec": "fxsummary.graph.spec",
 }

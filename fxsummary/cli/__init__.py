@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fxsummary import __version__
-from fxsummary.cli import review
+from fxsummary.cli import review, table
 from fxsummary.cli.model_options import add_model_arguments, graph_of, say, width, write
 from fxsummary.errors import FxsummaryError, InputError
 from fxsummary.support import files
@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     readme.add_argument("--quiet", action="store_true", help="print no progress to stderr")
     readme.set_defaults(run=_readme)
     review.add_commands(commands)
+    table.add_commands(commands)
     return parser
 
 
