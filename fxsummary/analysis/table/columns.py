@@ -69,7 +69,7 @@ def _activations(graph: ModelGraph) -> Cell:
     if graph.memory is None:
         return UNKNOWN
     made = sum(each.nbytes for each in graph.storages if each.kind == "activation")
-    is_bound = any(data["outputs"] is None for _, data in graph.nodes(data=True) if data["op"] != "output")
+    is_bound = any(data["outputs"] is None and graph.readers(key) for key, data in graph.nodes(data=True))
     return _bounded(graph, made, is_bound, graph.memory.is_assumed)
 
 
