@@ -21,6 +21,8 @@ PLOT_WIDTH, PLOT_HEIGHT, AXIS = 720.0, 440.0, 64.0
 """Width and height of the plot, and room for the numbers on its left."""
 RADIUS, LABEL, LABEL_HEIGHT = 3.6, 9.5, 11.0
 """Radius of a point, font size and height of a name."""
+_SIDES = ((8.0, 3.4, "start"), (-8.0, 3.4, "end"), (0.0, -7.5, "middle"), (0.0, 15.0, "middle"))
+"""Places of a name beside its point, as offsets and anchor, the best first."""
 BUCKET = 24.0
 """Side of the squares in which neighbours are looked up."""
 _FORMS: dict[str, Callable[[int], str]] = {"bytes": fmt.size, "parameters": fmt.parameters}
@@ -95,7 +97,10 @@ def draw(table: Table, *, x: str = "parameters", y: str = "flops", title: str = 
     shown = list(_shown(table, x, y))
     if not shown:
         raise InputError(f"no model has a number of more than 0 in both {x!r} and {y!r}: choose other columns.")
-    axes = tuple(_axis([each[at] for each in shown], size) for at, size in ((1, PLOT_WIDTH), (2, PLOT_HEIGHT)))
+    axes = (
+        _axis([a for _, a, _, _ in shown], PLOT_WIDTH),
+        _axis([b for _, _, b, _ in shown], PLOT_HEIGHT),
+    )
     groups = _groups([name for name, *_ in shown])
     missing = len(table) - len(shown)
     facts = [f"{fmt.count(len(shown))} models"]
