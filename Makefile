@@ -74,7 +74,7 @@ clean:
 	touch $@
 
 .venv/test: .venv/core
-	$(PIP) -e '.[test,models,png,pdf]'
+	$(PIP) -e '.[test,models,png,pdf,cluster]'
 	$(PIP) $(MODELS)
 	touch $@
 

@@ -185,7 +185,7 @@ def build(
     """Import MODEL and call it with these arguments, on the meta device if possible, or raise ModelImportError."""
     from torch import nn
 
-    from fxsummary.loading.on_meta import on_meta
+    from fxsummary.loading import on_meta
 
     factory = _factory(model)
     if isinstance(factory, nn.Module):
@@ -195,7 +195,7 @@ def build(
     if not positional and _lacks_config(factory, arguments):
         raise ModelImportError(f"{model} needs a config: pass --config {_config_of(factory, model)}.")
     with _reported(f"{model} raised", ". Pass its arguments with --arg name=value."):
-        made = on_meta(lambda: factory(*positional, **arguments), progress)
+        made = on_meta.made(lambda: factory(*positional, **arguments), progress)
     if not isinstance(made, nn.Module):
         raise ModelImportError(f"{model} returned a {type(made).__name__}, not a torch.nn.Module.")
     return made

@@ -1,4 +1,4 @@
-"""Builds a model on the meta device where that is possible, so that weights take no memory and no time."""
+"""Makes a model on the meta device where that is possible, so that weights take no memory and no time."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ class _Constants(TorchFunctionMode):
         return func(*args, **given)
 
 
-def on_meta(make: Callable[[], Any], progress: Callable[[str], None] = lambda text: None) -> Any:
+def on_meta(make: Callable[[], Any]) -> Any:
+    """Return what ``make`` returns under ``torch.device("meta")``."""
+    try:
+        with torch.device("meta"), _Constants():
+            return make()
+    except NotImplementedError:  # a constant lends its device to other tensors, which have no data
+        with torch.device("meta"):
+            return make()
+
+
+def made(make: Callable[[], Any], progress: Callable[[str], None] = lambda text: None) -> Any:
     """Return what ``make`` returns: made on the meta device, or with weights if that raises."""
     try:
-        try:
-            with torch.device("meta"), _Constants():
-                return make()
-        except NotImplementedError:  # a constant lends its device to other tensors, which have no data
-            with torch.device("meta"):
-                return make()
+        return on_meta(make)
     except Exception as error:  # any factory may need real tensors
         progress(f"not on the meta device ({type(error).__name__}); building with weights")
         return make()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fxsummary.errors import InputError, OutputError
 
@@ -23,7 +23,8 @@ class Kept:
 
     def __init__(self, path: str | None) -> None:
         self._path = None if path is None else Path(path)
-        self._found = dict(self._read())
+        lines = [] if self._path is None else read(self._path)
+        self._found = {_key(line.name, line.key): (line.found, line.failed) for line in lines}
 
     def get(self, name: str, key: Mapping[str, str] | None) -> Found | None:
         """Return an earlier result with the same key."""
@@ -33,7 +34,7 @@ class Kept:
         """Append a result to the file; one without a key is not kept."""
         if self._path is None or key is None:
             return
-        line = json.dumps({"name": name, "key": dict(key), "found": found, "failed": failed}, ensure_ascii=False)
+        line = json.dumps(Line(name, dict(key), found, failed)._asdict(), ensure_ascii=False)
         try:
             with self._path.open("a+b") as file:
                 if file.tell():
@@ -43,19 +44,31 @@ class Kept:
         except OSError as error:
             raise OutputError(f"cannot write {self._path}: {error.strerror or error}.") from error
 
-    def _read(self) -> Iterator[tuple[str, Found]]:
-        if self._path is None or not self._path.exists():
-            return
-        lines = self._path.read_bytes().splitlines()
-        for number, line in enumerate(lines):
-            try:
-                each = json.loads(line)
-                yield _key(each["name"], each["key"]), (each["found"], each["failed"])
-            except (ValueError, KeyError, TypeError):
-                if number == 0 and len(lines) > 1:
-                    raise InputError(
-                        f"{self._path}, line 1: this is not a file of results: pass another path, or remove the file."
-                    ) from None
+
+class Line(NamedTuple):
+    """A line of the file: the name of a result, what it depends on, what it is, and why it failed."""
+
+    name: str
+    key: dict[str, str]
+    found: dict[str, Any]
+    failed: str
+
+
+def read(path: Path) -> Iterator[Line]:
+    """Yield the lines of a file; none if there is no file.
+
+    Raises:
+        InputError: it is not a file of results.
+    """
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    for number, text in enumerate(lines):
+        try:
+            yield Line(**json.loads(text))
+        except (ValueError, TypeError):
+            if number == 0 and len(lines) > 1:
+                raise InputError(
+                    f"{path}, line 1: this is not a file of results: pass another path, or remove the file."
+                ) from None
 
 
 def _key(name: str, key: Mapping[str, str]) -> str:

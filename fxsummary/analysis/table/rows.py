@@ -13,8 +13,8 @@ from fxsummary.api import as_graph
 from fxsummary.errors import InputError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.modeltable import cell_of
+from fxsummary.loading import on_meta
 from fxsummary.loading.load_model import graph_of
-from fxsummary.loading.on_meta import on_meta
 
 Model = nn.Module | ModelGraph | Callable[[], Any] | str
 LONGEST_REASON = 200
@@ -43,7 +43,7 @@ def _graph(model: Model, input_shape: Any) -> ModelGraph:
             raise InputError("input_shape does not apply to a graph: its inputs are known.")
         return model
     if not isinstance(model, nn.Module) and callable(model):
-        model = on_meta(model)
+        model = on_meta.made(model)
         if isinstance(model, nn.Module):
             model.eval()
     return as_graph(model, input_shape=input_shape)
