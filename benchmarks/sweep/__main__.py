@@ -77,8 +77,7 @@ def _sweep(library: str, names: Sequence[str], options: argparse.Namespace) -> l
     limits = LIMITS | {"truth": options.truth}
     UNFINISHED.mkdir(exist_ok=True, parents=True)
     tasks = [Task(name, (library, name, limits, options.gib), key_of(f"{library}:{name}", None, ())) for name in names]
-    modules = ["benchmarks.sweep.measure"]
-    with Processes(options.jobs, timeout=10 * sum(limits.values()), imports=modules) as executor:
+    with Processes(options.jobs, timeout=10 * sum(limits.values())) as executor:
         results = run(measure, tasks, executor, str(_path(library)), lambda each: print(library, each, flush=True))
     return [_found(library, name, *result[:2]) for name, result in zip(names, results, strict=True)]
 

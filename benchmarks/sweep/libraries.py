@@ -1,6 +1,6 @@
 """The libraries of the sweep: registers those that fxsummary does not know, and readies what all of them need.
 
-Each process imports this module: ``fxsummary table --import benchmarks.sweep.libraries 'diffusers:*'`` works too.
+``fxsummary table --import benchmarks.sweep.libraries 'diffusers:*'`` works too.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+import zoo.ready  # noqa: F401  # torchvision can be imported
 from fxsummary.loading.libraries import LIBRARIES, Library
 from fxsummary.loading.on_meta import on_meta
-from zoo.operators import define_torchvision_operators
 
 WHAT = {
     "transformers": "every model class that the auto mappings name",
@@ -22,8 +22,6 @@ WHAT = {
     "diffusers": "every `ModelMixin`",
 }
 """The libraries of the sweep, and their models in words."""
-
-define_torchvision_operators()
 
 
 def built(library: str, name: str) -> nn.Module:

@@ -55,7 +55,7 @@ def _table(options: argparse.Namespace) -> int:
     sys.path.insert(0, os.getcwd())
     for name in options.imports:
         importlib.import_module(name)
-    with Processes(options.jobs, timeout=options.timeout, imports=options.imports) as executor:
+    with Processes(options.jobs, timeout=options.timeout) as executor:
         found = table(
             options.models,
             columns=options.columns,

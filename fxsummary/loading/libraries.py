@@ -2,7 +2,7 @@
 
 What is known of a library is its own public functions: one that lists names, one that makes a model without weights,
 and where the model says which input it expects. Register others by an entry point in the group
-``fxsummary.libraries``, or with ``LIBRARIES.register(name, Library(...))`` in a module that workers import.
+``fxsummary.libraries``, or with ``LIBRARIES.register(name, Library(...))``.
 """
 
 from __future__ import annotations
@@ -95,12 +95,26 @@ def names_of(library: Library) -> tuple[str, ...]:
     return tuple(library.names())
 
 
+def library_of(model: str) -> tuple[str, Library] | None:
+    """Return the prefix of a model such as ``timm:resnet50`` and the library that it names; None if it names none."""
+    _load_entry_points()
+    prefix = model.partition(":")[0]
+    library = LIBRARIES.get(prefix)
+    return None if library is None else (prefix, library)
+
+
+def provide(prefix: str, library: Library) -> None:
+    """Register a library under a prefix, whatever was there: a worker gets the libraries of who sent it work."""
+    if LIBRARIES.get(prefix) != library:
+        if prefix in LIBRARIES:
+            LIBRARIES.unregister(prefix)
+        LIBRARIES.register(prefix, library)
+
+
 def find(model: str) -> tuple[Library, str] | None:
     """Return the library that lists a model such as ``timm:resnet50``, and the name there; None if none does."""
-    _load_entry_points()
-    prefix, _, name = model.partition(":")
-    library = LIBRARIES.get(prefix)
-    return (library, name) if library and name in names_of(library) else None
+    named, name = library_of(model), model.partition(":")[2]
+    return (named[1], name) if named and name in names_of(named[1]) else None
 
 
 def expand(name: str) -> list[str]:

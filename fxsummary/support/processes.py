@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import IO, Any, TypeVar
@@ -36,19 +36,18 @@ class Processes(Executor):
     Args:
         jobs: number of processes; the number of CPUs if None.
         timeout: seconds that one call may take; None for no limit.
-        imports: modules that each worker imports when it starts, such as one that registers a library of models.
 
     >>> with Processes(1) as executor:
     ...     executor.submit(divmod, 17, 5).result()
     (3, 2)
     """
 
-    def __init__(self, jobs: int | None = None, *, timeout: float | None = None, imports: Sequence[str] = ()) -> None:
+    def __init__(self, jobs: int | None = None, *, timeout: float | None = None) -> None:
         if jobs is not None and jobs < 1:
             raise InputError(f"jobs={jobs}: pass a number of processes, 1 or more.")
         if timeout is not None and timeout <= 0:
             raise InputError(f"timeout={timeout}: pass seconds, more than 0.")
-        self.timeout, self.imports = timeout, tuple(imports)
+        self.timeout = timeout
         self._jobs = jobs or os.cpu_count() or 1
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -89,7 +88,7 @@ class Processes(Executor):
             if not future.set_running_or_notify_cancel():
                 continue
             if worker is None:
-                worker = _Worker(self.imports)
+                worker = _Worker()
                 self._workers.append(worker)
             try:
                 future.set_result(worker.call(data, self.timeout))
@@ -107,7 +106,8 @@ class Processes(Executor):
 class _Worker:
     """One process, with pipes to it and from it."""
 
-    def __init__(self, imports: Sequence[str]) -> None:
+    def __init__(self) -> None:
+        self._is_ready = False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the worker
         self._process = subprocess.Popen(
             [sys.executable, "-m", "fxsummary.support.worker"],
@@ -119,10 +119,12 @@ class _Worker:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._requests, self._replies = self._process.stdin, self._process.stdout
         with suppress(OSError):
-            send(self._requests, pickle.dumps((list(sys.path), tuple(imports))))
+            send(self._requests, pickle.dumps(list(sys.path)))
 
     def call(self, data: bytes, timeout: float | None) -> Any:
         """Return the result of a pickled call, or raise what it raised, or a `WorkerError`."""
+        if not self._is_ready:
+            self._wait()
         is_late = threading.Event()
 
         def stop() -> None:
@@ -142,6 +144,14 @@ class _Worker:
         if is_done:
             return value
         raise value
+
+    def _wait(self) -> None:
+        """Wait until the process has imported what it needs, which is not part of the time of a call."""
+        try:
+            receive(self._replies)
+        except (EOFError, OSError):
+            raise WorkerError(self._why()) from None
+        self._is_ready = True
 
     def _why(self) -> str:
         """Return how the process ended, with the last line that it wrote."""

@@ -15,7 +15,7 @@ from fxsummary.analysis.table.versions import key_of
 from fxsummary.errors import InputError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.modeltable import UNKNOWN, Cell, Row, Table
-from fxsummary.loading.libraries import expand
+from fxsummary.loading.libraries import expand, library_of
 
 
 def table(
@@ -54,10 +54,13 @@ def table(
         UnknownNameError: a column is unknown.
 
     >>> import torch
-    >>> print(table({"small": torch.nn.Linear(8, 4), "large": torch.nn.Linear(64, 64)}, input_shape=(1, 64)))
+    >>> print(table({"small": torch.nn.Linear(8, 4), "large": torch.nn.Linear(64, 64)}))
     Model  Parameters   FLOPs  Activations   Peak  Input
     ────────────────────────────────────────────────────
-    small  failed: input input 1×64 does not fit Linear...
+    small          36      64         16 B   16 B  1×8
+    large      4.16 k  8.19 k        256 B  256 B  1×64
+    ────────────────────────────────────────────────────
+    Models     2
     """
     check_executor(executor)
     found = chosen(columns)
@@ -85,7 +88,7 @@ def _named(models: Mapping[str, Model] | Iterable[str] | str) -> dict[str, Model
 
 
 def _task(name: str, model: Model, input_shape: Any, columns: tuple[Computed, ...], executor: Submits | None) -> Task:
-    arguments = (model, input_shape, columns)
+    arguments = (model, input_shape, columns, library_of(model) if isinstance(model, str) else None)
     is_here = isinstance(model, (nn.Module, ModelGraph)) or not can_be_sent(arguments, executor)
     key = None if isinstance(model, (nn.Module, ModelGraph)) else key_of(model, input_shape, columns)
     return Task(name, arguments, key, is_here)

@@ -12,6 +12,9 @@ from fxsummary.errors import InputError, OutputError
 Found = tuple[dict[str, Any], str]
 """What a call returned, and why it failed."""
 
+_START = b'{"name": '
+"""How every line starts, also one that was cut off."""
+
 
 class Kept:
     """The results in a file; without a path, nothing is kept.
@@ -61,13 +64,13 @@ def read(path: Path) -> Iterator[Line]:
         InputError: it is not a file of results.
     """
     lines = path.read_bytes().splitlines() if path.exists() else []
-    for number, text in enumerate(lines):
+    for number, text in enumerate(lines, 1):
         try:
             yield Line(**json.loads(text))
-        except (ValueError, TypeError):
-            if number == 0 and len(lines) > 1:
+        except (ValueError, TypeError) as error:
+            if isinstance(error, TypeError) or not (text.startswith(_START) or _START.startswith(text)):
                 raise InputError(
-                    f"{path}, line 1: this is not a file of results: pass another path, or remove the file."
+                    f"{path}, line {number}: this is not a file of results: pass another path, or remove the file."
                 ) from None
 
 

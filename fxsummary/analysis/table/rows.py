@@ -14,6 +14,7 @@ from fxsummary.errors import InputError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.modeltable import cell_of
 from fxsummary.loading import on_meta
+from fxsummary.loading.libraries import Library, provide
 from fxsummary.loading.load_model import graph_of
 
 Model = nn.Module | ModelGraph | Callable[[], Any] | str
@@ -21,8 +22,16 @@ LONGEST_REASON = 200
 _SENTENCE = re.compile(r"(?<=[^.\s]{2}[.!?])\s|\n")
 
 
-def measured(model: Model, input_shape: Any, columns: Sequence[Computed]) -> dict[str, Any]:
-    """Return the cells of a model by column, and the reason why columns failed; all values are plain, as in JSON."""
+def measured(
+    model: Model, input_shape: Any, columns: Sequence[Computed], named: tuple[str, Library] | None = None
+) -> dict[str, Any]:
+    """Return the cells of a model by column, and the reason why columns failed; all values are plain, as in JSON.
+
+    Args:
+        named: prefix and library of a model that is a name; whoever runs this may not know the library.
+    """
+    if named is not None:
+        provide(*named)
     graph = _graph(model, input_shape)
     cells: dict[str, Any] = {}
     reasons = []

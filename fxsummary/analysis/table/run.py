@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import queue
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -91,12 +92,13 @@ def run(
     results = {task.name: Result(*found) for task in tasks if (found := kept.get(task.name, task.key)) is not None}
     missing = [task for task in tasks if task.name not in results]
     places = {task.name: task for task in missing}
-    for name, result in _finished(function, missing, executor):
-        results[name] = result
-        if result.is_lasting:
-            kept.add(name, places[name].key, result.found, result.failed)
-        remark = result.failed or ("in this process" if places[name].is_here else "")
-        progress(Progress(len(results), len(tasks), name, remark))
+    with closing(_finished(function, missing, executor)) as finished:
+        for name, result in finished:
+            results[name] = result
+            if result.is_lasting:
+                kept.add(name, places[name].key, result.found, result.failed)
+            remark = result.failed or ("in this process" if places[name].is_here else "")
+            progress(Progress(len(results), len(tasks), name, remark))
     return [results[task.name] for task in tasks]
 
 
@@ -112,21 +114,25 @@ def attempt(function: Callable[..., dict[str, Any]], arguments: tuple[Any, ...])
 
 def _finished(
     function: Callable[..., dict[str, Any]], tasks: Sequence[Task], executor: Submits | None
-) -> Iterator[tuple[str, Result]]:
+) -> Generator[tuple[str, Result], None, None]:
     """Yield names and results as they finish; what must run here does so while others work."""
     sent = [task for task in tasks if not task.is_here]
-    own = Processes() if executor is None and sent else None
-    submits = executor if executor is not None else own
+    own = Processes() if executor is None else None
+    submits = own or executor
+    assert submits is not None
+    futures: dict[Any, Task] = {}
     try:
-        assert submits is not None or not sent
-        futures = {} if submits is None else {submits.submit(attempt, function, task.arguments): task for task in sent}
+        futures.update({submits.submit(attempt, function, task.arguments): task for task in sent})
         ready = _in_order_of_end(futures)
         for task in tasks:
             if task.is_here:
                 yield task.name, attempt(function, task.arguments)
         for future in ready:
             yield futures[future].name, _result(future)
-    finally:
+    finally:  # when it was interrupted, nobody waits for the others
+        for future in futures:
+            if hasattr(future, "cancel"):
+                future.cancel()
         if own is not None:
             own.shutdown(cancel_futures=True)
 

@@ -28,7 +28,7 @@ def key_of(model: Model, input_shape: Any, columns: Sequence[Computed]) -> dict[
         "torch": str(torch.__version__),
         "library": _version(place),
         "input_shape": "" if input_shape is None else repr(input_shape),
-        "columns": ",".join(each.column.name for each in columns),
+        "columns": ",".join(sorted(each.column.name for each in columns)),
     }
 
 
