@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import os
-import sys
 from typing import Any
 
 from fxsummary.cli.model_options import say, width, write
@@ -50,16 +47,16 @@ def _table(options: argparse.Namespace) -> int:
     if options.output:
         format_of(options.output)  # before the work, not after
     from fxsummary.analysis.table import table
+    from fxsummary.loading.load_model import import_module, shape_of
     from fxsummary.support.processes import Processes
 
-    sys.path.insert(0, os.getcwd())
     for name in options.imports:
-        importlib.import_module(name)
+        import_module(name)
     with Processes(options.jobs, timeout=options.timeout) as executor:
         found = table(
             options.models,
             columns=options.columns,
-            input_shape=_shape(options.input),
+            input_shape=None if options.input is None else shape_of(options.input),
             executor=executor,
             resume=options.resume,
             progress=None if options.quiet else lambda each: say(str(each)),
@@ -71,9 +68,3 @@ def _table(options: argparse.Namespace) -> int:
     else:
         write(found.to_text(width=width()) + "\n")
     return 0
-
-
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    from fxsummary.loading.load_model import _input
-
-    return None if text is None else _input(text)[1]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MIN_WIDTH = 40
 _FORMS = {"count": fmt.count, "short": fmt.short, "parameters": fmt.parameters, "bytes": fmt.size}
 
+_LONG = 100_000
+"""The least number that is shortened in a column whose form is left open."""
+
 
 def cell_text(cell: Cell, column: Column) -> str:
     """Return a value as it is shown, with its mark.
@@ -32,7 +35,8 @@ def cell_text(cell: Cell, column: Column) -> str:
         return fmt.UNKNOWN
     if isinstance(value, str):
         return value
-    text = _FORMS.get(column.form, fmt.short)(value) if isinstance(value, int) else f"{value:.4g}"
+    form = column.form or ("count" if abs(value) < _LONG else "short")
+    text = _FORMS[form](value) if isinstance(value, int) else f"{value:.4g}"
     return f"≥ {text}" if mark == "≥" else fmt.about(text, mark == "≈")
 
 
@@ -114,10 +118,14 @@ def data(table: Table) -> dict[str, list[Value]]:
     """Return the exact values by column, with a column ``NAME_trust`` after each one of numbers, and ``failed``."""
     found: dict[str, list[Value]] = {}
     for place, column in enumerate(table.columns):
-        found[column.name] = [row.cells[place].value for row in table.rows]
+        found[column.name] = [_plain(row.cells[place].value) for row in table.rows]
         if not column.is_text:
             found[f"{column.name}_trust"] = [MARKS[row.cells[place].mark] for row in table.rows]
-    return {**found, "failed": [row.reason for row in table.rows]}
+    return {**found, "failed": [fmt.clean(row.reason) for row in table.rows]}
+
+
+def _plain(value: Value) -> Value:
+    return fmt.clean(value) if isinstance(value, str) else value
 
 
 def to_csv(table: Table) -> str:
@@ -138,7 +146,7 @@ def to_pandas(table: Table) -> pandas.DataFrame:
     """Return a DataFrame with the columns of `to_csv`: integers as "Int64", texts as "string"."""
     import pandas
 
-    index = pandas.Index([row.name for row in table.rows], name="model", dtype="string")
+    index = pandas.Index([fmt.clean(row.name) for row in table.rows], name="model", dtype="string")
     series = {name: pandas.Series(values, index=index, dtype=_dtype(values)) for name, values in data(table).items()}
     return pandas.DataFrame(series, index=index)
 

@@ -165,6 +165,17 @@ def _input(text: str) -> _Input:
     return name or None, tuple([int(size) for size in sizes]), dtype
 
 
+def shape_of(text: str) -> tuple[int, ...]:
+    """Return the shape in an input as it is written on the command line, such as ``1x3x224x224``."""
+    return _input(text)[1]
+
+
+def import_module(name: str) -> None:
+    """Import a module, also from the current folder, or raise ModelImportError."""
+    with _reported(f"cannot import {name!r}:"):
+        _load_module(name)
+
+
 def build_config(config: str, arguments: dict[str, object]) -> object:
     """Import CONFIG and create an instance, or raise ModelImportError if that fails."""
     factory = _load(config, "CONFIG")

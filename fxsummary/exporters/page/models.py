@@ -13,6 +13,7 @@ from fxsummary.exporters.models import facts, is_numeric, texts_of
 from fxsummary.graph.modeltable import Row, Table
 from fxsummary.text.numbers import MARKS
 
+_CLASS = ' class="n"'
 _PAGE = """<!DOCTYPE html>
 <html lang="en" data-theme="{theme}">
 <head>
@@ -59,7 +60,7 @@ def body(table: Table) -> str:
 
 
 def _head(title: str, is_number: bool) -> str:
-    return f'<th scope="col"{" class=n" if is_number else ""}><button type="button">{escape(title)}</button></th>'
+    return f'<th scope="col"{_CLASS if is_number else ""}><button type="button">{escape(title)}</button></th>'
 
 
 def _row(row: Row, table: Table, numeric: list[bool]) -> str:
@@ -71,7 +72,7 @@ def _row(row: Row, table: Table, numeric: list[bool]) -> str:
     for text, cell, is_number in zip(texts_of(row, table), row.cells, numeric, strict=True):
         value = "" if cell.value is None else escape(str(cell.value))
         tip = f' title="{escape(_tip(value, cell.mark))}"' if is_number and value else ""
-        cells.append(f'<td data-v="{value}"{" class=n" if is_number else ""}{tip}>{escape(text)}</td>')
+        cells.append(f'<td data-v="{value}"{_CLASS if is_number else ""}{tip}>{escape(text)}</td>')
     why = f' title="{escape(row.reason)}"' if row.reason else ""
     return f"<tr{why}>{name}{''.join(cells)}</tr>"
 
