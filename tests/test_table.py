@@ -190,6 +190,16 @@ def test_wrong_columns(columns: Any, error: type[Exception], words: str) -> None
         fxsummary.table({}, columns=columns)
 
 
+def test_names_are_never_cut() -> None:
+    columns = (Column("n", "Number"), Column("t", "Text", "text"))
+    rows = [Row(f"lib:a_rather_long_name_{at}", (Cell(at), Cell("some text that is long"))) for at in range(3)]
+    text = Table(columns, (*rows, Row("lib:short", (Cell(3), Cell("x"))))).to_text(width=40)
+    assert [line for line in text.splitlines() if "name" in line] == [f"a_rather_long_name_{at}" for at in range(3)]
+    assert text.startswith("lib:") and "\nshort " in text and "lib:short" not in text
+    assert max(map(len, text.splitlines())) <= 40
+    assert Table(columns, tuple(rows[:1])).to_text().splitlines()[2].startswith("lib:a_rather_long_name_0 ")
+
+
 def test_sorted() -> None:
     column, text = Column("n", "N"), Column("t", "T", "text")
     cells = {
@@ -438,7 +448,7 @@ def test_published_libraries(tmp_path: Path) -> None:
     with Processes(1) as executor:
         found = fxsummary.table(names, executor=executor)
     assert [row.name for row in found if not row.has_failed] == [
-        "timm:resnet10t", "timm:resnet18d", "timm:resnet18", "torchvision:resnet18"
+        "timm:resnet10t", "timm:resnet18d", "timm:resnet101", "timm:resnet18", "torchvision:resnet18"
     ]  # fmt: skip
     assert found["timm:resnet10t"]["input"] == "1×3×176×176"
     assert found["timm:resnet18"]["parameters"] == found["torchvision:resnet18"]["parameters"] == 11_689_512
@@ -578,7 +588,9 @@ def test_the_command(models: str, tmp_path: Path, capsys: pytest.CaptureFixture[
         main(["table", *names, "--jobs", "1", "--resume", kept, "--columns", "parameters", "--sort", "parameters"]) == 0
     )
     printed = capsys.readouterr()
-    assert re.search(r":wide .*:narrow .*broken\s+raised\s+ValueError", printed.out, re.DOTALL)
+    assert re.search(
+        r"^wide .*^narrow .*^broken: .*:broken\s+raised\s+ValueError", printed.out, re.DOTALL | re.MULTILINE
+    )
     assert printed.err.count("fxsummary: ") == 3
     assert main(["table", *names, "--jobs", "1", "--resume", kept, "--columns", "parameters", "-o", str(out)]) == 0
     printed = capsys.readouterr()

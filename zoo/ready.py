@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from fxsummary.loading.libraries import LIBRARIES, provide
-from zoo.operators import define_torchvision_operators
+from zoo.operators import define_torchvision_operators, implement_nms
 
 define_torchvision_operators()
 _OWN = {name: LIBRARIES[name] for name in ("timm", "torchvision")}
@@ -23,5 +24,10 @@ def _torchvision() -> Iterable[str]:
     return _OWN["torchvision"].names()
 
 
-for _name, _names in (("timm", _timm), ("torchvision", _torchvision)):
-    provide(_name, replace(LIBRARIES[_name], names=_names))
+def _build(name: str, **arguments: Any) -> Any:
+    implement_nms()
+    return _OWN["torchvision"].build(name, **arguments)
+
+
+provide("timm", replace(_OWN["timm"], names=_timm))
+provide("torchvision", replace(_OWN["torchvision"], names=_torchvision, build=_build))

@@ -8,12 +8,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import torch
 from torch import nn
 
 import zoo.ready  # noqa: F401  # torchvision can be imported
 from fxsummary.loading.libraries import LIBRARIES, Library
 from fxsummary.loading.on_meta import on_meta
+from zoo.operators import implement_nms
 
 WHAT = {
     "transformers": "every model class that the auto mappings name",
@@ -35,7 +35,7 @@ def built(library: str, name: str) -> nn.Module:
 def load(library: str, name: str) -> None:
     """Import what a model needs, so that building it takes no more than that."""
     if library == "torchvision":
-        _implement_nms()
+        implement_nms()
     with suppress(Exception):  # told where the model is built
         getattr(__import__(library), name)
 
@@ -62,30 +62,6 @@ def _transformers(name: str) -> nn.Module:
     config = getattr(kind, "config_class", None) or transformers.CONFIG_MAPPING[_transformers_types()[name]]
     model: nn.Module = kind(config())
     return model
-
-
-def _implement_nms() -> None:
-    """Non-maximum suppression in Python, where the compiled part of torchvision does not load: detectors end in it."""
-    from torchvision import extension
-    from torchvision.ops import boxes
-
-    if extension._has_ops() or _libraries:
-        return
-
-    def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
-        order, kept = scores.argsort(descending=True), []
-        while order.numel():
-            kept.append(order[0])
-            order = order[1:][boxes.box_iou(dets[order[:1]], dets[order[1:]])[0] <= iou_threshold]
-        return torch.stack(kept) if kept else order
-
-    _libraries.append(torch.library.Library("torchvision", "IMPL"))
-    _libraries[-1].impl("nms", nms, "CPU")
-    boxes._assert_has_ops = lambda: None
-
-
-_libraries: list[torch.library.Library] = []
-"""A Library must stay alive for its kernels to stay."""
 
 
 def _diffusers_names() -> list[str]:

@@ -31,6 +31,8 @@ MODEL is one of:
       --arg passes arguments to it, --config a config. fxsummary builds the model
       on the meta device if it can, which allocates no weights, and puts it into
       eval mode.
+  library:model
+      A model of a library that lists its own, such as timm:resnet50.
   file.pt2
       An exported program, saved by torch.export.save; it contains its inputs.
       torch.export.load unpickles the file: open only files that you trust.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from math import ceil, floor, log10
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from fxsummary.drawing.peak_bar import USES
 from fxsummary.drawing.style import stylesheet
 from fxsummary.drawing.svg_page import MARGIN, Entry, document, heading
 from fxsummary.errors import InputError
-from fxsummary.graph.modeltable import Cell, Column, Table
+from fxsummary.graph.modeltable import Column, Table, text_of
 from fxsummary.text import numbers as fmt
 
 PLOT_WIDTH, PLOT_HEIGHT, AXIS = 720.0, 440.0, 64.0
@@ -25,7 +25,6 @@ _SIDES = ((8.0, 3.4, "start"), (-8.0, 3.4, "end"), (0.0, -7.5, "middle"), (0.0, 
 """Places of a name beside its point, as offsets and anchor, the best first."""
 BUCKET = 24.0
 """Side of the squares in which neighbours are looked up."""
-_FORMS: dict[str, Callable[[int], str]] = {"bytes": fmt.size, "parameters": fmt.parameters}
 
 
 class Point(NamedTuple):
@@ -128,16 +127,10 @@ def _shown(table: Table, x: str, y: str) -> Iterator[tuple[str, float, float, tu
         a, b = (cell.value for cell in cells)
         if isinstance(a, (int, float)) and isinstance(b, (int, float)) and a > 0 and b > 0:
             lines = [
-                f"{table.columns[place].title}: {_written(cell, table.columns[place])}"
+                f"{table.columns[place].title}: {text_of(cell, table.columns[place])}"
                 for place, cell in zip(places, cells, strict=True)
             ]
             yield row.name, a, b, (row.name, *lines)
-
-
-def _written(cell: Cell, column: Column) -> str:
-    value = cell.value
-    text = _FORMS.get(column.form, fmt.short)(value) if isinstance(value, int) else f"{value:.4g}"
-    return f"≥ {text}" if cell.mark == "≥" else fmt.about(text, cell.mark == "≈")
 
 
 def _axis(values: Sequence[float], length: float) -> Axis:
@@ -187,7 +180,10 @@ def _grid(axes: Sequence[Axis], columns: Sequence[Column], frame: Rect) -> Itera
 def _tick(value: float, column: Column) -> str:
     if value < 1:
         return f"{value:g}"
-    return f"{fmt.short(round(value))}B" if column.form == "bytes" else _FORMS.get(column.form, fmt.short)(round(value))
+    number = round(value)
+    if column.form == "bytes":
+        return f"{fmt.short(number)}B"
+    return fmt.parameters(number) if column.form == "parameters" else fmt.short(number)
 
 
 def _names(points: Sequence[Point], frame: Rect) -> Iterator[str]:

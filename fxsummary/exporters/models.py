@@ -9,35 +9,14 @@ from typing import TYPE_CHECKING
 
 from fxsummary.exporters import latex, markdown
 from fxsummary.exporters.tables import table as lines
-from fxsummary.graph.modeltable import MARKS, Cell, Column, Row, Table, Value
+from fxsummary.graph.modeltable import MARKS, Row, Table, Value, text_of
 from fxsummary.text import numbers as fmt
 
 if TYPE_CHECKING:
     import pandas
 
-MIN_WIDTH = 40
-_FORMS = {"count": fmt.count, "short": fmt.short, "parameters": fmt.parameters, "bytes": fmt.size}
-
-_LONG = 100_000
-"""The least number that is shortened in a column whose form is left open."""
-
-
-def cell_text(cell: Cell, column: Column) -> str:
-    """Return a value as it is shown, with its mark.
-
-    >>> cell_text(Cell(25_557_032), Column("parameters", "Parameters", "parameters"))
-    '25.6 M'
-    >>> cell_text(Cell(0.12345, "≈"), Column("own", "Own")), cell_text(Cell(None, "?"), Column("own", "Own"))
-    ('≈0.1235', '?')
-    """
-    value, mark = cell
-    if value is None:
-        return fmt.UNKNOWN
-    if isinstance(value, str):
-        return value
-    form = column.form or ("count" if abs(value) < _LONG else "short")
-    text = _FORMS[form](value) if isinstance(value, int) else f"{value:.4g}"
-    return f"≥ {text}" if mark == "≥" else fmt.about(text, mark == "≈")
+MIN_WIDTH, LEAST_NAME, LEAST_TEXT = 40, 8, 12
+"""Minimum widths of the whole text, and to which names and texts may be cut."""
 
 
 def is_numeric(table: Table, place: int) -> bool:
@@ -56,22 +35,40 @@ def facts(table: Table) -> Iterator[tuple[str, str]]:
 
 
 def to_text(table: Table, *, width: int = 80) -> str:
-    """Return aligned text; a model that failed is its name and the reason."""
-    width = max(width, MIN_WIDTH)
-    numeric = [is_numeric(table, place) for place in range(len(table.columns))]
-    columns = [lines.Column("Model", shrinks=16)]
-    columns += [lines.Column(each.title, right, None if right else 8)
-                for each, right in zip(table.columns, numeric, strict=True)]  # fmt: skip
+    """Return aligned text; a model that failed is its name and the reason.
+
+    If all names start with the same ``library:``, that is the heading of the first column. A name that has no room is
+    a line of its own.
+    """
+    width, prefix = max(width, MIN_WIDTH), _prefix(table)
+    cells = [texts_of(row, table) for row in table.rows]
+    columns = []
+    room = width
+    for place, column in enumerate(table.columns):
+        is_number = is_numeric(table, place)
+        widest = max(map(lines.display_width, (column.title, *(texts[place] for texts in cells))))
+        columns.append(lines.Column(column.title, is_number, None if is_number else LEAST_TEXT))
+        room -= lines.GAP + (widest if is_number else min(widest, LEAST_TEXT))
     rows: list[tuple[str, ...] | str] = []
-    for row in table.rows:
+    for row, texts in zip(table.rows, cells, strict=True):
+        name = fmt.clean(row.name.removeprefix(prefix))
         if not row.has_failed:
-            cells = [cell_text(cell, column) for cell, column in zip(row.cells, table.columns, strict=True)]
-            rows.append((row.name, *cells))
+            fits = lines.display_width(name) <= max(room, LEAST_NAME)
+            rows += [] if fits else [lines.fit(name, width)]
+            rows.append((name if fits else "", *texts))
         if row.reason:
-            rows += lines.wrap(f"{'  ' if not row.has_failed else f'{row.name}: '}{row.reason}", width, "  ")
-    shown = lines.render_table(columns, rows, width)
+            rows += lines.wrap(f"{name}: {row.reason}" if row.has_failed else f"  {row.reason}", width, "  ")
+    widest = max((lines.display_width(row[0]) for row in rows if not isinstance(row, str)), default=0)
+    heading = lines.fit(prefix, max(widest, 16)) if prefix else "Model"
+    shown = lines.render_table([lines.Column(heading), *columns], rows, width)
     shown.append("─" * lines.display_width(shown[1]))
     return "\n".join([*shown, *(f"{name:<11}{text}" for name, text in facts(table))])
+
+
+def _prefix(table: Table) -> str:
+    """Return what all names start with, up to their last colon; "" if they differ or are few."""
+    found = {row.name[: row.name.rfind(":") + 1] for row in table.rows}
+    return fmt.clean(found.pop()) if len(found) == 1 and len(table.rows) > 1 else ""
 
 
 def to_markdown(table: Table) -> str:
@@ -93,7 +90,7 @@ def texts_of(row: Row, table: Table) -> list[str]:
     """Return the cells of a row as they are shown; a model that failed has none."""
     if row.has_failed:
         return [""] * len(table.columns)
-    return [cell_text(cell, column) for cell, column in zip(row.cells, table.columns, strict=True)]
+    return [text_of(cell, column) for cell, column in zip(row.cells, table.columns, strict=True)]
 
 
 def to_latex(table: Table, *, longtable: bool = False) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fxsummary.errors import InputError, UnknownNameError
 from fxsummary.support import files
 from fxsummary.support.registry import call, unknown
+from fxsummary.text import numbers as fmt
 
 if TYPE_CHECKING:
     import pandas
@@ -188,6 +189,29 @@ def format_of(path: str | Path) -> str:
     if suffix not in FORMATS:
         raise UnknownNameError(f"unknown suffix {suffix!r} of {str(path)!r}; known: {', '.join(FORMATS)}")
     return FORMATS[suffix]
+
+
+_WRITTEN = {"count": fmt.count, "short": fmt.short, "parameters": fmt.parameters, "bytes": fmt.size}
+_LONG = 100_000
+"""The least number that is shortened in a column whose form is left open."""
+
+
+def text_of(cell: Cell, column: Column) -> str:
+    """Return a value as it is shown, with its mark.
+
+    >>> text_of(Cell(25_557_032), Column("parameters", "Parameters", "parameters"))
+    '25.6 M'
+    >>> text_of(Cell(0.12345, "≈"), Column("own", "Own")), text_of(Cell(None, "?"), Column("own", "Own"))
+    ('≈0.1235', '?')
+    """
+    value, mark = cell
+    if value is None:
+        return fmt.UNKNOWN
+    if isinstance(value, str):
+        return value
+    form = column.form or ("count" if abs(value) < _LONG else "short")
+    text = _WRITTEN[form](value) if isinstance(value, int) else f"{value:.4g}"
+    return f"≥ {text}" if mark == "≥" else fmt.about(text, mark == "≈")
 
 
 def cell_of(value: object) -> Cell:
