@@ -32,10 +32,11 @@ from fxsummary.analysis.table.rows import reason_of
 from fxsummary.analysis.table.run import Progress
 from fxsummary.cli import main
 from fxsummary.drawing.fonts import text_width
-from fxsummary.errors import InputError, UnknownNameError, WorkerError
+from fxsummary.errors import InputError, OutputError, UnknownNameError, WorkerError
 from fxsummary.graph.modeltable import UNKNOWN, Cell, Column, Row, Table
 from fxsummary.loading import libraries
 from fxsummary.loading.libraries import LIBRARIES, Library, expand
+from fxsummary.loading.on_meta import on_meta
 from zoo import HOSTILE
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -374,6 +375,13 @@ def test_models_that_are_objects_are_not_kept(tmp_path: Path) -> None:
     assert not kept.exists()
 
 
+def test_a_folder_that_is_missing_is_told_before_the_work(models: str, tmp_path: Path, here: Executor) -> None:
+    told: list[Progress] = []
+    with pytest.raises(OutputError, match="its folder does not exist"):
+        fxsummary.table(of(models, "wide"), executor=here, resume=tmp_path / "no" / "a.jsonl", progress=told.append)
+    assert not told
+
+
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", '{"name": "a", "values": 3}\n'])
 def test_a_file_of_something_else_is_left_alone(models: str, tmp_path: Path, text: str, here: Executor) -> None:
     path = tmp_path / "notes.csv"
@@ -440,6 +448,19 @@ def test_libraries_of_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
     libraries._load_entry_points.cache_clear()
     assert expand("from_elsewhere:*") == ["from_elsewhere:one"]
     LIBRARIES.unregister("from_elsewhere")
+
+
+class Stride(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("stride", torch.tensor(4))
+        self.fc = nn.Linear(int(self.stride), 2)  # type: ignore[arg-type]
+
+
+def test_numbers_in_the_code_keep_their_values_on_the_meta_device() -> None:
+    model = on_meta(Stride)
+    assert model.fc.weight.is_meta and model.fc.weight.shape == (2, 4)
+    assert fxsummary.table({"a": Stride}, columns="parameters")["a"]["parameters"] == 10
 
 
 @pytest.mark.slow

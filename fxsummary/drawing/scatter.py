@@ -180,10 +180,11 @@ def _grid(axes: Sequence[Axis], columns: Sequence[Column], frame: Rect) -> Itera
 def _tick(value: float, column: Column) -> str:
     if value < 1:
         return f"{value:g}"
-    number = round(value)
+    rounded = round(value)
     if column.form == "bytes":
-        return f"{fmt.short(number)}B"
-    return fmt.parameters(number) if column.form == "parameters" else fmt.short(number)
+        text = fmt.short(rounded)
+        return f"{text}B" if text[-1].isalpha() else f"{text} B"
+    return fmt.parameters(rounded) if column.form == "parameters" else fmt.short(rounded)
 
 
 def _names(points: Sequence[Point], frame: Rect) -> Iterator[str]:

@@ -26,6 +26,8 @@ class Kept:
 
     def __init__(self, path: str | None) -> None:
         self._path = None if path is None else Path(path)
+        if self._path is not None and not self._path.parent.is_dir():  # before the work, not after
+            raise OutputError(f"cannot write {self._path}: its folder does not exist. Create it, or pass another path.")
         lines = [] if self._path is None else read(self._path)
         self._found = {_key(line.name, line.key): (line.found, line.failed) for line in lines}
 
