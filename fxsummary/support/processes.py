@@ -25,6 +25,8 @@ from fxsummary.errors import InputError, WorkerError
 T = TypeVar("T")
 _Task = tuple["Future[Any]", bytes]
 _LENGTH = struct.Struct("<Q")
+_SETTINGS = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+"""Settings of a worker: one thread, as there are many workers, and sets of names in the same order in each."""
 
 
 class Processes(Executor):
@@ -114,7 +116,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**_SETTINGS, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._requests, self._replies = self._process.stdin, self._process.stdout
