@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from importlib import metadata
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -357,6 +358,30 @@ def test_a_second_call_does_only_what_is_missing(models: str, tmp_path: Path, he
     versions._version.cache_clear()
     fxsummary.table(of(models, "wide"), **options)
     assert len(told) == 1
+
+
+def test_a_row_depends_on_the_file_of_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fxsummary.analysis.table.versions import _version, key_of
+
+    monkeypatch.chdir(tmp_path)
+    keys = set()
+    for version in range(2):
+        (tmp_path / "local_models.py").write_text(f"# {version}\n", encoding="utf-8")
+        _version.cache_clear()
+        keys.add(str(key_of("local_models:build", None, ())))
+    assert len(keys) == 2
+    timm = key_of("timm:resnet18", None, ())
+    assert timm is not None and timm["library"].startswith(metadata.version("timm"))
+    assert key_of(lambda: None, None, ()) is None
+
+
+def test_an_interrupt_ends_the_workers_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), Processes(1) as executor:
+        future = executor.submit(time.sleep, 600)
+        while not future.running():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    assert isinstance(future.exception(), WorkerError)
 
 
 def test_a_line_that_was_cut_off_is_done_again(models: str, tmp_path: Path, here: Executor) -> None:

@@ -54,7 +54,7 @@ class Processes(Executor):
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._workers: list[_Worker] = []
-        self._is_shut = False
+        self._is_shut = self._is_cancelled = False
 
     def submit(self, function: Callable[..., T], /, *arguments: Any, **named: Any) -> Future[T]:
         """Call a function in a worker; function, arguments and result are pickled."""
@@ -71,6 +71,7 @@ class Processes(Executor):
         """Finish what was submitted and end the workers; ``cancel_futures`` ends them at once."""
         self._is_shut = True
         if cancel_futures:
+            self._is_cancelled = True
             with suppress(queue.Empty):
                 while task := self._tasks.get_nowait():
                     task[0].cancel()
@@ -82,6 +83,10 @@ class Processes(Executor):
             for thread in self._threads:
                 thread.join()
 
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """End the workers; after an error, such as Ctrl-C, at once."""
+        self.shutdown(cancel_futures=kind is not None)
+
     def _serve(self) -> None:
         """Take tasks and have a worker do them, until there are no more."""
         worker = None
@@ -92,6 +97,8 @@ class Processes(Executor):
             if worker is None:
                 worker = _Worker()
                 self._workers.append(worker)
+                if self._is_cancelled:  # it started while others were ended
+                    worker.kill()
             try:
                 future.set_result(worker.call(data, self.timeout))
             except WorkerError as error:

@@ -30,8 +30,7 @@ def table(
     """Return a table with a row for each model, in the order given.
 
     A model that fails is a row with its reason, and so is one whose worker dies. Names, and functions that pickle, go
-    to the executor. Modules, graphs, and functions that do not pickle stay in this process: to send weights would take
-    longer than to look at the model. ``progress`` says which.
+    to the executor; modules, graphs, and functions that do not pickle stay in this process. ``progress`` says which.
 
     Args:
         models: names, or a mapping from names to models. A model is a module, a `ModelGraph`, a function without
@@ -45,8 +44,8 @@ def table(
         executor: runs the work: any `concurrent.futures.Executor`, such as ``Processes(4, timeout=60)`` of fxsummary,
             Dask's ``client.get_executor()``, or an object with its method ``submit``. By default as many processes as
             CPUs.
-        resume: a file of JSON lines. Rows in it that have the same name, versions (of fxsummary, torch and the model's
-            library), input and columns are not computed again; others are appended as they finish.
+        resume: a file of JSON lines. Rows in it that have the same name, versions, input and columns are not computed
+            again; others are appended as they finish.
         progress: called with a `Progress` whenever a row is done.
 
     Raises:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,45 +16,53 @@ import torch
 import fxsummary
 from fxsummary.analysis.table.columns import Computed
 from fxsummary.analysis.table.rows import Model
+from fxsummary.loading.libraries import library_of
 
 
 def key_of(model: Model, input_shape: Any, columns: Sequence[Computed]) -> dict[str, str] | None:
     """Return what a row depends on; None for a model that was passed as an object, whose contents have no name."""
-    where = _place(model)
-    if where is None:
+    name = model if isinstance(model, str) else _name(model)
+    if name is None:
         return None
-    place, what = where
+    places = [name.rpartition(":")[0] or name]
+    if isinstance(model, str) and (named := library_of(model)):
+        places.append(named[1].build.__module__)
     return {
-        "model": what,
+        "model": name,
         "fxsummary": fxsummary.__version__,
         "torch": str(torch.__version__),
-        "library": _version(place),
+        "library": " ".join(filter(None, map(_version, places))),
         "input_shape": "" if input_shape is None else repr(input_shape),
         "columns": ",".join(sorted(each.column.name for each in columns)),
     }
 
 
-def _place(model: Model) -> tuple[str, str] | None:
-    """Return the file or package where a model is defined, and its whole name."""
-    if isinstance(model, str):
-        return model.rpartition(":")[0] or model, model
+def _name(model: Any) -> str | None:
+    """Return the name under which a function can be imported; None for other objects."""
     name, module = getattr(model, "__qualname__", ""), getattr(model, "__module__", "")
-    if not name or not module or module == "__main__" or "<" in name:
-        return None
-    return module, f"{module}:{name}"
+    return f"{module}:{name}" if name and module and module != "__main__" and "<" not in name else None
 
 
 @cache
 def _version(place: str) -> str:
-    """Return the version of a package, or the hash of a file."""
-    path = Path(place)
-    if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    """Return the version of the package that a module belongs to, and the hash of its file."""
+    found = [_hash(path) for path in _files(place) if path.is_file()][:1]
     package = place.partition(".")[0]
-    names = (package, *metadata.packages_distributions().get(package, ()))
-    for name in names:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return ""
+    for name in (package, *metadata.packages_distributions().get(package, ())):
+        with suppress(metadata.PackageNotFoundError, ValueError):
+            return " ".join([metadata.version(name), *found])
+    return " ".join(found)
+
+
+def _files(place: str) -> Iterator[Path]:
+    """Yield where the file of a module may be: it may be a file itself, or lie in the current folder."""
+    yield Path(place)
+    yield Path(place.replace(".", "/") + ".py")
+    with suppress(ImportError, ValueError):
+        spec = find_spec(place)
+        if spec is not None and spec.origin is not None:
+            yield Path(spec.origin)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
