@@ -577,6 +577,7 @@ def test_the_picture_places_points_by_logarithms_and_says_what_is_missing() -> N
     (a, b, c), (p, q, r) = ([float(each.attrib[name]) for each in dots] for name in ("cx", "cy"))
     assert (b - a) / (c - b) == pytest.approx(2, abs=0.01) and (q - p) / (r - q) == pytest.approx(2, abs=0.01)
     svg = points(20).to_svg(x="flops", y="peak", title="Mine")
+    assert "Peak and FLOPs" in points(20).to_svg(x="flops", y="peak") and ">1 MiB<" in svg
     assert "1 more without a number in both columns" in svg and ">Mine<" in svg and ">other<" in svg
     assert svg == points(20).to_svg(x="flops", y="peak", title="Mine")
     assert points(5).to_svg(theme="dark") != points(5).to_svg(theme="light")

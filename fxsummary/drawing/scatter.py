@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from math import ceil, floor, log10
+from math import ceil, log10
 from typing import NamedTuple
 
 from fxsummary.drawing.fonts import text_width
@@ -14,7 +14,7 @@ from fxsummary.drawing.peak_bar import USES
 from fxsummary.drawing.style import stylesheet
 from fxsummary.drawing.svg_page import MARGIN, Entry, document, heading
 from fxsummary.errors import InputError
-from fxsummary.graph.modeltable import Column, Table, text_of
+from fxsummary.graph.modeltable import Cell, Column, Table, text_of
 from fxsummary.text import numbers as fmt
 
 PLOT_WIDTH, PLOT_HEIGHT, AXIS = 720.0, 440.0, 64.0
@@ -69,16 +69,17 @@ class Axis(NamedTuple):
         """Return the distance of a value from the start in px."""
         return (log10(value) - self.low) / (self.high - self.low) * self.length
 
-    def ticks(self) -> list[float]:
-        """Return the powers of ten on the axis, with 2 and 5 times them if there are few.
+    def ticks(self, base: int = 1000) -> list[float]:
+        """Return 1, 10 and 100 times the powers of 1000 (1024 for bytes) on the axis; more of them if there are few.
 
-        >>> Axis(6, 8, 100).ticks(), Axis(6.2, 7, 100).ticks()
-        ([1000000.0, 10000000.0, 100000000.0], [2000000.0, 5000000.0, 10000000.0])
+        >>> Axis(6, 8, 100).ticks(), Axis(6.2, 7, 100).ticks(), Axis(6.5, 9.1, 100).ticks(1024)
+        ([1000000, 10000000, 100000000], [2000000, 5000000, 10000000], [10485760, 104857600, 1073741824])
         """
-        powers = [10.0**power for power in range(floor(self.low) - 1, ceil(self.high) + 1)]
-        inside = [each for each in powers if self._has(each)]
-        few = len(inside) < 3
-        return [m * each for each in powers for m in (1, 2, 5) if self._has(m * each)] if few else inside
+        powers = [tens * float(base) ** power for power in range(-4, 8) for tens in (1, 10, 100)]
+        found = [each for each in powers if self._has(each)]
+        if len(found) < 3:
+            found = [m * each for each in powers for m in (1, 2, 5) if self._has(m * each)]
+        return [round(each) if each >= 1 else each for each in found]
 
     def _has(self, value: float) -> bool:
         return self.low - 1e-9 <= log10(value) <= self.high + 1e-9
@@ -105,7 +106,7 @@ def draw(table: Table, *, x: str = "parameters", y: str = "flops", title: str = 
     facts = [f"{fmt.count(len(shown))} models"]
     facts += [f"{fmt.count(missing)} more without a number in both columns"] if missing else []
     entries = [Entry(style, name) for name, style in groups.items()] if len(groups) > 1 else []
-    name = title or f"{up.title} and {across.title[:1].lower() + across.title[1:]}"
+    name = title or f"{up.title} and {_inside(across.title)}"
     head = heading(name, [" · ".join(facts)], entries, PLOT_WIDTH + AXIS)
     left, top = MARGIN + AXIS + (head.width - 2 * MARGIN - AXIS - PLOT_WIDTH) / 2, head.bottom + 32
     points = [
@@ -114,7 +115,7 @@ def draw(table: Table, *, x: str = "parameters", y: str = "flops", title: str = 
     ]
     frame = Rect(left, top, left + PLOT_WIDTH, top + PLOT_HEIGHT)
     body = chain(_grid(axes, (across, up), frame), map(_dot, points), _names(points, frame))
-    described = f"{up.title} of {len(shown)} models over their {across.title}, both on logarithmic axes."
+    described = f"{up.title} of {len(shown)} models over their {_inside(across.title)}, both on logarithmic axes."
     size = head.width, float(ceil(frame.bottom + 44 + 12))
     return document(theme, (f"{name}: scatter plot", name, described), style, size, [*head.elements, *body])
 
@@ -165,11 +166,11 @@ def _dot(point: Point) -> str:
 def _grid(axes: Sequence[Axis], columns: Sequence[Column], frame: Rect) -> Iterator[str]:
     across, up = axes
     bottom, left = frame.bottom, frame.left
-    for value in across.ticks():
+    for value in across.ticks(_base(columns[0])):
         x = round(left + across.at(value)) + 0.5
         yield element("path", d=f"M{number(x)} {number(frame.top)}V{number(bottom)}", class_="line", stroke_width=1)
         yield text(x, bottom + 16, _tick(value, columns[0]), 10.5, "mu", **MIDDLE)
-    for value in up.ticks():
+    for value in up.ticks(_base(columns[1])):
         y = round(bottom - up.at(value)) + 0.5
         yield element("path", d=f"M{number(left)} {number(y)}H{number(frame.right)}", class_="line", stroke_width=1)
         yield text(left - 8, y + 3.6, _tick(value, columns[1]), 10.5, "mu", **END)
@@ -177,14 +178,18 @@ def _grid(axes: Sequence[Axis], columns: Sequence[Column], frame: Rect) -> Itera
     yield text(left - AXIS, frame.top - 10, columns[1].title, 11, "mu")
 
 
+def _inside(title: str) -> str:
+    """Return a title as it is inside a sentence: in lower case, except for abbreviations."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
+def _base(column: Column) -> int:
+    return 1024 if column.form == "bytes" else 1000
+
+
 def _tick(value: float, column: Column) -> str:
-    if value < 1:
-        return f"{value:g}"
-    rounded = round(value)
-    if column.form == "bytes":
-        text = fmt.short(rounded)
-        return f"{text}B" if text[-1].isalpha() else f"{text} B"
-    return fmt.parameters(rounded) if column.form == "parameters" else fmt.short(rounded)
+    form = column.form if column.form in ("bytes", "parameters") else "short"
+    return text_of(Cell(value), Column("", "", form))
 
 
 def _names(points: Sequence[Point], frame: Rect) -> Iterator[str]:
