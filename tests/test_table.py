@@ -570,6 +570,14 @@ def test_names_in_the_picture_lie_on_nothing() -> None:
     assert all(min(a) >= 0 and a[2] <= width and a[3] <= height for a in names)
 
 
+def test_marked_numbers_are_rings_in_the_picture() -> None:
+    columns = fxsummary.table({}, columns=["parameters", "flops"]).columns
+    rows = tuple(Row(f"m{at}", (Cell(10**at), Cell(10**at, mark))) for at, mark in enumerate(("", "≥", "≈"), 3))
+    svg = Table(columns, rows).to_svg()
+    assert svg.count("<circle") == 3 + 2 and "a ring: at least" in svg and "a ring: depends on" in svg
+    assert "FLOPs: ≥ 10 k" in svg and "a ring" not in Table(columns, rows[:1]).to_svg()
+
+
 def test_the_picture_places_points_by_logarithms_and_says_what_is_missing() -> None:
     column = fxsummary.table({}, columns=["parameters", "flops"]).columns
     found = Table(column, tuple(Row(str(n), (Cell(10**n), Cell(10 ** (9 - n)))) for n in (3, 5, 6)))

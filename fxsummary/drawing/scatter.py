@@ -28,13 +28,14 @@ BUCKET = 24.0
 
 
 class Point(NamedTuple):
-    """A model in the picture: its place, its name, the lines of its tooltip, and the CSS class of its group."""
+    """A model in the picture: place, name, lines of its tooltip, marks of its numbers, CSS class of its group."""
 
     x: float
     y: float
     name: str
     tip: tuple[str, ...]
-    style: str
+    marks: frozenset[str]
+    style: str = ""
 
 
 class Rect(NamedTuple):
@@ -97,21 +98,25 @@ def draw(table: Table, *, x: str = "parameters", y: str = "flops", title: str = 
     shown = list(_shown(table, x, y))
     if not shown:
         raise InputError(f"no model has a number of more than 0 in both {x!r} and {y!r}: choose other columns.")
-    axes = (
-        _axis([a for _, a, _, _ in shown], PLOT_WIDTH),
-        _axis([b for _, _, b, _ in shown], PLOT_HEIGHT),
-    )
-    groups = _groups([name for name, *_ in shown])
+    axes = _axis([each.x for each in shown], PLOT_WIDTH), _axis([each.y for each in shown], PLOT_HEIGHT)
+    groups = _groups([each.name for each in shown])
     missing = len(table) - len(shown)
     facts = [f"{fmt.count(len(shown))} models"]
     facts += [f"{fmt.count(missing)} more without a number in both columns"] if missing else []
     entries = [Entry(style, name) for name, style in groups.items()] if len(groups) > 1 else []
+    marks = [mark for mark in ("≥", "≈") if any(mark in each.marks for each in shown)]
+    entries += [Entry(mark, f"a ring: {fmt.MARKS[mark]}", text_width(mark, 10.5, bold=True) + 5, 13) for mark in marks]
     name = title or f"{up.title} and {_inside(across.title)}"
     head = heading(name, [" · ".join(facts)], entries, PLOT_WIDTH + AXIS)
     left, top = MARGIN + AXIS + (head.width - 2 * MARGIN - AXIS - PLOT_WIDTH) / 2, head.bottom + 32
     points = [
-        Point(left + axes[0].at(a), top + PLOT_HEIGHT - axes[1].at(b), _short(name), tip, groups[_group(name, groups)])
-        for name, a, b, tip in shown
+        each._replace(
+            x=left + axes[0].at(each.x),
+            y=top + PLOT_HEIGHT - axes[1].at(each.y),
+            name=_short(each.name),
+            style=groups[_group(each.name, groups)],
+        )
+        for each in shown
     ]
     frame = Rect(left, top, left + PLOT_WIDTH, top + PLOT_HEIGHT)
     body = chain(_grid(axes, (across, up), frame), map(_dot, points), _names(points, frame))
@@ -120,8 +125,8 @@ def draw(table: Table, *, x: str = "parameters", y: str = "flops", title: str = 
     return document(theme, (f"{name}: scatter plot", name, described), style, size, [*head.elements, *body])
 
 
-def _shown(table: Table, x: str, y: str) -> Iterator[tuple[str, float, float, tuple[str, ...]]]:
-    """Yield name, both numbers and tooltip of the models that have both numbers."""
+def _shown(table: Table, x: str, y: str) -> Iterator[Point]:
+    """Yield the models that have both numbers, with these as their places."""
     places = table.place(x), table.place(y)
     for row in table.rows:
         cells = [row.cells[place] for place in places]
@@ -131,7 +136,7 @@ def _shown(table: Table, x: str, y: str) -> Iterator[tuple[str, float, float, tu
                 f"{table.columns[place].title}: {text_of(cell, table.columns[place])}"
                 for place, cell in zip(places, cells, strict=True)
             ]
-            yield row.name, a, b, (row.name, *lines)
+            yield Point(a, b, row.name, (row.name, *lines), frozenset(cell.mark for cell in cells))
 
 
 def _axis(values: Sequence[float], length: float) -> Axis:
@@ -160,7 +165,8 @@ def _short(name: str) -> str:
 
 def _dot(point: Point) -> str:
     circle = element("circle", cx=point.x, cy=point.y, r=RADIUS, class_=f"{point.style} cut", fill_opacity="0.8")
-    return element("g", tooltip(point.tip) + circle)
+    hole = element("circle", cx=point.x, cy=point.y, r=RADIUS / 2, class_="page") if point.marks - {""} else ""
+    return element("g", tooltip(point.tip) + circle + hole)
 
 
 def _grid(axes: Sequence[Axis], columns: Sequence[Column], frame: Rect) -> Iterator[str]:
