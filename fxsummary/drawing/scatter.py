@@ -207,11 +207,10 @@ def _names(points: Sequence[Point], frame: Rect) -> Iterator[str]:
     crowds = Counter((int(p.x // 48), int(p.y // 48)) for p in points)
     order = sorted(points, key=lambda p: (crowds[int(p.x // 48), int(p.y // 48)], p.y, p.x, p.name))
     for point in order:
-        for x, y, anchor in ((8.0, 3.4, "start"), (-8.0, 3.4, "end"), (0.0, -7.5, "middle"), (0.0, 15.0, "middle")):
+        for x, y, anchor in _SIDES:
             place = _place(point, x, y, anchor)
-            if _is_inside(place, frame) and not any(
-                place.meets(each) for key in place.buckets() for each in taken[key]
-            ):
+            others = (each for key in place.buckets() for each in taken[key])
+            if _is_inside(place, frame) and not any(map(place.meets, others)):
                 _take(place, taken)
                 yield text(point.x + x, point.y + y, point.name, LABEL, text_anchor=anchor)
                 break
