@@ -662,7 +662,7 @@ def test_the_command(models: str, tmp_path: Path, capsys: pytest.CaptureFixture[
         main(["table", *names, "--jobs", "1", "--resume", kept, "--columns", "parameters", "--sort", "parameters"]) == 0
     )
     printed = capsys.readouterr()
-    assert re.search(r"^wide +552$.*^narrow +36$.*^broken: ", printed.out, re.DOTALL | re.MULTILINE)
+    assert re.search(r"^wide +552$.*^narrow +36$.*^broken:", printed.out, re.DOTALL | re.MULTILINE)
     assert printed.err.count("fxsummary: ") == 3
     assert main(["table", *names, "--jobs", "1", "--resume", kept, "--columns", "parameters", "-o", str(out)]) == 0
     printed = capsys.readouterr()
