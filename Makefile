@@ -65,6 +65,7 @@ pictures: .venv/core
 gallery: .venv/bench
 	$(BIN)/python -m benchmarks.gallery
 	$(BIN)/python -m benchmarks.summaries
+	$(BIN)/fxsummary table 'torchvision:*' --import zoo.ready -o docs/pictures/table.svg
 
 docs: .venv/docs
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
@@ -79,7 +80,7 @@ clean:
 	touch $@
 
 .venv/test: .venv/core
-	$(PIP) -e '.[test,models,png,pdf]'
+	$(PIP) -e '.[test,models,png,pdf,cluster]'
 	$(PIP) $(MODELS)
 	touch $@
 

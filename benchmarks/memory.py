@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 import fxsummary
-from benchmarks.sweep import forks
+from benchmarks import forks
 from fxsummary.capture.operations import memo
 from zoo.entry import Entry
 from zoo.published import entries

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import fxsummary
-from benchmarks.sweep.libraries import LIBRARIES, built
+from benchmarks.sweep.libraries import built, load
 from fxsummary import ModelGraph
 
 PAGE = Path(__file__).parent.parent / "docs" / "summaries.md"
@@ -65,8 +65,7 @@ def published(library: str, name: str) -> Callable[[], ModelGraph]:
     """A model class of a library, with inferred inputs."""
 
     def graph() -> ModelGraph:
-        LIBRARIES[library].names()
-        LIBRARIES[library].load(name)
+        load(library, name)
         return fxsummary.graph(built(library, name))
 
     return graph

@@ -19,14 +19,19 @@ if not TYPE_CHECKING:
 if TYPE_CHECKING:
     from fxsummary.analysis.generation import kv_cache
     from fxsummary.analysis.language_model import generation
+    from fxsummary.analysis.table import table
     from fxsummary.api import diff, graph
     from fxsummary.graph.device import Device
     from fxsummary.graph.modelgraph import ModelGraph
     from fxsummary.graph.saved import load
     from fxsummary.graph.spec import TensorSpec
+    from fxsummary.support.processes import Processes
 
 __version__ = "0.1.0.dev0"
-__all__ = ["graph", "load", "diff", "kv_cache", "generation", "Device", "ModelGraph", "TensorSpec", "__version__"]
+__all__ = [
+    "graph", "load", "diff", "kv_cache", "generation", "table", "Device", "Processes", "ModelGraph", "TensorSpec",
+    "__version__",
+]  # fmt: skip
 
 _HOME = {
     "graph": "fxsummary.api",
@@ -35,6 +40,8 @@ _HOME = {
     "kv_cache": "fxsummary.analysis.generation",
     "generation": "fxsummary.analysis.language_model",
     "Device": "fxsummary.graph.device",
+    "table": "fxsummary.analysis.table",
+    "Processes": "fxsummary.support.processes",
     "ModelGraph": "fxsummary.graph.modelgraph",
     "TensorSpec": "fxsummary.graph.spec",
 }

@@ -95,3 +95,7 @@ class SettingsError(FxsummaryError, ValueError):
 
 class ModelImportError(FxsummaryError, ImportError):
     """The MODEL argument of the command line could not be imported or built."""
+
+
+class WorkerError(FxsummaryError, RuntimeError):
+    """A worker process died, or was ended because it took too long; the message says how."""

@@ -17,10 +17,15 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-from benchmarks.sweep import forks, markdown, report
-from benchmarks.sweep.libraries import LIBRARIES
-from benchmarks.sweep.measure import measure
+from benchmarks.sweep import markdown, report
+from benchmarks.sweep.libraries import WHAT
+from benchmarks.sweep.measure import UNFINISHED, measure, unfinished
 from benchmarks.zoo.report import aligned
+from fxsummary import Processes
+from fxsummary.analysis.table.kept import Line, read
+from fxsummary.analysis.table.run import Task, run
+from fxsummary.analysis.table.versions import key_of
+from fxsummary.loading.libraries import LIBRARIES, names_of
 
 RESULTS = Path(__file__).parent.parent / "results"
 LIMITS = {"build": 120.0, "capture": 60.0, "convert": 20.0, "text": 20.0, "picture": 20.0, "truth": 60.0}
@@ -28,12 +33,8 @@ LIMITS = {"build": 120.0, "capture": 60.0, "convert": 20.0, "text": 20.0, "pictu
 
 def main() -> None:
     options = _options()
-    chosen = {library: _chosen(library, options) for library in options.library or LIBRARIES}
-    for library, names in chosen.items():
-        _sweep(library, names, options)
-    found = {
-        library: [each for each in _read(library) if each["name"] in set(names)] for library, names in chosen.items()
-    }
+    chosen = {library: _chosen(library, options) for library in options.library or WHAT}
+    found = {library: _sweep(library, names, options) for library, names in chosen.items()}
     if options.markdown:
         options.markdown.write_text(
             markdown.page(found, {library: len(names) for library, names in chosen.items()}, _versions()),
@@ -45,7 +46,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep", description=__doc__)
     parser.add_argument("names", nargs="*", help="only these models")
-    parser.add_argument("--library", action="append", choices=LIBRARIES, help="only this library")
+    parser.add_argument("--library", action="append", choices=WHAT, help="only this library")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every n-th model")
     parser.add_argument("--failures", action="store_true", help="once more those that failed, or took over 5 s")
     parser.add_argument("--again", action="store_true", help="also models that are in the results")
@@ -60,37 +61,32 @@ def _options() -> argparse.Namespace:
 
 
 def _chosen(library: str, options: argparse.Namespace) -> list[str]:
-    names = LIBRARIES[library].names()[:: options.every]
+    names = names_of(LIBRARIES[library])[:: options.every]
     if options.failures:
         wanted = {each["name"] for each in _read(library) if report.failures(each) or report.is_slow(each)}
         return [name for name in names if name in wanted]
     return [name for name in names if not options.names or name in options.names]
 
 
-def _sweep(library: str, names: Sequence[str], options: argparse.Namespace) -> None:
-    """Run what is not in the results yet, and add it to them."""
-    known = set() if options.again or options.failures or options.names else {each["name"] for each in _read(library)}
-    missing = [] if options.report else [name for name in names if name not in known]
-    if not missing:
-        return
-    forks.prepare()
-    for name in missing:
-        LIBRARIES[library].load(name)
+def _sweep(library: str, names: Sequence[str], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Measure what is not in the results yet, add it to them, and return what is known of all models."""
+    if options.report:
+        return [each for each in _read(library) if each["name"] in set(names)]
+    if options.again or options.failures or options.names:
+        _forget(library, set(names))
     limits = LIMITS | {"truth": options.truth}
-    look = lambda name, send: measure(library, name, limits, send)  # noqa: E731
-    RESULTS.mkdir(exist_ok=True)
-    with _path(library).open("a", encoding="utf-8") as file:
-        for done, found in enumerate(forks.run(look, missing, options.jobs, sum(limits.values()), options.gib)):
-            file.write(json.dumps(found) + "\n")
-            file.flush()
-            print(f"{library} {done + 1}/{len(missing)} {_line(found)}", flush=True)
+    UNFINISHED.mkdir(exist_ok=True, parents=True)
+    tasks = [Task(name, (library, name, limits, options.gib), key_of(f"{library}:{name}", None, ())) for name in names]
+    with Processes(options.jobs, timeout=10 * sum(limits.values())) as executor:
+        results = run(measure, tasks, executor, str(_path(library)), lambda each: print(library, each, flush=True))
+    return [_found(library, name, *result[:2]) for name, result in zip(names, results, strict=True)]
 
 
-def _line(found: dict[str, Any]) -> str:
-    if not report.is_built(found):
-        return f"{found['name']}: cannot be built: {found.get('build_error') or found.get('died')}"
-    times = f"{report.capture_seconds(found):.2f} s, {report.draw_seconds(found):.2f} s"
-    return "; ".join([f"{found['name']} {found.get('captured_by', 'failed')} {times}", *report.failures(found)])
+def _found(library: str, name: str, found: dict[str, Any], failed: str) -> dict[str, Any]:
+    """What is known of a model; of one whose process died, what was found before."""
+    path = unfinished(library, name)
+    before = json.loads(path.read_text(encoding="utf-8")) if failed and path.exists() else {}
+    return {"name": name, **before, **found, **({"died": failed} if failed else {})}
 
 
 def _path(library: str) -> Path:
@@ -99,9 +95,16 @@ def _path(library: str) -> Path:
 
 def _read(library: str) -> list[dict[str, Any]]:
     """The last result of each model."""
-    path = _path(library)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return list({found["name"]: found for found in map(json.loads, lines)}.values())
+    return list(
+        {line.name: _found(library, line.name, line.found, line.failed) for line in read(_path(library))}.values()
+    )
+
+
+def _forget(library: str, names: set[str]) -> None:
+    """Remove the results of some models, so that they are measured once more."""
+    kept: list[Line] = [line for line in read(_path(library)) if line.name not in names]
+    RESULTS.mkdir(exist_ok=True)
+    _path(library).write_text("".join(json.dumps(line._asdict()) + "\n" for line in kept), encoding="utf-8")
 
 
 def _print(found: dict[str, list[dict[str, Any]]]) -> None:
@@ -116,7 +119,7 @@ def _print(found: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def _versions() -> str:
-    return ", ".join(f"{name} {version(name)}" for name in ("torch", *LIBRARIES))
+    return ", ".join(f"{name} {version(name)}" for name in ("torch", *WHAT))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from benchmarks.sweep import report
-from benchmarks.sweep.libraries import LIBRARIES
+from benchmarks.sweep.libraries import WHAT
 from benchmarks.sweep.report import MOST_LINES, Found
 
 _HEAD = """# Coverage
@@ -57,9 +57,7 @@ their module tree.
 def page(libraries: dict[str, list[Found]], totals: dict[str, int], versions: str) -> str:
     """The page; totals are how many models there are, whether looked at or not."""
     parts = [_HEAD, _table(report.rows(libraries)), _COLUMNS, f"\nMeasured with {versions}.\n\n"]
-    parts += [
-        f"- {name}: {LIBRARIES[name].what}{_so_far(models, totals[name])}\n" for name, models in libraries.items()
-    ]
+    parts += [f"- {name}: {WHAT[name]}{_so_far(models, totals[name])}\n" for name, models in libraries.items()]
     parts.append(_LONG)
     parts += [f"- {name}{_long(models)}\n" for name, models in libraries.items()]
     parts.append(_WHY)

@@ -1,30 +1,40 @@
-"""What is measured of one model, in a process of its own; each finding is sent as soon as it is there."""
+"""What is measured of one model. Findings are kept on disk until the last one, in case the process dies."""
 
 from __future__ import annotations
 
+import importlib
+import json
 import re
+import resource
 import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.sweep.libraries import built
+from benchmarks.sweep.libraries import built, load
 from benchmarks.zoo.pool import summary
 from benchmarks.zoo.truth import FORMULAS, _plain_kernels, _Seen
 from fxsummary import ModelGraph, passes
 from fxsummary.capture import Inputs, capture
 from fxsummary.capture.inputs.example import describe, forward_signature
+from fxsummary.capture.operations import memo
 from fxsummary.convert import convert
 from fxsummary.drawing import choose
 from fxsummary.drawing.svg_page import draw
 
+for _module in ("capture.inputs.guess.inference", "capture.recorded.recorder", "exporters.text", "exporters.svg"):
+    importlib.import_module(f"fxsummary.{_module}")  # so that no model's time includes it
+importlib.import_module("torch._dynamo")
 Send = Callable[[dict[str, Any]], None]
+UNFINISHED = Path(__file__).parent.parent / "results" / "unfinished"
+"""Folder of what was found before a process died."""
 WIDTH = 80
 """Columns of the text whose lines are counted."""
 
@@ -49,9 +59,34 @@ def limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-def measure(library: str, name: str, limits: dict[str, float], send: Send) -> None:
-    """Build a model, look at it, and send what there is to say."""
+def measure(library: str, name: str, limits: dict[str, float], gib: float) -> dict[str, Any]:
+    """Build a model, look at it, and return what there is to say.
 
+    Args:
+        limits: CPU seconds of each step.
+        gib: memory that the process may map.
+    """
+    resource.setrlimit(resource.RLIMIT_AS, (int(gib * 2**30),) * 2)
+    memo.clear()  # what earlier models left would make this one's time shorter
+    found: dict[str, Any] = {}
+    path = unfinished(library, name)
+
+    def send(more: dict[str, Any]) -> None:
+        found.update(more)
+        path.write_text(json.dumps(found), encoding="utf-8")
+
+    load(library, name)
+    _measure(library, name, limits, send)
+    path.unlink()
+    return found
+
+
+def unfinished(library: str, name: str) -> Path:
+    """The file with what was found of a model so far."""
+    return UNFINISHED / f"{library}_{name}.json"
+
+
+def _measure(library: str, name: str, limits: dict[str, float], send: Send) -> None:
     def step(title: str, function: Callable[[], Any]) -> Any:
         send({"step": title})
         start = time.process_time()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fxsummary import __version__
-from fxsummary.cli import review, roofline
+from fxsummary.cli import review, roofline, table
 from fxsummary.cli.model_options import add_model_arguments, graph_of, say, width, write
 from fxsummary.errors import FxsummaryError, InputError
 from fxsummary.support import files
@@ -31,6 +31,8 @@ MODEL is one of:
       --arg passes arguments to it, --config a config. fxsummary builds the model
       on the meta device if it can, which allocates no weights, and puts it into
       eval mode.
+  library:model
+      A model of a library that lists its own, such as timm:resnet50.
   file.pt2
       An exported program, saved by torch.export.save; it contains its inputs.
       torch.export.load unpickles the file: open only files that you trust.
@@ -110,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     readme.add_argument("--quiet", action="store_true", help="print no progress to stderr")
     readme.set_defaults(run=_readme)
     review.add_commands(commands)
+    table.add_commands(commands)
     return parser
 
 

@@ -11,10 +11,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fxsummary.errors import InputError, ModelImportError
+from fxsummary.loading.libraries import find
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,7 +36,8 @@ class Request:
     """A model and its inputs as text, as given on the command line or in a document.
 
     Attributes:
-        model: ``package.module:factory``, ``path/file.py:factory``, or the path of a ``.pt2`` or ``.json`` file.
+        model: ``package.module:factory``, ``path/file.py:factory``, ``library:model`` of a library that lists its
+            models, or the path of a ``.pt2`` or ``.json`` file.
         inputs: inputs, each as ``[NAME=]SHAPE[:DTYPE]``.
         arguments: the factory's arguments, each as ``name=value`` with a Python literal.
         config: ``package.module:Config``; the factory's first argument is an instance. None for no config.
@@ -76,7 +79,32 @@ def analyse(
         model.eval()
     made(model)
     progress("analysing")
-    return _graph(model, inputs)
+    shape = None if inputs else _expected_shape(request.model, model)
+    return _graph(model, inputs) if shape is None else _api_graph(model, input_shape=shape)
+
+
+def graph_of(name: str, input_shape: Any = None) -> ModelGraph:
+    """Return the graph of a model that `Request` names, in eval mode, with its inputs as for `fxsummary.graph`."""
+    request = Request(name)
+    if name.endswith(FILES):
+        if input_shape is not None:
+            raise InputError(f"input_shape does not apply to {name!r}: the inputs of a saved model are given.")
+        return _analyse_file(request, lambda text: None)
+    model = build(name, {}).eval()
+    shape = _expected_shape(name, model) if input_shape is None else input_shape
+    return _api_graph(model, input_shape=shape)
+
+
+def _expected_shape(name: str, model: nn.Module) -> Any:
+    """Return the input shape that the model of a library says it expects; None if it does not, or for other models."""
+    found = find(name)
+    return None if found is None else found[0].input_shape(model)
+
+
+def _api_graph(model: nn.Module, **inputs: Any) -> ModelGraph:
+    from fxsummary.api import graph
+
+    return graph(model, **inputs)
 
 
 def _graph(model: nn.Module, inputs: Sequence[_Input]) -> ModelGraph:
@@ -137,6 +165,17 @@ def _input(text: str) -> _Input:
     return name or None, tuple([int(size) for size in sizes]), dtype
 
 
+def shape_of(text: str) -> tuple[int, ...]:
+    """Return the shape in an input as it is written on the command line, such as ``1x3x224x224``."""
+    return _input(text)[1]
+
+
+def import_module(name: str) -> None:
+    """Import a module, also from the current folder, or raise ModelImportError."""
+    with _reported(f"cannot import {name!r}:"):
+        _load_module(name)
+
+
 def build_config(config: str, arguments: dict[str, object]) -> object:
     """Import CONFIG and create an instance, or raise ModelImportError if that fails."""
     factory = _load(config, "CONFIG")
@@ -155,10 +194,11 @@ def build(
     positional: Sequence[object] = (),
 ) -> nn.Module:
     """Import MODEL and call it with these arguments, on the meta device if possible, or raise ModelImportError."""
-    import torch
     from torch import nn
 
-    factory = _load(model)
+    from fxsummary.loading import on_meta
+
+    factory = _factory(model)
     if isinstance(factory, nn.Module):
         return factory
     if not callable(factory):
@@ -166,15 +206,17 @@ def build(
     if not positional and _lacks_config(factory, arguments):
         raise ModelImportError(f"{model} needs a config: pass --config {_config_of(factory, model)}.")
     with _reported(f"{model} raised", ". Pass its arguments with --arg name=value."):
-        try:
-            with torch.device("meta"):
-                made = factory(*positional, **arguments)
-        except Exception as error:  # any factory may need real tensors
-            progress(f"not on the meta device ({type(error).__name__}); building with weights")
-            made = factory(*positional, **arguments)
+        made = on_meta.made(lambda: factory(*positional, **arguments), progress)
     if not isinstance(made, nn.Module):
         raise ModelImportError(f"{model} returned a {type(made).__name__}, not a torch.nn.Module.")
     return made
+
+
+def _factory(model: str) -> Any:
+    """Return what MODEL names: in a library that lists it, in a module, or in a file."""
+    with _reported(f"cannot import {model.partition(':')[0]!r}:"):
+        found = find(model)
+    return _load(model) if found is None else partial(found[0].build, found[1])
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Helpers that all parts may use and that are independent of models: the registry, files, garbage collection."""
+"""Helpers that all parts may use and that are independent of models: registry, files, processes, garbage collection."""
