@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import zoo.ready  # noqa: F401  # README.md imports transformers, which imports torchvision
+
 ROOT = Path(__file__).parent
 IGNORED = {
     ".git",
