@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from fxsummary.graph.changes import Comparison
     from fxsummary.graph.findings import Finding
+    from fxsummary.graph.receptive import ReceptiveFields
     from fxsummary.graph.training import Training
 
 __all__ = ["ModelGraph", "ModuleCall", "ModuleInfo", "ParameterInfo", "Returned", "Totals"]
@@ -299,6 +300,11 @@ class ModelGraph(nx.DiGraph):
         See `fxsummary.analysis.training.training` for the options: optimizer, device, precision.
         """
         found: Training = call("fxsummary.analysis.training:training", self, **options)
+        return found
+
+    def receptive_field(self) -> ReceptiveFields:
+        """Return what part of each input every operation sees; see `fxsummary.analysis.receptive.receptive_field`."""
+        found: ReceptiveFields = call("fxsummary.analysis.receptive:receptive_field", self)
         return found
 
     def _repr_mimebundle_(
