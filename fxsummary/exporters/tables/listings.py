@@ -49,7 +49,7 @@ def parameters(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names)
         for p in module.parameters:
             if not p.buffer:
                 remark = f" = {p.tied_to}" if p.tied_to else "" if p.read else " (never read)"
-                number = None if p.spec is None else 0 if p.tied_to else p.spec.numel
+                number = 0 if p.tied_to else p.numel
                 portion = share(number, total).removesuffix(" %")
                 spec = (shape(p.spec.shape), p.spec.dtype) if p.spec else ("?", "?")
                 shown, trained = "" if p.tied_to else count(number), "yes" if p.trainable else "no"

@@ -1,0 +1,176 @@
+"""How weights are stored: quantized and packed ones are other tensors than the weight that they represent.
+
+The elements of a weight are those of the float weight that it represents. Its bytes are those of the tensors that are
+stored: packed data, scales, zero points. Nothing depends on the library: tensor subclasses list their inner tensors
+(``__tensor_flatten__``), packed objects unpack themselves (``__getstate__``), and a linear layer or an embedding
+declares the size of its weight.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from fxsummary.capture.operations.twins import dtype_name
+from fxsummary.capture.torch_internals import ScriptModule, storage_of
+from fxsummary.graph.records import ParameterInfo, Stored
+from fxsummary.graph.spec import contiguous
+
+_PLAIN = frozenset({Tensor, nn.Parameter, nn.Buffer})
+_MOST = 4
+"""How deep tensors are looked for in the attributes of a tensor subclass."""
+
+_BY_ROWS, _BY_COLUMNS = ("crow_indices", "col_indices", "values"), ("ccol_indices", "row_indices", "values")
+_SPARSE = {
+    torch.sparse_coo: ("_indices", "_values"),
+    torch.sparse_csr: _BY_ROWS, torch.sparse_bsr: _BY_ROWS,
+    torch.sparse_csc: _BY_COLUMNS, torch.sparse_bsc: _BY_COLUMNS,
+}  # fmt: skip
+
+
+def stored(tensor: Tensor) -> Stored | None:
+    """Return what a tensor is stored as, as pairs of dtype and number of elements; None if as its spec says."""
+    if type(tensor) in _PLAIN and tensor.layout is torch.strided and not tensor.is_quantized:
+        return None
+    found = _counted(_parts(tensor))
+    return None if found == ((dtype_name(tensor.dtype), tensor.numel()),) else found
+
+
+def _counted(tensors: Iterator[Tensor]) -> Stored:
+    """Return the elements by dtype; tensors that share memory count once."""
+    numbers: Counter[str] = Counter()
+    seen: dict[object, Tensor] = {}
+    for each in tensors:
+        if seen.setdefault(id(each) if each.is_meta else storage_of(each), each) is each:
+            numbers[dtype_name(each.dtype)] += each.numel()
+    return tuple(numbers.items())
+
+
+def _parts(tensor: Tensor) -> Iterator[Tensor]:
+    """Yield the tensors that a tensor is stored as."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        for name in tensor.__tensor_flatten__()[0]:
+            inner = getattr(tensor, name)
+            if isinstance(inner, Tensor):
+                yield from _parts(inner)
+    elif tensor.layout in _SPARSE:
+        yield from [getattr(tensor, name)() for name in _SPARSE[tensor.layout]]
+    else:
+        yield tensor
+        if tensor.is_quantized and tensor.qscheme() in _PER_CHANNEL:
+            yield from (tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points())
+        if type(tensor) not in _PLAIN and not type(tensor).__module__.startswith("torch."):
+            yield from _held(vars(tensor), _MOST)
+
+
+_PER_CHANNEL = (torch.per_channel_affine, torch.per_channel_affine_float_qparams, torch.per_channel_symmetric)
+
+
+def _held(attributes: Mapping[str, object], depth: int) -> Iterator[Tensor]:
+    """Yield the tensors in attributes, also of the objects among them, such as the scales of a packed weight."""
+    for value in attributes.values():
+        if isinstance(value, Tensor):
+            yield value
+        elif depth and hasattr(value, "__dict__") and not isinstance(value, (nn.Module, type)) and not callable(value):
+            yield from _held(vars(value), depth - 1)
+
+
+# --- layers that declare the size of their weight --------------------------------------------------
+
+_SIZES = (("out_features", "in_features"), ("outfeatures", "infeatures"), ("num_embeddings", "embedding_dim"))
+"""Attributes in which layers declare the rows and columns of their weight."""
+
+_WEIGHT_SIZED = frozenset({torch.float32, torch.bfloat16, torch.float16, torch.float64})
+
+
+def represented(module: nn.Module) -> tuple[str, tuple[int, ...]] | None:
+    """Return the name of a packed weight and the shape of the weight that it represents; None if there is none.
+
+    It is the largest tensor of a layer that declares the size of its weight, if its elements are integers or have one
+    byte. All other tensors of the layer, except for a bias, belong to its representation.
+    """
+    given = vars(module)
+    sizes = next(((given[a], given[b]) for a, b in _SIZES if type(given.get(a)) is type(given.get(b)) is int), None)
+    if sizes is None:
+        return None
+    own = [
+        (name, each)
+        for held in (module._parameters, module._buffers)
+        for name, each in held.items()
+        if each is not None
+    ]
+    packed = [
+        (each.numel() * each.element_size(), name)
+        for name, each in own
+        if each.dtype not in _WEIGHT_SIZED and name != "bias"
+    ]
+    is_dense = any(each.numel() == prod(sizes) and each.dtype in _WEIGHT_SIZED for _, each in own)
+    return (max(packed)[1], sizes) if packed and not is_dense else None
+
+
+# --- packed objects --------------------------------------------------------------------------------
+
+
+def packed_in(modules: Mapping[str, nn.Module]) -> dict[int, list[ParameterInfo]]:
+    """Return what is in the packed objects of modules, such as those of ``torch.ao``, by ``id`` of the module.
+
+    A weight of unknown size has no spec.
+
+    Args:
+        modules: every module by path.
+    """
+    found: dict[int, list[ParameterInfo]] = {}
+    seen: set[int] = set()
+    for path, module in modules.items():
+        if isinstance(module, torch.jit.ScriptModule) or _PACKED.isdisjoint(map(type, vars(module).values())):
+            continue
+        own = [
+            (name, value) for name, value in vars(module).items() if type(value) in _PACKED and id(value) not in seen
+        ]
+        seen.update([id(value) for _, value in own])
+        prefix = f"{path}." if path else ""
+        infos = [_infos(f"{prefix}{name}", value) for name, value in own]
+        unknown = [] if all(infos) else [ParameterInfo(f"{prefix}packed weights", None)]
+        found.setdefault(id(module), unknown + [info for each in infos for info in each])
+    return found
+
+
+_PACKED = frozenset({torch.ScriptObject, ScriptModule})
+
+
+def _infos(name: str, packed: object) -> list[ParameterInfo]:
+    """Return the weights and biases in a packed object; [] if it does not show them."""
+    infos: dict[str, ParameterInfo] = {}
+    for tensor in {storage_of(each): each for each in _state(packed)}.values():
+        role = "weight" if tensor.dim() > 1 else "bias"
+        count = sum(each.partition(" ")[0] == f"{name}.{role}" for each in infos)
+        full = f"{name}.{role}" + (f" {count + 1}" if count else "")
+        infos[full] = ParameterInfo(
+            full, contiguous(tuple(tensor.shape), dtype_name(tensor.dtype)), stored=_packed(tensor)
+        )
+    return list(infos.values())
+
+
+def _packed(tensor: Tensor) -> Stored | None:
+    """Return what an unpacked tensor is stored as: a float weight of an object that packs weights has 16 bits."""
+    is_half = tensor.dtype is torch.float32 and tensor.dim() > 1
+    return (("float16", tensor.numel()),) if is_half else stored(tensor)
+
+
+def _state(value: object) -> Iterator[Tensor]:
+    """Yield the quantized and floating-point tensors in the state of a packed object."""
+    if isinstance(value, torch.ScriptObject):
+        try:
+            value = value.__getstate__()
+        except (AttributeError, RuntimeError):
+            return
+    if isinstance(value, Tensor):
+        if value.is_quantized or value.is_floating_point():
+            yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _state(item)
