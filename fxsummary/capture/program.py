@@ -128,6 +128,8 @@ class _Builder:
         for place, node in enumerate(self._nodes):
             index[node] = place
             sources = [] if node in self._inner else _sources(node)
+            if not index.keys() >= set(sources):
+                raise _RefusedError("forward passes a tensor to a torch.autograd.Function that no operation reads")
             like = node.meta.get(LIKE)
             prototype = operations.get(like) if like is not None and len(sources) == len(like.all_input_nodes) else None
             operations[node] = prototype or self._operation(node, sources)
@@ -199,6 +201,9 @@ class _Hollow(Twins):
         if tensor.layout is not torch.strided:
             raise NoTwinError("sparse tensors have no counterpart on meta")
         return Weight(spec_of(tensor, "meta"), tensor.requires_grad)
+
+    def _packed(self, value: torch.ScriptObject) -> object:
+        raise NoTwinError("it holds packed weights")
 
 
 def _sources(node: fx.Node) -> list[fx.Node]:

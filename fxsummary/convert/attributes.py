@@ -59,7 +59,7 @@ class Reader:
             **({"at_least": {"flops": outcome.flops}} if outcome.unknown and outcome.flops else {}),
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
-            **_workspace(outcome, node, module),
+            **({"workspace": None} if self._reads_wrapped(node) else _workspace(outcome, node, module)),
             **({"no_grad": True} if NO_GRAD in node.meta and torch.is_grad_enabled() else {}),
             "packed": module is not None and self._tensors.are_unknown(module),
             "source": node.meta[SOURCE],
@@ -128,6 +128,14 @@ class Reader:
         holder, _, name = str(node.target).rpartition(".")
         found = self._tensors.names.get(id(getattr(self._modules.get(holder), name, None)))
         return () if found is None else (found,)
+
+    def _reads_wrapped(self, node: fx.Node) -> bool:
+        """Return whether an operation reads a tensor subclass, which may unpack its data."""
+        if not self._tensors.wrapped:
+            return False
+        sources = [each for each in (node, *node.all_input_nodes) if each.op in ("get_attr", "call_module")]
+        read = {name for each in sources if each.op == "get_attr" or each is node for name in self._reads(each)}
+        return node.op != "get_attr" and not self._tensors.wrapped.isdisjoint(read)
 
     def _call_config(self, node: fx.Node, label: str) -> str:
         def known(argument: Any) -> Any:

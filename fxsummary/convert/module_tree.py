@@ -17,7 +17,7 @@ from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.subject import default_leaf
 from fxsummary.capture.torch_internals import Names
 from fxsummary.convert import config
-from fxsummary.convert.stored import packed_in, represented, stored
+from fxsummary.convert.stored import packed_in, represented, stored, wrapped
 from fxsummary.graph.attributes import BLANK, NodeData, placed, result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import TensorSpec, contiguous
@@ -37,10 +37,12 @@ class Tensors(NamedTuple):
     Attributes:
         names: the first name of each parameter and buffer, by ``id``.
         packed: what is in packed objects, by ``id`` of the module that holds them.
+        wrapped: the names of those that are tensor subclasses.
     """
 
     names: Mapping[int, str]
     packed: Mapping[int, list[ParameterInfo]]
+    wrapped: frozenset[str]
 
     def read_by(self, module: nn.Module) -> tuple[str, ...]:
         """Return the first name of each parameter and buffer in a module."""
@@ -65,7 +67,8 @@ class Tensors(NamedTuple):
 
 def tensors_in(modules: Mapping[str, nn.Module]) -> Tensors:
     """Return the tensors of a model, given every module by path."""
-    return Tensors(tensor_names(modules), packed_in(modules))
+    names = tensor_names(modules)
+    return Tensors(names, packed_in(modules), frozenset([names[each] for each in wrapped(modules.values())]))
 
 
 def module_tree(
@@ -147,7 +150,7 @@ def _own_tensors(
                     trainable=bool(tensor.requires_grad) and not buffer,
                     buffer=buffer,
                     tied_to=first if id(tensor) in seen else None,
-                    stored=stored(tensor),
+                    stored=stored(tensor, module if name == weight else None),
                 )
                 seen.add(id(tensor))
                 yield _represented(info, prefix + weight, shape) if weight and name != "bias" else info
@@ -160,7 +163,7 @@ def _represented(info: ParameterInfo, weight: str, shape: tuple[int, ...]) -> Pa
         return replace(info, buffer=False, part_of=weight)
     assert info.spec is not None
     spec = contiguous(shape, info.spec.dtype, info.spec.device)
-    return replace(info, spec=spec, buffer=False, stored=info.by_dtype)
+    return replace(info, spec=spec, buffer=False)
 
 
 def spec_or_none(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:

@@ -9,18 +9,22 @@ declares the size of its weight.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from fxsummary.capture.module_index import tensors_in_modules
+from fxsummary.capture.operations.packed import packed_tensors
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.torch_internals import ScriptModule, storage_of
 from fxsummary.graph.records import ParameterInfo, Stored
 from fxsummary.graph.spec import contiguous
 
-_PLAIN = frozenset({Tensor, nn.Parameter, nn.Buffer})
+_PLAIN = frozenset({Tensor, nn.Parameter, nn.Buffer, UninitializedParameter, UninitializedBuffer})
 _MOST = 4
 """How deep tensors are looked for in the attributes of a tensor subclass."""
 
@@ -32,20 +36,30 @@ _SPARSE = {
 }  # fmt: skip
 
 
-def stored(tensor: Tensor) -> Stored | None:
-    """Return what a tensor is stored as, as pairs of dtype and number of elements; None if as its spec says."""
-    if type(tensor) in _PLAIN and tensor.layout is torch.strided and not tensor.is_quantized:
+def stored(tensor: Tensor, holder: nn.Module | None = None) -> Stored | None:
+    """Return what a tensor is stored as, as pairs of dtype and number of elements; None if as its spec says.
+
+    Args:
+        holder: the layer of a packed weight, whose attributes may hold a part of it, such as the scales.
+    """
+    if holder is not None:
+        return _counted(chain(_parts(tensor), _held(vars(holder), _MOST)))
+    if type(tensor) in _PLAIN and tensor.layout is torch.strided and tensor.dtype not in _QUANTIZED:
         return None
     found = _counted(_parts(tensor))
     return None if found == ((dtype_name(tensor.dtype), tensor.numel()),) else found
 
 
-def _counted(tensors: Iterator[Tensor]) -> Stored:
+def _counted(tensors: Iterable[Tensor]) -> Stored:
     """Return the elements by dtype; tensors that share memory count once."""
     numbers: Counter[str] = Counter()
-    seen: dict[object, Tensor] = {}
+    distinct: dict[int, Tensor] = {}
     for each in tensors:
-        if seen.setdefault(id(each) if each.is_meta else storage_of(each), each) is each:
+        distinct.setdefault(id(each) if each.is_meta or each.layout is not torch.strided else storage_of(each), each)
+    for each in distinct.values():
+        if each.dtype in _SEVERAL_IN_A_BYTE:
+            numbers["uint8"] += each.untyped_storage().nbytes()
+        else:
             numbers[dtype_name(each.dtype)] += each.numel()
     return tuple(numbers.items())
 
@@ -67,6 +81,8 @@ def _parts(tensor: Tensor) -> Iterator[Tensor]:
             yield from _held(vars(tensor), _MOST)
 
 
+_QUANTIZED = frozenset({torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4})
+_SEVERAL_IN_A_BYTE = frozenset({torch.quint4x2, torch.quint2x4})
 _PER_CHANNEL = (torch.per_channel_affine, torch.per_channel_affine_float_qparams, torch.per_channel_symmetric)
 
 
@@ -77,6 +93,11 @@ def _held(attributes: Mapping[str, object], depth: int) -> Iterator[Tensor]:
             yield value
         elif depth and hasattr(value, "__dict__") and not isinstance(value, (nn.Module, type)) and not callable(value):
             yield from _held(vars(value), depth - 1)
+
+
+def wrapped(modules: Iterable[nn.Module]) -> frozenset[int]:
+    """Return the ``id`` of each parameter and buffer that is a tensor subclass, whose operators are not torch's own."""
+    return frozenset([id(each) for each in tensors_in_modules(modules) if type(each) not in _PLAIN])
 
 
 # --- layers that declare the size of their weight --------------------------------------------------
@@ -145,7 +166,7 @@ _PACKED = frozenset({torch.ScriptObject, ScriptModule})
 def _infos(name: str, packed: object) -> list[ParameterInfo]:
     """Return the weights and biases in a packed object; [] if it does not show them."""
     infos: dict[str, ParameterInfo] = {}
-    for tensor in {storage_of(each): each for each in _state(packed)}.values():
+    for tensor in {storage_of(each): each for each in packed_tensors(packed)}.values():
         role = "weight" if tensor.dim() > 1 else "bias"
         count = sum(each.partition(" ")[0] == f"{name}.{role}" for each in infos)
         full = f"{name}.{role}" + (f" {count + 1}" if count else "")
@@ -159,18 +180,3 @@ def _packed(tensor: Tensor) -> Stored | None:
     """Return what an unpacked tensor is stored as: a float weight of an object that packs weights has 16 bits."""
     is_half = tensor.dtype is torch.float32 and tensor.dim() > 1
     return (("float16", tensor.numel()),) if is_half else stored(tensor)
-
-
-def _state(value: object) -> Iterator[Tensor]:
-    """Yield the quantized and floating-point tensors in the state of a packed object."""
-    if isinstance(value, torch.ScriptObject):
-        try:
-            value = value.__getstate__()
-        except (AttributeError, RuntimeError):
-            return
-    if isinstance(value, Tensor):
-        if value.is_quantized or value.is_floating_point():
-            yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _state(item)
