@@ -24,7 +24,8 @@ from fxsummary.capture.torch_internals import ScriptModule, storage_of
 from fxsummary.graph.records import ParameterInfo, Stored
 from fxsummary.graph.spec import contiguous
 
-_PLAIN = frozenset({Tensor, nn.Parameter, nn.Buffer, UninitializedParameter, UninitializedBuffer})
+_WITHOUT_SIZE = frozenset({UninitializedParameter, UninitializedBuffer})
+_PLAIN = frozenset({Tensor, nn.Parameter, nn.Buffer}) | _WITHOUT_SIZE
 _MOST = 4
 """How deep tensors are looked for in the attributes of a tensor subclass."""
 
@@ -105,7 +106,7 @@ def wrapped(modules: Iterable[nn.Module]) -> frozenset[int]:
 _SIZES = (("out_features", "in_features"), ("outfeatures", "infeatures"), ("num_embeddings", "embedding_dim"))
 """Attributes in which layers declare the rows and columns of their weight."""
 
-_WEIGHT_SIZED = frozenset({torch.float32, torch.bfloat16, torch.float16, torch.float64})
+_FLOATS = frozenset({torch.float32, torch.bfloat16, torch.float16, torch.float64})
 
 
 def represented(module: nn.Module) -> tuple[str, tuple[int, ...]] | None:
@@ -118,18 +119,10 @@ def represented(module: nn.Module) -> tuple[str, tuple[int, ...]] | None:
     sizes = next(((given[a], given[b]) for a, b in _SIZES if type(given.get(a)) is type(given.get(b)) is int), None)
     if sizes is None:
         return None
-    own = [
-        (name, each)
-        for held in (module._parameters, module._buffers)
-        for name, each in held.items()
-        if each is not None
-    ]
-    packed = [
-        (each.numel() * each.element_size(), name)
-        for name, each in own
-        if each.dtype not in _WEIGHT_SIZED and name != "bias"
-    ]
-    is_dense = any(each.numel() == prod(sizes) and each.dtype in _WEIGHT_SIZED for _, each in own)
+    held = (*module._parameters.items(), *module._buffers.items())
+    own = [(name, each) for name, each in held if each is not None and type(each) not in _WITHOUT_SIZE]
+    packed = [(each.nbytes, name) for name, each in own if each.dtype not in _FLOATS and name != "bias"]
+    is_dense = any(each.numel() == prod(sizes) for _, each in own if each.dtype in _FLOATS)
     return (max(packed)[1], sizes) if packed and not is_dense else None
 
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from fxsummary.analysis.receptive.along import Along, Axis, Sight, opaque
-from fxsummary.analysis.receptive.rules import Call, rule_of
+from fxsummary.analysis.receptive.call import Call
+from fxsummary.analysis.receptive.rules import rule_of
 from fxsummary.analysis.receptive.spans import Span
 from fxsummary.analysis.values import fill, fits, view_of
 from fxsummary.analysis.weights import Weights
@@ -29,7 +30,7 @@ from fxsummary.capture.torch_internals import DispatchMode, HigherOrderOperator,
 from fxsummary.errors import InputError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.receptive import ReceptiveField, ReceptiveFields, Seen
-from fxsummary.graph.spec import map_structure
+from fxsummary.graph.spec import TensorSpec, map_structure
 from fxsummary.support.gc_pause import paused
 
 
@@ -249,6 +250,4 @@ def _field(found: list[Along], shape: tuple[int, ...]) -> ReceptiveField:
 
 
 def _made(value: Any) -> Any:
-    from fxsummary.graph.spec import TensorSpec
-
     return materialize(value) if type(value) is TensorSpec else value

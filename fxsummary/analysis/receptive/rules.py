@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
-from math import floor, gcd
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from fxsummary.analysis.receptive import windows
 from fxsummary.analysis.receptive.along import (
-    Axis,
     Sight,
     aligned,
     concatenated,
@@ -23,43 +19,7 @@ from fxsummary.analysis.receptive.along import (
     slid,
     taken,
 )
-
-aten = torch.ops.aten
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of an operator.
-
-    Attributes:
-        arguments: by name, defaults included.
-        results: its tensors.
-        sights: what a tensor sees, by its ``id``.
-        windowed: the dimensions of inputs along which windows slide; rules add to it.
-    """
-
-    arguments: Mapping[str, Any]
-    results: Sequence[Tensor]
-    sights: Mapping[int, Sight]
-    windowed: set[Axis] = field(default_factory=set)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.arguments[name]
-
-    def seen(self, name: str) -> Sight:
-        """Return what an argument sees."""
-        return self.sights.get(id(self.arguments[name]), {})
-
-    def dims(self, name: str, of: int) -> list[int]:
-        """Return the dimensions that an argument names, all of ``of`` if it names none."""
-        given = self.arguments.get(name)
-        given = [given] if isinstance(given, int) else given
-        return [each % max(of, 1) for each in given] if given else list(range(of))
-
-
-Rule = Callable[[Call], Sight | list[Sight]]
-"""Returns what the result sees, or what each of the results sees."""
-
+from fxsummary.analysis.receptive.call import Call, Rule, and_weight, slide
 
 # --- elementwise, and over dimensions --------------------------------------------------------------
 
@@ -101,134 +61,6 @@ def group_norm(call: Call) -> Sight:
     return mixed(call.seen("input"), call["input"].shape, range(1, call["input"].dim()))
 
 
-# --- windows ---------------------------------------------------------------------------------------
-
-
-def convolution(call: Call) -> Sight:
-    x, weight = call["input"], call["weight"]
-    spatial = weight.dim() - 2
-    settings = [_each(call[name], spatial) for name in ("stride", "padding", "dilation")]
-    sight = mixed(call.seen("input"), x.shape, [x.dim() - spatial - 1])
-    for place, (size, stride, padding, dilation) in enumerate(zip(weight.shape[2:], *settings, strict=True)):
-        taps = [tap * dilation - padding for tap in range(size)]
-        if call["transposed"]:
-            phases = [
-                [(phase - tap) // stride for tap in taps if (phase - tap) % stride == 0] for phase in range(stride)
-            ]
-            sight = _slide(call, sight, x.dim() - spatial + place, phases, 1)
-        else:
-            sight = _slide(call, sight, x.dim() - spatial + place, [taps], stride)
-    return _and_weight(call, sight, "weight")
-
-
-def pool(call: Call) -> Sight:
-    sizes, sight = call["kernel_size"], call.seen("self")
-    strides = _each(call.arguments.get("stride") or sizes, len(sizes))
-    dilations = _each(call.arguments.get("dilation", 1), len(sizes))
-    settings = sizes, strides, _each(call["padding"], len(sizes)), dilations
-    for place, (size, stride, padding, dilation) in enumerate(zip(*settings, strict=True)):
-        taps = [tap * dilation - padding for tap in range(size)]
-        sight = _slide(call, sight, call["self"].dim() - len(sizes) + place, [taps], stride)
-    return sight
-
-
-def adaptive_pool(call: Call) -> Sight:
-    sight, x = call.seen("self"), call["self"]
-    for place, size in enumerate(call["output_size"]):
-        dim = x.dim() - len(call["output_size"]) + place
-        common = gcd(size, x.shape[dim])
-        period, step = size // common, x.shape[dim] // common
-        windows = [range(each * step // period, -(-(each + 1) * step // period)) for each in range(period)]
-        sight = _slide(call, sight, dim, windows, step)
-    return sight
-
-
-def _resized(call: Call, taps: Sequence[int], is_centered: bool) -> Sight:
-    """Each position depends on neighbours (``taps``) of a position in the argument, or on it alone where they meet."""
-    sight, x, result = call.seen("self"), call["self"], call.results[0]
-    scales = _scales(call.arguments, x.dim() - 2)
-    is_aligned = call.arguments.get("align_corners", False)
-    for dim in range(2, x.dim()):
-        before, after = x.shape[dim], result.shape[dim]
-        scale = scales[dim - 2]
-        ratio = 1 / scale if scale else Fraction(before, after)
-        if is_aligned:
-            ratio = Fraction(before - 1, after - 1) if after > 1 else Fraction(0)
-        offset = (ratio - 1) / 2 if is_centered and not is_aligned else Fraction(0)
-        windows = []
-        for place in range(ratio.denominator):
-            at = ratio * place + offset
-            windows.append([floor(at) + tap for tap in taps] if at.denominator > 1 else [int(at)])
-        sight = _slide(call, sight, dim, windows, ratio.numerator)
-    return sight
-
-
-def nearest(call: Call) -> Sight:
-    return _resized(call, [0], False)
-
-
-def linear(call: Call) -> Sight:
-    return _resized(call, [0, 1], True)
-
-
-def cubic(call: Call) -> Sight:
-    return _resized(call, [-1, 0, 1, 2], True)
-
-
-def _scales(arguments: Mapping[str, Any], count: int) -> list[Fraction | None]:
-    given = arguments.get("scale_factors") or [
-        arguments.get(name) for name in ("scales", "scales_d", "scales_h", "scales_w") if name in arguments
-    ]
-    found = [None if each is None else Fraction(each).limit_denominator(1000) for each in given]
-    return found if len(found) == count else [None] * count
-
-
-def pad(call: Call) -> Sight:
-    sight, x, pads = call.seen("self"), call["self"], call["pad" if "pad" in call.arguments else "padding"]
-    for place in range(len(pads) // 2):
-        sight = _slide(call, sight, x.dim() - 1 - place, [[-pads[2 * place]]], 1, notes=False)
-    return sight
-
-
-def pixel_shuffle(call: Call) -> Sight:
-    factor, sight, x = call["upscale_factor"], call.seen("self"), call["self"]
-    sight = mixed(sight, x.shape, [x.dim() - 3])
-    for dim in (x.dim() - 2, x.dim() - 1):
-        sight = _slide(call, sight, dim, [[0]] * factor, 1)
-    return sight
-
-
-def pixel_unshuffle(call: Call) -> Sight:
-    factor, sight, x = call["downscale_factor"], call.seen("self"), call["self"]
-    sight = mixed(sight, x.shape, [x.dim() - 3])
-    for dim in (x.dim() - 2, x.dim() - 1):
-        sight = _slide(call, sight, dim, [range(factor)], factor)
-    return sight
-
-
-def _slide(
-    call: Call, sight: Sight, dim: int, windows: Sequence[Sequence[int]], step: int, notes: bool = True
-) -> Sight:
-    if notes:
-        call.windowed.update(axis for axis, each in sight.items() if each and each.dim == dim)
-    return slid(sight, dim, windows, step, call.results[0].shape[dim])
-
-
-def _each(value: int | Sequence[int], count: int) -> list[int]:
-    given = [value] if isinstance(value, int) else list(value)
-    return given * count if len(given) == 1 else given
-
-
-def _and_weight(call: Call, sight: Sight, name: str) -> Sight:
-    """Add what a weight sees, which all positions share."""
-    weight, shape = call.seen(name), call[name].shape
-    if not weight:
-        return sight
-    return aligned(
-        [(sight, call.results[0].shape), (mixed(weight, shape, range(len(shape))), ())], call.results[0].shape
-    )
-
-
 # --- products --------------------------------------------------------------------------------------
 
 
@@ -251,7 +83,7 @@ def _product(first: str, second: str, added: str = "") -> Rule:
 
 def dense(call: Call) -> Sight:
     x = call["input"]
-    return _and_weight(call, mixed(call.seen("input"), x.shape, [x.dim() - 1]), "weight")
+    return and_weight(call, mixed(call.seen("input"), x.shape, [x.dim() - 1]), "weight")
 
 
 def attention(call: Call) -> Sight:
@@ -284,7 +116,7 @@ def transpose(call: Call) -> Sight:
 def narrow(call: Call) -> Sight:
     x, dim = call["self"], call["dim"] % call["self"].dim()
     start = slice(call["start"], call["end"]).indices(x.shape[dim])[0]
-    return _slide(call, call.seen("self"), dim, [[start]], call["step"], notes=False)
+    return slide(call, call.seen("self"), dim, [[start]], call["step"], notes=False)
 
 
 def select(call: Call) -> Sight:
@@ -337,7 +169,10 @@ def anything(call: Call) -> Sight:
     return opaque([call.sights[id(each)] for each in tensors if id(each) in call.sights])
 
 
-_UPSAMPLED = {"nearest": nearest, "linear": linear, "bilinear": linear, "trilinear": linear, "bicubic": cubic}
+_UPSAMPLED = {
+    "nearest": windows.nearest, "linear": windows.linear, "bilinear": windows.linear, "trilinear": windows.linear,
+    "bicubic": windows.cubic,
+}  # fmt: skip
 
 _NAMES: dict[Rule, str] = {
     elementwise: "_to_copy detach alias lift_fresh contiguous clone expand native_dropout hardswish hardswish_ prelu "
@@ -349,15 +184,15 @@ _NAMES: dict[Rule, str] = {
     "_batch_norm_with_update _batch_norm_no_update miopen_batch_norm batch_norm",
     layer_norm: "native_layer_norm _fused_rms_norm rms_norm layer_norm",
     group_norm: "native_group_norm group_norm",
-    convolution: "convolution _convolution convolution_overrideable",
-    pool: "max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d "
-    "max_pool3d",
-    adaptive_pool: "_adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
+    windows.convolution: "convolution _convolution convolution_overrideable",
+    windows.pool: "max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d max_pool1d "
+    "max_pool2d max_pool3d",
+    windows.adaptive_pool: "_adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
     "adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d",
-    pad: "constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
-    "replication_pad3d",
-    pixel_shuffle: "pixel_shuffle",
-    pixel_unshuffle: "pixel_unshuffle",
+    windows.pad: "constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d "
+    "replication_pad2d replication_pad3d",
+    windows.pixel_shuffle: "pixel_shuffle",
+    windows.pixel_unshuffle: "pixel_unshuffle",
     _product("self", "mat2"): "mm bmm",
     _product("mat1", "mat2", "self"): "addmm",
     _product("batch1", "batch2", "self"): "baddbmm",
@@ -383,7 +218,7 @@ _NAMES: dict[Rule, str] = {
     written: "copy_",
     **{
         rule: " ".join(f"upsample_{kind}{dim}d" for kind, own in _UPSAMPLED.items() if own is rule for dim in (1, 2, 3))
-        for rule in (nearest, linear, cubic)
+        for rule in (windows.nearest, windows.linear, windows.cubic)
     },
 }  # fmt: skip
 
