@@ -15,19 +15,9 @@ from zoo.extents import averaged, expected, extent, outputs_of
 from zoo.operators import define_torchvision_operators
 
 TIMM = [
-    "resnet18",
-    "resnet50",
-    "vgg11_bn",
-    "densenet121",
-    "inception_v3",
-    "res2net50_26w_4s",
-    "dla34",
-    "hrnet_w18_small",
-    "regnetx_002",
-    "cspdarknet53",
-    "repvgg_a0",
-    "xception41",
-]
+    "resnet18", "resnet50", "vgg11_bn", "densenet121", "inception_v3", "res2net50_26w_4s", "dla34", "hrnet_w18_small",
+    "regnetx_002", "cspdarknet53", "repvgg_a0", "xception41",
+]  # fmt: skip
 TORCHVISION = ["alexnet", "squeezenet1_1", "shufflenet_v2_x0_5", "mnasnet0_5"]
 MOST = 40
 """The most modules of a net that are looked at."""

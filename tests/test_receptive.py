@@ -96,14 +96,18 @@ SMALL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("trace", ["auto", "record"])
+@pytest.mark.parametrize("trace", ["auto", "record", "exported"])
 @pytest.mark.parametrize("name", SMALL)
 def test_sizes_are_the_largest_extents_of_gradients(name: str, trace: str) -> None:
     """Law: the largest extent over all positions, apart from those whose extent the edge of the input cuts."""
     make, shape = SMALL[name]
     model = averaged(make())
     x = torch.rand(shape, dtype=torch.float64, requires_grad=True)
-    (found,) = fxsummary.graph(model, x.detach(), trace=trace).receptive_field().head.values()
+    if trace == "exported":
+        graph = fxsummary.graph(torch.export.export(model, (x.detach(),)))
+    else:
+        graph = fxsummary.graph(model, x.detach(), trace=trace)
+    (found,) = graph.receptive_field().head.values()
     output = model(x)
     assert found is not None
     extents = [extent(output, x, tuple(place)) for place in _places(output)]

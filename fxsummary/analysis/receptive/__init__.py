@@ -24,7 +24,7 @@ from fxsummary.analysis.values import fill, fits, view_of
 from fxsummary.analysis.weights import Weights
 from fxsummary.capture.operations.run import method
 from fxsummary.capture.operations.twins import materialize
-from fxsummary.capture.program import Operation, Program
+from fxsummary.capture.program import Inside, Operation, Program
 from fxsummary.capture.structures import UNKNOWN, has_unknown, on_meta, tensors_in
 from fxsummary.capture.torch_internals import DispatchMode, HigherOrderOperator, in_python, storage_of
 from fxsummary.errors import InputError
@@ -164,7 +164,8 @@ class _Run:
         if operation.op == "take":
             return self._applied.pop((operation.call, operation.kwargs))
         try:
-            value = self._called(target, operation, given)
+            inside = self._program.inside.get(self._program.names[place])
+            value = self._called(target, operation, given) if inside is None else _inner(inside, operation, given)
             if fits(value, operation.value):
                 return value
         except Exception:  # torch's kernels raise many types
@@ -247,6 +248,15 @@ def _field(found: list[Along], shape: tuple[int, ...]) -> ReceptiveField:
         start=tuple([each.span.at(0)[0] for each in found]),
         of=tuple([each.span.of for each in found]),
     )
+
+
+def _inner(inside: Inside, operation: Operation, given: list[Any]) -> Any:
+    """Run the ATen calls of a leaf module of an exported program."""
+    values = list(fill(operation.args, given))
+    for target, args, kwargs in inside.calls:
+        values.append(target(*fill(args, values), **fill(kwargs, values)))
+    results = tuple([values[place] for place in inside.results])
+    return results[0] if len(results) == 1 else results
 
 
 def _made(value: Any) -> Any:
