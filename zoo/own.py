@@ -619,7 +619,7 @@ def spectral_norm() -> nn.Module:
 @zoo(randn(2, 16), packed=True)
 def opaque_weights() -> nn.Module:
     model = nn.Sequential(nn.Linear(16, 8), nn.ReLU())
-    model[0].engine = torch.classes.profiling._ScriptProfile()  # an object that does not show what is in it
+    model[1].engine = torch.classes.profiling._ScriptProfile()  # an object that does not show what is in it
     return model
 
 
