@@ -199,6 +199,22 @@ def test_a_subclass_is_stored_as_its_inner_tensors(device: str) -> None:
     assert graph.memory is not None and graph.memory.unknown == ("_0",)  # it may unpack its weight
 
 
+def test_a_subclass_that_does_not_show_what_it_holds_is_unknown() -> None:
+    class Hidden(Tensor):
+        @staticmethod
+        def __new__(cls) -> Any:
+            return Tensor._make_wrapper_subclass(cls, (32, 64), dtype=torch.float32, device="cpu")
+
+        @classmethod
+        def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return Hidden()
+
+    model = nn.Sequential(nn.Linear(64, 32))
+    model[0].weight = nn.Parameter(Hidden(), requires_grad=False)
+    totals = graph_of(model).totals
+    assert (totals.unknown_parameters, totals.flops) == (("0",), 2 * 4 * 64 * 32)
+
+
 # --- layers with packed tensors --------------------------------------------------------------------
 
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import Capture
@@ -17,7 +16,7 @@ from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.subject import default_leaf
 from fxsummary.capture.torch_internals import Names
 from fxsummary.convert import config
-from fxsummary.convert.stored import packed_in, represented, stored, wrapped
+from fxsummary.convert.stored import is_known, packed_in, represented, stored, wrapped
 from fxsummary.graph.attributes import BLANK, NodeData, placed, result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
 from fxsummary.graph.spec import TensorSpec, contiguous
@@ -167,7 +166,5 @@ def _represented(info: ParameterInfo, weight: str, shape: tuple[int, ...]) -> Pa
 
 
 def spec_or_none(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:
-    """Return the spec of a parameter or buffer; None if it has no shape yet."""
-    if type(tensor) in (UninitializedParameter, UninitializedBuffer):
-        return None
-    return spec_of(tensor, device)
+    """Return the spec of a parameter or buffer; None if it has no shape yet, or does not show what it holds."""
+    return spec_of(tensor, device) if is_known(tensor) else None

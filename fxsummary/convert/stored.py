@@ -51,6 +51,16 @@ def stored(tensor: Tensor, holder: nn.Module | None = None) -> Stored | None:
     return None if found == ((dtype_name(tensor.dtype), tensor.numel()),) else found
 
 
+def is_known(tensor: Tensor) -> bool:
+    """Return whether it is known how many elements a tensor has, and what it is stored as."""
+    kind = type(tensor)
+    if kind in _WITHOUT_SIZE:
+        return False
+    if kind in _PLAIN or kind.__module__.startswith("torch.") or hasattr(tensor, "__tensor_flatten__"):
+        return True
+    return tensor.is_meta or tensor.layout is not torch.strided or not tensor.numel() or tensor.data_ptr() != 0
+
+
 def _counted(tensors: Iterable[Tensor]) -> Stored:
     """Return the elements by dtype; tensors that share memory count once."""
     numbers: Counter[str] = Counter()
@@ -106,14 +116,16 @@ def wrapped(modules: Iterable[nn.Module]) -> frozenset[int]:
 _SIZES = (("out_features", "in_features"), ("outfeatures", "infeatures"), ("num_embeddings", "embedding_dim"))
 """Attributes in which layers declare the rows and columns of their weight."""
 
-_FLOATS = frozenset({torch.float32, torch.bfloat16, torch.float16, torch.float64})
+_UNPACKED = frozenset({torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.complex64, torch.complex128})
+_UNPACKED |= {torch.int64, torch.bool}
 
 
 def represented(module: nn.Module) -> tuple[str, tuple[int, ...]] | None:
     """Return the name of a packed weight and the shape of the weight that it represents; None if there is none.
 
-    It is the largest tensor of a layer that declares the size of its weight, if its elements are integers or have one
-    byte. All other tensors of the layer, except for a bias, belong to its representation.
+    It is the largest tensor of a layer that declares the size of its weight, if it has at least one bit for each of the
+    weight's elements, and its own are integers of up to 32 bits, or floats of one byte. All other tensors of the layer,
+    except for a bias, belong to its representation.
     """
     given = vars(module)
     sizes = next(((given[a], given[b]) for a, b in _SIZES if type(given.get(a)) is type(given.get(b)) is int), None)
@@ -121,9 +133,10 @@ def represented(module: nn.Module) -> tuple[str, tuple[int, ...]] | None:
         return None
     held = (*module._parameters.items(), *module._buffers.items())
     own = [(name, each) for name, each in held if each is not None and type(each) not in _WITHOUT_SIZE]
-    packed = [(each.nbytes, name) for name, each in own if each.dtype not in _FLOATS and name != "bias"]
-    is_dense = any(each.numel() == prod(sizes) for _, each in own if each.dtype in _FLOATS)
-    return (max(packed)[1], sizes) if packed and not is_dense else None
+    name, largest = max(own, key=lambda item: item[1].nbytes if item[0] != "bias" else 0, default=("bias", None))
+    if largest is None or name == "bias" or largest.dtype in _UNPACKED or 8 * largest.nbytes < prod(sizes):
+        return None
+    return name, sizes
 
 
 # --- packed objects --------------------------------------------------------------------------------
