@@ -17,6 +17,8 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 # timm and torchvision are installed without their dependencies: they would pull another torch.
 MODELS := --no-deps timm torchvision
+# Both need nothing but torch, and torchao is small.
+QUANTIZED := --no-deps bitsandbytes torchao
 ZOO := $(MODELS) segmentation_models_pytorch
 
 .PHONY: demo test test-quick lint bench zoo memory roofline sweep pictures gallery clean
@@ -81,7 +83,7 @@ clean:
 
 .venv/test: .venv/core
 	$(PIP) -e '.[test,models,png,pdf,cluster]'
-	$(PIP) $(MODELS)
+	$(PIP) $(MODELS) torchao
 	touch $@
 
 .venv/docs: .venv/core
@@ -100,4 +102,5 @@ clean:
 .venv/zoo: .venv/core
 	$(PIP) -e '.[models,zoo]'
 	$(PIP) $(ZOO)
+	$(PIP) $(QUANTIZED)
 	touch $@

@@ -232,7 +232,7 @@ def test_a_column_that_is_asked_for_adds_up(name: str, column: str) -> None:
         check(markdown_rows(graph_of(name).to_markdown(columns=("shape", column, "flops", "share"), depth=depth)))
 
 
-@pytest.mark.parametrize("name", [*SOME, "quantized", "CustomOperatorWithoutFormula"])
+@pytest.mark.parametrize("name", [*SOME, "opaque_weights", "CustomOperatorWithoutFormula"])
 def test_every_titled_attribute_is_a_column_of_every_table(name: str) -> None:
     graph = graph_of(name)
     for column in NODE.columns:

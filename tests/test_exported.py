@@ -368,8 +368,8 @@ def test_decomposed_leaf_modules_are_still_one_operation(name: str) -> None:
 
 
 NOT_EXPORTABLE = {
-    "DataclassOutput", "ControlFlowOnValues", "PackedLSTM", "Lazy", "quantized", "script_module_child", "Forces",
-    "DeepCopies",
+    "DataclassOutput", "ControlFlowOnValues", "PackedLSTM", "Lazy", "quantized", "opaque_weights",
+    "script_module_child", "Forces", "DeepCopies",
 }  # fmt: skip
 
 

@@ -368,7 +368,7 @@ def test_frame_of_resnet18() -> None:
 
 
 @needs_pandas
-@pytest.mark.parametrize("name", ["CNN", "quantized", *(f"hostile_{key}" for key in HOSTILE)])
+@pytest.mark.parametrize("name", ["CNN", "quantized", "opaque_weights", *(f"hostile_{key}" for key in HOSTILE)])
 def test_csv_is_read_back(name: str, tmp_path: Path) -> None:
     graph = graph_of(name)
     with graph.render(tmp_path / "model.csv").open(encoding="utf-8", newline="") as file:

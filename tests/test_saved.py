@@ -69,7 +69,9 @@ def test_a_saved_graph_comes_back_as_it_was(name: str) -> None:
     text.encode("utf-8")
 
 
-@pytest.mark.parametrize("name", ["CNN", "DictOutput", "quantized", "TiedWeights", "LSTM", "torchvision.vit_b_16"])
+@pytest.mark.parametrize(
+    "name", ["CNN", "DictOutput", "quantized", "opaque_weights", "TiedWeights", "LSTM", "torchvision.vit_b_16"]
+)
 def test_forms_of_a_loaded_graph_are_those_of_the_graph(name: str) -> None:
     graph = graph_of(name)
     again = loads(dumps(graph))

@@ -328,8 +328,8 @@ def test_unknown_is_a_question_mark_and_a_bound() -> None:
     text = str(graph_of("CustomOperatorWithoutFormula"))
     assert re.search(r"uncounted_mm .*\?", text)
     assert "≥ 64 = 2 × 32 MACs" in text
-    assert re.search(r"Linear 16→8 .*\?", str(graph_of("quantized")))
-    assert "Parameters ≥ 0" in str(graph_of("quantized"))
+    assert re.search(r"ReLU .*\?", str(graph_of("opaque_weights")))
+    assert "Parameters ≥ 136" in str(graph_of("opaque_weights"))
 
 
 def test_unused_module_is_marked() -> None:

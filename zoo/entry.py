@@ -51,7 +51,7 @@ class Entry:
             "unknown" where no number can be stood behind.
         lower_bound: whether `flops` is a lower bound, because a part has an unknown cost.
         unread: how many parameters forward never reads.
-        packed: whether it holds weights of a size that is not known.
+        packed: whether it holds weights that ``parameters()`` does not list.
         real: a published model, built on the meta device.
         train: whether it is meant to be looked at in train mode.
     """

@@ -616,7 +616,14 @@ def spectral_norm() -> nn.Module:
     return nn.Sequential(parametrizations.spectral_norm(nn.Linear(8, 4)), nn.ReLU())
 
 
-@zoo(randn(2, 16), packed=True, flops="unknown", notes=("shapes are unknown after _0.*packed weights",))
+@zoo(randn(2, 16), packed=True)
+def opaque_weights() -> nn.Module:
+    model = nn.Sequential(nn.Linear(16, 8), nn.ReLU())
+    model[1].engine = torch.classes.profiling._ScriptProfile()  # an object that does not show what is in it
+    return model
+
+
+@zoo(randn(2, 16), packed=True, flops=2 * 2 * 16 * 8 + 2 * 2 * 8 * 4)
 def quantized() -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from fxsummary.capture.operations.twins import materialize
-from fxsummary.capture.program import Operation, Slot
+from fxsummary.capture.program import Operation
+from fxsummary.capture.skeletons import Slot
 from fxsummary.capture.structures import ATOMS, UNKNOWN, tensors_in
 from fxsummary.graph.spec import TensorSpec, leaves, map_structure
 

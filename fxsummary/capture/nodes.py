@@ -23,6 +23,9 @@ APPLIED = "fxsummary_applied"
 HOOKED = "fxsummary_hooked"
 """Key in ``node.meta``: whether hooks replace what the node saves for backward, as in ``torch.utils.checkpoint``."""
 
+INSIDE = "fxsummary_inside"
+"""Key in ``node.meta``: in an exported program the ATen calls of a leaf module, its arguments and its results."""
+
 LIKE = "fxsummary_like"
 """Key in ``node.meta``: the node that this node is a copy of, in another call of an identical module."""
 

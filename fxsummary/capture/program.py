@@ -6,7 +6,6 @@ weights. Copied operations share everything except what they read.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,21 +15,16 @@ from torch import fx, nn
 
 from fxsummary.capture.inputs.example import forward_signature
 from fxsummary.capture.module_index import submodule
-from fxsummary.capture.nodes import APPLIED, AUTOCAST, HOOKED, LIKE, NO_GRAD, REQUIRES_GRAD
+from fxsummary.capture.nodes import APPLIED, AUTOCAST, HOOKED, INSIDE, LIKE, NO_GRAD, REQUIRES_GRAD
 from fxsummary.capture.operations.autocast import Casting
-from fxsummary.capture.operations.memo import BY_IDENTITY, MAX_ENTRIES
+from fxsummary.capture.operations.memo import MAX_ENTRIES
 from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.operations.twins import NoTwinError, Twins, spec_of
-from fxsummary.capture.recorded.torch_calls import Assemble
 from fxsummary.capture.results import Capture, Trace
-from fxsummary.capture.structures import ATOMS, UNKNOWN
-from fxsummary.capture.torch_internals import HigherOrderOperator, cell_contents
+from fxsummary.capture.skeletons import OpaqueError, Slot, checked, skeleton
+from fxsummary.capture.structures import UNKNOWN
 from fxsummary.graph.records import ModuleCall
 from fxsummary.graph.spec import TensorSpec
-
-
-class Slot(int):
-    """The position of a value among those that an operation reads."""
 
 
 class Operation(NamedTuple):
@@ -63,6 +57,20 @@ class Operation(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """The ATen calls of a leaf module in an exported program, whose own ``forward`` is not there.
+
+    Attributes:
+        calls: the operator, and its arguments with a `Slot` for each value: first the module's arguments, then the
+            results of the calls before it; the module's tensors are specs.
+        results: the positions of the module's results among these values.
+    """
+
+    calls: tuple[tuple[Any, Any, Any], ...]
+    results: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """Operations in execution order.
 
@@ -72,6 +80,7 @@ class Program:
         reads: the positions of the operations whose results each reads.
         taken: the names of the operations whose results each call of a module gets.
         refusal: why the program cannot run; "" if it can.
+        inside: what the leaf modules of an exported program call, by the name of the operation.
     """
 
     names: tuple[str, ...]
@@ -79,6 +88,7 @@ class Program:
     reads: tuple[tuple[int, ...], ...]
     refusal: str = ""
     taken: Mapping[ModuleCall, tuple[str, ...]] = field(default_factory=dict)
+    inside: Mapping[str, Inside] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)
@@ -105,10 +115,6 @@ class _RefusedError(Exception):
     """No program can repeat the capture."""
 
 
-class _OpaqueError(Exception):
-    """An operation cannot be repeated."""
-
-
 class _Builder:
     def __init__(self, capture: Capture, trace: Trace) -> None:
         assert capture.propagation is not None
@@ -128,11 +134,15 @@ class _Builder:
         for place, node in enumerate(self._nodes):
             index[node] = place
             sources = [] if node in self._inner else _sources(node)
+            if not index.keys() >= set(sources):
+                raise _RefusedError("forward passes a tensor to a torch.autograd.Function that no operation reads")
             like = node.meta.get(LIKE)
             prototype = operations.get(like) if like is not None and len(sources) == len(like.all_input_nodes) else None
             operations[node] = prototype or self._operation(node, sources)
             reads.append(tuple([index[each] for each in sources]))
-        return Program(tuple([node.name for node in self._nodes]), tuple(operations.values()), tuple(reads), refusal)
+        inside = {node.name: _inside(node) for node in self._nodes if INSIDE in node.meta}
+        names = tuple([node.name for node in self._nodes])
+        return Program(names, tuple(operations.values()), tuple(reads), refusal, inside=inside)
 
     def _operation(self, node: fx.Node, sources: list[fx.Node]) -> Operation:
         outcome = self._outcomes.get(node, _NO_OUTCOME)
@@ -143,7 +153,7 @@ class _Builder:
         if node.op == "placeholder":
             return Operation(node.op, None, (), {}, outcome.value, requires_grad=node in self._with_gradients)
         if node.op == "get_attr":
-            return Operation(node.op, None, _skeleton(node.args, places), {}, outcome.value)
+            return Operation(node.op, None, skeleton(node.args, places), {}, outcome.value)
         if node.op == "output":  # which may contain settings too
             return Operation(node.op, None, (tuple(places.values()),), {}, outcome.value)
         if meta.get(HOOKED):
@@ -155,14 +165,14 @@ class _Builder:
                 call, place = meta[APPLIED]
                 op = "take" if id(call) in self._calls else "apply"
                 number = self._calls.setdefault(id(call), len(self._calls))
-                args = _skeleton(tuple(call.args), places)
+                args = skeleton(tuple(call.args), places)
                 return Operation(op, call.func, args, place, outcome.value, state[0], call=number)
-            target = self._module(str(node.target)) if node.op == "call_module" else _checked(node.target)
-            named = _skeleton(node.kwargs, places) if node.kwargs else {}
-            args = _skeleton(node.args, places)
+            target = self._module(str(node.target)) if node.op == "call_module" else checked(node.target)
+            named = skeleton(node.kwargs, places) if node.kwargs else {}
+            args = skeleton(node.args, places)
             marked = bool(meta.get(REQUIRES_GRAD))
             return Operation("call", target, args, named, outcome.value, *state, marked, aliases=outcome.aliases)
-        except _OpaqueError:
+        except OpaqueError:
             casting, is_detached = state
             is_detached = is_detached and APPLIED not in meta  # inside, a `torch.autograd.Function` has no gradients
             return Operation("opaque", None, tuple(places.values()), {}, outcome.value, casting, is_detached)
@@ -178,7 +188,7 @@ class _Builder:
             try:
                 self._modules[id(module)] = _Hollow().module(module)
             except NoTwinError as error:
-                raise _OpaqueError from error
+                raise OpaqueError from error
         if number is not None:
             _shared[number] = self._modules[id(module)]
             if len(_shared) > MAX_ENTRIES:
@@ -199,6 +209,20 @@ class _Hollow(Twins):
         if tensor.layout is not torch.strided:
             raise NoTwinError("sparse tensors have no counterpart on meta")
         return Weight(spec_of(tensor, "meta"), tensor.requires_grad)
+
+    def _packed(self, value: torch.ScriptObject) -> object:
+        raise NoTwinError("it holds packed weights")
+
+
+def _inside(node: fx.Node) -> Inside:
+    """Return the ATen calls of a leaf module in an exported program."""
+    members, given, results, known = node.meta[INSIDE]
+    places: dict[Any, Any] = {**known, **{each: Slot(place) for place, each in enumerate(given)}}
+    calls = []
+    for member in members:
+        calls.append((member.target, skeleton(member.args, places), skeleton(member.kwargs, places)))
+        places[member] = Slot(len(given) + len(calls) - 1)
+    return Inside(tuple(calls), tuple([int(places[each]) for each in results]))
 
 
 def _sources(node: fx.Node) -> list[fx.Node]:
@@ -222,48 +246,6 @@ def _inner_nodes(nodes: list[fx.Node]) -> Iterator[fx.Node]:
                     inner.add(source)
                     todo.append(source)
         yield from inner - {result}
-
-
-def _skeleton(value: Any, places: Mapping[fx.Node, Slot]) -> Any:
-    """Return an argument with a `Slot` for each node."""
-    kind = type(value)
-    if kind is fx.Node:
-        return places[value]
-    if kind in ATOMS or kind is TensorSpec:
-        return value
-    if isinstance(value, tuple):
-        items = [
-            places[item] if type(item) is fx.Node else item if type(item) in ATOMS else _skeleton(item, places)
-            for item in value
-        ]
-        return tuple.__new__(kind, items) if hasattr(value, "_fields") else tuple(items)
-    if isinstance(value, list):
-        return [_skeleton(item, places) for item in value]
-    if isinstance(value, dict):
-        return {key: _skeleton(item, places) for key, item in value.items()}
-    if kind is slice:
-        return slice(*[_skeleton(item, places) for item in (value.start, value.stop, value.step)])
-    return _checked(value)
-
-
-def _checked(value: Any) -> Any:
-    """Return a function or literal; raise _OpaqueError if it may hold tensors or modules of the user."""
-    if isinstance(value, (Assemble, HigherOrderOperator)) or _is_free(value):
-        return value
-    raise _OpaqueError(type(value).__name__)
-
-
-def _is_free(value: object, depth: int = 0) -> bool:
-    """Whether a value holds nothing, apart from other functions and literals."""
-    if isinstance(value, types.FunctionType):
-        held = [*map(cell_contents, value.__closure__ or ()), *(value.__defaults__ or ())]
-        return depth < _MAX_DEPTH and all(each is value or _is_free(each, depth + 1) for each in held)
-    if isinstance(value, types.BuiltinFunctionType):
-        return not isinstance(value.__self__, (torch.Tensor, nn.Module))
-    return type(value) in ATOMS or isinstance(value, BY_IDENTITY)
-
-
-_MAX_DEPTH = 4
 
 
 def _inputs_with_gradients(capture: Capture, trace: Trace) -> Iterator[fx.Node]:

@@ -11,13 +11,13 @@ from typing import Any
 from torch import fx, nn
 
 from fxsummary.capture import Capture
-from fxsummary.capture.module_index import modules_by_path, tensor_names
+from fxsummary.capture.module_index import modules_by_path
 from fxsummary.capture.nodes import AFTER, LIKE
 from fxsummary.capture.program import program_of
 from fxsummary.capture.results import Propagation, Trace
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert.attributes import Reader
-from fxsummary.convert.module_tree import add_modules, class_name, module_tree
+from fxsummary.convert.module_tree import Tensors, add_modules, class_name, module_tree, tensors_in
 from fxsummary.convert.plain import plain
 from fxsummary.convert.storages import add_storages
 from fxsummary.graph.attributes import EdgeData, NodeData, edge_from
@@ -31,7 +31,7 @@ def convert(capture: Capture) -> ModelGraph:
     """Return the graph of a capture, with all attributes except those that passes compute."""
     graph = ModelGraph()
     modules = modules_by_path(capture.model)
-    tensors = tensor_names(modules)
+    tensors = tensors_in(modules)
     attributes: dict[fx.Node, NodeData] = {}
     taken: Mapping[ModuleCall, tuple[str, ...]] = {}
     if capture.trace is None:
@@ -68,7 +68,7 @@ def _is_known(propagation: Propagation) -> bool:
 
 
 def _add_operations(
-    graph: ModelGraph, capture: Capture, trace: Trace, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]
+    graph: ModelGraph, capture: Capture, trace: Trace, modules: Mapping[str, nn.Module], tensors: Tensors
 ) -> tuple[set[str], dict[fx.Node, NodeData], Mapping[ModuleCall, tuple[str, ...]]]:
     """Fill the graph from a trace; return the paths of the modules that it calls, the attributes of the nodes, and
     the operations whose results each call of a module gets.

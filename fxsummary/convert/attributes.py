@@ -14,7 +14,7 @@ from fxsummary.capture.nodes import AUTOCAST, NO_GRAD, SOURCE, STACK, function_n
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.convert import config
-from fxsummary.convert.module_tree import class_name, holds_packed, tensors_read
+from fxsummary.convert.module_tree import Tensors, class_name
 from fxsummary.convert.plain import arguments, given, plain, qualified_name
 from fxsummary.graph.attributes import BLANK, NodeData, placed, result
 from fxsummary.graph.modelgraph import ModuleCall, Returned
@@ -24,7 +24,7 @@ from fxsummary.graph.spec import TensorSpec, map_structure
 class Reader:
     """Reads the attributes of nodes, creates shared objects only once, and notes the paths of ``called`` modules."""
 
-    def __init__(self, capture: Capture, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]) -> None:
+    def __init__(self, capture: Capture, modules: Mapping[str, nn.Module], tensors: Tensors) -> None:
         self.called: set[str] = set()
         self._model = class_name(capture.model)
         self._modules = modules
@@ -59,10 +59,10 @@ class Reader:
             **({"at_least": {"flops": outcome.flops}} if outcome.unknown and outcome.flops else {}),
             "unknown_operators": outcome.unknown,
             "assumed": outcome.assumed,
-            **_workspace(outcome, node, module),
+            **({"workspace": None} if self._reads_wrapped(node) else _workspace(outcome, node, module)),
             **({"writes": outcome.writes} if outcome.writes else {}),
             **({"no_grad": True} if NO_GRAD in node.meta and torch.is_grad_enabled() else {}),
-            "packed": module is not None and holds_packed(module),
+            "packed": module is not None and self._tensors.are_unknown(module),
             "source": node.meta[SOURCE],
         }
 
@@ -123,12 +123,20 @@ class Reader:
 
     def _reads(self, node: fx.Node) -> tuple[str, ...]:
         if node.op == "call_module":
-            return tensors_read(self._modules[str(node.target)], self._tensors)
+            return self._tensors.read_by(self._modules[str(node.target)])
         if node.op != "get_attr":
             return ()
         holder, _, name = str(node.target).rpartition(".")
-        found = self._tensors.get(id(getattr(self._modules.get(holder), name, None)))
+        found = self._tensors.names.get(id(getattr(self._modules.get(holder), name, None)))
         return () if found is None else (found,)
+
+    def _reads_wrapped(self, node: fx.Node) -> bool:
+        """Return whether an operation reads a tensor subclass, which may unpack its data."""
+        if not self._tensors.wrapped:
+            return False
+        sources = [each for each in (node, *node.all_input_nodes) if each.op in ("get_attr", "call_module")]
+        read = {name for each in sources if each.op == "get_attr" or each is node for name in self._reads(each)}
+        return node.op != "get_attr" and not self._tensors.wrapped.isdisjoint(read)
 
     def _call_config(self, node: fx.Node, label: str) -> str:
         def known(argument: Any) -> Any:

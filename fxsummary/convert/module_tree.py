@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture import Capture
-from fxsummary.capture.module_index import modules_of, tensors_of
+from fxsummary.capture.module_index import modules_of, tensor_names, tensors_of
 from fxsummary.capture.operations.twins import spec_of
 from fxsummary.capture.subject import default_leaf
-from fxsummary.capture.torch_internals import Names, ScriptModule
+from fxsummary.capture.torch_internals import Names
 from fxsummary.convert import config
+from fxsummary.convert.stored import is_known, packed_in, represented, stored, wrapped
 from fxsummary.graph.attributes import BLANK, NodeData, placed, result
 from fxsummary.graph.modelgraph import ModelGraph, ModuleCall, ModuleInfo, ParameterInfo
-from fxsummary.graph.spec import TensorSpec
+from fxsummary.graph.spec import TensorSpec, contiguous
 
 
 def class_name(module: nn.Module) -> str:
@@ -28,20 +30,52 @@ def class_name(module: nn.Module) -> str:
     return kind.__name__
 
 
-def tensors_read(module: nn.Module, tensors: Mapping[int, str]) -> tuple[str, ...]:
-    """Return the first name of each parameter and buffer in a module, by identity."""
-    if module._modules:
-        return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in tensors_of(module)]))
-    own = (*module._parameters.values(), *module._buffers.values())
-    return tuple(dict.fromkeys([tensors[id(tensor)] for tensor in own if tensor is not None]))
+class Tensors(NamedTuple):
+    """The tensors of a model.
+
+    Attributes:
+        names: the first name of each parameter and buffer, by ``id``.
+        packed: what is in packed objects, by ``id`` of the module that holds them.
+        wrapped: the names of those that are tensor subclasses.
+    """
+
+    names: Mapping[int, str]
+    packed: Mapping[int, list[ParameterInfo]]
+    wrapped: frozenset[str]
+
+    def read_by(self, module: nn.Module) -> tuple[str, ...]:
+        """Return the first name of each parameter and buffer in a module."""
+        if module._modules:
+            names = [self.names[id(tensor)] for tensor in tensors_of(module)]
+        else:
+            own = (*module._parameters.values(), *module._buffers.values())
+            names = [self.names[id(tensor)] for tensor in own if tensor is not None]
+        names += [info.name for info in self._packed_in(module) if info.spec is not None]
+        return tuple(dict.fromkeys(names))
+
+    def are_unknown(self, module: nn.Module) -> bool:
+        """Return whether a module holds packed weights of unknown size."""
+        return any(info.spec is None for info in self._packed_in(module))
+
+    def _packed_in(self, module: nn.Module) -> list[ParameterInfo]:
+        if not self.packed:
+            return []
+        inside = modules_of(module) if module._modules else [module]
+        return [info for each in inside for info in self.packed.get(id(each), ())]
+
+
+def tensors_in(modules: Mapping[str, nn.Module]) -> Tensors:
+    """Return the tensors of a model, given every module by path."""
+    names = tensor_names(modules)
+    return Tensors(names, packed_in(modules), frozenset([names[each] for each in wrapped(modules.values())]))
 
 
 def module_tree(
-    modules: Mapping[str, nn.Module], tensors: Mapping[int, str], capture: Capture, called: set[str]
+    modules: Mapping[str, nn.Module], tensors: Tensors, capture: Capture, called: set[str]
 ) -> dict[str, ModuleInfo]:
     """Return the module records by path. A tensor with several names belongs to the first; later names are tied to it.
 
-    A shared module has several paths. ``tensors`` are the first names of parameters and buffers, by identity.
+    A shared module has several paths.
     """
     first: dict[int, str] = {}
     seen: set[int] = set()
@@ -65,7 +99,7 @@ def module_tree(
     return tree
 
 
-def add_modules(graph: ModelGraph, modules: Mapping[str, nn.Module], tensors: Mapping[int, str]) -> None:
+def add_modules(graph: ModelGraph, modules: Mapping[str, nn.Module], tensors: Tensors) -> None:
     """Add nodes without dataflow: one per leaf module, and one per parameter or buffer of other modules."""
     names = Names()
     seen: set[int] = set()
@@ -85,15 +119,15 @@ def add_modules(graph: ModelGraph, modules: Mapping[str, nn.Module], tensors: Ma
             add("call_module", path, stack, {
                 "label": class_name(module),
                 "config": config.of_module(module),
-                "reads": tensors_read(module, tensors),
+                "reads": tensors.read_by(module),
                 "flops": None,
-                "packed": holds_packed(module),
+                "packed": tensors.are_unknown(module),
             })  # fmt: skip
             continue
         stacks[path] = stack
         for name, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None:
-                more: NodeData = {**result(spec_or_none(tensor)), "label": name, "reads": (tensors[id(tensor)],)}
+                more: NodeData = {**result(spec_or_none(tensor)), "label": name, "reads": (tensors.names[id(tensor)],)}
                 add("get_attr", f"{path}.{name}" if path else name, stack, more)
 
 
@@ -102,56 +136,35 @@ def _parent(path: str) -> str | None:
 
 
 def _own_tensors(
-    module: nn.Module, prefix: str, tensors: Mapping[int, str], capture: Capture, seen: set[int]
+    module: nn.Module, prefix: str, tensors: Tensors, capture: Capture, seen: set[int]
 ) -> Iterator[ParameterInfo]:
+    weight, shape = represented(module) or ("", ())
     for values, buffer in ((module._parameters, False), (module._buffers, True)):
         for name, tensor in values.items() if values else ():
             if tensor is not None:
-                first = tensors[id(tensor)]
-                yield ParameterInfo(
+                first = tensors.names[id(tensor)]
+                info = ParameterInfo(
                     name=prefix + name,
                     spec=spec_or_none(tensor, capture.device),
                     trainable=bool(tensor.requires_grad) and not buffer,
                     buffer=buffer,
                     tied_to=first if id(tensor) in seen else None,
-                    stored_bytes=None if tensor.layout is torch.strided else stored_bytes(tensor),
+                    stored=stored(tensor, module if name == weight else None),
                 )
                 seen.add(id(tensor))
-    if is_packed(module):
-        yield ParameterInfo(name=f"{prefix}packed weights", spec=None)
+                yield _represented(info, prefix + weight, shape) if weight and name != "bias" else info
+    yield from tensors.packed.get(id(module), ())
 
 
-def stored_bytes(tensor: torch.Tensor) -> int | None:
-    """Return the bytes of a sparse tensor's indices and values; None for other layouts."""
-    parts = [getattr(tensor, name)() for name in _PARTS.get(tensor.layout, ())]
-    return sum([part.numel() * part.element_size() for part in parts]) if parts else None
-
-
-_BY_ROWS, _BY_COLUMNS = ("crow_indices", "col_indices", "values"), ("ccol_indices", "row_indices", "values")
-_PARTS = {
-    torch.sparse_coo: ("_indices", "_values"),
-    torch.sparse_csr: _BY_ROWS, torch.sparse_bsr: _BY_ROWS,
-    torch.sparse_csc: _BY_COLUMNS, torch.sparse_bsc: _BY_COLUMNS,
-}  # fmt: skip
+def _represented(info: ParameterInfo, weight: str, shape: tuple[int, ...]) -> ParameterInfo:
+    """Return the record of a packed weight with the shape that it represents, or of what belongs to it."""
+    if info.name != weight:
+        return replace(info, buffer=False, part_of=weight)
+    assert info.spec is not None
+    spec = contiguous(shape, info.spec.dtype, info.spec.device)
+    return replace(info, spec=spec, buffer=False)
 
 
 def spec_or_none(tensor: torch.Tensor, device: str | None = None) -> TensorSpec | None:
-    """Return the spec of a parameter or buffer; None if it has no shape yet."""
-    if type(tensor) in (UninitializedParameter, UninitializedBuffer):
-        return None
-    return spec_of(tensor, device)
-
-
-def is_packed(module: nn.Module) -> bool:
-    """Return whether a module itself holds packed weights of unknown size, as quantized modules do."""
-    if isinstance(module, torch.jit.ScriptModule):
-        return False
-    return not _PACKED.isdisjoint(map(type, vars(module).values()))
-
-
-def holds_packed(module: nn.Module) -> bool:
-    """Return whether a module or any submodule holds packed weights."""
-    return is_packed(module) or (bool(module._modules) and any(map(is_packed, modules_of(module))))
-
-
-_PACKED = frozenset({torch.ScriptObject, ScriptModule})
+    """Return the spec of a parameter or buffer; None if it has no shape yet, or does not show what it holds."""
+    return spec_of(tensor, device) if is_known(tensor) else None

@@ -47,8 +47,8 @@ def to_text(
         fold: "similar" shows runs of equal and of similar copies once, with ``×N``, and blocks that were shown before
             as ``= NAME`` or ``like NAME``; "exact" only equal ones; False every copy.
         columns: names of the columns after the first, such as ``("shape", "kind", "output_bytes")`` or
-            ``"shape,flops"``: attributes of operations that have a title in `fxsummary.graph.attributes`, and "share",
-            the percentage of the FLOPs. None for shape, parameters, FLOPs and share.
+            ``"shape,flops"``: attributes of operations that have a title in `fxsummary.graph.attributes`, "share",
+            the percentage of the FLOPs, and "receptive_field". None for shape, parameters, FLOPs and share.
 
     Raises:
         UnknownNameError: unknown view or column.

@@ -82,7 +82,7 @@ NODE = Attributes("node attribute", {
     "trainable_parameters": _cost("elements of these parameters that are trainable; None if unknown", "Trainable"),
     "parameter_names": _part(of.TEXTS, "names of these parameters", (), adds="union"),
     "parameter_bytes": _cost("bytes of these parameters; None if unknown", "Parameter bytes", text=fmt.size),
-    "parameter_dtypes": _part(of.COUNTS, "elements of these parameters by dtype, as pairs of dtype name and number", (),
+    "parameter_dtypes": _part(of.COUNTS, "elements of these parameters as stored, as pairs of dtype and number", (),
         adds="union", folds=True, compared="own"),
     "buffers": _cost("number of the buffers first read here; None if copies differ", "Buffers"),
     "buffer_bytes": _cost("bytes of these buffers; None if copies differ", "Buffer bytes", text=fmt.size,

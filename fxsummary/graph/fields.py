@@ -147,6 +147,7 @@ TENSOR = optional(
 CALL = Type("the number of a call", int, _a(int), {"type": "integer"}, "Int64")  # negative for a pattern in `repeats`
 STACK = every("an array of [path, type, call]", row("", ModuleCall, TEXT, TEXT, CALL))
 COUNTS = every("an array of [dtype, number]", row("", tuple[str, int], TEXT, COUNT))
+STORED = optional(COUNTS, "an array of [dtype, number], or null", {"anyOf": [COUNTS.schema, {"type": "null"}]})
 PART = every("the path of a part", Type("", int | str, _a(int, str), {"type": ["integer", "string"]}))
 PARTS = every("an array with the path of a part for each slot", PART)
 TRUSTED = one_of(*TRUST)

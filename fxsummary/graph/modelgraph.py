@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fxsummary.graph.changes import Comparison
     from fxsummary.graph.device import Device
     from fxsummary.graph.findings import Finding
+    from fxsummary.graph.receptive import ReceptiveFields
     from fxsummary.graph.roofline import Roofline
     from fxsummary.graph.training import Training
 
@@ -308,6 +309,11 @@ class ModelGraph(nx.DiGraph):
     def roofline(self, device: Device | str = "H100", **options: Any) -> Roofline:
         """Return the time of the forward pass at best on a device; see `fxsummary.passes.roofline.roofline`."""
         found: Roofline = call("fxsummary.passes.roofline:roofline", self, device, **options)
+        return found
+
+    def receptive_field(self) -> ReceptiveFields:
+        """Return what part of each input every operation sees; see `fxsummary.analysis.receptive.receptive_field`."""
+        found: ReceptiveFields = call("fxsummary.analysis.receptive:receptive_field", self)
         return found
 
     def _repr_mimebundle_(

@@ -66,18 +66,24 @@ class Repeat:
         return f"×{self.count} {self.unit}".rstrip()
 
 
+Stored = tuple[tuple[str, int], ...]
+"""Tensors in memory, as pairs of dtype and number of elements."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterInfo:
     """A parameter or buffer, as registered under one name.
 
     Attributes:
         name: dotted name as in ``named_parameters()`` or ``named_buffers()``.
-        spec: shape, dtype, stride, device; None if its size is unknown (packed weights).
+        spec: shape, dtype, stride, device; the shape of a quantized weight is that of the weight that it represents;
+            None if its size is unknown (packed weights).
         trainable: ``requires_grad``; False for buffers.
         buffer: True for a buffer.
         tied_to: the first name of the same tensor, if this is a later one.
         read: whether the captured forward reads it, under any name.
-        stored_bytes: memory of a sparse tensor, which does not follow from its spec; None otherwise.
+        stored: what a quantized, packed or sparse tensor is stored as; None if as `spec` says.
+        part_of: the name of the quantized weight that it belongs to, as scales do; it has no elements of its own.
     """
 
     name: str
@@ -86,19 +92,25 @@ class ParameterInfo:
     buffer: bool = False
     tied_to: str | None = None
     read: bool = True
-    stored_bytes: int | None = None
+    stored: Stored | None = None
+    part_of: str | None = None
 
     @property
     def numel(self) -> int | None:
-        """Number of elements; None if unknown."""
-        return None if self.spec is None else self.spec.numel
+        """Number of elements, of a quantized weight those that it represents; None if unknown."""
+        return None if self.spec is None else 0 if self.part_of else self.spec.numel
+
+    @property
+    def by_dtype(self) -> Stored:
+        """What it is stored as; () if unknown."""
+        if self.stored is not None or self.spec is None:
+            return self.stored or ()
+        return ((self.spec.dtype, self.spec.numel),)
 
     @property
     def nbytes(self) -> int | None:
-        """Size in bytes; None if unknown."""
-        if self.spec is None or self.stored_bytes is not None:
-            return self.stored_bytes
-        return self.spec.nbytes
+        """Size in bytes as it is stored; None if unknown."""
+        return None if self.spec is None else sum([numel * itemsize(dtype) for dtype, numel in self.by_dtype])
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +227,9 @@ def _add_unread(graph: ModelGraph, sums: dict[str, int], by_dtype: Counter[str])
             sums["buffer_bytes"] += tensor.nbytes or 0
         else:
             for name in ("parameters", "unread_parameters", "trainable_parameters")[: 2 + tensor.trainable]:
-                sums[name] += tensor.spec.numel
-            by_dtype[tensor.spec.dtype] += tensor.nbytes or 0
+                sums[name] += tensor.numel or 0
+            for dtype, numel in tensor.by_dtype:
+                by_dtype[dtype] += numel * itemsize(dtype)
     return unknown
 
 

@@ -78,6 +78,11 @@ class TensorSpec:
         """Whether the dtype is integer or bool, as for indices and masks."""
         return self.dtype == "bool" or self.dtype.startswith(("int", "uint"))
 
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the dtype has a scale and a zero point, as in static quantization."""
+        return self.dtype.startswith(("qint", "quint"))
+
     def __str__(self) -> str:
         return f"{'×'.join(map(str, self.shape)) or 'scalar'} {self.dtype}"
 

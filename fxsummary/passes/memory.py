@@ -74,7 +74,7 @@ class _Life:
         at, ideal_at = timeline.index(max(timeline)), ideal.index(max(ideal))
         totals, sizes = self._graph.totals, [each.nbytes for each in self._storages]
         return Memory(
-            weights=totals.parameter_bytes,
+            weights=None if totals.unknown_parameters else totals.parameter_bytes,
             buffers=totals.buffer_bytes,
             inputs=sum(each.nbytes for each in self._storages if each.kind == "input"),
             outputs=sum(sizes[number] for number in self._own if self._deaths[number] == self._end),

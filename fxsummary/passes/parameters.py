@@ -1,7 +1,7 @@
 """Parameters and buffers: each tensor is counted once, at the operation that reads it first.
 
 Tied and shared tensors are therefore never counted twice. Tensors that no operation reads remain in the module tree,
-where `Totals` finds them. Packed weights have no known size, so they make the count unknown.
+where `Totals` finds them. A packed weight of unknown size makes the count unknown.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ def counts(parameters: list[ParameterInfo], *, unknown: bool) -> NodeData:
         if each.spec is None:
             unknown = True
             continue
-        numel = each.spec.numel
-        dtypes[each.spec.dtype] = dtypes.get(each.spec.dtype, 0) + numel
+        numel = each.numel or 0
+        for dtype, count_ in each.by_dtype:
+            dtypes[dtype] = dtypes.get(dtype, 0) + count_
         elements += numel
         trainable += numel if each.trainable else 0
         nbytes += each.nbytes or 0

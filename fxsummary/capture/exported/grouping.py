@@ -19,7 +19,7 @@ from torch import fx, nn
 from fxsummary.capture.exported.costs import add_up
 from fxsummary.capture.exported.metadata import OUTCOME
 from fxsummary.capture.exported.skeleton import Skeleton
-from fxsummary.capture.nodes import SOURCE, STACK
+from fxsummary.capture.nodes import INSIDE, SOURCE, STACK
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.structures import UNKNOWN
 from fxsummary.graph.spec import map_structure
@@ -94,7 +94,8 @@ class _Writer:
         inside, module = set(members), self._skeleton.modules[path]
         own = self._skeleton.tensor_names(path)
         reads = dict.fromkeys(node for each in members for node in each.all_input_nodes if node not in inside)
-        args = tuple([self._load(node) for node in reads if not _is_own(node, own)])
+        given = [node for node in reads if not _is_own(node, own)]
+        args = tuple([self._load(node) for node in given])
         outputs = [node for node in members if any(user not in inside for user in node.users)]
         if isinstance(module, nn.MultiheadAttention):  # the attention weights come second
             outputs.sort(key=lambda node: not _reads(node, f"{path}.out_proj.".lstrip("."), inside))
@@ -106,6 +107,8 @@ class _Writer:
         depth = [*members[0].meta[STACK]].index(key)
         name = path.replace(".", "_") or type(module).__name__.lower()
         written = self.graph.create_node("call_module", path, args, {}, name)
+        known = {each: each.meta[OUTCOME].value for each in reads}
+        written.meta[INSIDE] = members, given, results, known
         self._note(written, members[0], outcome, depth + 1)
         if outputs == results and len(outputs) == 1:
             self.written[outputs[0]] = written

@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import flop_registry, shape_wrapper
 
 from fxsummary.capture.operations import kernels
-from fxsummary.capture.operations.flops import CORRECTED, FORMULAS, aten
+from fxsummary.capture.operations.flops import CORRECTED, FORMULAS, OTHERS, aten
 from fxsummary.capture.operations.outcome import Alias, Base, Outcome
 from fxsummary.capture.operations.storage_count import StorageCount
 from fxsummary.capture.operations.twins import META, spec_of, takes_device
@@ -52,7 +52,13 @@ _SAME_DTYPE = {
 def formula(packet: object) -> Callable[..., int] | None:
     """Return the formula of an operator, from torch's registry or from `FORMULAS`."""
     known = flop_registry.get(packet)
-    return FORMULAS.get(packet) if known is None else CORRECTED.get(known, known)
+    return CORRECTED.get(known, known) if known is not None else FORMULAS.get(packet) or _other(packet)
+
+
+@functools.lru_cache(maxsize=1024)
+def _other(packet: object) -> Callable[..., int] | None:
+    """Return the formula of an operator that is not of ATen."""
+    return OTHERS.get(str(packet))
 
 
 _IN_PARTS = (aten.linear.default, aten.scaled_dot_product_attention.default)

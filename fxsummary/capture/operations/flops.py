@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import flop_registry, shape_wrapper
+
+from fxsummary.capture.operations.packed import packed_weights
 
 aten = torch.ops.aten
 Shape = Sequence[int]
@@ -151,6 +154,33 @@ def recurrent_flops(input: Shape, *others: object, **_: object) -> int:
     return 2 * math.prod(input[:-1]) * sum(map(math.prod, matrices))
 
 
+def product_flops(x: Shape, *_: object, out_shape: Any, **__: object) -> int:
+    """(…, k) by a weight with n columns in any representation, where the result is (…, n): 2·(elements of x)·n.
+
+    >>> product_flops((2, 3, 4), "packed", out_shape=(2, 3, 5))
+    240
+    """
+    columns: int = out_shape[-1] if isinstance(out_shape[-1], int) else out_shape[0][-1]
+    return 2 * math.prod(x) * columns
+
+
+def no_flops(*_: object, **__: object) -> int:
+    """Elementwise work, which is not counted."""
+    return 0
+
+
+def packed_convolution_flops(x: Shape, packed: object, *_: object, out_shape: Shape, **__: object) -> int:
+    """Convolution with a packed weight (O, C / groups, K…): each output is a sum over all but the first dimension."""
+    (weight,) = packed_weights(packed)
+    return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+
+def packed_recurrent_flops(x: Shape, hidden: object, *others: object, **_: object) -> int:
+    """Recurrent layer or cell with packed weights: each step is multiplied by each weight matrix once."""
+    weights = [each for other in others for each in packed_weights(other)]
+    return 2 * math.prod(x[:-1]) * sum(map(math.prod, weights))
+
+
 _EXTRA: dict[str, Callable[..., int]] = {
     "mv": mv_flops,
     "addmv": lambda bias, matrix, *_, **__: mv_flops(matrix),
@@ -171,6 +201,18 @@ _EXTRA: dict[str, Callable[..., int]] = {
         ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),
         lambda input, hidden, *weights, **_: recurrent_flops(input, *weights),
     ),
+    **dict.fromkeys(
+        (
+            "_int_mm",
+            "_weight_int8pack_mm",
+            "_weight_int4pack_mm",
+            "_weight_int4pack_mm_for_cpu",
+            "_weight_int4pack_mm_with_scales_and_zeros",
+            "_dyn_quant_matmul_4bit",
+        ),
+        product_flops,
+    ),
+    **dict.fromkeys(("quantized_lstm", "quantized_gru"), packed_recurrent_flops),
     "mkldnn_rnn_layer": lambda input, *others, **_: recurrent_flops(input, *others[:4]),  # two matrices, two biases
 }
 
@@ -178,6 +220,31 @@ FORMULAS: dict[object, Callable[..., int]] = {
     getattr(aten, name): shape_wrapper(formula) for name, formula in _EXTRA.items() if hasattr(aten, name)
 }
 """Formulas that torch's registry lacks, by ATen operator, in its calling convention."""
+
+OTHERS: dict[str, Callable[..., int]] = {
+    name: shape_wrapper(formula)
+    for formula, names in {
+        product_flops: "quantized.linear quantized.linear_relu quantized.linear_leaky_relu quantized.linear_tanh "
+        "quantized.linear_dynamic quantized.linear_relu_dynamic quantized.linear_dynamic_fp16 "
+        "quantized.linear_relu_dynamic_fp16 bitsandbytes.gemm_4bit bitsandbytes.gemv_4bit "
+        "bitsandbytes.int8_linear_matmul bitsandbytes.int8_scaled_mm bitsandbytes.int8_mixed_scaled_mm",
+        packed_convolution_flops: " ".join(
+            [f"quantized.conv{dim}d{kind}" for dim in (1, 2, 3) for kind in ("", "_relu", "_dynamic")]
+        ),
+        packed_recurrent_flops: "quantized.quantized_lstm_cell_dynamic quantized.quantized_gru_cell_dynamic "
+        "quantized.quantized_rnn_relu_cell_dynamic quantized.quantized_rnn_tanh_cell_dynamic",
+        no_flops: "quantized.add quantized.add_relu quantized.mul quantized.mul_relu quantized.cat quantized.cat_relu "
+        "quantized.add_scalar quantized.mul_scalar quantized.hardswish quantized.leaky_relu quantized.elu "
+        "quantized.sigmoid quantized.prelu quantized.layer_norm quantized.group_norm quantized.instance_norm "
+        "quantized.batch_norm quantized.batch_norm2d quantized.batch_norm2d_relu quantized.batch_norm3d "
+        "quantized.embedding_byte quantized.embedding_4bit quantized.embedding_bag_byte quantized.embedding_bag_4bit "
+        "bitsandbytes.dequantize_4bit bitsandbytes.quantize_4bit bitsandbytes.dequantize_blockwise "
+        "bitsandbytes.quantize_blockwise bitsandbytes.int8_vectorwise_quant bitsandbytes.int8_vectorwise_dequant "
+        "bitsandbytes.int8_double_quant bitsandbytes.int8_mm_dequant",
+    }.items()
+    for name in names.split()
+}
+"""Formulas for operators on quantized weights that are not of ATen, by name."""
 
 CORRECTED: dict[object, Callable[..., int]] = {
     flop_registry.get(aten.convolution_backward): shape_wrapper(convolution_backward_flops)

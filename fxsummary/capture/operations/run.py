@@ -23,7 +23,7 @@ from fxsummary.capture.module_index import tensors_of
 from fxsummary.capture.operations import autocast, memo
 from fxsummary.capture.operations.flop_count import FlopCount, import_compiler
 from fxsummary.capture.operations.outcome import Outcome
-from fxsummary.capture.operations.twins import NoTwinError, OnMeta, Twins, is_own_hook
+from fxsummary.capture.operations.twins import NoTwinError, OnMeta, Twins, is_own_hook, zeros
 from fxsummary.capture.structures import (
     TO_DEVICE,
     is_limit_of_meta,
@@ -96,7 +96,9 @@ class Operations:
             return outcome, None
         if any(type(each) is TensorSpec and each.stride is None for each in walk((args, kwargs))):
             raise NoDataError("sparse tensors have no counterpart on meta")
-        if casting:
+        if any(type(each) is TensorSpec and each.is_quantized for each in walk((args, kwargs))):
+            outcome, value = self._observe_quantized(target, args, kwargs)
+        elif casting:
             import_compiler()
             with fake_tensors():
                 outcome, value = self._observe(target, args, kwargs, Twins(torch.device(casting[0])), casting)
@@ -122,6 +124,22 @@ class Operations:
         if self.signatures[state] is None:
             raise memo.NoKeyError(type(target).__name__)
         return self.signatures[state]
+
+    def _observe_quantized(self, target: Target, args: Any, kwargs: Any) -> tuple[Outcome, object]:
+        """Run an operation on zeros on the CPU, because no operator on quantized tensors runs on meta."""
+        tensors: list[torch.Tensor] = []
+
+        def make(value: object) -> object:
+            if type(value) is not TensorSpec:
+                return value
+            tensors.append(zeros(value))
+            return tensors[-1]
+
+        call = target.forward if isinstance(target, nn.Module) else target  # without the user's hooks
+        try:
+            return observe_real(call, map_values(make, args), map_values(make, kwargs), tensors, self.device)
+        except Exception as error:  # torch's kernels raise many types
+            raise NoDataError(f"it does not run on quantized zeros: {error}".partition("\n")[0]) from error
 
     def _observe(
         self, target: Target, args: Any, kwargs: Any, twins: Twins, casting: autocast.Casting | None

@@ -15,7 +15,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
 from fxsummary.capture.torch_internals import DispatchMode
-from fxsummary.graph.spec import TensorSpec, map_structure
+from fxsummary.graph.spec import TensorSpec, dense_stride, map_structure
 
 META = torch.device("meta")
 
@@ -44,9 +44,17 @@ def _spec(shape: torch.Size, dtype: torch.dtype, stride: tuple[int, ...] | None,
 def materialize(spec: TensorSpec, device: torch.device = META) -> torch.Tensor:
     """Return a new tensor with this spec, by default on meta."""
     dtype = getattr(torch, spec.dtype)
-    if spec.stride is None:
+    if spec.stride is None or spec.is_quantized:
         return torch.empty(spec.shape, dtype=dtype, device=device)
     return torch.empty_strided(spec.shape, spec.stride, dtype=dtype, device=device)
+
+
+def zeros(spec: TensorSpec) -> torch.Tensor:
+    """Return zeros with this spec on the CPU."""
+    dtype = getattr(torch, spec.dtype)
+    if spec.is_quantized:
+        return torch.quantize_per_tensor(torch.zeros(spec.shape), 1.0, 0, dtype)
+    return torch.empty_strided(spec.shape, spec.stride or dense_stride(spec.shape), dtype=dtype).zero_()
 
 
 class Twins:
@@ -76,6 +84,8 @@ class Twins:
         if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
             return type(tensor)(requires_grad=tensor.requires_grad, **options)
         try:
+            if tensor.is_quantized:
+                return torch.empty(tensor.size(), **options)
             if tensor.layout is torch.strided:
                 twin = torch.empty_strided(tensor.size(), tensor.stride(), **options)
             else:
@@ -139,7 +149,11 @@ class Twins:
             args, keywords = map(self._value, value.args), self._value(value.keywords)
             return functools.partial(self._value(value.func), *args, **keywords)
         if isinstance(value, torch.ScriptObject):
-            raise NoTwinError("it holds packed weights")
+            return self._packed(value)
+        return value
+
+    def _packed(self, value: torch.ScriptObject) -> object:
+        """Return packed weights as they are, because operators only read them."""
         return value
 
     def _handle(self, handle: RemovableHandle) -> RemovableHandle:

@@ -253,6 +253,10 @@ class Tensors:
     def _build(self, spec: TensorSpec, alias: Alias | None, outcome: Outcome, given: list[Tracked]) -> torch.Tensor:
         if alias is None:
             return materialize(spec)
+        if spec.is_quantized:  # which has no views on meta
+            tensor = materialize(spec)
+            self._number(tensor, True, given[alias.index].storage)
+            return tensor
         original = self.twin(given[alias.index])
         if alias.offset is None and alias.index in outcome.writes:
             if original.shape != spec.shape:  # torch resizes an argument passed as out=

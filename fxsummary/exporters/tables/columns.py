@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from fxsummary.errors import UnknownNameError
 from fxsummary.exporters.tables.table import Column
-from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData
+from fxsummary.graph.attributes import NO_COSTS, NODE, NodeData, own_path
 from fxsummary.graph.modelgraph import ModelGraph, Totals
+from fxsummary.graph.receptive import ReceptiveFields, told
 from fxsummary.graph.records import differing, known, over_copies
 from fxsummary.graph.spec import leaves
 from fxsummary.support.registry import unknown
@@ -21,8 +22,10 @@ from fxsummary.views.depth import closed_block
 
 COLUMNS = ("shape", "parameters", "flops", "share")
 """The default columns after the name."""
-SHARES = ("share", "time_share")
-"""Columns with percentages: of the FLOPs, and of the time at best."""
+SEES = "receptive_field"
+
+_MORE = {"share": Column("%", right=True), "time_share": Column("%", right=True), SEES: Column("Sees", shrinks=12)}
+"""Columns that are no attributes."""
 
 
 def column_names(columns: Iterable[str] | str | None) -> tuple[str, ...]:
@@ -35,22 +38,32 @@ def column_names(columns: Iterable[str] | str | None) -> tuple[str, ...]:
     ...
     fxsummary.errors.UnknownNameError: unknown column 'colour'. Known: op, target, kind, module, module_type, label, \
 config, shape, dtype, parameters, trainable_parameters, parameter_bytes, buffers, buffer_bytes, flops, trust, \
-output_bytes, workspace, in_use, multiplicity, source, change, was, share
+output_bytes, workspace, in_use, multiplicity, source, change, moved, seconds, intensity, bound, was, share, \
+time_share, receptive_field
     """
     if columns is None:
         return COLUMNS
     names = columns.split(",") if isinstance(columns, str) else columns
     wanted = tuple(name.strip() for name in names)
     for name in wanted:
-        if name not in (*NODE.columns, *SHARES):
-            raise UnknownNameError(unknown("column", name, (*NODE.columns, *SHARES)))
+        if name not in (*NODE.columns, *_MORE):
+            raise UnknownNameError(unknown("column", name, (*NODE.columns, *_MORE)))
     return wanted
 
 
 def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
     """Return the columns of a table."""
-    rows = [(NODE[name].title, NODE[name].type.is_number) if name not in SHARES else ("%", True) for name in names]
-    return tuple(Column(title, number, None if number else 12) for title, number in rows)
+    return tuple([_MORE[name] if name in _MORE else _of_attribute(name) for name in names])
+
+
+def _of_attribute(name: str) -> Column:
+    is_number = NODE[name].type.is_number
+    return Column(NODE[name].title, is_number, None if is_number else 12)
+
+
+def fields_of(graph: ModelGraph, names: Sequence[str]) -> ReceptiveFields | None:
+    """Return the receptive fields of a captured graph if one of the columns shows them."""
+    return graph.receptive_field() if SEES in names else None
 
 
 def shape_cell(outputs: object, assumed: bool = False, each: Sequence[object] = ()) -> str:
@@ -82,11 +95,13 @@ class Cells:
     Attributes:
         graph: graph of the operations in the rows.
         totals: totals of the model.
+        fields: the receptive fields, if a column shows them.
     """
 
     graph: ModelGraph
     totals: Totals
     names: tuple[str, ...]
+    fields: ReceptiveFields | None = None
 
     def of_model(self, root: Block) -> tuple[str, ...]:
         """Return the cells of the whole model, including parameters that no operation reads."""
@@ -112,7 +127,7 @@ class Cells:
             )  # a quotient is the same for one copy
             data |= {name: one.get(name) for name in NODE.recomputed}
             data["kind"] = data["kind"] if data["kind"] != "other" else ""
-        return self._row(data, shape_cell(*result_of(self.graph, block)), times)
+        return self._row(data, shape_cell(*result_of(self.graph, block)), times, block.last or block.path)
 
     def of_operation(self, key: str, times: int) -> tuple[str, ...]:
         """Return the cells of an operation, for one of the ``times`` copies of its parent."""
@@ -121,14 +136,17 @@ class Cells:
             kept = {name: each for name, each in one.get("each_copy", {}).items() if name not in NODE.sums}
             data = {**one, **NO_COSTS, **cast(NodeData, dict.fromkeys(NODE.sums, 0)), "each_copy": kept}
             carry_costs(one, data, one["multiplicity"] // times)
-        return self._row(data, shape_cell(one["outputs"], one["assumed"], differing(one, "outputs") or ()), times)
+        name = key if self.fields is not None and key in self.fields.operations else own_path(one)
+        return self._row(data, shape_cell(one["outputs"], one["assumed"], differing(one, "outputs") or ()), times, name)
 
-    def _row(self, data: Mapping[str, Any], shape: str, times: int) -> tuple[str, ...]:
+    def _row(self, data: Mapping[str, Any], shape: str, times: int, name: str) -> tuple[str, ...]:
         each = differing(data, "flops")
         flops, total = known(data, "flops") * times if each is None else sum(each), self.totals.flops
         assumed = data["trust"] == "assumed" and flops != total
         cells = {"shape": shape, "share": about(share(flops, total), assumed).removesuffix(" %") if flops else ""}
         cells["time_share"] = self._time_share({**data, "multiplicity": times}) if "seconds" in data else ""
+        if self.fields is not None:
+            cells[SEES] = self.fields.text(name) if name else told(self.fields.head)
         return tuple([cells[name] if name in cells else NODE.cell(name, data) for name in self.names])
 
     def _time_share(self, data: Mapping[str, Any]) -> str:

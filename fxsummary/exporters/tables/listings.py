@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fxsummary.errors import InputError
-from fxsummary.exporters.tables.columns import Cells, column_names, columns_of
+from fxsummary.exporters.tables.columns import Cells, column_names, columns_of, fields_of
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.text.numbers import count, shape, share
@@ -49,7 +49,7 @@ def parameters(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names)
         for p in module.parameters:
             if not p.buffer:
                 remark = f" = {p.tied_to}" if p.tied_to else "" if p.read else " (never read)"
-                number = None if p.spec is None else 0 if p.tied_to else p.spec.numel
+                number = 0 if p.tied_to else p.numel
                 portion = share(number, total).removesuffix(" %")
                 spec = (shape(p.spec.shape), p.spec.dtype) if p.spec else ("?", "?")
                 shown, trained = "" if p.tied_to else count(number), "yes" if p.trainable else "no"
@@ -61,7 +61,7 @@ def parameters(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names)
 def operations(graph: ModelGraph, depth: int | None, fold: Fold, columns: Names) -> Table:
     """List every operation in execution order."""
     names = column_names(columns)
-    cells = Cells(graph, graph.totals, names)
+    cells = Cells(graph, graph.totals, names, fields_of(graph, names))
     rows = [
         Row(key, (data["label"] if data["op"].startswith("call_") else data["op"], *cells.of_operation(key, 1)))
         for key, data in graph.nodes(data=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fxsummary.exporters.tables import listings, memory
-from fxsummary.exporters.tables.columns import Cells, column_names, columns_of, shape_cell
+from fxsummary.exporters.tables.columns import Cells, column_names, columns_of, fields_of, shape_cell
 from fxsummary.exporters.tables.opening import Opening, open_blocks
 from fxsummary.exporters.tables.table import Column, Row, Table
 from fxsummary.graph.attributes import own_path
@@ -57,7 +57,8 @@ def summarise(
     totals = graph.totals
     root = block_tree(view)
     opening = open_blocks(view, root, depth, fold)
-    rows = _Rows(view, Cells(view, totals, names), depth, shared_with_others(view), opening)
+    fields = fields_of(graph, names)
+    rows = _Rows(view, Cells(view, totals, names, fields), depth, shared_with_others(view), opening)
     rows.rows.append(Row("", rows.cells.of_model(root), type=graph.name))
     rows.add_items(root, "", (), 1)
     marks = marks_in(" ".join(cell for row in rows.rows for cell in row.cells), repeated=rows.has_repeats)
@@ -66,6 +67,7 @@ def summarise(
     inputs = f"input {'inferred: ' if graph.inputs_inferred else ''}{given}"
     inputs = "module tree, no dataflow" if graph.captured_by == "modules" else inputs
     facts = _facts(graph, view, totals, marks)
+    facts += zip(["Sees", *[""] * LARGEST], fields.lines(), strict=False) if fields is not None else ()
     whole = f"depth={max(map(len, root.chains()))} shows all"
     if any(row.settings.startswith("carry ") for row in rows.rows):
         facts.append(("carry", "the shape of what each step reads of the step before"))

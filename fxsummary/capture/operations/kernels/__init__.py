@@ -4,8 +4,9 @@ The first of torch's kernels that runs in a process imports ``torch._dynamo`` an
 kernel here takes meta tensors and returns meta tensors of the right shape, strides and dtype. It returns `DECLINED` for
 cases that it does not cover; torch's own kernel then runs, or raises. It counts no FLOPs.
 
-One file per family: `layers`, `products`, `sampled` (elementwise operators and reductions), `tensors`; `results` makes
-the tensors. The operators are those that many models call. The tests compare every kernel with torch's.
+One file per family: `layers`, `products`, `sampled` (elementwise operators and reductions), `tensors`, `quantized`
+(packed weights); `results` makes the tensors. The operators are those that many models call. The tests compare every
+kernel with torch's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import torch
 
-from fxsummary.capture.operations.kernels import layers, products, sampled, tensors
+from fxsummary.capture.operations.kernels import layers, products, quantized, sampled, tensors
 from fxsummary.capture.operations.kernels.results import DECLINED, new
 from fxsummary.capture.torch_internals import HigherOrderOperator, fake_implementation
 from fxsummary.errors import OperatorError
@@ -30,7 +31,12 @@ KERNELS: dict[str, Callable[..., Any]] = {
 
 
 WORKSPACES: dict[str, Callable[..., int | None]] = {
-    f"aten::{name}": bytes_of for family in _FAMILIES for name, bytes_of in getattr(family, "WORKSPACES", {}).items()
+    **{
+        f"aten::{name}": bytes_of
+        for family in _FAMILIES
+        for name, bytes_of in getattr(family, "WORKSPACES", {}).items()
+    },
+    **quantized.WORKSPACES,
 }
 """What operators hold for a time beyond their results, in bytes, by operator and overload; None if unknown."""
 
@@ -49,7 +55,7 @@ def answer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     name = func.name()
     if name == "aten::lift_fresh":  # torch.tensor calls it on a tensor with data
         return new(args[0].shape, args[0].dtype)
-    kernel = KERNELS.get(name)
+    kernel = KERNELS.get(name) or quantized.KERNELS.get(name)
     if kernel is None or not all(map(_is_expected, args)) or (kwargs and not all(map(_is_expected, kwargs.values()))):
         return DECLINED
     try:
