@@ -17,6 +17,7 @@ from fxsummary.errors import InputError
 from fxsummary.graph.attributes import own_path
 from fxsummary.graph.memory import Alive, Memory
 from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.records import summed
 from fxsummary.graph.spec import nbytes
 
 
@@ -72,10 +73,11 @@ class _Life:
     def memory(self) -> Memory:
         timeline, ideal = self._timeline(self._deaths), self._timeline(self._last_reads)
         at, ideal_at = timeline.index(max(timeline)), ideal.index(max(ideal))
-        totals, sizes = self._graph.totals, [each.nbytes for each in self._storages]
+        sizes = [each.nbytes for each in self._storages]
+        tensors = [each for module in self._graph.modules.values() for each in module.parameters if not each.tied_to]
         return Memory(
-            weights=None if totals.unknown_parameters else totals.parameter_bytes,
-            buffers=totals.buffer_bytes,
+            weights=summed([each.nbytes for each in tensors if not each.buffer]),
+            buffers=sum([each.nbytes or 0 for each in tensors if each.buffer]),
             inputs=sum(each.nbytes for each in self._storages if each.kind == "input"),
             outputs=sum(sizes[number] for number in self._own if self._deaths[number] == self._end),
             peak=timeline[at],

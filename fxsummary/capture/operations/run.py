@@ -94,9 +94,10 @@ class Operations:
         outcome = None if key is None else memo.get(key)
         if outcome is not None:
             return outcome, None
-        if any(type(each) is TensorSpec and each.stride is None for each in walk((args, kwargs))):
+        specs = [each for each in walk((args, kwargs)) if type(each) is TensorSpec]
+        if any([each.stride is None for each in specs]):
             raise NoDataError("sparse tensors have no counterpart on meta")
-        if any(type(each) is TensorSpec and each.is_quantized for each in walk((args, kwargs))):
+        if any([each.is_quantized for each in specs]):
             outcome, value = self._observe_quantized(target, args, kwargs)
         elif casting:
             import_compiler()
