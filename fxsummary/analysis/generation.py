@@ -64,8 +64,7 @@ def kv_cache(model: nn.Module, /, *args: Any, **inputs: Any) -> Cache:
     It also raises the errors of `fxsummary.graph`.
     """
     first = graph(model, *args, **inputs)
-    parameters = forward_signature(unwrapped(model)).parameters
-    names = [name for name in _returned(first) if name in parameters and _nbytes(first, [name])]
+    names = cache_names(model, first)
     if not names:
         raise InputError(
             f"forward of {first.name} returns nothing that it also takes as an argument, so that it has no cache: "
@@ -74,7 +73,7 @@ def kv_cache(model: nn.Module, /, *args: Any, **inputs: Any) -> Cache:
     sequences = dict(_sequences(first))
     if not sequences:
         raise InputError(f"no input of {first.name} is a batch of sequences of tokens: {first.inputs_text}.")
-    now, per_token = _nbytes(first, names), {}
+    now, per_token = cache_nbytes(first, names), {}
     for name, length in sequences.items():
         shapes = {
             other: tuple([each + 1 if place and each == length else each for place, each in enumerate(spec.shape)])
@@ -82,12 +81,23 @@ def kv_cache(model: nn.Module, /, *args: Any, **inputs: Any) -> Cache:
             if spec is not None
         }
         dtypes = {other: spec.dtype for other, spec in first.inputs.items() if spec is not None}
-        per_token[name] = _nbytes(graph(model, input_shape=shapes, input_dtype=dtypes), names) - now
+        per_token[name] = cache_nbytes(graph(model, input_shape=shapes, input_dtype=dtypes), names) - now
     batch = next(spec.shape[0] for name, spec in first.inputs.items() if name in sequences and spec is not None)
     dtypes_of = dict.fromkeys(each.dtype for each in _specs(first, names) if each.numel > 1)
     return Cache(
         tuple(names), now, sequences, batch, {name: n // batch for name, n in per_token.items()}, tuple(dtypes_of)
     )
+
+
+def cache_names(model: nn.Module, captured: ModelGraph) -> list[str]:
+    """Return the arguments of forward under whose name it returns tensors."""
+    parameters = forward_signature(unwrapped(model)).parameters
+    return [name for name in _returned(captured) if name in parameters and cache_nbytes(captured, [name])]
+
+
+def cache_nbytes(captured: ModelGraph, names: list[str]) -> int:
+    """Return the bytes of what forward returns under these names."""
+    return sum(spec.nbytes for spec in _specs(captured, names))
 
 
 def _returned(captured: ModelGraph) -> Mapping[str, Any]:
@@ -96,10 +106,6 @@ def _returned(captured: ModelGraph) -> Mapping[str, Any]:
 
 def _specs(captured: ModelGraph, names: list[str]) -> Iterator[TensorSpec]:
     return (spec for name in names for spec in leaves(_returned(captured)[name]))
-
-
-def _nbytes(captured: ModelGraph, names: list[str]) -> int:
-    return sum(spec.nbytes for spec in _specs(captured, names))
 
 
 def _sequences(captured: ModelGraph) -> Iterator[tuple[str, int]]:

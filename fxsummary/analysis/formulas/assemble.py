@@ -1,0 +1,110 @@
+"""Makes the record of formulas from what was fitted, one piece for each range of sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from fxsummary.analysis.formulas.explore import Explorer, Limits
+from fxsummary.analysis.formulas.make import Fitting
+from fxsummary.analysis.formulas.observe import Key, Observation, Observer
+from fxsummary.analysis.formulas.sizes import BATCH, SEQUENCE, Sizes
+from fxsummary.graph.formulas import Formula, Formulas, Part, Piece, Range
+from fxsummary.graph.polynomial import Polynomial
+
+
+class Region(NamedTuple):
+    """A range of sizes with its captures and what was fitted to them."""
+
+    explorer: Explorer
+    fitting: Fitting
+    limits: Limits
+
+
+def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str]) -> Formulas:
+    """Return the record."""
+    checks = list(_checks(observer, regions[0].explorer))
+    pieces: dict[Key, list[Piece]] = {}
+    for region in regions:
+        for key, parts in _parts(region):
+            if parts:
+                pieces.setdefault(key, []).append(Piece(_ranges(region, key, parts, checks), parts))
+            else:
+                pieces.setdefault(key, [])
+    first = regions[0].explorer
+    names = tuple(first.base)
+    table: dict[str, dict[str, Formula]] = {}
+    for key, found in pieces.items():
+        quantity, path = key
+        samples = () if found else tuple([(at, seen.values[key]) for at, seen in first.points.items() if key in seen.values])
+        table.setdefault(quantity, {})[path] = Formula(
+            quantity, names, tuple(found), first.first.marks.get(key, ""), samples
+        )
+    named = observer.named
+    held = [dict(zip(names, point, strict=True)) for region in regions for point in region.explorer.held]
+    return Formulas(
+        model=first.first.model, inputs=named.shapes, table=table, types=first.first.modules, base=dict(first.base),
+        captures=observer.count, checked=tuple(held), notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _parts(region: Region) -> Iterator[tuple[Key, tuple[Part, ...]]]:
+    """Yield the polynomials of each quantity and module."""
+    sums = region.fitting.sums()
+    for key, total in sums.items():
+        if key != ("peak", ""):
+            yield key, () if total is None else (Part(total),)
+    timeline = region.fitting.timeline()
+    if timeline is not None:
+        yield ("peak", ""), _largest(timeline, region.explorer.first.names, region.explorer.base)
+    else:
+        total = sums.get(("peak", ""))
+        yield ("peak", ""), () if total is None else (Part(total),)
+
+
+def _largest(timeline: Sequence[Polynomial], names: Sequence[str], base: Sizes) -> tuple[Part, ...]:
+    """Return the polynomials that can be the largest, that of the base first."""
+    at: dict[Polynomial, str] = {}
+    for polynomial, name in zip(timeline, names, strict=True):
+        at.setdefault(polynomial, name)
+    ordered = sorted(at, key=lambda each: -each(**base))
+    kept: list[Polynomial] = []
+    for each in ordered:
+        if not any(_is_covered(each, other) for other in kept):
+            kept = [other for other in kept if not _is_covered(other, each)] + [each]
+    return tuple([Part(each, at[each]) for each in kept])
+
+
+def _is_covered(one: Polynomial, other: Polynomial) -> bool:
+    """Whether a polynomial is nowhere larger than another, as far as the signs of their difference show."""
+    return all(number > 0 for _, number in (other - one).terms)
+
+
+def _checks(observer: Observer, explorer: Explorer) -> Iterator[tuple[Sizes, Observation]]:
+    """Yield captures with a batch of one, and with sequences of one."""
+    roles, start = observer.named.roles, observer.named.start
+    ones = {name: 1 for name, size in start.items() if size == 1 and roles[name] == BATCH}
+    if ones and (seen := observer.at({**explorer.base, **ones})) is not None:
+        yield {**explorer.base, **ones}, seen
+    short = {axis.name: 1 for axis in explorer.axes if axis.role == SEQUENCE and axis.step == 1}
+    if short and not explorer.is_unrolled and (seen := observer.at({**explorer.base, **ones, **short})) is not None:
+        yield {**explorer.base, **ones, **short}, seen
+
+
+def _ranges(
+    region: Region, key: Key, parts: Iterable[Part], checks: Iterable[tuple[Sizes, Observation]]
+) -> tuple[Range, ...]:
+    """Return the values that each size may have."""
+    explorer = region.explorer
+    points = [*explorer.points, *explorer.held]
+    agreeing = [
+        sizes for sizes, seen in checks if seen.values.get(key) == max(part.polynomial(**sizes) for part in parts)
+    ]
+    found = []
+    for place, axis in enumerate(explorer.axes):
+        least, most = region.limits.get(axis.name, (1, None))
+        smallest = min(point[place] for point in points)
+        if least == 1:
+            least = min([smallest, *(sizes[axis.name] for sizes in agreeing)])
+        found.append(Range(axis.name, least, most, axis.step, axis.base % axis.step))
+    return tuple(found)

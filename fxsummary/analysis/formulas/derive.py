@@ -1,0 +1,176 @@
+"""`formulas`: what a model costs as exact polynomials in the sizes of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from fxsummary.analysis.formulas.assemble import Region, assembled
+from fxsummary.analysis.formulas.explore import Explorer, Limits, OddError, RefusedError
+from fxsummary.analysis.formulas.make import Fitting
+from fxsummary.analysis.formulas.observe import Observation, Observer
+from fxsummary.analysis.formulas.sizes import BATCH, IMAGE, Named, Sizes, given, inferred, starts
+from fxsummary.api import graph
+from fxsummary.errors import InputError
+from fxsummary.graph.formulas import Formulas
+from fxsummary.support.gc_pause import paused
+
+MOST_PIECES = 3
+"""Number of ranges of one size for which formulas are made."""
+
+
+@paused()
+def formulas(
+    model: nn.Module,
+    /,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    input_shape: Sequence[int | str] | Sequence[Sequence[int | str]] | Mapping[str, Sequence[int | str]] | None = None,
+    input_dtype: Any = None,
+    leaf: Any = None,
+) -> Formulas:
+    """Return what a model costs as exact polynomials in the sizes of its inputs, in total and per module.
+
+    It captures the model at a dozen sizes, and solves for the coefficients exactly. Each polynomial agrees with every
+    capture, and with at least one that it was not made from.
+
+    Args:
+        model: a module on any device, ``meta`` included.
+        args, kwargs: example inputs, as for `fxsummary.graph`; only tensors by position or by name.
+        input_shape: instead, a shape, a list of shapes, or a dict of shapes by name, with names for the sizes that may
+            vary: ``("B", 3, "H", "W")``. Without inputs they are inferred, and get names: B for the batch, T and S for
+            sequences, H and W for images.
+        input_dtype, leaf: as for `fxsummary.graph`.
+
+    Raises:
+        InputError: the inputs do not fit the model, or forward accepts only one value of a size with a name.
+
+    It also raises the errors of `fxsummary.graph`.
+
+    >>> f = formulas(nn.Linear(8, 4), input_shape=("B", "T", 8))
+    >>> print(f["flops"])
+    64·B·T
+    >>> f["flops"](B=2, T=10)
+    1280
+    """
+    options = {} if leaf is None else {"leaf": leaf}
+    if input_shape is None:
+        captured = graph(model, *args, kwargs=kwargs, **options)
+        observer = Observer(model, inferred(captured), options)
+        observer.keep(captured)
+        if observer.at(observer.named.start) is None:
+            raise InputError(f"{captured.name} cannot be captured as a whole: {'; '.join(captured.notes)}.")
+    else:
+        observer = _given(model, args, kwargs, given(model, input_shape, input_dtype), options)
+    search = _Search(observer)
+    regions = search.regions()
+    return assembled(observer, regions, search.notes)
+
+
+def _given(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None, named: Named, options: Mapping[str, Any]
+) -> Observer:
+    """Return an observer that has captured the model at the first sizes that forward accepts."""
+    if args or kwargs:
+        raise InputError("got both example inputs and input_shape=: pass one of them.")
+    for start in starts(model, named, options):
+        observer = Observer(model, named.starting(start), options)
+        if observer.at(start) is not None:
+            return observer
+    reason = observer.refusals[-1] if observer.refusals else None
+    why = str(reason).partition("\n")[0] if reason else "forward cannot be captured as a whole"
+    raise InputError(f"no sizes were found that forward accepts; at {dict(start)}: {why}") from reason
+
+
+class _Search:
+    """Looks for the ranges of sizes on which there are formulas.
+
+    Attributes:
+        notes: remarks on sizes that were fixed.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self.notes: list[str] = []
+        self._observer = observer
+        self._moved: dict[str, int] = {}
+
+    def regions(self) -> list[Region]:
+        """Return the ranges, the one around the first sizes first."""
+        found: list[Region] = []
+        limits: Limits = {}
+        base: Sizes | None = None
+        while len(found) < MOST_PIECES:
+            explorer = self._explored(base, limits)
+            bend = explorer.bend()
+            if bend is not None:
+                axis, most = bend
+                explorer.limit(axis.name, most)
+            fitting = Fitting(explorer, self._observer)
+            fitting.fit()
+            found.append(Region(explorer, fitting, dict(limits) if bend is None else explorer.limits))
+            if bend is None:
+                break
+            limits = {**limits, axis.name: (most + 1, None)}
+            base = {**explorer.base, axis.name: most + axis.base}
+        return found
+
+    def _explored(self, base: Sizes | None, limits: Limits) -> Explorer:
+        """Return an explorer; fix or tie sizes, and move the base, where that is needed."""
+        for _ in range(8):
+            named = self._observer.named
+            sizes = self._base() if base is None else base
+            first = self._observer.at(sizes)
+            try:
+                if first is None:
+                    raise RefusedError(self._refused(sizes))
+                return Explorer(self._observer, sizes, limits, first)
+            except RefusedError as error:
+                self._fix(error.name)
+            except OddError as error:
+                self._move(error, named)
+        raise InputError(f"no formulas for {dict(sizes)}: the operations are others at each size.")
+
+    def _base(self) -> dict[str, int]:
+        named = self._observer.named
+        batches = {name: size + 1 for name, size in named.start.items() if named.roles[name] == BATCH}
+        return {**named.start, **batches, **{name: size for name, size in self._moved.items() if name in named.start}}
+
+    def _refused(self, sizes: Sizes) -> str:
+        """Return the size that forward refuses: one that differs from the start."""
+        start = self._observer.named.start
+        return next(name for name, size in sizes.items() if size != start[name])
+
+    def _fix(self, name: str) -> None:
+        """Tie the sides of an image, or fix a size, because forward accepts no other value of it."""
+        named = self._observer.named
+        start = named.start[name]
+        others = [each for each in named.start if named.roles[each] == IMAGE == named.roles[name] and each != name]
+        tied = next((each for each in others if named.start[each] == start), None)
+        if not named.is_inferred:
+            reason = self._observer.refusals[-1] if self._observer.refusals else None
+            why = f": {str(reason).partition(chr(10))[0]}" if reason else ""
+            raise InputError(
+                f"forward accepts {name} = {start}, but no other value of {name} alone{why} "
+                "Write the number instead of the name, or one name for sizes that must be equal."
+            ) from reason
+        self._moved.pop(name, None)
+        if tied is not None:
+            self._observer.named = named.renamed({name: tied})
+            self.notes.append(f"{name} = {tied}, because forward accepts no other {name}")
+        else:
+            self._observer.named = named.renamed({name: start})
+            self.notes.append(f"{name} is fixed at {start}, because forward accepts no other value")
+
+    def _move(self, error: OddError, named: Named) -> None:
+        """Move the base to where the structure is the usual one."""
+        if error.name in self._moved:
+            self._fix(error.name)
+        elif error.is_longer:
+            self._moved[error.name] = 8
+        elif named.roles[error.name] == IMAGE:
+            names = [name for name, role in named.roles.items() if role == IMAGE and name in named.start]
+            self._moved |= {name: named.start[name] * (2 + place) for place, name in enumerate(names)}
+        else:
+            self._moved[error.name] = named.start[error.name] + 1

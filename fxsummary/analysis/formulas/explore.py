@@ -1,0 +1,286 @@
+"""Chooses the sizes at which a model is captured, so that its cost is a polynomial between them.
+
+A capture on the meta device takes the same time at any size, so that large steps are as cheap as small ones. The first
+steps show by which numbers a size must be divisible: a result whose dimension grows by 1/32 of the image's height allows
+formulas only for heights with one residue modulo 32. Later steps keep to that residue class.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from math import lcm
+
+from fxsummary.analysis.formulas.observe import Observation, Observer
+from fxsummary.analysis.formulas.sizes import BATCH, IMAGE, SEQUENCE, Sizes
+
+STEPS = {IMAGE: (6720, 960, 96, 32), SEQUENCE: (6720, 960, 240, 48, 12)}
+"""Steps to try, the largest first: divisible by many strides, patches and windows."""
+
+Point = tuple[int, ...]
+Limits = Mapping[str, tuple[int, int | None]]
+"""The least and the largest value of a size; None for no limit."""
+
+
+@dataclass
+class Axis:
+    """The values of one size.
+
+    Attributes:
+        step: formulas hold for values with one residue modulo this.
+        values: those at which the model was captured while all other sizes had their first value.
+        kink: a value beyond which the costs are others; None if there is none.
+    """
+
+    name: str
+    role: str
+    base: int
+    step: int
+    values: list[int]
+    kink: int | None = None
+
+
+class RefusedError(Exception):
+    """Forward accepts no other value of a size.
+
+    Attributes:
+        name: the size.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class OddError(Exception):
+    """The captures with other values of a size have another structure.
+
+    Attributes:
+        name: the size.
+        is_longer: whether the number of operations grows with it.
+    """
+
+    def __init__(self, name: str, is_longer: bool = False) -> None:
+        super().__init__(name)
+        self.name, self.is_longer = name, is_longer
+
+
+MOST_UNROLLED = 16
+"""Largest size to start with if the number of operations grows with it."""
+
+
+class Explorer:
+    """Captures around a base: along each axis, then at mixed sizes, and at sizes that only check.
+
+    Attributes:
+        axes: the sizes in order.
+        points: the captures that formulas are made from, those along the axes first.
+        held: the captures that check them, the largest last.
+        is_unrolled: whether the number of operations grows with a size.
+        limits: the least and the largest value of sizes.
+    """
+
+    def __init__(self, observer: Observer, base: Sizes, limits: Limits, first: Observation) -> None:
+        self.base, self.first = dict(base), first
+        self.points: dict[Point, Observation] = {tuple(base.values()): first}
+        self.held: dict[Point, Observation] = {}
+        self.is_unrolled = False
+        self._observer, self.limits, self._mixed = observer, dict(limits), 0
+        self.axes = [self._axis(name, observer.named.roles[name]) for name in base]
+
+    def bend(self) -> tuple[Axis, int] | None:
+        """Return an axis with a threshold, and the largest value below it; None if there is none."""
+        axis = next((each for each in self.axes if each.kink is not None), None)
+        return None if axis is None else (axis, self._threshold(axis))
+
+    # --- along one axis --------------------------------------------------------------------------
+
+    def _axis(self, name: str, role: str) -> Axis:
+        start = self.base[name]
+        if role == BATCH:
+            if self._seen(name, start + 1) is None:
+                raise RefusedError(name)
+            return Axis(name, role, start, 1, [start, start + 1])
+        following = self._seen(name, start + 1) if role == SEQUENCE else None
+        if following is not None and self._grows(following):
+            if start > MOST_UNROLLED:
+                raise OddError(name, is_longer=True)
+            self.is_unrolled = True
+            found = [value for value in range(start, start + 4) if self._seen(name, value) is not None]
+            return Axis(name, role, start, 1, found)
+        steps = self._accepted(name, role, following)
+        if not steps and following is None:
+            raise RefusedError(name)
+        return self._stepped(name, role, steps)
+
+    def _accepted(self, name: str, role: str, following: Observation | None) -> dict[int, Observation]:
+        """Return the capture after the largest step that forward accepts; and after another one if they disagree."""
+        found = {1: following} if following is not None and self._is_same(following) else {}
+        others = 0
+        for step in STEPS[role]:
+            value = self.base[name] + step
+            if not self._is_allowed(name, value):
+                continue
+            seen = self._observer.at({**self.base, name: value})
+            if seen is not None and self._is_same(seen):
+                found[step] = seen
+                if len(found) > 2 or self._grows_evenly(found):
+                    break
+            others += seen is not None and not self._is_same(seen)
+        if others and not found:
+            raise OddError(name)
+        found.pop(1, None)
+        return dict(sorted(found.items()))
+
+    def _grows_evenly(self, steps: Mapping[int, Observation]) -> bool:
+        """Whether the dimensions grow by the same numbers with both steps, as far as can be seen."""
+        (small, near), (large, far) = sorted(steps.items()) if len(steps) > 1 else [(1, self.first)] * 2
+        dims = zip(self.first.dims, near.dims, far.dims, strict=True)
+        return all((near - first) * large == (far - first) * small for first, near, far in dims)
+
+    def _stepped(self, name: str, role: str, steps: Mapping[int, Observation]) -> Axis:
+        start = self.base[name]
+        kink = self._kink(steps)
+        usable = {step: seen for step, seen in steps.items() if kink is None or step < kink}
+        step = lcm(1, *(self._denominator(after, seen) for after, seen in usable.items()))
+        tried = [start + after for after in (step, *usable) if after % step == 0]
+        found = [start, *(value for value in dict.fromkeys(tried) if self._seen(name, value) is not None)]
+        return Axis(name, role, start, step, sorted(found), None if kink is None else start + kink)
+
+    def _kink(self, steps: Mapping[int, Observation]) -> int | None:
+        """Return the larger of two steps if a dimension grows by less up to it; None if all grow evenly."""
+        if len(steps) < 2:
+            return None
+        (small, near), (large, far) = steps.items()
+        for a, b, c in zip(self.first.dims, near.dims, far.dims, strict=True):
+            if (b - a) * large != (c - a) * small and (b - a) % small == 0 and c - a < large * (b - a) // small:
+                return large
+        return None
+
+    def _denominator(self, step: int, seen: Observation) -> int:
+        """Return by what a step must be divisible, so that all dimensions grow by whole numbers."""
+        pairs = set(zip(self.first.dims, seen.dims, strict=True))
+        return lcm(1, *(Fraction(after - before, step).denominator for before, after in pairs))
+
+    def _seen(self, name: str, value: int) -> Observation | None:
+        """Return and keep the capture with another value of one size, if it has the same structure."""
+        if not self._is_allowed(name, value):
+            return None
+        sizes = {**self.base, name: value}
+        seen = self._observer.at(sizes)
+        if seen is None or not (self._is_same(seen) or self._grows(seen)):
+            return None
+        self.points[tuple(sizes.values())] = seen
+        return seen
+
+    def limit(self, name: str, most: int) -> None:
+        """Make no more captures with larger values of a size."""
+        self.limits[name] = (self.limits.get(name, (1, None))[0], most)
+
+    def _is_allowed(self, name: str, value: int) -> bool:
+        least, most = self.limits.get(name, (1, None))
+        return value >= least and (most is None or value <= most)
+
+    def _is_same(self, seen: Observation) -> bool:
+        if self.is_unrolled:
+            return set(seen.structure) == set(self.first.structure)
+        return seen.structure == self.first.structure
+
+    def _grows(self, seen: Observation) -> bool:
+        """Whether a capture has the same kinds of operations, but another number of them."""
+        longer = len(seen.structure) != len(self.first.structure)
+        return longer and set(seen.structure) == set(self.first.structure)
+
+    def _threshold(self, axis: Axis) -> int:
+        """Return the largest value up to which all dimensions grow evenly: guessed from dimensions, else by bisection."""
+        assert axis.kink is not None
+        low, high = max(axis.values), axis.kink
+        beyond = self._observer.at({**self.base, axis.name: high})
+        holds = cache(lambda size: self._is_even(axis, size))
+        for guess in self._guesses(axis, beyond) if beyond else ():
+            if low <= guess < high and holds(guess) and not holds(guess + 1):
+                return guess
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if holds(middle) else (low, middle)
+        return low
+
+    def _guesses(self, axis: Axis, beyond: Observation) -> list[int]:
+        """Return values at which a dimension would have the size that it has beyond the threshold."""
+        counts = Counter(size for size in beyond.dims if size > axis.base)
+        if self._is_same(beyond):
+            near = self.points[self._point(axis, max(axis.values))]
+            step = max(axis.values) - axis.base
+            for a, b, c in set(zip(self.first.dims, near.dims, beyond.dims, strict=True)):
+                if b > a and (c - a) * step % (b - a) == 0:
+                    counts[axis.base + (c - a) * step // (b - a)] += 10
+        return [size + more for size, _ in counts.most_common(8) for more in (0, 1, -1)]
+
+    def _is_even(self, axis: Axis, size: int) -> bool:
+        """Whether the dimensions grow up to a value as they do from the base to the values of the axis."""
+        seen = self._observer.at({**self.base, axis.name: size})
+        near, step = self.points[self._point(axis, max(axis.values))], max(axis.values) - axis.base
+        if seen is None or not self._is_same(seen):
+            return False
+        dims = zip(self.first.dims, near.dims, seen.dims, strict=True)
+        return all((c - a) * step == (b - a) * (size - axis.base) for a, b, c in dims)
+
+    def _point(self, axis: Axis, value: int) -> Point:
+        return tuple({**self.base, axis.name: value}.values())
+
+    # --- at mixed sizes --------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Make the captures that only check: a small one and a large one, at sizes that no axis has."""
+        for options in (_small, _large):
+            each = [options(axis, place) for place, axis in enumerate(self.axes)]
+            for sizes in zip(*each, strict=True):
+                if self._keep(self.held, sizes):
+                    break
+
+    def more(self) -> bool:
+        """Make one more capture at mixed sizes; return whether forward accepts them."""
+        self._mixed += 1
+        sizes = [_between(axis, place, self._mixed) for place, axis in enumerate(self.axes)]
+        return self._keep(self.points, sizes)
+
+    def _keep(self, found: dict[Point, Observation], sizes: Sequence[int]) -> bool:
+        point = tuple(sizes)
+        is_allowed = all(self._is_allowed(name, size) for name, size in zip(self.base, point, strict=True))
+        if not is_allowed or point in self.points or point in self.held:
+            return False
+        seen = self._observer.at(dict(zip(self.base, point, strict=True)))
+        if seen is None or not self._is_same(seen):
+            return False
+        found[point] = seen
+        return True
+
+
+def _small(axis: Axis, place: int) -> tuple[int, int, int]:
+    """Return small sizes that no axis has, to be tried in order."""
+    if axis.role == BATCH:
+        return (5, 5, 5)
+    less = axis.base * (3 + 2 * place) // 10 if axis.role == IMAGE else axis.base * (1 + place) // 20 + 2
+    less -= (less - axis.base) % axis.step
+    after = [axis.base + axis.step * (2 + place + more) for more in range(9)]
+    later = [size for size in after if size not in axis.values]
+    return (less if less > 1 else later[0], later[0], later[1])
+
+
+def _large(axis: Axis, place: int) -> tuple[int, int, int]:
+    """Return sizes larger than all of the axis, then smaller ones."""
+    if axis.role == BATCH:
+        return (7, 7, 7)
+    most = max(axis.values)
+    steps = (most - axis.base) // axis.step
+    return (most + axis.step * (3 + 2 * place), *(axis.base + axis.step * (steps * n // 8 + 1) for n in (6, 2)))
+
+
+def _between(axis: Axis, place: int, number: int) -> int:
+    """Return one of the first sizes of an axis, another combination for each number."""
+    if axis.role == BATCH:
+        return axis.base + (number + 1) % 3
+    return axis.base + axis.step * (1 + (number * (2 * place + 1) + place) % 6)

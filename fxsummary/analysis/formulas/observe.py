@@ -1,0 +1,143 @@
+"""One capture as numbers: what each module costs, and what has to be the same at all sizes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from torch import nn
+
+from fxsummary.analysis.formulas.sizes import Named, Sizes
+from fxsummary.analysis.generation import cache_names, cache_nbytes
+from fxsummary.api import graph
+from fxsummary.errors import FxsummaryError
+from fxsummary.graph.attributes import NodeData, own_path
+from fxsummary.graph.modelgraph import ModelGraph
+from fxsummary.graph.spec import leaves
+
+Key = tuple[str, str]
+"""A quantity, and the path of a module."""
+
+Extra = Callable[[ModelGraph], Mapping[Key, int]]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a capture shows.
+
+    Attributes:
+        structure: the operations in order.
+        dims: the dimensions of all results, in order.
+        values: numbers by quantity and module path; the peak only of the model.
+        parts: numbers of each operation by quantity, which add up: over the operations of a module, or for the peak
+            over the operations up to one that has that many bytes in use.
+        paths: the modules that each operation runs in.
+        marks: "≈" and "≥" of these, where they are not exact.
+        names: the operations as they are shown.
+        modules: class names by module path.
+        model: class name of the model.
+    """
+
+    structure: tuple[tuple[str, str], ...]
+    dims: tuple[int, ...]
+    values: Mapping[Key, int]
+    parts: Mapping[str, tuple[int, ...]]
+    paths: tuple[frozenset[str], ...]
+    marks: Mapping[Key, str]
+    names: tuple[str, ...]
+    modules: Mapping[str, str]
+    model: str
+
+
+class Observer:
+    """Captures a model at sizes, each once.
+
+    Args:
+        extra: further quantities of a graph.
+
+    Attributes:
+        count: number of captures.
+        refusals: what forward says to sizes that it does not accept.
+    """
+
+    def __init__(
+        self, model: nn.Module, named: Named, options: Mapping[str, Any], extra: Extra = lambda captured: {}
+    ) -> None:
+        self.named = named
+        self.count = 0
+        self.refusals: list[FxsummaryError] = []
+        self._model, self._options, self._extra = model, options, extra
+        self._known: dict[tuple[tuple[int, ...], ...], Observation | None] = {}
+
+    def at(self, sizes: Sizes) -> Observation | None:
+        """Return what a capture with these sizes shows; None if forward refuses them."""
+        key = self.named.key(sizes)
+        if key not in self._known:
+            self.count += 1
+            self._known[key] = self._captured(sizes)
+        return self._known[key]
+
+    def keep(self, captured: ModelGraph) -> None:
+        """Take a graph that was captured before for the capture at the sizes of its inputs."""
+        self.count += 1
+        self._known[self.named.key(self.named.start)] = self.observed(captured)
+
+    def _captured(self, sizes: Sizes) -> Observation | None:
+        try:
+            captured = graph(self._model, **self.named.at(sizes), **self._options)
+        except FxsummaryError as error:
+            self.refusals.append(error)
+            return None
+        return self.observed(captured)
+
+    def observed(self, captured: ModelGraph) -> Observation | None:
+        """Return what a graph shows; None if it is not the whole of forward, with all shapes."""
+        if captured.is_partial or captured.memory is None:
+            return None
+        values, marks = _costs(captured)
+        names = cache_names(self._model, captured)
+        if names:
+            values["kv_cache", ""] = cache_nbytes(captured, names)
+        values["peak", ""] = captured.memory.peak
+        if captured.memory.unknown or captured.memory.is_assumed:
+            marks["peak", ""] = "≥" if captured.memory.unknown else "≈"
+        nodes = [data for _, data in captured.nodes(data=True)]
+        timeline = captured.memory.timeline
+        return Observation(
+            structure=tuple([(data["module"], data["target"]) for data in nodes]),
+            dims=tuple([size for data in nodes for spec in leaves(data["outputs"]) for size in spec.shape]),
+            values={**values, **self._extra(captured)},
+            parts={
+                "flops": tuple([data["flops"] or 0 for data in nodes]),
+                "output_bytes": tuple([data["output_bytes"] or 0 for data in nodes]),
+                "peak": tuple([after - before for before, after in pairwise((0, *timeline))]),
+            },
+            paths=tuple([_paths(data) for data in nodes]),
+            marks=marks,
+            names=tuple([own_path(data) or key for key, data in captured.nodes(data=True)]),
+            modules={path: each.type for path, each in captured.modules.items()},
+            model=captured.name,
+        )
+
+
+def _paths(data: NodeData) -> frozenset[str]:
+    return frozenset(["", *[each.path for each in data["module_stack"]]])
+
+
+def _costs(captured: ModelGraph) -> tuple[dict[Key, int], dict[Key, str]]:
+    """Return FLOPs and output bytes of each module, and the marks of those that are not exact."""
+    values: dict[Key, int] = defaultdict(int)
+    marks: dict[Key, str] = {}
+    for _, data in captured.nodes(data=True):
+        is_assumed = data["assumed"] or data["trust"] == "assumed"
+        numbers = {"flops": data["flops"], "output_bytes": data["output_bytes"]}
+        for path in _paths(data):
+            for quantity, number in numbers.items():
+                values[quantity, path] += number or 0
+                if number is None or is_assumed:
+                    mark = "≥" if number is None else "≈"
+                    marks[quantity, path] = max(mark, marks.get((quantity, path), mark))
+    return dict(values), marks
