@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from fxsummary.analysis.formulas.explore import Explorer, Limits
@@ -38,7 +39,7 @@ def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str
         quantity, path = key
         samples = () if found else tuple([(at, seen.values[key]) for at, seen in first.points.items() if key in seen.values])
         table.setdefault(quantity, {})[path] = Formula(
-            quantity, names, tuple(found), first.first.marks.get(key, ""), samples
+            quantity, names, tuple(found), _mark(regions, key), samples
         )
     named = observer.named
     held = [dict(zip(names, point, strict=True)) for region in regions for point in region.explorer.held]
@@ -48,24 +49,39 @@ def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str
     )  # fmt: skip
 
 
+def _mark(regions: Sequence[Region], key: Key) -> str:
+    """Return the mark of a quantity; a peak is a lower bound if it is unknown what an operation holds."""
+    is_known = key != ("peak", "") or all(region.fitting.timeline()[1] for region in regions)
+    return regions[0].explorer.first.marks.get(key, "") if is_known else "≥"
+
+
 def _parts(region: Region) -> Iterator[tuple[Key, tuple[Part, ...]]]:
     """Yield the polynomials of each quantity and module."""
     sums = region.fitting.sums()
     for key, total in sums.items():
         if key != ("peak", ""):
             yield key, () if total is None else (Part(total),)
-    timeline = region.fitting.timeline()
-    if timeline is not None:
-        yield ("peak", ""), _largest(timeline, region.explorer.first.names, region.explorer.base)
+    timeline, _ = region.fitting.timeline()
+    explorer = region.explorer
+    known = [(each, name) for each, name in zip(timeline, explorer.first.names, strict=True) if each is not None]
+    parts = _largest(known, explorer.base)
+    points = {**explorer.points, **explorer.held}
+    names = tuple(explorer.base)
+    if all(_most(parts, dict(zip(names, at, strict=True))) == seen.values["peak", ""] for at, seen in points.items()):
+        yield ("peak", ""), parts
     else:
         total = sums.get(("peak", ""))
         yield ("peak", ""), () if total is None else (Part(total),)
 
 
-def _largest(timeline: Sequence[Polynomial], names: Sequence[str], base: Sizes) -> tuple[Part, ...]:
+def _most(parts: Iterable[Part], sizes: Sizes) -> Fraction | None:
+    return max((part.polynomial(**sizes) for part in parts), default=None)
+
+
+def _largest(timeline: Iterable[tuple[Polynomial, str]], base: Sizes) -> tuple[Part, ...]:
     """Return the polynomials that can be the largest, that of the base first."""
     at: dict[Polynomial, str] = {}
-    for polynomial, name in zip(timeline, names, strict=True):
+    for polynomial, name in timeline:
         at.setdefault(polynomial, name)
     ordered = sorted(at, key=lambda each: -each(**base))
     kept: list[Polynomial] = []
@@ -98,7 +114,7 @@ def _ranges(
     explorer = region.explorer
     points = [*explorer.points, *explorer.held]
     agreeing = [
-        sizes for sizes, seen in checks if seen.values.get(key) == max(part.polynomial(**sizes) for part in parts)
+        sizes for sizes, seen in checks if seen.values.get(key) == _most(parts, sizes)
     ]
     found = []
     for place, axis in enumerate(explorer.axes):

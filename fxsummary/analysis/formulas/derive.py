@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import lcm
 from typing import Any
 
 from torch import nn
@@ -17,6 +18,8 @@ from fxsummary.errors import InputError
 from fxsummary.graph.formulas import Formulas
 from fxsummary.support.gc_pause import paused
 
+MOST_STEP = 4096
+"""Largest number by which the side of an image may have to be divisible."""
 MOST_PIECES = 3
 """Number of ranges of one size for which formulas are made."""
 
@@ -95,6 +98,7 @@ class _Search:
         self.notes: list[str] = []
         self._observer = observer
         self._moved: dict[str, int] = {}
+        self._steps: dict[str, int] = {}
 
     def regions(self) -> list[Region]:
         """Return the ranges, the one around the first sizes first."""
@@ -109,12 +113,37 @@ class _Search:
                 explorer.limit(axis.name, most)
             fitting = Fitting(explorer, self._observer)
             fitting.fit()
+            if self._widen(explorer, fitting.windows()):
+                continue
+            self._narrow(explorer, fitting)
             found.append(Region(explorer, fitting, dict(limits) if bend is None else explorer.limits))
             if bend is None:
                 break
             limits = {**limits, axis.name: (most + 1, None)}
             base = {**explorer.base, axis.name: most + axis.base}
         return found
+
+    def _widen(self, explorer: Explorer, windows: set[int]) -> bool:
+        """Keep to sizes that windows divide too, which only arguments of operations show; return whether that is new."""
+        images = [axis for axis in explorer.axes if axis.role == IMAGE]
+        steps = {axis.name: lcm(axis.step, *windows) for axis in images}
+        if not windows or self._steps or not images or max(steps.values()) > MOST_STEP:
+            return False
+        self._steps = steps
+        return True
+
+    def _narrow(self, explorer: Explorer, fitting: Fitting) -> None:
+        """Take back steps that were made too large: a capture between them shows whether the formulas hold there."""
+        axes = [axis for axis in explorer.axes if axis.name in self._steps]
+        sums = {key: each for key, each in fitting.sums().items() if each is not None}
+        for prime in (2, 3, 5, 7, 11, 13):
+            while axes and all(axis.step % (prime * axis.least) == 0 for axis in axes):
+                sizes = {**explorer.base, **{axis.name: axis.base + axis.step // prime for axis in axes}}
+                seen = self._observer.at(sizes)
+                if seen is None or any(each(**sizes) != seen.values.get(key) for key, each in sums.items()):
+                    break
+                for axis in axes:
+                    axis.step //= prime
 
     def _explored(self, base: Sizes | None, limits: Limits) -> Explorer:
         """Return an explorer; fix or tie sizes, and move the base, where that is needed."""
@@ -125,7 +154,7 @@ class _Search:
             try:
                 if first is None:
                     raise RefusedError(self._refused(sizes))
-                return Explorer(self._observer, sizes, limits, first)
+                return Explorer(self._observer, sizes, limits, first, self._steps)
             except RefusedError as error:
                 self._fix(error.name)
             except OddError as error:

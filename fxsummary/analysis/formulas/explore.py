@@ -31,6 +31,7 @@ class Axis:
 
     Attributes:
         step: formulas hold for values with one residue modulo this.
+        least: by what `step` must be divisible, so that all dimensions are whole numbers.
         values: those at which the model was captured while all other sizes had their first value.
         kink: a value beyond which the costs are others; None if there is none.
     """
@@ -40,6 +41,7 @@ class Axis:
     base: int
     step: int
     values: list[int]
+    least: int = 1
     kink: int | None = None
 
 
@@ -81,14 +83,20 @@ class Explorer:
         held: the captures that check them, the largest last.
         is_unrolled: whether the number of operations grows with a size.
         limits: the least and the largest value of sizes.
+
+    Args:
+        steps: numbers by which the differences of sizes must be divisible.
     """
 
-    def __init__(self, observer: Observer, base: Sizes, limits: Limits, first: Observation) -> None:
+    def __init__(
+        self, observer: Observer, base: Sizes, limits: Limits, first: Observation, steps: Mapping[str, int]
+    ) -> None:
         self.base, self.first = dict(base), first
         self.points: dict[Point, Observation] = {tuple(base.values()): first}
         self.held: dict[Point, Observation] = {}
         self.is_unrolled = False
-        self._observer, self.limits, self._mixed = observer, dict(limits), 0
+        self._others: dict[str, int] = {}
+        self._observer, self.limits, self._mixed, self._steps = observer, dict(limits), 0, steps
         self.axes = [self._axis(name, observer.named.roles[name]) for name in base]
 
     def bend(self) -> tuple[Axis, int] | None:
@@ -119,7 +127,7 @@ class Explorer:
     def _accepted(self, name: str, role: str, following: Observation | None) -> dict[int, Observation]:
         """Return the capture after the largest step that forward accepts; and after another one if they disagree."""
         found = {1: following} if following is not None and self._is_same(following) else {}
-        others = 0
+        others: list[int] = []
         for step in STEPS[role]:
             value = self.base[name] + step
             if not self._is_allowed(name, value):
@@ -129,9 +137,12 @@ class Explorer:
                 found[step] = seen
                 if len(found) > 2 or self._grows_evenly(found):
                     break
-            others += seen is not None and not self._is_same(seen)
+            elif seen is not None:
+                others.append(step)
         if others and not found:
             raise OddError(name)
+        if others and len(found) > 1:
+            self._others[name] = min(others)
         found.pop(1, None)
         return dict(sorted(found.items()))
 
@@ -143,12 +154,13 @@ class Explorer:
 
     def _stepped(self, name: str, role: str, steps: Mapping[int, Observation]) -> Axis:
         start = self.base[name]
-        kink = self._kink(steps)
+        kink = self._kink(steps) or self._others.get(name)
         usable = {step: seen for step, seen in steps.items() if kink is None or step < kink}
-        step = lcm(1, *(self._denominator(after, seen) for after, seen in usable.items()))
+        least = lcm(1, *(self._denominator(after, seen) for after, seen in usable.items()))
+        step = lcm(least, self._steps.get(name, 1))
         tried = [start + after for after in (step, *usable) if after % step == 0]
         found = [start, *(value for value in dict.fromkeys(tried) if self._seen(name, value) is not None)]
-        return Axis(name, role, start, step, sorted(found), None if kink is None else start + kink)
+        return Axis(name, role, start, step, sorted(found), least, None if kink is None else start + kink)
 
     def _kink(self, steps: Mapping[int, Observation]) -> int | None:
         """Return the larger of two steps if a dimension grows by less up to it; None if all grow evenly."""

@@ -119,6 +119,8 @@ def supports(axes: tuple[frozenset[int], ...], batch: int | None) -> tuple[Suppo
     """
     rest = [place for place in range(len(axes)) if place != batch]
     inner = list(dict.fromkeys(_inner([axes[place] for place in rest])))
+    constant = (0,) * len(rest)
+    inner += [tuple([each for each in one if each != constant]) for one in inner if constant in one and len(one) > 1]
     found: dict[frozenset[Exponents], None] = {}
     if batch is None:
         found = dict.fromkeys(map(frozenset, inner))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -13,8 +14,12 @@ from fxsummary.analysis.formulas.observe import Key, Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH
 from fxsummary.graph.polynomial import Polynomial
 
-MOST_CAPTURES = 14
-"""Number of captures at which no more are made to find terms."""
+MOST_CAPTURES, LEAST_MIXED = 14, 2
+"""Number of captures at which no more are made to find terms, except for the first few at mixed sizes."""
+
+MOST_WINDOW = 64
+"""Largest window that is looked for in the arguments of operations."""
+_NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
 
 Column = tuple[int, ...]
 """A number at all points."""
@@ -34,8 +39,15 @@ class Fitting:
     def fit(self) -> None:
         """Fit all numbers; capture more where that is needed to find their terms."""
         self._explorer.hold()
-        while self._fit() and self._more():
+        most = max(MOST_CAPTURES, self._observer.count + LEAST_MIXED)
+        while self._fit() and any(self._observer.count < most and self._explorer.more() for _ in range(8)):
             pass
+
+    def windows(self) -> set[int]:
+        """Return small numbers in the arguments of the operations that have no polynomial."""
+        places = {place for (_, place), each in self._found.items() if each is None and isinstance(place, int)}
+        texts = {self._explorer.first.arguments[place] for place in places}
+        return {int(each) for text in texts for each in _NUMBER.findall(text) if 1 < int(each) <= MOST_WINDOW}
 
     def sums(self) -> dict[Key, Polynomial | None]:
         """Return the polynomial of each module and quantity, None if it is none; not those of the peak."""
@@ -43,7 +55,7 @@ class Fitting:
         first = self._explorer.first
         zero = Polynomial(self._names)
         for quantity in first.parts if not self._explorer.is_unrolled else ():
-            if quantity == "peak":
+            if quantity in ("peak", "workspace"):
                 continue
             totals: dict[str, Polynomial | None] = dict.fromkeys({path for paths in first.paths for path in paths}, zero)
             for place, paths in enumerate(first.paths):
@@ -55,15 +67,14 @@ class Fitting:
             found |= {(quantity, path): total for path, total in totals.items()}
         return found
 
-    def timeline(self) -> list[Polynomial] | None:
-        """Return the bytes in use while each operation runs; None if one is no polynomial."""
-        steps = [self._found.get(("peak", place)) for place in range(len(self._explorer.first.structure))]
-        known = [each for each in steps if each is not None]
-        return list(accumulate(known)) if len(known) == len(steps) else None
-
-    def _more(self) -> bool:
-        """Make one more capture at mixed sizes; return whether there is one."""
-        return any(self._observer.count < MOST_CAPTURES and self._explorer.more() for _ in range(8))
+    def timeline(self) -> tuple[list[Polynomial | None], bool]:
+        """Return the bytes in use while each operation runs, and whether all of them are known."""
+        places = range(len(self._explorer.first.structure))
+        changes = [self._found.get(("peak", place)) for place in places]
+        inside = [self._found.get(("workspace", place)) for place in places]
+        living: list[Polynomial | None] = list(accumulate(changes, _added))
+        found = list(map(_added, living, inside))
+        return found, None not in found
 
     def _fit(self) -> bool:
         """Fit all numbers; return whether more captures may lead to more polynomials."""
@@ -105,6 +116,8 @@ class Fitting:
             axis_exponents(tuple([(points[number][place], column[number]) for number in line]))
             for place, line in enumerate(self._lines)
         ])  # fmt: skip
+        if any(max(axis, default=0) > max(len(line) - 2, 2) for axis, line in zip(axes, self._lines, strict=True)):
+            return None, False
         may_help = False
         for support in supports(axes, self._batch):
             if support in rejected:
@@ -118,3 +131,7 @@ class Fitting:
                 return Polynomial.of(self._names, terms), False
             rejected.add(support)
         return None, may_help
+
+
+def _added(one: Polynomial | None, other: Polynomial | None) -> Polynomial | None:
+    return None if one is None or other is None else one + other

@@ -32,11 +32,12 @@ class Observation:
         structure: the operations in order.
         dims: the dimensions of all results, in order.
         values: numbers by quantity and module path; the peak only of the model.
-        parts: numbers of each operation by quantity, which add up: over the operations of a module, or for the peak
-            over the operations up to one that has that many bytes in use.
+        parts: numbers of each operation by quantity. Costs add up over the operations of a module, changes of the
+            living bytes ("peak") up to an operation; "workspace" is what it holds besides while it runs.
         paths: the modules that each operation runs in.
         marks: "≈" and "≥" of these, where they are not exact.
         names: the operations as they are shown.
+        arguments: their arguments as text.
         modules: class names by module path.
         model: class name of the model.
     """
@@ -48,6 +49,7 @@ class Observation:
     paths: tuple[frozenset[str], ...]
     marks: Mapping[Key, str]
     names: tuple[str, ...]
+    arguments: tuple[str, ...]
     modules: Mapping[str, str]
     model: str
 
@@ -105,7 +107,8 @@ class Observer:
         if captured.memory.unknown or captured.memory.is_assumed:
             marks["peak", ""] = "≥" if captured.memory.unknown else "≈"
         nodes = [data for _, data in captured.nodes(data=True)]
-        timeline = captured.memory.timeline
+        memory = captured.memory
+        living = [total - inside for total, inside in zip(memory.timeline, memory.workspaces, strict=True)]
         return Observation(
             structure=tuple([(data["module"], data["target"]) for data in nodes]),
             dims=tuple([size for data in nodes for spec in leaves(data["outputs"]) for size in spec.shape]),
@@ -113,11 +116,13 @@ class Observer:
             parts={
                 "flops": tuple([data["flops"] or 0 for data in nodes]),
                 "output_bytes": tuple([data["output_bytes"] or 0 for data in nodes]),
-                "peak": tuple([after - before for before, after in pairwise((0, *timeline))]),
+                "peak": tuple([after - before for before, after in pairwise((0, *living))]),
+                "workspace": memory.workspaces,
             },
             paths=tuple([_paths(data) for data in nodes]),
             marks=marks,
             names=tuple([own_path(data) or key for key, data in captured.nodes(data=True)]),
+            arguments=tuple([data["arguments"] for data in nodes]),
             modules={path: each.type for path, each in captured.modules.items()},
             model=captured.name,
         )
