@@ -17,6 +17,7 @@ if not TYPE_CHECKING:
     del graph
 
 if TYPE_CHECKING:
+    from fxsummary.analysis.formulas import formulas
     from fxsummary.analysis.generation import kv_cache
     from fxsummary.api import diff, graph
     from fxsummary.graph.modelgraph import ModelGraph
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
     from fxsummary.graph.spec import TensorSpec
 
 __version__ = "0.1.0.dev0"
-__all__ = ["graph", "load", "diff", "kv_cache", "ModelGraph", "TensorSpec", "__version__"]
+__all__ = ["graph", "load", "diff", "kv_cache", "formulas", "ModelGraph", "TensorSpec", "__version__"]
 
 _HOME = {
     "graph": "fxsummary.api",
     "load": "fxsummary.graph.saved",
     "diff": "fxsummary.api",
     "kv_cache": "fxsummary.analysis.generation",
+    "formulas": "fxsummary.analysis.formulas",
     "ModelGraph": "fxsummary.graph.modelgraph",
     "TensorSpec": "fxsummary.graph.spec",
 }

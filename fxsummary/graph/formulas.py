@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from fxsummary.errors import InputError, UnknownNameError
-from fxsummary.graph.polynomial import Polynomial
+from fxsummary.graph.polynomial import Crossing, Polynomial
+from fxsummary.support import files
 from fxsummary.support.registry import call, hint, unknown
 
 QUANTITIES = {
@@ -143,6 +145,11 @@ class Formula:
         return self.pieces[0].parts[0].polynomial
 
     @property
+    def is_zero(self) -> bool:
+        """Whether it is nothing at all sizes."""
+        return bool(self.pieces) and not any(part.polynomial.terms for piece in self.pieces for part in piece.parts)
+
+    @property
     def key(self) -> tuple[object, ...]:
         """What two equal formulas have in common."""
         return self.pieces, self.mark, self.samples
@@ -160,22 +167,16 @@ class Crossover(NamedTuple):
     """From where on one part of a model costs more than another.
 
     Attributes:
-        more, less: what is compared, as it is shown.
-        quantity: what they cost.
-        name: the size that decides.
-        at: where both cost the same; the least integer at which the first costs more, if that is irrational.
-        is_exact: whether both cost the same there.
+        more, less: what is compared, in words.
+        crossing: the size and its value.
     """
 
     more: str
     less: str
-    quantity: str
-    name: str
-    at: Fraction
-    is_exact: bool
+    crossing: Crossing
 
     def __str__(self) -> str:
-        return f"{self.more} overtakes {self.less} {'at' if self.is_exact else 'from'} {self.name} = {self.at}"
+        return f"{self.more} overtakes {self.less} {self.crossing}"
 
 
 @dataclass(frozen=True)
@@ -207,16 +208,107 @@ class Formulas:
     checked: tuple[Mapping[str, int], ...] = ()
     notes: tuple[str, ...] = ()
     device: str = ""
-    path: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the sizes."""
         return tuple(self.base)
 
+    @property
+    def inputs_text(self) -> str:
+        """The inputs with their shapes, such as ``x B×3×H×W``."""
+        return ", ".join(f"{name} {'×'.join(map(str, shape)) or 'scalar'}" for name, shape in self.inputs.items())
+
     def __getitem__(self, quantity: str) -> Formula:
-        if quantity in self.table and self.path in self.table[quantity]:
-            return self.table[quantity][self.path]
-        if quantity == "saved_bytes" and quantity not in self.table:
+        return self.module("")[quantity]
+
+    def module(self, path: str) -> ModuleFormulas:
+        """Return the formulas of a module, by its path.
+
+        Raises:
+            UnknownNameError: there is no such module, or forward does not call it.
+        """
+        found = {quantity: formulas[path] for quantity, formulas in self.table.items() if path in formulas}
+        if not found:
+            raise UnknownNameError(unknown("module", path, self.modules))
+        return ModuleFormulas(found)
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The paths of the modules that have formulas; "" is the model itself."""
+        return tuple(dict.fromkeys(path for formulas in self.table.values() for path in formulas))
+
+    def diff(self, other: Formulas) -> str:
+        """Return the formulas that differ from those of another model, as text: before, after and their difference."""
+        return self._as("difference", other)
+
+    def to_text(self, *, depth: int = 2) -> str:
+        """Return the formulas as text; ``depth`` is the number of levels of modules."""
+        return self._as("text", depth)
+
+    def to_markdown(self, *, depth: int = 2) -> str:
+        """Return the formulas as Markdown."""
+        return self._as("markdown", depth)
+
+    def to_latex(self, *, depth: int = 2) -> str:
+        """Return the formulas as a LaTeX table; the document needs the package booktabs."""
+        return self._as("latex", depth)
+
+    def to_svg(self, quantity: str = "flops", *, along: str | None = None, theme: str = "auto", **sizes: int) -> str:
+        """Return a plot of the growth with one size as SVG: what each part of the model costs.
+
+        Args:
+            quantity: what is plotted.
+            along: the size that grows; the last one in the total by default.
+            theme: "auto", "light" or "dark".
+            sizes: values of the other sizes; by default those near which the captures were made.
+        """
+        svg: str = call("fxsummary.drawing.growth:draw", self, quantity, along, theme=theme, sizes=sizes)
+        return svg
+
+    def render(self, path: str | Path, **options: Any) -> Path:
+        """Write the formulas to a file; its suffix is .txt, .md, .tex or .svg.
+
+        Raises:
+            UnknownNameError: unknown suffix.
+            OutputError: the file cannot be written; an existing file stays unchanged.
+        """
+        target = Path(path)
+        if target.suffix not in _FORMS:
+            raise UnknownNameError(unknown("suffix", target.suffix, list(_FORMS)))
+        text: str = getattr(self, f"to_{_FORMS[target.suffix]}")(**options)
+        files.write(target, text.encode())
+        return target
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg()
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _as(self, form: str, *options: object) -> str:
+        text: str = call(f"fxsummary.exporters.reports.formulas:{form}", self, *options)
+        return text
+
+
+_FORMS = {".txt": "text", ".md": "markdown", ".tex": "latex", ".svg": "svg"}
+
+
+@dataclass(frozen=True)
+class ModuleFormulas(Mapping[str, Formula]):
+    """The formulas of one module, by quantity."""
+
+    formulas: Mapping[str, Formula]
+
+    def __getitem__(self, quantity: str) -> Formula:
+        if quantity in self.formulas:
+            return self.formulas[quantity]
+        if quantity == "saved_bytes":
             raise InputError("saved bytes were not asked for: call formulas() with training=True.")
-        raise UnknownNameError(unknown("quantity", quantity, list(self)))
+        raise UnknownNameError(unknown("quantity", quantity, list(self.formulas)))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.formulas)
+
+    def __len__(self) -> int:
+        return len(self.formulas)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
+from typing import NamedTuple
 
 Exponents = tuple[int, ...]
 
@@ -64,15 +67,32 @@ class Polynomial:
         place, highest = self.names.index(name), self.degree(name)
         return Polynomial(self.names, tuple([term for term in self.terms if term[0][place] == highest]))
 
-    def without(self, names: Iterable[str]) -> Polynomial:
-        """Return the polynomial divided by the lowest power of these sizes in it."""
-        places = [self.names.index(name) for name in names]
-        lowest = {place: min((exponents[place] for exponents, _ in self.terms), default=0) for place in places}
-        divided = [
-            (tuple([power - lowest.get(place, 0) for place, power in enumerate(exponents)]), number)
-            for exponents, number in self.terms
-        ]
-        return Polynomial(self.names, tuple(divided))
+    def fixed(self, sizes: Mapping[str, int]) -> Polynomial:
+        """Return the polynomial in the other sizes that remains if these have their values."""
+        places = {self.names.index(name): size for name, size in sizes.items()}
+        terms: dict[Exponents, Fraction] = {}
+        for exponents, number in self.terms:
+            rest = tuple([0 if place in places else power for place, power in enumerate(exponents)])
+            known = prod(size ** exponents[place] for place, size in places.items())
+            terms[rest] = terms.get(rest, Fraction(0)) + number * known
+        return Polynomial.of(self.names, terms)
+
+    def in_one_size(self) -> tuple[str, dict[int, Fraction]] | None:
+        """Return the coefficients by power of the one size, or product of sizes, that decides the sign; None if several.
+
+        Factors that all terms have in common are left out.
+
+        >>> Polynomial.of(("B", "H", "W"), {(1, 2, 2): 3, (1, 1, 1): -5}).in_one_size()
+        ('H·W', {1: Fraction(3, 1), 0: Fraction(-5, 1)})
+        """
+        lowest = [min(powers) for powers in zip(*(exponents for exponents, _ in self.terms), strict=True)]
+        divided = {tuple([a - b for a, b in zip(each, lowest, strict=True)]): number for each, number in self.terms}
+        used = [place for place in range(len(self.names)) if any(each[place] for each in divided)]
+        powers = [{each[place] for place in used} for each in divided]
+        if not used or any(len(each) > 1 for each in powers):
+            return None
+        name = "·".join(self.names[place] for place in used)
+        return name, {each.pop(): number for each, number in zip(powers, divided.values(), strict=True)}
 
     def __str__(self) -> str:
         return self._joined(str, lambda name, power: name + (str(power).translate(_RAISED) if power > 1 else ""), "·")
@@ -110,3 +130,48 @@ def _fraction(number: Fraction) -> str:
 
 def _name(name: str) -> str:
     return name if len(name) == 1 else rf"\mathrm{{{name}}}".replace("_", r"\_")
+
+
+class Crossing(NamedTuple):
+    """Where one polynomial becomes larger than another, as one size or product of sizes grows.
+
+    Attributes:
+        name: the size, or sizes with "·" between them.
+        at: the value at which both are equal; the least integer at which the first is larger if there is none.
+        is_exact: whether both are equal there.
+    """
+
+    name: str
+    at: int
+    is_exact: bool
+
+    def __str__(self) -> str:
+        return f"{'at' if self.is_exact else 'from'} {self.name} = {self.at}"
+
+
+def crossing(more: Polynomial, less: Polynomial) -> Crossing | None:
+    """Return where a polynomial overtakes another for good; None if it does not, or if several sizes decide.
+
+    By Descartes' rule there is one such place if the coefficients of the difference change their sign once.
+
+    >>> names = ("B", "T")
+    >>> print(crossing(Polynomial.of(names, {(1, 2): 3072}), Polynomial.of(names, {(1, 1): 9437184})))
+    at T = 3072
+    """
+    found = (more - less).in_one_size() if more != less else None
+    if found is None:
+        return None
+    name, numbers = found
+    signs = [numbers[power] > 0 for power in sorted(numbers)]
+    if signs != sorted(signs) or signs[0] or not signs[-1]:
+        return None
+
+    def is_over(size: int) -> bool:
+        return sum(number * size**power for power, number in numbers.items()) > 0
+
+    high = 1
+    while not is_over(high):
+        high *= 2
+    at = bisect_left(range(high + 1), True, key=is_over)
+    is_exact = sum(number * (at - 1) ** power for power, number in numbers.items()) == 0
+    return Crossing(name, at - is_exact, is_exact)

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from fxsummary.analysis.formulas.crossovers import crossovers
 from fxsummary.analysis.formulas.explore import Explorer, Limits
 from fxsummary.analysis.formulas.make import Fitting
 from fxsummary.analysis.formulas.observe import Key, Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH, SEQUENCE, Sizes
-from fxsummary.graph.formulas import Formula, Formulas, Part, Piece, Range
+from fxsummary.graph.formulas import QUANTITIES, Formula, Formulas, Part, Piece, Range
 from fxsummary.graph.polynomial import Polynomial
 
 
@@ -28,10 +29,10 @@ def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str
     pieces: dict[Key, list[Piece]] = {}
     for region in regions:
         for key, parts in _parts(region):
+            known = pieces.setdefault(key, [])
             if parts:
-                pieces.setdefault(key, []).append(Piece(_ranges(region, key, parts, checks), parts))
-            else:
-                pieces.setdefault(key, [])
+                piece = Piece(_ranges(region, key, parts, checks), parts)
+                pieces[key] = [*known[:-1], _joined(known[-1], piece)] if known and known[-1].parts == parts else [*known, piece]
     first = regions[0].explorer
     names = tuple(first.base)
     table: dict[str, dict[str, Formula]] = {}
@@ -41,12 +42,22 @@ def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str
         table.setdefault(quantity, {})[path] = Formula(
             quantity, names, tuple(found), _mark(regions, key), samples
         )
+    order = {path: place for place, path in enumerate(first.first.modules)}
+    table = {quantity: dict(sorted(table[quantity].items(), key=lambda each: order[each[0]])) for quantity in QUANTITIES if quantity in table}
     named = observer.named
+    others = tuple([axis.name for axis in first.axes if axis.role != BATCH])
     held = [dict(zip(names, point, strict=True)) for region in regions for point in region.explorer.held]
     return Formulas(
         model=first.first.model, inputs=named.shapes, table=table, types=first.first.modules, base=dict(first.base),
-        captures=observer.count, checked=tuple(held), notes=tuple(notes),
+        captures=observer.count,
+        crossovers=crossovers(table["flops"], others), checked=tuple(held), notes=tuple(notes),
     )  # fmt: skip
+
+
+def _joined(one: Piece, other: Piece) -> Piece:
+    """Return one piece for two neighbouring ranges with the same polynomials."""
+    pairs = zip(one.ranges, other.ranges, strict=True)
+    return Piece(tuple([a._replace(most=b.most) if a.most is not None else a for a, b in pairs]), one.parts)
 
 
 def _mark(regions: Sequence[Region], key: Key) -> str:

@@ -139,6 +139,8 @@ class Explorer:
                     break
             elif seen is not None:
                 others.append(step)
+                if len(others) > 1 and not found:
+                    raise OddError(name)
         if others and not found:
             raise OddError(name)
         if others and len(found) > 1:

@@ -71,7 +71,7 @@ class Observer:
         self.named = named
         self.count = 0
         self.refusals: list[FxsummaryError] = []
-        self._model, self._options, self._extra = model, options, extra
+        self._model, self._options, self._extra = model, dict(options), extra
         self._known: dict[tuple[tuple[int, ...], ...], Observation | None] = {}
 
     def at(self, sizes: Sizes) -> Observation | None:
@@ -97,6 +97,8 @@ class Observer:
 
     def observed(self, captured: ModelGraph) -> Observation | None:
         """Return what a graph shows; None if it is not the whole of forward, with all shapes."""
+        if captured.captured_by == "recorded":
+            self._options["trace"] = "record"  # to try symbolic tracing again takes time
         if captured.is_partial or captured.memory is None:
             return None
         values, marks = _costs(captured)
