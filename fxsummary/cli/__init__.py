@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fxsummary import __version__
-from fxsummary.cli import review
+from fxsummary.cli import formulas, review
 from fxsummary.cli.model_options import add_model_arguments, graph_of, say, width, write
 from fxsummary.errors import FxsummaryError, InputError
 from fxsummary.support import files
@@ -46,6 +46,7 @@ examples:
   fxsummary show model.pt2
   fxsummary diff before.json models.py:CNN -o diff.svg
   fxsummary training models.py:CNN --optimizer sgd
+  fxsummary formulas models.py:CNN --input Bx3xHxW
   fxsummary check models.py:CNN --max-parameters 25M
   fxsummary lint models.py:CNN
   fxsummary readme README.md --check
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--device", default="cuda", help="the device whose kernels run: cuda (default) or cpu")
     training.add_argument("--precision", help="bf16 or fp16 for mixed precision (default: the model's dtypes)")
     training.set_defaults(run=_training, train=True)
+    formulas.add_command(commands, look)
     readme = commands.add_parser("readme", help="update the blocks of a Markdown file", description=_README)
     readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")
     readme.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a block is stale")

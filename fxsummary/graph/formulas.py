@@ -45,13 +45,16 @@ class Range(NamedTuple):
             return f"{self.name} = {value} is above {self.most}"
         return ""
 
-    def __str__(self) -> str:
-        limits = [f"{self.name} ≤ {self.most}"] if self.most is not None else []
-        if self.step > 1:
-            limits.insert(0, f"{self.name} ≡ {self.residue} (mod {self.step})")
-        if self.least > max(self.residue or self.step, 1):
-            limits.insert(0, f"{self.name} ≥ {self.least}")
-        return ", ".join(limits)
+    @property
+    def residue_class(self) -> str:
+        """The residue class as text, without the name; "" for all integers."""
+        return f"≡ {self.residue} (mod {self.step})" if self.step > 1 else ""
+
+    @property
+    def limits(self) -> str:
+        """The smallest and the largest value as text; "" if there is no limit."""
+        least = [f"{self.name} ≥ {self.least}"] if self.least > max(self.residue or self.step, 1) else []
+        return ", ".join([*least, *([f"{self.name} ≤ {self.most}"] if self.most is not None else [])])
 
 
 class Part(NamedTuple):
@@ -89,7 +92,11 @@ class Piece:
     @property
     def domain(self) -> str:
         """The ranges as text; "" if every size is allowed."""
-        return ", ".join(filter(None, map(str, self.ranges)))
+        classes: dict[str, list[str]] = {}
+        for each in self.ranges:
+            classes.setdefault(each.residue_class, []).append(each.name)
+        same = [f"{', '.join(names)} {text}" for text, names in classes.items() if text]
+        return ", ".join(filter(None, [*same, *(each.limits for each in self.ranges)]))
 
 
 @dataclass(frozen=True)
@@ -266,17 +273,24 @@ class Formulas:
         svg: str = call("fxsummary.drawing.growth:draw", self, quantity, along, theme=theme, sizes=sizes)
         return svg
 
-    def render(self, path: str | Path, **options: Any) -> Path:
-        """Write the formulas to a file; its suffix is .txt, .md, .tex or .svg.
+    def render(self, path: str | Path, *, form: str | None = None, **options: Any) -> Path:
+        """Write the formulas to a file, in the form that its suffix names (.txt, .md, .tex, .svg) or that is given.
+
+        Args:
+            form: "text", "markdown", "latex" or "svg".
+            options: those of ``to_text``, ``to_markdown``, ``to_latex`` or ``to_svg``.
 
         Raises:
-            UnknownNameError: unknown suffix.
+            UnknownNameError: unknown suffix or form.
             OutputError: the file cannot be written; an existing file stays unchanged.
         """
         target = Path(path)
-        if target.suffix not in _FORMS:
+        if form is None and target.suffix not in _FORMS:
             raise UnknownNameError(unknown("suffix", target.suffix, list(_FORMS)))
-        text: str = getattr(self, f"to_{_FORMS[target.suffix]}")(**options)
+        chosen = form or _FORMS[target.suffix]
+        if chosen not in _FORMS.values():
+            raise UnknownNameError(unknown("form", chosen, list(_FORMS.values())))
+        text: str = getattr(self, f"to_{chosen}")(**options)
         files.write(target, text.encode())
         return target
 

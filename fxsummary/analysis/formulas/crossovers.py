@@ -22,24 +22,23 @@ def crossovers(flops: Mapping[str, Formula], sizes: tuple[str, ...]) -> tuple[Cr
 
 def _of_size(flops: Mapping[str, Formula], name: str, sizes: tuple[str, ...]) -> Iterator[Crossover]:
     total = _polynomial(flops[""])
-    if total is None or total.degree(name) < 2:
-        return
-    leading = total.leading(name)
-    yield from _found(f"the part with {_power(leading, sizes)}", "all other parts", leading, total - leading)
-    for parent, group in groups_of(flops):
+    if total is not None and total.degree(name) > 1:
+        leading = total.leading(name)
+        yield from _found(f"the {_power(leading, sizes)} part", "all else", leading, total - leading)
+    groups = list(groups_of(flops))
+    for parent, group in groups:
         more, whole = _polynomial(flops[group.path]), _polynomial(flops[parent.path])
-        if more is None or whole is None or more.degree(name) < 2 or group.times > 1 or more == whole:
+        if parent.times == 1 or group.times > 1 or more is None or whole is None or more.degree(name) < 2:
             continue
+        others = [each.shown for around, each in groups if around == parent and each != group]
+        other = others[0] if len(others) == 1 else f"the rest of {parent.shown}"
         rest, products = whole - more, more.leading(name)
-        if not rest.terms or rest.degree(name) >= more.degree(name):
-            continue
-        others = f"the rest of {parent.shown or 'the model'}"
-        yield from _found(group.shown, others, more, rest)
-        yield from _found(f"the part with {_power(products, sizes)} of {group.shown}", others, products, rest)
+        yield from _found(group.shown, other, more, rest)
+        yield from _found(f"the {_power(products, sizes)} part of {group.shown}", other, products, rest)
 
 
 def _found(more: str, less: str, one: Polynomial, other: Polynomial) -> Iterator[Crossover]:
-    place = crossing(one, other)
+    place = crossing(one, other) if one.terms and other.terms else None
     if place is not None and place.at > 1:
         yield Crossover(more, less, place)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from math import lcm
 
 from fxsummary.analysis.formulas.observe import Observation, Observer
@@ -82,6 +83,7 @@ class Explorer:
         points: the captures that formulas are made from, those along the axes first.
         held: the captures that check them, the largest last.
         is_unrolled: whether the number of operations grows with a size.
+        is_widened: whether steps were given.
         limits: the least and the largest value of sizes.
 
     Args:
@@ -94,7 +96,7 @@ class Explorer:
         self.base, self.first = dict(base), first
         self.points: dict[Point, Observation] = {tuple(base.values()): first}
         self.held: dict[Point, Observation] = {}
-        self.is_unrolled = False
+        self.is_unrolled, self.is_widened = False, bool(steps)
         self._others: dict[str, int] = {}
         self._observer, self.limits, self._mixed, self._steps = observer, dict(limits), 0, steps
         self.axes = [self._axis(name, observer.named.roles[name]) for name in base]
@@ -119,44 +121,56 @@ class Explorer:
             self.is_unrolled = True
             found = [value for value in range(start, start + 4) if self._seen(name, value) is not None]
             return Axis(name, role, start, 1, found)
-        steps = self._accepted(name, role, following)
+        steps = self._accepted(name, following)
         if not steps and following is None:
             raise RefusedError(name)
         return self._stepped(name, role, steps)
 
-    def _accepted(self, name: str, role: str, following: Observation | None) -> dict[int, Observation]:
-        """Return the capture after the largest step that forward accepts; and after another one if they disagree."""
-        found = {1: following} if following is not None and self._is_same(following) else {}
+    def _accepted(self, name: str, following: Observation | None) -> dict[int, Observation]:
+        """Return the captures after large steps that forward accepts, down to one that shows how dimensions grow."""
+        near = following if following is not None and self._is_same(following) else None
+        found: dict[int, Observation] = {}
         others: list[int] = []
-        for step in STEPS[role]:
+        for step in STEPS[self._observer.named.roles[name]]:
             value = self.base[name] + step
-            if not self._is_allowed(name, value):
-                continue
-            seen = self._observer.at({**self.base, name: value})
-            if seen is not None and self._is_same(seen):
-                found[step] = seen
-                if len(found) > 2 or self._grows_evenly(found):
-                    break
-            elif seen is not None:
+            seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
+            if seen is not None and not self._is_same(seen):
                 others.append(step)
-                if len(others) > 1 and not found:
+                if len(others) > 1 and not found and near is None:
                     raise OddError(name)
-        if others and not found:
+            elif seen is not None:
+                found[step] = seen
+                if self._is_settled(near, dict(sorted(found.items()))):
+                    break
+        if others and not found and near is None:
             raise OddError(name)
-        if others and len(found) > 1:
+        if others:
             self._others[name] = min(others)
-        found.pop(1, None)
         return dict(sorted(found.items()))
 
-    def _grows_evenly(self, steps: Mapping[int, Observation]) -> bool:
-        """Whether the dimensions grow by the same numbers with both steps, as far as can be seen."""
-        (small, near), (large, far) = sorted(steps.items()) if len(steps) > 1 else [(1, self.first)] * 2
-        dims = zip(self.first.dims, near.dims, far.dims, strict=True)
-        return all((near - first) * large == (far - first) * small for first, near, far in dims)
+    def _is_settled(self, near: Observation | None, steps: Mapping[int, Observation]) -> bool:
+        """Whether captures show how dimensions grow: evenly, in strides, or evenly up to the smallest step."""
+        (step, seen), *larger = steps.items()
+        if near is not None and self._is_straight(near, step, seen):
+            return True
+        if not larger:
+            return False
+        bent = self._bent(step, seen, *larger[0])
+        dims = list(zip(self.first.dims, near.dims, seen.dims, strict=True)) if near is not None else []
+        return all(dims[place][2] - dims[place][0] == (dims[place][1] - dims[place][0]) * step for place in bent if dims)
+
+    def _is_straight(self, near: Observation, step: int, seen: Observation) -> bool:
+        dims = zip(self.first.dims, near.dims, seen.dims, strict=True)
+        return all((b - a) * step == c - a for a, b, c in dims)
+
+    def _bent(self, small: int, near: Observation, large: int, far: Observation) -> list[int]:
+        """Return the dimensions that grow by less after a small step, by more than rounding explains."""
+        dims = enumerate(zip(self.first.dims, near.dims, far.dims, strict=True))
+        return [place for place, (a, b, c) in dims if (b - a) * large - (c - a) * small > 2 * large]
 
     def _stepped(self, name: str, role: str, steps: Mapping[int, Observation]) -> Axis:
         start = self.base[name]
-        kink = self._kink(steps) or self._others.get(name)
+        kink = self._kink(name, steps)
         usable = {step: seen for step, seen in steps.items() if kink is None or step < kink}
         least = lcm(1, *(self._denominator(after, seen) for after, seen in usable.items()))
         step = lcm(least, self._steps.get(name, 1))
@@ -164,15 +178,11 @@ class Explorer:
         found = [start, *(value for value in dict.fromkeys(tried) if self._seen(name, value) is not None)]
         return Axis(name, role, start, step, sorted(found), least, None if kink is None else start + kink)
 
-    def _kink(self, steps: Mapping[int, Observation]) -> int | None:
-        """Return the larger of two steps if a dimension grows by less up to it; None if all grow evenly."""
-        if len(steps) < 2:
-            return None
-        (small, near), (large, far) = steps.items()
-        for a, b, c in zip(self.first.dims, near.dims, far.dims, strict=True):
-            if (b - a) * large != (c - a) * small and (b - a) % small == 0 and c - a < large * (b - a) // small:
-                return large
-        return None
+    def _kink(self, name: str, steps: Mapping[int, Observation]) -> int | None:
+        """Return a step beyond which dimensions grow by less, or operations are others; None if there is none."""
+        pairs = pairwise(steps.items())
+        bent = next((large for (small, near), (large, far) in pairs if self._bent(small, near, large, far)), None)
+        return min((each for each in (bent, self._others.get(name)) if each is not None), default=None)
 
     def _denominator(self, step: int, seen: Observation) -> int:
         """Return by what a step must be divisible, so that all dimensions grow by whole numbers."""
@@ -277,7 +287,7 @@ def _small(axis: Axis, place: int) -> tuple[int, int, int]:
     """Return small sizes that no axis has, to be tried in order."""
     if axis.role == BATCH:
         return (5, 5, 5)
-    less = axis.base * (3 + 2 * place) // 10 if axis.role == IMAGE else axis.base * (1 + place) // 20 + 2
+    less = axis.base * max(1 + 2 * place, 3) // 10 if axis.role == IMAGE else axis.base * (1 + place) // 20 + 2
     less -= (less - axis.base) % axis.step
     after = [axis.base + axis.step * (2 + place + more) for more in range(9)]
     later = [size for size in after if size not in axis.values]

@@ -38,6 +38,9 @@ class Fitting:
 
     def fit(self) -> None:
         """Fit all numbers; capture more where that is needed to find their terms."""
+        self._fit()
+        if self.windows() and not self._explorer.is_widened:
+            return
         self._explorer.hold()
         most = max(MOST_CAPTURES, self._observer.count + LEAST_MIXED)
         while self._fit() and any(self._observer.count < most and self._explorer.more() for _ in range(8)):

@@ -59,7 +59,7 @@ def _of_formula(level: int, name: str, formula: Formula, formulas: Formulas) -> 
         yield Line(level, name, str(formula), rf"\text{{{in_latex(str(formula))}}}")
     for number, piece in enumerate(formula.pieces):
         part = piece.parts[0]
-        domain = piece.domain if len(formula.pieces) > 1 or level == 0 else ""
+        domain = piece.domain if piece.domain != _usual(formulas) and level == 0 else ""
         remarks = [f"for {domain}"] * bool(domain) + [f"at {part.at}"] * bool(part.at)
         shown = part.polynomial
         mark = {"≥": r"\geq ", "≈": r"\approx "}.get(formula.mark, "")
@@ -92,6 +92,12 @@ def takeovers(piece: Piece, base: Mapping[str, int]) -> list[tuple[str, Part]]:
     return found
 
 
+def _usual(formulas: Formulas) -> str:
+    """Return the range of sizes on which the FLOPs have their formula, if they have one."""
+    pieces = formulas["flops"].pieces
+    return pieces[0].domain if len(pieces) == 1 else ""
+
+
 def text(formulas: Formulas, depth: int) -> str:
     """Return the formulas as text."""
     found = [f"{formulas.model} · {formulas.inputs_text}", ""]
@@ -113,10 +119,12 @@ def _facts(formulas: Formulas) -> Iterator[str]:
     """Yield where parts overtake others, what was checked, and the remarks."""
     for each in formulas.crossovers[:MOST_CROSSOVERS]:
         yield from wrap(f"{each}", WIDTH, subsequent_indent="  ")
+    if usual := _usual(formulas):
+        yield from wrap(f"Holds for {usual}.", WIDTH, subsequent_indent="  ")
     names = "×".join(formulas.names)
     checked = ", ".join("×".join(map(str, sizes.values())) for sizes in formulas.checked)
-    at = f", among them {names} = {checked}, which no formula was made from" if formulas.checked else ""
-    yield from wrap(f"Equal to {formulas.captures} captures{at}.", WIDTH, subsequent_indent="  ")
+    at = f" and checked at {names} = {checked}" if formulas.checked else ""
+    yield from wrap(f"Made from {formulas.captures} captures{at}.", WIDTH, subsequent_indent="  ")
     for note in formulas.notes:
         yield from wrap(f"{note}.", WIDTH, subsequent_indent="  ")
 
@@ -151,22 +159,25 @@ def latex(formulas: Formulas, depth: int) -> str:
 
 
 def difference(before: Formulas, after: Formulas) -> str:
-    """Return the formulas that differ, of the totals and of modules with the same path, as text."""
+    """Return the formulas that differ, of the totals and of groups of modules with the same path, as text."""
     found = [f"{before.model} ⇒ {after.model} · {after.inputs_text}", ""]
     for quantity, title in QUANTITIES.items():
         tables = before.table.get(quantity, {}), after.table.get(quantity, {})
-        for path in dict.fromkeys([*tables[0], *tables[1]]) if quantity == "flops" else [""]:
-            pair = tables[0].get(path), tables[1].get(path)
-            if pair != (None, None) and (pair[0] is None or pair[1] is None or pair[0].key != pair[1].key):
-                found += _change(f"{title} {path}".rstrip(), *pair)
+        found += _change(title, *(table.get("") for table in tables))
+        if quantity == "flops":
+            groups = [{group.copied: table[group.path] for _, group in groups_of(table)} for table in tables]
+            for name in dict.fromkeys([*groups[0], *groups[1]]):
+                found += _change(f"  {name}", *(group.get(name) for group in groups))
     return "\n".join(found if len(found) > 2 else [*found, "All formulas are equal."])
 
 
 def _change(name: str, before: Formula | None, after: Formula | None) -> Iterable[str]:
-    """Yield lines for what a formula was, what it is, and the difference."""
+    """Yield lines for what a formula was, what it is, and the difference; none if it is the same."""
+    if before == after or (before and after and before.key == after.key):
+        return
     yield name
-    yield f"  −  {before or 'none'}"
-    yield f"  +  {after or 'none'}"
-    simple = [each.polynomial for each in (before, after) if each is not None and len(each.pieces) == 1]
-    if len(simple) == 2 and simple[0].names == simple[1].names:
-        yield f"  Δ  {simple[1] - simple[0]}"
+    indent = name[: len(name) - len(name.lstrip())]
+    yield f"{indent}  −  {before or 'none'}"
+    yield f"{indent}  +  {after or 'none'}"
+    if before and after and before.names == after.names and len(before.pieces) == len(after.pieces) == 1:
+        yield f"{indent}  Δ  {after.polynomial - before.polynomial}"
