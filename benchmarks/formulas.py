@@ -200,11 +200,11 @@ def _compared(found: Formulas, observer: Observer) -> dict[str, Any]:
 def _fresh(found: Formulas) -> Iterator[Sizes]:
     """Yield sizes that no formula was made from: ten times as large, then smaller ones if forward refuses those."""
     ranges = {each.name: each for each in found["flops"].pieces[0].ranges} if found["flops"].pieces else {}
-    for batch, times in ((11, 10.0), (6, 1.4), (9, 2.2), (13, 1.7), (8, 1.2), (6, 1.1), (9, 0.7)):
+    for batch, times in ((11, 10.0), (6, 1.4), (9, 2.2), (13, 3.7), (8, 1.7), (8, 1.2), (6, 1.1), (9, 0.7)):
         sizes = {}
         for place, (name, size) in enumerate(found.base.items()):
             step = ranges[name].step if name in ranges else 1
-            wanted = batch if size < 4 else int(size * (times + 0.13 * place))
+            wanted = batch if size == 1 else int(size * (times + 0.13 * place))
             sizes[name] = wanted - (wanted - size) % step
         yield sizes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -75,14 +75,19 @@ class Piece:
 
     Attributes:
         ranges: the values that each size may have.
-        parts: the value is the largest of these polynomials; the first is the largest at the smallest sizes.
+        parts: the value is the largest of these polynomials; the first is the largest near the captures.
+        exceptions: sizes, by name, at which forward takes another way.
     """
 
     ranges: tuple[Range, ...]
     parts: tuple[Part, ...]
+    exceptions: tuple[tuple[tuple[str, int], ...], ...] = ()
 
     def refusal(self, sizes: Mapping[str, int]) -> str:
         """Say why sizes are outside; "" if they are not."""
+        for each in self.exceptions:
+            if all(sizes[name] == size for name, size in each):
+                return f"forward takes another way at {_listed(each)}"
         return next(filter(None, (each.refusal(sizes[each.name]) for each in self.ranges)), "")
 
     def value(self, sizes: Mapping[str, int]) -> Fraction:
@@ -96,7 +101,12 @@ class Piece:
         for each in self.ranges:
             classes.setdefault(each.residue_class, []).append(each.name)
         same = [f"{', '.join(names)} {text}" for text, names in classes.items() if text]
-        return ", ".join(filter(None, [*same, *(each.limits for each in self.ranges)]))
+        others = [f"not at {_listed(each)}" for each in self.exceptions]
+        return ", ".join(filter(None, [*same, *(each.limits for each in self.ranges), *others]))
+
+
+def _listed(sizes: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in sizes)
 
 
 @dataclass(frozen=True)
@@ -197,7 +207,7 @@ class Formulas:
         inputs: shape of each input by name, with the names of sizes.
         table: formulas by quantity and module path; "" is the model itself.
         types: class names of the modules by path.
-        base: sizes near which the captures were made.
+        base: the sizes that the captures started with.
         crossovers: where one part overtakes another.
         captures: number of captures that were made.
         checked: sizes of the captures that no formula was made from, and that agree.

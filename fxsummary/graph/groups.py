@@ -31,10 +31,14 @@ class Group(NamedTuple):
         return f"{self.shown} ×{self.times}" if self.times > 1 else self.shown
 
 
+TOP = Group("", "", 1)
+"""The model itself."""
+
+
 def groups_of(formulas: Mapping[str, Formula]) -> Iterator[tuple[Group, Group]]:
     """Yield each group of modules with the group around it, from the top; those that cost nothing are left out."""
     children = _children(formulas)
-    waiting = [Group("", "", 1)]
+    waiting = [TOP]
     while waiting:
         parent = waiting.pop(0)
         for group in inside(formulas, children, parent):
@@ -68,3 +72,34 @@ def inside(formulas: Mapping[str, Formula], children: Mapping[str, list[str]], p
         own = pattern if len(paths) > 1 else relative_path(paths[0], parent.path)
         found.append(Group(paths[0], f"{parent.shown}.{own}".lstrip("."), len(paths)))
     return found
+
+
+class Leaf(NamedTuple):
+    """A group of modules that is not opened further.
+
+    Attributes:
+        path: the path of its first module.
+        copied: the path with ``*`` for numbers, with the number of all copies.
+        all_times: that number.
+    """
+
+    path: str
+    copied: str
+    all_times: int
+
+
+def leaves_of(formulas: Mapping[str, Formula], depth: int) -> Iterator[Leaf]:
+    """Yield the groups of modules at a number of levels, counted without modules that contain only one other group."""
+    below: dict[Group, list[Group]] = {}
+    for parent, group in groups_of(formulas):
+        below.setdefault(parent, []).append(group)
+    waiting = [(each, 1, 1) for each in below.get(TOP, ())]
+    while waiting:
+        group, level, around = waiting.pop()
+        inner = below.get(group, [])
+        if inner and (level < depth or len(inner) == 1):
+            deeper = level + (len(inner) > 1 or group.times > 1)
+            waiting += [(each, deeper, around * group.times) for each in inner]
+        else:
+            times = around * group.times
+            yield Leaf(group.path, f"{group.shown} ×{times}" if times > 1 else group.shown, times)

@@ -31,7 +31,7 @@ def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str
         for key, parts in _parts(region):
             known = pieces.setdefault(key, [])
             if parts:
-                piece = Piece(_ranges(region, key, parts, checks), parts)
+                piece = Piece(_ranges(region, key, parts, checks), parts, _exceptions(observer, region, key, parts))
                 pieces[key] = [*known[:-1], _joined(known[-1], piece)] if known and known[-1].parts == parts else [*known, piece]
     first = regions[0].explorer
     names = tuple(first.base)
@@ -48,16 +48,29 @@ def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str
     others = tuple([axis.name for axis in first.axes if axis.role != BATCH])
     held = [dict(zip(names, point, strict=True)) for region in regions for point in region.explorer.held]
     return Formulas(
-        model=first.first.model, inputs=named.shapes, table=table, types=first.first.modules, base=dict(first.base),
+        model=first.first.model, inputs=named.shapes, table=table, types=first.first.modules, base=dict(named.start),
         captures=observer.count,
         crossovers=crossovers(table["flops"], others), checked=tuple(held), notes=tuple(notes),
     )  # fmt: skip
 
 
+def _exceptions(
+    observer: Observer, region: Region, key: Key, parts: Iterable[Part]
+) -> tuple[tuple[tuple[str, int], ...], ...]:
+    """Return the first sizes if the captures were moved away from them and the formula does not hold there."""
+    named, base = observer.named, region.explorer.base
+    if all(base[name] == size for name, size in named.start.items() if named.roles[name] != BATCH) or region.limits:
+        return ()
+    seen = observer.at(named.start)
+    if seen is None or seen.values.get(key) == _most(parts, named.start):
+        return ()
+    return (tuple([(name, size) for name, size in named.start.items() if named.roles[name] != BATCH]),)
+
+
 def _joined(one: Piece, other: Piece) -> Piece:
     """Return one piece for two neighbouring ranges with the same polynomials."""
     pairs = zip(one.ranges, other.ranges, strict=True)
-    return Piece(tuple([a._replace(most=b.most) if a.most is not None else a for a, b in pairs]), one.parts)
+    return Piece(tuple([a._replace(most=b.most) if a.most is not None else a for a, b in pairs]), one.parts, one.exceptions)
 
 
 def _mark(regions: Sequence[Region], key: Key) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from math import lcm
 from typing import Any
 
@@ -11,13 +13,15 @@ from torch import nn
 from fxsummary.analysis.formulas.assemble import Region, assembled
 from fxsummary.analysis.formulas.explore import Explorer, Limits, OddError, RefusedError
 from fxsummary.analysis.formulas.make import Fitting
-from fxsummary.analysis.formulas.observe import Observation, Observer
-from fxsummary.analysis.formulas.sizes import BATCH, IMAGE, Named, Sizes, given, inferred, starts
+from fxsummary.analysis.formulas.observe import Extra, Observer, saved_for_backward
+from fxsummary.analysis.formulas.sizes import BATCH, IMAGE, SEQUENCE, Named, Sizes, given, inferred, starts
 from fxsummary.api import graph
 from fxsummary.errors import InputError
 from fxsummary.graph.formulas import Formulas
 from fxsummary.support.gc_pause import paused
 
+ROWS = 32
+"""Kernels of attention on CUDA pad what they keep to a multiple of this many rows."""
 MOST_STEP = 4096
 """Largest number by which the side of an image may have to be divisible."""
 MOST_PIECES = 3
@@ -33,6 +37,8 @@ def formulas(
     input_shape: Sequence[int | str] | Sequence[Sequence[int | str]] | Mapping[str, Sequence[int | str]] | None = None,
     input_dtype: Any = None,
     leaf: Any = None,
+    training: bool = False,
+    device: str = "cuda",
 ) -> Formulas:
     """Return what a model costs as exact polynomials in the sizes of its inputs, in total and per module.
 
@@ -46,6 +52,8 @@ def formulas(
             vary: ``("B", 3, "H", "W")``. Without inputs they are inferred, and get names: B for the batch, T and S for
             sequences, H and W for images.
         input_dtype, leaf: as for `fxsummary.graph`.
+        training: whether to make formulas for the bytes that are saved for backward too, which takes longer.
+        device: the device whose kernels save them, "cuda" or "cpu".
 
     Raises:
         InputError: the inputs do not fit the model, or forward accepts only one value of a size with a name.
@@ -59,32 +67,41 @@ def formulas(
     1280
     """
     options = {} if leaf is None else {"leaf": leaf}
+    saved = partial(saved_for_backward, device=device) if training else None
     if input_shape is None:
         captured = graph(model, *args, kwargs=kwargs, **options)
-        observer = Observer(model, inferred(captured), options)
+        observer = Observer(model, inferred(captured), options, saved)
         observer.keep(captured)
         if observer.at(observer.named.start) is None:
             raise InputError(f"{captured.name} cannot be captured as a whole: {'; '.join(captured.notes)}.")
     else:
-        observer = _given(model, args, kwargs, given(model, input_shape, input_dtype), options)
+        if args or kwargs:
+            raise InputError("got both example inputs and input_shape=: pass one of them.")
+        observer = _given(model, given(model, input_shape, input_dtype), options, saved)
     search = _Search(observer)
     regions = search.regions()
-    return assembled(observer, regions, search.notes)
+    found = assembled(observer, regions, search.notes)
+    if training and any(not each.pieces for each in found.table["saved_bytes"].values()):
+        sequences = [axis.name for axis in regions[0].explorer.axes if axis.role == SEQUENCE]
+        padded = _Search(observer, dict.fromkeys(sequences, ROWS)).regions()
+        again = assembled(observer, padded, search.notes)
+        found = replace(found, table={**found.table, "saved_bytes": again.table["saved_bytes"]}, captures=again.captures)
+    return replace(found, device=device if training else "")
 
 
-def _given(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None, named: Named, options: Mapping[str, Any]
-) -> Observer:
+def _given(model: nn.Module, named: Named, options: Mapping[str, Any], saved: Extra | None) -> Observer:
     """Return an observer that has captured the model at the first sizes that forward accepts."""
-    if args or kwargs:
-        raise InputError("got both example inputs and input_shape=: pass one of them.")
+    refusals = []
     for start in starts(model, named, options):
-        observer = Observer(model, named.starting(start), options)
+        observer = Observer(model, named.starting(start), options, saved)
         if observer.at(start) is not None:
             return observer
-    reason = observer.refusals[-1] if observer.refusals else None
-    why = str(reason).partition("\n")[0] if reason else "forward cannot be captured as a whole"
-    raise InputError(f"no sizes were found that forward accepts; at {dict(start)}: {why}") from reason
+        refusals += [(dict(start), error) for error in observer.refusals]
+    why = "forward cannot be captured as a whole"
+    if refusals:
+        start, error = refusals[0]
+        why = f"at {', '.join(f'{name} = {size}' for name, size in start.items())}: {error}"
+    raise InputError(f"no sizes were found that forward accepts; {why}")
 
 
 class _Search:
@@ -94,11 +111,11 @@ class _Search:
         notes: remarks on sizes that were fixed.
     """
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, steps: Mapping[str, int] | None = None) -> None:
         self.notes: list[str] = []
         self._observer = observer
         self._moved: dict[str, int] = {}
-        self._steps: dict[str, int] = {}
+        self._steps = dict(steps or {})
 
     def regions(self) -> list[Region]:
         """Return the ranges, the one around the first sizes first."""
@@ -163,7 +180,7 @@ class _Search:
 
     def _base(self) -> dict[str, int]:
         named = self._observer.named
-        batches = {name: size + 1 for name, size in named.start.items() if named.roles[name] == BATCH}
+        batches = {name: size + 2 for name, size in named.start.items() if named.roles[name] == BATCH}
         return {**named.start, **batches, **{name: size for name, size in self._moved.items() if name in named.start}}
 
     def _refused(self, sizes: Sizes) -> str:

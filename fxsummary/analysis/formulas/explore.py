@@ -18,7 +18,7 @@ from math import lcm
 from fxsummary.analysis.formulas.observe import Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH, IMAGE, SEQUENCE, Sizes
 
-STEPS = {IMAGE: (6720, 960, 96, 32), SEQUENCE: (6720, 960, 240, 48, 12)}
+STEPS = {IMAGE: (6720, 960, 96), SEQUENCE: (6720, 960, 240, 48, 12)}
 """Steps to try, the largest first: divisible by many strides, patches and windows."""
 
 Point = tuple[int, ...]
@@ -114,7 +114,7 @@ class Explorer:
             if self._seen(name, start + 1) is None:
                 raise RefusedError(name)
             return Axis(name, role, start, 1, [start, start + 1])
-        following = self._seen(name, start + 1) if role == SEQUENCE else None
+        following = self._looked(name, start + 1) if role == SEQUENCE else None
         if following is not None and self._grows(following):
             if start > MOST_UNROLLED:
                 raise OddError(name, is_longer=True)
@@ -131,8 +131,11 @@ class Explorer:
         near = following if following is not None and self._is_same(following) else None
         found: dict[int, Observation] = {}
         others: list[int] = []
-        for step in STEPS[self._observer.named.roles[name]]:
+        steps = STEPS[self._observer.named.roles[name]]
+        for step in steps:
             value = self.base[name] + step
+            if following is None and not found and not others and step not in (steps[0], steps[-1]):
+                continue  # forward refuses the first ones: try the smallest, then give up
             seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
             if seen is not None and not self._is_same(seen):
                 others.append(step)
@@ -190,15 +193,16 @@ class Explorer:
         return lcm(1, *(Fraction(after - before, step).denominator for before, after in pairs))
 
     def _seen(self, name: str, value: int) -> Observation | None:
-        """Return and keep the capture with another value of one size, if it has the same structure."""
-        if not self._is_allowed(name, value):
-            return None
-        sizes = {**self.base, name: value}
-        seen = self._observer.at(sizes)
-        if seen is None or not (self._is_same(seen) or self._grows(seen)):
-            return None
-        self.points[tuple(sizes.values())] = seen
+        """Return and keep the capture with another value of one size, if its operations correspond."""
+        seen = self._looked(name, value)
+        if seen is not None:
+            self.points[tuple({**self.base, name: value}.values())] = seen
         return seen
+
+    def _looked(self, name: str, value: int) -> Observation | None:
+        """Return the capture with another value of one size, if its operations correspond."""
+        seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
+        return seen if seen is not None and (self._is_same(seen) or self._grows(seen)) else None
 
     def limit(self, name: str, most: int) -> None:
         """Make no more captures with larger values of a size."""

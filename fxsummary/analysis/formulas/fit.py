@@ -117,6 +117,12 @@ def supports(axes: tuple[frozenset[int], ...], batch: int | None) -> tuple[Suppo
         axes: for each size, the exponents that occur while the others are constant.
         batch: the place of the size that is a batch, if there is one.
     """
+    found = _supports(axes, batch)
+    wider = tuple([each | {0, 1} for each in axes])  # terms may cancel each other at the base
+    return tuple(dict.fromkeys([*found, *_supports(wider, batch)]))
+
+
+def _supports(axes: tuple[frozenset[int], ...], batch: int | None) -> tuple[Support, ...]:
     rest = [place for place in range(len(axes)) if place != batch]
     inner = list(dict.fromkeys(_inner([axes[place] for place in rest])))
     constant = (0,) * len(rest)

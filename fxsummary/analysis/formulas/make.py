@@ -21,6 +21,9 @@ MOST_WINDOW = 64
 """Largest window that is looked for in the arguments of operations."""
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
 
+_WHOLE = frozenset([""])
+"""What a whole model is summed over: what modules save is no sum, because they share it."""
+
 Column = tuple[int, ...]
 """A number at all points."""
 
@@ -60,8 +63,9 @@ class Fitting:
         for quantity in first.parts if not self._explorer.is_unrolled else ():
             if quantity in ("peak", "workspace"):
                 continue
-            totals: dict[str, Polynomial | None] = dict.fromkeys({path for paths in first.paths for path in paths}, zero)
-            for place, paths in enumerate(first.paths):
+            every = [_WHOLE] * len(first.paths) if quantity == "saved_bytes" else first.paths
+            totals: dict[str, Polynomial | None] = dict.fromkeys({path for paths in every for path in paths}, zero)
+            for place, paths in enumerate(every):
                 part = self._found[quantity, place]
                 if part is None or part.terms:
                     for path in paths:
@@ -97,7 +101,8 @@ class Fitting:
             columns = zip(*(each.parts[quantity] for each in seen), strict=True)
             yield from (((quantity, place), column) for place, column in enumerate(columns))
         for key in seen[0].values:
-            if self._explorer.is_unrolled or key[0] not in seen[0].parts:
+            is_shared = key[0] == "saved_bytes" and key[1] != ""  # modules share what they save
+            if self._explorer.is_unrolled or is_shared or key[0] not in seen[0].parts:
                 yield key, tuple([each.values.get(key, 0) for each in seen])
 
     def _on_axis(self, place: int) -> list[int]:

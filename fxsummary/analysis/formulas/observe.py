@@ -21,7 +21,8 @@ from fxsummary.graph.spec import leaves
 Key = tuple[str, str]
 """A quantity, and the path of a module."""
 
-Extra = Callable[[ModelGraph], Mapping[Key, int]]
+Extra = Callable[[ModelGraph], "tuple[tuple[int, ...], Mapping[Key, int]]"]
+"""What is saved for backward: by operation, and by module."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Observer:
     """Captures a model at sizes, each once.
 
     Args:
-        extra: further quantities of a graph.
+        saved: what a graph saves for backward; None if that is not asked for.
 
     Attributes:
         count: number of captures.
@@ -66,12 +67,12 @@ class Observer:
     """
 
     def __init__(
-        self, model: nn.Module, named: Named, options: Mapping[str, Any], extra: Extra = lambda captured: {}
+        self, model: nn.Module, named: Named, options: Mapping[str, Any], saved: Extra | None = None
     ) -> None:
         self.named = named
         self.count = 0
         self.refusals: list[FxsummaryError] = []
-        self._model, self._options, self._extra = model, dict(options), extra
+        self._model, self._options, self._saved = model, dict(options), saved
         self._known: dict[tuple[tuple[int, ...], ...], Observation | None] = {}
 
     def at(self, sizes: Sizes) -> Observation | None:
@@ -110,16 +111,21 @@ class Observer:
             marks["peak", ""] = "≥" if captured.memory.unknown else "≈"
         nodes = [data for _, data in captured.nodes(data=True)]
         memory = captured.memory
+        saved: dict[str, tuple[int, ...]] = {}
+        if self._saved is not None:
+            saved["saved_bytes"], by_module = self._saved(captured)
+            values |= by_module
         living = [total - inside for total, inside in zip(memory.timeline, memory.workspaces, strict=True)]
         return Observation(
             structure=tuple([(data["module"], data["target"]) for data in nodes]),
             dims=tuple([size for data in nodes for spec in leaves(data["outputs"]) for size in spec.shape]),
-            values={**values, **self._extra(captured)},
+            values=values,
             parts={
                 "flops": tuple([data["flops"] or 0 for data in nodes]),
                 "output_bytes": tuple([data["output_bytes"] or 0 for data in nodes]),
                 "peak": tuple([after - before for before, after in pairwise((0, *living))]),
                 "workspace": memory.workspaces,
+                **saved,
             },
             paths=tuple([_paths(data) for data in nodes]),
             marks=marks,
@@ -128,6 +134,13 @@ class Observer:
             modules={path: each.type for path, each in captured.modules.items()},
             model=captured.name,
         )
+
+
+def saved_for_backward(captured: ModelGraph, device: str) -> tuple[tuple[int, ...], dict[Key, int]]:
+    """Return the bytes that each operation is the first to save for backward, and those that each module saves."""
+    found = captured.training(device=device, optimizer=None)
+    by_module = {("saved_bytes", path): each.inclusive for path, each in found.saved_by_module.items() if path}
+    return tuple([found.saved_by_operation.get(key, 0) for key in captured]), {("saved_bytes", ""): found.saved, **by_module}
 
 
 def _paths(data: NodeData) -> frozenset[str]:

@@ -10,7 +10,7 @@ from fxsummary.exporters.latex import escaped as in_latex
 from fxsummary.exporters.markdown import escaped as in_markdown
 from fxsummary.exporters.markdown import name as as_code
 from fxsummary.graph.formulas import QUANTITIES, Formula, Formulas, Part, Piece
-from fxsummary.graph.groups import Group, groups_of
+from fxsummary.graph.groups import TOP, Group, groups_of
 from fxsummary.graph.polynomial import Polynomial, crossing
 from fxsummary.text.numbers import relative_path
 
@@ -41,7 +41,7 @@ def _of_modules(table: Mapping[str, Formula], depth: int, formulas: Formulas) ->
     inside: dict[Group, list[Group]] = {}
     for parent, group in groups_of(table):
         inside.setdefault(parent, []).append(group)
-    waiting = [(1, each, "") for each in inside.get(Group("", "", 1), ())][::-1]
+    waiting = [(1, each, "") for each in inside.get(TOP, ())][::-1]
     while waiting:
         level, group, around = waiting.pop()
         below = inside.get(group, [])
