@@ -8,6 +8,7 @@
 # make bench   compare speed with the peers, print ratios, write JSON
 # make zoo     compare with the truth on real models of many libraries, print what holds, write JSON
 # make memory  compare memory with real runs on the CPU, print what holds, write JSON
+# make formulas  compare formulas with fresh captures on models of all families, print what holds, write JSON
 # make sweep   look at every model of whole libraries without inputs, write docs/coverage.md
 #              (hours of CPU time; goes on where it was ended)
 
@@ -18,7 +19,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 MODELS := --no-deps timm torchvision
 ZOO := $(MODELS) segmentation_models_pytorch
 
-.PHONY: demo test test-quick lint bench zoo memory sweep pictures gallery clean
+.PHONY: demo test test-quick lint bench zoo memory formulas sweep pictures gallery clean
 
 demo: .venv/core
 	$(BIN)/python docs/examples/cnn.py
@@ -43,6 +44,9 @@ zoo: .venv/zoo
 
 memory: .venv/zoo
 	$(BIN)/python -m benchmarks.memory
+
+formulas: .venv/zoo
+	$(BIN)/python -m benchmarks.formulas
 
 sweep: .venv/zoo
 	$(BIN)/python -m benchmarks.sweep --markdown docs/coverage.md

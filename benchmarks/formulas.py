@@ -20,7 +20,7 @@ from torch import nn
 
 import fxsummary
 from benchmarks.sweep import forks
-from fxsummary.analysis.formulas.observe import Key, Observer
+from fxsummary.analysis.formulas.observe import Observer
 from fxsummary.analysis.formulas.sizes import Named, Sizes, inferred
 from fxsummary.capture.operations import memo
 from fxsummary.graph.formulas import Formulas
@@ -101,15 +101,15 @@ _TEXT = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 8, "
 _LLM = {**_TEXT, "intermediate_size": 688, "num_key_value_heads": 4}
 _UNET = {"block_out_channels": (32, 64), "layers_per_block": 1, "norm_num_groups": 8}
 
-_VISION = (
-    "resnet50 resnet18d seresnet50 resnext50_32x4d densenet121 mobilenetv2_100 mobilenetv3_large_100 efficientnet_b0 "
-    "convnext_tiny regnety_008 inception_v3 xception41 dla34 hrnet_w18_small ghostnet_100 nfnet_l0 "
-    "vit_base_patch16_224 deit_tiny_patch16_224 swin_tiny_patch4_window7_224 mixer_s16_224 poolformer_s12 "
-    "coat_tiny pvt_v2_b0 maxvit_tiny_tf_224"
-).split()
+_VISION = """
+    resnet50 resnet18d seresnet50 resnext50_32x4d densenet121 mobilenetv2_100 mobilenetv3_large_100 efficientnet_b0
+    convnext_tiny regnety_008 inception_v3 xception41 dla34 hrnet_w18_small ghostnet_100 nfnet_l0
+    vit_base_patch16_224 deit_tiny_patch16_224 swin_tiny_patch4_window7_224 mixer_s16_224 poolformer_s12
+    coat_tiny pvt_v2_b0 maxvit_tiny_tf_224
+"""
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
-    **{f"timm.{name}": partial(_timm, name) for name in _VISION},
+    **{f"timm.{name}": partial(_timm, name) for name in _VISION.split()},
     "timm.vit_small dynamic": partial(_timm, "vit_small_patch16_224", dynamic_img_size=True),
     **{
         f"torchvision.{name}": partial(_torchvision, name)
@@ -124,12 +124,18 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "GPT-2": partial(_transformers, "GPT2LMHeadModel", "GPT2Config", n_layer=4),
     "Llama": partial(_transformers, "LlamaForCausalLM", "LlamaConfig", **_LLM),
     "Qwen2": partial(_transformers, "Qwen2ForCausalLM", "Qwen2Config", **_LLM),
-    "Gemma 2, window": partial(_transformers, "Gemma2ForCausalLM", "Gemma2Config", head_dim=32, sliding_window=512, **_LLM),
+    "Gemma 2, window": partial(
+        _transformers, "Gemma2ForCausalLM", "Gemma2Config", head_dim=32, sliding_window=512, **_LLM
+    ),
     "Mistral, window": partial(_transformers, "MistralForCausalLM", "MistralConfig", sliding_window=700, **_LLM),
     "Mixtral": partial(_transformers, "MixtralForCausalLM", "MixtralConfig", num_local_experts=4, **_LLM),
-    "Mamba": partial(_transformers, "MambaForCausalLM", "MambaConfig", hidden_size=64, num_hidden_layers=2, vocab_size=1000),
+    "Mamba": partial(
+        _transformers, "MambaForCausalLM", "MambaConfig", hidden_size=64, num_hidden_layers=2, vocab_size=1000
+    ),
     "T5": partial(_transformers, "T5ForConditionalGeneration", "T5Config", num_layers=2),
-    "BART": partial(_transformers, "BartForConditionalGeneration", "BartConfig", d_model=256, encoder_layers=2, decoder_layers=2),
+    "BART": partial(
+        _transformers, "BartForConditionalGeneration", "BartConfig", d_model=256, encoder_layers=2, decoder_layers=2
+    ),
     "Whisper": partial(_transformers, "WhisperForConditionalGeneration", "WhisperConfig"),
     "ViT": partial(_transformers, "ViTModel", "ViTConfig", num_hidden_layers=4),
     "SegFormer": partial(_transformers, "SegformerForSemanticSegmentation", "SegformerConfig"),
@@ -140,7 +146,8 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     ),
     "UNet2DCondition": partial(
         _diffusers, "UNet2DConditionModel", sample_size=32, cross_attention_dim=64,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **_UNET,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        **_UNET,
     ),
     "own LSTM tagger": _Tagger, "own attention over an image": _Mixer, "own odd strides": _Valid,
 }  # fmt: skip
@@ -217,13 +224,20 @@ def report(rows: Sequence[Mapping[str, Any]]) -> str:
         if "right" not in row:
             lines.append(f"| {row['name']} | {row.get('died', '?')} | | | | | | |")
             continue
-        cells = [row["name"], row["text"]["flops"][:110], ", ".join(row["points"]), row["right"], row["wrong"], row["none"]]
+        cells = [
+            row["name"],
+            row["text"]["flops"][:110],
+            ", ".join(row["points"]),
+            row["right"],
+            row["wrong"],
+            row["none"],
+        ]
         lines.append(f"| {' | '.join(map(str, cells))} | {row['captures']} | {row['seconds'] / row['capture']:.1f} |")
     done = [row for row in rows if "right" in row]
     sums = {key: sum(row[key] for row in done) for key in ("right", "wrong", "none")}
     slowest = max((row["seconds"] / row["capture"] for row in done), default=0.0)
-    lines += ["", f"{len(done)} models: {sums['right']} formulas equal, {sums['wrong']} wrong, {sums['none']} quantities "
-              f"without a formula; the slowest took the time of {slowest:.1f} captures."]  # fmt: skip
+    said = f"{len(done)} models: {sums['right']} values equal, {sums['wrong']} wrong, {sums['none']} without a formula"
+    lines += ["", f"{said}; the slowest took the time of {slowest:.1f} captures."]
     return "\n".join(lines)
 
 

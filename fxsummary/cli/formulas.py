@@ -9,7 +9,7 @@ from typing import Any
 from fxsummary.cli.model_options import add_model_arguments, request_of, say, write
 from fxsummary.loading.load_model import model_of, named_shapes
 
-FORMATS = {"text": ".txt", "markdown": ".md", "latex": ".tex", "svg": ".svg"}
+FORMATS = ("text", "markdown", "latex", "svg")
 
 
 def add_command(commands: Any, look: dict[str, Any]) -> None:
@@ -36,9 +36,11 @@ def _run(options: argparse.Namespace) -> int:
     found = formulas(model, **shapes)
     depth = {} if options.depth is None else {"depth": options.depth}
     if options.output is not None:
-        form = {} if options.format is None else {"form": options.format}
-        write(f"{found.render(options.output, **form, **depth)}\n")
+        chosen = {} if options.format is None else {"form": options.format}
+        write(f"{found.render(options.output, **chosen, **depth)}\n")
+    elif options.format == "svg":
+        write(found.to_svg())
     else:
-        form = options.format or "text"
-        write(getattr(found, f"to_{form}")(**({} if form == "svg" else depth)).rstrip() + "\n")
+        text = getattr(found, f"to_{options.format or 'text'}")(**depth)
+        write(f"{text.rstrip()}\n")
     return 0

@@ -116,7 +116,9 @@ def _stack(areas: Sequence[Area], points: Sequence[int], at: Place) -> Iterator[
     levels = [tuple(accumulate(each)) for each in zip(*(area.values for area in areas), strict=True)]
     for place, area in enumerate(areas):
         upper = [(at.x(point), at.y(level[place])) for point, level in zip(points, levels, strict=True)]
-        lower = [(at.x(point), at.y(level[place - 1] if place else 0)) for point, level in zip(points, levels, strict=True)]
+        lower = [
+            (at.x(point), at.y(level[place - 1] if place else 0)) for point, level in zip(points, levels, strict=True)
+        ]
         path = f"M{_joined(upper)}L{_joined(lower[::-1])}Z"
         shape = element("path", d=path, class_=f"f-{area.colour}")
         line = element("path", d=f"M{_joined(upper)}", class_=f"line o-{area.colour}", stroke_width=1.4)
@@ -138,7 +140,9 @@ def _marks(marked: Mapping[int, str], at: Place, name: str) -> Iterator[str]:
     last = at.left - 100.0
     for place, said in marked.items():
         x, label = at.x(place), f"{name} = {count(place)}"
-        line = element("path", d=f"M{number(x)} {number(at.top + HEIGHT)}V{number(at.top)}", class_="peak", stroke_width=1)
+        line = element(
+            "path", d=f"M{number(x)} {number(at.top + HEIGHT)}V{number(at.top)}", class_="peak", stroke_width=1
+        )
         dot = element("circle", cx=x, cy=at.top, r=3.2, class_="badge")
         width = text_width(label, 10.5)
         is_free = x - width / 2 > last

@@ -78,7 +78,7 @@ class Polynomial:
         return Polynomial.of(self.names, terms)
 
     def in_one_size(self) -> tuple[str, dict[int, Fraction]] | None:
-        """Return the coefficients by power of the one size, or product of sizes, that decides the sign; None if several.
+        """Return coefficients by power of the one size, or product of sizes, that decides the sign; None if several do.
 
         Factors that all terms have in common are left out.
 
@@ -167,7 +167,7 @@ def crossing(more: Polynomial, less: Polynomial) -> Crossing | None:
         return None
 
     def is_over(size: int) -> bool:
-        return sum(number * size**power for power, number in numbers.items()) > 0
+        return bool(sum(number * size**power for power, number in numbers.items()) > 0)
 
     high = 1
     while not is_over(high):

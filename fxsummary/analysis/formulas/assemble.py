@@ -12,7 +12,7 @@ from fxsummary.analysis.formulas.make import Fitting
 from fxsummary.analysis.formulas.observe import Key, Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH, SEQUENCE, Sizes
 from fxsummary.graph.formulas import QUANTITIES, Formula, Formulas, Part, Piece, Range
-from fxsummary.graph.polynomial import Polynomial
+from fxsummary.graph.polynomial import Exponents, Polynomial
 
 
 class Region(NamedTuple):
@@ -32,18 +32,24 @@ def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str
             known = pieces.setdefault(key, [])
             if parts:
                 piece = Piece(_ranges(region, key, parts, checks), parts, _exceptions(observer, region, key, parts))
-                pieces[key] = [*known[:-1], _joined(known[-1], piece)] if known and known[-1].parts == parts else [*known, piece]
+                pieces[key] = (
+                    [*known[:-1], _joined(known[-1], piece)] if known and known[-1].parts == parts else [*known, piece]
+                )
     first = regions[0].explorer
     names = tuple(first.base)
     table: dict[str, dict[str, Formula]] = {}
     for key, found in pieces.items():
         quantity, path = key
-        samples = () if found else tuple([(at, seen.values[key]) for at, seen in first.points.items() if key in seen.values])
-        table.setdefault(quantity, {})[path] = Formula(
-            quantity, names, tuple(found), _mark(regions, key), samples
+        samples = (
+            () if found else tuple([(at, seen.values[key]) for at, seen in first.points.items() if key in seen.values])
         )
+        table.setdefault(quantity, {})[path] = Formula(quantity, names, tuple(found), _mark(regions, key), samples)
     order = {path: place for place, path in enumerate(first.first.modules)}
-    table = {quantity: dict(sorted(table[quantity].items(), key=lambda each: order[each[0]])) for quantity in QUANTITIES if quantity in table}
+    table = {
+        quantity: dict(sorted(table[quantity].items(), key=lambda each: order[each[0]]))
+        for quantity in QUANTITIES
+        if quantity in table
+    }
     named = observer.named
     others = tuple([axis.name for axis in first.axes if axis.role != BATCH])
     held = [dict(zip(names, point, strict=True)) for region in regions for point in region.explorer.held]
@@ -70,7 +76,9 @@ def _exceptions(
 def _joined(one: Piece, other: Piece) -> Piece:
     """Return one piece for two neighbouring ranges with the same polynomials."""
     pairs = zip(one.ranges, other.ranges, strict=True)
-    return Piece(tuple([a._replace(most=b.most) if a.most is not None else a for a, b in pairs]), one.parts, one.exceptions)
+    return Piece(
+        tuple([a._replace(most=b.most) if a.most is not None else a for a, b in pairs]), one.parts, one.exceptions
+    )
 
 
 def _mark(regions: Sequence[Region], key: Key) -> str:
@@ -107,17 +115,19 @@ def _largest(timeline: Iterable[tuple[Polynomial, str]], base: Sizes) -> tuple[P
     at: dict[Polynomial, str] = {}
     for polynomial, name in timeline:
         at.setdefault(polynomial, name)
-    ordered = sorted(at, key=lambda each: -each(**base))
-    kept: list[Polynomial] = []
-    for each in ordered:
-        if not any(_is_covered(each, other) for other in kept):
-            kept = [other for other in kept if not _is_covered(other, each)] + [each]
+    kept: dict[Polynomial, dict[Exponents, Fraction]] = {}
+    for each in sorted(at, key=lambda each: -each(**base)):
+        terms = dict(each.terms)
+        if not any(_is_covered(terms, other) for other in kept.values()):
+            kept = {key: other for key, other in kept.items() if not _is_covered(other, terms)} | {each: terms}
     return tuple([Part(each, at[each]) for each in kept])
 
 
-def _is_covered(one: Polynomial, other: Polynomial) -> bool:
-    """Whether a polynomial is nowhere larger than another, as far as the signs of their difference show."""
-    return all(number > 0 for _, number in (other - one).terms)
+def _is_covered(one: Mapping[Exponents, Fraction], other: Mapping[Exponents, Fraction]) -> bool:
+    """Whether a polynomial is nowhere larger than another, as far as their coefficients show."""
+    return all(other.get(each, 0) >= number for each, number in one.items()) and all(
+        number >= 0 for each, number in other.items() if each not in one
+    )
 
 
 def _checks(observer: Observer, explorer: Explorer) -> Iterator[tuple[Sizes, Observation]]:
@@ -126,6 +136,8 @@ def _checks(observer: Observer, explorer: Explorer) -> Iterator[tuple[Sizes, Obs
     ones = {name: 1 for name, size in start.items() if size == 1 and roles[name] == BATCH}
     if ones and (seen := observer.at({**explorer.base, **ones})) is not None:
         yield {**explorer.base, **ones}, seen
+    if (first := observer.at(start)) is not None and start != {**explorer.base, **ones}:
+        yield start, first
     short = {axis.name: 1 for axis in explorer.axes if axis.role == SEQUENCE and axis.step == 1}
     if short and not explorer.is_unrolled and (seen := observer.at({**explorer.base, **ones, **short})) is not None:
         yield {**explorer.base, **ones, **short}, seen
@@ -137,9 +149,7 @@ def _ranges(
     """Return the values that each size may have."""
     explorer = region.explorer
     points = [*explorer.points, *explorer.held]
-    agreeing = [
-        sizes for sizes, seen in checks if seen.values.get(key) == _most(parts, sizes)
-    ]
+    agreeing = [sizes for sizes, seen in checks if seen.values.get(key) == _most(parts, sizes)]
     found = []
     for place, axis in enumerate(explorer.axes):
         least, most = region.limits.get(axis.name, (1, None))

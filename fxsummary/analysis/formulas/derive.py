@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import lcm
@@ -24,6 +24,8 @@ ROWS = 32
 """Kernels of attention on CUDA pad what they keep to a multiple of this many rows."""
 MOST_STEP = 4096
 """Largest number by which the side of an image may have to be divisible."""
+MOST_IN_PIECES = 24
+"""Number of captures from which no further range of sizes is begun."""
 MOST_PIECES = 3
 """Number of ranges of one size for which formulas are made."""
 
@@ -85,7 +87,9 @@ def formulas(
         sequences = [axis.name for axis in regions[0].explorer.axes if axis.role == SEQUENCE]
         padded = _Search(observer, dict.fromkeys(sequences, ROWS)).regions()
         again = assembled(observer, padded, search.notes)
-        found = replace(found, table={**found.table, "saved_bytes": again.table["saved_bytes"]}, captures=again.captures)
+        found = replace(
+            found, table={**found.table, "saved_bytes": again.table["saved_bytes"]}, captures=again.captures
+        )
     return replace(found, device=device if training else "")
 
 
@@ -134,14 +138,14 @@ class _Search:
                 continue
             self._narrow(explorer, fitting)
             found.append(Region(explorer, fitting, dict(limits) if bend is None else explorer.limits))
-            if bend is None:
+            if bend is None or self._observer.count > MOST_IN_PIECES or fitting.sums()["flops", ""] is None:
                 break
             limits = {**limits, axis.name: (most + 1, None)}
             base = {**explorer.base, axis.name: most + axis.base}
         return found
 
     def _widen(self, explorer: Explorer, windows: set[int]) -> bool:
-        """Keep to sizes that windows divide too, which only arguments of operations show; return whether that is new."""
+        """Keep to sizes that windows divide too, which only arguments show; return whether that is new."""
         images = [axis for axis in explorer.axes if axis.role == IMAGE]
         steps = {axis.name: lcm(axis.step, *windows) for axis in images}
         if not windows or self._steps or not images or max(steps.values()) > MOST_STEP:
@@ -152,9 +156,11 @@ class _Search:
     def _narrow(self, explorer: Explorer, fitting: Fitting) -> None:
         """Take back steps that were made too large: a capture between them shows whether the formulas hold there."""
         axes = [axis for axis in explorer.axes if axis.name in self._steps]
+        if not axes:
+            return
         sums = {key: each for key, each in fitting.sums().items() if each is not None}
         for prime in (2, 3, 5, 7, 11, 13):
-            while axes and all(axis.step % (prime * axis.least) == 0 for axis in axes):
+            while all(axis.step % (prime * axis.least) == 0 for axis in axes):
                 sizes = {**explorer.base, **{axis.name: axis.base + axis.step // prime for axis in axes}}
                 seen = self._observer.at(sizes)
                 if seen is None or any(each(**sizes) != seen.values.get(key) for key, each in sums.items()):

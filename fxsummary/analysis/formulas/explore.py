@@ -1,8 +1,8 @@
 """Chooses the sizes at which a model is captured, so that its cost is a polynomial between them.
 
 A capture on the meta device takes the same time at any size, so that large steps are as cheap as small ones. The first
-steps show by which numbers a size must be divisible: a result whose dimension grows by 1/32 of the image's height allows
-formulas only for heights with one residue modulo 32. Later steps keep to that residue class.
+steps show by which numbers a size must be divisible: a result whose dimension grows by 1/32 of the image's height
+allows formulas only for heights with one residue modulo 32. Later steps keep to that residue class.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ class Explorer:
         self.is_unrolled, self.is_widened = False, bool(steps)
         self._others: dict[str, int] = {}
         self._observer, self.limits, self._mixed, self._steps = observer, dict(limits), 0, steps
-        self.axes = [self._axis(name, observer.named.roles[name]) for name in base]
+        self.axes: list[Axis] = []
+        for name in base:
+            self.axes.append(self._axis(name, observer.named.roles[name]))
 
     def bend(self) -> tuple[Axis, int] | None:
         """Return an axis with a threshold, and the largest value below it; None if there is none."""
@@ -156,11 +158,13 @@ class Explorer:
         (step, seen), *larger = steps.items()
         if near is not None and self._is_straight(near, step, seen):
             return True
-        if not larger:
-            return False
+        if not larger:  # one more point along the first side of an image shows whether there are polynomials
+            return near is None and any(axis.role == IMAGE for axis in self.axes)
         bent = self._bent(step, seen, *larger[0])
         dims = list(zip(self.first.dims, near.dims, seen.dims, strict=True)) if near is not None else []
-        return all(dims[place][2] - dims[place][0] == (dims[place][1] - dims[place][0]) * step for place in bent if dims)
+        return all(
+            dims[place][2] - dims[place][0] == (dims[place][1] - dims[place][0]) * step for place in bent if dims
+        )
 
     def _is_straight(self, near: Observation, step: int, seen: Observation) -> bool:
         dims = zip(self.first.dims, near.dims, seen.dims, strict=True)
@@ -223,7 +227,7 @@ class Explorer:
         return longer and set(seen.structure) == set(self.first.structure)
 
     def _threshold(self, axis: Axis) -> int:
-        """Return the largest value up to which all dimensions grow evenly: guessed from dimensions, else by bisection."""
+        """Return the largest value up to which all dimensions grow evenly: guessed, else found by bisection."""
         assert axis.kink is not None
         low, high = max(axis.values), axis.kink
         beyond = self._observer.at({**self.base, axis.name: high})
@@ -266,8 +270,13 @@ class Explorer:
         for options in (_small, _large):
             each = [options(axis, place) for place, axis in enumerate(self.axes)]
             for sizes in zip(*each, strict=True):
-                if self._keep(self.held, sizes):
+                if self._is_apart(sizes) and self._keep(self.held, sizes):
                     break
+
+    def _is_apart(self, sizes: Sequence[int]) -> bool:
+        """Whether no size is one of an axis or of another check."""
+        used = [{*axis.values, *(point[place] for point in self.held)} for place, axis in enumerate(self.axes)]
+        return not any(size in known for size, known in zip(sizes, used, strict=True))
 
     def more(self) -> bool:
         """Make one more capture at mixed sizes; return whether forward accepts them."""
@@ -287,24 +296,25 @@ class Explorer:
         return True
 
 
-def _small(axis: Axis, place: int) -> tuple[int, int, int]:
+def _small(axis: Axis, place: int) -> tuple[int, ...]:
     """Return small sizes that no axis has, to be tried in order."""
     if axis.role == BATCH:
-        return (5, 5, 5)
+        return (5,) * 4
     less = axis.base * max(1 + 2 * place, 3) // 10 if axis.role == IMAGE else axis.base * (1 + place) // 20 + 2
     less -= (less - axis.base) % axis.step
     after = [axis.base + axis.step * (2 + place + more) for more in range(9)]
     later = [size for size in after if size not in axis.values]
-    return (less if less > 1 else later[0], later[0], later[1])
+    return (less if less > 1 else later[0], *later[:3])
 
 
-def _large(axis: Axis, place: int) -> tuple[int, int, int]:
+def _large(axis: Axis, place: int) -> tuple[int, ...]:
     """Return sizes larger than all of the axis, then smaller ones."""
     if axis.role == BATCH:
-        return (7, 7, 7)
+        return (7,) * 4
     most = max(axis.values)
     steps = (most - axis.base) // axis.step
-    return (most + axis.step * (3 + 2 * place), *(axis.base + axis.step * (steps * n // 8 + 1) for n in (6, 2)))
+    larger = most + axis.step * (3 + 2 * place)
+    return (larger, *(axis.base + axis.step * (steps * part // 8 + 1 + place) for part in (7, 5, 2)))
 
 
 def _between(axis: Axis, place: int, number: int) -> int:

@@ -1,4 +1,4 @@
-"""Exact polynomials through captured values: which terms can occur, their coefficients, and whether all points agree."""
+"""Exact polynomials through captured values: which terms can occur, their coefficients, whether all points agree."""
 
 from __future__ import annotations
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from functools import cache
 from itertools import accumulate
 
 from fxsummary.analysis.formulas.explore import Explorer
 from fxsummary.analysis.formulas.fit import Solver, Support, axis_exponents, supports
-from fxsummary.analysis.formulas.observe import Key, Observation, Observer
+from fxsummary.analysis.formulas.observe import Key, Observer
 from fxsummary.analysis.formulas.sizes import BATCH
-from fxsummary.graph.polynomial import Polynomial
+from fxsummary.graph.polynomial import Exponents, Polynomial
 
 MOST_CAPTURES, LEAST_MIXED = 14, 2
 """Number of captures at which no more are made to find terms, except for the first few at mixed sizes."""
@@ -38,6 +39,7 @@ class Fitting:
         self._batch = next((place for place, axis in enumerate(explorer.axes) if axis.role == BATCH), None)
         self._rejected: dict[tuple[str, int | str], set[Support]] = defaultdict(set)
         self._found: dict[tuple[str, int | str], Polynomial | None] = {}
+        self._hopeless: set[tuple[str, int | str]] = set()
 
     def fit(self) -> None:
         """Fit all numbers; capture more where that is needed to find their terms."""
@@ -45,15 +47,29 @@ class Fitting:
         if self.windows() and not self._explorer.is_widened:
             return
         self._explorer.hold()
+        if len(self._explorer.held) < LEAST_HELD:
+            self._found = dict.fromkeys(self._found)
+            return
         most = max(MOST_CAPTURES, self._observer.count + LEAST_MIXED)
         while self._fit() and any(self._observer.count < most and self._explorer.more() for _ in range(8)):
             pass
 
     def windows(self) -> set[int]:
         """Return small numbers in the arguments of the operations that have no polynomial."""
-        places = {place for (_, place), each in self._found.items() if each is None and isinstance(place, int)}
+        places = {place for _, place in self._hopeless if isinstance(place, int)}
         texts = {self._explorer.first.arguments[place] for place in places}
         return {int(each) for text in texts for each in _NUMBER.findall(text) if 1 < int(each) <= MOST_WINDOW}
+
+    def _is_whole(self, terms: Mapping[Exponents, Fraction]) -> bool:
+        """Whether a polynomial has whole values at further sizes, as any count has."""
+        if all(number.denominator == 1 for number in terms.values()):
+            return True
+        polynomial = Polynomial.of(self._names, terms)
+        further = [
+            {axis.name: axis.base + axis.step * (number + place) for place, axis in enumerate(self._explorer.axes)}
+            for number in range(1, 8)
+        ]
+        return all(polynomial(**sizes).denominator == 1 for sizes in further)
 
     def sums(self) -> dict[Key, Polynomial | None]:
         """Return the polynomial of each module and quantity, None if it is none; not those of the peak."""
@@ -91,7 +107,9 @@ class Fitting:
         for key, column in self._columns():
             if column not in known:
                 known[column] = self._polynomial(column, solver_of, self._rejected[key])
-            self._found[key] = known[column][0]
+            self._found[key], may_help = known[column]
+            if self._found[key] is None and not may_help:
+                self._hopeless.add(key)
         return any(may_help for _, may_help in known.values())
 
     def _columns(self) -> Iterator[tuple[tuple[str, int | str], Column]]:
@@ -135,10 +153,14 @@ class Fitting:
                 may_help = True
                 continue
             terms = solver.terms(column)
-            if terms is not None:
+            if terms is not None and self._is_whole(terms):
                 return Polynomial.of(self._names, terms), False
             rejected.add(support)
         return None, may_help
+
+
+LEAST_HELD = 2
+"""Number of captures that a polynomial must agree with, and that it was not made from."""
 
 
 def _added(one: Polynomial | None, other: Polynomial | None) -> Polynomial | None:

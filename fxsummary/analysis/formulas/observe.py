@@ -66,9 +66,7 @@ class Observer:
         refusals: what forward says to sizes that it does not accept.
     """
 
-    def __init__(
-        self, model: nn.Module, named: Named, options: Mapping[str, Any], saved: Extra | None = None
-    ) -> None:
+    def __init__(self, model: nn.Module, named: Named, options: Mapping[str, Any], saved: Extra | None = None) -> None:
         self.named = named
         self.count = 0
         self.refusals: list[FxsummaryError] = []
@@ -140,7 +138,10 @@ def saved_for_backward(captured: ModelGraph, device: str) -> tuple[tuple[int, ..
     """Return the bytes that each operation is the first to save for backward, and those that each module saves."""
     found = captured.training(device=device, optimizer=None)
     by_module = {("saved_bytes", path): each.inclusive for path, each in found.saved_by_module.items() if path}
-    return tuple([found.saved_by_operation.get(key, 0) for key in captured]), {("saved_bytes", ""): found.saved, **by_module}
+    return tuple([found.saved_by_operation.get(key, 0) for key in captured]), {
+        ("saved_bytes", ""): found.saved,
+        **by_module,
+    }
 
 
 def _paths(data: NodeData) -> frozenset[str]:

@@ -11,7 +11,7 @@ from fxsummary.exporters.markdown import escaped as in_markdown
 from fxsummary.exporters.markdown import name as as_code
 from fxsummary.graph.formulas import QUANTITIES, Formula, Formulas, Part, Piece
 from fxsummary.graph.groups import TOP, Group, groups_of
-from fxsummary.graph.polynomial import Polynomial, crossing
+from fxsummary.graph.polynomial import crossing
 from fxsummary.text.numbers import relative_path
 
 WIDTH, NAMES = 100, 34
@@ -63,7 +63,9 @@ def _of_formula(level: int, name: str, formula: Formula, formulas: Formulas) -> 
         remarks = [f"for {domain}"] * bool(domain) + [f"at {part.at}"] * bool(part.at)
         shown = part.polynomial
         mark = {"≥": r"\geq ", "≈": r"\approx "}.get(formula.mark, "")
-        yield Line(level, name if number == 0 else "", f"{formula.mark}{shown}", mark + shown.to_latex(), ", ".join(remarks))
+        yield Line(
+            level, name if number == 0 else "", f"{formula.mark}{shown}", mark + shown.to_latex(), ", ".join(remarks)
+        )
         for where, other in takeovers(piece, formulas.base):
             remark = f"{where}, at {other.at}"
             yield Line(level, "", f"{formula.mark}{other.polynomial}", mark + other.polynomial.to_latex(), remark)
@@ -131,10 +133,17 @@ def _facts(formulas: Formulas) -> Iterator[str]:
 
 def markdown(formulas: Formulas, depth: int) -> str:
     """Return the formulas as Markdown."""
-    found = [f"**{in_markdown(formulas.model)}** · {in_markdown(formulas.inputs_text)}", "", "| | formula | |", "|:--|:--|:--|"]
+    found = [
+        f"**{in_markdown(formulas.model)}** · {in_markdown(formulas.inputs_text)}",
+        "",
+        "| | formula | |",
+        "|:--|:--|:--|",
+    ]
     for line in lines_of(formulas, depth):
         name = as_code(line.name) if line.depth else in_markdown(line.name)
-        found.append(f"| {'&emsp;' * line.depth}{name} | {in_markdown(line.text, 600)} | {in_markdown(line.remark, 600)} |")
+        found.append(
+            f"| {'&emsp;' * line.depth}{name} | {in_markdown(line.text, 600)} | {in_markdown(line.remark, 600)} |"
+        )
     return "\n".join([*found, "", *(f"- {in_markdown(each.strip(), 600)}" for each in _sentences(formulas)), ""])
 
 
@@ -150,7 +159,12 @@ def _sentences(formulas: Formulas) -> list[str]:
 
 def latex(formulas: Formulas, depth: int) -> str:
     """Return the formulas as a LaTeX table."""
-    found = [r"\begin{tabular}{lll}", r"\toprule", rf"{in_latex(formulas.model)} & {in_latex(formulas.inputs_text)} & \\", r"\midrule"]
+    found = [
+        r"\begin{tabular}{lll}",
+        r"\toprule",
+        rf"{in_latex(formulas.model)} & {in_latex(formulas.inputs_text)} & \\",
+        r"\midrule",
+    ]
     for line in lines_of(formulas, depth):
         name = rf"\texttt{{{in_latex(line.name)}}}" if line.depth and line.name else in_latex(line.name)
         indent = r"\quad " * line.depth
