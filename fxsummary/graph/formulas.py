@@ -334,5 +334,8 @@ class ModuleFormulas(Mapping[str, Formula]):
     def __iter__(self) -> Iterator[str]:
         return iter(self.formulas)
 
+    def __str__(self) -> str:
+        return "\n".join(f"{QUANTITIES[quantity]:14}{formula}" for quantity, formula in self.formulas.items())
+
     def __len__(self) -> int:
         return len(self.formulas)

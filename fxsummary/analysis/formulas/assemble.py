@@ -25,9 +25,9 @@ class Region(NamedTuple):
 
 def assembled(observer: Observer, regions: Sequence[Region], notes: Sequence[str]) -> Formulas:
     """Return the record."""
-    checks = list(_checks(observer, regions[0].explorer))
     pieces: dict[Key, list[Piece]] = {}
     for region in regions:
+        checks = list(_checks(observer, region))
         for key, parts in _parts(region):
             known = pieces.setdefault(key, [])
             if parts:
@@ -130,12 +130,15 @@ def _is_covered(one: Mapping[Exponents, Fraction], other: Mapping[Exponents, Fra
     )
 
 
-def _checks(observer: Observer, explorer: Explorer) -> Iterator[tuple[Sizes, Observation]]:
-    """Yield captures with a batch of one, and with sequences of one."""
+def _checks(observer: Observer, region: Region) -> Iterator[tuple[Sizes, Observation]]:
+    """Yield captures with a batch of one and, unless the range begins at a threshold, with sequences of one."""
+    explorer = region.explorer
     roles, start = observer.named.roles, observer.named.start
     ones = {name: 1 for name, size in start.items() if size == 1 and roles[name] == BATCH}
     if ones and (seen := observer.at({**explorer.base, **ones})) is not None:
         yield {**explorer.base, **ones}, seen
+    if any(least > 1 for least, _ in region.limits.values()):
+        return
     if (first := observer.at(start)) is not None and start != {**explorer.base, **ones}:
         yield start, first
     short = {axis.name: 1 for axis in explorer.axes if axis.role == SEQUENCE and axis.step == 1}

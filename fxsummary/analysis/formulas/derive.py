@@ -14,7 +14,7 @@ from fxsummary.analysis.formulas.assemble import Region, assembled
 from fxsummary.analysis.formulas.explore import Explorer, Limits, OddError, RefusedError
 from fxsummary.analysis.formulas.make import Fitting
 from fxsummary.analysis.formulas.observe import Extra, Observer, saved_for_backward
-from fxsummary.analysis.formulas.sizes import BATCH, IMAGE, SEQUENCE, Named, Sizes, given, inferred, starts
+from fxsummary.analysis.formulas.sizes import BATCH, FEATURES, IMAGE, SEQUENCE, Named, Sizes, given, inferred, starts
 from fxsummary.api import graph
 from fxsummary.errors import InputError
 from fxsummary.graph.formulas import Formulas
@@ -109,17 +109,19 @@ def _given(model: nn.Module, named: Named, options: Mapping[str, Any], saved: Ex
 
 
 class _Search:
-    """Looks for the ranges of sizes on which there are formulas.
-
-    Attributes:
-        notes: remarks on sizes that were fixed.
-    """
+    """Looks for the ranges of sizes on which there are formulas."""
 
     def __init__(self, observer: Observer, steps: Mapping[str, int] | None = None) -> None:
-        self.notes: list[str] = []
+        self._said: dict[str, str] = {}
+        self._tied: dict[str, str] = {}
         self._observer = observer
         self._moved: dict[str, int] = {}
         self._steps = dict(steps or {})
+
+    @property
+    def notes(self) -> list[str]:
+        """Remarks on sizes that were fixed."""
+        return list(self._said.values())
 
     def regions(self) -> list[Region]:
         """Return the ranges, the one around the first sizes first."""
@@ -208,12 +210,14 @@ class _Search:
                 "Write the number instead of the name, or one name for sizes that must be equal."
             ) from reason
         self._moved.pop(name, None)
+        self._observer.named = named.renamed({name: start if tied is None else tied})
         if tied is not None:
-            self._observer.named = named.renamed({name: tied})
-            self.notes.append(f"{name} = {tied}, because forward accepts no other {name}")
-        else:
-            self._observer.named = named.renamed({name: start})
-            self.notes.append(f"{name} is fixed at {start}, because forward accepts no other value")
+            self._said[name] = f"{name} = {tied}, because forward accepts no other {name}"
+            self._tied[name] = tied
+            return
+        for each in [*(other for other, by in self._tied.items() if by == name), name]:
+            if named.roles[each] != FEATURES:
+                self._said[each] = f"{each} is fixed at {start}, because forward accepts no other value"
 
     def _move(self, error: OddError, named: Named) -> None:
         """Move the base to where the structure is the usual one."""

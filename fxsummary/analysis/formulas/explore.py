@@ -16,9 +16,9 @@ from itertools import pairwise
 from math import lcm
 
 from fxsummary.analysis.formulas.observe import Observation, Observer
-from fxsummary.analysis.formulas.sizes import BATCH, IMAGE, SEQUENCE, Sizes
+from fxsummary.analysis.formulas.sizes import BATCH, FEATURES, IMAGE, SEQUENCE, Sizes
 
-STEPS = {IMAGE: (6720, 960, 96), SEQUENCE: (6720, 960, 240, 48, 12)}
+STEPS = {IMAGE: (6720, 960, 96), SEQUENCE: (6720, 960, 240, 48, 12), FEATURES: (6720, 960)}
 """Steps to try, the largest first: divisible by many strides, patches and windows."""
 
 Point = tuple[int, ...]
@@ -116,7 +116,8 @@ class Explorer:
             if self._seen(name, start + 1) is None:
                 raise RefusedError(name)
             return Axis(name, role, start, 1, [start, start + 1])
-        following = self._looked(name, start + 1) if role == SEQUENCE else None
+        is_next = role in (SEQUENCE, FEATURES) and self._is_allowed(name, start + 1)
+        following = self._observer.at({**self.base, name: start + 1}) if is_next else None
         if following is not None and self._grows(following):
             if start > MOST_UNROLLED:
                 raise OddError(name, is_longer=True)
@@ -198,15 +199,11 @@ class Explorer:
 
     def _seen(self, name: str, value: int) -> Observation | None:
         """Return and keep the capture with another value of one size, if its operations correspond."""
-        seen = self._looked(name, value)
-        if seen is not None:
-            self.points[tuple({**self.base, name: value}.values())] = seen
-        return seen
-
-    def _looked(self, name: str, value: int) -> Observation | None:
-        """Return the capture with another value of one size, if its operations correspond."""
         seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
-        return seen if seen is not None and (self._is_same(seen) or self._grows(seen)) else None
+        if seen is None or not self._is_same(seen):
+            return None
+        self.points[tuple({**self.base, name: value}.values())] = seen
+        return seen
 
     def limit(self, name: str, most: int) -> None:
         """Make no more captures with larger values of a size."""

@@ -118,6 +118,8 @@ def supports(axes: tuple[frozenset[int], ...], batch: int | None) -> tuple[Suppo
         batch: the place of the size that is a batch, if there is one.
     """
     found = _supports(axes, batch)
+    if all(axes):
+        return found
     wider = tuple([each | {0, 1} for each in axes])  # terms may cancel each other at the base
     return tuple(dict.fromkeys([*found, *_supports(wider, batch)]))
 

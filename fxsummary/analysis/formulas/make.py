@@ -43,6 +43,9 @@ class Fitting:
 
     def fit(self) -> None:
         """Fit all numbers; capture more where that is needed to find their terms."""
+        if not self._names:  # one capture is all that there is
+            self._found = {key: Polynomial.of((), {(): column[0]}) for key, column in self._columns()}
+            return
         self._fit()
         if self.windows() and not self._explorer.is_widened:
             return
@@ -147,6 +150,9 @@ class Fitting:
         may_help = False
         for support in supports(axes, self._batch):
             if support in rejected:
+                continue
+            if len(support) > len(points):
+                may_help = True
                 continue
             solver = solver_of(support)
             if not solver.is_possible:

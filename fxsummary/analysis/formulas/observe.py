@@ -158,7 +158,8 @@ def _costs(captured: ModelGraph) -> tuple[dict[Key, int], dict[Key, str]]:
         for path in _paths(data):
             for quantity, number in numbers.items():
                 values[quantity, path] += number or 0
-                if number is None or is_assumed:
-                    mark = "≥" if number is None else "≈"
+                is_unknown = number is None and quantity == "flops"  # what returns None has no bytes
+                if is_unknown or is_assumed:
+                    mark = "≥" if is_unknown else "≈"
                     marks[quantity, path] = max(mark, marks.get((quantity, path), mark))
     return dict(values), marks

@@ -18,8 +18,8 @@ from fxsummary.graph.spec import TensorSpec
 Shape = tuple[int | str, ...]
 Sizes = Mapping[str, int]
 
-BATCH, SEQUENCE, IMAGE = "batch", "sequence", "image"
-_STARTS = {BATCH: (1,), SEQUENCE: (64, 16, 512), IMAGE: (224, 64, 32, 256, 512)}
+BATCH, SEQUENCE, IMAGE, FEATURES = "batch", "sequence", "image", "features"
+_STARTS = {BATCH: (1,), SEQUENCE: (64, 16, 512), IMAGE: (224, 64, 32, 256, 512), FEATURES: (64, 16, 16000)}
 """Sizes to start with if they cannot be inferred, by role."""
 
 
@@ -30,7 +30,7 @@ class Named:
     Attributes:
         shapes: the shape of each input, by name.
         start: a size that forward accepts, by name.
-        roles: `BATCH`, `SEQUENCE` or `IMAGE`, by name.
+        roles: `BATCH`, `SEQUENCE`, `IMAGE` or `FEATURES`, by name.
         dtypes: dtypes by input; None for those of `fxsummary.graph`.
         by_name: whether the inputs are passed by name.
         is_inferred: whether the names are made up, so that a size may be fixed if forward refuses others.
@@ -108,11 +108,11 @@ class _Names:
 
 
 _DECODER = "decoder_"
-_NAMES = {BATCH: "B", SEQUENCE: "TSUV", IMAGE: "HW"}
+_NAMES = {BATCH: "B", SEQUENCE: "TSUV", IMAGE: "HW", FEATURES: "LMN"}
 
 
 def role_of(place: int, rank: int, is_index: bool) -> str:
-    """Return the role of a dimension of an input; "" for features and channels.
+    """Return the role of a dimension of an input; "" for channels. Features may be samples of sound, and so vary.
 
     >>> [role_of(place, 4, False) for place in range(4)], [role_of(place, 2, True) for place in range(2)]
     (['batch', '', 'image', 'image'], ['batch', 'sequence'])
@@ -123,7 +123,9 @@ def role_of(place: int, rank: int, is_index: bool) -> str:
         return SEQUENCE if place == 1 else ""
     if rank >= 4 and place >= rank - 2:
         return IMAGE
-    return SEQUENCE if rank == 3 and place == 1 else ""
+    if rank == 3 and place == 1:
+        return SEQUENCE
+    return FEATURES if rank <= 3 else ""
 
 
 def given(model: nn.Module, shapes: object, dtypes: object) -> Named:
