@@ -265,6 +265,19 @@ def test_sizes_that_forward_fixes() -> None:
         fxsummary.formulas(on_meta(Fixed), input_shape=("B", 3, "H", 16))
 
 
+def test_example_inputs_name_their_sizes() -> None:
+    found = fxsummary.formulas(nn.Conv2d(3, 4, 3), torch.empty(2, 3, 32, 40))
+    assert str(found["flops"]) == "216·B·H·W − 432·B·W − 432·B·H + 864·B"
+
+    class Flagged(nn.Module):
+        def forward(self, x: Tensor, double: bool = False) -> Tensor:
+            return torch.relu(x + x) if double else x
+
+    assert fxsummary.formulas(Flagged(), torch.empty(2, 3)).names == ("B", "L")
+    with pytest.raises(InputError, match="more than the shapes"):
+        fxsummary.formulas(Flagged(), torch.empty(2, 3), kwargs={"double": True})
+
+
 # --- errors ----------------------------------------------------------------------------------------
 
 

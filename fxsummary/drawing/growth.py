@@ -15,7 +15,8 @@ from fxsummary.drawing.style import stylesheet
 from fxsummary.drawing.svg_page import MARGIN, Entry, document, heading, wrapped
 from fxsummary.drawing.timeline import grid, round_step, ticks
 from fxsummary.errors import InputError
-from fxsummary.graph.formulas import QUANTITIES, Formula, Formulas
+from fxsummary.graph.formula import QUANTITIES, Formula
+from fxsummary.graph.formulas import Formulas
 from fxsummary.graph.groups import leaves_of
 from fxsummary.graph.polynomial import Polynomial
 from fxsummary.text.numbers import count

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from fxsummary.graph.formulas import Formula
+from fxsummary.graph.formula import Formula
 from fxsummary.text.numbers import relative_path
 
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")

@@ -11,7 +11,8 @@ from fxsummary.analysis.formulas.explore import Explorer, Limits
 from fxsummary.analysis.formulas.make import Fitting
 from fxsummary.analysis.formulas.observe import Key, Observation, Observer
 from fxsummary.analysis.formulas.sizes import BATCH, SEQUENCE, Sizes
-from fxsummary.graph.formulas import QUANTITIES, Formula, Formulas, Part, Piece, Range
+from fxsummary.graph.formula import QUANTITIES, Formula, Part, Piece, Range
+from fxsummary.graph.formulas import Formulas
 from fxsummary.graph.polynomial import Exponents, Polynomial
 
 
@@ -99,7 +100,7 @@ def _parts(region: Region) -> Iterator[tuple[Key, tuple[Part, ...]]]:
     parts = _largest(known, explorer.base)
     points = {**explorer.points, **explorer.held}
     names = tuple(explorer.base)
-    if all(_most(parts, dict(zip(names, at, strict=True))) == seen.values["peak", ""] for at, seen in points.items()):
+    if all(_most(parts, dict(zip(names, at, strict=True))) == seen.whole["peak", ""] for at, seen in points.items()):
         yield ("peak", ""), parts
     else:
         total = sums.get(("peak", ""))
@@ -134,7 +135,7 @@ def _checks(observer: Observer, region: Region) -> Iterator[tuple[Sizes, Observa
     """Yield captures with a batch of one and, unless the range begins at a threshold, with sequences of one."""
     explorer = region.explorer
     roles, start = observer.named.roles, observer.named.start
-    ones = {name: 1 for name, size in start.items() if size == 1 and roles[name] == BATCH}
+    ones = {name: 1 for name in start if roles[name] == BATCH}
     if ones and (seen := observer.at({**explorer.base, **ones})) is not None:
         yield {**explorer.base, **ones}, seen
     if any(least > 1 for least, _ in region.limits.values()):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fxsummary.graph.formulas import Crossover, Formula
+from fxsummary.graph.formula import Formula
+from fxsummary.graph.formulas import Crossover
 from fxsummary.graph.groups import groups_of
 from fxsummary.graph.polynomial import Polynomial, crossing
 

@@ -15,6 +15,7 @@ from fxsummary.analysis.formulas.explore import Explorer, Limits, OddError, Refu
 from fxsummary.analysis.formulas.make import Fitting
 from fxsummary.analysis.formulas.observe import Extra, Observer, saved_for_backward
 from fxsummary.analysis.formulas.sizes import BATCH, FEATURES, IMAGE, SEQUENCE, Named, Sizes, given, inferred, starts
+from fxsummary.analysis.formulas.thresholds import bend
 from fxsummary.api import graph
 from fxsummary.errors import InputError
 from fxsummary.graph.formulas import Formulas
@@ -71,26 +72,59 @@ def formulas(
     options = {} if leaf is None else {"leaf": leaf}
     saved = partial(saved_for_backward, device=device) if training else None
     if input_shape is None:
-        captured = graph(model, *args, kwargs=kwargs, **options)
-        observer = Observer(model, inferred(captured), options, saved)
-        observer.keep(captured)
-        if observer.at(observer.named.start) is None:
-            raise InputError(f"{captured.name} cannot be captured as a whole: {'; '.join(captured.notes)}.")
+        observer = _inferred(model, args, kwargs, options, saved)
+        _check_shapes(observer, bool(args or kwargs))
+    elif args or kwargs:
+        raise InputError("got both example inputs and input_shape=: pass one of them.")
     else:
-        if args or kwargs:
-            raise InputError("got both example inputs and input_shape=: pass one of them.")
         observer = _given(model, given(model, input_shape, input_dtype), options, saved)
-    search = _Search(observer)
-    regions = search.regions()
-    found = assembled(observer, regions, search.notes)
-    if training and any(not each.pieces for each in found.table["saved_bytes"].values()):
-        sequences = [axis.name for axis in regions[0].explorer.axes if axis.role == SEQUENCE]
-        padded = _Search(observer, dict.fromkeys(sequences, ROWS)).regions()
-        again = assembled(observer, padded, search.notes)
-        found = replace(
-            found, table={**found.table, "saved_bytes": again.table["saved_bytes"]}, captures=again.captures
+    found = _found(observer)
+    return _with_padding(found, observer, device) if training else found
+
+
+def _check_shapes(observer: Observer, is_given: bool) -> None:
+    """Raise if shapes alone do not lead to the operations that the example inputs lead to."""
+    start, batch = observer.named.start, [name for name, role in observer.named.roles.items() if role == BATCH]
+    first = observer.at(start)
+    larger = observer.at({**start, **{name: start[name] + 2 for name in batch if name in start}})
+    if (larger is None or first is None or larger.structure != first.structure) and not observer.again() and is_given:
+        raise InputError(
+            "forward depends on more than the shapes of these inputs, such as a flag: pass input_shape= with names, "
+            "and set the flag in the model's config."
         )
-    return replace(found, device=device if training else "")
+
+
+def _found(observer: Observer, steps: Mapping[str, int] | None = None) -> Formulas:
+    """Return the formulas around the start; ``steps`` are numbers by which differences of sizes must be divisible."""
+    search = _Search(observer, steps)
+    regions = search.regions()
+    return assembled(observer, regions, search.notes)
+
+
+def _with_padding(found: Formulas, observer: Observer, device: str) -> Formulas:
+    """Return the formulas with those for saved bytes; for padded kernels, they hold for multiples of the padding."""
+    saved, captures = found.table["saved_bytes"], found.captures
+    if any(not each.pieces for each in saved.values()):
+        sequences = [name for name in found.names if observer.named.roles[name] == SEQUENCE]
+        again = _found(observer, dict.fromkeys(sequences, ROWS))
+        saved, captures = again.table["saved_bytes"], again.captures
+    return replace(found, table={**found.table, "saved_bytes": saved}, captures=captures, device=device)
+
+
+def _inferred(
+    model: nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+    saved: Extra | None,
+) -> Observer:
+    """Return an observer that starts with example inputs, or with those that fxsummary infers."""
+    captured = graph(model, *args, kwargs=kwargs, **options)
+    observer = Observer(model, inferred(captured), options, saved)
+    observer.keep(captured)
+    if observer.at(observer.named.start) is None:
+        raise InputError(f"{captured.name} cannot be captured as a whole: {'; '.join(captured.notes)}.")
+    return observer
 
 
 def _given(model: nn.Module, named: Named, options: Mapping[str, Any], saved: Extra | None) -> Observer:
@@ -130,17 +164,17 @@ class _Search:
         base: Sizes | None = None
         while len(found) < MOST_PIECES:
             explorer = self._explored(base, limits)
-            bend = explorer.bend()
-            if bend is not None:
-                axis, most = bend
+            bent = bend(explorer, self._observer)
+            if bent is not None:
+                axis, most = bent
                 explorer.limit(axis.name, most)
             fitting = Fitting(explorer, self._observer)
             fitting.fit()
             if self._widen(explorer, fitting.windows()):
                 continue
             self._narrow(explorer, fitting)
-            found.append(Region(explorer, fitting, dict(limits) if bend is None else explorer.limits))
-            if bend is None or self._observer.count > MOST_IN_PIECES or fitting.sums()["flops", ""] is None:
+            found.append(Region(explorer, fitting, dict(limits) if bent is None else explorer.limits))
+            if bent is None or self._observer.count > MOST_IN_PIECES or fitting.sums()["flops", ""] is None:
                 break
             limits = {**limits, axis.name: (most + 1, None)}
             base = {**explorer.base, axis.name: most + axis.base}

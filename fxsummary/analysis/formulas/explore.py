@@ -7,11 +7,9 @@ allows formulas only for heights with one residue modulo 32. Later steps keep to
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from itertools import pairwise
 from math import lcm
 
@@ -103,11 +101,6 @@ class Explorer:
         for name in base:
             self.axes.append(self._axis(name, observer.named.roles[name]))
 
-    def bend(self) -> tuple[Axis, int] | None:
-        """Return an axis with a threshold, and the largest value below it; None if there is none."""
-        axis = next((each for each in self.axes if each.kink is not None), None)
-        return None if axis is None else (axis, self._threshold(axis))
-
     # --- along one axis --------------------------------------------------------------------------
 
     def _axis(self, name: str, role: str) -> Axis:
@@ -131,7 +124,7 @@ class Explorer:
 
     def _accepted(self, name: str, following: Observation | None) -> dict[int, Observation]:
         """Return the captures after large steps that forward accepts, down to one that shows how dimensions grow."""
-        near = following if following is not None and self._is_same(following) else None
+        near = following if following is not None and self.is_same(following) else None
         found: dict[int, Observation] = {}
         others: list[int] = []
         steps = STEPS[self._observer.named.roles[name]]
@@ -140,7 +133,7 @@ class Explorer:
             if following is None and not found and not others and step not in (steps[0], steps[-1]):
                 continue  # forward refuses the first ones: try the smallest, then give up
             seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
-            if seen is not None and not self._is_same(seen):
+            if seen is not None and not self.is_same(seen):
                 others.append(step)
                 if len(others) > 1 and not found and near is None:
                     raise OddError(name)
@@ -200,7 +193,7 @@ class Explorer:
     def _seen(self, name: str, value: int) -> Observation | None:
         """Return and keep the capture with another value of one size, if its operations correspond."""
         seen = self._observer.at({**self.base, name: value}) if self._is_allowed(name, value) else None
-        if seen is None or not self._is_same(seen):
+        if seen is None or not self.is_same(seen):
             return None
         self.points[tuple({**self.base, name: value}.values())] = seen
         return seen
@@ -213,7 +206,7 @@ class Explorer:
         least, most = self.limits.get(name, (1, None))
         return value >= least and (most is None or value <= most)
 
-    def _is_same(self, seen: Observation) -> bool:
+    def is_same(self, seen: Observation) -> bool:
         if self.is_unrolled:
             return set(seen.structure) == set(self.first.structure)
         return seen.structure == self.first.structure
@@ -222,43 +215,6 @@ class Explorer:
         """Whether a capture has the same kinds of operations, but another number of them."""
         longer = len(seen.structure) != len(self.first.structure)
         return longer and set(seen.structure) == set(self.first.structure)
-
-    def _threshold(self, axis: Axis) -> int:
-        """Return the largest value up to which all dimensions grow evenly: guessed, else found by bisection."""
-        assert axis.kink is not None
-        low, high = max(axis.values), axis.kink
-        beyond = self._observer.at({**self.base, axis.name: high})
-        holds = cache(lambda size: self._is_even(axis, size))
-        for guess in self._guesses(axis, beyond) if beyond else ():
-            if low <= guess < high and holds(guess) and not holds(guess + 1):
-                return guess
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if holds(middle) else (low, middle)
-        return low
-
-    def _guesses(self, axis: Axis, beyond: Observation) -> list[int]:
-        """Return values at which a dimension would have the size that it has beyond the threshold."""
-        counts = Counter(size for size in beyond.dims if size > axis.base)
-        if self._is_same(beyond):
-            near = self.points[self._point(axis, max(axis.values))]
-            step = max(axis.values) - axis.base
-            for a, b, c in set(zip(self.first.dims, near.dims, beyond.dims, strict=True)):
-                if b > a and (c - a) * step % (b - a) == 0:
-                    counts[axis.base + (c - a) * step // (b - a)] += 10
-        return [size + more for size, _ in counts.most_common(8) for more in (0, 1, -1)]
-
-    def _is_even(self, axis: Axis, size: int) -> bool:
-        """Whether the dimensions grow up to a value as they do from the base to the values of the axis."""
-        seen = self._observer.at({**self.base, axis.name: size})
-        near, step = self.points[self._point(axis, max(axis.values))], max(axis.values) - axis.base
-        if seen is None or not self._is_same(seen):
-            return False
-        dims = zip(self.first.dims, near.dims, seen.dims, strict=True)
-        return all((c - a) * step == (b - a) * (size - axis.base) for a, b, c in dims)
-
-    def _point(self, axis: Axis, value: int) -> Point:
-        return tuple({**self.base, axis.name: value}.values())
 
     # --- at mixed sizes --------------------------------------------------------------------------
 
@@ -287,7 +243,7 @@ class Explorer:
         if not is_allowed or point in self.points or point in self.held:
             return False
         seen = self._observer.at(dict(zip(self.base, point, strict=True)))
-        if seen is None or not self._is_same(seen):
+        if seen is None or not self.is_same(seen):
             return False
         found[point] = seen
         return True
@@ -296,7 +252,7 @@ class Explorer:
 def _small(axis: Axis, place: int) -> tuple[int, ...]:
     """Return small sizes that no axis has, to be tried in order."""
     if axis.role == BATCH:
-        return (5,) * 4
+        return (axis.base + 2,) * 4
     less = axis.base * max(1 + 2 * place, 3) // 10 if axis.role == IMAGE else axis.base * (1 + place) // 20 + 2
     less -= (less - axis.base) % axis.step
     after = [axis.base + axis.step * (2 + place + more) for more in range(9)]
@@ -307,7 +263,7 @@ def _small(axis: Axis, place: int) -> tuple[int, ...]:
 def _large(axis: Axis, place: int) -> tuple[int, ...]:
     """Return sizes larger than all of the axis, then smaller ones."""
     if axis.role == BATCH:
-        return (7,) * 4
+        return (axis.base + 4,) * 4
     most = max(axis.values)
     steps = (most - axis.base) // axis.step
     larger = most + axis.step * (3 + 2 * place)

@@ -121,10 +121,12 @@ class Fitting:
         for quantity in seen[0].parts if not self._explorer.is_unrolled else ():
             columns = zip(*(each.parts[quantity] for each in seen), strict=True)
             yield from (((quantity, place), column) for place, column in enumerate(columns))
-        for key in seen[0].values:
-            is_shared = key[0] == "saved_bytes" and key[1] != ""  # modules share what they save
-            if self._explorer.is_unrolled or is_shared or key[0] not in seen[0].parts:
-                yield key, tuple([each.values.get(key, 0) for each in seen])
+        for key in seen[0].values if self._explorer.is_unrolled else seen[0].whole:
+            if self._explorer.is_unrolled or key not in (("saved_bytes", ""), ("peak", "")):
+                yield (
+                    key,
+                    tuple([(each.values if self._explorer.is_unrolled else each.whole).get(key, 0) for each in seen]),
+                )
 
     def _on_axis(self, place: int) -> list[int]:
         """Return the numbers of the captures in which only one size differs from the base."""

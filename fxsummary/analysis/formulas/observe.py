@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from fxsummary.analysis.formulas.sizes import Named, Sizes
 from fxsummary.analysis.generation import cache_names, cache_nbytes
 from fxsummary.api import graph
 from fxsummary.errors import FxsummaryError
-from fxsummary.graph.attributes import NodeData, own_path
+from fxsummary.graph.attributes import own_path
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.spec import leaves
 
@@ -32,11 +33,12 @@ class Observation:
     Attributes:
         structure: the operations in order.
         dims: the dimensions of all results, in order.
-        values: numbers by quantity and module path; the peak only of the model.
         parts: numbers of each operation by quantity. Costs add up over the operations of a module, changes of the
             living bytes ("peak") up to an operation; "workspace" is what it holds besides while it runs.
         paths: the modules that each operation runs in.
-        marks: "≈" and "≥" of these, where they are not exact.
+        doubts: whether the FLOPs of each operation are unknown, and whether it depends on assumed values.
+        whole: numbers that are no sums over operations, by quantity and module path.
+        peak_mark: the mark of the peak.
         names: the operations as they are shown.
         arguments: their arguments as text.
         modules: class names by module path.
@@ -45,14 +47,36 @@ class Observation:
 
     structure: tuple[tuple[str, str], ...]
     dims: tuple[int, ...]
-    values: Mapping[Key, int]
     parts: Mapping[str, tuple[int, ...]]
     paths: tuple[frozenset[str], ...]
-    marks: Mapping[Key, str]
+    doubts: tuple[tuple[bool, bool], ...]
+    whole: Mapping[Key, int]
+    peak_mark: str
     names: tuple[str, ...]
     arguments: tuple[str, ...]
     modules: Mapping[str, str]
     model: str
+
+    @cached_property
+    def values(self) -> Mapping[Key, int]:
+        """All numbers by quantity and module path; the peak only of the model."""
+        found: dict[Key, int] = defaultdict(int)
+        for quantity in ("flops", "output_bytes"):
+            for number, paths in zip(self.parts[quantity], self.paths, strict=True):
+                for path in paths:
+                    found[quantity, path] += number
+        return {**found, **self.whole}
+
+    @cached_property
+    def marks(self) -> Mapping[Key, str]:
+        """The marks "≥" and "≈" of the numbers that are not exact."""
+        found: dict[Key, str] = {("peak", ""): self.peak_mark}
+        for (is_unknown, is_assumed), paths in zip(self.doubts, self.paths, strict=True):
+            for path in paths if is_unknown or is_assumed else ():
+                found["flops", path] = "≥" if is_unknown else found.get(("flops", path), "≈")
+                if is_assumed:
+                    found["output_bytes", path] = "≈"
+        return found
 
 
 class Observer:
@@ -86,6 +110,13 @@ class Observer:
         self.count += 1
         self._known[self.named.key(self.named.start)] = self.observed(captured)
 
+    def again(self) -> bool:
+        """Capture at the first sizes again, now from shapes alone; return whether the operations are the same."""
+        before = self.at(self.named.start)
+        self.count += 1
+        after = self._known[self.named.key(self.named.start)] = self._captured(self.named.start)
+        return before is not None and after is not None and before.structure == after.structure
+
     def _captured(self, sizes: Sizes) -> Observation | None:
         try:
             captured = graph(self._model, **self.named.at(sizes), **self._options)
@@ -100,24 +131,17 @@ class Observer:
             self._options["trace"] = "record"  # to try symbolic tracing again takes time
         if captured.is_partial or captured.memory is None:
             return None
-        values, marks = _costs(captured)
+        memory, nodes = captured.memory, [data for _, data in captured.nodes(data=True)]
         names = cache_names(self._model, captured)
-        if names:
-            values["kv_cache", ""] = cache_nbytes(captured, names)
-        values["peak", ""] = captured.memory.peak
-        if captured.memory.unknown or captured.memory.is_assumed:
-            marks["peak", ""] = "≥" if captured.memory.unknown else "≈"
-        nodes = [data for _, data in captured.nodes(data=True)]
-        memory = captured.memory
+        cached = {("kv_cache", ""): cache_nbytes(captured, names)} if names else {}
         saved: dict[str, tuple[int, ...]] = {}
+        by_module: Mapping[Key, int] = {}
         if self._saved is not None:
             saved["saved_bytes"], by_module = self._saved(captured)
-            values |= by_module
         living = [total - inside for total, inside in zip(memory.timeline, memory.workspaces, strict=True)]
         return Observation(
             structure=tuple([(data["module"], data["target"]) for data in nodes]),
             dims=tuple([size for data in nodes for spec in leaves(data["outputs"]) for size in spec.shape]),
-            values=values,
             parts={
                 "flops": tuple([data["flops"] or 0 for data in nodes]),
                 "output_bytes": tuple([data["output_bytes"] or 0 for data in nodes]),
@@ -125,8 +149,10 @@ class Observer:
                 "workspace": memory.workspaces,
                 **saved,
             },
-            paths=tuple([_paths(data) for data in nodes]),
-            marks=marks,
+            paths=tuple([frozenset(["", *[each.path for each in data["module_stack"]]]) for data in nodes]),
+            doubts=tuple([(data["flops"] is None, data["assumed"] or data["trust"] == "assumed") for data in nodes]),
+            whole={**cached, ("peak", ""): memory.peak, **by_module},
+            peak_mark="≥" if memory.unknown else "≈" if memory.is_assumed else "",
             names=tuple([own_path(data) or key for key, data in captured.nodes(data=True)]),
             arguments=tuple([data["arguments"] for data in nodes]),
             modules={path: each.type for path, each in captured.modules.items()},
@@ -142,24 +168,3 @@ def saved_for_backward(captured: ModelGraph, device: str) -> tuple[tuple[int, ..
         ("saved_bytes", ""): found.saved,
         **by_module,
     }
-
-
-def _paths(data: NodeData) -> frozenset[str]:
-    return frozenset(["", *[each.path for each in data["module_stack"]]])
-
-
-def _costs(captured: ModelGraph) -> tuple[dict[Key, int], dict[Key, str]]:
-    """Return FLOPs and output bytes of each module, and the marks of those that are not exact."""
-    values: dict[Key, int] = defaultdict(int)
-    marks: dict[Key, str] = {}
-    for _, data in captured.nodes(data=True):
-        is_assumed = data["assumed"] or data["trust"] == "assumed"
-        numbers = {"flops": data["flops"], "output_bytes": data["output_bytes"]}
-        for path in _paths(data):
-            for quantity, number in numbers.items():
-                values[quantity, path] += number or 0
-                is_unknown = number is None and quantity == "flops"  # what returns None has no bytes
-                if is_unknown or is_assumed:
-                    mark = "≥" if is_unknown else "≈"
-                    marks[quantity, path] = max(mark, marks.get((quantity, path), mark))
-    return dict(values), marks

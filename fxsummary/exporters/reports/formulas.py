@@ -9,7 +9,8 @@ from textwrap import wrap
 from fxsummary.exporters.latex import escaped as in_latex
 from fxsummary.exporters.markdown import escaped as in_markdown
 from fxsummary.exporters.markdown import name as as_code
-from fxsummary.graph.formulas import QUANTITIES, Formula, Formulas, Part, Piece
+from fxsummary.graph.formula import QUANTITIES, Formula, Part, Piece
+from fxsummary.graph.formulas import Formulas
 from fxsummary.graph.groups import TOP, Group, groups_of
 from fxsummary.graph.polynomial import crossing
 from fxsummary.text.numbers import relative_path
