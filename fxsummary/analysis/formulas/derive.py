@@ -238,9 +238,9 @@ class _Search:
         tied = next((each for each in others if named.start[each] == start), None)
         if not named.is_inferred:
             reason = self._observer.refusals[-1] if self._observer.refusals else None
-            why = f": {str(reason).partition(chr(10))[0]}" if reason else ""
+            why = f": {str(reason).partition(chr(10))[0].rstrip('.')}" if reason else ""
             raise InputError(
-                f"forward accepts {name} = {start}, but no other value of {name} alone{why} "
+                f"forward accepts {name} = {start}, but no other value of {name} alone{why}. "
                 "Write the number instead of the name, or one name for sizes that must be equal."
             ) from reason
         self._moved.pop(name, None)
