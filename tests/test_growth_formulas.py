@@ -198,6 +198,15 @@ def test_a_sliding_window_has_two_pieces() -> None:
     assert cache(B=3, T=10_000) == 3 * 299 * per_token + 16
 
 
+def test_a_window_below_the_first_size_leaves_a_least_size() -> None:
+    model = transformer("MistralForCausalLM", "MistralConfig", sliding_window=32, num_key_value_heads=2)
+    found = fxsummary.formulas(model)
+    assert fresh(model, found, B=5, T=1500) > 40
+    assert found["flops"](B=1, T=1) > 0
+    with pytest.raises(InputError, match="below 128"):
+        found["kv_cache"](B=1, T=20)
+
+
 def test_windows_show_in_the_arguments_of_operations() -> None:
     found = fxsummary.formulas(torchvision_model("swin_t"))
     assert str(found["flops"]) == "178962·B·H·W + 1536000·B"

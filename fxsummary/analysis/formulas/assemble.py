@@ -154,6 +154,11 @@ def _ranges(
     explorer = region.explorer
     points = [*explorer.points, *explorer.held]
     agreeing = [sizes for sizes, seen in checks if seen.values.get(key) == _most(parts, sizes)]
+    names = tuple(explorer.base)
+    dropped = [(dict(zip(names, point, strict=True)), seen) for point, seen in explorer.dropped.items()]
+    if any(seen.values.get(key) != _most(parts, sizes) for sizes, seen in dropped):
+        others = [axis for axis in explorer.axes if axis.role != BATCH]
+        agreeing = [sizes for sizes in agreeing if all(sizes[axis.name] >= axis.base for axis in others)]
     found = []
     for place, axis in enumerate(explorer.axes):
         least, most = region.limits.get(axis.name, (1, None))

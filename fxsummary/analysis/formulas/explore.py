@@ -80,6 +80,7 @@ class Explorer:
         axes: the sizes in order.
         points: the captures that formulas are made from, those along the axes first.
         held: the captures that check them, the largest last.
+        dropped: captures at small sizes with which some formulas do not agree.
         is_unrolled: whether the number of operations grows with a size.
         is_widened: whether steps were given.
         limits: the least and the largest value of sizes.
@@ -94,6 +95,7 @@ class Explorer:
         self.base, self.first = dict(base), first
         self.points: dict[Point, Observation] = {tuple(base.values()): first}
         self.held: dict[Point, Observation] = {}
+        self.dropped: dict[Point, Observation] = {}
         self.is_unrolled, self.is_widened = False, bool(steps)
         self._others: dict[str, int] = {}
         self._observer, self.limits, self._mixed, self._steps = observer, dict(limits), 0, steps
@@ -225,6 +227,13 @@ class Explorer:
             for sizes in zip(*each, strict=True):
                 if self._is_apart(sizes) and self._keep(self.held, sizes):
                     break
+
+    def hold_above(self) -> bool:
+        """Check with a size above the base instead of a small one, where costs may be others; return if that works."""
+        for point in [each for each in self.held if any(map(int.__lt__, each, self.base.values()))]:
+            self.dropped[point] = self.held.pop(point)
+        each = [_small(axis, place)[1:] for place, axis in enumerate(self.axes)]
+        return any(self._is_apart(sizes) and self._keep(self.held, sizes) for sizes in zip(*each, strict=True))
 
     def _is_apart(self, sizes: Sequence[int]) -> bool:
         """Whether no size is one of an axis or of another check."""

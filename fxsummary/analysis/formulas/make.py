@@ -50,6 +50,13 @@ class Fitting:
         if self.windows() and not self._explorer.is_widened:
             return
         self._explorer.hold()
+        self._checked()
+        if any(found is None for found in self._found.values()) and self._explorer.hold_above():
+            self._rejected.clear()
+            self._checked()
+
+    def _checked(self) -> None:
+        """Fit all numbers, with as many captures at mixed sizes as that takes, and check them."""
         if len(self._explorer.held) < LEAST_HELD:
             self._found = dict.fromkeys(self._found)
             return
