@@ -258,6 +258,19 @@ def test_what_is_no_polynomial_is_listed() -> None:
         found(B=1, T=16)
 
 
+def test_a_batch_that_is_compared_with_itself() -> None:
+    class Contrast(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.layer(x)
+            return y @ y.T
+
+    assert str(fxsummary.formulas(on_meta(Contrast), input_shape=("B", 4))["flops"]) == "16·B² + 64·B"
+
+
 def test_sizes_that_forward_fixes() -> None:
     class Fixed(nn.Module):
         def __init__(self) -> None:

@@ -228,7 +228,13 @@ class _Search:
     def _refused(self, sizes: Sizes) -> str:
         """Return the size that forward refuses: one that differs from the start."""
         start = self._observer.named.start
-        return next(name for name, size in sizes.items() if size != start[name])
+        name = next((name for name, size in sizes.items() if size != start[name]), None)
+        if name is None:
+            raise InputError(
+                "forward depends on more than the shapes of the inferred inputs, such as values or a flag: pass "
+                "input_shape= with names for the inputs that it needs."
+            )
+        return name
 
     def _fix(self, name: str) -> None:
         """Tie the sides of an image, or fix a size, because forward accepts no other value of it."""

@@ -282,5 +282,5 @@ def _large(axis: Axis, place: int) -> tuple[int, ...]:
 def _between(axis: Axis, place: int, number: int) -> int:
     """Return one of the first sizes of an axis, another combination for each number."""
     if axis.role == BATCH:
-        return axis.base + (number + 1) % 3
+        return axis.base + (0, 1, 3)[(number + 1) % 3]
     return axis.base + axis.step * (1 + (number * (2 * place + 1) + place) % 6)

@@ -137,7 +137,9 @@ def _supports(axes: tuple[frozenset[int], ...], batch: int | None) -> tuple[Supp
         found = dict.fromkeys(frozenset(_put(each, batch, power) for each in one) for one in inner)
     for one, other in product(inner, inner) if batch is not None else ():
         found[frozenset([*(_put(each, batch, 1) for each in one), *(_put(each, batch, 0) for each in other)])] = None
-    return tuple(sorted((tuple(sorted(each)) for each in found if each), key=len))
+    usual = sorted((tuple(sorted(each)) for each in found if each), key=len)
+    squared = [] if batch is None else [tuple(_put(each, batch, n) for n in range(3) for each in one) for one in inner]
+    return (*usual, *sorted(squared, key=len))  # a batch is compared with itself, as in a contrastive loss
 
 
 def _put(exponents: Exponents, place: int | None, power: int) -> Exponents:

@@ -51,9 +51,18 @@ class Fitting:
             return
         self._explorer.hold()
         self._checked()
-        if any(found is None for found in self._found.values()) and self._explorer.hold_above():
+        before, held = self._found, dict(self._explorer.held)
+        if self._unknown() and self._explorer.hold_above():
+            unknown, self._found = self._unknown(), {}
             self._rejected.clear()
             self._checked()
+            if self._unknown() == unknown:  # it was not for the small size
+                self._found, self._explorer.held = before, held
+                self._explorer.dropped.clear()
+
+    def _unknown(self) -> int:
+        """Return how many numbers have no polynomial."""
+        return sum(found is None for found in self._found.values())
 
     def _checked(self) -> None:
         """Fit all numbers, with as many captures at mixed sizes as that takes, and check them."""
