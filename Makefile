@@ -8,6 +8,7 @@
 # make bench   compare speed with the peers, print ratios, write JSON
 # make zoo     compare with the truth on real models of many libraries, print what holds, write JSON
 # make memory  compare memory with real runs on the CPU, print what holds, write JSON
+# make formulas  compare formulas with fresh captures on models of all families, print what holds, write JSON
 # make roofline  compare times at best with real times on this machine, print the shares
 # make sweep   look at every model of whole libraries without inputs, write docs/coverage.md
 #              (hours of CPU time; goes on where it was ended)
@@ -21,7 +22,7 @@ MODELS := --no-deps timm torchvision
 QUANTIZED := --no-deps bitsandbytes torchao
 ZOO := $(MODELS) segmentation_models_pytorch
 
-.PHONY: demo test test-quick lint bench zoo memory roofline sweep pictures gallery clean
+.PHONY: demo test test-quick lint bench zoo memory formulas roofline sweep pictures gallery clean
 
 demo: .venv/core
 	$(BIN)/python docs/examples/cnn.py
@@ -46,6 +47,9 @@ zoo: .venv/zoo
 
 memory: .venv/zoo
 	$(BIN)/python -m benchmarks.memory
+
+formulas: .venv/zoo
+	$(BIN)/python -m benchmarks.formulas
 
 roofline: .venv/bench
 	$(BIN)/python -m benchmarks.roofline

@@ -17,6 +17,7 @@ if not TYPE_CHECKING:
     del graph
 
 if TYPE_CHECKING:
+    from fxsummary.analysis.formulas import formulas
     from fxsummary.analysis.generation import kv_cache
     from fxsummary.analysis.language_model import generation
     from fxsummary.analysis.table import table
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 __all__ = [
-    "graph", "load", "diff", "kv_cache", "generation", "table", "Device", "Processes", "ModelGraph", "TensorSpec",
-    "__version__",
+    "graph", "load", "diff", "kv_cache", "formulas", "generation", "table", "Device", "Processes", "ModelGraph",
+    "TensorSpec", "__version__",
 ]  # fmt: skip
 
 _HOME = {
@@ -38,6 +39,7 @@ _HOME = {
     "load": "fxsummary.graph.saved",
     "diff": "fxsummary.api",
     "kv_cache": "fxsummary.analysis.generation",
+    "formulas": "fxsummary.analysis.formulas",
     "generation": "fxsummary.analysis.language_model",
     "Device": "fxsummary.graph.device",
     "table": "fxsummary.analysis.table",

@@ -11,6 +11,7 @@ from torch import nn
 
 import fxsummary
 from fxsummary import Device
+from fxsummary.cli import main
 from fxsummary.errors import InputError
 from zoo.operators import define_torchvision_operators
 
@@ -109,3 +110,14 @@ def test_the_model_stays_as_it_is() -> None:
     fxsummary.generation(model, tokens=16)
     assert {name: id(value) for name, value in model.named_parameters()} == before
     assert all(not hasattr(module, "_cache") for module in model.modules())
+
+
+def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    define_torchvision_operators()
+    model = ["transformers:LlamaForCausalLM", "--config", "transformers:LlamaConfig", "--quiet"]
+    model += [f"--config-arg={name}={value}" for name, value in SMALL.items()]
+    assert main(["generation", *model, "--tokens", "16", "--batch", "1,4", "--device", "L4,T4"]) == 0
+    text = capsys.readouterr().out
+    assert "decode 4" in text and "T4" in text
+    assert main(["generation", *model, "--batch", "many"]) == 2
+    assert "--batch 'many'" in capsys.readouterr().err

@@ -64,11 +64,13 @@ def kv_cache(model: nn.Module, /, *args: Any, **inputs: Any) -> Cache:
     It also raises the errors of `fxsummary.graph`.
     """
     first = graph(model, *args, **inputs)
-    names = cache_names(first, unwrapped(model))
+    names = cache_names(model, first)
+    if not names:
+        raise without_cache(first)
     sequences = dict(sequences_of(first))
     if not sequences:
         raise InputError(f"no input of {first.name} is a batch of sequences of tokens: {first.inputs_text}.")
-    now, per_token = _nbytes(first, names), {}
+    now, per_token = cache_nbytes(first, names), {}
     for name, length in sequences.items():
         shapes = {
             other: tuple([each + 1 if place and each == length else each for place, each in enumerate(spec.shape)])
@@ -76,7 +78,7 @@ def kv_cache(model: nn.Module, /, *args: Any, **inputs: Any) -> Cache:
             if spec is not None
         }
         dtypes = {other: spec.dtype for other, spec in first.inputs.items() if spec is not None}
-        per_token[name] = _nbytes(graph(model, input_shape=shapes, input_dtype=dtypes), names) - now
+        per_token[name] = cache_nbytes(graph(model, input_shape=shapes, input_dtype=dtypes), names) - now
     batch = next(spec.shape[0] for name, spec in first.inputs.items() if name in sequences and spec is not None)
     dtypes_of = dict.fromkeys(each.dtype for each in specs_of(first, names) if each.numel > 1)
     return Cache(
@@ -84,16 +86,23 @@ def kv_cache(model: nn.Module, /, *args: Any, **inputs: Any) -> Cache:
     )
 
 
-def cache_names(captured: ModelGraph, model: nn.Module) -> list[str]:
-    """Return the arguments of forward under whose names it returns tensors; raise an InputError if there are none."""
-    parameters = forward_signature(model).parameters
-    names = [name for name in _returned(captured) if name in parameters and _nbytes(captured, [name])]
-    if not names:
-        raise InputError(
-            f"forward of {captured.name} returns nothing that it also takes as an argument, so that it has no cache: "
-            "capture it with use_cache=True, or with the inputs of a decoder."
-        )
-    return names
+def cache_names(model: nn.Module, captured: ModelGraph) -> list[str]:
+    """Return the arguments of forward under whose name it returns tensors."""
+    parameters = forward_signature(unwrapped(model)).parameters
+    return [name for name in _returned(captured) if name in parameters and cache_nbytes(captured, [name])]
+
+
+def cache_nbytes(captured: ModelGraph, names: list[str]) -> int:
+    """Return the bytes of what forward returns under these names."""
+    return sum(spec.nbytes for spec in specs_of(captured, names))
+
+
+def without_cache(captured: ModelGraph) -> InputError:
+    """Return the error for a model that has no cache."""
+    return InputError(
+        f"forward of {captured.name} returns nothing that it also takes as an argument, so that it has no cache: "
+        "capture it with use_cache=True, or with the inputs of a decoder."
+    )
 
 
 def _returned(captured: ModelGraph) -> Mapping[str, Any]:
@@ -103,10 +112,6 @@ def _returned(captured: ModelGraph) -> Mapping[str, Any]:
 def specs_of(captured: ModelGraph, names: list[str]) -> Iterator[TensorSpec]:
     """Yield the specs that forward returns under these names."""
     return (spec for name in names for spec in leaves(_returned(captured)[name]))
-
-
-def _nbytes(captured: ModelGraph, names: list[str]) -> int:
-    return sum(spec.nbytes for spec in specs_of(captured, names))
 
 
 def sequences_of(captured: ModelGraph) -> Iterator[tuple[str, int]]:

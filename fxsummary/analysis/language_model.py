@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from fxsummary.analysis.generation import cache_names, sequences_of, specs_of
+from fxsummary.analysis.generation import cache_names, cache_nbytes, sequences_of, without_cache
 from fxsummary.api import graph
 from fxsummary.capture import result_of
 from fxsummary.capture.inputs.example import forward_signature
@@ -210,14 +210,14 @@ def generation(
     prefill, one = passes.prefill(), graphs[1]
     decodes = [passes.decode(each, graphs[each]) for each in batches]
     totals = one.totals
-    cache_bytes = sum(spec.nbytes for spec in specs_of(passes.captured, passes.caches))
+    cache_bytes = cache_nbytes(passes.captured, passes.caches)
     return Generation(
         model=one.name,
         devices=devices,
         parameters=totals.parameters,
         activated=totals.parameters - _idle(one),
         weight_bytes=totals.parameter_bytes + totals.buffer_bytes,
-        cache_per_token=sum(spec.nbytes for spec in specs_of(one, passes.caches)) - cache_bytes,
+        cache_per_token=cache_nbytes(one, passes.caches) - cache_bytes,
         cache_bytes=cache_bytes,
         phases=(prefill, *decodes),
         is_assumed=any(each.rooflines[0].is_assumed for each in (prefill, *decodes)),
@@ -235,7 +235,9 @@ class _Passes:
         self._inputs = {**{name: 1 for name in _LAST_ONLY if name in taken}, **inputs}
         self._name = self._sequence()
         self.captured = graph(model, kwargs=self._given(1))
-        self.caches = cache_names(self.captured, unwrapped(model))
+        self.caches = cache_names(model, self.captured)
+        if not self.caches:
+            raise without_cache(self.captured)
 
     def _sequence(self) -> str:
         """Return the name of the input with the tokens."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fxsummary import __version__
-from fxsummary.cli import review, roofline, table
+from fxsummary.cli import formulas, review, roofline, table
 from fxsummary.cli.model_options import add_model_arguments, graph_of, say, width, write
 from fxsummary.errors import FxsummaryError, InputError
 from fxsummary.support import files
@@ -48,6 +48,7 @@ examples:
   fxsummary show model.pt2
   fxsummary diff before.json models.py:CNN -o diff.svg
   fxsummary training models.py:CNN --optimizer sgd
+  fxsummary formulas models.py:CNN --input Bx3xHxW
   fxsummary roofline models.py:CNN --device A100
   fxsummary check models.py:CNN --max-parameters 25M
   fxsummary lint models.py:CNN
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--precision", help="bf16 or fp16 for mixed precision (default: the model's dtypes)")
     training.add_argument("--time", metavar="DEVICE", help="also print the time at best on a device, such as H100")
     training.set_defaults(run=_training, train=True)
+    formulas.add_command(commands, look)
     roofline.add_commands(commands)
     readme = commands.add_parser("readme", help="update the blocks of a Markdown file", description=_README)
     readme.add_argument("file", metavar="FILE", help="a Markdown file, such as README.md")

@@ -50,9 +50,13 @@ def _depth(text: str) -> int:
 
 def graph_of(options: argparse.Namespace) -> ModelGraph:
     """Build the graph that MODEL and its options describe."""
+    return analyse(request_of(options), (lambda text: None) if options.quiet else say)
+
+
+def request_of(options: argparse.Namespace) -> Request:
+    """Return what MODEL and its options describe."""
     given = tuple(options.input), tuple(options.arg), options.config, tuple(options.config_arg), options.train
-    request = Request(options.model, *given)
-    return analyse(request, (lambda text: None) if options.quiet else say)
+    return Request(options.model, *given)
 
 
 def say(text: str) -> None:

@@ -104,11 +104,11 @@ def ticks(most: int) -> tuple[int, list[int]]:
     (1048576, [0, 5242880, 10485760])
     """
     unit = next((each for each in (2**40, 2**30, 2**20, 2**10) if most >= each), 1)
-    step = _round(most / unit) * unit
+    step = round_step(most / unit) * unit
     return unit, [int(step * number) for number in range(floor(most / step) + 1)] if step >= 1 else [0]
 
 
-def _round(most: float) -> float:
+def round_step(most: float) -> float:
     """Return the largest step of 1, 2 or 5 times a power of ten that has at least two in this length."""
     if most <= 0:
         return 0.0
@@ -130,10 +130,16 @@ def _chart(memory: Memory, left: float, top: float) -> tuple[list[str], float]:
 
 def _grid(at: Place) -> Iterator[str]:
     unit, marks = ticks(at.most)
-    for nbytes in marks:
-        y, name = round(at.y(nbytes)) + 0.5, size(unit).removeprefix("1 ")
+    name = size(unit).removeprefix("1 ")
+    return grid(at, [(nbytes, f"{nbytes / unit:g} {name}" if nbytes else "0") for nbytes in marks])
+
+
+def grid(at: Place, marks: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """Yield a line across the plot for each value, with its text left of it."""
+    for value, name in marks:
+        y = round(at.y(value)) + 0.5
         yield element("path", d=f"M{number(at.left)} {number(y)}h{number(PLOT)}", class_="line", stroke_width=1)
-        yield text(at.left - 8, y + 3.6, f"{nbytes / unit:g} {name}" if nbytes else "0", 10.5, "mu", **END)
+        yield text(at.left - 8, y + 3.6, name, 10.5, "mu", **END)
 
 
 def _stack(memory: Memory, at: Place) -> Iterator[str]:
@@ -210,7 +216,7 @@ def _bands(row: Row, at: Place, y: float, style: str) -> Iterator[str]:
 
 def _numbers(at: Place, y: float) -> tuple[list[str], float]:
     """Return the numbers of operations below everything, and the y of their lower end."""
-    step = max(int(_round(at.operations)), 1)
+    step = max(int(round_step(at.operations)), 1)
     marks = range(0, at.operations + 1, step)
     numbers = [text(at.x(place), y + 13, count(place), 10.5, "mu", **MIDDLE) for place in marks]
     return [

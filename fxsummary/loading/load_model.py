@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from fxsummary.graph.modelgraph import ModelGraph
 
 
-_Input = tuple[str | None, tuple[int, ...], Any]
-"""Name, shape and dtype of an input; name and dtype are None if they are not given."""
+_Input = tuple[str | None, tuple[Any, ...], Any]
+"""Name, shape (of numbers and names of sizes) and dtype of an input; name and dtype are None if they are not given."""
 
 FILES = (".pt2", ".json")
 """Suffixes of model files: exported programs and saved graphs."""
@@ -67,16 +67,8 @@ def analyse(
     """
     if request.model.endswith(FILES):
         return _analyse_file(request, progress)
-    arguments = dict(_argument(text, "--arg") for text in request.arguments)
-    config_arguments = dict(_argument(text, "--config-arg") for text in request.config_arguments)
-    if config_arguments and request.config is None:
-        raise InputError("--config-arg needs --config: pass both.")
     inputs = [_input(text) for text in request.inputs]
-    progress(f"building {request.model}")
-    positional = () if request.config is None else (build_config(request.config, config_arguments),)
-    model = build(request.model, arguments, progress, positional)
-    if not request.train:
-        model.eval()
+    model = model_of(request, progress)
     made(model)
     progress("analysing")
     shape = None if inputs else _expected_shape(request.model, model)
@@ -107,20 +99,52 @@ def _api_graph(model: nn.Module, **inputs: Any) -> ModelGraph:
     return graph(model, **inputs)
 
 
+def model_of(request: Request, progress: Callable[[str], None] = lambda text: None) -> nn.Module:
+    """Build the model that a request describes, without its inputs.
+
+    Raises:
+        ModelImportError: the model cannot be imported or built.
+        InputError: the request is malformed, or names a file that holds no module.
+    """
+    if request.model.endswith(FILES):
+        raise InputError(f"{request.model!r} is captured at fixed sizes: pass the model, as package.module:factory.")
+    arguments = dict(_argument(text, "--arg") for text in request.arguments)
+    config_arguments = dict(_argument(text, "--config-arg") for text in request.config_arguments)
+    if config_arguments and request.config is None:
+        raise InputError("--config-arg needs --config: pass both.")
+    progress(f"building {request.model}")
+    positional = () if request.config is None else (build_config(request.config, config_arguments),)
+    model = build(request.model, arguments, progress, positional)
+    if not request.train:
+        model.eval()
+    return model
+
+
 def _graph(model: nn.Module, inputs: Sequence[_Input]) -> ModelGraph:
     """Return the graph of a model with these inputs; missing dtypes are inferred."""
     from fxsummary.api import graph
+
+    return graph(model, **_shapes(model, inputs))
+
+
+def named_shapes(model: nn.Module, texts: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of `fxsummary.formulas` for inputs such as ``input_ids=BxT:int64``."""
+    return _shapes(model, [_input(text, has_names=True) for text in texts])
+
+
+def _shapes(model: nn.Module, inputs: Sequence[_Input]) -> dict[str, Any]:
+    """Return shapes and dtypes as arguments; missing dtypes are inferred."""
     from fxsummary.capture.inputs.example import forward_signature
 
     if not inputs:
-        return graph(model)
+        return {}
     dtypes = [dtype for _, _, dtype in inputs]
     if not any(name for name, _, _ in inputs):
-        return graph(model, input_shape=[shape for _, shape, _ in inputs], input_dtype=dtypes)
+        return {"input_shape": [shape for _, shape, _ in inputs], "input_dtype": dtypes}
     unnamed = iter(forward_signature(model).parameters)
     names = [name or next(unnamed, "") for name, _, _ in inputs]
     shapes = {name: shape for name, (_, shape, _) in zip(names, inputs, strict=True)}
-    return graph(model, input_shape=shapes, input_dtype=dict(zip(names, dtypes, strict=True)))
+    return {"input_shape": shapes, "input_dtype": dict(zip(names, dtypes, strict=True))}
 
 
 def _analyse_file(request: Request, progress: Callable[[str], None]) -> ModelGraph:
@@ -152,17 +176,18 @@ def _argument(text: str, option: str) -> tuple[str, object]:
         return name, value
 
 
-def _input(text: str) -> _Input:
+def _input(text: str, has_names: bool = False) -> _Input:
     import torch
 
     name, separator, rest = text.rpartition("=")
     dims, colon, dtype_name = rest.partition(":")
     dtype = getattr(torch, dtype_name, None) if colon else None
-    sizes = dims.lower().split("x") if dims else []
+    sizes = (dims if has_names else dims.lower()).split("x") if dims else []
     is_dtype = isinstance(dtype, torch.dtype) or not colon
-    if not all(size.isdigit() for size in sizes) or not is_dtype or (separator and not name):
+    is_good = all(size.isdigit() or (has_names and size.isidentifier()) for size in sizes)
+    if not is_good or not is_dtype or (separator and not name):
         raise InputError(f"--input {text!r} is not [NAME=]SHAPE[:DTYPE], e.g. 1x3x224x224 or input_ids=1x128:int64.")
-    return name or None, tuple([int(size) for size in sizes]), dtype
+    return name or None, tuple([int(size) if size.isdigit() else size for size in sizes]), dtype
 
 
 def shape_of(text: str) -> tuple[int, ...]:

@@ -95,9 +95,9 @@ class Operations:
         if outcome is not None:
             return outcome, None
         specs = [each for each in walk((args, kwargs)) if type(each) is TensorSpec]
-        if any([each.stride is None for each in specs]):
+        if any(each.stride is None for each in specs):
             raise NoDataError("sparse tensors have no counterpart on meta")
-        if any([each.is_quantized for each in specs]):
+        if any(each.is_quantized for each in specs):
             outcome, value = self._observe_quantized(target, args, kwargs)
         elif casting:
             import_compiler()

@@ -1,0 +1,63 @@
+"""Finds the value of a size beyond which the costs are others, as at the length of a sliding window."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+from fxsummary.analysis.formulas.explore import Axis, Explorer
+from fxsummary.analysis.formulas.observe import Observation, Observer
+
+MOST_GUESSES = 8
+"""Number of dimensions beyond a threshold that may be its value."""
+
+
+def bend(explorer: Explorer, observer: Observer) -> tuple[Axis, int] | None:
+    """Return an axis with a threshold, and the largest value below it; None if there is none."""
+    axis = next((each for each in explorer.axes if each.kink is not None), None)
+    return None if axis is None else (axis, _Threshold(explorer, observer, axis).find())
+
+
+class _Threshold:
+    """Looks for the threshold between the last value of an axis and one beyond it."""
+
+    def __init__(self, explorer: Explorer, observer: Observer, axis: Axis) -> None:
+        self._explorer, self._observer, self._axis = explorer, observer, axis
+        self._last = max(axis.values)
+        self._near = explorer.points[tuple({**explorer.base, axis.name: self._last}.values())]
+
+    def find(self) -> int:
+        """Return the largest value up to which all dimensions grow evenly: guessed, else found by bisection."""
+        assert self._axis.kink is not None
+        low, high = self._last, self._axis.kink
+        beyond = self._seen(high)
+        holds = cache(self._is_even)
+        for guess in self._guesses(beyond) if beyond else ():
+            if low <= guess < high and holds(guess) and not holds(guess + 1):
+                return guess
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if holds(middle) else (low, middle)
+        return low
+
+    def _seen(self, size: int) -> Observation | None:
+        return self._observer.at({**self._explorer.base, self._axis.name: size})
+
+    def _guesses(self, beyond: Observation) -> list[int]:
+        """Return values at which a dimension would have the size that it has beyond the threshold."""
+        base, first = self._axis.base, self._explorer.first
+        counts = Counter(size for size in beyond.dims if size > base)
+        if self._explorer.is_same(beyond):
+            step = self._last - base
+            for a, b, c in set(zip(first.dims, self._near.dims, beyond.dims, strict=True)):
+                if b > a and (c - a) * step % (b - a) == 0:
+                    counts[base + (c - a) * step // (b - a)] += len(first.dims)
+        return [size + more for size, _ in counts.most_common(MOST_GUESSES) for more in (0, 1, -1)]
+
+    def _is_even(self, size: int) -> bool:
+        """Whether the dimensions grow up to a value as they do from the base to the values of the axis."""
+        seen, base, first = self._seen(size), self._axis.base, self._explorer.first
+        if seen is None or not self._explorer.is_same(seen):
+            return False
+        dims = zip(first.dims, self._near.dims, seen.dims, strict=True)
+        return all((c - a) * (self._last - base) == (b - a) * (size - base) for a, b, c in dims)
