@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 import fxsummary
-from benchmarks.sweep import forks
+from benchmarks import forks
 from fxsummary.analysis.formulas.observe import Observer
 from fxsummary.analysis.formulas.sizes import Named, Sizes, inferred
 from fxsummary.capture.operations import memo

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 import fxsummary
+from benchmarks import forks
 from benchmarks.models import MODELS, Case
-from benchmarks.sweep import forks
 from fxsummary.analysis.measure import measure
 from fxsummary.graph.device import Device
 
