@@ -129,6 +129,7 @@ class Observer:
         """Return what a graph shows; None if it is not the whole of forward, with all shapes."""
         if captured.captured_by == "recorded":
             self._options["trace"] = "record"  # to try symbolic tracing again takes time
+        self.named = self.named.typed(captured)
         if captured.is_partial or captured.memory is None:
             return None
         memory, nodes = captured.memory, [data for _, data in captured.nodes(data=True)]

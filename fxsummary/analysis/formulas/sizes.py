@@ -55,6 +55,16 @@ class Named:
         found = dict(zip(self.shapes, shapes, strict=True)) if self.by_name else list(shapes)
         return {"input_shape": found, "input_dtype": self.dtypes}
 
+    def typed(self, captured: ModelGraph) -> Named:
+        """Return the inputs with the dtypes that a capture found, because to infer them again takes several runs."""
+        specs = captured.inputs
+        if any(spec is None for spec in specs.values()) or (self.by_name and list(specs) != list(self.shapes)):
+            return self
+        dtypes = {name: spec.dtype for name, spec in specs.items() if spec is not None}
+        if len(dtypes) != len(self.shapes):
+            return self
+        return replace(self, dtypes=dtypes if self.by_name else list(dtypes.values()))
+
     def starting(self, sizes: Sizes) -> Named:
         """Return the inputs with these sizes to start with."""
         return replace(self, start=dict(sizes))
