@@ -37,56 +37,56 @@ def net() -> fxsummary.ModelGraph:
 
 
 @pytest.fixture
-def intensity() -> Iterator[None]:
+def output_intensity() -> Iterator[None]:
     """The pass of the page, registered for one test."""
-    importlib.import_module("intensity")
+    importlib.import_module("output_intensity")
     yield
-    NODE.unregister("intensity")
-    PASSES.unregister("intensity")
-    sys.modules.pop("intensity")
+    NODE.unregister("output_intensity")
+    PASSES.unregister("output_intensity")
+    sys.modules.pop("output_intensity")
 
 
-@pytest.mark.usefixtures("intensity")
+@pytest.mark.usefixtures("output_intensity")
 def test_a_pass_runs_on_every_graph() -> None:
     graph = net()
-    assert graph.nodes["_0"]["intensity"] == 2 * 2 * 8 * 4 / (2 * 4 * 4) == 4
-    assert graph.nodes["_1"]["intensity"] == 0
+    assert graph.nodes["_0"]["output_intensity"] == 2 * 2 * 8 * 4 / (2 * 4 * 4) == 4
+    assert graph.nodes["_1"]["output_intensity"] == 0
 
 
-@pytest.mark.usefixtures("intensity")
+@pytest.mark.usefixtures("output_intensity")
 def test_what_a_pass_sets_is_shown_everywhere(tmp_path: Path) -> None:
     graph = net()
-    row = next(line for line in graph.to_text(columns=("flops", "intensity")).splitlines() if "0 Linear" in line)
+    row = next(line for line in graph.to_text(columns=("flops", "output_intensity")).splitlines() if "0 Linear" in line)
     assert row.split()[-2:] == ["128", "4.0"]
-    assert "| FLOPs | FLOPs/B |" in graph.to_markdown(columns="flops,intensity")
-    assert "| 128 | 4.0 |" in graph.to_markdown(columns="flops,intensity")
+    assert "| FLOPs | FLOPs/B |" in graph.to_markdown(columns="flops,output_intensity")
+    assert "| 128 | 4.0 |" in graph.to_markdown(columns="flops,output_intensity")
     assert "FLOPs/B: 4.0" in graph.to_svg() and "FLOPs/B: 4.0" in graph.to_dot()
     assert '"more":[["FLOPs/B","4.0"]]' in graph.to_html()
-    assert json.loads(graph.to_json())["nodes"][1]["intensity"] == 4
-    assert fxsummary.load(graph.render(tmp_path / "net.json")).to_text(columns="intensity") == graph.to_text(
-        columns="intensity"
+    assert json.loads(graph.to_json())["nodes"][1]["output_intensity"] == 4
+    assert fxsummary.load(graph.render(tmp_path / "net.json")).to_text(columns="output_intensity") == graph.to_text(
+        columns="output_intensity"
     )
-    assert schema()["$defs"]["node"]["properties"]["intensity"]["default"] == 0
+    assert schema()["$defs"]["node"]["properties"]["output_intensity"]["default"] == 0
     difference = fxsummary.diff(graph, fxsummary.graph(nn.Sequential(nn.Linear(16, 4), nn.ReLU()), torch.empty(2, 16)))
-    assert ("intensity", 4, 8) in difference.nodes["_0"]["differences"]
+    assert ("output_intensity", 4, 8) in difference.nodes["_0"]["differences"]
     assert "8→4 ⇒ 16→4: FLOPs/B 4.0 ⇒ 8.0" in difference.to_text()
     assert "FLOPs/B 4.0 ⇒ 8.0" in difference.to_svg() and "FLOPs/B 4.0 ⇒ 8.0" in difference.to_markdown()
 
 
-@pytest.mark.usefixtures("intensity")
+@pytest.mark.usefixtures("output_intensity")
 def test_what_a_pass_sets_is_a_column_of_dataframes_and_latex() -> None:
     pytest.importorskip("pandas")
     graph = net()
-    assert graph.to_pandas()["intensity"].tolist() == [0, 4, 0, 0]
+    assert graph.to_pandas()["output_intensity"].tolist() == [0, 4, 0, 0]
     pytest.importorskip("jinja2")
-    assert "FLOPs/B" in graph.to_latex(columns=["intensity"])
+    assert "FLOPs/B" in graph.to_latex(columns=["output_intensity"])
 
 
-@pytest.mark.usefixtures("intensity")
+@pytest.mark.usefixtures("output_intensity")
 def test_a_quotient_is_computed_again_for_a_block() -> None:
     model = nn.Sequential(*[nn.Sequential(nn.Linear(8, 16), nn.Linear(16, 8)) for _ in range(3)])
     graph = fxsummary.graph(model, torch.empty(2, 8))
-    rows = [line.split() for line in graph.to_text(columns="flops,intensity").splitlines()]
+    rows = [line.split() for line in graph.to_text(columns="flops,output_intensity").splitlines()]
     assert next(row for row in rows if "×3" in row)[-1] == "16.0"  # (512 + 512) FLOPs in a block, 64 bytes out of it
     assert "FLOPs/B: 16.0" in graph.to_svg(depth=1)
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from torch import fx
 
 from fxsummary.capture.nodes import AFTER
-from fxsummary.capture.operations.outcome import Outcome
+from fxsummary.capture.operations.outcome import Alias, Outcome
 from fxsummary.capture.results import Storages
 from fxsummary.graph.spec import TensorSpec, leaves
 
@@ -44,11 +44,20 @@ def follow_writes(graph: fx.Graph, outcomes: Mapping[fx.Node, Outcome], deaths: 
 
 
 def _is_only_reader(node: fx.Node, outcomes: Mapping[fx.Node, Outcome]) -> bool:
-    """Whether a node writes only its first argument, new memory that no other node reads, as most activations do."""
+    """Whether a node writes only its first argument, which no other node reads, as most activations do.
+
+    The argument is new memory, or the result of such a write.
+    """
     written = node.args[0] if node.args else None
-    if not isinstance(written, fx.Node) or outcomes[node].writes != (0,):
+    if not isinstance(written, fx.Node) or outcomes[node].writes != (0,) or outcomes[node].aliases != (_WHOLE,):
         return False
-    return len(written.users) == 1 and not outcomes[written].aliases and written.op not in ("get_attr", "placeholder")
+    before = outcomes[written]
+    is_own = not before.aliases or before.writes == (0,)
+    return len(written.users) == 1 and is_own and written.op not in ("get_attr", "placeholder")
+
+
+_WHOLE = Alias(0)
+"""The first argument itself."""
 
 
 class _Writes:
@@ -71,6 +80,9 @@ class _Writes:
             number = next(self._numbers)
             self._nbytes[number] = spec.extent
             self._results[node] = [_Held(node, number, 0)]
+        elif self._is_simple and outcome.writes:
+            (written,) = self._results[node.args[0]]  # type: ignore[index]
+            self._results[node] = [_Held(node, written.storage, 0)]
         else:
             self._step(node, outcome)
 

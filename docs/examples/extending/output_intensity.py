@@ -9,7 +9,7 @@ from fxsummary.graph.fields import NUMBER_OR_UNKNOWN
 from fxsummary.passes import PASSES
 
 
-def intensity(data: Mapping[str, Any]) -> float | None:
+def output_intensity(data: Mapping[str, Any]) -> float | None:
     """FLOPs per output byte of an operation; None where one of them is not known."""
     flops, nbytes = data["flops"], data["output_bytes"]
     if flops == 0:
@@ -18,21 +18,21 @@ def intensity(data: Mapping[str, Any]) -> float | None:
 
 
 def annotate(graph: ModelGraph) -> None:
-    """Set `intensity` on every node."""
+    """Set `output_intensity` on every node."""
     for _, data in graph.nodes(data=True):
-        data["intensity"] = intensity(data)
+        data["output_intensity"] = output_intensity(data)
 
 
 NODE.register(
-    "intensity",
+    "output_intensity",
     Attribute(
         NUMBER_OR_UNKNOWN,
         "FLOPs per byte of output; None where one of them is not known",
         default=0.0,
         title="FLOPs/B",
         text="{:.1f}".format,
-        adds=intensity,  # a quotient does not add up: it is computed again from what does
+        adds=output_intensity,  # a quotient does not add up: it is computed again from what does
         rests_on=("flops", "outputs"),
     ),
 )
-PASSES.register("intensity", annotate)
+PASSES.register("output_intensity", annotate)
