@@ -13,6 +13,7 @@ from torch import fx, nn
 
 from fxsummary.capture import meta_forward, notes
 from fxsummary.capture.inputs.example import Inputs, describe, dtypes_by_name, forward_signature, from_shapes
+from fxsummary.capture.nodes import SPEC
 from fxsummary.capture.operations.propagate import OperationError, propagate
 from fxsummary.capture.operations.twins import NoTwinError
 from fxsummary.capture.results import Capture, Propagation, Refusal, Trace
@@ -20,6 +21,7 @@ from fxsummary.capture.subject import Subject
 from fxsummary.capture.symbolic.trace import trace
 from fxsummary.capture.symbolic.writes import follow_writes
 from fxsummary.errors import ForwardError, InputError
+from fxsummary.graph.spec import TensorSpec
 
 if TYPE_CHECKING:
     from fxsummary.capture.recorded.recorder import Recording
@@ -90,7 +92,7 @@ def symbolic(subject: Subject, inputs: Inputs | None) -> Capture | Refusal:
 
         way, found = "exported", from_graph_module(subject.model, inputs)
     else:
-        way, traced = "symbolic", trace(subject, inputs)
+        way, traced = "symbolic", _traced_before(subject, inputs) or trace(subject, inputs)
         if isinstance(traced, Refusal):
             return traced
         found = traced
@@ -248,8 +250,23 @@ def _inferred_dtypes(subject: Subject) -> dict[str, str]:
     from fxsummary.capture.inputs.guess.requirements import dtype_for, input_needs
 
     traced = trace(subject, None)
+    subject.traced = None if isinstance(traced, Refusal) else traced
     needs = {} if isinstance(traced, Refusal) else input_needs(subject.model, traced)
     return {name: dtype_for(need, subject.model) for name, need in needs.items()}
+
+
+def _traced_before(subject: Subject, inputs: Inputs | None) -> Trace | None:
+    """Return the trace that was made to infer dtypes, with these inputs, if tracing again would lead to the same."""
+    traced, subject.traced = subject.traced, None
+    if traced is None or inputs is None or inputs.keywords:
+        return None
+    taken = [node for node in traced.graph.nodes if node.op == "placeholder"]
+    specs = inputs.arguments
+    if [str(node.target) for node in taken] != [*specs] or any(type(each) is not TensorSpec for each in specs.values()):
+        return None
+    for node in taken:
+        node.meta[SPEC] = specs[str(node.target)]
+    return traced
 
 
 def _note_inferred(result: Capture, inputs: Inputs) -> None:

@@ -11,6 +11,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from fxsummary.capture.module_index import device_of, modules_by_path, tensors_in_modules
 from fxsummary.capture.restore.snapshots import Snapshot
+from fxsummary.capture.results import Trace
 
 Leaf = Callable[[nn.Module, str], bool]
 """Predicate: whether to show a module (with its path) as one operation."""
@@ -31,6 +32,7 @@ class Subject:
         modules: every module by path, see `modules_by_path`.
         device: the device of the model's tensors.
         snapshot: the current state of the model.
+        traced: a trace that was made without inputs and that no capture has used; None if there is none.
     """
 
     model: nn.Module
@@ -40,6 +42,7 @@ class Subject:
     arguments: InitVar[Sequence[object]] = ()
 
     def __post_init__(self, arguments: Sequence[object]) -> None:
+        self.traced: Trace | None = None
         self.name = type(self.model).__name__
         self.modules = modules_by_path(self.model)
         unique = list({id(module): module for module in self.modules.values()}.values())
