@@ -27,7 +27,9 @@ QUICK = frozenset({"CNN", "nested_repeats", "transformer_encoder", "torchvision.
 """Models of the zoo that a quick run looks at."""
 SLOW = frozenset(
     {"test_zoo.py", "test_html_browser.py", "test_png_pdf.py", "test_documents.py", "test_growth.py",
-     "test_exported.py", "exported.md", "test_kernels.py"}
+     "test_exported.py", "exported.md", "test_kernels.py", "test_table.py", "tables.md", "test_receptive.py",
+     "test_quantized.py", "test_growth_formulas.py", "formulas.md", "test_language_model.py", "time.md",
+     "test_training.py", "test_commands.py", "test_attributes.py", "README.md"}
 )  # fmt: skip
 """Files that a quick run leaves out."""
 

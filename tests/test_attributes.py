@@ -115,7 +115,7 @@ def views_of(name: str) -> dict[str, ModelGraph]:
     graph = graph_named(name)
     folded = fold_repeats(with_unread(graph))
     merged = merge_idioms(fold_repeats(simplify(with_unread(graph))))
-    costs = {"costs": graph.roofline().graph} if graph.storages else {}
+    costs = {"costs": graph.roofline().graph} if graph.storages and len(graph) < 60 else {}
     return {
         "captured": graph,
         **costs,
