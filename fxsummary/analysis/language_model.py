@@ -76,6 +76,7 @@ class Generation:
         cache_bytes: bytes of the cache of one sequence at this context.
         phases: prefill, then decode for each batch size.
         is_assumed: whether FLOPs or shapes depend on assumed values, as when experts are chosen.
+        unknown: names of weights of unknown size; if there are any, parameters and bytes are lower bounds.
     """
 
     model: str
@@ -87,13 +88,14 @@ class Generation:
     cache_bytes: int
     phases: tuple[Phase, ...]
     is_assumed: bool
+    unknown: tuple[str, ...] = ()
 
     def largest_batch(self, device: Device) -> int | None:
         """Return the most sequences whose caches fit beside the weights; None if the memory is unknown.
 
         It leaves no room for activations, so that no larger batch fits.
         """
-        if device.memory is None:
+        if device.memory is None or self.unknown:
             return None
         free = device.memory - self.weight_bytes
         return max(free // self.cache_bytes, 0) if self.cache_bytes else None
@@ -115,7 +117,8 @@ class Generation:
         return self.activated != self.parameters
 
     def _heading(self) -> Iterator[str]:
-        weights = f"{parameters(self.parameters)} parameters, {size(self.weight_bytes)}"
+        mark = "≥ " * bool(self.unknown)
+        weights = f"{mark}{parameters(self.parameters)} parameters, {mark}{size(self.weight_bytes)}"
         if self._routes:
             weights += f", {about(parameters(self.activated), self.is_assumed)} activated per token"
         yield f"{self.model} · {weights}"
@@ -172,7 +175,8 @@ def _pass_cells(phase: Phase) -> tuple[str, ...]:
     intensity = (
         f"{phase.flops / phase.moved:.3g}" if phase.flops < 100 * phase.moved else f"{phase.flops // phase.moved:,}"
     )
-    cells = (short(phase.flops), size(phase.weights), size(phase.cache), size(phase.moved), intensity)
+    flops = "≥ " * bool(phase.rooflines[0].unknown) + about(short(phase.flops), phase.rooflines[0].is_assumed)
+    cells = (flops, size(phase.weights), size(phase.cache), size(phase.moved), intensity)
     return (_title(phase), f"{new} of {count(phase.context)}" if phase.cache else new, *cells)
 
 
@@ -221,6 +225,7 @@ def generation(
         cache_bytes=cache_bytes,
         phases=(prefill, *decodes),
         is_assumed=any(each.rooflines[0].is_assumed for each in (prefill, *decodes)),
+        unknown=totals.unknown_parameters,
     )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from fxsummary.capture.autograd_internals import running_backward, sequence_number
-from fxsummary.capture.operations.flop_count import FlopCount, Traits, formula, is_paused, traits_of
+from fxsummary.capture.operations.flop_count import FlopCount, is_paused
+from fxsummary.capture.operations.traits import Traits, formula, traits_of
 from fxsummary.capture.operations.twins import dtype_name
 from fxsummary.capture.structures import tensors_in
 from fxsummary.capture.torch_internals import OpOverload

@@ -64,15 +64,21 @@ class StepTime:
         """Tokens per second at best."""
         return None if self.tokens is None else self.tokens / self.seconds
 
+    @property
+    def _flops(self) -> str:
+        return flops(self.flops, lower_bound=self.is_bound, assumed=self.is_assumed)
+
     def __str__(self) -> str:
         rows = {"Forward": self.forward, "Backward": self.backward, "Optimizer": self.optimizer, "Step": self.seconds}
         lines = [f"Time at best · {self.device.title or self.device.name}", ""]
         lines += [f"{name:24}{about(duration(each), self.is_assumed)}" for name, each in rows.items()]
         if self.recompute:
             lines.append(f"{'With checkpointing':24}{duration(self.seconds + self.recompute)} or more")
-        lines.append(f"{'Rate':24}{rate(self.flops / self.seconds)}FLOP/s ({flops(self.flops)})")
+        lines.append(f"{'Rate':24}{rate(self.flops / self.seconds)}FLOP/s ({self._flops})")
         if self.tokens_per_second is not None:
             lines.append(f"{'Tokens per second':24}{self.tokens_per_second:,.0f} at most")
+        if self.is_bound:
+            lines.append("≥: some FLOPs are unknown, and their time is missing here.")
         return "\n".join([*lines, "", "A bound, not a prediction: launches, elementwise arithmetic, communication and",
             "waiting count as nothing, and each kernel reads from memory and writes to it."])  # fmt: skip
 

@@ -200,7 +200,7 @@ class _Run:
         return function(*args, **kwargs)
 
     def _recorded(self, operation: Operation, given: list[Any]) -> Any:
-        """Return new tensors with the recorded specs, of which it is not known what they see."""
+        """Return new tensors with the recorded specs; what they see is unknown."""
         if operation.value is UNKNOWN or has_unknown(operation.value):
             return UNKNOWN
         view = view_of(operation, given) if any(operation.aliases) else None

@@ -13,9 +13,9 @@ from torch import fx
 from fxsummary.capture.exported.metadata import OUTCOME, value_of, with_values
 from fxsummary.capture.nodes import AUTOCAST
 from fxsummary.capture.operations.autocast import Casting
-from fxsummary.capture.operations.flop_count import costs_nothing, formula
 from fxsummary.capture.operations.outcome import Outcome
 from fxsummary.capture.operations.run import NoDataError, Operations, RefusedError
+from fxsummary.capture.operations.traits import costs_nothing, formula
 from fxsummary.capture.operations.twins import META
 from fxsummary.capture.structures import UNKNOWN, Args, Kwargs, has_unknown
 from fxsummary.capture.torch_internals import HigherOrderOperator, OpOverload

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from fxsummary.capture.operations.flop_count import formula, uncounted
+from fxsummary.capture.operations.flop_count import uncounted
 from fxsummary.capture.operations.run import NoDataError, RefusedError
+from fxsummary.capture.operations.traits import formula
 from fxsummary.capture.recorded.torch_calls import Function
 from fxsummary.capture.recorded.transforms import Transform
 from fxsummary.capture.structures import Args, Kwargs, map_values

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-from fxsummary.capture.operations.flop_count import costs_nothing
+from fxsummary.capture.operations.traits import costs_nothing
 from fxsummary.capture.structures import Args, Kwargs
 from fxsummary.capture.torch_internals import DispatchMode, storage_of
 
