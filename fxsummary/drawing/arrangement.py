@@ -1,28 +1,42 @@
-"""Arrange a scene: try several layouts, and choose the one that fits a page best."""
+"""Arrange a scene on a page: leave out what the page has no room for, name what cannot be drawn, and lay it out."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from math import log
 
 from fxsummary.drawing.measure import CARD_SPACING, STACK_SPACING, Measured, measure
-from fxsummary.drawing.scene import Group, Item, Scene
-from fxsummary.layout import Layout, Memo, Planner, Shape, Spacing, walk
+from fxsummary.drawing.names import name_edges
+from fxsummary.drawing.narrow import STEPS, narrow
+from fxsummary.drawing.scene import Scene
+from fxsummary.layout import Layout, Limits, place, plan
 
-LONGEST_SIDE = 2600.0
-RATIO, NARROWEST, WIDEST = 1.5, 1.0, 2.0
-SMALL, MEDIUM, LEAST = 1000.0, 1500.0, 0.6
-"""A page within this width and height may have any ratio, or a ratio of at least `LEAST`."""
-AROUND, HEAD = 68.0, 150.0
+AROUND, HEAD = 56.0, 130.0
 """Width and height that the page adds around the scene."""
-INNER_HEIGHTS = (1500.0, 1050.0, 700.0)
-INNER_WIDTHS = (1600.0, 1100.0, 700.0)
-PARALLEL = 3
-"""Modules with this many parallel boxes get fewer table columns if the page is too wide."""
-TILE_SPACING = Spacing(horizontal=18.0, vertical=26.0)
-SHAPE = Shape(RATIO, tallest=MEDIUM - HEAD, limit=LONGEST_SIDE - HEAD)
-NARROW_COST, EMPTY_COST, ODD_COST = 0.15, 0.4, 1.0
+NARROW_COST, EMPTY_COST = 0.05, 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A page format.
+
+    Attributes:
+        width, height: maximum size in px.
+        tall: height in px from which a column is cut into parts; columns: the maximum number of parts.
+    """
+
+    width: float
+    height: float
+    tall: float = float("inf")
+    columns: int = 1
+
+
+FORMATS = {
+    "screen": Format(1400.0, 1500.0, 1150.0, 4),
+    "column": Format(760.0, 2200.0),
+    "a4": Format(860.0, 1500.0),
+    "slide": Format(1400.0, 788.0, 788.0, 4),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +44,26 @@ class Page:
     """The size of a picture including title and legend.
 
     Attributes:
-        filled: total area of its items; narrow: whether some tables have fewer columns.
-        rightwards: whether it runs from left to right; it may then have any ratio.
+        filled: total area of its items; left_out: number of steps taken to make it narrower.
     """
 
     width: float
     height: float
+    format: Format
     filled: float = 1.0
-    narrow: bool = False
-    rightwards: bool = False
-
-    @property
-    def longest(self) -> float:
-        """The longer side."""
-        return max(self.width, self.height)
+    left_out: int = 0
 
     @property
     def cost(self) -> float:
-        """Cost of the page: too large, bad ratio, empty area."""
-        over = log(self.longest / LONGEST_SIDE)
-        ratio = abs(log(self.width / self.height / RATIO))
+        """Cost of the page: too large, empty area, texts left out."""
+        over = log(max(self.width / self.format.width, self.height / self.format.height))
         empty = log(self.width * self.height / self.filled)
-        costs = ODD_COST * self.oddness, 0.1 * ratio, EMPTY_COST * empty, NARROW_COST * self.narrow
-        return (1 + 30 * over if over > 0 else 0.0) + sum(costs)
-
-    @property
-    def oddness(self) -> float:
-        """Deviation of the ratio from the allowed range for a page of that size."""
-        if self.longest <= SMALL or self.rightwards:
-            return 0.0
-        ratio = log(self.width / self.height)
-        return max(0.0, log(LEAST if self.longest <= MEDIUM else NARROWEST) - ratio, ratio - log(WIDEST))
+        return (1 + 30 * over if over > 0 else 0.0) + EMPTY_COST * empty + NARROW_COST * self.left_out
 
     @property
     def fits(self) -> bool:
-        """Whether it is small enough and has a good ratio."""
-        return self.longest <= LONGEST_SIDE and self.oddness == 0.0
+        """Whether it is within its format."""
+        return self.width <= self.format.width and self.height <= self.format.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,53 +75,34 @@ class Arrangement:
     page: Page
 
 
-def arrange(scene: Scene, memo: Memo | None = None) -> Arrangement:
-    """Return the best arrangement of a scene, computed once; similar scenes may share a ``memo``."""
-    if isinstance(scene.arranged, Arrangement):
-        return scene.arranged
-    memo = Memo() if memo is None else memo
-    found = _best(scene, memo)
-    is_large = scene.direction != "LR" and found.page.longest > LONGEST_SIDE
-    if is_large and (narrow := _parallel(scene, found.measured, memo)):
-        found = min(found, _best(scene, memo, narrow), key=lambda each: each.page.cost)
-    scene.arranged = found
+def arrange(scene: Scene) -> Arrangement:
+    """Return the arrangement of a scene, computed once; rows lose the texts that its page has no room for."""
+    if not isinstance(scene.arranged, Arrangement):
+        scene.arranged = _arranged(scene)
+    return scene.arranged
+
+
+def _arranged(scene: Scene) -> Arrangement:
+    form = FORMATS[scene.page]
+    found = _laid_out(scene, form, 0)
+    for step in range(1, STEPS + 1):
+        if found.page.width <= form.width:
+            break
+        narrow(scene, step)
+        found = _laid_out(scene, form, step)
     return found
 
 
-def _best(scene: Scene, memo: Memo, narrow: frozenset[str] = frozenset()) -> Arrangement:
-    """Return the arrangement with the best number of columns or lines, at the top and in tall or wide modules."""
-    measured, rightwards = measure(scene, narrow), scene.direction == "LR"
-    items = {item.key: item.form for item in scene.items()}
-    filled = max(1.0, sum(box.width * box.height for _, box in walk(measured.root) if box.key in items))
-    spacing = TILE_SPACING if rightwards else CARD_SPACING if "card" in items.values() else STACK_SPACING
-    planner = Planner(measured.root, scene.edges, spacing, memo, rightwards=rightwards)
-    shape = None if rightwards else SHAPE
-    best, inner_best, largest = None, None, 0.0
-    for inner in (None, *(INNER_WIDTHS if rightwards else INNER_HEIGHTS)):
-        if inner is not None and inner >= largest:
-            continue
-        width, height = planner.size(shape, inner)
-        page = Page(width + AROUND, height + HEAD, filled, bool(narrow), rightwards)
-        if best is None or page.cost < best.cost - 1e-9:
-            best, inner_best = page, inner
-        largest = largest or planner.largest()
-        if page.longest <= MEDIUM and page.fits:
-            break
-    assert best is not None
-    return Arrangement(measured, planner.layout(shape, inner_best), best)
-
-
-def _parallel(scene: Scene, measured: Measured, memo: Memo) -> frozenset[str]:
-    """Return the keys of the items in one of many parallel branches; columns do not count."""
-    placed = Planner(measured.root, scene.edges, memo=memo).layout(Shape(tallest=float("inf")))
-    found: set[str] = set()
-    for group in (scene.root, *scene.groups()):
-        rects = [placed.boxes[child.key] for child in group.children]
-        tops, bottoms = sorted(rect.y for rect in rects), sorted(rect.bottom for rect in rects)
-        for child in group.children:
-            rect = placed.boxes[child.key]
-            beside = bisect_left(tops, rect.bottom) - bisect_right(bottoms, rect.y)
-            if beside >= PARALLEL:
-                inner = child.walk() if isinstance(child, Group) else [child]
-                found.update(each.key for each in inner if isinstance(each, Item))
-    return frozenset(found)
+def _laid_out(scene: Scene, form: Format, left_out: int) -> Arrangement:
+    spacing = CARD_SPACING if any(item.form == "card" for item in scene.items()) else STACK_SPACING
+    room = form.width - AROUND
+    measured = measure(scene)
+    planned = plan(measured.root, scene.edges, spacing, room)
+    if planned.named:
+        name_edges(scene, planned.named)
+        measured = measure(scene)
+        planned = plan(measured.root, scene.edges, spacing, room)
+    layout = place(planned, Limits(room, form.tall - HEAD, form.columns))
+    filled = sum(box.width * box.height for item in scene.items() if (box := layout.boxes[item.key]))
+    page = Page(layout.width + AROUND, layout.height + HEAD, form, max(filled, 1.0), left_out)
+    return Arrangement(measured, layout, page)

@@ -9,14 +9,13 @@ from itertools import islice
 from math import log
 from typing import NamedTuple
 
-from fxsummary.drawing.arrangement import LONGEST_SIDE, Page, arrange
+from fxsummary.drawing.arrangement import Page, arrange
 from fxsummary.drawing.compose import PLAIN, Picture, compose, set_texts
 from fxsummary.drawing.labels import Subject, tips_of
 from fxsummary.drawing.look import Look
 from fxsummary.drawing.rows import Composer
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import over_copies
-from fxsummary.layout import Memo
 from fxsummary.text.numbers import listed
 from fxsummary.views.blocks import Block, block_tree
 from fxsummary.views.depth import Closed, check_depth, close_blocks, shown_at
@@ -66,7 +65,7 @@ def picture(
     else:
         found = fitting.compose(fitting.closed(depth))
     for row in found.scene.rows():
-        for key in () if row.is_tag else row.keys:
+        for key in row.keys:
             row.tips += [*([""] if row.tips else []), *tips_of(found.subject, key)]
     fitting.note_excess(found, depth)
     set_texts(graph, found, title)
@@ -87,14 +86,13 @@ class Fitting:
     Attributes:
         whole: the captured graph; folded: the graph drawn if everything is open; look: look of the pictures.
         joins: whether neighbouring operations without weights or FLOPs share a row.
-        memo: memo of layouts; one_row: whether operations fit in one row; blocks: memo of closed blocks.
+        one_row: whether operations fit in one row; blocks: memo of closed blocks.
     """
 
     whole: ModelGraph
     folded: ModelGraph
     look: Look = PLAIN
     joins: bool = False
-    memo: Memo = field(default_factory=Memo)
     one_row: dict[tuple[str, ...], bool] = field(default_factory=dict)
     blocks: Closed = field(default_factory=dict)
 
@@ -123,7 +121,7 @@ class Fitting:
 
     def fits(self, picture: Picture) -> bool:
         """Return whether a picture is within the limits of a page and of its rows."""
-        return picture.rows <= MOST_ROWS and self._page(picture).longest <= LONGEST_SIDE
+        return picture.rows <= MOST_ROWS and self._page(picture).fits
 
     def note_excess(self, picture: Picture, depth: int | None) -> None:
         """Note on a picture that it is larger than a page, if it is.
@@ -132,11 +130,12 @@ class Fitting:
             depth: levels of modules open in it; None for `best`, which has tried every level from 1 on.
         """
         page = self._page(picture)
-        if page.longest <= LONGEST_SIDE:
+        if page.fits:
             return
         smaller = range(0 if depth is None else depth - 1, -1, -1)
-        fitting = next((d for d in smaller if self._page(self.compose(self.closed(d))).longest <= LONGEST_SIDE), 0)
-        side = f"{page.longest:,.0f} px {'wide' if page.width > page.height else 'high'}"
+        fitting = next((d for d in smaller if self._page(self.compose(self.closed(d))).fits), 0)
+        wide = page.width > page.format.width
+        side = f"{page.width:,.0f} px wide" if wide else f"{page.height:,.0f} px high"
         picture.excess = f"{side}, with {picture.rows} rows and their connections; depth={fitting} fits a page"
 
     def nesting(self) -> int:
@@ -209,8 +208,7 @@ class Fitting:
             return best
         picture = self._tightened(picture)
         page = self._page(picture)
-        fits = page.longest <= LONGEST_SIDE and page.narrow == self._page(best.picture).narrow
-        return Opened(picture, paths) if fits and self.value(picture) > self.value(best.picture) else best
+        return Opened(picture, paths) if page.fits and self.value(picture) > self.value(best.picture) else best
 
     def _kinds(self, picture: Picture, level: int) -> list[list[str]]:
         """Return the closed blocks of a level by class and number of operations, the most costly ones first."""
@@ -231,7 +229,7 @@ class Fitting:
         return [paths[kind] for kind, _ in flops.most_common(MOST_KINDS)]
 
     def _page(self, picture: Picture) -> Page:
-        return arrange(picture.scene, self.memo).page
+        return arrange(picture.scene).page
 
     def value(self, picture: Picture) -> float:
         """Return how much a picture says, less the cost of its page."""

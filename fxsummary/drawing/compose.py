@@ -17,6 +17,8 @@ from fxsummary.views.broadcast import cut_broadcasts
 from fxsummary.views.dissolve import WRAPPERS, dissolve
 
 MOST_INPUTS = 4
+SMALL_TABLE = 3
+"""Number of rows up to which a container that is one table has no frame."""
 DEEP = 4
 """Nesting depth of a value, including the page, from which its edge to the output is not drawn."""
 PLAIN = Look()
@@ -68,7 +70,7 @@ def compose(
 
     def says_nothing(block: Block) -> bool:
         rows = rough.table_rows(block)
-        return rows == 1 or (rows > 1 and tight and block.type in WRAPPERS)
+        return rows == 1 or (rows > 1 and block.type in WRAPPERS and (tight or rows <= SMALL_TABLE))
 
     drawn = cut_broadcasts(dissolve(graph, says_nothing))
     subject = replace(rough.subject, graph=drawn, show=look.show)
@@ -149,7 +151,7 @@ def _description(graph: ModelGraph, picture: Picture) -> str:
         hidden.append(f"{copies} operations in folded copies")
     if closed := [data["closed"] for data in nodes if "closed" in data]:
         hidden.append(f"{sum(closed)} operations in {len(closed)} closed modules")
-    if names := sum(row.is_tag for row in picture.scene.rows()) + len(picture.subject.returned):
+    if names := picture.scene.named + len(picture.subject.returned):
         hidden.append(f"{names} edges drawn as names")
     texts = [picture.scene.facts.replace(" · ", "; ")]
     if hidden:

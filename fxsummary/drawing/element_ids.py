@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from fxsummary.drawing.markup import element
 from fxsummary.drawing.scene import Group, Row
-from fxsummary.layout import Layout, Wire
+from fxsummary.layout import Wire
 
 OPEN = ("open", "parameter")
 """The chip of a closed module that can be opened."""
@@ -26,7 +26,6 @@ class Marks:
     operations: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
     items: dict[str, int] = field(default_factory=dict)
-    _targets: dict[int, list[str]] = field(default_factory=dict)
 
     def frame(self, group: Group) -> dict[str, str]:
         """Return the attributes of a frame and of the header that follows it; none for a pattern of several modules."""
@@ -45,14 +44,9 @@ class Marks:
             return {"data_n": self._number(row.keys[number + 1])}
         return {"class_": "open"} if row.chips[number] == OPEN else {}
 
-    def wire(self, layout: Layout, wire: Wire, path: str, head: str, skip: bool) -> list[str]:
+    def wire(self, wire: Wire, path: str, head: str, skip: bool) -> list[str]:
         """Mark a wire and its arrowhead with the items at the ends of the edges that run through it."""
-        value = self._item(wire.value)
-        if not self._targets:
-            for edge, numbers in layout.paths.items():
-                for number in numbers:
-                    self._targets.setdefault(id(layout.wires[number]), []).append(self._item(edge.target))
-        ends = {"data_v": value, "data_t": " ".join(self._targets[id(wire)])}
+        ends = {"data_v": self._item(wire.value), "data_t": " ".join(map(self._item, wire.targets))}
         elements = [element("path", d=path, class_="sk" if skip else "e", **ends)]
         return [*elements, element("path", d=head, class_="ahs" if skip else "ah", **ends)] if head else elements
 

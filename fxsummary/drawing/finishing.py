@@ -28,7 +28,7 @@ MEASURES: dict[str, tuple[Cost, str, Callable[[Any], str]]] = {
 
 def finish(scene: Scene, subject: Subject, look: Look) -> None:
     """Apply a look to a composed scene."""
-    scene.direction = look.direction
+    scene.direction, scene.page = look.direction, look.page
     if look.color != "kind":
         _heat(scene, subject, look.color)
     for row in scene.rows():
@@ -37,7 +37,7 @@ def finish(scene: Scene, subject: Subject, look: Look) -> None:
                 row.share = 0.0
             else:
                 setattr(row, fact, "")
-        if look.source_url and not row.is_tag:
+        if look.source_url:
             row.link = address(look.source_url, subject.node(row.keys[0])["source"])
     for group in scene.groups() if look.source_url else ():  # a group links to the line of its first operation
         rows = (row for inner in group.walk() if isinstance(inner, Item) for row in inner.rows)
@@ -47,7 +47,7 @@ def finish(scene: Scene, subject: Subject, look: Look) -> None:
 def _heat(scene: Scene, subject: Subject, color: str) -> None:
     """Colour every row by its cost relative to the most expensive row, and set the legend of the scene."""
     attribute, name, text = MEASURES[color]
-    rows = [row for item in scene.items() for row in item.rows if item.form != "terminal" and not row.is_tag]
+    rows = [row for item in scene.items() for row in item.rows if item.form != "terminal"]
     costs = [_cost(row, subject, attribute) for row in rows]
     known = [cost for cost in costs if cost is not None]
     largest = max(known, default=0)
@@ -75,7 +75,7 @@ def _mark_peak(scene: Scene, subject: Subject) -> None:
     memory = subject.whole.memory
     if memory is None:
         return
-    rows = [row for row in scene.rows() if not row.is_tag and _cost(row, subject, "in_use") == memory.peak]
+    rows = [row for row in scene.rows() if _cost(row, subject, "in_use") == memory.peak]
     own = [row for row in rows if any(memory.at in (key, *subject.node(key).get("absorbed", ())) for key in row.keys)]
     for row in (own or rows)[:1]:
         row.chips.append((PEAK, PEAK))

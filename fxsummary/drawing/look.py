@@ -13,6 +13,7 @@ from fxsummary.support.registry import unknown
 THEMES = ("auto", "light", "dark")
 COLORS = ("kind", "flops", "parameters", "memory", "time")
 DIRECTIONS = ("TB", "LR")
+PAGES = ("screen", "column", "a4", "slide")
 FACTS = ("path", "config", "shape", "parameters", "flops")
 """Facts that a row can show next to the name of its operation."""
 
@@ -29,15 +30,19 @@ class Look:
         direction: TB, from top to bottom, or LR, from left to right.
         show: the displayed facts of a row.
         source_url: URL template for a source line, "" for no links.
+        page: format of the page.
     """
 
     color: str = "kind"
     direction: str = "TB"
     show: frozenset[str] = frozenset(FACTS)
     source_url: str = ""
+    page: str = "screen"
 
 
-def look(color: str, direction: str, show: Iterable[str] | None, source_url: str | None) -> Look:
+def look(
+    color: str, direction: str, show: Iterable[str] | None, source_url: str | None, page: str = "screen"
+) -> Look:
     """Return the look for user options.
 
     Raises:
@@ -53,7 +58,9 @@ def look(color: str, direction: str, show: Iterable[str] | None, source_url: str
     """
     check_name("color", color, COLORS)
     check_name("direction", direction, DIRECTIONS)
-    return Look(color, direction, _facts(show), check_template(source_url) if source_url is not None else "")
+    check_name("page", page, PAGES)
+    template = check_template(source_url) if source_url is not None else ""
+    return Look(color, direction, _facts(show), template, page)
 
 
 def check_name(noun: str, name: object, known: Collection[str]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.scene import Group, Item, Row, Scene
-from fxsummary.layout import Box, Padding, Spacing
+from fxsummary.layout import Box, Header, Padding, Spacing
 
 ROW_HEIGHT = 22.0
 STRIPE = 4.0
@@ -22,7 +22,6 @@ HEADER, SIDE, BOTTOM = 26.0, 14.0, 8.0
 SHEETS = 8.0
 BAR = 30.0
 LEAST_SHARE = 0.005
-LONG_PATH = 60.0
 
 STACK_SPACING = Spacing()
 CARD_SPACING = Spacing(vertical=32.0)
@@ -56,17 +55,15 @@ def bar_shown(row: Row) -> bool:
     return row.share is None or row.share >= LEAST_SHARE
 
 
-def table_columns(rows: list[Row], *, narrow: bool = False) -> dict[str, float]:
+def table_columns(rows: list[Row]) -> dict[str, float]:
     """Return x of the columns that fit all rows, from the left border of the table, without empty columns.
 
-    The parameters are aligned to the right, the other columns to the left; "end" is the width of the table. If
-    ``narrow``, there are no long paths or bars.
+    The parameters are aligned to the right, the other columns to the left; "end" is the width of the table.
     """
     x = STRIPE + 8
     columns: dict[str, float] = {}
-    path = max(text_width(row.path, 10, mono=True) for row in rows)
-    bars = any(bar_shown(row) for row in rows) and not (narrow and path <= LONG_PATH)
-    if path and not (narrow and path > LONG_PATH):
+    bars = any(bar_shown(row) for row in rows)
+    if path := max(text_width(row.path, 10, mono=True) for row in rows):
         columns["path"] = x
         x += path + 10
     columns["name"] = x
@@ -93,11 +90,12 @@ def _name_width(row: Row) -> float:
     return width
 
 
-def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
-    """Return the boxes of all groups and items; the items in ``narrow`` have fewer columns."""
+def measure(scene: Scene) -> Measured:
+    """Return the boxes of all groups and items."""
     columns: dict[str, dict[str, float]] = {}
     boxes = {scene.root.key: Box(scene.root.key)}
     cards: list[Box] = []
+    sources = {edge.source for edge in scene.edges}
     for group in (scene.root, *scene.groups()):
         boxes[group.key].children = children = []
         for child in group.children:
@@ -107,11 +105,13 @@ def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
                 box = _tile_box(child) if scene.direction == "LR" else _card_box(child)
                 cards.append(box)
             elif child.form == "stack":
-                columns[child.key] = table_columns(child.rows, narrow=child.key in narrow)
-                size = columns[child.key]["end"], ROW_HEIGHT * len(child.rows)
-                box = Box(child.key, *size, weight=1.0 + len(child.keys), overhang=_sheets(child.rows[0].repeat))
+                columns[child.key] = table_columns(child.rows)
+                box = Box(child.key, columns[child.key]["end"], ROW_HEIGHT * len(child.rows), rows=len(child.rows))
+                box.entry, box.overhang = ROW_HEIGHT / 2, _sheets(child.rows[0].repeat)
             else:
                 box = _pill_box(child)
+            if isinstance(child, Item) and child.form != "terminal" and child.key not in sources:
+                box.role = "aside"
             boxes[child.key] = box
             children.append(box)
     if scene.direction == "TB":
@@ -122,12 +122,10 @@ def measure(scene: Scene, narrow: frozenset[str] = frozenset()) -> Measured:
 
 
 def _group_box(group: Group) -> Box:
-    operations = sum(len(item.keys) for item in group.walk() if isinstance(item, Item))
-    width = 24 + text_width(group.title, 11, bold=True) + 7 + text_width(group.type, 11)
-    width += 16 + text_width(group.facts, 10.5) if group.facts else 0
-    width += badge_width(group.copied) + 6 if group.repeat > 1 else 0
+    left = 12 + text_width(group.title, 11, bold=True) + 7 + text_width(group.type, 11) + 10
+    right = 12 + text_width(group.facts, 10.5) + 10 + (badge_width(group.copied) + 6 if group.repeat > 1 else 0)
     padding = Padding(HEADER, SIDE, BOTTOM, SIDE)
-    return Box(group.key, width, HEADER + BOTTOM, [], padding, 2.0 + operations, overhang=_sheets(group.repeat))
+    return Box(group.key, 0.0, 0.0, [], padding, Header(left, right), overhang=_sheets(group.repeat))
 
 
 def _sheets(repeat: int) -> float:
@@ -160,14 +158,13 @@ def _tile_box(item: Item) -> Box:
 
 def _pill_box(item: Item) -> Box:
     row = item.rows[0]
+    chips = sum(chip_width(text) + 8 for text, _ in row.chips)
     if item.form == "sign":
-        chips = sum(chip_width(text) + 8 for text, _ in row.chips)
-        return Box(item.key, SIGN + chips, SIGN, anchor=SIGN / 2, side_entry=True, pin_gap=0.0)
+        return Box(item.key, SIGN + chips, SIGN, anchor=SIGN / 2, role="join")
     size, bold, sides, height = PILLS[item.form]
     width = text_width(row.label, size, bold=bold) + (8 if row.shape else 0) + text_width(row.shape, 10, mono=True)
     width += (text_width(row.parameters, 10.5) + 8 if row.parameters and item.form != "terminal" else 0.0) + sides
-    weight = 0.01 if item.form == "parameter" else 1.0
-    return Box(item.key, width, height, weight=weight, side_entry=item.form == "concat")
+    return Box(item.key, width + chips, height, role="join" if item.form == "concat" else "source")
 
 
 def card_parameters(row: Row) -> str:

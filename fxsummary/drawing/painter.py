@@ -37,9 +37,11 @@ class Painter:
     wires: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
+    _forms: dict[str, str] = field(default_factory=dict)
 
     def paint(self) -> list[str]:
         """Return all elements in drawing order."""
+        self._forms = {item.key: item.form for item in self.scene.items()}
         for child in self.scene.root.walk():
             box = self.layout.boxes[child.key]
             box = box._replace(x=box.x + self.dx, y=box.y + self.dy)
@@ -59,18 +61,14 @@ class Painter:
         self.frames.append(element("g", self._tooltip(group.tips) + outline, **mark))
         left, right, base = box.x + 12, box.right - 12, box.y + 17
         type_at = left + text_width(group.title, 11, bold=True) + (7 if group.title else 0)
-        masks = [rect(left - 3, box.y + 6, type_at + text_width(group.type, 11) - left + 6, 15, f"h{level}")]
         parts = [text(left, base, group.title, 11, **BOLD), text(type_at, base, group.type, 11, "mu")]
         if group.repeat > 1:
             width = badge_width(group.copied)
             parts.insert(0, shapes.badge(right - width + 4, box.y + 4, group.copied))
             right -= width + 6
-        if group.facts:
-            width = text_width(group.facts, 10.5)
-            masks.append(rect(right - width - 3, box.y + 6, width + 6, 15, f"h{level}"))
-            parts.append(text(right, base, group.facts, 10.5, "mu", **END))
-        header = [*masks, *parts] if self.marks is None else [element("g", "".join([*masks, *parts]), **mark)]
-        self.headers += [linked(group.link, "".join(header))] if group.link else header
+        parts.append(text(right, base, group.facts, 10.5, "mu", **END))
+        header = "".join(parts) if self.marks is None else element("g", "".join(parts), **mark)
+        self.headers.append(linked(group.link, header))
         self.headers += shapes.change_mark(group.change, box.x, box.y + 13)
 
     def _tooltip(self, lines: list[str]) -> str:
@@ -87,20 +85,13 @@ class Painter:
             x += measure.chip_width(chip) + gap
 
     def _wires(self) -> None:
-        forms = {item.key: item.form for item in self.scene.items()}
         drawn: dict[str, str] = {}
         heads: dict[str, dict[str, None]] = {"ah": {}, "ahs": {}}
-
-        def skips(wire: Wire) -> bool:  # layers, on its way to a sum or a concatenation
-            return wire.layers > 1 and forms.get(wire.head) in ("sign", "concat") and len(wire.points) > 2
-
-        for wire in sorted(self.layout.wires, key=skips, reverse=True):
+        for wire in sorted(self.layout.wires, key=self._is_skip, reverse=True):
             points = [Point(p.x + self.dx, p.y + self.dy) for p in wire.points]
-            if len(points) < 2:
-                continue
-            skip, head = skips(wire), arrowhead(points[-2], points[-1]) if wire.head in forms else ""
+            skip, head = self._is_skip(wire), arrowhead(points[-2], points[-1]) if wire.arrow else ""
             if self.marks is not None:
-                self.wires += self.marks.wire(self.layout, wire, rounded(points), head, skip)
+                self.wires += self.marks.wire(wire, rounded(points), head, skip)
                 continue
             drawn.setdefault(rounded(points), "sk" if skip else "e")
             if head:
@@ -110,6 +101,10 @@ class Painter:
         if self.scene.direction == "TB":
             self._edge_shapes()
 
+    def _is_skip(self, wire: Wire) -> bool:
+        """Return whether a wire skips boxes on its way to a sum or a concatenation."""
+        return wire.skips and all(self._forms.get(target) in ("sign", "concat") for target in wire.targets)
+
     def _edge_shapes(self) -> None:
         """Paint the output shapes of cards, to the right of the outgoing wire."""
         shapes = {item.key: item.rows[-1].shape for item in self.scene.items() if item.form == "card"}
@@ -117,7 +112,7 @@ class Painter:
         around = [Rect(min(a.x, b.x), min(a.y, b.y), abs(a.x - b.x), abs(a.y - b.y)) for a, b in segments]
         obstacles = [*self.layout.boxes.values(), *around]
         for wire in sorted(self.layout.wires, key=lambda wire: len(wire.points)):
-            shape = shapes.get(wire.tail, "")
+            shape = shapes.get(wire.value, "")
             for a, b in pairwise(wire.points) if shape else ():
                 if a.x != b.x or b.y - a.y < 16:
                     continue
@@ -126,7 +121,7 @@ class Painter:
                 beside = [each for each in obstacles if place.x <= each.right and each.x <= place.right]
                 free = not any(place.y <= each.bottom and each.y <= place.bottom for each in beside)
                 if free and place.right < self.layout.width + self.dx:
-                    shapes.pop(wire.tail)
+                    shapes.pop(wire.value)
                     self.items.append(text(place.x + self.dx, place.y + 9.5 + self.dy, shape, 10, "mu m"))
                     obstacles.append(place)
                     break

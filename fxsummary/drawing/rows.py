@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from fxsummary.drawing import labels
 from fxsummary.drawing.labels import LONGEST_LABEL, Subject, closed_inside, parameters_text, shape_of, short, span
+from fxsummary.drawing.names import LONGEST, NAME, unique
 from fxsummary.drawing.scene import Form, Group, Item, Row, Scene
 from fxsummary.drawing.style import colour_of
 from fxsummary.graph.attributes import NodeData, own_path
@@ -47,9 +48,28 @@ class Composer:
         self.edges = list(subject.graph.edges if edges is None else edges)
         self.before: dict[str, list[str]] = {}
         self.after: dict[str, list[str]] = {}
+        self.named: dict[str, list[str]] = {}
+        self.names: dict[str, str] = {}
+        self._name_stand_ins()
         for source, target in self.edges:
             self.before.setdefault(target, []).append(source)
             self.after.setdefault(source, []).append(target)
+
+    def _name_stand_ins(self) -> None:
+        """Take the edges from stand-ins out: their readers get a chip with the name of the value."""
+        taken: dict[str, str] = {}
+        kept = []
+        for source, target in self.edges:
+            data = self.nodes[source]
+            if data["op"] != "stand_in":
+                kept.append((source, target))
+                continue
+            value = data["stands_for"]
+            if value not in self.names:
+                name = own_path(self.nodes[value]).rpartition(".")[2] or str(self.nodes[value]["label"])
+                self.names[value] = unique(short(name, LONGEST), taken)
+            self.named.setdefault(target, []).append(self.names[value])
+        self.edges = kept
 
     def scene(self, root: Block, base: str = "") -> Scene:
         """Return the groups and items of all blocks, with paths relative to ``base``."""
@@ -75,6 +95,7 @@ class Composer:
                     group.children.append(items[entry])
         ends = [Edge(item_of[source].key, item_of[target].key) for source, target in self.edges]
         scene = Scene(page, [edge for edge in dict.fromkeys(ends) if edge.source != edge.target], self.dataflow)
+        scene.named = sum(map(len, self.named.values()))
         scene.edges = scene.edges if self.dataflow else [*_in_order(scene)]
         scene.largest = max((row.share or 0.0 for row in scene.rows()), default=0.0)
         return scene
@@ -108,6 +129,8 @@ class Composer:
             if isinstance(key, Block):
                 last = None
                 continue
+            if self.nodes[key]["op"] == "stand_in":
+                continue
             form, before = self.form(key), self.before.get(key, [])
             alone = len(before) == 1 and len(self.after[before[0]]) == 1
             item = last if not self.dataflow else item_of.get(before[0]) if alone else None
@@ -122,7 +145,7 @@ class Composer:
         data = self.nodes[key]
         if data["op"] in ("placeholder", "output"):
             return "terminal"
-        if data["op"] in ("get_attr", "stand_in", UNREAD):
+        if data["op"] in ("get_attr", UNREAD):
             return "parameter"
         slots = sum([len(edge["slots"]) for edge in self.subject.graph.sources(key).values()])
         if sign_of(data["label"]) and slots == 2 and data["op"] != "call_module":
@@ -167,22 +190,17 @@ class Composer:
     def _row(self, key: str, times: int) -> Row:
         """Return the row of an operation without its texts, which `_finish` sets."""
         data = self.nodes[key]
-        is_tag = data["op"] == "stand_in"
-        kind = colour_of("parameter" if is_tag or data["op"] == "get_attr" else data["kind"])
-        repeat = 1 if is_tag else max(1, data["multiplicity"] // times)
+        kind = colour_of("parameter" if data["op"] == "get_attr" else data["kind"])
+        repeat = max(1, data["multiplicity"] // times)
         graph = self.subject.graph
         run: Repeat | None = graph.graph.get("repeats", {}).get(key) or run_of(graph, data)
-        return Row([key], kind, repeat=repeat, unit=run.unit if run else "", is_tag=is_tag)
+        return Row([key], kind, repeat=repeat, unit=run.unit if run else "")
 
     def _finish(self, row: Row, base: str) -> None:
         """Set the texts and costs of a row, once its chips are known."""
         nodes = [self.nodes[key] for key in row.keys]
         data = nodes[0]
         row.shape = shape_of(data)
-        if row.is_tag:
-            name = relative_path(own_path(self.nodes[data["stands_for"]]), base) or data["label"]
-            row.label, row.tips = short(name, labels.LONGEST_PATH), ["the value of", name]
-            return
         row.path = self._path(data, base)
         if joins := _join(data["label"]):
             row.label = joins
@@ -194,6 +212,9 @@ class Composer:
             inside = ", ".join(filter(None, (f"{closed_inside(data)} ops", data.get("shared", ""))))
             row.config = short(inside if closed_inside(data) else uncounted(data), longest)
         row.chips += [RETURNED for key in row.keys if key in self.subject.returned]
+        row.chips += [(name, NAME) for key in row.keys for name in self.named.get(key, ())]
+        names = [self.names[key] for key in row.keys if key in self.names]
+        row.chips += [(name, NAME) for name in names if name not in (row.label, row.path.rpartition(".")[2])]
         row.change = self._change(row.keys)
         row.parameters = " + ".join(filter(None, (parameters_text([node], node["multiplicity"]) for node in nodes)))
         if row.change:

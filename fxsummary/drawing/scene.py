@@ -25,7 +25,6 @@ class Row:
         heat: step of the heat scale, "" if the colour shows the kind.
         link: URL of its source line, "" for none.
         change: in a comparison one of `fxsummary.graph.changes.SIGNS`; "" in other pictures.
-        is_tag: whether it is a stand-in for a value from elsewhere.
     """
 
     keys: list[str]
@@ -44,7 +43,6 @@ class Row:
     heat: str = ""
     link: str = ""
     change: str = ""
-    is_tag: bool = False
 
     @property
     def copied(self) -> str:
@@ -132,6 +130,8 @@ class Scene:
         heat: the heat scale, if colours show a cost.
         arranged: its layout, once computed; see `fxsummary.drawing.arrangement`.
         changes: number of operations by change, in a comparison.
+        page: format of the page; see `fxsummary.drawing.arrangement.FORMATS`.
+        named: number of edges that are drawn as names.
     """
 
     root: Group
@@ -145,6 +145,8 @@ class Scene:
     heat: HeatScale | None = None
     arranged: object = None
     changes: Mapping[str, int] = field(default_factory=dict)
+    page: str = "screen"
+    named: int = 0
 
     def items(self) -> Iterator[Item]:
         """Yield all items in reading order."""

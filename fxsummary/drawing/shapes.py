@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, element, rect, text
 from fxsummary.drawing.measure import LEFT, RIGHT, badge_width, card_parameters, chip_width
+from fxsummary.drawing.names import NAME
 from fxsummary.drawing.scene import Row
 from fxsummary.graph.changes import SIGNS
 from fxsummary.layout import Rect
@@ -47,6 +48,9 @@ def ground(row: Row, box: Rect, radius: float, stripe: float, first: bool, last:
 def chip(x: float, y: float, content: str, kind: str) -> str:
     """Return a chip with its text."""
     width, is_peak = chip_width(content), kind == PEAK
+    if kind == NAME:
+        frame = rect(x, y, width, 15, "f-parameter o-parameter", 4, stroke_width=1, stroke_dasharray="3 2.5")
+        return frame + text(x + width / 2, y + 10.9, content, 9.5, "t", **MIDDLE)
     frame = rect(x, y, width, 15, "badge" if is_peak else f"f-{kind} o-{kind}", 4, stroke_width=0.8)
     return frame + text(x + width / 2, y + 10.9, content, 9.5, "bgt" if is_peak else f"s-{kind}", **BOLD, **MIDDLE)
 

@@ -16,7 +16,6 @@ from fxsummary.drawing.scene import Scene
 from fxsummary.drawing.shapes import PEAK, change_mark, chip
 from fxsummary.drawing.style import LEGEND, stylesheet
 from fxsummary.graph.changes import SIGNS
-from fxsummary.layout import Memo
 from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
 
 MARGIN, FRAGMENT_MARGIN = 28.0, 16.0
@@ -95,12 +94,12 @@ def fragment(width: float, height: float, body: list[str]) -> str:
     return "\n".join([f'<svg {_XMLNS} width="{w}" height="{h}" viewBox="0 0 {w} {h}">', *body, "</svg>"])
 
 
-def draw_fragment(scene: Scene, memo: Memo | None = None) -> tuple[str, Marks]:
+def draw_fragment(scene: Scene) -> tuple[str, Marks]:
     """Return the scene as an SVG element for a page that has the style sheet, and the meaning of its numbers.
 
-    Equal scenes give equal bytes. Similar scenes may share a ``memo``.
+    Equal scenes give equal bytes.
     """
-    arranged = arrange(scene, memo)
+    arranged = arrange(scene)
     placed, marks = arranged.layout, Marks()
     body = Painter(scene, placed, arranged.measured, FRAGMENT_MARGIN, FRAGMENT_MARGIN, marks).paint()
     width, height = placed.width + SHEET_ROOM + 2 * FRAGMENT_MARGIN, placed.height + 2 * FRAGMENT_MARGIN

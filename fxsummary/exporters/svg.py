@@ -24,6 +24,7 @@ def to_svg(
     *,
     view: str = "model",
     title: str | None = None,
+    page: str = "screen",
     depth: int | None = None,
     fold: Fold = "similar",
     theme: str = "auto",
@@ -43,6 +44,9 @@ def to_svg(
             peak, or "roofline" for the time at best: FLOP/s over FLOP/B, on the device of ``g.roofline(device).graph``
             or else on an H100. The latter two have the options ``title`` and ``theme``.
         title: heading; the model's class name if None.
+        page: the page for which the picture is laid out: "screen" (1,400 px wide), "column" (760 px, for a paper or a
+            documentation page), "a4" (860 px) or "slide" (16:9). Type is 11 px in each; what a narrow page has no room
+            for is left out of the rows and stays in the tooltips.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit a page.
         fold: "similar" draws runs of equal and of similar copies once, "exact" only equal ones, False every copy.
         theme: "auto" follows the reader's colour scheme; "light" and "dark" are fixed.
@@ -64,6 +68,7 @@ def to_svg(
     check_name("view", view, VIEWS)
     if view != "model":
         given = {
+            "page": page != "screen",
             "depth": depth is not None,
             "fold": fold != "similar",
             "color": color != "kind",
@@ -76,7 +81,7 @@ def to_svg(
         if view == "memory":
             return timeline.draw(known_memory(graph), **options)
         return roofline_plot.draw(graph.roofline_found or roofline(graph), **options)
-    wished = look(color, direction, show, source_url)
+    wished = look(color, direction, show, source_url, page)
     if color == "time":
         graph = (graph.roofline_found or roofline(graph)).graph
     return draw(picture(graph, title=title, depth=depth, fold=fold, look=wished).scene, theme)

@@ -1,9 +1,9 @@
-"""Lay out nested boxes with ports and edges: positions and orthogonal routes. Independent of models and drawing."""
+"""Lay out nested boxes with edges: positions and orthogonal routes. Independent of models and drawing."""
 
-from fxsummary.layout.boxes import Box, Edge, Layout, Padding, Point, Rect, Spacing, Wire, walk
-from fxsummary.layout.columns import Shape
-from fxsummary.layout.nested import Memo, Planner
+from fxsummary.layout.boxes import Box, Edge, Header, Layout, Padding, Point, Rect, Spacing, Wire, walk
+from fxsummary.layout.parts import Limits
+from fxsummary.layout.place import Plan, place, plan
 
 __all__ = [
-    "Box", "Edge", "Layout", "Memo", "Padding", "Planner", "Point", "Rect", "Shape", "Spacing", "Wire", "walk",
+    "Box", "Edge", "Header", "Layout", "Limits", "Padding", "Plan", "Point", "Rect", "Spacing", "Wire", "place", "plan", "walk",
 ]  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 
 class Point(NamedTuple):
@@ -42,6 +42,13 @@ class Padding(NamedTuple):
     left: float = 0.0
 
 
+class Header(NamedTuple):
+    """Width of the texts in the header of a group: from the left border on, and up to the right one."""
+
+    left: float = 0.0
+    right: float = 0.0
+
+
 @dataclass(slots=True)
 class Box:
     """A box to place: a leaf of fixed size, or a group of boxes that is as large as its contents.
@@ -49,11 +56,13 @@ class Box:
     Attributes:
         width, height: size of a leaf; minimum size of a group.
         children: the boxes inside, in reading order; None for a leaf.
-        weight: weight of the box in the spine, the heaviest chain, which is drawn straight.
-        anchor: x of the middle wire, from the left border of a leaf; None for half the width.
+        header: width of the texts that a wire from above must not touch.
+        anchor: x of the wire from above and below, from the left border of a leaf; None for half the width.
+        entry: y of wires from the sides, from the top border of a leaf; None for half the height.
         overhang: space kept free beyond the right and the bottom border.
-        side_entry: whether wires may enter a leaf from its left and right.
-        pin_gap: distance between the wires that enter a leaf from above; 0 lets them meet.
+        role: a "join" is a sum or the like: boxes may stand beside it; a "source" may stand beside what reads it;
+            nothing reads what is "aside", and it may stand beside its source.
+        rows: number of rows of a table, 0 for other leaves; tables of parallel branches may stand between two rails.
     """
 
     key: str
@@ -61,11 +70,12 @@ class Box:
     height: float = 0.0
     children: list[Box] | None = None
     padding: Padding = field(default_factory=Padding)
-    weight: float = 1.0
+    header: Header = field(default_factory=Header)
     anchor: float | None = None
+    entry: float | None = None
     overhang: float = 0.0
-    side_entry: bool = False
-    pin_gap: float = 26.0
+    role: Literal["", "join", "source", "aside"] = ""
+    rows: int = 0
 
 
 class Edge(NamedTuple):
@@ -77,30 +87,32 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """Distances: between boxes, between layers, between parallel wires, between columns."""
+    """Distances: between boxes beside each other, between boxes below each other, between parallel wires."""
 
-    horizontal: float = 24.0
-    vertical: float = 22.0
+    horizontal: float = 22.0
+    vertical: float = 24.0
     track: float = 9.0
-    column: float = 46.0
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """The part of an edge that lies in one group; edges of one source share their wires.
+    """A line that carries a value; several wires may make up an edge, and several edges may share a wire.
 
     Attributes:
-        value: key of the leaf whose value it carries.
-        tail, head: keys of the boxes that it joins in that group; the group's own key for its border.
-        points: corners, from tail to head; every segment is horizontal or vertical.
-        layers: number of layers that it goes down; 1 between neighbours, negative upwards.
+        value: key of the leaf whose value it carries; targets: keys of the leaves to which it leads.
+        points: corners in the direction of flow; every segment is horizontal or vertical.
+        arrow: whether it ends at a leaf; skips: whether it runs beside the boxes that it passes.
     """
 
     value: str
-    tail: str
-    head: str
+    targets: tuple[str, ...]
     points: tuple[Point, ...]
-    layers: int
+    arrow: bool = True
+    skips: bool = False
+
+    def moved(self, dx: float, dy: float) -> Wire:
+        """Return the wire at another place."""
+        return replace(self, points=tuple(Point(p.x + dx, p.y + dy) for p in self.points))
 
 
 @dataclass(slots=True)
@@ -109,15 +121,13 @@ class Layout:
 
     Attributes:
         boxes: every box inside the root, leaves and groups.
-        wires: all wires in drawing order.
-        paths: for each edge the indices of its wires, from source to target.
+        wires: all wires.
     """
 
     width: float
     height: float
     boxes: dict[str, Rect] = field(default_factory=dict)
     wires: list[Wire] = field(default_factory=list)
-    paths: dict[Edge, tuple[int, ...]] = field(default_factory=dict)
 
 
 def walk(root: Box) -> Iterator[tuple[Box, Box]]:
@@ -129,3 +139,14 @@ def walk(root: Box) -> Iterator[tuple[Box, Box]]:
         for child in children:
             yield parent, child
         pending.extend(child for child in reversed(children) if child.children is not None)
+
+
+def leaves(box: Box) -> Iterator[Box]:
+    """Yield the leaves of a box in reading order, or the box itself if it is one."""
+    pending = [box]
+    while pending:
+        box = pending.pop()
+        if box.children is None:
+            yield box
+        else:
+            pending.extend(reversed(box.children))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from sys import maxsize
 
 from fxsummary.graph.attributes import BLANK, NodeData, own_path, own_result, placed
@@ -48,18 +48,50 @@ def cut_broadcasts(graph: ModelGraph) -> ModelGraph:
 def _stand_ins(graph: ModelGraph, around: Mapping[str, Stack]) -> dict[tuple[str, Stack], str]:
     """Return the keys of the stand-ins, by the value's node and the calls around the stand-in."""
     names: dict[tuple[str, Stack], str] = {}
+    carried = _carried(graph, around)
     for source, readers in graph.succ.items():
-        if len(readers) < BROADCAST:
-            continue
-        siblings: dict[int, dict[Stack, None]] = {}
+        siblings: dict[int, dict[Stack, int]] = {}
         for reader in readers:
             block = _entered(around[source], around[reader])
             if block:
-                siblings.setdefault(len(block), {})[block] = None
+                times = _reading_copies(graph, source, around[reader][len(block) - 1 :], carried)
+                of_level = siblings.setdefault(len(block), {})
+                of_level[block] = max(of_level.get(block, 0), times)
         for blocks in siblings.values():
-            for block in blocks if len(blocks) >= BROADCAST else ():
-                names[source, block] = graph.new_key(f"tag {len(names)}: {source}")
+            for block in blocks if sum(blocks.values()) >= BROADCAST else ():
+                if blocks[block] > 1 or len(blocks) >= BROADCAST:
+                    names[source, block] = graph.new_key(f"tag {len(names)}: {source}")
     return names
+
+
+def _reading_copies(graph: ModelGraph, source: str, calls: Stack, carried: Container[tuple[str, ModuleCall]]) -> int:
+    """Return how many copies of the outermost repeated block among these read one value from outside; 1 if one does."""
+    repeats = graph.graph.get("repeats", {})
+    for call in calls:
+        if call in repeats:
+            return 1 if (source, call) in carried else repeats[call].count
+    return 1
+
+
+def _carried(graph: ModelGraph, around: Mapping[str, Stack]) -> set[tuple[str, ModuleCall]]:
+    """Return the values that only the first copy of a repeated block reads, each with the block.
+
+    They are read by operations that read the result of the copy before in all other copies. If those are in closed
+    modules, it is the value that is made last.
+    """
+    place = {key: at for at, key in enumerate(graph)}
+    found: set[tuple[str, ModuleCall]] = set()
+    for call, repeat in graph.graph.get("repeats", {}).items():
+        if isinstance(call, str):
+            continue
+        inside = [key for key in graph if call in around[key]]
+        reads = [(source, key) for key in inside for source in graph.sources(key) if call not in around[source]]
+        operations = {key for key, _ in repeat.carried} | {key for key, _ in repeat.own}
+        first = {source for source, key in reads if operations.intersection((key, *graph.nodes[key].get("absorbed", ())))}
+        if not first and reads:
+            first = {max((source for source, _ in reads), key=place.__getitem__)}
+        found |= {(source, call) for source in first}
+    return found
 
 
 def _entered(source: Stack, reader: Stack) -> Stack:

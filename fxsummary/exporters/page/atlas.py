@@ -15,7 +15,6 @@ from fxsummary.exporters.page.outline import Outline
 from fxsummary.graph.attributes import NO_COSTS, NodeData, edge_from
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.graph.records import of_each_copy, over_copies
-from fxsummary.layout import Memo
 from fxsummary.text.numbers import common
 from fxsummary.views.blocks import Block
 from fxsummary.views.costs import one_copy
@@ -50,13 +49,9 @@ class View:
 
 @dataclass(slots=True)
 class Atlas:
-    """All pictures, the views of modules by path, and the initial picture.
-
-    Layouts share a ``memo``, because the pictures have much in common.
-    """
+    """All pictures, the views of modules by path, and the initial picture."""
 
     first: Picture
-    memo: Memo = field(default_factory=Memo)
     pictures: dict[str, int] = field(default_factory=dict)
     views: dict[str, View] = field(default_factory=dict)
 
@@ -174,7 +169,7 @@ def _drawn(atlas: Atlas, outline: Outline, views: Container[str], picture: Pictu
         data = nodes[row.keys[0]]
         if closed_inside(data) and data["module"] in views:
             row.chips.append(OPEN)
-    svg, marks = draw_fragment(picture.scene, atlas.memo)
+    svg, marks = draw_fragment(picture.scene)
     rows = tuple(
         -1 - outline.modules[nodes[key]["module"]]
         if nodes[key].get("closed")

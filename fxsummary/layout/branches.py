@@ -1,0 +1,195 @@
+"""Find parallel branches among the children of a group by series-parallel reduction, and what stands beside a join.
+
+Chains of children merge into one; chains from one value to one leaf are its branches, and become one unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from fxsummary.layout.boxes import Box, Spacing
+from fxsummary.layout.units import Flow, Unit
+
+MOST_BESIDE = 2
+RAIL = 18.0
+NOTHING = "", ""
+"""The source of chains that start with an input."""
+
+_Node = Hashable
+"""The number of a child, or a value from outside as ("", key)."""
+
+
+def units_of(group: Box, flow: Flow, spacing: Spacing, room: float) -> list[Unit]:
+    """Return the units of a group, in order; those inside of inner groups too.
+
+    Args:
+        room: width within which branches may stand next to each other.
+    """
+    inner = room - group.padding.left - group.padding.right
+    units = [_unit(child, flow, spacing, inner) for child in group.children or []]
+    return _Reduction(units, flow, spacing, inner).run()
+
+
+def _unit(box: Box, flow: Flow, spacing: Spacing, room: float) -> Unit:
+    if box.children is None:
+        return Unit("leaf", box)
+    return Unit("frame", box, units_of(box, flow, spacing, room))
+
+
+def width_of(unit: Unit, spacing: Spacing) -> float:
+    """Return about how wide a unit is."""
+    if unit.kind == "leaf":
+        return unit.box.width + sum(spacing.horizontal + box.width for _, box in unit.beside)
+    widths = [width_of(inner, spacing) for inner in unit.units]
+    if unit.kind == "branches":
+        return max(widths) + 2 * RAIL if unit.rails else sum(widths) + spacing.horizontal * (len(widths) - 1)
+    padding = unit.box.padding
+    return max(max(widths, default=0.0) + padding.left + padding.right, sum(unit.box.header))
+
+
+class _Reduction:
+    """The reduction of one group; nodes are chains of units."""
+
+    def __init__(self, units: list[Unit], flow: Flow, spacing: Spacing, room: float) -> None:
+        self.flow, self.spacing, self.room = flow, spacing, room
+        self.chains: dict[_Node, list[Unit]] = {}
+        self.place: dict[int, float] = {}
+        self.sources: dict[_Node, set[_Node]] = {}
+        self.readers: dict[_Node, set[_Node]] = {}
+        self._link([*units])
+        self._put_beside()
+        self._put_aside()
+
+    def _link(self, units: list[Unit]) -> None:
+        number = {leaf.key: at for at, unit in enumerate(units) for leaf in unit.leaves()}
+        for at, unit in enumerate(units):
+            self.chains[at] = [unit]
+            self.place[id(unit)] = at
+        for at, unit in enumerate(units):
+            self.readers.setdefault(at, set())
+            sources = self.sources.setdefault(at, set())
+            for leaf in unit.leaves():
+                sources |= {number.get(key, ("", key)) for key in self.flow.into(leaf.key)} - {at}
+                if any(key not in number for key in self.flow.out_of(leaf.key)):
+                    self.readers[at].add(NOTHING)
+            for source in sources or {NOTHING}:
+                self.readers.setdefault(source, set()).add(at)
+        for at in self.chains:
+            first = min((reader for reader in self.readers[at] if isinstance(reader, int)), default=None)
+            if not self.sources[at] and first is not None and self.chains[at][0].kind == "leaf":
+                self.place[id(self.chains[at][0])] = first - 0.25  # just before its first reader
+            self.sources[at] = self.sources[at] or {NOTHING}
+
+    def _put_aside(self) -> None:
+        """Put what nothing reads, but by its name, beside its only source."""
+        for at, (unit,) in list(self.chains.items()):
+            if unit.kind == "leaf" and unit.box.role == "aside" and len(self.sources[at]) == 1:
+                host = self.chains.get(next(iter(self.sources[at])), [None])[0]
+                if host is not None and host.kind == "leaf" and len(host.beside) < MOST_BESIDE:
+                    host.put_beside(unit.box, rightwards=True)
+                    self._remove(at)
+
+    def _put_beside(self) -> None:
+        """Put sources that only one leaf reads beside it, if another box leads to it."""
+        for at, (unit,) in list(self.chains.items()):
+            if unit.kind != "leaf" or unit.box.role != "source" or len(self.flow.out_of(unit.box.key)) != 1:
+                continue
+            target = next(iter(self.readers[at]))
+            host = self.chains.get(target, [None])[0]
+            if host is None or host.kind != "leaf" or self.sources[at] != {NOTHING}:
+                continue
+            others = self.sources[target] - {at}
+            if others and len(host.beside) < MOST_BESIDE and not (host.box.rows and self._all_bare(others)):
+                host.put_beside(unit.box)
+                self._remove(at)
+
+    def _all_bare(self, nodes: set[_Node]) -> bool:
+        """Return whether all nodes are sources themselves, so that none leads to a box."""
+        bare = [node in self.chains and self.sources[node] == {NOTHING} for node in nodes]
+        return all(bare)
+
+    def run(self) -> list[Unit]:
+        """Reduce, and return the remaining units in reading order."""
+        pending = [*self.chains]
+        while pending:
+            node = pending.pop()
+            if node in self.chains:
+                pending += self._step(node)
+        units = [unit for chain in self.chains.values() for unit in chain]
+        return sorted(units, key=lambda unit: self.place[id(unit)])
+
+    def _step(self, node: _Node) -> list[_Node]:
+        """Apply one rule at a node, and return the nodes at which another may apply."""
+        if len(self.readers[node]) != 1:
+            return []
+        (target,) = self.readers[node]
+        if target not in self.chains:
+            return []
+        if self.sources[target] == {node}:
+            return self._merge(node, target)
+        if len(self.sources[node]) != 1:
+            return []
+        (source,) = self.sources[node]
+        if target in self.readers[source] and source in self.sources[target]:
+            self._cut(source, target)
+            return [source, target, node]
+        branches = [each for each in self.sources[target] if self.sources.get(each) == {source}]
+        branches = sorted((each for each in branches if self.readers[each] == {target}), key=self._first)
+        return self._parallel(source, target, branches) if len(branches) > 1 else []
+
+    def _first(self, node: _Node) -> float:
+        return self.place[id(self.chains[node][0])]
+
+    def _merge(self, node: _Node, target: _Node) -> list[_Node]:
+        self.chains[target] = [*self.chains[node], *self.chains[target]]
+        self.sources[target] = self.sources[node]
+        for source in self.sources[node]:
+            self.readers[source] = self.readers[source] - {node} | {target}
+        del self.chains[node], self.sources[node], self.readers[node]
+        return [target]
+
+    def _cut(self, source: _Node, target: _Node) -> None:
+        self.readers[source].discard(target)
+        self.sources[target].discard(source)
+
+    def _remove(self, node: _Node) -> None:
+        for source in [*self.sources[node]]:
+            self.readers[source].discard(node)
+        for target in self.readers[node]:
+            self.sources[target].discard(node)
+        del self.chains[node], self.sources[node], self.readers[node]
+
+    def _parallel(self, source: _Node, target: _Node, branches: list[_Node]) -> list[_Node]:
+        """Make branches one unit, or one of two a bypass beside their join; return what to look at next."""
+        join = self.chains[target][0]
+        units = [self.chains[branch] for branch in branches]
+        tables = all(unit.kind == "leaf" and unit.box.rows and not unit.beside for chain in units for unit in chain)
+        rows = [sum(unit.box.rows for unit in chain) for chain in units]
+        two = join.kind == "leaf" and join.box.role == "join" and len(self.sources[target]) == len(branches) == 2
+        if two and not (tables and rows == [1, 1]) and source != NOTHING:
+            if bypass := self._bypass(join, branches):
+                self._remove(bypass[0])
+                return [source, target]
+            tables = False
+        made = Unit("branches", units=[Unit("column", units=chain) for chain in units])
+        made.rails = tables and source != NOTHING and all(len(chain) == 1 for chain in units)
+        if not made.rails and width_of(made, self.spacing) > self.room:
+            return []
+        self.place[id(made)] = self.place[id(join)] - 0.5
+        self.chains[branches[0]] = [made]
+        for branch in branches[1:]:
+            self._remove(branch)
+        return [branches[0], source]
+
+    def _bypass(self, join: Unit, branches: list[_Node]) -> list[_Node]:
+        """Put one of two branches beside their join, if it is a small table and fits; return it."""
+        single = [each for each in branches if len(self.chains[each]) == 1 and self.chains[each][0].kind == "leaf"]
+        small = [each for each in reversed(single) if 0 < self.chains[each][0].box.rows <= 2]
+        for each in small:
+            box = self.chains[each][0].box
+            (other,) = [branch for branch in branches if branch != each]
+            half = max(width_of(unit, self.spacing) for unit in self.chains[other]) / 2
+            if box.width + self.spacing.horizontal + half + join.box.width / 2 <= self.room and not join.beside:
+                join.put_beside(box)
+                return [each]
+        return []

@@ -1,0 +1,330 @@
+"""Lay out a line of stops as one column: every box is centred on the spine, what skips boxes runs beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fxsummary.layout.body import Body
+from fxsummary.layout.boxes import Box, Edge, Point, Rect, Spacing, Wire
+from fxsummary.layout.line import Arc, Line, Stop
+from fxsummary.layout.units import LEFT, RIGHT
+
+FOOT = 10.0
+"""Space below the contents of a frame."""
+UNDER_HEADER, OVER_FIRST = 4.0, 12.0
+"""Space between two headers, and between a header and the first box."""
+TAP, BELOW_TAP = 12.0, 15.0
+"""Space between a box and a wire that leaves the spine below it, and between that wire and the next box."""
+UNRELATED = 14.0
+"""Space between two boxes without a wire between them."""
+LANE = 13.0
+"""Space between a box and the first lane beside it, and between a lane and the frame around it."""
+ABOVE = 8.0
+"""Space between the top of branches and a wire that comes from a lane."""
+
+
+@dataclass(slots=True)
+class Place:
+    """A stop with its size.
+
+    Attributes:
+        left, right: extent of the stop and what stands beside it; body: its contents, for branches.
+        x: left border of each box beside it, relative to the spine.
+    """
+
+    stop: Stop
+    height: float
+    left: float
+    right: float
+    body: Body | None = None
+    x: dict[str, float] = field(default_factory=dict)
+    y: float = 0.0
+
+    @property
+    def box(self) -> Box:
+        """The box of a leaf."""
+        return self.stop.unit.box
+
+    @property
+    def bottom(self) -> float:
+        """y of the lower end."""
+        return self.y + self.height
+
+    @property
+    def anchor(self) -> float:
+        """x of the spine, from the left border of a leaf."""
+        return self.box.width / 2 if self.box.anchor is None else self.box.anchor
+
+
+@dataclass(slots=True)
+class Frame:
+    """A frame in progress: its box, vertical extent, and extent on both sides of the spine."""
+
+    box: Box
+    top: float = 0.0
+    bottom: float = 0.0
+    left: float = 0.0
+    right: float = 0.0
+
+
+class Column:
+    """The layout of one line.
+
+    Args:
+        bodies: contents of the stops that are branches, by number.
+        incoming: edges that enter the first stop from above; outgoing: edges that leave the last one downwards.
+    """
+
+    def __init__(
+        self, line: Line, bodies: dict[int, Body], spacing: Spacing, incoming: Sequence[Edge], outgoing: Sequence[Edge]
+    ) -> None:
+        self.line, self.spacing, self.incoming, self.outgoing = line, spacing, incoming, outgoing
+        self.places = [_place(stop, bodies.get(at), spacing) for at, stop in enumerate(line.stops)]
+        self.frames: dict[str, Frame] = {}
+        self.taps: dict[tuple[int, str], float] = {}
+        self.offsets: dict[tuple[str, bool, int], float] = {}
+        self.body = Body()
+
+    def lay_out(self) -> Body:
+        """Return the finished column."""
+        if self.places:
+            self._stack()
+            self._spread()
+            self._emit()
+        return self.body
+
+    # vertical
+
+    def _stack(self) -> None:
+        below = {arc.tail for arc in self.line.arcs if not arc.enters}
+        inside = {(arc.tail + 1, arc.frame.key) for arc in self.line.arcs if arc.enters and arc.frame is not None}
+        y, before = 0.0, ()
+        for at, place in enumerate(self.places):
+            frames = place.stop.frames
+            closed = [frame for frame in before if frame not in frames]
+            opened = [frame for frame in frames if frame not in before]
+            y = self._close(closed, y)
+            wired = at - 1 in self.line.steps
+            if at:
+                y = self._gap(at - 1, y, bool(closed), bool(opened), wired=wired, tapped=at - 1 in below)
+            y = self._open(at, opened, y, inside)
+            place.y = y
+            y = place.bottom
+            before = frames
+        self.body.height = self._close(list(before), y)
+
+    def _close(self, frames: list[Box], y: float) -> float:
+        for frame in reversed(frames):
+            y += max(FOOT, frame.padding.bottom)
+            self.frames[frame.key].bottom = y
+        return y
+
+    def _gap(self, at: int, y: float, closed: bool, opened: bool, *, wired: bool, tapped: bool) -> float:
+        """Return y of the next stop or of the frame around it, below stop number ``at``."""
+        if tapped:
+            y += TAP
+            self.taps[at, ""] = y
+            return y + (9.0 if opened else max(BELOW_TAP, self.spacing.vertical - TAP))
+        if opened:
+            return y + 16.0
+        if closed:
+            return y + 18.0
+        return y + (self.spacing.vertical if wired else UNRELATED)
+
+    def _open(self, at: int, frames: list[Box], y: float, inside: set[tuple[int, str]]) -> float:
+        for frame in frames:
+            self.frames[frame.key] = Frame(frame, y)
+            y += frame.padding.top
+            last = frame is frames[-1]
+            if (at, frame.key) in inside:
+                y += 9.0
+                self.taps[at - 1, frame.key] = y
+                y += BELOW_TAP if last else 9.0
+            else:
+                y += OVER_FIRST if last else UNDER_HEADER
+        return y
+
+    # horizontal
+
+    def _spread(self) -> None:
+        """Compute the extents of all frames, inner ones first, with the lanes inside them."""
+        contents: dict[str, list[tuple[float, float, float, float]]] = {}
+        arcs: dict[str, list[Arc]] = {}
+        for arc in self.line.arcs:
+            arcs.setdefault(arc.frame.key if arc.frame else "", []).append(arc)
+        for place in self.places:
+            inner = place.stop.frames[-1].key if place.stop.frames else ""
+            right = place.right + (place.box.overhang if place.body is None else 0.0)
+            contents.setdefault(inner, []).append((place.y, place.bottom, place.left, right))
+        around = {frame.key: (outer.key if outer else "") for place in self.places
+                  for outer, frame in zip((None, *place.stop.frames), place.stop.frames, strict=False)}  # fmt: skip
+        for key in sorted(self.frames, key=lambda key: self.frames[key].bottom - self.frames[key].top):
+            frame = self.frames[key]
+            self._extend(frame, *self._lanes(contents[key], arcs.get(key, [])), self._is_entered(key))
+            over = frame.box.overhang
+            span = frame.top, frame.bottom + over, frame.left, frame.right + over
+            contents.setdefault(around[key], []).append(span)
+        self.body.left, self.body.right = self._lanes(contents[""], arcs.get("", []))
+
+    def _is_entered(self, key: str) -> bool:
+        at = next(n for n, place in enumerate(self.places) if any(frame.key == key for frame in place.stop.frames))
+        return bool(self.incoming) if at == 0 else at - 1 in self.line.steps
+
+    def _extend(self, frame: Frame, left: float, right: float, entered: bool) -> None:
+        padding, header = frame.box.padding, frame.box.header
+        left, right = left + padding.left, right + padding.right
+        if entered:  # the wire goes through the header between its texts
+            left, right = max(left, header.left), max(right, header.right)
+        missing = max(0.0, header.left + header.right - left - right, frame.box.width - left - right)
+        frame.left, frame.right = left + missing / 2, right + missing / 2
+
+    def _lanes(self, spans: list[tuple[float, float, float, float]], arcs: list[Arc]) -> tuple[float, float]:
+        """Give each lane in a frame its distance from the spine, and return the extents of the contents."""
+        extents = [max((span[2] for span in spans), default=0.0), max((span[3] for span in spans), default=0.0)]
+        lanes: dict[tuple[str, bool, int], list[float]] = {}
+        for arc in arcs:
+            if arc.box is not None:
+                self._move_bypass(arc, arc.box, spans, extents)
+            else:
+                ends = sorted((self._tap(arc), self._entry(arc)))
+                low, high = lanes.get((*arc.lane, arc.side), ends)
+                lanes[(*arc.lane, arc.side)] = [min(low, ends[0]), max(high, ends[1])]
+        placed: list[tuple[float, float, int, float]] = []
+        for lane in sorted(lanes, key=lambda lane: (lanes[lane][1] - lanes[lane][0], lane)):
+            low, high = lanes[lane]
+            side = lane[2]
+            reach = max((span[2 if side == LEFT else 3] for span in spans if span[0] < high and span[1] > low), default=0.0)
+            offset = reach + LANE
+            for start, end, other, distance in placed:
+                if other == side and start < high + 4 and end > low - 4:
+                    offset = max(offset, distance + self.spacing.track)
+            placed.append((low, high, side, offset))
+            self.offsets[lane] = offset
+            extents[side == RIGHT] = max(extents[side == RIGHT], offset)
+        return extents[0], extents[1]
+
+    def _move_bypass(
+        self, arc: Arc, box: Box, spans: list[tuple[float, float, float, float]], extents: list[float]
+    ) -> None:
+        """Move a bypass outwards until the wire that comes down onto it passes all boxes above."""
+        place = self.places[arc.head]
+        top = place.y + (place.height - box.height) / 2
+        low, high = sorted((self._tap(arc), top))
+        reach = max((span[2 if arc.side == LEFT else 3] for span in spans if span[0] < high and span[1] > low), default=0.0)
+        x = place.x[box.key]
+        far = max(-x if arc.side == LEFT else x + box.width, reach + LANE + LANE)
+        place.x[box.key] = -far if arc.side == LEFT else far - box.width
+        spans.append((top, top + box.height, *((far, 0.0) if arc.side == LEFT else (0.0, far))))
+        extents[arc.side == RIGHT] = max(extents[arc.side == RIGHT], far)
+        self.offsets[arc.target, False, arc.side] = max(reach + LANE, far - box.width / 2)
+
+    def _tap(self, arc: Arc) -> float:
+        """y at which an arc leaves the spine."""
+        if arc.enters and arc.frame is not None:
+            return self.taps[arc.tail, arc.frame.key]
+        return self.taps.get((arc.tail, ""), self.places[arc.tail].bottom + TAP)
+
+    def _entry(self, arc: Arc) -> float:
+        """y at which an arc enters its target."""
+        place = self.places[arc.head]
+        if place.body is not None:
+            return place.y - ABOVE
+        return place.y + (place.height - place.box.height) / 2 + _entry_of(place.box)
+
+    # output
+
+    def _emit(self) -> None:
+        for key, frame in self.frames.items():
+            size = frame.left + frame.right, frame.bottom - frame.top
+            self.body.boxes[key] = Rect(-frame.left, frame.top, *size)
+        for at, place in enumerate(self.places):
+            self._emit_step(at)
+            if place.body is not None:
+                self.body.add(place.body, 0.0, place.y)
+            elif place.stop.unit.kind == "leaf":
+                box = place.box
+                top = place.y + (place.height - box.height) / 2
+                self.body.boxes[box.key] = Rect(-place.anchor, top, box.width, box.height)
+                self._emit_beside(place)
+        for arc in self.line.arcs:
+            self._emit_arc(arc)
+        first, last = self.places[0], self.places[-1]
+        for edge in self.incoming:
+            points = Point(0.0, 0.0), Point(0.0, _head(first))
+            self.body.wires.append(Wire(edge.source, (edge.target,), points, arrow=first.body is None))
+        for edge in self.outgoing:
+            points = Point(0.0, _foot(last)), Point(0.0, self.body.height)
+            self.body.wires.append(Wire(edge.source, (edge.target,), points, arrow=False))
+
+    def _emit_step(self, at: int) -> None:
+        for value, targets in self.line.steps.get(at, {}).items():
+            upper, lower = self.places[at], self.places[at + 1]
+            points = Point(0.0, _foot(upper)), Point(0.0, _head(lower))
+            self.body.wires.append(Wire(value, tuple(targets), points, arrow=lower.body is None))
+
+    def _emit_beside(self, place: Place) -> None:
+        host = self.body.boxes[place.box.key]
+        bypasses = {arc.box.key for arc in self.line.arcs if arc.box is not None}
+        for side, box in place.stop.unit.beside:
+            x, y = place.x[box.key], place.y + (place.height - box.height) / 2
+            self.body.boxes[box.key] = Rect(x, y, box.width, box.height)
+            inner, border = (x, host.right) if side == RIGHT else (x + box.width, host.x)
+            if box.role == "aside":
+                middle = host.bottom - _entry_of(place.box)
+                points = Point(border, middle), Point(inner, middle)
+                self.body.wires.append(Wire(place.box.key, (box.key,), points))
+            else:
+                middle = place.y + place.height / 2 if place.box.rows == 0 else host.y + _entry_of(place.box)
+                points = Point(inner, middle), Point(border, middle)
+                self.body.wires.append(Wire(box.key, (place.box.key,), points, skips=box.key in bypasses))
+
+    def _emit_arc(self, arc: Arc) -> None:
+        tap, place = self._tap(arc), self.places[arc.head]
+        start = [] if arc.trunk else [Point(0.0, _foot(self.places[arc.tail]))]
+        if arc.box is not None:
+            box = self.body.boxes[arc.box.key]
+            x = arc.side * self.offsets[arc.target, False, arc.side]
+            points = [*start, Point(0.0, tap), Point(x, tap), Point(x, box.y)]
+        else:
+            x, y = arc.side * self.offsets[(*arc.lane, arc.side)], self._entry(arc)
+            points = [*start, Point(0.0, tap), Point(x, tap), Point(x, y)]
+            if place.body is not None:
+                points += [Point(0.0, y), Point(0.0, place.y)]
+            else:
+                target = self.body.boxes[arc.target]
+                points.append(Point(target.right if arc.side == RIGHT else target.x, y))
+        self.body.wires.append(Wire(arc.value, (arc.target,), tuple(points), place.body is None, skips=True))
+
+
+def _place(stop: Stop, body: Body | None, spacing: Spacing) -> Place:
+    if body is not None:
+        return Place(stop, body.height, body.left, body.right, body)
+    if stop.unit.kind == "port":
+        return Place(stop, 0.0, 0.0, 0.0)
+    box = stop.unit.box
+    anchor = box.width / 2 if box.anchor is None else box.anchor
+    place = Place(stop, max([box.height, *(each.height for _, each in stop.unit.beside)]), anchor, box.width - anchor)
+    for side, each in stop.unit.beside:
+        if side == LEFT:
+            place.x[each.key] = -(place.left + spacing.horizontal + each.width)
+            place.left += spacing.horizontal + each.width
+        else:
+            place.x[each.key] = place.right + spacing.horizontal
+            place.right += spacing.horizontal + each.width
+    return place
+
+
+def _head(place: Place) -> float:
+    """y of the upper border of a stop."""
+    return place.y if place.body is not None else place.y + (place.height - place.box.height) / 2
+
+
+def _foot(place: Place) -> float:
+    """y of the lower border of a stop."""
+    return place.bottom if place.body is not None else place.bottom - (place.height - place.box.height) / 2
+
+
+def _entry_of(box: Box) -> float:
+    return box.height / 2 if box.entry is None else box.entry
+

@@ -1,0 +1,251 @@
+"""Stops along one spine, and the wires that skip some of them: where those leave the spine, and on which side they run.
+
+A wire that skips stops leaves the spine at its tap, runs in a lane beside what it passes, and enters its target from
+the side. Wires on one side do not cross if they are nested or apart. A wire that would cross on both sides, or would be
+the fourth in a bundle, is not drawn: its value is named at both ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fxsummary.layout.boxes import Box, Edge
+from fxsummary.layout.units import LEFT, RIGHT, Flow, Unit
+
+MOST_LANES = 3
+"""Maximum number of lanes side by side."""
+MOST_LEGS = 6
+"""Maximum number of targets of one value beside a spine."""
+
+
+@dataclass(slots=True)
+class Stop:
+    """A leaf, a port, branches or parts on a spine, and the frames around it from the outside in."""
+
+    unit: Unit
+    frames: tuple[Box, ...]
+
+
+@dataclass(slots=True)
+class Arc:
+    """A wire that skips stops.
+
+    Attributes:
+        value, target: keys of leaves.
+        tail, head: numbers of the stops.
+        frame: innermost frame that holds all of it; None for the line itself.
+        enters: whether it leaves the spine inside that frame, below its header, and not below its tail.
+        trunk: whether its value also goes on along the spine.
+        box: the bypass that it leads to, beside its target.
+        side: right or left.
+    """
+
+    value: str
+    target: str
+    tail: int
+    head: int
+    frame: Box | None = None
+    enters: bool = False
+    trunk: bool = False
+    box: Box | None = None
+    side: int = RIGHT
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Start and end along the spine: stops are at even numbers, the gaps between them at odd ones."""
+        start = self.tail * 2 + (1.5 if self.enters else 1.0)
+        return min(start, self.head * 2.0), max(start, self.head * 2.0)
+
+    @property
+    def cells(self) -> range:
+        """The parts of the spine that it passes."""
+        start, end = self.span
+        return range(int(2 * start), int(2 * end))
+
+    @property
+    def lane(self) -> tuple[str, bool]:
+        """Arcs of one value share a lane if they leave the spine together."""
+        return self.value, self.enters
+
+
+@dataclass
+class Line:
+    """Stops along a spine, the edges to the next stop, and the arcs.
+
+    Attributes:
+        steps: values that go from a stop to the next, by the number of the former, with their targets.
+        named: edges that are not drawn.
+    """
+
+    stops: list[Stop] = field(default_factory=list)
+    steps: dict[int, dict[str, list[str]]] = field(default_factory=dict)
+    arcs: list[Arc] = field(default_factory=list)
+    named: list[Edge] = field(default_factory=list)
+
+
+def line_of(units: list[Unit], flow: Flow) -> Line:
+    """Return the line of units; frames in it are opened."""
+    line = Line([*_stops(units, ())])
+    number = {leaf.key: at for at, stop in enumerate(line.stops) for leaf in stop.unit.leaves()}
+    inputs = {leaf.key for stop in line.stops for leaf in stop.unit.inputs()}
+    outputs = {leaf.key for stop in line.stops for leaf in stop.unit.outputs()}
+    beside = {box.key: box for stop in line.stops for _, box in stop.unit.beside}
+    ports = {stop.unit.value: at for at, stop in enumerate(line.stops) if stop.unit.kind == "port"}
+    number |= ports
+    outputs |= ports.keys()
+    for key, tail in number.items():
+        for target in flow.out_of(key):
+            head = number.get(target)
+            if head is None:
+                if key not in ports and tail < len(line.stops) - 1 or key not in outputs:
+                    line.named.append(Edge(key, target))
+            elif head != tail:
+                box = beside.get(target)
+                if key not in outputs or (target not in inputs and box is None):
+                    line.named.append(Edge(key, target))
+                elif head == tail + 1 and box is None:
+                    line.steps.setdefault(tail, {}).setdefault(key, []).append(target)
+                else:
+                    line.arcs.append(Arc(key, target, tail, head, box=box))
+        line.named += [
+            Edge(source, key) for source in (flow.into(key) if key not in ports else ())
+            if source not in number and (tail > 0 or key not in inputs)
+        ]  # fmt: skip
+    for arc in line.arcs:
+        _tap(line, arc)
+    _choose_sides(line)
+    return line
+
+
+def _stops(units: list[Unit], frames: tuple[Box, ...]) -> Iterator[Stop]:
+    for unit in units:
+        if unit.kind == "frame":
+            yield from _stops(unit.units, (*frames, unit.box))
+        else:
+            yield Stop(unit, frames)
+
+
+def _tap(line: Line, arc: Arc) -> None:
+    """Find where an arc leaves the spine: below its source, or inside a frame that its value enters next."""
+    tail, head = line.stops[arc.tail].frames, line.stops[arc.head].frames
+    arc.trunk = arc.value in line.steps.get(arc.tail, {})
+    after = line.stops[arc.tail + 1].frames if arc.tail + 1 < len(line.stops) else ()
+    entered = [frame for frame in head if frame in after and frame not in tail] if arc.trunk and arc.head > arc.tail else []
+    if entered:
+        arc.frame, arc.enters = entered[-1], True
+    else:
+        shared = [frame for frame in head if frame in tail]
+        arc.frame = shared[-1] if shared else None
+
+
+def _choose_sides(line: Line) -> None:
+    """Choose the sides of all arcs, shorter ones first; arcs that would cross or be too many are named instead."""
+    choice = _Choice()
+    for arc in sorted(line.arcs, key=lambda each: (each.span[1] - each.span[0], each.span)):
+        if not choice.takes(arc):
+            line.named.append(Edge(arc.value, arc.target))
+    line.arcs = []
+    _Sides(line).place(choice.sets())
+
+
+class _Choice:
+    """The arcs that can be drawn without a crossing, in sets whose sides depend on each other.
+
+    Attributes:
+        kept: the arcs; link: for each another one, and whether that is on the other side.
+        near: numbers of the arcs over each cell; legs: number of targets of each lane.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[Arc] = []
+        self.link: list[tuple[int, int]] = []
+        self.near: dict[int, list[int]] = {}
+        self.legs: dict[tuple[str, bool], int] = {}
+
+    def takes(self, arc: Arc) -> bool:
+        """Keep an arc, unless it cannot be drawn."""
+        start, end = arc.span
+        number, legs = len(self.kept), self.legs.get(arc.lane, 0)
+        if legs >= MOST_LEGS or any(
+            len({self.kept[n].lane for n in self.near.get(at, ())} | {arc.lane}) > 2 * MOST_LANES for at in arc.cells
+        ):
+            return False
+        around = {n for at in (*arc.cells[:1], *arc.cells[-1:]) for n in self.near.get(at, ())}
+        wanted: dict[int, int] = {}
+        for rival in sorted(around):
+            if _cross(self.kept[rival].span, (start, end)):
+                root, parity = self.root(rival)
+                if wanted.setdefault(root, parity) != parity:
+                    return False
+        self.kept.append(arc)
+        self.link.append((number, 0))
+        self.legs[arc.lane] = legs + 1
+        for root, parity in wanted.items():
+            self.link[root] = number, parity ^ 1
+        for at in arc.cells:
+            self.near.setdefault(at, []).append(number)
+        return True
+
+    def root(self, number: int) -> tuple[int, int]:
+        """Return the number that represents the set of an arc, and whether the arc is on its other side."""
+        parity = 0
+        while self.link[number][0] != number:
+            number, flip = self.link[number]
+            parity ^= flip
+        return number, parity
+
+    def sets(self) -> list[list[tuple[Arc, int]]]:
+        """Return the arcs with their parities, by set."""
+        found: dict[int, list[tuple[Arc, int]]] = {}
+        for number, arc in enumerate(self.kept):
+            root, parity = self.root(number)
+            found.setdefault(root, []).append((arc, parity))
+        return [*found.values()]
+
+
+def _cross(a: tuple[float, float], b: tuple[float, float]) -> bool:
+    return a[0] < b[0] < a[1] < b[1] or b[0] < a[0] < b[1] < a[1]
+
+
+class _Sides:
+    """The sides that are taken.
+
+    Attributes:
+        entries: number of wires and boxes at each side of a stop; lanes: the lanes beside each cell.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.entries: dict[tuple[int, int], int] = {}
+        self.lanes: dict[tuple[int, int], set[tuple[str, bool]]] = {}
+        self.boxes: dict[str, int] = {}
+        for at, stop in enumerate(line.stops):
+            for side, box in stop.unit.beside:
+                self.entries[at, side] = 1
+                self.boxes[box.key] = side
+
+    def place(self, sets: list[list[tuple[Arc, int]]]) -> None:
+        """Turn each set to the side that is free at its targets, or to the right."""
+        for arcs in sets:
+            costs = {turn: sum(self._cost(arc, turn * (1 - 2 * p)) for arc, p in arcs) for turn in (RIGHT, LEFT)}
+            turn = RIGHT if costs[RIGHT] <= costs[LEFT] else LEFT
+            for arc, parity in arcs:
+                arc.side = turn * (1 - 2 * parity) if arc.box is None else self.boxes[arc.box.key]
+                self._take(arc)
+
+    def _cost(self, arc: Arc, side: int) -> int:
+        if arc.box is not None:
+            return 0 if self.boxes[arc.box.key] == side else 1000
+        crowd = max(len(self.lanes.get((at, side), ())) for at in arc.cells)
+        return 10 * self.entries.get((arc.head, side), 0) + 100 * max(0, crowd + 1 - MOST_LANES) + crowd
+
+    def _take(self, arc: Arc) -> None:
+        lanes = [self.lanes.setdefault((at, arc.side), set()) for at in arc.cells]
+        if any(len(each | {arc.lane}) > MOST_LANES for each in lanes):
+            self.line.named.append(Edge(arc.value, arc.target))
+            return
+        for each in lanes:
+            each.add(arc.lane)
+        self.entries[arc.head, arc.side] = self.entries.get((arc.head, arc.side), 0) + 1
+        self.line.arcs.append(arc)

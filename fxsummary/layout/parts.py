@@ -1,0 +1,153 @@
+"""Cut a tall column into parts that stand next to each other, at gaps that one value crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fxsummary.layout.body import Body
+from fxsummary.layout.boxes import Edge, Point, Wire
+from fxsummary.layout.units import Flow, Unit
+
+GUTTER = 44.0
+TURN = 14.0
+"""Space between a column and the wire that leads around its end."""
+DOMINANT = 0.7
+"""Share of the leaves from which a frame is cut inside."""
+
+Lay = Callable[[list[Unit], Sequence[Edge], Sequence[Edge]], Body]
+"""Lays out units as one column, given the edges that enter and leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The maximum size of a page, and of columns on it."""
+
+    width: float = float("inf")
+    height: float = float("inf")
+    columns: int = 1
+
+
+def cut(units: list[Unit], flow: Flow, lay: Lay, limits: Limits) -> list[Unit]:
+    """Return the units, or those of their largest frame, as parts, if they are too high and parts fit the width."""
+    whole = lay(units, (), ())
+    if whole.height <= limits.height or limits.columns < 2:
+        return units
+    pieces = _pieces(units, whole, flow)
+    best = None
+    for number in range(2, min(limits.columns, len(pieces)) + 1):
+        ends = _balanced([height for height, _ in pieces], number)
+        starts = [0, *ends[:-1]]
+        parts = [[unit for _, chain in pieces[a:b] for unit in chain] for a, b in zip(starts, ends, strict=True)]
+        made = Unit("parts", units=[Unit("column", units=part) for part in _with_ports(parts, flow)])
+        body = lay([made], (), ())
+        if body.width <= limits.width and (best is None or body.height < 0.85 * best[0]):
+            best = body.height, made
+        if best is not None and best[0] <= limits.height:
+            break
+    if best is not None:
+        return [best[1]]
+    largest = max(units, key=lambda unit: sum(1 for _ in unit.leaves()))
+    if largest.kind == "frame" and sum(1 for _ in largest.leaves()) >= DOMINANT * _size(units):
+        largest.units = cut(largest.units, flow, lay, limits)
+    return units
+
+
+def _size(units: list[Unit]) -> int:
+    return sum(1 for unit in units for _ in unit.leaves())
+
+
+def _pieces(units: list[Unit], whole: Body, flow: Flow) -> list[tuple[float, list[Unit]]]:
+    """Return runs of units between which one value flows, made just before, with their heights."""
+    number = {leaf.key: at for at, unit in enumerate(units) for leaf in unit.leaves()}
+    last: dict[str, int] = {}
+    for key in number:
+        readers = [number[target] for target in flow.out_of(key) if target in number]
+        if readers:
+            last[key] = max(readers)
+    crossing = [0] * (len(units) + 1)
+    for key, end in last.items():
+        for at in range(number[key] + 1, end + 1):
+            crossing[at] += 1
+    tops = [min(whole.boxes[box.key].y for box in unit.leaves()) for unit in units]
+    pieces: list[tuple[float, list[Unit]]] = []
+    start = 0
+    for at in range(1, len(units) + 1):
+        if at < len(units) and not (
+            crossing[at] == 1 and any(last.get(leaf.key, 0) >= at for leaf in units[at - 1].outputs())
+        ):
+            continue
+        bottom = tops[at] if at < len(units) else whole.height
+        pieces.append((bottom - tops[start], units[start:at]))
+        start = at
+    return pieces
+
+
+def _balanced(heights: list[float], number: int) -> list[int]:
+    """Return the ends of runs of heights, so that the highest run is as low as possible.
+
+    >>> _balanced([1, 1, 1, 3], 2), _balanced([5, 1, 1], 2)
+    ([3, 4], [1, 3])
+    """
+    sums = [0.0]
+    for height in heights:
+        sums.append(sums[-1] + height)
+    best: list[list[tuple[float, int]]] = [[(total or float("inf"), 0) for total in sums]]
+    for _ in range(number - 1):
+        before = best[-1]
+        row = [(float("inf"), 0)] * len(sums)
+        for end in range(1, len(sums)):
+            row[end] = min((max(before[at][0], sums[end] - sums[at]), at) for at in range(end))
+        best.append(row)
+    ends = [len(heights)]
+    for row in reversed(best[1:]):
+        ends.append(row[ends[-1]][1])
+    return ends[::-1]
+
+
+def _with_ports(parts: list[list[Unit]], flow: Flow) -> list[list[Unit]]:
+    """Start each part but the first with a port of the value that it reads from the part before."""
+    made = [parts[0]]
+    for before, part in zip(parts, parts[1:], strict=False):
+        inside = {leaf.key for unit in part for leaf in unit.leaves()}
+        later = [leaf.key for leaf in before[-1].outputs() if inside.intersection(flow.out_of(leaf.key))]
+        made.append([*(Unit("port", value=key) for key in later[:1]), *part])
+    return made
+
+
+def side_by_side(
+    bodies: list[Body], parts: list[Unit], flow: Flow, incoming: Sequence[Edge], outgoing: Sequence[Edge]
+) -> Body:
+    """Return parts next to each other, with wires from the end of each over the top of the next."""
+    del incoming
+    body, x = Body(left=bodies[0].left), -bodies[0].left
+    spines: list[float] = []
+    for inner in bodies:
+        spines.append(x + inner.left)
+        body.add(inner, spines[-1], 0.0 if len(spines) == 1 else TURN)
+        x += inner.width + GUTTER
+    body.right = x - GUTTER
+    lowest = max(inner.height + TURN for inner in bodies)
+    for at, part in enumerate(parts[1:], 1):
+        port = part.units[0]
+        if port.kind != "port":
+            continue
+        foot = bodies[at - 1].height + (TURN if at > 1 else 0.0)
+        gutter = spines[at] - bodies[at].left - GUTTER / 2
+        corners = [
+            (spines[at - 1], foot), (spines[at - 1], foot + TURN), (gutter, foot + TURN), (gutter, 0.0),
+            (spines[at], 0.0), (spines[at], TURN),
+        ]  # fmt: skip
+        inside = {leaf.key for each in parts[at:] for leaf in each.leaves()}
+        targets = tuple(target for target in flow.out_of(port.value) if target in inside)
+        body.wires.append(Wire(port.value, targets, tuple(Point(*corner) for corner in corners), arrow=False))
+        lowest = max(lowest, foot + TURN + 4.0)
+    body.height = lowest
+    if outgoing:
+        body.height = lowest + TURN
+        foot = bodies[-1].height + TURN
+        corners = [(spines[-1], foot), (spines[-1], lowest), (0.0, lowest), (0.0, body.height)]
+        for edge in outgoing:
+            points = tuple(Point(*corner) for corner in corners)
+            body.wires.append(Wire(edge.source, (edge.target,), points, arrow=False))
+    return body

@@ -1,0 +1,133 @@
+"""Plan which boxes stand on which spine, and place them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fxsummary.layout.body import Body
+from fxsummary.layout.boxes import Box, Edge, Layout, Spacing, walk
+from fxsummary.layout.branches import units_of
+from fxsummary.layout.column import Column
+from fxsummary.layout.line import Line, line_of
+from fxsummary.layout.parallel import between_rails, next_to_each_other
+from fxsummary.layout.parts import Limits, cut, side_by_side
+from fxsummary.layout.units import Flow, Unit
+
+
+@dataclass
+class Plan:
+    """The arrangement of boxes.
+
+    Attributes:
+        units: the units of the root.
+        named: edges that cannot be drawn without crossings or too many lanes, and are named at both ends instead.
+    """
+
+    root: Box
+    flow: Flow
+    spacing: Spacing
+    units: list[Unit]
+    named: list[Edge]
+
+
+def plan(root: Box, edges: list[Edge], spacing: Spacing | None = None, room: float = float("inf")) -> Plan:
+    """Return the arrangement of boxes.
+
+    Args:
+        root: a group; its key names the page.
+        edges: edges between different leaves.
+        room: width within which branches may stand next to each other.
+
+    Raises:
+        ValueError: duplicate key, or an edge that does not join two different leaves.
+    """
+    spacing = spacing or Spacing()
+    _check(root, edges)
+    flow = Flow(edges)
+    units = units_of(root, flow, spacing, room)
+    named = dict.fromkeys(edge for line in _lines(units, flow) for edge in line.named)
+    return Plan(root, flow, spacing, units, [*named])
+
+
+def place(plan: Plan, limits: Limits = Limits()) -> Layout:
+    """Return the layout of a plan; a column that is too high is cut into parts if the limits allow that."""
+
+    def lay(units: list[Unit], incoming: Sequence[Edge], outgoing: Sequence[Edge]) -> Body:
+        return _column(units, plan.flow, plan.spacing, incoming, outgoing)
+
+    plan.units = cut(plan.units, plan.flow, lay, limits)
+    body = _column(plan.units, plan.flow, plan.spacing)
+    padding = plan.root.padding
+    layout = Layout(body.width + padding.left + padding.right, body.height + padding.top + padding.bottom)
+    x, y = padding.left + body.left, padding.top
+    layout.boxes = {key: box._replace(x=box.x + x, y=box.y + y) for key, box in body.boxes.items()}
+    layout.wires = [wire.moved(x, y) for wire in body.wires]
+    return layout
+
+
+def _lines(units: list[Unit], flow: Flow) -> Iterator[Line]:
+    line = line_of(units, flow)
+    yield line
+    for stop in line.stops:
+        for branch in stop.unit.units:
+            yield from _lines(branch.units, flow)
+
+
+def _column(
+    units: list[Unit], flow: Flow, spacing: Spacing, incoming: Sequence[Edge] = (), outgoing: Sequence[Edge] = ()
+) -> Body:
+    line = line_of(units, flow)
+    bodies = {
+        at: (_parts if stop.unit.kind == "parts" else _branches)(stop.unit, flow, spacing)
+        for at, stop in enumerate(line.stops)
+        if stop.unit.units
+    }
+    return Column(line, bodies, spacing, incoming, outgoing).lay_out()
+
+
+def _parts(unit: Unit, flow: Flow, spacing: Spacing) -> Body:
+    inside = {leaf.key for leaf in unit.leaves()}
+    incoming, outgoing = _incoming(unit.units[0], flow, inside), _outgoing(unit.units[-1], flow, inside)
+    bodies = []
+    for at, part in enumerate(unit.units):
+        below = {leaf.key for each in unit.units[at + 1 :] for leaf in each.leaves()}
+        onwards = [Edge(leaf.key, to) for leaf in part.outputs() for to in flow.out_of(leaf.key) if to in below]
+        into = incoming if at == 0 else ()
+        bodies.append(_column(part.units, flow, spacing, into, outgoing if at == len(unit.units) - 1 else onwards))
+    return side_by_side(bodies, unit.units, flow, incoming, outgoing)
+
+
+def _incoming(part: Unit, flow: Flow, inside: set[str]) -> list[Edge]:
+    return [Edge(source, leaf.key) for leaf in part.inputs() for source in flow.into(leaf.key) if source not in inside]
+
+
+def _outgoing(part: Unit, flow: Flow, inside: set[str]) -> list[Edge]:
+    return [Edge(leaf.key, to) for leaf in part.outputs() for to in flow.out_of(leaf.key) if to not in inside]
+
+
+def _branches(unit: Unit, flow: Flow, spacing: Spacing) -> Body:
+    inside = {leaf.key for leaf in unit.leaves()}
+    incoming = [_incoming(branch, flow, inside) for branch in unit.units]
+    outgoing = [_outgoing(branch, flow, inside) for branch in unit.units]
+    if unit.rails:
+        return between_rails(unit, sum(incoming, []), sum(outgoing, []))
+    bodies = [
+        _column(branch.units, flow, spacing, into, out)
+        for branch, into, out in zip(unit.units, incoming, outgoing, strict=True)
+    ]
+    return next_to_each_other(bodies, incoming, outgoing, spacing)
+
+
+def _check(root: Box, edges: list[Edge]) -> None:
+    found: dict[str, bool] = {root.key: False}
+    for _, child in walk(root):
+        if child.key in found:
+            raise ValueError(f"duplicate box key {child.key!r}")
+        found[child.key] = child.children is None
+    for edge in edges:
+        for key in edge:
+            if not found.get(key):
+                raise ValueError(f"{edge} joins {key!r}, which is not a leaf")
+        if edge.source == edge.target:
+            raise ValueError(f"{edge} joins a box to itself")
