@@ -211,7 +211,7 @@ class Fitting:
         return Opened(picture, paths) if page.fits and self.value(picture) > self.value(best.picture) else best
 
     def _kinds(self, picture: Picture, level: int) -> list[list[str]]:
-        """Return the closed blocks of a level by class and number of operations, the most costly ones first."""
+        """Return the closed blocks of a level by class and size, those of one parent together, most costly ones first."""
         paths: dict[tuple[str, int], list[str]] = {}
         flops: Counter[tuple[str, int]] = Counter()
         closed = {data["target"]: data for _, data in picture.graph.nodes(data=True) if data.get("closed")}

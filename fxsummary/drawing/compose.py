@@ -85,7 +85,7 @@ def compose(
 
 
 def _cut_outputs(root: Block, graph: ModelGraph, rough: Composer) -> tuple[list[tuple[str, str]], frozenset[str]]:
-    """Remove edges to the outputs that start deep inside or in every copy of a repeated module, such as caches.
+    """Remove edges to the outputs from values that are read elsewhere too, or made deep inside or in every copy.
 
     Return the remaining edges, and the sources of the removed ones, whose rows must show that the model returns
     them. Only sources that are drawn as rows or signs can. At least one edge to an output stays.
@@ -97,7 +97,9 @@ def _cut_outputs(root: Block, graph: ModelGraph, rough: Composer) -> tuple[list[
         for item in chain[-1].items
         if isinstance(item, str)
     }  # fmt: skip
-    inside = [edge for edge in ends if edge[0] in deep or graph.edges[edge].get("each")]
+    inside = [
+        edge for edge in ends if edge[0] in deep or graph.edges[edge].get("each") or len(graph.readers(edge[0])) > 1
+    ]
     cut = {edge for edge in inside if rough.form(edge[0]) in ("stack", "sign")}
     if len(cut) == len(ends) and ends:
         cut.discard(ends[-1])

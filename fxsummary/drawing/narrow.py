@@ -1,24 +1,42 @@
-"""Leave out texts of rows, step by step, where a page is too narrow; tooltips keep them."""
+"""Leave out texts of rows and headers, step by step, where a page is too narrow; tooltips keep them."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from fxsummary.drawing.scene import Item, Row, Scene
+from fxsummary.drawing.scene import Group, Item, Row, Scene
 
 STEPS = 6
 _DEFAULTS = re.compile(r",? ?(?<![\w])(s1|dropout_p=0|scale=[\d.]+)(?![\w.])")
 _SHORT = {"scaled_dot_product_attention": "sdpa"}
+_TEXTS = ("label", "config", "shape", "same_shape", "share", "parameters")
+
+Texts = list[tuple[Row | Group, dict[str, Any]]]
 
 
-def narrow(scene: Scene, step: int) -> None:
-    """Take one step: 1 defaults, 2 inner shapes, 3 long names, 4 all shapes, 5 bars, 6 parameters of rows."""
-    for item in scene.items():
-        for number, row in enumerate(item.rows):
-            _narrow(item, row, step, number == len(item.rows) - 1)
-    if step == STEPS:
+def texts_of(scene: Scene) -> Texts:
+    """Return the texts of all rows and headers, to `restore` them."""
+    rows: Texts = [(row, {name: getattr(row, name) for name in _TEXTS}) for row in scene.rows()]
+    return rows + [(group, {"facts": group.facts}) for group in scene.groups()]
+
+
+def restore(texts: Texts) -> None:
+    """Give rows and headers their texts back."""
+    for owner, values in texts:
+        for name, value in values.items():
+            setattr(owner, name, value)
+
+
+def narrow(scene: Scene, steps: int) -> None:
+    """Take steps: 1 defaults, 2 inner shapes, 3 long names, 4 all shapes, 5 bars, 6 parameters of rows, shares."""
+    for step in range(1, steps + 1):
+        for item in scene.items():
+            for number, row in enumerate(item.rows):
+                _narrow(item, row, step, number == len(item.rows) - 1)
+    if steps >= 3:
         for group in scene.groups():
-            group.facts = group.facts.split(" · ")[0]
+            group.facts = group.facts.rpartition(" · ")[0] or group.facts
 
 
 def _narrow(item: Item, row: Row, step: int, last: bool) -> None:
@@ -32,5 +50,5 @@ def _narrow(item: Item, row: Row, step: int, last: bool) -> None:
         row.shape = ""
     elif step == 5:
         row.share = 0.0
-    elif step == 6:
+    elif step == 6 and item.form == "stack":
         row.parameters = ""

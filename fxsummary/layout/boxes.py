@@ -120,12 +120,14 @@ class Layout:
     """The result of a layout.
 
     Attributes:
+        uncut: width and height that it would have in one part.
         boxes: every box inside the root, leaves and groups.
         wires: all wires.
     """
 
     width: float
     height: float
+    uncut: tuple[float, float]
     boxes: dict[str, Rect] = field(default_factory=dict)
     wires: list[Wire] = field(default_factory=list)
 

@@ -12,6 +12,8 @@ from fxsummary.layout.units import Flow, Unit
 
 MOST_BESIDE = 2
 RAIL = 18.0
+BESIDE_BYPASS = 26.0
+"""Space for the wire that leads to a bypass."""
 NOTHING = "", ""
 """The source of chains that start with an input."""
 
@@ -170,7 +172,6 @@ class _Reduction:
             if bypass := self._bypass(join, branches):
                 self._remove(bypass[0])
                 return [source, target]
-            tables = False
         made = Unit("branches", units=[Unit("column", units=chain) for chain in units])
         made.rails = tables and source != NOTHING and all(len(chain) == 1 for chain in units)
         if not made.rails and width_of(made, self.spacing) > self.room:
@@ -189,7 +190,8 @@ class _Reduction:
             box = self.chains[each][0].box
             (other,) = [branch for branch in branches if branch != each]
             half = max(width_of(unit, self.spacing) for unit in self.chains[other]) / 2
-            if box.width + self.spacing.horizontal + half + join.box.width / 2 <= self.room and not join.beside:
+            around = self.spacing.horizontal + join.box.width / 2 + BESIDE_BYPASS
+            if box.width + around + half <= self.room and not join.beside:
                 join.put_beside(box)
                 return [each]
         return []

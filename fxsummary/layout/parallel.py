@@ -29,18 +29,30 @@ def between_rails(unit: Unit, incoming: list[Edge], outgoing: list[Edge]) -> Bod
         y += table.height + BETWEEN
     body.height = y - BETWEEN + ENDS
     half = {table.key: table.height / table.rows / 2 for table in tables}
-    for edge in incoming:
-        box, x = body.boxes[edge.target], left - OUT
-        row = box.y + half[edge.target]
-        points = [(0.0, 0.0), (0.0, IN), (x, IN), (x, row), (left, row)]
-        body.wires.append(Wire(edge.source, (edge.target,), tuple(Point(*point) for point in points)))
-    for edge in outgoing:
-        box, x, foot = body.boxes[edge.source], right + OUT, body.height - IN
-        row = box.bottom - half[edge.source]
-        points = [(right, row), (x, row), (x, foot), (0.0, foot), (0.0, body.height)]
-        wire = Wire(edge.source, (edge.target,), tuple(Point(*point) for point in points), arrow=False)
-        body.wires.append(wire)
+    rail = left - OUT
+    _rail(body, incoming, [(rail, body.boxes[edge.target].y + half[edge.target], left) for edge in incoming])
+    ends = [(right, body.boxes[edge.source].bottom - half[edge.source]) for edge in outgoing]
+    foot = body.height - IN
+    for number, (edge, (x, row)) in enumerate(zip(outgoing, ends, strict=True)):
+        points = [(x, row), (x + OUT, row)]
+        if number == 0:
+            points += [(x + OUT, foot), (0.0, foot), (0.0, body.height)]
+        _add(body, edge, points, arrow=False)
     return body
+
+
+def _rail(body: Body, edges: list[Edge], stubs: list[tuple[float, float, float]]) -> None:
+    """Add the rail to the last row as one wire, and branches to the other rows."""
+    for number, (edge, (rail, row, left)) in enumerate(zip(edges, stubs, strict=True)):
+        points = [(rail, row), (left, row)]
+        if number == len(edges) - 1:
+            points = [(0.0, 0.0), (0.0, IN), (rail, IN), *points]
+        _add(body, edge, points, arrow=True)
+
+
+def _add(body: Body, edge: Edge, points: list[tuple[float, float]], *, arrow: bool) -> None:
+    corners = tuple(Point(*point) for point in points)
+    body.wires.append(Wire(edge.source, (edge.target,), corners, arrow=arrow))
 
 
 def next_to_each_other(

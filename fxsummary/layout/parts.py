@@ -28,11 +28,12 @@ class Limits:
     columns: int = 1
 
 
-def cut(units: list[Unit], flow: Flow, lay: Lay, limits: Limits) -> list[Unit]:
-    """Return the units, or those of their largest frame, as parts, if they are too high and parts fit the width."""
-    whole = lay(units, (), ())
-    if whole.height <= limits.height or limits.columns < 2:
-        return units
+def cut(units: list[Unit], whole: Body, flow: Flow, lay: Lay, limits: Limits) -> list[Unit]:
+    """Return the units, or those of their largest frame, as parts that fit the width; as they were if there are none.
+
+    Args:
+        whole: layout of the units as one column.
+    """
     pieces = _pieces(units, whole, flow)
     best = None
     for number in range(2, min(limits.columns, len(pieces)) + 1):
@@ -49,7 +50,7 @@ def cut(units: list[Unit], flow: Flow, lay: Lay, limits: Limits) -> list[Unit]:
         return [best[1]]
     largest = max(units, key=lambda unit: sum(1 for _ in unit.leaves()))
     if largest.kind == "frame" and sum(1 for _ in largest.leaves()) >= DOMINANT * _size(units):
-        largest.units = cut(largest.units, flow, lay, limits)
+        largest.units = cut(largest.units, lay(largest.units, (), ()), flow, lay, limits)
     return units
 
 

@@ -56,10 +56,13 @@ def place(plan: Plan, limits: Limits = Limits()) -> Layout:
     def lay(units: list[Unit], incoming: Sequence[Edge], outgoing: Sequence[Edge]) -> Body:
         return _column(units, plan.flow, plan.spacing, incoming, outgoing)
 
-    plan.units = cut(plan.units, plan.flow, lay, limits)
-    body = _column(plan.units, plan.flow, plan.spacing)
+    body = lay(plan.units, (), ())
+    uncut = body.width, body.height
+    if limits.columns > 1 and body.height > limits.height:
+        plan.units = cut(plan.units, body, plan.flow, lay, limits)
+        body = lay(plan.units, (), ())
     padding = plan.root.padding
-    layout = Layout(body.width + padding.left + padding.right, body.height + padding.top + padding.bottom)
+    layout = Layout(body.width + padding.left + padding.right, body.height + padding.top + padding.bottom, uncut)
     x, y = padding.left + body.left, padding.top
     layout.boxes = {key: box._replace(x=box.x + x, y=box.y + y) for key, box in body.boxes.items()}
     layout.wires = [wire.moved(x, y) for wire in body.wires]
