@@ -1,16 +1,16 @@
 """Draw published models into docs/gallery, one SVG each, and write its index.
 
-Run it with ``python -m benchmarks.gallery [NAME ...]``. The models are made on the meta device from their default
-configurations; nothing is downloaded. It prints sizes, and the times of capture and of drawing.
+Run it with ``python -m benchmarks.gallery [NAME ...] [--out FOLDER] [--page PAGE ...]``. The models are made on the
+meta device from their default configurations; nothing is downloaded. It prints the figures of each picture.
 """
 
 from __future__ import annotations
 
-import re
-import sys
+import argparse
+import inspect
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,12 @@ import torch
 from torch import nn
 
 import fxsummary
+from benchmarks import figures
+from fxsummary.exporters.svg import to_svg
 
 FOLDER = Path(__file__).parent.parent / "docs" / "gallery"
 Case = tuple[nn.Module, tuple[Any, ...]]
+Row = tuple[str, str, figures.Figures, float]
 
 
 @dataclass(frozen=True)
@@ -191,29 +194,47 @@ GALLERY: dict[str, Entry] = {
 }
 
 
+PAGES = ("screen", "column")
+
+
 def main() -> None:
-    """Draw the models named, or all."""
+    """Draw the models named, or all of them and the page that shows them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(GALLERY)}")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the pictures")
+    parser.add_argument("--page", nargs="+", default=PAGES, help="page formats")
+    given = parser.parse_args()
     warnings.filterwarnings("ignore")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    names = sys.argv[1:] or list(GALLERY)
-    print(f"{'model':16} {'operations':>10} {'capture ms':>10} {'drawing ms':>10} {'width × height':>16} {'kB':>5}")
-    for name in names:
-        with torch.device("meta"):
-            model, inputs = GALLERY[name].make()
-        start = time.perf_counter()
-        graph = fxsummary.graph(model.eval(), *inputs)
-        captured = time.perf_counter()
-        svg = graph.to_svg()
-        drawn = time.perf_counter()
-        (FOLDER / f"{name}.svg").write_text(svg, encoding="utf-8")
-        size = " × ".join(f"{float(number):.0f}" for number in re.findall(r'(?:width|height)="([\d.]+)"', svg)[:2])
-        times = f"{1000 * (captured - start):10,.0f} {1000 * (drawn - captured):10,.0f}"
-        print(f"{name:16} {len(graph):10,} {times} {size:>16} {len(svg) / 1000:5.0f}", flush=True)
-    (FOLDER / "README.md").write_text(index(), encoding="utf-8")
+    given.out.mkdir(parents=True, exist_ok=True)
+    print(f"{'model':16} {'operations':>10} {'page':6} {figures.HEADER} {'s':>6}")
+    rows = [row for name in given.names or GALLERY for row in draw(name, given.page, given.out)]
+    if not given.names and given.out == FOLDER:
+        (FOLDER / "README.md").write_text(index(rows), encoding="utf-8")
 
 
-def index() -> str:
-    """The page that shows all pictures."""
+def draw(name: str, pages: Sequence[str], folder: Path) -> Iterator[Row]:
+    """Draw a model on each page; print and yield the figures, and the seconds of `to_svg`."""
+    with torch.device("meta"):
+        model, inputs = GALLERY[name].make()
+    graph = fxsummary.graph(model.eval(), *inputs)
+    takes_pages = "page" in inspect.signature(to_svg).parameters
+    for page in pages if takes_pages else ["screen"]:
+        start = time.process_time()
+        svg = graph.to_svg(page=page) if takes_pages else graph.to_svg()
+        seconds = time.process_time() - start
+        (folder / file_of(name, page)).write_text(svg, encoding="utf-8")
+        found = figures.figures(svg)
+        print(f"{name:16} {len(graph):10,} {page:6} {figures.row(found)} {seconds:6.2f}", flush=True)
+        yield name, page, found, seconds
+
+
+def file_of(name: str, page: str) -> str:
+    """Return the name of the file of a picture."""
+    return f"{name}.svg" if page == PAGES[0] else f"{name}_{page}.svg"
+
+
+def index(rows: Sequence[Row]) -> str:
+    """Return the page that shows all pictures."""
     lines = ["# Gallery", "", '`g.render("model.svg")` with default settings; `make gallery` draws them anew.', ""]
     for name, entry in GALLERY.items():
         lines += [f"## {entry.title}", "", f"{entry.text[0].upper()}{entry.text[1:]}", ""]
