@@ -21,6 +21,7 @@ from PIL import Image
 from fxsummary.drawing.fonts import SLACK, text_width
 from fxsummary.exporters.png import png_of
 
+SVG = "{http://www.w3.org/2000/svg}"
 WIRES, FRAMES = {"e", "sk"}, {"page", "badge", "bar", "bt", "g0", "g1", "h0", "h1"}
 """Classes of paths that are wires, and of rectangles and circles that are no boxes."""
 LEAST_BOX = 18.5
@@ -34,24 +35,34 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 
+class Faults(NamedTuple):
+    """What is wrong with the wires of a picture.
+
+    Attributes:
+        crossings: points where wires of different values cross.
+        texts: texts that a wire touches.
+        boxes: tables, signs and pills through which a wire runs.
+    """
+
+    crossings: list[Point]
+    texts: list[str]
+    boxes: list[Box]
+
+
 class Figures(NamedTuple):
     """Figures of a picture.
 
     Attributes:
         width, height: in px.
         empty: share of the cells below the heading that have one colour.
-        crossings: points where wires of different values cross.
-        texts: texts that a wire touches.
-        boxes: left, top, right and bottom of the tables, signs and pills through which a wire runs.
+        faults: what is wrong with its wires.
         type: the smallest font size in px.
     """
 
     width: float
     height: float
     empty: float
-    crossings: int
-    texts: list[str]
-    boxes: list[Box]
+    faults: Faults
     type: float
 
     @property
@@ -68,23 +79,29 @@ class Figures(NamedTuple):
 def figures(svg: str) -> Figures:
     """Measure a picture."""
     root = ElementTree.fromstring(svg)
-    elements = [(each.tag.rpartition("}")[2], each, (each.get("class") or "").split()) for each in root.iter()]
-    paths = [each.get("d") or "" for tag, each, styles in elements if tag == "path" and WIRES.intersection(styles)]
+    smallest = min((float(each.get("font-size", 99)) for each in root.iter(f"{SVG}text")), default=0.0)
+    return Figures(float(root.get("width", 0)), float(root.get("height", 0)), _empty(svg), faults(svg), smallest)
+
+
+def faults(svg: str) -> Faults:
+    """Find what is wrong with the wires of a picture."""
+    elements = [(each.tag.removeprefix(SVG), each, _styles(each)) for each in ElementTree.fromstring(svg).iter()]
+    paths = [each.get("d") or "" for tag, each, styles in elements if tag == "path" and WIRES & styles]
     wires = [line for path in paths for line in lines(path)]
-    texts = [each for tag, each, _ in elements if tag == "text"]
     segments = [(*a, *b) for wire in wires for a, b in pairwise(wire)]
+    texts = [each for tag, each, _ in elements if tag == "text"]
     touched = _touched(segments, [_around(each) for each in texts])
-    boxes = _boxes([box for tag, each, styles in elements if (box := _box(tag, each, styles))])
+    boxes = _boxes([box for tag, each, styles in elements if not FRAMES & styles and (box := _box(tag, each))])
     run_through = _touched(segments, [_grown(box, -3) for box in boxes])
-    return Figures(
-        float(root.get("width", 0)),
-        float(root.get("height", 0)),
-        _empty(svg),
-        len(_crossings(wires)),
+    return Faults(
+        sorted(_crossings(wires)),
         ["".join(each.itertext()) for each, hit in zip(texts, touched, strict=True) if hit],
         [box for box, hit in zip(boxes, run_through, strict=True) if hit],
-        min((float(each.get("font-size", 99)) for each in texts), default=0.0),
     )
+
+
+def _styles(element: ElementTree.Element) -> set[str]:
+    return set(element.get("class", "").split())
 
 
 def lines(path: str) -> Iterator[list[Point]]:
@@ -159,18 +176,16 @@ def _grown(box: Box, by: float) -> Box:
 def _around(text: ElementTree.Element) -> Box:
     """Return the box around the letters of a text."""
     size, x, y = (float(text.get(name, 0)) for name in ("font-size", "x", "y"))
-    mono, bold = "m" in (text.get("class") or "").split(), text.get("font-weight") == "bold"
+    mono, bold = "m" in _styles(text), text.get("font-weight") == "bold"
     width = text_width("".join(text.itertext()), size, bold=bold, mono=mono) / (1 if mono else SLACK)
     x -= {"end": width, "middle": width / 2}.get(text.get("text-anchor", ""), 0)
     return x, y - 0.72 * size, x + width, y + 0.2 * size
 
 
-def _box(tag: str, shape: ElementTree.Element, styles: list[str]) -> Box | None:
-    """Return the bounds of a table, sign or pill, None for other elements."""
-    if tag not in ("rect", "circle") or FRAMES.intersection(styles):
-        return None
-    names = ("x", "y", "width", "height") if tag == "rect" else ("cx", "cy", "r", "r")
-    x, y, width, height = (float(shape.get(name, 0)) for name in names)
+def _box(tag: str, shape: ElementTree.Element) -> Box | None:
+    """Return the bounds of a rectangle or circle that is large enough for a table, sign or pill."""
+    names = {"rect": ("x", "y", "width", "height"), "circle": ("cx", "cy", "r", "r")}.get(tag, ())
+    x, y, width, height = (float(shape.get(name, 0)) for name in names) if names else [0.0] * 4
     if tag == "circle":
         x, y, width, height = x - width, y - height, 2 * width, 2 * height
     return (x, y, x + width, y + height) if min(width, height) > LEAST_BOX else None
@@ -200,20 +215,20 @@ def _empty(svg: str) -> float:
     return float((spread <= 6).all(2).mean()) if spread.size else 0.0
 
 
-def main() -> None:
-    """Print the figures of the pictures in files."""
-    print(f"{'picture':28} {HEADER}")
-    for name in sys.argv[1:]:
-        print(f"{Path(name).stem:28} {row(figures(Path(name).read_text(encoding='utf-8')))}")
-
-
 HEADER = f"{'width':>6} {'height':>6} {'empty':>6} {'cross':>5} {'texts':>5} {'boxes':>5} {'pt':>5} {'px':>5}"
 
 
 def row(each: Figures) -> str:
     """Return the figures as a row of a table, below `HEADER`."""
-    counts = f"{each.crossings:5} {len(each.texts):5} {len(each.boxes):5}"
+    counts = " ".join(f"{len(found):5}" for found in each.faults)
     return f"{each.width:6.0f} {each.height:6.0f} {each.empty:6.0%} {counts} {each.points:5.1f} {each.pixels:5.1f}"
+
+
+def main() -> None:
+    """Print the figures of the pictures in files."""
+    print(f"{'picture':28} {HEADER}")
+    for name in sys.argv[1:]:
+        print(f"{Path(name).stem:28} {row(figures(Path(name).read_text(encoding='utf-8')))}")
 
 
 if __name__ == "__main__":
