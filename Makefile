@@ -3,7 +3,7 @@
 # make test-quick  the tests that take less than a minute together
 # make lint    ruff, mypy --strict, import-linter
 # make pictures  render the pictures that README.md and docs/ show
-# make gallery  draw published models into docs/gallery/, and print summaries into docs/summaries.md
+# make gallery  draw 44 models into docs/gallery/ and measure the pictures, and print summaries into docs/summaries.md
 # make docs    build the documentation with Sphinx into docs/_build/html, warnings are errors
 # make bench   compare speed with the peers, print ratios, write JSON
 # make zoo     compare with the truth on real models of many libraries, print what holds, write JSON
@@ -99,7 +99,7 @@ clean:
 	touch $@
 
 .venv/bench: .venv/core
-	$(PIP) -e '.[bench,models]'
+	$(PIP) -e '.[bench,models,png]'
 	$(PIP) $(MODELS)
 	touch $@
 
