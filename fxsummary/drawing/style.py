@@ -130,7 +130,16 @@ def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, uses: b
     rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat, changes, uses)
     if theme == "auto":
         rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat, changes, uses)}}}"
-    return _SELECTOR.sub(rf"\g<0>{scope} ", rules) if scope else rules
+    return _inside(rules, scope) if scope else rules
+
+
+def dark_rules(scope: str) -> str:
+    """Return the CSS that turns pictures in the light scheme into dark ones: all colours, for what is in a scope."""
+    return _inside(_rules(DARK, heat=True, changes=True, uses=True), scope)
+
+
+def _inside(rules: str, scope: str) -> str:
+    return _SELECTOR.sub(rf"\g<0>{scope} ", rules)
 
 
 def with_variables() -> tuple[str, str, str]:

@@ -25,8 +25,8 @@ def to_pdf(graph: ModelGraph, *, theme: str = "light", **options: Any) -> bytes:
     """Return the picture as PDF; the options are those of `fxsummary.exporters.svg.to_svg`.
 
     The PDF has one page of the picture's size, 0.75 pt per px; text can be selected and searched. It embeds the fonts
-    that it uses: fonts of this machine, or those that come with reportlab. Only if reportlab can embed none of these, it
-    uses PDF's standard fonts.
+    that it uses: fonts of this machine, or those that come with reportlab. It uses PDF's standard fonts only if
+    reportlab can embed none of these.
 
     Args:
         graph: graph to draw; it is not changed.
