@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from fxsummary.documents import render
+from fxsummary.drawing.style import DARK
+from fxsummary.errors import InputError
+
 HOSTILE = '<b>"x"</b> | `y` ]]> </figure><script>alert(1)</script> & \\{z}'
 
 MODEL = f"""
@@ -91,7 +95,8 @@ def test_sphinx_html(project: Path) -> None:
     page = (project / "out" / "html" / "index.html").read_text()
     figure = page[page.index("<figure") : page.index("</figure>")]
     assert 'id="the-net"' in figure and "wide" in figure and "fxsummary-picture" in figure
-    assert 'aria-label="a small &quot;net&quot;"' in figure and "prefers-color-scheme:dark" in figure
+    assert 'aria-label="a small &quot;net&quot;"' in figure and 'class="fx-light fx-page"' in figure
+    assert 'style="max-width:100%;height:auto"' in figure and 'class="page"' not in figure
     assert "3→16, 3×3" in figure and "×3" in figure
     assert "The <em>net</em>" in figure and '<a class="reference internal" href="#the-net">' in page
     tables = re.findall("<table.*?</table>", page, re.DOTALL)
@@ -101,7 +106,55 @@ def test_sphinx_html(project: Path) -> None:
     assert "0\u00a0Conv2d\u00a08→8" in tree and "1,976" in tree
     assert "stem.weight" in parameters and "8×3×3×3" in parameters
     style = (project / "out" / "html" / "_static" / "fxsummary.css").read_text()
-    assert '[data-theme="dark"] .fx-auto' in style and "fxsummary.css" in page
+    assert '[data-theme="dark"] .fx-page' in style and "fxsummary.css" in page
+
+
+def linked(html: str, page: Path) -> dict[str, str]:
+    """The files that the links below the pictures of a page lead to, by suffix."""
+    names = re.findall(r'<p class="fxsummary-links"><a href="([^"]*)">full picture</a> · <a href="([^"]*)">', html)
+    return {Path(name).suffix: (page.parent / name).read_text() for pair in names for name in pair}
+
+
+@pytest.mark.parametrize("builder", ["html", "dirhtml"])
+def test_sphinx_places_and_links_a_picture(project: Path, builder: str) -> None:
+    (project / "source" / "more").mkdir()
+    source = project / "source" / "more" / "page.rst"
+    directive = ".. fxsummary:: ../net.py:Net\n   :input: 1x3x32x32\n   :width: 80%\n   :no-legend:\n   :font-size: 22"
+    source.write_text(f":orphan:\n\nTitle\n=====\n\n{directive}\n\n{directive}\n   :no-links:\n")
+    built = sphinx(project, "-W", builder=builder)
+    assert (built.returncode, built.stderr) == (0, "")
+    page = project / "out" / builder / "more" / ("page.html" if builder == "html" else "page/index.html")
+    html = page.read_text()
+    found = linked(html, page)
+    assert html.count("fxsummary-links") == 1 and set(found) == {".svg", ".html"}
+    assert html.count('style="width:80%;max-width:100%;height:auto"') == 2 and ">convolution<" not in html
+    assert found[".svg"].startswith("<svg") and 'class="page"' not in found[".svg"]
+    assert found[".html"].startswith("<!doctype html>") and "Net" in found[".html"]
+
+
+def test_a_picture_is_dark_only_where_the_page_is() -> None:
+    css = render.page_css()
+    outside = re.sub(r"@media screen and \(prefers-color-scheme:dark\)\{.*\}\}", "", css)
+    assert outside != css and ".fx-page{background:#fff}" in css
+    marks = ('[data-theme="dark"]', '[data-md-color-scheme="slate"]', '[data-bs-theme="dark"]')
+    assert [line.startswith(marks) for line in outside.splitlines() if DARK.text in line] == [True] * len(marks)
+    for rule in re.findall(r"@media[^\n]*", css):
+        assert '="auto"] .fx-page' in rule and '="light"]' not in rule
+
+
+@pytest.mark.parametrize("width", ["80", "1px;color:red", "auto", '"'])
+def test_widths_that_are_none(width: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not a width with a unit"):
+        render.embedding("net.py:Net", {"width": width}, tmp_path)
+
+
+def test_options_of_the_picture_are_passed_on(tmp_path: Path) -> None:
+    given = {"page": "column", "no-title": "", "font-size": "9", "source-url": "{file}"}
+    found = render.embedding("net.py:Net", given, tmp_path)
+    expected = {"page": "column", "title": False, "font_size": 9.0, "source_url": "{file}", "background": "none"}
+    assert found.options == expected
+    with pytest.raises(InputError, match="no-title is an option of the picture, not of the table"):
+        render.embedding("net.py:Net", {"no-title": "", "view": "table"}, tmp_path)
 
 
 def test_sphinx_again_does_nothing(project: Path) -> None:
@@ -211,6 +264,8 @@ def test_mkdocs(site: Path) -> None:
     table = page[page.index("<table") : page.index("</table>")]
     assert page.index("<li>") < page.index("<table") and "0&nbsp;Conv2d&nbsp;8→8" in table
     assert "slate" in (site / "site" / "assets" / "fxsummary.css").read_text() and "assets/fxsummary.css" in page
+    found = linked(page, site / "site" / "index.html")
+    assert set(found) == {".svg", ".html"} and "3→8, 3×3" in found[".svg"] and "<!doctype html>" in found[".html"]
     log = site / "docs" / "imports.log"
     before = log.read_text()
     assert mkdocs(site).returncode == 0

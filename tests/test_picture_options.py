@@ -76,6 +76,8 @@ def test_rows_have_the_step_of_their_share(name: str, color: str, direction: str
     for row in rows:
         assert row.heat == f"heat{sum(costs[id(row)] >= least * largest for least in STEPS)}"
     assert found.scene.heat is not None
+    for row in rows:  # the bar shows what the colour shows
+        assert row.share is not None and abs(row.share / found.scene.largest - costs[id(row)] / largest) < 1e-9
     if color == "memory":
         assert graph.memory is not None and largest == graph.memory.peak
         (marked,) = [row for row in rows if ("peak", "peak") in row.chips]
@@ -119,7 +121,8 @@ def test_a_model_without_costs() -> None:
 def test_contrast_of_the_heat_scale(palette: Palette) -> None:
     for fill in (*palette.heat, palette.heat_unknown):
         assert min(contrast(fill, palette.text), contrast(fill, palette.heat_muted)) >= 5.2
-    assert len(set(palette.heat)) == 5
+        assert contrast(fill, palette.heat_bar) >= 3
+    assert len(set(palette.heat)) == 5 and contrast(palette.track, palette.heat_bar) >= 3
 
 
 @pytest.mark.parametrize("color", ["flops", "memory"])
@@ -127,6 +130,14 @@ def test_heat_in_both_schemes(color: str) -> None:
     auto, dark = (to_svg(graph_named("CNN"), color=color, theme=theme) for theme in ("auto", "dark"))
     assert LIGHT.heat[4] in auto and DARK.heat[4] in auto
     assert LIGHT.heat[4] not in dark and DARK.heat[4] in dark
+
+
+def test_bars_have_a_colour_of_their_own_on_heat_and_a_name() -> None:
+    plain, heated = (to_svg(graph_named("stages"), color=color, theme="light") for color in ("kind", "parameters"))
+    assert f".heat .bar{{fill:{LIGHT.heat_bar}}}" in heated and '<g class="heat">' in heated
+    assert LIGHT.heat_bar not in plain and '<g class="heat">' not in plain
+    assert "parameters relative to the largest" in texts(heated)
+    assert "FLOPs relative to the largest" not in texts(heated)
 
 
 # --- from left to right ----------------------------------------------------------------------------
@@ -302,3 +313,72 @@ def test_same_bytes_and_the_graph_as_it_was(options: dict[str, Any]) -> None:
     parsed(first)
     assert first == to_svg(graph, **options)
     assert before == ([(key, dict(data)) for key, data in graph.nodes(data=True)], dict(graph.graph))
+
+
+# --- the page --------------------------------------------------------------------------------------
+
+
+def size_of(svg: str) -> tuple[float, float]:
+    return float(parsed(svg).attrib["width"]), float(parsed(svg).attrib["height"])
+
+
+@pytest.mark.parametrize("view", ["model", "memory", "roofline"])
+def test_what_stands_above_the_picture_can_be_left_out(view: str) -> None:
+    graph = graph_named("stages")
+    whole = to_svg(graph, view=view)
+    bare = to_svg(graph, view=view, title=False, subtitle=False, legend=False)
+    width, height = size_of(bare)
+    assert (width, height) < size_of(whole) and height < size_of(whole)[1] - 40
+    kept = texts(whole)[-len(texts(bare)) :]
+    assert texts(bare) == kept  # the picture is the same, and nothing else is left
+    lefts = [texts(to_svg(graph, view=view, **{option: False})) for option in ("title", "subtitle", "legend")]
+    assert all(len(kept) <= len(left) < len(texts(whole)) for left in lefts)
+    assert graph.name in texts(whole) and graph.name not in lefts[0]
+    names = [parsed(svg).findtext(f"{SVG}title") for svg in (whole, bare)]
+    assert names[0] == names[1] == graph.name  # readers who cannot see it hear the name
+    assert parsed(bare).findtext(f"{SVG}desc") == parsed(whole).findtext(f"{SVG}desc")
+
+
+@every_direction
+def test_a_transparent_page_has_no_ground(direction: str) -> None:
+    page, none = (
+        to_svg(graph_named("stages"), direction=direction, background=background) for background in ("page", "none")
+    )
+    grounds = [line for line in page.split("\n") if 'class="page"' in line]
+    assert len(grounds) == 1 and page.replace(f"{grounds[0]}\n", "") == none
+
+
+def test_font_and_size() -> None:
+    plain, set_ = to_svg(graph_named("CNN")), to_svg(graph_named("CNN"), font="Times New Roman", font_size=22)
+    assert size_of(set_) == (2 * size_of(plain)[0], 2 * size_of(plain)[1])
+    assert parsed(set_).attrib["viewBox"] == parsed(plain).attrib["viewBox"]
+    assert 'text{font-family:"Times New Roman",Helvetica,' in set_ and set_.count("Times") == 1
+    assert plain.split("\n")[4:] == set_.split("\n")[4:]  # the layout stays
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"background": "#fff"},
+        {"title": True},
+        {"font": ""},
+        {"font": 'a"}</style>'},
+        {"font": "Arial, serif"},
+        {"font_size": 0},
+        {"font_size": "9"},
+        {"font_size": float("nan")},
+    ],
+    ids=str,
+)
+def test_wrong_options_of_the_page(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    with pytest.raises((InputError, UnknownNameError), match=name):
+        to_svg(graph_named("CNN"), **wrong)
+
+
+def test_no_sample_in_the_legend_is_a_number() -> None:
+    picture_of = to_svg(graph_named("stages"), title="Net")
+    above = picture_of[: picture_of.index("<g><title>")]
+    seen = re.findall(r'font-size="10.5"[^>]*>([^<]*)<', above)
+    assert "parameters, + those of its norm" in seen
+    assert not [text for text in seen if re.search(r"\d", text)], seen

@@ -97,13 +97,13 @@ def test_png_in_whatever_font_there_is(cnn: ModelGraph, monkeypatch: pytest.Monk
     odd = choose({"odd-name.ttf": FONTS.monospaced})
     assert odd is not None and odd.sans == fontfiles.family_name(FONTS.monospaced) != ""
     for fonts in (FONTS, odd):
-        monkeypatch.setattr(png, "find_fonts", lambda fonts=fonts: fonts)
+        monkeypatch.setattr(png, "find_fonts", lambda family, fonts=fonts: fonts)
         assert png.png_of(svg, 1) != png.png_of(re.sub("<text.*?</text>", "", svg), 1)
 
 
 def test_png_without_any_font(cnn: ModelGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("resvg_py")
-    monkeypatch.setattr(png, "find_fonts", lambda: None)
+    monkeypatch.setattr(png, "find_fonts", lambda family: None)
     with pytest.raises(OutputError, match=r"no font on this machine.*install one.*or render to \.svg"):
         cnn.to_png()
 
@@ -145,10 +145,50 @@ def test_pdf_has_regular_bold_and_monospaced_fonts(cnn: ModelGraph) -> None:
     assert len(names) >= 3 and any("Bold" in name for name in names), names
 
 
-@pytest.mark.parametrize("fonts", [None, FONTS and Fonts("x", "x", FONTS.monospaced, FONTS.bold, FONTS.monospaced)])
-def test_pdf_in_standard_fonts(cnn: ModelGraph, fonts: Fonts | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@needs_fonts
+@pytest.mark.parametrize("options", [{}, {"view": "memory"}, {"background": "none", "title": False}], ids=str)
+def test_pdf_embeds_every_font(cnn: ModelGraph, options: dict[str, Any]) -> None:
     pytest.importorskip("svglib")
-    monkeypatch.setattr(pdf, "find_fonts", lambda: fonts)
+    fonts = page_of(cnn.to_pdf(**options))["/Resources"]["/Font"]
+    for font in fonts.values():
+        assert "/FontFile2" in font.get_object()["/FontDescriptor"], font.get_object()["/BaseFont"]
+
+
+def test_pdf_embeds_the_only_font_that_there_is(cnn: ModelGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("svglib")
+    folder = Path(pytest.importorskip("reportlab").__file__).parent / "fonts"
+    vera = choose(fontfiles.font_files([folder]))
+    assert vera is not None and vera.monospaced == vera.regular
+    monkeypatch.setattr(pdf, "find_fonts", lambda family: vera)
+    fonts = page_of(cnn.to_pdf())["/Resources"]["/Font"]
+    assert all("/FontFile2" in font.get_object()["/FontDescriptor"] for font in fonts.values())
+
+
+@needs_fonts
+@pytest.mark.parametrize("form", ["png", "pdf"])
+def test_a_chosen_font_is_that_of_the_picture(cnn: ModelGraph, form: str, tmp_path: Path) -> None:
+    pytest.importorskip("svglib" if form == "pdf" else "resvg_py")
+    assert FONTS is not None
+    family = fontfiles.names_of(FONTS.monospaced)[0]
+    chosen = cnn.render(tmp_path / f"a.{form}", font=family).read_bytes()
+    assert chosen != cnn.render(tmp_path / f"b.{form}").read_bytes()
+    if form == "pdf":
+        names = {str(font.get_object()["/BaseFont"]) for font in page_of(chosen)["/Resources"]["/Font"].values()}
+        assert all(name.partition("+")[2].startswith(family.replace(" ", "")) for name in names), names
+    with pytest.raises(InputError, match=r"no \.ttf or \.otf file of this machine has this family"):
+        cnn.render(tmp_path / f"c.{form}", font="No Such Family")
+
+
+def test_font_size_is_that_of_png_and_pdf(cnn: ModelGraph) -> None:
+    pytest.importorskip("svglib")
+    plain, small = (page_of(cnn.to_pdf(font_size=size)).mediabox for size in (11, 5.5))
+    assert float(small.width) == pytest.approx(float(plain.width) / 2, abs=0.1)
+    assert size_of(cnn.to_svg(font_size=5.5))[0] == size_of(cnn.to_svg())[0] / 2
+
+
+def test_pdf_in_standard_fonts(cnn: ModelGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("svglib")
+    monkeypatch.setattr(pdf, "find_fonts", lambda family: None)
     page = page_of(cnn.to_pdf())
     names = {str(font.get_object()["/BaseFont"]) for font in page["/Resources"]["/Font"].values()}
     assert {"/Helvetica", "/Helvetica-Bold", "/Courier"} <= names
@@ -207,6 +247,8 @@ def test_wide_fonts_are_set_smaller_but_for_columns() -> None:
     fonts = Fonts("DejaVu Sans", "DejaVu Sans Mono", Path("a"), Path("b"), Path("c"), 0.5)
     svg = '<text x="1" class="t" font-size="12">a</text><text x="1" class="mu m" font-size="10">b</text>'
     assert fonts.fitted(svg) == svg.replace('"12"', '"6"')
+    alone = Fonts("DejaVu Sans", "DejaVu Sans", Path("a"), Path("b"), Path("a"), 0.5)
+    assert alone.fitted(svg) == svg.replace('"12"', '"6"').replace('"10"', '"5"')
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,10 @@ def test_the_three_views(capsys: pytest.CaptureFixture[str], readme: Path) -> No
     assert f"-->\n\n![CNN](my%2520cnn.svg)\n\n{END}\nend" in text
     assert (readme.parent / "my%20cnn.svg").read_text("utf-8") == graph.to_svg(depth=1)
     assert text.startswith("# CNN\n\n<!-- fxsummary: ")
+    readme.write_text(block("svg=cnn.svg", options="--no-title --font-size 22 --color flops"))
+    assert run(capsys, readme)[0] == 0
+    picture = graph.to_svg(title=False, font_size=22, color="flops")
+    assert (readme.parent / "cnn.svg").read_text("utf-8") == picture
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     kinds = [token.type for token in tokens]
     assert kinds.count("table_open") == 1 and kinds.count("fence") == 1
@@ -115,6 +119,7 @@ WRONG = {
     block("picture"): r"line 1: unknown view 'picture'\. Known: table, mermaid or svg=PATH",
     block("svg=/tmp/a.svg"): r"line 1: '/tmp/a\.svg' is not the path of an \.svg file relative to this file",
     block("svg=a.png"): r"line 1: 'a\.png' is not the path of an \.svg file",
+    block("table", options="--no-legend"): r"line 1: --no-legend is an option of the picture, not of the table",
     block("svg="): r"line 1: unknown view 'svg='",
     block(options="--nonsense 3"): r"line 1: unrecognized arguments: --nonsense 3\. A block looks like <!-- fxsummary",
     block(options="'unclosed"): r"line 1: No closing quotation",

@@ -76,7 +76,7 @@ def test_every_operation_is_drawn_once_or_counted_as_hidden(name: str) -> None:
     svg = svg_of(name)
     for kind, count in hidden.items():
         assert f"{count} {kind}" in description(svg)
-    assert f"{len(picture.graph):,} drawn" in description(svg)
+    assert f"{len(graph):,} operation{'s' * (len(graph) != 1)}, drawn as {picture.rows:,} row" in description(svg)
 
 
 def row_of(item: Item, key: str) -> int:

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from fxsummary import __version__
-from fxsummary.cli import formulas, review, roofline, table
+from fxsummary.cli import formulas, picture, review, roofline, table
 from fxsummary.cli.model_options import add_model_arguments, graph_of, say, width, write
-from fxsummary.errors import FxsummaryError, InputError
+from fxsummary.errors import FxsummaryError
 from fxsummary.support import files
-from fxsummary.support.registry import Exporter, exporter_for
+from fxsummary.support.registry import exporter_for
 
 DONE, STALE, FAILED = 0, 1, 2
-_PICTURE_OPTIONS = ("view", "title", "theme", "color", "direction", "show", "source_url", "scale")
 
 _EPILOG = """\
 MODEL is one of:
@@ -60,7 +59,8 @@ is exceeded, lint has findings, or a block of a README is stale
 
 _README = """\
 Replaces everything between <!-- fxsummary: MODEL --input 1x3x224x224 --view table --> and <!-- /fxsummary -->.
---view is table, mermaid or svg=PATH; MODEL, --input, --arg, --config, --depth and --no-fold work as for show.
+--view is table, mermaid or svg=PATH; MODEL, --input, --arg, --config, --depth and --no-fold work as for show,
+and with svg=PATH the picture options of render.
 """
 
 
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     render = commands.add_parser("render", help="write a picture or another format", **look)
     add_model_arguments(render)
     render.add_argument("-o", "--output", required=True, help="file to write; the suffix selects the format")
-    _add_picture_arguments(render)
+    picture.add_picture_arguments(render)
     render.set_defaults(run=_render)
     training = commands.add_parser("training", help="print the memory of a training step", **look)
     add_model_arguments(training)
@@ -116,22 +116,6 @@ def _parser() -> argparse.ArgumentParser:
     review.add_commands(commands)
     table.add_commands(commands)
     return parser
-
-
-def _add_picture_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-fold", action="store_true", help="draw every copy of identical blocks")
-    group = parser.add_argument_group("picture options (.svg, .png, .pdf)")
-    group.add_argument(
-        "--view", help="model (default), memory (bytes over operations) or roofline; .txt, .md, .tex: as for show"
-    )
-    group.add_argument("--title", help="heading (default: the model's class name)")
-    group.add_argument("--theme", help="auto, light or dark (default: auto; light in .png and .pdf)")
-    group.add_argument("--color", help="colour by kind (default), flops, parameters, memory or time")
-    group.add_argument("--direction", help="TB, from top to bottom (default), or LR, from left to right")
-    facts, url = "path,config,shape,parameters,flops", "https://host/blob/main/{file}#L{line}"
-    group.add_argument("--show", metavar="FACTS", help=f"facts to show: any of {facts} (default: all)")
-    group.add_argument("--source-url", metavar="URL", help=f"link to the source, such as {url}")
-    group.add_argument("--scale", type=float, help="scale of a .png, e.g. 2 for twice the size (default: 1)")
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -156,7 +140,7 @@ def _training(options: argparse.Namespace) -> int:
 def _render(options: argparse.Namespace) -> int:
     exporter = exporter_for(options.output)
     exporter.check_packages()  # fail before the work, not after
-    chosen = _render_options(options, exporter)
+    chosen = picture.render_options(options, exporter)
     sys.stdout.write(f"{graph_of(options).render(options.output, **chosen)}\n")
     return DONE
 
@@ -166,26 +150,10 @@ def _readme(options: argparse.Namespace) -> int:
 
     parser = BlockParser()
     add_model_arguments(parser)
+    picture.add_look_arguments(parser)
     parser.set_defaults(quiet=options.quiet)
-    results = refresh(Path(options.file), parser, graph_of, check=options.check)
+    results = refresh(Path(options.file), parser, graph_of, picture.look_of, check=options.check)
     for result in results:
         state = ("stale" if options.check else "updated") if result.stale else "up to date"
         sys.stdout.write(f"{options.file}:{result.line}: {state}\n")
     return STALE if options.check and any(result.stale for result in results) else DONE
-
-
-def _render_options(options: argparse.Namespace, exporter: Exporter) -> dict[str, Any]:
-    """Return the options for an exporter; raise InputError for an option that it does not have."""
-    given = {name: value for name in (*_PICTURE_OPTIONS, "depth") if (value := getattr(options, name)) is not None}
-    if options.no_fold:
-        given["fold"] = False
-    if name := next((name for name in given if name not in exporter.options), ""):
-        option = "no-fold" if name == "fold" else name.replace("_", "-")
-        raise InputError(f"--{option} does not apply to {exporter.suffix} files.")
-    if "color" in exporter.options:  # check the values before the model is built
-        from fxsummary.drawing.look import check_name, look
-        from fxsummary.exporters.svg import VIEWS
-
-        check_name("view", options.view or "model", VIEWS)
-        look(options.color or "kind", options.direction or "TB", options.show, options.source_url)
-    return given

@@ -16,8 +16,20 @@ from typing import TYPE_CHECKING
 from mkdocs.config import config_options
 from mkdocs.config.base import Config
 from mkdocs.plugins import BasePlugin, get_plugin_logger
+from mkdocs.utils import get_relative_url
 
-from fxsummary.documents.render import CSS, Shown, described, embedding, inline, page_css, show
+from fxsummary.documents.render import (
+    CSS,
+    FOLDER,
+    Shown,
+    described,
+    embedding,
+    inline,
+    linked_files,
+    links,
+    page_css,
+    show,
+)
 from fxsummary.errors import FxsummaryError, InputError
 from fxsummary.support import files
 
@@ -48,6 +60,7 @@ class FxsummaryPlugin(BasePlugin[Options]):
 
     def __init__(self) -> None:
         self._used: set[str] = set()
+        self._linked: dict[str, str] = {}
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         """Add our style sheet to the pages."""
@@ -65,7 +78,7 @@ class FxsummaryPlugin(BasePlugin[Options]):
                 return block[0]
             body = [line.strip() for line in block["body"].split("\n") if line.strip()]
             try:
-                html = self._html(body, Path(page.file.abs_src_path).parent, kept)
+                html = self._html(body, page, kept)
             except FxsummaryError as error:
                 number = above + markdown.count("\n", 0, block.start()) + 1
                 logger.warning("%s:%d: %s", page.file.src_uri, number, error)
@@ -75,7 +88,7 @@ class FxsummaryPlugin(BasePlugin[Options]):
 
         return _BLOCK.sub(replaced, markdown)
 
-    def _html(self, body: list[str], folder: Path, kept: Path) -> str:
+    def _html(self, body: list[str], page: Page, kept: Path) -> str:
         said: dict[str, str] = {}
         if not body:
             raise InputError("the block is empty: name the model in its first line, as package.module:factory.")
@@ -84,11 +97,15 @@ class FxsummaryPlugin(BasePlugin[Options]):
             if name.strip() in said:
                 raise InputError(f"{name.strip()} is given twice: write several inputs or arguments in one line.")
             said[name.strip()] = value.strip()
-        wanted = embedding(body[0], said, folder)
+        wanted = embedding(body[0], said, Path(page.file.abs_src_path).parent)
         shown = show(wanted, kept)
         self._used.update(shown.files)
         if wanted.view == "picture":
-            return _figure(shown, described(said, shown), said.get("caption", ""))
+            linked = linked_files(shown)
+            self._linked |= {f"{FOLDER}/{name}": text for name, text in linked.items()}
+            svg = inline(shown.svg, described(said, shown), wanted.width).replace("\n", "")
+            below = links(linked, get_relative_url(f"assets/{FOLDER}/", page.url))
+            return _figure(svg + below, said.get("caption", ""))
         return _table(shown, wanted.view, said.get("caption", ""))
 
     def on_serve(self, server: LiveReloadServer, **_: object) -> LiveReloadServer:
@@ -98,16 +115,16 @@ class FxsummaryPlugin(BasePlugin[Options]):
         return server
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
-        """Write the style sheet to the site."""
+        """Write the style sheet, and the files that pictures link to, to the site."""
         assets = Path(config["site_dir"]) / "assets"
-        assets.mkdir(parents=True, exist_ok=True)
-        files.write(assets / CSS, page_css().encode())
+        for name, text in {CSS: page_css(), **self._linked}.items():
+            (assets / name).parent.mkdir(parents=True, exist_ok=True)
+            files.write(assets / name, text.encode())
 
 
-def _figure(shown: Shown, alt: str, text: str) -> str:
+def _figure(content: str, text: str) -> str:
     caption = f"<figcaption>{escape(text)}</figcaption>" if text else ""
-    svg = inline(shown.svg, alt).replace("\n", "")
-    return f'<figure class="fxsummary-picture">{svg}{caption}</figure>'
+    return f'<figure class="fxsummary-picture">{content}{caption}</figure>'
 
 
 def _table(shown: Shown, view: str, text: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
 
+from fxsummary.documents import picture_options
 from fxsummary.errors import FxsummaryError, InputError, ReadmeError
 from fxsummary.graph.modelgraph import ModelGraph
 from fxsummary.support import files
@@ -56,11 +57,16 @@ class Result(NamedTuple):
 
 
 def refresh(
-    path: Path, parser: argparse.ArgumentParser, graph_of: Callable[[argparse.Namespace], ModelGraph], check: bool
+    path: Path,
+    parser: argparse.ArgumentParser,
+    graph_of: Callable[[argparse.Namespace], ModelGraph],
+    look_of: Callable[[argparse.Namespace], Mapping[str, Any]],
+    check: bool,
 ) -> list[Result]:
     """Fill all blocks of a file, or only compare them (``check``), and return the result for each.
 
-    ``parser`` is a `BlockParser` with the arguments that name a model, and ``graph_of`` returns the graph for these.
+    ``parser`` is a `BlockParser` with the arguments that name a model and those of the picture; ``graph_of`` returns
+    the graph for the former, and ``look_of`` the latter that are given.
 
     Raises:
         ReadmeError: the file cannot be read or a block is wrong; the message has file and line. Nothing is written.
@@ -78,7 +84,7 @@ def refresh(
             options = parser.parse_args(shlex.split(block.text))
             asked = repr([getattr(options, name) for name in _MODEL_OPTIONS])
             graph = graphs[asked] = graphs.get(asked) or graph_of(options)
-            content, drawn = fill(graph, options, path.parent)
+            content, drawn = fill(graph, options, look_of(options), path.parent)
         except (FxsummaryError, ValueError) as error:
             raise ReadmeError(f"{path}, line {block.line}: {error}") from error
         ending = "\r" if lines[block.line - 1].endswith("\r") else ""
@@ -124,12 +130,16 @@ def find_blocks(lines: Sequence[str], path: Path) -> list[Block]:
     return blocks
 
 
-def fill(graph: ModelGraph, options: argparse.Namespace, folder: Path) -> tuple[str, dict[Path, bytes]]:
-    """Return the contents of a block, and the pictures that it shows, by path."""
+def fill(
+    graph: ModelGraph, options: argparse.Namespace, look: Mapping[str, Any], folder: Path
+) -> tuple[str, dict[Path, bytes]]:
+    """Return the contents of a block, and the pictures that it shows, by path; ``look`` has the picture's options."""
     from fxsummary.exporters.markdown import escaped
 
     chosen: dict[str, Any] = {"depth": options.depth, "fold": not options.no_fold}
     view, _, place = options.view.partition("=")
+    if look and view in ("table", "mermaid"):
+        raise InputError(f"--{next(iter(look))} is an option of the picture, not of the {view}.")
     if options.view == "table":
         return graph.to_markdown(**chosen).rstrip("\n"), {}
     if options.view == "mermaid":
@@ -138,7 +148,8 @@ def fill(graph: ModelGraph, options: argparse.Namespace, folder: Path) -> tuple[
         raise InputError(f"unknown view {options.view!r}. Known: {VIEWS}")
     if PurePosixPath(place).is_absolute() or ":" in place or "\\" in place or not place.endswith(".svg"):
         raise InputError(f"{place!r} is not the path of an .svg file relative to this file, such as cnn.svg.")
-    return f"![{escaped(graph.name)}]({quote(place)})", {folder / place: graph.to_svg(**chosen).encode("utf-8")}
+    svg = graph.to_svg(**chosen, **picture_options.chosen(look))
+    return f"![{escaped(graph.name)}]({quote(place)})", {folder / place: svg.encode("utf-8")}
 
 
 def _read(path: Path) -> tuple[bytes, str]:

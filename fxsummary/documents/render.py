@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fxsummary import __version__
+from fxsummary.documents import picture_options
+from fxsummary.drawing.markup import escape
+from fxsummary.drawing.style import dark_rules
 from fxsummary.errors import InputError
 from fxsummary.loading.load_model import FILES, Request, analyse
 from fxsummary.support import files
@@ -28,9 +32,18 @@ if TYPE_CHECKING:
 VIEWS = {"picture": "", "table": "summary", "tree": "modules", "parameters": "parameters"}
 """The views for documents, each with the text view that it uses, if any."""
 
-PICTURE_OPTIONS = ("title", "color", "direction", "show", "source-url")
-OPTIONS = ("input", "arg", "config", "config-arg", "train", "view", "depth", *PICTURE_OPTIONS, "alt", "caption")
-"""All options of a model in a document, as text; several inputs or arguments are written in one line."""
+PICTURE_OPTIONS = tuple(name for name in picture_options.OPTIONS if name != "theme")
+"""Options of the picture; its colour scheme is that of the page."""
+PLACING = ("width", "no-links")
+FLAGS = ("train", *(name for name in (*PICTURE_OPTIONS, *PLACING) if name.startswith(picture_options.PREFIX)))
+OPTIONS = (
+    *("input", "arg", "config", "config-arg", "train", "view", "depth"), *PICTURE_OPTIONS, *PLACING, "alt", "caption"
+)  # fmt: skip
+"""All options of a model in a document, as text; several inputs or arguments are written in one line.
+
+Those in `FLAGS` have no value.
+"""
+_WIDTH = re.compile(r"\d+(\.\d+)?(px|%|em|rem|ch|vw|pt|cm|mm|in)")
 
 
 @dataclass(frozen=True)
@@ -42,18 +55,22 @@ class Embedding:
         view: one of `VIEWS`.
         depth: levels of modules to open, 0 for the model as one row; None for as many as fit.
         options: further options of the picture, by name.
+        width: its width in the page, such as "80%"; "" for its own.
+        links: whether there are links to the picture alone and to the interactive page.
     """
 
     request: Request
     view: str = "picture"
     depth: int | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    width: str = ""
+    links: bool = True
 
 
 def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding:
     """Parse the options that a document gives for a model; raises InputError for wrong ones.
 
-    ``train`` has no value. Paths of models are relative to ``folder``.
+    The options in `FLAGS` have no value. Paths of models are relative to ``folder``.
     """
     for name in options:
         if name not in OPTIONS:
@@ -64,14 +81,17 @@ def embedding(model: str, options: Mapping[str, str], folder: Path) -> Embedding
     depth = options.get("depth", "")
     if depth and not depth.isdecimal():
         raise InputError(f"depth {depth!r} is not a number of module levels: pass 0 (the model as one row) or more.")
-    given = {name: options[name] for name in PICTURE_OPTIONS if name in options}
+    given = {name: options[name] for name in (*PICTURE_OPTIONS, *PLACING) if name in options}
     if given and view != "picture":
         raise InputError(f"{next(iter(given))} is an option of the picture, not of the {view}.")
+    width, has_links = given.pop("width", ""), given.pop("no-links", None) is None
+    if width and not _WIDTH.fullmatch(width):
+        raise InputError(f"width {width!r} is not a width with a unit, such as 80% or 600px.")
     inputs, arguments, config_arguments = (_words(options, name) for name in ("input", "arg", "config-arg"))
     place = _placed(model.strip(), folder)
     request = Request(place, inputs, arguments, options.get("config"), config_arguments, "train" in options)
-    chosen = {name.replace("-", "_"): value for name, value in given.items()}
-    return Embedding(request, view, int(depth) if depth else None, chosen)
+    look = {"background": "none", **picture_options.chosen(given)}
+    return Embedding(request, view, int(depth) if depth else None, look, width, has_links)
 
 
 def _words(options: Mapping[str, str], name: str) -> tuple[str, ...]:
@@ -94,13 +114,15 @@ class Shown:
     """A rendered model, in the formats that documents need.
 
     Attributes:
-        svg: the picture, "" for a table.
+        svg: the picture in the light scheme, "" for a table.
+        page: the interactive page, "" if it is not wanted.
         titles, rows: headings and rows of the table; `numbers` says which columns contain numbers.
         text: the same as plain text.
         files: the files that it was made from, with their contents.
     """
 
     svg: str
+    page: str
     titles: Sequence[str]
     numbers: Sequence[bool]
     rows: Sequence[Sequence[str]]
@@ -108,9 +130,9 @@ class Shown:
     files: Mapping[str, str]
 
 
-def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
+def show(wanted: Embedding, kept: Path) -> Shown:
     """Render a model for a document, or read it from the folder ``kept`` if nothing has changed."""
-    asked = [asdict(wanted), theme, __version__, version("torch"), sys.version]
+    asked = [asdict(wanted), __version__, version("torch"), sys.version]
     place = kept / f"{_digest(json.dumps(asked, sort_keys=True).encode())}.json"
     with suppress(OSError, ValueError):
         known = Shown(**json.loads(place.read_bytes()))
@@ -120,23 +142,25 @@ def show(wanted: Embedding, kept: Path, theme: str = "auto") -> Shown:
     graph = analyse(wanted.request, made=lambda model: sources.update(_sources(model)))
     if wanted.request.model.endswith(FILES):
         sources.add(wanted.request.model)
-    made = _shown(graph, wanted, theme, {name: _digest_of(name) for name in sorted(sources)})
+    made = _shown(graph, wanted, {name: _digest_of(name) for name in sorted(sources)})
     kept.mkdir(parents=True, exist_ok=True)
     files.write(place, json.dumps(asdict(made), ensure_ascii=False).encode())
     return made
 
 
-def _shown(graph: ModelGraph, wanted: Embedding, theme: str, sources: Mapping[str, str]) -> Shown:
+def _shown(graph: ModelGraph, wanted: Embedding, sources: Mapping[str, str]) -> Shown:
     if wanted.view == "picture":
-        svg = graph.to_svg(depth=wanted.depth, theme=theme, **wanted.options)
-        return Shown(svg, (), (), (), graph.to_text(depth=wanted.depth), sources)
+        svg = graph.to_svg(depth=wanted.depth, theme="light", **wanted.options)
+        title = wanted.options.get("title") or None
+        page = graph.to_html(depth=wanted.depth, title=title) if wanted.links else ""
+        return Shown(svg, page, (), (), (), graph.to_text(depth=wanted.depth), sources)
     from fxsummary.exporters.tables.summary import VIEWS as TABLES
 
     view = VIEWS[wanted.view]
     table = TABLES.get_or_raise(view)(graph, wanted.depth, True, None)
     titles, numbers = [column.title for column in table.columns], [column.right for column in table.columns]
     rows = [(f"{row.head} {row.settings}".rstrip(), *row.cells) for row in table.rows]
-    return Shown("", titles, numbers, rows, graph.to_text(view=view, depth=wanted.depth), sources)
+    return Shown("", "", titles, numbers, rows, graph.to_text(view=view, depth=wanted.depth), sources)
 
 
 def _sources(model: nn.Module) -> set[str]:
@@ -170,32 +194,54 @@ def described(options: Mapping[str, str], shown: Shown) -> str:
     return options.get("alt") or f"architecture of {shown.text.partition(' · ')[0]}"
 
 
-def inline(svg: str, alt: str) -> str:
-    """Return the picture as part of a page, up to full width, with its alternative text."""
-    from fxsummary.drawing.markup import escape
-
+def inline(svg: str, alt: str, width: str = "") -> str:
+    """Return the picture as part of a page, no wider than its place, with its alternative text."""
     start, _, rest = svg.partition(' aria-label="')
-    return f'{start} style="max-width:100%;height:auto" aria-label="{escape(alt)}"{rest.partition(chr(34))[2]}'
+    size = f"width:{width};" if width else ""
+    start = start.replace('class="fx-light"', 'class="fx-light fx-page"', 1)
+    return f'{start} style="{size}max-width:100%;height:auto" aria-label="{escape(alt)}"{rest.partition(chr(34))[2]}'
 
 
-CSS = "fxsummary.css"
-"""Name of the style sheet for pages with pictures and tables."""
+CSS, FOLDER = "fxsummary.css", "fxsummary"
+"""Names of the style sheet for pages with pictures and tables, and of the folder for what these link to."""
+
+
+def linked_files(shown: Shown) -> dict[str, str]:
+    """Return the files that a picture links to, by name: the picture alone, and the interactive page."""
+    name = _digest(shown.svg.encode())[:24]
+    return {f"{name}.svg": shown.svg, f"{name}.html": shown.page} if shown.page else {}
+
+
+def links(names: Iterable[str], folder: str) -> str:
+    """Return a paragraph with links to `linked_files` in a folder; "" if there are none."""
+    texts = {".svg": "full picture", ".html": "interactive page"}
+    parts = [f'<a href="{escape(folder)}{name}">{texts[Path(name).suffix]}</a>' for name in names]
+    return f'<p class="fxsummary-links">{" · ".join(parts)}</p>' if parts else ""
+
 
 SCHEMES = (
-    ("light", "data-theme", "light"), ("dark", "data-theme", "dark"),
+    ("light", "data-theme", "light"), ("dark", "data-theme", "dark"), ("auto", "data-theme", "auto"),
     ("light", "data-md-color-scheme", "default"), ("dark", "data-md-color-scheme", "slate"),
+    ("light", "data-bs-theme", "light"), ("dark", "data-bs-theme", "dark"), ("auto", "data-bs-theme", "auto"),
 )  # fmt: skip
 """Marks of pages with a chosen colour scheme: scheme, attribute and value."""
 
 
 def page_css() -> str:
-    """Return the style sheet of such pages: a picture follows the page's mark, or else the reader's system."""
-    from fxsummary.drawing.style import stylesheet
+    """Return the style sheet of such pages.
 
+    A picture has the scheme of the page's mark, and the page's ground. On a page without a mark, it is light on white.
+    """
     rules = [
         ".fxsummary-number{text-align:right;font-variant-numeric:tabular-nums}",
+        ".fxsummary-links{font-size:.85em;margin:.3em 0}",
         *(f".fxsummary-{view} :is(th,td){{padding:.15em .6em;vertical-align:top}}" for view in VIEWS),
         *(f".fxsummary-{view} code{{background:none;border:0;padding:0;white-space:nowrap}}" for view in VIEWS),
-        *(stylesheet(theme, heat=True, scope=f'[{name}="{value}"] .fx-auto') for theme, name, value in SCHEMES),
+        ".fx-page{background:#fff}",
     ]
-    return "\n".join(rules) + "\n"
+    for scheme, name, value in SCHEMES:
+        scope = f'[{name}="{value}"] .fx-page'
+        dark = "" if scheme == "light" else dark_rules(scope)
+        rules.append(f"{scope}{{background:none}}")
+        rules.append(f"@media screen and (prefers-color-scheme:dark){{{dark}}}" if scheme == "auto" else dark)
+    return "\n".join(filter(None, rules)) + "\n"

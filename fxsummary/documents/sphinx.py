@@ -18,11 +18,23 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.osutil import relative_uri
 from sphinx.util.typing import ExtensionMetadata
 
 from fxsummary import __version__
 from fxsummary.documents import render
-from fxsummary.documents.render import OPTIONS, Embedding, Shown, described, embedding, inline, show
+from fxsummary.documents.render import (
+    FOLDER,
+    OPTIONS,
+    Embedding,
+    Shown,
+    described,
+    embedding,
+    inline,
+    linked_files,
+    links,
+    show,
+)
 from fxsummary.errors import FxsummaryError
 from fxsummary.support import files
 from fxsummary.support.registry import EXPORTERS
@@ -41,7 +53,7 @@ class ModelDirective(SphinxDirective):
     final_argument_whitespace = True
     option_spec: ClassVar[dict[str, Any]] = {
         **dict.fromkeys(OPTIONS, directives.unchanged),
-        "train": directives.flag,
+        **dict.fromkeys(render.FLAGS, directives.flag),
         "view": lambda text: directives.choice(text, tuple(render.VIEWS)),
         "depth": directives.nonnegative_int,
         "class": directives.class_option,
@@ -117,23 +129,36 @@ class PictureTransform(SphinxPostTransform):
         for node in list(self.document.findall(picture)):
             wanted, alt = node["embedding"], node["alt"]
             if self.app.builder.format == "html":
-                new: nodes.Node = nodes.raw("", inline(show(wanted, kept(self.app)).svg, alt), format="html")
+                new: nodes.Node = nodes.raw("", self._html(wanted, alt), format="html")
             elif self.app.builder.format == "latex" and not EXPORTERS["pdf"].missing():
-                new = self._image(show(wanted, kept(self.app), theme="light").svg, alt)
+                new = self._image(wanted, alt)
             else:
                 text = show(wanted, kept(self.app)).text
                 new = nodes.literal_block(text, text)
             node.replace_self(new)
 
-    def _image(self, svg: str, alt: str) -> nodes.Node:
+    def _html(self, wanted: Embedding, alt: str) -> str:
+        """Return the picture with its links, and write the files that these name."""
+        shown, folder = show(wanted, kept(self.app)), Path(self.app.outdir) / "_static" / FOLDER
+        picture, builder = inline(shown.svg, alt, wanted.width), self.app.builder
+        if builder.name == "epub":  # a book has no place for further files
+            return picture
+        for name, text in linked_files(shown).items():
+            folder.mkdir(parents=True, exist_ok=True)
+            files.write(folder / name, text.encode())
+        page = builder.get_target_uri(self.env.docname)
+        return picture + links(linked_files(shown), relative_uri(page, f"_static/{FOLDER}/"))
+
+    def _image(self, wanted: Embedding, alt: str) -> nodes.Node:
         """Write the picture as a PDF, because it stays sharp and its text can be searched."""
         from fxsummary.exporters.pdf import pdf_of
 
+        svg = show(wanted, kept(self.app)).svg
         place = kept(self.app) / f"{hashlib.sha256(svg.encode()).hexdigest()[:32]}.pdf"
         if not place.is_file():
             files.write(place, pdf_of(svg))
-        name = str(place)
-        image = nodes.image("", uri=name, candidates={"application/pdf": name}, alt=alt)
+        name, size = str(place), {"width": wanted.width} if wanted.width else {}
+        image = nodes.image("", uri=name, candidates={"application/pdf": name}, alt=alt, **size)
         self.env.images.add_file(self.env.docname, name)
         return image
 

@@ -137,12 +137,13 @@ def _facts(graph: ModelGraph, picture: Picture) -> list[str]:
         was = fmt.parameters(old.parameters), fmt.short(old.flops)
         changes = fmt.delta(old.parameters, totals.parameters, fmt.parameters), fmt.delta(old.flops, totals.flops)
         return [*(f"{a} → {b} ({c or '='})" for a, b, c in zip(was, texts, changes, strict=True)), *inputs]
+    rows = fmt.plural(picture.rows, "row")
     bound = bool(totals.unknown_flops) and totals.flops is not None
     facts = [parameters, fmt.flops(totals.flops, lower_bound=bound, assumed=bool(totals.assumed_flops))]
     if graph.captured_by == "modules":
-        facts += ["module tree: no dataflow", f"{len(graph):,} modules, {len(picture.graph):,} drawn"]
+        facts += ["module tree: no dataflow", f"{fmt.plural(len(graph), 'module')}, drawn as {rows}"]
     else:
-        facts += [*inputs, f"{len(graph):,} traced ops, {len(picture.graph):,} drawn"]
+        facts += [*inputs, f"{fmt.plural(len(graph), 'operation')}, drawn as {rows}"]
     return [*facts, *filter(None, (picture.closed, picture.excess))]
 
 

@@ -45,15 +45,19 @@ def finish(scene: Scene, subject: Subject, look: Look) -> None:
 
 
 def _heat(scene: Scene, subject: Subject, color: str) -> None:
-    """Colour every row by its cost relative to the most expensive row, and set the legend of the scene."""
+    """Colour every row by its cost relative to the most expensive row; its bar and the legend show that cost too."""
     attribute, name, text = MEASURES[color]
     rows = [row for item in scene.items() for row in item.rows if item.form != "terminal"]
     costs = [_cost(row, subject, attribute) for row in rows]
     known = [cost for cost in costs if cost is not None]
     largest = max(known, default=0)
+    for row in scene.rows():
+        row.share = 0.0
     for row, cost in zip(rows, costs, strict=True):
         share = (cost or 0) / largest if largest else 0.0
         row.heat = UNKNOWN if cost is None else f"heat{sum(share >= least for least in STEPS)}"
+        row.share = None if cost is None and known else share
+    scene.largest = 1.0
     bound = "≥ " if len(known) < len(costs) else ""
     whole = "" if attribute == "in_use" else bound + text(sum(known))
     scene.heat = HeatScale(name, text(largest), whole, unknown=len(known) < len(costs))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.labels import LONGEST_TIP, short
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, element, number, rect, text, tooltip
+from fxsummary.drawing.sheet import PLAIN, Sheet
 from fxsummary.drawing.style import LEGEND, colour_of, stylesheet
 from fxsummary.drawing.svg_page import MARGIN, Entry, document, heading, wrapped
 from fxsummary.graph.roofline import Roofline
@@ -56,20 +57,22 @@ class Plot(NamedTuple):
         return self.top + HEIGHT * (1 - (log10(reached) - self.low[1]) / (self.high[1] - self.low[1]))
 
 
-def draw(found: Roofline, *, title: str = "Roofline", inputs: str = "", theme: str = "auto") -> str:
+def draw(
+    found: Roofline, *, title: str = "Roofline", inputs: str = "", theme: str = "auto", sheet: Sheet = PLAIN
+) -> str:
     """Return the picture as a complete SVG document; equal records give equal bytes."""
     dots, by_kind = _dots(found), _by_kind(found)
     facts = ["roofline of a forward pass", *([short(inputs, LONGEST_TIP)] if inputs else []), found.device_text]
     facts.append(f"{found.text(found.seconds)} at best, {found.text(found.ideal_seconds)} if all were fused")
     entries = [Entry(kind, LEGEND[kind]) for kind in by_kind]
-    head = heading(short(title, 80), wrapped(" · ".join(facts), WIDTH), entries, WIDTH)
+    head = heading(short(title, 80), wrapped(" · ".join(facts), WIDTH), entries, WIDTH, sheet)
     left = MARGIN + (head.width - 2 * MARGIN - WIDTH) / 2
     at = _plot(found, dots, left + AXIS, head.bottom + 18)
     body = [*_axes(at), *_roofs(found, at), *_drawn(found, dots, at)]
     bar, bottom = _bar(found, by_kind, left + AXIS, at.top + HEIGHT + 62)
     names = f"{title} roofline", title, ". ".join([*facts, *(": ".join(each) for each in found.facts()[1:])]) + "."
     style = stylesheet(theme, scope=f".fx-{theme}")
-    return document(theme, names, style, (head.width, float(ceil(bottom + 20))), [*head.elements, *body, *bar])
+    return document(theme, names, style, (head.width, float(ceil(bottom + 20))), [*head.elements, *body, *bar], sheet)
 
 
 def _dots(found: Roofline) -> list[Dot]:

@@ -80,6 +80,7 @@ COLOURS = {
     "badge": ("#c2257f", "#ff7fc4"),
     "heat-unknown": ("#e3e7ec", "#2b3440"),
     "heat-muted": ("#2b3847", "#d3dce6"),
+    "heat-bar": ("#8f3d0a", "#ffd9a8"),
 }
 """All colours by name, in the light scheme and in the dark one."""
 
@@ -98,7 +99,7 @@ class Palette:
         self.uses = {f"use-{use}": colour(f"use-{use}") for use in _USES}
         self.groups = colour("groups-0"), colour("groups-1")
         self.heat = [colour(f"heat-{step}") for step in range(5)]
-        self.heat_unknown, self.heat_muted = colour("heat-unknown"), colour("heat-muted")
+        self.heat_unknown, self.heat_muted, self.heat_bar = map(colour, ("heat-unknown", "heat-muted", "heat-bar"))
         self.page, self.border, self.edge, self.skip = map(colour, ("page", "border", "edge", "skip"))
         self.text, self.muted, self.terminal_text = map(colour, ("text", "muted", "terminal-text"))
         self.bar, self.track, self.badge = map(colour, ("bar", "track", "badge"))
@@ -129,7 +130,16 @@ def stylesheet(theme: str, *, heat: bool = False, changes: bool = False, uses: b
     rules = _BASE + _rules(DARK if theme == "dark" else LIGHT, heat, changes, uses)
     if theme == "auto":
         rules += f"@media (prefers-color-scheme:dark){{{_rules(DARK, heat, changes, uses)}}}"
-    return _SELECTOR.sub(rf"\g<0>{scope} ", rules) if scope else rules
+    return _inside(rules, scope) if scope else rules
+
+
+def dark_rules(scope: str) -> str:
+    """Return the CSS that turns pictures in the light scheme into dark ones: all colours, for what is in a scope."""
+    return _inside(_rules(DARK, heat=True, changes=True, uses=True), scope)
+
+
+def _inside(rules: str, scope: str) -> str:
+    return _SELECTOR.sub(rf"\g<0>{scope} ", rules)
 
 
 def with_variables() -> tuple[str, str, str]:
@@ -151,6 +161,7 @@ def _rules(p: Palette, heat: bool, changes: bool, uses: bool) -> str:
     if heat:
         rules += [f".f-heat{step}{{fill:{fill}}}" for step, fill in enumerate(p.heat)]
         rules.append(f".f-heat-unknown{{fill:{p.heat_unknown}}}.hm{{fill:{p.heat_muted}}}")
+        rules.append(f".heat .bar{{fill:{p.heat_bar}}}")
     rules += [f".{name}{{fill:{fill}}}" for name, fill in p.uses.items() if uses]
     rules += [f".peak{{fill:none;stroke:{p.badge}}}"] if uses else []
     return "".join([*rules, *(_of_pairs(p.changes) if changes else ())])

@@ -14,6 +14,7 @@ from fxsummary.drawing.measure import bar_shown, chip_width
 from fxsummary.drawing.painter import Painter
 from fxsummary.drawing.scene import Scene
 from fxsummary.drawing.shapes import PEAK, change_mark, chip
+from fxsummary.drawing.sheet import PLAIN, Sheet
 from fxsummary.drawing.style import LEGEND, stylesheet
 from fxsummary.graph.changes import SIGNS
 from fxsummary.text.numbers import MARKS_WITH_SHARES, marks_in
@@ -47,43 +48,60 @@ class Heading(NamedTuple):
     bottom: float
 
 
-def draw(scene: Scene, theme: str = "auto") -> str:
+def draw(scene: Scene, theme: str = "auto", sheet: Sheet = PLAIN) -> str:
     """Return the scene as a complete SVG document; equal scenes give equal bytes."""
     style = stylesheet(theme, heat=scene.heat is not None, changes=bool(scene.changes), scope=f".fx-{theme}")
     arranged = arrange(scene)
     placed, facts = arranged.layout, wrapped(scene.facts, max(LEGEND_WIDTH, arranged.layout.width))
     heated = scene.heat is not None
-    head = heading(scene.title, facts, _legend_entries(scene), placed.width + SHEET_ROOM, heated=heated)
+    head = heading(scene.title, facts, _legend_entries(scene), placed.width + SHEET_ROOM, sheet, heated=heated)
     painter = Painter(scene, placed, arranged.measured, (head.width - placed.width) / 2, head.bottom + 26)
     height = float(ceil(head.bottom + 26 + placed.height + MARGIN))
     names = f"{scene.title} architecture", scene.title, scene.description
-    return document(theme, names, style, (head.width, height), [*head.elements, *painter.paint()])
+    body = [*head.elements, *painter.paint()]
+    body = ['<g class="heat">', *body, "</g>"] if heated else body  # bars have a colour that differs from all grounds
+    return document(theme, names, style, (head.width, height), body, sheet)
 
 
-def heading(title: str, facts: list[str], entries: list[Entry], least: float, *, heated: bool = False) -> Heading:
+def heading(
+    title: str, facts: list[str], entries: list[Entry], least: float, sheet: Sheet = PLAIN, *, heated: bool = False
+) -> Heading:
     """Return the top of a page whose contents are at least ``least`` px wide."""
+    titles, facts = [title] * sheet.title, facts * sheet.subtitle
+    entries = entries * sheet.legend
     legend_width = min(sum(entry.width for entry in entries), LEGEND_WIDTH)
-    texts = [text_width(title, 20, bold=True), *(text_width(line, 11) for line in facts), legend_width]
-    width = float(ceil(max(LEAST_WIDTH, least, *texts) + 2 * MARGIN))
-    head = [text(MARGIN, 36, title, 20, **BOLD)]
-    head += [text(MARGIN, 56 + 16 * i, line, 11, "mu") for i, line in enumerate(facts)]
-    legend, bottom = draw_legend(entries, MARGIN, 62 + 16 * len(facts), width, heated=heated)
+    texts = [text_width(line, 20, bold=True) for line in titles] + [text_width(line, 11) for line in facts]
+    least = max(least, LEAST_WIDTH) if titles or facts or entries else least
+    width = float(ceil(max([least, legend_width, *texts]) + 2 * MARGIN))
+    head = [text(MARGIN, 36, line, 20, **BOLD) for line in titles]
+    bottom = 40.0 if titles else 22.0 if facts or entries else 2.0
+    head += [text(MARGIN, bottom + 16 + 16 * i, line, 11, "mu") for i, line in enumerate(facts)]
+    bottom += 4.0 * bool(facts) + 16 * len(facts)
+    legend, bottom = draw_legend(entries, MARGIN, bottom + 18, width, heated=heated)
     return Heading([*filter(None, head), *legend], width, bottom)
 
 
-def document(theme: str, names: tuple[str, str, str], style: str, size: tuple[float, float], body: list[str]) -> str:
+def document(
+    theme: str,
+    names: tuple[str, str, str],
+    style: str,
+    size: tuple[float, float],
+    body: list[str],
+    sheet: Sheet = PLAIN,
+) -> str:
     """Return a complete SVG document.
 
     Args:
         names: label for screen readers, title, description.
-        size: width and height.
+        size: width and height, before ``sheet`` scales them.
     """
     (w, h), (label, title, description) = map(number, size), map(escape, names)
+    width, height = (number(side * sheet.scale) for side in size)
     lines = [
-        f'<svg {_XMLNS} width="{w}" height="{h}" viewBox="0 0 {w} {h}"'
+        f'<svg {_XMLNS} width="{width}" height="{height}" viewBox="0 0 {w} {h}"'
         f' class="fx-{theme}" role="img" aria-label="{label}">',
-        f"<title>{title}</title>", f"<desc>{description}</desc>", f"<style>{style}</style>",
-        rect(0, 0, *size, "page"), *body, "</svg>",
+        f"<title>{title}</title>", f"<desc>{description}</desc>", f"<style>{sheet.styled(style)}</style>",
+        *([] if sheet.transparent else [rect(0, 0, *size, "page")]), *body, "</svg>",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -123,7 +141,8 @@ def _legend_entries(scene: Scene) -> list[Entry]:
     kinds = {row.kind for row in rows} | {kind for row in rows for _, kind in row.chips}
     entries = [Entry(kind, name) for kind, name in LEGEND.items() if kind in kinds]
     if any(row.share is not None and bar_shown(row) for row in rows):
-        entries.append(Entry("bar", "FLOPs relative to the largest", 26, 11))
+        cost = scene.heat.name if scene.heat else "FLOPs"
+        entries.append(Entry("bar", f"{cost} relative to the largest", 26, 11))
     if any(row.parameters and item.form == "stack" for item in scene.items() for row in item.rows):
         name = "parameters, + those of its norm" if any(" + " in row.parameters for row in rows) else "parameters"
         name = "parameters; with a sign, their change" if scene.changes else name
@@ -145,8 +164,8 @@ def _legend_entries(scene: Scene) -> list[Entry]:
     return entries + [Entry(mark, names[mark], text_width(mark, 10.5, bold=True) + 5, 13) for mark in marks]
 
 
-_NUMBER = "1.2 M"
-"""Represents the parameters of a row in the legend."""
+_NUMBER = "n"
+"""Represents the parameters of a row in the legend, where a number would read as one of the model."""
 
 
 def draw_legend(

@@ -11,6 +11,7 @@ from fxsummary.drawing.fonts import text_width
 from fxsummary.drawing.labels import LONGEST_TIP, short
 from fxsummary.drawing.markup import BOLD, END, MIDDLE, element, number, rect, text, tooltip
 from fxsummary.drawing.peak_bar import AXIS, HEIGHT, PLOT, USES, WIDTH, Place, around, beside, fitting
+from fxsummary.drawing.sheet import PLAIN, Sheet
 from fxsummary.drawing.style import stylesheet
 from fxsummary.drawing.svg_page import FRAGMENT_MARGIN, MARGIN, Entry, document, draw_legend, fragment, heading, wrapped
 from fxsummary.drawing.tracks import Row, tracks
@@ -37,16 +38,16 @@ class Step(NamedTuple):
     at: int
 
 
-def draw(memory: Memory, *, title: str = "Memory", inputs: str = "", theme: str = "auto") -> str:
+def draw(memory: Memory, *, title: str = "Memory", inputs: str = "", theme: str = "auto", sheet: Sheet = PLAIN) -> str:
     """Return the picture as a complete SVG document; equal records give equal bytes."""
     style = stylesheet(theme, uses=True, scope=f".fx-{theme}")
     facts = facts_of(memory, inputs)
-    head = heading(short(title, 80), wrapped(" · ".join(facts), WIDTH), _entries(memory, facts), WIDTH)
+    head = heading(short(title, 80), wrapped(" · ".join(facts), WIDTH), _entries(memory, facts), WIDTH, sheet)
     left = MARGIN + (head.width - 2 * MARGIN - WIDTH) / 2
     body, bottom = _chart(memory, left, head.bottom + 14)
     used = [f"{size(each.nbytes)} {each.name}: {each.reason}" for each in memory.alive[:MOST_DESCRIBED]]
     names = f"{title} memory", title, ". ".join([*facts, f"In use at the peak: {'; '.join(used) or 'nothing'}"]) + "."
-    return document(theme, names, style, (head.width, float(ceil(bottom + 20))), [*head.elements, *body])
+    return document(theme, names, style, (head.width, float(ceil(bottom + 20))), [*head.elements, *body], sheet)
 
 
 def draw_fragment(memory: Memory) -> str:

@@ -6,11 +6,15 @@ import os
 import re
 import struct
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+
+from fxsummary.drawing.style import SANS
+from fxsummary.errors import InputError
 
 _SANS = (
     ("Arial", "arial.ttf", "arialbd.ttf", 1.0),
@@ -40,6 +44,7 @@ _PACKAGES = (("matplotlib", "mpl-data/fonts/ttf"), ("reportlab", "fonts"))
 """Packages that contain fonts, for machines without fonts."""
 
 UNKNOWN_SIZE = 0.85
+_CHOSEN = re.compile(rf'font-family:"([^"]+)",{re.escape(SANS)}')
 _TEXT = re.compile(r'class="([^"]*)" font-size="([\d.]+)"')
 
 
@@ -62,18 +67,45 @@ class Fonts:
 
     def fitted(self, svg: str) -> str:
         """Return one of our SVGs with the font sizes for this family; monospaced fonts all have the same width."""
+        has_mono = self.monospaced != self.regular
 
         def resized(found: re.Match[str]) -> str:
-            size = float(found[2]) * (1.0 if "m" in found[1].split() else self.size)
+            size = float(found[2]) * (1.0 if has_mono and "m" in found[1].split() else self.size)
             return f'class="{found[1]}" font-size="{size:.3g}"'
 
         return svg if self.size == 1 else _TEXT.sub(resized, svg)
 
 
 @cache
-def find_fonts() -> Fonts | None:
-    """Return the fonts to draw with on this machine; None if there are none."""
-    return choose(font_files(_folders()))
+def find_fonts(family: str = "") -> Fonts | None:
+    """Return the fonts to draw with on this machine; None if there are none.
+
+    Raises:
+        InputError: a ``family`` is given for the texts that are not monospaced, and it is not installed.
+    """
+    files = font_files(_folders())
+    found = choose(files)
+    return named(family, files, found) if family and found else found
+
+
+def named(family: str, files: Mapping[str, Path], others: Fonts) -> Fonts:
+    """Return the fonts with the faces of a family, and the monospaced face of ``others``."""
+    faces = {style: path for path in files.values() for name, style in [names_of(path)] if name == family}
+    upright = [style for style in sorted(faces, key=len) if not {"Bold", "Italic", "Oblique"} & {*style.split()}]
+    if not upright:
+        raise InputError(
+            f"font={family!r}: no .ttf or .otf file of this machine has this family. "
+            "Install it, or render to .svg, which names the family and contains no font."
+        )
+    size = next((size for name, *_, size in _SANS if name == family), 1.0)
+    regular = faces[upright[0]]
+    return replace(others, sans=family, regular=regular, bold=faces.get("Bold", regular), size=size)
+
+
+def family_in(svg: str) -> str:
+    """Return the family that was chosen for one of our SVGs; "" if none was."""
+    found = _CHOSEN.search(svg)
+    return found[1] if found else ""
 
 
 def choose(files: dict[str, Path]) -> Fonts | None:
@@ -105,21 +137,26 @@ def font_files(folders: Iterable[Path]) -> dict[str, Path]:
 
 
 def family_name(path: Path) -> str:
-    """Return the family name in a font file (name 1 of its name table); "" if it cannot be read."""
-    try:
-        data = path.read_bytes()
-        count = struct.unpack_from(">H", data, 4)[0]
-        tables = {data[12 + 16 * i : 16 + 16 * i]: struct.unpack_from(">LL", data, 20 + 16 * i) for i in range(count)}
-        start = tables[b"name"][0]
-        records, strings = struct.unpack_from(">HH", data, start + 2)
+    """Return the family name in a font file; "" if it cannot be read."""
+    return names_of(path)[0]
+
+
+def names_of(path: Path) -> tuple[str, str]:
+    """Return the family and the style in a font file (names 1 and 2 of its name table), "" if they cannot be read."""
+    found = {1: "", 2: ""}
+    with suppress(OSError, struct.error, KeyError, UnicodeDecodeError), path.open("rb") as file:
+        count = struct.unpack_from(">H", file.read(12), 4)[0]
+        head = file.read(16 * count)
+        tables = {head[16 * i : 16 * i + 4]: struct.unpack_from(">LL", head, 16 * i + 8) for i in range(count)}
+        start, length = tables[b"name"]
+        file.seek(start)
+        data = file.read(length)
+        records, strings = struct.unpack_from(">HH", data, 2)
         for i in range(records):
-            platform, _, _, name, length, offset = struct.unpack_from(">6H", data, start + 6 + 12 * i)
-            if name == 1 and platform in (0, 3):
-                at = start + strings + offset
-                return data[at : at + length].decode("utf-16-be")
-    except (OSError, struct.error, KeyError, UnicodeDecodeError):
-        pass
-    return ""
+            platform, _, _, name, size, offset = struct.unpack_from(">6H", data, 6 + 12 * i)
+            if not found.get(name, "known") and platform in (0, 3):
+                found[name] = data[strings + offset : strings + offset + size].decode("utf-16-be")
+    return found[1], found[2]
 
 
 def _folders() -> Iterator[Path]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from fxsummary.drawing.markup import escape
 from fxsummary.drawing.style import MONO, SANS
-from fxsummary.exporters.fontfiles import Fonts, find_fonts
+from fxsummary.errors import OutputError
+from fxsummary.exporters.fontfiles import Fonts, family_in, find_fonts
 from fxsummary.exporters.svg import to_svg
 from fxsummary.graph.modelgraph import ModelGraph
 
@@ -23,13 +24,18 @@ _PLAIN = {"→": "->", "≥": ">=", "≤": "<=", "−": "-"}
 def to_pdf(graph: ModelGraph, *, theme: str = "light", **options: Any) -> bytes:
     """Return the picture as PDF; the options are those of `fxsummary.exporters.svg.to_svg`.
 
-    The PDF has one page of the picture's size; text can be selected and searched. It embeds suitable fonts of this
-    machine, which have all characters; without them, it uses PDF's standard fonts.
+    The PDF has one page of the picture's size, 0.75 pt per px; text can be selected and searched. It embeds the fonts
+    that it uses: fonts of this machine, or those that come with reportlab. It uses PDF's standard fonts only if
+    reportlab can embed none of these.
 
     Args:
         graph: graph to draw; it is not changed.
         theme: "light" or "dark"; "auto" is light, because a PDF has one scheme.
-        options: view, title, depth, fold, color, show, direction, source_url, as for `to_svg`.
+        options: as for `to_svg`; the family of ``font`` must be installed.
+
+    Raises:
+        InputError: the font is not installed.
+        OutputError: the font cannot be embedded.
     """
     return pdf_of(to_svg(graph, theme="light" if theme == "auto" else theme, **options))
 
@@ -41,16 +47,21 @@ def pdf_of(svg: str) -> bytes:
     from svglib.svglib import svg2rlg
 
     title = _TITLE.search(svg)
-    fonts = find_fonts()
+    chosen = family_in(svg)
+    fonts = find_fonts(chosen)
     sans, mono, missing = _families(fonts)
-    svg = svg.replace(SANS, sans, 1).replace(MONO, mono, 1)
+    if chosen and sans == STANDARD:
+        raise OutputError(f"reportlab cannot embed the font {chosen!r}: choose a TrueType font, or render to .svg.")
+    svg = svg.replace(f'"{chosen}",{SANS}', SANS, 1).replace(SANS, f'"{sans}"', 1).replace(MONO, f'"{mono}"', 1)
     if fonts is not None and sans != STANDARD:
         svg = fonts.fitted(svg)
     for character in missing:
         svg = svg.replace(character, escape(_PLAIN[character]))
     drawing: Any = svg2rlg(BytesIO(svg.encode("utf-8")))
+    drawing.initialFontName = sans  # else the page starts with Helvetica, which no PDF embeds
     file = BytesIO()
-    canvas = Canvas(file, pagesize=(drawing.width, drawing.height), invariant=1)
+    size = drawing.width, drawing.height
+    canvas = Canvas(file, pagesize=size, invariant=1, initialFontName=sans)
     canvas.setTitle(unescape(title[1]) if title else "")
     canvas.setCreator("fxsummary")
     renderPDF.draw(drawing, canvas, 0, 0)
@@ -64,7 +75,7 @@ def _families(fonts: Fonts | None) -> tuple[str, str, str]:
     from reportlab.pdfbase.pdfmetrics import getFont
     from svglib.fonts import register_font
 
-    if fonts is None or fonts.monospaced == fonts.regular:
+    if fonts is None:
         return STANDARD, "Courier", "".join(_PLAIN)
     sans, mono = f"fxsummary {fonts.sans}", f"fxsummary {fonts.mono} monospaced"
     faces = ((sans, "normal", fonts.regular), (sans, "bold", fonts.bold), (mono, "normal", fonts.monospaced))
@@ -72,4 +83,4 @@ def _families(fonts: Fonts | None) -> tuple[str, str, str]:
         if register_font(family, str(path), weight)[0] is None:  # reportlab cannot embed this format
             return STANDARD, "Courier", "".join(_PLAIN)
     known = getFont(sans).face.charToGlyph
-    return f'"{sans}"', f'"{mono}"', "".join(character for character in _PLAIN if ord(character) not in known)
+    return sans, mono, "".join(character for character in _PLAIN if ord(character) not in known)

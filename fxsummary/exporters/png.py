@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from fxsummary.errors import InputError, OutputError, TooLargeError
-from fxsummary.exporters.fontfiles import find_fonts
+from fxsummary.exporters.fontfiles import family_in, find_fonts
 from fxsummary.exporters.svg import to_svg
 from fxsummary.graph.modelgraph import ModelGraph
 
@@ -23,10 +23,10 @@ def to_png(graph: ModelGraph, *, scale: float = 1.0, theme: str = "light", **opt
         graph: graph to draw; it is not changed.
         scale: PNG pixels per SVG pixel; 2 for high-density screens and print.
         theme: "light" or "dark"; "auto" is light, because a PNG has one scheme.
-        options: view, title, depth, fold, color, show, direction, source_url, as for `to_svg`.
+        options: as for `to_svg`; the family of ``font`` must be installed.
 
     Raises:
-        InputError: the scale is not a positive number.
+        InputError: the scale is not a positive number, or the font is not installed.
         TooLargeError: the picture would be too large for viewers.
         OutputError: this machine has no fonts.
     """
@@ -47,7 +47,7 @@ def png_of(svg: str, scale: float) -> bytes:
             f"the PNG would have {width:,} × {height:,} px, and viewers support up to {limit}: "
             "pass a smaller depth= or scale=, or render to .svg, which has no limit."
         )
-    fonts = find_fonts()
+    fonts = find_fonts(family_in(svg))
     if fonts is None:
         raise OutputError(
             "there is no font on this machine to draw a PNG with: install one, such as DejaVu Sans "

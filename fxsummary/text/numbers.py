@@ -30,6 +30,15 @@ def count(number: int | None) -> str:
 _SUFFIXES = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
+def plural(number: int, noun: str) -> str:
+    """Format a number of things.
+
+    >>> plural(1, "row"), plural(1_200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def short(number: int | None) -> str:
     """Format a count with three significant digits and an SI suffix.
 
